@@ -1,0 +1,1 @@
+//! Launching, following, adopting and stopping worker processes.

@@ -1,0 +1,1 @@
+//! What can be restored: repositories, instances, restore points.

@@ -1,0 +1,86 @@
+//! A restore point: one backup of one instance, and what is known of it before it is restored.
+
+use super::{ByteCount, InstanceName, Lsn, MajorVersion, SystemIdentifier, Timeline, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{fmt, path::PathBuf};
+
+/// How an archive of a tar backup is packed, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// A bare tar archive.
+    None,
+    /// gzip, one or several members.
+    Gzip,
+    /// LZ4 frames, one or several.
+    Lz4,
+    /// Zstandard frames, one or several.
+    Zstd,
+}
+
+/// The two forms that `pg_basebackup` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupForm {
+    /// A data directory with a `backup_manifest` in it.
+    Plain,
+    /// `base.tar`, one archive a tablespace, `pg_wal.tar`, and `backup_manifest` beside them.
+    Tar(Compression),
+}
+
+/// What a backup says of itself, as far as it is cheap to know without reading it whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFacts {
+    /// Plain or tar, and how the archives are packed.
+    pub form: BackupForm,
+    /// The bytes of the files that the manifest lists: what the restored data directory takes, without WAL.
+    pub size: ByteCount,
+    /// The number of files that the manifest lists.
+    pub files: u64,
+    /// The timeline that the backup ends on.
+    pub timeline: Timeline,
+    /// Where replay must begin.
+    pub start_lsn: Lsn,
+    /// Where the cluster becomes consistent.
+    pub stop_lsn: Lsn,
+    /// When the backup ended (the manifest's own modification time where nothing better is stored).
+    pub taken_at: Timestamp,
+    /// The major version that made it, where it is cheap to know.
+    pub version: Option<MajorVersion>,
+    /// The cluster it came from, where it is cheap to know.
+    pub system_identifier: Option<SystemIdentifier>,
+}
+
+/// One backup that can be restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePoint {
+    /// The instance that was backed up.
+    pub instance: InstanceName,
+    /// The backup's own name: its directory below the instance, printable.
+    pub label: String,
+    /// The directory that holds it.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub facts: BackupFacts,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl fmt::Display for BackupForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.pad("plain"),
+            Self::Tar(Compression::None) => f.pad("tar"),
+            Self::Tar(packed) => f.pad(&format!("tar+{packed}")),
+        }
+    }
+}

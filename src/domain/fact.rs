@@ -1,0 +1,61 @@
+//! What a worker reports: one fact a line in `events.jsonl`, append-only, in order.
+
+use super::{Disposed, Failure, Plan, Progress, Step, StepState, Success, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactLine {
+    /// [`super::ticket::CONTRACT_VERSION`] of the writer.
+    pub version: u32,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// Something that is true of an attempt from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The worker runs, in a session and process group of its own. Always the first line.
+    Began(ProcessMark),
+    /// The plan that is now carried out.
+    Planned(Plan),
+    /// A step changed.
+    Step {
+        /// Which.
+        step: Step,
+        /// To what.
+        state: StepState,
+    },
+    /// How far it has come; at most a few a second.
+    Progress(Progress),
+    /// Something a person should know that fits nowhere else; one printable sentence.
+    Note(String),
+    /// The worker is about to exit. Always the last line; without it the worker died.
+    Ended(End),
+}
+
+/// What identifies a process beyond reuse of its pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessMark {
+    /// The process id; also its process group and session id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22).
+    pub started: u64,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The restore is done.
+    Succeeded(Success),
+    /// It went wrong.
+    Failed(Failure),
+    /// It was told to stop, and did.
+    Stopped,
+    /// The partial data was dealt with.
+    Disposed(Disposed),
+}

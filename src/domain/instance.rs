@@ -1,0 +1,62 @@
+//! The name of a PostgreSQL instance as a repository tells it.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The name of an instance: not empty, and free of control characters, so that it can be shown anywhere.
+///
+/// A name on disk may hold any byte. What cannot be shown as it is, is escaped when the name is made (`\u{1b}`),
+/// so two names never look alike by a hidden character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceName(String);
+
+impl InstanceName {
+    /// Makes a name that is safe to show; an empty one becomes `(unnamed)`.
+    pub fn new(raw: &str) -> Self {
+        if raw.is_empty() { Self("(unnamed)".to_owned()) } else { Self(printable(raw)) }
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A copy of `raw` in which nothing can steer a terminal: control characters, escapes, and the invisible characters
+/// that reorder or hide text are written as `\u{..}`.
+pub fn printable(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        if c.is_control() || is_invisible(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Zero-width characters and direction marks (Unicode, "Default_Ignorable" and "Bidi_Control" as met in file names).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_carry_an_escape_sequence() {
+        assert_eq!(InstanceName::new("or\u{1b}[2Jders").as_str(), "or\\u{1b}[2Jders");
+        assert_eq!(InstanceName::new("").as_str(), "(unnamed)");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(printable("größe"), "größe");
+    }
+}

@@ -1,0 +1,104 @@
+//! What a restore will do, told before the first byte is written (rule S7).
+
+use super::{ByteCount, Lsn, MajorVersion, Port};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The plan of one restore. The worker makes it in its Check step and carries out exactly this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The data directory.
+    pub directory: PathBuf,
+    /// Bytes that will be written or are already there and verified, WAL included.
+    pub bytes: ByteCount,
+    /// Files, WAL included.
+    pub files: u64,
+    /// Of `bytes`, what an earlier attempt left verified.
+    pub reused: ByteCount,
+    /// Free bytes where the data directory goes.
+    pub free_bytes: ByteCount,
+    /// Free inodes there; `None` where the file system does not count them.
+    pub free_inodes: Option<u64>,
+    /// What stands at the target now.
+    pub standing: Standing,
+    /// Where each tablespace goes.
+    pub tablespaces: Vec<TablespacePlan>,
+    /// Whether the WAL that the backup needs is there.
+    pub wal: WalFinding,
+    /// What happens after the files.
+    pub server: ServerPlan,
+    /// The manifest's checksum algorithm as the manifest names it; `NONE` means sizes only.
+    pub checksum: String,
+    /// What a person should know before starting; nothing here stops the restore.
+    pub warnings: Vec<String>,
+}
+
+/// What the target holds before the restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The directory does not exist and will be created.
+    Missing,
+    /// It exists and is empty.
+    Empty,
+    /// It holds what this or an earlier, kept restore of the same backup left.
+    Leftover,
+    /// It holds other data, which will be renamed to this first.
+    SetAside {
+        /// The new name of the old directory.
+        to: PathBuf,
+    },
+}
+
+/// One tablespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablespacePlan {
+    /// Its OID.
+    pub oid: u32,
+    /// Where it lived on the server that was backed up.
+    pub original: PathBuf,
+    /// Where it goes.
+    pub directory: PathBuf,
+}
+
+/// Whether recovery can reach consistency with what the backup holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WalFinding {
+    /// The backup holds the WAL from start to stop.
+    Included {
+        /// Where replay begins.
+        start: Lsn,
+        /// Where the cluster is consistent.
+        stop: Lsn,
+    },
+    /// The backup was made without WAL (`-X none`), or a segment is missing.
+    Missing {
+        /// What is missing.
+        what: String,
+    },
+}
+
+/// What happens after the files are in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerPlan {
+    /// The server is started with these binaries, as this user, and asked a query.
+    Start {
+        /// The directory of `postgres` and `pg_ctl`.
+        binaries: PathBuf,
+        /// Its major version, that of the backup.
+        version: MajorVersion,
+        /// The system user it runs as.
+        user: String,
+        /// The port it will listen on.
+        port: Port,
+        /// Whether it is left running.
+        leave_running: bool,
+    },
+    /// No server is started.
+    NoServer {
+        /// Why.
+        reason: String,
+    },
+}

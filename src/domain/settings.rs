@@ -1,0 +1,38 @@
+//! What a worker must know of this machine and of the operator's wishes; it travels in the ticket of each attempt.
+
+use serde::{Deserialize, Serialize};
+use std::{path::PathBuf, time::Duration};
+
+/// Settings of the restore itself, from `howdah.toml`, the environment and flags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSettings {
+    /// Directories to look for PostgreSQL binaries in, before the usual places.
+    pub binaries: Vec<PathBuf>,
+    /// The system user that owns the restored files and runs the server when howdah runs as root.
+    pub os_user: String,
+    /// The database role that asks the probe query.
+    pub probe_role: String,
+    /// Parallel copy workers; 0 means one for each processor.
+    pub copy_workers: usize,
+    /// How long a read may bring nothing before the repository counts as stalled.
+    pub stall_timeout: Duration,
+    /// How long a started server may show no sign of progress in replay before that counts as a disruption.
+    pub start_timeout: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            binaries: Vec::new(),
+            // Debian's packages, and most others, run the server as this user.
+            os_user: "postgres".to_owned(),
+            // The bootstrap superuser is called so nearly everywhere.
+            probe_role: "postgres".to_owned(),
+            copy_workers: 0,
+            // NFS gives up or recovers within a minute in its default settings; shorter would cry wolf.
+            stall_timeout: Duration::from_mins(1),
+            // A WAL segment is replayed in seconds; ten minutes without one is not slowness.
+            start_timeout: Duration::from_mins(10),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The engines that bring files back.
+
+pub mod native;

@@ -1,0 +1,1 @@
+//! The native engine: restores what `pg_basebackup` writes.

@@ -1,0 +1,1 @@
+//! The session machine: decide, evolve, react, next wake.

@@ -1,0 +1,3 @@
+//! The program; see the library for what it is made of.
+
+fn main() {}
