@@ -1,3 +1,79 @@
-//! The engines that bring files back.
+//! The engines that bring files back, behind one trait.
+//!
+//! Promises: an engine writes only below the target's directories, resumes what an earlier attempt left verified, and
+//! tells every end as a classified [`Failure`]. Never: it does not start servers, does not know sessions or the screen.
 
 pub mod native;
+
+use crate::domain::{
+    ByteCount, Disposed, Disposition, Failure, MajorVersion, Progress, SystemIdentifier,
+    plan::{Standing, TablespacePlan, WalFinding},
+};
+
+/// What an engine tells while it works, and where it learns that it should stop. Called from several threads.
+pub trait Observer: Sync {
+    /// How far the copy has come; may be called often, the receiver thins it out.
+    fn progress(&self, progress: Progress);
+    /// Something a person should know; one sentence.
+    fn note(&self, sentence: String);
+    /// Whether the attempt was told to stop. Engines look at least every few megabytes.
+    fn stop_requested(&self) -> bool;
+}
+
+/// Why an engine's work ended early.
+#[derive(Debug)]
+pub enum Halt {
+    /// It was told to stop, and did: all it left is marked as it is.
+    Stopped,
+    /// It went wrong.
+    Failed(Failure),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// The files' part of a [`crate::domain::Plan`]; the fields mean the same there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePlan {
+    /// Bytes, WAL included.
+    pub bytes: ByteCount,
+    /// Files, WAL included.
+    pub files: u64,
+    /// What is already there and verified.
+    pub reused: ByteCount,
+    /// Free bytes at the data directory.
+    pub free_bytes: ByteCount,
+    /// Free inodes at the data directory, where the file system counts them.
+    pub free_inodes: Option<u64>,
+    /// What stands at the target.
+    pub standing: Standing,
+    /// Where tablespaces go.
+    pub tablespaces: Vec<TablespacePlan>,
+    /// Whether the WAL is there.
+    pub wal: WalFinding,
+    /// The checksum algorithm, as the manifest names it.
+    pub checksum: String,
+    /// The major version, if it can be known before the copy.
+    pub version: Option<MajorVersion>,
+    /// The cluster, if it can be known before the copy.
+    pub system_identifier: Option<SystemIdentifier>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// One engine, set up for one request. The order of calls is plan, copy, finish; or dispose alone.
+pub trait Engine {
+    /// Looks and decides; writes nothing. Every reason to refuse is found here where it can be.
+    fn plan(&mut self) -> Result<FilePlan, Failure>;
+    /// Brings the files: copied, verified, durable, `global/pg_control` last. Plans first if nobody has.
+    fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
+    /// Notes durably that the session's own server is about to run on the data, so that what it creates counts as ours.
+    fn hand_to_server(&mut self) -> Result<(), Failure>;
+    /// Removes the session's own marks from the target; the restore is done.
+    fn finish(&mut self) -> Result<(), Failure>;
+    /// Deals with partial data of a cancelled session (D7): touches only what the session created.
+    fn dispose(&mut self, wish: Disposition) -> Disposed;
+}

@@ -1,1 +1,15 @@
-//! What PostgreSQL writes and how it is run: backup manifest, control file, WAL names, servers.
+//! What PostgreSQL writes and how it is run.
+//!
+//! Promises: each format is read as its source says, hostile input included; each program is run with its own
+//! arguments, never through a shell. Never: nothing here knows sessions, engines or the screen.
+
+pub mod account;
+pub mod binaries;
+pub mod compression;
+pub mod configure;
+pub mod control;
+pub mod label;
+pub mod manifest;
+pub mod server;
+pub mod tarset;
+pub mod wal;

@@ -1,0 +1,1 @@
+//! The system user that owns a data directory.

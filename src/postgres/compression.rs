@@ -1,0 +1,1 @@
+//! Opening an archive whatever it is packed with.

@@ -1,0 +1,1 @@
+//! Starting, following, asking and stopping a server.

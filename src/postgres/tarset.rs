@@ -1,0 +1,1 @@
+//! The archives of a tar-format backup.

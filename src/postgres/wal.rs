@@ -1,0 +1,1 @@
+//! Names and headers of WAL segments.
