@@ -1,1 +1,26 @@
-//! The session machine: decide, evolve, react, next wake.
+//! The session machine: what may happen to a session, and what follows from it.
+//!
+//! Four functions hold it: [`decide`] says which events a command leads to or refuses it, [`evolve`] applies one event,
+//! [`react`] names the work that an event asks for, [`next_wake`] says when the clock has something to do.
+//!
+//! Promises: pure and total. Time comes in as an argument, every "no" is a [`Refusal`], history cannot be refused.
+//! Never: no catch-all arm, no I/O, no timers, and nothing but [`evolve`] changes a phase.
+
+pub mod command;
+mod conclude;
+pub mod decide;
+pub mod effect;
+pub mod event;
+pub mod evolve;
+pub mod refusal;
+pub mod registry;
+pub mod session;
+
+pub use command::{Command, Report, Scope};
+pub use decide::decide;
+pub use effect::{Effect, next_wake, react};
+pub use event::Event;
+pub use evolve::evolve;
+pub use refusal::Refusal;
+pub use registry::Registry;
+pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason};

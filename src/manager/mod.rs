@@ -1,1 +1,17 @@
 //! The only owner of sessions.
+//!
+//! One actor takes every command, decides it, stores it durably, and only then acts; everybody else sees an
+//! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer.
+//! Never: it meets no engine and draws nothing.
+
+pub mod act;
+pub mod clock;
+pub mod handle;
+pub mod receipt;
+pub mod snapshot;
+
+pub use act::Act;
+pub use clock::Clock;
+pub use handle::Handle;
+pub use receipt::{Receipt, ReceiptLine};
+pub use snapshot::{CompletedResult, CompletedRow, Counts, Snapshot, UnreadableSession};

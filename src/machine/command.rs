@@ -1,0 +1,81 @@
+//! What can be asked of a session: by a person, by the clock, by its attempt.
+
+use crate::domain::{
+    AttemptNo, Disposition, Failure, Plan, Progress, SessionId, Step, StepState,
+    fact::{End, ProcessMark},
+};
+use serde::{Deserialize, Serialize};
+
+/// One thing asked of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A person wants another attempt now.
+    Retry {
+        /// Who.
+        by: String,
+    },
+    /// A person wants the session to end.
+    Cancel {
+        /// What to do with partial data.
+        disposition: Disposition,
+        /// Who.
+        by: String,
+    },
+    /// A person wants an overdue cancel to kill the attempt's processes.
+    Force {
+        /// Who.
+        by: String,
+    },
+    /// A person has seen the end and wants the session off the screen.
+    Dismiss {
+        /// Who.
+        by: String,
+    },
+    /// A slot is free: the next attempt of a queued session may begin.
+    Launch,
+    /// The clock has reached the session's next wake.
+    Wake,
+    /// The owner that had started the attempt is gone, and so is the attempt (D9).
+    Lost {
+        /// The attempt that was lost.
+        attempt: AttemptNo,
+    },
+    /// An attempt reports. Reports of any but the current attempt are ignored.
+    Report {
+        /// The attempt that reports.
+        attempt: AttemptNo,
+        /// What it says.
+        report: Report,
+    },
+}
+
+/// What an attempt reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// The worker process runs.
+    Began(ProcessMark),
+    /// The plan that it carries out.
+    Planned(Box<Plan>),
+    /// A step changed.
+    Step(Step, StepState),
+    /// How far it has come.
+    Progress(Progress),
+    /// Something a person should know.
+    Note(String),
+    /// It could not be launched.
+    NotLaunched(Failure),
+    /// Its whole process group is proven gone. `None`: it died without a last word.
+    Over(Option<End>),
+}
+
+/// Which sessions a person means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// These, each once.
+    Sessions(Vec<SessionId>),
+    /// The Restore node: every ongoing session (R15, R17).
+    AllOngoing,
+    /// The Completed node.
+    AllCompleted,
+}

@@ -1,0 +1,199 @@
+//! What a command leads to: one function a phase, each exhaustive over commands.
+
+use super::{
+    CancelStage, Cause, Command, Event, Phase, Refusal, Report, Session,
+    conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
+    session::Urgency,
+};
+use crate::domain::{AttemptNo, Disposed, Disposition, StepState, Timestamp};
+use std::time::Duration;
+
+/// How long a cancelled attempt may take to go before its processes are named and Force is offered (D6). A worker
+/// looks at its stop flag every few megabytes; half a minute means that something holds it.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
+
+/// The events that a command leads to, in order; none where nothing changes. A refusal changes nothing.
+pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    match &session.phase {
+        Phase::Queued { .. } => queued(session, command, now),
+        Phase::Running { attempt, got_through, .. } => running(session, command, now, *attempt, *got_through),
+        Phase::Waiting { tries_used, next_try, .. } => waiting(session, command, now, *tries_used, *next_try),
+        Phase::Stuck { .. } => stuck(session, command, now),
+        Phase::Canceling { stage, .. } => canceling(session, command, now, stage),
+        Phase::Completed { .. } => completed(session, command),
+    }
+}
+
+fn queued(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Launch => Ok(vec![Event::Launched { attempt: session.next_attempt() }]),
+        Command::Retry { .. } => Err(Refusal::Queued),
+        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn running(
+    session: &Session,
+    command: Command,
+    now: Timestamp,
+    current: AttemptNo,
+    got_through: bool,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Report { attempt, report } if attempt == current => {
+            Ok(running_report(session, current, got_through, report, now))
+        }
+        Command::Lost { attempt } if attempt == current => Ok(lost(session, current, now)),
+        Command::Retry { .. } => Err(Refusal::Running { attempt: current }),
+        Command::Cancel { disposition, by } => Ok(vec![request_cancel(disposition, by, now)]),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Launch | Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn waiting(
+    session: &Session,
+    command: Command,
+    now: Timestamp,
+    tries_used: u32,
+    next_try: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Wake if now >= next_try => Ok(vec![Event::Requeued { cause: Cause::Try(tries_used + 1), by: None }]),
+        Command::Retry { .. } if !session.policy.while_waiting => {
+            Err(Refusal::TriesRemain { next: tries_used + 1, of: session.policy.tries, at: next_try })
+        }
+        Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
+        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
+        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn canceling(session: &Session, command: Command, now: Timestamp, stage: &CancelStage) -> Result<Vec<Event>, Refusal> {
+    let current = match stage {
+        CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt } => *attempt,
+    };
+    match command {
+        Command::Report { attempt, report } if attempt == current => Ok(canceling_report(session, stage, report)),
+        Command::Lost { attempt } if attempt == current => {
+            Ok(vec![Event::DisposalLaunched { attempt: session.next_attempt() }])
+        }
+        Command::Wake => Ok(match stage {
+            CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. } if now >= *deadline => {
+                vec![Event::CancelOverdue]
+            }
+            CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => vec![],
+        }),
+        Command::Force { by } => match stage {
+            CancelStage::Stopping { .. } => Ok(vec![Event::Forced { by }]),
+            CancelStage::Disposing { .. } => Err(Refusal::NothingToForce),
+        },
+        Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn completed(session: &Session, command: Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Completed),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { by } if !session.dismissed => Ok(vec![Event::Dismissed { by }]),
+        Command::Dismiss { .. } | Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => {
+            Ok(vec![])
+        }
+    }
+}
+
+/// A report of the running attempt. What is known already leads to no event, so a report may safely come twice.
+fn running_report(
+    session: &Session,
+    attempt: AttemptNo,
+    got_through: bool,
+    report: Report,
+    now: Timestamp,
+) -> Vec<Event> {
+    match report {
+        Report::Began(mark) => began(session, attempt, mark),
+        Report::Planned(plan) if session.plan() == Some(plan.as_ref()) => vec![],
+        Report::Planned(plan) => vec![Event::Planned { attempt, plan }],
+        Report::Step(step, state) if session.step(step) == &state => vec![],
+        Report::Step(step, state) => vec![Event::StepChanged { attempt, step, state }],
+        Report::Progress(progress) => {
+            let past = progress.reached() > session.furthest;
+            let over = past && !got_through && session.first_cause.is_some();
+            let mut events = vec![Event::Progressed { attempt, progress }];
+            events.extend(over.then_some(Event::DisruptionOver { attempt }));
+            events
+        }
+        Report::Note(note) if session.notes.contains(&note) => vec![],
+        Report::Note(note) => vec![Event::Noted { attempt, note }],
+        Report::NotLaunched(failure) => conclude_attempt(session, attempt, failure, now),
+        Report::Over(end) => conclude_stop(session, attempt, end, now),
+    }
+}
+
+fn canceling_report(session: &Session, stage: &CancelStage, report: Report) -> Vec<Event> {
+    match (stage, report) {
+        (CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt }, Report::Began(mark)) => {
+            began(session, *attempt, mark)
+        }
+        (CancelStage::Stopping { attempt, .. }, Report::Step(step, done @ StepState::Done { .. })) => {
+            vec![Event::StepChanged { attempt: *attempt, step, state: done }]
+        }
+        (CancelStage::Stopping { attempt, .. }, Report::Over(Some(crate::domain::fact::End::Succeeded(success)))) => {
+            // The attempt was done before it heard of the cancel. What is true is told: the instance is back.
+            vec![Event::Succeeded { attempt: *attempt, success }]
+        }
+        (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => {
+            vec![Event::DisposalLaunched { attempt: session.next_attempt() }]
+        }
+        (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(end),
+        (CancelStage::Disposing { .. }, Report::NotLaunched(failure)) => {
+            vec![Event::Cancelled { disposed: Disposed::Failed { cause: failure.cause } }]
+        }
+        (
+            CancelStage::Stopping { .. } | CancelStage::Disposing { .. },
+            Report::Planned(_) | Report::Step(..) | Report::Progress(_) | Report::Note(_),
+        ) => vec![],
+    }
+}
+
+fn began(session: &Session, attempt: AttemptNo, mark: crate::domain::fact::ProcessMark) -> Vec<Event> {
+    if session.live_mark() == Some(mark) { vec![] } else { vec![Event::Began { attempt, mark }] }
+}
+
+/// A cancel of a session whose attempt, if it ever made one, is gone already.
+fn cancel_idle(session: &Session, disposition: Disposition, by: String, now: Timestamp) -> Vec<Event> {
+    let then = if session.attempts.is_empty() {
+        Event::Cancelled { disposed: Disposed::Nothing }
+    } else {
+        Event::DisposalLaunched { attempt: session.next_attempt() }
+    };
+    vec![request_cancel(disposition, by, now), then]
+}
+
+fn request_cancel(disposition: Disposition, by: String, now: Timestamp) -> Event {
+    Event::CancelRequested { disposition, by, deadline: later(now, CANCEL_GRACE) }
+}
+
+/// `now` plus `wait`; the end of time where a setting asks for more than there is.
+pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

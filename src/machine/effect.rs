@@ -1,0 +1,84 @@
+//! The work that an event asks for, and when the clock is needed.
+
+use super::{CancelStage, Event, Phase, Session};
+use crate::domain::{AttemptNo, Timestamp, ticket::Work};
+use crate::machine::session::Urgency;
+
+/// One piece of work for the world outside, carried out after the event is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Launch a worker.
+    Launch {
+        /// Under this number.
+        attempt: AttemptNo,
+        /// To do this.
+        work: Box<Work>,
+    },
+    /// Ask the worker to stop.
+    Stop {
+        /// The attempt.
+        attempt: AttemptNo,
+    },
+    /// Kill its process group.
+    Kill {
+        /// The attempt.
+        attempt: AttemptNo,
+    },
+}
+
+/// What an event that has just happened asks for; `session` is as it stands after the event. Never called on replay.
+pub fn react(session: &Session, event: &Event) -> Option<Effect> {
+    match event {
+        Event::Launched { attempt } => {
+            Some(Effect::Launch { attempt: *attempt, work: Box::new(Work::Restore(session.request.clone())) })
+        }
+        Event::DisposalLaunched { attempt } => {
+            let Phase::Canceling { disposition, .. } = session.phase else { return None };
+            let work = Work::Dispose { target: session.request.target.clone(), disposition };
+            Some(Effect::Launch { attempt: *attempt, work: Box::new(work) })
+        }
+        Event::CancelRequested { .. } => stopping(session).map(|attempt| Effect::Stop { attempt }),
+        Event::Forced { .. } => stopping(session).map(|attempt| Effect::Kill { attempt }),
+        Event::Requeued { .. }
+        | Event::Began { .. }
+        | Event::Planned { .. }
+        | Event::StepChanged { .. }
+        | Event::Progressed { .. }
+        | Event::Noted { .. }
+        | Event::DisruptionOver { .. }
+        | Event::Disrupted { .. }
+        | Event::GotStuck { .. }
+        | Event::Succeeded { .. }
+        | Event::CancelOverdue
+        | Event::Cancelled { .. }
+        | Event::Dismissed { .. } => None,
+    }
+}
+
+/// The attempt that a cancel is stopping; none when there was nothing to stop.
+const fn stopping(session: &Session) -> Option<AttemptNo> {
+    match &session.phase {
+        Phase::Canceling { stage: CancelStage::Stopping { attempt, .. }, .. } => Some(*attempt),
+        Phase::Canceling { .. }
+        | Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Stuck { .. }
+        | Phase::Completed { .. } => None,
+    }
+}
+
+/// When the clock has something to do for this session: a try is due, or a cancel is overdue.
+pub fn next_wake(session: &Session) -> Option<Timestamp> {
+    match &session.phase {
+        Phase::Waiting { next_try, .. } => Some(*next_try),
+        Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. } => {
+            Some(*deadline)
+        }
+        Phase::Canceling { .. }
+        | Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Stuck { .. }
+        | Phase::Completed { .. } => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! Every "no" to a command, as a value; the sentence is its `Display`.
+
+use crate::domain::{AttemptNo, InstanceName, Port, SessionId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why a command was not carried out. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Retry of a running session (R12).
+    #[error("it is running (attempt {attempt}); retry is for a session that waits or is stuck")]
+    Running {
+        /// The attempt that runs.
+        attempt: AttemptNo,
+    },
+    /// Retry of a session that already stands in the queue.
+    #[error("it is queued already and starts when a slot is free")]
+    Queued,
+    /// Retry while tries remain, where the setting forbids it (D1).
+    #[error("try {next} of {of} comes by itself at {at:.0}; retry.while_waiting = false forbids to come before it")]
+    TriesRemain {
+        /// The number of the next try.
+        next: u32,
+        /// Tries in all.
+        of: u32,
+        /// When it is due.
+        at: Timestamp,
+    },
+    /// Retry or cancel of a session that is being cancelled.
+    #[error("it is being cancelled")]
+    Canceling,
+    /// Retry or cancel of a session that has ended (R20).
+    #[error("it is completed; start a new restore instead")]
+    Completed,
+    /// Force without a cancel that is under way.
+    #[error("there is nothing to force: force is for a cancel whose attempt does not end")]
+    NothingToForce,
+    /// Dismiss of an ongoing session.
+    #[error("it is ongoing; only a completed session can be dismissed")]
+    Ongoing,
+    /// No such session.
+    #[error("there is no session {id}")]
+    Unknown {
+        /// The number that was given.
+        id: SessionId,
+    },
+    /// The data directory belongs to another ongoing session (S9).
+    #[error(
+        "{directory:?} is in use by session {holder} ({instance}); choose another directory or cancel that session"
+    )]
+    DirectoryHeld {
+        /// The directory.
+        directory: PathBuf,
+        /// The session that has it.
+        holder: SessionId,
+        /// Its instance.
+        instance: InstanceName,
+    },
+    /// The port belongs to another ongoing session (S9).
+    #[error("port {port} is taken by session {holder} ({instance}); choose another port")]
+    PortHeld {
+        /// The port.
+        port: Port,
+        /// The session that has it.
+        holder: SessionId,
+        /// Its instance.
+        instance: InstanceName,
+    },
+    /// The journal could not store the change, so nothing was done.
+    #[error("the journal could not store it, so nothing was done: {cause}")]
+    NotStored {
+        /// What the store said.
+        cause: String,
+    },
+    /// The manager has ended.
+    #[error("the session manager has ended; open howdah again")]
+    ManagerGone,
+}

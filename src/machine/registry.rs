@@ -1,0 +1,160 @@
+//! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
+
+use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake};
+use crate::domain::{SessionId, Target, Timestamp};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// The ongoing sessions of one owner.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    sessions: BTreeMap<SessionId, Arc<Session>>,
+    max_running: usize,
+}
+
+impl Registry {
+    /// An empty registry that lets this many attempts run at once; at least one.
+    pub fn new(max_running: usize) -> Self {
+        Self { sessions: BTreeMap::new(), max_running: max_running.max(1) }
+    }
+
+    /// Puts a session in its place. One that has ended leaves the registry.
+    pub fn put(&mut self, session: Arc<Session>) {
+        if session.is_ongoing() {
+            self.sessions.insert(session.id(), session);
+        } else {
+            self.sessions.remove(&session.id());
+        }
+    }
+
+    /// An ongoing session.
+    pub fn get(&self, id: SessionId) -> Option<&Arc<Session>> {
+        self.sessions.get(&id)
+    }
+
+    /// How many are ongoing.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Every ongoing session, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.sessions.values()
+    }
+
+    /// The sessions in the order of the screen: what needs a person first (stuck, waiting, running, queued), each
+    /// group by its start.
+    pub fn in_order(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = self.sessions.values().cloned().collect();
+        all.sort_by_key(|session| (urgency(session), session.created_at(), session.id()));
+        all
+    }
+
+    /// The ongoing sessions that a scope names, each once, in the order of the screen. Unknown ones are kept: the
+    /// caller tells of each what became of it.
+    pub fn expand(&self, scope: &Scope) -> Vec<SessionId> {
+        match scope {
+            Scope::Sessions(ids) => {
+                let mut seen = std::collections::BTreeSet::new();
+                ids.iter().copied().filter(|id| seen.insert(*id)).collect()
+            }
+            Scope::AllOngoing => self.in_order().iter().map(|session| session.id()).collect(),
+            Scope::AllCompleted => Vec::new(),
+        }
+    }
+
+    /// Whether an ongoing session holds the place of `target`: its data directory (or one in the other), a directory
+    /// of a tablespace, or its port.
+    pub fn holder(&self, target: &Target) -> Option<Refusal> {
+        let clash = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
+        for session in self.sessions.values() {
+            let held = &session.request().target;
+            let (holder, instance) = (session.id(), session.request().point.instance.clone());
+            for wanted in places(target) {
+                if places(held).iter().any(|place| clash(&wanted, place)) {
+                    return Some(Refusal::DirectoryHeld { directory: wanted, holder, instance });
+                }
+            }
+            let both_serve = held.port() == target.port();
+            if both_serve {
+                return Some(Refusal::PortHeld { port: target.port(), holder, instance });
+            }
+        }
+        None
+    }
+
+    /// What the clock asks of the sessions now.
+    pub fn due(&self, now: Timestamp) -> Vec<(SessionId, Command)> {
+        let is_due = |session: &Session| next_wake(session).is_some_and(|wake| wake <= now);
+        self.sessions.values().filter(|session| is_due(session)).map(|session| (session.id(), Command::Wake)).collect()
+    }
+
+    /// The next queued session that may start, if a slot is free: the one that has been queued longest.
+    pub fn next_launch(&self) -> Option<SessionId> {
+        let busy = self.sessions.values().filter(|session| holds_slot(session)).count();
+        if busy >= self.max_running {
+            return None;
+        }
+        let queued = |session: &Arc<Session>| match session.phase() {
+            Phase::Queued { since, .. } => Some((*since, session.id())),
+            Phase::Running { .. }
+            | Phase::Waiting { .. }
+            | Phase::Stuck { .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => None,
+        };
+        self.sessions.values().filter_map(queued).min().map(|(_, id)| id)
+    }
+
+    /// When the clock is next needed.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.sessions.values().filter_map(|session| next_wake(session)).min()
+    }
+
+    /// How many queued sessions start before this one.
+    pub fn queued_ahead(&self, id: SessionId) -> usize {
+        let place = |session: &Session| match session.phase() {
+            Phase::Queued { since, .. } => Some((*since, session.id())),
+            Phase::Running { .. }
+            | Phase::Waiting { .. }
+            | Phase::Stuck { .. }
+            | Phase::Canceling { .. }
+            | Phase::Completed { .. } => None,
+        };
+        let Some(own) = self.sessions.get(&id).and_then(|session| place(session)) else { return 0 };
+        self.sessions.values().filter_map(|session| place(session)).filter(|other| *other < own).count()
+    }
+}
+
+/// The rank of a session in the tree: lower stands higher.
+fn urgency(session: &Session) -> u8 {
+    match session.phase() {
+        Phase::Stuck { .. } => 0,
+        Phase::Waiting { .. } => 1,
+        Phase::Running { .. } | Phase::Canceling { .. } => 2,
+        Phase::Queued { .. } => 3,
+        Phase::Completed { .. } => 4,
+    }
+}
+
+/// Whether a worker of this session copies now. One that deals with partial data needs no slot: it must not wait
+/// behind restores.
+fn holds_slot(session: &Session) -> bool {
+    match session.phase() {
+        Phase::Running { .. } | Phase::Canceling { stage: CancelStage::Stopping { .. }, .. } => true,
+        Phase::Canceling { stage: CancelStage::Disposing { .. }, .. }
+        | Phase::Queued { .. }
+        | Phase::Waiting { .. }
+        | Phase::Stuck { .. }
+        | Phase::Completed { .. } => false,
+    }
+}
+
+fn places(target: &Target) -> Vec<std::path::PathBuf> {
+    let named = target.tablespaces().values().cloned();
+    [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named).collect()
+}

@@ -1,0 +1,295 @@
+//! A session and its phase. Fields are private: only `evolve` changes them.
+
+use crate::domain::{
+    AttemptNo, Disposition, Failure, Outcome, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId, Step,
+    StepState, Timestamp, fact::ProcessMark,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// One instance being restored, from the order to the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub(in crate::machine) id: SessionId,
+    pub(in crate::machine) uuid: Uuid,
+    pub(in crate::machine) request: RestoreRequest,
+    pub(in crate::machine) policy: RetryPolicy,
+    pub(in crate::machine) by: String,
+    pub(in crate::machine) created_at: Timestamp,
+    pub(in crate::machine) phase: Phase,
+    pub(in crate::machine) attempts: Vec<AttemptRecord>,
+    pub(in crate::machine) plan: Option<Box<Plan>>,
+    pub(in crate::machine) steps: Vec<StepState>,
+    pub(in crate::machine) progress: Progress,
+    pub(in crate::machine) notes: Vec<String>,
+    /// The furthest point of all attempts before the current one.
+    pub(in crate::machine) furthest: Reached,
+    /// Tries made in all, over all disruptions (D3).
+    pub(in crate::machine) tries_total: u32,
+    /// The failure that began the present disruption (S1).
+    pub(in crate::machine) first_cause: Option<Failure>,
+    pub(in crate::machine) dismissed: bool,
+}
+
+/// Where a session stands. Each variant carries exactly what is true in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It waits for a slot.
+    Queued {
+        /// Since when.
+        since: Timestamp,
+        /// Why its next attempt will be made.
+        cause: Cause,
+    },
+    /// An attempt runs.
+    Running {
+        /// Since when.
+        since: Timestamp,
+        /// The attempt.
+        attempt: AttemptNo,
+        /// Why it is made.
+        cause: Cause,
+        /// Whether it has got past all attempts before it, so that the disruption is over.
+        got_through: bool,
+    },
+    /// A disruption; the clock will try again.
+    Waiting {
+        /// The last failure.
+        failure: Failure,
+        /// Tries used.
+        tries_used: u32,
+        /// When the next one is due.
+        next_try: Timestamp,
+    },
+    /// A person is needed.
+    Stuck {
+        /// Since when.
+        since: Timestamp,
+        /// The last failure.
+        failure: Failure,
+        /// Why no try follows.
+        reason: StuckReason,
+    },
+    /// A cancel is under way.
+    Canceling {
+        /// Since when.
+        since: Timestamp,
+        /// What is to be done with partial data.
+        disposition: Disposition,
+        /// How far the cancel has come.
+        stage: CancelStage,
+    },
+    /// It has ended.
+    Completed {
+        /// When.
+        at: Timestamp,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// Why an attempt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The session is new.
+    First,
+    /// The clock tries for the n-th time in this disruption.
+    Try(u32),
+    /// A person asked.
+    Retry,
+}
+
+/// Why a session waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StuckReason {
+    /// The last of the tries failed (R11).
+    TriesUsedUp,
+    /// Waiting cannot cure it (D4).
+    Incurable,
+    /// A fault of ours.
+    Bug,
+}
+
+/// The two halves of a cancel (D6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelStage {
+    /// The attempt was told to stop.
+    Stopping {
+        /// The attempt.
+        attempt: AttemptNo,
+        /// When it must be gone.
+        deadline: Timestamp,
+        /// How it is going.
+        urgency: Urgency,
+    },
+    /// The attempt is gone; a worker deals with the partial data.
+    Disposing {
+        /// The number under which it runs.
+        attempt: AttemptNo,
+    },
+}
+
+/// How a stop is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// In its time.
+    InTime,
+    /// Past its deadline: Force is offered.
+    Overdue,
+    /// The processes are being killed.
+    Forced,
+}
+
+/// One attempt, as history tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Its number.
+    pub number: AttemptNo,
+    /// Why it was made; `None` for the worker that dealt with partial data.
+    pub cause: Option<Cause>,
+    /// When it was launched.
+    pub launched: Timestamp,
+    /// Its worker process, once known.
+    pub mark: Option<ProcessMark>,
+    /// Its end; `None` while it runs.
+    pub ended: Option<(Timestamp, AttemptEnd)>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// It brought the instance back, or dealt with the data.
+    Done,
+    /// It failed.
+    Failed(Failure),
+    /// It was stopped.
+    Stopped,
+}
+
+impl Session {
+    /// Its number in this state directory.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Its name outside this state directory.
+    pub const fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    /// What it was asked to do.
+    pub const fn request(&self) -> &RestoreRequest {
+        &self.request
+    }
+
+    /// How it is tried again.
+    pub const fn policy(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
+    /// Who asked for it.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// When it was asked for.
+    pub const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Where it stands.
+    pub const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// All attempts, oldest first.
+    pub fn attempts(&self) -> &[AttemptRecord] {
+        &self.attempts
+    }
+
+    /// The plan of the newest attempt that made one.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_deref()
+    }
+
+    /// The state of a step in the newest attempt.
+    pub fn step(&self, step: Step) -> &StepState {
+        &self.steps[step as usize]
+    }
+
+    /// The step under way, if one is.
+    pub fn current_step(&self) -> Option<Step> {
+        Step::ALL.into_iter().find(|step| matches!(self.step(*step), StepState::Running { .. }))
+    }
+
+    /// How far the newest attempt has come.
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What the newest attempt said, oldest first.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The furthest point of all attempts before the current one.
+    pub const fn furthest(&self) -> Reached {
+        self.furthest
+    }
+
+    /// Tries made in all.
+    pub const fn tries_total(&self) -> u32 {
+        self.tries_total
+    }
+
+    /// The failure that began the present disruption.
+    pub const fn first_cause(&self) -> Option<&Failure> {
+        self.first_cause.as_ref()
+    }
+
+    /// Whether it is under Restore; else it is under Completed (R2, R3).
+    pub const fn is_ongoing(&self) -> bool {
+        !matches!(self.phase, Phase::Completed { .. })
+    }
+
+    /// Whether a person has taken it off the screen.
+    pub const fn is_dismissed(&self) -> bool {
+        self.dismissed
+    }
+
+    /// The attempt whose process may be alive now.
+    pub const fn live_attempt(&self) -> Option<AttemptNo> {
+        match &self.phase {
+            Phase::Running { attempt, .. }
+            | Phase::Canceling {
+                stage: CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt },
+                ..
+            } => Some(*attempt),
+            Phase::Queued { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => None,
+        }
+    }
+
+    /// The worker process of the live attempt, once known.
+    pub fn live_mark(&self) -> Option<ProcessMark> {
+        let live = self.live_attempt()?;
+        self.attempts.iter().rev().find(|record| record.number == live)?.mark
+    }
+
+    /// The number that the next attempt will have.
+    pub fn next_attempt(&self) -> AttemptNo {
+        self.attempts.last().map_or(AttemptNo(1), |last| last.number.next())
+    }
+
+    /// How long the session took, or has taken until `now`.
+    pub fn elapsed(&self, now: Timestamp) -> Duration {
+        let end = if let Phase::Completed { at, .. } = &self.phase { *at } else { now };
+        Duration::try_from(end.duration_since(self.created_at)).unwrap_or_default()
+    }
+}

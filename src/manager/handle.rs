@@ -1,0 +1,67 @@
+//! How everybody else speaks with the manager.
+
+use super::{Act, Receipt, Snapshot};
+use crate::{
+    domain::{RestoreRequest, SessionId},
+    machine::{Refusal, Scope, Session},
+};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Requests that may wait for the actor before a sender has to wait itself. A person sends a few a minute.
+pub(super) const REQUESTS_QUEUED: usize = 64;
+
+/// A way to the manager; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// One question to the actor, with the way back for its answer.
+#[derive(Debug)]
+pub(super) enum Request {
+    Start { requests: Vec<RestoreRequest>, by: String, answer: oneshot::Sender<Receipt> },
+    Act { act: Act, scope: Scope, by: String, answer: oneshot::Sender<Receipt> },
+    Session { id: SessionId, answer: oneshot::Sender<Option<Arc<Session>>> },
+    Close { answer: oneshot::Sender<()> },
+}
+
+impl Handle {
+    /// Starts one session for each request (R1). Each is created or refused by itself (R21).
+    pub async fn start(&self, requests: Vec<RestoreRequest>, by: String) -> Receipt {
+        self.ask(|answer| Request::Start { requests, by, answer }).await.unwrap_or_else(gone)
+    }
+
+    /// Applies one verb to every session of a scope.
+    pub async fn act(&self, act: Act, scope: Scope, by: String) -> Receipt {
+        self.ask(|answer| Request::Act { act, scope, by, answer }).await.unwrap_or_else(gone)
+    }
+
+    /// A whole session, ongoing or completed; `None` when there is none with this number.
+    pub async fn session(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.ask(|answer| Request::Session { id, answer }).await.flatten()
+    }
+
+    /// The newest picture, and word of each new one.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Ends the manager after what it has begun is durable. Attempts go on.
+    pub async fn close(&self) {
+        // A manager that has ended already is closed.
+        let _: Option<()> = self.ask(|answer| Request::Close { answer }).await;
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (answer, reply) = oneshot::channel();
+        self.requests.send(request(answer)).await.ok()?;
+        reply.await.ok()
+    }
+}
+
+fn gone() -> Receipt {
+    let line = super::ReceiptLine { session: None, instance: None, result: Err(Refusal::ManagerGone) };
+    Receipt { lines: vec![line] }
+}
