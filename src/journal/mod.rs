@@ -1,1 +1,117 @@
 //! The durable history of sessions.
+//!
+//! Promises: what `append` has accepted survives a crash of the program and of the machine; one unreadable record
+//! hides no other (S10); an old record can be read for ever. Never: it decides nothing.
+
+pub mod memory;
+mod schema;
+pub mod sqlite;
+mod thread;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteJournal;
+pub use thread::ThreadStore;
+
+use crate::{
+    domain::{SessionId, Timestamp},
+    machine::{CompletedRow, Event, Session, UnreadableSession, event::Created},
+};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// The version of the records that this build writes; it reads this and all older ones.
+pub const RECORD_VERSION: u32 = 1;
+
+/// What one turn of the manager wants stored, all or nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// One entry a session.
+    pub entries: Vec<Entry>,
+}
+
+/// What has happened to one session in one turn.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The session as it stands after it.
+    pub after: Session,
+    /// What happened, in order.
+    pub changes: Vec<Change>,
+}
+
+/// One record of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The session was created.
+    Created(Box<Created>),
+    /// Something happened to it.
+    Happened {
+        /// When.
+        at: Timestamp,
+        /// What.
+        event: Event,
+    },
+}
+
+/// What the owner needs when it opens the journal: enough to go on and to paint a first screen.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The highest session number ever given.
+    pub last_id: u64,
+    /// Every ongoing session.
+    pub ongoing: Vec<Session>,
+    /// Ongoing records that could not be read.
+    pub unreadable: Vec<UnreadableSession>,
+    /// The newest completed ones that are not dismissed, newest first; the rest is read later.
+    pub completed: Vec<CompletedRow>,
+    /// How many completed and not dismissed sessions succeeded.
+    pub succeeded: usize,
+    /// How many of them were cancelled.
+    pub cancelled: usize,
+}
+
+/// A journal as the manager uses it: every answer means that the disk has answered.
+pub trait Store: Send + 'static {
+    /// Stores a batch durably, all or nothing.
+    fn append(&mut self, batch: Batch) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// A session by its number, ongoing or ended.
+    fn session(&mut self, id: SessionId) -> impl Future<Output = Result<Option<Session>, JournalError>> + Send;
+}
+
+/// Why the journal could not do it.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// SQLite refused.
+    #[error("the journal {path:?} could not {operation}: {cause}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        operation: &'static str,
+        /// What SQLite said.
+        cause: rusqlite::Error,
+    },
+    /// The file was written by a newer howdah.
+    #[error(
+        "the journal {path:?} has schema {found}, this howdah knows up to {known}; use the newer howdah that wrote it"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// A record could not be understood.
+    #[error("the journal's record of session {id} cannot be read: {cause}")]
+    Record {
+        /// The session.
+        id: SessionId,
+        /// Why.
+        cause: String,
+    },
+    /// The writing thread has ended, after an error that it has logged.
+    #[error("the journal's writer has ended; open howdah again")]
+    WriterGone,
+}

@@ -15,6 +15,7 @@ pub mod evolve;
 pub mod refusal;
 pub mod registry;
 pub mod session;
+pub mod summary;
 
 pub use command::{Command, Report, Scope};
 pub use decide::decide;
@@ -24,3 +25,4 @@ pub use evolve::evolve;
 pub use refusal::Refusal;
 pub use registry::Registry;
 pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason};
+pub use summary::{CompletedResult, CompletedRow, UnreadableSession};

@@ -1,6 +1,6 @@
 //! How everybody else speaks with the manager.
 
-use super::{Act, Receipt, Snapshot};
+use super::{Act, CompletedRow, Receipt, Snapshot};
 use crate::{
     domain::{RestoreRequest, SessionId},
     machine::{Refusal, Scope, Session},
@@ -24,6 +24,7 @@ pub(super) enum Request {
     Start { requests: Vec<RestoreRequest>, by: String, answer: oneshot::Sender<Receipt> },
     Act { act: Act, scope: Scope, by: String, answer: oneshot::Sender<Receipt> },
     Session { id: SessionId, answer: oneshot::Sender<Option<Arc<Session>>> },
+    Completed { rows: Vec<CompletedRow> },
     Close { answer: oneshot::Sender<()> },
 }
 
@@ -46,6 +47,12 @@ impl Handle {
     /// The newest picture, and word of each new one.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// Gives the manager the completed sessions that were left out when it was opened.
+    pub async fn fill_completed(&self, rows: Vec<CompletedRow>) {
+        // A manager that has ended shows no rows.
+        let _: Result<(), mpsc::error::SendError<Request>> = self.requests.send(Request::Completed { rows }).await;
     }
 
     /// Ends the manager after what it has begun is durable. Attempts go on.

@@ -5,13 +5,17 @@
 //! Never: it meets no engine and draws nothing.
 
 pub mod act;
+mod actor;
 pub mod clock;
+mod commit;
 pub mod handle;
 pub mod receipt;
 pub mod snapshot;
 
+pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
+pub use actor::{Manager, ManagerSettings};
 pub use clock::Clock;
 pub use handle::Handle;
 pub use receipt::{Receipt, ReceiptLine};
-pub use snapshot::{CompletedResult, CompletedRow, Counts, Snapshot, UnreadableSession};
+pub use snapshot::{Counts, Snapshot};

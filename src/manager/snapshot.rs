@@ -1,10 +1,10 @@
 //! What everybody sees: one consistent picture of all sessions, cheap to share.
 
 use crate::{
-    domain::{InstanceName, Outcome, SessionId, Timestamp},
-    machine::{CancelStage, Phase, Session},
+    domain::SessionId,
+    machine::{CancelStage, CompletedResult, CompletedRow, Phase, Session, UnreadableSession},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// All sessions at one moment. A new one is published after each durable change.
 #[derive(Debug, Clone, Default)]
@@ -20,39 +20,6 @@ pub struct Snapshot {
     pub unreadable: Arc<Vec<UnreadableSession>>,
     /// How many stand where.
     pub counts: Counts,
-}
-
-/// A completed session, as the tree needs it. The whole session is read from the journal when it is selected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompletedRow {
-    /// The session.
-    pub id: SessionId,
-    /// Its instance.
-    pub instance: InstanceName,
-    /// When it ended.
-    pub ended: Timestamp,
-    /// From order to end.
-    pub took: Duration,
-    /// How it ended.
-    pub result: CompletedResult,
-}
-
-/// The two ends, as the tree tells them apart (D10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CompletedResult {
-    /// The instance is back.
-    Succeeded,
-    /// A person ended it.
-    Cancelled,
-}
-
-/// A record in the journal that this build cannot read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnreadableSession {
-    /// Its number.
-    pub id: SessionId,
-    /// Why.
-    pub problem: String,
 }
 
 /// How many sessions stand where.
@@ -101,6 +68,14 @@ impl Counts {
         counts
     }
 
+    /// The count of one of the two ends.
+    pub(super) const fn of(&mut self, result: CompletedResult) -> &mut usize {
+        match result {
+            CompletedResult::Succeeded => &mut self.succeeded,
+            CompletedResult::Cancelled => &mut self.cancelled,
+        }
+    }
+
     /// All under Completed.
     pub const fn completed(&self) -> usize {
         self.succeeded + self.cancelled
@@ -109,18 +84,5 @@ impl Counts {
     /// All under Restore.
     pub const fn ongoing(&self) -> usize {
         self.queued + self.running + self.waiting + self.stuck + self.canceling
-    }
-}
-
-impl CompletedRow {
-    /// The row of a session that has ended; `None` for an ongoing one.
-    pub fn of(session: &Session) -> Option<Self> {
-        let Phase::Completed { at, outcome } = session.phase() else { return None };
-        let result = match outcome {
-            Outcome::Succeeded(_) => CompletedResult::Succeeded,
-            Outcome::Cancelled { .. } => CompletedResult::Cancelled,
-        };
-        let instance = session.request().point.instance.clone();
-        Some(Self { id: session.id(), instance, ended: *at, took: session.elapsed(*at), result })
     }
 }

@@ -1,0 +1,253 @@
+//! Following one attempt from its launch to the proof that nothing of it is left.
+
+use super::{
+    AttemptPlace, Word,
+    process::{ask_to_stop, group_members, is_alive, kill_group, mark_of},
+    tail::{Line, Tail},
+};
+use crate::{
+    domain::{
+        AttemptNo, Failure, SessionId,
+        fact::{End, Fact, ProcessMark},
+        ticket::Ticket,
+    },
+    machine::{Command, Report},
+};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+use tokio::{process::Child, sync::mpsc};
+
+/// Orders that may wait for a follower: there are two kinds, and a person may press each twice.
+pub(super) const ORDERS_QUEUED: usize = 4;
+
+/// How often a worker's file is looked at: often enough for a gauge that moves, seldom enough to cost nothing.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a worker may stay after its last word before its group is killed: it has nothing left to do.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What the manager wants of a running attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Stop,
+    Kill,
+}
+
+/// One attempt being followed.
+#[derive(Debug)]
+pub(super) struct Follower {
+    session: SessionId,
+    attempt: AttemptNo,
+    place: AttemptPlace,
+    orders: mpsc::Receiver<Order>,
+    words: mpsc::Sender<Word>,
+    tail: Tail,
+    mark: Option<ProcessMark>,
+    ended: Option<(Instant, End)>,
+    stop_wanted: bool,
+}
+
+impl Follower {
+    pub(super) fn new(
+        session: SessionId,
+        attempt: AttemptNo,
+        place: AttemptPlace,
+        orders: mpsc::Receiver<Order>,
+        words: mpsc::Sender<Word>,
+    ) -> Self {
+        let tail = Tail::new(place.events());
+        Self { session, attempt, place, orders, words, tail, mark: None, ended: None, stop_wanted: false }
+    }
+
+    /// Starts the worker and follows it to its end.
+    pub(super) async fn launch(mut self, program: PathBuf, ticket: Ticket) {
+        let place = self.place.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare(&place, &ticket)).await;
+        let child = match prepared {
+            Ok(Ok(output)) => start(&program, &self.place, output),
+            Ok(Err(error)) => Err(error),
+            Err(panic) => Err(io::Error::other(panic)),
+        };
+        match child {
+            Ok(child) => {
+                self.mark = child.id().and_then(mark_of);
+                self.follow(Some(child)).await;
+            }
+            Err(error) => self.report(Report::NotLaunched(not_launched(&self.place, &error))).await,
+        }
+    }
+
+    /// Follows a worker that an earlier owner has started, from its first word on.
+    pub(super) async fn adopt(mut self, mark: Option<ProcessMark>) {
+        self.mark = mark;
+        self.look().await;
+        while self.mark.is_none() && is_locked(&self.place.lock()) {
+            // The worker has just been started and has not said a word yet.
+            tokio::time::sleep(LOOK).await;
+            self.look().await;
+        }
+        self.follow(None).await;
+    }
+
+    /// Reports what the worker says until it has ended and its group is gone.
+    async fn follow(&mut self, mut child: Option<Child>) {
+        let adopted = child.is_none();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {
+                    self.look().await;
+                    let gone = adopted && !self.mark.is_some_and(is_alive);
+                    if gone { break; }
+                    if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > LINGER) { self.kill(); }
+                }
+                order = self.orders.recv() => match order {
+                    Some(Order::Stop) => { self.stop_wanted = true; self.stop(); }
+                    Some(Order::Kill) => self.kill(),
+                    // The manager is closing: the attempt goes on without a follower.
+                    None => return,
+                },
+                _ = exit_of(&mut child) => break,
+            }
+        }
+        self.look().await;
+        self.bury().await;
+        let end = self.ended.take().map(|(_, end)| end);
+        if adopted && end.is_none() {
+            self.say(Command::Lost { attempt: self.attempt }).await;
+        } else {
+            self.report(Report::Over(end)).await;
+        }
+    }
+
+    /// Waits until no process of the worker's group is left. What outlives its worker is an engine without a master:
+    /// it must not write beside a new attempt, so it is killed.
+    async fn bury(&mut self) {
+        let Some(mark) = self.mark else { return };
+        loop {
+            match group_members(mark) {
+                Ok(members) if members.is_empty() => return,
+                Ok(_) => self.kill(),
+                Err(error) => tracing::error!(%error, "cannot see whether an attempt's processes are gone"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let lines = match self.tail.read() {
+            Ok(lines) => lines,
+            Err(error) => {
+                tracing::error!(session = self.session.0, attempt = self.attempt.0, %error, "cannot read the attempt's events");
+                return;
+            }
+        };
+        let mut progress = None;
+        for line in lines {
+            match line {
+                Line::Fact(fact) => match *fact {
+                    Fact::Began(mark) => {
+                        self.mark = Some(mark);
+                        self.report(Report::Began(mark)).await;
+                        if self.stop_wanted {
+                            self.stop();
+                        }
+                    }
+                    Fact::Planned(plan) => self.report(Report::Planned(Box::new(plan))).await,
+                    Fact::Step { step, state } => {
+                        if let Some(latest) = progress.take() {
+                            self.report(Report::Progress(latest)).await;
+                        }
+                        self.report(Report::Step(step, state)).await;
+                    }
+                    Fact::Progress(latest) => progress = Some(latest),
+                    Fact::Note(note) => self.report(Report::Note(note)).await,
+                    Fact::Ended(end) => self.ended = Some((Instant::now(), end)),
+                },
+                Line::Unreadable(reason) => {
+                    self.report(Report::Note(format!("a line of the attempt's events cannot be read: {reason}"))).await;
+                }
+            }
+        }
+        if let Some(latest) = progress {
+            self.report(Report::Progress(latest)).await;
+        }
+    }
+
+    fn stop(&self) {
+        if let Some(Err(error)) = self.mark.map(ask_to_stop) {
+            tracing::error!(session = self.session.0, %error, "cannot ask the worker to stop");
+        }
+    }
+
+    fn kill(&self) {
+        if let Some(Err(error)) = self.mark.map(kill_group) {
+            tracing::error!(session = self.session.0, %error, "cannot kill the worker's process group");
+        }
+    }
+
+    async fn report(&self, report: Report) {
+        self.say(Command::Report { attempt: self.attempt, report }).await;
+    }
+
+    async fn say(&self, command: Command) {
+        // When the manager is gone nobody listens; the worker's own file keeps what it said.
+        let _: Result<(), mpsc::error::SendError<Word>> = self.words.send((self.session, command)).await;
+    }
+}
+
+/// Waits for the exit of a child of ours; for ever when there is none.
+async fn exit_of(child: &mut Option<Child>) -> io::Result<std::process::ExitStatus> {
+    match child {
+        Some(child) => child.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes the ticket durably and opens the raw log.
+fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(place.directory())?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(place.ticket())?;
+    file.write_all(&serde_json::to_vec_pretty(ticket)?)?;
+    file.sync_all()?;
+    File::open(place.directory())?.sync_all()?;
+    OpenOptions::new().append(true).create(true).mode(0o600).open(place.output())
+}
+
+/// Starts the worker. It makes a session of its own as its first act, and needs nothing of us from then on.
+fn start(program: &Path, place: &AttemptPlace, output: File) -> io::Result<Child> {
+    tokio::process::Command::new(program)
+        .arg0("howdah")
+        .arg("worker")
+        .arg(place.directory())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(false)
+        .spawn()
+}
+
+fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
+    let cause = format!("the worker for {} could not be started: {error}", place.directory().display());
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+        Failure::incurable(cause, "make room in the state directory, then retry")
+    } else if is(&[io::ErrorKind::PermissionDenied]) {
+        Failure::incurable(cause, "make the state directory writable for this user, then retry")
+    } else {
+        Failure::disruption(cause, "")
+    }
+}
+
+/// Whether a worker of the session holds its lock.
+fn is_locked(path: &Path) -> bool {
+    fs::File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
+}

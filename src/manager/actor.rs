@@ -1,0 +1,353 @@
+//! The actor: the one task that owns every session.
+
+use super::{
+    Act, Clock, CompletedRow, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
+    commit::Turn,
+    handle::{REQUESTS_QUEUED, Request},
+};
+use crate::{
+    attempt::{Attempts, Word},
+    domain::{
+        RestoreRequest, RetryPolicy, SessionId, Timestamp, WorkerSettings,
+        ticket::{CONTRACT_VERSION, Ticket},
+    },
+    journal::{Opening, Store},
+    machine::{Command, CompletedResult, Effect, Refusal, Registry, Scope, Session, event::Created},
+};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+/// How long to wait after the journal failed before what could not be stored is tried again.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Words taken into one turn, so that a thousand busy attempts share a commit and a person still gets a turn.
+const WORDS_PER_TURN: usize = 256;
+
+/// How the manager does its work.
+#[derive(Debug, Clone)]
+pub struct ManagerSettings {
+    /// Attempts that may run at once.
+    pub max_running: usize,
+    /// How new sessions are tried again.
+    pub policy: RetryPolicy,
+    /// What workers are told.
+    pub worker: WorkerSettings,
+}
+
+/// The owner of all sessions; consumed by [`Manager::run`].
+#[derive(Debug)]
+pub struct Manager<S, A> {
+    settings: ManagerSettings,
+    clock: Clock,
+    store: S,
+    attempts: A,
+    registry: Registry,
+    completed: Arc<Vec<Arc<CompletedRow>>>,
+    unreadable: Arc<Vec<UnreadableSession>>,
+    counts: Counts,
+    last_id: u64,
+    revision: u64,
+    words: mpsc::Receiver<Word>,
+    /// Words that the journal could not store yet, in order.
+    unstored: Vec<Word>,
+    requests: mpsc::Receiver<Request>,
+    publisher: watch::Sender<Arc<Snapshot>>,
+}
+
+impl<S: Store, A: Attempts> Manager<S, A> {
+    /// A manager that goes on where the journal stands, and the way to it. Attempts that an earlier owner left are
+    /// adopted as soon as it runs.
+    pub fn open(
+        settings: ManagerSettings,
+        clock: Clock,
+        (store, opening): (S, Opening),
+        attempts: A,
+        words: mpsc::Receiver<Word>,
+    ) -> (Self, Handle) {
+        let (sender, requests) = mpsc::channel(REQUESTS_QUEUED);
+        let mut registry = Registry::new(settings.max_running);
+        for session in opening.ongoing {
+            registry.put(Arc::new(session));
+        }
+        let counts = Counts { succeeded: opening.succeeded, cancelled: opening.cancelled, ..Counts::default() };
+        let completed = Arc::new(opening.completed.into_iter().map(Arc::new).collect());
+        let (publisher, snapshots) = watch::channel(Arc::default());
+        let mut manager = Self {
+            settings,
+            clock,
+            store,
+            attempts,
+            registry,
+            completed,
+            unreadable: Arc::new(opening.unreadable),
+            counts,
+            last_id: opening.last_id,
+            revision: 0,
+            words,
+            unstored: Vec::new(),
+            requests,
+            publisher,
+        };
+        manager.publish();
+        (manager, Handle { requests: sender, snapshots })
+    }
+
+    /// Runs until it is closed or every handle is gone.
+    pub async fn run(mut self) {
+        for session in self.registry.iter() {
+            if let Some(attempt) = session.live_attempt() {
+                self.attempts.adopt(session.id(), attempt, session.live_mark());
+            }
+        }
+        loop {
+            self.launch_queued().await;
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                request = self.requests.recv() => match request {
+                    Some(Request::Close { answer }) => {
+                        // Whoever closes may have given up waiting; the manager ends all the same.
+                        let _: Result<(), ()> = answer.send(());
+                        return;
+                    }
+                    Some(request) => self.answer(request).await,
+                    None => return,
+                },
+                Some(word) = self.words.recv() => self.listen(word).await,
+                () = sleep(wake) => self.clock_turn().await,
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: Request) {
+        // A person who has gone away needs no answer; what was asked is done all the same.
+        match request {
+            Request::Start { requests, by, answer } => drop(answer.send(self.start(requests, &by).await)),
+            Request::Act { act, scope, by, answer } => drop(answer.send(self.act(act, &scope, &by).await)),
+            Request::Session { id, answer } => drop(answer.send(self.find(id).await)),
+            Request::Completed { rows } => self.fill_completed(rows),
+            Request::Close { answer } => drop(answer.send(())),
+        }
+    }
+
+    /// Creates one session a request; each is accepted or refused by itself.
+    async fn start(&mut self, requests: Vec<RestoreRequest>, by: &str) -> Receipt {
+        let now = self.clock.now();
+        let mut turn = Turn::default();
+        let mut claims = self.registry.clone();
+        let mut receipt = Receipt::default();
+        for request in requests {
+            let instance = Some(request.point.instance.clone());
+            if let Some(refusal) = claims.holder(&request.target) {
+                receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
+                continue;
+            }
+            self.last_id += 1;
+            let id = SessionId(self.last_id);
+            let policy = self.settings.policy;
+            let created = Created { id, uuid: Uuid::now_v7(), request, policy, by: by.to_owned(), at: now };
+            claims.put(Arc::new(Session::create(created.clone())));
+            turn.create(created);
+            receipt.lines.push(ReceiptLine { session: Some(id), instance, result: Ok(()) });
+        }
+        if let Err(refusal) = self.commit(turn).await {
+            refuse_all(&mut receipt, &refusal);
+        }
+        receipt
+    }
+
+    /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
+    async fn act(&mut self, act: Act, scope: &Scope, by: &str) -> Receipt {
+        let ids = match scope {
+            Scope::AllCompleted => self.completed.iter().map(|row| row.id).collect(),
+            Scope::AllOngoing | Scope::Sessions(_) => self.registry.expand(scope),
+        };
+        let now = self.clock.now();
+        let mut turn = Turn::default();
+        let mut receipt = Receipt::default();
+        for id in ids {
+            let Some(session) = self.find(id).await else {
+                let result = Err(Refusal::Unknown { id });
+                receipt.lines.push(ReceiptLine { session: Some(id), instance: None, result });
+                continue;
+            };
+            let result = turn.apply(&session, act.command(by), now);
+            let instance = Some(session.request().point.instance.clone());
+            receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
+        }
+        if let Err(refusal) = self.commit(turn).await {
+            refuse_all(&mut receipt, &refusal);
+        }
+        receipt
+    }
+
+    async fn find(&mut self, id: SessionId) -> Option<Arc<Session>> {
+        if let Some(session) = self.registry.get(id) {
+            return Some(Arc::clone(session));
+        }
+        match self.store.session(id).await {
+            Ok(found) => found.map(Arc::new),
+            Err(error) => {
+                tracing::error!(session = id.0, %error, "cannot read a session");
+                None
+            }
+        }
+    }
+
+    /// Takes in what attempts have said, as much as is there.
+    async fn listen(&mut self, first: Word) {
+        let mut words = std::mem::take(&mut self.unstored);
+        words.push(first);
+        while words.len() < WORDS_PER_TURN
+            && let Ok(word) = self.words.try_recv()
+        {
+            words.push(word);
+        }
+        self.take_in(words).await;
+    }
+
+    /// The clock has come: due wakes, and what the journal could not store before.
+    async fn clock_turn(&mut self) {
+        let words = std::mem::take(&mut self.unstored);
+        if !words.is_empty() {
+            self.take_in(words).await;
+        }
+        let due = self.registry.due(self.clock.now());
+        if !due.is_empty() {
+            self.take_in(due).await;
+        }
+    }
+
+    async fn take_in(&mut self, words: Vec<Word>) {
+        let now = self.clock.now();
+        let mut turn = Turn::default();
+        for (id, command) in &words {
+            // A session that has ended takes no more reports: its attempt's last words came late.
+            let Some(session) = self.registry.get(*id) else { continue };
+            if let Err(refusal) = turn.apply(session, command.clone(), now) {
+                tracing::error!(session = id.0, %refusal, "a report was refused");
+            }
+        }
+        if self.commit(turn).await.is_err() {
+            // What an attempt has said is never lost: it is stored when the journal works again. Wakes come by themselves.
+            let reports = words.into_iter().filter(|(_, command)| !matches!(command, Command::Wake | Command::Launch));
+            self.unstored.extend(reports);
+        }
+    }
+
+    /// Starts queued sessions while slots are free.
+    async fn launch_queued(&mut self) {
+        while self.unstored.is_empty()
+            && let Some(id) = self.registry.next_launch()
+        {
+            let Some(session) = self.registry.get(id).cloned() else { return };
+            let mut turn = Turn::default();
+            let decided = turn.apply(&session, Command::Launch, self.clock.now());
+            if decided.is_err() || self.commit(turn).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Stores a turn; when the disk has it, and only then, makes it true and acts on it.
+    async fn commit(&mut self, turn: Turn) -> Result<(), Refusal> {
+        if turn.is_empty() {
+            return Ok(());
+        }
+        if let Some(batch) = turn.batch()
+            && let Err(error) = self.store.append(batch).await
+        {
+            tracing::error!(%error, "a change was not stored");
+            return Err(Refusal::NotStored { cause: error.to_string() });
+        }
+        for session in turn.after.into_values() {
+            self.place(Arc::new(session));
+        }
+        self.publish();
+        for (id, effect) in turn.effects {
+            self.carry_out(id, effect);
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, id: SessionId, effect: Effect) {
+        match effect {
+            Effect::Launch { attempt, work } => {
+                let Some(session) = self.registry.get(id) else { return };
+                let settings = self.settings.worker.clone();
+                let session_uuid = session.uuid();
+                let version = CONTRACT_VERSION;
+                self.attempts.launch(Ticket { version, session: id, session_uuid, attempt, work: *work, settings });
+            }
+            Effect::Stop { attempt } => self.attempts.stop(id, attempt),
+            Effect::Kill { attempt } => self.attempts.kill(id, attempt),
+        }
+    }
+
+    /// Puts a session where it now belongs: under Restore, under Completed, or off the screen.
+    fn place(&mut self, session: Arc<Session>) {
+        if let Some(row) = CompletedRow::of(&session) {
+            let shown = self.completed.iter().position(|shown| shown.id == row.id);
+            let rows = Arc::make_mut(&mut self.completed);
+            match (shown, session.is_dismissed()) {
+                (None, false) => {
+                    *self.counts.of(row.result) += 1;
+                    rows.insert(0, Arc::new(row));
+                }
+                (Some(at), true) => {
+                    let count = self.counts.of(row.result);
+                    *count = count.saturating_sub(1);
+                    rows.remove(at);
+                }
+                (Some(_), false) | (None, true) => {}
+            }
+        }
+        self.registry.put(session);
+    }
+
+    /// The rest of the completed sessions, read after the first picture was out.
+    fn fill_completed(&mut self, rows: Vec<CompletedRow>) {
+        let known: HashSet<SessionId> = self.completed.iter().map(|row| row.id).collect();
+        let older = rows.into_iter().filter(|row| !known.contains(&row.id)).map(Arc::new);
+        let all = Arc::make_mut(&mut self.completed);
+        all.extend(older);
+        all.sort_by_key(|row| std::cmp::Reverse((row.ended, row.id)));
+        let of = |result| all.iter().filter(|row| row.result == result).count();
+        let (succeeded, cancelled) = (of(CompletedResult::Succeeded), of(CompletedResult::Cancelled));
+        self.counts = Counts { succeeded, cancelled, ..self.counts };
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        self.revision += 1;
+        let ongoing = self.registry.in_order();
+        self.counts = self.counts.of_ongoing(&ongoing);
+        self.publisher.send_replace(Arc::new(Snapshot {
+            revision: self.revision,
+            ongoing,
+            completed: Arc::clone(&self.completed),
+            unreadable: Arc::clone(&self.unreadable),
+            counts: self.counts,
+        }));
+    }
+
+    /// How long until the clock is needed; `None` is never.
+    fn next_wake(&self) -> Option<Duration> {
+        let due = self.registry.next_wake().map(|moment: Timestamp| self.clock.until(moment));
+        if self.unstored.is_empty() { due } else { Some(STORE_AGAIN) }
+    }
+}
+
+fn refuse_all(receipt: &mut Receipt, refusal: &Refusal) {
+    for line in receipt.lines.iter_mut().filter(|line| line.result.is_ok()) {
+        line.result = Err(refusal.clone());
+    }
+}
+
+async fn sleep(wake: Option<Duration>) {
+    match wake {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
