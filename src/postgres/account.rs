@@ -1,1 +1,188 @@
-//! The system user that owns a data directory.
+//! The system user that owns restored files and runs the server.
+//!
+//! Promises: as root, every program started through an [`Account`] runs as that user, without root's groups and without
+//! root's environment. Never: it does not run a server as root, and never goes through a shell.
+
+use crate::domain::Failure;
+use std::{
+    ffi::OsStr,
+    io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// Where programs are looked for when a server or a helper is started: the caller's own path may hold anything.
+const SAFE_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What `getent` exits with when the key is in no database (getent(1)).
+const GETENT_UNKNOWN: i32 = 2;
+
+/// A system user, and whether we must change to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    name: String,
+    uid: u32,
+    gid: u32,
+    home: PathBuf,
+    switch: bool,
+}
+
+/// What a user may do with a path; the letter is that of `test`(1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read a file.
+    Read,
+    /// Create entries in a directory.
+    Write,
+    /// Pass through a directory.
+    Enter,
+}
+
+/// Whether this process runs as root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+impl Account {
+    /// The account that the restored files belong to: as root the user of that name, else the user that we are.
+    ///
+    /// Root itself is refused, since PostgreSQL refuses it too.
+    pub fn for_server(os_user: &str) -> Result<Self, Failure> {
+        if !is_root() {
+            return Self::own();
+        }
+        let unknown = || {
+            Failure::incurable(
+                format!("there is no system user {os_user:?} on this machine to own the restored files"),
+                "create it, or name another one with the setting os_user",
+            )
+        };
+        let found = lookup(os_user).map_err(|e| unasked(os_user, &e))?.ok_or_else(unknown)?;
+        if found.uid == 0 {
+            return Err(Failure::incurable(
+                format!("the system user {os_user:?} is root, and PostgreSQL refuses to run as root"),
+                "name another user with the setting os_user",
+            ));
+        }
+        Ok(Self { switch: true, ..found })
+    }
+
+    /// The user that this process runs as.
+    fn own() -> Result<Self, Failure> {
+        let uid = rustix::process::geteuid().as_raw();
+        let gid = rustix::process::getegid().as_raw();
+        let nameless = Self { name: uid.to_string(), uid, gid, home: PathBuf::from("/"), switch: false };
+        // A user of a container may have no entry anywhere; it can run a server all the same.
+        Ok(lookup(&uid.to_string()).map_err(|e| unasked(&uid.to_string(), &e))?.unwrap_or(nameless))
+    }
+
+    /// The user's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who must own what is written, when that is not whoever writes it.
+    pub fn owner(&self) -> Option<(u32, u32)> {
+        self.switch.then_some((self.uid, self.gid))
+    }
+
+    /// The user's number.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// A command that runs `program` as this user, with a bare environment and nothing on its standard input.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = bare(program);
+        command.env("HOME", &self.home);
+        if self.switch {
+            command.gid(self.gid).uid(self.uid);
+        }
+        command
+    }
+
+    /// Whether the user may do this with the path. Asked of the kernel by the user itself, so that lists and mounts count.
+    pub fn may(&self, access: Access, path: &Path) -> io::Result<bool> {
+        let letter = match access {
+            Access::Read => "-r",
+            Access::Write => "-w",
+            Access::Enter => "-x",
+        };
+        Ok(self.command("test").arg(letter).arg(path).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
+    }
+}
+
+/// A command with a bare environment, so that neither secrets nor settings of the caller reach it.
+pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", SAFE_PATH).env("LC_ALL", "C").current_dir("/").stdin(Stdio::null());
+    command
+}
+
+/// Asks the system's user databases, LDAP and the like included.
+fn lookup(key: &str) -> io::Result<Option<Account>> {
+    let output = bare("getent").args(["passwd", "--", key]).output()?;
+    if output.status.code() == Some(GETENT_UNKNOWN) {
+        return Ok(None);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().next().and_then(parse) {
+        Some(account) => Ok(Some(account)),
+        None => Err(io::Error::other(format!("getent ended with {} and no entry", output.status))),
+    }
+}
+
+/// One line of passwd(5): name, password, uid, gid, comment, home, shell.
+fn parse(line: &str) -> Option<Account> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, uid, gid, _, home, _] = fields.as_slice() else { return None };
+    let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
+    Some(Account { name: (*name).to_owned(), uid, gid, home: PathBuf::from(home), switch: false })
+}
+
+fn unasked(user: &str, error: &io::Error) -> Failure {
+    Failure::incurable(
+        format!("the system cannot tell who the user {user:?} is: getent: {error}"),
+        "see whether `getent passwd` works on this machine",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn a_line_of_passwd_is_read_and_a_broken_one_is_not() {
+        let account = parse("postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash").unwrap();
+        assert_eq!((account.name(), account.uid, account.gid), ("postgres", 101, 104));
+        assert_eq!(account.owner(), None);
+        for line in ["", "postgres", "postgres:x:a:104::/:/bin/sh", "a:b:1:2:c:d"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn root_and_unknown_users_cannot_own_a_server_when_we_are_root() {
+        if !is_root() {
+            // Only root changes users; anyone else is simply themself.
+            assert_eq!(Account::for_server("nobody-of-this-name").unwrap().owner(), None);
+            return;
+        }
+        assert!(Account::for_server("nobody-of-this-name").unwrap_err().cause.contains("no system user"));
+        assert!(Account::for_server("root").unwrap_err().cause.contains("is root"));
+    }
+
+    #[test]
+    fn a_program_gets_a_bare_environment() {
+        let account = Account::own().unwrap();
+        let output = account.command("env").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut names: Vec<&str> = text.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["HOME", "LC_ALL", "PATH"]);
+        assert!(account.may(Access::Enter, Path::new("/")).unwrap());
+        assert!(!account.may(Access::Read, Path::new("/no/such/file")).unwrap());
+    }
+}

@@ -1,1 +1,0 @@
-//! Starting, following, asking and stopping a server.
