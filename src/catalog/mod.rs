@@ -1,1 +1,17 @@
-//! What can be restored: repositories, instances, restore points.
+//! What can be restored: repositories, the instances in them, and their restore points.
+//!
+//! Promises: reading never fails as a whole; what cannot be read is a row that says why and what to do, and the others
+//! stand (S10). Text that comes from disk is printable before it leaves this module. Never: nothing here writes to a
+//! repository, follows a symbolic link while it searches, or reads a backup whole.
+
+mod contents;
+mod facts;
+mod read;
+pub mod sample;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+pub use contents::{Catalog, CatalogInstance, Origin, Repository, RepositoryPath, Row};
+pub use read::read;

@@ -4,6 +4,7 @@
 //! it does not open an archive. The ending of a name only finds the file; how it is packed is told by its first bytes
 //! (see `compression`).
 
+use super::manifest;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     ffi::OsStr,
@@ -11,9 +12,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use thiserror::Error;
-
-/// The name of the manifest, in a data directory and beside the archives alike.
-pub const MANIFEST: &str = "backup_manifest";
 
 /// The archives that `pg_basebackup --format=tar` wrote into one directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +122,7 @@ impl Part {
     /// The part that a file with this name is, and the name as text.
     fn of(name: &OsStr) -> Option<(Self, &str)> {
         let text = name.to_str()?;
-        if text == MANIFEST {
+        if text == manifest::FILE_NAME {
             return Some((Self::Manifest, text));
         }
         let stem =

@@ -1,0 +1,177 @@
+//! The catalog as plain data.
+
+use crate::domain::{InstanceName, RestorePoint, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// All that can be restored, and all that should be but cannot.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Catalog {
+    /// The repositories, in the order in which they were given.
+    pub repositories: Vec<Repository>,
+    /// The instances: one's own before those of the sample, by name in each group.
+    pub instances: Vec<CatalogInstance>,
+}
+
+/// Where backups come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A directory of the operator's.
+    Own,
+    /// The sample that is embedded in howdah.
+    Sample,
+}
+
+/// A directory to look for backups in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RepositoryPath {
+    /// The directory.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Whose it is.
+    pub origin: Origin,
+}
+
+/// A directory that was looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// The directory, from the root on where that could be found out.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Whose it is.
+    pub origin: Origin,
+    /// Why it gave nothing or not all, and what to do: one printable sentence.
+    pub problem: Option<String>,
+}
+
+/// One instance and its backups. The same name in an own repository and in the sample are two instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogInstance {
+    /// Its name.
+    pub name: InstanceName,
+    /// Whose it is.
+    pub origin: Origin,
+    /// Its restore points, newest first; behind them what cannot be read.
+    pub rows: Vec<Row>,
+}
+
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Row {
+    /// It can be restored, as far as can be told without reading it whole.
+    Restorable(RestorePoint),
+    /// It cannot be restored, or not even be read.
+    Unreadable {
+        /// The instance it belongs to by its place.
+        instance: InstanceName,
+        /// Its name, printable.
+        label: String,
+        /// Its directory. A path that is not UTF-8 is written lossily.
+        #[serde(serialize_with = "lossy")]
+        path: PathBuf,
+        /// What is wrong and what to do: one printable sentence.
+        problem: String,
+    },
+}
+
+impl RepositoryPath {
+    /// A directory of the operator's.
+    pub fn own(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), origin: Origin::Own }
+    }
+
+    /// The directory that the sample was unpacked into.
+    pub fn sample(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), origin: Origin::Sample }
+    }
+}
+
+impl Catalog {
+    /// The instance with this name; one's own before one of the sample.
+    pub fn instance(&self, name: &str) -> Option<&CatalogInstance> {
+        self.instances.iter().find(|instance| instance.name.as_str() == name)
+    }
+
+    /// All rows with their instance.
+    pub fn rows(&self) -> impl Iterator<Item = (&CatalogInstance, &Row)> {
+        self.instances.iter().flat_map(|instance| instance.rows.iter().map(move |row| (instance, row)))
+    }
+}
+
+impl CatalogInstance {
+    /// What can be restored, newest first.
+    pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
+        self.rows.iter().filter_map(Row::point)
+    }
+
+    /// The newest restore point.
+    pub fn newest(&self) -> Option<&RestorePoint> {
+        self.points().next()
+    }
+}
+
+impl Row {
+    /// The restore point, if it is one.
+    pub const fn point(&self) -> Option<&RestorePoint> {
+        match self {
+            Self::Restorable(point) => Some(point),
+            Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// The instance it belongs to.
+    pub const fn instance(&self) -> &InstanceName {
+        match self {
+            Self::Restorable(point) => &point.instance,
+            Self::Unreadable { instance, .. } => instance,
+        }
+    }
+
+    /// Its name below the instance.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Restorable(point) => &point.label,
+            Self::Unreadable { label, .. } => label,
+        }
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Restorable(point) => &point.path,
+            Self::Unreadable { path, .. } => path,
+        }
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Restorable(_) => None,
+            Self::Unreadable { problem, .. } => Some(problem),
+        }
+    }
+
+    /// When it was taken, where that is known.
+    pub fn taken_at(&self) -> Option<Timestamp> {
+        self.point().map(|point| point.facts.taken_at)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Own => "own",
+            Self::Sample => "sample",
+        })
+    }
+}
+
+/// A path is any bytes, JSON is text: what is wrong with such a path must still be told to other processes.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}

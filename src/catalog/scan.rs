@@ -1,0 +1,189 @@
+//! The search for backups below a directory.
+//!
+//! Promises: each backup is found once, what only looks like one is told, ordinary directories are passed over in
+//! silence. A symbolic link is never followed (only the repository itself may be one), so there are no loops and no
+//! way out. The search goes [`DEEPEST`] levels down and stops after [`MOST`] directories.
+
+use super::wording::{self, problem, refused};
+use crate::{
+    domain::InstanceName,
+    postgres::{
+        manifest,
+        tarset::{TarSet, TarSetError},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fs::{self, FileType},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// How far below the repository a backup may lie: an instance, a year, a month, a day, a kind, the backup.
+const DEEPEST: usize = 6;
+
+/// The most directories that are looked into, so that `--repo /` ends. Ten thousand backups are far fewer.
+const MOST: usize = 100_000;
+
+/// What the search found in one directory.
+pub(super) struct Candidate {
+    pub(super) instance: InstanceName,
+    pub(super) label: String,
+    pub(super) path: PathBuf,
+    pub(super) finding: Finding,
+}
+
+/// What a directory is.
+pub(super) enum Finding {
+    /// A data directory with a manifest.
+    Plain,
+    /// Archives with a manifest.
+    Tar(TarSet),
+    /// Something that is no backup, or not a whole one, for this reason.
+    Fault(String),
+}
+
+/// All that was found below one repository.
+pub(super) struct Scan {
+    /// The repository from the root on, links resolved, where it exists.
+    pub(super) root: PathBuf,
+    pub(super) candidates: Vec<Candidate>,
+    /// Why nothing or not all was found.
+    pub(super) problem: Option<String>,
+}
+
+/// Looks for backups in `root` and below it.
+pub(super) fn scan(root: &Path) -> Scan {
+    let whole = match fs::canonicalize(root) {
+        Ok(whole) => whole,
+        Err(error) => return failed(root.to_owned(), refused(&wording::path(root), &error)),
+    };
+    if !whole.is_dir() {
+        let fault = problem(&format!("{} is not a directory", wording::path(root)), "name a directory of backups");
+        return failed(whole, fault);
+    }
+    let mut search = Search { root: whole, candidates: Vec::new(), directories: 0 };
+    let root = search.root.clone();
+    search.visit(&root, 0);
+    let problem = search.verdict();
+    Scan { root, candidates: search.candidates, problem }
+}
+
+fn failed(root: PathBuf, problem: String) -> Scan {
+    Scan { root, candidates: Vec::new(), problem: Some(problem) }
+}
+
+struct Search {
+    root: PathBuf,
+    candidates: Vec<Candidate>,
+    directories: usize,
+}
+
+impl Search {
+    fn visit(&mut self, directory: &Path, depth: usize) {
+        self.directories += 1;
+        if self.directories > MOST {
+            return;
+        }
+        let entries = match list(directory) {
+            Ok(entries) => entries,
+            // It was there a moment ago: somebody expired a backup meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.found(directory, Finding::Fault(refused("the directory", &error))),
+        };
+        if let Some(finding) = classify(directory, &entries) {
+            return self.found(directory, finding);
+        }
+        if depth == DEEPEST {
+            return;
+        }
+        for (name, kind) in entries {
+            // The file system's own, which only root may read.
+            if kind.is_dir() && name != "lost+found" {
+                self.visit(&directory.join(name), depth + 1);
+            }
+        }
+    }
+
+    /// The instance is the first folder below the repository; a backup that lies directly in it names its own.
+    fn found(&mut self, path: &Path, finding: Finding) {
+        let below = path.strip_prefix(&self.root).unwrap_or(path);
+        let mut parts = below.iter();
+        let first = parts.next().or_else(|| self.root.file_name()).unwrap_or(OsStr::new("/"));
+        let label = if parts.as_path().as_os_str().is_empty() { first } else { parts.as_path().as_os_str() };
+        self.candidates.push(Candidate {
+            instance: InstanceName::new(&wording::name(first)),
+            label: wording::name(label),
+            path: path.to_owned(),
+            finding,
+        });
+    }
+
+    fn verdict(&self) -> Option<String> {
+        let at = wording::path(&self.root);
+        if self.directories > MOST {
+            let cause = format!("{at} holds more than {MOST} directories, and only so many were looked into");
+            return Some(problem(&cause, "name a directory nearer to the backups"));
+        }
+        if self.candidates.is_empty() {
+            let cause = format!("{at} holds no backup down to {DEEPEST} levels below it");
+            return Some(problem(&cause, "name a directory that pg_basebackup wrote to, or one above it"));
+        }
+        None
+    }
+}
+
+/// The entries by name, so that each search finds the same things in the same order.
+fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
+    fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
+}
+
+/// What a directory with these entries is; `None` for one that has nothing to do with backups.
+fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<Finding> {
+    let has = |name: &str| entries.contains_key(OsStr::new(name));
+    let fault = |cause: &str, advice: &str| Some(Finding::Fault(problem(cause, advice)));
+    let has_manifest = has(manifest::FILE_NAME);
+    let data_directory = has("PG_VERSION") && (has("base") || has("global"));
+    if data_directory && has("postmaster.pid") {
+        let cause = "this is the data directory of a server, which runs or has crashed (postmaster.pid is there)";
+        return fault(cause, "take a backup of it with pg_basebackup, and never start a server on a backup itself");
+    }
+    if data_directory && has_manifest {
+        return Some(Finding::Plain);
+    }
+    let archive = |name: &OsString| {
+        let bytes = name.as_encoded_bytes();
+        bytes.starts_with(b"base.tar") || bytes.starts_with(b"pg_wal.tar")
+    };
+    if !data_directory && !has_manifest && !entries.keys().any(archive) {
+        return None;
+    }
+    // pg_basebackup gives the manifest its name when all else is on disk.
+    if !has_manifest && has("backup_manifest.tmp") {
+        let cause = "the backup is not finished (backup_manifest.tmp is there)";
+        return fault(cause, "wait for pg_basebackup to end, or take the backup again if it was interrupted");
+    }
+    if data_directory {
+        let cause = "the data directory has no backup_manifest, so nothing in it can be verified";
+        return fault(cause, "take the backup with pg_basebackup 13 or newer, without --no-manifest");
+    }
+    match TarSet::find(directory) {
+        Ok(Some(set)) if set.manifest.is_some() => Some(Finding::Tar(set)),
+        Ok(Some(_)) => fault(
+            "the archives have no backup_manifest beside them, so nothing in them can be verified",
+            "copy the manifest too, or take the backup without --no-manifest",
+        ),
+        Ok(None) if has_manifest => fault(
+            "there is a backup_manifest, but neither base.tar nor a whole data directory beside it",
+            "copy the rest of the backup, or use another one",
+        ),
+        Ok(None) => None,
+        Err(TarSetError::Unreadable { source, .. }) => Some(Finding::Fault(refused("the directory", &source))),
+        Err(error @ TarSetError::NoBase { .. }) => fault(&error.to_string(), "copy all archives of the backup"),
+        Err(error @ TarSetError::Twice { .. }) => {
+            fault(&error.to_string(), "keep the one that belongs to the manifest and move the other away")
+        }
+        Err(error @ TarSetError::NotAFile(_)) => fault(&error.to_string(), "put the archive itself in its place"),
+    }
+}
