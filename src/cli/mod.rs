@@ -1,1 +1,3 @@
 //! The command line, one verb a file.
+
+pub mod backup_list;

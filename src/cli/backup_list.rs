@@ -1,0 +1,256 @@
+//! `howdah backup list`: what can be restored, as a table for people or as JSON for programs.
+//!
+//! Promises: one line for each backup, also for those that cannot be read; no name from disk can steer a terminal, in
+//! either form. Never: it writes to nothing but the writer it is given, and decides no exit status.
+
+use crate::{
+    catalog::{self, Catalog, CatalogInstance, RepositoryPath, Row},
+    domain::{Lsn, instance::printable},
+};
+use ratatui::text::Span;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// What was listed, for the caller's exit status and for what belongs on stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Backups that can be restored.
+    pub restorable: usize,
+    /// Backups that cannot; each has told why in its row.
+    pub unreadable: usize,
+    /// What is wrong with a repository itself: printable sentences, each naming it.
+    pub repository_problems: Vec<String>,
+}
+
+/// One element of the JSON array. What is not known is `null`.
+///
+/// `path` is exact (characters that could steer a terminal are written as `\u` escapes, which every JSON reader
+/// undoes), unless it is not UTF-8: then it is lossy, and `problem` says so. `system_identifier` is a string, because
+/// it takes 64 bits and JSON numbers of many readers hold 53.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    instance: &'a str,
+    restore_point: &'a str,
+    path: String,
+    origin: String,
+    form: Option<String>,
+    size: Option<u64>,
+    timeline: Option<u32>,
+    start_lsn: Option<Lsn>,
+    stop_lsn: Option<Lsn>,
+    taken_at: Option<String>,
+    version: Option<u32>,
+    system_identifier: Option<String>,
+    problem: Option<&'a str>,
+}
+
+const HEAD: [&str; 11] = [
+    "INSTANCE",
+    "RESTORE POINT",
+    "ORIGIN",
+    "FORM",
+    "SIZE",
+    "TIMELINE",
+    "START LSN",
+    "STOP LSN",
+    "TAKEN AT (UTC)",
+    "VERSION",
+    "PROBLEM",
+];
+
+/// The columns whose values stand right-aligned under each other: size, timeline and version.
+const RIGHT: [usize; 3] = [4, 5, 9];
+
+/// Reads the repositories and lists their backups: by instance, newest first.
+pub fn run(repositories: &[RepositoryPath], json: bool, out: &mut dyn Write) -> io::Result<Listed> {
+    let catalog = catalog::read(repositories);
+    if json {
+        write_json(&catalog, out)?;
+    } else {
+        write_table(&catalog, out)?;
+    }
+    out.flush()?;
+    let unreadable = catalog.rows().filter(|(_, row)| row.problem().is_some()).count();
+    Ok(Listed {
+        restorable: catalog.rows().count() - unreadable,
+        unreadable,
+        repository_problems: catalog.repositories.iter().filter_map(|repository| repository.problem.clone()).collect(),
+    })
+}
+
+fn write_json(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (index, (instance, row)) in catalog.rows().enumerate() {
+        let text = serde_json::to_string(&json_row(instance, row))?;
+        write!(out, "{}\n{}", if index == 0 { "" } else { "," }, escaped(&text))?;
+    }
+    out.write_all(if catalog.instances.is_empty() { b"]\n" } else { b"\n]\n" })
+}
+
+fn json_row<'a>(instance: &'a CatalogInstance, row: &'a Row) -> JsonRow<'a> {
+    let facts = row.point().map(|point| &point.facts);
+    JsonRow {
+        instance: row.instance().as_str(),
+        restore_point: row.label(),
+        path: row.path().to_string_lossy().into_owned(),
+        origin: instance.origin.to_string(),
+        form: facts.map(|facts| facts.form.to_string()),
+        size: facts.map(|facts| facts.size.0),
+        timeline: facts.map(|facts| facts.timeline.0),
+        start_lsn: facts.map(|facts| facts.start_lsn),
+        stop_lsn: facts.map(|facts| facts.stop_lsn),
+        taken_at: facts.map(|facts| facts.taken_at.to_string()),
+        version: facts.and_then(|facts| facts.version).map(|version| version.0),
+        system_identifier: facts.and_then(|facts| facts.system_identifier).map(|identifier| identifier.to_string()),
+        problem: row.problem(),
+    }
+}
+
+/// JSON escapes control characters below U+0020 only. Others could steer a terminal as well; they can stand only
+/// inside strings, where they may be written as an escape without a change of meaning.
+fn escaped(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        let mut units = [0; 2];
+        if c == ' ' || c.is_ascii_graphic() || printable(c.encode_utf8(&mut [0; 4])).starts_with(c) {
+            safe.push(c);
+        } else {
+            safe.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    safe
+}
+
+fn write_table(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<[String; 11]> = catalog.rows().map(|(instance, row)| cells(instance, row)).collect();
+    if rows.is_empty() {
+        return writeln!(out, "There is no backup to list.");
+    }
+    let head = HEAD.map(str::to_owned);
+    let mut widths = [0; 11];
+    for row in [&head].into_iter().chain(&rows) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = width_of(cell).max(*width);
+        }
+    }
+    for row in [&head].into_iter().chain(&rows) {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let space = " ".repeat(widths[column] - width_of(cell));
+            let (before, behind) = if RIGHT.contains(&column) { (space.as_str(), "") } else { ("", space.as_str()) };
+            line.extend([before, cell, behind, "  "]);
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn cells(instance: &CatalogInstance, row: &Row) -> [String; 11] {
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let facts = row.point().map(|point| &point.facts);
+    [
+        row.instance().to_string(),
+        row.label().to_owned(),
+        instance.origin.to_string(),
+        shown(facts.map(|facts| facts.form.to_string())),
+        shown(facts.map(|facts| facts.size.to_string())),
+        shown(facts.map(|facts| facts.timeline.to_string())),
+        shown(facts.map(|facts| facts.start_lsn.to_string())),
+        shown(facts.map(|facts| facts.stop_lsn.to_string())),
+        shown(facts.map(|facts| facts.taken_at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
+        shown(facts.and_then(|facts| facts.version).map(|version| version.to_string())),
+        row.problem().unwrap_or_default().to_owned(),
+    ]
+}
+
+/// How many columns of a terminal the text takes.
+fn width_of(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::catalog::sample;
+    use serde_json::Value;
+    use std::{fs, path::PathBuf};
+
+    /// A repository with one backup of the sample and one that cannot be read, both under hostile names.
+    fn repository() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let sample = sample::unpack(root.path()).unwrap();
+        let repository = root.path().join("repo");
+        let backup = repository.join("or\u{9b}2Jders").join("n\u{e4}chtlich");
+        fs::create_dir_all(&backup).unwrap();
+        let from = fs::read_dir(sample.join("crm")).unwrap().next().unwrap().unwrap().path();
+        for name in ["backup_manifest", "base.tar.gz", "pg_wal.tar.gz"] {
+            fs::copy(from.join(name), backup.join(name)).unwrap();
+        }
+        fs::create_dir_all(repository.join("wide \u{5009}\u{5eab}/x\u{1b}]0;y\u{7}")).unwrap();
+        fs::write(repository.join("wide \u{5009}\u{5eab}/x\u{1b}]0;y\u{7}/base.tar"), b"").unwrap();
+        (root, repository)
+    }
+
+    fn listed(repositories: &[RepositoryPath], json: bool) -> (Listed, String) {
+        let mut out = Vec::new();
+        let listed = run(repositories, json, &mut out).unwrap();
+        (listed, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn the_json_rows_hold_what_is_promised_and_null_where_nothing_is_known() {
+        let (_root, repository) = repository();
+        let (counts, text) = listed(&[RepositoryPath::own(&repository)], true);
+        assert_eq!((counts.restorable, counts.unreadable, counts.repository_problems.len()), (1, 1, 0));
+        let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let good = &rows[0];
+        assert_eq!(good["instance"], "or\\u{9b}2Jders");
+        assert_eq!(good["restore_point"], "n\u{e4}chtlich");
+        assert!(good["path"].as_str().unwrap().ends_with("or\u{9b}2Jders/n\u{e4}chtlich"), "the path is exact");
+        assert_eq!((&good["form"], &good["origin"], &good["version"]), (&"tar+gzip".into(), &"own".into(), &15.into()));
+        assert!(good["size"].as_u64().unwrap() > 1 << 20 && good["timeline"] == 1);
+        assert!(good["start_lsn"].as_str().unwrap().parse::<Lsn>().is_ok());
+        assert!(good["stop_lsn"].as_str().unwrap().parse::<Lsn>().is_ok());
+        assert!(good["taken_at"].as_str().unwrap().ends_with('Z'));
+        assert!(good["system_identifier"].as_str().unwrap().parse::<u64>().is_ok());
+        assert!(good["problem"].is_null());
+        let bad = &rows[1];
+        assert!(bad["problem"].as_str().unwrap().contains("no backup_manifest"));
+        for unknown in ["form", "size", "timeline", "start_lsn", "stop_lsn", "taken_at", "version", "system_identifier"]
+        {
+            assert!(bad[unknown].is_null(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn no_name_can_steer_a_terminal_in_either_form() {
+        let (_root, repository) = repository();
+        for json in [false, true] {
+            let (_, text) = listed(&[RepositoryPath::own(&repository)], json);
+            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_columns_of_the_table_stand_under_their_heads() {
+        let (_root, repository) = repository();
+        let (_, text) = listed(&[RepositoryPath::own(&repository)], false);
+        let lines: Vec<&str> = text.lines().collect();
+        let column = |line: &str, word: &str| width_of(&line[..line.find(word).unwrap()]);
+        assert_eq!(column(lines[0], "ORIGIN"), column(lines[1], "own"));
+        assert_eq!(column(lines[0], "ORIGIN"), column(lines[2], "own"), "wide characters take two columns");
+        assert_eq!(column(lines[0], "FORM"), column(lines[1], "tar+gzip"));
+        assert_eq!(column(lines[0], "PROBLEM"), column(lines[2], "the archives have no backup_manifest"));
+    }
+
+    #[test]
+    fn an_empty_list_is_told_and_the_repository_says_why() {
+        let root = tempfile::tempdir().unwrap();
+        let none = [RepositoryPath::own(root.path().join("none"))];
+        let (counts, text) = listed(&none, false);
+        assert_eq!(text, "There is no backup to list.\n");
+        assert!(counts.repository_problems[0].contains("none cannot be read"));
+        assert_eq!(listed(&none, true).1, "[]\n");
+    }
+}
