@@ -129,7 +129,7 @@ fn tar(set: &TarSet, manifest: &Manifest) -> Result<(BackupForm, Identity), Stri
         return Err(problem(&cause, "copy all archives of the backup"));
     }
     for archive in set.tablespaces.values().chain([&set.base]).chain(&set.wal) {
-        first_member(archive)?;
+        first_member(archive, *archive != set.base)?;
     }
     let packing = compression::detect_file(&set.base).map_err(|error| refused(&shown(&set.base), &error))?;
     let header = set.wal.as_deref().map(first_segment).transpose()?.flatten();
@@ -143,15 +143,15 @@ fn tablespaces(manifest: &Manifest) -> BTreeSet<u32> {
     manifest.files.iter().filter_map(|file| below(&file.path)).collect()
 }
 
-/// Sees whether an archive begins as one: unpacks no more than the first header. An archive without any member, as of
-/// an empty tablespace, begins with a block of zeros.
-fn first_member(archive: &Path) -> Result<(), String> {
+/// Sees whether an archive begins as one: unpacks no more than the first header. An archive without any member, which
+/// that of a tablespace may be, begins with a block of zeros.
+fn first_member(archive: &Path, may_be_empty: bool) -> Result<(), String> {
     regular(archive)?;
     let mut block = [0; 512];
     let (_, mut unpacked) = compression::open(archive).map_err(|error| damaged(archive, &error))?;
     unpacked.read_exact(&mut block).map_err(|error| damaged(archive, &error))?;
-    let zeros = block.iter().all(|byte| *byte == 0);
-    if zeros || &block[257..262] == b"ustar" {
+    let empty = block.iter().all(|byte| *byte == 0);
+    if (empty && may_be_empty) || &block[257..262] == b"ustar" {
         Ok(())
     } else {
         Err(problem(&format!("{} is not a tar archive, packed or not", shown(archive)), ANOTHER))

@@ -229,6 +229,7 @@ fn each_fault_of_a_tar_set_is_named() {
     check("crm", &now("base.tar", b""), "the same archive twice");
     check("crm", &now("base.tar.gz", b""), "base.tar.gz is damaged or cut short");
     check("crm", &now("base.tar.gz", &[b'x'; 512]), "base.tar.gz is not a tar archive");
+    check("crm", &now("base.tar.gz", &[0; 1024]), "base.tar.gz is not a tar archive");
     check("crm", &cut("base.tar.gz", 30), "base.tar.gz is damaged or cut short");
     check("depot", &cut("base.tar", 100), "base.tar is damaged or cut short");
     // The first twenty bytes are an empty member of their own: that is how pg_basebackup packs.
