@@ -1,1 +1,127 @@
-//! The native engine: restores what `pg_basebackup` writes.
+//! The native engine: restores what `pg_basebackup` writes, plain directories and archives (tar, bare or packed with
+//! gzip, LZ4 or Zstandard).
+//!
+//! Promises: copies, verifies and makes durable in one pass; resumes by a ledger in the target; puts
+//! `global/pg_control` in place last (S3). Never: writes outside the target's directories, follows a link there, or
+//! copies a file that nothing accounts for.
+
+mod archives;
+mod buffers;
+mod copy;
+mod decide;
+mod dispose;
+mod layout;
+mod ledger;
+mod mark;
+mod member;
+mod output;
+mod places;
+mod plain;
+mod plain_copy;
+mod prepare;
+mod read;
+mod root;
+mod run;
+mod settle;
+mod shared;
+mod space;
+mod standing;
+mod tar_copy;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod trouble;
+mod work;
+
+use super::{Engine, FilePlan, Halt, Observer};
+use crate::domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings};
+use copy::Manner;
+use decide::{Decision, Order};
+use ledger::Line;
+use root::{Access, Root};
+use uuid::Uuid;
+
+/// The engine, set up for one request of one session.
+#[derive(Debug)]
+pub struct NativeEngine {
+    order: Order,
+    manner: Manner,
+    decision: Option<Decision>,
+}
+
+impl NativeEngine {
+    /// Sets the engine up. `owner` is the user and group that own the restored files; `None` keeps our own.
+    pub fn new(
+        request: &RestoreRequest,
+        session_uuid: Uuid,
+        owner: Option<(u32, u32)>,
+        settings: &WorkerSettings,
+    ) -> Self {
+        let order = Order {
+            point: request.point.clone(),
+            target: request.target.clone(),
+            existing: request.existing,
+            session: session_uuid,
+            owner,
+        };
+        let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
+        Self { order, manner: Manner { max_rate: request.max_rate, threads, stall }, decision: None }
+    }
+
+    /// The target's own directory, opened.
+    fn root(&self) -> Result<Root, Failure> {
+        let directory = self.order.target.directory();
+        Root::open(directory, Access { owner: self.order.owner, group: false })
+            .map_err(|error| trouble::at_target("open", directory, &error))
+    }
+}
+
+/// Deals with what a session left at its target, when nothing but target and session are known any more.
+pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Disposed {
+    dispose::dispose(target, session_uuid, wish)
+}
+
+impl Engine for NativeEngine {
+    fn plan(&mut self) -> Result<FilePlan, Failure> {
+        let decision = decide::decide(&self.order)?;
+        let plan = decision.plan.clone();
+        self.decision = Some(decision);
+        Ok(plan)
+    }
+
+    fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
+        if self.decision.is_none() {
+            self.plan()?;
+        }
+        let Some(decision) = self.decision.take() else {
+            return Err(Failure::bug("the copy began without a plan").into());
+        };
+        if decision.handed {
+            observer.note("all files were restored by an earlier attempt; the server goes on with them".to_owned());
+            let shared = shared::Shared::new(decision.plan.bytes.0, decision.plan.files, None);
+            shared.reuse_all();
+            observer.progress(shared.progress());
+            return Ok(());
+        }
+        copy::copy(&self.order, decision, self.manner, observer)
+    }
+
+    fn hand_to_server(&mut self) -> Result<(), Failure> {
+        let root = self.root()?;
+        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        let noted = ledger.add(&[Line::Handed]).and_then(|()| ledger.sync());
+        noted.map_err(|error| trouble::at_target("note in the ledger of", root.path(), &error))
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let directory = self.order.target.directory();
+        let ours = directory.join(mark::DIRECTORY);
+        dispose::remove_tree(&ours)
+            .and_then(|()| Ok(rustix::fs::fsync(self.root().map_err(std::io::Error::other)?.fd())?))
+            .map_err(|error| trouble::at_target("remove", &ours, &error))
+    }
+
+    fn dispose(&mut self, wish: Disposition) -> Disposed {
+        dispose(&self.order.target, self.order.session, wish)
+    }
+}

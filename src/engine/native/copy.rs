@@ -1,0 +1,152 @@
+//! Carrying out the plan: threads for the form of the backup, then the end of the copy.
+
+use super::{
+    buffers::Pool,
+    decide::{self, Decision, Order},
+    layout::{Form, WRITTEN_LAST},
+    plain_copy,
+    prepare::prepare,
+    run::{Job, run},
+    settle::{Ending, settle},
+    shared::Shared,
+    tar_copy::{self, Archive, STASH},
+    throttle::Throttle,
+    trouble::Backup,
+    work::Work,
+};
+use crate::{
+    domain::{Lsn, Rate},
+    engine::{Halt, Observer},
+    postgres::{
+        tarset::TarSet,
+        wal::{Segment, SegmentSize},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+/// How a copy is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) max_rate: Option<Rate>,
+    /// 0 means one thread for each processor.
+    pub(super) threads: usize,
+    pub(super) stall: Duration,
+}
+
+/// Copies what the plan names and is not there yet.
+pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: &dyn Observer) -> Result<(), Halt> {
+    let (places, ledger) = prepare(order, &decision, observer)?;
+    let Decision { plan, manifest, manifest_bytes, index, layout, tablespaces, leftover, reused, archives, .. } =
+        decision;
+    let threads = match manner.threads {
+        0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        wished => wished,
+    };
+    let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, manner.max_rate.map(Throttle::new)));
+    for (path, stamp) in reused.iter().filter(|(path, _)| *path != Path::new(STASH)) {
+        if index.expect(path) == Some(super::layout::Expect::Wal) && !layout.wal.contains_key(path) {
+            shared.expect_more(stamp.size, 1);
+        }
+        shared.reuse(stamp.size);
+    }
+    let wal_needed = needed(&manifest, &layout.wal);
+    let work = Arc::new(Work {
+        backup: Backup::at(&order.point.path),
+        manifest,
+        index,
+        places,
+        ledger,
+        shared,
+        buffers: Pool::new(threads * 2 + BUFFERS),
+        reused,
+        archives,
+        leftovers: leftover.is_some(),
+        wal_needed,
+        wal_planned: layout.wal,
+        system_identifier: layout.system_identifier,
+        received: Mutex::default(),
+        held: Mutex::default(),
+    });
+    let (jobs, plain) = match layout.form {
+        Form::Plain(tree) => (plain_jobs(&work, tree.files, threads), Some(order.point.path.clone())),
+        Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
+    };
+    run(&work, jobs, observer, manner.stall)?;
+    let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
+    run(&work, vec![Box::new(move |work: &Work| settle(work, &ending))], observer, manner.stall)
+}
+
+/// Buffers between unpacking and writing: enough to keep the disk busy while the unpacking thread meets something hard,
+/// and no more memory than a small machine can spare.
+const BUFFERS: usize = 32;
+
+fn plain_jobs(work: &Work, files: Vec<super::layout::Found>, threads: usize) -> Vec<Job> {
+    let wanted = |file: &super::layout::Found| {
+        !work.has(&file.path) && !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last))
+    };
+    let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
+    let job = |_| -> Job {
+        let queue = Arc::clone(&queue);
+        Box::new(move |work| plain_copy::run(work, &queue))
+    };
+    (0..threads).map(job).collect()
+}
+
+fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Job> {
+    let mut archives: Vec<Archive> = Vec::new();
+    for (path, kind) in decide::kinds(set) {
+        let name = PathBuf::from(path.file_name().unwrap_or_default());
+        if work.archives.contains(&name) {
+            continue;
+        }
+        if !work.reused.is_empty() {
+            observer
+                .note(format!("{} is read from its beginning; verified files are not written again", name.display()));
+        }
+        archives.push(Archive { path: path.clone(), kind });
+    }
+    // Taken from the end: the base first, for it is nearly always the largest; WAL last.
+    archives.reverse();
+    // Each unfinished file needs a writer of its own, or unpacking threads could wait for each other's buffers.
+    let unpacking = threads.min(archives.len()).max(1);
+    let writing = threads.max(unpacking);
+    let archives = Arc::new(Mutex::new(archives));
+    let (out, files) = mpsc::channel();
+    let files = Arc::new(Mutex::new(files));
+    let unpack = |_| -> Job {
+        let (archives, out) = (Arc::clone(&archives), out.clone());
+        Box::new(move |work| tar_copy::unpack(work, &archives, &out))
+    };
+    let mut jobs: Vec<Job> = (0..unpacking).map(unpack).collect();
+    let write = |_| -> Job {
+        let files = Arc::clone(&files);
+        Box::new(move |work| tar_copy::write(work, &files))
+    };
+    jobs.extend((0..writing).map(write));
+    jobs
+}
+
+/// The segments that recovery needs, among those that are there or may come, and where each begins.
+fn needed(manifest: &crate::postgres::manifest::Manifest, wal: &BTreeMap<PathBuf, u64>) -> BTreeMap<PathBuf, Lsn> {
+    let largest = wal.values().max().and_then(|size| SegmentSize::new(u32::try_from(*size).ok()?));
+    let size = largest.unwrap_or(SegmentSize::DEFAULT);
+    let mut needed = BTreeMap::new();
+    for range in &manifest.wal_ranges {
+        for segment in Segment::range(range.timeline, range.start, range.end, size) {
+            let path = Path::new("pg_wal").join(segment.file_name(size));
+            if wal.contains_key(&path) {
+                needed.insert(path, segment.start(size));
+            } else {
+                // The finding has told it already; a hostile range must not be walked to its end.
+                break;
+            }
+        }
+    }
+    needed
+}

@@ -1,0 +1,341 @@
+//! Making the plan: what the backup holds, what stands at the target, whether the two fit.
+//!
+//! Promises: only looks; whatever can be refused before the first byte is refused here (S7, S8).
+
+use super::{
+    archives,
+    layout::{Form, Index, Layout, WRITTEN_LAST, in_tablespace},
+    ledger::Stamp,
+    mark,
+    member::Kind,
+    plain,
+    root::{Access, Root},
+    space::{self, Need},
+    standing::{self, Found, Leftover},
+    tar_copy::STASH,
+    trouble::{Backup, DAMAGED, at_target},
+};
+use crate::{
+    domain::{
+        BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
+        plan::{Standing, TablespacePlan, WalFinding},
+    },
+    engine::FilePlan,
+    postgres::{
+        manifest::{self, Manifest, ManifestError},
+        tarset::TarSet,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use uuid::Uuid;
+
+/// The order, as far as the plan needs it.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) point: RestorePoint,
+    pub(super) target: Target,
+    pub(super) existing: ExistingData,
+    pub(super) session: Uuid,
+    pub(super) owner: Option<(u32, u32)>,
+}
+
+/// A plan that can be carried out.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) plan: FilePlan,
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) manifest_bytes: Vec<u8>,
+    pub(super) index: Arc<Index>,
+    pub(super) layout: Layout,
+    pub(super) access: Access,
+    /// Where each tablespace goes.
+    pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+    /// What an earlier attempt left.
+    pub(super) leftover: Option<Leftover>,
+    /// Files of it that are still as they were verified.
+    pub(super) reused: BTreeMap<PathBuf, Stamp>,
+    /// Archives that need not be unpacked again.
+    pub(super) archives: BTreeSet<PathBuf>,
+    /// Homes of tablespaces that hold other data, and what that is renamed to.
+    pub(super) aside: BTreeMap<PathBuf, PathBuf>,
+    /// Whether the session's own server was let run on the files already.
+    pub(super) handed: bool,
+}
+
+/// Makes the plan.
+pub(super) fn decide(order: &Order) -> Result<Decision, Failure> {
+    let backup = Backup::at(&order.point.path);
+    let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.point)?;
+    let index = Index::of(&manifest);
+    let layout = match order.point.facts.form {
+        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index)?,
+        BackupForm::Tar(_) => archives::look(&order.point.path, &manifest, &index)?,
+    };
+    let directory = order.target.directory();
+    let tablespaces: BTreeMap<u32, PathBuf> =
+        layout.tablespaces.keys().map(|oid| (*oid, order.target.tablespace(*oid))).collect();
+    check_places(order, &layout, &tablespaces)?;
+    let access = Access { owner: order.owner, group };
+    let mut decision = Decision {
+        plan: FilePlan {
+            bytes: ByteCount(manifest.total_size().0 + layout.wal.values().sum::<u64>()),
+            files: (manifest.files.len() + layout.wal.len()) as u64,
+            reused: ByteCount(0),
+            free_bytes: ByteCount(0),
+            free_inodes: None,
+            standing: Standing::Missing,
+            tablespaces: tablespace_plans(&layout, &tablespaces),
+            wal: layout.finding.clone(),
+            checksum: manifest.checksum_name(),
+            version: layout.version,
+            system_identifier: layout.system_identifier,
+            warnings: layout.warnings.clone(),
+        },
+        manifest: Arc::new(manifest),
+        manifest_bytes,
+        index: Arc::new(index),
+        layout,
+        access,
+        tablespaces,
+        leftover: None,
+        reused: BTreeMap::new(),
+        archives: BTreeSet::new(),
+        aside: BTreeMap::new(),
+        handed: false,
+    };
+    decision.stand(order)?;
+    if !decision.handed {
+        decision.reuse(directory)?;
+        decision.warn();
+    }
+    decision.find_room(directory)?;
+    Ok(decision)
+}
+
+impl Decision {
+    /// Judges what stands at the target.
+    fn stand(&mut self, order: &Order) -> Result<(), Failure> {
+        let directory = order.target.directory();
+        let found = standing::look(directory)?;
+        let ours = matches!(&found, Found::Leftover(left) if left.mark.session == order.session);
+        let handed = ours && matches!(&found, Found::Leftover(left) if left.account.handed && left.account.complete);
+        if let Some(pid) = standing::postmaster(directory) {
+            if !handed {
+                let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
+                return Err(Failure::incurable(cause, "stop that server, or choose another target, then retry"));
+            }
+            self.plan.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
+        }
+        self.plan.standing = match found {
+            Found::Missing => Standing::Missing,
+            Found::Empty => Standing::Empty,
+            Found::Leftover(left) => match self.judge_leftover(*left, order.session)? {
+                true => Standing::Leftover,
+                false => self.set_aside(order)?,
+            },
+            Found::Foreign => self.set_aside(order)?,
+        };
+        self.handed = handed;
+        for (oid, place) in &self.tablespaces {
+            let ours = self.leftover.as_ref().is_some_and(|left| left.mark.tablespaces.get(oid) == Some(place));
+            if ours || !standing::is_occupied(place)? {
+                continue;
+            }
+            match order.existing {
+                ExistingData::Refuse => return Err(occupied(place, "the tablespace directory")),
+                ExistingData::SetAside => self.aside.insert(place.clone(), standing::aside_name(place)),
+            };
+        }
+        if self.plan.standing == Standing::Missing || matches!(self.plan.standing, Standing::SetAside { .. }) {
+            let above = directory.parent().unwrap_or(directory);
+            space::check_writable(above)?;
+        } else {
+            space::check_writable(directory)?;
+        }
+        self.tablespaces.values().try_for_each(|place| space::check_writable(place))
+    }
+
+    /// Whether what a restore left can be gone on with.
+    fn judge_leftover(&mut self, left: Leftover, session: Uuid) -> Result<bool, Failure> {
+        let same_backup = left.mark.manifest == self.manifest.identity() && left.mark.tablespaces == self.tablespaces;
+        if left.mark.session == session {
+            if !same_backup {
+                let cause =
+                    format!("{} is no longer the backup that this restore began with", left.mark.backup.display());
+                return Err(Failure::incurable(cause, "cancel this restore and start a new one"));
+            }
+        } else if !same_backup || left.account.handed {
+            // A server may have changed the files of another session; they are data, not leftovers.
+            return Ok(false);
+        }
+        self.leftover = Some(left);
+        Ok(true)
+    }
+
+    fn set_aside(&self, order: &Order) -> Result<Standing, Failure> {
+        let directory = order.target.directory();
+        match order.existing {
+            ExistingData::Refuse => Err(occupied(directory, "the target")),
+            ExistingData::SetAside => Ok(Standing::SetAside { to: standing::aside_name(directory) }),
+        }
+    }
+
+    /// Finds out which files of a leftover are still as they were verified.
+    fn reuse(&mut self, directory: &Path) -> Result<(), Failure> {
+        let Some(left) = &self.leftover else { return Ok(()) };
+        let data = Root::open(directory, self.access).map_err(|error| at_target("open", directory, &error))?;
+        let mut roots = BTreeMap::new();
+        for (oid, place) in &self.tablespaces {
+            if let Ok(root) = Root::open(place, self.access) {
+                roots.insert(*oid, root);
+            }
+        }
+        let mut lost = false;
+        for (path, stamp) in &left.account.verified {
+            let (root, below) = match in_tablespace(path).filter(|(oid, _)| self.tablespaces.contains_key(oid)) {
+                Some((oid, below)) => (roots.get(&oid), below),
+                None => (Some(&data), path.as_path()),
+            };
+            let stands = root.and_then(|root| root.stat(below).ok().flatten());
+            if stands.is_some_and(|stat| Stamp::of(&stat) == *stamp) {
+                self.reused.insert(path.clone(), *stamp);
+            } else {
+                lost |= !self.index.may_differ(path);
+            }
+        }
+        let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STASH));
+        self.plan.reused = ByteCount(counted.map(|(_, stamp)| stamp.size).sum());
+        if let Form::Tar(set) = &self.layout.form
+            && !lost
+        {
+            let names = left.account.archives.clone();
+            self.archives = names.into_iter().filter(|name| self.is_whole(set, name)).collect();
+        }
+        Ok(())
+    }
+
+    /// Whether all files of an archive that the manifest lists are there and verified.
+    fn is_whole(&self, set: &TarSet, name: &Path) -> bool {
+        let Some(kind) = kinds(set).find(|(path, _)| path.file_name() == Some(name.as_os_str())).map(|(_, kind)| kind)
+        else {
+            return false;
+        };
+        self.index.paths().filter(|(path, _)| kind_of(path, &self.tablespaces) == kind).all(|(path, _)| {
+            self.reused.contains_key(path)
+                || (WRITTEN_LAST.iter().any(|last| path == Path::new(last))
+                    && self.reused.contains_key(Path::new(STASH)))
+        })
+    }
+
+    fn warn(&mut self) {
+        if let WalFinding::Missing { what } = &self.plan.wal {
+            let text = format!("{what}: the cluster cannot become consistent without it");
+            self.plan.warnings.push(text);
+        }
+        if self.plan.checksum.contains("NONE") {
+            let text = "the manifest has no checksums: sizes are verified, contents are not";
+            self.plan.warnings.push(text.to_owned());
+        }
+    }
+
+    /// Counts what is needed against what is free, place by place.
+    fn find_room(&mut self, directory: &Path) -> Result<(), Failure> {
+        let mut needs: BTreeMap<PathBuf, Need> = BTreeMap::new();
+        let wal = self.layout.wal.iter().map(|(path, size)| (path.as_path(), *size));
+        let listed = self.manifest.files.iter().map(|file| (file.path.as_path(), file.size));
+        for (path, size) in listed.chain(wal) {
+            let place =
+                in_tablespace(path).and_then(|(oid, below)| Some((self.tablespaces.get(&oid)?.as_path(), below)));
+            let (place, below) = place.unwrap_or((directory, path));
+            let need = needs.entry(place.to_owned()).or_default();
+            need.file(size);
+            if self.leftover.is_some()
+                && let Ok(stands) = fs::symlink_metadata(place.join(below))
+            {
+                use std::os::unix::fs::MetadataExt;
+                need.standing(stands.blocks());
+            }
+        }
+        let room = space::room(directory)?;
+        (self.plan.free_bytes, self.plan.free_inodes) = (room.bytes, room.inodes);
+        if self.handed { Ok(()) } else { space::check(&needs) }
+    }
+}
+
+fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec<u8>, bool), Failure> {
+    let path = point.path.join(manifest::FILE_NAME);
+    let refuse = |error: ManifestError| match error {
+        ManifestError::Unreadable { path, source } => backup.failure("read", &path, &source),
+        other => Failure::incurable(format!("{}: {other}", path.display()), DAMAGED),
+    };
+    let bytes = Manifest::read_bytes(&path).map_err(refuse)?;
+    let manifest = Manifest::parse(&bytes).map_err(refuse)?;
+    if let Some(file) = manifest.files.iter().find(|file| file.path.starts_with(mark::DIRECTORY)) {
+        let cause = format!("the backup holds {}: it was made of a restore that was not finished", file.path.display());
+        return Err(Failure::incurable(cause, "restore another backup"));
+    }
+    // The server's own modes are those of the files that pg_basebackup makes: 0600, or 0640 with group access. Other
+    // modes come from whoever copied the backup, and grant nothing.
+    let mode = fs::metadata(&path).map_err(|error| backup.failure("look at", &path, &error))?.permissions().mode();
+    Ok((manifest, bytes, mode & 0o077 == 0o040))
+}
+
+/// Refuses places that lie in each other.
+fn check_places(order: &Order, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
+    let backup = space::real(&order.point.path)?;
+    let mut sources = vec![backup];
+    for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
+        sources.push(space::real(&order.point.path.join("pg_tblspc").join(original))?);
+    }
+    let mut places = vec![space::real(order.target.directory())?];
+    for directory in tablespaces.values() {
+        places.push(space::real(directory)?);
+    }
+    for (at, place) in places.iter().enumerate() {
+        let inside = |other: &&PathBuf| place.starts_with(other) || other.starts_with(place);
+        if let Some(source) = sources.iter().find(inside) {
+            let cause = format!("the target {} and the backup {} lie in each other", place.display(), source.display());
+            return Err(Failure::incurable(cause, "choose a target outside the backup"));
+        }
+        if let Some(other) = places[..at].iter().find(inside) {
+            let cause = format!("the target directories {} and {} lie in each other", place.display(), other.display());
+            return Err(Failure::incurable(cause, "give the data directory and each tablespace a place of its own"));
+        }
+    }
+    Ok(())
+}
+
+fn tablespace_plans(layout: &Layout, places: &BTreeMap<u32, PathBuf>) -> Vec<TablespacePlan> {
+    let plan = |(oid, original): (&u32, &PathBuf)| {
+        let directory = places.get(oid)?.clone();
+        Some(TablespacePlan { oid: *oid, original: original.clone(), directory })
+    };
+    layout.tablespaces.iter().filter_map(plan).collect()
+}
+
+fn occupied(place: &Path, what: &str) -> Failure {
+    Failure::incurable(
+        format!("{what} {} is not empty", place.display()),
+        "choose another target, or allow the old data to be set aside by typing the directory's name",
+    )
+}
+
+/// The archives of a set and what each holds.
+pub(super) fn kinds(set: &TarSet) -> impl Iterator<Item = (&PathBuf, Kind)> {
+    let tablespaces = set.tablespaces.iter().map(|(oid, path)| (path, Kind::Tablespace(*oid)));
+    std::iter::once((&set.base, Kind::Base)).chain(tablespaces).chain(set.wal.iter().map(|path| (path, Kind::Wal)))
+}
+
+/// The archive that a path of the manifest is in.
+fn kind_of(path: &Path, tablespaces: &BTreeMap<u32, PathBuf>) -> Kind {
+    match in_tablespace(path) {
+        Some((oid, _)) if tablespaces.contains_key(&oid) => Kind::Tablespace(oid),
+        Some(_) | None => Kind::Base,
+    }
+}

@@ -1,0 +1,216 @@
+//! Dealing with the partial data of a cancelled session (D7).
+//!
+//! Promises: removes what the ledger names, and after a server ran, what a server makes in a data directory; nothing
+//! else. May be run again after it was interrupted: the mark goes last. Never: it follows a link, or touches a target
+//! that bears the mark of another session or none.
+
+use super::{
+    ledger::Account,
+    mark::{self, Mark},
+    prepare::rename,
+    root::{Access, Root},
+    standing,
+};
+use crate::domain::{Disposed, Disposition, Failure, Target};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// What a server makes at the top of a data directory besides what was restored (`src/bin/initdb`, `src/backend` of
+/// PostgreSQL 13 to 18): these, and all that begin with `pg_`.
+const SERVERS_OWN: [&str; 17] = [
+    "PG_VERSION",
+    "backup_label",
+    "backup_label.old",
+    "backup_manifest",
+    "base",
+    "current_logfiles",
+    "current_logfiles.tmp",
+    "global",
+    "log",
+    "postgresql.auto.conf",
+    "postgresql.auto.conf.tmp",
+    "postgresql.conf",
+    "postmaster.opts",
+    "postmaster.pid",
+    "recovery.signal",
+    "standby.signal",
+    "tablespace_map.old",
+];
+
+/// Deals with what `session` left at `target`.
+pub(super) fn dispose(target: &Target, session: Uuid, wish: Disposition) -> Disposed {
+    attempt(target, session, wish).unwrap_or_else(|failure| Disposed::Failed { cause: failure.to_string() })
+}
+
+fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {
+    let directory = target.directory();
+    let shadow = mark::shadow(directory, session);
+    if shadow.symlink_metadata().is_ok() {
+        fs::remove_dir_all(&shadow).map_err(|error| super::trouble::at_target("remove", &shadow, &error))?;
+    }
+    let access = Access { owner: None, group: false };
+    let root = match Root::open(directory, access) {
+        Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Disposed::Nothing),
+        // A link or a file at this place was never ours.
+        Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => return Ok(Disposed::Nothing),
+        Err(error) => return Err(super::trouble::at_target("open", directory, &error)),
+    };
+    let failed = |error: io::Error| super::trouble::at_target("read the mark in", directory, &error);
+    let Some(mark) = Mark::read(&root).map_err(failed)?.filter(|mark| mark.session == session) else {
+        return Ok(Disposed::Nothing);
+    };
+    if let Some(pid) = standing::postmaster(directory) {
+        let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
+        return Err(Failure::incurable(cause, "stop it, then cancel again"));
+    }
+    let wish = match wish {
+        Disposition::Default if mark.created_directory => Disposition::Remove,
+        Disposition::Default => Disposition::Keep,
+        other => other,
+    };
+    match wish {
+        Disposition::Keep | Disposition::Default => Ok(Disposed::Kept),
+        Disposition::SetAside => {
+            let to = standing::aside_name(directory);
+            rename(directory, &to)?;
+            Ok(Disposed::SetAside { to })
+        }
+        Disposition::Remove => {
+            let account = mark::read_ledger(&root, "").map_err(failed)?;
+            Removal { directory, root, mark, account, left: 0 }.run()
+        }
+    }
+}
+
+struct Removal<'a> {
+    directory: &'a Path,
+    root: Root,
+    mark: Mark,
+    account: Account,
+    left: u64,
+}
+
+impl Removal<'_> {
+    fn run(mut self) -> Result<Disposed, Failure> {
+        let access = self.root.access();
+        let mut paths: BTreeSet<PathBuf> = self.account.created.iter().cloned().collect();
+        // Recovery renames these two; a server that was never started leaves them.
+        paths.extend([PathBuf::from("backup_manifest"), PathBuf::from("pg_tblspc"), PathBuf::from("pg_wal")]);
+        // From below to above: a path sorts before whatever lies in it.
+        for path in paths.iter().rev() {
+            let (root, below) = match super::layout::in_tablespace(path) {
+                Some((oid, below)) if self.mark.tablespaces.contains_key(&oid) && !below.as_os_str().is_empty() => {
+                    let Ok(root) = Root::open(&self.mark.tablespaces[&oid], access) else { continue };
+                    (root, below)
+                }
+                Some(_) | None => (self.reopened()?, path.as_path()),
+            };
+            // A part of the path that became something else is not ours any more; it shows in the count below.
+            let _ = root.remove(below);
+        }
+        if self.account.handed {
+            self.remove_servers_own()?;
+        }
+        self.count_left()?;
+        self.remove_mark()?;
+        Ok(if self.left == 0 { Disposed::Removed } else { Disposed::RemovedExcept { left: self.left } })
+    }
+
+    fn reopened(&self) -> Result<Root, Failure> {
+        Root::open(self.directory, self.root.access()).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        super::trouble::at_target("remove", self.directory, error)
+    }
+
+    fn remove_servers_own(&self) -> Result<(), Failure> {
+        for name in names(self.directory).map_err(|error| self.failed(&error))? {
+            let own = name.to_str().is_some_and(|name| name.starts_with("pg_") || SERVERS_OWN.contains(&name));
+            if own {
+                remove_tree(&self.directory.join(&name)).map_err(|error| self.failed(&error))?;
+            }
+        }
+        for place in self.mark.tablespaces.values() {
+            for name in names(place).map_err(|error| self.failed(&error))? {
+                if name.to_str().is_some_and(|name| name.starts_with("PG_")) {
+                    remove_tree(&place.join(&name)).map_err(|error| self.failed(&error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what is not ours, directory by directory.
+    fn count_left(&mut self) -> Result<(), Failure> {
+        let ours = self.directory.join(mark::DIRECTORY);
+        for place in std::iter::once(self.directory).chain(self.mark.tablespaces.values().map(PathBuf::as_path)) {
+            let entries = walkdir::WalkDir::new(place).min_depth(1).follow_links(false).into_iter();
+            for entry in entries.filter_entry(|entry| entry.path() != ours) {
+                match entry {
+                    // Directories stand only because of what is in them.
+                    Ok(entry) if entry.file_type().is_dir() && !is_empty(entry.path()) => {}
+                    Ok(_) => self.left += 1,
+                    Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
+                    Err(error) => return Err(self.failed(&error.into())),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The mark goes last. An upper directory that the session made goes only when it is empty.
+    fn remove_mark(&self) -> Result<(), Failure> {
+        let mut places = self.mark.created.clone();
+        places.sort();
+        for place in places.iter().rev().filter(|place| !self.directory.starts_with(place)) {
+            remove_if_empty(place).map_err(|error| self.failed(&error))?;
+        }
+        remove_tree(&self.directory.join(mark::DIRECTORY)).map_err(|error| self.failed(&error))?;
+        if self.mark.created_directory {
+            remove_if_empty(self.directory).map_err(|error| self.failed(&error))?;
+        }
+        for place in places.iter().rev().filter(|place| self.directory.starts_with(place)) {
+            remove_if_empty(place).map_err(|error| self.failed(&error))?;
+        }
+        mark::sync_parent(self.directory).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(self.failed(&error)),
+        })
+    }
+}
+
+fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Removes a file, a link (not what it leads to) or a directory with all that is in it.
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+    let gone = match path.symlink_metadata() {
+        Ok(about) if about.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+fn remove_if_empty(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,156 @@
+//! The mark of a restore inside its target: whose it is, of which backup, and what stood there before.
+//!
+//! Promises: a target that the session creates appears with its mark in it, in one step; a mark is replaced in one step
+//! too. Never: the mark tells more than is needed to resume or to clean up.
+
+use super::{
+    ledger::{Account, Ledger, Line},
+    root::{Access, Root},
+    trouble::at_target,
+};
+use crate::domain::Failure;
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// The directory in the target that holds the mark and the ledger until the restore is done.
+pub(super) const DIRECTORY: &str = ".howdah";
+const SESSION: &str = ".howdah/session.json";
+const LEDGER: &str = ".howdah/ledger";
+
+/// The version of `session.json` that this build writes.
+const VERSION: u32 = 1;
+
+/// A mark is a few lines; what is longer was not written by us.
+const LARGEST: u64 = 1 << 20;
+
+/// What `session.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mark {
+    version: u32,
+    /// The session that works here.
+    pub(super) session: Uuid,
+    /// The backup, for a person to read.
+    pub(super) backup: PathBuf,
+    /// What the backup's manifest is known by.
+    pub(super) manifest: String,
+    /// Whether the data directory was not there before.
+    pub(super) created_directory: bool,
+    /// Directories outside the data directory that were not there before, upper ones first.
+    pub(super) created: Vec<PathBuf>,
+    /// Where tablespaces go.
+    pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+}
+
+impl Mark {
+    pub(super) fn new(session: Uuid, backup: &Path, manifest: String, tablespaces: BTreeMap<u32, PathBuf>) -> Self {
+        let backup = backup.to_owned();
+        Self { version: VERSION, session, backup, manifest, created_directory: false, created: Vec::new(), tablespaces }
+    }
+
+    /// Reads the mark of a target; `None` when there is none that this build can read.
+    pub(super) fn read(root: &Root) -> io::Result<Option<Self>> {
+        let mut text = Vec::new();
+        match root.open_file(Path::new(SESSION)) {
+            Ok(file) => file.take(LARGEST).read_to_end(&mut text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(serde_json::from_slice(&text).ok().filter(|mark: &Self| mark.version == VERSION))
+    }
+
+    /// Writes the mark into a target, over an older one.
+    pub(super) fn write(&self, root: &Root) -> io::Result<()> {
+        let fresh = Path::new(".howdah/session.json.new");
+        root.create_directory(Path::new(DIRECTORY))?;
+        root.remove(fresh)?;
+        let mut file = root.create(fresh)?;
+        file.write_all(&serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
+        file.sync_all()?;
+        rustix::fs::renameat(root.fd(), fresh, root.fd(), SESSION)?;
+        rustix::fs::fsync(root.open_directory(Path::new(DIRECTORY))?)?;
+        Ok(rustix::fs::fsync(root.fd())?)
+    }
+
+    /// Creates the data directory with this mark in it. It is made under another name first, so that it never stands
+    /// unmarked.
+    pub(super) fn create_marked(&mut self, directory: &Path, access: Access) -> Result<Root, Failure> {
+        let shadow = shadow(directory, self.session);
+        let failed = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| at_target(doing, &path, &error)
+        };
+        if shadow.symlink_metadata().is_ok() {
+            fs::remove_dir_all(&shadow).map_err(failed("remove", &shadow))?;
+        }
+        fs::create_dir(&shadow).map_err(failed("create", &shadow))?;
+        let root = Root::open(&shadow, access).map_err(failed("open", &shadow))?;
+        access.give_directory(root.fd()).map_err(failed("set the owner of", &shadow))?;
+        self.created_directory = true;
+        self.write(&root).map_err(failed("mark", &shadow))?;
+        rustix::fs::renameat_with(CWD, &shadow, CWD, directory, RenameFlags::NOREPLACE)
+            .map_err(|error| at_target("create", directory, &error.into()))?;
+        sync_parent(directory).map_err(failed("make durable", directory))?;
+        Root::open(directory, access).map_err(failed("open", directory))
+    }
+}
+
+/// The name under which a data directory is made.
+pub(super) fn shadow(directory: &Path, session: Uuid) -> PathBuf {
+    let mut name = directory.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".howdah-{session}"));
+    directory.with_file_name(name)
+}
+
+/// Reads the ledger of a target; an absent one is empty.
+pub(super) fn read_ledger(root: &Root, boot: &str) -> io::Result<Account> {
+    match root.open_file(Path::new(LEDGER)) {
+        Ok(file) => Account::read(file, boot),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Account::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the ledger for one attempt. Only one process at a time gets it (S9).
+pub(super) fn open_ledger(root: &Root, boot: &str) -> Result<Ledger, Failure> {
+    let path = root.path().join(LEDGER);
+    let failed = |error: io::Error| at_target("write", &path, &error);
+    let how = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = root.open_directory(Path::new(DIRECTORY)).map_err(failed)?;
+    let fd = rustix::fs::openat(&directory, "ledger", how, Mode::from_raw_mode(0o600));
+    let mut file = File::from(fd.map_err(|error| failed(error.into()))?);
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            return Err(Failure::incurable(
+                format!("another process restores into {}", root.path().display()),
+                "wait until it ends, or stop it, then retry",
+            ));
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    // An attempt that was killed may have left half a line.
+    file.write_all(b"\n").map_err(failed)?;
+    let ledger = Ledger::new(file);
+    ledger.add(&[Line::Boot(boot.to_owned())]).map_err(failed)?;
+    rustix::fs::fsync(&directory).map_err(|error| failed(error.into()))?;
+    Ok(ledger)
+}
+
+/// What names the time since this machine came up; empty where the system does not tell, which counts as one boot.
+pub(super) fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().chars().filter(char::is_ascii_graphic).collect()
+}
+
+/// Makes the entry of a path in the directory above it durable.
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}

@@ -1,0 +1,179 @@
+//! Looking through a plain backup: each file, directory and link of it.
+//!
+//! Promises: what is missing, extra, of another size, or neither file nor directory is told before a byte is copied.
+//! Links are followed in two places only, where `pg_basebackup` makes them: a tablespace and `pg_wal`.
+
+use super::{
+    layout::{self, Expect, Form, Found, Index, Layout, Tree},
+    trouble::{Backup, DAMAGED, damaged},
+};
+use crate::{
+    domain::{ByteCount, Failure, MajorVersion},
+    postgres::{
+        control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
+        manifest::Manifest,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// Looks through the plain backup in `directory`.
+pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index) -> Result<Layout, Failure> {
+    let backup = Backup::at(directory);
+    let mut walk = Walk { backup: &backup, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
+    let mut open = vec![(directory.to_owned(), PathBuf::new())];
+    while let Some((source, path)) = open.pop() {
+        walk.directory(&source, &path, &mut open)?;
+    }
+    let Walk { mut tree, tablespaces, mut warnings, .. } = walk;
+    let wal = check_files(&mut tree, manifest, index, &mut warnings)?;
+    let version = match layout::version(manifest) {
+        Some(version) => Some(version),
+        None => read_start(&backup, &directory.join("PG_VERSION"), 16)
+            .map(|text| String::from_utf8_lossy(&text).trim().parse().ok().map(MajorVersion))?,
+    };
+    let control = read_start(&backup, &directory.join(CONTROL_FILE), CONTROL_PREFIX)?;
+    let system_identifier = ControlFile::parse(&control).ok().map(|control| control.system_identifier);
+    let finding = layout::wal_finding(manifest, &wal);
+    Ok(Layout { form: Form::Plain(tree), tablespaces, wal, finding, version, system_identifier, warnings })
+}
+
+struct Walk<'a> {
+    backup: &'a Backup,
+    tree: Tree,
+    tablespaces: BTreeMap<u32, PathBuf>,
+    warnings: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, source: &Path, path: &Path, open: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Failure> {
+        let failed = |error: &io::Error| self.backup.failure("list", source, error);
+        for entry in fs::read_dir(source).map_err(|error| failed(&error))? {
+            let entry = entry.map_err(|error| failed(&error))?;
+            let (source, path) = (entry.path(), path.join(entry.file_name()));
+            let about = entry.metadata().map_err(|error| self.backup.failure("look at", &source, &error))?;
+            let kind = about.file_type();
+            if kind.is_file() {
+                self.tree.files.push(Found { source, path, size: about.len() });
+            } else if kind.is_dir() {
+                self.tree.directories.push(path.clone());
+                open.push((source, path));
+            } else if kind.is_symlink() {
+                let leads_to = self.follow(&source, &path)?;
+                open.push((leads_to, path));
+            } else {
+                return Err(damaged(&path, "is neither a file nor a directory"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The directory that a link leads to, in the two places where a backup may have one.
+    fn follow(&mut self, source: &Path, path: &Path) -> Result<PathBuf, Failure> {
+        let tablespace = layout::in_tablespace(path).filter(|(_, rest)| rest.as_os_str().is_empty());
+        let is_wal = path == Path::new("pg_wal");
+        if tablespace.is_none() && !is_wal {
+            return Err(damaged(path, "is a symbolic link, which no backup has there"));
+        }
+        let leads_to = fs::canonicalize(source).map_err(|error| {
+            let failure = self.backup.failure("follow", source, &error);
+            if error.kind() == io::ErrorKind::NotFound && !self.backup.is_gone() {
+                let cause = format!("{} leads to a directory that is not there", source.display());
+                Failure::incurable(cause, "bring the backup of that tablespace back to where the link leads")
+            } else {
+                failure
+            }
+        })?;
+        if !leads_to.is_dir() {
+            return Err(damaged(path, "is a symbolic link to something that is not a directory"));
+        }
+        if let Some((oid, _)) = tablespace {
+            let original = fs::read_link(source).unwrap_or_else(|_| leads_to.clone());
+            self.tablespaces.insert(oid, original);
+        } else {
+            self.tree.directories.push(path.to_owned());
+            self.warnings.push("pg_wal is a link in the backup; it becomes a directory".to_owned());
+        }
+        Ok(leads_to)
+    }
+}
+
+/// Holds the files that stand against those that should, and takes the manifest itself off the list.
+fn check_files(
+    tree: &mut Tree,
+    manifest: &Manifest,
+    index: &Index,
+    warnings: &mut Vec<String>,
+) -> Result<BTreeMap<PathBuf, u64>, Failure> {
+    let mut wal = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for file in &tree.files {
+        let expect = index.expect(&file.path).ok_or_else(|| extra(&file.path))?;
+        match expect {
+            Expect::Listed(at) => {
+                let listed = manifest.files[at].size;
+                if listed != file.size {
+                    return Err(wrong_size(&file.path, file.size, listed));
+                }
+                seen.insert(at);
+            }
+            Expect::MayDiffer(at) => {
+                seen.extend(at);
+                if at.is_none_or(|at| manifest.files[at].size != file.size) {
+                    warnings.push(may_differ(&file.path));
+                }
+            }
+            Expect::Wal => {
+                wal.insert(file.path.clone(), file.size);
+            }
+            Expect::Manifest => {}
+        }
+    }
+    if let Some((path, _)) = index.paths().find(|(_, at)| !seen.contains(at)) {
+        let more = manifest.files.len() - seen.len() - 1;
+        return Err(missing(path, more));
+    }
+    tree.files.retain(|file| index.expect(&file.path) != Some(Expect::Manifest));
+    Ok(wal)
+}
+
+/// A file that nothing accounts for.
+pub(super) fn extra(path: &Path) -> Failure {
+    let cause = format!("{} is in the backup, but its manifest does not list it", path.display());
+    Failure::incurable(
+        cause,
+        "move that file out of the backup if it does not belong there; else the backup is damaged",
+    )
+}
+
+/// A file that the manifest lists and the backup lacks.
+pub(super) fn missing(path: &Path, more: usize) -> Failure {
+    let others = if more == 0 { String::new() } else { format!(", and {more} more") };
+    Failure::incurable(format!("{} is missing from the backup{others}", path.display()), DAMAGED)
+}
+
+/// A file that is longer or shorter than the manifest says.
+pub(super) fn wrong_size(path: &Path, size: u64, listed: u64) -> Failure {
+    let how = if size > listed { "longer" } else { "shorter" };
+    let (size, listed) = (ByteCount(size), ByteCount(listed));
+    if size.to_string() == listed.to_string() {
+        return damaged(path, format_args!("has {} bytes, {how} than the manifest says: {}", size.0, listed.0));
+    }
+    damaged(path, format_args!("has {size}, {how} than the manifest says: {listed}"))
+}
+
+/// What is said of a file that was written to after the manifest was made.
+pub(super) fn may_differ(path: &Path) -> String {
+    let name = path.display();
+    format!("{name} was changed after the backup was made (pg_basebackup -R does that); it is restored as it is")
+}
+
+fn read_start(backup: &Backup, path: &Path, length: usize) -> Result<Vec<u8>, Failure> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(length as u64).read_to_end(&mut start));
+    read.map(|_| start).map_err(|error| backup.failure("read", path, &error))
+}

@@ -1,0 +1,157 @@
+//! Making the target ready: old data set aside, directories made, the mark set, the ledger open.
+//!
+//! Promises: the mark names a directory before it is created; nothing is overwritten by a rename (`RENAME_NOREPLACE`).
+
+use super::{
+    decide::{Decision, Order},
+    ledger::{Ledger, Line},
+    mark::{self, Mark},
+    places::Places,
+    root::{Access, Root},
+    trouble::at_target,
+};
+use crate::{
+    domain::{Failure, plan::Standing},
+    engine::Observer,
+};
+use rustix::fs::{CWD, RenameFlags};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Makes the target ready for a copy.
+pub(super) fn prepare(
+    order: &Order,
+    decision: &Decision,
+    observer: &dyn Observer,
+) -> Result<(Places, Ledger), Failure> {
+    let directory = order.target.directory();
+    set_aside(directory, decision, observer)?;
+    let mut mark = decision.leftover.as_ref().map_or_else(
+        || {
+            let tablespaces = decision.tablespaces.clone();
+            Mark::new(order.session, &order.point.path, decision.manifest.identity(), tablespaces)
+        },
+        |left| left.mark.clone(),
+    );
+    mark.session = order.session;
+    for place in decision.tablespaces.values() {
+        note_missing(place, &mut mark.created);
+    }
+    let access = decision.access;
+    let data = if matches!(decision.plan.standing, Standing::Missing | Standing::SetAside { .. }) {
+        if let Some(above) = directory.parent() {
+            note_missing(above, &mut mark.created);
+            make_noted(above, &mark.created, access)?;
+        }
+        mark.create_marked(directory, access)?
+    } else {
+        let failed = |error: io::Error| at_target("open", directory, &error);
+        let root = Root::open(directory, access).map_err(failed)?;
+        access.give_directory(root.fd()).map_err(|error| at_target("set the owner of", directory, &error))?;
+        mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
+        root
+    };
+    let ledger = mark::open_ledger(&data, &mark::boot_id())?;
+    let mut tablespaces = BTreeMap::new();
+    for (oid, place) in &decision.tablespaces {
+        make_noted(place, &mark.created, access)?;
+        let root = Root::open(place, access).map_err(|error| at_target("open", place, &error))?;
+        access.give_directory(root.fd()).map_err(|error| at_target("set the owner of", place, &error))?;
+        tablespaces.insert(*oid, root);
+    }
+    let places = Places { data, tablespaces };
+    announce(decision, &places, &ledger)?;
+    Ok((places, ledger))
+}
+
+/// Enters all that is about to be created, durably, before the first of it is.
+fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
+    let mut directories: std::collections::BTreeSet<PathBuf> = std::collections::BTreeSet::new();
+    for file in &decision.manifest.files {
+        directories.extend(file.path.ancestors().skip(1).map(Path::to_owned));
+    }
+    if let super::layout::Form::Plain(tree) = &decision.layout.form {
+        directories.extend(tree.directories.iter().cloned());
+    }
+    directories.insert(PathBuf::from("pg_tblspc"));
+    directories.insert(PathBuf::from("pg_wal"));
+    directories.remove(Path::new(""));
+    // What is listed already need not be listed again for each attempt.
+    if decision.leftover.as_ref().is_none_or(|left| left.account.created.is_empty()) {
+        let files = decision.manifest.files.iter().map(|file| Line::Create(file.path.clone()));
+        let lines: Vec<Line> = directories.iter().cloned().map(Line::Create).chain(files).collect();
+        let noted = ledger.add(&lines).and_then(|()| ledger.sync());
+        noted.map_err(|error| at_target("write the ledger in", places.data.path(), &error))?;
+    }
+    for path in &directories {
+        let made = places.create_directory(path);
+        made.map_err(|error| at_target("create", &places.shown(path), &error))?;
+    }
+    Ok(())
+}
+
+fn set_aside(directory: &Path, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
+    let mut moved_data = directory.to_owned();
+    if let Standing::SetAside { to } = &decision.plan.standing {
+        rename(directory, to)?;
+        observer.note(format!("the old data in {} was set aside as {}", directory.display(), to.display()));
+        moved_data.clone_from(to);
+    }
+    for (from, to) in &decision.aside {
+        rename(from, to)?;
+        observer.note(format!("the old tablespace in {} was set aside as {}", from.display(), to.display()));
+        follow_links(&moved_data, from, to)?;
+    }
+    Ok(())
+}
+
+/// Lets the links of a data directory that was set aside lead to where its tablespace is now.
+fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(data.join("pg_tblspc")) else { return Ok(()) };
+    for entry in entries.filter_map(Result::ok) {
+        if fs::read_link(entry.path()).is_ok_and(|leads_to| leads_to == from) {
+            let failed = |error: io::Error| at_target("change the link", &entry.path(), &error);
+            fs::remove_file(entry.path()).map_err(failed)?;
+            std::os::unix::fs::symlink(to, entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+        .map_err(|error| at_target("set aside", from, &error.into()))?;
+    mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
+}
+
+/// Adds the directories above and including `place` that are not there, upper ones first.
+fn note_missing(place: &Path, created: &mut Vec<PathBuf>) {
+    let mut missing: Vec<PathBuf> = place
+        .ancestors()
+        .take_while(|path| path.symlink_metadata().is_err())
+        .map(Path::to_owned)
+        .filter(|path| !created.contains(path))
+        .collect();
+    missing.reverse();
+    created.append(&mut missing);
+}
+
+/// Makes the directories down to `place` that the mark names; others must stand.
+fn make_noted(place: &Path, noted: &[PathBuf], access: Access) -> Result<(), Failure> {
+    for path in noted.iter().filter(|path| place.starts_with(path)) {
+        let failed = |error: io::Error| at_target("create", path, &error);
+        match fs::create_dir(path) {
+            Ok(()) => {
+                let root = Root::open(path, access).map_err(failed)?;
+                access.give_directory(root.fd()).map_err(failed)?;
+                mark::sync_parent(path).map_err(failed)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
+}

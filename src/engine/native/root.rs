@@ -1,0 +1,233 @@
+//! Writing below a directory without ever leaving it.
+//!
+//! Promises: every path is walked part by part from an open directory, and no symbolic link is followed on the way or
+//! at its end; files are created, never opened over something that stands. Never: a path with `..` in it gets here (the
+//! manifest and the archive readers refuse it), and if one did, it would be refused again.
+
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid},
+    io::Errno,
+};
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::{Component, Path, PathBuf},
+};
+
+/// Who owns what is written, and who may read it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access {
+    /// User and group, when running as root.
+    pub(super) owner: Option<(u32, u32)>,
+    /// Whether the group may read, as `initdb --allow-group-access` grants.
+    pub(super) group: bool,
+}
+
+/// An open directory that is written to.
+#[derive(Debug)]
+pub(super) struct Root {
+    path: PathBuf,
+    fd: OwnedFd,
+    access: Access,
+}
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
+
+impl Access {
+    fn directory_mode(self) -> Mode {
+        Mode::from_raw_mode(if self.group { 0o750 } else { 0o700 })
+    }
+
+    fn file_mode(self) -> Mode {
+        Mode::from_raw_mode(if self.group { 0o640 } else { 0o600 })
+    }
+
+    /// Owner and mode of a directory, whatever the umask was.
+    pub(super) fn give_directory(self, fd: impl AsFd) -> io::Result<()> {
+        self.give(fd, self.directory_mode())
+    }
+
+    fn give(self, fd: impl AsFd, mode: Mode) -> io::Result<()> {
+        if let Some((user, group)) = self.owner {
+            rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+        }
+        Ok(rustix::fs::fchmod(&fd, mode)?)
+    }
+}
+
+impl Root {
+    /// Opens the directory at `path`, which may not be a symbolic link itself.
+    pub(super) fn open(path: &Path, access: Access) -> io::Result<Self> {
+        let fd = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
+        Ok(Self { path: path.to_owned(), fd, access })
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open directory itself.
+    pub(super) const fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Owner and mode of what is made here.
+    pub(super) const fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Creates a directory and those above it; what stands is left as it is.
+    pub(super) fn create_directory(&self, relative: &Path) -> io::Result<()> {
+        let mut at = self.fd.try_clone()?;
+        for part in parts(relative)? {
+            let made = match rustix::fs::mkdirat(&at, part, self.access.directory_mode()) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
+                Err(error) => return Err(error.into()),
+            };
+            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+            if made {
+                self.access.give_directory(&at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates a file that is not there yet, open for writing.
+    pub(super) fn create(&self, relative: &Path) -> io::Result<File> {
+        let (directory, name) = self.above(relative)?;
+        let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&directory, name, how, self.access.file_mode())?;
+        self.access.give(&fd, self.access.file_mode())?;
+        Ok(File::from(fd))
+    }
+
+    /// Opens a file for reading.
+    pub(super) fn open_file(&self, relative: &Path) -> io::Result<File> {
+        let (directory, name) = self.above(relative)?;
+        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(File::from(rustix::fs::openat(&directory, name, how, Mode::empty())?))
+    }
+
+    /// Opens a directory, to make its entries durable or to list it.
+    pub(super) fn open_directory(&self, relative: &Path) -> io::Result<OwnedFd> {
+        let mut at = self.fd.try_clone()?;
+        for part in parts(relative)? {
+            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+        }
+        Ok(at)
+    }
+
+    /// What stands at the path; `None` when nothing does.
+    pub(super) fn stat(&self, relative: &Path) -> io::Result<Option<Stat>> {
+        let looked = self.above(relative).and_then(|(directory, name)| {
+            rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)
+        });
+        match looked {
+            Ok(stat) => Ok(Some(stat)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a symbolic link; one that already says the same is left.
+    pub(super) fn link(&self, relative: &Path, to: &Path) -> io::Result<()> {
+        let (directory, name) = self.above(relative)?;
+        match rustix::fs::readlinkat(&directory, name, Vec::new()) {
+            Ok(stands) if stands.as_bytes() == to.as_os_str().as_bytes() => return Ok(()),
+            Ok(_) => rustix::fs::unlinkat(&directory, name, AtFlags::empty())?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        rustix::fs::symlinkat(to, &directory, name)?;
+        if let Some((user, group)) = self.access.owner {
+            let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
+            rustix::fs::chownat(&directory, name, user, group, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a file or a link, or a directory if it is empty. Tells whether it is gone; a directory with something in
+    /// it is not.
+    pub(super) fn remove(&self, relative: &Path) -> io::Result<bool> {
+        let Some(stat) = self.stat(relative)? else { return Ok(true) };
+        let (directory, name) = self.above(relative)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let flags = if kind == FileType::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        match rustix::fs::unlinkat(&directory, name, flags) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) if kind == FileType::Directory => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The open directory above a path, and the path's last part.
+    fn above<'a>(&self, relative: &'a Path) -> io::Result<(OwnedFd, &'a OsStr)> {
+        let mut all = parts(relative)?;
+        let name = all.pop().ok_or(Errno::INVAL)?;
+        let mut at = self.fd.try_clone()?;
+        for part in all {
+            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+        }
+        Ok((at, name))
+    }
+}
+
+/// The parts of a path that can only lead downwards.
+fn parts(relative: &Path) -> io::Result<Vec<&OsStr>> {
+    relative
+        .components()
+        .map(|part| match part {
+            Component::Normal(name) => Ok(name),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
+                Err(Errno::INVAL.into())
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use std::{fs, os::unix::fs::symlink};
+
+    #[test]
+    fn nothing_is_reached_through_a_link_or_above_the_root() {
+        let place = tempfile::tempdir().unwrap();
+        let (inside, outside) = (place.path().join("in"), place.path().join("out"));
+        fs::create_dir(&inside).unwrap();
+        fs::create_dir(&outside).unwrap();
+        symlink(&outside, inside.join("way")).unwrap();
+        symlink(outside.join("file"), inside.join("file")).unwrap();
+        let root = Root::open(&inside, Access { owner: None, group: false }).unwrap();
+        for path in ["way/x", "file", "../out/x", "/etc/x", ""] {
+            assert!(root.create(Path::new(path)).is_err(), "{path}");
+        }
+        assert!(root.create_directory(Path::new("way/sub")).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        symlink(&inside, place.path().join("alias")).unwrap();
+        assert!(Root::open(&place.path().join("alias"), root.access()).is_err());
+    }
+
+    #[test]
+    fn files_are_private_and_never_written_over() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = tempfile::tempdir().unwrap();
+        for (group, directory, file) in [(false, 0o700, 0o600), (true, 0o750, 0o640)] {
+            let path = place.path().join(format!("{group}"));
+            fs::create_dir(&path).unwrap();
+            let root = Root::open(&path, Access { owner: None, group }).unwrap();
+            root.create_directory(Path::new("a/b")).unwrap();
+            root.create(Path::new("a/b/c")).unwrap();
+            let mode = |below: &str| fs::metadata(path.join(below)).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode("a"), mode("a/b"), mode("a/b/c")), (directory, directory, file));
+            assert_eq!(root.create(Path::new("a/b/c")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert!(!root.remove(Path::new("a")).unwrap() && root.remove(Path::new("a/b/c")).unwrap());
+        }
+    }
+}

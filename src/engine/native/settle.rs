@@ -1,0 +1,217 @@
+//! The end of a copy: everything is made durable, and only then the cluster gets its `global/pg_control` (S3).
+//!
+//! Promises: before `pg_control` is there, no server starts on the directory; when it is there, all else is on the disk.
+
+use super::{
+    ledger::{Line, Stamp},
+    plain,
+    root::Root,
+    tar_copy::STASH,
+    trouble::at_target,
+    work::{Work, altered},
+};
+use crate::{
+    domain::Failure,
+    engine::Halt,
+    postgres::{
+        control::CONTROL_FILE,
+        label::TABLESPACE_MAP,
+        manifest::{self, Hasher},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read, Write},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+/// What the end of a copy needs beyond the copy itself.
+pub(super) struct Ending {
+    /// The manifest's bytes: the restored directory keeps them, as a plain backup does.
+    pub(super) manifest: Vec<u8>,
+    /// Where `pg_control` and `tablespace_map` are read when the backup is plain.
+    pub(super) plain: Option<PathBuf>,
+    /// Where each tablespace goes.
+    pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+}
+
+/// Ends the copy.
+pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
+    let places = &work.places;
+    if let Some((path, _)) = work.index.paths().find(|(path, _)| !is_accounted_for(work, ending, path)) {
+        return Err(plain::missing(path, 0).into());
+    }
+    let control = control_file(work, ending)?;
+    write_small(work, Path::new(manifest::FILE_NAME), &ending.manifest)?;
+    for (oid, directory) in &ending.tablespaces {
+        let link = Path::new("pg_tblspc").join(oid.to_string());
+        work.announce(&link)?;
+        places
+            .data
+            .link(&link, directory)
+            .map_err(|error| at_target("link", &places.data.path().join(&link), &error))?;
+    }
+    if listed(work, TABLESPACE_MAP).is_some() {
+        check_map(work, ending)?;
+        write_small(work, Path::new(TABLESPACE_MAP), &map_text(&ending.tablespaces))?;
+        count(work, TABLESPACE_MAP);
+    }
+    work.shared.go_on()?;
+    make_durable(work)?;
+    let noted = |error: io::Error| at_target("note in the ledger of", places.data.path(), &error);
+    work.ledger.add(&[Line::Durable]).and_then(|()| work.ledger.sync()).map_err(noted)?;
+    work.shared.go_on()?;
+    if let Some(bytes) = control {
+        let path = Path::new(CONTROL_FILE);
+        write_small(work, path, &bytes)?;
+        let synced = places.data.open_file(path).and_then(|file| {
+            file.sync_all()?;
+            rustix::fs::fsync(places.data.open_directory(Path::new("global"))?)?;
+            let stamp = Stamp::of(&rustix::fs::fstat(&file)?);
+            work.ledger.add(&[Line::Verified(path.to_owned(), stamp), Line::Durable])
+        });
+        synced.map_err(|error| at_target("write", &places.shown(path), &error))?;
+        count(work, CONTROL_FILE);
+    }
+    work.ledger.add(&[Line::Complete]).and_then(|()| work.ledger.sync()).map_err(noted)?;
+    work.shared.settle_totals();
+    Ok(())
+}
+
+fn listed(work: &Work, path: &str) -> Option<usize> {
+    work.index.paths().find(|(listed, _)| *listed == Path::new(path)).map(|(_, at)| at)
+}
+
+fn is_accounted_for(work: &Work, ending: &Ending, path: &Path) -> bool {
+    ending.plain.is_some()
+        || work.has(path)
+        || super::shared::lock(&work.received).contains(path)
+        || (path == Path::new(CONTROL_FILE) && work.has(Path::new(STASH)))
+        || (path == Path::new(TABLESPACE_MAP))
+}
+
+fn count(work: &Work, path: &str) {
+    if let Some(at) = listed(work, path) {
+        work.shared.add_bytes(work.manifest.files[at].size);
+        work.shared.add_file();
+    }
+}
+
+/// The verified bytes of `pg_control`; `None` when an earlier attempt has put it in its place.
+fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
+    let path = Path::new(CONTROL_FILE);
+    if work.has(path) {
+        return Ok(None);
+    }
+    let Some(at) = listed(work, CONTROL_FILE) else {
+        let cause = format!("the manifest does not list {CONTROL_FILE}");
+        return Err(Failure::incurable(cause, super::trouble::DAMAGED).into());
+    };
+    if let Some(held) = super::shared::lock(&work.held).remove(path) {
+        return Ok(Some(held));
+    }
+    let bytes = match &ending.plain {
+        Some(directory) => read_plain(work, directory, path)?,
+        None => {
+            let mut bytes = Vec::new();
+            let stash = Path::new(STASH);
+            let read = work.places.data.open_file(stash).and_then(|mut file| file.read_to_end(&mut bytes));
+            read.map_err(|error| at_target("read", &work.places.shown(stash), &error))?;
+            bytes
+        }
+    };
+    check(work, at, &bytes)?;
+    Ok(Some(bytes))
+}
+
+fn read_plain(work: &Work, directory: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
+    let source = directory.join(path);
+    fs::read(&source).map_err(|error| work.backup.failure("read", &source, &error))
+}
+
+fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
+    let file = &work.manifest.files[at];
+    let mut hasher = Hasher::new(file.checksum.algorithm());
+    hasher.update(bytes);
+    if bytes.len() as u64 != file.size {
+        return Err(plain::wrong_size(&file.path, bytes.len() as u64, file.size));
+    }
+    if hasher.finish() == file.checksum { Ok(()) } else { Err(altered(&file.path, file.checksum.algorithm())) }
+}
+
+/// The map of a plain backup is verified here; that of archives was when the plan was made.
+fn check_map(work: &Work, ending: &Ending) -> Result<(), Failure> {
+    match (&ending.plain, listed(work, TABLESPACE_MAP)) {
+        (Some(directory), Some(at)) => check(work, at, &read_plain(work, directory, Path::new(TABLESPACE_MAP))?),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// The map that recovery makes the links from: an OID and a place a line (`do_pg_backup_start`; what would break a line
+/// gets a backslash).
+fn map_text(tablespaces: &BTreeMap<u32, PathBuf>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (oid, directory) in tablespaces {
+        text.extend(format!("{oid} ").into_bytes());
+        for byte in directory.as_os_str().as_bytes() {
+            if matches!(byte, b'\n' | b'\r' | b'\\') {
+                text.push(b'\\');
+            }
+            text.push(*byte);
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+fn write_small(work: &Work, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    work.announce(path)?;
+    let root = &work.places.data;
+    let written = root.remove(path).and_then(|_| root.create(path)).and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| at_target("write", &root.path().join(path), &error))
+}
+
+/// File systems whose `syncfs` writes all that is dirty and tells what could not be written.
+const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
+
+/// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
+/// itself does with `recovery_init_sync_method = syncfs`; else one by one.
+fn make_durable(work: &Work) -> Result<(), Halt> {
+    for root in work.places.roots() {
+        let failed = |error: io::Error| at_target("make durable", root.path(), &error);
+        if syncs_whole(root) {
+            rustix::fs::syncfs(root.fd()).map_err(|error| failed(error.into()))?;
+        } else {
+            sync_below(work, root)?;
+        }
+        super::mark::sync_parent(root.path()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn syncs_whole(root: &Root) -> bool {
+    // Before Linux 5.8 syncfs did not tell of errors.
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
+    let kind = rustix::fs::fstatfs(root.fd()).ok().and_then(|about| u64::try_from(about.f_type).ok());
+    recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
+}
+
+fn sync_below(work: &Work, root: &Root) -> Result<(), Halt> {
+    let failed = |path: &Path, error: &io::Error| at_target("make durable", path, error);
+    for entry in walkdir::WalkDir::new(root.path()).follow_links(false) {
+        work.shared.go_on()?;
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root.path()).to_owned();
+            failed(&path, &error.into())
+        })?;
+        if entry.file_type().is_file() || entry.file_type().is_dir() {
+            let synced = fs::File::open(entry.path()).and_then(|file| file.sync_all());
+            synced.map_err(|error| failed(entry.path(), &error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! What the threads of one copy share: how far they are, whether to stop, the first thing that went wrong, and which
+//! reads and writes are under way, so that a stall shows even when a thread hangs in the system.
+//!
+//! Promises: the first end wins and stops all others. Never: it waits for a thread.
+
+use super::throttle::Throttle;
+use crate::{
+    domain::{ByteCount, Failure, Progress},
+    engine::Halt,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// The common state of one copy.
+#[derive(Debug)]
+pub(super) struct Shared {
+    stop: AtomicBool,
+    end: Mutex<Option<Halt>>,
+    bytes_done: AtomicU64,
+    bytes_total: AtomicU64,
+    bytes_reused: AtomicU64,
+    files_done: AtomicU64,
+    files_total: AtomicU64,
+    notes: Mutex<Vec<String>>,
+    watches: Mutex<Vec<Arc<Watch>>>,
+    began: Instant,
+    pub(super) throttle: Option<Throttle>,
+}
+
+/// One place where a thread may hang.
+#[derive(Debug)]
+pub(super) struct Watch {
+    began: Instant,
+    side: Side,
+    path: Mutex<PathBuf>,
+    /// Milliseconds from `began` to the start of the call under way, plus one; 0 when there is none.
+    since: AtomicU64,
+}
+
+/// At which end a thread hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// It reads the backup.
+    Backup,
+    /// It writes the target.
+    Target,
+}
+
+impl Shared {
+    pub(super) fn new(bytes: u64, files: u64, throttle: Option<Throttle>) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            end: Mutex::new(None),
+            bytes_done: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(bytes),
+            bytes_reused: AtomicU64::new(0),
+            files_done: AtomicU64::new(0),
+            files_total: AtomicU64::new(files),
+            notes: Mutex::default(),
+            watches: Mutex::default(),
+            began: Instant::now(),
+            throttle,
+        }
+    }
+
+    /// Ends the copy. The first end is the one that is told.
+    pub(super) fn end(&self, how: Halt) {
+        lock(&self.end).get_or_insert(how);
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// What ended the copy, once it has ended early.
+    pub(super) fn take_end(&self) -> Option<Halt> {
+        lock(&self.end).take()
+    }
+
+    /// Whether the threads should stop.
+    pub(super) fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// An error when the threads should stop.
+    pub(super) fn go_on(&self) -> Result<(), Halt> {
+        if self.stopping() { Err(Halt::Stopped) } else { Ok(()) }
+    }
+
+    /// This failure, unless it is only what stopping did to a thread.
+    pub(super) fn or_stopped(&self, failure: impl FnOnce() -> Failure) -> Halt {
+        if self.stopping() { Halt::Stopped } else { Halt::Failed(failure()) }
+    }
+
+    /// Something that a person should know.
+    pub(super) fn note(&self, sentence: impl Into<String>) {
+        lock(&self.notes).push(sentence.into());
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.notes))
+    }
+
+    /// Bytes written and hashed.
+    pub(super) fn add_bytes(&self, bytes: u64) {
+        self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// One more file in place.
+    pub(super) fn add_file(&self) {
+        self.files_done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A file that an earlier attempt left verified.
+    pub(super) fn reuse(&self, bytes: u64) {
+        self.bytes_reused.fetch_add(bytes, Ordering::Relaxed);
+        self.add_bytes(bytes);
+        self.add_file();
+    }
+
+    /// All that the plan names stands already.
+    pub(super) fn reuse_all(&self) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (bytes, files) = (get(&self.bytes_total), get(&self.files_total));
+        self.bytes_reused.store(bytes, Ordering::Relaxed);
+        self.bytes_done.store(bytes, Ordering::Relaxed);
+        self.files_done.store(files, Ordering::Relaxed);
+    }
+
+    /// More is there than the plan could know, such as WAL in a packed archive.
+    pub(super) fn expect_more(&self, bytes: u64, files: u64) {
+        self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
+        self.files_total.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// The totals as they turned out.
+    pub(super) fn settle_totals(&self) {
+        self.bytes_total.store(self.bytes_done.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.files_total.store(self.files_done.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (done, total) = (get(&self.bytes_done), get(&self.bytes_total));
+        Progress {
+            bytes_done: ByteCount(done.min(total)),
+            bytes_total: ByteCount(total),
+            bytes_reused: ByteCount(get(&self.bytes_reused)),
+            files_done: get(&self.files_done),
+            files_total: get(&self.files_total),
+            wal: None,
+        }
+    }
+
+    /// A watch for one thread at one end.
+    pub(super) fn watch(&self, side: Side) -> Arc<Watch> {
+        let (path, since) = (Mutex::default(), AtomicU64::new(0));
+        let watch = Arc::new(Watch { began: self.began, side, path, since });
+        lock(&self.watches).push(Arc::clone(&watch));
+        watch
+    }
+
+    /// The failure when a call has brought nothing for this long.
+    pub(super) fn stalled(&self, longest: Duration) -> Option<Failure> {
+        let watches = lock(&self.watches);
+        let stuck = watches.iter().find(|watch| watch.lasts().is_some_and(|lasts| lasts >= longest))?;
+        let (path, seconds) = (lock(&stuck.path).display().to_string(), longest.as_secs());
+        Some(match stuck.side {
+            Side::Backup => Failure::disruption(
+                format!("the repository stalls: reading {path} brought nothing for {seconds} s"),
+                "look at the repository's disk, host and network",
+            ),
+            Side::Target => Failure::disruption(
+                format!("the target stalls: writing {path} took nothing for {seconds} s"),
+                "look at the target's disk and host",
+            ),
+        })
+    }
+}
+
+impl Watch {
+    /// Names what the next calls work on.
+    pub(super) fn on(&self, path: &Path) {
+        path.clone_into(&mut lock(&self.path));
+    }
+
+    /// Does something that may hang.
+    pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.since.store(now + 1, Ordering::Relaxed);
+        let out = call();
+        self.since.store(0, Ordering::Relaxed);
+        out
+    }
+
+    fn lasts(&self) -> Option<Duration> {
+        let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
+        self.began.elapsed().checked_sub(Duration::from_millis(since))
+    }
+}
+
+/// A lock whose holder panicked still guards plain data; the panic itself is told by the thread's end.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,117 @@
+//! Whether there is room at the target, and the right to write there.
+//!
+//! Promises: only looks. File systems are told apart, so a tablespace on another disk is counted against that disk.
+
+use super::trouble::at_target;
+use crate::domain::{ByteCount, Failure};
+use rustix::fs::Access;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// What one place will take.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Need {
+    /// Bytes, each file rounded up to whole blocks.
+    pub(super) bytes: u64,
+    /// Files and directories.
+    pub(super) inodes: u64,
+}
+
+/// Room at one place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) bytes: ByteCount,
+    /// `None` where the file system does not count them.
+    pub(super) inodes: Option<u64>,
+}
+
+/// Files take whole blocks; 4 KiB is the block of nearly every file system.
+const BLOCK: u64 = 4096;
+
+impl Need {
+    /// Adds a file.
+    pub(super) const fn file(&mut self, size: u64) {
+        self.bytes = self.bytes.saturating_add(size.saturating_add(BLOCK - 1) / BLOCK * BLOCK);
+        self.inodes += 1;
+    }
+
+    /// Takes off what a file that stands already takes.
+    pub(super) const fn standing(&mut self, blocks_of_512: u64) {
+        self.bytes = self.bytes.saturating_sub(blocks_of_512.saturating_mul(512));
+        self.inodes = self.inodes.saturating_sub(1);
+    }
+}
+
+/// The room at a place that need not exist yet.
+pub(super) fn room(place: &Path) -> Result<Room, Failure> {
+    let there = nearest(place)?;
+    let found = rustix::fs::statvfs(&there).map_err(|error| at_target("look at", &there, &error.into()))?;
+    let inodes = (found.f_files > 0).then_some(found.f_favail);
+    Ok(Room { bytes: ByteCount(found.f_bavail.saturating_mul(found.f_frsize)), inodes })
+}
+
+/// Refuses when one of the file systems has not the room that its places need together.
+pub(super) fn check(needs: &BTreeMap<PathBuf, Need>) -> Result<(), Failure> {
+    let mut disks: BTreeMap<u64, (PathBuf, Need)> = BTreeMap::new();
+    for (place, need) in needs {
+        let there = nearest(place)?;
+        let device = fs::metadata(&there).map_err(|error| at_target("look at", &there, &error))?.dev();
+        let (_, sum) = disks.entry(device).or_insert_with(|| (place.clone(), Need::default()));
+        sum.bytes = sum.bytes.saturating_add(need.bytes);
+        sum.inodes = sum.inodes.saturating_add(need.inodes);
+    }
+    for (place, need) in disks.values() {
+        let room = room(place)?;
+        let advice = "free space there or choose another target, then retry";
+        if need.bytes > room.bytes.0 {
+            let cause = format!(
+                "no space for the restore at {}: it needs {} and {} are free",
+                place.display(),
+                ByteCount(need.bytes),
+                room.bytes
+            );
+            return Err(Failure::incurable(cause, advice));
+        }
+        if let Some(free) = room.inodes.filter(|free| need.inodes > *free) {
+            let cause = format!(
+                "not enough inodes at {}: the restore needs {} and {free} are free",
+                place.display(),
+                need.inodes
+            );
+            return Err(Failure::incurable(cause, advice));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a place in which nothing could be created.
+pub(super) fn check_writable(place: &Path) -> Result<(), Failure> {
+    let there = nearest(place)?;
+    let may = rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK);
+    may.map_err(|error| at_target("write to", &there, &error.into()))
+}
+
+/// The place itself, or the nearest directory above it that exists, links followed.
+pub(super) fn nearest(place: &Path) -> Result<PathBuf, Failure> {
+    for path in place.ancestors() {
+        match fs::canonicalize(path) {
+            Ok(real) => return Ok(real),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at_target("look at", path, &error)),
+        }
+    }
+    Err(Failure::incurable(format!("{} has no directory above it", place.display()), "name a path from the root on"))
+}
+
+/// The path with the links in its existing part followed, to compare places.
+pub(super) fn real(place: &Path) -> Result<PathBuf, Failure> {
+    let there = nearest(place)?;
+    let missing = place.ancestors().take_while(|path| fs::canonicalize(path).is_err()).count();
+    let mut tail: Vec<_> = place.iter().rev().take(missing).collect();
+    tail.reverse();
+    Ok(tail.into_iter().fold(there, |path, part| path.join(part)))
+}

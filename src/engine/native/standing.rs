@@ -1,0 +1,103 @@
+//! What stands at a target before a restore, and whether it may be touched (S2, S8).
+//!
+//! Promises: only looks. A directory counts as ours only by its mark, never by its contents.
+
+use super::{
+    ledger::Account,
+    mark::{self, Mark},
+    root::{Access, Root},
+    trouble::at_target,
+};
+use crate::domain::Failure;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// What was found.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing.
+    Missing,
+    /// An empty directory.
+    Empty,
+    /// What a restore left.
+    Leftover(Box<Leftover>),
+    /// Something else.
+    Foreign,
+}
+
+/// What a restore left at its target.
+#[derive(Debug)]
+pub(super) struct Leftover {
+    pub(super) mark: Mark,
+    pub(super) account: Account,
+}
+
+/// Looks at a data directory.
+pub(super) fn look(directory: &Path) -> Result<Found, Failure> {
+    let failed = |error: &io::Error| at_target("look into", directory, error);
+    let Some(mut names) = entries(directory)? else { return Ok(Found::Missing) };
+    let root = Root::open(directory, Access { owner: None, group: false }).map_err(|error| failed(&error))?;
+    if let Some(mark) = Mark::read(&root).map_err(|error| failed(&error))? {
+        let account = mark::read_ledger(&root, &mark::boot_id()).map_err(|error| failed(&error))?;
+        return Ok(Found::Leftover(Box::new(Leftover { mark, account })));
+    }
+    // A mark's directory without a mark is what a crash just before the first mark leaves.
+    names.retain(|name| name != Path::new(mark::DIRECTORY));
+    Ok(if names.is_empty() { Found::Empty } else { Found::Foreign })
+}
+
+/// Looks at the home of a tablespace: `true` when it holds something.
+pub(super) fn is_occupied(directory: &Path) -> Result<bool, Failure> {
+    Ok(entries(directory)?.is_some_and(|names| !names.is_empty()))
+}
+
+/// The process that runs a server on the data directory, if there is one and it is alive.
+pub(super) fn postmaster(directory: &Path) -> Option<i32> {
+    let file = fs::read_to_string(directory.join("postmaster.pid")).ok()?;
+    let pid: i32 = file.lines().next()?.trim().parse().ok().filter(|pid| *pid > 1)?;
+    let process = rustix::process::Pid::from_raw(pid)?;
+    let alive = match rustix::process::test_kill_process(process) {
+        Ok(()) => true,
+        // It is there, and belongs to somebody else.
+        Err(error) => error == rustix::io::Errno::PERM,
+    };
+    // A postmaster works in its data directory. Where that can be seen, a pid that was given anew does not deceive.
+    let elsewhere = fs::read_link(format!("/proc/{pid}/cwd"))
+        .is_ok_and(|works_in| fs::canonicalize(directory).is_ok_and(|real| works_in != real));
+    (alive && !elsewhere).then_some(pid)
+}
+
+/// The first free name for the directory that is set aside.
+pub(super) fn aside_name(directory: &Path) -> PathBuf {
+    let name = |number: u32| {
+        let mut name = directory.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".set-aside-{number}"));
+        directory.with_file_name(name)
+    };
+    let free = (1..u32::MAX).map(name).find(|path| path.symlink_metadata().is_err());
+    free.expect("a directory cannot hold four billion names of the same kind")
+}
+
+/// The names in a directory, `None` when it is not there; anything but a directory is refused.
+fn entries(directory: &Path) -> Result<Option<Vec<PathBuf>>, Failure> {
+    let failed = |error: &io::Error| at_target("look into", directory, error);
+    let kind = match directory.symlink_metadata() {
+        Ok(about) => about.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(&error)),
+    };
+    if kind.is_symlink() {
+        let cause = format!("the target {} is a symbolic link", directory.display());
+        return Err(Failure::incurable(cause, "name the directory that it leads to"));
+    }
+    if !kind.is_dir() {
+        let cause = format!("the target {} is not a directory", directory.display());
+        return Err(Failure::incurable(cause, "choose another target, or move that file away"));
+    }
+    let listed = fs::read_dir(directory).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| PathBuf::from(entry.file_name()))).collect::<io::Result<Vec<_>>>()
+    });
+    listed.map(Some).map_err(|error| failed(&error))
+}

@@ -1,0 +1,242 @@
+//! Copying a tar backup: one thread unpacks an archive, others hash and write what comes out of it.
+//!
+//! Promises: unpacking, hashing, writing and write-back go on at the same time; a member is written only if the manifest
+//! or the rules for WAL account for it, and only once. Files that an earlier attempt verified are read over.
+
+use super::{
+    buffers::Buffer,
+    layout::{Expect, WRITTEN_LAST},
+    ledger::Line,
+    member::{self, Kind, Member},
+    plain,
+    read::{Source, fill},
+    shared::{Side, Watch, lock},
+    trouble::{at_target, damaged},
+    work::{Work, altered},
+};
+use crate::{
+    domain::Failure,
+    engine::Halt,
+    postgres::{compression, control::CONTROL_FILE, manifest::Hasher},
+};
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+};
+
+/// An archive to be read.
+#[derive(Debug)]
+pub(super) struct Archive {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+/// What of an archive is still on its way: its files, and one for the unpacking itself. Whoever is last enters the
+/// archive into the ledger.
+struct Pending {
+    archive: PathBuf,
+    left: AtomicUsize,
+}
+
+/// A file whose bytes come out of an archive.
+pub(super) struct Coming {
+    path: PathBuf,
+    expect: Expect,
+    size: u64,
+    bytes: Receiver<Buffer>,
+    pending: Arc<Pending>,
+}
+
+/// `pg_control` has 8 KiB in every version; a tablespace map is read when the plan is made.
+const LARGEST_HELD: u64 = 16 << 20;
+
+/// Where `pg_control` waits for its turn, below the mark's directory.
+pub(super) const STASH: &str = ".howdah/pg_control";
+
+/// The work of an unpacking thread: until no archive is left.
+pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
+    let watch = work.shared.watch(Side::Backup);
+    loop {
+        work.shared.go_on()?;
+        let Some(archive) = lock(archives).pop() else { return Ok(()) };
+        let pending = Arc::new(Pending { archive: archive.path.clone(), left: AtomicUsize::new(1) });
+        Unpacking { work, archive: &archive, out, pending: Arc::clone(&pending) }.run(&watch)?;
+        pending.one_done(work)?;
+    }
+}
+
+/// The work of a writing thread: until no more files come.
+pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
+    let watch = work.shared.watch(Side::Target);
+    loop {
+        work.shared.go_on()?;
+        let Ok(file) = lock(files).recv() else { return Ok(()) };
+        let mut receiving = work.receive(&file.path, file.expect, file.size, &watch)?;
+        for buffer in file.bytes {
+            receiving.take(buffer.bytes())?;
+        }
+        // The sender also goes away when it is stopped; the file is then short.
+        work.shared.go_on()?;
+        receiving.finish()?;
+        file.pending.one_done(work)?;
+    }
+}
+
+impl Pending {
+    fn one_done(&self, work: &Work) -> Result<(), Failure> {
+        if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        let name = PathBuf::from(self.archive.file_name().unwrap_or_default());
+        let entered = work.ledger.add(&[Line::Archive(name)]);
+        entered.map_err(|error| at_target("note in the ledger of", work.places.data.path(), &error))
+    }
+}
+
+struct Unpacking<'a> {
+    work: &'a Work,
+    archive: &'a Archive,
+    out: &'a Sender<Coming>,
+    pending: Arc<Pending>,
+}
+
+impl Unpacking<'_> {
+    fn run(&self, watch: &Arc<Watch>) -> Result<(), Halt> {
+        let source = Source::open(&self.archive.path, watch, &self.work.shared).map_err(|error| self.failed(&error))?;
+        let (_, reader) = compression::unpack(source).map_err(|error| self.failed(&error))?;
+        let mut archive = tar::Archive::new(reader);
+        // Names in extension headers are read by nobody here: raw entries show them, and they are refused.
+        for entry in archive.entries().map_err(|error| self.failed(&error))?.raw(true) {
+            let mut entry = entry.map_err(|error| self.failed(&error))?;
+            self.work.shared.go_on()?;
+            match member::read(&self.archive.path, self.archive.kind, entry.header())? {
+                Member::Directory(path) => self.directory(&path)?,
+                Member::File(path, size) => self.file(path, size, &mut entry)?,
+            }
+        }
+        // What follows the last member is padding; reading it lets the packing check its own checksums.
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| self.failed(&error))?;
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> Halt {
+        let work = self.work;
+        work.shared.or_stopped(|| {
+            if compression::is_damage(error) && !work.backup.is_gone() {
+                let name = self.archive.path.file_name().unwrap_or_default();
+                return damaged(Path::new(name), format_args!("is cut short or corrupt: {error}"));
+            }
+            work.backup.failure("read", &self.archive.path, error)
+        })
+    }
+
+    fn directory(&self, path: &Path) -> Result<(), Halt> {
+        self.check_place(path)?;
+        if path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let shown = self.work.places.shown(path);
+        self.work.announce(path)?;
+        let made = self.work.places.create_directory(path);
+        made.map_err(|error| at_target("create", &shown, &error).into())
+    }
+
+    fn file(&self, path: PathBuf, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+        let work = self.work;
+        self.check_place(&path)?;
+        let expect = work.index.expect(&path).ok_or_else(|| plain::extra(&path))?;
+        work.note_received(&path)?;
+        if expect == Expect::Wal {
+            work.count_wal(&path, size);
+        }
+        if let Expect::Listed(at) = expect
+            && work.manifest.files[at].size != size
+        {
+            return Err(plain::wrong_size(&path, size, work.manifest.files[at].size).into());
+        }
+        if WRITTEN_LAST.iter().any(|last| path == Path::new(last)) {
+            return self.hold(&path, &expect, size, bytes);
+        }
+        // The manifest beside the archives is the one that counts.
+        if work.has(&path) || expect == Expect::Manifest {
+            return Ok(());
+        }
+        self.send(path, expect, size, bytes)
+    }
+
+    /// Passes a member on to a writing thread, buffer by buffer.
+    fn send(&self, path: PathBuf, expect: Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+        let (to, from) = mpsc::channel();
+        self.pending.left.fetch_add(1, Ordering::AcqRel);
+        let coming = Coming { path: path.clone(), expect, size, bytes: from, pending: Arc::clone(&self.pending) };
+        // The writers are gone only when the copy has ended.
+        self.out.send(coming).map_err(|_| Halt::Stopped)?;
+        let mut left = size;
+        while left > 0 {
+            let shared = &self.work.shared;
+            let mut buffer = self.work.buffers.take(|| shared.stopping()).ok_or(Halt::Stopped)?;
+            let got = fill(bytes, buffer.room()).map_err(|error| self.failed(&error))?;
+            if got == 0 {
+                let name = self.archive.path.file_name().unwrap_or_default();
+                return Err(
+                    damaged(Path::new(name), format_args!("is cut short in the middle of {}", path.display())).into()
+                );
+            }
+            buffer.set_filled(got);
+            left = left.saturating_sub(got as u64);
+            if to.send(buffer).is_err() {
+                return Err(Halt::Stopped);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a small file that is written at the end of the restore.
+    fn hold(&self, path: &Path, expect: &Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+        let Expect::Listed(at) = *expect else { return Err(plain::extra(path).into()) };
+        if size > LARGEST_HELD {
+            return Err(damaged(path, "is far too large for what it is").into());
+        }
+        let mut content = Vec::new();
+        bytes.read_to_end(&mut content).map_err(|error| self.failed(&error))?;
+        let mut hasher = Hasher::new(self.work.manifest.files[at].checksum.algorithm());
+        hasher.update(&content);
+        let checksum = hasher.finish();
+        if content.len() as u64 != size {
+            return Err(plain::wrong_size(path, content.len() as u64, size).into());
+        }
+        if checksum != self.work.manifest.files[at].checksum {
+            return Err(altered(path, checksum.algorithm()).into());
+        }
+        if path == Path::new(CONTROL_FILE) {
+            self.stash(&content)?;
+        }
+        lock(&self.work.held).insert(path.to_owned(), content);
+        Ok(())
+    }
+
+    /// Puts `pg_control` where the next attempt finds it, so that it need not unpack the base again for it.
+    fn stash(&self, content: &[u8]) -> Result<(), Failure> {
+        let (root, stash) = (&self.work.places.data, Path::new(STASH));
+        let put = root.remove(stash).and_then(|_| root.create(stash)).and_then(|mut file| {
+            file.write_all(content)?;
+            let stamp = super::ledger::Stamp::of(&rustix::fs::fstat(&file)?);
+            self.work.ledger.add(&[Line::Verified(stash.to_owned(), stamp)])
+        });
+        put.map_err(|error| at_target("write", &root.path().join(stash), &error))
+    }
+
+    /// A member of the base must not lie in a tablespace that has an archive of its own.
+    fn check_place(&self, path: &Path) -> Result<(), Failure> {
+        let reserved = path.starts_with(super::mark::DIRECTORY);
+        let foreign = self.archive.kind == Kind::Base
+            && super::layout::in_tablespace(path)
+                .is_some_and(|(oid, _)| self.work.places.tablespaces.contains_key(&oid));
+        if reserved || foreign { Err(plain::extra(path)) } else { Ok(()) }
+    }
+}
