@@ -21,7 +21,7 @@ pub(super) fn conclude_stop(session: &Session, attempt: AttemptNo, end: Option<E
 
 /// A running attempt that failed: wait for the next try, or be stuck (R8, R9, R11, D2, D4, D5).
 pub(super) fn conclude_attempt(session: &Session, attempt: AttemptNo, failure: Failure, now: Timestamp) -> Vec<Event> {
-    let reached = session.progress.reached().max(session.furthest);
+    let reached = session.reached.max(session.furthest);
     let stuck = |failure, reason| vec![Event::GotStuck { attempt, failure, reached, reason }];
     match failure.class {
         FailureClass::Incurable => stuck(failure, StuckReason::Incurable),
@@ -37,16 +37,16 @@ pub(super) fn conclude_attempt(session: &Session, attempt: AttemptNo, failure: F
     }
 }
 
-/// A running attempt that went down with its owner: a disruption whose first try is due at once (D9).
+/// A running attempt that went down with its owner: a disruption of its own, whose first try is due at once (D9).
+/// It says nothing about the cause of the one before, so it takes none of that one's tries: a reboot during the last
+/// try must not leave a session that waits for a person.
 pub(super) fn lost(session: &Session, attempt: AttemptNo, now: Timestamp) -> Vec<Event> {
     let failure = Failure::disruption("the attempt was lost while howdah was not running", "");
-    let mut events = conclude_attempt(session, attempt, failure, now);
-    for event in &mut events {
-        if let Event::Disrupted { next_try, .. } = event {
-            *next_try = now;
-        }
+    let reached = session.reached.max(session.furthest);
+    if session.policy.tries == 0 {
+        return vec![Event::GotStuck { attempt, failure, reached, reason: StuckReason::TriesUsedUp }];
     }
-    events
+    vec![Event::Disrupted { attempt, failure, reached, tries_used: 0, next_try: now }]
 }
 
 /// The worker that dealt with partial data has ended.

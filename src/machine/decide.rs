@@ -5,11 +5,11 @@ use super::{
     conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
     session::Urgency,
 };
-use crate::domain::{AttemptNo, Disposed, Disposition, StepState, Timestamp};
+use crate::domain::{AttemptNo, Disposed, Disposition, Step, StepState, Timestamp};
 use std::time::Duration;
 
-/// How long a cancelled attempt may take to go before its processes are named and Force is offered (D6). A worker
-/// looks at its stop flag every few megabytes; half a minute means that something holds it.
+/// How long each half of a cancel may take before its processes are named and Force is offered (D6). A worker looks at
+/// its stop flag every few megabytes, and removing files takes seconds: half a minute means that something holds it.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 
 /// The events that a command leads to, in order; none where nothing changes. A refusal changes nothing.
@@ -87,23 +87,22 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
 
 fn canceling(session: &Session, command: Command, now: Timestamp, stage: &CancelStage) -> Result<Vec<Event>, Refusal> {
     let current = match stage {
-        CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt } => *attempt,
+        CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. } => *attempt,
     };
     match command {
-        Command::Report { attempt, report } if attempt == current => Ok(canceling_report(session, stage, report)),
-        Command::Lost { attempt } if attempt == current => {
-            Ok(vec![Event::DisposalLaunched { attempt: session.next_attempt() }])
-        }
+        Command::Report { attempt, report } if attempt == current => Ok(canceling_report(session, stage, report, now)),
+        Command::Lost { attempt } if attempt == current => Ok(vec![dispose(session, now)]),
         Command::Wake => Ok(match stage {
-            CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. } if now >= *deadline => {
+            CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }
+            | CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }
+                if now >= *deadline =>
+            {
                 vec![Event::CancelOverdue]
             }
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => vec![],
         }),
-        Command::Force { by } => match stage {
-            CancelStage::Stopping { .. } => Ok(vec![Event::Forced { by }]),
-            CancelStage::Disposing { .. } => Err(Refusal::NothingToForce),
-        },
+        // Either half may hang, on a dead file system for one; a disposal that is killed is told as failed.
+        Command::Force { by } => Ok(vec![Event::Forced { by }]),
         Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
@@ -133,8 +132,7 @@ fn running_report(
         Report::Began(mark) => began(session, attempt, mark),
         Report::Planned(plan) if session.plan() == Some(plan.as_ref()) => vec![],
         Report::Planned(plan) => vec![Event::Planned { attempt, plan }],
-        Report::Step(step, state) if session.step(step) == &state => vec![],
-        Report::Step(step, state) => vec![Event::StepChanged { attempt, step, state }],
+        Report::Step(step, state) => step_changed(session, attempt, step, state),
         Report::Progress(progress) => {
             let past = progress.reached() > session.furthest;
             let over = past && !got_through && session.first_cause.is_some();
@@ -149,21 +147,19 @@ fn running_report(
     }
 }
 
-fn canceling_report(session: &Session, stage: &CancelStage, report: Report) -> Vec<Event> {
+fn canceling_report(session: &Session, stage: &CancelStage, report: Report, now: Timestamp) -> Vec<Event> {
     match (stage, report) {
-        (CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt }, Report::Began(mark)) => {
+        (CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. }, Report::Began(mark)) => {
             began(session, *attempt, mark)
         }
         (CancelStage::Stopping { attempt, .. }, Report::Step(step, done @ StepState::Done { .. })) => {
-            vec![Event::StepChanged { attempt: *attempt, step, state: done }]
+            step_changed(session, *attempt, step, done)
         }
         (CancelStage::Stopping { attempt, .. }, Report::Over(Some(crate::domain::fact::End::Succeeded(success)))) => {
             // The attempt was done before it heard of the cancel. What is true is told: the instance is back.
             vec![Event::Succeeded { attempt: *attempt, success }]
         }
-        (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => {
-            vec![Event::DisposalLaunched { attempt: session.next_attempt() }]
-        }
+        (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => vec![dispose(session, now)],
         (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(end),
         (CancelStage::Disposing { .. }, Report::NotLaunched(failure)) => {
             vec![Event::Cancelled { disposed: Disposed::Failed { cause: failure.cause } }]
@@ -172,6 +168,21 @@ fn canceling_report(session: &Session, stage: &CancelStage, report: Report) -> V
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. },
             Report::Planned(_) | Report::Step(..) | Report::Progress(_) | Report::Note(_),
         ) => vec![],
+    }
+}
+
+/// Steps only go forward: what goes back, or says what is known, is being read a second time.
+fn step_changed(session: &Session, attempt: AttemptNo, step: Step, state: StepState) -> Vec<Event> {
+    let known = session.step(step);
+    let old = rank(&state) < rank(known) || &state == known;
+    if old { vec![] } else { vec![Event::StepChanged { attempt, step, state }] }
+}
+
+const fn rank(state: &StepState) -> u8 {
+    match state {
+        StepState::Pending => 0,
+        StepState::Running { .. } => 1,
+        StepState::Done { .. } | StepState::Skipped { .. } | StepState::Failed { .. } => 2,
     }
 }
 
@@ -184,9 +195,13 @@ fn cancel_idle(session: &Session, disposition: Disposition, by: String, now: Tim
     let then = if session.attempts.is_empty() {
         Event::Cancelled { disposed: Disposed::Nothing }
     } else {
-        Event::DisposalLaunched { attempt: session.next_attempt() }
+        dispose(session, now)
     };
     vec![request_cancel(disposition, by, now), then]
+}
+
+fn dispose(session: &Session, now: Timestamp) -> Event {
+    Event::DisposalLaunched { attempt: session.next_attempt(), deadline: later(now, CANCEL_GRACE) }
 }
 
 fn request_cancel(disposition: Disposition, by: String, now: Timestamp) -> Event {

@@ -32,13 +32,13 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
         Event::Launched { attempt } => {
             Some(Effect::Launch { attempt: *attempt, work: Box::new(Work::Restore(session.request.clone())) })
         }
-        Event::DisposalLaunched { attempt } => {
+        Event::DisposalLaunched { attempt, .. } => {
             let Phase::Canceling { disposition, .. } = session.phase else { return None };
             let work = Work::Dispose { target: session.request.target.clone(), disposition };
             Some(Effect::Launch { attempt: *attempt, work: Box::new(work) })
         }
         Event::CancelRequested { .. } => stopping(session).map(|attempt| Effect::Stop { attempt }),
-        Event::Forced { .. } => stopping(session).map(|attempt| Effect::Kill { attempt }),
+        Event::Forced { .. } => session.live_attempt().map(|attempt| Effect::Kill { attempt }),
         Event::Requeued { .. }
         | Event::Began { .. }
         | Event::Planned { .. }
@@ -72,9 +72,12 @@ const fn stopping(session: &Session) -> Option<AttemptNo> {
 pub fn next_wake(session: &Session) -> Option<Timestamp> {
     match &session.phase {
         Phase::Waiting { next_try, .. } => Some(*next_try),
-        Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. } => {
-            Some(*deadline)
-        }
+        Phase::Canceling {
+            stage:
+                CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }
+                | CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. },
+            ..
+        } => Some(*deadline),
         Phase::Canceling { .. }
         | Phase::Queued { .. }
         | Phase::Running { .. }

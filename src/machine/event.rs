@@ -123,7 +123,7 @@ pub enum Event {
         /// When the attempt must be gone; after that its processes are named and Force is offered (D6).
         deadline: Timestamp,
     },
-    /// The deadline passed and the attempt is still alive.
+    /// The deadline of this half of the cancel passed and its process is still alive.
     CancelOverdue,
     /// A person wants its processes killed.
     Forced {
@@ -134,6 +134,8 @@ pub enum Event {
     DisposalLaunched {
         /// The number under which it runs.
         attempt: AttemptNo,
+        /// When it should be done; after that its process is named and Force is offered (D6).
+        deadline: Timestamp,
     },
     /// The session has ended by cancel, and its data is dealt with.
     Cancelled {

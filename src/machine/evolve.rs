@@ -3,7 +3,9 @@
 use super::{
     AttemptEnd, AttemptRecord, CancelStage, Cause, Event, Phase, Session, StuckReason, event::Created, session::Urgency,
 };
-use crate::domain::{AttemptNo, Disposition, Failure, Outcome, Progress, Reached, Step, StepState, Timestamp};
+use crate::domain::{
+    AttemptNo, Disposed, Disposition, Failure, Outcome, Progress, Reached, Step, StepState, Timestamp,
+};
 
 /// Notes kept for one attempt: more would be a log, and the log is a file of its own.
 const NOTES_KEPT: usize = 20;
@@ -25,6 +27,7 @@ impl Session {
             progress: Progress::default(),
             notes: Vec::new(),
             furthest: Reached::default(),
+            reached: Reached::default(),
             tries_total: 0,
             first_cause: None,
             dismissed: false,
@@ -44,8 +47,11 @@ pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
             }
         }
         Event::Planned { plan, .. } => session.plan = Some(plan.clone()),
-        Event::StepChanged { step, state, .. } => session.steps[*step as usize] = state.clone(),
-        Event::Progressed { progress, .. } => session.progress = *progress,
+        Event::StepChanged { step, state, .. } => change_step(&mut session, *step, state),
+        Event::Progressed { progress, .. } => {
+            session.progress = *progress;
+            session.reached = session.reached.max(progress.reached());
+        }
         Event::Noted { note, .. } => {
             session.notes.push(note.clone());
             let excess = session.notes.len().saturating_sub(NOTES_KEPT);
@@ -77,9 +83,9 @@ pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
         }
         Event::CancelOverdue => set_urgency(&mut session, Urgency::Overdue),
         Event::Forced { .. } => set_urgency(&mut session, Urgency::Forced),
-        Event::DisposalLaunched { attempt } => dispose(&mut session, *attempt, at),
+        Event::DisposalLaunched { attempt, deadline } => dispose(&mut session, *attempt, *deadline, at),
         Event::Cancelled { disposed } => {
-            end_attempt(&mut session, AttemptEnd::Done, at);
+            end_attempt(&mut session, end_of_disposal(disposed), at);
             session.phase = Phase::Completed { at, outcome: Outcome::Cancelled { disposed: disposed.clone() } };
         }
         Event::Dismissed { .. } => session.dismissed = true,
@@ -95,7 +101,16 @@ fn launch(session: &mut Session, attempt: AttemptNo, at: Timestamp) {
     session.phase = Phase::Running { since: at, attempt, cause, got_through: false };
     session.attempts.push(AttemptRecord { number: attempt, cause: Some(cause), launched: at, mark: None, ended: None });
     session.steps = untouched();
+    session.progress = Progress::default();
+    session.reached = Reached::default();
     session.notes.clear();
+}
+
+fn change_step(session: &mut Session, step: Step, state: &StepState) {
+    if session.steps.len() < Step::ALL.len() {
+        session.steps.resize(Step::ALL.len(), StepState::Pending);
+    }
+    session.steps[step as usize] = state.clone();
 }
 
 fn fail(session: &mut Session, failure: &Failure, reached: Reached, at: Timestamp) {
@@ -127,22 +142,31 @@ fn request_cancel(session: &mut Session, disposition: Disposition, deadline: Tim
     let stage = if let Phase::Running { attempt, .. } = session.phase {
         CancelStage::Stopping { attempt, deadline, urgency: Urgency::InTime }
     } else {
-        CancelStage::Disposing { attempt: session.next_attempt() }
+        CancelStage::Disposing { attempt: session.next_attempt(), deadline, urgency: Urgency::InTime }
     };
     session.phase = Phase::Canceling { since: at, disposition, stage };
 }
 
 fn set_urgency(session: &mut Session, now: Urgency) {
-    if let Phase::Canceling { stage: CancelStage::Stopping { urgency, .. }, .. } = &mut session.phase {
+    if let Phase::Canceling { stage, .. } = &mut session.phase {
+        let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
         *urgency = now;
     }
 }
 
-fn dispose(session: &mut Session, number: AttemptNo, at: Timestamp) {
+fn dispose(session: &mut Session, number: AttemptNo, deadline: Timestamp, at: Timestamp) {
     end_attempt(session, AttemptEnd::Stopped, at);
     session.attempts.push(AttemptRecord { number, cause: None, launched: at, mark: None, ended: None });
     if let Phase::Canceling { stage, .. } = &mut session.phase {
-        *stage = CancelStage::Disposing { attempt: number };
+        *stage = CancelStage::Disposing { attempt: number, deadline, urgency: Urgency::InTime };
+    }
+}
+
+fn end_of_disposal(disposed: &Disposed) -> AttemptEnd {
+    if let Disposed::Failed { cause } = disposed {
+        AttemptEnd::Failed(Failure::incurable(cause.clone(), ""))
+    } else {
+        AttemptEnd::Done
     }
 }
 

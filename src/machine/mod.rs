@@ -24,5 +24,5 @@ pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;
 pub use registry::Registry;
-pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason};
+pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason, Urgency};
 pub use summary::{CompletedResult, CompletedRow, UnreadableSession};

@@ -25,6 +25,8 @@ pub struct Session {
     pub(in crate::machine) notes: Vec<String>,
     /// The furthest point of all attempts before the current one.
     pub(in crate::machine) furthest: Reached,
+    /// The furthest point of the newest attempt; its progress may fall back, this never does.
+    pub(in crate::machine) reached: Reached,
     /// Tries made in all, over all disruptions (D3).
     pub(in crate::machine) tries_total: u32,
     /// The failure that began the present disruption (S1).
@@ -131,10 +133,14 @@ pub enum CancelStage {
     Disposing {
         /// The number under which it runs.
         attempt: AttemptNo,
+        /// When it should be done.
+        deadline: Timestamp,
+        /// How it is going.
+        urgency: Urgency,
     },
 }
 
-/// How a stop is going.
+/// How one half of a cancel is going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Urgency {
@@ -221,7 +227,9 @@ impl Session {
 
     /// The state of a step in the newest attempt.
     pub fn step(&self, step: Step) -> &StepState {
-        &self.steps[step as usize]
+        // A record of a howdah that knew fewer steps has fewer: what it never heard of was not begun.
+        static PENDING: StepState = StepState::Pending;
+        self.steps.get(step as usize).unwrap_or(&PENDING)
     }
 
     /// The step under way, if one is.
@@ -269,7 +277,7 @@ impl Session {
         match &self.phase {
             Phase::Running { attempt, .. }
             | Phase::Canceling {
-                stage: CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt },
+                stage: CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. },
                 ..
             } => Some(*attempt),
             Phase::Queued { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => None,

@@ -1,0 +1,267 @@
+//! What must be true of every turn that the search can find, rule by rule.
+
+use super::{
+    model::{Broken, hold},
+    witness::{Wish, Witness},
+};
+use howdah::{
+    domain::{Failure, FailureClass, Outcome, Timestamp, fact::End},
+    machine::{
+        CancelStage, Cause, Command, CompletedRow, Effect, Event, Phase, Refusal, Report, Session, StuckReason, Urgency,
+    },
+};
+
+/// One turn of one session, seen from outside.
+pub(crate) struct Turn<'a> {
+    pub(crate) before: &'a Session,
+    pub(crate) command: &'a Command,
+    pub(crate) now: Timestamp,
+    pub(crate) decided: &'a Result<Vec<Event>, Refusal>,
+    pub(crate) effects: &'a [Effect],
+    pub(crate) after: &'a Session,
+    /// The world before the turn.
+    pub(crate) past: &'a Witness,
+    /// The world after it.
+    pub(crate) world: &'a Witness,
+    /// When the machine wants the clock after the turn.
+    pub(crate) next_wake: Option<Timestamp>,
+    /// When it wanted it before.
+    pub(crate) last_wake: Option<Timestamp>,
+}
+
+type Rule = (&'static str, fn(&Turn<'_>) -> bool);
+
+const RULES: &[Rule] = &[
+    ("R2 ongoing sessions are under Restore", |t| t.after.is_ongoing() != is_completed(t.after)),
+    ("R3 ended sessions are under Completed", |t| CompletedRow::of(t.after).is_some() == is_completed(t.after)),
+    ("R4 success moves to Completed", |t| !t.restored() || matches!(outcome(t.after), Some(Outcome::Succeeded(_)))),
+    ("R5 cancel leads to Completed", |t| !is_canceling(t.before) || is_canceling(t.after) || is_completed(t.after)),
+    ("R6 only success and cancel move it", |t| {
+        let allowed = t.restored() || is_canceling(t.before) || matches!(t.command, Command::Cancel { .. });
+        !is_completed(t.after) || is_completed(t.before) || allowed
+    }),
+    ("R8 a disruption waits or has no tries left", |t| {
+        let waits = |phase: &Phase| {
+            matches!(phase, Phase::Waiting { .. } | Phase::Stuck { reason: StuckReason::TriesUsedUp, .. })
+        };
+        !t.failed(FailureClass::Disruption) || waits(t.after.phase())
+    }),
+    ("R9 never one try too many", |t| t.world.tries <= t.after.policy().tries),
+    ("R10 the clock alone goes on", |t| {
+        let Phase::Waiting { tries_used, .. } = t.before.phase() else { return true };
+        let next = Cause::Try(tries_used + 1);
+        !t.is_due() || (cause_in_queue(t.after) == Some(next) && t.world.wish == Wish::Clock)
+    }),
+    ("R11 stuck after the last try, not before", |t| {
+        if !t.failed(FailureClass::Disruption) {
+            return true;
+        }
+        let used_up = t.past.wish == Wish::Clock && t.past.tries >= t.before.policy().tries && !t.past.got_through();
+        used_up == matches!(t.after.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. })
+    }),
+    ("R12 no retry of a running session", |t| {
+        let Phase::Running { attempt, .. } = t.before.phase() else { return true };
+        !is_retry(t.command) || t.decided == &Err(Refusal::Running { attempt: *attempt })
+    }),
+    ("R18 cancel works from everywhere", |t| {
+        let open = !is_canceling(t.before) && !is_completed(t.before);
+        let cancels = matches!(t.command, Command::Cancel { .. });
+        !(open && cancels) || (t.decided.is_ok() && (is_canceling(t.after) || is_completed(t.after)))
+    }),
+    ("R20 no retry, no cancel when completed", |t| {
+        let asks = is_retry(t.command) || matches!(t.command, Command::Cancel { .. });
+        !(is_completed(t.before) && asks) || t.decided == &Err(Refusal::Completed)
+    }),
+    ("D1 retry while waiting", |t| {
+        let Phase::Waiting { tries_used, next_try, .. } = t.before.phase() else { return true };
+        let policy = t.before.policy();
+        let strict = Err(Refusal::TriesRemain { next: tries_used + 1, of: policy.tries, at: *next_try });
+        match (is_retry(t.command), policy.while_waiting) {
+            (false, _) => true,
+            (true, true) => cause_in_queue(t.after) == Some(Cause::Retry),
+            (true, false) => t.decided == &strict,
+        }
+    }),
+    ("D1 retry when stuck", |t| {
+        let asked = matches!(t.before.phase(), Phase::Stuck { .. }) && is_retry(t.command);
+        !asked || (t.decided.is_ok() && cause_in_queue(t.after) == Some(Cause::Retry))
+    }),
+    ("D2 the next try comes one pause after the failure", |t| match t.after.phase() {
+        Phase::Waiting { next_try, .. } if t.failed(FailureClass::Disruption) => {
+            *next_try == t.now + t.after.policy().every
+        }
+        Phase::Waiting { .. } | Phase::Queued { .. } | Phase::Running { .. } => true,
+        Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => true,
+    }),
+    ("D3 tries are counted for each disruption", |t| match t.after.phase() {
+        Phase::Waiting { tries_used, .. } => *tries_used == t.world.tries,
+        Phase::Running { got_through, .. } => {
+            *got_through || !t.world.got_through() || t.before.first_cause().is_none()
+        }
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => true,
+    }),
+    ("D3 the total is kept", |t| {
+        let tried =
+            t.effects.iter().any(|effect| matches!(effect, Effect::Launch { .. })) && t.past.wish == Wish::Clock;
+        let launched = matches!(t.command, Command::Launch) && tried;
+        t.after.tries_total() == t.before.tries_total() + u32::from(launched)
+    }),
+    ("D4 what waiting cannot cure is stuck at once", |t| {
+        let stuck = |wanted| matches!(t.after.phase(), Phase::Stuck { reason, .. } if *reason == wanted);
+        (!t.failed(FailureClass::Incurable) || stuck(StuckReason::Incurable))
+            && (!t.failed(FailureClass::Bug) || stuck(StuckReason::Bug))
+    }),
+    ("D5 a person's retry begins a new series", |t| {
+        let Phase::Waiting { tries_used, .. } = t.after.phase() else { return true };
+        !t.failed(FailureClass::Disruption) || t.past.wish != Wish::Person || *tries_used == 0
+    }),
+    ("D6 a cancel is done when its attempt is gone and the data dealt with", |t| {
+        let cancelled = matches!(outcome(t.after), Some(Outcome::Cancelled { .. })) && !is_completed(t.before);
+        let dealt_with = t.world.disposed || t.world.newest.0 == 0;
+        !cancelled || (t.world.live.is_none() && dealt_with)
+    }),
+    ("D6 a cancel of a running attempt asks it to stop", |t| {
+        let Phase::Running { attempt, .. } = t.before.phase() else { return true };
+        !matches!(t.command, Command::Cancel { .. }) || t.effects == [Effect::Stop { attempt: *attempt }]
+    }),
+    ("D6 past its deadline a cancel says so", |t| {
+        !(is_canceling(t.before) && t.is_due()) || urgency(t.after) == Some(Urgency::Overdue)
+    }),
+    ("D6 force kills", |t| {
+        let force = matches!(t.command, Command::Force { .. });
+        let kill = t.before.live_attempt().map(|attempt| Effect::Kill { attempt });
+        match (force, is_canceling(t.before)) {
+            (false, _) => true,
+            (true, false) => t.decided == &Err(Refusal::NothingToForce),
+            (true, true) => t.effects.iter().eq(kill.iter()) && urgency(t.after) == Some(Urgency::Forced),
+        }
+    }),
+    ("D9 a lost attempt is tried again at once", |t| {
+        let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live();
+        match (lost, t.before.phase(), t.after.phase()) {
+            (true, Phase::Running { .. }, Phase::Waiting { next_try, tries_used: 0, .. }) => *next_try == t.now,
+            (true, Phase::Running { .. }, _) => false,
+            (_, _, _) => true,
+        }
+    }),
+    ("D9 a lost disposal is done again", |t| {
+        let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live() && is_canceling(t.before);
+        !lost || matches!(t.effects, [Effect::Launch { .. }])
+    }),
+    ("D10 completed stays until it is dismissed", |t| match t.command {
+        Command::Dismiss { .. } if is_completed(t.before) => t.decided.is_ok() && t.after.is_dismissed(),
+        Command::Dismiss { .. } => t.decided == &Err(Refusal::Ongoing),
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Launch => t.stays_completed(),
+        Command::Wake | Command::Lost { .. } | Command::Report { .. } => t.stays_completed(),
+    }),
+    ("reports of dead attempts are dropped", |t| {
+        let is_report = matches!(t.command, Command::Report { .. } | Command::Lost { .. });
+        !is_report || t.is_of_live() || t.decided == &Ok(vec![])
+    }),
+    ("a launch only from the queue", |t| {
+        let queued = matches!(t.before.phase(), Phase::Queued { .. });
+        let launched = t.decided.iter().flatten().any(|event| matches!(event, Event::Launched { .. }));
+        let asked = matches!(t.command, Command::Launch);
+        launched == (queued && asked) && (!launched || matches!(t.after.phase(), Phase::Running { .. }))
+    }),
+    ("the session knows which attempt lives", |t| t.after.live_attempt() == t.world.live.map(|(attempt, _)| attempt)),
+    ("a refusal changes nothing", |t| t.decided.is_ok() || (t.after == t.before && t.effects.is_empty())),
+    ("the clock is wanted exactly where it is needed", |t| {
+        let wanted = match t.after.phase() {
+            Phase::Waiting { next_try, .. } => Some(*next_try),
+            Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. }
+            | Phase::Canceling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. } => {
+                Some(*deadline)
+            }
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } => None,
+            Phase::Canceling { .. } | Phase::Completed { .. } => None,
+        };
+        t.next_wake == wanted
+    }),
+    ("a wake acts when it is due and never before", |t| {
+        let woke = matches!(t.command, Command::Wake);
+        !woke || t.decided.as_ref().is_ok_and(|events| events.is_empty() != t.is_due())
+    }),
+    ("the first cause is pinned", |t| {
+        let waits = matches!(t.after.phase(), Phase::Waiting { .. } | Phase::Stuck { .. });
+        let kept = t.before.first_cause().is_none_or(|first| {
+            t.after.first_cause() == Some(first) || !matches!(t.after.phase(), Phase::Waiting { .. })
+        });
+        (!waits || t.after.first_cause().is_some()) && kept
+    }),
+];
+
+/// Checks every rule on one turn.
+pub(crate) fn check(turn: &Turn<'_>) -> Result<(), Broken> {
+    RULES.iter().try_for_each(|(rule, holds)| {
+        hold(rule, holds(turn), || {
+            let (before, after) = (turn.before.phase(), turn.after.phase());
+            format!("{before:?}\n  {:?}\n  {:?}\n  {after:?}\n  {:?}", turn.command, turn.decided, turn.world)
+        })
+    })
+}
+
+impl Turn<'_> {
+    fn is_due(&self) -> bool {
+        matches!(self.command, Command::Wake) && self.last_wake.is_some_and(|wake| wake <= self.now)
+    }
+
+    fn stays_completed(&self) -> bool {
+        !is_completed(self.before) || self.after == self.before
+    }
+
+    /// Whether the command is a word of the attempt that lives.
+    fn is_of_live(&self) -> bool {
+        let (Command::Report { attempt, .. } | Command::Lost { attempt }) = self.command else { return false };
+        self.past.live.is_some_and(|(live, _)| live == *attempt)
+    }
+
+    /// Whether a restore told its success just now.
+    fn restored(&self) -> bool {
+        let Command::Report { report: Report::Over(Some(End::Succeeded(_))), .. } = self.command else { return false };
+        self.is_of_live() && self.past.live.is_some_and(|(_, restores)| restores)
+    }
+
+    /// Whether a running attempt told a failure of this class just now.
+    fn failed(&self, class: FailureClass) -> bool {
+        let Phase::Running { .. } = self.before.phase() else { return false };
+        let Command::Report { report, .. } = self.command else { return false };
+        let of = |failure: &Failure| failure.class == class;
+        let told = match report {
+            Report::NotLaunched(failure) | Report::Over(Some(End::Failed(failure))) => of(failure),
+            Report::Over(None | Some(End::Stopped)) => class == FailureClass::Disruption,
+            Report::Over(Some(End::Disposed(_))) => class == FailureClass::Bug,
+            Report::Over(Some(End::Succeeded(_))) | Report::Began(_) | Report::Planned(_) => false,
+            Report::Step(..) | Report::Progress(_) | Report::Note(_) => false,
+        };
+        told && self.is_of_live()
+    }
+}
+
+const fn is_completed(session: &Session) -> bool {
+    matches!(session.phase(), Phase::Completed { .. })
+}
+
+const fn is_canceling(session: &Session) -> bool {
+    matches!(session.phase(), Phase::Canceling { .. })
+}
+
+const fn is_retry(command: &Command) -> bool {
+    matches!(command, Command::Retry { .. })
+}
+
+const fn outcome(session: &Session) -> Option<&Outcome> {
+    if let Phase::Completed { outcome, .. } = session.phase() { Some(outcome) } else { None }
+}
+
+const fn cause_in_queue(session: &Session) -> Option<Cause> {
+    if let Phase::Queued { cause, .. } = session.phase() { Some(*cause) } else { None }
+}
+
+const fn urgency(session: &Session) -> Option<Urgency> {
+    if let Phase::Canceling { stage, .. } = session.phase() {
+        let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
+        return Some(*urgency);
+    }
+    None
+}

@@ -1,0 +1,113 @@
+//! Values that the floors share: one request, one session, one failure of each class, ends, reports.
+
+use howdah::{
+    domain::{
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Plan,
+        Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Success,
+        Target, Timeline, Timestamp, WalProgress,
+        fact::{End, ProcessMark},
+        plan::{ServerPlan, Standing, WalFinding},
+    },
+    machine::{Command, Report, Session, event::Created},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The moment at which all tests begin.
+pub(crate) fn start() -> Timestamp {
+    "2026-11-20T02:00:00Z".parse().unwrap()
+}
+
+/// So many seconds after the beginning.
+pub(crate) fn after(seconds: i64) -> Timestamp {
+    start() + jiff::SignedDuration::from_secs(seconds)
+}
+
+/// A request that clashes with no other of another number.
+pub(crate) fn request(number: u64) -> RestoreRequest {
+    let instance = InstanceName::new(&format!("orders-{number}"));
+    let port = Port::new(5433 + u16::try_from(number).unwrap()).unwrap();
+    RestoreRequest {
+        point: RestorePoint {
+            path: format!("/backup/{instance}/2026-11-20T0200").into(),
+            instance,
+            label: "2026-11-20T0200".to_owned(),
+            facts: BackupFacts {
+                form: BackupForm::Tar(Compression::Zstd),
+                size: ByteCount(1000),
+                files: 10,
+                timeline: Timeline(1),
+                start_lsn: Lsn(0x200_0028),
+                stop_lsn: Lsn(0x200_0100),
+                taken_at: start(),
+                version: None,
+                system_identifier: None,
+            },
+        },
+        target: Target::new(format!("/srv/pg/orders-{number}"), port).unwrap(),
+        server: ServerWish::LeaveRunning,
+        max_rate: None,
+        existing: ExistingData::Refuse,
+    }
+}
+
+pub(crate) fn created(number: u64, policy: RetryPolicy) -> Created {
+    let uuid = Uuid::from_u128(u128::from(number));
+    Created { id: SessionId(number), uuid, request: request(number), policy, by: "ops".to_owned(), at: start() }
+}
+
+pub(crate) fn session(number: u64, policy: RetryPolicy) -> Session {
+    Session::create(created(number, policy))
+}
+
+/// A policy of few tries, so that a search ends soon.
+pub(crate) fn short_policy(while_waiting: bool) -> RetryPolicy {
+    RetryPolicy { tries: 2, every: Duration::from_mins(5), while_waiting }
+}
+
+pub(crate) fn disruption() -> Failure {
+    Failure::disruption("the repository is gone", "")
+}
+
+pub(crate) fn incurable() -> Failure {
+    Failure::incurable("no space left", "make room, then retry")
+}
+
+pub(crate) fn success() -> Success {
+    Success { server: ServerOutcome::NotStarted { reason: "as asked".to_owned() } }
+}
+
+/// Progress with so many bytes and, when replay has begun, WAL.
+pub(crate) fn progress(bytes: u64, wal: Option<u64>) -> Progress {
+    let wal = wal.map(|at| WalProgress { start: Lsn(0), at: Lsn(at), stop: Lsn(100) });
+    Progress { bytes_done: ByteCount(bytes), bytes_total: ByteCount(1000), wal, ..Progress::default() }
+}
+
+pub(crate) fn plan() -> Plan {
+    Plan {
+        directory: "/srv/pg/orders-1".into(),
+        bytes: ByteCount(1000),
+        files: 10,
+        reused: ByteCount(0),
+        free_bytes: ByteCount(1 << 40),
+        free_inodes: None,
+        standing: Standing::Missing,
+        tablespaces: Vec::new(),
+        wal: WalFinding::Included { start: Lsn(0x200_0028), stop: Lsn(0x200_0100) },
+        server: ServerPlan::NoServer { reason: "as asked".to_owned() },
+        checksum: "CRC32C".to_owned(),
+        warnings: Vec::new(),
+    }
+}
+
+pub(crate) const fn mark(attempt: AttemptNo) -> ProcessMark {
+    ProcessMark { pid: 1000 + attempt.0, started: 7 }
+}
+
+pub(crate) fn over(end: End) -> Report {
+    Report::Over(Some(end))
+}
+
+pub(crate) fn retry() -> Command {
+    Command::Retry { by: "ops".to_owned() }
+}
