@@ -1,1 +1,200 @@
-//! Settings of the restored cluster.
+//! Settings of the restored cluster: a copy that lives beside its source and never touches it.
+//!
+//! Promises: the copy listens on its own port on this machine only, archives nothing, follows no primary, waits for no
+//! standby, and keeps its log and its files inside its own data directory; doing it twice is the same as once.
+//! Never: nothing outside the data directory is written, and no link in it is followed.
+
+mod adapt;
+mod block;
+mod directory;
+
+pub use directory::DataDirectory;
+
+use super::{account::Access, account::Account, binaries::Binaries, server::classify};
+use crate::domain::{Failure, Port};
+use block::{Setting, names, setting, with_block};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Where Debian's and PGDG's packages put sockets; `psql` of these packages looks here without being told.
+const SOCKETS: &str = "/var/run/postgresql";
+
+/// A configuration file is text that people write; what is longer is something else.
+const LONGEST: u64 = 16 << 20;
+
+/// Files that make a server follow a primary or ask an archive for more WAL (`xlogrecovery.h`).
+const SIGNALS: [&str; 2] = ["standby.signal", "recovery.signal"];
+
+/// The settings that name other files of the server. They can stand in `postgresql.conf` only.
+const PLACES: [&str; 4] = ["data_directory", "hba_file", "ident_file", "external_pid_file"];
+
+const HBA: &str = "# Written by howdah, because the backup held no pg_hba.conf.\n\
+                   local all all peer\n\
+                   host all all 127.0.0.1/32 scram-sha-256\n\
+                   host all all ::1/128 scram-sha-256\n";
+const IDENT: &str = "# Written by howdah, because the backup held no pg_ident.conf.\n";
+const MAIN: &str = "# Written by howdah, because the backup held no postgresql.conf.\n";
+
+/// What is to be configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The restored data directory.
+    pub data: &'a Path,
+    /// The port of the copy.
+    pub port: Port,
+    /// Who owns it.
+    pub account: &'a Account,
+    /// The programs of its version, where they are here; without them less is checked.
+    pub binaries: Option<&'a Binaries>,
+}
+
+/// The directory that the copy's own socket goes to: the usual one where this user may use it, else `/tmp`.
+pub fn socket_directory(account: &Account) -> PathBuf {
+    let usual = Path::new(SOCKETS);
+    let may = |access| account.may(access, usual).unwrap_or(false);
+    if may(Access::Write) && may(Access::Enter) { usual.to_owned() } else { PathBuf::from("/tmp") }
+}
+
+/// Makes the restored cluster a copy of its own; returns what a person should know, one clause each.
+pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
+    let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", wish.data.display()), e);
+    let place = DataDirectory::open(wish.data).map_err(|e| failed(&e, "opening the data directory"))?;
+    let owner = wish.account.owner();
+    let mut said = Vec::new();
+
+    for name in SIGNALS {
+        // A backup made with -R carries one: the copy would connect to the production primary and never open.
+        if place.remove(name).map_err(|e| failed(&e, &format!("removing {name}")))? {
+            said.push(format!("{name} of the backup removed, so that the copy follows no primary"));
+        }
+    }
+    let sizes = || wish.binaries.map(|binaries| adapt::recorded_sizes(wish, binaries)).unwrap_or_default();
+    let minimal: [(&str, &dyn Fn() -> String); 3] = [
+        ("postgresql.conf", &|| format!("{MAIN}{}", sizes())),
+        ("pg_hba.conf", &|| HBA.to_owned()),
+        ("pg_ident.conf", &|| IDENT.to_owned()),
+    ];
+    for (name, text) in minimal {
+        let failed = |e: io::Error| failed(&e, &format!("writing {name}"));
+        if place.read(name, LONGEST).map_err(failed)?.is_none() {
+            place.replace(name, text().as_bytes(), owner).map_err(failed)?;
+            said.push(format!("the backup held no {name}, a minimal one was written"));
+        }
+    }
+    let main = place.read("postgresql.conf", LONGEST).map_err(|e| failed(&e, "reading postgresql.conf"))?;
+    let main = main.unwrap_or_default();
+    let renewed = with_block(&main, &places(&with_block(&main, &[]), wish.data));
+    if renewed != main {
+        place.replace("postgresql.conf", &renewed, owner).map_err(|e| failed(&e, "writing postgresql.conf"))?;
+    }
+    let mut settings = own_settings(wish);
+    write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+    if let Some(binaries) = wish.binaries {
+        let adapted = adapt::adapt(wish, binaries)?;
+        if !adapted.is_empty() {
+            for (setting, why) in adapted {
+                settings.push(setting);
+                said.push(why);
+            }
+            write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+        }
+    }
+    Ok(said)
+}
+
+/// What every copy gets.
+fn own_settings(wish: &Wish<'_>) -> Vec<Setting> {
+    vec![
+        setting("port", wish.port.to_string()),
+        setting("listen_addresses", "localhost"),
+        setting("unix_socket_directories", socket_directory(wish.account)),
+        // The archive is the source's: WAL of a copy in it would spoil both.
+        setting("archive_mode", "off"),
+        setting("primary_conninfo", ""),
+        setting("primary_slot_name", ""),
+        // The copy has no standbys, so that every commit would wait for ever.
+        setting("synchronous_standby_names", ""),
+    ]
+}
+
+/// The block for `postgresql.conf`: needed only when the file, or one it includes, sends the server elsewhere.
+/// A `data_directory` kept from the source is the worst of them: the server would run on the source's own files.
+fn places(file: &[u8], data: &Path) -> Vec<Setting> {
+    let found = names(file);
+    if !found.iter().any(|name| name == "include" || PLACES.contains(&name.as_str())) {
+        return Vec::new();
+    }
+    vec![
+        setting("data_directory", data),
+        setting("hba_file", data.join("pg_hba.conf")),
+        setting("ident_file", data.join("pg_ident.conf")),
+        setting("external_pid_file", ""),
+    ]
+}
+
+fn write_auto(place: &DataDirectory, settings: &[Setting], owner: Option<(u32, u32)>) -> io::Result<()> {
+    let old = place.read("postgresql.auto.conf", LONGEST)?.unwrap_or_default();
+    let new = with_block(&old, settings);
+    if new == old { Ok(()) } else { place.replace("postgresql.auto.conf", &new, owner) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::postgres::account;
+
+    fn check(data: &Path, account: &Account) -> Vec<String> {
+        configure(&Wish { data, port: Port::new(5433).unwrap(), account, binaries: None }).unwrap()
+    }
+
+    fn someone() -> Account {
+        Account::for_server(if account::is_root() { "nobody" } else { "" }).unwrap()
+    }
+
+    #[test]
+    fn a_copy_made_twice_is_the_same_as_once_and_follows_nobody() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::write(path("standby.signal"), "").unwrap();
+        std::fs::write(path("postgresql.auto.conf"), "primary_conninfo = 'host=prod'\n").unwrap();
+        std::fs::write(path("postgresql.conf"), "data_directory = '/srv/prod'\nhba_file = '/etc/x'\n").unwrap();
+        let said = check(place.path(), &someone());
+        assert!(said[0].starts_with("standby.signal of the backup removed"), "{said:?}");
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(!path("standby.signal").exists());
+        let auto = std::fs::read_to_string(path("postgresql.auto.conf")).unwrap();
+        let last = |name: &str| auto.lines().rfind(|line| line.starts_with(name)).unwrap().to_owned();
+        assert_eq!(last("primary_conninfo"), "primary_conninfo = ''");
+        assert_eq!(last("port"), "port = '5433'");
+        assert_eq!(last("archive_mode"), "archive_mode = 'off'");
+        let main = std::fs::read_to_string(path("postgresql.conf")).unwrap();
+        let wanted = format!("data_directory = '{}'", place.path().display());
+        assert_eq!(main.lines().rfind(|line| line.starts_with("data_directory")).unwrap(), wanted);
+
+        assert_eq!(check(place.path(), &someone()), Vec::<String>::new());
+        assert_eq!(std::fs::read_to_string(path("postgresql.auto.conf")).unwrap(), auto);
+        assert_eq!(std::fs::read_to_string(path("postgresql.conf")).unwrap(), main);
+    }
+
+    #[test]
+    fn a_plain_configuration_is_left_as_it_was() {
+        let place = tempfile::tempdir().unwrap();
+        let text = "work_mem = '4MB'\n#data_directory = 'ConfigDir'\n";
+        std::fs::write(place.path().join("postgresql.conf"), text).unwrap();
+        check(place.path(), &someone());
+        assert_eq!(std::fs::read_to_string(place.path().join("postgresql.conf")).unwrap(), text);
+    }
+
+    #[test]
+    fn a_link_for_a_configuration_file_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
+        let account = someone();
+        let port = Port::new(5433).unwrap();
+        let failure = configure(&Wish { data: place.path(), port, account: &account, binaries: None }).unwrap_err();
+        assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
+    }
+}

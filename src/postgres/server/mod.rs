@@ -2,3 +2,8 @@
 //!
 //! Promises: a server is known by its pid, its start time and its data directory before it is signalled; while it
 //! replays WAL only we can reach it. Never: no server runs as root, and none is started through a shell.
+
+pub mod classify;
+pub mod log;
+pub mod pidfile;
+pub mod process;

@@ -1,0 +1,125 @@
+//! What the cluster's own settings amount to here, asked of PostgreSQL itself (`postgres -C`).
+//!
+//! Promises: a setting is overridden only when it points at a place that is not the copy's, or at files that are not
+//! here. Never: it does not guess how PostgreSQL reads its files.
+
+use super::{
+    Wish,
+    block::{Setting, setting},
+};
+use crate::{
+    domain::Failure,
+    postgres::{
+        account::Access,
+        binaries::Binaries,
+        server::{classify, log},
+    },
+};
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
+
+/// The last version that keeps statistics in files, which Debian put into a directory shared by name.
+const LAST_WITH_STATS_FILES: u32 = 14;
+
+/// What `pg_control` records of the source's sizes, as `pg_controldata` prints them: replay needs room for as much.
+const SIZES: [&str; 5] =
+    ["max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_xacts", "max_locks_per_xact"];
+
+/// The overrides that this cluster needs here, each with its reason. Refuses a cluster that would run elsewhere.
+pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting, String)>, Failure> {
+    let ask = |name: &str| ask(wish, binaries, name);
+    let mut found = Vec::new();
+    let home = PathBuf::from(ask("data_directory")?);
+    if same(&home, wish.data) != Some(true) {
+        return Err(Failure::incurable(
+            format!("the restored postgresql.conf sends the server to {} instead of its own directory", home.display()),
+            "remove data_directory from the configuration files of the restored directory, then retry",
+        ));
+    }
+    if ask("ssl")? == "on" {
+        for name in ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"] {
+            let file = ask(name)?;
+            if !file.is_empty() && !wish.account.may(Access::Read, &wish.data.join(&file)).unwrap_or(false) {
+                let file = file.display();
+                found.push((setting("ssl", "off"), format!("ssl is off, because {name} {file} cannot be read here")));
+                break;
+            }
+        }
+    }
+    let logs = ask("log_directory")?;
+    if Path::new(&logs).is_absolute() && !Path::new(&logs).starts_with(wish.data) {
+        let why = format!("the server's log goes to its own directory instead of {}", logs.display());
+        found.push((setting("log_directory", "log"), why));
+    }
+    if binaries.version().0 <= LAST_WITH_STATS_FILES {
+        let stats = ask("stats_temp_directory")?;
+        if Path::new(&stats).is_absolute() {
+            let why = format!("statistics go to its own directory instead of {}", stats.display());
+            found.push((setting("stats_temp_directory", "pg_stat_tmp"), why));
+        }
+    }
+    Ok(found)
+}
+
+/// Lines of configuration for the sizes that the source had; empty when they cannot be told.
+pub(super) fn recorded_sizes(wish: &Wish<'_>, binaries: &Binaries) -> String {
+    let program = binaries.directory().join("pg_controldata");
+    let Ok(output) = wish.account.command(program).arg("-D").arg(wish.data).output() else { return String::new() };
+    sizes_from(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn sizes_from(text: &str) -> String {
+    let mut out = String::new();
+    for recorded in SIZES {
+        let value = text.lines().find_map(|line| line.strip_prefix(recorded)?.strip_prefix(" setting:"));
+        let Some(value) = value.and_then(|value| value.trim().parse::<u32>().ok()) else { continue };
+        // pg_control's names are older than those of the settings.
+        let name = match recorded {
+            "max_prepared_xacts" => "max_prepared_transactions",
+            "max_locks_per_xact" => "max_locks_per_transaction",
+            same => same,
+        };
+        out.push_str(&format!("{name} = {value}\n"));
+    }
+    out
+}
+
+/// The value of a setting as the server would see it.
+fn ask(wish: &Wish<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
+    let mut command = wish.account.command(binaries.postgres());
+    command.arg("-D").arg(wish.data).args(["-c", "lc_messages=C", "-C", name]);
+    let output =
+        command.output().map_err(|e| classify::of_io(&format!("running {}", binaries.postgres().display()), &e))?;
+    if output.status.success() {
+        let mut value = output.stdout;
+        value.pop_if(|last| *last == b'\n');
+        return Ok(OsString::from_vec(value));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let line = said.lines().find(|line| line.contains("FATAL:")).or(said.lines().next()).unwrap_or_default();
+    let text = log::mask(line.split_once("FATAL:").map_or(line, |(_, text)| text).trim());
+    let text = format!("the settings of the restored cluster cannot be read: {text}");
+    Err(classify::failure(classify::ServerEnd::Exited(output.status.code().unwrap_or(-1)), Some(("", &text))))
+}
+
+fn same(one: &Path, other: &Path) -> Option<bool> {
+    Some(one.canonicalize().ok()? == other.canonicalize().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sizes_of_the_source_are_taken_over() {
+        let text = "pg_control version number:            1300\n\
+                    max_connections setting:              200\n\
+                    max_prepared_xacts setting:           10\n\
+                    max_locks_per_xact setting:           garbage\n";
+        assert_eq!(sizes_from(text), "max_connections = 200\nmax_prepared_transactions = 10\n");
+        assert_eq!(sizes_from(""), "");
+    }
+}

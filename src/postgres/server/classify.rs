@@ -1,0 +1,235 @@
+//! What follows from the way a server ended.
+//!
+//! Promises: decided first by how the process ended and by SQLSTATE (our guarded start logs it, in English), and only
+//! then by wording, all in the two tables below. Never: what nobody knows is not called curable by waiting.
+
+use crate::domain::Failure;
+use crate::domain::FailureClass::{self, Disruption, Incurable};
+use rustix::io::Errno;
+use std::io;
+
+/// One rule: what to look for, what follows, what to do.
+type Rule = (&'static str, FailureClass, &'static str);
+
+const SPACE: &str = "make room on that file system, then retry";
+const DAMAGED: &str = "restore from another restore point, or make the backup anew and see whether it verifies";
+const CONFIG: &str = "correct the setting in the restored data directory, then retry";
+
+/// By SQLSTATE (PostgreSQL's `errcodes.txt`), where the code alone says enough.
+const BY_CODE: &[Rule] = &[
+    ("53100", Incurable, SPACE),
+    ("53200", Incurable, "lower shared_buffers or free memory on this machine, then retry"),
+    ("XX001", Incurable, DAMAGED),
+    ("XX002", Incurable, DAMAGED),
+    ("58030", Disruption, ""),
+    ("F0001", Incurable, "stop the server that uses this data directory, then retry"),
+    ("22023", Incurable, CONFIG),
+    ("42704", Incurable, CONFIG),
+    ("F0000", Incurable, CONFIG),
+];
+
+/// By wording, in English, lower case; the first that matches counts.
+const BY_WORDS: &[Rule] = &[
+    ("no space left on device", Incurable, SPACE),
+    ("disk quota exceeded", Incurable, SPACE),
+    ("input/output error", Disruption, ""),
+    ("stale file handle", Disruption, ""),
+    ("pre-existing shared memory block", Disruption, ""),
+    ("address already in use", Incurable, "stop what uses that port, or restore to another port"),
+    ("could not create any tcp/ip sockets", Incurable, "stop what uses that port, or restore to another port"),
+    (
+        "could not create any unix-domain sockets",
+        Incurable,
+        "see the attempt's log, then correct the directory it names",
+    ),
+    ("permission denied", Incurable, "let the user that runs the server reach it, then retry"),
+    ("lock file", Incurable, "stop the server that holds it, then retry"),
+    ("has wrong ownership", Incurable, "give the data directory to the user that runs the server, then retry"),
+    ("has invalid permissions", Incurable, "set mode 0700 on the data directory, then retry"),
+    ("incompatible with server", Incurable, "install the programs of the backup's version, or name them with binaries"),
+    (
+        "could not locate required checkpoint record",
+        Incurable,
+        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
+    ),
+    (
+        "could not locate a valid checkpoint record",
+        Incurable,
+        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
+    ),
+    ("could not find redo location", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
+    ("invalid checkpoint record", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
+    (
+        "invalid primary checkpoint record",
+        Incurable,
+        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
+    ),
+    ("wal ends before", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
+    ("has already been removed", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
+    (
+        "could not access file",
+        Incurable,
+        "install the extension that the restored cluster loads, or correct shared_preload_libraries there",
+    ),
+    (
+        "could not load library",
+        Incurable,
+        "install the extension that the restored cluster loads, or correct shared_preload_libraries there",
+    ),
+    (
+        "could not load server certificate",
+        Incurable,
+        "put the certificate in place or set ssl = off in the restored data directory, then retry",
+    ),
+    (
+        "could not load private key",
+        Incurable,
+        "put the key in place or set ssl = off in the restored data directory, then retry",
+    ),
+    ("cannot allocate memory", Incurable, "lower shared_buffers or free memory on this machine, then retry"),
+    (
+        "could not map anonymous shared memory",
+        Incurable,
+        "lower shared_buffers or huge_pages, or free memory, then retry",
+    ),
+    ("contains errors", Incurable, CONFIG),
+    ("unrecognized configuration parameter", Incurable, CONFIG),
+    ("could not open configuration", Incurable, CONFIG),
+    ("could not load", Incurable, CONFIG),
+    ("invalid page in block", Incurable, DAMAGED),
+    ("invalid value for parameter", Incurable, CONFIG),
+    ("terminated by signal 9", Disruption, ""),
+    ("terminated by signal 15", Disruption, ""),
+    ("terminated by signal 2", Disruption, ""),
+    ("terminated by signal 3", Disruption, ""),
+    ("terminating connection due to administrator", Disruption, ""),
+    ("received fast shutdown request", Disruption, ""),
+    ("received immediate shutdown request", Disruption, ""),
+    ("received smart shutdown request", Disruption, ""),
+];
+
+/// Errors of the system around the server that waiting may cure; all others need a person.
+const CURABLE: &[Errno] = &[
+    Errno::IO,
+    Errno::STALE,
+    Errno::TIMEDOUT,
+    Errno::AGAIN,
+    Errno::INTR,
+    Errno::MFILE,
+    Errno::NFILE,
+    Errno::NOMEM,
+    Errno::NOTCONN,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+];
+
+/// How a server process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerEnd {
+    /// It exited with this status.
+    Exited(i32),
+    /// This signal ended it.
+    Signalled(i32),
+    /// It is gone, and nobody saw how.
+    Unknown,
+}
+
+/// The failure that a server's end amounts to; `said` is what it logged last of weight: SQLSTATE if known, and text.
+pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
+    let how = match end {
+        ServerEnd::Exited(code) => format!("the restored server ended with status {code}"),
+        ServerEnd::Signalled(signal) => format!("the restored server was killed by signal {signal}"),
+        ServerEnd::Unknown => "the restored server is gone".to_owned(),
+    };
+    let Some((code, text)) = said else {
+        // Nothing was said: a killed server may be started again, one that gave up in silence needs a person.
+        return match end {
+            ServerEnd::Signalled(_) | ServerEnd::Unknown => Failure::disruption(how, ""),
+            ServerEnd::Exited(_) => Failure::incurable(how, "read the attempt's log for what it said"),
+        };
+    };
+    let cause = format!("{how}: {text}");
+    let low = text.to_lowercase();
+    let ruled =
+        BY_CODE.iter().find(|rule| rule.0 == code).or_else(|| BY_WORDS.iter().find(|rule| low.contains(rule.0)));
+    match (ruled, end) {
+        (Some((_, Incurable, advice)), _) => Failure::incurable(cause, *advice),
+        (Some((_, Disruption, advice)), _) => Failure::disruption(cause, *advice),
+        (Some((_, FailureClass::Bug, _)) | None, ServerEnd::Signalled(9 | 15)) => Failure::disruption(cause, ""),
+        (Some((_, FailureClass::Bug, _)) | None, _) => {
+            Failure::incurable(cause, "read the attempt's log, correct what it names, then retry")
+        }
+    }
+}
+
+/// The failure that an error of the system amounts to; `doing` says what was tried, naming the thing.
+pub fn of_io(doing: &str, error: &io::Error) -> Failure {
+    let cause = format!("{doing}: {error}");
+    match Errno::from_io_error(error) {
+        Some(code) if CURABLE.contains(&code) => Failure::disruption(cause, ""),
+        Some(Errno::NOSPC | Errno::DQUOT) => Failure::incurable(cause, SPACE),
+        Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
+            Failure::incurable(cause, "let the user that howdah runs as write there, or choose another place")
+        }
+        Some(Errno::LOOP) => Failure::incurable(cause, "put a file in the place of the symbolic link, then retry"),
+        Some(_) | None => Failure::incurable(cause, "put right what it names, then retry"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_their_class() {
+        for (code, class) in [
+            (Errno::IO, Disruption),
+            (Errno::STALE, Disruption),
+            (Errno::NOSPC, Incurable),
+            (Errno::ACCESS, Incurable),
+            (Errno::LOOP, Incurable),
+        ] {
+            let failure = of_io("writing x", &code.into());
+            assert_eq!(failure.class, class, "{failure}");
+        }
+        assert_eq!(of_io("reading x", &io::Error::other("odd")).class, Incurable);
+    }
+
+    fn check(end: ServerEnd, code: &str, text: &str, class: FailureClass) {
+        let failure = failure(end, Some((code, text)));
+        assert_eq!(failure.class, class, "{text}");
+        assert!(failure.cause.contains(text), "{}", failure.cause);
+        assert!(class == Disruption || !failure.advice.is_empty(), "{text} needs an advice");
+    }
+
+    #[test]
+    fn each_way_to_end_has_its_class() {
+        let exit = ServerEnd::Exited(1);
+        for (code, text, class) in [
+            ("", "could not bind IPv4 address \"127.0.0.1\": Address already in use", Incurable),
+            ("XX000", "could not create any TCP/IP sockets", Incurable),
+            ("F0001", "lock file \"postmaster.pid\" already exists", Incurable),
+            ("42501", "could not open file \"pg_hba.conf\": Permission denied", Incurable),
+            ("42501", "data directory \"/x\" has wrong ownership", Incurable),
+            ("22023", "database files are incompatible with server", Incurable),
+            ("XX000", "database files are incompatible with server", Incurable),
+            ("XX000", "could not locate required checkpoint record", Incurable),
+            ("XX000", "could not locate a valid checkpoint record", Incurable),
+            ("XX000", "invalid primary checkpoint record", Incurable),
+            ("55000", "WAL ends before end of online backup", Incurable),
+            ("XX000", "requested WAL segment 000000010000000000000003 has already been removed", Incurable),
+            ("58P01", "could not access file \"timescaledb\": No such file or directory", Incurable),
+            ("F0000", "could not load server certificate file \"server.crt\": No such file or directory", Incurable),
+            ("53100", "could not write to file \"pg_wal/xlogtemp.7\": No space left on device", Incurable),
+            ("58030", "could not read file \"base/1/2\": Input/output error", Disruption),
+            ("XX001", "invalid page in block 3 of relation base/5/16384", Incurable),
+            ("", "startup process (PID 12) was terminated by signal 9: Killed", Disruption),
+            ("", "something nobody has met yet", Incurable),
+        ] {
+            check(exit, code, text, class);
+        }
+        check(ServerEnd::Signalled(9), "", "redo in progress", Disruption);
+        assert_eq!(failure(ServerEnd::Signalled(11), None).class, Disruption);
+        assert_eq!(failure(exit, None).class, Incurable);
+    }
+}

@@ -1,0 +1,60 @@
+//! `postmaster.pid`, the lock file of a running server (`miscadmin.h`, `LOCK_FILE_LINE_*`).
+//!
+//! Promises: what is not a lock file is told apart from a missing one. Never: it does not believe the pid in it without
+//! looking at the process.
+
+use super::process;
+use crate::{domain::fact::ProcessMark, postgres::configure::DataDirectory};
+use std::{io, path::Path};
+
+/// The name of the file in a data directory.
+pub const NAME: &str = "postmaster.pid";
+
+/// A lock file is eight short lines; more than this is something else.
+const LONGEST: u64 = 16 * 1024;
+
+/// What a lock file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PidFile {
+    /// The server's pid.
+    pub pid: u32,
+    /// What the server says of itself: `starting`, `ready`, `standby` or `stopping`; empty before it says anything.
+    pub status: String,
+}
+
+/// Reads the lock file of a data directory; `None` when there is none or it is not written yet.
+pub fn read(data: &Path) -> io::Result<Option<PidFile>> {
+    let Some(bytes) = DataDirectory::open(data)?.read(NAME, LONGEST)? else { return Ok(None) };
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
+}
+
+/// The live server whose data directory this is, by lock file and working directory.
+pub fn running(data: &Path) -> io::Result<Option<ProcessMark>> {
+    let Some(file) = read(data)? else { return Ok(None) };
+    let Some(mark) = process::mark(file.pid).filter(|mark| process::is_alive(*mark)) else { return Ok(None) };
+    Ok((process::directory(file.pid) == Some(data.canonicalize()?)).then_some(mark))
+}
+
+fn parse(text: &str) -> Option<PidFile> {
+    let mut lines = text.lines();
+    // A server that runs alone (`postgres --single`) writes its pid with a minus sign.
+    let pid = lines.next()?.trim().parse::<i64>().ok()?.unsigned_abs();
+    let status = lines.nth(6).unwrap_or_default().trim().to_owned();
+    Some(PidFile { pid: u32::try_from(pid).ok()?, status })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_file_is_read_at_every_stage() {
+        let early = "4711\n/srv/pg\n1763680000\n5433\n";
+        assert_eq!(parse(early), Some(PidFile { pid: 4711, status: String::new() }));
+        let late = "4711\n/srv/pg\n1763680000\n5433\n/tmp\nlocalhost\n  5433001   12345\nready   \n";
+        assert_eq!(parse(late), Some(PidFile { pid: 4711, status: "ready".to_owned() }));
+        assert_eq!(parse("-4711\n"), Some(PidFile { pid: 4711, status: String::new() }));
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("x\n"), None);
+    }
+}

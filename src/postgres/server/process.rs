@@ -1,0 +1,120 @@
+//! Processes as `/proc` tells them (proc(5)).
+//!
+//! Promises: a process is known by pid and start time together, so that a reused pid is never taken for it and never
+//! signalled. Never: a zombie does not count as alive, since it can write nothing any more.
+
+use crate::domain::fact::ProcessMark;
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+use std::{fs, io, path::PathBuf};
+
+/// What `/proc/<pid>/stat` says, as far as we need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// The parent's pid.
+    pub parent: u32,
+    /// Start time in clock ticks since boot.
+    pub started: u64,
+    /// Processor time used so far, in clock ticks.
+    pub busy: u64,
+    /// Whether it has ended and only waits for its parent to notice.
+    pub zombie: bool,
+}
+
+/// Reads `/proc/<pid>/stat`; `None` when there is no such process.
+pub fn stat(pid: u32) -> Option<Stat> {
+    parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The mark of a process that is there now.
+pub fn mark(pid: u32) -> Option<ProcessMark> {
+    stat(pid).map(|stat| ProcessMark { pid, started: stat.started })
+}
+
+/// Whether exactly this process still runs.
+pub fn is_alive(mark: ProcessMark) -> bool {
+    stat(mark.pid).is_some_and(|stat| stat.started == mark.started && !stat.zombie)
+}
+
+/// Signals exactly this process; says whether it was there.
+pub fn signal(mark: ProcessMark, signal: Signal) -> io::Result<bool> {
+    let Some(pid) = i32::try_from(mark.pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
+    // The descriptor holds on to one process: if its start time is right now, the signal cannot reach another.
+    let held = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(held) => held,
+        Err(Errno::SRCH) => return Ok(false),
+        Err(e) => return Err(e.into()),
+    };
+    if !is_alive(mark) {
+        return Ok(false);
+    }
+    match pidfd_send_signal(&held, signal) {
+        Ok(()) => Ok(true),
+        Err(Errno::SRCH) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The pids of a process's children.
+pub fn children(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+}
+
+/// What a process shows as its command line. PostgreSQL writes what it does there.
+pub fn title(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ").trim_end().to_owned()
+}
+
+/// The working directory; a postmaster's is its data directory.
+pub fn directory(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// The name stands in parentheses and may hold any byte, so the fields are counted from its last one on.
+fn parse(text: &str) -> Option<Stat> {
+    let (_, rest) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // proc(5) counts from 1 with the pid; `fields[0]` is field 3, the state.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let number = |n: usize| field(n)?.parse::<u64>().ok();
+    Some(Stat {
+        parent: field(4)?.parse().ok()?,
+        started: number(22)?,
+        busy: number(14)?.saturating_add(number(15)?),
+        zombie: matches!(field(3)?, "Z" | "X"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_name_full_of_parentheses_does_not_shift_the_fields() {
+        let text = "7 (a) R 1 (b)) S 3 7 7 0 -1 4194560 1 0 0 0 11 22 0 0 20 0 1 0 4242 1000 10 rest";
+        assert_eq!(parse(text), Some(Stat { parent: 3, started: 4242, busy: 33, zombie: false }));
+        assert_eq!(parse("7 (x) Z"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_start_time_too() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let mark = mark(child.id()).unwrap();
+        let other = ProcessMark { started: mark.started + 1, ..mark };
+        assert!(is_alive(mark) && !is_alive(other));
+        assert!(children(std::process::id()).contains(&child.id()));
+        assert!(!signal(other, Signal::KILL).unwrap(), "a reused pid is left alone");
+        assert!(signal(mark, Signal::KILL).unwrap());
+        child.wait().unwrap();
+        assert!(!is_alive(mark));
+        assert!(!signal(mark, Signal::KILL).unwrap());
+    }
+}
