@@ -82,7 +82,7 @@ fn sizes_from(text: &str) -> String {
             "max_locks_per_xact" => "max_locks_per_transaction",
             same => same,
         };
-        out.push_str(&format!("{name} = {value}\n"));
+        out.extend([name, " = ", &value.to_string(), "\n"]);
     }
     out
 }

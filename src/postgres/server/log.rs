@@ -50,7 +50,7 @@ impl ServerLog {
             if count == 0 {
                 return Ok(self.offset != before);
             }
-            self.offset += u64::try_from(count).expect("a look is far shorter than 2^64 bytes");
+            self.offset += count as u64;
             self.rest.extend_from_slice(&added);
             while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.rest.drain(..=end).collect();
@@ -80,9 +80,13 @@ impl ServerLog {
                 self.position = word.parse().ok().or(self.position);
             }
         }
+        if self.first_cause.is_some() {
+            // What comes after a child was killed is only the shutdown that follows from it.
+            return;
+        }
         if let Some((before, text)) = ["FATAL:", "PANIC:"].iter().find_map(|level| line.split_once(level)) {
             self.weighty = Some((state(before), mask(text.trim())));
-        } else if self.first_cause.is_none() && line.contains(" was terminated by ") {
+        } else if line.contains(" was terminated by ") {
             let (before, text) = line.split_once("LOG:").unwrap_or(("", line));
             self.first_cause = Some((state(before), mask(text.trim())));
         }

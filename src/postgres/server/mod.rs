@@ -4,6 +4,12 @@
 //! replays WAL only we can reach it. Never: no server runs as root, and none is started through a shell.
 
 pub mod classify;
+pub mod guard;
+pub mod launch;
 pub mod log;
 pub mod pidfile;
+pub mod port;
+pub mod probe;
 pub mod process;
+pub mod replay;
+pub mod stop;

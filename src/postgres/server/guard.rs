@@ -1,0 +1,172 @@
+//! The guarded start: a server that only we can reach, whatever its own configuration says.
+//!
+//! Promises: no TCP, a socket in a private directory, its own access rules, nothing sent to an archive, a primary or a
+//! publisher while WAL is replayed. Never: the cluster's own files are not changed for it.
+
+use super::{classify, log};
+use crate::{
+    domain::{Failure, MajorVersion, Port},
+    postgres::{account::Account, configure::DataDirectory},
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    path::{Path, PathBuf},
+};
+
+/// Where private directories go: the name of a socket must be short (107 bytes), and the server's user must get there.
+const ROOM: &str = "/tmp";
+
+/// Two attempts never share a name; this many clashes mean that somebody plays tricks in `/tmp`.
+const TRIES: u32 = 100;
+
+/// A private directory with the socket and the access rules of a guarded server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    directory: PathBuf,
+}
+
+impl Guard {
+    /// Makes the directory, mode 0700, for this user. `name` tells attempts apart.
+    pub fn make(name: &str, account: &Account) -> Result<Self, Failure> {
+        let failed = |e: io::Error| classify::of_io(&format!("making a private directory in {ROOM}"), &e);
+        let mut directory = PathBuf::new();
+        let mut made = Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        for number in 0..TRIES {
+            directory = Path::new(ROOM).join(format!("howdah-{name}-{number}"));
+            // `mkdir` follows no link and fails on what exists, so nobody can put their own directory in our way.
+            made = fs::DirBuilder::new().mode(0o700).create(&directory);
+            if !made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        made.map_err(failed)?;
+        let place = DataDirectory::open(&directory).map_err(failed)?;
+        let owner = account.owner();
+        place.replace("pg_hba.conf", b"local all all trust\n", owner).map_err(failed)?;
+        place.replace("pg_ident.conf", b"", owner).map_err(failed)?;
+        if let Some((uid, gid)) = owner {
+            std::os::unix::fs::lchown(&directory, Some(uid), Some(gid)).map_err(failed)?;
+        }
+        Ok(Self { directory })
+    }
+
+    /// The directory of the socket.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The arguments of the guarded server. Those on the command line win over every file.
+    pub fn arguments(&self, data: &Path, port: Port, version: MajorVersion) -> Vec<OsString> {
+        let mut arguments = vec!["-D".into(), data.into()];
+        let mut set = |name: &str, value: &OsStr| {
+            let mut argument = OsString::from(name);
+            argument.push("=");
+            argument.push(value);
+            arguments.extend(["-c".into(), argument]);
+        };
+        set("data_directory", data.as_os_str());
+        set("hba_file", self.directory.join("pg_hba.conf").as_os_str());
+        set("ident_file", self.directory.join("pg_ident.conf").as_os_str());
+        set("unix_socket_directories", self.directory.as_os_str());
+        set("port", OsStr::new(&port.to_string()));
+        for (name, value) in FIXED {
+            set(name, OsStr::new(value));
+        }
+        for (name, value) in SINCE.iter().filter(|(since, ..)| version.0 >= *since).map(|(_, n, v)| (n, v)) {
+            set(name, OsStr::new(value));
+        }
+        arguments
+    }
+}
+
+/// Removes a private directory and the few files that it can hold; silent, since it holds nothing of worth.
+pub fn remove(directory: &Path) {
+    let ours = directory.parent() == Some(Path::new(ROOM))
+        && directory.file_name().is_some_and(|name| name.as_bytes().starts_with(b"howdah-"));
+    let real = fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir());
+    if ours && real {
+        fs::remove_dir_all(directory).unwrap_or_default();
+    }
+}
+
+const FIXED: &[(&str, &str)] = &[
+    ("listen_addresses", ""),
+    ("unix_socket_permissions", "0700"),
+    ("unix_socket_group", ""),
+    ("external_pid_file", ""),
+    ("ssl", "off"),
+    ("archive_mode", "off"),
+    ("primary_conninfo", ""),
+    ("synchronous_standby_names", ""),
+    // A subscription would take changes out of the source's slot.
+    ("max_logical_replication_workers", "0"),
+    // What it says is read by us: in English, with SQLSTATE, on standard error.
+    ("logging_collector", "off"),
+    ("log_destination", "stderr"),
+    ("log_line_prefix", log::PREFIX),
+    ("log_min_messages", "warning"),
+    ("log_error_verbosity", "default"),
+    ("lc_messages", "C"),
+    // How far replay is shows in the process titles.
+    ("update_process_title", "on"),
+    ("cluster_name", ""),
+    // A server that crashes in replay ends, so that we learn of it.
+    ("restart_after_crash", "off"),
+];
+
+const SINCE: &[(u32, &str, &str)] = &[
+    // The copy has made every file durable; opening each of them once more would take minutes on large clusters.
+    (14, "recovery_init_sync_method", "syncfs"),
+    (15, "log_startup_progress_interval", "1s"),
+    (17, "event_triggers", "off"),
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::postgres::account;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_guard_is_private_short_and_goes_away() {
+        let account = Account::for_server(if account::is_root() { "nobody" } else { "" }).unwrap();
+        let name = format!("test-{}", std::process::id());
+        let one = Guard::make(&name, &account).unwrap();
+        let two = Guard::make(&name, &account).unwrap();
+        assert_ne!(one, two);
+        assert_eq!(one.directory().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(one.directory().as_os_str().len() + "/.s.PGSQL.65535".len() < 107);
+        for guard in [&one, &two] {
+            remove(guard.directory());
+            assert!(!guard.directory().exists());
+        }
+    }
+
+    #[test]
+    fn only_a_private_directory_is_ever_removed() {
+        let place = tempfile::tempdir().unwrap();
+        remove(place.path());
+        assert!(place.path().exists());
+        let link = Path::new("/tmp").join(format!("howdah-link-{}", std::process::id()));
+        std::os::unix::fs::symlink(place.path(), &link).unwrap();
+        remove(&link);
+        assert!(place.path().exists() && link.is_symlink());
+        fs::remove_file(link).unwrap();
+    }
+
+    #[test]
+    fn settings_that_a_version_does_not_know_are_left_out() {
+        let guard = Guard { directory: "/tmp/howdah-x-0".into() };
+        let of = |version| {
+            let all = guard.arguments(Path::new("/srv/pg"), Port::new(5433).unwrap(), MajorVersion(version));
+            all.join(OsStr::new(" ")).into_string().unwrap()
+        };
+        assert!(of(13).starts_with("-D /srv/pg -c data_directory=/srv/pg -c hba_file=/tmp/howdah-x-0/pg_hba.conf"));
+        assert!(!of(13).contains("syncfs") && of(14).contains("syncfs"));
+        assert!(!of(14).contains("log_startup_progress_interval") && of(15).contains("log_startup_progress_interval"));
+        assert!(of(15).contains("listen_addresses= ") || of(15).contains("listen_addresses= -c"));
+    }
+}
