@@ -69,7 +69,7 @@ impl Account {
     }
 
     /// The user that this process runs as.
-    fn own() -> Result<Self, Failure> {
+    pub fn own() -> Result<Self, Failure> {
         let uid = rustix::process::geteuid().as_raw();
         let gid = rustix::process::getegid().as_raw();
         let nameless = Self { name: uid.to_string(), uid, gid, home: PathBuf::from("/"), switch: false };

@@ -27,11 +27,12 @@ pub struct NoBinaries {
 
 impl Binaries {
     /// Looks in the settings' directories, the usual places, where `pg_config` points, and along `search_path`.
+    /// Without an account the programs are only asked their version, which they tell to root too.
     pub fn find(
         version: MajorVersion,
         settings: &WorkerSettings,
         search_path: Option<&OsStr>,
-        account: &Account,
+        account: Option<&Account>,
     ) -> Result<Self, NoBinaries> {
         let looked = places(version, settings, search_path);
         let found = looked.iter().find(|place| major_of(place, account) == Some(version)).cloned();
@@ -104,12 +105,13 @@ fn asked_of_pg_config(directory: &Path) -> Option<PathBuf> {
 }
 
 /// The major version of the server program in this directory, if this user can run it.
-fn major_of(directory: &Path, account: &Account) -> Option<MajorVersion> {
+fn major_of(directory: &Path, account: Option<&Account>) -> Option<MajorVersion> {
     let program = directory.join("postgres");
     if !program.is_file() {
         return None;
     }
-    let output = account.command(program).arg("--version").output().ok()?;
+    let mut command = account.map_or_else(|| bare(&program), |account| account.command(&program));
+    let output = command.arg("--version").output().ok()?;
     output.status.success().then_some(())?;
     parse(&String::from_utf8_lossy(&output.stdout))
 }
@@ -154,14 +156,14 @@ mod tests {
         let right = fake(root.path(), "right", "postgres (PostgreSQL) 99.2");
         let settings = WorkerSettings { binaries: vec![wrong.clone(), right.clone()], ..WorkerSettings::default() };
         let account = Account::for_server("postgres").unwrap_or_else(|_| Account::for_server("nobody").unwrap());
-        let found = Binaries::find(MajorVersion(99), &settings, None, &account).unwrap();
+        let found = Binaries::find(MajorVersion(99), &settings, None, Some(&account)).unwrap();
         assert_eq!(found.directory(), right);
 
         let along = std::env::join_paths([&wrong]).unwrap();
-        let found = Binaries::find(MajorVersion(98), &WorkerSettings::default(), Some(&along), &account).unwrap();
+        let found = Binaries::find(MajorVersion(98), &WorkerSettings::default(), Some(&along), Some(&account)).unwrap();
         assert_eq!(found.directory(), wrong);
 
-        let none = Binaries::find(MajorVersion(97), &settings, None, &account).unwrap_err().to_string();
+        let none = Binaries::find(MajorVersion(97), &settings, None, Some(&account)).unwrap_err().to_string();
         assert!(none.contains("PostgreSQL 97") && none.contains("/usr/lib/postgresql/97/bin"), "{none}");
     }
 }

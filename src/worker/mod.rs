@@ -1,1 +1,134 @@
-//! One attempt from inside.
+//! One attempt from inside: the process that does the work while the console only watches.
+//!
+//! Promises: facts come first as `Began`, last as `Ended`, and the last is on disk before the process exits; a stop is
+//! obeyed at every step; a server that the attempt started is either what was asked for or gone. Never: it knows neither
+//! the owner nor the screen, and needs neither.
+
+mod attempt;
+mod check;
+mod dispose;
+mod engines;
+mod ledger;
+mod leftover;
+mod report;
+mod signals;
+mod start;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    domain::{
+        Failure, Plan, RestoreRequest, WorkerSettings,
+        fact::End,
+        ticket::{CONTRACT_VERSION, Ticket},
+    },
+    engine::Halt,
+    postgres::{account::Account, configure::DataDirectory, server::process},
+};
+use report::Report;
+use serde::Deserialize;
+use signals::Stop;
+use std::{
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+use uuid::Uuid;
+
+/// The attempt did what its ticket said.
+pub const DONE: u8 = 0;
+/// It failed; `events.jsonl` says how.
+pub const FAILED: u8 = 1;
+/// It was told to stop, and did.
+pub const STOPPED: u8 = 3;
+/// It could not even report; standard error says why.
+pub const UNREPORTED: u8 = 4;
+
+/// A ticket is a few kilobytes; more than this is something else.
+const LONGEST_TICKET: u64 = 16 << 20;
+
+/// Carries out the ticket in this directory and returns the status to exit with. The status is a courtesy: what counts
+/// is in `events.jsonl`. The process must not be the leader of its group, so that it can lead a session of its own.
+pub fn run(attempt_dir: &Path) -> u8 {
+    let began = lead_session().and_then(|()| signals::listen()).and_then(|stop| {
+        let report = Report::open(attempt_dir, stop.clone())?;
+        Ok((stop, report))
+    });
+    match began {
+        Ok((stop, report)) => carry_out(attempt_dir, &engines::native, &report, &stop),
+        Err(e) => {
+            // Nobody may be there to read it; then it is lost with us.
+            writeln!(io::stderr(), "howdah worker: {}: {e}", attempt_dir.display()).unwrap_or_default();
+            UNREPORTED
+        }
+    }
+}
+
+/// Makes the plan of a restore and writes nothing. This is what `--plan` prints.
+pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: Uuid) -> Result<Plan, Failure> {
+    let who = Account::for_server(&settings.os_user);
+    let owner = who.as_ref().ok().and_then(Account::owner);
+    let mut engine = engines::native(&engines::Order::Restore { request, session_uuid, owner, settings })?;
+    check::plan(engine.as_mut(), request, settings, &who).map(|(plan, _)| plan)
+}
+
+/// The whole attempt, from the first line of the report to the last.
+fn carry_out(attempt_dir: &Path, engines: &engines::Make<'_>, report: &Report, stop: &Stop) -> u8 {
+    match process::mark(std::process::id()) {
+        Some(mark) => report.began(mark),
+        None => report.say_note("this process is not to be found in /proc"),
+    }
+    let end = match read_ticket(attempt_dir) {
+        Ok(ticket) => attempt::carry_out(attempt_dir, &ticket, engines, report, stop),
+        Err(failure) => End::Failed(failure),
+    };
+    let status = match &end {
+        End::Succeeded(_) | End::Disposed(_) => DONE,
+        End::Failed(_) => FAILED,
+        End::Stopped => STOPPED,
+    };
+    if report.ended(end) { status } else { UNREPORTED }
+}
+
+/// Runs work that must not take the report down with it.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Halt>) -> Result<T, Halt> {
+    // What the work holds is dropped or cleaned up by its caller; nothing of it is used as if it had succeeded.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(Failure::bug(format!("howdah panicked: {}", text.unwrap_or("without a word"))).into())
+    })
+}
+
+/// Makes this process the leader of a session of its own, unless it is one already.
+fn lead_session() -> io::Result<()> {
+    match rustix::process::setsid() {
+        Ok(_) => Ok(()),
+        Err(_) if rustix::process::getsid(None)? == rustix::process::getpid() => Ok(()),
+        Err(e) => Err(io::Error::new(
+            io::Error::from(e).kind(),
+            "a worker must not be started as the leader of a process group: start it through howdah",
+        )),
+    }
+}
+
+fn read_ticket(attempt_dir: &Path) -> Result<Ticket, Failure> {
+    /// The part of a ticket that every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let bad = |what: String| Failure::bug(format!("ticket.json in {}: {what}", attempt_dir.display()));
+    let bytes = DataDirectory::open(attempt_dir)
+        .and_then(|directory| directory.read("ticket.json", LONGEST_TICKET))
+        .map_err(|e| bad(e.to_string()))?
+        .ok_or_else(|| bad("it is missing".to_owned()))?;
+    let Versioned { version } = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    if version > CONTRACT_VERSION {
+        return Err(Failure::incurable(
+            format!("the ticket is of version {version}, and this howdah reads {CONTRACT_VERSION} and older"),
+            "a newer howdah wrote it: use that one, then retry",
+        ));
+    }
+    serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))
+}

@@ -16,6 +16,8 @@ const WORK: u64 = 10;
 /// What one look has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
+    /// The server has taken hold of the data directory.
+    pub up: bool,
     /// The server accepts connections.
     pub ready: bool,
     /// Where replay stands, if that is known.
@@ -45,8 +47,9 @@ impl Watch {
     pub fn look(&mut self, postmaster: u32) -> io::Result<Sight> {
         let mut moved = self.log.look()?;
         // A lock file of an earlier, dead server stands there until ours has written its own.
-        let status = pidfile::read(&self.data)?.filter(|file| file.pid == postmaster).map(|file| file.status);
-        let status = status.unwrap_or_default();
+        let ours = pidfile::read(&self.data)?.filter(|file| file.pid == postmaster);
+        let up = ours.is_some();
+        let status = ours.map(|file| file.status).unwrap_or_default();
         moved |= std::mem::replace(&mut self.status, status) != self.status;
         let startup = process::children(postmaster).into_iter().map(|pid| (pid, process::title(pid)));
         if let Some((pid, title)) = startup.into_iter().find(|(_, title)| title.contains("startup")) {
@@ -62,13 +65,13 @@ impl Watch {
         self.at = self.at.max(self.log.position());
         // `standby` is a server that accepts queries while it replays.
         let ready = matches!(self.status.as_str(), "ready" | "standby");
-        Ok(Sight { ready, at: self.at, moved })
+        Ok(Sight { up, ready, at: self.at, moved })
     }
 
     /// What the server said, to the end of its log.
-    pub fn into_log(mut self) -> io::Result<ServerLog> {
+    pub fn log(&mut self) -> io::Result<&ServerLog> {
         self.log.look()?;
-        Ok(self.log)
+        Ok(&self.log)
     }
 }
 
@@ -117,12 +120,12 @@ mod tests {
             fs::write(data.path().join(pidfile::NAME), format!("{pid}\n/x\n1\n2\n3\n4\n5\n{status}\n")).unwrap();
         };
         lock(me + 1, "ready");
-        assert_eq!(watch.look(me).unwrap(), Sight { ready: false, at: None, moved: false });
+        assert_eq!(watch.look(me).unwrap(), Sight { up: false, ready: false, at: None, moved: false });
         lock(me, "starting");
-        assert_eq!(watch.look(me).unwrap(), Sight { ready: false, at: None, moved: true });
-        assert_eq!(watch.look(me).unwrap(), Sight { ready: false, at: None, moved: false });
+        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: None, moved: true });
+        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: None, moved: false });
         fs::write(&log, "x LOG:  redo starts at 0/2000028\n").unwrap();
-        assert_eq!(watch.look(me).unwrap(), Sight { ready: false, at: Some(Lsn(0x200_0028)), moved: true });
+        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: Some(Lsn(0x200_0028)), moved: true });
         lock(me, "ready");
         assert!(watch.look(me).unwrap().ready);
     }

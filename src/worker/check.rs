@@ -1,0 +1,140 @@
+//! The plan: the engine's part of it, the server's part, and every reason to refuse that can be known before the copy.
+//!
+//! Promises: writes nothing; what it refuses would have failed later and at greater cost. Never: it does not refuse what
+//! it merely cannot know.
+
+use crate::{
+    domain::{
+        Failure, MajorVersion, Plan, RestoreRequest, ServerWish, WorkerSettings,
+        plan::{ServerPlan, TablespacePlan, WalFinding},
+    },
+    engine::Engine,
+    postgres::{
+        account::{Access, Account},
+        binaries::Binaries,
+        configure,
+        server::port,
+    },
+};
+use std::path::Path;
+
+/// Who would own the files and run the server, or why nobody could. A restore of files alone does without.
+pub(super) type Who = Result<Account, Failure>;
+
+/// Makes the whole plan.
+pub(super) fn plan(
+    engine: &mut dyn Engine,
+    request: &RestoreRequest,
+    settings: &WorkerSettings,
+    who: &Who,
+) -> Result<(Plan, Option<Binaries>), Failure> {
+    if let Ok(account) = who {
+        reachable(account, request)?;
+    }
+    let files = engine.plan()?;
+    let version = files.version.or(request.point.facts.version);
+    let (server, binaries) = server(request, settings, who, version)?;
+    if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
+        return Err(Failure::incurable(
+            format!("the backup does not hold the WAL that a server needs to start on it: {what}"),
+            "choose a restore point that holds its WAL (pg_basebackup -X stream), or restore the files only",
+        ));
+    }
+    let mut warnings = files.warnings;
+    if let Err(failure) = who {
+        warnings.push(format!("the files will belong to the user that howdah runs as: {}", failure.cause));
+    }
+    let plan = Plan {
+        directory: request.target.directory().to_owned(),
+        bytes: files.bytes,
+        files: files.files,
+        reused: files.reused,
+        free_bytes: files.free_bytes,
+        free_inodes: files.free_inodes,
+        standing: files.standing,
+        tablespaces: files.tablespaces.into_iter().map(shown).collect(),
+        wal: files.wal,
+        server,
+        checksum: files.checksum,
+        warnings,
+    };
+    Ok((plan, binaries))
+}
+
+/// The original place is told for a person; it may hold bytes that no report can carry.
+fn shown(tablespace: TablespacePlan) -> TablespacePlan {
+    let original = tablespace.original.to_string_lossy().into_owned().into();
+    TablespacePlan { original, ..tablespace }
+}
+
+/// What happens after the files, and the programs that do it.
+pub(super) fn server(
+    request: &RestoreRequest,
+    settings: &WorkerSettings,
+    who: &Who,
+    version: Option<MajorVersion>,
+) -> Result<(ServerPlan, Option<Binaries>), Failure> {
+    let none = |reason: String| (ServerPlan::NoServer { reason }, None);
+    let Some(version) = version else {
+        let reason = "the backup tells its PostgreSQL version only once it is copied; what to start is settled then";
+        return Ok(none(reason.to_owned()));
+    };
+    let found = Binaries::find(version, settings, std::env::var_os("PATH").as_deref(), who.as_ref().ok());
+    let leave_running = match request.server {
+        ServerWish::LeaveRunning => true,
+        ServerWish::StopAfterProbe => false,
+        // The programs still help to look into the settings.
+        ServerWish::FilesOnly => {
+            let reason = "only the files were asked for".to_owned();
+            return Ok((ServerPlan::NoServer { reason }, found.ok().filter(|_| who.is_ok())));
+        }
+    };
+    let binaries = match found {
+        Ok(binaries) => binaries,
+        Err(missing) => return Ok(none(missing.to_string())),
+    };
+    let account = who.as_ref().map_err(Clone::clone)?;
+    let port = request.target.port();
+    if leave_running {
+        port::check_free(port, &configure::socket_directory(account))?;
+    }
+    let plan = ServerPlan::Start {
+        binaries: binaries.directory().to_owned(),
+        version,
+        user: account.name().to_owned(),
+        port,
+        leave_running,
+    };
+    Ok((plan, Some(binaries)))
+}
+
+/// Root can put files where the server's user never gets to: refused before the copy.
+fn reachable(account: &Account, request: &RestoreRequest) -> Result<(), Failure> {
+    if account.owner().is_none() || request.server == ServerWish::FilesOnly {
+        return Ok(());
+    }
+    let target = &request.target;
+    let tablespaces = target.tablespaces().values().map(std::path::PathBuf::as_path);
+    for directory in std::iter::once(target.directory()).chain(tablespaces) {
+        // The directory itself will be given to the user; what is above it must let the user pass.
+        let Some(above) = directory.ancestors().skip(1).find(|path| path.exists()) else { continue };
+        let may = account.may(Access::Enter, above).map_err(|e| {
+            Failure::disruption(format!("cannot ask whether {} gets to {}: {e}", account.name(), above.display()), "")
+        })?;
+        if !may {
+            return Err(Failure::incurable(
+                format!("the user {} that will run the server cannot get to {}", account.name(), above.display()),
+                format!(
+                    "let it pass (chmod o+x on the directories above), or restore to a place such as {}",
+                    elsewhere(directory).display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A place that works on any machine, under the same name.
+fn elsewhere(directory: &Path) -> std::path::PathBuf {
+    Path::new("/var/lib/howdah").join(directory.file_name().unwrap_or_default())
+}

@@ -1,0 +1,256 @@
+//! What the worker says: `events.jsonl`, one fact a line.
+//!
+//! Promises: each line is one write, in order; progress is thinned, never out of order, and never missing before a
+//! change of step; the end is on disk before anyone acts on it. A report that cannot be written stops the attempt, since
+//! work that nobody hears of could not be stopped. Never: a line is not changed once written.
+
+use super::signals::Stop;
+use crate::{
+    domain::{
+        ByteCount, Failure, Plan, Progress, Step, StepState, Timestamp, WalProgress,
+        fact::{End, Fact, FactLine, ProcessMark},
+        instance::printable,
+        ticket::CONTRACT_VERSION,
+    },
+    engine::Observer,
+};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Five lines a second are as many as an eye can follow.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(200);
+
+/// The report of one attempt. Shared by the threads of an engine.
+pub(super) struct Report {
+    state: Mutex<State>,
+    stop: Stop,
+}
+
+struct State {
+    file: File,
+    step: Option<(Step, Instant)>,
+    progress: Progress,
+    written: Option<(Progress, Instant)>,
+    lost: Option<io::Error>,
+}
+
+impl Report {
+    /// Opens the report of this attempt, after what is in it.
+    pub(super) fn open(attempt_dir: &Path, stop: Stop) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(attempt_dir.join("events.jsonl"))?;
+        let state = State { file, step: None, progress: Progress::default(), written: None, lost: None };
+        Ok(Self { state: Mutex::new(state), stop })
+    }
+
+    /// The first line.
+    pub(super) fn began(&self, mark: ProcessMark) {
+        self.say(Fact::Began(mark));
+    }
+
+    /// The plan, and with it the totals of all progress to come.
+    pub(super) fn planned(&self, plan: Plan) {
+        let mut state = self.state();
+        state.progress.bytes_total = plan.bytes;
+        state.progress.files_total = plan.files;
+        state.write(Fact::Planned(plan), &self.stop);
+    }
+
+    /// A step begins.
+    pub(super) fn begin(&self, step: Step, detail: &str) {
+        let mut state = self.state();
+        state.step = Some((step, Instant::now()));
+        state.say_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
+    }
+
+    /// The step under way has more to say of itself.
+    pub(super) fn detail(&self, detail: &str) {
+        let mut state = self.state();
+        if let Some((step, _)) = state.step {
+            state.say_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
+        }
+    }
+
+    /// The step under way is done.
+    pub(super) fn done(&self, detail: &str) {
+        let mut state = self.state();
+        if let Some((step, began)) = state.step.take() {
+            let took = began.elapsed();
+            state.say_step(step, StepState::Done { took, detail: printable(detail) }, &self.stop);
+        }
+    }
+
+    /// A step does not apply.
+    pub(super) fn skip(&self, step: Step, reason: &str) {
+        self.state().say_step(step, StepState::Skipped { reason: printable(reason) }, &self.stop);
+    }
+
+    /// The attempt fails in the step under way; the failure is returned with that step in it.
+    pub(super) fn failed(&self, failure: Failure) -> Failure {
+        let mut state = self.state();
+        let Some((step, began)) = state.step.take() else { return failure };
+        state.say_step(step, StepState::Failed { took: began.elapsed() }, &self.stop);
+        failure.in_step(step)
+    }
+
+    /// Replay has come so far.
+    pub(super) fn replayed(&self, wal: WalProgress) {
+        let mut state = self.state();
+        let progress = Progress { wal: Some(wal), ..state.progress };
+        state.advance(progress, &self.stop);
+    }
+
+    /// All bytes and files of the plan are in place.
+    pub(super) fn copied(&self) {
+        let mut state = self.state();
+        let (bytes_done, files_done) = (state.progress.bytes_total, state.progress.files_total);
+        let progress = Progress { bytes_done, files_done, ..state.progress };
+        state.advance(progress, &self.stop);
+    }
+
+    /// How many of the bytes in place had been there before this attempt.
+    pub(super) fn reused(&self) -> ByteCount {
+        self.state().progress.bytes_reused
+    }
+
+    /// A sentence for a person.
+    pub(super) fn say_note(&self, sentence: &str) {
+        self.say(Fact::Note(printable(sentence)));
+    }
+
+    /// The last line, on disk before this returns; says whether it got there.
+    pub(super) fn ended(&self, end: End) -> bool {
+        let mut state = self.state();
+        state.flush_progress(&self.stop);
+        let end = match state.lost.take() {
+            None => end,
+            Some(e) => End::Failed(Failure::disruption(
+                format!("the attempt could not write what it did into events.jsonl: {e}"),
+                "see whether the disk of the state directory is full",
+            )),
+        };
+        state.write(Fact::Ended(end), &self.stop);
+        state.lost.is_none() && state.file.sync_all().is_ok()
+    }
+
+    fn say(&self, fact: Fact) {
+        let mut state = self.state();
+        state.flush_progress(&self.stop);
+        state.write(fact, &self.stop);
+    }
+
+    /// A thread that panicked while it wrote a line leaves at worst a torn one; the next begins anew.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Report {
+    fn progress(&self, progress: Progress) {
+        let mut state = self.state();
+        let wal = progress.wal.or(state.progress.wal);
+        state.advance(Progress { wal, ..progress }, &self.stop);
+    }
+
+    fn note(&self, sentence: String) {
+        self.say_note(&sentence);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.stop.requested()
+    }
+}
+
+impl State {
+    fn say_step(&mut self, step: Step, state: StepState, raise: &Stop) {
+        self.flush_progress(raise);
+        self.write(Fact::Step { step, state }, raise);
+    }
+
+    fn advance(&mut self, progress: Progress, raise: &Stop) {
+        self.progress = progress;
+        if self.written.is_none_or(|(_, at)| at.elapsed() >= BETWEEN_PROGRESS) {
+            self.flush_progress(raise);
+        }
+    }
+
+    /// Writes the progress that was held back, if it says anything new.
+    fn flush_progress(&mut self, raise: &Stop) {
+        let last = self.written.map_or(Progress::default(), |(progress, _)| progress);
+        if last != self.progress {
+            self.written = Some((self.progress, Instant::now()));
+            self.write(Fact::Progress(self.progress), raise);
+        }
+    }
+
+    fn write(&mut self, fact: Fact, raise: &Stop) {
+        let line = FactLine { version: CONTRACT_VERSION, at: Timestamp::now(), fact };
+        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
+            bytes.push(b'\n');
+            if self.lost.is_some() {
+                // The line before may have been cut short.
+                bytes.insert(0, b'\n');
+            }
+            self.file.write_all(&bytes)
+        });
+        if let Err(e) = written {
+            self.lost = Some(e);
+            raise.request();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    fn facts(directory: &Path) -> Vec<Fact> {
+        let text = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect()
+    }
+
+    #[test]
+    fn progress_is_thinned_but_never_missing_before_a_step() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = Report::open(directory.path(), Stop::default()).unwrap();
+        report.begin(Step::Copy, "");
+        for done in 1..=1000 {
+            report.progress(Progress { bytes_done: ByteCount(done), ..Progress::default() });
+        }
+        report.done("all of it");
+        assert!(report.ended(End::Stopped));
+        let facts = facts(directory.path());
+        let last = Progress { bytes_done: ByteCount(1000), ..Progress::default() };
+        assert!(facts.len() < 100, "{} lines", facts.len());
+        assert_eq!(facts[facts.len() - 3], Fact::Progress(last));
+        assert!(matches!(&facts[facts.len() - 2], Fact::Step { state: StepState::Done { .. }, .. }));
+        assert_eq!(facts.last(), Some(&Fact::Ended(End::Stopped)));
+    }
+
+    #[test]
+    fn a_failure_carries_the_step_it_happened_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = Report::open(directory.path(), Stop::default()).unwrap();
+        assert_eq!(report.failed(Failure::bug("x")).step, None);
+        report.begin(Step::Start, "");
+        assert_eq!(report.failed(Failure::bug("x")).step, Some(Step::Start));
+        report.say_note("a\u{1b}[2Jb");
+        assert_eq!(facts(directory.path()).last(), Some(&Fact::Note("a\\u{1b}[2Jb".to_owned())));
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_stops_the_attempt() {
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", directory.path().join("events.jsonl")).unwrap();
+        let stop = Stop::default();
+        let report = Report::open(directory.path(), stop.clone()).unwrap();
+        report.say_note("lost");
+        assert!(stop.requested());
+        assert!(!report.ended(End::Stopped));
+    }
+}

@@ -1,0 +1,233 @@
+//! The servers of one attempt: at most one at a time, known on disk before it runs.
+//!
+//! Promises: whatever happens to the attempt, [`Runner::clear`] leaves no server behind; a server is let go of only when
+//! it is what was asked for. Never: it does not judge an answer.
+
+use super::{
+    ledger::{Record, State},
+    signals::Stop,
+};
+use crate::{
+    domain::{Failure, Lsn, Port},
+    engine::Halt,
+    postgres::{
+        account::Account,
+        binaries::Binaries,
+        configure::{self, DataDirectory},
+        server::{
+            classify::{self, ServerEnd},
+            guard::{self, Guard},
+            launch::{self, Server},
+            log::ServerLog,
+            port,
+            probe::{self, Answer},
+            replay::{Sight, Watch},
+            stop::{Manner, stop},
+        },
+    },
+};
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+/// How often we look at a server: often enough for the eye, cheap enough for hours.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What all servers of an attempt have in common.
+pub(super) struct Runner<'a> {
+    pub(super) attempt_dir: &'a Path,
+    pub(super) stop: &'a Stop,
+    pub(super) account: Account,
+    pub(super) binaries: Binaries,
+    pub(super) data: &'a Path,
+    pub(super) port: Port,
+    pub(super) session: Uuid,
+    /// How long nothing may move.
+    pub(super) patience: Duration,
+    pub(super) running: Option<Running>,
+}
+
+/// The server that runs now.
+pub(super) struct Running {
+    server: Server,
+    record: Record,
+    guard: Option<Guard>,
+    watch: Watch,
+}
+
+impl Runner<'_> {
+    /// Starts the server so that only we can reach it.
+    pub(super) fn start_guarded(&mut self) -> Result<(), Halt> {
+        let name = format!("{:.12}-{}", self.session.simple().to_string().split_off(20), std::process::id());
+        let guard = Guard::make(&name, &self.account)?;
+        let arguments = guard.arguments(self.data, self.port, self.binaries.version());
+        let path = self.attempt_dir.join("output.log");
+        let opened = OpenOptions::new().append(true).create(true).open(&path);
+        let log = opened.map_err(|e| classify::of_io(&format!("opening {}", path.display()), &e))?;
+        self.start(&arguments, Some(guard), &log, &path)
+    }
+
+    /// Starts the server as its own configuration says, to be left running. Its log must not stand in our directories,
+    /// since the server outlives them.
+    pub(super) fn start_open(&mut self) -> Result<(), Halt> {
+        port::check_free(self.port, &configure::socket_directory(&self.account))?;
+        let owner = self.account.owner();
+        let log = DataDirectory::open(self.data)
+            .and_then(|data| data.make_below("log", owner)?.append("server.log", owner))
+            .map_err(|e| classify::of_io(&format!("opening log/server.log in {}", self.data.display()), &e))?;
+        self.start(&["-D".into(), self.data.into()], None, &log, &self.data.join("log/server.log"))
+    }
+
+    fn start(&mut self, arguments: &[OsString], guard: Option<Guard>, log: &File, path: &Path) -> Result<(), Halt> {
+        self.say(&format!("$ {}\n", launch::command_line(&self.binaries, arguments)))?;
+        let words =
+            ServerLog::from_end_of(path).map_err(|e| classify::of_io(&format!("reading {}", path.display()), &e))?;
+        let (directory, user) = (self.binaries.directory(), self.account.name());
+        let mut record = Record::new(self.session, self.data, guard.as_ref().map(Guard::directory), directory, user);
+        record.keep(self.attempt_dir)?;
+        let server = Server::start(&self.account, &self.binaries, arguments, log)?;
+        record.state = State::Started(server.mark());
+        let watch = Watch::new(self.data, words);
+        let running = self.running.insert(Running { server, record, guard, watch });
+        Ok(running.record.keep(self.attempt_dir)?)
+    }
+
+    /// Waits until the server has come so far, telling each look. Ends early when it died, stands still or we must stop.
+    pub(super) fn wait(&mut self, enough: fn(Sight) -> bool, tell: &mut dyn FnMut(Sight)) -> Result<Sight, Halt> {
+        let mut since = Instant::now();
+        loop {
+            let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
+            let ended = running.server.ended();
+            let sight = running.watch.look(running.server.mark().pid);
+            let sight = sight.map_err(|e| classify::of_io("watching the restored server", &e))?;
+            tell(sight);
+            if let Some(end) = ended {
+                return Err(self.died(end).into());
+            }
+            if enough(sight) {
+                return Ok(sight);
+            }
+            if self.stop.requested() {
+                return Err(Halt::Stopped);
+            }
+            if sight.moved {
+                since = Instant::now();
+            } else if since.elapsed() >= self.patience {
+                return Err(self.stands_still(sight.at).into());
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Asks the guarded server its question.
+    pub(super) fn ask(&mut self, roles: &[&str]) -> Result<Answer, Halt> {
+        let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
+        let Some(guard) = &running.guard else { return Err(Failure::bug("the server is not guarded").into()) };
+        let answer = probe::ask(guard.directory(), self.port, roles, self.patience, &|| self.stop.requested());
+        match answer {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(Halt::Stopped),
+            Err(failure) => match running.server.ended() {
+                Some(end) => Err(self.died(end).into()),
+                None => Err(failure.into()),
+            },
+        }
+    }
+
+    /// Waits until the open server answers at its door.
+    pub(super) fn wait_for_answer(&mut self) -> Result<(), Halt> {
+        let sockets = configure::socket_directory(&self.account);
+        let began = Instant::now();
+        while !port::answers(self.port, &sockets) {
+            self.wait(|_| true, &mut |_| ())?;
+            if self.stop.requested() {
+                return Err(Halt::Stopped);
+            }
+            if began.elapsed() >= self.patience {
+                let cause = format!("the restored server is ready, but nothing answers on port {}", self.port);
+                return Err(
+                    Failure::incurable(cause, "see whether localhost is what it should be on this machine").into()
+                );
+            }
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Stops the server cleanly.
+    pub(super) fn stop_fast(&mut self) -> Result<(), Halt> {
+        let Some(running) = &mut self.running else { return Ok(()) };
+        stop(running.server.mark(), Manner::Fast, self.patience, &|| self.stop.requested())?;
+        let end = running.server.ended();
+        if self.stop.requested() {
+            return Err(Halt::Stopped);
+        }
+        match end {
+            Some(ServerEnd::Exited(0)) => Ok(self.forget()?),
+            Some(end) => Err(self.died(end).into()),
+            None => Err(Failure::bug("a stopped server has no end").into()),
+        }
+    }
+
+    /// Leaves no server of this attempt behind.
+    pub(super) fn clear(&mut self) -> Result<(), Failure> {
+        if let Some(running) = &self.running {
+            stop(running.server.mark(), Manner::Immediate, Duration::ZERO, &|| false)?;
+            self.forget()?;
+        }
+        Ok(())
+    }
+
+    /// Lets the running server live on its own.
+    pub(super) fn let_go(&mut self) {
+        self.running = None;
+    }
+
+    /// The server is gone: says so on disk, and removes its private directory.
+    fn forget(&mut self) -> Result<(), Failure> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        // Waited for here, or it would stay in the process table as long as we live.
+        running.server.ended();
+        if let Some(guard) = &running.guard {
+            guard::remove(guard.directory());
+        }
+        running.record.state = State::Stopped;
+        running.record.keep(self.attempt_dir)
+    }
+
+    fn died(&mut self, end: ServerEnd) -> Failure {
+        let Some(running) = &mut self.running else { return classify::failure(end, None) };
+        let guarded = running.guard.is_some();
+        let Ok(log) = running.watch.log() else { return classify::failure(end, None) };
+        let failure = classify::failure(end, log.last_words());
+        if !guarded {
+            // What the open server said stands in its own log: the attempt's must say enough too.
+            self.say(&format!("{}\n", failure.cause)).unwrap_or_default();
+        }
+        failure
+    }
+
+    fn stands_still(&self, at: Option<Lsn>) -> Failure {
+        let place = at.map_or_else(|| "before replay began".to_owned(), |at| format!("at {at}"));
+        let seconds = self.patience.as_secs();
+        Failure::disruption(
+            format!("the restored server has shown no progress for {seconds} s, {place}"),
+            "see the attempt's log; the setting start_timeout says how long to wait",
+        )
+    }
+
+    /// Adds to the attempt's log.
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        let path = self.attempt_dir.join("output.log");
+        let write = || -> io::Result<()> {
+            OpenOptions::new().append(true).create(true).open(&path)?.write_all(text.as_bytes())
+        };
+        write().map_err(|e| classify::of_io(&format!("writing {}", path.display()), &e))
+    }
+}

@@ -1,0 +1,237 @@
+//! The steps of a restore, in order.
+//!
+//! Promises: each step is told when it begins and how it ends; one that does not apply is told with its reason; a second
+//! attempt does only what the first has not. Never: a step is not called done before it is.
+
+use super::{
+    check::{self, Who},
+    engines::{Make, Order},
+    leftover,
+    report::Report,
+    signals::Stop,
+    start::Runner,
+};
+use crate::{
+    domain::{
+        Failure, MajorVersion, Plan, RestoreRequest, ServerOutcome, ServerWish, Step, Success, SystemIdentifier,
+        WalProgress, WorkerSettings,
+        plan::{ServerPlan, WalFinding},
+    },
+    engine::{Engine, Halt},
+    postgres::{
+        account::Account,
+        binaries::Binaries,
+        configure::{self, DataDirectory, Wish},
+        server::classify,
+    },
+};
+use std::path::Path;
+use uuid::Uuid;
+
+/// All that the steps of one attempt share.
+pub(super) struct Restore<'a> {
+    pub(super) attempt_dir: &'a Path,
+    pub(super) request: &'a RestoreRequest,
+    pub(super) settings: &'a WorkerSettings,
+    pub(super) session: Uuid,
+    pub(super) report: &'a Report,
+    pub(super) stop: &'a Stop,
+}
+
+/// What the Check step finds: the engine that has planned, the plan, and the programs for its server.
+type Checked = (Box<dyn Engine>, Plan, Option<Binaries>);
+
+/// Runs them all. A server that is still in `runner` afterwards is the caller's to clear.
+pub(super) fn run<'a>(
+    restore: &Restore<'a>,
+    engines: &Make<'_>,
+    runner: &mut Option<Runner<'a>>,
+) -> Result<Success, Halt> {
+    let who = Account::for_server(&restore.settings.os_user);
+    let (mut engine, plan, binaries) = restore.check(engines, &who)?;
+    restore.copy(engine.as_mut(), &plan)?;
+    let (server, binaries) = restore.settle(plan.server, binaries, &who)?;
+    let account = who.or_else(|_| Account::own())?;
+    restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
+    let binaries = match (server, binaries) {
+        (ServerPlan::Start { .. }, Some(binaries)) => binaries,
+        (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
+        (ServerPlan::NoServer { reason }, _) => {
+            for step in [Step::Start, Step::Replay, Step::Probe] {
+                restore.report.skip(step, &reason);
+            }
+            restore.report.begin(Step::Finish, "");
+            engine.finish()?;
+            restore.report.done("");
+            return Ok(Success { server: ServerOutcome::NotStarted { reason } });
+        }
+    };
+    let runner = runner.insert(restore.runner(account, binaries));
+    restore.start(runner)?;
+    restore.replay(runner, &plan.wal)?;
+    let answer = restore.probe(runner)?;
+    restore.finish(runner, engine.as_mut(), answer)
+}
+
+impl<'a> Restore<'a> {
+    fn check(&self, engines: &Make<'_>, who: &Who) -> Result<Checked, Halt> {
+        let Self { request, settings, report, .. } = self;
+        report.begin(Step::Check, "");
+        if leftover::clear(self.session, request.target.directory(), self.attempt_dir)? {
+            report.say_note("a server that an earlier attempt had left running was stopped");
+        }
+        let owner = who.as_ref().ok().and_then(Account::owner);
+        let mut engine = engines(&Order::Restore { request, session_uuid: self.session, owner, settings })?;
+        let (plan, binaries) = check::plan(engine.as_mut(), request, settings, who)?;
+        report.planned(plan.clone());
+        let reused = if plan.reused.0 > 0 { format!(", {} of it in place", plan.reused) } else { String::new() };
+        report.done(&format!("{} needed{reused}, {} free", plan.bytes, plan.free_bytes));
+        self.go_on()?;
+        Ok((engine, plan, binaries))
+    }
+
+    fn copy(&self, engine: &mut dyn Engine, plan: &Plan) -> Result<(), Halt> {
+        self.report.begin(Step::Copy, "");
+        engine.copy(self.report)?;
+        self.report.copied();
+        let reused = self.report.reused();
+        let resumed = if reused.0 > 0 { format!(", {reused} of it from earlier attempts") } else { String::new() };
+        self.report.done(&format!("{} in {} files{resumed}", plan.bytes, plan.files));
+        self.go_on()
+    }
+
+    /// What the plan could not know, the files tell: the version that they belong to.
+    fn settle(
+        &self,
+        planned: ServerPlan,
+        binaries: Option<Binaries>,
+        who: &Who,
+    ) -> Result<(ServerPlan, Option<Binaries>), Halt> {
+        let version = version_of(self.request.target.directory())?;
+        let fits = match (&planned, &binaries) {
+            (ServerPlan::Start { version: planned, .. }, _) => *planned == version,
+            (ServerPlan::NoServer { .. }, Some(binaries)) => binaries.version() == version,
+            (ServerPlan::NoServer { .. }, None) => false,
+        };
+        if fits { Ok((planned, binaries)) } else { Ok(check::server(self.request, self.settings, who, Some(version))?) }
+    }
+
+    fn configure(&self, engine: &mut dyn Engine, account: &Account, binaries: Option<&Binaries>) -> Result<(), Halt> {
+        self.report.begin(Step::Configure, "");
+        // From here on there are files in the directory that the backup does not name, and they are ours.
+        engine.hand_to_server()?;
+        let target = &self.request.target;
+        let said = configure::configure(&Wish { data: target.directory(), port: target.port(), account, binaries })?;
+        let mut detail = vec![format!("port {}", target.port())];
+        detail.extend(said);
+        self.report.done(&detail.join("; "));
+        self.go_on()
+    }
+
+    fn runner(&self, account: Account, binaries: Binaries) -> Runner<'a> {
+        Runner {
+            attempt_dir: self.attempt_dir,
+            stop: self.stop,
+            account,
+            binaries,
+            data: self.request.target.directory(),
+            port: self.request.target.port(),
+            session: self.session,
+            patience: self.settings.start_timeout,
+            running: None,
+        }
+    }
+
+    fn start(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
+        self.report
+            .begin(Step::Start, &format!("PostgreSQL {} as {}", runner.binaries.version(), runner.account.name()));
+        runner.start_guarded()?;
+        runner.wait(|sight| sight.up, &mut |_| ())?;
+        let (version, user) = (runner.binaries.version(), runner.account.name());
+        self.report.done(&format!("PostgreSQL {version} as {user}, closed to others until it is probed"));
+        Ok(())
+    }
+
+    fn replay(&self, runner: &mut Runner<'_>, wal: &WalFinding) -> Result<(), Halt> {
+        let span = match wal {
+            WalFinding::Included { start, stop } => Some((*start, *stop)),
+            WalFinding::Missing { .. } => None,
+        };
+        self.report
+            .begin(Step::Replay, &span.map_or_else(String::new, |(start, stop)| format!("from {start} to {stop}")));
+        let sight = runner.wait(|sight| sight.ready, &mut |sight| {
+            if let (Some((start, stop)), Some(at)) = (span, sight.at) {
+                self.report.replayed(WalProgress { start, at: at.max(start), stop });
+            }
+        })?;
+        if let Some((start, stop)) = span {
+            // A server that is ready has come as far as the backup needs, whether or not it told of each step.
+            let at = sight.at.map_or(stop, |at| at.max(stop));
+            self.report.replayed(WalProgress { start, at, stop });
+        }
+        let at = sight.at.or(span.map(|(_, stop)| stop));
+        self.report.done(&at.map_or_else(String::new, |at| format!("consistent, replayed to {at}")));
+        Ok(())
+    }
+
+    fn probe(&self, runner: &mut Runner<'_>) -> Result<String, Halt> {
+        self.report.begin(Step::Probe, "");
+        let user = runner.account.name().to_owned();
+        let answer = runner.ask(&[&self.settings.probe_role, &user])?;
+        self.right_cluster(answer.system_identifier)?;
+        let sentence = answer.to_string();
+        self.report.done(&sentence);
+        self.go_on()?;
+        Ok(sentence)
+    }
+
+    fn finish(&self, runner: &mut Runner<'_>, engine: &mut dyn Engine, answer: String) -> Result<Success, Halt> {
+        self.report.begin(Step::Finish, "stopping the guarded server");
+        runner.stop_fast()?;
+        let server = match self.request.server {
+            ServerWish::LeaveRunning => {
+                let port = self.request.target.port();
+                self.report.detail(&format!("starting the server on port {port}"));
+                runner.start_open()?;
+                runner.wait(|sight| sight.ready, &mut |_| ())?;
+                runner.wait_for_answer()?;
+                self.go_on()?;
+                ServerOutcome::Running { port, answer }
+            }
+            ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
+        };
+        engine.finish()?;
+        runner.let_go();
+        self.report.done("");
+        Ok(Success { server })
+    }
+
+    /// The server must be of the cluster that was backed up.
+    fn right_cluster(&self, found: SystemIdentifier) -> Result<(), Failure> {
+        match self.request.point.facts.system_identifier {
+            Some(wanted) if wanted != found => Err(Failure::incurable(
+                format!("the restored server is of the cluster {found}, and the backup says {wanted}"),
+                "the backup is mixed up: choose another restore point",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn go_on(&self) -> Result<(), Halt> {
+        if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
+    }
+}
+
+/// What `PG_VERSION` says: one number and a line feed.
+fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
+    let bytes = DataDirectory::open(data)
+        .and_then(|data| data.read("PG_VERSION", 64))
+        .map_err(|e| classify::of_io(&format!("reading PG_VERSION in {}", data.display()), &e))?;
+    let version = bytes.and_then(|bytes| String::from_utf8(bytes).ok()?.trim().parse().ok());
+    version.map(MajorVersion).ok_or_else(|| {
+        Failure::incurable(
+            format!("{} holds no PG_VERSION with a major version in it", data.display()),
+            "the backup is not one of a PostgreSQL 10 or later: choose another restore point",
+        )
+    })
+}

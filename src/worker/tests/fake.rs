@@ -1,0 +1,225 @@
+//! An engine that copies a directory as it is, and a bench to run attempts with it.
+
+use super::{
+    super::{engines::Order, report::Report, signals::Stop},
+    carry_out,
+};
+use crate::{
+    domain::{
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, Disposition, ExistingData, Failure, InstanceName, Lsn,
+        MajorVersion, Port, Progress, RestorePoint, RestoreRequest, ServerWish, SessionId, SystemIdentifier, Target,
+        Timeline, Timestamp, WorkerSettings,
+        fact::{Fact, FactLine},
+        plan::{Standing, WalFinding},
+        ticket::{CONTRACT_VERSION, Ticket, Work},
+    },
+    engine::{Engine, FilePlan, Halt, Observer},
+};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use uuid::Uuid;
+
+/// What the engine does besides copying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trick {
+    None,
+    StoppedInCopy,
+    StoppedInConfigure,
+    PanicsInCopy,
+    /// The session's marks stay at the target, as if the worker had been killed at the end.
+    NeverFinishes,
+}
+
+/// A version that nobody has installed.
+const NOT_HERE: MajorVersion = MajorVersion(4711);
+
+/// Everything that one session needs.
+pub(super) struct Bench {
+    root: tempfile::TempDir,
+    request: RestoreRequest,
+    trick: Trick,
+    pub(super) settings: WorkerSettings,
+}
+
+impl Bench {
+    /// A bench with a backup that is hardly one.
+    pub(super) fn new(server: ServerWish, trick: Trick) -> Self {
+        let root = tempfile::Builder::new().prefix("hw").tempdir_in("/tmp").unwrap();
+        std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let backup = root.path().join("backup");
+        std::fs::create_dir(&backup).unwrap();
+        std::fs::write(backup.join("PG_VERSION"), format!("{NOT_HERE}\n")).unwrap();
+        Self::with(root, NOT_HERE, server, trick)
+    }
+
+    /// A bench whose backup lies in `backup` below `root`.
+    pub(super) fn with(root: tempfile::TempDir, version: MajorVersion, server: ServerWish, trick: Trick) -> Self {
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let facts = BackupFacts {
+            form: BackupForm::Plain,
+            size: ByteCount(1),
+            files: 1,
+            timeline: Timeline(1),
+            start_lsn: Lsn(1),
+            stop_lsn: Lsn(2),
+            taken_at: Timestamp::UNIX_EPOCH,
+            version: Some(version),
+            system_identifier: None,
+        };
+        let path = root.path().join("backup");
+        let point = RestorePoint { instance: InstanceName::new("orders"), label: "b".to_owned(), path, facts };
+        let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
+        let request = RestoreRequest { point, target, server, max_rate: None, existing: ExistingData::Refuse };
+        Self { root, request, trick, settings: WorkerSettings::default() }
+    }
+
+    pub(super) fn data(&self) -> &Path {
+        self.request.target.directory()
+    }
+
+    pub(super) fn port(&self) -> Port {
+        self.request.target.port()
+    }
+
+    pub(super) fn target(&self) -> Target {
+        self.request.target.clone()
+    }
+
+    pub(super) fn of_cluster(mut self, cluster: SystemIdentifier) -> Self {
+        self.request.point.facts.system_identifier = Some(cluster);
+        self
+    }
+
+    pub(super) fn tricked(mut self, trick: Trick) -> Self {
+        self.trick = trick;
+        self
+    }
+
+    /// The next attempt at the restore.
+    pub(super) fn run(&self) -> (u8, Vec<Fact>) {
+        self.run_work(Work::Restore(self.request.clone()))
+    }
+
+    pub(super) fn run_work(&self, work: Work) -> (u8, Vec<Fact>) {
+        let ticket = Ticket {
+            version: CONTRACT_VERSION,
+            session: SessionId(1),
+            session_uuid: Uuid::from_u128(7),
+            attempt: AttemptNo(1),
+            work,
+            settings: self.settings.clone(),
+        };
+        self.run_ticket(Some(&serde_json::to_vec(&ticket).unwrap()))
+    }
+
+    pub(super) fn run_ticket(&self, ticket: Option<&[u8]>) -> (u8, Vec<Fact>) {
+        let attempts = self.root.path().join("attempts");
+        std::fs::create_dir_all(&attempts).unwrap();
+        let number = std::fs::read_dir(&attempts).unwrap().count() + 1;
+        let dir = attempts.join(number.to_string());
+        std::fs::create_dir(&dir).unwrap();
+        if let Some(ticket) = ticket {
+            std::fs::write(dir.join("ticket.json"), ticket).unwrap();
+        }
+        let stop = Stop::default();
+        let report = Report::open(&dir, stop.clone()).unwrap();
+        let trick = self.trick;
+        let make = |order: &Order<'_>| -> Result<Box<dyn Engine>, Failure> {
+            let stop = stop.clone();
+            Ok(Box::new(match order {
+                Order::Restore { request, owner, .. } => Fake {
+                    backup: request.point.path.clone(),
+                    data: request.target.directory().to_owned(),
+                    owner: *owner,
+                    trick,
+                    stop,
+                },
+                Order::Dispose { target, .. } => {
+                    Fake { backup: PathBuf::new(), data: target.directory().to_owned(), owner: None, trick, stop }
+                }
+            }))
+        };
+        let status = carry_out(&dir, &make, &report, &stop);
+        let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+        (status, text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect())
+    }
+
+    /// The raw output of the last attempt.
+    pub(super) fn output(&self) -> String {
+        let attempts = self.root.path().join("attempts");
+        let last = std::fs::read_dir(&attempts).unwrap().count().to_string();
+        std::fs::read_to_string(attempts.join(last).join("output.log")).unwrap_or_default()
+    }
+}
+
+struct Fake {
+    backup: PathBuf,
+    data: PathBuf,
+    owner: Option<(u32, u32)>,
+    trick: Trick,
+    stop: Stop,
+}
+
+impl Engine for Fake {
+    fn plan(&mut self) -> Result<FilePlan, Failure> {
+        Ok(FilePlan {
+            bytes: ByteCount(100),
+            files: 1,
+            reused: ByteCount(0),
+            free_bytes: ByteCount(1 << 30),
+            free_inodes: None,
+            standing: Standing::Missing,
+            tablespaces: Vec::new(),
+            wal: WalFinding::Included { start: Lsn(1), stop: Lsn(2) },
+            checksum: "NONE".to_owned(),
+            version: None,
+            system_identifier: None,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
+        observer.progress(Progress { bytes_done: ByteCount(50), bytes_total: ByteCount(100), ..Progress::default() });
+        match self.trick {
+            Trick::PanicsInCopy => panic!("the engine fell over"),
+            Trick::StoppedInCopy => {
+                self.stop.request();
+                assert!(observer.stop_requested());
+                return Err(Halt::Stopped);
+            }
+            Trick::None | Trick::StoppedInConfigure | Trick::NeverFinishes => {}
+        }
+        if !self.data.join(".howdah").exists() {
+            let copied = Command::new("cp").arg("-a").args([&self.backup, &self.data]).status().unwrap();
+            assert!(copied.success());
+            std::fs::create_dir(self.data.join(".howdah")).unwrap();
+        }
+        if let Some((uid, gid)) = self.owner {
+            let given = Command::new("chown").arg("-R").arg(format!("{uid}:{gid}")).arg(&self.data).status().unwrap();
+            assert!(given.success());
+        }
+        Ok(())
+    }
+
+    fn hand_to_server(&mut self) -> Result<(), Failure> {
+        if self.trick == Trick::StoppedInConfigure {
+            self.stop.request();
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if self.trick != Trick::NeverFinishes {
+            std::fs::remove_dir_all(self.data.join(".howdah")).unwrap();
+        }
+        Ok(())
+    }
+
+    fn dispose(&mut self, wish: Disposition) -> Disposed {
+        assert_eq!(wish, Disposition::Remove);
+        Disposed::Removed
+    }
+}
