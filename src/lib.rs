@@ -1,5 +1,68 @@
 //! howdah: a terminal console that restores PostgreSQL instances and watches them come back.
+//!
+//! # The picture
+//!
+//! ```text
+//!   console (screen)            howdah restore (no screen)
+//!        │ in-process                  │ in-process
+//!        ▼                             ▼
+//!  ┌──────────────────── owner process ────────────────────┐
+//!  │ manager (actor) ── machine (pure) ── journal (SQLite) │
+//!  └────────┬──────────────────┬───────────────────┬───────┘
+//!           │ launch, stop     │ events.jsonl      │ adopt
+//!           ▼                  ▼                   ▼
+//!        worker             worker              worker      one process an attempt, each its own session
+//!           │                  │
+//!     engine::native     postgres (server)
+//! ```
+//!
+//! One process owns a state directory, by a lock. Its manager takes every command, lets the machine decide it, stores
+//! the events durably, and only then acts. An attempt is a worker process that needs neither its owner nor a terminal;
+//! what it does it writes into its own directory, where the next owner finds it.
+//!
+//! # The layers
+//!
+//! A file imports only from layers below its own; siblings do not know each other (held by `tests/tidy.rs`).
+//!
+//! ```text
+//!  6  app, main                     puts the parts together
+//!  5  console       cli             the faces
+//!  3  manager       worker          the owner of sessions; the inside of an attempt
+//!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
+//!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
+//!  0  domain                        words and values
+//! ```
+//!
+//! # What always holds
+//!
+//! | Invariant | Held by |
+//! |---|---|
+//! | Nothing is acted on before it is durable. | `tests/manager.rs`, journal that fails |
+//! | Only `machine::evolve` changes a phase; history cannot be refused. | private fields; `tests/machine.rs` |
+//! | Never an eleventh try (R9); never two attempts of one session at once. | `tests/machine.rs`, exhaustive search |
+//! | Failure alone never moves a session out of Restore (R6). | `tests/machine.rs` |
+//! | Completed means that the attempt's whole process group is gone (D6). | `tests/real_faults.rs` |
+//! | `global/pg_control` is written last (S3). | the native engine's own tests, `tests/real_faults.rs` |
+//! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
+//! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
+//! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
+//! | The screen draws when something changed, and only then. | `tests/golden.rs` |
+//!
+//! # Words
+//!
+//! - **Instance**: a PostgreSQL cluster that was backed up, under the name the repository gives it.
+//! - **Restore point**: one backup of one instance that can be restored.
+//! - **Session**: one instance being restored, from the order to the end.
+//! - **Attempt**: one run of the engine for a session. **Try**: an attempt started by the clock. **Retry**: one started
+//!   by a person.
+//! - **Stop** is said of an attempt, **cancel** of a session.
+//! - **Refusal**: a "no" to a command. **Failure**: work that went wrong. **Disruption**: a failure that waiting may
+//!   cure. **Incurable**: one that needs a person.
+//! - **Owner**: the process that holds a state directory. **Worker**: the process of one attempt.
+//! - **Disposition**: what becomes of the partial data of a cancelled session.
+//! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 
+pub mod app;
 pub mod attempt;
 pub mod catalog;
 pub mod cli;

@@ -1,3 +1,8 @@
-//! The command line, one verb a file.
+//! The command line, one verb a file. Promises: data on stdout, talk on stderr, an exit code that says what happened.
+//! Never: a verb decides nothing about a session.
 
+pub mod args;
 pub mod backup_list;
+pub mod exit;
+pub mod report;
+pub mod restore;

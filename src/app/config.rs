@@ -1,0 +1,225 @@
+//! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
+
+use crate::{
+    domain::{RetryPolicy, WorkerSettings},
+    manager::ManagerSettings,
+};
+use etcetera::{BaseStrategy, choose_base_strategy};
+use serde::{Deserialize, Deserializer};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// The contents of `howdah.toml`. An unknown key is an error: a misspelt limit must not be no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Directories with backups.
+    pub repositories: Vec<PathBuf>,
+    /// Where new restores go by default, one directory an instance.
+    pub restore_dir: PathBuf,
+    /// Attempts that may run at once.
+    pub max_running: usize,
+    /// When to try again.
+    pub retry: Retry,
+    /// How a restore works.
+    pub worker: Worker,
+    /// How the screen looks and behaves.
+    pub console: Screen,
+}
+
+/// `[retry]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// Tries for one disruption.
+    pub tries: u32,
+    /// From a failure to the next try, such as `5m`.
+    #[serde(deserialize_with = "duration")]
+    pub every: Duration,
+    /// Whether a person may retry while tries remain.
+    pub while_waiting: bool,
+}
+
+/// `[worker]`; see [`WorkerSettings`] for what each means.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each field is explained where the worker uses it")]
+pub struct Worker {
+    pub binaries: Vec<PathBuf>,
+    pub os_user: String,
+    pub probe_role: String,
+    pub copy_workers: usize,
+    #[serde(deserialize_with = "duration")]
+    pub stall_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub start_timeout: Duration,
+}
+
+/// `[console]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Screen {
+    /// The name of a theme.
+    pub theme: Option<String>,
+    /// Only ASCII on the screen.
+    pub ascii: bool,
+    /// Whether the mouse is captured at the start.
+    pub mouse: bool,
+    /// Keys by the name of their action.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Whether the terminal is rung when a session completes or needs a person.
+    pub bell: bool,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the settings file {path:?} cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The file says something that is not a setting.
+    #[error("the settings file {path:?} is not right; mend it or remove the line: {cause}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        cause: Box<toml::de::Error>,
+    },
+    /// There is no home directory to look in.
+    #[error("there is no home directory: name the state directory with --state-dir")]
+    NoHome,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            repositories: Vec::new(),
+            restore_dir: default_restore_dir(),
+            // Two cores copy at full speed with two sessions; four keep a slow repository from holding up all.
+            max_running: 4,
+            retry: Retry::default(),
+            worker: Worker::default(),
+            console: Screen::default(),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let RetryPolicy { tries, every, while_waiting } = RetryPolicy::default();
+        Self { tries, every, while_waiting }
+    }
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self { theme: None, ascii: false, mouse: false, keys: BTreeMap::new(), bell: true }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        let WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } =
+            WorkerSettings::default();
+        Self { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
+    }
+}
+
+impl Config {
+    /// Reads the settings file: the one that is named, which must exist, else the user's own if there is one.
+    pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => match choose_base_strategy() {
+                Ok(base) => base.config_dir().join("howdah").join("howdah.toml"),
+                Err(_) => return Ok(Self::default()),
+            },
+        };
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path, cause: Box::new(cause) }),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
+            Err(cause) => Err(ConfigError::Unreadable { path, cause }),
+        }
+    }
+
+    /// What the manager and its workers are told.
+    pub fn manager_settings(&self) -> ManagerSettings {
+        let Retry { tries, every, while_waiting } = self.retry;
+        ManagerSettings {
+            max_running: self.max_running,
+            policy: RetryPolicy { tries, every, while_waiting },
+            worker: self.worker_settings(),
+        }
+    }
+
+    /// What workers are told.
+    pub fn worker_settings(&self) -> WorkerSettings {
+        let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } = self.worker.clone();
+        WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
+    }
+}
+
+/// The state directory: the named one, else `$XDG_STATE_HOME/howdah`.
+pub fn state_dir(named: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    if let Some(path) = named {
+        return std::path::absolute(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause });
+    }
+    let base = choose_base_strategy().map_err(|_| ConfigError::NoHome)?;
+    base.state_dir().map(|state| state.join("howdah")).ok_or(ConfigError::NoHome)
+}
+
+/// A place that the server's own user can reach: below /var/lib for root (PostgreSQL never runs as root, and root's
+/// home is closed to others), else in the user's own data directory.
+fn default_restore_dir() -> PathBuf {
+    let system = || PathBuf::from("/var/lib/howdah");
+    if rustix::process::geteuid().is_root() {
+        return system();
+    }
+    choose_base_strategy().map_or_else(|_| system(), |base| base.data_dir().join("howdah").join("restored"))
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    crate::cli::args::span(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    fn of(text: &str) -> Result<Config, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn r09_d2_ten_tries_every_five_minutes_unless_set() {
+        let standard = of("").unwrap().manager_settings().policy;
+        assert_eq!((standard.tries, standard.every), (10, Duration::from_mins(5)));
+        let set = of("[retry]\ntries = 3\nevery = \"2s\"").unwrap().manager_settings().policy;
+        assert_eq!((set.tries, set.every), (3, Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn an_unknown_key_or_a_wrong_span_is_named() {
+        for (text, named) in [
+            ("max_runing = 3", "max_runing"),
+            ("[retry]\nevery = \"soon\"", "soon"),
+            ("[retry]\nevery = \"-5m\"", "-5m"),
+            ("[worker]\nos_usr = \"x\"", "os_usr"),
+        ] {
+            let error = of(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The composition root: the only place that knows every layer.
+//!
+//! Promises: it puts parts together and decides nothing itself. Never: no rule of a session, no drawing lives here.
+
+pub mod config;
+pub mod owner;
+pub mod planner;
+mod requests;
+pub mod restore;
+mod run;
+mod worker;
+
+pub use run::run;

@@ -1,0 +1,87 @@
+//! From what a person typed to a request that is valid by construction.
+
+use super::run::Setting;
+use crate::{
+    catalog::Catalog,
+    cli::args::RestoreArgs,
+    domain::{ExistingData, Port, RestorePoint, RestoreRequest, ServerWish, Target},
+};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+/// The first port that a restored server is offered: beside PostgreSQL's own 5432, which a live server may hold.
+pub(super) const FIRST_PORT: u16 = 5433;
+
+/// The request of `howdah restore`, or the sentence that says why there is none.
+pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, String> {
+    let point = point(catalog, &args.instance, args.point.as_deref())?;
+    let directory = match &args.to {
+        Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
+        None => free_directory(&setting.config.restore_dir, point.instance.as_str()),
+    };
+    let port = args.port.map_or_else(free_port, Ok)?;
+    let mut target = Target::new(&directory, port).map_err(|error| error.to_string())?;
+    for (oid, home) in &args.tablespace {
+        target = target.with_tablespace(*oid, home).map_err(|error| error.to_string())?;
+    }
+    let existing = match &args.set_aside {
+        None => ExistingData::Refuse,
+        Some(typed) if Path::new(typed).file_name() == directory.file_name() => ExistingData::SetAside,
+        Some(typed) => {
+            return Err(format!(
+                "--set-aside {typed:?} does not name the target: type the last part of {}",
+                directory.display()
+            ));
+        }
+    };
+    let server = match (args.no_start, args.stop_after_probe) {
+        (true, _) => ServerWish::FilesOnly,
+        (false, true) => ServerWish::StopAfterProbe,
+        (false, false) => ServerWish::LeaveRunning,
+    };
+    Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing })
+}
+
+fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<RestorePoint, String> {
+    let Some(found) = catalog.instance(instance) else {
+        let known: Vec<&str> = catalog.instances.iter().map(|instance| instance.name.as_str()).collect();
+        let known =
+            if known.is_empty() { "none was found".to_owned() } else { format!("there are: {}", known.join(", ")) };
+        return Err(format!("there is no instance {instance:?} in the repositories; {known}"));
+    };
+    let point = match label {
+        Some(label) => found.points().find(|point| point.label == label),
+        None => found.newest(),
+    };
+    point.cloned().ok_or_else(|| {
+        let named = |label| found.rows.iter().find(|row| row.label() == label).and_then(|row| row.problem());
+        match (label, label.and_then(named), found.rows.iter().find_map(|row| row.problem())) {
+            (Some(label), Some(problem), _) => format!("the restore point {label:?} cannot be restored: {problem}"),
+            (Some(label), None, _) => format!("{instance} has no restore point {label:?}; see howdah backup list"),
+            (None, _, Some(problem)) => format!("{instance} has no restore point that can be restored: {problem}"),
+            (None, _, None) => format!("{instance} has no restore point"),
+        }
+    })
+}
+
+/// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...
+pub(super) fn free_directory(base: &Path, instance: &str) -> PathBuf {
+    let name: String =
+        instance.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let name = if name.trim_matches('.').is_empty() { "instance".to_owned() } else { name };
+    let numbered = (2_u32..).map(|number| base.join(format!("{name}-{number}")));
+    let mut names = std::iter::once(base.join(&name)).chain(numbered);
+    // A name that cannot be looked at counts as taken.
+    let free =
+        |path: &PathBuf| matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    names.find(free).unwrap_or_else(|| base.join(name))
+}
+
+/// The first port that nobody listens on now.
+fn free_port() -> Result<Port, String> {
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let number = (FIRST_PORT..=u16::MAX).find(free).ok_or("no port above 5432 is free; name one with --port")?;
+    Port::new(number).map_err(|error| error.to_string())
+}

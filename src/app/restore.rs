@@ -1,0 +1,81 @@
+//! `howdah restore`: plan, own the state directory, run one session to its end.
+
+use super::{owner::Owner, owner::OwnerError, planner, requests, run::Setting, run::who};
+use crate::{
+    catalog,
+    cli::{
+        args::RestoreArgs,
+        exit::Exit,
+        report,
+        restore::{self, Interrupt, Streams},
+    },
+    domain::RestoreRequest,
+    manager::Clock,
+};
+use anyhow::Context;
+use std::io::{self, IsTerminal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit> {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let live = err.is_terminal();
+    let columns = rustix::termios::tcgetwinsize(&err).map_or(80, |size| usize::from(size.ws_col)).max(20);
+    let json = args.json;
+    let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
+    let catalog = catalog::read(&setting.sources()?);
+    let request = match requests::request(setting, &catalog, args) {
+        Ok(request) => request,
+        Err(reason) => return Ok(report::refused(&mut streams, &args.instance, &reason)?),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let plan = match planner::plan(request.clone(), setting.config.worker_settings()).await {
+            Ok(plan) => plan,
+            Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?),
+        };
+        if args.plan {
+            let text = if json { serde_json::to_string(&plan)? } else { report::plan_text(&plan) };
+            writeln!(streams.out, "{text}")?;
+            return Ok(Exit::Done);
+        }
+        session(setting, args, request, &mut streams).await
+    })
+}
+
+async fn session(
+    setting: &Setting,
+    args: &RestoreArgs,
+    request: RestoreRequest,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let mut settings = setting.config.manager_settings();
+    settings.policy.tries = args.tries.unwrap_or(settings.policy.tries);
+    settings.policy.every = args.every.unwrap_or(settings.policy.every);
+    let owner = match Owner::open(&setting.state, settings) {
+        Ok(owner) => owner,
+        Err(error @ OwnerError::Held { .. }) => {
+            return Ok(report::refused(streams, &args.instance, &error.to_string())?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    setting.log()?;
+    let interrupts = interrupts()?;
+    let end = restore::run(&owner.handle, Clock::system(), request, &who(), interrupts, streams).await;
+    owner.close().await;
+    end.context("the session cannot be followed; it goes on and the next howdah shows it")
+}
+
+/// Ctrl-C and the system's wish to end, as words for the session.
+fn interrupts() -> io::Result<mpsc::Receiver<Interrupt>> {
+    // Two presses can be told apart from one; more say nothing new.
+    let (sender, receiver) = mpsc::channel(2);
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signals = signal(kind)?;
+        let sender = sender.clone();
+        tokio::spawn(async move { while signals.recv().await.is_some() && sender.send(Interrupt).await.is_ok() {} });
+    }
+    Ok(receiver)
+}

@@ -1,0 +1,32 @@
+//! The hidden verb `worker`: one attempt, or one plan, in a process of its own.
+
+use super::planner::{Answer, Question};
+use crate::{
+    cli::{args::WorkerArgs, exit::Exit},
+    worker,
+};
+use anyhow::Context;
+use std::io::{self, Write};
+use uuid::Uuid;
+
+pub(super) fn run(args: &WorkerArgs) -> anyhow::Result<Exit> {
+    match &args.attempt {
+        Some(directory) if !args.plan => {
+            let ended = worker::run(directory);
+            Ok(if ended == 0 { Exit::Done } else { Exit::Broken })
+        }
+        Some(_) | None => plan(),
+    }
+}
+
+fn plan() -> anyhow::Result<Exit> {
+    let question: Question = serde_json::from_reader(io::stdin().lock()).context("the question cannot be read")?;
+    let answer = match worker::plan(&question.request, &question.settings, Uuid::nil()) {
+        Ok(plan) => Answer::Plan(Box::new(plan)),
+        Err(failure) => Answer::Refused(failure),
+    };
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, &answer)?;
+    out.flush()?;
+    Ok(Exit::Done)
+}

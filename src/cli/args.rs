@@ -1,0 +1,129 @@
+//! The words of the command line.
+
+use crate::domain::{Port, Rate};
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, time::Duration};
+
+/// Restores PostgreSQL instances and watches them come back.
+#[derive(Debug, Parser)]
+#[command(name = "howdah", version, about, long_about = None, after_help = AFTER)]
+pub struct Cli {
+    /// What to do; without a word the console opens.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// What every verb takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// A directory with backups; may be given more than once
+    #[arg(long, global = true, value_name = "DIR", env = "HOWDAH_REPO", value_delimiter = ':')]
+    pub repo: Vec<PathBuf>,
+    /// The settings file [default: howdah/howdah.toml in the user's configuration directory]
+    #[arg(long, global = true, value_name = "FILE", env = "HOWDAH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where sessions are kept [default: howdah in the user's state directory]
+    #[arg(long, global = true, value_name = "DIR", env = "HOWDAH_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Only ASCII on the screen
+    #[arg(long, global = true)]
+    pub ascii: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// What can be restored
+    #[command(subcommand)]
+    Backup(BackupVerb),
+    /// Restore one instance and wait for its end
+    Restore(Box<RestoreArgs>),
+    /// One attempt from inside; howdah starts this itself
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// `howdah backup ...`.
+#[derive(Debug, Subcommand)]
+pub enum BackupVerb {
+    /// List every backup, newest first for each instance
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `howdah restore`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, which is what clap wants")]
+pub struct RestoreArgs {
+    /// The instance, as `howdah backup list` names it
+    pub instance: String,
+    /// The data directory to restore into
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// The restore point, as `howdah backup list` names it [default: the newest]
+    #[arg(long, value_name = "LABEL")]
+    pub point: Option<String>,
+    /// The port of the restored server [default: the first free one from 5433]
+    #[arg(long, value_name = "N")]
+    pub port: Option<Port>,
+    /// Send a tablespace to a directory of its own; may be given more than once
+    #[arg(long, value_name = "OID=DIR", value_parser = tablespace)]
+    pub tablespace: Vec<(u32, PathBuf)>,
+    /// Restore and verify the files only
+    #[arg(long, conflicts_with = "stop_after_probe")]
+    pub no_start: bool,
+    /// Stop the server again after it has answered a query
+    #[arg(long)]
+    pub stop_after_probe: bool,
+    /// The most bytes a second to read from the backup, such as 100M
+    #[arg(long, value_name = "R")]
+    pub max_rate: Option<Rate>,
+    /// Rename data that stands at the target; its directory name must be typed here
+    #[arg(long, value_name = "NAME")]
+    pub set_aside: Option<String>,
+    /// How often to try again after a disruption [default: 10]
+    #[arg(long, value_name = "N")]
+    pub tries: Option<u32>,
+    /// How long to wait before each try, such as 30s [default: 5m]
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub every: Option<Duration>,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub plan: bool,
+    /// Print the result, or the plan, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// The directory of the attempt
+    #[arg(required_unless_present = "plan")]
+    pub attempt: Option<PathBuf>,
+    /// Read a question on standard input, write the plan to standard output
+    #[arg(long)]
+    pub plan: bool,
+}
+
+const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled.";
+
+/// Reads a span such as `30s`, for clap.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("{text:?} is not a time span: write one such as 30s, 5m or 1h 30m");
+    let span: jiff::SignedDuration = text.parse().map_err(|_| refuse())?;
+    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(refuse)
+}
+
+fn tablespace(text: &str) -> Result<(u32, PathBuf), String> {
+    let refuse = || format!("{text:?} is not a mapping: write OID=DIR, such as 16384=/srv/pg/ts");
+    let (oid, directory) = text.split_once('=').ok_or_else(refuse)?;
+    Ok((oid.parse().map_err(|_| refuse())?, PathBuf::from(directory)))
+}

@@ -1,0 +1,27 @@
+//! Exit codes: each end of a command is told apart.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It did what was asked; a restore succeeded.
+    Done = 0,
+    /// howdah itself failed.
+    Broken = 1,
+    /// The command line or the settings are wrong.
+    Usage = 2,
+    /// It was refused; nothing was begun.
+    Refused = 3,
+    /// The session is stuck and needs a person.
+    Stuck = 4,
+    /// The session was cancelled.
+    Cancelled = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

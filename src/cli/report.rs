@@ -1,0 +1,219 @@
+//! What a command says of a session and of a plan: lines for people, JSON for programs.
+
+use super::{exit::Exit, restore::Streams};
+use crate::{
+    domain::{
+        Outcome, Plan, Step, Timestamp,
+        instance::printable,
+        plan::{ServerPlan, Standing, WalFinding},
+    },
+    machine::{Phase, Session},
+};
+use serde_json::{Value, json};
+use std::{fmt::Write as _, io, time::Duration};
+
+/// On a pipe, a line is written when the state changes, and then at most this often.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The talk about one session on stderr: a bar on a terminal, lines otherwise.
+#[derive(Debug, Default)]
+pub struct Talk {
+    last: Option<(String, Timestamp)>,
+    painted: bool,
+}
+
+impl Talk {
+    /// Tells how the session stands, if that is news. A reader of stderr that has gone away stops nothing.
+    pub fn tell(&mut self, streams: &mut Streams<'_>, session: &Session, now: Timestamp) -> io::Result<()> {
+        let line = status(session, now);
+        if streams.live {
+            let bar = bar(session, streams.columns, &line);
+            self.painted = true;
+            return ignore_closed(write!(streams.err, "\r\x1b[K{bar}").and_then(|()| streams.err.flush()));
+        }
+        let kind = kind(session);
+        let due = self.last.as_ref().is_none_or(|(last, at)| {
+            *last != kind || Duration::try_from(now.duration_since(*at)).is_ok_and(|since| since >= LINE_EVERY)
+        });
+        if !due {
+            return Ok(());
+        }
+        self.last = Some((kind, now));
+        ignore_closed(writeln!(streams.err, "{line}"))
+    }
+
+    /// Says one sentence in between.
+    pub fn say(&mut self, streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
+        self.end(streams)?;
+        ignore_closed(writeln!(streams.err, "howdah: {}", printable(sentence)))
+    }
+
+    /// Leaves the painted line behind.
+    pub fn end(&mut self, streams: &mut Streams<'_>) -> io::Result<()> {
+        if std::mem::take(&mut self.painted) { ignore_closed(writeln!(streams.err)) } else { Ok(()) }
+    }
+}
+
+fn ignore_closed(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// What a change of is worth a line of its own.
+fn kind(session: &Session) -> String {
+    match session.phase() {
+        Phase::Queued { .. } => "queued".to_owned(),
+        Phase::Running { attempt, .. } => format!("running {attempt} {:?}", session.current_step()),
+        Phase::Waiting { tries_used, .. } => format!("waiting {tries_used}"),
+        Phase::Stuck { .. } => "stuck".to_owned(),
+        Phase::Canceling { stage, .. } => format!("canceling {:?}", std::mem::discriminant(stage)),
+        Phase::Completed { .. } => "completed".to_owned(),
+    }
+}
+
+/// One line about an ongoing session.
+fn status(session: &Session, now: Timestamp) -> String {
+    let name = session.request().point.instance.as_str();
+    let progress = session.progress();
+    let mut line = format!("{name}: ");
+    // Writing into a string cannot fail.
+    let _: std::fmt::Result = match session.phase() {
+        Phase::Queued { .. } => write!(line, "queued"),
+        Phase::Running { attempt, .. } => {
+            let step = session.current_step().map_or_else(|| "starting".to_owned(), |step| step.to_string());
+            let wal = progress.wal.filter(|_| session.current_step() == Some(Step::Replay));
+            match wal {
+                Some(wal) => write!(line, "{step} WAL {:.0} % ({})", wal.ratio() * 100.0, wal.at),
+                None => write!(
+                    line,
+                    "{step} {:.0} % ({} of {}), attempt {attempt}",
+                    progress.ratio() * 100.0,
+                    progress.bytes_done,
+                    progress.bytes_total
+                ),
+            }
+        }
+        Phase::Waiting { failure, tries_used, next_try } => {
+            let left = Duration::try_from(next_try.duration_since(now)).unwrap_or_default().as_secs();
+            let of = session.policy().tries;
+            write!(line, "waiting, try {} of {of} in {}:{:02}: {}", tries_used + 1, left / 60, left % 60, failure.cause)
+        }
+        Phase::Stuck { failure, .. } => write!(line, "stuck: {failure}"),
+        Phase::Canceling { .. } => write!(line, "canceling"),
+        Phase::Completed { .. } => write!(line, "completed"),
+    };
+    line
+}
+
+fn bar(session: &Session, columns: usize, line: &str) -> String {
+    const WIDTH: usize = 20;
+    let tenths = (session.progress().ratio() * WIDTH as f64).round();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio of 0 to 1 times 20")]
+    let filled = (tenths as usize).min(WIDTH);
+    let text = format!("[{}{}] {line}", "#".repeat(filled), ".".repeat(WIDTH - filled));
+    text.chars().take(columns.saturating_sub(1)).collect()
+}
+
+/// The end, as a sentence on stderr and, if wanted, as one JSON object on stdout.
+pub fn result(streams: &mut Streams<'_>, session: &Session) -> io::Result<()> {
+    let name = session.request().point.instance.as_str();
+    let directory = printable(&session.request().target.directory().to_string_lossy());
+    let sentence = match session.phase() {
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
+            format!("{name}: restored into {directory}; {}", success.server)
+        }
+        Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
+        Phase::Stuck { failure, .. } => {
+            format!("{name}: stuck: {failure}\nopen howdah to retry or cancel session {}", session.id())
+        }
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {
+            format!("{name}: goes on without this command")
+        }
+    };
+    ignore_closed(writeln!(streams.err, "{sentence}"))?;
+    if streams.json { writeln!(streams.out, "{}", session_json(session)) } else { Ok(()) }
+}
+
+/// A refusal before anything was begun.
+pub fn refused(streams: &mut Streams<'_>, instance: &str, reason: &str) -> io::Result<Exit> {
+    ignore_closed(writeln!(streams.err, "howdah: {instance} was not restored: {}", printable(reason)))?;
+    if streams.json {
+        writeln!(streams.out, "{}", json!({ "instance": instance, "outcome": "refused", "reason": reason }))?;
+    }
+    Ok(Exit::Refused)
+}
+
+fn session_json(session: &Session) -> Value {
+    let (outcome, server, disposed, failure) = match session.phase() {
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
+            ("succeeded", json!(success.server), Value::Null, Value::Null)
+        }
+        Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => {
+            ("cancelled", Value::Null, json!(disposed), Value::Null)
+        }
+        Phase::Stuck { failure, .. } => ("stuck", Value::Null, Value::Null, json!(failure)),
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {
+            ("ongoing", Value::Null, Value::Null, Value::Null)
+        }
+    };
+    let request = session.request();
+    let progress = session.progress();
+    json!({
+        "session": session.id().0,
+        "uuid": session.uuid(),
+        "instance": request.point.instance.as_str(),
+        "restore_point": request.point.label,
+        "directory": request.target.directory().to_string_lossy(),
+        "port": request.target.port().number(),
+        "outcome": outcome,
+        "server": server,
+        "disposed": disposed,
+        "failure": failure,
+        "attempts": session.attempts().iter().filter(|attempt| attempt.cause.is_some()).count(),
+        "tries": session.tries_total(),
+        "bytes": progress.bytes_done.0,
+        "bytes_reused": progress.bytes_reused.0,
+        "files": progress.files_done,
+    })
+}
+
+/// A plan for people.
+pub fn plan_text(plan: &Plan) -> String {
+    let path = |path: &std::path::Path| printable(&path.to_string_lossy());
+    let standing = match &plan.standing {
+        Standing::Missing => "does not exist yet and will be created".to_owned(),
+        Standing::Empty => "is empty".to_owned(),
+        Standing::Leftover => "holds what an earlier attempt left; it is reused".to_owned(),
+        Standing::SetAside { to } => format!("holds other data, which will be renamed to {}", path(to)),
+    };
+    let mut lines = vec![
+        format!("target      {} {standing}", path(&plan.directory)),
+        format!(
+            "files       {} in {} files, of which {} are there already; checksums {}",
+            plan.bytes, plan.files, plan.reused, plan.checksum
+        ),
+        format!(
+            "free space  {}{}",
+            plan.free_bytes,
+            plan.free_inodes.map_or(String::new(), |n| format!(", {n} inodes"))
+        ),
+    ];
+    for space in &plan.tablespaces {
+        lines.push(format!("tablespace  {}: {} (was {})", space.oid, path(&space.directory), path(&space.original)));
+    }
+    lines.push(match &plan.wal {
+        WalFinding::Included { start, stop } => format!("WAL         included, from {start} to {stop}"),
+        WalFinding::Missing { what } => format!("WAL         missing: {}", printable(what)),
+    });
+    lines.push(match &plan.server {
+        ServerPlan::Start { binaries, version, user, port, leave_running } => {
+            let then = if *leave_running { "left running" } else { "stopped after it has answered a query" };
+            format!("server      PostgreSQL {version} from {}, as {user}, port {port}, {then}", path(binaries))
+        }
+        ServerPlan::NoServer { reason } => format!("server      none is started: {}", printable(reason)),
+    });
+    lines.extend(plan.warnings.iter().map(|warning| format!("warning     {}", printable(warning))));
+    lines.join("\n")
+}
