@@ -5,7 +5,7 @@
 
 use super::{
     dispose,
-    engines::Make,
+    engines::Engines,
     guarded,
     report::Report,
     signals::Stop,
@@ -23,7 +23,7 @@ use crate::{
 use std::path::Path;
 
 /// Carries out the ticket.
-pub(super) fn carry_out(dir: &Path, ticket: &Ticket, engines: &Make<'_>, report: &Report, stop: &Stop) -> End {
+pub(super) fn carry_out(dir: &Path, ticket: &Ticket, engines: &Engines<'_>, report: &Report, stop: &Stop) -> End {
     match &ticket.work {
         Work::Restore(request) => restore(dir, ticket, request, engines, report, stop),
         Work::Dispose { target, disposition } => {
@@ -37,7 +37,7 @@ fn restore(
     attempt_dir: &Path,
     ticket: &Ticket,
     request: &RestoreRequest,
-    engines: &Make<'_>,
+    engines: &Engines<'_>,
     report: &Report,
     stop: &Stop,
 ) -> End {

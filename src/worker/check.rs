@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{
-        Failure, MajorVersion, Plan, RestoreRequest, ServerWish, WorkerSettings,
+        Failure, MajorVersion, Plan, RestoreRequest, ServerWish, SystemIdentifier, WorkerSettings,
         plan::{ServerPlan, TablespacePlan, WalFinding},
     },
     engine::Engine,
@@ -21,17 +21,27 @@ use std::path::Path;
 /// Who would own the files and run the server, or why nobody could. A restore of files alone does without.
 pub(super) type Who = Result<Account, Failure>;
 
+/// The plan, and what the later steps need of how it was made.
+pub(super) struct Checked {
+    pub(super) plan: Plan,
+    /// The programs of the backup's version, where they are here.
+    pub(super) binaries: Option<Binaries>,
+    /// The cluster that was backed up, where that is known.
+    pub(super) cluster: Option<SystemIdentifier>,
+}
+
 /// Makes the whole plan.
 pub(super) fn plan(
     engine: &mut dyn Engine,
     request: &RestoreRequest,
     settings: &WorkerSettings,
     who: &Who,
-) -> Result<(Plan, Option<Binaries>), Failure> {
+) -> Result<Checked, Failure> {
     if let Ok(account) = who {
         reachable(account, request)?;
     }
     let files = engine.plan()?;
+    let cluster = files.system_identifier.or(request.point.facts.system_identifier);
     let version = files.version.or(request.point.facts.version);
     let (server, binaries) = server(request, settings, who, version)?;
     if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
@@ -58,7 +68,7 @@ pub(super) fn plan(
         checksum: files.checksum,
         warnings,
     };
-    Ok((plan, binaries))
+    Ok(Checked { plan, binaries, cluster })
 }
 
 /// The original place is told for a person; it may hold bytes that no report can carry.

@@ -3,10 +3,7 @@
 //! Promises: the session's own server is gone before its files are touched. Never: it decides what is the session's own;
 //! the engine has that on record.
 
-use super::{
-    engines::{Make, Order},
-    leftover,
-};
+use super::{engines::Engines, leftover};
 use crate::{
     domain::{Disposed, Disposition, Target},
     engine::Halt,
@@ -20,8 +17,8 @@ pub(super) fn dispose(
     session_uuid: Uuid,
     target: &Target,
     wish: Disposition,
-    engines: &Make<'_>,
+    engines: &Engines<'_>,
 ) -> Result<Disposed, Halt> {
     leftover::clear(session_uuid, target.directory(), attempt_dir)?;
-    Ok(engines(&Order::Dispose { target, session_uuid })?.dispose(wish))
+    Ok((engines.dispose)(target, session_uuid, wish))
 }

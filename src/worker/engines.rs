@@ -3,29 +3,39 @@
 //! Promises: the rest of the worker meets engines only through their trait. Never: no work is done here.
 
 use crate::{
-    domain::{Failure, RestoreRequest, Target, WorkerSettings},
-    engine::Engine,
+    domain::{Disposed, Disposition, RestoreRequest, Target, WorkerSettings},
+    engine::{
+        Engine,
+        native::{self, NativeEngine},
+    },
 };
 use uuid::Uuid;
 
-/// What an engine is needed for.
-pub(super) enum Order<'a> {
-    /// To bring files.
-    Restore {
-        request: &'a RestoreRequest,
-        session_uuid: Uuid,
-        /// Who must own them, when that is not whoever writes them.
-        owner: Option<(u32, u32)>,
-        settings: &'a WorkerSettings,
-    },
-    /// To deal with partial data.
-    Dispose { target: &'a Target, session_uuid: Uuid },
+/// The order to bring files.
+pub(super) struct Order<'a> {
+    pub(super) request: &'a RestoreRequest,
+    pub(super) session_uuid: Uuid,
+    /// Who must own them, when that is not whoever writes them.
+    pub(super) owner: Option<(u32, u32)>,
+    pub(super) settings: &'a WorkerSettings,
 }
 
 /// Makes the engine for an order.
-pub(super) type Make<'a> = dyn Fn(&Order<'_>) -> Result<Box<dyn Engine>, Failure> + 'a;
+pub(super) type Make<'a> = dyn Fn(&Order<'_>) -> Box<dyn Engine> + 'a;
 
-/// The native engine.
-pub(super) fn native(_order: &Order<'_>) -> Result<Box<dyn Engine>, Failure> {
-    Err(Failure::bug("there is no engine yet"))
+/// Deals with what a session left at its target.
+pub(super) type Dispose<'a> = dyn Fn(&Target, Uuid, Disposition) -> Disposed + 'a;
+
+/// What does the work on files.
+pub(super) struct Engines<'a> {
+    pub(super) make: &'a Make<'a>,
+    pub(super) dispose: &'a Dispose<'a>,
+}
+
+/// The native engine: the only one so far.
+pub(super) const NATIVE: Engines<'static> = Engines { make: &make_native, dispose: &native::dispose };
+
+fn make_native(order: &Order<'_>) -> Box<dyn Engine> {
+    let Order { request, session_uuid, owner, settings } = *order;
+    Box::new(NativeEngine::new(request, session_uuid, owner, settings))
 }

@@ -56,7 +56,7 @@ pub fn run(attempt_dir: &Path) -> u8 {
         Ok((stop, report))
     });
     match began {
-        Ok((stop, report)) => carry_out(attempt_dir, &engines::native, &report, &stop),
+        Ok((stop, report)) => carry_out(attempt_dir, &engines::NATIVE, &report, &stop),
         Err(e) => {
             // Nobody may be there to read it; then it is lost with us.
             writeln!(io::stderr(), "howdah worker: {}: {e}", attempt_dir.display()).unwrap_or_default();
@@ -69,12 +69,12 @@ pub fn run(attempt_dir: &Path) -> u8 {
 pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: Uuid) -> Result<Plan, Failure> {
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
-    let mut engine = engines::native(&engines::Order::Restore { request, session_uuid, owner, settings })?;
-    check::plan(engine.as_mut(), request, settings, &who).map(|(plan, _)| plan)
+    let mut engine = (engines::NATIVE.make)(&engines::Order { request, session_uuid, owner, settings });
+    check::plan(engine.as_mut(), request, settings, &who).map(|checked| checked.plan)
 }
 
 /// The whole attempt, from the first line of the report to the last.
-fn carry_out(attempt_dir: &Path, engines: &engines::Make<'_>, report: &Report, stop: &Stop) -> u8 {
+fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report, stop: &Stop) -> u8 {
     match process::mark(std::process::id()) {
         Some(mark) => report.began(mark),
         None => report.say_note("this process is not to be found in /proc"),

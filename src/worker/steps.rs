@@ -4,8 +4,8 @@
 //! attempt does only what the first has not. Never: a step is not called done before it is.
 
 use super::{
-    check::{self, Who},
-    engines::{Make, Order},
+    check::{self, Checked, Who},
+    engines::{Engines, Order},
     leftover,
     report::Report,
     signals::Stop,
@@ -38,19 +38,16 @@ pub(super) struct Restore<'a> {
     pub(super) stop: &'a Stop,
 }
 
-/// What the Check step finds: the engine that has planned, the plan, and the programs for its server.
-type Checked = (Box<dyn Engine>, Plan, Option<Binaries>);
-
 /// Runs them all. A server that is still in `runner` afterwards is the caller's to clear.
 pub(super) fn run<'a>(
     restore: &Restore<'a>,
-    engines: &Make<'_>,
+    engines: &Engines<'_>,
     runner: &mut Option<Runner<'a>>,
 ) -> Result<Success, Halt> {
     let who = Account::for_server(&restore.settings.os_user);
-    let (mut engine, plan, binaries) = restore.check(engines, &who)?;
+    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(engines, &who)?;
     restore.copy(engine.as_mut(), &plan)?;
-    let (server, binaries) = restore.settle(plan.server, binaries, &who)?;
+    let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
     restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
     let binaries = match (server, binaries) {
@@ -69,25 +66,26 @@ pub(super) fn run<'a>(
     let runner = runner.insert(restore.runner(account, binaries));
     restore.start(runner)?;
     restore.replay(runner, &plan.wal)?;
-    let answer = restore.probe(runner)?;
+    let answer = restore.probe(runner, cluster)?;
     restore.finish(runner, engine.as_mut(), answer)
 }
 
 impl<'a> Restore<'a> {
-    fn check(&self, engines: &Make<'_>, who: &Who) -> Result<Checked, Halt> {
+    fn check(&self, engines: &Engines<'_>, who: &Who) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
         report.begin(Step::Check, "");
         if leftover::clear(self.session, request.target.directory(), self.attempt_dir)? {
             report.say_note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
-        let mut engine = engines(&Order::Restore { request, session_uuid: self.session, owner, settings })?;
-        let (plan, binaries) = check::plan(engine.as_mut(), request, settings, who)?;
+        let mut engine = (engines.make)(&Order { request, session_uuid: self.session, owner, settings });
+        let checked = check::plan(engine.as_mut(), request, settings, who)?;
+        let plan = &checked.plan;
         report.planned(plan.clone());
         let reused = if plan.reused.0 > 0 { format!(", {} of it in place", plan.reused) } else { String::new() };
         report.done(&format!("{} needed{reused}, {} free", plan.bytes, plan.free_bytes));
         self.go_on()?;
-        Ok((engine, plan, binaries))
+        Ok((engine, checked))
     }
 
     fn copy(&self, engine: &mut dyn Engine, plan: &Plan) -> Result<(), Halt> {
@@ -103,17 +101,21 @@ impl<'a> Restore<'a> {
     /// What the plan could not know, the files tell: the version that they belong to.
     fn settle(
         &self,
-        planned: ServerPlan,
+        planned: &ServerPlan,
         binaries: Option<Binaries>,
         who: &Who,
     ) -> Result<(ServerPlan, Option<Binaries>), Halt> {
         let version = version_of(self.request.target.directory())?;
-        let fits = match (&planned, &binaries) {
+        let fits = match (planned, &binaries) {
             (ServerPlan::Start { version: planned, .. }, _) => *planned == version,
             (ServerPlan::NoServer { .. }, Some(binaries)) => binaries.version() == version,
             (ServerPlan::NoServer { .. }, None) => false,
         };
-        if fits { Ok((planned, binaries)) } else { Ok(check::server(self.request, self.settings, who, Some(version))?) }
+        if fits {
+            Ok((planned.clone(), binaries))
+        } else {
+            Ok(check::server(self.request, self.settings, who, Some(version))?)
+        }
     }
 
     fn configure(&self, engine: &mut dyn Engine, account: &Account, binaries: Option<&Binaries>) -> Result<(), Halt> {
@@ -174,11 +176,11 @@ impl<'a> Restore<'a> {
         Ok(())
     }
 
-    fn probe(&self, runner: &mut Runner<'_>) -> Result<String, Halt> {
+    fn probe(&self, runner: &mut Runner<'_>, cluster: Option<SystemIdentifier>) -> Result<String, Halt> {
         self.report.begin(Step::Probe, "");
         let user = runner.account.name().to_owned();
         let answer = runner.ask(&[&self.settings.probe_role, &user])?;
-        self.right_cluster(answer.system_identifier)?;
+        right_cluster(cluster, answer.system_identifier)?;
         let sentence = answer.to_string();
         self.report.done(&sentence);
         self.go_on()?;
@@ -206,19 +208,19 @@ impl<'a> Restore<'a> {
         Ok(Success { server })
     }
 
-    /// The server must be of the cluster that was backed up.
-    fn right_cluster(&self, found: SystemIdentifier) -> Result<(), Failure> {
-        match self.request.point.facts.system_identifier {
-            Some(wanted) if wanted != found => Err(Failure::incurable(
-                format!("the restored server is of the cluster {found}, and the backup says {wanted}"),
-                "the backup is mixed up: choose another restore point",
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
     fn go_on(&self) -> Result<(), Halt> {
         if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
+    }
+}
+
+/// The server must be of the cluster that was backed up, where the backup tells which that is.
+fn right_cluster(wanted: Option<SystemIdentifier>, found: SystemIdentifier) -> Result<(), Failure> {
+    match wanted {
+        Some(wanted) if wanted != found => Err(Failure::incurable(
+            format!("the restored server is of the cluster {found}, and the backup says {wanted}"),
+            "the backup is mixed up: choose another restore point",
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 

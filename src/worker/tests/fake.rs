@@ -1,7 +1,11 @@
 //! An engine that copies a directory as it is, and a bench to run attempts with it.
 
 use super::{
-    super::{engines::Order, report::Report, signals::Stop},
+    super::{
+        engines::{Engines, Order},
+        report::Report,
+        signals::Stop,
+    },
     carry_out,
 };
 use crate::{
@@ -127,22 +131,21 @@ impl Bench {
         let stop = Stop::default();
         let report = Report::open(&dir, stop.clone()).unwrap();
         let trick = self.trick;
-        let make = |order: &Order<'_>| -> Result<Box<dyn Engine>, Failure> {
-            let stop = stop.clone();
-            Ok(Box::new(match order {
-                Order::Restore { request, owner, .. } => Fake {
-                    backup: request.point.path.clone(),
-                    data: request.target.directory().to_owned(),
-                    owner: *owner,
-                    trick,
-                    stop,
-                },
-                Order::Dispose { target, .. } => {
-                    Fake { backup: PathBuf::new(), data: target.directory().to_owned(), owner: None, trick, stop }
-                }
-            }))
+        let make = |order: &Order<'_>| -> Box<dyn Engine> {
+            Box::new(Fake {
+                backup: order.request.point.path.clone(),
+                data: order.request.target.directory().to_owned(),
+                owner: order.owner,
+                trick,
+                stop: stop.clone(),
+            })
         };
-        let status = carry_out(&dir, &make, &report, &stop);
+        let dispose = |_: &Target, _: Uuid, wish: Disposition| {
+            assert_eq!(wish, Disposition::Remove);
+            Disposed::Removed
+        };
+        let engines = Engines { make: &make, dispose: &dispose };
+        let status = carry_out(&dir, &engines, &report, &stop);
         let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
         (status, text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect())
     }
@@ -218,8 +221,7 @@ impl Engine for Fake {
         Ok(())
     }
 
-    fn dispose(&mut self, wish: Disposition) -> Disposed {
-        assert_eq!(wish, Disposition::Remove);
-        Disposed::Removed
+    fn dispose(&mut self, _wish: Disposition) -> Disposed {
+        unreachable!("the worker disposes without an engine of its own")
     }
 }
