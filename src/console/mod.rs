@@ -1,1 +1,34 @@
-//! The screen.
+//! The screen: a tree of sessions and instances, a preview, and Retry and Cancel one key away.
+//!
+//! One key press goes one way: chord, action, intent; the manager answers with snapshots, and those become frames.
+//! `update` and `view` are pure; `run` is the only loop, `input` the only file that knows crossterm's events.
+//!
+//! Promises: it redraws when something has changed, never by a tick; closing it stops no work; the terminal is given
+//! back whole on every way out.
+//! Never: it decides nothing about sessions, reads no files, starts no processes.
+
+pub mod action;
+mod bar;
+pub mod chord;
+mod glyphs;
+mod input;
+pub mod keymap;
+mod layout;
+pub mod message;
+pub mod model;
+mod offer;
+pub mod places;
+pub mod ports;
+mod run;
+pub mod situation;
+pub mod svg;
+mod terminal;
+pub mod theme;
+pub mod update;
+pub mod view;
+mod words;
+
+pub use keymap::{Keymap, KeymapError};
+pub use ports::{EndReason, Ending, Options, Ports, Steer, ThisMachine, World};
+pub use run::run;
+pub use theme::{Brush, Theme};

@@ -1,0 +1,136 @@
+//! What a person can do on the screen: one value for each, with its name, label and help.
+//!
+//! Promises: the names are what configuration, palette, help and README use.
+//! Never: no Tick, Render or Resize: plumbing is no action.
+
+/// One thing a person can do. Where it applies is the key map's matter, whether it may be done now the situation's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the table below says what each one does")]
+pub enum Action {
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    PreviousGroup,
+    NextGroup,
+    NextPane,
+    PreviousPane,
+    Accept,
+    Back,
+    Mark,
+    Retry,
+    Cancel,
+    Force,
+    Dismiss,
+    NewRestore,
+    Menu,
+    Palette,
+    Help,
+    Filter,
+    Freeze,
+    Mouse,
+    Progress,
+    Log,
+    Request,
+    Events,
+    OlderAttempt,
+    NewerAttempt,
+    Refresh,
+    Suspend,
+    Close,
+}
+
+/// What the screen and the configuration call an action.
+struct Words {
+    action: Action,
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+}
+
+const fn words(action: Action, name: &'static str, label: &'static str, help: &'static str) -> Words {
+    Words { action, name, label, help }
+}
+
+/// In the order of the help. The order of the enum, so that a lookup is an index.
+const TABLE: [Words; 35] = [
+    words(Action::Up, "up", "Up", "one row up"),
+    words(Action::Down, "down", "Down", "one row down"),
+    words(Action::Left, "left", "Left", "close the group, the tab or the value before"),
+    words(Action::Right, "right", "Right", "open the group, the tab or the value after"),
+    words(Action::PageUp, "page-up", "Page up", "one page up"),
+    words(Action::PageDown, "page-down", "Page down", "one page down"),
+    words(Action::Top, "top", "Top", "to the first row"),
+    words(Action::Bottom, "bottom", "Bottom", "to the last row"),
+    words(Action::PreviousGroup, "previous-group", "Group before", "to the heading above"),
+    words(Action::NextGroup, "next-group", "Group after", "to the heading below"),
+    words(Action::NextPane, "next-pane", "Next pane", "to the next pane or field"),
+    words(Action::PreviousPane, "previous-pane", "Pane before", "to the pane or field before"),
+    words(Action::Accept, "accept", "Open", "open what is selected, or go on with the defaults"),
+    words(Action::Back, "back", "Back", "one step back; never quits"),
+    words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
+    words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
+    words(Action::Cancel, "cancel", "Cancel", "end the session; asks first"),
+    words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
+    words(Action::Dismiss, "dismiss", "Dismiss", "take a completed session off the screen; its history is kept"),
+    words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
+    words(Action::Menu, "menu", "Menu", "what can be done with the selection"),
+    words(Action::Palette, "palette", "All", "find any action by its name"),
+    words(Action::Help, "help", "Help", "every key"),
+    words(Action::Filter, "filter", "Filter", "show only rows whose name holds the typed text"),
+    words(Action::Freeze, "freeze", "Freeze", "hold the picture still; the work goes on"),
+    words(Action::Mouse, "mouse", "Mouse", "switch the mouse on or off; off lets the terminal select text"),
+    words(Action::Progress, "progress", "Progress", "steps, speed and attempts"),
+    words(Action::Log, "log", "Log", "the raw output of an attempt"),
+    words(Action::Request, "request", "Request", "the plan and the exact command"),
+    words(Action::Events, "events", "Events", "what happened, in order"),
+    words(Action::OlderAttempt, "older-attempt", "Attempt before", "the log of the attempt before"),
+    words(Action::NewerAttempt, "newer-attempt", "Attempt after", "the log of the attempt after"),
+    words(Action::Refresh, "refresh", "Read again", "read the repositories again"),
+    words(Action::Suspend, "suspend", "Suspend", "back to the shell for a while; fg returns"),
+    words(Action::Close, "close", "Close", "leave; attempts that run go on"),
+];
+
+impl Action {
+    /// Every action, in the order of the help.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|words| words.action)
+    }
+
+    /// The name in configuration.
+    pub const fn name(self) -> &'static str {
+        TABLE[self as usize].name
+    }
+
+    /// The label on the screen.
+    pub const fn label(self) -> &'static str {
+        TABLE[self as usize].label
+    }
+
+    /// One clause that says what it does.
+    pub const fn help(self) -> &'static str {
+        TABLE[self as usize].help
+    }
+
+    /// The action with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|words| words.name == name).map(|words| words.action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_stands_in_the_order_of_the_enum_and_names_are_unique() {
+        for (index, words) in TABLE.iter().enumerate() {
+            assert_eq!(words.action as usize, index, "{}", words.name);
+            assert_eq!(Action::named(words.name), Some(words.action));
+        }
+    }
+}

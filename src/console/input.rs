@@ -1,0 +1,103 @@
+//! Crossterm's events, translated. The only file that knows them.
+
+use super::{
+    chord::{Chord, Held, Key},
+    message::{Message, Mouse, MouseDeed},
+};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+/// The message that an event is; `None` for what means nothing here.
+pub(super) fn translate(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => chord(key).map(Message::Key),
+        Event::Mouse(mouse) => self::mouse(mouse).map(Message::Mouse),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(columns, rows) => Some(Message::Resize(columns, rows)),
+        Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+fn chord(event: KeyEvent) -> Option<Chord> {
+    if event.kind == KeyEventKind::Release {
+        return None;
+    }
+    let key = match event.code {
+        KeyCode::Char(c) if c.is_control() => return None,
+        KeyCode::Char(c) => Key::Char(c),
+        KeyCode::Enter => Key::Enter,
+        KeyCode::Esc => Key::Esc,
+        KeyCode::Tab | KeyCode::BackTab => Key::Tab,
+        KeyCode::Backspace => Key::Backspace,
+        KeyCode::Delete => Key::Delete,
+        KeyCode::Insert => Key::Insert,
+        KeyCode::Home => Key::Home,
+        KeyCode::End => Key::End,
+        KeyCode::PageUp => Key::PageUp,
+        KeyCode::PageDown => Key::PageDown,
+        KeyCode::Up => Key::Up,
+        KeyCode::Down => Key::Down,
+        KeyCode::Left => Key::Left,
+        KeyCode::Right => Key::Right,
+        KeyCode::F(number) => Key::Function(number),
+        KeyCode::Null
+        | KeyCode::CapsLock
+        | KeyCode::ScrollLock
+        | KeyCode::NumLock
+        | KeyCode::PrintScreen
+        | KeyCode::Pause
+        | KeyCode::Menu
+        | KeyCode::KeypadBegin
+        | KeyCode::Media(_)
+        | KeyCode::Modifier(_) => return None,
+    };
+    let with = |modifier| event.modifiers.contains(modifier);
+    // A shifted character is a character of its own; shift says something only of the other keys.
+    let is_character = matches!(key, Key::Char(_));
+    let held = if with(KeyModifiers::CONTROL) {
+        Held::Ctrl
+    } else if with(KeyModifiers::ALT) {
+        Held::Alt
+    } else if !is_character && (with(KeyModifiers::SHIFT) || event.code == KeyCode::BackTab) {
+        Held::Shift
+    } else {
+        Held::Nothing
+    };
+    Some(Chord { key, held })
+}
+
+fn mouse(event: MouseEvent) -> Option<Mouse> {
+    let deed = match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => MouseDeed::Press,
+        MouseEventKind::Down(MouseButton::Right) => MouseDeed::Menu,
+        MouseEventKind::ScrollUp => MouseDeed::WheelUp,
+        MouseEventKind::ScrollDown => MouseDeed::WheelDown,
+        MouseEventKind::Down(MouseButton::Middle)
+        | MouseEventKind::Up(_)
+        | MouseEventKind::Drag(_)
+        | MouseEventKind::Moved
+        | MouseEventKind::ScrollLeft
+        | MouseEventKind::ScrollRight => return None,
+    };
+    Some(Mouse { deed, column: event.column, row: event.row })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_become_chords_as_configuration_writes_them() {
+        for (code, modifiers, written) in [
+            (KeyCode::Char('a'), KeyModifiers::NONE, "a"),
+            (KeyCode::Char('A'), KeyModifiers::SHIFT, "A"),
+            (KeyCode::Char('z'), KeyModifiers::CONTROL, "ctrl-z"),
+            (KeyCode::BackTab, KeyModifiers::SHIFT, "shift-tab"),
+            (KeyCode::Char(' '), KeyModifiers::NONE, "space"),
+            (KeyCode::F(5), KeyModifiers::NONE, "f5"),
+        ] {
+            let event = Event::Key(KeyEvent::new(code, modifiers));
+            let Some(Message::Key(chord)) = translate(event) else { panic!("{written} is no key") };
+            assert_eq!(chord.to_string(), written);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Which chord means which action where: the one table behind keys, action bar, menu, footer, help and README.
+//!
+//! Promises: within one place a chord means one action; configuration that breaks this is refused, naming both.
+//! Never: it does not say whether an action may be done now (that is the situation's matter).
+
+use super::{
+    action::Action,
+    chord::{Chord, NotAChord},
+};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Where keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The tree on the left.
+    Tree,
+    /// The preview on the right.
+    Preview,
+    /// The line that filters the tree.
+    Filter,
+    /// The list of every action.
+    Palette,
+    /// The context menu.
+    Menu,
+    /// The help, a report, and other things to read and close.
+    Reading,
+    /// A question with buttons.
+    Question,
+    /// A question that wants a name typed.
+    TypeName,
+    /// The wizard's list of instances.
+    Instances,
+    /// The wizard's form.
+    Form,
+    /// A text field of the wizard's form.
+    FormText,
+    /// The wizard's list of restore points.
+    Points,
+    /// The wizard's plan.
+    Plan,
+}
+
+/// A set of places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places(u16);
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// The key.
+    pub chord: Chord,
+    /// What it means.
+    pub action: Action,
+    /// Where it means that.
+    pub places: Places,
+}
+
+/// The table in force.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+/// Why configured keys cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeymapError {
+    /// No action has this name.
+    #[error("keys: there is no action {0:?}; the help (?) and the README list the names")]
+    NoSuchAction(String),
+    /// This names no key.
+    #[error("keys: {action}: {cause}")]
+    NoSuchKey {
+        /// The action it was meant for.
+        action: &'static str,
+        /// What was wrong with it.
+        cause: NotAChord,
+    },
+    /// Two actions want the same key in the same place.
+    #[error("keys: {chord} is given to both {first} and {second}: choose another key for one of them")]
+    Conflict {
+        /// The key.
+        chord: Chord,
+        /// The one.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// Nothing would be left to close the screen or a dialog with.
+    #[error("keys: {action} would have no key left: give it at least one")]
+    Unreachable {
+        /// The action.
+        action: &'static str,
+    },
+}
+
+impl Places {
+    const fn of(places: &[Place]) -> Self {
+        let mut set = 0;
+        let mut at = 0;
+        while at < places.len() {
+            set |= 1 << places[at] as u16;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether the set holds this place.
+    pub const fn holds(self, place: Place) -> bool {
+        self.0 & (1 << place as u16) != 0
+    }
+
+    const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl Place {
+    /// Whether plain characters are typed into a text here.
+    pub const fn takes_text(self) -> bool {
+        matches!(self, Self::Filter | Self::Palette | Self::TypeName | Self::FormText)
+    }
+}
+
+const TREE: Places = Places::of(&[Place::Tree]);
+const PREVIEW: Places = Places::of(&[Place::Preview]);
+const MAIN: Places = TREE.or(PREVIEW);
+/// Lists and pages, where letters are free to move about.
+const LISTS: Places =
+    MAIN.or(Places::of(&[Place::Menu, Place::Reading, Place::Question, Place::Instances, Place::Points, Place::Plan]));
+const FORM: Places = Places::of(&[Place::Form, Place::FormText]);
+const TEXTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::TypeName]);
+const EVERYWHERE: Places = LISTS.or(FORM).or(TEXTS);
+/// Where left and right change a value or a tab; in a text they move the cursor instead.
+const SIDEWAYS: Places = LISTS.or(Places::of(&[Place::Form]));
+const PICKS: Places = TREE.or(Places::of(&[Place::Instances, Place::Form, Place::Points, Place::Question]));
+
+/// The keys as they come, in the order of the help.
+const DEFAULTS: &[(&[&str], Action, Places)] = &[
+    (&["up"], Action::Up, EVERYWHERE),
+    (&["k"], Action::Up, LISTS.or(Places::of(&[Place::Form]))),
+    (&["down"], Action::Down, EVERYWHERE),
+    (&["j"], Action::Down, LISTS.or(Places::of(&[Place::Form]))),
+    (&["left", "h"], Action::Left, SIDEWAYS),
+    (&["right"], Action::Right, SIDEWAYS),
+    // In the tree `l` shows the log, which is to the right as well.
+    (&["l"], Action::Right, Places(SIDEWAYS.0 & !TREE.0)),
+    (&["pgup"], Action::PageUp, EVERYWHERE),
+    (&["pgdn"], Action::PageDown, EVERYWHERE),
+    (&["home", "g"], Action::Top, LISTS),
+    (&["end", "G"], Action::Bottom, LISTS),
+    (&["["], Action::PreviousGroup, TREE),
+    (&["]"], Action::NextGroup, TREE),
+    (&["tab"], Action::NextPane, EVERYWHERE),
+    (&["shift-tab"], Action::PreviousPane, EVERYWHERE),
+    (&["enter"], Action::Accept, EVERYWHERE),
+    (&["esc"], Action::Back, EVERYWHERE),
+    (&["space"], Action::Mark, PICKS),
+    (&["r"], Action::Retry, MAIN),
+    (&["c"], Action::Cancel, MAIN),
+    (&["F"], Action::Force, MAIN),
+    (&["d"], Action::Dismiss, MAIN),
+    (&["n"], Action::NewRestore, MAIN),
+    (&["m"], Action::Menu, MAIN),
+    (&[":"], Action::Palette, MAIN),
+    (&["?"], Action::Help, Places(LISTS.0 & !(1 << Place::Reading as u16))),
+    (&["f1"], Action::Help, Places(EVERYWHERE.0 & !(1 << Place::Reading as u16))),
+    (&["/"], Action::Filter, MAIN),
+    (&["f"], Action::Freeze, MAIN),
+    (&["M"], Action::Mouse, MAIN),
+    (&["1", "p"], Action::Progress, MAIN),
+    (&["2"], Action::Log, MAIN),
+    (&["l"], Action::Log, TREE),
+    (&["3"], Action::Request, MAIN),
+    (&["4", "e"], Action::Events, MAIN),
+    (&["<"], Action::OlderAttempt, MAIN),
+    (&[">"], Action::NewerAttempt, MAIN),
+    (&["R"], Action::Refresh, MAIN.or(Places::of(&[Place::Instances]))),
+    (&["ctrl-z"], Action::Suspend, EVERYWHERE),
+    (&["q"], Action::Close, MAIN),
+    (&["ctrl-c"], Action::Close, EVERYWHERE),
+];
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let read = |text: &&str| text.parse().expect("the table above names keys only, and a test reads it");
+        let rows = DEFAULTS.iter().flat_map(|(chords, action, places)| {
+            chords.iter().map(move |chord| Binding { chord: read(chord), action: *action, places: *places })
+        });
+        Self { bindings: rows.collect() }
+    }
+}
+
+impl Keymap {
+    /// The default table with the keys of some actions replaced: action name to keys.
+    ///
+    /// An action's new keys apply wherever its old ones did.
+    pub fn with(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeymapError> {
+        let mut map = Self::default();
+        for (name, keys) in overrides {
+            let action = Action::named(name).ok_or_else(|| KeymapError::NoSuchAction(name.clone()))?;
+            map.rebind(action, keys)?;
+        }
+        map.check()?;
+        Ok(map)
+    }
+
+    /// What a chord means in a place.
+    pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
+        if place.takes_text() && chord.typed().is_some() {
+            return None;
+        }
+        self.bindings.iter().find(|row| row.chord == chord && row.places.holds(place)).map(|row| row.action)
+    }
+
+    /// The first key of an action in a place.
+    pub fn key(&self, place: Place, action: Action) -> Option<Chord> {
+        self.bindings.iter().find(|row| row.action == action && row.places.holds(place)).map(|row| row.chord)
+    }
+
+    /// Every key of an action in any of the places where it applies, each once.
+    pub fn keys(&self, action: Action) -> Vec<Chord> {
+        let mut keys: Vec<Chord> = Vec::new();
+        for row in self.bindings.iter().filter(|row| row.action == action) {
+            if !keys.contains(&row.chord) {
+                keys.push(row.chord);
+            }
+        }
+        keys
+    }
+
+    fn rebind(&mut self, action: Action, keys: &[String]) -> Result<(), KeymapError> {
+        let places = self.bindings.iter().filter(|row| row.action == action);
+        let places = places.fold(Places(0), |all, row| all.or(row.places));
+        self.bindings.retain(|row| row.action != action);
+        for key in keys {
+            let chord = key.parse().map_err(|cause| KeymapError::NoSuchKey { action: action.name(), cause })?;
+            self.bindings.push(Binding { chord, action, places });
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), KeymapError> {
+        for (at, one) in self.bindings.iter().enumerate() {
+            let clash =
+                |two: &&Binding| two.chord == one.chord && two.places.meets(one.places) && two.action != one.action;
+            if let Some(two) = self.bindings[..at].iter().find(clash) {
+                let (first, second) = (two.action.name(), one.action.name());
+                return Err(KeymapError::Conflict { chord: one.chord, first, second });
+            }
+        }
+        // Without these three a person could be caught in a dialog or on the screen.
+        for action in [Action::Accept, Action::Back, Action::Close] {
+            let reachable = |row: &Binding| row.action == action && row.chord.typed().is_none();
+            if !self.bindings.iter().any(reachable) {
+                return Err(KeymapError::Unreachable { action: action.name() });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    fn with(rows: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
+        let own = |(name, keys): &(&str, &[&str])| {
+            ((*name).to_owned(), keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>())
+        };
+        Keymap::with(&rows.iter().map(own).collect())
+    }
+
+    #[test]
+    fn the_default_table_has_no_conflict_and_a_key_for_every_action() {
+        let map = with(&[]).unwrap();
+        for action in Action::all() {
+            assert!(!map.keys(action).is_empty(), "{}", action.name());
+        }
+    }
+
+    #[test]
+    fn keys_can_be_replaced_by_name() {
+        let map = with(&[("retry", &["ctrl-r", "T"])]).unwrap();
+        assert_eq!(map.action(Place::Tree, "T".parse().unwrap()), Some(Action::Retry));
+        assert_eq!(map.action(Place::Tree, "r".parse().unwrap()), None);
+        assert_eq!(map.key(Place::Preview, Action::Retry), Some("ctrl-r".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_conflict_is_refused_and_names_both_actions() {
+        let said = with(&[("retry", &["c"])]).unwrap_err().to_string();
+        assert!(said.contains("retry") && said.contains("cancel") && said.contains("c is given"), "{said}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        for (rows, part) in [
+            (("retri", &["x"][..]), "retri"),
+            (("retry", &["ctrl+x"][..]), "ctrl+x"),
+            (("back", &[][..]), "back would have no key"),
+            (("close", &["Q"][..]), "close would have no key"),
+        ] {
+            let said = with(&[rows]).unwrap_err().to_string();
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    #[test]
+    fn where_text_is_typed_letters_mean_nothing_else() {
+        let map = Keymap::default();
+        for place in [Place::Filter, Place::Palette, Place::TypeName, Place::FormText] {
+            assert_eq!(map.action(place, "q".parse().unwrap()), None);
+            assert_eq!(map.action(place, "esc".parse().unwrap()), Some(Action::Back));
+        }
+    }
+
+    #[test]
+    fn nothing_quits_but_close() {
+        let map = Keymap::default();
+        assert_eq!(map.action(Place::Tree, "esc".parse().unwrap()), Some(Action::Back));
+        assert_eq!(map.action(Place::Tree, "q".parse().unwrap()), Some(Action::Close));
+        assert_eq!(map.action(Place::Question, "q".parse().unwrap()), None);
+    }
+}

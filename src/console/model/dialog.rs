@@ -1,0 +1,142 @@
+//! What lies over the main screen: menu, questions, reports, help, palette.
+
+use crate::{
+    console::{action::Action, situation::Verdict},
+    domain::{ByteCount, Disposition, SessionId},
+    machine::Scope,
+    manager::Act,
+};
+use std::path::PathBuf;
+use tui_input::Input;
+
+/// One thing over the main screen.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// What can be done with the selection.
+    Menu(Menu),
+    /// Losing work: cancel.
+    Cancel(CancelQuestion),
+    /// Another question with two buttons.
+    Ask(Question),
+    /// What became of an act on several sessions.
+    Report(Reading),
+    /// Every key.
+    Help(Reading),
+    /// Every action, by name.
+    Palette(Palette),
+    /// Destroying data: type the directory's name.
+    TypeName(TypeName),
+}
+
+/// The context menu.
+#[derive(Debug, Clone)]
+pub struct Menu {
+    /// What it is for.
+    pub title: String,
+    /// The items; a refused one says why.
+    pub items: Vec<(Action, Verdict)>,
+    /// The selected item.
+    pub at: usize,
+}
+
+/// The question before a cancel.
+#[derive(Debug, Clone)]
+pub struct CancelQuestion {
+    /// The sessions that will be cancelled: exactly these, whatever comes up meanwhile.
+    pub sessions: Vec<SessionId>,
+    /// Their instances and states, one line each.
+    pub lines: Vec<String>,
+    /// What has been copied in all of them.
+    pub cost: ByteCount,
+    /// What is to become of partial data.
+    pub disposition: Disposition,
+    /// Where the keys go.
+    pub focus: CancelFocus,
+}
+
+/// The parts of the cancel question. The safe button comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelFocus {
+    /// Leave everything as it is.
+    Keep,
+    /// Cancel.
+    Cancel,
+    /// The disposition.
+    Disposition,
+}
+
+/// A question with two buttons.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What it is about.
+    pub title: String,
+    /// What will happen.
+    pub lines: Vec<String>,
+    /// The label of the button that does it.
+    pub button: &'static str,
+    /// What is done.
+    pub act: Act,
+    /// To which sessions.
+    pub scope: Scope,
+    /// Whether the keys go to the button that does it; the other, safe one comes first.
+    pub armed: bool,
+}
+
+/// Something to read and close.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What it is about.
+    pub title: String,
+    /// The text; help makes its own when it is painted.
+    pub lines: Vec<String>,
+    /// Lines scrolled down.
+    pub scroll: usize,
+}
+
+/// The palette.
+#[derive(Debug, Clone)]
+pub struct Palette {
+    /// What was typed.
+    pub input: Input,
+    /// The actions that match, best first, with whether each may be done now.
+    pub found: Vec<(Action, Verdict)>,
+    /// The selected one.
+    pub at: usize,
+}
+
+/// The question that wants a name typed, for each directory that will be renamed.
+#[derive(Debug, Clone)]
+pub struct TypeName {
+    /// The directories that are still to be confirmed, with their new names; the first is asked for.
+    pub directories: Vec<(PathBuf, PathBuf)>,
+    /// What was typed.
+    pub input: Input,
+    /// Whether what was typed last was not the name.
+    pub wrong: bool,
+}
+
+impl TypeName {
+    /// The name that has to be typed: the last part of the directory's path, as it is shown.
+    pub fn wanted(&self) -> Option<String> {
+        let (directory, _) = self.directories.first()?;
+        Some(crate::console::words::clean(&directory.file_name()?.to_string_lossy()).into_owned())
+    }
+}
+
+impl CancelFocus {
+    /// The next part, around the end.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Keep => Self::Cancel,
+            Self::Cancel => Self::Disposition,
+            Self::Disposition => Self::Keep,
+        }
+    }
+
+    /// The part before, around the beginning.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        self.next().next()
+    }
+}

@@ -1,0 +1,151 @@
+//! How fast a session has come forward lately, kept from the snapshots that went by.
+//!
+//! Promises: time left is an honest range, hidden while too little is known, and replaced by "stalled since" when
+//! nothing moves (S6). Memory is bounded.
+
+use crate::{
+    console::words,
+    domain::{AttemptNo, Timestamp},
+    machine::Session,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// What is remembered of one running attempt.
+#[derive(Debug, Clone)]
+pub struct History {
+    attempt: AttemptNo,
+    replaying: bool,
+    /// The position after each change, oldest first.
+    samples: VecDeque<(Timestamp, u64)>,
+    last_change: Timestamp,
+}
+
+/// How long it will still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Too little is known.
+    Hidden,
+    /// Between these two.
+    Range(Duration, Duration),
+    /// Nothing has moved since then.
+    Stalled(Timestamp),
+}
+
+/// The sparkline reaches this far back.
+const KEPT: Duration = Duration::from_mins(2);
+
+/// The width of one bar of the sparkline: long enough to hold several reports, so that bars do not flicker.
+const BAR: i64 = 2;
+
+/// Before this much is known, a time left would be a guess (S6).
+const HIDDEN: Duration = Duration::from_secs(5);
+
+/// Reports come a few times a second; ten seconds without one that moves is more than a slow disk.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// Samples closer than this are merged: 2 minutes of them fit in a few hundred.
+const APART: Duration = Duration::from_millis(400);
+
+impl History {
+    /// A history that begins with the session as it stands.
+    pub fn begin(session: &Session, attempt: AttemptNo, now: Timestamp) -> Self {
+        let (replaying, position) = position(session);
+        Self { attempt, replaying, samples: VecDeque::from([(now, position)]), last_change: now }
+    }
+
+    /// Takes in the session as it stands now.
+    pub fn record(&mut self, session: &Session, attempt: AttemptNo, now: Timestamp) {
+        let (replaying, position) = position(session);
+        let last = self.samples.back().map_or(0, |(_, position)| *position);
+        if attempt != self.attempt || replaying != self.replaying || position < last {
+            *self = Self::begin(session, attempt, now);
+            return;
+        }
+        if position == last {
+            return;
+        }
+        self.last_change = now;
+        // The newest sample moves along until it is far enough from the one before.
+        let mut newest = self.samples.iter().rev();
+        let crowded = matches!((newest.next(), newest.next()), (Some((at, _)), Some((before, _)))
+            if words::between(*before, *at) < APART);
+        if crowded {
+            self.samples.pop_back();
+        }
+        self.samples.push_back((now, position));
+        while self.samples.len() > 2 && words::between(self.samples[1].0, now) > KEPT {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Units a second over the last `span`; `None` while less than a second is known.
+    pub fn rate(&self, now: Timestamp, span: Duration) -> Option<f64> {
+        let from = now.checked_sub(span).unwrap_or(Timestamp::MIN);
+        let (began, start) = *self.samples.front()?;
+        let (_, end) = *self.samples.back()?;
+        let (since, base) = if began >= from { (began, start) } else { (from, self.position_at(from)) };
+        let seconds = words::between(since, now).as_secs_f64();
+        (seconds >= 1.0).then(|| (end.saturating_sub(base)) as f64 / seconds)
+    }
+
+    /// How long the rest will take.
+    pub fn left(&self, rest: u64, now: Timestamp) -> Left {
+        if words::between(self.last_change, now) >= STALLED {
+            return Left::Stalled(self.last_change);
+        }
+        let known = self.samples.front().map_or(Duration::ZERO, |(began, _)| words::between(*began, now));
+        if known < HIDDEN {
+            return Left::Hidden;
+        }
+        // A short and a long look: where they differ, so do the two ends of the range.
+        let looks = [Duration::from_secs(10), Duration::from_mins(1)];
+        let rates: Vec<f64> =
+            looks.iter().filter_map(|span| self.rate(now, *span)).filter(|rate| *rate > 0.0).collect();
+        let (Some(slow), Some(fast)) = (rates.iter().copied().reduce(f64::min), rates.iter().copied().reduce(f64::max))
+        else {
+            return Left::Hidden;
+        };
+        // Even a steady rate is not known better than a fifth.
+        let seconds = |rate: f64, factor: f64| Duration::from_secs_f64((rest as f64 / rate * factor).min(1e8));
+        Left::Range(seconds(fast, 0.9), seconds(slow, 1.1))
+    }
+
+    /// Units in each of the last `bars` bars, oldest first.
+    pub fn bars(&self, now: Timestamp, bars: usize) -> Vec<u64> {
+        let current = now.as_second().div_euclid(BAR);
+        let first = current - i64::try_from(bars).unwrap_or(0) + 1;
+        let mut sums = vec![0; bars];
+        for (before, after) in self.samples.iter().zip(self.samples.iter().skip(1)) {
+            let bar = after.0.as_second().div_euclid(BAR) - first;
+            if let Some(sum) = usize::try_from(bar).ok().and_then(|bar| sums.get_mut(bar)) {
+                *sum += after.1 - before.1;
+            }
+        }
+        sums
+    }
+
+    /// The position at a moment, between two samples in proportion.
+    fn position_at(&self, moment: Timestamp) -> u64 {
+        let mut before = self.samples.front().copied().unwrap_or((moment, 0));
+        for sample in &self.samples {
+            if sample.0 > moment {
+                let span = words::between(before.0, sample.0).as_secs_f64();
+                let part = words::between(before.0, moment).as_secs_f64();
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a difference of two positions, which grow"
+                )]
+                return before.1 + ((sample.1 - before.1) as f64 * (part / span).clamp(0.0, 1.0)) as u64;
+            }
+            before = *sample;
+        }
+        before.1
+    }
+}
+
+/// Whether replay has begun, and the position that moves: a WAL position in replay, bytes before.
+fn position(session: &Session) -> (bool, u64) {
+    let progress = session.progress();
+    progress.wal.map_or((false, progress.bytes_done.0), |wal| (true, wal.at.0))
+}

@@ -1,0 +1,404 @@
+//! Everything the screen knows: what was published, what is selected, what lies open.
+//!
+//! Promises: only `update` changes it and `view` only reads it; nothing in it changes by itself: the time is told with
+//! every message, and [`Model::next_change`] says when the passing of time alone would change the picture.
+//! Never: no terminal, no files, no tasks.
+
+pub mod dialog;
+pub mod form;
+pub mod history;
+pub mod notice;
+pub mod preview;
+pub mod tree;
+pub mod wizard;
+
+use super::{
+    keymap::Place,
+    layout::{Layout, layout},
+    ports::{Catalog, EndReason, Ending, Options},
+    situation::{Situation, Subject},
+    words,
+};
+use crate::{
+    domain::{AttemptNo, SessionId, Timestamp},
+    machine::{Phase, Scope, Session},
+    manager::Snapshot,
+};
+use dialog::Overlay;
+use form::Field;
+use history::History;
+use notice::Notice;
+use preview::{LOG_EVERY, Preview, Tab};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tree::{Group, Matter, Node, Row, Tree};
+use tui_input::Input;
+use wizard::{Page, Wizard};
+
+/// Which pane the keys go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// The tree.
+    Tree,
+    /// The preview.
+    Preview,
+}
+
+/// A completed session, which is read from the journal when it is selected.
+#[derive(Debug, Clone)]
+pub enum Detail {
+    /// It was asked for.
+    Asked(SessionId),
+    /// It is here.
+    Here(Arc<Session>),
+    /// The journal has no such session.
+    Missing(SessionId),
+}
+
+/// The state of the screen.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(super) options: Options,
+    pub(super) now: Timestamp,
+    /// Since when the picture is held still.
+    pub(super) frozen: Option<Timestamp>,
+    pub(super) shown: Matter,
+    /// The newest picture; the one shown unless it is frozen.
+    pub(super) latest: Arc<Snapshot>,
+    pub(super) tree: Tree,
+    pub(super) focus: Focus,
+    pub(super) preview: Preview,
+    pub(super) histories: BTreeMap<SessionId, History>,
+    /// Queued sessions in the order of their turn.
+    pub(super) queue: Vec<SessionId>,
+    pub(super) detail: Option<Detail>,
+    pub(super) overlays: Vec<Overlay>,
+    pub(super) wizard: Option<Wizard>,
+    /// The filter while it is being typed.
+    pub(super) typing: Option<Input>,
+    pub(super) notice: Option<Notice>,
+    pub(super) size: (u16, u16),
+    pub(super) mouse: bool,
+    pub(super) manager_gone: bool,
+}
+
+impl Model {
+    /// A screen of this many columns and rows that shows what is published now.
+    pub fn new(options: Options, shown: Matter, size: (u16, u16), now: Timestamp) -> Self {
+        let nothing = Matter { snapshot: Arc::default(), catalog: Arc::default() };
+        let mut tree = Tree::new();
+        tree.refresh(&shown, &nothing);
+        let latest = Arc::clone(&shown.snapshot);
+        let mut model = Self {
+            mouse: options.mouse,
+            options,
+            now,
+            frozen: None,
+            shown,
+            latest,
+            tree,
+            focus: Focus::Tree,
+            preview: Preview::new(),
+            histories: BTreeMap::new(),
+            queue: Vec::new(),
+            detail: None,
+            overlays: Vec::new(),
+            wizard: None,
+            typing: None,
+            notice: None,
+            size,
+            manager_gone: false,
+        };
+        model.count_queue();
+        model.record();
+        model
+    }
+
+    /// What was settled before the screen opened.
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The time that the picture shows: that of the last message, or of the freezing.
+    pub fn now(&self) -> Timestamp {
+        self.frozen.unwrap_or(self.now)
+    }
+
+    /// The sessions and instances that are shown.
+    pub const fn matter(&self) -> &Matter {
+        &self.shown
+    }
+
+    /// The tree.
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The pane that the keys go to when nothing lies over it.
+    pub const fn focus(&self) -> Focus {
+        self.focus
+    }
+
+    /// The preview.
+    pub const fn preview(&self) -> &Preview {
+        &self.preview
+    }
+
+    /// The speed of an ongoing session.
+    pub fn history(&self, id: SessionId) -> Option<&History> {
+        self.histories.get(&id)
+    }
+
+    /// What lies on top.
+    pub fn overlay(&self) -> Option<&Overlay> {
+        self.overlays.last()
+    }
+
+    /// The wizard, if it is open.
+    pub const fn wizard(&self) -> Option<&Wizard> {
+        self.wizard.as_ref()
+    }
+
+    /// The notice in the footer.
+    pub const fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
+    }
+
+    /// Columns and rows.
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// The filter while it is being typed.
+    pub const fn typing(&self) -> Option<&Input> {
+        self.typing.as_ref()
+    }
+
+    /// Whether the picture is held still.
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Whether the mouse is captured.
+    pub const fn has_mouse(&self) -> bool {
+        self.mouse
+    }
+
+    /// Whether the manager has ended.
+    pub const fn is_manager_gone(&self) -> bool {
+        self.manager_gone
+    }
+
+    /// Where the parts of the screen are.
+    pub fn layout(&self) -> Layout {
+        layout(self.size.0, self.size.1, self.focus == Focus::Preview)
+    }
+
+    /// Where keys go.
+    pub fn place(&self) -> Place {
+        match self.overlays.last() {
+            Some(Overlay::Menu(_)) => return Place::Menu,
+            Some(Overlay::Cancel(_) | Overlay::Ask(_)) => return Place::Question,
+            Some(Overlay::Report(_) | Overlay::Help(_)) => return Place::Reading,
+            Some(Overlay::Palette(_)) => return Place::Palette,
+            Some(Overlay::TypeName(_)) => return Place::TypeName,
+            None => {}
+        }
+        if let Some(wizard) = &self.wizard {
+            return match wizard.page {
+                Page::Instances => Place::Instances,
+                Page::Points { .. } => Place::Points,
+                Page::Plan => Place::Plan,
+                Page::Form => match wizard.form.field() {
+                    Field::Directory(_) | Field::Port(_) | Field::Rate => Place::FormText,
+                    Field::Point(_) | Field::Server | Field::Existing => Place::Form,
+                },
+            };
+        }
+        match (&self.typing, self.focus) {
+            (Some(_), _) => Place::Filter,
+            (None, Focus::Tree) => Place::Tree,
+            (None, Focus::Preview) => Place::Preview,
+        }
+    }
+
+    /// What may be done now.
+    pub fn situation(&self) -> Situation {
+        Situation::of(self)
+    }
+
+    /// The selected session, ongoing or completed, once it is known.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        let Node::Session(id) = self.tree.selected() else { return None };
+        let ongoing = self.shown.snapshot.session(*id);
+        ongoing.or_else(|| match &self.detail {
+            Some(Detail::Here(session)) if session.id() == *id => Some(session),
+            Some(Detail::Here(_) | Detail::Asked(_) | Detail::Missing(_)) | None => None,
+        })
+    }
+
+    /// The attempt whose log is shown.
+    pub fn log_attempt(&self) -> Option<(SessionId, AttemptNo)> {
+        let session = self.session()?;
+        let newest = session.attempts().last()?.number;
+        Some((session.id(), self.preview.attempt.unwrap_or(newest)))
+    }
+
+    /// How many queued sessions come before this one.
+    pub fn queued_ahead(&self, id: SessionId) -> usize {
+        self.queue.iter().position(|other| *other == id).unwrap_or(0)
+    }
+
+    /// The sessions that an act is for now: the marked ones, else the selected one or all of the selected heading.
+    pub fn scope(&self) -> Scope {
+        if !self.tree.marked.is_empty() {
+            return Scope::Sessions(self.tree.marked.iter().copied().collect());
+        }
+        let snapshot = &self.shown.snapshot;
+        let filtered = !self.tree.filter().is_empty();
+        match self.tree.selected() {
+            Node::Session(id) => Scope::Sessions(vec![*id]),
+            // With a filter, the heading means what is shown under it, not what is hidden.
+            Node::Group(Group::Restore) if filtered => {
+                Scope::Sessions(self.tree.members(Group::Restore).map(|at| snapshot.ongoing[at].id()).collect())
+            }
+            Node::Group(Group::Completed) if filtered => {
+                Scope::Sessions(self.tree.members(Group::Completed).map(|at| snapshot.completed[at].id).collect())
+            }
+            Node::Group(Group::Restore) => Scope::AllOngoing,
+            Node::Group(Group::Completed) => Scope::AllCompleted,
+            Node::Group(Group::Instances | Group::Unreadable) | Node::Instance(_) | Node::Unreadable(_) => {
+                Scope::Sessions(Vec::new())
+            }
+        }
+    }
+
+    /// The sessions of [`Model::scope`], looked up.
+    pub fn subject(&self) -> Subject {
+        let snapshot = &self.shown.snapshot;
+        let (ongoing, completed): (Vec<Arc<Session>>, usize) = match self.scope() {
+            Scope::AllOngoing => (snapshot.ongoing.clone(), 0),
+            Scope::AllCompleted => (Vec::new(), snapshot.completed.len()),
+            Scope::Sessions(ids) if ids.len() == 1 => {
+                let ongoing: Vec<_> = snapshot.session(ids[0]).cloned().into_iter().collect();
+                let completed = 1 - ongoing.len();
+                (ongoing, completed)
+            }
+            Scope::Sessions(ids) => {
+                let wanted: BTreeSet<SessionId> = ids.into_iter().collect();
+                let found: Vec<_> = snapshot.ongoing.iter().filter(|one| wanted.contains(&one.id())).cloned().collect();
+                let completed = wanted.len() - found.len();
+                (found, completed)
+            }
+        };
+        let words = match (ongoing.as_slice(), completed, self.tree.selected()) {
+            ([one], 0, _) => words::clean(one.request().point.instance.as_str()).into_owned(),
+            ([], 1, Node::Session(id)) => self.completed_name(*id),
+            (all, done, _) => words::many(all.len() + done, "session"),
+        };
+        Subject { words, ongoing, completed }
+    }
+
+    /// When the passing of time alone changes the picture next. `None`: never, so nothing needs to be drawn.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let notice = self.notice.as_ref().map(|notice| notice.until);
+        let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
+        let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
+        let log = self.log_due();
+        [notice, tick.flatten(), log].into_iter().flatten().min()
+    }
+
+    /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
+    pub fn is_ticking(&self) -> bool {
+        self.frozen.is_none() && self.something_runs_in_view()
+    }
+
+    /// How the screen is left now.
+    pub fn ending(&self, reason: EndReason) -> Ending {
+        let counts = &self.latest.counts;
+        let running = counts.running + counts.canceling;
+        Ending { reason, running, waiting: counts.queued + counts.waiting + counts.stuck }
+    }
+
+    /// When the log in view has to be read again.
+    pub(super) fn log_due(&self) -> Option<Timestamp> {
+        if self.preview.tab != Tab::Log || self.frozen.is_some() || self.preview.asked.is_some() {
+            return None;
+        }
+        let (session, attempt) = self.log_attempt()?;
+        let read = self.preview.log.as_ref().filter(|log| (log.session, log.attempt) == (session, attempt));
+        let Some(log) = read else { return Some(self.now) };
+        let lives = self.session()?.live_attempt() == Some(attempt);
+        lives.then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
+    }
+
+    /// Sorts the queue by turn, as the machine does.
+    pub(super) fn count_queue(&mut self) {
+        let mut queue: Vec<(Timestamp, SessionId)> = Vec::new();
+        for session in &self.shown.snapshot.ongoing {
+            if let Phase::Queued { since, .. } = session.phase() {
+                queue.push((*since, session.id()));
+            }
+        }
+        queue.sort_unstable();
+        self.queue = queue.into_iter().map(|(_, id)| id).collect();
+    }
+
+    /// Remembers how far the running sessions have come.
+    pub(super) fn record(&mut self) {
+        let now = self.now;
+        let mut kept = BTreeMap::new();
+        for session in &self.latest.ongoing {
+            let Phase::Running { attempt, .. } = session.phase() else { continue };
+            let known = self.histories.remove(&session.id());
+            let mut history = known.unwrap_or_else(|| History::begin(session, *attempt, now));
+            history.record(session, *attempt, now);
+            kept.insert(session.id(), history);
+        }
+        self.histories = kept;
+    }
+
+    /// The rows of the tree that are in view.
+    pub(super) fn rows_in_view(&self) -> std::ops::Range<usize> {
+        let layout = self.layout();
+        let height = usize::from(layout.inside(layout.tree).height);
+        self.tree.offset..self.tree.len().min(self.tree.offset + height)
+    }
+
+    fn completed_name(&self, id: SessionId) -> String {
+        let row = self.tree.row(self.tree.index());
+        let name = row.and_then(|row| match row {
+            Row::Completed(at) => self.shown.snapshot.completed.get(at),
+            Row::Group(_) | Row::Ongoing(_) | Row::Unreadable(_) | Row::Instance(_) => None,
+        });
+        name.map_or_else(|| format!("session {id}"), |row| words::clean(row.instance.as_str()).into_owned())
+    }
+
+    fn something_runs_in_view(&self) -> bool {
+        let snapshot = &self.shown.snapshot;
+        let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
+            Row::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
+            Row::Group(_) | Row::Completed(_) | Row::Unreadable(_) | Row::Instance(_) => false,
+        });
+        let in_preview = self.session().is_some_and(|one| is_moving(one));
+        let in_summary = matches!(self.tree.selected(), Node::Group(Group::Restore))
+            && snapshot.ongoing.iter().any(|one| is_moving(one));
+        in_tree || in_preview || in_summary
+    }
+}
+
+/// Whether a countdown or an elapsed time belongs to this session.
+const fn is_moving(session: &Session) -> bool {
+    match session.phase() {
+        Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => false,
+    }
+}
+
+/// An empty catalog means that the repositories are still being read; an empty repository is told as such.
+pub(super) fn is_reading(catalog: &Catalog) -> bool {
+    catalog.repositories.is_empty()
+}

@@ -1,0 +1,125 @@
+//! What the preview pane shows of the selection: which tab, how far down, which log.
+
+use crate::{
+    console::words,
+    domain::{AttemptNo, SessionId, Timestamp},
+};
+use std::time::Duration;
+
+/// The pages of the preview.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tab {
+    /// Gauge, numbers, steps, attempts.
+    Progress,
+    /// The raw output of an attempt.
+    Log,
+    /// The request, the plan, the exact command.
+    Request,
+    /// What happened, in order.
+    Events,
+}
+
+/// The state of the preview.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The page.
+    pub tab: Tab,
+    /// Lines scrolled down. In the log it counts from the end, so that new lines stay in view.
+    pub scroll: usize,
+    /// The attempt whose log is wanted; `None` is the newest.
+    pub attempt: Option<AttemptNo>,
+    /// The log as it was read last.
+    pub log: Option<Log>,
+    /// The log that was asked for and has not come yet.
+    pub asked: Option<(SessionId, AttemptNo)>,
+}
+
+/// The end of one attempt's raw output.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The session.
+    pub session: SessionId,
+    /// The attempt.
+    pub attempt: AttemptNo,
+    /// When it was read.
+    pub read: Timestamp,
+    /// Its lines, safe to show; or why it could not be read.
+    pub lines: Result<Vec<String>, String>,
+}
+
+/// How much of a log is read: some thousand lines, and still read in a few milliseconds.
+pub const LOG_BYTES: u64 = 256 * 1024;
+
+/// How often the log of a running attempt is read again while it is in view.
+pub const LOG_EVERY: Duration = Duration::from_secs(1);
+
+impl Tab {
+    /// All of them, from left to right.
+    pub const ALL: [Self; 4] = [Self::Progress, Self::Log, Self::Request, Self::Events];
+
+    /// Its name on the screen.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Progress => "Progress",
+            Self::Log => "Log",
+            Self::Request => "Request",
+            Self::Events => "Events",
+        }
+    }
+
+    /// The page `by` places to the right, at most at an end.
+    #[must_use]
+    pub fn moved(self, by: isize) -> Self {
+        let at = (self as usize).saturating_add_signed(by).min(Self::ALL.len() - 1);
+        Self::ALL[at]
+    }
+}
+
+impl Preview {
+    /// The first page, at its top.
+    pub const fn new() -> Self {
+        Self { tab: Tab::Progress, scroll: 0, attempt: None, log: None, asked: None }
+    }
+
+    /// Shows another selection from its top; the page stays.
+    pub fn reset(&mut self) {
+        self.scroll = 0;
+        self.attempt = None;
+    }
+
+    /// Takes in a log.
+    pub fn take_log(&mut self, of: (SessionId, AttemptNo), read: Timestamp, text: Result<Vec<u8>, String>) {
+        if self.asked == Some(of) {
+            self.asked = None;
+        }
+        let lines = text.map(|bytes| lines(&bytes)).map_err(|cause| words::clean(&cause).into_owned());
+        self.log = Some(Log { session: of.0, attempt: of.1, read, lines });
+    }
+}
+
+impl Default for Preview {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The lines of raw output. A carriage return inside a line is what a progress display leaves: its last state counts.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let last_state = |line: &str| {
+        let line = line.trim_end_matches('\r');
+        words::clean(&line.rsplit('\r').next().unwrap_or(line).replace('\t', "    ")).into_owned()
+    };
+    text.lines().map(last_state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_output_cannot_steer_the_terminal() {
+        let shown = lines(b"one\r\n10 %\r20 %\r30 %\n\x1b[2Jred\xff\n");
+        assert_eq!(shown, ["one", "30 %", "\\u{1b}[2Jred\u{fffd}"]);
+    }
+}

@@ -1,0 +1,401 @@
+//! The tree: which rows there are, which one is selected, what is marked, what the filter lets through.
+//!
+//! Promises: a row is found by its number without building the others, so 100,000 completed sessions cost what ten do;
+//! the selection follows its session when it moves from Restore to Completed.
+//! Never: it does not paint, and it keeps no copy of what the snapshot holds.
+
+use crate::{
+    console::ports::Catalog,
+    domain::{InstanceName, SessionId},
+    manager::Snapshot,
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The headings, in the order of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Ongoing sessions (R2).
+    Restore,
+    /// Sessions that succeeded or were cancelled (R3).
+    Completed,
+    /// Records of sessions that could not be read (S10); shown only when there are any.
+    Unreadable,
+    /// What can be restored.
+    Instances,
+}
+
+/// What a row stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A heading: all of it.
+    Group(Group),
+    /// A session.
+    Session(SessionId),
+    /// A record that could not be read.
+    Unreadable(SessionId),
+    /// An instance of the catalog.
+    Instance(InstanceName),
+}
+
+/// Where a row's matter stands in the snapshot or the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// A heading.
+    Group(Group),
+    /// The ongoing session at this index.
+    Ongoing(usize),
+    /// The completed session at this index.
+    Completed(usize),
+    /// The unreadable record at this index.
+    Unreadable(usize),
+    /// The instance at this index.
+    Instance(usize),
+}
+
+/// What the rows are made of.
+#[derive(Debug, Clone)]
+pub struct Matter {
+    /// The sessions.
+    pub snapshot: Arc<Snapshot>,
+    /// The instances.
+    pub catalog: Arc<Catalog>,
+}
+
+/// The state of the tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    selected: Node,
+    index: usize,
+    /// The first row in view.
+    pub offset: usize,
+    closed: BTreeSet<Group>,
+    filter: String,
+    lists: [List; 4],
+    /// What is to be selected as soon as it comes.
+    wanted: Option<Node>,
+    /// Whether a person has moved; until then the selection is where the first Enter is most useful.
+    pub moved: bool,
+    /// Marked sessions.
+    pub marked: BTreeSet<SessionId>,
+    /// Marked instances.
+    pub marked_instances: BTreeSet<InstanceName>,
+}
+
+/// The rows of one group that the filter lets through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum List {
+    All(usize),
+    Only(Vec<usize>),
+}
+
+const GROUPS: [Group; 4] = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances];
+
+impl List {
+    fn len(&self) -> usize {
+        match self {
+            Self::All(len) => *len,
+            Self::Only(rows) => rows.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> usize {
+        match self {
+            Self::All(_) => at,
+            Self::Only(rows) => rows[at],
+        }
+    }
+
+    fn position(&self, index: usize) -> Option<usize> {
+        match self {
+            Self::All(len) => (index < *len).then_some(index),
+            Self::Only(rows) => rows.binary_search(&index).ok(),
+        }
+    }
+}
+
+impl Tree {
+    /// A tree without rows but the headings.
+    pub fn new() -> Self {
+        Self {
+            selected: Node::Group(Group::Restore),
+            index: 0,
+            offset: 0,
+            closed: BTreeSet::new(),
+            filter: String::new(),
+            lists: [List::All(0), List::All(0), List::All(0), List::All(0)],
+            wanted: None,
+            moved: false,
+            marked: BTreeSet::new(),
+            marked_instances: BTreeSet::new(),
+        }
+    }
+
+    /// What is selected.
+    pub const fn selected(&self) -> &Node {
+        &self.selected
+    }
+
+    /// The number of the selected row.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The text that rows must hold; empty lets all through.
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    /// Whether the rows of a group are shown.
+    pub fn is_open(&self, group: Group) -> bool {
+        !self.closed.contains(&group)
+    }
+
+    /// How many rows of a group the filter lets through.
+    pub fn count(&self, group: Group) -> usize {
+        self.lists[group as usize].len()
+    }
+
+    /// The indices of a group's rows that the filter lets through.
+    pub fn members(&self, group: Group) -> impl Iterator<Item = usize> + '_ {
+        let list = &self.lists[group as usize];
+        (0..list.len()).map(|at| list.get(at))
+    }
+
+    /// All rows, headings included.
+    pub fn len(&self) -> usize {
+        self.shown().map(|group| 1 + self.open_len(group)).sum()
+    }
+
+    /// The row with this number.
+    pub fn row(&self, number: usize) -> Option<Row> {
+        let mut left = number;
+        for group in self.shown() {
+            if left == 0 {
+                return Some(Row::Group(group));
+            }
+            left -= 1;
+            let len = self.open_len(group);
+            if left < len {
+                return Some(Row::at(group, self.lists[group as usize].get(left)));
+            }
+            left -= len;
+        }
+        None
+    }
+
+    /// The heading that a row stands under; a heading stands under itself.
+    pub fn group_of(&self, number: usize) -> Group {
+        match self.row(number) {
+            Some(Row::Group(group)) => group,
+            Some(Row::Ongoing(_)) => Group::Restore,
+            Some(Row::Completed(_)) => Group::Completed,
+            Some(Row::Unreadable(_)) => Group::Unreadable,
+            Some(Row::Instance(_)) | None => Group::Instances,
+        }
+    }
+
+    /// The number of a heading's row.
+    pub fn heading(&self, wanted: Group) -> usize {
+        self.shown().take_while(|group| *group != wanted).map(|group| 1 + self.open_len(group)).sum()
+    }
+
+    /// The number of the heading before a group's; the first one's own.
+    pub fn heading_before(&self, group: Group) -> usize {
+        self.shown().take_while(|one| *one != group).last().map_or(0, |before| self.heading(before))
+    }
+
+    /// The number of the heading after a group's; the last row, after the last one's.
+    pub fn heading_after(&self, group: Group) -> usize {
+        let after = self.shown().skip_while(|one| *one != group).nth(1);
+        after.map_or_else(|| self.len().saturating_sub(1), |after| self.heading(after))
+    }
+
+    /// Selects a node now or, when it is not there yet, as soon as it comes.
+    pub fn want(&mut self, node: &Node, matter: &Matter) {
+        self.wanted = (!self.select_node(node, matter)).then(|| node.clone());
+    }
+
+    /// Selects the row with this number, or the nearest there is.
+    pub fn select(&mut self, number: usize, matter: &Matter) {
+        self.wanted = None;
+        self.index = number.min(self.len().saturating_sub(1));
+        if let Some(node) = self.row(self.index).and_then(|row| matter.node(row)) {
+            self.selected = node;
+        }
+    }
+
+    /// Selects a node wherever it stands; its group is opened. Nothing changes when it is not there.
+    pub fn select_node(&mut self, node: &Node, matter: &Matter) -> bool {
+        let Some((group, index)) = matter.place(node, self.index) else { return false };
+        self.closed.remove(&group);
+        let Some(at) = index.map_or(Some(0), |index| self.lists[group as usize].position(index).map(|at| at + 1))
+        else {
+            return false;
+        };
+        self.index = self.heading(group) + at;
+        self.selected = node.clone();
+        true
+    }
+
+    /// Shows or hides the rows of a group.
+    pub fn set_open(&mut self, group: Group, open: bool, matter: &Matter) {
+        if open {
+            self.closed.remove(&group);
+        } else {
+            self.closed.insert(group);
+        }
+        self.settle(matter);
+    }
+
+    /// Changes the filter.
+    pub fn set_filter(&mut self, text: &str, matter: &Matter) {
+        text.clone_into(&mut self.filter);
+        self.list(matter, None);
+        self.settle(matter);
+    }
+
+    /// Takes in changed sessions or instances; `before` is what the rows were made of until now.
+    pub fn refresh(&mut self, matter: &Matter, before: &Matter) {
+        self.list(matter, Some(before));
+        if !self.moved {
+            self.select_first_use(matter);
+        }
+        self.settle(matter);
+        if let Some(wanted) = self.wanted.take() {
+            self.want(&wanted, matter);
+        }
+    }
+
+    /// Moves the view so that the selection is in it.
+    pub fn scroll_to_selection(&mut self, height: usize) {
+        let last_start = self.len().saturating_sub(height);
+        self.offset = self.offset.min(self.index).max((self.index + 1).saturating_sub(height)).min(last_start);
+    }
+
+    /// Where the first Enter is most useful: the first ongoing session; on a fresh machine the first instance.
+    fn select_first_use(&mut self, matter: &Matter) {
+        let first = match (matter.snapshot.ongoing.first(), matter.catalog.instances.first()) {
+            (Some(session), _) => Node::Session(session.id()),
+            (None, Some(instance)) => Node::Instance(instance.name.clone()),
+            (None, None) => return,
+        };
+        self.select_node(&first, matter);
+    }
+
+    /// Finds the selected node again; when it is gone, the row that took its place is selected.
+    fn settle(&mut self, matter: &Matter) {
+        let selected = self.selected.clone();
+        let was_open = self.closed.clone();
+        let found = self.select_node(&selected, matter);
+        // Following a selection must not open what a person has closed.
+        let group = self.group_of(self.index);
+        if found && was_open.contains(&group) && !matches!(selected, Node::Group(_)) {
+            self.closed = was_open;
+            self.select(self.heading(group), matter);
+            return;
+        }
+        self.closed = was_open;
+        if !found {
+            self.select(self.index, matter);
+        }
+    }
+
+    fn list(&mut self, matter: &Matter, before: Option<&Matter>) {
+        let needle = self.filter.to_lowercase();
+        let (snapshot, catalog) = (&matter.snapshot, &matter.catalog);
+        let completed_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.snapshot.completed, &snapshot.completed));
+        self.lists[0] = filtered(&needle, &snapshot.ongoing, |one| one.request().point.instance.as_str());
+        if !completed_unchanged || self.lists[1] == List::All(0) {
+            self.lists[1] = filtered(&needle, &snapshot.completed, |one| one.instance.as_str());
+        }
+        self.lists[2] = List::All(snapshot.unreadable.len());
+        self.lists[3] = filtered(&needle, &catalog.instances, |one| one.name.as_str());
+    }
+
+    fn shown(&self) -> impl Iterator<Item = Group> + '_ {
+        GROUPS.into_iter().filter(|group| *group != Group::Unreadable || self.count(*group) > 0)
+    }
+
+    fn open_len(&self, group: Group) -> usize {
+        if self.is_open(group) { self.count(group) } else { 0 }
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Row {
+    const fn at(group: Group, index: usize) -> Self {
+        match group {
+            Group::Restore => Self::Ongoing(index),
+            Group::Completed => Self::Completed(index),
+            Group::Unreadable => Self::Unreadable(index),
+            Group::Instances => Self::Instance(index),
+        }
+    }
+}
+
+impl Matter {
+    /// What a row stands for.
+    pub fn node(&self, row: Row) -> Option<Node> {
+        Some(match row {
+            Row::Group(group) => Node::Group(group),
+            Row::Ongoing(at) => Node::Session(self.snapshot.ongoing.get(at)?.id()),
+            Row::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
+            Row::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
+            Row::Instance(at) => Node::Instance(self.catalog.instances.get(at)?.name.clone()),
+        })
+    }
+
+    /// The group of a node and its index in it; a heading has none. `near` is where it was, to look there first.
+    fn place(&self, node: &Node, near: usize) -> Option<(Group, Option<usize>)> {
+        match node {
+            Node::Group(group) => Some((*group, None)),
+            Node::Session(id) => {
+                if let Some(at) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
+                    return Some((Group::Restore, Some(at)));
+                }
+                let rows = &self.snapshot.completed;
+                let at = from(near, rows.len(), |at| rows[at].id == *id)?;
+                Some((Group::Completed, Some(at)))
+            }
+            Node::Unreadable(id) => {
+                let at = self.snapshot.unreadable.iter().position(|one| one.id == *id)?;
+                Some((Group::Unreadable, Some(at)))
+            }
+            Node::Instance(name) => {
+                let at = self.catalog.instances.iter().position(|one| one.name == *name)?;
+                Some((Group::Instances, Some(at)))
+            }
+        }
+    }
+}
+
+/// The index that `is_it` accepts, looked for outwards from `near`: rows move by a few places at a time.
+fn from(near: usize, len: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    let near = near.min(len);
+    let before = (0..near).rev().map(Some).chain(std::iter::repeat(None));
+    let after = (near..len).map(Some).chain(std::iter::repeat(None));
+    let outwards = after.zip(before).take_while(|pair| *pair != (None, None));
+    outwards.flat_map(|(after, before)| [after, before]).flatten().find(|at| is_it(*at))
+}
+
+fn filtered<T>(needle: &str, all: &[T], name: impl Fn(&T) -> &str) -> List {
+    if needle.is_empty() {
+        return List::All(all.len());
+    }
+    let holds = |one: &T| contains(name(one), needle);
+    List::Only(all.iter().enumerate().filter(|(_, one)| holds(one)).map(|(at, _)| at).collect())
+}
+
+/// Whether `text` holds `needle`, which is in lower case.
+fn contains(text: &str, needle: &str) -> bool {
+    if text.is_ascii() && needle.is_ascii() {
+        let needle = needle.as_bytes();
+        return text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
+    }
+    text.to_lowercase().contains(needle)
+}

@@ -1,0 +1,162 @@
+//! What the screen needs from the rest of the program, as a set of sockets that the composition root fills.
+//!
+//! Promises: everything here is asynchronous or a value; the screen never waits for any of it while it draws.
+//! Never: the screen opens no file and starts no process by itself.
+
+use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
+use crate::{
+    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId},
+    machine::{Scope, Session},
+    manager::{Act, Clock, Handle, Receipt, Snapshot},
+};
+use futures_util::future::BoxFuture;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::watch;
+
+pub use super::offer::{Catalog, CatalogInstance, Origin, Repository, Row};
+
+/// What the screen asks of the manager; [`Handle`] is the real one.
+pub trait Steer: Send + Sync {
+    /// Starts one session for each request (R1).
+    fn start(&self, requests: Vec<RestoreRequest>, by: String) -> BoxFuture<'static, Receipt>;
+    /// Applies one verb to every session of a scope.
+    fn act(&self, act: Act, scope: Scope, by: String) -> BoxFuture<'static, Receipt>;
+    /// A whole session.
+    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>>;
+    /// The newest picture, and word of each new one.
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>>;
+}
+
+/// What the screen asks of this machine when it proposes targets. May block: it is called off the screen's thread.
+pub trait World: Send + Sync {
+    /// Whether something that is not an empty directory stands here.
+    fn is_occupied(&self, directory: &Path) -> bool;
+    /// Whether somebody listens on this port.
+    fn listens(&self, port: Port) -> bool;
+}
+
+/// Makes the plan of a request without writing anything; runs in another process.
+pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan, Failure>> + Send>;
+
+/// The last bytes, at most so many, of the raw output of an attempt.
+pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send>;
+
+/// The sockets.
+pub struct Ports {
+    /// The owner of sessions.
+    pub manager: Arc<dyn Steer>,
+    /// What can be restored. No repositories at all means that it is still being read.
+    pub catalog: watch::Receiver<Arc<Catalog>>,
+    /// Asks for the repositories to be read again; the answer comes through `catalog`.
+    pub refresh_catalog: Box<dyn Fn() + Send>,
+    /// See [`PlanPort`].
+    pub plan: PlanPort,
+    /// See [`LogPort`].
+    pub log: LogPort,
+    /// This machine.
+    pub world: Arc<dyn World>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What is settled before the screen opens.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who acts: `user@host`.
+    pub by: String,
+    /// Where targets are proposed: one directory an instance below this one.
+    pub restore_dir: PathBuf,
+    /// The bandwidth that the wizard proposes.
+    pub max_rate: Option<Rate>,
+    /// The first port that the wizard proposes.
+    pub first_port: Port,
+    /// Shown where only the sample can be restored: one line that says how to add a repository.
+    pub own_hint: String,
+    /// How this program is called, as the Request tab shows it.
+    pub program: PathBuf,
+    /// The directory of the attempts, as the Request tab shows it: `<here>/<session>/<attempt>`.
+    pub attempts_dir: PathBuf,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The colours.
+    pub theme: Theme,
+    /// Whether only ASCII signs are used.
+    pub ascii: bool,
+    /// Whether the mouse is on from the start.
+    pub mouse: bool,
+    /// Whether the terminal is rung when a session completes or needs a person.
+    pub bell: bool,
+}
+
+/// How the screen was left; the composition root makes one line for the shell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// Attempts that run on by themselves.
+    pub running: usize,
+    /// Sessions that wait for a try, a slot or a person.
+    pub waiting: usize,
+}
+
+/// Why the screen was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// A person closed it.
+    Closed,
+    /// SIGTERM or SIGHUP.
+    Signal,
+    /// The terminal is gone: nobody reads what is written to it.
+    HungUp,
+}
+
+/// The real machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ThisMachine;
+
+impl Steer for Handle {
+    fn start(&self, requests: Vec<RestoreRequest>, by: String) -> BoxFuture<'static, Receipt> {
+        let own = self.clone();
+        Box::pin(async move { own.start(requests, by).await })
+    }
+
+    fn act(&self, act: Act, scope: Scope, by: String) -> BoxFuture<'static, Receipt> {
+        let own = self.clone();
+        Box::pin(async move { own.act(act, scope, by).await })
+    }
+
+    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
+        let own = self.clone();
+        Box::pin(async move { own.session(id).await })
+    }
+
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots()
+    }
+}
+
+impl World for ThisMachine {
+    fn is_occupied(&self, directory: &Path) -> bool {
+        match std::fs::read_dir(directory) {
+            Ok(mut entries) => entries.next().is_some(),
+            // Only what is surely not there is free; a file, or what may not be looked at, is not.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
+    fn listens(&self, port: Port) -> bool {
+        // What can be bound is free. A port below 1024 may be refused for another reason, and is not proposed then.
+        std::net::TcpListener::bind(("127.0.0.1", port.number())).is_err()
+    }
+}
+
+impl Options {
+    /// The signs that the options ask for.
+    pub const fn glyphs(&self) -> Glyphs {
+        if self.ascii { super::glyphs::ASCII } else { super::glyphs::UNICODE }
+    }
+}

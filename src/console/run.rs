@@ -1,0 +1,253 @@
+//! The only loop of the screen: wait, take in all that is ready, then draw once.
+//!
+//! Promises: at most one frame in 16 ms, with a trailing one; nothing is drawn while nothing changes; nothing foreign is
+//! awaited between two frames; what a person has ordered is handed to the manager before the loop ends.
+
+use super::{
+    input,
+    message::{Intent, Message},
+    model::{Model, preview::LOG_BYTES, tree::Matter},
+    places::propose,
+    ports::{EndReason, Ending, Options, Ports},
+    terminal::{HangUp, Screen},
+    theme::Brush,
+    update::update,
+};
+use crossterm::event::EventStream;
+use futures_util::{
+    FutureExt as _, Stream, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
+use std::{io, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep_until, timeout},
+};
+
+/// One frame at 60 Hz; faster than that nobody sees, and a slow link would only queue it up.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// What is taken in at most before a frame, so that a flood of input cannot keep the screen from being painted.
+const DRAINED: usize = 1_000;
+
+/// How long orders that are on their way to the manager are waited for when the screen closes.
+const LAST_ORDERS: Duration = Duration::from_secs(2);
+
+/// What the loop paints on; the terminal, or a counter of frames in tests.
+pub(super) trait Surface {
+    /// Columns and rows.
+    fn size(&self) -> io::Result<(u16, u16)>;
+    /// Paints one frame.
+    fn draw(&mut self, model: &Model, brush: &mut Brush) -> io::Result<()>;
+    /// Switches the mouse.
+    fn set_mouse(&mut self, on: bool) -> io::Result<()>;
+    /// Rings and shows a message.
+    fn ring(&mut self, text: &str) -> io::Result<()>;
+    /// Stops the process until it is continued; false where nobody could continue it.
+    fn suspend(&mut self) -> io::Result<bool>;
+    /// Takes the terminal again after somebody else may have had it.
+    fn repair(&mut self) -> io::Result<()>;
+}
+
+/// What comes from outside the program.
+#[derive(Debug)]
+pub(super) enum Outside {
+    /// A key, a click, a size.
+    Message(Message),
+    /// The process is to stop for a while (SIGTSTP).
+    Suspend,
+    /// The process was continued (SIGCONT).
+    Continued,
+    /// The screen is to end.
+    End(EndReason),
+}
+
+/// Opens the screen, runs it until it is left, and gives the terminal back.
+pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
+    let outside = signals()?;
+    let mut hang_up = HangUp::watch()?;
+    let screen = Screen::enter(options.mouse)?;
+    let keys = EventStream::new().filter_map(|event| {
+        let outside = match event {
+            Ok(event) => input::translate(event).map(Outside::Message),
+            // Reading the terminal fails when it is gone, before the watcher may have had its turn.
+            Err(_) => Some(Outside::End(EndReason::HungUp)),
+        };
+        std::future::ready(outside)
+    });
+    let hung_up = (&mut hang_up.word).map(|_| Outside::End(EndReason::HungUp)).into_stream();
+    let outside = stream::select(hung_up, stream::select(outside, keys));
+    drive(ports, options, screen, outside).await
+}
+
+/// The loop itself.
+pub(super) async fn drive(
+    ports: Ports,
+    options: Options,
+    mut surface: impl Surface,
+    outside: impl Stream<Item = Outside>,
+) -> io::Result<Ending> {
+    let mut outside = pin!(outside);
+    let mut snapshots = ports.manager.snapshots();
+    let mut catalog = ports.catalog.clone();
+    let (mut manager_alive, mut catalog_alive) = (true, true);
+    let shown = Matter {
+        snapshot: Arc::clone(&snapshots.borrow_and_update()),
+        catalog: Arc::clone(&catalog.borrow_and_update()),
+    };
+    let mut brush = Brush::new(options.theme, options.ascii);
+    let mut model = Model::new(options, shown, surface.size()?, ports.clock.now());
+    // Orders are for the manager and must arrive; questions are for the screen alone.
+    let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
+    let mut questions: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
+    let mut inbox: Vec<Outside> = Vec::new();
+    let mut messages: Vec<Message> = vec![Message::Due];
+    let mut painted: Option<Instant> = None;
+    let mut stale = true;
+    let reason = 'screen: loop {
+        // Everything that is ready is taken in before anything is drawn.
+        for _ in 0..DRAINED {
+            match outside.next().now_or_never() {
+                Some(Some(one)) => inbox.push(one),
+                Some(None) => inbox.push(Outside::End(EndReason::HungUp)),
+                None => break,
+            }
+            if matches!(inbox.last(), Some(Outside::End(_))) {
+                break;
+            }
+        }
+        for one in inbox.drain(..) {
+            match one {
+                Outside::Message(message) => messages.push(message),
+                Outside::Suspend => suspend(&mut surface, &mut messages)?,
+                Outside::Continued => {
+                    surface.repair()?;
+                    let (columns, rows) = surface.size()?;
+                    messages.push(Message::Resize(columns, rows));
+                }
+                Outside::End(reason) => break 'screen reason,
+            }
+        }
+        for message in std::mem::take(&mut messages) {
+            stale = true;
+            for intent in update(&mut model, message, ports.clock.now()) {
+                match intent {
+                    Intent::Close => break 'screen EndReason::Closed,
+                    Intent::Suspend => suspend(&mut surface, &mut messages)?,
+                    Intent::Mouse(on) => surface.set_mouse(on)?,
+                    Intent::Ring(text) => surface.ring(&text)?,
+                    Intent::RefreshCatalog => (ports.refresh_catalog)(),
+                    Intent::Act(act, scope) => {
+                        let answer = ports.manager.act(act, scope, model.options().by.clone());
+                        orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
+                    }
+                    Intent::Start(requests) => {
+                        let answer = ports.manager.start(requests, model.options().by.clone());
+                        orders.push(answer.map(Message::Started).boxed());
+                    }
+                    other => questions.push(question(&ports, other)),
+                }
+            }
+        }
+        if !messages.is_empty() {
+            continue;
+        }
+        let now = Instant::now();
+        let may_paint = painted.map_or(now, |painted| painted + FRAME);
+        if stale && may_paint <= now {
+            surface.draw(&model, &mut brush)?;
+            painted = Some(now);
+            stale = false;
+        }
+        let due = model.next_change().map(|moment| now + ports.clock.until(moment));
+        tokio::select! {
+            biased;
+            one = outside.next() => inbox.push(one.unwrap_or(Outside::End(EndReason::HungUp))),
+            Some(message) = orders.next(), if !orders.is_empty() => messages.push(message),
+            Some(message) = questions.next(), if !questions.is_empty() => messages.push(message),
+            changed = snapshots.changed(), if manager_alive => {
+                manager_alive = changed.is_ok();
+                messages.push(match changed {
+                    Ok(()) => Message::Snapshot(Arc::clone(&snapshots.borrow_and_update())),
+                    Err(_) => Message::ManagerGone,
+                });
+            }
+            changed = catalog.changed(), if catalog_alive => {
+                catalog_alive = changed.is_ok();
+                if catalog_alive {
+                    messages.push(Message::Catalog(Arc::clone(&catalog.borrow_and_update())));
+                }
+            }
+            () = sleep_until(may_paint), if stale => {}
+            () = sleep_until(due.unwrap_or(now)), if due.is_some() => messages.push(Message::Due),
+        }
+    };
+    // A person who orders and leaves in one breath has still ordered.
+    let last = async { while orders.next().await.is_some() {} };
+    if timeout(LAST_ORDERS, last).await.is_err() {
+        tracing::warn!("the session manager did not answer the last orders before the screen closed");
+    }
+    Ok(model.ending(reason))
+}
+
+/// What a question that is no order leads to.
+fn question(ports: &Ports, intent: Intent) -> BoxFuture<'static, Message> {
+    match intent {
+        Intent::LoadSession(id) => {
+            let answer = ports.manager.session(id);
+            answer.map(move |session| Message::Session(id, session)).boxed()
+        }
+        Intent::ReadLog(session, attempt) => {
+            let answer = (ports.log)(session, attempt, LOG_BYTES);
+            let told = |error: io::Error| error.to_string();
+            answer.map(move |text| Message::Log(session, attempt, text.map_err(told))).boxed()
+        }
+        Intent::Propose(ticket, wanted) => {
+            let world = Arc::clone(&ports.world);
+            let looked = tokio::task::spawn_blocking(move || propose(&wanted, world.as_ref()));
+            // Without an answer the fields keep what they say.
+            looked.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
+        }
+        Intent::Plan(ticket, at, request) => {
+            let answer = (ports.plan)(*request);
+            answer.map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
+        }
+        Intent::Act(..)
+        | Intent::Start(_)
+        | Intent::RefreshCatalog
+        | Intent::Mouse(_)
+        | Intent::Ring(_)
+        | Intent::Suspend
+        | Intent::Close => std::future::ready(Message::Due).boxed(),
+    }
+}
+
+fn suspend(surface: &mut impl Surface, messages: &mut Vec<Message>) -> io::Result<()> {
+    if surface.suspend()? {
+        let (columns, rows) = surface.size()?;
+        messages.push(Message::Resize(columns, rows));
+    } else {
+        messages.push(Message::NotSuspended);
+    }
+    Ok(())
+}
+
+/// SIGTERM and SIGHUP end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
+fn signals() -> io::Result<impl Stream<Item = Outside>> {
+    let watch = |kind: SignalKind, make: fn() -> Outside| -> io::Result<_> {
+        let source = signal(kind)?;
+        Ok(stream::unfold(source, move |mut source| async move {
+            source.recv().await;
+            Some((make(), source))
+        })
+        .boxed())
+    };
+    let raw = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
+    Ok(stream::select_all([
+        watch(SignalKind::terminate(), || Outside::End(EndReason::Signal))?,
+        watch(SignalKind::hangup(), || Outside::End(EndReason::Signal))?,
+        watch(raw(rustix::process::Signal::TSTP), || Outside::Suspend)?,
+        watch(raw(rustix::process::Signal::CONT), || Outside::Continued)?,
+    ]))
+}

@@ -1,0 +1,145 @@
+//! What may be done now: the one value that lights the action bar, the menu, the footer, the palette and the help.
+//!
+//! Promises: whether an act on a session is allowed is asked of the machine itself ([`decide`]), so the screen never
+//! has an opinion of its own.
+
+use super::{
+    action::Action,
+    keymap::Place,
+    model::{
+        Model,
+        tree::{Group, Node},
+    },
+    words,
+};
+use crate::{
+    domain::Disposition,
+    machine::{Refusal, Session, decide},
+    manager::Act,
+};
+use std::sync::Arc;
+
+/// Whether something may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Ready,
+    /// No, for this reason.
+    No(String),
+}
+
+/// What may be done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Situation {
+    /// Where keys go.
+    pub place: Place,
+    /// What is selected, in words.
+    pub subject: String,
+    /// Retry.
+    pub retry: Verdict,
+    /// Cancel.
+    pub cancel: Verdict,
+    /// Force.
+    pub force: Verdict,
+    /// Dismiss.
+    pub dismiss: Verdict,
+    /// New restore.
+    pub new_restore: Verdict,
+    /// Whether a session is selected, so that it has a log, a request and events.
+    pub on_session: bool,
+}
+
+/// The sessions that an act would be for.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What they are called together.
+    pub words: String,
+    /// The ongoing ones.
+    pub ongoing: Vec<Arc<Session>>,
+    /// The number of completed ones.
+    pub completed: usize,
+}
+
+impl Verdict {
+    /// Whether it is yes.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
+
+impl Situation {
+    /// The situation of the model as it stands.
+    pub fn of(model: &Model) -> Self {
+        let subject = model.subject();
+        let instances = model.matter().catalog.instances.len();
+        Self {
+            place: model.place(),
+            retry: judge(model, &subject, Act::Retry),
+            cancel: judge(model, &subject, Act::Cancel(Disposition::Default)),
+            force: judge(model, &subject, Act::Force),
+            dismiss: judge(model, &subject, Act::Dismiss),
+            new_restore: if instances > 0 {
+                Verdict::Ready
+            } else {
+                Verdict::No("there is no instance to restore: the repositories hold no backup".to_owned())
+            },
+            on_session: matches!(model.tree().selected(), Node::Session(_)),
+            subject: subject.words,
+        }
+    }
+
+    /// Whether an action may be done now.
+    pub fn verdict(&self, action: Action) -> Verdict {
+        match action {
+            Action::Retry => self.retry.clone(),
+            Action::Cancel => self.cancel.clone(),
+            Action::Force => self.force.clone(),
+            Action::Dismiss => self.dismiss.clone(),
+            Action::NewRestore => self.new_restore.clone(),
+            Action::Request | Action::Events | Action::OlderAttempt | Action::NewerAttempt if !self.on_session => {
+                Verdict::No("select a session first".to_owned())
+            }
+            _ => Verdict::Ready,
+        }
+    }
+}
+
+/// Whether an act would be carried out for at least one session of the subject.
+fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
+    let now = model.now();
+    let mut first: Option<(String, Refusal)> = None;
+    for session in &subject.ongoing {
+        match decide(session, act.command(&model.options().by), now) {
+            Ok(_) => return Verdict::Ready,
+            Err(refusal) => {
+                let name = || session.request().point.instance.to_string();
+                first = first.or_else(|| Some((name(), refusal)));
+            }
+        }
+    }
+    let completed = match act {
+        Act::Retry | Act::Cancel(_) => Refusal::Completed,
+        Act::Force => Refusal::NothingToForce,
+        Act::Dismiss if subject.completed > 0 => return Verdict::Ready,
+        Act::Dismiss => Refusal::Ongoing,
+    };
+    let (name, refusal) = match first {
+        Some(first) => first,
+        None if subject.completed > 0 => (subject.words.clone(), completed),
+        None => return Verdict::No(nobody(model)),
+    };
+    let others = subject.ongoing.len() + subject.completed;
+    let tail = if others > 1 { format!(" (and {} like it)", words::count(others as u64 - 1)) } else { String::new() };
+    Verdict::No(format!("{}: {}{tail}", words::clean(&name), words::clean(&refusal.to_string())))
+}
+
+/// Why there is no session to act on.
+fn nobody(model: &Model) -> String {
+    match model.tree().selected() {
+        Node::Group(Group::Restore) => "no restore is under way".to_owned(),
+        Node::Group(Group::Completed) => "nothing is completed".to_owned(),
+        Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) => "the record of this session cannot be read".to_owned(),
+        Node::Session(_) => "this session is gone".to_owned(),
+    }
+}

@@ -1,0 +1,219 @@
+//! The terminal: taken when the screen opens, given back whole on every way out.
+//!
+//! Promises: raw mode, alternate screen, paste and mouse modes are undone on return, on error, on a panic of the
+//! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once.
+//! Never: it asks the terminal nothing (late answers arrive as typed garbage).
+
+use super::{model::Model, run::Surface, theme::Brush, view};
+use crossterm::{
+    cursor::{Hide, Show},
+    event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
+    execute, queue,
+    terminal::{
+        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+        enable_raw_mode,
+    },
+};
+use ratatui::{Terminal, backend::CrosstermBackend};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Signal, getpid, getsid, kill_current_process_group},
+};
+use std::{
+    io::{self, BufWriter, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write as _},
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+use tokio::sync::oneshot;
+
+/// The terminal while it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+    /// Whether it is taken now; the panic hook looks at it too.
+    taken: Arc<AtomicBool>,
+}
+
+/// Word of a terminal that has hung up. Watched on a thread of its own, since crossterm 0.29 spins on it.
+pub(super) struct HangUp {
+    /// Comes when the terminal has hung up.
+    pub(super) word: oneshot::Receiver<()>,
+    /// Ends the watch when it is dropped.
+    watch: Option<(PipeWriter, JoinHandle<()>)>,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+        let taken = Arc::new(AtomicBool::new(false));
+        restore_on_panic(Arc::clone(&taken));
+        // A frame is a few kilobytes; it goes out in one write.
+        let output = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(output))?;
+        let mut screen = Self { terminal, mouse, taken };
+        screen.take()?;
+        Ok(screen)
+    }
+
+    fn take(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        self.taken.store(true, Ordering::SeqCst);
+        let output = self.terminal.backend_mut();
+        execute!(output, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        if self.mouse {
+            execute!(output, EnableMouseCapture)?;
+        }
+        self.terminal.clear()
+    }
+
+    fn give_back(&self) {
+        if self.taken.swap(false, Ordering::SeqCst) {
+            restore();
+        }
+    }
+}
+
+impl Surface for Screen {
+    fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    fn draw(&mut self, model: &Model, brush: &mut Brush) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| view::draw(frame, model, brush))?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        let output = self.terminal.backend_mut();
+        if on { execute!(output, EnableMouseCapture) } else { execute!(output, DisableMouseCapture) }
+    }
+
+    fn ring(&mut self, text: &str) -> io::Result<()> {
+        // BEL, and OSC 9, which desktop terminals show as a message. The text is printable already.
+        let output = self.terminal.backend_mut();
+        write!(output, "\x07\x1b]9;howdah: {text}\x1b\\")?;
+        output.flush()
+    }
+
+    fn suspend(&mut self) -> io::Result<bool> {
+        // The leader of a session has no shell that could continue it.
+        if getsid(None).is_ok_and(|session| session == getpid()) {
+            return Ok(false);
+        }
+        self.give_back();
+        // The whole group, as a shell's own Ctrl-Z does it, so that a parent such as cargo is not left waiting.
+        // STOP, since TSTP comes to us as a word and would not stop anything. Workers are in sessions of their own.
+        kill_current_process_group(Signal::STOP)?;
+        self.take()?;
+        Ok(true)
+    }
+
+    fn repair(&mut self) -> io::Result<()> {
+        self.take()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl HangUp {
+    /// Begins to watch the terminal on standard input; where that is no terminal there is nothing to watch.
+    pub(super) fn watch() -> io::Result<Self> {
+        let (tell, word) = oneshot::channel();
+        if !io::stdin().is_terminal() {
+            // The sender is kept by nobody: the word would come at once, so it is forgotten for good.
+            return Ok(Self { word: never(tell, word), watch: None });
+        }
+        let (ended, end) = io::pipe()?;
+        let idle = io::pipe()?;
+        let watcher = thread::Builder::new().name("hang-up".to_owned()).spawn(move || {
+            if wait_for_hang_up(&ended) {
+                put_aside(idle);
+                // The loop may be gone already; then nobody needs the word.
+                let _: Result<(), ()> = tell.send(());
+            } else {
+                // The loop ended first. A dropped sender would read as a hang-up to anybody still listening.
+                drop(idle);
+            }
+        })?;
+        Ok(Self { word, watch: Some((end, watcher)) })
+    }
+}
+
+impl Drop for HangUp {
+    fn drop(&mut self) {
+        if let Some((end, watcher)) = self.watch.take() {
+            drop(end);
+            // It only waits and cannot panic; were it to, the screen is closing anyway.
+            let _: thread::Result<()> = watcher.join();
+        }
+    }
+}
+
+/// A receiver whose sender lives as long as the process.
+fn never(tell: oneshot::Sender<()>, word: oneshot::Receiver<()>) -> oneshot::Receiver<()> {
+    std::mem::forget(tell);
+    word
+}
+
+/// True when the terminal has hung up, false when the other end of `ended` was closed first.
+fn wait_for_hang_up(ended: &PipeReader) -> bool {
+    let stdin = io::stdin();
+    loop {
+        // No flag is asked for: hang-up and error are told always, and typed keys must not wake this thread.
+        let mut fds = [PollFd::new(&stdin, PollFlags::empty()), PollFd::new(ended, PollFlags::empty())];
+        if poll(&mut fds, None).is_err_and(|error| error != rustix::io::Errno::INTR) {
+            return false;
+        }
+        if !fds[1].revents().is_empty() {
+            return false;
+        }
+        if !fds[0].revents().is_empty() {
+            return true;
+        }
+    }
+}
+
+/// Puts the read end of an idle pipe in the terminal's place, so that whoever still reads waits instead of spinning.
+fn put_aside((reader, writer): (PipeReader, PipeWriter)) {
+    if rustix::stdio::dup2_stdin(&reader).is_ok() {
+        // Closed, it would read as an end of file for ever, and the spinning would begin again.
+        std::mem::forget(writer);
+    }
+}
+
+fn restore() {
+    let mut output = io::stdout();
+    // A terminal that is gone cannot be restored, and there is nobody left to tell.
+    let _: io::Result<()> =
+        execute!(output, EndSynchronizedUpdate, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let _: io::Result<()> = disable_raw_mode();
+}
+
+/// Restores the terminal before a panic of this thread is printed. A panic of another thread goes to the log instead:
+/// printed, it would tear the screen that goes on.
+fn restore_on_panic(taken: Arc<AtomicBool>) {
+    let screen = thread::current().id();
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let is_taken = taken.load(Ordering::SeqCst);
+        if is_taken && thread::current().id() != screen {
+            tracing::error!(target: "howdah::panic", "{info}");
+            return;
+        }
+        if taken.swap(false, Ordering::SeqCst) {
+            restore();
+        }
+        before(info);
+    }));
+}

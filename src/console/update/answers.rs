@@ -1,0 +1,90 @@
+//! What the manager answered to an act or a start.
+
+use super::main_screen::say;
+use crate::{
+    console::{
+        message::Intent,
+        model::{
+            Model,
+            dialog::{Overlay, Reading},
+            notice::Tone,
+            tree::Node,
+            wizard::{PlanState, Waits},
+        },
+        words,
+    },
+    manager::{Act, Receipt, ReceiptLine},
+};
+
+/// An act was answered: one line in the footer, or a report that tells of each one skipped and why (R15).
+pub(super) fn acted(model: &mut Model, act: Act, receipt: &Receipt) -> Vec<Intent> {
+    let verb = match act {
+        Act::Retry => "Retry",
+        Act::Cancel(_) => "Cancel",
+        Act::Force => "Force",
+        Act::Dismiss => "Dismiss",
+    };
+    model.tree.marked.clear();
+    let refused: Vec<String> = receipt.refused().map(|(line, why)| format!("{}: {why}", name(line))).collect();
+    let done = receipt.done();
+    match (done, refused.as_slice()) {
+        (0, []) => say(model, Tone::Word, format!("{verb}: there was no session to act on")),
+        (1, []) => say(model, Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name))),
+        (_, []) => say(model, Tone::Done, format!("{verb}: {}", words::many(done, "session"))),
+        (0, [one]) => say(model, Tone::Refused, words::clean(&format!("{verb} refused: {one}"))),
+        (_, several) => {
+            let title = format!("{verb}: {done} done, {} skipped", several.len());
+            say(model, Tone::Refused, title.clone());
+            let lines = several.iter().map(|line| words::clean(line).into_owned()).collect();
+            model.overlays.push(Overlay::Report(Reading { title, lines, scroll: 0 }));
+        }
+    }
+    Vec::new()
+}
+
+/// A start was answered: the wizard closes, unless nothing was started.
+pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
+    let done = receipt.done();
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    wizard.waits = Waits::No;
+    let ready = wizard.plans.iter_mut().filter(|planned| matches!(planned.state, PlanState::Ready(_)));
+    for (planned, line) in ready.zip(&receipt.lines) {
+        if let Err(refusal) = &line.result {
+            planned.state = PlanState::NotStarted(words::clean(&refusal.to_string()).into_owned());
+        }
+    }
+    if done == 0 {
+        say(model, Tone::Refused, "Nothing was started; each line says why");
+        return Vec::new();
+    }
+    model.wizard = None;
+    model.tree.marked_instances.clear();
+    acted_on_start(model, receipt);
+    Vec::new()
+}
+
+fn acted_on_start(model: &mut Model, receipt: &Receipt) {
+    let refused: Vec<String> =
+        receipt.refused().map(|(line, why)| words::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
+    let done = receipt.done();
+    say(model, Tone::Done, format!("Started {}", words::many(done, "session")));
+    if !refused.is_empty() {
+        let title = format!("Started {done}, refused {}", refused.len());
+        model.overlays.push(Overlay::Report(Reading { title, lines: refused, scroll: 0 }));
+    }
+    // The first new session is what the person wants to see; until the next picture has it, the heading stands for it.
+    let first = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session);
+    if let Some(id) = first {
+        model.tree.moved = true;
+        model.tree.want(&Node::Session(id), &model.shown);
+        model.preview.reset();
+    }
+}
+
+fn name(line: &ReceiptLine) -> String {
+    match (&line.instance, line.session) {
+        (Some(instance), _) => instance.to_string(),
+        (None, Some(id)) => format!("session {id}"),
+        (None, None) => "the request".to_owned(),
+    }
+}

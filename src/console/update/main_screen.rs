@@ -1,0 +1,251 @@
+//! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
+
+use super::{palette, sessions, wizard};
+use crate::console::{
+    action::Action,
+    message::Intent,
+    model::{
+        Focus, Model,
+        notice::{Notice, Tone},
+        preview::Tab,
+        tree::{Group, Node, Row},
+    },
+    situation::Verdict,
+};
+use tui_input::Input;
+
+/// Carries out an action of the main screen.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    if let Verdict::No(reason) = model.situation().verdict(action) {
+        return refuse(model, action, &reason);
+    }
+    match action {
+        Action::Retry => return sessions::retry(model),
+        Action::Cancel => return sessions::ask_cancel(model),
+        Action::Force => return sessions::ask_force(model),
+        Action::Dismiss => return sessions::dismiss(model),
+        Action::NewRestore => return wizard::open(model, false),
+        Action::Menu => sessions::menu(model),
+        Action::Palette => palette::open(model),
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            let state = if model.mouse { "on: the terminal selects text with Shift held" } else { "off" };
+            say(model, Tone::Word, format!("Mouse {state}"));
+            return vec![Intent::Mouse(model.mouse)];
+        }
+        Action::Refresh => {
+            say(model, Tone::Word, "Reading the repositories again");
+            return vec![Intent::RefreshCatalog];
+        }
+        Action::Freeze => freeze(model),
+        Action::Filter => model.typing = Some(Input::new(model.tree.filter().to_owned())),
+        Action::Progress => tab(model, Tab::Progress),
+        Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
+            sideways(model, 1);
+        }
+        Action::Log => tab(model, Tab::Log),
+        Action::Request => tab(model, Tab::Request),
+        Action::Events => tab(model, Tab::Events),
+        Action::OlderAttempt => attempt(model, false),
+        Action::NewerAttempt => attempt(model, true),
+        Action::NextPane | Action::PreviousPane => swap_focus(model),
+        Action::Accept => return accept(model),
+        Action::Back => back(model),
+        Action::Mark => mark(model),
+        Action::Left => sideways(model, -1),
+        Action::Right => sideways(model, 1),
+        Action::Up
+        | Action::Down
+        | Action::PageUp
+        | Action::PageDown
+        | Action::Top
+        | Action::Bottom
+        | Action::PreviousGroup
+        | Action::NextGroup => go(model, action),
+        Action::Help | Action::Suspend | Action::Close => {}
+    }
+    Vec::new()
+}
+
+/// Puts an answer into the footer.
+pub(super) fn say(model: &mut Model, tone: Tone, text: impl Into<String>) {
+    model.notice = Some(Notice::new(tone, text, model.now));
+}
+
+/// Selects a row, as a person does.
+pub(super) fn select(model: &mut Model, row: usize) {
+    let before = model.tree.selected().clone();
+    model.tree.moved = true;
+    model.tree.select(row, &model.shown);
+    if *model.tree.selected() != before {
+        model.preview.reset();
+    }
+}
+
+fn refuse(model: &mut Model, action: Action, reason: &str) -> Vec<Intent> {
+    say(model, Tone::Refused, format!("{} refused: {reason}", action.label()));
+    Vec::new()
+}
+
+fn go(model: &mut Model, action: Action) {
+    if model.focus == Focus::Preview && model.typing.is_none() {
+        scroll(model, action);
+        return;
+    }
+    let layout = model.layout();
+    let page = usize::from(layout.inside(layout.tree).height).saturating_sub(1).max(1);
+    let (at, last) = (model.tree.index(), model.tree.len().saturating_sub(1));
+    let group = model.tree.group_of(at);
+    let to = match action {
+        Action::Up => at.saturating_sub(1),
+        Action::Down => at + 1,
+        Action::PageUp => at.saturating_sub(page),
+        Action::PageDown => at + page,
+        Action::Top => 0,
+        Action::Bottom => last,
+        Action::PreviousGroup if at == model.tree.heading(group) => model.tree.heading_before(group),
+        Action::PreviousGroup => model.tree.heading(group),
+        Action::NextGroup => model.tree.heading_after(group),
+        _ => at,
+    };
+    select(model, to.min(last));
+}
+
+fn scroll(model: &mut Model, action: Action) {
+    let layout = model.layout();
+    let page = usize::from(layout.inside(layout.preview).height).saturating_sub(2).max(1);
+    // The log hangs at its end: its scroll counts upwards from there.
+    let upwards = model.preview.tab == Tab::Log;
+    let at = model.preview.scroll;
+    let (less, more) = (|by: usize| at.saturating_sub(by), |by: usize| at.saturating_add(by));
+    let far = usize::from(u16::MAX);
+    model.preview.scroll = match (action, upwards) {
+        (Action::Up, false) | (Action::Down, true) => less(1),
+        (Action::Down, false) | (Action::Up, true) => more(1),
+        (Action::PageUp, false) | (Action::PageDown, true) => less(page),
+        (Action::PageDown, false) | (Action::PageUp, true) => more(page),
+        (Action::Top, false) | (Action::Bottom, true) => 0,
+        (Action::Bottom, false) | (Action::Top, true) => far,
+        _ => at,
+    };
+    let most = crate::console::view::preview::scroll_end(model);
+    model.preview.scroll = model.preview.scroll.min(most);
+}
+
+fn sideways(model: &mut Model, by: isize) {
+    if model.focus == Focus::Preview {
+        tab(model, model.preview.tab.moved(by));
+        return;
+    }
+    let at = model.tree.index();
+    let group = model.tree.group_of(at);
+    match (model.tree.selected(), by > 0) {
+        (Node::Group(group), open) => {
+            let group = *group;
+            model.tree.moved = true;
+            model.tree.set_open(group, open, &model.shown);
+        }
+        (_, false) => select(model, model.tree.heading(group)),
+        (_, true) => model.focus = Focus::Preview,
+    }
+}
+
+fn tab(model: &mut Model, tab: Tab) {
+    if model.preview.tab != tab {
+        model.preview.tab = tab;
+        model.preview.scroll = 0;
+    }
+    // Where only one pane fits, asking for a page of the preview means to see it.
+    if model.layout().preview.is_empty() {
+        model.focus = Focus::Preview;
+    }
+}
+
+fn attempt(model: &mut Model, newer: bool) {
+    let (Some(session), Some((_, current))) = (model.session(), model.log_attempt()) else { return };
+    let numbers: Vec<_> = session.attempts().iter().map(|record| record.number).collect();
+    let at = numbers.iter().position(|number| *number == current).unwrap_or(0);
+    let to = if newer { (at + 1).min(numbers.len() - 1) } else { at.saturating_sub(1) };
+    // The newest is followed: when another attempt begins, its log is shown.
+    model.preview.attempt = (to + 1 < numbers.len()).then(|| numbers[to]);
+    model.preview.scroll = 0;
+    tab(model, Tab::Log);
+}
+
+fn swap_focus(model: &mut Model) {
+    model.focus = match model.focus {
+        Focus::Tree => Focus::Preview,
+        Focus::Preview => Focus::Tree,
+    };
+}
+
+fn accept(model: &mut Model) -> Vec<Intent> {
+    if model.typing.take().is_some() {
+        return Vec::new();
+    }
+    if model.focus == Focus::Preview && !matches!(model.tree.selected(), Node::Instance(_)) {
+        return Vec::new();
+    }
+    match model.tree.selected().clone() {
+        Node::Instance(_) => return wizard::open(model, true),
+        Node::Group(Group::Instances) if !model.tree.marked_instances.is_empty() => return wizard::open(model, true),
+        Node::Group(group) => {
+            model.tree.moved = true;
+            let open = !model.tree.is_open(group);
+            model.tree.set_open(group, open, &model.shown);
+        }
+        Node::Session(_) | Node::Unreadable(_) => model.focus = Focus::Preview,
+    }
+    Vec::new()
+}
+
+/// One step back: what is being typed, the preview, the filter, the marks, the notice. Never out of the screen.
+fn back(model: &mut Model) {
+    if model.typing.take().is_some() {
+        model.tree.set_filter("", &model.shown);
+    } else if model.focus == Focus::Preview {
+        model.focus = Focus::Tree;
+    } else if !model.tree.filter().is_empty() {
+        model.tree.set_filter("", &model.shown);
+    } else if !model.tree.marked.is_empty() || !model.tree.marked_instances.is_empty() {
+        model.tree.marked.clear();
+        model.tree.marked_instances.clear();
+    } else if model.frozen.is_some() {
+        freeze(model);
+    } else {
+        model.notice = None;
+    }
+}
+
+fn mark(model: &mut Model) {
+    let at = model.tree.index();
+    match model.tree.row(at) {
+        Some(Row::Ongoing(_) | Row::Completed(_)) => {
+            if let Node::Session(id) = *model.tree.selected()
+                && !model.tree.marked.remove(&id)
+            {
+                model.tree.marked.insert(id);
+            }
+        }
+        Some(Row::Instance(_)) => {
+            if let Node::Instance(name) = model.tree.selected().clone()
+                && !model.tree.marked_instances.remove(&name)
+            {
+                model.tree.marked_instances.insert(name);
+            }
+        }
+        Some(Row::Group(_) | Row::Unreadable(_)) | None => {}
+    }
+    select(model, at + 1);
+}
+
+fn freeze(model: &mut Model) {
+    if model.frozen.take().is_some() {
+        let latest = std::sync::Arc::clone(&model.latest);
+        super::snapshots::show(model, latest);
+        say(model, Tone::Word, "The picture moves again");
+    } else {
+        model.frozen = Some(model.now);
+        say(model, Tone::Word, "The picture is frozen; the work goes on");
+    }
+}

@@ -1,0 +1,94 @@
+//! How a message changes the model, and what the model wants done then.
+//!
+//! Promises: pure: the same model, message and time lead to the same model and intents.
+//! Never: it waits for nothing and asks no clock.
+
+mod answers;
+mod keys;
+mod main_screen;
+mod mouse;
+mod overlays;
+mod palette;
+mod sessions;
+mod snapshots;
+mod text;
+mod wizard;
+mod wizard_plan;
+
+use super::{
+    message::{Intent, Message},
+    model::{Detail, Model, notice::Tone, tree::Node},
+};
+use crate::domain::Timestamp;
+
+/// Takes in one message that came at `now`.
+pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent> {
+    // A clock that was set back must not make lengths of time negative on the screen.
+    model.now = now;
+    let mut intents = match message {
+        Message::Key(chord) => keys::key(model, chord),
+        Message::Paste(text) => text::paste(model, &text),
+        Message::Mouse(mouse) => mouse::mouse(model, mouse),
+        Message::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
+        Message::Snapshot(snapshot) => snapshots::snapshot(model, snapshot),
+        Message::ManagerGone => {
+            model.manager_gone = true;
+            Vec::new()
+        }
+        Message::Catalog(catalog) => snapshots::catalog(model, catalog),
+        Message::Acted(act, receipt) => answers::acted(model, act, &receipt),
+        Message::Started(receipt) => answers::started(model, &receipt),
+        Message::Session(id, session) => {
+            if matches!(model.detail, Some(Detail::Asked(asked)) if asked == id) {
+                model.detail = Some(session.map_or(Detail::Missing(id), Detail::Here));
+            }
+            Vec::new()
+        }
+        Message::Log(session, attempt, text) => {
+            model.preview.take_log((session, attempt), now, text);
+            Vec::new()
+        }
+        Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
+        Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
+        Message::NotSuspended => {
+            main_screen::say(model, Tone::Refused, "Suspend refused: there is no shell here to come back from");
+            Vec::new()
+        }
+        Message::Due => Vec::new(),
+    };
+    settle(model, &mut intents);
+    intents
+}
+
+/// What holds after every message: the selection is in view, what it needs is asked for, old notices are gone.
+fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
+    let height = model.layout().inside(model.layout().tree).height;
+    if height > 0 {
+        model.tree.scroll_to_selection(usize::from(height));
+    }
+    if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now) {
+        model.notice = None;
+    }
+    if let Node::Session(id) = *model.tree.selected()
+        && model.shown.snapshot.session(id).is_none()
+    {
+        let known = match &model.detail {
+            Some(Detail::Asked(known) | Detail::Missing(known)) => *known == id,
+            Some(Detail::Here(session)) => session.id() == id,
+            None => false,
+        };
+        if !known {
+            model.detail = Some(Detail::Asked(id));
+            intents.push(Intent::LoadSession(id));
+        }
+    }
+    if model.log_due().is_some_and(|due| due <= model.now)
+        && let Some((session, attempt)) = model.log_attempt()
+    {
+        model.preview.asked = Some((session, attempt));
+        intents.push(Intent::ReadLog(session, attempt));
+    }
+}

@@ -1,0 +1,65 @@
+//! The palette: every action by name, best match first.
+
+use super::{
+    keys,
+    main_screen::say,
+    overlays::{main_place, moved},
+};
+use crate::console::{
+    action::Action,
+    message::Intent,
+    model::{
+        Model,
+        dialog::{Overlay, Palette},
+        notice::Tone,
+    },
+    situation::Verdict,
+};
+use nucleo_matcher::{
+    Config, Matcher, Utf32Str,
+    pattern::{CaseMatching, Normalization, Pattern},
+};
+use tui_input::Input;
+
+/// Opens it with every action.
+pub(super) fn open(model: &mut Model) {
+    model.overlays.push(Overlay::Palette(Palette { input: Input::default(), found: Vec::new(), at: 0 }));
+    find(model);
+}
+
+/// Looks again after the text has changed.
+pub(super) fn find(model: &mut Model) {
+    let situation = model.situation();
+    let Some(Overlay::Palette(state)) = model.overlays.last_mut() else { return };
+    let pattern = Pattern::parse(state.input.value(), CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut score = |action: Action| {
+        let text = format!("{} {}", action.label(), action.help());
+        pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)
+    };
+    let mut found: Vec<_> = Action::all().filter_map(|action| Some((score(action)?, action))).collect();
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    state.found = found.into_iter().map(|(_, action)| (action, situation.verdict(action))).collect();
+    state.at = 0;
+}
+
+/// Carries out an action inside the palette.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    let Some(Overlay::Palette(mut state)) = model.overlays.pop() else { return Vec::new() };
+    match action {
+        Action::Back => return Vec::new(),
+        Action::Accept => {
+            let Some((chosen, verdict)) = state.found.get(state.at).cloned() else { return Vec::new() };
+            if let Verdict::No(reason) = verdict {
+                say(model, Tone::Refused, format!("{} refused: {reason}", chosen.label()));
+                return Vec::new();
+            }
+            let place = main_place(model);
+            return keys::act(model, place, chosen);
+        }
+        _ => state.at = moved(state.at, state.found.len(), action),
+    }
+    model.overlays.push(Overlay::Palette(state));
+    Vec::new()
+}

@@ -1,0 +1,137 @@
+//! Acts on sessions, in three grades: harmless at once, losing work after a question, each for exactly what is selected.
+
+use super::main_screen::say;
+use crate::{
+    console::{
+        action::Action,
+        message::Intent,
+        model::{
+            Model,
+            dialog::{CancelFocus, CancelQuestion, Menu, Overlay, Question},
+            notice::Tone,
+            tree::Node,
+        },
+        situation::Verdict,
+        view::states,
+        words,
+    },
+    domain::{ByteCount, Disposition, SessionId},
+    machine::{CancelStage, Phase, Scope, Session},
+    manager::Act,
+};
+use std::sync::Arc;
+
+/// Harmless: at once, and the answer is told when it comes (R14, R15).
+pub(super) fn retry(model: &mut Model) -> Vec<Intent> {
+    let scope = model.scope();
+    vec![Intent::Act(Act::Retry, scope)]
+}
+
+/// Losing work: a question that lists what it acts on and what it costs (R16, R17). Only the sessions it lists are
+/// cancelled, so that nothing which comes up meanwhile goes with them.
+pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
+    let sessions = cancellable(model);
+    let cost = sessions.iter().map(|session| session.progress().bytes_done.0).sum();
+    let lines = sessions.iter().map(|session| line(model, session)).collect();
+    model.overlays.push(Overlay::Cancel(CancelQuestion {
+        sessions: ids(&sessions),
+        lines,
+        cost: ByteCount(cost),
+        disposition: Disposition::Default,
+        focus: CancelFocus::Keep,
+    }));
+    Vec::new()
+}
+
+/// Kills processes: a question.
+pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
+    let stopping = |session: &&Arc<Session>| {
+        matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. })
+    };
+    let subject = model.subject();
+    let sessions: Vec<_> = subject.ongoing.iter().filter(stopping).cloned().collect();
+    let told = |session: &Arc<Session>| {
+        let process = session.live_mark().map_or_else(String::new, |mark| format!(", process {}", mark.pid));
+        format!("{}{process}", line(model, session))
+    };
+    let mut lines: Vec<String> = sessions.iter().map(told).collect();
+    lines.push("The processes are killed; partial data is then dealt with as the cancel said.".to_owned());
+    ask(model, "Force the cancel?", lines, "Kill the processes", Act::Force, Scope::Sessions(ids(&sessions)));
+    Vec::new()
+}
+
+/// One completed session goes at once; more than one only after a question.
+pub(super) fn dismiss(model: &mut Model) -> Vec<Intent> {
+    let subject = model.subject();
+    let scope = model.scope();
+    if subject.completed <= 1 {
+        return vec![Intent::Act(Act::Dismiss, scope)];
+    }
+    let lines = vec![
+        format!("{} leave the screen.", words::many(subject.completed, "completed session")),
+        "The journal keeps their history; restored servers are not touched.".to_owned(),
+    ];
+    ask(model, "Dismiss?", lines, "Dismiss", Act::Dismiss, scope);
+    Vec::new()
+}
+
+/// The context menu for the selection: Retry and Cancel first (R19).
+pub(super) fn menu(model: &mut Model) {
+    let situation = model.situation();
+    let on_session = situation.on_session;
+    let mut actions = vec![Action::Retry, Action::Cancel];
+    actions.extend(situation.force.is_ready().then_some(Action::Force));
+    actions.push(Action::Dismiss);
+    if on_session {
+        actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
+    }
+    actions.extend([Action::NewRestore, Action::Mark]);
+    if matches!(model.tree.selected(), Node::Instance(_)) {
+        actions.insert(0, Action::Accept);
+    }
+    let items = actions.into_iter().map(|action| (action, situation.verdict(action))).collect();
+    let title = if situation.subject == "0 sessions" { selected_name(model) } else { situation.subject };
+    model.overlays.push(Overlay::Menu(Menu { title, items, at: 0 }));
+}
+
+/// Sends a cancel that was confirmed.
+pub(super) fn cancel(model: &mut Model, question: CancelQuestion) -> Vec<Intent> {
+    say(model, Tone::Word, format!("Canceling {}", words::many(question.sessions.len(), "session")));
+    vec![Intent::Act(Act::Cancel(question.disposition), Scope::Sessions(question.sessions))]
+}
+
+fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: Act, scope: Scope) {
+    let title = title.to_owned();
+    model.overlays.push(Overlay::Ask(Question { title, lines, button, act, scope, armed: false }));
+}
+
+/// The sessions of the selection that are not being cancelled already.
+fn cancellable(model: &Model) -> Vec<Arc<Session>> {
+    let open = |session: &Arc<Session>| !matches!(session.phase(), Phase::Canceling { .. });
+    model.subject().ongoing.into_iter().filter(open).collect()
+}
+
+fn ids(sessions: &[Arc<Session>]) -> Vec<SessionId> {
+    sessions.iter().map(|session| session.id()).collect()
+}
+
+fn line(model: &Model, session: &Session) -> String {
+    let name = words::clean(session.request().point.instance.as_str());
+    let state = states::long(session, model.now(), model.queued_ahead(session.id()));
+    format!("{name}: {state}")
+}
+
+fn selected_name(model: &Model) -> String {
+    match model.tree.selected() {
+        Node::Instance(name) => words::clean(name.as_str()).into_owned(),
+        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => "Menu".to_owned(),
+    }
+}
+
+/// Whether the menu's item was refused, and why.
+pub(super) fn refusal(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Ready => None,
+        Verdict::No(reason) => Some(reason),
+    }
+}

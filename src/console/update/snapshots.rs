@@ -1,0 +1,97 @@
+//! New pictures of sessions and instances, and the news in them.
+
+use super::main_screen::say;
+use crate::{
+    console::{
+        message::Intent,
+        model::{Model, notice::Tone, tree::Matter},
+        ports::Catalog,
+        words,
+    },
+    domain::SessionId,
+    machine::{Phase, Session},
+    manager::{CompletedResult, Snapshot},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Takes in a new picture of the sessions.
+pub(super) fn snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Intent> {
+    let before = std::mem::replace(&mut model.latest, Arc::clone(&snapshot));
+    model.record();
+    if model.frozen.is_none() {
+        show(model, Arc::clone(&snapshot));
+    }
+    let news = news(&before, &snapshot);
+    if let Some((tone, text)) = news.last().cloned() {
+        say(model, tone, text);
+    }
+    if !model.options.bell {
+        return Vec::new();
+    }
+    news.into_iter().map(|(_, text)| Intent::Ring(text)).collect()
+}
+
+/// Shows a picture: rows, marks and turns follow it.
+pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
+    let before = model.shown.clone();
+    model.shown.snapshot = snapshot;
+    model.tree.refresh(&model.shown, &before);
+    forget_marks(model, &before);
+    model.count_queue();
+}
+
+/// Takes in a new picture of the instances.
+pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
+    let before = model.shown.clone();
+    if let Some(wizard) = &mut model.wizard {
+        wizard.follow(&catalog);
+    }
+    model.tree.marked_instances.retain(|name| catalog.instances.iter().any(|one| one.name == *name));
+    model.shown.catalog = catalog;
+    model.tree.refresh(&model.shown, &before);
+    Vec::new()
+}
+
+/// A mark on a session that has changed sides or is gone must not surprise anybody later.
+fn forget_marks(model: &mut Model, before: &Matter) {
+    if model.tree.marked.is_empty() {
+        return;
+    }
+    let snapshot = &model.shown.snapshot;
+    model.tree.marked.retain(|id| {
+        let was_ongoing = before.snapshot.session(*id).is_some();
+        let is_ongoing = snapshot.session(*id).is_some();
+        is_ongoing || (!was_ongoing && snapshot.completed.iter().any(|row| row.id == *id))
+    });
+}
+
+/// What a person wants to be told: a session completed, or needs a person.
+fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
+    let was: BTreeMap<SessionId, &Arc<Session>> = before.ongoing.iter().map(|one| (one.id(), one)).collect();
+    let mut gone = was.len();
+    let mut news = Vec::new();
+    for session in &after.ongoing {
+        let Some(old) = was.get(&session.id()) else { continue };
+        gone -= 1;
+        if let (Phase::Stuck { failure, .. }, false) = (session.phase(), matches!(old.phase(), Phase::Stuck { .. })) {
+            let name = &session.request().point.instance;
+            news.push((Tone::Refused, words::clean(&format!("{name} is stuck: {}", failure.cause)).into_owned()));
+        }
+    }
+    // Newest first: those that went from ongoing to completed stand at the front.
+    for row in after.completed.iter() {
+        if gone == 0 {
+            break;
+        }
+        if !was.contains_key(&row.id) {
+            continue;
+        }
+        gone -= 1;
+        let text = match row.result {
+            CompletedResult::Succeeded => format!("{} is restored, took {}", row.instance, words::duration(row.took)),
+            CompletedResult::Cancelled => format!("{} is cancelled", row.instance),
+        };
+        news.push((Tone::Done, words::clean(&text).into_owned()));
+    }
+    news
+}

@@ -1,0 +1,221 @@
+//! The wizard's pages before the plan: instances, form, restore points.
+
+use super::{main_screen::say, overlays::moved, wizard_plan};
+use crate::{
+    console::{
+        action::Action,
+        message::{Intent, Ticket},
+        model::{
+            Model,
+            form::{Choice, Field, Form, directory_for},
+            notice::Tone,
+            tree::Node,
+            wizard::{Page, Waits, Wizard},
+        },
+        places::{Proposal, Wanted},
+        ports::{CatalogInstance, Row},
+    },
+    domain::{InstanceName, Port, ServerWish},
+};
+use std::collections::BTreeSet;
+use tui_input::Input;
+
+/// Opens the wizard: `direct` on the form for the marked instances or the selected one, else on the list with them
+/// checked.
+pub(super) fn open(model: &mut Model, direct: bool) -> Vec<Intent> {
+    let mut checked = model.tree.marked_instances.clone();
+    if checked.is_empty() {
+        checked.extend(selected_instance(model));
+    }
+    let offered = |name: &InstanceName| restorable(model, name);
+    let dropped: Vec<_> = checked.iter().filter(|name| !offered(name)).cloned().collect();
+    checked.retain(|name| !dropped.contains(name));
+    if let (Some(name), true) = (dropped.first(), checked.is_empty() && direct) {
+        say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+        return Vec::new();
+    }
+    let ticket = model.wizard.as_ref().map_or(Ticket(0), |wizard| wizard.ticket);
+    let form = Form::new(model.options.max_rate);
+    let direct = direct && !checked.is_empty();
+    let mut wizard = Wizard::new(checked, form, direct, ticket);
+    wizard.at = first_checked(model, &wizard.checked);
+    model.wizard = Some(wizard);
+    if direct { fill(model) } else { Vec::new() }
+}
+
+/// Carries out an action on the wizard's page.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    let Some(wizard) = &model.wizard else { return Vec::new() };
+    // A start cannot be taken back by leaving the wizard; its answer comes at once.
+    if wizard.waits == Waits::Start {
+        return Vec::new();
+    }
+    match wizard.page {
+        Page::Instances => in_instances(model, action),
+        Page::Form => in_form(model, action),
+        Page::Points { choice, at } => in_points(model, choice, at, action),
+        Page::Plan => wizard_plan::act(model, action),
+    }
+}
+
+/// Edits the field that the keys go to.
+pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
+    let Some(wizard) = &mut model.wizard else { return };
+    let field = wizard.form.field();
+    wizard.form.problem = None;
+    if let Some(input) = wizard.form.text(field) {
+        change(input);
+    }
+}
+
+/// Places were found.
+pub(super) fn proposed(model: &mut Model, ticket: Ticket, proposals: Vec<Proposal>) -> Vec<Intent> {
+    let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
+    wizard.form.take(proposals);
+    let waited = std::mem::replace(&mut wizard.waits, Waits::No);
+    if waited == (Waits::Places { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
+}
+
+fn in_instances(model: &mut Model, action: Action) -> Vec<Intent> {
+    let instances = model.shown.catalog.instances.len();
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let at = wizard.at;
+    match action {
+        Action::Back => model.wizard = None,
+        Action::Refresh => return vec![Intent::RefreshCatalog],
+        Action::Mark => {
+            let Some(name) = model.shown.catalog.instances.get(at).map(|one| one.name.clone()) else {
+                return Vec::new();
+            };
+            if !restorable(model, &name) {
+                say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+                return Vec::new();
+            }
+            if let Some(wizard) = &mut model.wizard {
+                if !wizard.checked.remove(&name) {
+                    wizard.checked.insert(name);
+                }
+                wizard.at = moved(at, instances, Action::Down);
+            }
+        }
+        Action::Accept => {
+            if wizard.checked.is_empty()
+                && let Some(name) = model.shown.catalog.instances.get(at).map(|one| one.name.clone())
+            {
+                if !restorable(model, &name) {
+                    say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+                    return Vec::new();
+                }
+                if let Some(wizard) = &mut model.wizard {
+                    wizard.checked.insert(name);
+                }
+            }
+            return fill(model);
+        }
+        _ => wizard.at = moved(at, instances, action),
+    }
+    Vec::new()
+}
+
+fn in_form(model: &mut Model, action: Action) -> Vec<Intent> {
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let (len, field) = (wizard.form.len(), wizard.form.field());
+    match action {
+        Action::Back if wizard.direct => model.wizard = None,
+        Action::Back => wizard.page = Page::Instances,
+        Action::Accept => match wizard.waits {
+            Waits::Places { .. } => wizard.waits = Waits::Places { go_on: true },
+            Waits::No | Waits::Start => return wizard_plan::make(model),
+        },
+        Action::Left => wizard.form.step(field, -1),
+        Action::Right => wizard.form.step(field, 1),
+        Action::Mark => match field {
+            Field::Point(choice) => {
+                let at = wizard.form.choices.get(choice).map_or(0, |one| one.point);
+                wizard.page = Page::Points { choice, at };
+            }
+            Field::Server if wizard.form.server == ServerWish::FilesOnly => wizard.form.step(field, -2),
+            Field::Existing if wizard.form.existing == crate::domain::ExistingData::SetAside => {
+                wizard.form.step(field, -1);
+            }
+            Field::Server | Field::Existing | Field::Directory(_) | Field::Port(_) | Field::Rate => {
+                wizard.form.step(field, 1);
+            }
+        },
+        _ => wizard.form.at = moved(wizard.form.at, len, action),
+    }
+    Vec::new()
+}
+
+fn in_points(model: &mut Model, choice: usize, at: usize, action: Action) -> Vec<Intent> {
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let Some(one) = wizard.form.choices.get_mut(choice) else { return Vec::new() };
+    match action {
+        Action::Back => wizard.page = Page::Form,
+        Action::Accept | Action::Mark => match one.rows.get(at) {
+            Some(Row::Restorable(_)) => {
+                one.point = at;
+                wizard.page = Page::Form;
+            }
+            Some(Row::Unreadable { problem, .. }) => {
+                let problem = crate::console::words::clean(problem).into_owned();
+                say(model, Tone::Refused, format!("This backup cannot be restored: {problem}"));
+            }
+            None => {}
+        },
+        _ => wizard.page = Page::Points { choice, at: moved(at, one.rows.len(), action) },
+    }
+    Vec::new()
+}
+
+/// Makes the form for the checked instances and asks for free places. What was edited before for the same instance is
+/// kept.
+fn fill(model: &mut Model) -> Vec<Intent> {
+    let (directory, first_port) = (model.options.restore_dir.clone(), model.options.first_port);
+    let snapshot = &model.shown.snapshot;
+    let held_directories = snapshot.ongoing.iter().flat_map(|one| {
+        let target = &one.request().target;
+        [target.directory().to_owned(), target.tablespace_parent()]
+    });
+    let held_directories = held_directories.collect();
+    let held_ports: BTreeSet<Port> = snapshot.ongoing.iter().map(|one| one.request().target.port()).collect();
+    let catalog = &model.shown.catalog;
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let old = std::mem::take(&mut wizard.form.choices);
+    let mut port = first_port;
+    for name in &wizard.checked {
+        let kept = old.iter().find(|choice| choice.instance == *name).cloned();
+        let instance = catalog.instances.iter().find(|one| one.name == *name);
+        let fresh = || Choice::newest(instance?, &directory_for(&directory, name), port);
+        if let Some(choice) = kept.or_else(fresh) {
+            wizard.form.choices.push(choice);
+            port = Port::new(port.number().saturating_add(1)).unwrap_or(port);
+        }
+    }
+    if wizard.form.is_empty() {
+        say(model, Tone::Refused, "Choose an instance first: Space marks it");
+        return Vec::new();
+    }
+    wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
+    wizard.page = Page::Form;
+    wizard.waits = Waits::Places { go_on: false };
+    let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.instance)).collect();
+    let wanted = Wanted { directories, held_directories, held_ports, first_port };
+    vec![Intent::Propose(wizard.next_ticket(), wanted)]
+}
+
+fn selected_instance(model: &Model) -> Option<InstanceName> {
+    match model.tree.selected() {
+        Node::Instance(name) => Some(name.clone()),
+        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => None,
+    }
+}
+
+fn first_checked(model: &Model, checked: &BTreeSet<InstanceName>) -> usize {
+    model.shown.catalog.instances.iter().position(|one| checked.contains(&one.name)).unwrap_or(0)
+}
+
+fn restorable(model: &Model, name: &InstanceName) -> bool {
+    let has_one = |one: &CatalogInstance| one.rows.iter().any(|row| matches!(row, Row::Restorable(_)));
+    model.shown.catalog.instances.iter().any(|one| one.name == *name && has_one(one))
+}

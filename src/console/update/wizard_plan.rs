@@ -1,0 +1,130 @@
+//! The wizard's last page: the plan, the name that must be typed where data would be renamed, the start.
+
+use super::main_screen::say;
+use crate::{
+    console::{
+        action::Action,
+        message::{Intent, Ticket},
+        model::{
+            Model,
+            dialog::{Overlay, TypeName},
+            notice::Tone,
+            wizard::{Page, PlanState, Planned, Waits},
+        },
+    },
+    domain::{ExistingData, Failure, Plan, plan::Standing},
+};
+use tui_input::Input;
+
+/// Asks for a plan of every request, or says which field must change.
+pub(super) fn make(model: &mut Model) -> Vec<Intent> {
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let requests = match wizard.form.requests() {
+        Ok(requests) => requests,
+        Err((field, problem)) => {
+            wizard.form.at = field;
+            wizard.form.problem = Some(problem);
+            return Vec::new();
+        }
+    };
+    let ticket = wizard.next_ticket();
+    wizard.form.problem = None;
+    wizard.page = Page::Plan;
+    wizard.scroll = 0;
+    wizard.plans = requests.into_iter().map(|request| Planned { request, state: PlanState::Asked }).collect();
+    let asked = wizard.plans.iter().enumerate();
+    asked.map(|(at, planned)| Intent::Plan(ticket, at, Box::new(planned.request.clone()))).collect()
+}
+
+/// A plan was made or refused. A refusal is asked again with leave to rename the old directory: if that alone helps,
+/// the person is led to typing its name.
+pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
+    let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
+    let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
+    let may_rename = planned.request.existing == ExistingData::SetAside;
+    planned.state = match (answer, &planned.state) {
+        (Ok(plan), _) => match plan.standing {
+            Standing::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
+            Standing::Missing | Standing::Empty | Standing::Leftover => {
+                // Nobody typed a name, so data that turns up between plan and start must not be renamed.
+                planned.request.existing = ExistingData::Refuse;
+                PlanState::Ready(Box::new(plan))
+            }
+        },
+        (Err(failure), PlanState::Asked) if !may_rename => {
+            planned.state = PlanState::RefusedAsking(failure);
+            planned.request.existing = ExistingData::SetAside;
+            return vec![Intent::Plan(ticket, at, Box::new(planned.request.clone()))];
+        }
+        // The first refusal is the one that speaks of the request as it was made.
+        (Err(_), PlanState::RefusedAsking(first)) => {
+            planned.request.existing = ExistingData::Refuse;
+            PlanState::Refused(first.clone())
+        }
+        (Err(failure), _) => PlanState::Refused(failure),
+    };
+    Vec::new()
+}
+
+/// Carries out an action on the plan page.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    let most = crate::console::view::plan::scroll_end(model);
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let page = usize::from(model.size.1).saturating_sub(10).max(1);
+    let at = wizard.scroll;
+    let to = match action {
+        Action::Back => {
+            wizard.page = Page::Form;
+            // Answers that are still to come are void.
+            wizard.next_ticket();
+            return Vec::new();
+        }
+        Action::Accept => return accept(model),
+        Action::Up => at.saturating_sub(1),
+        Action::Down => at + 1,
+        Action::PageUp => at.saturating_sub(page),
+        Action::PageDown => at + page,
+        Action::Top => 0,
+        Action::Bottom => most,
+        _ => at,
+    };
+    wizard.scroll = to.min(most);
+    Vec::new()
+}
+
+/// Every name was typed: what would be renamed may be renamed now.
+pub(super) fn confirmed(model: &mut Model) -> Vec<Intent> {
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    for planned in &mut wizard.plans {
+        if let PlanState::Overwrites(plan) = &planned.state {
+            planned.state = PlanState::Ready(plan.clone());
+        }
+    }
+    start(model)
+}
+
+fn accept(model: &mut Model) -> Vec<Intent> {
+    let Some(wizard) = &model.wizard else { return Vec::new() };
+    if wizard.is_planning() {
+        say(model, Tone::Word, "The plan is still being made; nothing is written before you have seen it");
+        return Vec::new();
+    }
+    let directories = wizard.overwrites();
+    if !directories.is_empty() {
+        let input = Input::default();
+        model.overlays.push(Overlay::TypeName(TypeName { directories, input, wrong: false }));
+        return Vec::new();
+    }
+    start(model)
+}
+
+fn start(model: &mut Model) -> Vec<Intent> {
+    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let requests = wizard.startable();
+    if requests.is_empty() {
+        say(model, Tone::Refused, "Nothing here can be started; Esc goes back to change it");
+        return Vec::new();
+    }
+    wizard.waits = Waits::Start;
+    vec![Intent::Start(requests)]
+}

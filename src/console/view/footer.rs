@@ -1,0 +1,109 @@
+//! The lowest line: the answer to the last action, else what is being typed, else the most useful keys here.
+
+use super::pen;
+use crate::console::{
+    action::Action,
+    keymap::Place,
+    model::{
+        Model,
+        notice::Tone,
+        tree::{Group, Node},
+    },
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Paints the footer.
+pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
+    if area.is_empty() {
+        return;
+    }
+    let width = usize::from(area.width);
+    let keys = keys(model, brush);
+    if let Some(input) = model.typing() {
+        let mut spans = vec![brush.span(Role::Key, " /")];
+        spans.extend(pen::input(input, width.saturating_sub(34).clamp(1, 40), true, brush));
+        spans.push(brush.span(Role::Dim, "  Enter keeps it, Esc clears it"));
+        buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
+        return;
+    }
+    let left = left(model, brush);
+    let beside = left.width() + keys.width() + 3 <= width;
+    let shown = if left.width() > 1 { &left } else { &keys };
+    buffer.set_line(area.x, area.y, shown, area.width);
+    if beside {
+        let start = area.right() - u16::try_from(keys.width() + 1).unwrap_or(area.width);
+        buffer.set_line(start, area.y, &keys, area.right() - start);
+    }
+}
+
+fn left(model: &Model, brush: &Brush) -> Line<'static> {
+    let (role, text) = match model.notice() {
+        Some(notice) => (
+            match notice.tone {
+                Tone::Done => Role::Done,
+                Tone::Refused => Role::Waiting,
+                Tone::Word => Role::Text,
+            },
+            words::clean(&notice.text).into_owned(),
+        ),
+        None => (Role::Dim, hint(model)),
+    };
+    let room = usize::from(model.size().0).saturating_sub(2);
+    let text = words::fit(&text, room, brush.glyphs.more).into_owned();
+    Line::from(vec![Span::raw(" "), brush.span(role, text)])
+}
+
+/// What Enter does here, where that is worth a word.
+fn hint(model: &Model) -> String {
+    if model.overlay().is_some() || model.wizard().is_some() {
+        return String::new();
+    }
+    match model.tree().selected() {
+        Node::Instance(name) => format!("Enter restores {}", words::clean(name.as_str())),
+        Node::Group(Group::Restore) if model.matter().snapshot.ongoing.is_empty() => {
+            "No restore is under way".to_owned()
+        }
+        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => String::new(),
+    }
+}
+
+fn keys(model: &Model, brush: &Brush) -> Line<'static> {
+    let wanted: &[(Action, &str)] = match model.place() {
+        Place::Tree => &[
+            (Action::Filter, "filter"),
+            (Action::Log, "log"),
+            (Action::Mark, "mark"),
+            (Action::NextPane, "preview"),
+            (Action::Close, "close"),
+        ],
+        Place::Preview => {
+            &[(Action::Left, "tab"), (Action::Right, "tab"), (Action::NextPane, "tree"), (Action::Back, "back")]
+        }
+        Place::Filter
+        | Place::Palette
+        | Place::Menu
+        | Place::Reading
+        | Place::Question
+        | Place::TypeName
+        | Place::Instances
+        | Place::Form
+        | Place::FormText
+        | Place::Points
+        | Place::Plan => &[],
+    };
+    let keymap = &model.options().keymap;
+    let pair = |(action, label): &(Action, &'static str)| {
+        let key = keymap.key(model.place(), *action)?;
+        Some((key.to_string(), *label))
+    };
+    let pairs: Vec<_> = wanted.iter().filter_map(pair).collect();
+    let mut line = pen::hints(&pairs, brush);
+    line.spans.insert(0, Span::raw(" "));
+    line
+}

@@ -1,0 +1,149 @@
+//! The wizard's form.
+
+use super::{instance, pen, request};
+use crate::console::{
+    model::{
+        Model,
+        form::{Choice, Field},
+        wizard::Wizard,
+    },
+    ports::Origin,
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Columns of a field's name.
+const NAME: usize = 15;
+
+/// Paints the form, scrolled so that the field with the keys is in view.
+pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, brush: &Brush) {
+    let form = &wizard.form;
+    let width = usize::from(area.width);
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let mut focused = 0;
+    for (number, choice) in form.choices.iter().enumerate() {
+        lines.push(heading(choice, brush));
+        for field in [Field::Point(number), Field::Directory(number), Field::Port(number)] {
+            if form.field() == field {
+                focused = lines.len();
+            }
+            lines.push(line(wizard, field, width, brush));
+        }
+        lines.push(Line::default());
+    }
+    lines.push(Line::from(brush.span(Role::Title, "For all of them")));
+    for field in [Field::Server, Field::Rate, Field::Existing] {
+        if form.field() == field {
+            focused = lines.len();
+        }
+        lines.push(line(wizard, field, width, brush));
+    }
+    lines.push(Line::default());
+    let mut first_problem = None;
+    if let Some(problem) = &form.problem {
+        first_problem = Some(lines.len());
+        lines.extend(pen::wrapped(problem, width, 0, Role::Stuck, brush));
+    } else {
+        lines.extend(pen::wrapped(help(form.field()), width, 0, Role::Dim, brush));
+        let sample = form.choices.iter().find(|choice| choice.origin == Origin::Sample);
+        let known =
+            sample.and_then(|choice| model.matter().catalog.instances.iter().find(|one| one.name == choice.instance));
+        lines.extend(known.into_iter().flat_map(|one| instance::sample(model, one, width, brush)));
+    }
+    let height = usize::from(area.height);
+    // A problem at the end is worth seeing together with its field, where both fit.
+    let bottom = if first_problem.is_some() && lines.len() - focused <= height { lines.len() } else { focused + 2 };
+    let from = bottom.saturating_sub(height).min(lines.len().saturating_sub(height));
+    pen::lines(buffer, area, &lines, from);
+}
+
+fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
+    let mut spans = vec![brush.span(Role::Title, words::clean(choice.instance.as_str()).into_owned())];
+    if choice.origin == Origin::Sample {
+        spans.push(brush.span(Role::Sample, "  sample"));
+    }
+    Line::from(spans)
+}
+
+fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'static> {
+    let form = &wizard.form;
+    let has_keys = form.field() == field;
+    let (name, role) = (name(field), if has_keys { Role::Key } else { Role::Dim });
+    let pointer = if has_keys { brush.glyphs.closed } else { " " };
+    let mut spans = vec![brush.span(role, format!("{pointer} {}", pen::cell(name, NAME, brush)))];
+    let room = width.saturating_sub(NAME + 2);
+    let choice = |number: usize| form.choices.get(number);
+    match field {
+        Field::Point(number) => {
+            let text = choice(number).map_or_else(String::new, point);
+            spans.extend(value(&text, room, has_keys, brush));
+        }
+        Field::Directory(number) => {
+            let Some(choice) = choice(number) else { return Line::from(spans) };
+            spans.extend(pen::input(&choice.directory.input, room.min(72), has_keys, brush));
+        }
+        Field::Port(number) => {
+            let Some(choice) = choice(number) else { return Line::from(spans) };
+            spans.extend(pen::input(&choice.port.input, room.min(8), has_keys, brush));
+        }
+        Field::Server => spans.extend(value(request::wish(form.server), room, has_keys, brush)),
+        Field::Rate => {
+            spans.extend(pen::input(&form.rate, room.min(16), has_keys, brush));
+            if form.rate.value().trim().is_empty() {
+                spans.push(brush.span(Role::Dim, "  as fast as it goes"));
+            }
+        }
+        Field::Existing => spans.extend(value(request::existing(form.existing), room, has_keys, brush)),
+    }
+    Line::from(spans)
+}
+
+/// A value that is chosen from a few.
+fn value(text: &str, room: usize, has_keys: bool, brush: &Brush) -> Vec<Span<'static>> {
+    let text = words::fit(text, room.saturating_sub(4), brush.glyphs.more).into_owned();
+    if has_keys {
+        vec![brush.span(Role::Key, "< "), brush.span(Role::Input, text), brush.span(Role::Key, " >")]
+    } else {
+        vec![brush.span(Role::Text, text)]
+    }
+}
+
+fn point(choice: &Choice) -> String {
+    let Some(point) = choice.chosen() else { return String::new() };
+    let newest = if choice.is_newest() { "  newest" } else { "" };
+    let facts = &point.facts;
+    format!("{}  {}  {}{newest}", words::full(facts.taken_at), facts.size, words::clean(&point.label))
+}
+
+const fn name(field: Field) -> &'static str {
+    match field {
+        Field::Point(_) => "Restore point",
+        Field::Directory(_) => "Data directory",
+        Field::Port(_) => "Port",
+        Field::Server => "Server",
+        Field::Rate => "Bandwidth",
+        Field::Existing => "Old data",
+    }
+}
+
+const fn help(field: Field) -> &'static str {
+    match field {
+        Field::Point(_) => {
+            "Left and right choose another backup; Space lists all of them, also those that cannot be read."
+        }
+        Field::Directory(_) => {
+            "Where the files go. An absolute path; nothing is written before the plan has been shown."
+        }
+        Field::Port(_) => "The TCP port that the restored server listens on.",
+        Field::Server => "Left and right choose what becomes of the server.",
+        Field::Rate => "The most that is read from the backup in a second, such as 100M; empty is as fast as it goes.",
+        Field::Existing => {
+            "What to do when other data stands at a target. It is never deleted; renaming asks for its name."
+        }
+    }
+}

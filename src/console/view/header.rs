@@ -1,0 +1,144 @@
+//! The two upper lines: what is going on, whether this window may be closed (S4), what can be done.
+
+use crate::console::{
+    bar,
+    model::Model,
+    situation::Verdict,
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// How much the header says. Tried from the richest down until one fits.
+#[derive(Clone, Copy)]
+struct Fill {
+    who: bool,
+    clock: bool,
+    safe: Safe,
+    words: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Safe {
+    Long,
+    Short,
+}
+
+const FILLS: [Fill; 7] = [
+    Fill { who: true, clock: true, safe: Safe::Long, words: true },
+    Fill { who: false, clock: true, safe: Safe::Long, words: true },
+    Fill { who: true, clock: true, safe: Safe::Short, words: true },
+    Fill { who: false, clock: true, safe: Safe::Short, words: true },
+    Fill { who: false, clock: false, safe: Safe::Short, words: true },
+    Fill { who: false, clock: true, safe: Safe::Short, words: false },
+    Fill { who: false, clock: false, safe: Safe::Short, words: false },
+];
+
+/// Paints the header.
+pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
+    if area.is_empty() {
+        return;
+    }
+    let width = usize::from(area.width);
+    let made = FILLS.iter().map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
+    let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
+    let narrowest = FILLS[FILLS.len() - 1];
+    let fallback = || (left(model, narrowest, brush), Line::default());
+    let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
+    buffer.set_line(area.x, area.y, &left, area.width);
+    let start = width.saturating_sub(right.width() + 1);
+    let start = area.x + u16::try_from(start).unwrap_or(0);
+    buffer.set_line(start, area.y, &right, area.right() - start);
+}
+
+/// Paints the action bar: what is possible now is lit.
+pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
+    if area.is_empty() {
+        return;
+    }
+    let situation = model.situation();
+    let items = bar::items(model);
+    let free = items.first().map_or(area.width, |item| item.columns.start);
+    let about = if model.tree().marked.is_empty() {
+        String::new()
+    } else {
+        format!("  for {} marked", words::count(model.tree().marked.len() as u64))
+    };
+    let tab = Line::from(vec![Span::raw(" "), brush.span(Role::Title, bar::TAB), brush.span(Role::Mark, about)]);
+    if tab.width() + 1 < usize::from(free) {
+        buffer.set_line(area.x, area.y, &tab, free);
+    }
+    for item in items {
+        let lit = situation.verdict(item.action) == Verdict::Ready;
+        let (key, label) = if lit { (Role::Key, Role::Text) } else { (Role::Off, Role::Off) };
+        let mut spans = vec![brush.span(key, item.key)];
+        if !item.label.is_empty() {
+            spans.push(brush.span(label, format!(" {}", item.label)));
+        }
+        let width = area.width.saturating_sub(item.columns.start);
+        buffer.set_line(area.x + item.columns.start, area.y, &Line::from(spans), width);
+    }
+}
+
+fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
+    let counts = &model.matter().snapshot.counts;
+    let glyphs = &brush.glyphs;
+    let mut spans = vec![brush.span(Role::Title, " howdah")];
+    if fill.who {
+        spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by))));
+    }
+    let all = [
+        (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
+        (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
+        (counts.running, glyphs.running, "running", Role::Running),
+        (counts.canceling, glyphs.canceling, "canceling", Role::Canceling),
+        (counts.queued, glyphs.queued, "queued", Role::Queued),
+        (counts.succeeded, glyphs.done, "done", Role::Done),
+        (counts.cancelled, glyphs.cancelled, "cancelled", Role::Cancelled),
+    ];
+    for (count, glyph, word, role) in all.into_iter().filter(|(count, ..)| *count > 0) {
+        let count = words::count(count as u64);
+        let text = if fill.words { format!("  {glyph} {count} {word}") } else { format!(" {glyph} {count}") };
+        spans.push(brush.span(role, text));
+    }
+    Line::from(spans)
+}
+
+fn right(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
+    let mut spans = Vec::new();
+    if model.is_frozen() {
+        spans.push(brush.span(Role::Mark, "frozen  "));
+    }
+    spans.push(safe(model, fill.safe, brush));
+    if fill.clock {
+        // A clock that stands still must not look like one that goes: nothing is painted while nothing changes.
+        let clock = words::clock(model.now());
+        let clock = if model.is_ticking() { format!("  {clock} UTC") } else { format!("  as of {clock} UTC") };
+        spans.push(brush.span(Role::Dim, clock));
+    }
+    Line::from(spans)
+}
+
+/// The answer to "may I close this window?". Attempts are processes of their own and are adopted when howdah is opened
+/// again; the clock of the tries and the queue runs only while howdah does.
+fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
+    if model.is_manager_gone() {
+        return brush.span(Role::Stuck, "session manager ended: open howdah again");
+    }
+    let counts = &model.matter().snapshot.counts;
+    let runs = counts.running + counts.canceling > 0;
+    let waits = counts.waiting + counts.queued > 0;
+    let text = match (runs, waits, how) {
+        (false, false, _) => "safe to close",
+        (true, false, Safe::Long) => "safe to close: copies go on by themselves",
+        (true, false, Safe::Short) => "safe to close: copies go on",
+        (true, true, Safe::Long) => "safe to close: copies go on, tries wait for the next howdah",
+        (false, true, Safe::Long) => "safe to close: tries wait for the next howdah",
+        (_, true, Safe::Short) => "safe to close, tries pause",
+    };
+    brush.span(if waits { Role::Waiting } else { Role::Done }, text)
+}

@@ -1,0 +1,124 @@
+//! An instance of the catalog in the preview: its restore points, newest first, readable or not.
+
+use super::pen;
+use crate::{
+    console::{
+        action::Action,
+        keymap::Place,
+        model::{Model, is_reading},
+        ports::{CatalogInstance, Origin, Row},
+        theme::{Brush, Role},
+        words,
+    },
+    domain::{InstanceName, RestorePoint},
+};
+use ratatui::text::Line;
+
+/// One instance.
+pub(super) fn one(model: &Model, name: &InstanceName, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(one) = model.matter().catalog.instances.iter().find(|one| one.name == *name) else {
+        return vec![Line::from(brush.span(Role::Dim, "This instance is no longer in the catalog."))];
+    };
+    let mut lines = Vec::new();
+    let key = model.options().keymap.key(Place::Tree, Action::Accept);
+    let key = key.map_or_else(String::new, |key| key.to_string());
+    let newest = one.rows.iter().find_map(restorable);
+    lines.extend(match newest {
+        Some(point) => {
+            let when = words::full(point.facts.taken_at);
+            let text =
+                format!("Press {key} to restore the backup of {when}. The plan is shown before anything is written.");
+            pen::wrapped(&text, width, 0, Role::Text, brush)
+        }
+        None => pen::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
+    });
+    lines.extend(sample(model, one, width, brush));
+    lines.push(Line::default());
+    lines.push(Line::from(brush.span(Role::Title, words::many(one.rows.len(), "restore point"))));
+    for row in &one.rows {
+        lines.extend(backup(row, width, brush));
+    }
+    lines
+}
+
+/// All instances, or why there are none.
+pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let catalog = &model.matter().catalog;
+    if is_reading(catalog) {
+        return vec![Line::from(brush.span(Role::Dim, "Reading the repositories"))];
+    }
+    let mut lines = Vec::new();
+    for repository in &catalog.repositories {
+        let (what, role) = match repository.origin {
+            Origin::Own => (words::path(&repository.path), Role::Text),
+            Origin::Sample => ("the sample repository that comes with howdah".to_owned(), Role::Sample),
+        };
+        lines.extend(pen::wrapped(&what, width, 0, role, brush));
+        if let Some(problem) = &repository.problem {
+            lines.extend(pen::wrapped(problem, width, 2, Role::Stuck, brush));
+        }
+    }
+    if catalog.instances.is_empty() {
+        lines.extend(pen::wrapped("No backup was found there.", width, 0, Role::Text, brush));
+    }
+    if catalog.repositories.iter().all(|one| one.origin == Origin::Sample) {
+        lines.extend(pen::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
+    }
+    lines.push(Line::default());
+    for one in &catalog.instances {
+        let name = pen::cell(&words::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
+        let newest = one.rows.iter().find_map(restorable);
+        let when = newest.map_or_else(|| "unreadable".to_owned(), |point| words::full(point.facts.taken_at));
+        lines.push(Line::from(vec![
+            brush.span(Role::Text, name),
+            brush.span(Role::Dim, format!("  {when}  {}", words::many(one.rows.len(), "backup"))),
+        ]));
+    }
+    lines
+}
+
+/// The sample is labelled as such, with one line that says how to add one's own.
+pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    if one.origin == Origin::Own {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::default()];
+    let text = "This is a sample: a small PostgreSQL backup that comes with howdah.";
+    lines.extend(pen::wrapped(text, width, 0, Role::Sample, brush));
+    lines.extend(pen::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
+    lines
+}
+
+/// One backup in two lines; an unreadable one says why.
+pub(super) fn backup(row: &Row, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    match row {
+        Row::Restorable(point) => {
+            let facts = &point.facts;
+            let version = facts.version.map_or_else(String::new, |version| format!("  PostgreSQL {version}"));
+            let system = facts.system_identifier.map_or_else(String::new, |id| format!("  system {id}"));
+            let label = words::clean(&point.label).into_owned();
+            let first = format!("{}  {}  {}{version}", words::full(facts.taken_at), facts.size, facts.form);
+            let second =
+                format!("{label}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
+            let more = brush.glyphs.more;
+            vec![
+                Line::from(brush.span(Role::Text, words::fit(&format!(" {first}"), width, more).into_owned())),
+                Line::from(brush.span(Role::Dim, words::fit(&format!("   {second}"), width, more).into_owned())),
+            ]
+        }
+        Row::Unreadable { label, problem, .. } => {
+            let mut lines = vec![Line::from(
+                brush.span(Role::Stuck, format!(" {} {}  cannot be restored", brush.glyphs.stuck, words::clean(label))),
+            )];
+            lines.extend(pen::wrapped(problem, width, 3, Role::Dim, brush));
+            lines
+        }
+    }
+}
+
+const fn restorable(row: &Row) -> Option<&RestorePoint> {
+    match row {
+        Row::Restorable(point) => Some(point),
+        Row::Unreadable { .. } => None,
+    }
+}

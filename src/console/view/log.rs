@@ -1,0 +1,30 @@
+//! The Log page: the end of an attempt's raw output.
+
+use crate::{
+    console::{
+        model::Model,
+        theme::{Brush, Role},
+        words,
+    },
+    machine::Session,
+};
+use ratatui::text::Line;
+
+/// A line that says which attempt, then the output.
+pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let say = |role: Role, text: &str| Line::from(brush.span(role, text.to_owned()));
+    let Some((id, attempt)) = model.log_attempt() else {
+        return vec![say(Role::Dim, "No attempt has been made yet, so there is no output.")];
+    };
+    let number = session.attempts().len();
+    let which = format!("Output of attempt {attempt} of {number}; < and > show the others");
+    let mut lines = vec![Line::from(brush.span(Role::Dim, words::fit(&which, width, brush.glyphs.more).into_owned()))];
+    let log = model.preview().log.as_ref().filter(|log| (log.session, log.attempt) == (id, attempt));
+    match log.map(|log| &log.lines) {
+        None => lines.push(say(Role::Dim, "Reading")),
+        Some(Err(cause)) => lines.push(say(Role::Stuck, &format!("It cannot be read: {cause}"))),
+        Some(Ok(text)) if text.is_empty() => lines.push(say(Role::Dim, "It has written nothing.")),
+        Some(Ok(text)) => lines.extend(text.iter().map(|line| say(Role::Text, line))),
+    }
+    lines
+}

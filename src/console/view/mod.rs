@@ -1,0 +1,48 @@
+//! How the model looks: pure painting, for every size from 1x1 on.
+//!
+//! Promises: the same model and brush paint the same cells; every state is told by sign and word; foreign text is made
+//! printable before it is painted.
+//! Never: it changes nothing and names no colour.
+
+mod completed;
+mod events;
+mod footer;
+mod form;
+mod header;
+pub(super) mod help;
+mod instance;
+mod log;
+mod overlays;
+mod pen;
+pub(super) mod plan;
+pub(super) mod preview;
+mod progress;
+mod request;
+pub(super) mod states;
+mod summary;
+mod tree;
+mod wizard;
+
+use super::{model::Model, theme::Brush};
+use ratatui::{Frame, buffer::Buffer};
+
+/// Paints the whole screen.
+pub fn draw(frame: &mut Frame<'_>, model: &Model, brush: &mut Brush) {
+    paint(frame.buffer_mut(), model, brush);
+}
+
+/// Paints the whole screen into a buffer, whose size counts: the model may still know an older one.
+pub fn paint(buffer: &mut Buffer, model: &Model, brush: &mut Brush) {
+    let area = buffer.area;
+    if area.is_empty() {
+        return;
+    }
+    let layout = super::layout::layout(area.width, area.height, model.focus() == super::model::Focus::Preview);
+    header::paint(buffer, layout.header, model, brush);
+    header::paint_bar(buffer, layout.bar, model, brush);
+    tree::paint(buffer, &layout, model, brush);
+    preview::paint(buffer, &layout, model, brush);
+    footer::paint(buffer, layout.footer, model, brush);
+    wizard::paint(buffer, model, brush);
+    overlays::paint(buffer, model, brush);
+}

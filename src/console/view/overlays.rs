@@ -1,0 +1,210 @@
+//! Menu, questions, reports, palette: what lies over everything else.
+
+use super::{help, pen, wizard::middle};
+use crate::{
+    console::{
+        action::Action,
+        keymap::Place,
+        model::{
+            Model,
+            dialog::{CancelFocus, CancelQuestion, Menu, Overlay, Palette, Question, Reading, TypeName},
+        },
+        situation::Verdict,
+        theme::{Brush, Role},
+        words,
+    },
+    domain::Disposition,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Paints the topmost overlay.
+pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
+    match model.overlay() {
+        None => {}
+        Some(Overlay::Menu(state)) => menu(buffer, model, state, brush),
+        Some(Overlay::Cancel(state)) => cancel(buffer, state, brush),
+        Some(Overlay::Ask(state)) => question(buffer, state, brush),
+        Some(Overlay::Report(state)) => report(buffer, model, state, brush),
+        Some(Overlay::Help(state)) => help::paint(buffer, model, state, brush),
+        Some(Overlay::Palette(state)) => palette(buffer, model, state, brush),
+        Some(Overlay::TypeName(state)) => type_name(buffer, state, brush),
+    }
+}
+
+fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
+    let refused = state.items.iter().any(|(_, verdict)| !verdict.is_ready());
+    let width = if refused { 78 } else { 44 };
+    let height = rows(state.items.len() + 2);
+    let area = pen::dialog(buffer, middle(buffer, width, height), &state.title, brush);
+    actions(buffer, area, model, &state.items, state.at, brush);
+}
+
+fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {
+    let height = rows(state.found.len().clamp(4, 14) + 4);
+    let area = pen::dialog(buffer, middle(buffer, 78, height), "All actions", brush);
+    let mut spans = vec![brush.span(Role::Key, ": ")];
+    spans.extend(pen::input(&state.input, usize::from(area.width).saturating_sub(2), true, brush));
+    buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
+    let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
+    if state.found.is_empty() {
+        pen::lines(buffer, list, &[Line::from(brush.span(Role::Dim, "No action matches"))], 0);
+    }
+    actions(buffer, list, model, &state.found, state.at, brush);
+}
+
+/// Key, label, and what it does or why it is refused.
+fn actions(buffer: &mut Buffer, area: Rect, model: &Model, items: &[(Action, Verdict)], at: usize, brush: &Brush) {
+    let first = (at + 1).saturating_sub(usize::from(area.height));
+    for ((number, (action, verdict)), y) in items.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
+        let key = model.options().keymap.keys(*action).first().map_or_else(String::new, ToString::to_string);
+        let (key_role, role, about) = match verdict {
+            Verdict::Ready => (Role::Key, Role::Text, action.help()),
+            Verdict::No(reason) => (Role::Off, Role::Off, reason.as_str()),
+        };
+        let room = usize::from(area.width).saturating_sub(26);
+        let line = Line::from(vec![
+            brush.span(key_role, pen::cell(&key, 9, brush)),
+            brush.span(role, pen::cell(action.label(), 15, brush)),
+            brush.span(Role::Dim, words::fit(about, room, brush.glyphs.more).into_owned()),
+        ]);
+        buffer.set_line(area.x, y, &line, area.width);
+        if number == at {
+            pen::select(buffer, area, y, brush);
+        }
+    }
+}
+
+fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
+    let width = 72;
+    // More than these would push the buttons off a small screen; the rest is counted.
+    let shown = state.lines.len().min(8);
+    let height = rows(shown + usize::from(state.lines.len() > shown) + 9);
+    let title = format!("Cancel {}?", words::many(state.sessions.len(), "session"));
+    let outside = middle(buffer, width, height);
+    let area = pen::dialog(buffer, outside, &title, brush);
+    let room = usize::from(area.width);
+    // The buttons and the cost are the last to go.
+    let fixed = 5;
+    let space = usize::from(area.height).saturating_sub(fixed).max(1);
+    let shown = shown.min(space);
+    let line =
+        |role: Role, text: &str| Line::from(brush.span(role, words::fit(text, room, brush.glyphs.more).into_owned()));
+    let mut lines: Vec<Line<'_>> = state.lines.iter().take(shown).map(|text| line(Role::Text, text)).collect();
+    if state.lines.len() > shown {
+        lines.push(line(Role::Dim, &format!("and {} more", words::count((state.lines.len() - shown) as u64))));
+    }
+    let cost = if state.cost.0 == 0 {
+        "Nothing has been copied yet.".to_owned()
+    } else {
+        format!("{} copied would be given up.", state.cost)
+    };
+    lines.push(line(Role::Waiting, &cost));
+    let focused = state.focus == CancelFocus::Disposition;
+    lines.push(Line::from(vec![
+        brush.span(if focused { Role::Key } else { Role::Dim }, "Partial data: "),
+        brush.span(if focused { Role::Input } else { Role::Text }, state.disposition.to_string()),
+        brush.span(Role::Dim, format!("  {}", disposition(state.disposition))),
+    ]));
+    lines.push(Line::default());
+    lines.push(buttons(
+        "Keep them going",
+        "Cancel them",
+        state.focus == CancelFocus::Keep,
+        state.focus == CancelFocus::Cancel,
+        brush,
+    ));
+    lines.push(line(Role::Dim, "Tab to the next, left and right to change, Enter to choose, Esc to leave"));
+    let from = lines.len().saturating_sub(usize::from(area.height));
+    pen::lines(buffer, area, &lines, from);
+}
+
+/// What a disposition means (D7).
+const fn disposition(wish: Disposition) -> &'static str {
+    match wish {
+        Disposition::Default => "remove where the session made the directory",
+        Disposition::Remove => "remove what the sessions created, nothing else",
+        Disposition::Keep => "leave it for a later restore to the same place",
+        Disposition::SetAside => "rename the directory",
+    }
+}
+
+fn question(buffer: &mut Buffer, state: &Question, brush: &Brush) {
+    let width = 72;
+    let inside = usize::from(width).min(usize::from(buffer.area.width)).saturating_sub(4);
+    let mut lines: Vec<Line<'_>> =
+        state.lines.iter().flat_map(|text| pen::wrapped(text, inside, 0, Role::Text, brush)).collect();
+    lines.push(Line::default());
+    lines.push(buttons("Leave it", state.button, !state.armed, state.armed, brush));
+    let area = middle(buffer, width, rows(lines.len() + 2));
+    let area = pen::dialog(buffer, area, &state.title, brush);
+    let from = lines.len().saturating_sub(usize::from(area.height));
+    pen::lines(buffer, area, &lines, from);
+}
+
+fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) -> Line<'static> {
+    let button = |label: &str, on: bool, role: Role| {
+        // Square brackets tell the one with the keys without colour.
+        let text = if on { format!("[ {label} ]") } else { format!("  {label}  ") };
+        brush.span(if on { role } else { Role::Text }, text)
+    };
+    Line::from(vec![button(safe, on_safe, Role::Button), Span::raw("   "), button(act, on_act, Role::Danger)])
+}
+
+fn report(buffer: &mut Buffer, model: &Model, state: &Reading, brush: &Brush) {
+    let area = help::area(model);
+    let area = pen::dialog(buffer, area.intersection(buffer.area), &state.title, brush);
+    let width = usize::from(area.width);
+    let lines: Vec<Line<'_>> =
+        state.lines.iter().flat_map(|text| pen::wrapped(text, width, 0, Role::Text, brush)).collect();
+    pen::lines(buffer, area, &lines, state.scroll);
+}
+
+fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
+    let width = 76;
+    let inside = usize::from(width).min(usize::from(buffer.area.width)).saturating_sub(4);
+    let Some((directory, to)) = state.directories.first() else { return };
+    let wanted = state.wanted().unwrap_or_default();
+    let mut lines = Vec::new();
+    let text = format!("{} holds other data.", words::path(directory));
+    lines.extend(pen::wrapped(&text, inside, 0, Role::Text, brush));
+    lines.extend(pen::wrapped(&format!("It will be renamed to {}.", words::path(to)), inside, 0, Role::Waiting, brush));
+    let more = state.directories.len() - 1;
+    if more > 0 {
+        let text = format!("{} after this one.", words::many(more, "directory").replace("directorys", "directories"));
+        lines.extend(pen::wrapped(&text, inside, 0, Role::Dim, brush));
+    }
+    lines.push(Line::default());
+    lines.push(Line::from(vec![
+        brush.span(Role::Text, "Type its name, "),
+        brush.span(Role::Key, wanted),
+        brush.span(Role::Text, ", to allow this:"),
+    ]));
+    lines.push(Line::from(pen::input(&state.input, inside, true, brush)));
+    let last = if state.wrong {
+        brush.span(Role::Stuck, "That is not its name; nothing was done")
+    } else {
+        brush.span(Role::Dim, "Enter confirms, Esc leaves everything as it is")
+    };
+    lines.push(Line::from(last));
+    let area = middle(buffer, width, rows(lines.len() + 2));
+    let area = pen::dialog(buffer, area, "Rename other data?", brush);
+    let from = lines.len().saturating_sub(usize::from(area.height));
+    pen::lines(buffer, area, &lines, from);
+}
+
+fn rows(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// The place whose keys the help tells when it is opened from an overlay.
+pub(super) const fn place_below(model: &Model) -> Place {
+    match (&model.wizard, model.focus) {
+        (Some(_), _) => Place::Form,
+        (None, crate::console::model::Focus::Tree) => Place::Tree,
+        (None, crate::console::model::Focus::Preview) => Place::Preview,
+    }
+}

@@ -1,0 +1,113 @@
+//! Small strokes that all views share.
+
+use crate::console::{
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Block, Clear, Widget as _},
+};
+use tui_input::Input;
+
+/// A bordered pane with a title on its upper edge.
+pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, brush: &Brush) {
+    let role = if focused { Role::Focus } else { Role::Border };
+    let title = words::fit(title, usize::from(area.width).saturating_sub(4), brush.glyphs.more).into_owned();
+    let title = if title.is_empty() { Line::default() } else { Line::from(brush.span(role, format!(" {title} "))) };
+    let block = Block::bordered().border_set(brush.glyphs.border).border_style(brush.style(role)).title(title);
+    block.render(area, buffer);
+}
+
+/// A dialog: a pane over what was there, its inside returned.
+pub(super) fn dialog(buffer: &mut Buffer, area: Rect, title: &str, brush: &Brush) -> Rect {
+    Clear.render(area, buffer);
+    if area.width < 4 || area.height < 3 {
+        return area;
+    }
+    pane(buffer, area, title, true, brush);
+    Rect::new(area.x + 2, area.y + 1, area.width - 4, area.height - 2)
+}
+
+/// Lines from the one with number `from` on, as many as there is room for.
+pub(super) fn lines(buffer: &mut Buffer, area: Rect, lines: &[Line<'_>], from: usize) {
+    for (line, y) in lines.iter().skip(from).zip(area.y..area.bottom()) {
+        buffer.set_line(area.x, y, line, area.width);
+    }
+}
+
+/// A text that is padded or cut to exactly `room` columns.
+pub(super) fn cell(text: &str, room: usize, brush: &Brush) -> String {
+    let text = words::fit(text, room, brush.glyphs.more);
+    let pad = room.saturating_sub(words::width(&text));
+    format!("{text}{:pad$}", "")
+}
+
+/// A gauge of `room` columns.
+pub(super) fn gauge(ratio: f64, room: usize, full: Role, brush: &Brush) -> Vec<Span<'static>> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a few hundred columns")]
+    let done = ((ratio.clamp(0.0, 1.0) * room as f64) as usize).min(room);
+    vec![
+        brush.span(full, brush.glyphs.full.repeat(done)),
+        brush.span(Role::Rest, brush.glyphs.rest.repeat(room - done)),
+    ]
+}
+
+/// A text field of `room` columns with its caret.
+pub(super) fn input(input: &Input, room: usize, focused: bool, brush: &Brush) -> Vec<Span<'static>> {
+    let role = if focused { Role::Input } else { Role::Text };
+    let value = words::clean(input.value()).into_owned();
+    if !focused || value != input.value() {
+        return vec![brush.span(role, cell(&value, room, brush))];
+    }
+    let skip = input.visual_scroll(room.saturating_sub(1));
+    let caret = input.visual_cursor();
+    let mut column = 0;
+    let (mut before, mut under, mut after) = (String::new(), String::new(), String::new());
+    for c in value.chars() {
+        let mut bytes = [0; 4];
+        let wide = words::width(c.encode_utf8(&mut bytes));
+        if column >= skip && column + wide <= skip + room {
+            let part = match column.cmp(&caret) {
+                std::cmp::Ordering::Less => &mut before,
+                std::cmp::Ordering::Equal => &mut under,
+                std::cmp::Ordering::Greater => &mut after,
+            };
+            part.push(c);
+        }
+        column += wide;
+    }
+    if under.is_empty() {
+        under.push(' ');
+    }
+    let used = words::width(&before) + words::width(&under) + words::width(&after);
+    after.push_str(&" ".repeat(room.saturating_sub(used)));
+    vec![brush.span(role, before), brush.span(Role::Caret, under), brush.span(role, after)]
+}
+
+/// Paragraphs of plain text in lines of `room` columns, each indented.
+pub(super) fn wrapped(text: &str, room: usize, indent: usize, role: Role, brush: &Brush) -> Vec<Line<'static>> {
+    let pad = " ".repeat(indent);
+    let lines = words::wrap(&words::clean(text), room.saturating_sub(indent));
+    lines.into_iter().map(|line| Line::from(brush.span(role, format!("{pad}{line}")))).collect()
+}
+
+/// Lays the look of the selection over a row.
+pub(super) fn select(buffer: &mut Buffer, area: Rect, y: u16, brush: &Brush) {
+    buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(buffer.area), brush.style(Role::Selected));
+}
+
+/// `key label` pairs for a hint line.
+pub(super) fn hints(pairs: &[(String, &str)], brush: &Brush) -> Line<'static> {
+    let mut spans = Vec::new();
+    for (key, label) in pairs {
+        if !spans.is_empty() {
+            spans.push(Span::raw("  "));
+        }
+        spans.push(brush.span(Role::Key, key.clone()));
+        spans.push(brush.span(Role::Dim, format!(" {label}")));
+    }
+    Line::from(spans)
+}

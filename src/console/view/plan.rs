@@ -1,0 +1,135 @@
+//! A plan, told before the first byte is written (S7), and the wizard's page of plans.
+
+use super::{pen, request::pair};
+use crate::{
+    console::{
+        model::{
+            Model,
+            wizard::{PlanState, Planned},
+        },
+        theme::{Brush, Role, Theme},
+        words,
+    },
+    domain::{
+        Plan,
+        plan::{ServerPlan, Standing, WalFinding},
+    },
+};
+use ratatui::{layout::Rect, text::Line};
+
+/// What a plan says.
+pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let mut tell = |name: &str, value: String| lines.extend(pair(name, &value, width, brush));
+    let standing = match &plan.standing {
+        Standing::Missing => "will be created".to_owned(),
+        Standing::Empty => "is there and empty".to_owned(),
+        Standing::Leftover => "holds what an earlier attempt left".to_owned(),
+        Standing::SetAside { to } => format!("holds other data, which is renamed to {} first", words::path(to)),
+    };
+    tell("Directory", format!("{} ({standing})", words::path(&plan.directory)));
+    let reused = if plan.reused.0 > 0 { format!(", {} of them there already", plan.reused) } else { String::new() };
+    tell("Writes", format!("{} in {} files{reused}", plan.bytes, words::count(plan.files)));
+    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", words::count(free)));
+    tell("Free", format!("{}{inodes}", plan.free_bytes));
+    for one in &plan.tablespaces {
+        let (from, to) = (words::path(&one.original), words::path(&one.directory));
+        tell("Tablespace", format!("{}: {to} (was {from})", one.oid));
+    }
+    tell(
+        "WAL",
+        match &plan.wal {
+            WalFinding::Included { start, stop } => format!("included, from {start} to {stop}"),
+            WalFinding::Missing { what } => format!("missing: {what}"),
+        },
+    );
+    tell(
+        "Server",
+        match &plan.server {
+            ServerPlan::Start { binaries, version, user, port, leave_running } => {
+                let after = if *leave_running { "left running" } else { "stopped after the query" };
+                let binaries = words::path(binaries);
+                format!("PostgreSQL {version} from {binaries} as {user}, port {port}, {after}")
+            }
+            ServerPlan::NoServer { reason } => format!("none is started: {reason}"),
+        },
+    );
+    let sums = if plan.checksum == "NONE" {
+        "sizes only: the manifest has no checksums".to_owned()
+    } else {
+        plan.checksum.clone()
+    };
+    tell("Verified by", sums);
+    for warning in &plan.warnings {
+        let text = format!("{} {warning}", brush.glyphs.warning);
+        lines.extend(pen::wrapped(&text, width, 1, Role::Waiting, brush));
+    }
+    lines
+}
+
+/// All plans of the wizard.
+pub(super) fn pages(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(wizard) = model.wizard() else { return Vec::new() };
+    let mut lines = Vec::new();
+    for planned in &wizard.plans {
+        lines.extend(page(planned, width, brush));
+        lines.push(Line::default());
+    }
+    lines.pop();
+    lines
+}
+
+/// How far the wizard's page of plans can be scrolled.
+pub(in crate::console) fn scroll_end(model: &Model) -> usize {
+    let area = area(model.size().0, model.size().1);
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let width = usize::from(area.width);
+    pages(model, width, &brush).len().saturating_sub(usize::from(area.height))
+}
+
+/// Where the plans stand inside the wizard.
+pub(super) const fn area(columns: u16, rows: u16) -> Rect {
+    let whole = super::wizard::body(columns, rows);
+    Rect { height: whole.height.saturating_sub(2), ..whole }
+}
+
+fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let request = &planned.request;
+    let name = words::clean(request.point.instance.as_str()).into_owned();
+    let when = words::full(request.point.facts.taken_at);
+    let glyphs = &brush.glyphs;
+    let (sign, role) = match &planned.state {
+        PlanState::Asked | PlanState::RefusedAsking(_) => (glyphs.pending, Role::Dim),
+        PlanState::Ready(_) => (glyphs.done, Role::Done),
+        PlanState::Overwrites(_) => (glyphs.warning, Role::Waiting),
+        PlanState::Refused(_) | PlanState::NotStarted(_) => (glyphs.stuck, Role::Stuck),
+    };
+    let mut out = vec![Line::from(vec![
+        brush.span(role, format!("{sign} ")),
+        brush.span(Role::Title, name),
+        brush.span(Role::Dim, format!("  {}, taken {when}", words::clean(&request.point.label))),
+    ])];
+    match &planned.state {
+        PlanState::Asked | PlanState::RefusedAsking(_) => {
+            let to = words::path(request.target.directory());
+            out.extend(pair("Directory", &to, width, brush));
+            out.extend(pen::wrapped("The plan is being made", width, 1, Role::Dim, brush));
+        }
+        PlanState::Ready(plan) => out.extend(lines(plan, width, brush)),
+        PlanState::Overwrites(plan) => {
+            out.extend(lines(plan, width, brush));
+            let text = "Other data stands there. It will be renamed, not deleted; you will be asked to type its name.";
+            out.extend(pen::wrapped(text, width, 1, Role::Waiting, brush));
+        }
+        PlanState::Refused(failure) => {
+            out.extend(pen::wrapped(&format!("Refused: {}", failure.cause), width, 1, Role::Stuck, brush));
+            if !failure.advice.is_empty() {
+                out.extend(pen::wrapped(&format!("What to do: {}", failure.advice), width, 1, Role::Text, brush));
+            }
+        }
+        PlanState::NotStarted(reason) => {
+            out.extend(pen::wrapped(&format!("Not started: {reason}"), width, 1, Role::Stuck, brush));
+        }
+    }
+    out
+}

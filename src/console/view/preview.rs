@@ -1,0 +1,120 @@
+//! The preview pane: what is selected, in detail (R7).
+
+use super::{completed, events, instance, log, pen, progress, request, summary};
+use crate::console::{
+    layout::Layout,
+    model::{
+        Detail, Focus, Model,
+        preview::Tab,
+        tree::{Group, Node},
+    },
+    theme::{Brush, Role, Theme},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Paints the pane.
+pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: &Brush) {
+    let area = layout.preview;
+    if area.is_empty() {
+        return;
+    }
+    if layout.bordered {
+        pen::pane(buffer, area, &title(model, brush), model.focus() == Focus::Preview, brush);
+        tabs(buffer, area, model, brush);
+    }
+    let inside = text_area(layout);
+    let lines = lines(model, inside, brush);
+    let from = match model.preview().tab {
+        Tab::Log if is_session(model) => {
+            let height = usize::from(inside.height);
+            lines.len().saturating_sub(height).saturating_sub(model.preview().scroll)
+        }
+        Tab::Log | Tab::Progress | Tab::Request | Tab::Events => model.preview().scroll,
+    };
+    pen::lines(buffer, inside, &lines, from);
+}
+
+/// How far the preview can be scrolled: until its last line is at the bottom.
+pub(in crate::console) fn scroll_end(model: &Model) -> usize {
+    let layout = model.layout();
+    let inside = text_area(&layout);
+    // The number of lines does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    lines(model, inside, &brush).len().saturating_sub(usize::from(inside.height))
+}
+
+/// The inside of the pane, with a column of air on both sides where there is a border.
+fn text_area(layout: &Layout) -> Rect {
+    let inside = layout.inside(layout.preview);
+    if layout.bordered && inside.width > 4 {
+        return Rect { x: inside.x + 1, width: inside.width - 2, ..inside };
+    }
+    inside
+}
+
+fn title(model: &Model, brush: &Brush) -> String {
+    match model.tree().selected() {
+        Node::Group(Group::Restore) => "Restore".to_owned(),
+        Node::Group(Group::Completed) => "Completed".to_owned(),
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
+        Node::Group(Group::Instances) => "Instances".to_owned(),
+        Node::Instance(name) => words::clean(name.as_str()).into_owned(),
+        Node::Session(id) => model.session().map_or_else(
+            || format!("session {id}"),
+            |session| {
+                let request = session.request();
+                let name = words::clean(request.point.instance.as_str());
+                let (to, directory) = (brush.glyphs.to, words::path(request.target.directory()));
+                format!("{name} {to} {directory}  port {}", request.target.port())
+            },
+        ),
+    }
+}
+
+/// The tabs of a session, on the lower edge.
+fn tabs(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
+    if !is_session(model) || area.width < 44 {
+        return;
+    }
+    let mut spans = vec![Span::raw(" ")];
+    for (number, tab) in Tab::ALL.iter().enumerate() {
+        let role = if *tab == model.preview().tab { Role::Title } else { Role::Dim };
+        spans.push(brush.span(Role::Key, (number + 1).to_string()));
+        spans.push(brush.span(role, format!(" {} ", tab.label())));
+    }
+    let line = Line::from(spans);
+    buffer.set_line(area.x + 2, area.bottom() - 1, &line, area.width - 4);
+}
+
+fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
+    let width = usize::from(area.width);
+    match model.tree().selected() {
+        Node::Group(Group::Restore) => summary::restore(model, width, brush),
+        Node::Group(Group::Completed) => completed::group(model, width, usize::from(area.height), brush),
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
+        Node::Group(Group::Instances) => instance::all(model, width, brush),
+        Node::Instance(name) => instance::one(model, name, width, brush),
+        Node::Session(_) => match (model.session(), &model.detail) {
+            (Some(session), _) => match model.preview().tab {
+                Tab::Progress => progress::lines(model, session, width, brush),
+                Tab::Log => log::lines(model, session, width, brush),
+                Tab::Request => request::lines(model, session, width, brush),
+                Tab::Events => events::lines(model, session, width, brush),
+            },
+            (None, Some(Detail::Missing(id))) => {
+                let text = format!("The journal has no session {id}.");
+                vec![Line::from(brush.span(Role::Stuck, text))]
+            }
+            (None, _) => vec![Line::from(brush.span(Role::Dim, "Reading the journal"))],
+        },
+    }
+}
+
+fn is_session(model: &Model) -> bool {
+    matches!(model.tree().selected(), Node::Session(_)) && model.session().is_some()
+}

@@ -1,0 +1,273 @@
+//! The Progress page of a session: head line, gauges, numbers, speed, steps, attempts with their causes.
+
+use super::{pen, states};
+use crate::{
+    console::{
+        model::{Model, history::Left},
+        theme::{Brush, Role},
+        words,
+    },
+    domain::{ByteCount, Outcome, Step, StepState, Timestamp},
+    machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
+};
+use ratatui::text::{Line, Span};
+use std::time::Duration;
+
+/// The page.
+pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let now = model.now();
+    let mut lines = vec![head(model, session, brush)];
+    lines.extend(trouble(session, width, brush));
+    lines.extend(outcome(session, width, brush));
+    lines.extend(gauges(session, width, brush));
+    lines.extend(numbers(model, session, width, brush));
+    lines.push(Line::default());
+    lines.push(Line::from(brush.span(Role::Title, "Steps")));
+    lines.extend(Step::ALL.into_iter().map(|step| step_line(session, step, now, width, brush)));
+    lines.extend(notes(session, width, brush));
+    lines.extend(attempts(session, now, width, brush));
+    lines
+}
+
+fn head(model: &Model, session: &Session, brush: &Brush) -> Line<'static> {
+    let (sign, role) = states::sign(session, &brush.glyphs);
+    let state = states::long(session, model.now(), model.queued_ahead(session.id()));
+    let about = match session.phase() {
+        Phase::Running { attempt, cause, got_through, .. } => match (cause, got_through) {
+            (Cause::First, _) if attempt.0 == 1 => String::new(),
+            (Cause::First, _) => format!("   attempt {attempt}"),
+            (Cause::Try(number), false) => {
+                format!("   attempt {attempt} (try {number} of {})", session.policy().tries)
+            }
+            (Cause::Try(number), true) => {
+                format!("   attempt {attempt} (try {number} of {} got through)", session.policy().tries)
+            }
+            (Cause::Retry, _) => format!("   attempt {attempt} (retry)"),
+        },
+        Phase::Completed { at, .. } => {
+            format!("   {}, took {}", words::full(*at), words::duration(session.elapsed(*at)))
+        }
+        Phase::Waiting { .. } => format!("   {}", tries(session)),
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } => String::new(),
+    };
+    Line::from(vec![brush.span(role, format!("{sign} {state}")), brush.span(Role::Dim, about)])
+}
+
+fn tries(session: &Session) -> String {
+    match session.tries_total() {
+        0 => String::new(),
+        1 => "1 try made in all".to_owned(),
+        many => format!("{many} tries made in all"),
+    }
+}
+
+/// What is wrong and what can be done, the first cause pinned above the last (S1).
+fn trouble(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let last = match session.phase() {
+        Phase::Waiting { failure, .. } => Some((failure, Role::Waiting)),
+        Phase::Stuck { failure, .. } => Some((failure, Role::Stuck)),
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => None,
+    };
+    let ongoing_first = session.first_cause().filter(|_| session.is_ongoing());
+    if let Some(first) = ongoing_first.filter(|first| last.is_none_or(|(last, _)| last != *first)) {
+        lines.extend(pen::wrapped(&format!("First cause: {}", first.cause), width, 2, Role::Waiting, brush));
+    }
+    if let Some((failure, role)) = last {
+        lines.extend(pen::wrapped(&failure.cause, width, 2, role, brush));
+        if !failure.advice.is_empty() {
+            lines.extend(pen::wrapped(&format!("What to do: {}", failure.advice), width, 2, Role::Text, brush));
+        }
+    }
+    if let Phase::Canceling { stage: CancelStage::Stopping { urgency: Urgency::Overdue, attempt, .. }, .. } =
+        session.phase()
+    {
+        let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
+        let text = format!("Attempt {attempt}{process} is still alive past its deadline; F offers to kill it");
+        lines.extend(pen::wrapped(&text, width, 2, Role::Stuck, brush));
+    }
+    lines
+}
+
+fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Phase::Completed { outcome, .. } = session.phase() else { return Vec::new() };
+    let text = match outcome {
+        Outcome::Succeeded(success) => success.server.to_string(),
+        Outcome::Cancelled { disposed } => disposed.to_string(),
+    };
+    pen::wrapped(&text, width, 2, Role::Text, brush)
+}
+
+/// Copy and replay are two gauges of one time line (S5).
+fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let progress = session.progress();
+    if progress.bytes_total.0 == 0 {
+        return Vec::new();
+    }
+    // Two columns of name, five of percent, and air.
+    let room = width.saturating_sub(14).clamp(4, 60);
+    let line = |name: &'static str, ratio: f64, role: Role| {
+        let mut spans = vec![brush.span(Role::Dim, format!("{name:<5}"))];
+        spans.extend(pen::gauge(ratio, room, role, brush));
+        spans.push(brush.span(Role::Text, format!("  {}", words::percent(ratio))));
+        Line::from(spans)
+    };
+    let mut lines = vec![line("Copy", progress.ratio(), Role::Gauge)];
+    lines.extend(progress.wal.map(|wal| line("WAL", wal.ratio(), Role::Replay)));
+    lines
+}
+
+fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let progress = session.progress();
+    if progress.bytes_total.0 == 0 {
+        return Vec::new();
+    }
+    let now = model.now();
+    let mut parts = vec![
+        format!("{} of {}", progress.bytes_done, progress.bytes_total),
+        format!("{} of {} files", words::count(progress.files_done), words::count(progress.files_total)),
+    ];
+    if let Some(wal) = progress.wal {
+        parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
+    }
+    let running = matches!(session.phase(), Phase::Running { .. });
+    let history = model.history(session.id()).filter(|_| running);
+    let copying = session.current_step() == Some(Step::Copy);
+    let mut lines = Vec::new();
+    if let Some(rate) = history.filter(|_| copying).and_then(|one| one.rate(now, Duration::from_secs(10))) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is never negative")]
+        let rate = ByteCount(rate as u64);
+        parts.push(format!("{rate}/s"));
+    }
+    let time = match states::left(session, history, now) {
+        Some(Left::Range(fast, slow)) => {
+            let (fast, slow) = (words::coarse(fast), words::coarse(slow));
+            Some((
+                if fast == slow { format!("about {slow} left") } else { format!("{fast} to {slow} left") },
+                Role::Text,
+            ))
+        }
+        Some(Left::Stalled(since)) => {
+            let ago = words::coarse(words::between(since, now));
+            Some((format!("stalled since {} ({ago})", words::clock(since)), Role::Waiting))
+        }
+        Some(Left::Hidden) | None => None,
+    };
+    if progress.bytes_reused.0 > 0 {
+        parts.push(format!("{} reused", progress.bytes_reused));
+    }
+    let mut line = Line::default();
+    for (text, role) in parts.into_iter().map(|text| (text, Role::Text)).chain(time) {
+        let gap = if line.spans.is_empty() { "" } else { "   " };
+        if line.width() + gap.len() + words::width(&text) > width && !line.spans.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        } else {
+            line.push_span(Span::raw(gap));
+        }
+        line.push_span(brush.span(role, text));
+    }
+    lines.push(line);
+    if let Some(history) = history.filter(|_| copying) {
+        // A bar is two seconds: sixty of them are the last two minutes.
+        let bars = history.bars(now, width.saturating_sub(16).clamp(1, 60));
+        lines.push(spark(&bars, brush));
+    }
+    lines
+}
+
+fn spark(bars: &[u64], brush: &Brush) -> Line<'static> {
+    let heights = brush.glyphs.spark;
+    let most = bars.iter().copied().max().unwrap_or(0).max(1);
+    let steps = heights.len() as u64 - 1;
+    let height = |bar: &u64| heights[usize::try_from((bar * steps).div_ceil(most)).unwrap_or(0)];
+    let text: String = bars.iter().map(height).collect();
+    let span = Duration::from_secs(2 * bars.len() as u64);
+    Line::from(vec![brush.span(Role::Spark, text), brush.span(Role::Dim, format!("  last {}", words::coarse(span)))])
+}
+
+fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush: &Brush) -> Line<'static> {
+    let glyphs = &brush.glyphs;
+    let (sign, role, time, detail) = match session.step(step) {
+        StepState::Pending => (glyphs.pending, Role::Dim, String::new(), String::new()),
+        StepState::Running { detail } => {
+            let since = if let Phase::Running { since, .. } = session.phase() { Some(*since) } else { None };
+            (glyphs.running, Role::Running, running_for(session, since, now), detail.clone())
+        }
+        StepState::Done { took, detail } => (glyphs.done, Role::Done, words::duration(*took), detail.clone()),
+        StepState::Skipped { reason } => (glyphs.skipped, Role::Dim, String::new(), format!("skipped: {reason}")),
+        StepState::Failed { took } => (glyphs.stuck, Role::Stuck, words::duration(*took), "failed".to_owned()),
+    };
+    let name = format!("{:<10}", step.to_string());
+    let room = width.saturating_sub(24);
+    let detail = words::fit(&words::clean(&detail), room, glyphs.more).into_owned();
+    Line::from(vec![
+        brush.span(role, format!(" {sign} ")),
+        brush.span(role, name),
+        brush.span(Role::Text, format!("{time:>8}  ")),
+        brush.span(Role::Dim, detail),
+    ])
+}
+
+/// How long the running step has run: the attempt's time without that of the steps before it.
+fn running_for(session: &Session, since: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(since) = since else { return String::new() };
+    let before: Duration = Step::ALL
+        .into_iter()
+        .filter_map(|step| match session.step(step) {
+            StepState::Done { took, .. } | StepState::Failed { took } => Some(*took),
+            StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } => None,
+        })
+        .sum();
+    words::duration(words::between(since, now).saturating_sub(before))
+}
+
+fn notes(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    // The newest are the ones that matter here; Events has them all.
+    const SHOWN: usize = 3;
+    let notes = session.notes();
+    let newest = notes.iter().skip(notes.len().saturating_sub(SHOWN));
+    newest.flat_map(|note| pen::wrapped(note, width, 3, Role::Dim, brush)).collect()
+}
+
+fn attempts(session: &Session, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let records = session.attempts();
+    let tells_more =
+        records.len() > 1 || records.iter().any(|record| matches!(record.ended, Some((_, AttemptEnd::Failed(_)))));
+    if !tells_more {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Attempts"))];
+    for record in records.iter().rev() {
+        lines.extend(attempt(record, now, width, brush));
+    }
+    lines
+}
+
+fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let (took, role, text) = match &record.ended {
+        None => ("now".to_owned(), Role::Running, String::new()),
+        Some((at, end)) => {
+            let took = words::duration(words::between(record.launched, *at));
+            match end {
+                AttemptEnd::Done => (took, Role::Done, "done".to_owned()),
+                AttemptEnd::Failed(failure) => (took, Role::Text, failure.cause.clone()),
+                AttemptEnd::Stopped => (took, Role::Cancelled, "stopped".to_owned()),
+            }
+        }
+    };
+    let why = match record.cause {
+        None => "dealing with partial data".to_owned(),
+        Some(Cause::First) => String::new(),
+        Some(Cause::Try(number)) => format!("try {number}"),
+        Some(Cause::Retry) => "retry".to_owned(),
+    };
+    let text = [why, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+    let front = format!(" {:>2}  {:>11}  {took:>8}  ", record.number, words::moment(record.launched, now));
+    let indent = words::width(&front);
+    let mut wrapped = pen::wrapped(&text, width, indent, role, brush);
+    if let Some(first) = wrapped.first_mut() {
+        let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
+        *first = Line::from(vec![brush.span(Role::Dim, front), brush.span(role, text.trim_start().to_owned())]);
+    }
+    wrapped
+}

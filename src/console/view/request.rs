@@ -1,0 +1,100 @@
+//! The Request page: what was asked, the plan, and the exact command (S11).
+
+use super::{pen, plan};
+use crate::{
+    console::{
+        model::Model,
+        theme::{Brush, Role},
+        words,
+    },
+    domain::{ExistingData, ServerWish},
+    machine::Session,
+};
+use ratatui::text::Line;
+
+/// The page.
+pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let request = session.request();
+    let title = |text: &str| Line::from(brush.span(Role::Title, text.to_owned()));
+    let mut lines = vec![title("Request")];
+    let point = &request.point;
+    lines.extend(pair("Session", &format!("{}  {}", session.id(), session.uuid()), width, brush));
+    lines.extend(pair("Backup", &format!("{}  {}", point.label, words::full(point.facts.taken_at)), width, brush));
+    lines.extend(pair("From", &words::path(&point.path), width, brush));
+    lines.extend(pair("To", &words::path(request.target.directory()), width, brush));
+    lines.extend(pair("Port", &request.target.port().to_string(), width, brush));
+    for (oid, path) in request.target.tablespaces() {
+        lines.extend(pair("Tablespace", &format!("{oid} to {}", words::path(path)), width, brush));
+    }
+    lines.extend(pair("Server", wish(request.server), width, brush));
+    let rate = request.max_rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
+    lines.extend(pair("Bandwidth", &rate, width, brush));
+    lines.extend(pair("Old data", existing(request.existing), width, brush));
+    let policy = session.policy();
+    let every = words::coarse(policy.every);
+    lines.extend(pair("Tries", &format!("{} on a disruption, one every {every}", policy.tries), width, brush));
+    lines.extend(pair("By", session.by(), width, brush));
+    lines.push(Line::default());
+    lines.push(title("Plan"));
+    match session.plan() {
+        Some(made) => lines.extend(plan::lines(made, width, brush)),
+        None => lines.extend(pen::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush)),
+    }
+    if !session.attempts().is_empty() {
+        lines.push(Line::default());
+        lines.push(title("Exact command of each attempt"));
+        for record in session.attempts() {
+            lines.extend(pen::wrapped(&command(model, session, record.number.0), width, 1, Role::Text, brush));
+        }
+    }
+    lines
+}
+
+/// What a wish for a server is called.
+pub(super) const fn wish(wish: ServerWish) -> &'static str {
+    match wish {
+        ServerWish::LeaveRunning => "start it, ask it a query, leave it running",
+        ServerWish::StopAfterProbe => "start it, ask it a query, stop it",
+        ServerWish::FilesOnly => "no server: files only",
+    }
+}
+
+/// What a wish for old data is called.
+pub(super) const fn existing(existing: ExistingData) -> &'static str {
+    match existing {
+        ExistingData::Refuse => "refuse when other data stands there",
+        ExistingData::SetAside => "rename other data that stands there",
+    }
+}
+
+/// A name and its value.
+pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    const NAME: usize = 12;
+    let mut lines = pen::wrapped(value, width, NAME + 1, Role::Text, brush);
+    if let Some(first) = lines.first_mut() {
+        let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
+        let value = text.get(NAME + 1..).unwrap_or("").to_owned();
+        *first = Line::from(vec![
+            brush.span(Role::Dim, format!(" {}", pen::cell(name, NAME, brush))),
+            brush.span(Role::Text, value),
+        ]);
+    }
+    lines
+}
+
+/// The worker's own command. It carries no secret: what it needs lies in the attempt's directory.
+fn command(model: &Model, session: &Session, attempt: u32) -> String {
+    let options = model.options();
+    let directory = options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
+    format!("{} worker {}", quoted(&words::path(&options.program)), quoted(&words::path(&directory)))
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '+' | ',' | ':' | '@' | '%');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

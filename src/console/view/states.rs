@@ -1,0 +1,148 @@
+//! How a session's state is said: a sign, a role, a few words for the tree and a sentence for the preview.
+
+use crate::{
+    console::{
+        glyphs::Glyphs,
+        model::history::{History, Left},
+        theme::Role,
+        words,
+    },
+    domain::{Outcome, Step, Timestamp},
+    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+};
+
+/// The sign and role of a session.
+pub(super) fn sign(session: &Session, glyphs: &Glyphs) -> (&'static str, Role) {
+    match session.phase() {
+        Phase::Queued { .. } => (glyphs.queued, Role::Queued),
+        Phase::Running { .. } => (glyphs.running, Role::Running),
+        Phase::Waiting { .. } => (glyphs.waiting, Role::Waiting),
+        Phase::Stuck { .. } => (glyphs.stuck, Role::Stuck),
+        Phase::Canceling { .. } => (glyphs.canceling, Role::Canceling),
+        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => (glyphs.done, Role::Done),
+        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => (glyphs.cancelled, Role::Cancelled),
+    }
+}
+
+/// The state in the tree, and what stands flush right of it.
+pub(super) fn short(session: &Session, history: Option<&History>, now: Timestamp, ahead: usize) -> (String, String) {
+    let alone = |text: String| (text, String::new());
+    match session.phase() {
+        Phase::Queued { .. } if ahead == 0 => alone("queued: next".to_owned()),
+        Phase::Queued { .. } => alone(format!("queued: {ahead} ahead")),
+        Phase::Running { .. } => running(session, history, now),
+        Phase::Waiting { tries_used, next_try, .. } => {
+            let of = session.policy().tries;
+            alone(format!("try {}/{of} in {}", tries_used + 1, words::countdown(now, *next_try)))
+        }
+        Phase::Stuck { failure, .. } => alone(format!("stuck: {}", words::clean(&failure.cause))),
+        Phase::Canceling { stage, .. } => alone(canceling(stage).to_owned()),
+        Phase::Completed { at, outcome } => {
+            let took = match outcome {
+                Outcome::Succeeded(_) => words::duration(session.elapsed(now)),
+                Outcome::Cancelled { .. } => "cancelled".to_owned(),
+            };
+            (words::moment(*at, now), took)
+        }
+    }
+}
+
+/// The state in one clause.
+pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) -> String {
+    let text = match session.phase() {
+        Phase::Queued { cause, .. } => {
+            let turn = if ahead == 0 { "next in turn".to_owned() } else { format!("{ahead} ahead of it") };
+            format!("Queued, {turn}{}", why(*cause))
+        }
+        Phase::Running { .. } => format!("{}{}", doing(session), share(session)),
+        Phase::Waiting { tries_used, next_try, .. } => {
+            let of = session.policy().tries;
+            format!("Waiting: try {} of {of} in {}", tries_used + 1, words::countdown(now, *next_try))
+        }
+        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => {
+            let tries = words::many(session.policy().tries as usize, "try").replace("trys", "tries");
+            format!("Stuck: all {tries} used up; Retry begins a new series")
+        }
+        Phase::Stuck { reason: StuckReason::Incurable, .. } => "Stuck: waiting cannot cure this".to_owned(),
+        Phase::Stuck { reason: StuckReason::Bug, .. } => "Stuck: a fault in howdah".to_owned(),
+        Phase::Canceling { stage, .. } => {
+            let mut text = canceling(stage).to_owned();
+            text[..1].make_ascii_uppercase();
+            text
+        }
+        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "Restored".to_owned(),
+        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "Cancelled".to_owned(),
+    };
+    words::clean(&text).into_owned()
+}
+
+/// Why an attempt is made, in brackets; nothing for the first.
+pub(super) fn why(cause: Cause) -> String {
+    match cause {
+        Cause::First => String::new(),
+        Cause::Try(number) => format!(" (try {number})"),
+        Cause::Retry => " (retry)".to_owned(),
+    }
+}
+
+/// What a step is called while it runs.
+pub(super) const fn gerund(step: Step) -> &'static str {
+    match step {
+        Step::Check => "Checking",
+        Step::Copy => "Copying data files",
+        Step::Configure => "Configuring",
+        Step::Start => "Starting the server",
+        Step::Replay => "Replaying WAL",
+        Step::Probe => "Asking the server a query",
+        Step::Finish => "Finishing",
+    }
+}
+
+/// How long the rest of the present gauge takes, as far as it can be said; empty while it cannot.
+pub(super) fn left(session: &Session, history: Option<&History>, now: Timestamp) -> Option<Left> {
+    let progress = session.progress();
+    let rest = match (session.current_step()?, progress.wal) {
+        (Step::Replay, Some(wal)) => wal.stop.0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
+        (Step::Copy, _) => progress.bytes_total.0.checked_sub(progress.bytes_done.0).filter(|rest| *rest > 0)?,
+        (Step::Check | Step::Configure | Step::Start | Step::Replay | Step::Probe | Step::Finish, _) => return None,
+    };
+    Some(history?.left(rest, now))
+}
+
+fn running(session: &Session, history: Option<&History>, now: Timestamp) -> (String, String) {
+    let progress = session.progress();
+    let state = match (session.current_step(), progress.wal) {
+        (Some(Step::Copy), _) => format!("{:>5}", words::percent(progress.ratio())),
+        (Some(Step::Replay), Some(wal)) => format!("WAL {:>5}", words::percent(wal.ratio())),
+        (Some(step), _) => step.to_string().to_lowercase(),
+        (None, _) => "running".to_owned(),
+    };
+    let time = match left(session, history, now) {
+        Some(Left::Range(_, slow)) => format!("~{}", words::coarse(slow)),
+        Some(Left::Stalled(_)) => "stalled".to_owned(),
+        Some(Left::Hidden) | None => String::new(),
+    };
+    (state, time)
+}
+
+const fn canceling(stage: &CancelStage) -> &'static str {
+    match stage {
+        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "canceling: stopping",
+        CancelStage::Stopping { urgency: Urgency::Overdue, .. } => "canceling: overdue",
+        CancelStage::Stopping { urgency: Urgency::Forced, .. } => "canceling: killing",
+        CancelStage::Disposing { .. } => "canceling: cleaning up",
+    }
+}
+
+fn doing(session: &Session) -> &'static str {
+    session.current_step().map_or("Running", gerund)
+}
+
+fn share(session: &Session) -> String {
+    let progress = session.progress();
+    match (session.current_step(), progress.wal) {
+        (Some(Step::Copy), _) => format!(", {}", words::percent(progress.ratio())),
+        (Some(Step::Replay), Some(wal)) => format!(", {}", words::percent(wal.ratio())),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,62 @@
+//! The Restore heading in the preview: all ongoing sessions in one table.
+
+use super::{pen, states};
+use crate::console::{
+    model::Model,
+    model::tree::Group,
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::text::Line;
+
+/// The table; on an empty screen, what to press.
+pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let snapshot = &model.matter().snapshot;
+    if snapshot.ongoing.is_empty() {
+        return empty(model, width, brush);
+    }
+    let shown: Vec<_> = model.tree().members(Group::Restore).map(|at| &snapshot.ongoing[at]).collect();
+    let sum = |part: fn(&crate::domain::Progress) -> u64| shown.iter().map(|one| part(one.progress())).sum::<u64>();
+    let done = crate::domain::ByteCount(sum(|progress| progress.bytes_done.0));
+    let total = crate::domain::ByteCount(sum(|progress| progress.bytes_total.0));
+    let mut lines = vec![
+        Line::from(brush.span(Role::Text, format!("{} under way", words::many(shown.len(), "session")))),
+        Line::from(brush.span(Role::Dim, format!("{done} of {total} copied"))),
+        Line::default(),
+    ];
+    let name = (width * 2 / 5).clamp(8, 24);
+    lines.push(Line::from(brush.span(Role::Title, format!("{}  State", pen::cell("Instance", name + 2, brush)))));
+    // One screen of them is what a person reads; the tree has them all.
+    const MOST: usize = 200;
+    for session in shown.iter().take(MOST) {
+        let (sign, role) = states::sign(session, &brush.glyphs);
+        let instance = words::clean(session.request().point.instance.as_str()).into_owned();
+        let state = states::long(session, model.now(), model.queued_ahead(session.id()));
+        let room = width.saturating_sub(name + 4);
+        lines.push(Line::from(vec![
+            brush.span(role, format!("{sign} ")),
+            brush.span(Role::Text, pen::cell(&instance, name, brush)),
+            brush.span(role, format!("  {}", words::fit(&state, room, brush.glyphs.more))),
+        ]));
+    }
+    if shown.len() > MOST {
+        lines.push(Line::from(brush.span(Role::Dim, format!("{} more", words::count((shown.len() - MOST) as u64)))));
+    }
+    lines.push(Line::default());
+    lines.extend(pen::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
+    lines
+}
+
+fn empty(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let keymap = &model.options().keymap;
+    let key = |action| {
+        let key = keymap.key(crate::console::keymap::Place::Tree, action);
+        key.map_or_else(|| "the palette".to_owned(), |key| key.to_string())
+    };
+    let text = format!(
+        "No restore is under way. Press {} for a new restore, or go down to an instance and press {}.",
+        key(crate::console::action::Action::NewRestore),
+        key(crate::console::action::Action::Accept),
+    );
+    pen::wrapped(&text, width, 0, Role::Text, brush)
+}

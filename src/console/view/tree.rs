@@ -1,0 +1,234 @@
+//! The tree pane: tui-tree-widget paints the rows in view, and those only.
+
+use super::{pen, states};
+use crate::{
+    console::{
+        layout::Layout,
+        model::{
+            Focus, Model,
+            tree::{Group, Row},
+        },
+        ports::{Origin, Row as Backup},
+        theme::{Brush, Role},
+        words,
+    },
+    manager::CompletedResult,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::StatefulWidget as _,
+};
+use tui_tree_widget::{Tree, TreeItem, TreeState};
+
+/// One row, before it is laid out: sign, name, state, and what stands flush right.
+struct Cells {
+    sign: (&'static str, Role),
+    marked: bool,
+    name: String,
+    state: (String, Role),
+    right: (String, Role),
+}
+
+/// Paints the pane.
+pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: &mut Brush) {
+    let area = layout.tree;
+    if area.is_empty() {
+        return;
+    }
+    if layout.bordered {
+        let title = if model.tree().filter().is_empty() {
+            "Sessions".to_owned()
+        } else {
+            format!("Sessions: /{}", words::clean(model.tree().filter()))
+        };
+        pen::pane(buffer, area, &title, model.focus() == Focus::Tree, brush);
+    }
+    let inside = layout.inside(area);
+    let rows = model.tree();
+    let height = usize::from(inside.height);
+    // A pane whose height the model did not know yet still shows its selection.
+    let first = rows.offset.min(rows.index()).max((rows.index() + 1).saturating_sub(height));
+    let last = rows.len().min(first + height);
+    if first >= last {
+        return;
+    }
+    window(buffer, inside, first..last, model, brush);
+}
+
+/// Builds the items of the rows in view, lets the widget paint them into a scratch buffer, and copies what is in view.
+///
+/// When the view begins inside a group, the group's heading is painted above the view and not copied.
+fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &Model, brush: &mut Brush) {
+    let tree = model.tree();
+    let width = usize::from(area.width);
+    let begins_inside = !matches!(tree.row(rows.start), Some(Row::Group(_)));
+    let mut items: Vec<TreeItem<'_, u64>> = Vec::new();
+    let mut state = TreeState::default();
+    let mut group = tree.group_of(rows.start);
+    let mut children: Vec<TreeItem<'_, u64>> = Vec::new();
+    let mut close = |group: Group, children: Vec<TreeItem<'static, u64>>, state: &mut TreeState<u64>| {
+        let id = heading_id(group);
+        state.open(vec![id]);
+        let text = heading(group, model, width, brush);
+        let item = TreeItem::new(id, text, children).expect("the ids of rows are their numbers, each once");
+        items.push(item);
+    };
+    for at in rows.clone() {
+        match tree.row(at) {
+            Some(Row::Group(next)) if at == rows.start => group = next,
+            Some(Row::Group(next)) => {
+                close(group, std::mem::take(&mut children), &mut state);
+                group = next;
+            }
+            Some(row) => {
+                let line = laid_out(cells(row, at, model, brush), width.saturating_sub(2), brush);
+                children.push(TreeItem::new_leaf(at as u64, line));
+            }
+            None => {}
+        }
+    }
+    close(group, children, &mut state);
+    let selected = tree.index();
+    if rows.contains(&selected) {
+        let heading = heading_id(tree.group_of(selected));
+        let is_heading = matches!(tree.row(selected), Some(Row::Group(_)));
+        state.select(if is_heading { vec![heading] } else { vec![heading, selected as u64] });
+    }
+    let above = u16::from(begins_inside);
+    let scratch = Rect::new(0, 0, area.width, area.height + above);
+    brush.scratch.resize(scratch);
+    brush.scratch.reset();
+    let widget = Tree::new(&items)
+        .expect("each heading is there once")
+        .highlight_style(brush.style(Role::Selected))
+        .node_closed_symbol("")
+        .node_open_symbol("")
+        .node_no_children_symbol("");
+    widget.render(scratch, &mut brush.scratch, &mut state);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            buffer[(area.x + x, area.y + y)] = brush.scratch[(x, y + above)].clone();
+        }
+    }
+}
+
+/// Headings have ids of their own, past any row number.
+const fn heading_id(group: Group) -> u64 {
+    u64::MAX - group as u64
+}
+
+fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'static> {
+    let tree = model.tree();
+    let counts = &model.matter().snapshot.counts;
+    let (name, all) = match group {
+        Group::Restore => ("Restore", counts.ongoing()),
+        Group::Completed => ("Completed", counts.completed()),
+        Group::Unreadable => ("Unreadable", tree.count(group)),
+        Group::Instances => ("Instances", model.matter().catalog.instances.len()),
+    };
+    let shown = tree.count(group);
+    let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
+    let count = if is_filtered {
+        format!("{} of {}", words::count(shown as u64), words::count(all as u64))
+    } else {
+        words::count(all as u64)
+    };
+    let glyph = if tree.is_open(group) { brush.glyphs.open } else { brush.glyphs.closed };
+    let left = format!("{glyph} {name}");
+    let room = width.saturating_sub(words::width(&count) + 1);
+    Line::from(vec![brush.span(Role::Title, pen::cell(&left, room, brush)), brush.span(Role::Dim, count)])
+}
+
+fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
+    let (matter, tree) = (model.matter(), model.tree());
+    let (glyphs, now) = (&brush.glyphs, model.now());
+    let empty = || (String::new(), Role::Dim);
+    match row {
+        Row::Ongoing(index) => {
+            let session = &matter.snapshot.ongoing[index];
+            let id = session.id();
+            let sign = states::sign(session, glyphs);
+            let (state, right) = states::short(session, model.history(id), now, model.queued_ahead(id));
+            let name = words::clean(session.request().point.instance.as_str()).into_owned();
+            let marked = tree.marked.contains(&id);
+            Cells { sign, marked, name, state: (state, sign.1), right: (right, Role::Dim) }
+        }
+        Row::Completed(index) => {
+            let row = &matter.snapshot.completed[index];
+            let (sign, took) = match row.result {
+                CompletedResult::Succeeded => ((glyphs.done, Role::Done), words::duration(row.took)),
+                CompletedResult::Cancelled => ((glyphs.cancelled, Role::Cancelled), "cancelled".to_owned()),
+            };
+            let name = words::clean(row.instance.as_str()).into_owned();
+            let state = (words::moment(row.ended, now), Role::Dim);
+            Cells { sign, marked: tree.marked.contains(&row.id), name, state, right: (took, sign.1) }
+        }
+        Row::Unreadable(index) => {
+            let record = &matter.snapshot.unreadable[index];
+            let state = (words::clean(&record.problem).into_owned(), Role::Stuck);
+            let name = format!("session {}", record.id);
+            Cells { sign: (glyphs.warning, Role::Stuck), marked: false, name, state, right: empty() }
+        }
+        Row::Instance(index) => {
+            let one = &matter.catalog.instances[index];
+            let newest = one.rows.iter().find_map(|row| match row {
+                Backup::Restorable(point) => Some(words::moment(point.facts.taken_at, now)),
+                Backup::Unreadable { .. } => None,
+            });
+            let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
+            let right = match one.origin {
+                Origin::Sample => ("sample".to_owned(), Role::Sample),
+                Origin::Own => (words::many(one.rows.len(), "backup"), Role::Dim),
+            };
+            let name = words::clean(one.name.as_str()).into_owned();
+            let marked = tree.marked_instances.contains(&one.name);
+            Cells { sign: (glyphs.instance, Role::Dim), marked, name, state: (state, role), right }
+        }
+        Row::Group(_) => {
+            Cells { sign: ("", Role::Dim), marked: false, name: at.to_string(), state: empty(), right: empty() }
+        }
+    }
+}
+
+/// Mark, sign, name, state, and flush right the rest; the rest goes first when there is no room, the name last.
+fn laid_out(cells: Cells, width: usize, brush: &Brush) -> Line<'static> {
+    let mark = if cells.marked { brush.span(Role::Mark, brush.glyphs.mark) } else { Span::raw(" ") };
+    let mut spans = vec![mark, brush.span(cells.sign.1, cells.sign.0), Span::raw(" ")];
+    let room = width.saturating_sub(3);
+    // Below this a name could no longer be told from another.
+    const NAME: usize = 8;
+    let name_room = if room >= NAME * 2 { (room * 2 / 5).clamp(NAME, 24) } else { room };
+    let wants = words::width(&cells.state.0);
+    // A short state leaves its room to the name.
+    let right_wants = words::width(&cells.right.0);
+    let spare = room.saturating_sub(name_room + 1 + wants.max(if right_wants > 0 { 9 } else { 0 }) + right_wants + 1);
+    let name_room = name_room + if wants + right_wants < room / 2 { spare.min(8) } else { 0 };
+    spans.push(brush.span(Role::Text, pen::cell(&cells.name, name_room, brush)));
+    let rest = room.saturating_sub(name_room);
+    if rest < 2 {
+        return Line::from(spans);
+    }
+    spans.push(Span::raw(" "));
+    let rest = rest - 1;
+    let right_fits = right_wants > 0 && wants + 1 + right_wants <= rest;
+    let state_room = if right_fits { rest - right_wants } else { rest };
+    spans.push(brush.span(cells.state.1, pen::cell(&cells.state.0, state_room, brush)));
+    if right_fits {
+        spans.push(brush.span(cells.right.1, cells.right.0));
+    }
+    Line::from(spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headings_and_rows_never_share_an_id() {
+        let ids = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances].map(heading_id);
+        assert!(ids.iter().all(|id| *id > 1 << 62));
+        assert_eq!(crate::console::model::tree::Tree::new().len(), 3);
+    }
+}

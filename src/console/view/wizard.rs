@@ -1,0 +1,187 @@
+//! The wizard over the main screen: its frame, the list of instances, the list of restore points.
+
+use super::{form, instance, pen, plan};
+use crate::console::{
+    action::Action,
+    keymap::Place,
+    layout::centered,
+    model::{
+        Model, is_reading,
+        wizard::{Page, Waits, Wizard},
+    },
+    ports::{Origin, Row},
+    theme::{Brush, Role},
+    words,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Paints the wizard, if it is open.
+pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
+    let Some(wizard) = model.wizard() else { return };
+    let (columns, rows) = (buffer.area.width, buffer.area.height);
+    pen::dialog(buffer, outside(columns, rows), &title(wizard), brush);
+    let body = body(columns, rows);
+    let upper = Rect { height: body.height.saturating_sub(2), ..body };
+    match wizard.page {
+        Page::Instances => instances(buffer, upper, model, wizard, brush),
+        Page::Form => form::paint(buffer, upper, model, wizard, brush),
+        Page::Points { choice, at } => points(buffer, upper, wizard, choice, at, brush),
+        Page::Plan => {
+            let lines = plan::pages(model, usize::from(upper.width), brush);
+            pen::lines(buffer, upper, &lines, wizard.scroll);
+        }
+    }
+    if body.height > 2 {
+        let lowest = Rect { y: body.bottom() - 1, height: 1, ..body };
+        buffer.set_line(lowest.x, lowest.y, &hints(model, wizard, brush), lowest.width);
+    }
+}
+
+/// The inside of the wizard.
+pub(super) const fn body(columns: u16, rows: u16) -> Rect {
+    let outside = outside(columns, rows);
+    if outside.width < 4 || outside.height < 3 {
+        return outside;
+    }
+    Rect { x: outside.x + 2, y: outside.y + 1, width: outside.width - 4, height: outside.height - 2 }
+}
+
+/// The frame: wide enough for two paths side by side, and the header stays in view where it can.
+const fn outside(columns: u16, rows: u16) -> Rect {
+    let width = if columns < 100 { columns } else { 100 };
+    let top = if rows >= 10 { 2 } else { 0 };
+    Rect { x: (columns - width) / 2, y: top, width, height: rows - top }
+}
+
+fn title(wizard: &Wizard) -> String {
+    let (number, name) = match wizard.page {
+        Page::Instances => (1, "instances"),
+        Page::Form | Page::Points { .. } => (2, "restore points and targets"),
+        Page::Plan => (3, "plan"),
+    };
+    format!("New restore, {number} of 3: {name}")
+}
+
+fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, brush: &Brush) {
+    let catalog = &model.matter().catalog;
+    if catalog.instances.is_empty() {
+        let text = if is_reading(catalog) { "Reading the repositories" } else { "There is no instance to restore." };
+        pen::lines(buffer, area, &[Line::from(brush.span(Role::Dim, text))], 0);
+        return;
+    }
+    let height = usize::from(area.height).max(1);
+    let first = wizard.at.saturating_sub(height - 1);
+    let name_room = (usize::from(area.width) / 3).clamp(8, 28);
+    for ((at, one), y) in catalog.instances.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
+        let checked = wizard.checked.contains(&one.name);
+        let (glyph, role) =
+            if checked { (brush.glyphs.checked, Role::Mark) } else { (brush.glyphs.unchecked, Role::Dim) };
+        let newest = one.rows.iter().find_map(|row| match row {
+            Row::Restorable(point) => Some(format!("{}  {}", words::full(point.facts.taken_at), point.facts.size)),
+            Row::Unreadable { .. } => None,
+        });
+        let bad = one.rows.iter().filter(|row| matches!(row, Row::Unreadable { .. })).count();
+        let mut spans = vec![
+            brush.span(role, format!("{glyph} ")),
+            brush.span(Role::Text, pen::cell(&words::clean(one.name.as_str()), name_room, brush)),
+        ];
+        match newest {
+            Some(text) => spans.push(brush.span(Role::Dim, format!("  newest {text}"))),
+            None => spans.push(brush.span(Role::Stuck, "  no restore point can be read")),
+        }
+        if bad > 0 {
+            spans.push(brush.span(Role::Waiting, format!("  {bad} unreadable")));
+        }
+        if one.origin == Origin::Sample {
+            spans.push(brush.span(Role::Sample, "  sample"));
+        }
+        buffer.set_line(area.x, y, &Line::from(spans), area.width);
+        if at == wizard.at {
+            pen::select(buffer, area, y, brush);
+        }
+    }
+}
+
+fn points(buffer: &mut Buffer, area: Rect, wizard: &Wizard, choice: usize, at: usize, brush: &Brush) {
+    let Some(choice) = wizard.form.choices.get(choice) else { return };
+    let width = usize::from(area.width);
+    let blocks: Vec<Vec<Line<'_>>> = choice.rows.iter().map(|row| instance::backup(row, width, brush)).collect();
+    let before: usize = blocks.iter().take(at).map(Vec::len).sum();
+    let height = usize::from(area.height);
+    let own = blocks.get(at).map_or(1, Vec::len);
+    let from = (before + own).saturating_sub(height);
+    let lines: Vec<Line<'_>> = blocks.into_iter().flatten().collect();
+    pen::lines(buffer, area, &lines, from);
+    for line in before..before + own {
+        let y = usize::from(area.y) + line.saturating_sub(from);
+        if let Ok(y) = u16::try_from(y)
+            && y < area.bottom()
+        {
+            pen::select(buffer, area, y, brush);
+        }
+    }
+}
+
+fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
+    let place = model.place();
+    let go = match (wizard.page, wizard.waits) {
+        (_, Waits::Start) => return Line::from(brush.span(Role::Dim, "Starting")),
+        (Page::Form, Waits::Places { go_on: true }) => {
+            return Line::from(brush.span(Role::Dim, "Looking for free places"));
+        }
+        (Page::Instances | Page::Form, _) => "goes on".to_owned(),
+        (Page::Points { .. }, _) => "chooses it".to_owned(),
+        (Page::Plan, _) if wizard.is_planning() => return Line::from(brush.span(Role::Dim, "The plan is being made")),
+        (Page::Plan, _) => match (wizard.startable().len(), wizard.overwrites().len(), wizard.plans.len()) {
+            (0, 0, _) => return with_back("nothing here can be started", model, brush),
+            (_, 1.., _) => "asks for the name of what is renamed, then starts".to_owned(),
+            (ready, _, all) if ready == all => format!("starts {}", words::many(ready, "session")),
+            (ready, _, all) => format!("starts {ready} of {all}, without the refused"),
+        },
+    };
+    let wanted: &[(Action, &str)] = match place {
+        Place::Instances => &[(Action::Accept, ""), (Action::Mark, "checks"), (Action::Back, "closes")],
+        Place::Form => &[
+            (Action::Accept, ""),
+            (Action::Down, "next field"),
+            (Action::Right, "other value"),
+            (Action::Mark, "list"),
+            (Action::Back, "back"),
+        ],
+        _ => &[(Action::Accept, ""), (Action::Down, "down"), (Action::Back, "back")],
+    };
+    let pair = |(action, label): &(Action, &'static str)| {
+        let key = model.options().keymap.key(place, *action)?;
+        let label = if label.is_empty() { go.clone() } else { (*label).to_owned() };
+        Some((key, label))
+    };
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    for (key, label) in wanted.iter().filter_map(pair) {
+        if !spans.is_empty() {
+            spans.push(Span::raw("   "));
+        }
+        spans.push(brush.span(Role::Key, key.to_string()));
+        spans.push(brush.span(Role::Dim, format!(" {label}")));
+    }
+    Line::from(spans)
+}
+
+fn with_back(text: &'static str, model: &Model, brush: &Brush) -> Line<'static> {
+    let key = model.options().keymap.key(Place::Plan, Action::Back);
+    let key = key.map_or_else(String::new, |key| key.to_string());
+    Line::from(vec![
+        brush.span(Role::Waiting, text),
+        Span::raw("   "),
+        brush.span(Role::Key, key),
+        brush.span(Role::Dim, " back to change it"),
+    ])
+}
+
+/// Where a dialog of this size stands.
+pub(super) fn middle(buffer: &Buffer, width: u16, height: u16) -> Rect {
+    centered(buffer.area.width, buffer.area.height, width, height)
+}

@@ -1,0 +1,210 @@
+//! How amounts of time, moments and states are said, everywhere on the screen in the same way.
+//!
+//! Promises: short, without colour, and foreign text comes out printable.
+
+use crate::domain::{Timestamp, instance::printable};
+use ratatui::buffer::CellWidth as _;
+use std::{borrow::Cow, time::Duration};
+
+/// `0:02`, `12:44`, `1:12:09`, `3d 01:00`.
+pub fn duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}:{:02}", seconds % 60),
+        (0, _) => format!("{hours}:{minutes:02}:{:02}", seconds % 60),
+        (_, _) => format!("{days}d {hours:02}:{minutes:02}"),
+    }
+}
+
+/// From one moment to a later one; nothing when it is not later.
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// Until a moment, rounded up: a countdown reaches zero only when it is due.
+pub fn countdown(now: Timestamp, until: Timestamp) -> String {
+    let left = between(now, until);
+    let up = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+    duration(up)
+}
+
+/// A length as people say it: `50 s`, `4 min`, `3 h`. Coarse on purpose (S6).
+pub fn coarse(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..=59 => format!("{} s", seconds.div_ceil(5).max(1) * 5),
+        60..=5_399 => format!("{} min", (seconds + 30) / 60),
+        5_400..=172_799 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
+    }
+}
+
+/// `14:02:11`.
+pub fn clock(moment: Timestamp) -> String {
+    moment.strftime("%H:%M:%S").to_string()
+}
+
+/// `12:58` on the same day (UTC), else `11-20 12:58`.
+pub fn moment(moment: Timestamp, now: Timestamp) -> String {
+    let same_day = moment.as_second().div_euclid(86_400) == now.as_second().div_euclid(86_400);
+    moment.strftime(if same_day { "%H:%M" } else { "%m-%d %H:%M" }).to_string()
+}
+
+/// `2026-11-20 12:58 UTC`.
+pub fn full(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A share as `62 %`; 100 only when it is all.
+pub fn percent(ratio: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+    let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u64;
+    format!("{whole} %")
+}
+
+/// `2,611`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 session`, `3 sessions`.
+pub fn many(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number as u64)) }
+}
+
+/// Foreign text, made safe to show. Free where it is safe already.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(printable(text))
+    }
+}
+
+/// A path, made safe to show.
+pub fn path(path: &std::path::Path) -> String {
+    clean(&path.to_string_lossy()).into_owned()
+}
+
+/// Columns that a text takes.
+pub fn width(text: &str) -> usize {
+    // A single control character has no width to ask for; none gets here, but a panic is no way to find out.
+    if text.len() == 1 { 1 } else { usize::from(text.cell_width()) }
+}
+
+/// The text in at most `room` columns; what is cut ends in `more`.
+pub fn fit<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
+    if width(text) <= room {
+        return Cow::Borrowed(text);
+    }
+    let mut out = head(text, room.saturating_sub(1));
+    if room > 0 {
+        out.push_str(more);
+    }
+    Cow::Owned(out)
+}
+
+/// The text in at most `room` columns, the beginning cut away: for paths, whose end says most.
+pub fn fit_end<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
+    if width(text) <= room {
+        return Cow::Borrowed(text);
+    }
+    let mut start = text.len();
+    for (at, _) in text.char_indices().rev() {
+        if width(&text[at..]) > room.saturating_sub(1) {
+            break;
+        }
+        start = at;
+    }
+    let more = if room > 0 { more } else { "" };
+    Cow::Owned(format!("{more}{}", &text[start..]))
+}
+
+/// The text broken into lines of at most `room` columns, between words where it can be.
+pub fn wrap(text: &str, room: usize) -> Vec<String> {
+    let room = room.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut word = word;
+        let used = width(lines.last().map_or("", String::as_str));
+        if used > 0 && used + 1 + width(word) > room {
+            lines.push(String::new());
+        }
+        while width(word) > room {
+            let first = head(word, room);
+            let cut = first.len().max(word.chars().next().map_or(1, char::len_utf8));
+            push(&mut lines, &word[..cut]);
+            lines.push(String::new());
+            word = &word[cut..];
+        }
+        push(&mut lines, word);
+    }
+    lines
+}
+
+fn push(lines: &mut [String], word: &str) {
+    if let Some(line) = lines.last_mut() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+}
+
+fn head(text: &str, room: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        out.push(c);
+        if width(&out) > room {
+            out.pop();
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_as_people_say_them() {
+        let said = |seconds| (duration(Duration::from_secs(seconds)), coarse(Duration::from_secs(seconds)));
+        for (seconds, exact, about) in [
+            (0, "0:00", "5 s"),
+            (47, "0:47", "50 s"),
+            (764, "12:44", "13 min"),
+            (4_329, "1:12:09", "72 min"),
+            (90_000, "1d 01:00", "25 h"),
+        ] {
+            assert_eq!(said(seconds), (exact.to_owned(), about.to_owned()));
+        }
+    }
+
+    #[test]
+    fn text_is_cut_by_columns_not_by_bytes() {
+        assert_eq!(fit("größe", 5, "~"), "größe");
+        assert_eq!(fit("größer", 5, "~"), "größ~");
+        assert_eq!(fit("日本語", 5, "~"), "日本~");
+        assert_eq!(fit_end("/srv/pg/orders", 7, "~"), "~orders");
+        assert_eq!((fit("abc", 0, "~"), fit("abc", 1, "~")), ("".into(), "~".into()));
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("日本語", 1).concat(), "日本語");
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_a_share_is_never_rounded_up_to_all() {
+        assert_eq!([count(0), count(999), count(4_213), count(1_000_000)], ["0", "999", "4,213", "1,000,000"]);
+        assert_eq!((percent(0.999), percent(1.0)), ("99 %".to_owned(), "100 %".to_owned()));
+    }
+}
