@@ -16,7 +16,6 @@ pub mod keymap;
 mod layout;
 pub mod message;
 pub mod model;
-mod offer;
 pub mod places;
 pub mod ports;
 mod run;

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-pub use super::offer::{Catalog, CatalogInstance, Origin, Repository, Row};
+pub use crate::catalog::{Catalog, CatalogInstance, Origin, Repository, Row};
 
 /// What the screen asks of the manager; [`Handle`] is the real one.
 pub trait Steer: Send + Sync {

@@ -108,10 +108,11 @@ pub(super) async fn drive(
     let reason = 'screen: loop {
         // Everything that is ready is taken in before anything is drawn.
         for _ in 0..DRAINED {
-            match outside.next().now_or_never() {
-                Some(Some(one)) => inbox.push(one),
-                Some(None) => inbox.push(Outside::End(EndReason::HungUp)),
-                None => break,
+            // With the loop's own waker: crossterm's stream keeps the waker of its first poll and wakes no other.
+            match poll_fn(|context| Poll::Ready(outside.as_mut().poll_next(context))).await {
+                Poll::Ready(Some(one)) => inbox.push(one),
+                Poll::Ready(None) => inbox.push(Outside::End(EndReason::HungUp)),
+                Poll::Pending => break,
             }
             if matches!(inbox.last(), Some(Outside::End(_))) {
                 break;

@@ -11,6 +11,7 @@ use ratatui::{
     style::{Color, Modifier, Style},
     text::Span,
 };
+use thiserror::Error;
 
 /// What a piece of the screen means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +89,11 @@ pub enum Theme {
     XRay,
 }
 
+/// A name that is no theme's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("there is no theme {0:?}: use dark, light, 16 or mono")]
+pub struct UnknownTheme(String);
+
 /// What the views paint with.
 #[derive(Debug, Clone)]
 pub struct Brush {
@@ -107,6 +113,17 @@ impl Theme {
             "16" => Some(Self::Sixteen),
             "mono" => Some(Self::Mono),
             _ => None,
+        }
+    }
+
+    /// The theme that configuration names, or the default; without colour where the environment asks for none.
+    ///
+    /// A theme that is named wins over `NO_COLOR`: it was asked for by somebody who knew of it.
+    pub fn choose(name: Option<&str>, no_color: bool) -> Result<Self, UnknownTheme> {
+        match name {
+            Some(name) => Self::named(name).ok_or_else(|| UnknownTheme(name.to_owned())),
+            None if no_color => Ok(Self::Mono),
+            None => Ok(Self::Dark),
         }
     }
 

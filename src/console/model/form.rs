@@ -2,10 +2,11 @@
 //!
 //! Promises: every field begins with a default that works; what a person has edited is not changed behind their back.
 
+use super::tree::InstanceKey;
 use crate::{
     console::{
         places::Proposal,
-        ports::{CatalogInstance, Origin, Row},
+        ports::{CatalogInstance, Row},
         words,
     },
     domain::{ExistingData, InstanceName, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
@@ -34,9 +35,7 @@ pub struct Form {
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// The instance.
-    pub instance: InstanceName,
-    /// Whose backups they are.
-    pub origin: Origin,
+    pub key: InstanceKey,
     /// Its backups, newest first.
     pub rows: Vec<Row>,
     /// The chosen one: an index of a restorable row.
@@ -168,11 +167,11 @@ impl Form {
             for other in &requests {
                 let (mine, theirs) = (target.directory(), other.target.directory());
                 if mine.starts_with(theirs) || theirs.starts_with(mine) {
-                    let both = format!("{} and {} would lie in each other", choice.instance, other.point.instance);
+                    let both = format!("{} and {} would lie in each other", choice.key.name, other.point.instance);
                     return Err((first + 1, both + ": give each its own directory"));
                 }
                 if other.target.port() == port {
-                    let both = format!("{} and {} would share port {port}", choice.instance, other.point.instance);
+                    let both = format!("{} and {} would share port {port}", choice.key.name, other.point.instance);
                     return Err((first + 2, both + ": give each its own"));
                 }
             }
@@ -185,7 +184,7 @@ impl Form {
 }
 
 fn told(choice: &Choice, error: &dyn std::fmt::Display) -> String {
-    words::clean(&format!("{}: {error}", choice.instance)).into_owned()
+    words::clean(&format!("{}: {error}", choice.key.name)).into_owned()
 }
 
 impl Choice {
@@ -193,8 +192,7 @@ impl Choice {
     pub fn newest(instance: &CatalogInstance, directory: &std::path::Path, port: Port) -> Option<Self> {
         let point = instance.rows.iter().position(|row| matches!(row, Row::Restorable(_)))?;
         Some(Self {
-            instance: instance.name.clone(),
-            origin: instance.origin,
+            key: InstanceKey::of(instance),
             rows: instance.rows.clone(),
             point,
             directory: Entry::new(directory.to_string_lossy().into_owned()),
@@ -204,10 +202,7 @@ impl Choice {
 
     /// The chosen restore point.
     pub fn chosen(&self) -> Option<&RestorePoint> {
-        match self.rows.get(self.point)? {
-            Row::Restorable(point) => Some(point),
-            Row::Unreadable { .. } => None,
-        }
+        self.rows.get(self.point)?.point()
     }
 
     /// Whether the chosen one is the newest that can be restored.

@@ -5,7 +5,7 @@
 //! Never: it does not paint, and it keeps no copy of what the snapshot holds.
 
 use crate::{
-    console::ports::Catalog,
+    console::ports::{Catalog, CatalogInstance, Origin},
     domain::{InstanceName, SessionId},
     manager::Snapshot,
 };
@@ -34,7 +34,16 @@ pub enum Node {
     /// A record that could not be read.
     Unreadable(SessionId),
     /// An instance of the catalog.
-    Instance(InstanceName),
+    Instance(InstanceKey),
+}
+
+/// Which instance of the catalog: the same name in an own repository and in the sample are two.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceKey {
+    /// Whose it is.
+    pub origin: Origin,
+    /// Its name.
+    pub name: InstanceName,
 }
 
 /// Where a row's matter stands in the snapshot or the catalog.
@@ -78,7 +87,7 @@ pub struct Tree {
     /// Marked sessions.
     pub marked: BTreeSet<SessionId>,
     /// Marked instances.
-    pub marked_instances: BTreeSet<InstanceName>,
+    pub marked_instances: BTreeSet<InstanceKey>,
 }
 
 /// The rows of one group that the filter lets through.
@@ -276,7 +285,7 @@ impl Tree {
     fn select_first_use(&mut self, matter: &Matter) {
         let first = match (matter.snapshot.ongoing.first(), matter.catalog.instances.first()) {
             (Some(session), _) => Node::Session(session.id()),
-            (None, Some(instance)) => Node::Instance(instance.name.clone()),
+            (None, Some(instance)) => Node::Instance(InstanceKey::of(instance)),
             (None, None) => return,
         };
         self.select_node(&first, matter);
@@ -321,6 +330,23 @@ impl Tree {
     }
 }
 
+impl InstanceKey {
+    /// The key of an instance.
+    pub fn of(instance: &CatalogInstance) -> Self {
+        Self { origin: instance.origin, name: instance.name.clone() }
+    }
+
+    /// Whether it is the key of this instance.
+    pub fn is(&self, instance: &CatalogInstance) -> bool {
+        self.origin == instance.origin && self.name == instance.name
+    }
+
+    /// The instance in the catalog.
+    pub fn find<'a>(&self, catalog: &'a Catalog) -> Option<&'a CatalogInstance> {
+        catalog.instances.iter().find(|one| self.is(one))
+    }
+}
+
 impl Default for Tree {
     fn default() -> Self {
         Self::new()
@@ -346,7 +372,7 @@ impl Matter {
             Row::Ongoing(at) => Node::Session(self.snapshot.ongoing.get(at)?.id()),
             Row::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
             Row::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
-            Row::Instance(at) => Node::Instance(self.catalog.instances.get(at)?.name.clone()),
+            Row::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
         })
     }
 
@@ -366,8 +392,8 @@ impl Matter {
                 let at = self.snapshot.unreadable.iter().position(|one| one.id == *id)?;
                 Some((Group::Unreadable, Some(at)))
             }
-            Node::Instance(name) => {
-                let at = self.catalog.instances.iter().position(|one| one.name == *name)?;
+            Node::Instance(key) => {
+                let at = self.catalog.instances.iter().position(|one| key.is(one))?;
                 Some((Group::Instances, Some(at)))
             }
         }

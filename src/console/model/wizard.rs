@@ -4,10 +4,13 @@
 //! is made only of values that are valid in themselves.
 //! Never: it looks at no disk; places are proposed and plans are made elsewhere and come in as messages.
 
-use super::form::{Field, Form};
+use super::{
+    form::{Field, Form},
+    tree::InstanceKey,
+};
 use crate::{
     console::{message::Ticket, ports::Catalog},
-    domain::{Failure, InstanceName, Plan, RestoreRequest, plan::Standing},
+    domain::{Failure, Plan, RestoreRequest, plan::Standing},
 };
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -19,7 +22,7 @@ pub struct Wizard {
     /// The selected row of the instances page.
     pub at: usize,
     /// The instances that will be restored.
-    pub checked: BTreeSet<InstanceName>,
+    pub checked: BTreeSet<InstanceKey>,
     /// The form; made anew when the instances change.
     pub form: Form,
     /// The plans, one for each choice of the form.
@@ -94,7 +97,7 @@ pub enum PlanState {
 
 impl Wizard {
     /// A wizard over these instances: at the form when some are given, else at the list.
-    pub fn new(checked: BTreeSet<InstanceName>, form: Form, direct: bool, ticket: Ticket) -> Self {
+    pub fn new(checked: BTreeSet<InstanceKey>, form: Form, direct: bool, ticket: Ticket) -> Self {
         let page = if direct { Page::Form } else { Page::Instances };
         let waits = Waits::No;
         Self { page, at: 0, checked, form, plans: Vec::new(), scroll: 0, ticket, waits, direct }
@@ -140,8 +143,7 @@ impl Wizard {
 
     /// Forgets what a catalog that was read anew no longer offers.
     pub fn follow(&mut self, catalog: &Catalog) {
-        let offered = |name: &InstanceName| catalog.instances.iter().any(|one| one.name == *name);
-        self.checked.retain(offered);
+        self.checked.retain(|key| key.find(catalog).is_some());
         self.at = self.at.min(catalog.instances.len().saturating_sub(1));
     }
 }

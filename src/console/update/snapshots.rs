@@ -46,7 +46,7 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
     if let Some(wizard) = &mut model.wizard {
         wizard.follow(&catalog);
     }
-    model.tree.marked_instances.retain(|name| catalog.instances.iter().any(|one| one.name == *name));
+    model.tree.marked_instances.retain(|key| key.find(&catalog).is_some());
     model.shown.catalog = catalog;
     model.tree.refresh(&model.shown, &before);
     Vec::new()

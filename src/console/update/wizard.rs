@@ -9,13 +9,13 @@ use crate::{
             Model,
             form::{Choice, Field, Form, directory_for},
             notice::Tone,
-            tree::Node,
+            tree::{InstanceKey, Node},
             wizard::{Page, Waits, Wizard},
         },
         places::{Proposal, Wanted},
-        ports::{CatalogInstance, Row},
+        ports::Row,
     },
-    domain::{InstanceName, Port, ServerWish},
+    domain::{Port, ServerWish},
 };
 use std::collections::BTreeSet;
 use tui_input::Input;
@@ -27,11 +27,10 @@ pub(super) fn open(model: &mut Model, direct: bool) -> Vec<Intent> {
     if checked.is_empty() {
         checked.extend(selected_instance(model));
     }
-    let offered = |name: &InstanceName| restorable(model, name);
-    let dropped: Vec<_> = checked.iter().filter(|name| !offered(name)).cloned().collect();
-    checked.retain(|name| !dropped.contains(name));
-    if let (Some(name), true) = (dropped.first(), checked.is_empty() && direct) {
-        say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+    let dropped: Vec<_> = checked.iter().filter(|key| !restorable(model, key)).cloned().collect();
+    checked.retain(|key| !dropped.contains(key));
+    if let (Some(key), true) = (dropped.first(), checked.is_empty() && direct) {
+        refuse(model, key);
         return Vec::new();
     }
     let ticket = model.wizard.as_ref().map_or(Ticket(0), |wizard| wizard.ticket);
@@ -84,30 +83,30 @@ fn in_instances(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Back => model.wizard = None,
         Action::Refresh => return vec![Intent::RefreshCatalog],
         Action::Mark => {
-            let Some(name) = model.shown.catalog.instances.get(at).map(|one| one.name.clone()) else {
+            let Some(key) = model.shown.catalog.instances.get(at).map(InstanceKey::of) else {
                 return Vec::new();
             };
-            if !restorable(model, &name) {
-                say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+            if !restorable(model, &key) {
+                refuse(model, &key);
                 return Vec::new();
             }
             if let Some(wizard) = &mut model.wizard {
-                if !wizard.checked.remove(&name) {
-                    wizard.checked.insert(name);
+                if !wizard.checked.remove(&key) {
+                    wizard.checked.insert(key);
                 }
                 wizard.at = moved(at, instances, Action::Down);
             }
         }
         Action::Accept => {
             if wizard.checked.is_empty()
-                && let Some(name) = model.shown.catalog.instances.get(at).map(|one| one.name.clone())
+                && let Some(key) = model.shown.catalog.instances.get(at).map(InstanceKey::of)
             {
-                if !restorable(model, &name) {
-                    say(model, Tone::Refused, format!("{name} has no restore point that can be read"));
+                if !restorable(model, &key) {
+                    refuse(model, &key);
                     return Vec::new();
                 }
                 if let Some(wizard) = &mut model.wizard {
-                    wizard.checked.insert(name);
+                    wizard.checked.insert(key);
                 }
             }
             return fill(model);
@@ -183,10 +182,9 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let old = std::mem::take(&mut wizard.form.choices);
     let mut port = first_port;
-    for name in &wizard.checked {
-        let kept = old.iter().find(|choice| choice.instance == *name).cloned();
-        let instance = catalog.instances.iter().find(|one| one.name == *name);
-        let fresh = || Choice::newest(instance?, &directory_for(&directory, name), port);
+    for key in &wizard.checked {
+        let kept = old.iter().find(|choice| choice.key == *key).cloned();
+        let fresh = || Choice::newest(key.find(catalog)?, &directory_for(&directory, &key.name), port);
         if let Some(choice) = kept.or_else(fresh) {
             wizard.form.choices.push(choice);
             port = Port::new(port.number().saturating_add(1)).unwrap_or(port);
@@ -199,23 +197,26 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
     wizard.page = Page::Form;
     wizard.waits = Waits::Places { go_on: false };
-    let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.instance)).collect();
+    let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
     vec![Intent::Propose(wizard.next_ticket(), wanted)]
 }
 
-fn selected_instance(model: &Model) -> Option<InstanceName> {
+fn selected_instance(model: &Model) -> Option<InstanceKey> {
     match model.tree.selected() {
-        Node::Instance(name) => Some(name.clone()),
+        Node::Instance(key) => Some(key.clone()),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => None,
     }
 }
 
-fn first_checked(model: &Model, checked: &BTreeSet<InstanceName>) -> usize {
-    model.shown.catalog.instances.iter().position(|one| checked.contains(&one.name)).unwrap_or(0)
+fn first_checked(model: &Model, checked: &BTreeSet<InstanceKey>) -> usize {
+    model.shown.catalog.instances.iter().position(|one| checked.contains(&InstanceKey::of(one))).unwrap_or(0)
 }
 
-fn restorable(model: &Model, name: &InstanceName) -> bool {
-    let has_one = |one: &CatalogInstance| one.rows.iter().any(|row| matches!(row, Row::Restorable(_)));
-    model.shown.catalog.instances.iter().any(|one| one.name == *name && has_one(one))
+fn restorable(model: &Model, key: &InstanceKey) -> bool {
+    key.find(&model.shown.catalog).is_some_and(|one| one.newest().is_some())
+}
+
+fn refuse(model: &mut Model, key: &InstanceKey) {
+    say(model, Tone::Refused, format!("{} has no restore point that can be read", key.name));
 }

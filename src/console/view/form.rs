@@ -50,9 +50,8 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
         lines.extend(pen::wrapped(problem, width, 0, Role::Stuck, brush));
     } else {
         lines.extend(pen::wrapped(help(form.field()), width, 0, Role::Dim, brush));
-        let sample = form.choices.iter().find(|choice| choice.origin == Origin::Sample);
-        let known =
-            sample.and_then(|choice| model.matter().catalog.instances.iter().find(|one| one.name == choice.instance));
+        let sample = form.choices.iter().find(|choice| choice.key.origin == Origin::Sample);
+        let known = sample.and_then(|choice| choice.key.find(&model.matter().catalog));
         lines.extend(known.into_iter().flat_map(|one| instance::sample(model, one, width, brush)));
     }
     let height = usize::from(area.height);
@@ -63,8 +62,8 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
 }
 
 fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
-    let mut spans = vec![brush.span(Role::Title, words::clean(choice.instance.as_str()).into_owned())];
-    if choice.origin == Origin::Sample {
+    let mut spans = vec![brush.span(Role::Title, words::clean(choice.key.name.as_str()).into_owned())];
+    if choice.key.origin == Origin::Sample {
         spans.push(brush.span(Role::Sample, "  sample"));
     }
     Line::from(spans)

@@ -1,33 +1,30 @@
 //! An instance of the catalog in the preview: its restore points, newest first, readable or not.
 
 use super::pen;
-use crate::{
-    console::{
-        action::Action,
-        keymap::Place,
-        model::{Model, is_reading},
-        ports::{CatalogInstance, Origin, Row},
-        theme::{Brush, Role},
-        words,
-    },
-    domain::{InstanceName, RestorePoint},
+use crate::console::{
+    action::Action,
+    keymap::Place,
+    model::{Model, is_reading, tree::InstanceKey},
+    ports::{CatalogInstance, Origin, Row},
+    theme::{Brush, Role},
+    words,
 };
 use ratatui::text::Line;
 
 /// One instance.
-pub(super) fn one(model: &Model, name: &InstanceName, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let Some(one) = model.matter().catalog.instances.iter().find(|one| one.name == *name) else {
+pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(one) = key.find(&model.matter().catalog) else {
         return vec![Line::from(brush.span(Role::Dim, "This instance is no longer in the catalog."))];
     };
     let mut lines = Vec::new();
-    let key = model.options().keymap.key(Place::Tree, Action::Accept);
-    let key = key.map_or_else(String::new, |key| key.to_string());
-    let newest = one.rows.iter().find_map(restorable);
+    let enter = model.options().keymap.key(Place::Tree, Action::Accept);
+    let enter = enter.map_or_else(String::new, |key| key.to_string());
+    let newest = one.newest();
     lines.extend(match newest {
         Some(point) => {
             let when = words::full(point.facts.taken_at);
             let text =
-                format!("Press {key} to restore the backup of {when}. The plan is shown before anything is written.");
+                format!("Press {enter} to restore the backup of {when}. The plan is shown before anything is written.");
             pen::wrapped(&text, width, 0, Role::Text, brush)
         }
         None => pen::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
@@ -67,7 +64,7 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
     lines.push(Line::default());
     for one in &catalog.instances {
         let name = pen::cell(&words::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
-        let newest = one.rows.iter().find_map(restorable);
+        let newest = one.newest();
         let when = newest.map_or_else(|| "unreadable".to_owned(), |point| words::full(point.facts.taken_at));
         lines.push(Line::from(vec![
             brush.span(Role::Text, name),
@@ -113,12 +110,5 @@ pub(super) fn backup(row: &Row, width: usize, brush: &Brush) -> Vec<Line<'static
             lines.extend(pen::wrapped(problem, width, 3, Role::Dim, brush));
             lines
         }
-    }
-}
-
-const fn restorable(row: &Row) -> Option<&RestorePoint> {
-    match row {
-        Row::Restorable(point) => Some(point),
-        Row::Unreadable { .. } => None,
     }
 }

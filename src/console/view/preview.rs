@@ -63,7 +63,7 @@ fn title(model: &Model, brush: &Brush) -> String {
         Node::Group(Group::Completed) => "Completed".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
         Node::Group(Group::Instances) => "Instances".to_owned(),
-        Node::Instance(name) => words::clean(name.as_str()).into_owned(),
+        Node::Instance(key) => words::clean(key.name.as_str()).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
             |session| {
@@ -98,7 +98,7 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
         Node::Group(Group::Completed) => completed::group(model, width, usize::from(area.height), brush),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
         Node::Group(Group::Instances) => instance::all(model, width, brush),
-        Node::Instance(name) => instance::one(model, name, width, brush),
+        Node::Instance(key) => instance::one(model, key, width, brush),
         Node::Session(_) => match (model.session(), &model.detail) {
             (Some(session), _) => match model.preview().tab {
                 Tab::Progress => progress::lines(model, session, width, brush),

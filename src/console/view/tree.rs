@@ -6,9 +6,9 @@ use crate::{
         layout::Layout,
         model::{
             Focus, Model,
-            tree::{Group, Row},
+            tree::{Group, InstanceKey, Row},
         },
-        ports::{Origin, Row as Backup},
+        ports::Origin,
         theme::{Brush, Role},
         words,
     },
@@ -173,17 +173,14 @@ fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
         }
         Row::Instance(index) => {
             let one = &matter.catalog.instances[index];
-            let newest = one.rows.iter().find_map(|row| match row {
-                Backup::Restorable(point) => Some(words::moment(point.facts.taken_at, now)),
-                Backup::Unreadable { .. } => None,
-            });
+            let newest = one.newest().map(|point| words::moment(point.facts.taken_at, now));
             let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
             let right = match one.origin {
                 Origin::Sample => ("sample".to_owned(), Role::Sample),
                 Origin::Own => (words::many(one.rows.len(), "backup"), Role::Dim),
             };
             let name = words::clean(one.name.as_str()).into_owned();
-            let marked = tree.marked_instances.contains(&one.name);
+            let marked = tree.marked_instances.contains(&InstanceKey::of(one));
             Cells { sign: (glyphs.instance, Role::Dim), marked, name, state: (state, role), right }
         }
         Row::Group(_) => {

@@ -7,6 +7,7 @@ use crate::console::{
     layout::centered,
     model::{
         Model, is_reading,
+        tree::InstanceKey,
         wizard::{Page, Waits, Wizard},
     },
     ports::{Origin, Row},
@@ -77,13 +78,10 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
     let first = wizard.at.saturating_sub(height - 1);
     let name_room = (usize::from(area.width) / 3).clamp(8, 28);
     for ((at, one), y) in catalog.instances.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
-        let checked = wizard.checked.contains(&one.name);
+        let checked = wizard.checked.contains(&InstanceKey::of(one));
         let (glyph, role) =
             if checked { (brush.glyphs.checked, Role::Mark) } else { (brush.glyphs.unchecked, Role::Dim) };
-        let newest = one.rows.iter().find_map(|row| match row {
-            Row::Restorable(point) => Some(format!("{}  {}", words::full(point.facts.taken_at), point.facts.size)),
-            Row::Unreadable { .. } => None,
-        });
+        let newest = one.newest().map(|point| format!("{}  {}", words::full(point.facts.taken_at), point.facts.size));
         let bad = one.rows.iter().filter(|row| matches!(row, Row::Unreadable { .. })).count();
         let mut spans = vec![
             brush.span(role, format!("{glyph} ")),
