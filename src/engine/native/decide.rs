@@ -196,7 +196,7 @@ impl Decision {
                 roots.insert(*oid, root);
             }
         }
-        let mut lost = false;
+        let mut lost_wal = false;
         for (path, stamp) in &left.account.verified {
             let (root, below) = match in_tablespace(path).filter(|(oid, _)| self.tablespaces.contains_key(oid)) {
                 Some((oid, below)) => (roots.get(&oid), below),
@@ -206,26 +206,27 @@ impl Decision {
             if stands.is_some_and(|stat| Stamp::of(&stat) == *stamp) {
                 self.reused.insert(path.clone(), *stamp);
             } else {
-                lost |= !self.index.may_differ(path);
+                lost_wal |= path.starts_with("pg_wal");
             }
         }
         let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STASH));
         self.plan.reused = ByteCount(counted.map(|(_, stamp)| stamp.size).sum());
-        if let Form::Tar(set) = &self.layout.form
-            && !lost
-        {
+        if let Form::Tar(set) = &self.layout.form {
             let names = left.account.archives.clone();
-            self.archives = names.into_iter().filter(|name| self.is_whole(set, name)).collect();
+            self.archives = names.into_iter().filter(|name| self.is_whole(set, name, lost_wal)).collect();
         }
         Ok(())
     }
 
-    /// Whether all files of an archive that the manifest lists are there and verified.
-    fn is_whole(&self, set: &TarSet, name: &Path) -> bool {
+    /// Whether all files of an archive are there and verified: those that the manifest lists, and WAL.
+    fn is_whole(&self, set: &TarSet, name: &Path, lost_wal: bool) -> bool {
         let Some(kind) = kinds(set).find(|(path, _)| path.file_name() == Some(name.as_os_str())).map(|(_, kind)| kind)
         else {
             return false;
         };
+        if lost_wal && (kind == Kind::Wal || (kind == Kind::Base && set.wal.is_none())) {
+            return false;
+        }
         self.index.paths().filter(|(path, _)| kind_of(path, &self.tablespaces) == kind).all(|(path, _)| {
             self.reused.contains_key(path)
                 || (WRITTEN_LAST.iter().any(|last| path == Path::new(last))

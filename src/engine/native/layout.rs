@@ -101,11 +101,6 @@ impl Index {
         }
     }
 
-    /// Whether the file at this path may be changed without harm.
-    pub(super) fn may_differ(&self, path: &Path) -> bool {
-        matches!(self.expect(path), Some(Expect::MayDiffer(_)))
-    }
-
     /// The paths of the manifest.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, usize)> {
         self.0.iter().map(|(path, at)| (path.as_path(), *at))

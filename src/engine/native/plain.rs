@@ -169,6 +169,9 @@ pub(super) fn wrong_size(path: &Path, size: u64, listed: u64) -> Failure {
 /// What is said of a file that was written to after the manifest was made.
 pub(super) fn may_differ(path: &Path) -> String {
     let name = path.display();
+    if path.extension().is_some_and(|ending| ending == "signal") {
+        return format!("{name} is in the backup (pg_basebackup -R puts it there); a server on it begins as a standby");
+    }
     format!("{name} was changed after the backup was made (pg_basebackup -R does that); it is restored as it is")
 }
 

@@ -37,8 +37,9 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Job>, observer: &dyn Observer, sta
         let thread = thread::Builder::new().name("copy".to_owned()).spawn(move || {
             // Dropped when the thread ends in whatever way, so that nobody waits for it in vain.
             let _done = done;
-            if let Err(halt) = job(&work) {
-                work.shared.end(halt);
+            // A thread that only stopped does so because the end was told already, or is about to be by another.
+            if let Err(Halt::Failed(failure)) = job(&work) {
+                work.shared.end(failure.into());
             }
         });
         match thread {
@@ -50,9 +51,9 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Job>, observer: &dyn Observer, sta
         }
     }
     drop(done);
-    wait(shared, &ended, observer, stall);
+    let all_done = wait(shared, &ended, observer, stall);
     for thread in threads {
-        if thread.is_finished() && thread.join().is_err() {
+        if (all_done || thread.is_finished()) && thread.join().is_err() {
             shared.end(Failure::bug("a copying thread panicked").into());
         }
     }
@@ -60,13 +61,13 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Job>, observer: &dyn Observer, sta
     shared.take_end().map_or(Ok(()), Err)
 }
 
-/// Until all threads are done, or long enough after they were told to stop.
-fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, stall: Duration) {
+/// Until all threads are done (then `true`), or long enough after they were told to stop.
+fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, stall: Duration) -> bool {
     let mut stopping_since: Option<Instant> = None;
     loop {
         match ended.recv_timeout(TICK) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return true,
         }
         tell(shared, observer);
         if observer.stop_requested() {
@@ -77,10 +78,10 @@ fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, st
         {
             shared.end(failure.into());
             // What hangs does not end by being asked.
-            return;
+            return false;
         }
         if shared.stopping() && stopping_since.get_or_insert_with(Instant::now).elapsed() > GRACE {
-            return;
+            return false;
         }
     }
 }

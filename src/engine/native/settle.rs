@@ -14,7 +14,7 @@ use crate::{
     domain::Failure,
     engine::Halt,
     postgres::{
-        control::CONTROL_FILE,
+        control::{CONTROL_FILE, ControlFile},
         label::TABLESPACE_MAP,
         manifest::{self, Hasher},
     },
@@ -57,6 +57,9 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
         check_map(work, ending)?;
         write_small(work, Path::new(TABLESPACE_MAP), &map_text(&ending.tablespaces))?;
         count(work, TABLESPACE_MAP);
+    }
+    if let Some(bytes) = &control {
+        check_cluster(work, bytes)?;
     }
     work.shared.go_on()?;
     make_durable(work)?;
@@ -139,6 +142,21 @@ fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
         return Err(plain::wrong_size(&file.path, bytes.len() as u64, file.size));
     }
     if hasher.finish() == file.checksum { Ok(()) } else { Err(altered(&file.path, file.checksum.algorithm())) }
+}
+
+/// WAL of another cluster would be replayed to nothing good; recovery itself checks it only when it has begun.
+fn check_cluster(work: &Work, control: &[u8]) -> Result<(), Failure> {
+    let told = ControlFile::parse(control)
+        .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::trouble::DAMAGED))?;
+    let cluster = told.system_identifier;
+    match work.system_identifier.filter(|other| *other != cluster) {
+        None => Ok(()),
+        Some(other) => {
+            let cause =
+                format!("the files of the backup belong to cluster {cluster}, but its WAL to another cluster: {other}");
+            Err(Failure::incurable(cause, super::trouble::DAMAGED))
+        }
+    }
 }
 
 /// The map of a plain backup is verified here; that of archives was when the plan was made.

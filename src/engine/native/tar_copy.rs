@@ -80,8 +80,10 @@ pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), 
         for buffer in file.bytes {
             receiving.take(buffer.bytes())?;
         }
-        // The sender also goes away when it is stopped; the file is then short.
-        work.shared.go_on()?;
+        if receiving.lacks_bytes() {
+            // The sender broke off; it tells why itself.
+            return Err(Halt::Stopped);
+        }
         receiving.finish()?;
         file.pending.one_done(work)?;
     }

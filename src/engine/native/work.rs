@@ -156,6 +156,11 @@ impl Receiving<'_> {
         Ok(())
     }
 
+    /// Whether fewer bytes came than announced.
+    pub(super) const fn lacks_bytes(&self) -> bool {
+        self.came < self.size
+    }
+
     /// All bytes came: checks them, and enters the file as verified.
     pub(super) fn finish(self) -> Result<(), Halt> {
         let Self { work, path, expect, size, came, output, .. } = self;

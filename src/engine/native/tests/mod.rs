@@ -1,1 +1,362 @@
-//! Tests.
+//! The engine against small made-up backups, whole and damaged in every way.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod damage;
+mod disposal;
+mod resume;
+mod target;
+mod whole;
+
+use super::NativeEngine;
+use crate::{
+    domain::{
+        BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Port, Progress,
+        Rate, RestorePoint, RestoreRequest, ServerWish, Target, Timeline, WorkerSettings,
+    },
+    engine::{Engine, Halt, Observer},
+    postgres::manifest::{Algorithm, Hasher},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    sync::{LazyLock, Mutex},
+    time::Duration,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(super) const SEGMENT: &str = "pg_wal/000000010000000000000002";
+pub(super) const OID: u32 = 16384;
+
+/// A backup in the making, below a place of its own; the target lies beside it.
+pub(super) struct Fake {
+    pub(super) place: TempDir,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// What the manifest lists, where that differs from the files.
+    pub(super) listed: Option<BTreeMap<String, Vec<u8>>>,
+    pub(super) algorithm: Algorithm,
+    pub(super) form: BackupForm,
+    pub(super) with_tablespace: bool,
+    /// Headers and contents put behind all other members of `base.tar`.
+    pub(super) hostile: Vec<(tar::Header, Vec<u8>)>,
+}
+
+/// Hears everything, and stops the copy once so many bytes are done.
+#[derive(Default)]
+pub(super) struct Ear {
+    pub(super) stop_at: Option<u64>,
+    pub(super) last: Mutex<Progress>,
+    pub(super) notes: Mutex<Vec<String>>,
+}
+
+impl Observer for Ear {
+    fn progress(&self, progress: Progress) {
+        *self.last.lock().unwrap() = progress;
+    }
+
+    fn note(&self, sentence: String) {
+        self.notes.lock().unwrap().push(sentence);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.stop_at.is_some_and(|at| self.last.lock().unwrap().bytes_done.0 >= at)
+    }
+}
+
+/// The files of every fake backup; made once, for making them takes longer than restoring them.
+static DATA: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for (path, bytes) in [
+        ("PG_VERSION", b"15\n".to_vec()),
+        ("backup_label", b"START WAL LOCATION: 0/200028".to_vec()),
+        ("base/1/1259", noise(1, 8192)),
+        ("base/1/empty", Vec::new()),
+        ("base/16385/16400", noise(2, 3 << 19)),
+        ("base/16385/16401", noise(3, (1 << 20) + 4096 + 17)),
+        ("base/16385/16402", noise(4, 100_000)),
+        ("global/pg_control", control()),
+        ("postgresql.auto.conf", b"# nothing\n".to_vec()),
+        (SEGMENT, segment()),
+    ] {
+        files.insert(path.to_owned(), bytes);
+    }
+    for number in 0..20_u8 {
+        files.insert(format!("base/16385/{}", 16410 + u32::from(number)), noise(10 + u32::from(number), 120_000));
+    }
+    files
+});
+
+/// Bytes that do not repeat, different for each seed.
+pub(super) fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = (0..length.div_ceil(4)).flat_map(|_| next()).collect();
+    bytes.truncate(length);
+    bytes
+}
+
+/// A WAL segment of 1 MiB with a header that is right: the second of timeline 1.
+pub(super) fn segment() -> Vec<u8> {
+    let mut bytes = noise(99, 1 << 20);
+    bytes[..40].fill(0);
+    bytes[..2].copy_from_slice(&0xD110_u16.to_le_bytes());
+    bytes[2..4].copy_from_slice(&2_u16.to_le_bytes());
+    bytes[4..8].copy_from_slice(&1_u32.to_le_bytes());
+    bytes[8..16].copy_from_slice(&(2_u64 << 20).to_le_bytes());
+    bytes[24..32].copy_from_slice(&7_u64.to_le_bytes());
+    bytes[32..36].copy_from_slice(&(1_u32 << 20).to_le_bytes());
+    bytes[36..40].copy_from_slice(&8192_u32.to_le_bytes());
+    bytes
+}
+
+fn control() -> Vec<u8> {
+    let mut bytes = noise(5, 8192);
+    bytes[..8].copy_from_slice(&7_u64.to_le_bytes());
+    bytes[8..12].copy_from_slice(&1300_u32.to_le_bytes());
+    bytes
+}
+
+impl Fake {
+    pub(super) fn new(form: BackupForm) -> Self {
+        let files = DATA.clone();
+        let place = tempfile::tempdir().unwrap();
+        let (listed, algorithm) = (None, Algorithm::Crc32c);
+        Self { place, files, listed, algorithm, form, with_tablespace: false, hostile: Vec::new() }
+    }
+
+    pub(super) fn all_forms() -> impl Iterator<Item = BackupForm> {
+        let packed = [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd].map(BackupForm::Tar);
+        std::iter::once(BackupForm::Plain).chain(packed)
+    }
+
+    pub(super) fn with_tablespace(mut self) -> Self {
+        self.with_tablespace = true;
+        self.files.insert(format!("pg_tblspc/{OID}/PG_15_202209061/5/16403"), noise(6, 700_000));
+        if self.form != BackupForm::Plain {
+            self.files.insert("tablespace_map".into(), format!("{OID} /srv/old/ts\n").into_bytes());
+        }
+        self
+    }
+
+    pub(super) fn backup(&self) -> PathBuf {
+        self.place.path().join("repo/backup")
+    }
+
+    pub(super) fn directory(&self) -> PathBuf {
+        self.place.path().join("data")
+    }
+
+    /// Writes the backup to disk.
+    pub(super) fn write(&self) -> &Self {
+        fs::create_dir_all(self.backup()).unwrap();
+        fs::write(self.backup().join("backup_manifest"), self.manifest()).unwrap();
+        match self.form {
+            BackupForm::Plain => self.write_plain(),
+            BackupForm::Tar(packing) => self.write_tar(packing),
+        }
+        self
+    }
+
+    fn write_plain(&self) {
+        let tablespace = self.place.path().join("repo/backup_ts");
+        for directory in ["pg_notify", "pg_wal/archive_status", "pg_tblspc"] {
+            fs::create_dir_all(self.backup().join(directory)).unwrap();
+        }
+        if self.with_tablespace {
+            fs::create_dir_all(&tablespace).unwrap();
+            let _ = symlink(&tablespace, self.backup().join(format!("pg_tblspc/{OID}")));
+        }
+        for (path, bytes) in &self.files {
+            let to = self.backup().join(path);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::write(to, bytes).unwrap();
+        }
+    }
+
+    fn write_tar(&self, packing: Compression) {
+        let prefix = format!("pg_tblspc/{OID}/");
+        let (mut base, mut tablespace, mut wal) =
+            (tar::Builder::new(Vec::new()), tar::Builder::new(Vec::new()), tar::Builder::new(Vec::new()));
+        for directory in ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"] {
+            append(&mut base, directory, tar::EntryType::Directory, b"");
+        }
+        let order = |path: &String| (path == "global/pg_control", path != "tablespace_map");
+        let mut files: Vec<_> = self.files.iter().collect();
+        files.sort_by_key(|(path, _)| order(path));
+        for (path, bytes) in files {
+            if let Some(name) = path.strip_prefix(&prefix) {
+                append(&mut tablespace, name, tar::EntryType::Regular, bytes);
+            } else if let Some(name) = path.strip_prefix("pg_wal/") {
+                append(&mut wal, name, tar::EntryType::Regular, bytes);
+            } else {
+                append(&mut base, path, tar::EntryType::Regular, bytes);
+            }
+        }
+        for (header, bytes) in &self.hostile {
+            base.append(header, &bytes[..]).unwrap();
+        }
+        let ending = match packing {
+            Compression::None => "",
+            Compression::Gzip => ".gz",
+            Compression::Lz4 => ".lz4",
+            Compression::Zstd => ".zst",
+        };
+        let put = |name: &str, archive: tar::Builder<Vec<u8>>| {
+            let packed = pack(packing, &archive.into_inner().unwrap());
+            fs::write(self.backup().join(format!("{name}.tar{ending}")), packed).unwrap();
+        };
+        put("base", base);
+        put("pg_wal", wal);
+        if self.with_tablespace {
+            put(&OID.to_string(), tablespace);
+        }
+    }
+
+    fn manifest(&self) -> String {
+        let listed = self.listed.as_ref().unwrap_or(&self.files);
+        let entries: Vec<String> = listed
+            .iter()
+            .filter(|(path, _)| !path.starts_with("pg_wal/"))
+            .map(|(path, bytes)| {
+                let mut hasher = Hasher::new(self.algorithm);
+                hasher.update(bytes);
+                let checksum = match self.algorithm {
+                    Algorithm::None => String::new(),
+                    other => format!(", \"Checksum-Algorithm\": \"{}\", \"Checksum\": \"{}\"", other.name(), hasher.finish().hex()),
+                };
+                let size = bytes.len();
+                format!("{{ \"Path\": \"{path}\", \"Size\": {size}, \"Last-Modified\": \"2026-11-20 23:44:44 GMT\"{checksum} }}")
+            })
+            .collect();
+        let body = format!(
+            "{{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n{}\n],\n\"WAL-Ranges\": [\n{{ \"Timeline\": 1, \
+             \"Start-LSN\": \"0/200028\", \"End-LSN\": \"0/200100\" }}\n],\n",
+            entries.join(",\n")
+        );
+        let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")
+    }
+
+    pub(super) fn request(&self) -> RestoreRequest {
+        let facts = BackupFacts {
+            form: self.form,
+            size: ByteCount(0),
+            files: 0,
+            timeline: Timeline(1),
+            start_lsn: Lsn(0),
+            stop_lsn: Lsn(0),
+            taken_at: "2026-11-20T00:00:00Z".parse().unwrap(),
+            version: None,
+            system_identifier: None,
+        };
+        let point =
+            RestorePoint { instance: InstanceName::new("orders"), label: "b".into(), path: self.backup(), facts };
+        RestoreRequest {
+            point,
+            target: Target::new(self.directory(), Port::new(5433).unwrap()).unwrap(),
+            server: ServerWish::FilesOnly,
+            max_rate: None,
+            existing: ExistingData::Refuse,
+        }
+    }
+
+    pub(super) fn engine(&self) -> NativeEngine {
+        self.engine_for(1, |_| {})
+    }
+
+    pub(super) fn engine_for(&self, session: u128, change: impl FnOnce(&mut RestoreRequest)) -> NativeEngine {
+        let mut request = self.request();
+        change(&mut request);
+        // Short, so that a test of a stall is short; no read of a test's own files takes as long.
+        let settings =
+            WorkerSettings { stall_timeout: Duration::from_millis(700), copy_workers: 2, ..Default::default() };
+        NativeEngine::new(&request, Uuid::from_u128(session), None, &settings)
+    }
+
+    /// A slow engine, so that the copy can be stopped in the middle.
+    pub(super) fn slow_engine(&self, session: u128) -> NativeEngine {
+        self.engine_for(session, |request| request.max_rate = Rate::per_second(4 << 20))
+    }
+
+    /// Asserts that the restored files are those of the backup.
+    pub(super) fn assert_restored(&self) {
+        for (path, bytes) in &self.files {
+            let stands = fs::read(self.directory().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+            assert!(path == "tablespace_map" || stands == *bytes, "{path} differs ({})", self.form);
+        }
+        for directory in ["pg_notify", "pg_wal/archive_status", "pg_tblspc"] {
+            assert!(self.directory().join(directory).is_dir(), "{directory}");
+        }
+        assert_eq!(fs::read_to_string(self.directory().join("backup_manifest")).unwrap(), self.manifest());
+    }
+
+    /// The names beside the backup: what a restore may have left outside its target.
+    pub(super) fn outside(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.place.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "repo")
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+pub(super) fn header(name: &str, kind: tar::EntryType, size: usize) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_entry_type(kind);
+    header.set_size(size as u64);
+    header.set_mode(0o600);
+    header.set_cksum();
+    header
+}
+
+fn append(archive: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType, bytes: &[u8]) {
+    archive.append(&header(name, kind, bytes.len()), bytes).unwrap();
+}
+
+pub(super) fn pack(packing: Compression, plain: &[u8]) -> Vec<u8> {
+    match packing {
+        Compression::None => plain.to_vec(),
+        Compression::Gzip => {
+            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packer.write_all(plain).unwrap();
+            packer.finish().unwrap()
+        }
+        Compression::Lz4 => {
+            let mut packer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            packer.write_all(plain).unwrap();
+            packer.finish().unwrap()
+        }
+        Compression::Zstd => zstd::encode_all(plain, 1).unwrap(),
+    }
+}
+
+pub(super) fn failure(ended: Result<(), Halt>) -> Failure {
+    match ended {
+        Err(Halt::Failed(failure)) => failure,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+/// The failure of the plan, or of the copy after it.
+pub(super) fn refusal(engine: &mut NativeEngine) -> Failure {
+    match engine.plan() {
+        Err(failure) => failure,
+        Ok(_) => failure(engine.copy(&Ear::default())),
+    }
+}
+
+pub(super) fn exists(path: impl AsRef<Path>) -> bool {
+    path.as_ref().symlink_metadata().is_ok()
+}

@@ -1,0 +1,108 @@
+//! What becomes of partial data (D7): the session's own is removed, everything else stays.
+
+use super::*;
+use crate::domain::{Disposed, Disposition};
+use crate::engine::native::dispose;
+
+const FORM: BackupForm = BackupForm::Tar(Compression::None);
+
+fn session() -> Uuid {
+    Uuid::from_u128(1)
+}
+
+fn partly_restored(fake: &Fake) -> Target {
+    fake.write();
+    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+    fake.request().target
+}
+
+#[test]
+fn d07_what_the_session_created_goes_without_a_trace() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form).with_tablespace();
+        let target = partly_restored(&fake);
+        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Removed, "{form}");
+        assert!(fake.outside().is_empty(), "{:?}", fake.outside());
+        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Nothing, "again");
+    }
+}
+
+#[test]
+fn d07_a_directory_that_stood_before_is_kept_by_default_and_emptied_when_asked() {
+    let fake = Fake::new(FORM);
+    fs::create_dir(fake.directory()).unwrap();
+    let target = partly_restored(&fake);
+    assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Kept);
+    assert!(exists(fake.directory().join("base")));
+    assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
+    assert_eq!(fs::read_dir(fake.directory()).unwrap().count(), 0);
+}
+
+#[test]
+fn d07_what_others_put_there_stays_and_is_counted() {
+    let fake = Fake::new(FORM).with_tablespace();
+    let target = partly_restored(&fake);
+    fs::write(fake.directory().join("base/notes.txt"), "mine").unwrap();
+    fs::create_dir(fake.directory().join("diary")).unwrap();
+    fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/mine")), "mine").unwrap();
+    let disposed = dispose(&target, session(), Disposition::Remove);
+    assert_eq!(disposed, Disposed::RemovedExcept { left: 3 });
+    assert_eq!(fs::read_to_string(fake.directory().join("base/notes.txt")).unwrap(), "mine");
+    assert!(!exists(fake.directory().join("PG_VERSION")) && !exists(fake.directory().join(".howdah")));
+}
+
+#[test]
+fn d07_nothing_is_removed_through_a_link_that_was_put_there() {
+    let fake = Fake::new(FORM);
+    let target = partly_restored(&fake);
+    let precious = fake.place.path().join("precious");
+    fs::create_dir_all(precious.join("1")).unwrap();
+    fs::write(precious.join("1/1259"), "keep").unwrap();
+    fs::remove_dir_all(fake.directory().join("base")).unwrap();
+    symlink(&precious, fake.directory().join("base")).unwrap();
+    dispose(&target, session(), Disposition::Remove);
+    assert_eq!(fs::read_to_string(precious.join("1/1259")).unwrap(), "keep");
+}
+
+#[test]
+fn d07_what_the_sessions_own_server_made_goes_too() {
+    let fake = Fake::new(FORM).with_tablespace();
+    fake.write();
+    let mut engine = fake.engine();
+    engine.copy(&Ear::default()).unwrap();
+    engine.hand_to_server().unwrap();
+    for path in ["pg_stat_tmp/x", "global/new", "base/77/1", "postmaster.opts", "backup_label.old", "log/today.log"] {
+        let path = fake.directory().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/PG_15_202209061/5/new")), "").unwrap();
+    assert_eq!(engine.dispose(Disposition::Default), Disposed::Removed);
+    assert!(fake.outside().is_empty(), "{:?}", fake.outside());
+}
+
+#[test]
+fn d07_keep_and_set_aside_leave_all_bytes() {
+    let fake = Fake::new(FORM);
+    let target = partly_restored(&fake);
+    assert_eq!(dispose(&target, session(), Disposition::Keep), Disposed::Kept);
+    fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
+    let to = fake.place.path().join("data.set-aside-2");
+    assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::SetAside { to: to.clone() });
+    assert!(to.join("base").is_dir() && !exists(fake.directory()));
+    assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::Nothing);
+}
+
+#[test]
+fn d07_another_sessions_or_foreign_data_is_not_touched() {
+    let fake = Fake::new(FORM);
+    let target = partly_restored(&fake);
+    assert_eq!(dispose(&target, Uuid::from_u128(2), Disposition::Remove), Disposed::Nothing);
+    assert!(exists(fake.directory().join("base")));
+    let foreign = Fake::new(FORM);
+    fs::create_dir(foreign.directory()).unwrap();
+    fs::write(foreign.directory().join("precious"), "").unwrap();
+    assert_eq!(dispose(&foreign.request().target, session(), Disposition::Remove), Disposed::Nothing);
+    assert!(exists(foreign.directory().join("precious")));
+}

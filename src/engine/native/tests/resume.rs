@@ -1,0 +1,134 @@
+//! Disruptions and what a try makes of them (R8, R10, S2, S3).
+
+use super::*;
+use crate::domain::{FailureClass, plan::Standing};
+use std::os::unix::fs::MetadataExt;
+
+/// Stops a first attempt in the middle.
+fn stopped_in_the_middle(fake: &Fake) {
+    fake.write();
+    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+    let ended = fake.slow_engine(1).copy(&ear);
+    assert!(matches!(ended, Err(Halt::Stopped)), "{}: {ended:?}", fake.form);
+    assert!(!exists(fake.directory().join("global/pg_control")), "s03: {}", fake.form);
+}
+
+#[test]
+fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form).with_tablespace();
+        stopped_in_the_middle(&fake);
+        let mut engine = fake.engine();
+        let plan = engine.plan().unwrap();
+        assert_eq!(plan.standing, Standing::Leftover, "{form}");
+        assert!(plan.reused.0 > 0, "{form}");
+        let inode = |path: &String| fs::metadata(fake.directory().join(path)).unwrap().ino();
+        let ledger = fs::read_to_string(fake.directory().join(".howdah/ledger")).unwrap();
+        let verified =
+            |path: &&String| ledger.lines().any(|line| line.contains(" v ") && line.ends_with(&format!(" {path}")));
+        let kept: Vec<&String> =
+            fake.files.keys().filter(|path| !path.starts_with("pg_tblspc")).filter(verified).collect();
+        let before: Vec<u64> = kept.iter().map(|path| inode(path)).collect();
+        let ear = Ear::default();
+        engine.copy(&ear).unwrap();
+        fake.assert_restored();
+        let after: Vec<u64> = kept.iter().map(|path| inode(path)).collect();
+        assert!(!kept.is_empty() && before == after, "{form}: a verified file was written again");
+        let end = *ear.last.lock().unwrap();
+        assert_eq!((end.bytes_reused, end.bytes_done, end.files_done), (plan.reused, plan.bytes, plan.files), "{form}");
+    }
+}
+
+#[test]
+fn s02_a_file_that_was_touched_since_is_copied_again() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form);
+        fake.write().engine().copy(&Ear::default()).unwrap();
+        fs::write(fake.directory().join("base/1/1259"), noise(77, 8192)).unwrap();
+        fs::remove_file(fake.directory().join("base/16385/16402")).unwrap();
+        fake.engine().copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+    }
+}
+
+#[test]
+fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form).with_tablespace();
+        stopped_in_the_middle(&fake);
+        let (repo, away) = (fake.place.path().join("repo"), fake.place.path().join("away"));
+        let mut engine = fake.engine();
+        engine.plan().unwrap();
+        fs::rename(&repo, &away).unwrap();
+        let in_copy = failure(engine.copy(&Ear::default()));
+        assert_eq!(in_copy.class, FailureClass::Disruption, "{form}: {in_copy}");
+        let in_plan = fake.engine().plan().unwrap_err();
+        assert_eq!(in_plan.class, FailureClass::Disruption, "{form}: {in_plan}");
+        assert!(in_plan.cause.contains("its repository vanished"), "{in_plan}");
+        fs::rename(&away, &repo).unwrap();
+        let mut engine = fake.engine();
+        assert!(engine.plan().unwrap().reused.0 > 0, "r10: {form}");
+        engine.copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+    }
+}
+
+#[test]
+fn r08_a_repository_that_stalls_is_a_disruption_even_while_a_thread_hangs() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write();
+    let mut engine = fake.engine();
+    engine.plan().unwrap();
+    let file = fake.backup().join("base/16385/16400");
+    fs::remove_file(&file).unwrap();
+    // Opening a pipe that nobody writes to hangs like a read from a dead server does.
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, 0o600.into()).unwrap();
+    let failure = failure(engine.copy(&Ear::default()));
+    assert_eq!(failure.class, FailureClass::Disruption, "{failure}");
+    assert!(failure.cause.contains("the repository stalls: reading") && failure.cause.contains("16400"), "{failure}");
+}
+
+#[test]
+fn s02_an_archive_all_of_whose_files_are_verified_is_not_read_again() {
+    let fake = Fake::new(BackupForm::Tar(Compression::Zstd)).with_tablespace();
+    fake.write().engine().copy(&Ear::default()).unwrap();
+    fs::remove_file(fake.directory().join(format!("pg_tblspc/{OID}/PG_15_202209061/5/16403"))).unwrap();
+    fs::remove_file(fake.directory().join("global/pg_control")).unwrap();
+    let ear = Ear::default();
+    fake.engine().copy(&ear).unwrap();
+    fake.assert_restored();
+    let notes = ear.notes.lock().unwrap().join("\n");
+    assert_eq!(notes, "16384.tar.zst is read from its beginning; verified files are not written again");
+}
+
+#[test]
+fn s02_another_session_goes_on_with_what_was_kept_of_the_same_backup_only() {
+    let fake = Fake::new(BackupForm::Tar(Compression::Lz4));
+    stopped_in_the_middle(&fake);
+    assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, Standing::Leftover);
+    let mut other = Fake::new(BackupForm::Tar(Compression::Lz4));
+    other.files.insert("base/1/1259".into(), noise(55, 8192));
+    other.write();
+    let mut engine = other.engine_for(2, |request| request.target = fake.request().target);
+    assert!(engine.plan().unwrap_err().cause.contains("is not empty"));
+    let mut same = other.engine_for(1, |request| request.target = fake.request().target);
+    assert!(same.plan().unwrap_err().cause.contains("is no longer the backup that this restore began with"));
+}
+
+#[test]
+fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write();
+    let mut engine = fake.engine();
+    engine.copy(&Ear::default()).unwrap();
+    engine.hand_to_server().unwrap();
+    fs::write(fake.directory().join("base/1/1259"), "replayed").unwrap();
+    let (mut again, ear) = (fake.engine(), Ear::default());
+    assert_eq!(again.plan().unwrap().standing, Standing::Leftover);
+    again.copy(&ear).unwrap();
+    assert_eq!(fs::read_to_string(fake.directory().join("base/1/1259")).unwrap(), "replayed");
+    let end = *ear.last.lock().unwrap();
+    assert_eq!(end.bytes_done, end.bytes_total);
+    let mut other = fake.engine_for(2, |_| {});
+    assert!(other.plan().unwrap_err().cause.contains("is not empty"), "for another session it is data");
+}

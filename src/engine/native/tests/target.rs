@@ -1,0 +1,139 @@
+//! What stands at the target: resumed, refused or set aside, and never touched in silence (S2, S7, S8).
+
+use super::*;
+use crate::domain::{FailureClass, plan::Standing};
+use std::process::{Command, Stdio};
+
+const FORM: BackupForm = BackupForm::Tar(Compression::Zstd);
+
+fn refused(fake: &Fake, change: impl FnOnce(&mut RestoreRequest)) -> String {
+    let failure = fake.engine_for(1, change).plan().expect_err("a refusal");
+    assert_eq!(failure.class, FailureClass::Incurable, "{failure}");
+    assert!(!failure.advice.is_empty(), "{failure}");
+    failure.cause
+}
+
+fn at(path: &Path) -> impl FnOnce(&mut RestoreRequest) {
+    let target = Target::new(path, Port::new(5433).unwrap()).unwrap();
+    move |request| request.target = target
+}
+
+#[test]
+fn s08_a_target_that_is_not_free_is_refused_by_name() {
+    let fake = Fake::new(FORM);
+    fake.write();
+    let data = fake.directory();
+    fs::write(&data, "").unwrap();
+    assert!(refused(&fake, |_| {}).ends_with("data is not a directory"));
+    fs::remove_file(&data).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), &data).unwrap();
+    assert!(refused(&fake, |_| {}).ends_with("data is a symbolic link"));
+    fs::remove_file(&data).unwrap();
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("precious"), "").unwrap();
+    assert!(refused(&fake, |_| {}).ends_with("data is not empty"));
+    fs::write(fake.place.path().join("file"), "").unwrap();
+    assert!(refused(&fake, at(&fake.place.path().join("file/data"))).contains("Not a directory"));
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "a refusal touches nothing");
+}
+
+#[test]
+fn s08_target_and_backup_must_not_lie_in_each_other() {
+    let fake = Fake::new(FORM).with_tablespace();
+    fake.write();
+    for path in [fake.backup().join("data"), fake.backup(), fake.place.path().join("repo")] {
+        assert!(refused(&fake, at(&path)).contains("lie in each other"), "{}", path.display());
+    }
+    symlink(fake.backup(), fake.place.path().join("alias")).unwrap();
+    assert!(refused(&fake, at(&fake.place.path().join("alias/deep/data"))).contains("lie in each other"));
+    let in_backup = fake.backup().join("ts");
+    let moved = |request: &mut RestoreRequest| {
+        request.target = request.target.clone().with_tablespace(OID, &in_backup).unwrap();
+    };
+    assert!(refused(&fake, moved).contains("lie in each other"));
+}
+
+#[test]
+fn s08_a_running_postmaster_is_refused_even_when_setting_aside_was_allowed() {
+    let fake = Fake::new(FORM);
+    fake.write();
+    fs::create_dir(fake.directory()).unwrap();
+    let mut server =
+        Command::new("sleep").arg("60").current_dir(fake.directory()).stdout(Stdio::null()).spawn().unwrap();
+    fs::write(fake.directory().join("postmaster.pid"), format!("{}\n/data\n", server.id())).unwrap();
+    let cause = refused(&fake, |request| request.existing = ExistingData::SetAside);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(cause.contains(&format!("(postmaster process {})", server.id())), "{cause}");
+    let plan = fake.engine_for(1, |request| request.existing = ExistingData::SetAside).plan().unwrap();
+    assert!(matches!(plan.standing, Standing::SetAside { .. }), "a dead postmaster's file stops nobody");
+}
+
+#[test]
+fn s08_old_data_is_set_aside_whole_and_never_over_something() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form).with_tablespace();
+        fake.write();
+        let old_home = fake.place.path().join(format!("data.tablespaces/{OID}"));
+        fs::create_dir_all(&old_home).unwrap();
+        fs::write(old_home.join("old"), "old").unwrap();
+        fs::create_dir_all(fake.directory().join("pg_tblspc")).unwrap();
+        symlink(&old_home, fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap();
+        fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
+        let mut engine = fake.engine_for(1, |request| request.existing = ExistingData::SetAside);
+        let Standing::SetAside { to } = engine.plan().unwrap().standing else { panic!("not set aside") };
+        assert_eq!(to, fake.place.path().join("data.set-aside-2"));
+        engine.copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+        let through_link = fs::read_to_string(to.join(format!("pg_tblspc/{OID}/old"))).unwrap();
+        assert_eq!(through_link, "old", "the old cluster still finds its tablespace");
+    }
+}
+
+#[test]
+fn s07_no_space_is_found_before_a_byte_is_written() {
+    let mut fake = Fake::new(FORM);
+    let mut listed = fake.files.clone();
+    listed.remove("base/1/empty");
+    fake.listed = Some(listed);
+    fake.write();
+    let path = fake.backup().join("backup_manifest");
+    let text = fs::read_to_string(&path).unwrap();
+    let huge = r#"{ "Path": "base/1/empty", "Size": 9000000000000000, "Last-Modified": "2026-11-20 23:44:44 GMT" },"#;
+    let body = text.replacen("[\n", &format!("[\n{huge}\n"), 1);
+    let body = &body[..body.rfind("\"Manifest-Checksum\"").unwrap()];
+    let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&path, format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")).unwrap();
+    let cause = refused(&fake, |_| {});
+    assert!(cause.contains("no space for the restore at") && cause.contains("TiB"), "{cause}");
+    assert!(!exists(fake.directory()));
+}
+
+#[test]
+fn an_empty_directory_is_used_and_missing_parents_are_made() {
+    let fake = Fake::new(FORM);
+    fake.write();
+    fs::create_dir(fake.directory()).unwrap();
+    let mut engine = fake.engine();
+    assert_eq!(engine.plan().unwrap().standing, Standing::Empty);
+    engine.copy(&Ear::default()).unwrap();
+    fake.assert_restored();
+    let deep = fake.place.path().join("a/b/c/data");
+    fake.engine_for(2, at(&deep)).copy(&Ear::default()).unwrap();
+    assert!(deep.join("global/pg_control").is_file());
+}
+
+#[test]
+fn s09_two_restores_never_work_in_one_directory() {
+    let fake = Fake::new(FORM);
+    fake.write();
+    let ear = Ear { stop_at: Some(1), ..Ear::default() };
+    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+    let held = fs::OpenOptions::new().append(true).open(fake.directory().join(".howdah/ledger")).unwrap();
+    held.lock().unwrap();
+    let failure = failure(fake.engine().copy(&Ear::default()));
+    assert!(failure.cause.contains("another process restores into"), "{failure}");
+    drop(held);
+    fake.engine().copy(&Ear::default()).unwrap();
+}

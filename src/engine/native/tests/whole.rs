@@ -1,0 +1,144 @@
+//! Whole backups: every form and checksum comes back byte for byte.
+
+use super::*;
+use crate::domain::{
+    MajorVersion, SystemIdentifier,
+    plan::{Standing, WalFinding},
+};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn every_form_with_every_checksum_is_restored_byte_for_byte() {
+    let all = [
+        Algorithm::None,
+        Algorithm::Crc32c,
+        Algorithm::Sha224,
+        Algorithm::Sha256,
+        Algorithm::Sha384,
+        Algorithm::Sha512,
+    ];
+    for (form, algorithm) in Fake::all_forms().flat_map(|form| all.map(|algorithm| (form, algorithm))) {
+        let mut fake = Fake::new(form);
+        fake.algorithm = algorithm;
+        fake.write();
+        let mut engine = fake.engine();
+        let plan = engine.plan().unwrap();
+        assert_eq!((plan.standing, plan.checksum.as_str()), (Standing::Missing, algorithm.name()));
+        assert!(matches!(plan.wal, WalFinding::Included { .. }), "{form}: {:?}", plan.wal);
+        assert!(!exists(fake.directory()), "a plan writes nothing");
+        let ear = Ear::default();
+        engine.copy(&ear).unwrap();
+        fake.assert_restored();
+        let end = *ear.last.lock().unwrap();
+        assert_eq!((end.bytes_done, end.files_done), (plan.bytes, plan.files), "{form}");
+        assert_eq!((end.bytes_total, end.files_total), (plan.bytes, plan.files), "{form}");
+        engine.finish().unwrap();
+        assert!(!exists(fake.directory().join(".howdah")));
+        assert_eq!(fake.outside(), ["data"]);
+    }
+}
+
+#[test]
+fn the_plan_knows_version_and_cluster_before_the_copy() {
+    for form in Fake::all_forms() {
+        let plan = Fake::new(form).write().engine().plan().unwrap();
+        assert_eq!(plan.version, Some(MajorVersion(15)), "{form}");
+        assert_eq!(plan.system_identifier, Some(SystemIdentifier(7)), "{form}");
+    }
+}
+
+#[test]
+fn tablespaces_go_to_new_places_and_links_and_map_follow() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form).with_tablespace();
+        fake.write();
+        let mut engine = fake.engine();
+        let plan = engine.plan().unwrap();
+        let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
+        assert_eq!((plan.tablespaces[0].oid, &plan.tablespaces[0].directory), (OID, &home));
+        engine.copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+        assert_eq!(fs::read_link(fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap(), home);
+        assert!(home.join("PG_15_202209061/5/16403").is_file());
+        if form != BackupForm::Plain {
+            let map = fs::read_to_string(fake.directory().join("tablespace_map")).unwrap();
+            assert_eq!(map, format!("{OID} {}\n", home.display()));
+        }
+    }
+}
+
+#[test]
+fn files_are_private_unless_the_server_granted_its_group() {
+    for (manifest_mode, directory, file) in [(0o600, 0o700, 0o600), (0o640, 0o750, 0o640), (0o644, 0o700, 0o600)] {
+        let fake = Fake::new(BackupForm::Tar(Compression::None));
+        fake.write();
+        let manifest = fake.backup().join("backup_manifest");
+        fs::set_permissions(manifest, fs::Permissions::from_mode(manifest_mode)).unwrap();
+        fake.engine().copy(&Ear::default()).unwrap();
+        let mode = |path: &str| fs::metadata(fake.directory().join(path)).unwrap().permissions().mode() & 0o7777;
+        for path in ["", "base", "base/1", "pg_notify"] {
+            assert_eq!(mode(path), directory, "{path}");
+        }
+        for path in ["PG_VERSION", "base/16385/16400", "global/pg_control", "backup_manifest"] {
+            assert_eq!(mode(path), file, "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_pg_basebackup_r_changes_is_restored_as_it_is_and_told() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        fake.listed = Some(fake.files.clone());
+        fake.files.insert("postgresql.auto.conf".into(), b"primary_conninfo = 'host=db1'\n".to_vec());
+        fake.files.insert("standby.signal".into(), Vec::new());
+        fake.write();
+        let (mut engine, ear) = (fake.engine(), Ear::default());
+        engine.copy(&ear).unwrap();
+        fake.assert_restored();
+        let notes = ear.notes.lock().unwrap().join("\n");
+        assert!(notes.contains("postgresql.auto.conf was changed after"), "{form}: {notes}");
+        assert!(notes.contains("standby.signal"), "{form}: {notes}");
+    }
+}
+
+#[test]
+fn a_backup_without_wal_is_restored_and_the_plan_says_what_is_missing() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        fake.files.remove(SEGMENT);
+        fake.write();
+        let mut engine = fake.engine();
+        let plan = engine.plan().unwrap();
+        let WalFinding::Missing { what } = &plan.wal else { panic!("{form}: {:?}", plan.wal) };
+        assert!(what.contains("WAL from 0/200028 to 0/200100"), "{what}");
+        assert!(plan.warnings.iter().any(|text| text.contains("consistent")), "{:?}", plan.warnings);
+        engine.copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+    }
+}
+
+#[test]
+fn wal_fetched_into_the_base_is_found_and_restored() {
+    let mut fake = Fake::new(BackupForm::Tar(Compression::Gzip));
+    fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
+    fake.write();
+    let manifest = fake.manifest();
+    // The server lists the `.done` files of the segments that it put into the base.
+    let done = r#"{ "Path": "pg_wal/archive_status/000000010000000000000002.done", "Size": 0, "Last-Modified": "2026-11-20 23:44:44 GMT" },"#;
+    let body = manifest.replacen("[\n", &format!("[\n{done}\n"), 1);
+    let body = &body[..body.rfind("\"Manifest-Checksum\"").unwrap()];
+    let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(fake.backup().join("backup_manifest"), format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")).unwrap();
+    let mut base = tar::Builder::new(Vec::new());
+    for (path, bytes) in &fake.files {
+        append(&mut base, path, tar::EntryType::Regular, bytes);
+    }
+    fs::write(fake.backup().join("base.tar.gz"), pack(Compression::Gzip, &base.into_inner().unwrap())).unwrap();
+    fs::remove_file(fake.backup().join("pg_wal.tar.gz")).unwrap();
+    let mut engine = fake.engine();
+    let plan = engine.plan().unwrap();
+    assert!(matches!(plan.wal, WalFinding::Included { .. }), "{:?}", plan.wal);
+    engine.copy(&Ear::default()).unwrap();
+    assert_eq!(fs::read(fake.directory().join(SEGMENT)).unwrap(), segment());
+}
