@@ -77,7 +77,9 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
         directories.extend(tree.directories.iter().cloned());
     }
     directories.insert(PathBuf::from("pg_tblspc"));
+    // Archives are read side by side: that of the WAL must not wait for the base to make its directories.
     directories.insert(PathBuf::from("pg_wal"));
+    directories.insert(PathBuf::from("pg_wal/archive_status"));
     directories.remove(Path::new(""));
     // What is listed already need not be listed again for each attempt.
     if decision.leftover.as_ref().is_none_or(|left| left.account.created.is_empty()) {

@@ -31,6 +31,8 @@ use uuid::Uuid;
 
 pub(super) const SEGMENT: &str = "pg_wal/000000010000000000000002";
 pub(super) const OID: u32 = 16384;
+/// As the server names them, `./` included.
+const DIRECTORIES: [&str; 4] = ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"];
 
 /// A backup in the making, below a place of its own; the target lies beside it.
 pub(super) struct Fake {
@@ -41,6 +43,8 @@ pub(super) struct Fake {
     pub(super) algorithm: Algorithm,
     pub(super) form: BackupForm,
     pub(super) with_tablespace: bool,
+    /// Directories that the backup holds beside those of its files.
+    pub(super) directories: Vec<&'static str>,
     /// Headers and contents put behind all other members of `base.tar`.
     pub(super) hostile: Vec<(tar::Header, Vec<u8>)>,
 }
@@ -130,7 +134,16 @@ impl Fake {
         let files = DATA.clone();
         let place = tempfile::tempdir().unwrap();
         let (listed, algorithm) = (None, Algorithm::Crc32c);
-        Self { place, files, listed, algorithm, form, with_tablespace: false, hostile: Vec::new() }
+        Self {
+            place,
+            files,
+            listed,
+            algorithm,
+            form,
+            with_tablespace: false,
+            directories: DIRECTORIES.to_vec(),
+            hostile: Vec::new(),
+        }
     }
 
     pub(super) fn all_forms() -> impl Iterator<Item = BackupForm> {
@@ -168,7 +181,7 @@ impl Fake {
 
     fn write_plain(&self) {
         let tablespace = self.place.path().join("repo/backup_ts");
-        for directory in ["pg_notify", "pg_wal/archive_status", "pg_tblspc"] {
+        for directory in &self.directories {
             fs::create_dir_all(self.backup().join(directory)).unwrap();
         }
         if self.with_tablespace {
@@ -186,7 +199,7 @@ impl Fake {
         let prefix = format!("pg_tblspc/{OID}/");
         let (mut base, mut tablespace, mut wal) =
             (tar::Builder::new(Vec::new()), tar::Builder::new(Vec::new()), tar::Builder::new(Vec::new()));
-        for directory in ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"] {
+        for directory in &self.directories {
             append(&mut base, directory, tar::EntryType::Directory, b"");
         }
         let order = |path: &String| (path == "global/pg_control", path != "tablespace_map");
@@ -293,7 +306,7 @@ impl Fake {
             let stands = fs::read(self.directory().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
             assert!(path == "tablespace_map" || stands == *bytes, "{path} differs ({})", self.form);
         }
-        for directory in ["pg_notify", "pg_wal/archive_status", "pg_tblspc"] {
+        for directory in &self.directories {
             assert!(self.directory().join(directory).is_dir(), "{directory}");
         }
         assert_eq!(fs::read_to_string(self.directory().join("backup_manifest")).unwrap(), self.manifest());

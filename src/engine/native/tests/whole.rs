@@ -142,3 +142,15 @@ fn wal_fetched_into_the_base_is_found_and_restored() {
     engine.copy(&Ear::default()).unwrap();
     assert_eq!(fs::read(fake.directory().join(SEGMENT)).unwrap(), segment());
 }
+
+#[test]
+fn wal_is_written_even_when_no_other_archive_has_made_its_directories_yet() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        fake.directories = vec!["pg_notify/"];
+        fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
+        fake.write().engine().copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+        assert!(fake.directory().join("pg_tblspc").is_dir() && fake.directory().join("pg_wal/archive_status").is_dir());
+    }
+}
