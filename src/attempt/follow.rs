@@ -50,6 +50,8 @@ pub(super) struct Follower {
     tail: Tail,
     mark: Option<ProcessMark>,
     ended: Option<(Instant, End)>,
+    /// Whether this owner has seen the worker alive: if so, its death is a death under our eyes.
+    seen_alive: bool,
     stop_wanted: bool,
 }
 
@@ -62,7 +64,8 @@ impl Follower {
         words: mpsc::Sender<Word>,
     ) -> Self {
         let tail = Tail::new(place.events());
-        Self { session, attempt, place, orders, words, tail, mark: None, ended: None, stop_wanted: false }
+        let (mark, ended) = (None, None);
+        Self { session, attempt, place, orders, words, tail, mark, ended, seen_alive: false, stop_wanted: false }
     }
 
     /// Starts the worker and follows it to its end.
@@ -77,6 +80,7 @@ impl Follower {
         match child {
             Ok(child) => {
                 self.mark = child.id().and_then(mark_of);
+                self.seen_alive = true;
                 self.follow(Some(child)).await;
             }
             Err(error) => self.report(Report::NotLaunched(not_launched(&self.place, &error))).await,
@@ -92,6 +96,7 @@ impl Follower {
             tokio::time::sleep(LOOK).await;
             self.look().await;
         }
+        self.seen_alive = self.mark.is_some_and(is_alive);
         self.follow(None).await;
     }
 
@@ -120,7 +125,7 @@ impl Follower {
         self.look().await;
         self.bury().await;
         let end = self.ended.take().map(|(_, end)| end);
-        if adopted && end.is_none() {
+        if end.is_none() && !self.seen_alive {
             self.say(Command::Lost { attempt: self.attempt }).await;
         } else {
             self.report(Report::Over(end)).await;

@@ -32,8 +32,8 @@ pub trait Attempts: Send + 'static {
     /// Starts an attempt.
     fn launch(&mut self, ticket: Ticket);
 
-    /// Goes on following an attempt that an earlier owner launched. It ends with `Over`, or with `Lost` when it went
-    /// down without a last word.
+    /// Goes on following an attempt that an earlier owner launched. It ends with `Over`, or with `Lost` when it had gone
+    /// down without a last word before it was found.
     fn adopt(&mut self, session: SessionId, attempt: AttemptNo, mark: Option<ProcessMark>);
 
     /// Asks an attempt to stop.

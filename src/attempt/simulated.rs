@@ -22,19 +22,19 @@ use tokio::{
 /// What one simulated attempt says, and when.
 #[derive(Debug, Clone, Default)]
 pub struct Scenario {
-    /// Each report after a pause; the last one should be `Over` or `NotLaunched`.
+    /// Each report after a pause. Without `Over` or `NotLaunched` at its end the attempt runs until it is stopped.
     pub beats: Vec<(Duration, Report)>,
     /// How long it takes to stop when asked; `None` ignores the wish until it is killed.
     pub stops_in: Option<Duration>,
 }
 
 /// What is left of an attempt for a later owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Remains {
     /// It went down with its owner.
     Lost,
-    /// It is alive and plays on from its beginning.
-    Alive,
+    /// It is alive and plays this.
+    Alive(Scenario),
 }
 
 type Writer = Box<dyn Fn(&Ticket) -> Scenario + Send>;
@@ -107,18 +107,20 @@ impl Attempts for Simulated {
     }
 
     fn adopt(&mut self, session: SessionId, attempt: AttemptNo, _mark: Option<ProcessMark>) {
-        let report = match self.remains {
-            Remains::Lost => Command::Lost { attempt },
-            Remains::Alive => {
-                let mark = ProcessMark { pid: attempt.0 + 1000, started: 1 };
-                Command::Report { attempt, report: Report::Began(mark) }
+        match &self.remains {
+            Remains::Alive(scenario) => {
+                let scenario = scenario.clone();
+                self.play(session, attempt, scenario);
             }
-        };
-        let words = self.words.clone();
-        self.players.spawn(async move {
-            // The manager may have gone; then nobody needs the word.
-            let _: Result<(), mpsc::error::SendError<Word>> = words.send((session, report)).await;
-        });
+            Remains::Lost => {
+                let words = self.words.clone();
+                self.players.spawn(async move {
+                    // The manager may have gone; then nobody needs the word.
+                    let _: Result<(), mpsc::error::SendError<Word>> =
+                        words.send((session, Command::Lost { attempt })).await;
+                });
+            }
+        }
     }
 
     fn stop(&mut self, session: SessionId, attempt: AttemptNo) {
@@ -153,27 +155,32 @@ async fn play(
     let course = async {
         for (pause, report) in scenario.beats {
             tokio::time::sleep(pause).await;
+            let ends = matches!(report, Report::Over(_) | Report::NotLaunched(_));
             say(report).await;
-        }
-    };
-    let ordered = async {
-        let mut told = async |kind| {
-            // An owner that has gone gives no more orders.
-            if wanted.wait_for(|now| *now == kind || *now == Wanted::Kill).await.is_err() {
-                std::future::pending::<()>().await;
+            if ends {
+                return;
             }
-        };
-        if let Some(delay) = scenario.stops_in {
-            told(Wanted::Stop).await;
-            tokio::time::sleep(delay).await;
-            say(Report::Over(Some(End::Stopped))).await;
-        } else {
-            told(Wanted::Kill).await;
-            say(Report::Over(None)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut killed = wanted.clone();
+    let stopped = async {
+        told(&mut wanted, |now| now != Wanted::Play).await;
+        match scenario.stops_in {
+            Some(delay) if *wanted.borrow() == Wanted::Stop => tokio::time::sleep(delay).await,
+            Some(_) | None => std::future::pending().await,
         }
     };
     tokio::select! {
         () = course => {}
-        () = ordered => {}
+        () = stopped => say(Report::Over(Some(End::Stopped))).await,
+        () = told(&mut killed, |now| now == Wanted::Kill) => say(Report::Over(None)).await,
+    }
+}
+
+/// Waits for an order; an owner that has gone gives no more.
+async fn told(orders: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
+    if orders.wait_for(|now| meant(*now)).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -1,52 +1,83 @@
-//! A journal in memory, for tests on paused time: it never waits, and can be told to fail.
+//! A journal in memory, for tests on paused time: it can be told to fail, and to be slow.
 
 use super::{Batch, Change, JournalError, Store};
 use crate::{domain::SessionId, machine::Session};
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// A shared journal in memory; a clone sees the same records, as a second opening of a file would.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     records: Arc<Mutex<Records>>,
-    failing: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
 struct Records {
     sessions: BTreeMap<SessionId, Session>,
     changes: Vec<(SessionId, Change)>,
+    /// How many more appends work; `None` is all.
+    working: Option<usize>,
+    refused: usize,
+    spoilt: BTreeSet<SessionId>,
+    takes: Duration,
 }
 
 impl MemoryStore {
     /// From now on `append` fails, or works again.
     pub fn fail(&self, failing: bool) {
-        self.failing.store(failing, Ordering::SeqCst);
+        self.records().working = failing.then_some(0);
+    }
+
+    /// So many more appends work, then they fail.
+    pub fn fail_after(&self, working: usize) {
+        self.records().working = Some(working);
+    }
+
+    /// How many appends have failed.
+    pub fn refused(&self) -> usize {
+        self.records().refused
+    }
+
+    /// From now on an append takes so long.
+    pub fn slow(&self, takes: Duration) {
+        self.records().takes = takes;
+    }
+
+    /// From now on the record of this session cannot be read.
+    pub fn spoil(&self, id: SessionId) {
+        self.records().spoilt.insert(id);
     }
 
     /// All that was ever stored of a session, in order.
     pub fn changes(&self, id: SessionId) -> Vec<Change> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.changes.iter().filter(|(of, _)| *of == id).map(|(_, change)| change.clone()).collect()
+        self.records().changes.iter().filter(|(of, _)| *of == id).map(|(_, change)| change.clone()).collect()
     }
 
     /// Every session as it stands.
     pub fn sessions(&self) -> Vec<Session> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).sessions.values().cloned().collect()
+        self.records().sessions.values().cloned().collect()
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for MemoryStore {
     async fn append(&mut self, batch: Batch) -> Result<(), JournalError> {
-        if self.failing.load(Ordering::SeqCst) {
+        let takes = self.records().takes;
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
+        let mut records = self.records();
+        if records.working == Some(0) {
+            records.refused += 1;
             return Err(JournalError::WriterGone);
         }
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.working = records.working.map(|working| working - 1);
         for entry in batch.entries {
             let id = entry.after.id();
             records.changes.extend(entry.changes.into_iter().map(|change| (id, change)));
@@ -56,6 +87,10 @@ impl Store for MemoryStore {
     }
 
     async fn session(&mut self, id: SessionId) -> Result<Option<Session>, JournalError> {
-        Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner).sessions.get(&id).cloned())
+        let records = self.records();
+        if records.spoilt.contains(&id) {
+            return Err(JournalError::Record { id, cause: "it was spoilt".to_owned() });
+        }
+        Ok(records.sessions.get(&id).cloned())
     }
 }

@@ -55,6 +55,31 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
     }
 }
 
+/// What an owner that takes over a session must ask again: the one before it may have died between storing the wish and
+/// telling the attempt.
+pub const fn remind(session: &Session) -> Option<Effect> {
+    match &session.phase {
+        Phase::Canceling {
+            stage:
+                CancelStage::Stopping { attempt, urgency: Urgency::Forced, .. }
+                | CancelStage::Disposing { attempt, urgency: Urgency::Forced, .. },
+            ..
+        } => Some(Effect::Kill { attempt: *attempt }),
+        Phase::Canceling {
+            stage: CancelStage::Stopping { attempt, urgency: Urgency::InTime | Urgency::Overdue, .. },
+            ..
+        } => Some(Effect::Stop { attempt: *attempt }),
+        Phase::Canceling {
+            stage: CancelStage::Disposing { urgency: Urgency::InTime | Urgency::Overdue, .. }, ..
+        }
+        | Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Stuck { .. }
+        | Phase::Completed { .. } => None,
+    }
+}
+
 /// The attempt that a cancel is stopping; none when there was nothing to stop.
 const fn stopping(session: &Session) -> Option<AttemptNo> {
     match &session.phase {

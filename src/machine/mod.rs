@@ -19,7 +19,7 @@ pub mod summary;
 
 pub use command::{Command, Report, Scope};
 pub use decide::decide;
-pub use effect::{Effect, next_wake, react};
+pub use effect::{Effect, next_wake, react, remind};
 pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;

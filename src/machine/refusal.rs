@@ -46,6 +46,14 @@ pub enum Refusal {
         /// The number that was given.
         id: SessionId,
     },
+    /// The session's record cannot be read; it stays where it is (S10).
+    #[error("session {id} cannot be read, so nothing was done: {problem}")]
+    Unreadable {
+        /// The number that was given.
+        id: SessionId,
+        /// What the journal said.
+        problem: String,
+    },
     /// The data directory belongs to another ongoing session (S9).
     #[error(
         "{directory:?} is in use by session {holder} ({instance}); choose another directory or cancel that session"

@@ -1,9 +1,10 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Act, Clock, CompletedRow, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
+    Act, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
     commit::Turn,
     handle::{REQUESTS_QUEUED, Request},
+    shelf::Shelf,
 };
 use crate::{
     attempt::{Attempts, Word},
@@ -11,10 +12,10 @@ use crate::{
         RestoreRequest, RetryPolicy, SessionId, Timestamp, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
     },
-    journal::{Opening, Store},
-    machine::{Command, CompletedResult, Effect, Refusal, Registry, Scope, Session, event::Created},
+    journal::{JournalError, Opening, Store},
+    machine::{Command, Effect, Refusal, Registry, Scope, Session, event::Created, remind},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -43,14 +44,16 @@ pub struct Manager<S, A> {
     store: S,
     attempts: A,
     registry: Registry,
-    completed: Arc<Vec<Arc<CompletedRow>>>,
+    shelf: Shelf,
     unreadable: Arc<Vec<UnreadableSession>>,
-    counts: Counts,
     last_id: u64,
     revision: u64,
     words: mpsc::Receiver<Word>,
-    /// Words that the journal could not store yet, in order.
+    /// Words that the journal could not store yet, in order. While there are any, no more are taken: those wait in the
+    /// channel, and in the attempts' own files.
     unstored: Vec<Word>,
+    /// Whether the journal failed last time, so that what follows from its work must be tried again.
+    journal_failed: bool,
     requests: mpsc::Receiver<Request>,
     publisher: watch::Sender<Arc<Snapshot>>,
 }
@@ -70,8 +73,6 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         for session in opening.ongoing {
             registry.put(Arc::new(session));
         }
-        let counts = Counts { succeeded: opening.succeeded, cancelled: opening.cancelled, ..Counts::default() };
-        let completed = Arc::new(opening.completed.into_iter().map(Arc::new).collect());
         let (publisher, snapshots) = watch::channel(Arc::default());
         let mut manager = Self {
             settings,
@@ -79,13 +80,13 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             store,
             attempts,
             registry,
-            completed,
+            shelf: Shelf::new(opening.completed, opening.succeeded, opening.cancelled),
             unreadable: Arc::new(opening.unreadable),
-            counts,
             last_id: opening.last_id,
             revision: 0,
             words,
             unstored: Vec::new(),
+            journal_failed: false,
             requests,
             publisher,
         };
@@ -95,11 +96,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
 
     /// Runs until it is closed or every handle is gone.
     pub async fn run(mut self) {
-        for session in self.registry.iter() {
-            if let Some(attempt) = session.live_attempt() {
-                self.attempts.adopt(session.id(), attempt, session.live_mark());
-            }
-        }
+        self.adopt();
         loop {
             self.launch_queued().await;
             let wake = self.next_wake();
@@ -114,8 +111,20 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                     Some(request) => self.answer(request).await,
                     None => return,
                 },
-                Some(word) = self.words.recv() => self.listen(word).await,
+                Some(word) = self.words.recv(), if self.unstored.is_empty() => self.listen(word).await,
                 () = sleep(wake) => self.clock_turn().await,
+            }
+        }
+    }
+
+    /// Takes over what an earlier owner left alive. A wish to stop may have died with it on its way, so it is told again.
+    fn adopt(&mut self) {
+        let left: Vec<Arc<Session>> = self.registry.iter().cloned().collect();
+        for session in left {
+            let Some(attempt) = session.live_attempt() else { continue };
+            self.attempts.adopt(session.id(), attempt, session.live_mark());
+            if let Some(effect) = remind(&session) {
+                self.carry_out(session.id(), effect);
             }
         }
     }
@@ -125,8 +134,11 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         match request {
             Request::Start { requests, by, answer } => drop(answer.send(self.start(requests, &by).await)),
             Request::Act { act, scope, by, answer } => drop(answer.send(self.act(act, &scope, &by).await)),
-            Request::Session { id, answer } => drop(answer.send(self.find(id).await)),
-            Request::Completed { rows } => self.fill_completed(rows),
+            Request::Session { id, answer } => drop(answer.send(self.find(id).await.ok())),
+            Request::Completed { rows } => {
+                self.shelf.fill(rows);
+                self.publish();
+            }
             Request::Close { answer } => drop(answer.send(())),
         }
     }
@@ -160,17 +172,19 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
     async fn act(&mut self, act: Act, scope: &Scope, by: &str) -> Receipt {
         let ids = match scope {
-            Scope::AllCompleted => self.completed.iter().map(|row| row.id).collect(),
+            Scope::AllCompleted => self.shelf.rows().iter().map(|row| row.id).collect(),
             Scope::AllOngoing | Scope::Sessions(_) => self.registry.expand(scope),
         };
         let now = self.clock.now();
         let mut turn = Turn::default();
         let mut receipt = Receipt::default();
         for id in ids {
-            let Some(session) = self.find(id).await else {
-                let result = Err(Refusal::Unknown { id });
-                receipt.lines.push(ReceiptLine { session: Some(id), instance: None, result });
-                continue;
+            let session = match self.find(id).await {
+                Ok(session) => session,
+                Err(refusal) => {
+                    receipt.lines.push(ReceiptLine { session: Some(id), instance: None, result: Err(refusal) });
+                    continue;
+                }
             };
             let result = turn.apply(&session, act.command(by), now);
             let instance = Some(session.request().point.instance.clone());
@@ -182,23 +196,17 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         receipt
     }
 
-    async fn find(&mut self, id: SessionId) -> Option<Arc<Session>> {
+    async fn find(&mut self, id: SessionId) -> Result<Arc<Session>, Refusal> {
         if let Some(session) = self.registry.get(id) {
-            return Some(Arc::clone(session));
+            return Ok(Arc::clone(session));
         }
-        match self.store.session(id).await {
-            Ok(found) => found.map(Arc::new),
-            Err(error) => {
-                tracing::error!(session = id.0, %error, "cannot read a session");
-                None
-            }
-        }
+        let found = self.store.session(id).await.map_err(|error| unreadable(id, &error))?;
+        found.map(Arc::new).ok_or(Refusal::Unknown { id })
     }
 
     /// Takes in what attempts have said, as much as is there.
     async fn listen(&mut self, first: Word) {
-        let mut words = std::mem::take(&mut self.unstored);
-        words.push(first);
+        let mut words = vec![first];
         while words.len() < WORDS_PER_TURN
             && let Ok(word) = self.words.try_recv()
         {
@@ -209,6 +217,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
 
     /// The clock has come: due wakes, and what the journal could not store before.
     async fn clock_turn(&mut self) {
+        self.journal_failed = false;
         let words = std::mem::take(&mut self.unstored);
         if !words.is_empty() {
             self.take_in(words).await;
@@ -259,10 +268,13 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             && let Err(error) = self.store.append(batch).await
         {
             tracing::error!(%error, "a change was not stored");
+            self.journal_failed = true;
             return Err(Refusal::NotStored { cause: error.to_string() });
         }
-        for session in turn.after.into_values() {
-            self.place(Arc::new(session));
+        let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();
+        self.shelf.take_in(&changed);
+        for session in changed {
+            self.registry.put(session);
         }
         self.publish();
         for (id, effect) in turn.effects {
@@ -285,58 +297,30 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    /// Puts a session where it now belongs: under Restore, under Completed, or off the screen.
-    fn place(&mut self, session: Arc<Session>) {
-        if let Some(row) = CompletedRow::of(&session) {
-            let shown = self.completed.iter().position(|shown| shown.id == row.id);
-            let rows = Arc::make_mut(&mut self.completed);
-            match (shown, session.is_dismissed()) {
-                (None, false) => {
-                    *self.counts.of(row.result) += 1;
-                    rows.insert(0, Arc::new(row));
-                }
-                (Some(at), true) => {
-                    let count = self.counts.of(row.result);
-                    *count = count.saturating_sub(1);
-                    rows.remove(at);
-                }
-                (Some(_), false) | (None, true) => {}
-            }
-        }
-        self.registry.put(session);
-    }
-
-    /// The rest of the completed sessions, read after the first picture was out.
-    fn fill_completed(&mut self, rows: Vec<CompletedRow>) {
-        let known: HashSet<SessionId> = self.completed.iter().map(|row| row.id).collect();
-        let older = rows.into_iter().filter(|row| !known.contains(&row.id)).map(Arc::new);
-        let all = Arc::make_mut(&mut self.completed);
-        all.extend(older);
-        all.sort_by_key(|row| std::cmp::Reverse((row.ended, row.id)));
-        let of = |result| all.iter().filter(|row| row.result == result).count();
-        let (succeeded, cancelled) = (of(CompletedResult::Succeeded), of(CompletedResult::Cancelled));
-        self.counts = Counts { succeeded, cancelled, ..self.counts };
-        self.publish();
-    }
-
     fn publish(&mut self) {
         self.revision += 1;
         let ongoing = self.registry.in_order();
-        self.counts = self.counts.of_ongoing(&ongoing);
+        let counts = Counts::of(&ongoing, self.shelf.succeeded(), self.shelf.cancelled());
         self.publisher.send_replace(Arc::new(Snapshot {
             revision: self.revision,
             ongoing,
-            completed: Arc::clone(&self.completed),
+            completed: Arc::clone(self.shelf.rows()),
             unreadable: Arc::clone(&self.unreadable),
-            counts: self.counts,
+            counts,
         }));
     }
 
     /// How long until the clock is needed; `None` is never.
     fn next_wake(&self) -> Option<Duration> {
         let due = self.registry.next_wake().map(|moment: Timestamp| self.clock.until(moment));
-        if self.unstored.is_empty() { due } else { Some(STORE_AGAIN) }
+        // What is due stays due while the journal fails: without a pause the clock would ring without end.
+        if self.unstored.is_empty() && !self.journal_failed { due } else { Some(STORE_AGAIN) }
     }
+}
+
+fn unreadable(id: SessionId, error: &JournalError) -> Refusal {
+    tracing::error!(session = id.0, %error, "cannot read a session");
+    Refusal::Unreadable { id, problem: error.to_string() }
 }
 
 fn refuse_all(receipt: &mut Receipt, refusal: &Refusal) {

@@ -10,6 +10,7 @@ pub mod clock;
 mod commit;
 pub mod handle;
 pub mod receipt;
+mod shelf;
 pub mod snapshot;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::SessionId,
-    machine::{CancelStage, CompletedResult, CompletedRow, Phase, Session, UnreadableSession},
+    machine::{CancelStage, CompletedRow, Phase, Session, UnreadableSession},
 };
 use std::sync::Arc;
 
@@ -49,10 +49,9 @@ impl Snapshot {
 }
 
 impl Counts {
-    /// Counts the ongoing sessions; the ends are kept as they are.
-    #[must_use]
-    pub fn of_ongoing(self, ongoing: &[Arc<Session>]) -> Self {
-        let mut counts = Self { succeeded: self.succeeded, cancelled: self.cancelled, ..Self::default() };
+    /// Counts the ongoing sessions, beside so many that have ended.
+    pub fn of(ongoing: &[Arc<Session>], succeeded: usize, cancelled: usize) -> Self {
+        let mut counts = Self { succeeded, cancelled, ..Self::default() };
         for session in ongoing {
             match session.phase() {
                 Phase::Queued { .. } => counts.queued += 1,
@@ -66,14 +65,6 @@ impl Counts {
             }
         }
         counts
-    }
-
-    /// The count of one of the two ends.
-    pub(super) const fn of(&mut self, result: CompletedResult) -> &mut usize {
-        match result {
-            CompletedResult::Succeeded => &mut self.succeeded,
-            CompletedResult::Cancelled => &mut self.cancelled,
-        }
     }
 
     /// All under Completed.

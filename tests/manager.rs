@@ -1,0 +1,21 @@
+//! The manager floor: the actor with simulated attempts and a journal in memory, on paused time.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "manager/cancel.rs"]
+mod cancel;
+#[path = "manager/completed.rs"]
+mod completed;
+#[path = "manager/house.rs"]
+mod house;
+#[path = "manager/owner.rs"]
+mod owner;
+#[path = "manager/queue.rs"]
+mod queue;
+#[path = "manager/retry.rs"]
+mod retry;
+#[allow(dead_code, reason = "each floor uses its part of the samples")]
+#[path = "machine/sample.rs"]
+mod sample;
+#[path = "manager/storing.rs"]
+mod storing;

@@ -1,0 +1,159 @@
+//! Cancel, from every phase, in time and out of it.
+
+use crate::{
+    house::{House, Plan, ends, runs},
+    sample,
+};
+use howdah::{
+    attempt::Scenario,
+    domain::{AttemptNo, Disposed, Disposition, Outcome, SessionId, fact::End, ticket::Work},
+    machine::{CancelStage, Event, Phase, Refusal, Report, Scope, Session, Urgency},
+    manager::Act,
+};
+use std::time::Duration;
+
+const CANCEL: Act = Act::Cancel(Disposition::Remove);
+
+fn disposed(session: &Session) -> &Disposed {
+    let Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } = session.phase() else {
+        panic!("cancelled, not {:?}", session.phase());
+    };
+    disposed
+}
+
+/// The last worker dealt with the data of this session, as wished.
+fn last_was_disposal(house: &House, number: u64) {
+    let launched = house.launched.lock().unwrap();
+    let ticket = launched.iter().rev().find(|ticket| ticket.session == SessionId(number)).unwrap();
+    let (target, disposition) = (sample::request(number).target, Disposition::Remove);
+    assert_eq!(ticket.work, Work::Dispose { target, disposition });
+}
+
+#[tokio::test(start_paused = true)]
+async fn r05_r18_d06_cancel_of_a_running_session_waits_for_its_attempt() {
+    let house = Plan::default().open(|_| Scenario { stops_in: Some(Duration::from_secs(9)), ..Scenario::default() });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    let stopping = house.wait(8).await;
+    assert_eq!((stopping.counts.canceling, stopping.counts.cancelled, house.workers()), (1, 0, 1));
+    assert_eq!(house.act(Act::Retry, 1).await, Err(Refusal::Canceling));
+    assert_eq!(house.act(CANCEL, 1).await, Err(Refusal::Canceling));
+    let done = house.until_completed(1).await;
+    assert_eq!((disposed(&done), house.workers()), (&Disposed::Removed, 2));
+    last_was_disposal(&house, 1);
+    assert_eq!(house.times(1, |event| matches!(event, Event::Cancelled { .. })), [9]);
+    let now = house.now().await;
+    assert_eq!((now.counts.ongoing(), now.counts.cancelled, now.counts.succeeded), (0, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r18_cancel_of_a_queued_session_that_never_ran_ends_at_once() {
+    let house = Plan { max_running: 1, ..Plan::default() }.open(|_| runs());
+    house.start(1..=2).await;
+    house.act(CANCEL, 2).await.unwrap();
+    let done = house.until_completed(2).await;
+    assert_eq!((disposed(&done), house.workers()), (&Disposed::Nothing, 1));
+    assert_eq!(house.now().await.counts.running, 1, "R16: the other one runs on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r18_cancel_of_waiting_and_stuck_sessions_deals_with_their_data() {
+    let house = Plan::default().open(|ticket| match (&ticket.work, ticket.session) {
+        (Work::Dispose { .. }, _) => Scenario::default(),
+        (Work::Restore(_), SessionId(1)) => ends(1, Report::Over(None)),
+        (Work::Restore(_), _) => ends(1, sample::over(End::Failed(sample::incurable()))),
+    });
+    house.start(1..=2).await;
+    house.until(|now| now.counts.waiting == 1 && now.counts.stuck == 1).await;
+    for number in 1..=2 {
+        house.act(CANCEL, number).await.unwrap();
+        assert_eq!(disposed(house.until_completed(number).await.as_ref()), &Disposed::Removed);
+        last_was_disposal(&house, number);
+    }
+    house.wait(3600).await;
+    assert_eq!(house.workers(), 4, "no try comes after a cancel");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r17_cancel_on_the_node_ends_every_session() {
+    let house = Plan { max_running: 2, ..Plan::default() }.open(|ticket| match (&ticket.work, ticket.session) {
+        (Work::Restore(_), SessionId(1)) => ends(1, Report::Over(None)),
+        (_, _) => runs(),
+    });
+    house.start(1..=5).await;
+    house.until(|now| now.counts.waiting == 1 && now.counts.running == 2).await;
+    let receipt = house.all(CANCEL, Scope::AllOngoing).await;
+    assert_eq!((receipt.done(), receipt.lines.len()), (5, 5));
+    let end = house.until(|now| now.counts.cancelled == 5).await;
+    assert!(end.ongoing.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        // It hears no wish to stop.
+        Work::Restore(_) => Scenario { beats: vec![(Duration::ZERO, began(1))], stops_in: None },
+        Work::Dispose { .. } => Scenario::default(),
+    });
+    house.start([1]).await;
+    house.until(|now| now.session(SessionId(1)).is_some_and(|session| session.live_mark().is_some())).await;
+    assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::NothingToForce));
+    house.act(CANCEL, 1).await.unwrap();
+    let overdue = house.until_phase(1, |phase| stage(phase, Urgency::Overdue)).await;
+    assert_eq!(house.times(1, |event| event == &Event::CancelOverdue), [30]);
+    assert_eq!(overdue.live_mark(), Some(sample::mark(AttemptNo(1))), "the process is named");
+    house.wait(3600).await;
+    assert_eq!(house.now().await.counts.canceling, 1);
+    house.act(Act::Force, 1).await.unwrap();
+    assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        Work::Restore(_) => runs(),
+        Work::Dispose { .. } => Scenario { beats: vec![(Duration::ZERO, began(2))], stops_in: None },
+    });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    house.until_phase(1, |phase| stage(phase, Urgency::Overdue)).await;
+    house.act(Act::Force, 1).await.unwrap();
+    let done = house.until_completed(1).await;
+    assert!(matches!(disposed(&done), Disposed::Failed { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_that_was_done_before_it_heard_of_the_cancel_is_told_as_done() {
+    let house = Plan::default().open(|_| Scenario {
+        beats: vec![(Duration::from_secs(5), sample::over(End::Succeeded(sample::success())))],
+        stops_in: Some(Duration::from_mins(1)),
+    });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    let done = house.until_completed(1).await;
+    assert!(matches!(done.phase(), Phase::Completed { outcome: Outcome::Succeeded(_), .. }));
+    assert_eq!(house.workers(), 1, "what was restored is not removed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_keeps_its_slot_until_the_attempt_is_gone() {
+    let house = Plan { max_running: 1, ..Plan::default() }.open(|_| runs());
+    house.start(1..=2).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    house.until(|now| now.counts.cancelled == 1 && now.counts.running == 1).await;
+    assert_eq!(house.launches(2), [1]);
+}
+
+fn began(attempt: u32) -> Report {
+    Report::Began(sample::mark(AttemptNo(attempt)))
+}
+
+fn stage(phase: &Phase, wanted: Urgency) -> bool {
+    let Phase::Canceling { stage, .. } = phase else { return false };
+    let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
+    *urgency == wanted
+}

@@ -1,0 +1,182 @@
+//! A manager with simulated attempts and a journal in memory, on time that stands still until somebody waits.
+
+use crate::sample;
+use howdah::{
+    attempt::{Scenario, Simulated, WORDS_QUEUED, Word, simulated::Remains},
+    domain::{RestoreRequest, RetryPolicy, SessionId, WorkerSettings, ticket::Ticket},
+    journal::{Change, MemoryStore, Opening},
+    machine::{
+        Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
+    },
+    manager::{Act, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+/// What a test sets up.
+pub(crate) struct Plan {
+    pub(crate) max_running: usize,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) remains: Remains,
+    pub(crate) store: MemoryStore,
+    pub(crate) unreadable: Vec<UnreadableSession>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let policy = RetryPolicy::default();
+        let (store, unreadable) = (MemoryStore::default(), Vec::new());
+        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable }
+    }
+}
+
+/// A running manager and all ways to it.
+pub(crate) struct House {
+    pub(crate) handle: Handle,
+    pub(crate) store: MemoryStore,
+    pub(crate) launched: Arc<Mutex<Vec<Ticket>>>,
+    words: mpsc::Sender<Word>,
+    task: JoinHandle<()>,
+}
+
+impl Plan {
+    /// Opens the manager over what the store holds; `course` writes the course of each attempt.
+    pub(crate) fn open(self, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> House {
+        let (words, inbox) = mpsc::channel(WORDS_QUEUED);
+        let attempts = Simulated::new(words.clone(), course).finding(self.remains);
+        let launched = attempts.launched();
+        let (max_running, policy, worker) = (self.max_running, self.policy, WorkerSettings::default());
+        let settings = ManagerSettings { max_running, policy, worker };
+        let opening = opening(&self.store, self.unreadable);
+        let elapsed = self
+            .store
+            .sessions()
+            .iter()
+            .flat_map(|session| self.store.changes(session.id()))
+            .map(|change| at(&change))
+            .max();
+        let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start));
+        let (manager, handle) = Manager::open(settings, clock, (self.store.clone(), opening), attempts, inbox);
+        House { handle, store: self.store, launched, words, task: tokio::spawn(manager.run()) }
+    }
+}
+
+fn at(change: &Change) -> howdah::domain::Timestamp {
+    match change {
+        Change::Created(created) => created.at,
+        Change::Happened { at, .. } => *at,
+    }
+}
+
+fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
+    let (ongoing, ended): (Vec<_>, Vec<_>) = store.sessions().into_iter().partition(Session::is_ongoing);
+    let last_id = store.sessions().iter().map(|session| session.id().0).max().unwrap_or_default();
+    let shown = ended.iter().rev().filter(|session| !session.is_dismissed());
+    let completed: Vec<_> = shown.filter_map(CompletedRow::of).collect();
+    let of = |result| completed.iter().filter(|row| row.result == result).count();
+    let (succeeded, cancelled) = (of(CompletedResult::Succeeded), of(CompletedResult::Cancelled));
+    Opening { last_id, ongoing, unreadable, completed, succeeded, cancelled }
+}
+
+impl House {
+    /// Starts the sessions of these numbers.
+    pub(crate) async fn start(&self, numbers: impl IntoIterator<Item = u64>) -> Receipt {
+        self.order(numbers.into_iter().map(sample::request).collect()).await
+    }
+
+    pub(crate) async fn order(&self, requests: Vec<RestoreRequest>) -> Receipt {
+        self.handle.start(requests, "ops".to_owned()).await
+    }
+
+    /// One verb on one session; what became of it.
+    pub(crate) async fn act(&self, act: Act, number: u64) -> Result<(), Refusal> {
+        let receipt = self.all(act, Scope::Sessions(vec![SessionId(number)])).await;
+        let [line] = receipt.lines.as_slice() else { panic!("one line for one session: {receipt:?}") };
+        line.result.clone()
+    }
+
+    pub(crate) async fn all(&self, act: Act, scope: Scope) -> Receipt {
+        self.handle.act(act, scope, "ops".to_owned()).await
+    }
+
+    /// Lets an attempt say something that its scenario does not hold.
+    pub(crate) async fn say(&self, number: u64, attempt: u32, report: Report) {
+        let attempt = howdah::domain::AttemptNo(attempt);
+        self.words.send((SessionId(number), Command::Report { attempt, report })).await.unwrap();
+    }
+
+    /// Waits for a picture; time passes as far as it must.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let mut snapshots = self.handle.snapshots();
+        let found = tokio::time::timeout(Duration::from_hours(10_000), snapshots.wait_for(|now| wanted(now))).await;
+        let Ok(found) = found else {
+            panic!("it never came; the last picture is {:#?}", self.handle.snapshots().borrow().ongoing);
+        };
+        Arc::clone(&found.expect("the manager lives"))
+    }
+
+    /// Waits until the session stands in such a phase.
+    pub(crate) async fn until_phase(&self, number: u64, wanted: impl Fn(&Phase) -> bool) -> Arc<Session> {
+        let at = |now: &Snapshot| now.session(SessionId(number)).is_some_and(|session| wanted(session.phase()));
+        Arc::clone(self.until(at).await.session(SessionId(number)).unwrap())
+    }
+
+    /// Waits until the session has ended.
+    pub(crate) async fn until_completed(&self, number: u64) -> Arc<Session> {
+        self.until(|now| now.completed.iter().any(|row| row.id == SessionId(number))).await;
+        self.handle.session(SessionId(number)).await.unwrap()
+    }
+
+    /// Lets so much time pass, with all that is due in it.
+    pub(crate) async fn wait(&self, seconds: u64) -> Arc<Snapshot> {
+        let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
+        tokio::time::sleep_until(end).await;
+        self.now().await
+    }
+
+    /// The picture after all that has been said so far: paused time goes on only when nobody has anything to do.
+    pub(crate) async fn now(&self) -> Arc<Snapshot> {
+        tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(1)).await;
+        Arc::clone(&self.handle.snapshots().borrow())
+    }
+
+    /// When something happened to a session, in seconds from the beginning.
+    pub(crate) fn times(&self, number: u64, wanted: impl Fn(&Event) -> bool) -> Vec<i64> {
+        let changes = self.store.changes(SessionId(number));
+        let seconds = |change: &Change| match change {
+            Change::Happened { at, event } if wanted(event) => Some(at.duration_since(sample::start()).as_secs()),
+            Change::Happened { .. } | Change::Created(_) => None,
+        };
+        changes.iter().filter_map(seconds).collect()
+    }
+
+    /// When the attempts of a session were launched.
+    pub(crate) fn launches(&self, number: u64) -> Vec<i64> {
+        self.times(number, |event| matches!(event, Event::Launched { .. }))
+    }
+
+    /// How many workers were really launched.
+    pub(crate) fn workers(&self) -> usize {
+        self.launched.lock().unwrap().len()
+    }
+
+    /// The owner dies without a word; what the disk has stays.
+    pub(crate) async fn crash(self) -> MemoryStore {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+        self.store
+    }
+}
+
+/// The attempt runs for so long and then ends like this.
+pub(crate) fn ends(seconds: u64, last: Report) -> Scenario {
+    Scenario { beats: vec![(Duration::from_secs(seconds), last)], stops_in: Some(Duration::from_secs(1)) }
+}
+
+/// The attempt runs until it is stopped.
+pub(crate) fn runs() -> Scenario {
+    Scenario { beats: Vec::new(), stops_in: Some(Duration::from_secs(1)) }
+}

@@ -1,0 +1,147 @@
+//! An owner that dies and another that goes on from the same journal (D9, R28, S10).
+
+use crate::{
+    house::{Plan, ends, runs},
+    sample,
+};
+use howdah::{
+    attempt::{Scenario, simulated::Remains},
+    domain::{AttemptNo, Disposition, RetryPolicy, SessionId, fact::End, ticket::Work},
+    machine::{Cause, Phase, Refusal, Report, UnreadableSession},
+    manager::Act,
+};
+use std::time::Duration;
+
+fn succeeds() -> Report {
+    sample::over(End::Succeeded(sample::success()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn d09_a_lost_attempt_is_tried_again_at_once() {
+    let house = Plan::default().open(|_| runs());
+    house.start([1]).await;
+    house.wait(100).await;
+    let store = house.crash().await;
+    let house = Plan { store, ..Plan::default() }.open(|_| runs());
+    let running = house.until_phase(1, |phase| matches!(phase, Phase::Running { attempt: AttemptNo(2), .. })).await;
+    assert!(matches!(running.phase(), Phase::Running { cause: Cause::Try(1), .. }));
+    assert_eq!(house.launches(1), [0, 0], "the journal's last moment is the beginning of the new owner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d09_an_attempt_that_is_alive_goes_on_in_its_slot() {
+    let house = Plan { max_running: 1, ..Plan::default() }.open(|_| runs());
+    house.start(1..=2).await;
+    house.until(|now| now.counts.running == 1).await;
+    let store = house.crash().await;
+    let alive = Remains::Alive(ends(50, succeeds()));
+    let house = Plan { max_running: 1, store, remains: alive, ..Plan::default() }.open(|_| runs());
+    let now = house.wait(49).await;
+    assert_eq!((now.counts.running, now.counts.queued, house.workers()), (1, 1, 0));
+    let done = house.until_completed(1).await;
+    assert_eq!(done.attempts().len(), 1, "never begun anew");
+    house.until(|now| now.counts.running == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d09_the_last_try_that_is_lost_leaves_nobody_stuck() {
+    let policy = RetryPolicy { tries: 1, ..RetryPolicy::default() };
+    let course = |ticket: &howdah::domain::ticket::Ticket| {
+        if ticket.attempt == AttemptNo(1) { ends(1, Report::Over(None)) } else { runs() }
+    };
+    let house = Plan { policy, ..Plan::default() }.open(course);
+    house.start([1]).await;
+    house.until_phase(1, |phase| matches!(phase, Phase::Running { cause: Cause::Try(1), .. })).await;
+    let store = house.crash().await;
+    let house = Plan { store, ..Plan::default() }.open(|_| ends(5, succeeds()));
+    house.until_completed(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_goes_on_over_a_crash_with_the_tries_it_has_left() {
+    let house = Plan::default().open(|_| ends(1, Report::Over(None)));
+    house.start([1]).await;
+    house.until_phase(1, |phase| matches!(phase, Phase::Waiting { tries_used: 4, .. })).await;
+    let store = house.crash().await;
+    let house = Plan { store, ..Plan::default() }.open(|_| ends(1, Report::Over(None)));
+    house.until_phase(1, |phase| matches!(phase, Phase::Stuck { .. })).await;
+    let expected: Vec<i64> = (0..=10).map(|number| number * 301).collect();
+    assert_eq!(house.launches(1), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_is_told_again_by_the_next_owner() {
+    let house = Plan::default().open(|_| Scenario { stops_in: None, ..Scenario::default() });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(Act::Cancel(Disposition::Remove), 1).await.unwrap();
+    let store = house.crash().await;
+    let house = Plan { store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
+    house.until_completed(1).await;
+    assert_eq!(house.now().await.counts.cancelled, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_is_told_again_by_the_next_owner() {
+    let deaf = || Scenario { stops_in: None, ..Scenario::default() };
+    // The first world hears no order at all, as if the owner had died before it could tell it.
+    let house =
+        Plan::default().open(move |_| Scenario { stops_in: Some(Duration::from_hours(1)), ..Scenario::default() });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(Act::Cancel(Disposition::Remove), 1).await.unwrap();
+    house.act(Act::Force, 1).await.unwrap();
+    let store = house.crash().await;
+    let house = Plan { store, remains: Remains::Alive(deaf()), ..Plan::default() }.open(|_| Scenario::default());
+    house.until_completed(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d09_a_disposal_that_was_lost_is_done_again() {
+    let began = || vec![(Duration::ZERO, Report::Began(sample::mark(AttemptNo(2))))];
+    let house = Plan::default().open(move |ticket| match ticket.work {
+        Work::Restore(_) => runs(),
+        Work::Dispose { .. } => Scenario { beats: began(), stops_in: None },
+    });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(Act::Cancel(Disposition::SetAside), 1).await.unwrap();
+    house.until_phase(1, |phase| matches!(phase, Phase::Canceling { .. })).await;
+    house.wait(2).await;
+    let store = house.crash().await;
+    let house = Plan { store, ..Plan::default() }.open(|_| Scenario::default());
+    house.until_completed(1).await;
+    let launched = house.launched.lock().unwrap();
+    assert!(matches!(launched.as_slice(), [ticket] if matches!(ticket.work, Work::Dispose { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn r28_closing_stops_nothing_and_everything_is_found_again() {
+    let house = Plan { max_running: 1, ..Plan::default() }.open(|ticket| match ticket.session {
+        SessionId(1) => ends(1, succeeds()),
+        _ => runs(),
+    });
+    house.start(1..=3).await;
+    let before = house.until(|now| now.counts.succeeded == 1 && now.counts.running == 1).await;
+    house.handle.close().await;
+    assert_eq!(house.act(Act::Retry, 2).await, Err(Refusal::ManagerGone));
+    let store = house.store.clone();
+    let house = Plan { max_running: 1, store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| runs());
+    let after = house.now().await;
+    assert_eq!((after.counts, &after.ongoing, &after.completed), (before.counts, &before.ongoing, &before.completed));
+    house.start([4]).await;
+    assert!(house.now().await.session(SessionId(4)).is_some(), "numbers are never given twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_a_record_that_cannot_be_read_is_shown_and_hides_no_other() {
+    let problem = "it has version 9".to_owned();
+    let unreadable = vec![UnreadableSession { id: SessionId(3), problem }];
+    let house = Plan { unreadable: unreadable.clone(), ..Plan::default() }.open(|_| runs());
+    house.start([1]).await;
+    let now = house.until(|now| now.counts.running == 1).await;
+    assert_eq!(now.unreadable.as_ref(), &unreadable);
+    house.store.spoil(SessionId(3));
+    let refusal = house.act(Act::Retry, 3).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Unreadable { id: SessionId(3), .. }), "never told as missing: {refusal}");
+}
