@@ -1,0 +1,26 @@
+//! Tests that cannot run here say why and are counted; where everything must run, they fail instead.
+
+use std::{env, fs::OpenOptions, io::Write as _};
+
+/// Says that the running test cannot run here. `required` is whether a full run may not go on without it.
+pub(crate) fn skip(why: &str, required: bool) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let must_run = required && env::var_os("HOWDAH_REQUIRE_POSTGRES").is_some();
+    assert!(!must_run, "{test} must run here, and cannot: {why}");
+    eprintln!("skipped: {test}: {why}");
+    if let Some(list) = env::var_os("HOWDAH_SKIPPED") {
+        let mut list = OpenOptions::new().append(true).create(true).open(list).unwrap();
+        writeln!(list, "{test}: {why}").unwrap();
+    }
+}
+
+/// Ends the calling test when no PostgreSQL is here.
+#[macro_export]
+macro_rules! needs_postgres {
+    () => {
+        if let Err(why) = $crate::support::cluster::binaries() {
+            $crate::support::skip::skip(&why, true);
+            return;
+        }
+    };
+}
