@@ -1,0 +1,200 @@
+//! Real PostgreSQL: every form of backup comes back, and the restored server answers as the source did.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod support;
+
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use support::{
+    backup::{Form, Repository, own},
+    cluster::{Restored, SUM_OF_ROWS, free_port, is_root, must, program, source},
+    howdah::{Howdah, Ran},
+    patience::until,
+    place::{listing, scratch},
+};
+
+/// Restores the backup `shop/b1` and insists on success.
+fn restore(repository: &Repository, target: &Path, more: &[&str]) -> Ran {
+    Howdah::new().restore(&repository.0, target, more).expect_code(0)
+}
+
+/// Restores a backup of this form with a server, and asks the server for all rows.
+fn comes_back(form: Form) {
+    let repository = Repository::of(form);
+    let before = listing(&repository.0);
+    let target = scratch("target").join("data");
+    let port = free_port().to_string();
+    let restored = Restored(target.clone());
+    let ran = restore(&repository, &target, &["--port", &port]);
+    let result = ran.json();
+    assert_eq!(result["outcome"], "succeeded", "{form:?}\n{ran}");
+    assert_eq!(result["attempts"], 1, "{form:?}\n{ran}");
+    assert_eq!(result["server"]["running"]["port"].to_string(), port, "{form:?}\n{ran}");
+    assert_eq!(restored.ask(SUM_OF_ROWS), source().sum, "{form:?}");
+    assert_eq!(restored.ask("select pg_is_in_recovery()"), "f", "{form:?}");
+    assert_eq!(listing(&repository.0), before, "the backup was changed: {form:?}");
+    check_modes(&target);
+}
+
+/// Modes 0700 and 0600, or with the group's read bits if the source had them; never more.
+fn check_modes(target: &Path) {
+    for entry in walkdir::WalkDir::new(target).into_iter().filter_map(Result::ok) {
+        let Ok(facts) = entry.metadata() else { continue };
+        if facts.file_type().is_file() || facts.file_type().is_dir() {
+            let others = facts.mode() & 0o027;
+            assert_eq!(others, 0, "{} has mode {:o}", entry.path().display(), facts.mode());
+        }
+        if is_root() {
+            let owner = fs::metadata(target).unwrap().uid();
+            assert_eq!(facts.uid(), owner, "{} belongs to another user", entry.path().display());
+            assert_ne!(owner, 0, "the data directory belongs to root");
+        }
+    }
+}
+
+macro_rules! each_form {
+    ($($name:ident: $form:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            needs_postgres!();
+            comes_back($form);
+        }
+    )*};
+}
+
+each_form! {
+    a_plain_backup_comes_back: Form::PLAIN;
+    a_tar_backup_comes_back: Form::TAR;
+    a_backup_packed_with_gzip_by_the_server_comes_back: Form::packed("server-gzip:1");
+    a_backup_packed_with_gzip_by_the_client_comes_back: Form::packed("client-gzip:1");
+    a_backup_packed_with_lz4_by_the_server_comes_back: Form::packed("server-lz4");
+    a_backup_packed_with_lz4_by_the_client_comes_back: Form::packed("client-lz4");
+    a_backup_packed_with_zstd_by_the_server_comes_back: Form::packed("server-zstd:3");
+    a_backup_packed_with_zstd_by_the_client_comes_back: Form::packed("client-zstd:3");
+    a_backup_packed_with_zstd_by_two_workers_comes_back: Form::packed("server-zstd:level=3,workers=2");
+    a_manifest_without_checksums_is_enough: Form::PLAIN.with_checksums("NONE");
+    a_manifest_with_sha224_is_verified: Form::PLAIN.with_checksums("SHA224");
+    a_manifest_with_sha256_is_verified: Form::TAR.with_checksums("SHA256");
+    a_manifest_with_sha384_is_verified: Form::PLAIN.with_checksums("SHA384");
+    a_manifest_with_sha512_is_verified: Form::packed("server-gzip:1").with_checksums("SHA512");
+    wal_that_was_fetched_into_a_plain_backup_is_replayed: Form::PLAIN.with_wal("fetch");
+    wal_that_was_fetched_into_base_tar_is_replayed: Form::TAR.with_wal("fetch");
+    wal_that_was_fetched_into_a_packed_backup_is_replayed: Form::packed("server-zstd:3").with_wal("fetch");
+}
+
+#[test]
+fn a_backup_without_wal_is_told_before_anything_is_written() {
+    needs_postgres!();
+    for form in [Form::PLAIN.with_wal("none"), Form::TAR.with_wal("none")] {
+        let repository = Repository::of(form);
+        let target = scratch("target").join("data");
+        let port = free_port().to_string();
+        let ran = Howdah::new().restore(&repository.0, &target, &["--port", &port]);
+        assert!([3, 4].contains(&ran.code.unwrap()), "{form:?}\n{ran}");
+        ran.expect_words(&["WAL"]);
+        assert!(!target.exists(), "{form:?}");
+    }
+}
+
+#[test]
+fn files_alone_are_what_pg_verifybackup_accepts_and_a_server_starts_from() {
+    needs_postgres!();
+    for form in [Form::PLAIN, Form::packed("client-zstd:3")] {
+        let repository = Repository::of(form);
+        let target = scratch("target").join("data");
+        let ran = restore(&repository, &target, &["--no-start"]);
+        let result = ran.json();
+        assert!(result["server"]["not_started"].is_object(), "{ran}");
+        assert!(!target.join("postmaster.pid").exists());
+        let manifest = repository.b1().join("backup_manifest");
+        // Settings of the restored cluster are the one thing that differs from the backup, by design.
+        let ignored = ["postgresql.auto.conf", "postgresql.conf", "tablespace_map", "backup_manifest"];
+        let ignored: Vec<String> = ignored.iter().map(|name| format!("--ignore={name}")).collect();
+        must(program("pg_verifybackup").arg("-n").arg("-m").arg(manifest).args(ignored).arg(&target));
+        let restored = Restored(target);
+        restored.start(free_port());
+        assert_eq!(restored.ask(SUM_OF_ROWS), source().sum);
+    }
+}
+
+#[test]
+fn a_server_that_was_only_wanted_for_the_probe_is_stopped_again() {
+    needs_postgres!();
+    let target = scratch("target").join("data");
+    let port = free_port().to_string();
+    let ran = restore(&Repository::of(Form::PLAIN), &target, &["--port", &port, "--stop-after-probe"]);
+    assert!(ran.json()["server"]["stopped"].is_object(), "{ran}");
+    let restored = Restored(target.clone());
+    assert!(!restored.is_running());
+    assert!(!target.join("postmaster.pid").exists());
+    restored.start(free_port());
+    assert_eq!(restored.ask(SUM_OF_ROWS), source().sum);
+}
+
+#[test]
+fn a_tablespace_goes_to_a_new_home_and_the_original_is_left_alone() {
+    needs_postgres!();
+    for form in [Form::PLAIN, Form::TAR] {
+        let original = listing(&source().tablespace).len();
+        let target = scratch("target").join("data");
+        let port = free_port().to_string();
+        let restored = Restored(target.clone());
+        restore(&Repository::of(form), &target, &["--port", &port]);
+        let home = restored.ask("select pg_tablespace_location(oid) from pg_tablespace where spcname = 'elsewhere'");
+        let oid = restored.ask("select oid from pg_tablespace where spcname = 'elsewhere'");
+        assert_eq!(Path::new(&home), target.with_file_name("data.tablespaces").join(oid), "{form:?}");
+        assert_eq!(restored.ask("select count(*) from elsewhere"), "20000", "{form:?}");
+        assert_eq!(listing(&source().tablespace).len(), original, "{form:?}");
+    }
+}
+
+#[test]
+fn a_file_name_that_is_not_utf8_comes_back_too() {
+    needs_postgres!();
+    for form in [Form::PLAIN, Form::packed("server-lz4")] {
+        let target = scratch("target").join("data");
+        restore(&Repository::of(form), &target, &["--no-start"]);
+        let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9");
+        assert_eq!(fs::read(target.join(name)).unwrap(), b"a file with a name in Latin-1\n", "{form:?}");
+    }
+}
+
+#[test]
+fn an_empty_directory_that_stands_there_is_used() {
+    needs_postgres!();
+    let target = scratch("target");
+    restore(&Repository::of(Form::PLAIN), &target, &["--no-start"]);
+    assert!(target.join("global/pg_control").exists());
+}
+
+#[test]
+fn the_newest_backup_is_taken_unless_one_is_named() {
+    needs_postgres!();
+    let repository = Repository::of(Form::PLAIN);
+    // Backups are told apart by age in whole seconds: this one is made after the first second is over.
+    let newer = {
+        let made = source().ask("select extract(epoch from now())::bigint");
+        until("a second passes", || (source().ask("select extract(epoch from now())::bigint") != made).then_some(()));
+        own(Form::TAR.with_checksums("SHA224"))
+    };
+    let repository = repository.with("shop", "b2", &newer);
+    let target = scratch("target").join("data");
+    let plan = |more: &[&str]| {
+        let more: Vec<&str> = ["--plan"].iter().chain(more).copied().collect();
+        Howdah::new().restore(&repository.0, &target, &more).expect_code(0)
+    };
+    plan(&[]).expect_words(&["SHA224"]);
+    plan(&["--point", "b1"]).expect_words(&["CRC32C"]);
+    Howdah::new().restore(&repository.0, &target, &["--point", "b3"]).expect_code(3).expect_words(&["b3"]);
+    assert!(!target.exists(), "a plan writes nothing");
+}
+
+#[test]
+fn a_backup_that_lies_directly_in_the_repository_names_the_instance_itself() {
+    needs_postgres!();
+    let repository = scratch("repository");
+    fs::rename(own(Form::TAR), repository.join("shop")).unwrap();
+    let target = scratch("target").join("data");
+    Howdah::new().restore(&repository, &target, &["--no-start"]).expect_code(0);
+    assert!(target.join("global/pg_control").exists());
+}
