@@ -187,17 +187,15 @@ fn raw_string(rest: &[u8]) -> Option<usize> {
 
 /// The length of a character literal; `None` for a lifetime.
 fn character(rest: &[u8]) -> Option<usize> {
-    match rest {
-        [_, b'\\', ..] => rest.iter().skip(3).position(|b| *b == b'\'').map(|found| found + 4),
-        _ => {
-            let first = std::str::from_utf8(&rest[1..rest.len().min(5)])
-                .or_else(|cut| std::str::from_utf8(&rest[1..=cut.valid_up_to()]))
-                .ok()?
-                .chars()
-                .next()?;
-            (rest.get(1 + first.len_utf8()) == Some(&b'\'')).then_some(2 + first.len_utf8())
-        }
+    if let [_, b'\\', ..] = rest {
+        return rest.iter().skip(3).position(|b| *b == b'\'').map(|found| found + 4);
     }
+    let first = std::str::from_utf8(&rest[1..rest.len().min(5)])
+        .or_else(|cut| std::str::from_utf8(&rest[1..=cut.valid_up_to()]))
+        .ok()?
+        .chars()
+        .next()?;
+    (rest.get(1 + first.len_utf8()) == Some(&b'\'')).then_some(2 + first.len_utf8())
 }
 
 #[test]
