@@ -48,14 +48,22 @@ fn wrong_usage_is_exit_code_2_and_names_the_thing() {
         (&["restore", "shop", "--port", "x", "--to", "/var/tmp/never"], "x"),
         (&["restore", "shop", "--max-rate", "fast", "--to", "/var/tmp/never"], "fast"),
         (&["restore", "shop", "--max-rate", "0", "--to", "/var/tmp/never"], "0"),
-        (&["restore", "shop", "--to", "/"], "root"),
-        (&["restore", "shop", "--to", "/var/tmp/../tmp/never"], ".."),
         (&["restore", "shop", "--to", "/var/tmp/never", "--tries", "many"], "many"),
         (&["backup", "list", "--jsn"], "--jsn"),
     ] {
         let ran = howdah.run(arguments).expect_code(2).expect_words(&[word]);
         assert!(ran.stdout.is_empty(), "{arguments:?}\n{ran}");
     }
+}
+
+#[test]
+fn a_place_that_can_be_no_target_is_refused_with_the_reason() {
+    let howdah = Howdah::new();
+    for (to, word) in [("/", "root"), ("/var/tmp/../tmp/never", "..")] {
+        howdah.run(["restore", "orders", "--to", to]).expect_code(3).expect_words(&[word]);
+    }
+    let aside = ["restore", "orders", "--to", "/var/tmp/never", "--set-aside", "other"];
+    howdah.run(aside).expect_code(3).expect_words(&["other", "/var/tmp/never"]);
 }
 
 #[test]

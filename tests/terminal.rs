@@ -18,8 +18,15 @@ use support::{
 const SIZE: (u16, u16) = (100, 30);
 const BINARY: &str = env!("CARGO_BIN_EXE_howdah");
 
+/// Restores go below the test's own directory, whatever the defaults for this user are.
+fn settle(howdah: &Howdah) {
+    let place = scratch("restored");
+    howdah.configure(&format!("restore_dir = {:?}\n[retry]\nevery = \"1s\"\n", place.to_str().unwrap()));
+}
+
 /// The console alone in a terminal, with the sample as its catalog.
 fn console(howdah: &Howdah) -> Terminal {
+    settle(howdah);
     let mut terminal =
         Terminal::run(BINARY, ["--state-dir", howdah.state.to_str().unwrap()], howdah.environment(), SIZE);
     terminal.wait_for_text("Restore");
@@ -29,6 +36,7 @@ fn console(howdah: &Howdah) -> Terminal {
 
 /// A shell with the console started in it, as people do it.
 fn shell_with_console(howdah: &Howdah) -> Terminal {
+    settle(howdah);
     let mut shell = Terminal::run("bash", ["--norc", "--noprofile", "-i"], howdah.environment(), SIZE);
     shell.wait_for_text("$ ");
     shell.keys(&format!("{BINARY} --state-dir {}\r", howdah.state.display()));
