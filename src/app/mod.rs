@@ -3,6 +3,7 @@
 //! Promises: it puts parts together and decides nothing itself. Never: no rule of a session, no drawing lives here.
 
 pub mod config;
+mod console;
 pub mod owner;
 pub mod planner;
 mod requests;

@@ -2,7 +2,7 @@
 
 use super::{
     config::{Config, state_dir},
-    owner, restore, worker,
+    console, owner, restore, worker,
 };
 use crate::{
     catalog::{self, RepositoryPath},
@@ -35,7 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&Setting::read(&cli.common)?, json),
         Some(Verb::Restore(args)) => restore::run(&Setting::read(&cli.common)?, &args),
-        None => anyhow::bail!("the console is not built yet; use howdah restore, or howdah backup list"),
+        None => console::run(&Setting::read(&cli.common)?),
     }
 }
 
@@ -79,7 +79,9 @@ pub(super) fn sources(own: &[PathBuf], state: &Path) -> anyhow::Result<Vec<Repos
 
 /// Who is asking, as the journal tells it.
 pub(super) fn who() -> String {
-    let user = std::env::var("USER").unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let uid = rustix::process::getuid().as_raw();
+    let named = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = named.unwrap_or_else(|_| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     crate::domain::instance::printable(&format!("{user}@{host}"))
 }

@@ -1,0 +1,151 @@
+//! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
+
+use super::{
+    owner::Owner,
+    planner,
+    requests::FIRST_PORT,
+    run::{Setting, sources, who},
+};
+use crate::{
+    attempt::AttemptPlace,
+    catalog::{self, Catalog},
+    cli::exit::Exit,
+    console::{
+        self,
+        keymap::Keymap,
+        ports::{EndReason, Ending, Options, Ports, ThisMachine},
+        theme::Theme,
+    },
+    domain::{AttemptNo, Port, SessionId},
+    manager::Clock,
+};
+use anyhow::{Context, bail};
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
+use tokio::sync::{mpsc, watch};
+
+const OWN_HINT: &str = "This is the sample. Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
+
+pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
+    }
+    let options = options(setting)?;
+    // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let ending = runtime.block_on(async {
+        let owner = Owner::open(&setting.state, setting.config.manager_settings())?;
+        setting.log()?;
+        let ports = ports(setting, &owner);
+        owner.fill_completed();
+        let ending = console::run(ports, options).await.context("the screen cannot go on");
+        owner.close().await;
+        ending
+    });
+    // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
+    runtime.shutdown_background();
+    tell(&ending?)
+}
+
+fn options(setting: &Setting) -> anyhow::Result<Options> {
+    let screen = &setting.config.console;
+    let keys = screen.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
+    let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
+    Ok(Options {
+        by: who(),
+        restore_dir: setting.config.restore_dir.clone(),
+        max_rate: None,
+        first_port: Port::new(FIRST_PORT)?,
+        own_hint: OWN_HINT.to_owned(),
+        program: std::env::current_exe().unwrap_or_else(|_| "howdah".into()),
+        attempts_dir: setting.state.join("attempts"),
+        keymap,
+        theme: Theme::choose(screen.theme.as_deref(), std::env::var_os("NO_COLOR").is_some())
+            .map_err(|error| anyhow::anyhow!("[console] in howdah.toml: {error}"))?,
+        ascii: setting.ascii,
+        mouse: screen.mouse,
+        bell: screen.bell,
+    })
+}
+
+fn ports(setting: &Setting, owner: &Owner) -> Ports {
+    let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
+    let (refresh, wishes) = mpsc::channel(1);
+    tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
+    let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
+    Ports {
+        manager: Arc::new(owner.handle.clone()),
+        catalog,
+        refresh_catalog: Box::new(move || {
+            // A wish that waits already asks for the same.
+            let _: Result<(), mpsc::error::TrySendError<()>> = refresh.try_send(());
+        }),
+        plan: Box::new(move |request| Box::pin(planner::plan(request, settings.clone()))),
+        log: Box::new(move |session, attempt, most| {
+            let state = state.clone();
+            Box::pin(async move {
+                let read = tokio::task::spawn_blocking(move || log_end(&state, session, attempt, most)).await;
+                read.map_err(io::Error::other)?
+            })
+        }),
+        world: Arc::new(ThisMachine),
+        clock: Clock::system(),
+    }
+}
+
+/// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.
+async fn read_catalog(
+    own: Vec<std::path::PathBuf>,
+    state: std::path::PathBuf,
+    publish: watch::Sender<Arc<Catalog>>,
+    mut wishes: mpsc::Receiver<()>,
+) {
+    loop {
+        let (own, state) = (own.clone(), state.clone());
+        let read = tokio::task::spawn_blocking(move || sources(&own, &state).map(|sources| catalog::read(&sources)));
+        match read.await {
+            Ok(Ok(catalog)) => drop(publish.send_replace(Arc::new(catalog))),
+            Ok(Err(error)) => tracing::error!(%error, "the catalog cannot be read"),
+            Err(error) => tracing::error!(%error, "the catalog cannot be read"),
+        }
+        if wishes.recv().await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The last bytes of an attempt's raw output; none when it has not written any.
+fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> io::Result<Vec<u8>> {
+    let mut file = match File::open(AttemptPlace::new(state, session, attempt).output()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// One line for the shell: what goes on, and how to come back.
+fn tell(ending: &Ending) -> anyhow::Result<Exit> {
+    let line = match (ending.running, ending.waiting) {
+        (0, 0) => return Ok(Exit::Done),
+        (running, 0) => format!("{running} running: the copies go on; open howdah again to see them"),
+        (0, waiting) => format!("{waiting} waiting: they go on when howdah is opened again"),
+        (running, waiting) => {
+            format!("{running} running, {waiting} waiting: copies go on, the others when howdah is opened again")
+        }
+    };
+    match ending.reason {
+        EndReason::Closed | EndReason::Signal => writeln!(io::stdout(), "howdah: {line}")?,
+        // Nobody is there to read it.
+        EndReason::HungUp => {}
+    }
+    Ok(Exit::Done)
+}
