@@ -2,7 +2,7 @@
 
 use super::run::Setting;
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Row},
     cli::args::RestoreArgs,
     domain::{ExistingData, Port, RestorePoint, RestoreRequest, ServerWish, Target},
 };
@@ -13,6 +13,9 @@ use std::{
 
 /// The first port that a restored server is offered: beside PostgreSQL's own 5432, which a live server may hold.
 pub(super) const FIRST_PORT: u16 = 5433;
+
+/// Restore points that a refusal names; `howdah backup list` names all.
+const LABELS_TOLD: usize = 5;
 
 /// The request of `howdah restore`, or the sentence that says why there is none.
 pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, String> {
@@ -59,7 +62,10 @@ fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<Resto
         let named = |label| found.rows.iter().find(|row| row.label() == label).and_then(|row| row.problem());
         match (label, label.and_then(named), found.rows.iter().find_map(|row| row.problem())) {
             (Some(label), Some(problem), _) => format!("the restore point {label:?} cannot be restored: {problem}"),
-            (Some(label), None, _) => format!("{instance} has no restore point {label:?}; see howdah backup list"),
+            (Some(label), None, _) => {
+                let known: Vec<&str> = found.rows.iter().map(Row::label).take(LABELS_TOLD).collect();
+                format!("{instance} has no restore point {label:?}; the newest are: {}", known.join(", "))
+            }
             (None, _, Some(problem)) => format!("{instance} has no restore point that can be restored: {problem}"),
             (None, _, None) => format!("{instance} has no restore point"),
         }
