@@ -135,11 +135,11 @@ impl Decision {
         self.plan.standing = match found {
             Found::Missing => Standing::Missing,
             Found::Empty => Standing::Empty,
-            Found::Leftover(left) => match self.judge_leftover(*left, order.session)? {
-                true => Standing::Leftover,
-                false => self.set_aside(order)?,
-            },
-            Found::Foreign => self.set_aside(order)?,
+            Found::Leftover(left) => {
+                let usable = self.judge_leftover(*left, order.session)?;
+                if usable { Standing::Leftover } else { set_aside(order)? }
+            }
+            Found::Foreign => set_aside(order)?,
         };
         self.handed = handed;
         for (oid, place) in &self.tablespaces {
@@ -176,14 +176,6 @@ impl Decision {
         }
         self.leftover = Some(left);
         Ok(true)
-    }
-
-    fn set_aside(&self, order: &Order) -> Result<Standing, Failure> {
-        let directory = order.target.directory();
-        match order.existing {
-            ExistingData::Refuse => Err(occupied(directory, "the target")),
-            ExistingData::SetAside => Ok(Standing::SetAside { to: standing::aside_name(directory) }),
-        }
     }
 
     /// Finds out which files of a leftover are still as they were verified.
@@ -269,11 +261,21 @@ impl Decision {
     }
 }
 
+fn set_aside(order: &Order) -> Result<Standing, Failure> {
+    let directory = order.target.directory();
+    match order.existing {
+        ExistingData::Refuse => Err(occupied(directory, "the target")),
+        ExistingData::SetAside => Ok(Standing::SetAside { to: standing::aside_name(directory) }),
+    }
+}
+
 fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec<u8>, bool), Failure> {
     let path = point.path.join(manifest::FILE_NAME);
-    let refuse = |error: ManifestError| match error {
-        ManifestError::Unreadable { path, source } => backup.failure("read", &path, &source),
-        other => Failure::incurable(format!("{}: {other}", path.display()), DAMAGED),
+    let refuse = |error: ManifestError| {
+        if let ManifestError::Unreadable { path, source } = &error {
+            return backup.failure("read", path, source);
+        }
+        Failure::incurable(format!("{}: {error}", path.display()), DAMAGED)
     };
     let bytes = Manifest::read_bytes(&path).map_err(refuse)?;
     let manifest = Manifest::parse(&bytes).map_err(refuse)?;

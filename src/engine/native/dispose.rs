@@ -7,7 +7,7 @@
 use super::{
     ledger::Account,
     mark::{self, Mark},
-    prepare::rename,
+    prepare::{follow_links, rename},
     root::{Access, Root},
     standing,
 };
@@ -71,13 +71,18 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     let wish = match wish {
         Disposition::Default if mark.created_directory => Disposition::Remove,
         Disposition::Default => Disposition::Keep,
-        other => other,
+        Disposition::Remove | Disposition::Keep | Disposition::SetAside => wish,
     };
     match wish {
         Disposition::Keep | Disposition::Default => Ok(Disposed::Kept),
         Disposition::SetAside => {
             let to = standing::aside_name(directory);
             rename(directory, &to)?;
+            for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
+                let home = standing::aside_name(place);
+                rename(place, &home)?;
+                follow_links(&to, place, &home)?;
+            }
             Ok(Disposed::SetAside { to })
         }
         Disposition::Remove => {
@@ -178,10 +183,10 @@ impl Removal<'_> {
         for place in places.iter().rev().filter(|place| self.directory.starts_with(place)) {
             remove_if_empty(place).map_err(|error| self.failed(&error))?;
         }
-        mark::sync_parent(self.directory).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(()),
-            _ => Err(self.failed(&error)),
-        })
+        match mark::sync_parent(self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(&error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn read(archive: &Path, kind: Kind, header: &tar::Header) -> Result<M
         EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
             "that changes the name or size of another"
         }
+        EntryType::GNUSparse => "that is a sparse file",
         _ => "of an unknown kind",
     };
     Err(refuse(what))
@@ -139,7 +140,8 @@ mod tests {
             (b"base/x", EntryType::Fifo, "named pipe"),
             (b"base/x", EntryType::GNULongName, "changes the name"),
             (b"base/x", EntryType::XHeader, "changes the name"),
-            (b"base/x", EntryType::GNUSparse, "unknown kind"),
+            (b"base/x", EntryType::GNUSparse, "sparse file"),
+            (b"base/x", EntryType::new(b'V'), "unknown kind"),
             (b"base/\x1b[2Jx", EntryType::Fifo, "\\\\u{1b}"),
         ] {
             let failure = read(Path::new("base.tar"), Kind::Base, &header(name, kind)).unwrap_err();

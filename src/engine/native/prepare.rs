@@ -111,7 +111,7 @@ fn set_aside(directory: &Path, decision: &Decision, observer: &dyn Observer) -> 
 }
 
 /// Lets the links of a data directory that was set aside lead to where its tablespace is now.
-fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Failure> {
+pub(super) fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Failure> {
     let Ok(entries) = fs::read_dir(data.join("pg_tblspc")) else { return Ok(()) };
     for entry in entries.filter_map(Result::ok) {
         if fs::read_link(entry.path()).is_ok_and(|leads_to| leads_to == from) {

@@ -115,15 +115,14 @@ fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
     if let Some(held) = super::shared::lock(&work.held).remove(path) {
         return Ok(Some(held));
     }
-    let bytes = match &ending.plain {
-        Some(directory) => read_plain(work, directory, path)?,
-        None => {
-            let mut bytes = Vec::new();
-            let stash = Path::new(STASH);
-            let read = work.places.data.open_file(stash).and_then(|mut file| file.read_to_end(&mut bytes));
-            read.map_err(|error| at_target("read", &work.places.shown(stash), &error))?;
-            bytes
-        }
+    let bytes = if let Some(directory) = &ending.plain {
+        read_plain(work, directory, path)?
+    } else {
+        let mut bytes = Vec::new();
+        let stash = Path::new(STASH);
+        let read = work.places.data.open_file(stash).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(|error| at_target("read", &work.places.shown(stash), &error))?;
+        bytes
     };
     check(work, at, &bytes)?;
     Ok(Some(bytes))

@@ -118,7 +118,7 @@ impl Unpacking<'_> {
             self.work.shared.go_on()?;
             match member::read(&self.archive.path, self.archive.kind, entry.header())? {
                 Member::Directory(path) => self.directory(&path)?,
-                Member::File(path, size) => self.file(path, size, &mut entry)?,
+                Member::File(path, size) => self.file(&path, size, &mut entry)?,
             }
         }
         // What follows the last member is padding; reading it lets the packing check its own checksums.
@@ -148,34 +148,34 @@ impl Unpacking<'_> {
         made.map_err(|error| at_target("create", &shown, &error).into())
     }
 
-    fn file(&self, path: PathBuf, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+    fn file(&self, path: &Path, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
         let work = self.work;
-        self.check_place(&path)?;
-        let expect = work.index.expect(&path).ok_or_else(|| plain::extra(&path))?;
-        work.note_received(&path)?;
+        self.check_place(path)?;
+        let expect = work.index.expect(path).ok_or_else(|| plain::extra(path))?;
+        work.note_received(path)?;
         if expect == Expect::Wal {
-            work.count_wal(&path, size);
+            work.count_wal(path, size);
         }
         if let Expect::Listed(at) = expect
             && work.manifest.files[at].size != size
         {
-            return Err(plain::wrong_size(&path, size, work.manifest.files[at].size).into());
+            return Err(plain::wrong_size(path, size, work.manifest.files[at].size).into());
         }
         if WRITTEN_LAST.iter().any(|last| path == Path::new(last)) {
-            return self.hold(&path, &expect, size, bytes);
+            return self.hold(path, &expect, size, bytes);
         }
         // The manifest beside the archives is the one that counts.
-        if work.has(&path) || expect == Expect::Manifest {
+        if work.has(path) || expect == Expect::Manifest {
             return Ok(());
         }
         self.send(path, expect, size, bytes)
     }
 
     /// Passes a member on to a writing thread, buffer by buffer.
-    fn send(&self, path: PathBuf, expect: Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+    fn send(&self, path: &Path, expect: Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
         let (to, from) = mpsc::channel();
         self.pending.left.fetch_add(1, Ordering::AcqRel);
-        let coming = Coming { path: path.clone(), expect, size, bytes: from, pending: Arc::clone(&self.pending) };
+        let coming = Coming { path: path.to_owned(), expect, size, bytes: from, pending: Arc::clone(&self.pending) };
         // The writers are gone only when the copy has ended.
         self.out.send(coming).map_err(|_| Halt::Stopped)?;
         let mut left = size;

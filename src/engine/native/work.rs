@@ -69,8 +69,7 @@ impl Work {
     /// How the bytes of a file are checked.
     pub(super) fn algorithm(&self, expect: &Expect) -> Algorithm {
         match expect {
-            Expect::Listed(at) => self.manifest.files[*at].checksum.algorithm(),
-            Expect::MayDiffer(Some(at)) => self.manifest.files[*at].checksum.algorithm(),
+            Expect::Listed(at) | Expect::MayDiffer(Some(at)) => self.manifest.files[*at].checksum.algorithm(),
             Expect::MayDiffer(None) | Expect::Wal | Expect::Manifest => Algorithm::None,
         }
     }

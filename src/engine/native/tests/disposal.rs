@@ -84,13 +84,15 @@ fn d07_what_the_sessions_own_server_made_goes_too() {
 
 #[test]
 fn d07_keep_and_set_aside_leave_all_bytes() {
-    let fake = Fake::new(FORM);
+    let fake = Fake::new(FORM).with_tablespace();
     let target = partly_restored(&fake);
     assert_eq!(dispose(&target, session(), Disposition::Keep), Disposed::Kept);
     fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
     let to = fake.place.path().join("data.set-aside-2");
     assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::SetAside { to: to.clone() });
     assert!(to.join("base").is_dir() && !exists(fake.directory()));
+    let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
+    assert!(home.with_file_name(format!("{OID}.set-aside-1")).is_dir() && !exists(home));
     assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::Nothing);
 }
 

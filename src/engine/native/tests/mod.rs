@@ -16,7 +16,6 @@ use crate::{
     engine::{Engine, Halt, Observer},
     postgres::manifest::{Algorithm, Hasher},
 };
-use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs,
@@ -242,9 +241,11 @@ impl Fake {
             .map(|(path, bytes)| {
                 let mut hasher = Hasher::new(self.algorithm);
                 hasher.update(bytes);
-                let checksum = match self.algorithm {
-                    Algorithm::None => String::new(),
-                    other => format!(", \"Checksum-Algorithm\": \"{}\", \"Checksum\": \"{}\"", other.name(), hasher.finish().hex()),
+                let checksum = if self.algorithm == Algorithm::None {
+                    String::new()
+                } else {
+                    let (name, digest) = (self.algorithm.name(), hasher.finish().hex());
+                    format!(", \"Checksum-Algorithm\": \"{name}\", \"Checksum\": \"{digest}\"")
                 };
                 let size = bytes.len();
                 format!("{{ \"Path\": \"{path}\", \"Size\": {size}, \"Last-Modified\": \"2026-11-20 23:44:44 GMT\"{checksum} }}")
@@ -255,8 +256,15 @@ impl Fake {
              \"Start-LSN\": \"0/200028\", \"End-LSN\": \"0/200100\" }}\n],\n",
             entries.join(",\n")
         );
-        let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")
+        sealed(&body)
+    }
+
+    /// Puts one more entry into the manifest on disk, and makes its own checksum right again.
+    pub(super) fn list_more(&self, entry: &str) {
+        let path = self.backup().join("backup_manifest");
+        let text = fs::read_to_string(&path).unwrap().replacen("[\n", &format!("[\n{entry},\n"), 1);
+        let body = &text[..text.rfind("\"Manifest-Checksum\"").unwrap()];
+        fs::write(&path, sealed(body)).unwrap();
     }
 
     pub(super) fn request(&self) -> RestoreRequest {
@@ -322,6 +330,13 @@ impl Fake {
         names.sort();
         names
     }
+}
+
+/// A manifest's text with its checksum behind it.
+fn sealed(body: &str) -> String {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(body.as_bytes());
+    format!("{body}\"Manifest-Checksum\": \"{}\"}}\n", hasher.finish().hex())
 }
 
 pub(super) fn header(name: &str, kind: tar::EntryType, size: usize) -> tar::Header {

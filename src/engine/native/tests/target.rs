@@ -98,13 +98,9 @@ fn s07_no_space_is_found_before_a_byte_is_written() {
     listed.remove("base/1/empty");
     fake.listed = Some(listed);
     fake.write();
-    let path = fake.backup().join("backup_manifest");
-    let text = fs::read_to_string(&path).unwrap();
-    let huge = r#"{ "Path": "base/1/empty", "Size": 9000000000000000, "Last-Modified": "2026-11-20 23:44:44 GMT" },"#;
-    let body = text.replacen("[\n", &format!("[\n{huge}\n"), 1);
-    let body = &body[..body.rfind("\"Manifest-Checksum\"").unwrap()];
-    let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(&path, format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")).unwrap();
+    fake.list_more(
+        r#"{ "Path": "base/1/empty", "Size": 9000000000000000, "Last-Modified": "2026-11-20 23:44:44 GMT" }"#,
+    );
     let cause = refused(&fake, |_| {});
     assert!(cause.contains("no space for the restore at") && cause.contains("TiB"), "{cause}");
     assert!(!exists(fake.directory()));

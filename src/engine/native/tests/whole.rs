@@ -123,13 +123,10 @@ fn wal_fetched_into_the_base_is_found_and_restored() {
     let mut fake = Fake::new(BackupForm::Tar(Compression::Gzip));
     fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
     fake.write();
-    let manifest = fake.manifest();
     // The server lists the `.done` files of the segments that it put into the base.
-    let done = r#"{ "Path": "pg_wal/archive_status/000000010000000000000002.done", "Size": 0, "Last-Modified": "2026-11-20 23:44:44 GMT" },"#;
-    let body = manifest.replacen("[\n", &format!("[\n{done}\n"), 1);
-    let body = &body[..body.rfind("\"Manifest-Checksum\"").unwrap()];
-    let digest: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(fake.backup().join("backup_manifest"), format!("{body}\"Manifest-Checksum\": \"{digest}\"}}\n")).unwrap();
+    fake.list_more(
+        r#"{ "Path": "pg_wal/archive_status/000000010000000000000002.done", "Size": 0, "Last-Modified": "2026-11-20 23:44:44 GMT" }"#,
+    );
     let mut base = tar::Builder::new(Vec::new());
     for (path, bytes) in &fake.files {
         append(&mut base, path, tar::EntryType::Regular, bytes);
