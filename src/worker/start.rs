@@ -22,6 +22,7 @@ use crate::{
             port,
             probe::{self, Answer},
             replay::{Sight, Watch},
+            resume,
             stop::{Manner, stop},
         },
     },
@@ -62,15 +63,17 @@ pub(super) struct Running {
 }
 
 impl Runner<'_> {
-    /// Starts the server so that only we can reach it.
-    pub(super) fn start_guarded(&mut self) -> Result<(), Halt> {
+    /// Starts the server so that only we can reach it; says from where replay begins anew, if it was interrupted.
+    pub(super) fn start_guarded(&mut self) -> Result<Option<Lsn>, Halt> {
+        let anew = resume::put_label_back(self.data, &self.account, &self.binaries)?;
         let name = format!("{:.12}-{}", self.session.simple().to_string().split_off(20), std::process::id());
         let guard = Guard::make(&name, &self.account)?;
         let arguments = guard.arguments(self.data, self.port, self.binaries.version());
         let path = self.attempt_dir.join("output.log");
         let opened = OpenOptions::new().append(true).create(true).open(&path);
         let log = opened.map_err(|e| classify::of_io(&format!("opening {}", path.display()), &e))?;
-        self.start(&arguments, Some(guard), &log, &path)
+        self.start(&arguments, Some(guard), &log, &path)?;
+        Ok(anew)
     }
 
     /// Starts the server as its own configuration says, to be left running. Its log must not stand in our directories,

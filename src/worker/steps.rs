@@ -147,7 +147,9 @@ impl<'a> Restore<'a> {
     fn start(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
         self.report
             .begin(Step::Start, &format!("PostgreSQL {} as {}", runner.binaries.version(), runner.account.name()));
-        runner.start_guarded()?;
+        if let Some(from) = runner.start_guarded()? {
+            self.report.say_note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
+        }
         runner.wait(|sight| sight.up, &mut |_| ())?;
         let (version, user) = (runner.binaries.version(), runner.account.name());
         self.report.done(&format!("PostgreSQL {version} as {user}, closed to others until it is probed"));

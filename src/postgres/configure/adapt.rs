@@ -12,7 +12,7 @@ use crate::{
     postgres::{
         account::Access,
         binaries::Binaries,
-        server::{classify, log},
+        server::{classify, log, resume},
     },
 };
 use std::{
@@ -64,11 +64,9 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting
     Ok(found)
 }
 
-/// Lines of configuration for the sizes that the source had; empty when they cannot be told.
-pub(super) fn recorded_sizes(wish: &Wish<'_>, binaries: &Binaries) -> String {
-    let program = binaries.directory().join("pg_controldata");
-    let Ok(output) = wish.account.command(program).arg("-D").arg(wish.data).output() else { return String::new() };
-    sizes_from(&String::from_utf8_lossy(&output.stdout))
+/// Lines of configuration for the sizes that the source had.
+pub(super) fn recorded_sizes(wish: &Wish<'_>, binaries: &Binaries) -> Result<String, Failure> {
+    resume::control_data(wish.data, wish.account, binaries).map(|text| sizes_from(&text))
 }
 
 fn sizes_from(text: &str) -> String {

@@ -5,7 +5,8 @@
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat, renameat, unlinkat,
+        AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat,
+        renameat, renameat_with, unlinkat,
     },
     io::Errno,
 };
@@ -118,6 +119,12 @@ impl DataDirectory {
         }
         give(&file, owner)?;
         Ok(file)
+    }
+
+    /// Renames a file in the directory, durably; what has the new name already stays, and that is an error.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE)?;
+        Ok(fsync(&self.handle)?)
     }
 
     /// Removes a file; says whether it was there.

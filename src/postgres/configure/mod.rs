@@ -70,16 +70,14 @@ pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
             said.push(format!("{name} of the backup removed, so that the copy follows no primary"));
         }
     }
-    let sizes = || wish.binaries.map(|binaries| adapt::recorded_sizes(wish, binaries)).unwrap_or_default();
-    let minimal: [(&str, &dyn Fn() -> String); 3] = [
-        ("postgresql.conf", &|| format!("{MAIN}{}", sizes())),
-        ("pg_hba.conf", &|| HBA.to_owned()),
-        ("pg_ident.conf", &|| IDENT.to_owned()),
-    ];
-    for (name, text) in minimal {
+    for (name, text) in [("postgresql.conf", MAIN), ("pg_hba.conf", HBA), ("pg_ident.conf", IDENT)] {
         let failed = |e: io::Error| failed(&e, &format!("writing {name}"));
         if place.read(name, LONGEST).map_err(failed)?.is_none() {
-            place.replace(name, text().as_bytes(), owner).map_err(failed)?;
+            let sizes = match wish.binaries {
+                Some(binaries) if text == MAIN => adapt::recorded_sizes(wish, binaries)?,
+                Some(_) | None => String::new(),
+            };
+            place.replace(name, format!("{text}{sizes}").as_bytes(), owner).map_err(failed)?;
             said.push(format!("the backup held no {name}, a minimal one was written"));
         }
     }
@@ -130,7 +128,8 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
         setting("data_directory", data),
         setting("hba_file", data.join("pg_hba.conf")),
         setting("ident_file", data.join("pg_ident.conf")),
-        setting("external_pid_file", ""),
+        // An empty name would not mean that no such file is written; the server removes this one when it stops.
+        setting("external_pid_file", data.join("pg_external.pid")),
     ]
 }
 

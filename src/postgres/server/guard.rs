@@ -69,6 +69,8 @@ impl Guard {
         set("data_directory", data.as_os_str());
         set("hba_file", self.directory.join("pg_hba.conf").as_os_str());
         set("ident_file", self.directory.join("pg_ident.conf").as_os_str());
+        // An empty name would not mean that no such file is written.
+        set("external_pid_file", self.directory.join("postmaster.pid").as_os_str());
         set("unix_socket_directories", self.directory.as_os_str());
         set("port", OsStr::new(&port.to_string()));
         for (name, value) in FIXED {
@@ -95,7 +97,6 @@ const FIXED: &[(&str, &str)] = &[
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
     ("unix_socket_group", ""),
-    ("external_pid_file", ""),
     ("ssl", "off"),
     ("archive_mode", "off"),
     ("primary_conninfo", ""),

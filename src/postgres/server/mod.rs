@@ -12,4 +12,5 @@ pub mod port;
 pub mod probe;
 pub mod process;
 pub mod replay;
+pub mod resume;
 pub mod stop;
