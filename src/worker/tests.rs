@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod fake;
+mod interrupted;
 mod real;
 
 use super::{DONE, FAILED, STOPPED, carry_out};

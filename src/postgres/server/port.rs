@@ -33,6 +33,12 @@ pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
             format!("choose a port from {lowest} on"),
         ));
     }
+    // Looked at first, since it tells who it is.
+    let socket = socket_path(sockets, port);
+    if let Some(pid) = lock_holder(&socket) {
+        let who = process::title(pid);
+        return Err(in_use(port, &format!("process {pid} ({who}) holds {}", socket.display())));
+    }
     let addresses: [IpAddr; 3] = [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into()];
     for address in addresses {
         match TcpListener::bind(SocketAddr::new(address, port.number())) {
@@ -42,11 +48,6 @@ pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
             // A machine without IPv6 cannot bind its loopback; that says nothing of the port.
             Ok(_) | Err(_) => {}
         }
-    }
-    let socket = socket_path(sockets, port);
-    if let Some(pid) = lock_holder(&socket) {
-        let who = process::title(pid);
-        return Err(in_use(port, &format!("process {pid} ({who}) holds {}", socket.display())));
     }
     Ok(())
 }

@@ -92,6 +92,16 @@ impl Bench {
         self.request.target.clone()
     }
 
+    /// The restore of another backup, which lies below the same root, to a target of its own.
+    pub(super) fn of_backup(self, backup: &str, data: &str) -> Self {
+        let Self { root, request, trick, .. } = self;
+        let version = request.point.facts.version.unwrap();
+        let mut bench = Self::with(root, version, request.server, trick);
+        bench.request.point.path = bench.root.path().join(backup);
+        bench.request.target = Target::new(bench.root.path().join(data), bench.port()).unwrap();
+        bench
+    }
+
     pub(super) fn of_cluster(mut self, cluster: SystemIdentifier) -> Self {
         self.request.point.facts.system_identifier = Some(cluster);
         self

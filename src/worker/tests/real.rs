@@ -51,7 +51,7 @@ pub(super) fn bench(server: ServerWish, configuration: &str) -> Option<Bench> {
     Some(Bench::with(root, binaries.version(), server, Trick::None))
 }
 
-fn installed() -> Option<(Account, Binaries)> {
+pub(super) fn installed() -> Option<(Account, Binaries)> {
     let settings = WorkerSettings::default();
     let account = Account::for_server(&settings.os_user).ok()?;
     let path = std::env::var_os("PATH");
@@ -61,7 +61,7 @@ fn installed() -> Option<(Account, Binaries)> {
 }
 
 /// Stops the server of a data directory when a test ends, however it ends.
-struct StopsAtEnd<'a>(&'a Path);
+pub(super) struct StopsAtEnd<'a>(pub(super) &'a Path);
 
 impl Drop for StopsAtEnd<'_> {
     fn drop(&mut self) {
