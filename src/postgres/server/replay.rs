@@ -16,7 +16,7 @@ const WORK: u64 = 10;
 /// What one look has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
-    /// The server has taken hold of the data directory.
+    /// The server has read its settings, has the data directory to itself, and goes on to replay.
     pub up: bool,
     /// The server accepts connections.
     pub ready: bool,
@@ -48,8 +48,9 @@ impl Watch {
         let mut moved = self.log.look()?;
         // A lock file of an earlier, dead server stands there until ours has written its own.
         let ours = pidfile::read(&self.data)?.filter(|file| file.pid == postmaster);
-        let up = ours.is_some();
         let status = ours.map(|file| file.status).unwrap_or_default();
+        // The first word is written when all is set up and recovery begins.
+        let up = !status.is_empty();
         moved |= std::mem::replace(&mut self.status, status) != self.status;
         let startup = process::children(postmaster).into_iter().map(|pid| (pid, process::title(pid)));
         if let Some((pid, title)) = startup.into_iter().find(|(_, title)| title.contains("startup")) {
