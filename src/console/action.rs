@@ -44,6 +44,41 @@ pub enum Action {
     Close,
 }
 
+/// An action as lists, dialogs and pages take it: most of the actions mean nothing there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// To another row.
+    Go(Go),
+    /// To the value before.
+    Left,
+    /// To the value after.
+    Right,
+    /// Mark or check the row, or list the values.
+    Mark,
+    /// Go on.
+    Accept,
+    /// One step back.
+    Back,
+    /// Something else.
+    Other(Action),
+}
+
+/// A way through rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after the action it comes from")]
+pub enum Go {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    PreviousGroup,
+    NextGroup,
+    Next,
+    Previous,
+}
+
 /// What the screen and the configuration call an action.
 struct Words {
     action: Action,
@@ -95,6 +130,21 @@ const TABLE: [Words; 35] = [
     words(Action::Close, "close", "Close", "leave; attempts that run go on"),
 ];
 
+impl Go {
+    /// The row this leads to from row `at` of `len`, where a page has `page` rows.
+    pub fn from(self, at: usize, len: usize, page: usize) -> usize {
+        let last = len.saturating_sub(1);
+        match self {
+            Self::Up | Self::Previous => at.saturating_sub(1),
+            Self::Down | Self::Next => (at + 1).min(last),
+            Self::PageUp => at.saturating_sub(page),
+            Self::PageDown => (at + page).min(last),
+            Self::Top | Self::PreviousGroup => 0,
+            Self::Bottom | Self::NextGroup => last,
+        }
+    }
+}
+
 impl Action {
     /// Every action, in the order of the help.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -114,6 +164,47 @@ impl Action {
     /// One clause that says what it does.
     pub const fn help(self) -> &'static str {
         TABLE[self as usize].help
+    }
+
+    /// What it means to a list, a dialog or a page.
+    pub const fn press(self) -> Press {
+        match self {
+            Self::Up => Press::Go(Go::Up),
+            Self::Down => Press::Go(Go::Down),
+            Self::PageUp => Press::Go(Go::PageUp),
+            Self::PageDown => Press::Go(Go::PageDown),
+            Self::Top => Press::Go(Go::Top),
+            Self::Bottom => Press::Go(Go::Bottom),
+            Self::PreviousGroup => Press::Go(Go::PreviousGroup),
+            Self::NextGroup => Press::Go(Go::NextGroup),
+            Self::NextPane => Press::Go(Go::Next),
+            Self::PreviousPane => Press::Go(Go::Previous),
+            Self::Left => Press::Left,
+            Self::Right => Press::Right,
+            Self::Mark => Press::Mark,
+            Self::Accept => Press::Accept,
+            Self::Back => Press::Back,
+            Self::Retry
+            | Self::Cancel
+            | Self::Force
+            | Self::Dismiss
+            | Self::NewRestore
+            | Self::Menu
+            | Self::Palette
+            | Self::Help
+            | Self::Filter
+            | Self::Freeze
+            | Self::Mouse
+            | Self::Progress
+            | Self::Log
+            | Self::Request
+            | Self::Events
+            | Self::OlderAttempt
+            | Self::NewerAttempt
+            | Self::Refresh
+            | Self::Suspend
+            | Self::Close => Press::Other(self),
+        }
     }
 
     /// The action with this name.

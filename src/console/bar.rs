@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One action of the bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub(super) struct Item {
     /// The action.
     pub action: Action,
     /// Its key.
@@ -20,21 +20,18 @@ const ACTIONS: [Action; 6] =
     [Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help];
 
 /// The name of the tab, which is as old as the word "Restore tab" for this bar.
-pub const TAB: &str = "[Restore]";
+pub(super) const TAB: &str = "[Restore]";
 
 /// The items, flush right.
-pub fn items(model: &Model) -> Vec<Item> {
+pub(super) fn items(model: &Model) -> Vec<Item> {
     let columns = model.size().0;
-    let full = place(model, columns, |action| action.label());
+    let full = place(model, columns, Action::label);
     if full.first().is_none_or(|item| usize::from(item.columns.start) > words::width(TAB) + 2) {
         return full;
     }
-    let short = |action: Action| match action {
-        Action::NewRestore => "New",
-        Action::Palette | Action::Help | Action::Menu => "",
-        other => other.label(),
-    };
-    place(model, columns, short)
+    let has_sign_enough = |action| matches!(action, Action::Palette | Action::Help | Action::Menu);
+    let short = |action: Action| if action == Action::NewRestore { "New" } else { action.label() };
+    place(model, columns, |action| if has_sign_enough(action) { "" } else { short(action) })
 }
 
 fn place(model: &Model, columns: u16, label: impl Fn(Action) -> &'static str) -> Vec<Item> {

@@ -6,7 +6,6 @@ use ratatui::symbols::border;
 
 /// One set of signs.
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "each is named after what it stands for")]
 pub struct Glyphs {
     pub running: &'static str,
     pub waiting: &'static str,
@@ -36,7 +35,7 @@ pub struct Glyphs {
 }
 
 /// The usual set.
-pub const UNICODE: Glyphs = Glyphs {
+pub(super) const UNICODE: Glyphs = Glyphs {
     running: "◉",
     waiting: "◌",
     stuck: "✖",
@@ -65,7 +64,7 @@ pub const UNICODE: Glyphs = Glyphs {
 };
 
 /// The set for terminals and fonts that know nothing else.
-pub const ASCII: Glyphs = Glyphs {
+pub(super) const ASCII: Glyphs = Glyphs {
     running: "*",
     waiting: "~",
     stuck: "!",

@@ -28,7 +28,7 @@ const BORDERED: (u16, u16) = (40, 10);
 
 /// The layout of a screen of this many columns and rows; `preview` says whether the preview has the focus, which
 /// decides what is shown when only one pane fits.
-pub fn layout(columns: u16, rows: u16, preview: bool) -> Layout {
+pub(super) fn layout(columns: u16, rows: u16, preview: bool) -> Layout {
     let empty = Rect::ZERO;
     let bordered = columns >= BORDERED.0 && rows >= BORDERED.1;
     // One line is for the sessions before it is for anything else.
@@ -42,7 +42,7 @@ pub fn layout(columns: u16, rows: u16, preview: bool) -> Layout {
     let body = Rect::new(0, top + bar, columns, rows - top - bar - bottom);
     let (tree, preview) = if columns >= BOTH.0 && rows >= BOTH.1 {
         // 38 of 100 as drawn; wide screens give the rest to the preview.
-        let width = (u32::from(columns) * 38 / 100).clamp(32, 46);
+        let width = (u32::from(columns) * 38 / 100).clamp(34, 46);
         let width = u16::try_from(width).unwrap_or(46);
         let right = Rect::new(width, body.y, columns - width, body.height);
         (Rect { width, ..body }, right)
@@ -65,7 +65,7 @@ impl Layout {
 }
 
 /// The middle of the screen, as large as wanted or as there is room.
-pub fn centered(columns: u16, rows: u16, width: u16, height: u16) -> Rect {
+pub(super) fn centered(columns: u16, rows: u16, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(columns), height.min(rows));
     Rect::new((columns - width) / 2, (rows - height) / 2, width, height)
 }

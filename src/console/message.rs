@@ -82,14 +82,8 @@ pub enum Intent {
     Act(Act, Scope),
     /// Start sessions.
     Start(Vec<RestoreRequest>),
-    /// Read a whole session.
-    LoadSession(SessionId),
-    /// Read the end of a log.
-    ReadLog(SessionId, AttemptNo),
-    /// Look for places.
-    Propose(Ticket, Wanted),
-    /// Make a plan for one of the wizard's instances.
-    Plan(Ticket, usize, Box<RestoreRequest>),
+    /// Look something up; nothing is changed by it.
+    Look(Look),
     /// Read the repositories again.
     RefreshCatalog,
     /// Switch the mouse.
@@ -100,4 +94,17 @@ pub enum Intent {
     Suspend,
     /// Leave.
     Close,
+}
+
+/// Something to look up, off the screen's thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// A whole session.
+    Session(SessionId),
+    /// The end of a log.
+    Log(SessionId, AttemptNo),
+    /// Free places for the wizard's instances.
+    Places(Ticket, Wanted),
+    /// The plan for one of the wizard's instances.
+    Plan(Ticket, usize, Box<RestoreRequest>),
 }

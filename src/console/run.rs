@@ -5,7 +5,7 @@
 
 use super::{
     input,
-    message::{Intent, Message},
+    message::{Intent, Look, Message},
     model::{Model, preview::LOG_BYTES, tree::Matter},
     places::propose,
     ports::{EndReason, Ending, Options, Ports},
@@ -65,19 +65,19 @@ pub(super) enum Outside {
 
 /// Opens the screen, runs it until it is left, and gives the terminal back.
 pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
-    let outside = signals()?;
+    let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
     let screen = Screen::enter(options.mouse)?;
     let keys = EventStream::new().filter_map(|event| {
-        let outside = match event {
+        let one = match event {
             Ok(event) => input::translate(event).map(Outside::Message),
             // Reading the terminal fails when it is gone, before the watcher may have had its turn.
             Err(_) => Some(Outside::End(EndReason::HungUp)),
         };
-        std::future::ready(outside)
+        std::future::ready(one)
     });
-    let hung_up = (&mut hang_up.word).map(|_| Outside::End(EndReason::HungUp)).into_stream();
-    let outside = stream::select(hung_up, stream::select(outside, keys));
+    let gone = (&mut hang_up.word).map(|_| Outside::End(EndReason::HungUp)).into_stream();
+    let outside = stream::select(gone, stream::select(signals, keys));
     drive(ports, options, screen, outside).await
 }
 
@@ -98,9 +98,9 @@ pub(super) async fn drive(
     };
     let mut brush = Brush::new(options.theme, options.ascii);
     let mut model = Model::new(options, shown, surface.size()?, ports.clock.now());
-    // Orders are for the manager and must arrive; questions are for the screen alone.
+    // Orders are for the manager and must arrive; looks are for the screen alone.
     let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
-    let mut questions: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
+    let mut looks: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
     let mut inbox: Vec<Outside> = Vec::new();
     let mut messages: Vec<Message> = vec![Message::Due];
     let mut painted: Option<Instant> = None;
@@ -147,7 +147,7 @@ pub(super) async fn drive(
                         let answer = ports.manager.start(requests, model.options().by.clone());
                         orders.push(answer.map(Message::Started).boxed());
                     }
-                    other => questions.push(question(&ports, other)),
+                    Intent::Look(look) => looks.push(look_up(&ports, look)),
                 }
             }
         }
@@ -166,7 +166,7 @@ pub(super) async fn drive(
             biased;
             one = outside.next() => inbox.push(one.unwrap_or(Outside::End(EndReason::HungUp))),
             Some(message) = orders.next(), if !orders.is_empty() => messages.push(message),
-            Some(message) = questions.next(), if !questions.is_empty() => messages.push(message),
+            Some(message) = looks.next(), if !looks.is_empty() => messages.push(message),
             changed = snapshots.changed(), if manager_alive => {
                 manager_alive = changed.is_ok();
                 messages.push(match changed {
@@ -192,35 +192,24 @@ pub(super) async fn drive(
     Ok(model.ending(reason))
 }
 
-/// What a question that is no order leads to.
-fn question(ports: &Ports, intent: Intent) -> BoxFuture<'static, Message> {
-    match intent {
-        Intent::LoadSession(id) => {
-            let answer = ports.manager.session(id);
-            answer.map(move |session| Message::Session(id, session)).boxed()
-        }
-        Intent::ReadLog(session, attempt) => {
-            let answer = (ports.log)(session, attempt, LOG_BYTES);
+/// Looks something up, without holding up the loop.
+fn look_up(ports: &Ports, look: Look) -> BoxFuture<'static, Message> {
+    match look {
+        Look::Session(id) => ports.manager.session(id).map(move |session| Message::Session(id, session)).boxed(),
+        Look::Log(session, attempt) => {
+            let text = (ports.log)(session, attempt, LOG_BYTES);
             let told = |error: io::Error| error.to_string();
-            answer.map(move |text| Message::Log(session, attempt, text.map_err(told))).boxed()
+            text.map(move |text| Message::Log(session, attempt, text.map_err(told))).boxed()
         }
-        Intent::Propose(ticket, wanted) => {
+        Look::Places(ticket, wanted) => {
             let world = Arc::clone(&ports.world);
-            let looked = tokio::task::spawn_blocking(move || propose(&wanted, world.as_ref()));
+            let found = tokio::task::spawn_blocking(move || propose(&wanted, world.as_ref()));
             // Without an answer the fields keep what they say.
-            looked.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
+            found.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
         }
-        Intent::Plan(ticket, at, request) => {
-            let answer = (ports.plan)(*request);
-            answer.map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
+        Look::Plan(ticket, at, request) => {
+            (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
         }
-        Intent::Act(..)
-        | Intent::Start(_)
-        | Intent::RefreshCatalog
-        | Intent::Mouse(_)
-        | Intent::Ring(_)
-        | Intent::Suspend
-        | Intent::Close => std::future::ready(Message::Due).boxed(),
     }
 }
 

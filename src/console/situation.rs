@@ -90,17 +90,19 @@ impl Situation {
 
     /// Whether an action may be done now.
     pub fn verdict(&self, action: Action) -> Verdict {
-        match action {
-            Action::Retry => self.retry.clone(),
-            Action::Cancel => self.cancel.clone(),
-            Action::Force => self.force.clone(),
-            Action::Dismiss => self.dismiss.clone(),
-            Action::NewRestore => self.new_restore.clone(),
-            Action::Request | Action::Events | Action::OlderAttempt | Action::NewerAttempt if !self.on_session => {
-                Verdict::No("select a session first".to_owned())
-            }
-            _ => Verdict::Ready,
+        let judged = [
+            (Action::Retry, &self.retry),
+            (Action::Cancel, &self.cancel),
+            (Action::Force, &self.force),
+            (Action::Dismiss, &self.dismiss),
+            (Action::NewRestore, &self.new_restore),
+        ];
+        if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
+            return verdict.clone();
         }
+        let of_session =
+            matches!(action, Action::Request | Action::Events | Action::OlderAttempt | Action::NewerAttempt);
+        if of_session && !self.on_session { Verdict::No("select a session first".to_owned()) } else { Verdict::Ready }
     }
 }
 

@@ -216,12 +216,17 @@ const SIXTEEN: Colours = Colours {
 
 /// The part of a look that all coloured themes share.
 fn shape(role: Role) -> Style {
-    match role {
-        Role::Title | Role::Key | Role::Focus | Role::Stuck => Style::new().add_modifier(Modifier::BOLD),
-        Role::Caret => Style::new().add_modifier(Modifier::REVERSED),
-        Role::Button | Role::Danger => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
-        Role::Input => Style::new().add_modifier(Modifier::UNDERLINED),
-        _ => Style::new(),
+    let style = Style::new();
+    if matches!(role, Role::Title | Role::Key | Role::Focus | Role::Stuck) {
+        style.add_modifier(Modifier::BOLD)
+    } else if role == Role::Caret {
+        style.add_modifier(Modifier::REVERSED)
+    } else if matches!(role, Role::Button | Role::Danger) {
+        style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    } else if role == Role::Input {
+        style.add_modifier(Modifier::UNDERLINED)
+    } else {
+        style
     }
 }
 
@@ -245,11 +250,15 @@ fn coloured(role: Role, colours: &Colours) -> Style {
 }
 
 fn mono(role: Role) -> Style {
-    match role {
-        Role::Selected | Role::Caret => Style::new().add_modifier(Modifier::REVERSED),
-        Role::Dim | Role::Off | Role::Rest | Role::Queued | Role::Cancelled => Style::new().add_modifier(Modifier::DIM),
-        Role::Sample | Role::Mark | Role::Waiting => Style::new().add_modifier(Modifier::UNDERLINED),
-        _ => shape(role),
+    let style = Style::new();
+    if matches!(role, Role::Selected | Role::Caret) {
+        style.add_modifier(Modifier::REVERSED)
+    } else if matches!(role, Role::Dim | Role::Off | Role::Rest | Role::Queued | Role::Cancelled) {
+        style.add_modifier(Modifier::DIM)
+    } else if matches!(role, Role::Sample | Role::Mark | Role::Waiting) {
+        style.add_modifier(Modifier::UNDERLINED)
+    } else {
+        shape(role)
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::buffer::CellWidth as _;
 use std::{borrow::Cow, time::Duration};
 
 /// `0:02`, `12:44`, `1:12:09`, `3d 01:00`.
-pub fn duration(length: Duration) -> String {
+pub(super) fn duration(length: Duration) -> String {
     let seconds = length.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours) {
@@ -18,19 +18,19 @@ pub fn duration(length: Duration) -> String {
 }
 
 /// From one moment to a later one; nothing when it is not later.
-pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
 /// Until a moment, rounded up: a countdown reaches zero only when it is due.
-pub fn countdown(now: Timestamp, until: Timestamp) -> String {
+pub(super) fn countdown(now: Timestamp, until: Timestamp) -> String {
     let left = between(now, until);
     let up = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
     duration(up)
 }
 
 /// A length as people say it: `50 s`, `4 min`, `3 h`. Coarse on purpose (S6).
-pub fn coarse(length: Duration) -> String {
+pub(super) fn coarse(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0..=59 => format!("{} s", seconds.div_ceil(5).max(1) * 5),
@@ -41,30 +41,30 @@ pub fn coarse(length: Duration) -> String {
 }
 
 /// `14:02:11`.
-pub fn clock(moment: Timestamp) -> String {
+pub(super) fn clock(moment: Timestamp) -> String {
     moment.strftime("%H:%M:%S").to_string()
 }
 
 /// `12:58` on the same day (UTC), else `11-20 12:58`.
-pub fn moment(moment: Timestamp, now: Timestamp) -> String {
+pub(super) fn moment(moment: Timestamp, now: Timestamp) -> String {
     let same_day = moment.as_second().div_euclid(86_400) == now.as_second().div_euclid(86_400);
     moment.strftime(if same_day { "%H:%M" } else { "%m-%d %H:%M" }).to_string()
 }
 
 /// `2026-11-20 12:58 UTC`.
-pub fn full(moment: Timestamp) -> String {
+pub(super) fn full(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A share as `62 %`; 100 only when it is all.
-pub fn percent(ratio: f64) -> String {
+pub(super) fn percent(ratio: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
     let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u64;
     format!("{whole} %")
 }
 
 /// `2,611`.
-pub fn count(number: u64) -> String {
+pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -77,12 +77,12 @@ pub fn count(number: u64) -> String {
 }
 
 /// `1 session`, `3 sessions`.
-pub fn many(number: usize, one: &str) -> String {
+pub(super) fn many(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number as u64)) }
 }
 
 /// Foreign text, made safe to show. Free where it is safe already.
-pub fn clean(text: &str) -> Cow<'_, str> {
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         Cow::Borrowed(text)
     } else {
@@ -91,18 +91,18 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// A path, made safe to show.
-pub fn path(path: &std::path::Path) -> String {
+pub(super) fn path(path: &std::path::Path) -> String {
     clean(&path.to_string_lossy()).into_owned()
 }
 
 /// Columns that a text takes.
-pub fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     // A single control character has no width to ask for; none gets here, but a panic is no way to find out.
     if text.len() == 1 { 1 } else { usize::from(text.cell_width()) }
 }
 
 /// The text in at most `room` columns; what is cut ends in `more`.
-pub fn fit<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
+pub(super) fn fit<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
     if width(text) <= room {
         return Cow::Borrowed(text);
     }
@@ -113,24 +113,8 @@ pub fn fit<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
-/// The text in at most `room` columns, the beginning cut away: for paths, whose end says most.
-pub fn fit_end<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
-    if width(text) <= room {
-        return Cow::Borrowed(text);
-    }
-    let mut start = text.len();
-    for (at, _) in text.char_indices().rev() {
-        if width(&text[at..]) > room.saturating_sub(1) {
-            break;
-        }
-        start = at;
-    }
-    let more = if room > 0 { more } else { "" };
-    Cow::Owned(format!("{more}{}", &text[start..]))
-}
-
 /// The text broken into lines of at most `room` columns, between words where it can be.
-pub fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -195,7 +179,6 @@ mod tests {
         assert_eq!(fit("größe", 5, "~"), "größe");
         assert_eq!(fit("größer", 5, "~"), "größ~");
         assert_eq!(fit("日本語", 5, "~"), "日本~");
-        assert_eq!(fit_end("/srv/pg/orders", 7, "~"), "~orders");
         assert_eq!((fit("abc", 0, "~"), fit("abc", 1, "~")), ("".into(), "~".into()));
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);

@@ -7,8 +7,12 @@
 pub mod dialog;
 pub mod form;
 pub mod history;
+mod list;
+mod node;
 pub mod notice;
 pub mod preview;
+mod selection;
+mod time;
 pub mod tree;
 pub mod wizard;
 
@@ -16,25 +20,20 @@ use super::{
     keymap::Place,
     layout::{Layout, layout},
     ports::{Catalog, EndReason, Ending, Options},
-    situation::{Situation, Subject},
-    words,
+    situation::Situation,
 };
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp},
-    machine::{Phase, Scope, Session},
+    machine::{Phase, Session},
     manager::Snapshot,
 };
 use dialog::Overlay;
 use form::Field;
 use history::History;
 use notice::Notice;
-use preview::{LOG_EVERY, Preview, Tab};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
-use tree::{Group, Matter, Node, Row, Tree};
+use preview::Preview;
+use std::{collections::BTreeMap, sync::Arc};
+use tree::{Matter, Node, Tree};
 use tui_input::Input;
 use wizard::{Page, Wizard};
 
@@ -252,87 +251,11 @@ impl Model {
         self.queue.iter().position(|other| *other == id).unwrap_or(0)
     }
 
-    /// The sessions that an act is for now: the marked ones, else the selected one or all of the selected heading.
-    pub fn scope(&self) -> Scope {
-        if !self.tree.marked.is_empty() {
-            return Scope::Sessions(self.tree.marked.iter().copied().collect());
-        }
-        let snapshot = &self.shown.snapshot;
-        let filtered = !self.tree.filter().is_empty();
-        match self.tree.selected() {
-            Node::Session(id) => Scope::Sessions(vec![*id]),
-            // With a filter, the heading means what is shown under it, not what is hidden.
-            Node::Group(Group::Restore) if filtered => {
-                Scope::Sessions(self.tree.members(Group::Restore).map(|at| snapshot.ongoing[at].id()).collect())
-            }
-            Node::Group(Group::Completed) if filtered => {
-                Scope::Sessions(self.tree.members(Group::Completed).map(|at| snapshot.completed[at].id).collect())
-            }
-            Node::Group(Group::Restore) => Scope::AllOngoing,
-            Node::Group(Group::Completed) => Scope::AllCompleted,
-            Node::Group(Group::Instances | Group::Unreadable) | Node::Instance(_) | Node::Unreadable(_) => {
-                Scope::Sessions(Vec::new())
-            }
-        }
-    }
-
-    /// The sessions of [`Model::scope`], looked up.
-    pub fn subject(&self) -> Subject {
-        let snapshot = &self.shown.snapshot;
-        let (ongoing, completed): (Vec<Arc<Session>>, usize) = match self.scope() {
-            Scope::AllOngoing => (snapshot.ongoing.clone(), 0),
-            Scope::AllCompleted => (Vec::new(), snapshot.completed.len()),
-            Scope::Sessions(ids) if ids.len() == 1 => {
-                let ongoing: Vec<_> = snapshot.session(ids[0]).cloned().into_iter().collect();
-                let completed = 1 - ongoing.len();
-                (ongoing, completed)
-            }
-            Scope::Sessions(ids) => {
-                let wanted: BTreeSet<SessionId> = ids.into_iter().collect();
-                let found: Vec<_> = snapshot.ongoing.iter().filter(|one| wanted.contains(&one.id())).cloned().collect();
-                let completed = wanted.len() - found.len();
-                (found, completed)
-            }
-        };
-        let words = match (ongoing.as_slice(), completed, self.tree.selected()) {
-            ([one], 0, _) => words::clean(one.request().point.instance.as_str()).into_owned(),
-            ([], 1, Node::Session(id)) => self.completed_name(*id),
-            (all, done, _) => words::many(all.len() + done, "session"),
-        };
-        Subject { words, ongoing, completed }
-    }
-
-    /// When the passing of time alone changes the picture next. `None`: never, so nothing needs to be drawn.
-    pub fn next_change(&self) -> Option<Timestamp> {
-        let notice = self.notice.as_ref().map(|notice| notice.until);
-        let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
-        let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
-        let log = self.log_due();
-        [notice, tick.flatten(), log].into_iter().flatten().min()
-    }
-
-    /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
-    pub fn is_ticking(&self) -> bool {
-        self.frozen.is_none() && self.something_runs_in_view()
-    }
-
     /// How the screen is left now.
     pub fn ending(&self, reason: EndReason) -> Ending {
         let counts = &self.latest.counts;
         let running = counts.running + counts.canceling;
         Ending { reason, running, waiting: counts.queued + counts.waiting + counts.stuck }
-    }
-
-    /// When the log in view has to be read again.
-    pub(super) fn log_due(&self) -> Option<Timestamp> {
-        if self.preview.tab != Tab::Log || self.frozen.is_some() || self.preview.asked.is_some() {
-            return None;
-        }
-        let (session, attempt) = self.log_attempt()?;
-        let read = self.preview.log.as_ref().filter(|log| (log.session, log.attempt) == (session, attempt));
-        let Some(log) = read else { return Some(self.now) };
-        let lives = self.session()?.live_attempt() == Some(attempt);
-        lives.then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
     }
 
     /// Sorts the queue by turn, as the machine does.
@@ -365,36 +288,7 @@ impl Model {
     pub(super) fn rows_in_view(&self) -> std::ops::Range<usize> {
         let layout = self.layout();
         let height = usize::from(layout.inside(layout.tree).height);
-        self.tree.offset..self.tree.len().min(self.tree.offset + height)
-    }
-
-    fn completed_name(&self, id: SessionId) -> String {
-        let row = self.tree.row(self.tree.index());
-        let name = row.and_then(|row| match row {
-            Row::Completed(at) => self.shown.snapshot.completed.get(at),
-            Row::Group(_) | Row::Ongoing(_) | Row::Unreadable(_) | Row::Instance(_) => None,
-        });
-        name.map_or_else(|| format!("session {id}"), |row| words::clean(row.instance.as_str()).into_owned())
-    }
-
-    fn something_runs_in_view(&self) -> bool {
-        let snapshot = &self.shown.snapshot;
-        let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
-            Row::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
-            Row::Group(_) | Row::Completed(_) | Row::Unreadable(_) | Row::Instance(_) => false,
-        });
-        let in_preview = self.session().is_some_and(|one| is_moving(one));
-        let in_summary = matches!(self.tree.selected(), Node::Group(Group::Restore))
-            && snapshot.ongoing.iter().any(|one| is_moving(one));
-        in_tree || in_preview || in_summary
-    }
-}
-
-/// Whether a countdown or an elapsed time belongs to this session.
-const fn is_moving(session: &Session) -> bool {
-    match session.phase() {
-        Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
-        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => false,
+        self.tree.offset..self.tree.size().min(self.tree.offset + height)
     }
 }
 

@@ -4,71 +4,10 @@
 //! the selection follows its session when it moves from Restore to Completed.
 //! Never: it does not paint, and it keeps no copy of what the snapshot holds.
 
-use crate::{
-    console::ports::{Catalog, CatalogInstance, Origin},
-    domain::{InstanceName, SessionId},
-    manager::Snapshot,
-};
+use super::list::{List, filtered};
+pub use super::node::{Group, InstanceKey, Matter, Node, Row};
+use crate::domain::SessionId;
 use std::{collections::BTreeSet, sync::Arc};
-
-/// The headings, in the order of the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Group {
-    /// Ongoing sessions (R2).
-    Restore,
-    /// Sessions that succeeded or were cancelled (R3).
-    Completed,
-    /// Records of sessions that could not be read (S10); shown only when there are any.
-    Unreadable,
-    /// What can be restored.
-    Instances,
-}
-
-/// What a row stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
-    /// A heading: all of it.
-    Group(Group),
-    /// A session.
-    Session(SessionId),
-    /// A record that could not be read.
-    Unreadable(SessionId),
-    /// An instance of the catalog.
-    Instance(InstanceKey),
-}
-
-/// Which instance of the catalog: the same name in an own repository and in the sample are two.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceKey {
-    /// Whose it is.
-    pub origin: Origin,
-    /// Its name.
-    pub name: InstanceName,
-}
-
-/// Where a row's matter stands in the snapshot or the catalog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Row {
-    /// A heading.
-    Group(Group),
-    /// The ongoing session at this index.
-    Ongoing(usize),
-    /// The completed session at this index.
-    Completed(usize),
-    /// The unreadable record at this index.
-    Unreadable(usize),
-    /// The instance at this index.
-    Instance(usize),
-}
-
-/// What the rows are made of.
-#[derive(Debug, Clone)]
-pub struct Matter {
-    /// The sessions.
-    pub snapshot: Arc<Snapshot>,
-    /// The instances.
-    pub catalog: Arc<Catalog>,
-}
 
 /// The state of the tree.
 #[derive(Debug, Clone)]
@@ -90,37 +29,7 @@ pub struct Tree {
     pub marked_instances: BTreeSet<InstanceKey>,
 }
 
-/// The rows of one group that the filter lets through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum List {
-    All(usize),
-    Only(Vec<usize>),
-}
-
 const GROUPS: [Group; 4] = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances];
-
-impl List {
-    fn len(&self) -> usize {
-        match self {
-            Self::All(len) => *len,
-            Self::Only(rows) => rows.len(),
-        }
-    }
-
-    fn get(&self, at: usize) -> usize {
-        match self {
-            Self::All(_) => at,
-            Self::Only(rows) => rows[at],
-        }
-    }
-
-    fn position(&self, index: usize) -> Option<usize> {
-        match self {
-            Self::All(len) => (index < *len).then_some(index),
-            Self::Only(rows) => rows.binary_search(&index).ok(),
-        }
-    }
-}
 
 impl Tree {
     /// A tree without rows but the headings.
@@ -170,8 +79,8 @@ impl Tree {
         (0..list.len()).map(|at| list.get(at))
     }
 
-    /// All rows, headings included.
-    pub fn len(&self) -> usize {
+    /// The number of rows, headings included.
+    pub fn size(&self) -> usize {
         self.shown().map(|group| 1 + self.open_len(group)).sum()
     }
 
@@ -216,7 +125,7 @@ impl Tree {
     /// The number of the heading after a group's; the last row, after the last one's.
     pub fn heading_after(&self, group: Group) -> usize {
         let after = self.shown().skip_while(|one| *one != group).nth(1);
-        after.map_or_else(|| self.len().saturating_sub(1), |after| self.heading(after))
+        after.map_or_else(|| self.size().saturating_sub(1), |after| self.heading(after))
     }
 
     /// Selects a node now or, when it is not there yet, as soon as it comes.
@@ -227,7 +136,7 @@ impl Tree {
     /// Selects the row with this number, or the nearest there is.
     pub fn select(&mut self, number: usize, matter: &Matter) {
         self.wanted = None;
-        self.index = number.min(self.len().saturating_sub(1));
+        self.index = number.min(self.size().saturating_sub(1));
         if let Some(node) = self.row(self.index).and_then(|row| matter.node(row)) {
             self.selected = node;
         }
@@ -277,7 +186,7 @@ impl Tree {
 
     /// Moves the view so that the selection is in it.
     pub fn scroll_to_selection(&mut self, height: usize) {
-        let last_start = self.len().saturating_sub(height);
+        let last_start = self.size().saturating_sub(height);
         self.offset = self.offset.min(self.index).max((self.index + 1).saturating_sub(height)).min(last_start);
     }
 
@@ -330,98 +239,8 @@ impl Tree {
     }
 }
 
-impl InstanceKey {
-    /// The key of an instance.
-    pub fn of(instance: &CatalogInstance) -> Self {
-        Self { origin: instance.origin, name: instance.name.clone() }
-    }
-
-    /// Whether it is the key of this instance.
-    pub fn is(&self, instance: &CatalogInstance) -> bool {
-        self.origin == instance.origin && self.name == instance.name
-    }
-
-    /// The instance in the catalog.
-    pub fn find<'a>(&self, catalog: &'a Catalog) -> Option<&'a CatalogInstance> {
-        catalog.instances.iter().find(|one| self.is(one))
-    }
-}
-
 impl Default for Tree {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Row {
-    const fn at(group: Group, index: usize) -> Self {
-        match group {
-            Group::Restore => Self::Ongoing(index),
-            Group::Completed => Self::Completed(index),
-            Group::Unreadable => Self::Unreadable(index),
-            Group::Instances => Self::Instance(index),
-        }
-    }
-}
-
-impl Matter {
-    /// What a row stands for.
-    pub fn node(&self, row: Row) -> Option<Node> {
-        Some(match row {
-            Row::Group(group) => Node::Group(group),
-            Row::Ongoing(at) => Node::Session(self.snapshot.ongoing.get(at)?.id()),
-            Row::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
-            Row::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
-            Row::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
-        })
-    }
-
-    /// The group of a node and its index in it; a heading has none. `near` is where it was, to look there first.
-    fn place(&self, node: &Node, near: usize) -> Option<(Group, Option<usize>)> {
-        match node {
-            Node::Group(group) => Some((*group, None)),
-            Node::Session(id) => {
-                if let Some(at) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
-                    return Some((Group::Restore, Some(at)));
-                }
-                let rows = &self.snapshot.completed;
-                let at = from(near, rows.len(), |at| rows[at].id == *id)?;
-                Some((Group::Completed, Some(at)))
-            }
-            Node::Unreadable(id) => {
-                let at = self.snapshot.unreadable.iter().position(|one| one.id == *id)?;
-                Some((Group::Unreadable, Some(at)))
-            }
-            Node::Instance(key) => {
-                let at = self.catalog.instances.iter().position(|one| key.is(one))?;
-                Some((Group::Instances, Some(at)))
-            }
-        }
-    }
-}
-
-/// The index that `is_it` accepts, looked for outwards from `near`: rows move by a few places at a time.
-fn from(near: usize, len: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-    let near = near.min(len);
-    let before = (0..near).rev().map(Some).chain(std::iter::repeat(None));
-    let after = (near..len).map(Some).chain(std::iter::repeat(None));
-    let outwards = after.zip(before).take_while(|pair| *pair != (None, None));
-    outwards.flat_map(|(after, before)| [after, before]).flatten().find(|at| is_it(*at))
-}
-
-fn filtered<T>(needle: &str, all: &[T], name: impl Fn(&T) -> &str) -> List {
-    if needle.is_empty() {
-        return List::All(all.len());
-    }
-    let holds = |one: &T| contains(name(one), needle);
-    List::Only(all.iter().enumerate().filter(|(_, one)| holds(one)).map(|(at, _)| at).collect())
-}
-
-/// Whether `text` holds `needle`, which is in lower case.
-fn contains(text: &str, needle: &str) -> bool {
-    if text.is_ascii() && needle.is_ascii() {
-        let needle = needle.as_bytes();
-        return text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
-    }
-    text.to_lowercase().contains(needle)
 }

@@ -24,14 +24,15 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Intent> {
 
 /// Carries out an action as if its key had been pressed in this place.
 pub(super) fn act(model: &mut Model, place: Place, action: Action) -> Vec<Intent> {
-    match action {
-        Action::Close => return vec![Intent::Close],
-        Action::Suspend => return vec![Intent::Suspend],
-        Action::Help => {
-            model.overlays.push(Overlay::Help(Reading { title: "Help".to_owned(), lines: Vec::new(), scroll: 0 }));
-            return Vec::new();
-        }
-        _ => {}
+    if action == Action::Close {
+        return vec![Intent::Close];
+    }
+    if action == Action::Suspend {
+        return vec![Intent::Suspend];
+    }
+    if action == Action::Help {
+        model.overlays.push(Overlay::Help(Reading { title: "Help".to_owned(), lines: Vec::new(), scroll: 0 }));
+        return Vec::new();
     }
     match place {
         Place::Tree | Place::Preview | Place::Filter => main_screen::act(model, action),

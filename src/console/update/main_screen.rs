@@ -2,7 +2,7 @@
 
 use super::{palette, sessions, wizard};
 use crate::console::{
-    action::Action,
+    action::{Action, Go, Press},
     message::Intent,
     model::{
         Focus, Model,
@@ -61,7 +61,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         | Action::Top
         | Action::Bottom
         | Action::PreviousGroup
-        | Action::NextGroup => go(model, action),
+        | Action::NextGroup => {
+            if let Press::Go(way) = action.press() {
+                go(model, way);
+            }
+        }
         Action::Help | Action::Suspend | Action::Close => {}
     }
     Vec::new()
@@ -87,49 +91,36 @@ fn refuse(model: &mut Model, action: Action, reason: &str) -> Vec<Intent> {
     Vec::new()
 }
 
-fn go(model: &mut Model, action: Action) {
+fn go(model: &mut Model, go: Go) {
     if model.focus == Focus::Preview && model.typing.is_none() {
-        scroll(model, action);
+        scroll(model, go);
         return;
     }
     let layout = model.layout();
     let page = usize::from(layout.inside(layout.tree).height).saturating_sub(1).max(1);
-    let (at, last) = (model.tree.index(), model.tree.len().saturating_sub(1));
-    let group = model.tree.group_of(at);
-    let to = match action {
-        Action::Up => at.saturating_sub(1),
-        Action::Down => at + 1,
-        Action::PageUp => at.saturating_sub(page),
-        Action::PageDown => at + page,
-        Action::Top => 0,
-        Action::Bottom => last,
-        Action::PreviousGroup if at == model.tree.heading(group) => model.tree.heading_before(group),
-        Action::PreviousGroup => model.tree.heading(group),
-        Action::NextGroup => model.tree.heading_after(group),
-        _ => at,
+    let tree = &model.tree;
+    let group = tree.group_of(tree.index());
+    let to = match go {
+        Go::PreviousGroup if tree.index() == tree.heading(group) => tree.heading_before(group),
+        Go::PreviousGroup => tree.heading(group),
+        Go::NextGroup => tree.heading_after(group),
+        Go::Up | Go::Down | Go::PageUp | Go::PageDown | Go::Top | Go::Bottom | Go::Next | Go::Previous => {
+            go.from(tree.index(), tree.size(), page)
+        }
     };
-    select(model, to.min(last));
+    select(model, to);
 }
 
-fn scroll(model: &mut Model, action: Action) {
+fn scroll(model: &mut Model, go: Go) {
     let layout = model.layout();
     let page = usize::from(layout.inside(layout.preview).height).saturating_sub(2).max(1);
+    let most = crate::console::view::preview::scroll_end(model);
+    let at = model.preview.scroll.min(most);
     // The log hangs at its end: its scroll counts upwards from there.
     let upwards = model.preview.tab == Tab::Log;
-    let at = model.preview.scroll;
-    let (less, more) = (|by: usize| at.saturating_sub(by), |by: usize| at.saturating_add(by));
-    let far = usize::from(u16::MAX);
-    model.preview.scroll = match (action, upwards) {
-        (Action::Up, false) | (Action::Down, true) => less(1),
-        (Action::Down, false) | (Action::Up, true) => more(1),
-        (Action::PageUp, false) | (Action::PageDown, true) => less(page),
-        (Action::PageDown, false) | (Action::PageUp, true) => more(page),
-        (Action::Top, false) | (Action::Bottom, true) => 0,
-        (Action::Bottom, false) | (Action::Top, true) => far,
-        _ => at,
-    };
-    let most = crate::console::view::preview::scroll_end(model);
-    model.preview.scroll = model.preview.scroll.min(most);
+    let from_top = if upwards { most - at } else { at };
+    let to = go.from(from_top, most + 1, page);
+    model.preview.scroll = if upwards { most - to } else { to };
 }
 
 fn sideways(model: &mut Model, by: isize) {

@@ -16,7 +16,7 @@ mod wizard;
 mod wizard_plan;
 
 use super::{
-    message::{Intent, Message},
+    message::{Intent, Look, Message},
     model::{Detail, Model, notice::Tone, tree::Node},
 };
 use crate::domain::Timestamp;
@@ -33,7 +33,7 @@ pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent
             model.size = (columns, rows);
             Vec::new()
         }
-        Message::Snapshot(snapshot) => snapshots::snapshot(model, snapshot),
+        Message::Snapshot(snapshot) => snapshots::snapshot(model, &snapshot),
         Message::ManagerGone => {
             model.manager_gone = true;
             Vec::new()
@@ -82,13 +82,13 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
         };
         if !known {
             model.detail = Some(Detail::Asked(id));
-            intents.push(Intent::LoadSession(id));
+            intents.push(Intent::Look(Look::Session(id)));
         }
     }
     if model.log_due().is_some_and(|due| due <= model.now)
         && let Some((session, attempt)) = model.log_attempt()
     {
         model.preview.asked = Some((session, attempt));
-        intents.push(Intent::ReadLog(session, attempt));
+        intents.push(Intent::Look(Look::Log(session, attempt)));
     }
 }

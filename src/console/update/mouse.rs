@@ -34,7 +34,7 @@ pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
         }
         MouseDeed::Press | MouseDeed::Menu if hit(layout.inside(layout.tree)) => {
             let row = model.tree.offset + usize::from(mouse.row - layout.inside(layout.tree).y);
-            if row < model.tree.len() {
+            if row < model.tree.size() {
                 model.focus = Focus::Tree;
                 main_screen::select(model, row);
                 if mouse.deed == MouseDeed::Menu {

@@ -3,10 +3,10 @@
 use super::{
     keys,
     main_screen::say,
-    overlays::{main_place, moved},
+    overlays::{PAGE, main_place},
 };
 use crate::console::{
-    action::Action,
+    action::{Action, Press},
     message::Intent,
     model::{
         Model,
@@ -47,9 +47,9 @@ pub(super) fn find(model: &mut Model) {
 /// Carries out an action inside the palette.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     let Some(Overlay::Palette(mut state)) = model.overlays.pop() else { return Vec::new() };
-    match action {
-        Action::Back => return Vec::new(),
-        Action::Accept => {
+    match action.press() {
+        Press::Back => return Vec::new(),
+        Press::Accept => {
             let Some((chosen, verdict)) = state.found.get(state.at).cloned() else { return Vec::new() };
             if let Verdict::No(reason) = verdict {
                 say(model, Tone::Refused, format!("{} refused: {reason}", chosen.label()));
@@ -58,7 +58,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
             let place = main_place(model);
             return keys::act(model, place, chosen);
         }
-        _ => state.at = moved(state.at, state.found.len(), action),
+        Press::Go(go) => state.at = go.from(state.at, state.found.len(), PAGE),
+        Press::Left | Press::Right | Press::Mark | Press::Other(_) => {}
     }
     model.overlays.push(Overlay::Palette(state));
     Vec::new()

@@ -15,13 +15,13 @@ use crate::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Takes in a new picture of the sessions.
-pub(super) fn snapshot(model: &mut Model, snapshot: Arc<Snapshot>) -> Vec<Intent> {
-    let before = std::mem::replace(&mut model.latest, Arc::clone(&snapshot));
+pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Intent> {
+    let before = std::mem::replace(&mut model.latest, Arc::clone(snapshot));
     model.record();
     if model.frozen.is_none() {
-        show(model, Arc::clone(&snapshot));
+        show(model, Arc::clone(snapshot));
     }
-    let news = news(&before, &snapshot);
+    let news = news(&before, snapshot);
     if let Some((tone, text)) = news.last().cloned() {
         say(model, tone, text);
     }

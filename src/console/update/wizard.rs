@@ -1,10 +1,10 @@
 //! The wizard's pages before the plan: instances, form, restore points.
 
-use super::{main_screen::say, overlays::moved, wizard_plan};
+use super::{main_screen::say, overlays::PAGE, wizard_plan};
 use crate::{
     console::{
-        action::Action,
-        message::{Intent, Ticket},
+        action::{Action, Press},
+        message::{Intent, Look, Ticket},
         model::{
             Model,
             form::{Choice, Field, Form, directory_for},
@@ -49,11 +49,12 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     if wizard.waits == Waits::Start {
         return Vec::new();
     }
+    let press = action.press();
     match wizard.page {
-        Page::Instances => in_instances(model, action),
-        Page::Form => in_form(model, action),
-        Page::Points { choice, at } => in_points(model, choice, at, action),
-        Page::Plan => wizard_plan::act(model, action),
+        Page::Instances => in_instances(model, press),
+        Page::Form => in_form(model, press),
+        Page::Points { choice, at } => in_points(model, choice, at, press),
+        Page::Plan => wizard_plan::act(model, press),
     }
 }
 
@@ -75,14 +76,14 @@ pub(super) fn proposed(model: &mut Model, ticket: Ticket, proposals: Vec<Proposa
     if waited == (Waits::Places { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
 }
 
-fn in_instances(model: &mut Model, action: Action) -> Vec<Intent> {
+fn in_instances(model: &mut Model, press: Press) -> Vec<Intent> {
     let instances = model.shown.catalog.instances.len();
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let at = wizard.at;
-    match action {
-        Action::Back => model.wizard = None,
-        Action::Refresh => return vec![Intent::RefreshCatalog],
-        Action::Mark => {
+    match press {
+        Press::Back => model.wizard = None,
+        Press::Other(Action::Refresh) => return vec![Intent::RefreshCatalog],
+        Press::Mark => {
             let Some(key) = model.shown.catalog.instances.get(at).map(InstanceKey::of) else {
                 return Vec::new();
             };
@@ -94,10 +95,10 @@ fn in_instances(model: &mut Model, action: Action) -> Vec<Intent> {
                 if !wizard.checked.remove(&key) {
                     wizard.checked.insert(key);
                 }
-                wizard.at = moved(at, instances, Action::Down);
+                wizard.at = (at + 1).min(instances.saturating_sub(1));
             }
         }
-        Action::Accept => {
+        Press::Accept => {
             if wizard.checked.is_empty()
                 && let Some(key) = model.shown.catalog.instances.get(at).map(InstanceKey::of)
             {
@@ -111,24 +112,25 @@ fn in_instances(model: &mut Model, action: Action) -> Vec<Intent> {
             }
             return fill(model);
         }
-        _ => wizard.at = moved(at, instances, action),
+        Press::Go(go) => wizard.at = go.from(at, instances, PAGE),
+        Press::Left | Press::Right | Press::Other(_) => {}
     }
     Vec::new()
 }
 
-fn in_form(model: &mut Model, action: Action) -> Vec<Intent> {
+fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let (len, field) = (wizard.form.len(), wizard.form.field());
-    match action {
-        Action::Back if wizard.direct => model.wizard = None,
-        Action::Back => wizard.page = Page::Instances,
-        Action::Accept => match wizard.waits {
+    match press {
+        Press::Back if wizard.direct => model.wizard = None,
+        Press::Back => wizard.page = Page::Instances,
+        Press::Accept => match wizard.waits {
             Waits::Places { .. } => wizard.waits = Waits::Places { go_on: true },
             Waits::No | Waits::Start => return wizard_plan::make(model),
         },
-        Action::Left => wizard.form.step(field, -1),
-        Action::Right => wizard.form.step(field, 1),
-        Action::Mark => match field {
+        Press::Left => wizard.form.step(field, -1),
+        Press::Right => wizard.form.step(field, 1),
+        Press::Mark => match field {
             Field::Point(choice) => {
                 let at = wizard.form.choices.get(choice).map_or(0, |one| one.point);
                 wizard.page = Page::Points { choice, at };
@@ -141,17 +143,18 @@ fn in_form(model: &mut Model, action: Action) -> Vec<Intent> {
                 wizard.form.step(field, 1);
             }
         },
-        _ => wizard.form.at = moved(wizard.form.at, len, action),
+        Press::Go(go) => wizard.form.at = go.from(wizard.form.at, len, PAGE),
+        Press::Other(_) => {}
     }
     Vec::new()
 }
 
-fn in_points(model: &mut Model, choice: usize, at: usize, action: Action) -> Vec<Intent> {
+fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<Intent> {
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let Some(one) = wizard.form.choices.get_mut(choice) else { return Vec::new() };
-    match action {
-        Action::Back => wizard.page = Page::Form,
-        Action::Accept | Action::Mark => match one.rows.get(at) {
+    match press {
+        Press::Back => wizard.page = Page::Form,
+        Press::Accept | Press::Mark => match one.rows.get(at) {
             Some(Row::Restorable(_)) => {
                 one.point = at;
                 wizard.page = Page::Form;
@@ -162,7 +165,8 @@ fn in_points(model: &mut Model, choice: usize, at: usize, action: Action) -> Vec
             }
             None => {}
         },
-        _ => wizard.page = Page::Points { choice, at: moved(at, one.rows.len(), action) },
+        Press::Go(go) => wizard.page = Page::Points { choice, at: go.from(at, one.rows.len(), PAGE) },
+        Press::Left | Press::Right | Press::Other(_) => {}
     }
     Vec::new()
 }
@@ -199,7 +203,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     wizard.waits = Waits::Places { go_on: false };
     let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
-    vec![Intent::Propose(wizard.next_ticket(), wanted)]
+    vec![Intent::Look(Look::Places(wizard.next_ticket(), wanted))]
 }
 
 fn selected_instance(model: &Model) -> Option<InstanceKey> {

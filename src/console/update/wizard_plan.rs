@@ -3,8 +3,8 @@
 use super::main_screen::say;
 use crate::{
     console::{
-        action::Action,
-        message::{Intent, Ticket},
+        action::Press,
+        message::{Intent, Look, Ticket},
         model::{
             Model,
             dialog::{Overlay, TypeName},
@@ -33,7 +33,7 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
     wizard.scroll = 0;
     wizard.plans = requests.into_iter().map(|request| Planned { request, state: PlanState::Asked }).collect();
     let asked = wizard.plans.iter().enumerate();
-    asked.map(|(at, planned)| Intent::Plan(ticket, at, Box::new(planned.request.clone()))).collect()
+    asked.map(|(at, planned)| Intent::Look(Look::Plan(ticket, at, Box::new(planned.request.clone())))).collect()
 }
 
 /// A plan was made or refused. A refusal is asked again with leave to rename the old directory: if that alone helps,
@@ -54,7 +54,7 @@ pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Resu
         (Err(failure), PlanState::Asked) if !may_rename => {
             planned.state = PlanState::RefusedAsking(failure);
             planned.request.existing = ExistingData::SetAside;
-            return vec![Intent::Plan(ticket, at, Box::new(planned.request.clone()))];
+            return vec![Intent::Look(Look::Plan(ticket, at, Box::new(planned.request.clone())))];
         }
         // The first refusal is the one that speaks of the request as it was made.
         (Err(_), PlanState::RefusedAsking(first)) => {
@@ -67,28 +67,21 @@ pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Resu
 }
 
 /// Carries out an action on the plan page.
-pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
-    let most = crate::console::view::plan::scroll_end(model);
+pub(super) fn act(model: &mut Model, press: Press) -> Vec<Intent> {
+    let steps = crate::console::view::plan::scroll_end(model) + 1;
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    // The frame and the lines around the plan.
     let page = usize::from(model.size.1).saturating_sub(10).max(1);
-    let at = wizard.scroll;
-    let to = match action {
-        Action::Back => {
+    match press {
+        Press::Accept => return accept(model),
+        Press::Back => {
             wizard.page = Page::Form;
             // Answers that are still to come are void.
             wizard.next_ticket();
-            return Vec::new();
         }
-        Action::Accept => return accept(model),
-        Action::Up => at.saturating_sub(1),
-        Action::Down => at + 1,
-        Action::PageUp => at.saturating_sub(page),
-        Action::PageDown => at + page,
-        Action::Top => 0,
-        Action::Bottom => most,
-        _ => at,
-    };
-    wizard.scroll = to.min(most);
+        Press::Go(go) => wizard.scroll = go.from(wizard.scroll, steps, page),
+        Press::Left | Press::Right | Press::Mark | Press::Other(_) => {}
+    }
     Vec::new()
 }
 

@@ -24,7 +24,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let width = usize::from(area.width);
-    let keys = keys(model, brush);
+    let keys = keys(model, width, brush);
     if let Some(input) = model.typing() {
         let mut spans = vec![brush.span(Role::Key, " /")];
         spans.extend(pen::input(input, width.saturating_sub(34).clamp(1, 40), true, brush));
@@ -33,10 +33,12 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let left = left(model, brush);
-    let beside = left.width() + keys.width() + 3 <= width;
-    let shown = if left.width() > 1 { &left } else { &keys };
-    buffer.set_line(area.x, area.y, shown, area.width);
-    if beside {
+    if left.width() <= 1 {
+        buffer.set_line(area.x, area.y, &keys, area.width);
+        return;
+    }
+    buffer.set_line(area.x, area.y, &left, area.width);
+    if left.width() + keys.width() + 3 <= width {
         let start = area.right() - u16::try_from(keys.width() + 1).unwrap_or(area.width);
         buffer.set_line(start, area.y, &keys, area.right() - start);
     }
@@ -73,7 +75,8 @@ fn hint(model: &Model) -> String {
     }
 }
 
-fn keys(model: &Model, brush: &Brush) -> Line<'static> {
+/// As many of the keys as there is room for.
+fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
     let wanted: &[(Action, &str)] = match model.place() {
         Place::Tree => &[
             (Action::Filter, "filter"),
@@ -102,7 +105,8 @@ fn keys(model: &Model, brush: &Brush) -> Line<'static> {
         let key = keymap.key(model.place(), *action)?;
         Some((key.to_string(), *label))
     };
-    let pairs: Vec<_> = wanted.iter().filter_map(pair).collect();
+    let mut pairs: Vec<_> = wanted.iter().filter_map(pair).collect();
+    while pen::hints(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
     let mut line = pen::hints(&pairs, brush);
     line.spans.insert(0, Span::raw(" "));
     line

@@ -16,26 +16,50 @@ use ratatui::{
 /// How much the header says. Tried from the richest down until one fits.
 #[derive(Clone, Copy)]
 struct Fill {
-    who: bool,
-    clock: bool,
+    front: Front,
+    counts: Counts,
     safe: Safe,
-    words: bool,
+    clock: bool,
 }
 
+/// What stands before the counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Front {
+    Who,
+    Name,
+    Nothing,
+}
+
+/// How the counts are told. The ends are told by the tree too, so they go before the words do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    All,
+    Ongoing,
+    Signs,
+}
+
+/// How the answer to "may I close this window?" is told.
 #[derive(Clone, Copy)]
 enum Safe {
     Long,
     Short,
+    Least,
 }
 
-const FILLS: [Fill; 7] = [
-    Fill { who: true, clock: true, safe: Safe::Long, words: true },
-    Fill { who: false, clock: true, safe: Safe::Long, words: true },
-    Fill { who: true, clock: true, safe: Safe::Short, words: true },
-    Fill { who: false, clock: true, safe: Safe::Short, words: true },
-    Fill { who: false, clock: false, safe: Safe::Short, words: true },
-    Fill { who: false, clock: true, safe: Safe::Short, words: false },
-    Fill { who: false, clock: false, safe: Safe::Short, words: false },
+const fn fill(front: Front, counts: Counts, safe: Safe, clock: bool) -> Fill {
+    Fill { front, counts, safe, clock }
+}
+
+const FILLS: [Fill; 9] = [
+    fill(Front::Who, Counts::All, Safe::Long, true),
+    fill(Front::Name, Counts::All, Safe::Long, true),
+    fill(Front::Name, Counts::All, Safe::Short, true),
+    fill(Front::Name, Counts::Ongoing, Safe::Short, true),
+    fill(Front::Name, Counts::Ongoing, Safe::Short, false),
+    fill(Front::Name, Counts::Ongoing, Safe::Least, false),
+    fill(Front::Name, Counts::Signs, Safe::Short, true),
+    fill(Front::Name, Counts::Signs, Safe::Short, false),
+    fill(Front::Nothing, Counts::Signs, Safe::Least, false),
 ];
 
 /// Paints the header.
@@ -87,8 +111,11 @@ pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &
 fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     let counts = &model.matter().snapshot.counts;
     let glyphs = &brush.glyphs;
-    let mut spans = vec![brush.span(Role::Title, " howdah")];
-    if fill.who {
+    let mut spans = Vec::new();
+    if fill.front != Front::Nothing {
+        spans.push(brush.span(Role::Title, " howdah"));
+    }
+    if fill.front == Front::Who {
         spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by))));
     }
     let all = [
@@ -100,10 +127,15 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         (counts.succeeded, glyphs.done, "done", Role::Done),
         (counts.cancelled, glyphs.cancelled, "cancelled", Role::Cancelled),
     ];
-    for (count, glyph, word, role) in all.into_iter().filter(|(count, ..)| *count > 0) {
-        let count = words::count(count as u64);
-        let text = if fill.words { format!("  {glyph} {count} {word}") } else { format!(" {glyph} {count}") };
-        spans.push(brush.span(role, text));
+    // The last two are the ends.
+    let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 2] };
+    for (count, glyph, word, role) in told.iter().filter(|(count, ..)| *count > 0) {
+        let count = words::count(*count as u64);
+        let text = match fill.counts {
+            Counts::All | Counts::Ongoing => format!("  {glyph} {count} {word}"),
+            Counts::Signs => format!(" {glyph} {count}"),
+        };
+        spans.push(brush.span(*role, text));
     }
     Line::from(spans)
 }
@@ -138,7 +170,9 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
         (true, false, Safe::Short) => "safe to close: copies go on",
         (true, true, Safe::Long) => "safe to close: copies go on, tries wait for the next howdah",
         (false, true, Safe::Long) => "safe to close: tries wait for the next howdah",
+        (true, false, Safe::Least) => "safe to close",
         (_, true, Safe::Short) => "safe to close, tries pause",
+        (_, true, Safe::Least) => "safe, tries pause",
     };
     brush.span(if waits { Role::Waiting } else { Role::Done }, text)
 }

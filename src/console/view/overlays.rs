@@ -79,20 +79,15 @@ fn actions(buffer: &mut Buffer, area: Rect, model: &Model, items: &[(Action, Ver
 }
 
 fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
-    let width = 72;
-    // More than these would push the buttons off a small screen; the rest is counted.
-    let shown = state.lines.len().min(8);
-    let height = rows(shown + usize::from(state.lines.len() > shown) + 9);
-    let title = format!("Cancel {}?", words::many(state.sessions.len(), "session"));
-    let outside = middle(buffer, width, height);
-    let area = pen::dialog(buffer, outside, &title, brush);
-    let room = usize::from(area.width);
-    // The buttons and the cost are the last to go.
-    let fixed = 5;
-    let space = usize::from(area.height).saturating_sub(fixed).max(1);
-    let shown = shown.min(space);
+    const WIDTH: u16 = 74;
+    // Below the list stand cost, disposition, a blank, the buttons and the hint; around it the frame.
+    const FIXED: usize = 7;
+    let room = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
     let line =
         |role: Role, text: &str| Line::from(brush.span(role, words::fit(text, room, brush.glyphs.more).into_owned()));
+    // More than these would push the buttons off a small screen; the rest is counted.
+    let space = usize::from(buffer.area.height).saturating_sub(FIXED + 1).clamp(1, 8);
+    let shown = state.lines.len().min(space);
     let mut lines: Vec<Line<'_>> = state.lines.iter().take(shown).map(|text| line(Role::Text, text)).collect();
     if state.lines.len() > shown {
         lines.push(line(Role::Dim, &format!("and {} more", words::count((state.lines.len() - shown) as u64))));
@@ -103,21 +98,20 @@ fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
         format!("{} copied would be given up.", state.cost)
     };
     lines.push(line(Role::Waiting, &cost));
-    let focused = state.focus == CancelFocus::Disposition;
+    let has_keys = state.focus == CancelFocus::Disposition;
+    let (name, value) = if has_keys { (Role::Key, Role::Input) } else { (Role::Dim, Role::Text) };
     lines.push(Line::from(vec![
-        brush.span(if focused { Role::Key } else { Role::Dim }, "Partial data: "),
-        brush.span(if focused { Role::Input } else { Role::Text }, state.disposition.to_string()),
+        brush.span(name, "Partial data: "),
+        brush.span(value, state.disposition.to_string()),
         brush.span(Role::Dim, format!("  {}", disposition(state.disposition))),
     ]));
     lines.push(Line::default());
-    lines.push(buttons(
-        "Keep them going",
-        "Cancel them",
-        state.focus == CancelFocus::Keep,
-        state.focus == CancelFocus::Cancel,
-        brush,
-    ));
-    lines.push(line(Role::Dim, "Tab to the next, left and right to change, Enter to choose, Esc to leave"));
+    let (keep, go) = if state.sessions.len() == 1 { ("Keep it", "Cancel it") } else { ("Keep them", "Cancel them") };
+    lines.push(buttons(keep, go, state.focus == CancelFocus::Keep, state.focus == CancelFocus::Cancel, brush));
+    lines.push(line(Role::Dim, "Tab moves on, left and right change, Enter chooses, Esc leaves"));
+    let title = format!("Cancel {}?", words::many(state.sessions.len(), "session"));
+    let area = middle(buffer, WIDTH, rows(lines.len() + 2));
+    let area = pen::dialog(buffer, area, &title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     pen::lines(buffer, area, &lines, from);
 }

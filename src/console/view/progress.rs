@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The page.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let now = model.now();
-    let mut lines = vec![head(model, session, brush)];
+    let mut lines = head(model, session, width, brush);
     lines.extend(trouble(session, width, brush));
     lines.extend(outcome(session, width, brush));
     lines.extend(gauges(session, width, brush));
@@ -29,28 +29,36 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     lines
 }
 
-fn head(model: &Model, session: &Session, brush: &Brush) -> Line<'static> {
+fn head(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let (sign, role) = states::sign(session, &brush.glyphs);
     let state = states::long(session, model.now(), model.queued_ahead(session.id()));
     let about = match session.phase() {
         Phase::Running { attempt, cause, got_through, .. } => match (cause, got_through) {
             (Cause::First, _) if attempt.0 == 1 => String::new(),
-            (Cause::First, _) => format!("   attempt {attempt}"),
+            (Cause::First, _) => format!("attempt {attempt}"),
             (Cause::Try(number), false) => {
-                format!("   attempt {attempt} (try {number} of {})", session.policy().tries)
+                format!("attempt {attempt} (try {number} of {})", session.policy().tries)
             }
             (Cause::Try(number), true) => {
-                format!("   attempt {attempt} (try {number} of {} got through)", session.policy().tries)
+                format!("attempt {attempt} (try {number} of {} got through)", session.policy().tries)
             }
-            (Cause::Retry, _) => format!("   attempt {attempt} (retry)"),
+            (Cause::Retry, _) => format!("attempt {attempt} (retry)"),
         },
         Phase::Completed { at, .. } => {
-            format!("   {}, took {}", words::full(*at), words::duration(session.elapsed(*at)))
+            format!("{}, took {}", words::full(*at), words::duration(session.elapsed(*at)))
         }
-        Phase::Waiting { .. } => format!("   {}", tries(session)),
+        Phase::Waiting { .. } => tries(session),
         Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } => String::new(),
     };
-    Line::from(vec![brush.span(role, format!("{sign} {state}")), brush.span(Role::Dim, about)])
+    let head = brush.span(role, format!("{sign} {state}"));
+    if head.width() + 3 + words::width(&about) <= width && !about.is_empty() {
+        return vec![Line::from(vec![head, brush.span(Role::Dim, format!("   {about}"))])];
+    }
+    let mut lines = vec![Line::from(head)];
+    if !about.is_empty() {
+        lines.extend(pen::wrapped(&about, width, 2, Role::Dim, brush));
+    }
+    lines
 }
 
 fn tries(session: &Session) -> String {
@@ -262,7 +270,7 @@ fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) 
         Some(Cause::Retry) => "retry".to_owned(),
     };
     let text = [why, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-    let front = format!(" {:>2}  {:>11}  {took:>8}  ", record.number, words::moment(record.launched, now));
+    let front = format!(" {:>2}  {:>5}  {took:>6}  ", record.number, words::moment(record.launched, now));
     let indent = words::width(&front);
     let mut wrapped = pen::wrapped(&text, width, indent, role, brush);
     if let Some(first) = wrapped.first_mut() {

@@ -9,6 +9,9 @@ use crate::console::{
 };
 use ratatui::text::Line;
 
+/// One screen of them is what a person reads; the tree has them all.
+const MOST: usize = 200;
+
 /// The table; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.matter().snapshot;
@@ -26,8 +29,6 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
     ];
     let name = (width * 2 / 5).clamp(8, 24);
     lines.push(Line::from(brush.span(Role::Title, format!("{}  State", pen::cell("Instance", name + 2, brush)))));
-    // One screen of them is what a person reads; the tree has them all.
-    const MOST: usize = 200;
     for session in shown.iter().take(MOST) {
         let (sign, role) = states::sign(session, &brush.glyphs);
         let instance = words::clean(session.request().point.instance.as_str()).into_owned();

@@ -50,11 +50,15 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
     let height = usize::from(inside.height);
     // A pane whose height the model did not know yet still shows its selection.
     let first = rows.offset.min(rows.index()).max((rows.index() + 1).saturating_sub(height));
-    let last = rows.len().min(first + height);
+    let last = rows.size().min(first + height);
     if first >= last {
         return;
     }
-    window(buffer, inside, first..last, model, brush);
+    if layout.bordered {
+        window(buffer, inside, first..last, model, brush);
+    } else {
+        bare(buffer, inside, first..last, model, brush);
+    }
 }
 
 /// Builds the items of the rows in view, lets the widget paint them into a scratch buffer, and copies what is in view.
@@ -189,26 +193,19 @@ fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
     }
 }
 
+/// Below this a name could no longer be told from another.
+const NAME: usize = 8;
+
 /// Mark, sign, name, state, and flush right the rest; the rest goes first when there is no room, the name last.
 fn laid_out(cells: Cells, width: usize, brush: &Brush) -> Line<'static> {
     let mark = if cells.marked { brush.span(Role::Mark, brush.glyphs.mark) } else { Span::raw(" ") };
     let mut spans = vec![mark, brush.span(cells.sign.1, cells.sign.0), Span::raw(" ")];
     let room = width.saturating_sub(3);
-    // Below this a name could no longer be told from another.
-    const NAME: usize = 8;
     let name_room = if room >= NAME * 2 { (room * 2 / 5).clamp(NAME, 24) } else { room };
-    let wants = words::width(&cells.state.0);
-    // A short state leaves its room to the name.
-    let right_wants = words::width(&cells.right.0);
-    let spare = room.saturating_sub(name_room + 1 + wants.max(if right_wants > 0 { 9 } else { 0 }) + right_wants + 1);
-    let name_room = name_room + if wants + right_wants < room / 2 { spare.min(8) } else { 0 };
     spans.push(brush.span(Role::Text, pen::cell(&cells.name, name_room, brush)));
-    let rest = room.saturating_sub(name_room);
-    if rest < 2 {
-        return Line::from(spans);
-    }
+    let Some(rest) = room.checked_sub(name_room + 1).filter(|rest| *rest > 0) else { return Line::from(spans) };
     spans.push(Span::raw(" "));
-    let rest = rest - 1;
+    let (wants, right_wants) = (words::width(&cells.state.0), words::width(&cells.right.0));
     let right_fits = right_wants > 0 && wants + 1 + right_wants <= rest;
     let state_room = if right_fits { rest - right_wants } else { rest };
     spans.push(brush.span(cells.state.1, pen::cell(&cells.state.0, state_room, brush)));
@@ -216,6 +213,32 @@ fn laid_out(cells: Cells, width: usize, brush: &Brush) -> Line<'static> {
         spans.push(brush.span(cells.right.1, cells.right.0));
     }
     Line::from(spans)
+}
+
+/// A line a session and nothing around it, for screens where a tree has no room. Sign and name come first, so that
+/// even the smallest screen tells a state.
+fn bare(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &Model, brush: &Brush) {
+    let tree = model.tree();
+    let width = usize::from(area.width);
+    for (at, y) in rows.zip(area.y..area.bottom()) {
+        let line = match tree.row(at) {
+            Some(Row::Group(group)) => heading(group, model, width, brush),
+            Some(row) => {
+                let cells = cells(row, at, model, brush);
+                let name_room = if width >= 3 * NAME { width / 3 } else { width.saturating_sub(2) };
+                Line::from(vec![
+                    brush.span(cells.sign.1, cells.sign.0),
+                    brush.span(Role::Text, format!(" {} ", pen::cell(&cells.name, name_room, brush))),
+                    brush.span(cells.state.1, cells.state.0.trim_start().to_owned()),
+                ])
+            }
+            None => continue,
+        };
+        buffer.set_line(area.x, y, &line, area.width);
+        if at == tree.index() {
+            pen::select(buffer, area, y, brush);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +249,6 @@ mod tests {
     fn headings_and_rows_never_share_an_id() {
         let ids = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances].map(heading_id);
         assert!(ids.iter().all(|id| *id > 1 << 62));
-        assert_eq!(crate::console::model::tree::Tree::new().len(), 3);
+        assert_eq!(crate::console::model::tree::Tree::new().size(), 3);
     }
 }

@@ -150,7 +150,17 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
             (Action::Mark, "list"),
             (Action::Back, "back"),
         ],
-        _ => &[(Action::Accept, ""), (Action::Down, "down"), (Action::Back, "back")],
+        Place::FormText => &[(Action::Accept, ""), (Action::Down, "next field"), (Action::Back, "back")],
+        Place::Points
+        | Place::Plan
+        | Place::Tree
+        | Place::Preview
+        | Place::Filter
+        | Place::Palette
+        | Place::Menu
+        | Place::Reading
+        | Place::Question
+        | Place::TypeName => &[(Action::Accept, ""), (Action::Down, "down"), (Action::Back, "back")],
     };
     let pair = |(action, label): &(Action, &'static str)| {
         let key = model.options().keymap.key(place, *action)?;

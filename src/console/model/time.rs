@@ -1,0 +1,60 @@
+//! When the passing of time alone changes the picture: the screen's only reason to wake without a message.
+
+use super::{
+    Model,
+    preview::{LOG_EVERY, Tab},
+    tree::{Group, Node, Row},
+};
+use crate::{
+    domain::Timestamp,
+    machine::{Phase, Session},
+};
+use std::time::Duration;
+
+impl Model {
+    /// When the passing of time alone changes the picture next. `None`: never, so nothing needs to be drawn.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let notice = self.notice.as_ref().map(|notice| notice.until);
+        let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
+        let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
+        let log = self.log_due();
+        [notice, tick.flatten(), log].into_iter().flatten().min()
+    }
+
+    /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
+    pub fn is_ticking(&self) -> bool {
+        self.frozen.is_none() && self.something_runs_in_view()
+    }
+
+    /// When the log in view has to be read again.
+    pub(in crate::console) fn log_due(&self) -> Option<Timestamp> {
+        if self.preview.tab != Tab::Log || self.frozen.is_some() || self.preview.asked.is_some() {
+            return None;
+        }
+        let (session, attempt) = self.log_attempt()?;
+        let read = self.preview.log.as_ref().filter(|log| (log.session, log.attempt) == (session, attempt));
+        let Some(log) = read else { return Some(self.now) };
+        let lives = self.session()?.live_attempt() == Some(attempt);
+        lives.then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
+    }
+
+    fn something_runs_in_view(&self) -> bool {
+        let snapshot = &self.shown.snapshot;
+        let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
+            Row::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
+            Row::Group(_) | Row::Completed(_) | Row::Unreadable(_) | Row::Instance(_) => false,
+        });
+        let in_preview = self.session().is_some_and(|one| is_moving(one));
+        let in_summary = matches!(self.tree.selected(), Node::Group(Group::Restore))
+            && snapshot.ongoing.iter().any(|one| is_moving(one));
+        in_tree || in_preview || in_summary
+    }
+}
+
+/// Whether a countdown or an elapsed time belongs to this session.
+const fn is_moving(session: &Session) -> bool {
+    match session.phase() {
+        Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => false,
+    }
+}
