@@ -4,28 +4,31 @@ use rusqlite::Connection;
 
 /// Schema changes in order; `user_version` counts how many a file has.
 ///
-/// - `sessions` holds each session as it stands now: enough to go on, without reading its history.
+/// - `sessions` holds each session as it stands now: enough to go on, without reading its history. Its columns are
+///   checked, so that no row can stand outside the places that are read.
 /// - `events` holds all that ever happened.
 const MIGRATIONS: [&str; NEWEST as usize] = ["
     CREATE TABLE sessions (
         id INTEGER PRIMARY KEY,
         uuid TEXT NOT NULL UNIQUE,
-        place TEXT NOT NULL,
+        place TEXT NOT NULL CHECK (place IN ('ongoing', 'completed', 'dismissed')),
         instance TEXT NOT NULL,
         ended INTEGER,
-        took INTEGER,
-        result TEXT,
+        took INTEGER CHECK (took >= 0),
+        result TEXT CHECK (result IN ('succeeded', 'cancelled')),
         version INTEGER NOT NULL,
-        body TEXT NOT NULL
-    );
+        body TEXT NOT NULL,
+        CHECK (place = 'ongoing' OR (ended IS NOT NULL AND took IS NOT NULL AND result IS NOT NULL))
+    ) STRICT;
     CREATE INDEX sessions_by_place ON sessions (place, ended DESC, id DESC, result, instance, took);
+    CREATE INDEX sessions_by_result ON sessions (result) WHERE place = 'completed';
     CREATE TABLE events (
         number INTEGER PRIMARY KEY,
         session INTEGER NOT NULL REFERENCES sessions (id),
         at INTEGER NOT NULL,
         version INTEGER NOT NULL,
         body TEXT NOT NULL
-    );
+    ) STRICT;
     CREATE INDEX events_by_session ON events (session, number);
 "];
 

@@ -26,7 +26,7 @@ pub(crate) fn after(seconds: i64) -> Timestamp {
 /// A request that clashes with no other of another number.
 pub(crate) fn request(number: u64) -> RestoreRequest {
     let instance = InstanceName::new(&format!("orders-{number}"));
-    let port = Port::new(5433 + u16::try_from(number).unwrap()).unwrap();
+    let port = Port::new(u16::try_from((5432 + number) % 65535 + 1).unwrap()).unwrap();
     RestoreRequest {
         point: RestorePoint {
             path: format!("/backup/{instance}/2026-11-20T0200").into(),

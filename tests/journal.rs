@@ -1,0 +1,283 @@
+//! The journal floor: a real SQLite file, crashes, garbage, and a hundred thousand sessions.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stdout, reason = "how long an opening takes is worth a line")]
+
+#[allow(dead_code, reason = "each floor uses its part of the samples")]
+#[path = "machine/sample.rs"]
+mod sample;
+
+use howdah::{
+    domain::{AttemptNo, Disposition, RetryPolicy, SessionId, Timestamp, fact::End},
+    journal::{Batch, Change, Entry, JournalError, SqliteJournal, Store, ThreadStore},
+    machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
+};
+use rusqlite::Connection;
+use std::{path::PathBuf, time::Instant};
+use tempfile::TempDir;
+
+/// A journal in a directory of its own.
+struct House {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+impl House {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        Self { _directory: directory, path }
+    }
+
+    fn open(&self) -> SqliteJournal {
+        SqliteJournal::open(&self.path).unwrap()
+    }
+
+    /// Changes the file behind the journal's back.
+    fn spoil(&self, sql: &str) {
+        assert!(Connection::open(&self.path).unwrap().execute(sql, []).unwrap() > 0, "{sql}");
+    }
+}
+
+fn new(number: u64) -> Entry {
+    let created = sample::created(number, RetryPolicy::default());
+    Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+}
+
+/// What a command makes of a session, as one entry.
+fn entry(before: &Session, command: Command, now: Timestamp) -> Entry {
+    let events = decide(before, command, now).unwrap();
+    let after = events.iter().fold(before.clone(), |session, event| evolve(session, event, now));
+    Entry { after, changes: events.into_iter().map(|event| Change::Happened { at: now, event }).collect() }
+}
+
+/// A whole life in one entry: created, launched, succeeded; or cancelled in the queue.
+fn life(number: u64, cancelled: bool) -> Entry {
+    let mut whole = new(number);
+    let report = Report::Over(Some(End::Succeeded(sample::success())));
+    let commands = if cancelled {
+        vec![Command::Cancel { disposition: Disposition::Keep, by: "ops".to_owned() }]
+    } else {
+        vec![Command::Launch, Command::Report { attempt: AttemptNo(1), report }]
+    };
+    for command in commands {
+        let next = entry(&whole.after, command, sample::after(i64::try_from(number).unwrap()));
+        whole.after = next.after;
+        whole.changes.extend(next.changes);
+    }
+    whole
+}
+
+fn batch(entries: impl IntoIterator<Item = Entry>) -> Batch {
+    Batch { entries: entries.into_iter().collect() }
+}
+
+#[test]
+fn what_was_stored_is_there_after_a_crash() {
+    let house = House::new();
+    let mut journal = house.open();
+    let first = new(1);
+    journal.append(&batch([first.clone(), new(2), life(3, false), life(4, true)])).unwrap();
+    let launched = entry(&first.after, Command::Launch, sample::after(9));
+    journal.append(&batch([launched.clone()])).unwrap();
+    // A crash closes nothing: the next owner meets the WAL file as it is.
+    let journal = std::mem::ManuallyDrop::new(journal);
+    let opening = house.open().opening().unwrap();
+    assert_eq!(opening.last_id, 4);
+    assert_eq!(opening.ongoing, [launched.after, new(2).after]);
+    assert_eq!(opening.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [4, 3]);
+    assert_eq!((opening.succeeded, opening.cancelled), (1, 1));
+    assert!(opening.unreadable.is_empty());
+    drop(std::mem::ManuallyDrop::into_inner(journal));
+}
+
+#[test]
+fn a_batch_is_stored_whole_or_not_at_all() {
+    let house = House::new();
+    let mut journal = house.open();
+    journal.append(&batch([new(1)])).unwrap();
+    // The second entry cannot be stored: its uuid belongs to another session.
+    let mut thief = sample::created(3, RetryPolicy::default());
+    thief.uuid = sample::created(1, RetryPolicy::default()).uuid;
+    let thief = Entry { after: Session::create(thief.clone()), changes: vec![Change::Created(Box::new(thief))] };
+    let error = journal.append(&batch([new(2), thief])).unwrap_err();
+    assert!(matches!(error, JournalError::Sqlite { .. }), "{error}");
+    assert_eq!(journal.opening().unwrap().ongoing, [new(1).after]);
+    assert_eq!(journal.session(SessionId(2)).unwrap(), None);
+    journal.append(&batch([new(2)])).unwrap();
+    assert_eq!(house.open().opening().unwrap().ongoing.len(), 2);
+}
+
+#[test]
+fn every_event_is_kept_in_order() {
+    let house = House::new();
+    let mut journal = house.open();
+    let mut stored = Vec::new();
+    let mut session = new(1);
+    let report = |report| Command::Report { attempt: AttemptNo(1), report };
+    journal.append(&batch([session.clone()])).unwrap();
+    let commands = [
+        Command::Launch,
+        report(Report::Began(sample::mark(AttemptNo(1)))),
+        report(Report::Planned(Box::new(sample::plan()))),
+        report(Report::Over(None)),
+        Command::Cancel { disposition: Disposition::SetAside, by: "ops".to_owned() },
+    ];
+    for (command, at) in commands.into_iter().zip(1..) {
+        session = entry(&session.after, command, sample::after(at));
+        stored.extend(session.changes.clone());
+        journal.append(&batch([session.clone(), life(u64::try_from(at).unwrap() + 10, true)])).unwrap();
+    }
+    let connection = Connection::open(&house.path).unwrap();
+    let mut statement = connection.prepare("SELECT body FROM events WHERE session = 1 ORDER BY number").unwrap();
+    let bodies: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let created: Created = serde_json::from_str(&bodies[0]).unwrap();
+    let events: Vec<Event> = bodies[1..].iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let expected: Vec<&Event> = stored
+        .iter()
+        .map(|change| match change {
+            Change::Happened { event, .. } => event,
+            Change::Created(_) => panic!("created once only"),
+        })
+        .collect();
+    assert_eq!(events.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(created, sample::created(1, RetryPolicy::default()));
+}
+
+#[test]
+fn s10_one_record_that_cannot_be_read_hides_no_other() {
+    for (spoil, unreadable) in [
+        ("UPDATE sessions SET body = '{\"id\": 1, \"trunc' WHERE id = 1", 1),
+        ("UPDATE sessions SET body = CAST(x'ff00ff' AS TEXT) WHERE id = 1", 1),
+        ("UPDATE sessions SET body = '' WHERE id = 1", 1),
+        ("UPDATE sessions SET version = 99 WHERE id = 1", 1),
+        ("UPDATE sessions SET version = -1 WHERE id = 1", 1),
+        ("UPDATE sessions SET ended = 9223372036854775807 WHERE id = 3", 3),
+        ("UPDATE sessions SET instance = CAST(x'ff' AS TEXT) WHERE id = 3", 3),
+    ] {
+        let house = House::new();
+        house.open().append(&batch([new(1), new(2), life(3, false), life(4, true)])).unwrap();
+        house.spoil(spoil);
+        let opening = house.open().opening().unwrap();
+        let told: Vec<u64> = opening.unreadable.iter().map(|record| record.id.0).collect();
+        assert_eq!(told, [unreadable], "{spoil}: {opening:?}");
+        assert!(!opening.unreadable[0].problem.is_empty());
+        let ongoing: Vec<u64> = opening.ongoing.iter().map(|session| session.id().0).collect();
+        let completed: Vec<u64> = opening.completed.iter().map(|row| row.id.0).collect();
+        let all_but = |ids: [u64; 2]| ids.into_iter().filter(|id| *id != unreadable).collect::<Vec<_>>();
+        assert_eq!((ongoing, completed), (all_but([1, 2]), all_but([4, 3])), "{spoil}");
+        assert_eq!(opening.last_id, 4, "its number is never given again");
+    }
+}
+
+#[test]
+fn s10_no_row_can_stand_where_nobody_looks() {
+    let house = House::new();
+    house.open().append(&batch([new(1), life(3, false)])).unwrap();
+    for change in [
+        "place = 'nowhere'",
+        "place = x'00'",
+        "place = 'completed'",
+        "result = 'exploded'",
+        "ended = 'noon'",
+        "took = -1",
+        "instance = x'ff'",
+        "body = x'ff'",
+        "version = 'x'",
+    ] {
+        let changed = Connection::open(&house.path).unwrap().execute(&format!("UPDATE sessions SET {change}"), []);
+        assert!(changed.is_err(), "{change}");
+    }
+}
+
+#[test]
+fn a_spoilt_body_of_a_completed_session_is_an_error_of_that_session_only() {
+    let house = House::new();
+    house.open().append(&batch([life(1, false), life(2, false)])).unwrap();
+    house.spoil("UPDATE sessions SET body = 'x' WHERE id = 1");
+    let journal = house.open();
+    let error = journal.session(SessionId(1)).unwrap_err();
+    assert!(error.to_string().contains("session 1"), "{error}");
+    assert_eq!(journal.session(SessionId(2)).unwrap(), Some(life(2, false).after));
+}
+
+#[test]
+fn a_file_of_a_newer_howdah_is_refused_with_both_versions() {
+    let house = House::new();
+    drop(house.open());
+    let connection = Connection::open(&house.path).unwrap();
+    connection.pragma_update(None, "user_version", 7).unwrap();
+    let error = SqliteJournal::open(&house.path).unwrap_err();
+    assert!(matches!(error, JournalError::Newer { found: 7, known: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_named() {
+    let house = House::new();
+    std::fs::write(&house.path, "this is not a database, but it is longer than a header of one would be at least")
+        .unwrap();
+    let error = SqliteJournal::open(&house.path).unwrap_err();
+    assert!(error.to_string().contains("journal.db"), "{error}");
+}
+
+#[test]
+fn a_dismissed_session_is_kept_but_not_shown() {
+    let house = House::new();
+    let mut journal = house.open();
+    let ended = life(1, false);
+    journal.append(&batch([ended.clone(), life(2, false)])).unwrap();
+    let dismissed = entry(&ended.after, Command::Dismiss { by: "ops".to_owned() }, sample::after(99));
+    journal.append(&batch([dismissed.clone()])).unwrap();
+    let opening = journal.opening().unwrap();
+    assert_eq!(opening.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2]);
+    assert_eq!((opening.succeeded, journal.completed().unwrap().len()), (1, 1));
+    assert_eq!(journal.session(SessionId(1)).unwrap(), Some(dismissed.after));
+}
+
+#[test]
+fn another_process_reads_while_the_owner_writes() {
+    let house = House::new();
+    let mut owner = house.open();
+    owner.append(&batch([new(1)])).unwrap();
+    let reader = house.open();
+    owner.append(&batch([new(2)])).unwrap();
+    assert_eq!(reader.opening().unwrap().ongoing.len(), 2);
+}
+
+#[tokio::test]
+async fn the_thread_answers_when_the_disk_has_it() {
+    let house = House::new();
+    let mut store = ThreadStore::spawn(house.open()).unwrap();
+    store.append(batch([new(1)])).await.unwrap();
+    assert_eq!(house.open().opening().unwrap().ongoing, [new(1).after]);
+    assert_eq!(store.session(SessionId(1)).await.unwrap(), Some(new(1).after));
+    assert_eq!(store.session(SessionId(2)).await.unwrap(), None);
+}
+
+/// No timed assertion: the machine that runs this may be busy. The times are printed.
+#[test]
+fn a_hundred_thousand_completed_sessions_open() {
+    const MANY: u64 = 100_000;
+    let house = House::new();
+    let mut journal = house.open();
+    journal.append(&batch([life(1, false), life(2, true)])).unwrap();
+    // The rest are copies of these two, made by the database: every tenth is cancelled.
+    house.spoil(&format!(
+        "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})
+         INSERT INTO sessions SELECT n, n, place, instance, ended + n, took, result, version, body
+         FROM numbers JOIN sessions ON id = 1 + (n % 10 = 0)"
+    ));
+    journal.append(&batch((1..=1000).map(|number| new(MANY + number)))).unwrap();
+    drop(journal);
+    let begun = Instant::now();
+    let journal = house.open();
+    let opening = journal.opening().unwrap();
+    let opened = begun.elapsed();
+    let completed = journal.completed().unwrap();
+    println!("opened in {opened:?}, all {} rows after {:?}", completed.len(), begun.elapsed());
+    assert_eq!((opening.ongoing.len(), opening.completed.len()), (1000, 200));
+    assert_eq!((opening.succeeded, opening.cancelled), (89_999, 10_001));
+    assert_eq!(completed.len(), 100_000);
+    assert_eq!(completed[0].result, CompletedResult::Cancelled);
+    assert_eq!(opening.completed, completed[..200]);
+}
