@@ -1,0 +1,309 @@
+//! The floor of attempts: real processes that end, die, hang, and leave children behind.
+//!
+//! Time is real here. Every wait is one for a word, with a limit that only a failure reaches.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[allow(dead_code, reason = "each floor uses its part of the samples")]
+#[path = "machine/sample.rs"]
+mod sample;
+
+use howdah::{
+    attempt::{
+        AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word,
+        process::{group_members, is_alive, mark_of},
+    },
+    domain::{
+        AttemptNo, FailureClass, SessionId, WorkerSettings,
+        fact::{End, ProcessMark},
+        ticket::{CONTRACT_VERSION, Ticket, Work},
+    },
+    machine::{Command, Report},
+};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+const SESSION: SessionId = SessionId(1);
+const ATTEMPT: AttemptNo = AttemptNo(1);
+
+/// A state directory, and what is said in it.
+struct House {
+    state: TempDir,
+    attempts: Processes,
+    words: mpsc::Receiver<Word>,
+}
+
+impl House {
+    /// A house whose workers do what this piece of shell says.
+    fn new(course: &str) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join("course.sh"), course).unwrap();
+        Self::over(state)
+    }
+
+    /// A new owner of the same state directory.
+    fn over(state: TempDir) -> Self {
+        let (sender, words) = mpsc::channel(WORDS_QUEUED);
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
+        let attempts = Processes::new(state.path().to_owned(), sender).with_program(program);
+        Self { state, attempts, words }
+    }
+
+    fn launch(&mut self) {
+        self.attempts.launch(ticket());
+    }
+
+    /// The owner goes away; the attempts do not.
+    fn leave(self) -> TempDir {
+        self.state
+    }
+
+    fn place(&self) -> AttemptPlace {
+        AttemptPlace::new(self.state.path(), SESSION, ATTEMPT)
+    }
+
+    async fn word(&mut self) -> Command {
+        let word = tokio::time::timeout(Duration::from_mins(1), self.words.recv()).await;
+        let (session, command) = word.expect("a word in time").expect("somebody to say it");
+        assert_eq!(session, SESSION);
+        command
+    }
+
+    async fn report(&mut self) -> Report {
+        let word = self.word().await;
+        let Command::Report { attempt: ATTEMPT, report } = word else { panic!("a report, not {word:?}") };
+        report
+    }
+
+    async fn began(&mut self) -> ProcessMark {
+        let Report::Began(mark) = self.report().await else { panic!("its beginning first") };
+        mark
+    }
+
+    /// The process that a note names.
+    async fn noted_process(&mut self) -> ProcessMark {
+        let Report::Note(pid) = self.report().await else { panic!("a pid") };
+        mark_of(pid.parse().unwrap()).expect("the process that it told of")
+    }
+
+    async fn over_with(&mut self, end: Option<End>) {
+        assert_eq!(self.report().await, Report::Over(end));
+    }
+
+    async fn lost(&mut self) {
+        assert_eq!(self.word().await, Command::Lost { attempt: ATTEMPT });
+    }
+}
+
+fn ticket() -> Ticket {
+    let request = sample::request(1);
+    let session_uuid = sample::created(1, sample::short_policy(true)).uuid;
+    let (session, attempt, settings) = (SESSION, ATTEMPT, WorkerSettings::default());
+    Ticket { version: CONTRACT_VERSION, session, session_uuid, attempt, work: Work::Restore(request), settings }
+}
+
+fn succeeded() -> End {
+    End::Succeeded(sample::success())
+}
+
+/// Kills one process of ours and waits until it is gone.
+fn kill(mark: ProcessMark) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(mark.pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    while is_alive(mark) {
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn a_worker_is_heard_from_its_first_word_to_its_last() {
+    let mut house = House::new("began; echo raw output; say '{\"note\":\"hello\"}'; succeed");
+    house.launch();
+    let mark = house.began().await;
+    assert_eq!(house.report().await, Report::Note("hello".to_owned()));
+    house.over_with(Some(succeeded())).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+    let place = house.place();
+    let stored: Ticket = serde_json::from_slice(&fs::read(place.ticket()).unwrap()).unwrap();
+    assert_eq!(stored, ticket());
+    assert_eq!(fs::read_to_string(place.output()).unwrap(), "raw output\n");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&place.ticket()), mode(&place.output()), mode(place.directory())), (0o600, 0o600, 0o700));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_without_a_word_is_over_without_one() {
+    for course in ["exit 3", "began; kill -9 $$", "began; kill -9 -$$"] {
+        let mut house = House::new(course);
+        house.launch();
+        if course.starts_with("began") {
+            house.began().await;
+        }
+        house.over_with(None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_obeys_ends_when_it_is_asked() {
+    let mut house = House::new("trap \"say '{\\\"ended\\\":\\\"stopped\\\"}'; exit 0\" TERM; began; hang");
+    house.launch();
+    let mark = house.began().await;
+    house.attempts.stop(SESSION, ATTEMPT);
+    house.over_with(Some(End::Stopped)).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new(), "what it hung on is gone too");
+}
+
+#[tokio::test]
+async fn a_worker_that_ignores_the_wish_to_stop_is_killed_with_all_its_children() {
+    let mut house = House::new("trap \"say '{\\\"note\\\":\\\"no\\\"}'\" TERM; began; hang");
+    house.launch();
+    let mark = house.began().await;
+    house.attempts.stop(SESSION, ATTEMPT);
+    assert_eq!(house.report().await, Report::Note("no".to_owned()));
+    assert!(is_alive(mark));
+    house.attempts.kill(SESSION, ATTEMPT);
+    house.over_with(None).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn a_child_that_outlives_its_worker_is_killed_before_the_attempt_is_over() {
+    let course = "began; mkfifo go; tail -f /dev/null & say \"{\\\"note\\\":\\\"$!\\\"}\"; read -r line < go; succeed";
+    let mut house = House::new(course);
+    house.launch();
+    let worker = house.began().await;
+    let child = house.noted_process().await;
+    assert!(is_alive(child));
+    fs::write(house.place().directory().join("go"), "go\n").unwrap();
+    house.over_with(Some(succeeded())).await;
+    assert!(!is_alive(child) && !is_alive(worker));
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_be_started_is_told_with_its_class() {
+    let mut house = House::new("");
+    let attempts =
+        |program: &str, sender| Processes::new("/dev/null/state".into(), sender).with_program(program.into());
+    let (sender, words) = mpsc::channel(WORDS_QUEUED);
+    (house.attempts, house.words) = (attempts("/bin/sh", sender), words);
+    house.launch();
+    let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };
+    assert!(failure.cause.contains("/dev/null/state"), "{failure}");
+
+    let (sender, words) = mpsc::channel(WORDS_QUEUED);
+    let missing = Processes::new(house.state.path().to_owned(), sender).with_program("/no/such/program".into());
+    (house.attempts, house.words) = (missing, words);
+    house.launch();
+    let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };
+    assert_eq!(failure.class, FailureClass::Disruption);
+}
+
+#[tokio::test]
+async fn d09_a_live_attempt_is_adopted_and_heard_from_its_beginning() {
+    let mut house =
+        House::new("began; mkfifo go; say '{\"note\":\"one\"}'; read -r line < go; say '{\"note\":\"two\"}'; succeed");
+    house.launch();
+    let mark = house.began().await;
+    assert_eq!(house.report().await, Report::Note("one".to_owned()));
+    let mut house = House::over(house.leave());
+    assert!(is_alive(mark), "it needs no owner");
+    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    assert_eq!(house.began().await, mark);
+    assert_eq!(house.report().await, Report::Note("one".to_owned()));
+    fs::write(house.place().directory().join("go"), "go\n").unwrap();
+    assert_eq!(house.report().await, Report::Note("two".to_owned()));
+    house.over_with(Some(succeeded())).await;
+}
+
+#[tokio::test]
+async fn d09_an_adopted_attempt_can_be_stopped_and_killed() {
+    let mut house = House::new("trap \"say '{\\\"note\\\":\\\"no\\\"}'\" TERM; began; hang");
+    house.launch();
+    let mark = house.began().await;
+    let mut house = House::over(house.leave());
+    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.attempts.stop(SESSION, ATTEMPT);
+    assert_eq!(house.began().await, mark);
+    assert_eq!(house.report().await, Report::Note("no".to_owned()));
+    house.attempts.kill(SESSION, ATTEMPT);
+    // This owner has seen it alive, so it was killed and not lost.
+    house.over_with(None).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn d09_an_attempt_that_ended_while_nobody_looked_tells_its_end() {
+    let mut house = House::new("began; mkfifo go; read -r line < go; succeed");
+    house.launch();
+    let mark = house.began().await;
+    let place = house.place();
+    let state = house.leave();
+    fs::write(place.directory().join("go"), "go\n").unwrap();
+    while is_alive(mark) {
+        tokio::task::yield_now().await;
+    }
+    let mut house = House::over(state);
+    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.began().await;
+    house.over_with(Some(succeeded())).await;
+}
+
+#[tokio::test]
+async fn d09_an_attempt_that_went_down_without_a_word_is_lost_with_all_it_left() {
+    let mut house = House::new(
+        "began; say \"{\\\"note\\\":\\\"$$\\\"}\"; tail -f /dev/null & say \"{\\\"note\\\":\\\"$!\\\"}\"; wait",
+    );
+    house.launch();
+    let mark = house.began().await;
+    assert_eq!(house.noted_process().await, mark);
+    let engine = house.noted_process().await;
+    let state = house.leave();
+    kill(mark);
+    assert!(is_alive(engine), "an engine without a master");
+    let mut house = House::over(state);
+    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.began().await;
+    assert!(matches!(house.report().await, Report::Note(_)));
+    assert!(matches!(house.report().await, Report::Note(_)));
+    house.lost().await;
+    assert!(!is_alive(engine), "it must not write beside the next attempt");
+}
+
+#[tokio::test]
+async fn d09_an_attempt_that_was_never_launched_is_lost() {
+    let mut house = House::new("");
+    house.attempts.adopt(SESSION, ATTEMPT, None);
+    house.lost().await;
+}
+
+#[tokio::test]
+async fn d09_a_worker_that_has_said_nothing_yet_is_found_by_its_lock() {
+    let mut house = House::new("exec 9> ../lock; flock 9; mkfifo go; echo ready; read -r line < go; began; succeed");
+    house.launch();
+    let output = house.place().output();
+    while !fs::read_to_string(&output).is_ok_and(|text| text.contains("ready")) {
+        tokio::task::yield_now().await;
+    }
+    let mut house = House::over(house.leave());
+    house.attempts.adopt(SESSION, ATTEMPT, None);
+    // The adopter has nothing to go by but the lock until the worker speaks.
+    fs::write(house.place().directory().join("go"), "go\n").unwrap();
+    house.began().await;
+    house.over_with(Some(succeeded())).await;
+}
+
+#[tokio::test]
+async fn a_pid_that_was_reused_is_never_signalled() {
+    // A bystander that has the pid of the worker, but is another process: started at another time.
+    let mut bystander =
+        tokio::process::Command::new("tail").args(["-f", "/dev/null"]).kill_on_drop(true).spawn().unwrap();
+    let real = mark_of(bystander.id().unwrap()).unwrap();
+    let mut house = House::new("");
+    house.attempts.adopt(SESSION, ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
+    house.attempts.stop(SESSION, ATTEMPT);
+    house.attempts.kill(SESSION, ATTEMPT);
+    house.lost().await;
+    assert!(is_alive(real));
+    bystander.kill().await.unwrap();
+}
