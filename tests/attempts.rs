@@ -277,9 +277,9 @@ async fn d09_an_attempt_that_was_never_launched_is_lost() {
     house.lost().await;
 }
 
-#[tokio::test]
-async fn d09_a_worker_that_has_said_nothing_yet_is_found_by_its_lock() {
-    let mut house = House::new("exec 9> ../lock; flock 9; mkfifo go; echo ready; read -r line < go; began; succeed");
+/// A worker that runs but has not said its first word when its owner dies.
+async fn silent(then: &str) -> House {
+    let mut house = House::new(&format!("mkfifo go; echo ready; read -r line < go; {then}"));
     house.launch();
     let output = house.place().output();
     while !fs::read_to_string(&output).is_ok_and(|text| text.contains("ready")) {
@@ -287,10 +287,22 @@ async fn d09_a_worker_that_has_said_nothing_yet_is_found_by_its_lock() {
     }
     let mut house = House::over(house.leave());
     house.attempts.adopt(SESSION, ATTEMPT, None);
-    // The adopter has nothing to go by but the lock until the worker speaks.
+    house
+}
+
+#[tokio::test]
+async fn d09_a_worker_that_has_said_nothing_yet_is_found() {
+    let mut house = silent("began; succeed").await;
     fs::write(house.place().directory().join("go"), "go\n").unwrap();
     house.began().await;
     house.over_with(Some(succeeded())).await;
+}
+
+#[tokio::test]
+async fn d09_a_worker_that_never_says_a_word_can_be_killed() {
+    let mut house = silent("hang").await;
+    house.attempts.kill(SESSION, ATTEMPT);
+    house.over_with(None).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{
     AttemptPlace, Word,
-    process::{ask_to_stop, group_members, is_alive, kill_group, mark_of},
+    process::{ask_to_stop, group_members, is_alive, kill_group, mark_of, worker_in},
     tail::{Line, Tail},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     machine::{Command, Report},
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -91,10 +91,9 @@ impl Follower {
     pub(super) async fn adopt(mut self, mark: Option<ProcessMark>) {
         self.mark = mark;
         self.look().await;
-        while self.mark.is_none() && is_locked(&self.place.lock()) {
-            // The worker has just been started and has not said a word yet.
-            tokio::time::sleep(LOOK).await;
-            self.look().await;
+        if self.mark.is_none() {
+            // It may have just been started and not have said a word yet.
+            self.mark = worker_in(self.place.directory());
         }
         self.seen_alive = self.mark.is_some_and(is_alive);
         self.follow(None).await;
@@ -250,9 +249,4 @@ fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
     } else {
         Failure::disruption(cause, "")
     }
-}
-
-/// Whether a worker of the session holds its lock.
-fn is_locked(path: &Path) -> bool {
-    fs::File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }

@@ -34,9 +34,4 @@ impl AttemptPlace {
     pub fn output(&self) -> PathBuf {
         self.directory.join("output.log")
     }
-
-    /// The lock that a session's worker holds as long as it lives, whatever its attempt: never two at once.
-    pub fn lock(&self) -> PathBuf {
-        self.directory.with_file_name("lock")
-    }
 }

@@ -3,7 +3,11 @@
 
 use crate::domain::fact::ProcessMark;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::{fs, io};
+use std::{
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+};
 
 /// What `/proc/<pid>/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,25 @@ pub fn mark_of(pid: u32) -> Option<ProcessMark> {
     stat(pid).map(|stat| ProcessMark { pid, started: stat.started })
 }
 
+/// The living worker that was started for this directory of an attempt, told by its command line: `worker <directory>`.
+/// A process shows it from the moment it runs, before it has said a word.
+pub fn worker_in(directory: &Path) -> Option<ProcessMark> {
+    let own = rustix::process::geteuid().as_raw();
+    let is_worker = |pid: &u32| {
+        let place = PathBuf::from(format!("/proc/{pid}"));
+        // Another user's process is never ours, whatever it is called.
+        fs::metadata(&place).is_ok_and(|process| process.uid() == own)
+            && fs::read(place.join("cmdline")).is_ok_and(|line| names_worker(&line, directory))
+    };
+    let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(is_worker).find_map(mark_of).filter(|mark| is_alive(*mark))
+}
+
+fn names_worker(command_line: &[u8], directory: &Path) -> bool {
+    let arguments: Vec<&[u8]> = command_line.split(|byte| *byte == 0).collect();
+    arguments.windows(2).any(|pair| pair == [b"worker".as_slice(), directory.as_os_str().as_bytes()])
+}
+
 fn told(result: Result<(), rustix::io::Errno>) -> io::Result<()> {
     match result {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
@@ -103,6 +126,21 @@ mod tests {
         let older = ProcessMark { started: own.started - 1, ..own };
         assert!(!is_alive(older));
         assert_eq!(group_members(older).unwrap(), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn a_worker_is_told_by_its_whole_directory() {
+        let directory = Path::new("/state/attempts/1/1");
+        assert!(names_worker(b"howdah\0worker\0/state/attempts/1/1\0", directory));
+        for other in [
+            b"howdah\0worker\0/state/attempts/1/11\0".as_slice(),
+            b"howdah\0worker /state/attempts/1/1\0",
+            b"howdah\0/state/attempts/1/1\0worker\0",
+            b"",
+        ] {
+            assert!(!names_worker(other, directory), "{}", String::from_utf8_lossy(other));
+        }
+        assert_eq!(worker_in(Path::new("/no/such/attempt")), None);
     }
 
     #[test]
