@@ -22,6 +22,8 @@ use crate::{
     },
     engine::FilePlan,
     postgres::{
+        control::CONTROL_FILE,
+        label::TABLESPACE_MAP,
         manifest::{self, Manifest, ManifestError},
         tarset::TarSet,
     },
@@ -110,7 +112,9 @@ pub(super) fn decide(order: &Order) -> Result<Decision, Failure> {
         handed: false,
     };
     decision.stand(order)?;
-    if !decision.handed {
+    if decision.handed {
+        decision.plan.reused = decision.plan.bytes;
+    } else {
         decision.reuse(directory)?;
         decision.warn();
     }
@@ -200,6 +204,12 @@ impl Decision {
             } else {
                 lost_wal |= path.starts_with("pg_wal");
             }
+        }
+        let whole =
+            self.index.paths().all(|(path, _)| self.reused.contains_key(path) || path == Path::new(TABLESPACE_MAP));
+        if !whole {
+            // It goes first and comes back last: a directory that lacks a file must not start (S3).
+            self.reused.remove(Path::new(CONTROL_FILE));
         }
         let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STASH));
         self.plan.reused = ByteCount(counted.map(|(_, stamp)| stamp.size).sum());

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{Failure, plan::Standing},
     engine::Observer,
+    postgres::control::CONTROL_FILE,
 };
 use rustix::fs::{CWD, RenameFlags};
 use std::{
@@ -55,6 +56,11 @@ pub(super) fn prepare(
         root
     };
     let ledger = mark::open_ledger(&data, &mark::boot_id())?;
+    let control = Path::new(CONTROL_FILE);
+    if decision.leftover.is_some() && !decision.reused.contains_key(control) {
+        let gone = data.remove(control);
+        gone.map_err(|error| at_target("remove", &data.path().join(control), &error))?;
+    }
     let mut tablespaces = BTreeMap::new();
     for (oid, place) in &decision.tablespaces {
         make_noted(place, &mark.created, access)?;

@@ -29,6 +29,17 @@ fn d07_what_the_session_created_goes_without_a_trace() {
 }
 
 #[test]
+fn d07_directories_above_the_target_go_too_when_the_session_made_them() {
+    let fake = Fake::new(FORM);
+    fake.write();
+    fs::create_dir(fake.place.path().join("srv")).unwrap();
+    let target = Target::new(fake.place.path().join("srv/a/b/data"), Port::new(5433).unwrap()).unwrap();
+    fake.engine_for(1, |request| request.target = target.clone()).copy(&Ear::default()).unwrap();
+    assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
+    assert!(!exists(fake.place.path().join("srv/a")) && exists(fake.place.path().join("srv")));
+}
+
+#[test]
 fn d07_a_directory_that_stood_before_is_kept_by_default_and_emptied_when_asked() {
     let fake = Fake::new(FORM);
     fs::create_dir(fake.directory()).unwrap();

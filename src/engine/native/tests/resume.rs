@@ -52,6 +52,22 @@ fn s02_a_file_that_was_touched_since_is_copied_again() {
 }
 
 #[test]
+fn s03_a_try_that_must_copy_again_takes_pg_control_away_first() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write().engine().copy(&Ear::default()).unwrap();
+    assert!(exists(fake.directory().join("global/pg_control")));
+    fs::remove_file(fake.directory().join("base/1/1259")).unwrap();
+    let mut engine = fake.engine();
+    engine.plan().unwrap();
+    fs::rename(fake.backup().join("base/1/1259"), fake.backup().join("base/1/away")).unwrap();
+    assert!(failure(engine.copy(&Ear::default())).cause.contains("base/1/1259 is missing"));
+    assert!(!exists(fake.directory().join("global/pg_control")));
+    fs::rename(fake.backup().join("base/1/away"), fake.backup().join("base/1/1259")).unwrap();
+    fake.engine().copy(&Ear::default()).unwrap();
+    fake.assert_restored();
+}
+
+#[test]
 fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
     for form in Fake::all_forms() {
         let fake = Fake::new(form).with_tablespace();
