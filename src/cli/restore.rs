@@ -3,7 +3,7 @@
 use super::{exit::Exit, report};
 use crate::{
     domain::{Disposition, Outcome, RestoreRequest, SessionId},
-    machine::{CancelStage, Phase, Scope, Session},
+    machine::{Phase, Scope, Session},
     manager::{Act, Clock, Handle},
 };
 use std::{
@@ -85,7 +85,7 @@ async fn follow(
                 if changed.is_err() { return Err(io::Error::other("the session manager has ended")); }
             }
             Some(Interrupt) = interrupts.recv() => {
-                let canceling = matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. });
+                let canceling = matches!(session.phase(), Phase::Canceling { .. });
                 let act = if canceling { Act::Force } else { Act::Cancel(Disposition::Default) };
                 let receipt = handle.act(act, Scope::Sessions(vec![id]), by.to_owned()).await;
                 for (_, refusal) in receipt.refused() {

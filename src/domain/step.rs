@@ -51,6 +51,8 @@ pub enum StepState {
         /// How long it ran.
         took: Duration,
     },
+    /// The attempt was stopped in it: nothing went wrong here (D10).
+    Stopped,
 }
 
 impl Step {

@@ -182,7 +182,7 @@ const fn rank(state: &StepState) -> u8 {
     match state {
         StepState::Pending => 0,
         StepState::Running { .. } => 1,
-        StepState::Done { .. } | StepState::Skipped { .. } | StepState::Failed { .. } => 2,
+        StepState::Done { .. } | StepState::Skipped { .. } | StepState::Failed { .. } | StepState::Stopped => 2,
     }
 }
 

@@ -122,19 +122,19 @@ fn fail(session: &mut Session, failure: &Failure, reached: Reached, at: Timestam
 }
 
 fn end_attempt(session: &mut Session, end: AttemptEnd, at: Timestamp) {
-    let done = matches!(end, AttemptEnd::Done);
-    if let Some(record) = session.attempts.last_mut().filter(|record| record.ended.is_none()) {
-        record.ended = Some((at, end));
-    }
+    let took = std::time::Duration::default();
+    let left_as = |detail: &mut String| match &end {
+        AttemptEnd::Done => StepState::Done { took, detail: std::mem::take(detail) },
+        AttemptEnd::Failed(_) => StepState::Failed { took },
+        AttemptEnd::Stopped => StepState::Stopped,
+    };
     for state in &mut session.steps {
         if let StepState::Running { detail } = state {
-            let took = std::time::Duration::default();
-            *state = if done {
-                StepState::Done { took, detail: std::mem::take(detail) }
-            } else {
-                StepState::Failed { took }
-            };
+            *state = left_as(detail);
         }
+    }
+    if let Some(record) = session.attempts.last_mut().filter(|record| record.ended.is_none()) {
+        record.ended = Some((at, end));
     }
 }
 

@@ -73,6 +73,7 @@ fn events() -> BTreeMap<&'static str, Event> {
         ("began", Event::Began { attempt, mark: sample::mark(attempt) }),
         ("planned", Event::Planned { attempt, plan: Box::new(plan()) }),
         ("step_changed", Event::StepChanged { attempt, step: Step::Copy, state: done() }),
+        ("step_stopped", Event::StepChanged { attempt, step: Step::Copy, state: StepState::Stopped }),
         ("progressed", Event::Progressed { attempt, progress: sample::progress(10, Some(5)) }),
         ("noted", Event::Noted { attempt, note: "a note".to_owned() }),
         ("disruption_over", Event::DisruptionOver { attempt }),

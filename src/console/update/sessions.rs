@@ -16,7 +16,7 @@ use crate::{
         words,
     },
     domain::{ByteCount, Disposition, SessionId},
-    machine::{CancelStage, Phase, Scope, Session},
+    machine::{Phase, Scope, Session},
     manager::Act,
 };
 use std::sync::Arc;
@@ -45,9 +45,7 @@ pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
 
 /// Kills processes: a question.
 pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
-    let stopping = |session: &&Arc<Session>| {
-        matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. })
-    };
+    let stopping = |session: &&Arc<Session>| matches!(session.phase(), Phase::Canceling { .. });
     let subject = model.subject();
     let sessions: Vec<_> = subject.ongoing.iter().filter(stopping).cloned().collect();
     let told = |session: &Arc<Session>| {

@@ -87,8 +87,12 @@ fn trouble(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
             lines.extend(pen::wrapped(&format!("What to do: {}", failure.advice), width, 2, Role::Text, brush));
         }
     }
-    if let Phase::Canceling { stage: CancelStage::Stopping { urgency: Urgency::Overdue, attempt, .. }, .. } =
-        session.phase()
+    if let Phase::Canceling {
+        stage:
+            CancelStage::Stopping { urgency: Urgency::Overdue, attempt, .. }
+            | CancelStage::Disposing { urgency: Urgency::Overdue, attempt, .. },
+        ..
+    } = session.phase()
     {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
         let text = format!("Attempt {attempt}{process} is still alive past its deadline; F offers to kill it");
@@ -203,6 +207,7 @@ fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush:
         }
         StepState::Done { took, detail } => (glyphs.done, Role::Done, words::duration(*took), detail.clone()),
         StepState::Skipped { reason } => (glyphs.skipped, Role::Dim, String::new(), format!("skipped: {reason}")),
+        StepState::Stopped => (glyphs.cancelled, Role::Cancelled, String::new(), "stopped".to_owned()),
         StepState::Failed { took } => (glyphs.stuck, Role::Stuck, words::duration(*took), "failed".to_owned()),
     };
     let name = format!("{:<10}", step.to_string());
@@ -223,7 +228,7 @@ fn running_for(session: &Session, since: Option<Timestamp>, now: Timestamp) -> S
         .into_iter()
         .filter_map(|step| match session.step(step) {
             StepState::Done { took, .. } | StepState::Failed { took } => Some(*took),
-            StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } => None,
+            StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
         })
         .sum();
     words::duration(words::between(since, now).saturating_sub(before))

@@ -130,7 +130,9 @@ const fn canceling(stage: &CancelStage) -> &'static str {
         CancelStage::Stopping { urgency: Urgency::InTime, .. } => "canceling: stopping",
         CancelStage::Stopping { urgency: Urgency::Overdue, .. } => "canceling: overdue",
         CancelStage::Stopping { urgency: Urgency::Forced, .. } => "canceling: killing",
-        CancelStage::Disposing { .. } => "canceling: cleaning up",
+        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "canceling: cleaning up",
+        CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "canceling: overdue",
+        CancelStage::Disposing { urgency: Urgency::Forced, .. } => "canceling: killing",
     }
 }
 
