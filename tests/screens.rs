@@ -1,38 +1,94 @@
-//! Every view, phase and dialog at five sizes.
+//! Every view, phase and dialog at five sizes, keys as data, and the rules that live on the screen.
+//!
+//! A changed picture fails; `INSTA_UPDATE=always cargo test --test screens` takes it over, and git shows what changed.
+
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/picture.rs"]
+mod picture;
+#[path = "screens/rules.rs"]
+mod rules;
+#[path = "screens/scenes.rs"]
+mod scenes;
 #[path = "screens/stage.rs"]
 mod stage;
+#[path = "screens/wizard.rs"]
+mod wizard;
+#[path = "screens/xray.rs"]
+mod xray;
 
-use stage::*;
+use howdah::console::{Theme, message::Message};
+use scenes::Scene;
+use stage::Stage;
+
+const SIZES: [(u16, u16); 5] = [(120, 40), (100, 30), (80, 24), (40, 10), (1, 1)];
+
+fn check(scenes: &[Scene]) {
+    for scene in scenes {
+        let mut text = String::new();
+        for (columns, rows) in SIZES {
+            let (snapshot, catalog) = (scene.world)();
+            let mut stage = Stage::sized(snapshot, catalog, (columns, rows));
+            (scene.play)(&mut stage);
+            text.push_str(&format!("{columns}x{rows}\n{}\n", xray::xray(&stage)));
+        }
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(scene.name, text);
+        });
+    }
+}
 
 #[test]
-fn look() {
-    let sizes = [(100, 30), (120, 40), (80, 24), (40, 10), (1, 1)];
-    for size in sizes {
-        let stage = Stage::sized(busy(), own(), size);
-        eprintln!("{size:?}\n{}", stage.text());
+fn every_phase_is_shown_at_five_sizes() {
+    check(&scenes::phases());
+}
+
+#[test]
+fn every_page_is_shown_at_five_sizes() {
+    check(&scenes::pages());
+}
+
+#[test]
+fn every_dialog_is_shown_at_five_sizes() {
+    check(&scenes::dialogs());
+}
+
+#[test]
+fn every_page_of_the_wizard_is_shown_at_five_sizes() {
+    check(&scenes::wizard());
+}
+
+/// Every scene at every size up to a wide one, in every theme: nothing panics, and foreign text stays harmless.
+#[test]
+fn no_size_and_no_theme_breaks_a_scene() {
+    let scenes = [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()];
+    for scene in scenes.iter().flatten() {
+        let (snapshot, catalog) = (scene.world)();
+        let mut stage = Stage::new(snapshot, catalog);
+        (scene.play)(&mut stage);
+        for columns in [0, 1, 2, 3, 7, 12, 20, 33, 39, 40, 41, 60, 75, 76, 79, 90, 200] {
+            for rows in [0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 17, 23, 60] {
+                stage.tell(Message::Resize(columns, rows));
+                let buffer = stage.paint(Theme::Dark, columns % 2 == 0);
+                let safe = |symbol: &str| symbol.chars().all(|c| !c.is_control() && c != '\u{202e}');
+                assert!(buffer.content.iter().all(|cell| safe(cell.symbol())), "{} {columns}x{rows}", scene.name);
+            }
+        }
     }
-    let mut stage = Stage::sized(busy(), own(), (100, 30));
-    stage.press("down down");
-    eprintln!("{}", stage.text());
-    stage.press("r");
-    eprintln!("{}", stage.text());
-    stage.press("c");
-    eprintln!("{}", stage.text());
-    stage.press("esc m");
-    eprintln!("{}", stage.text());
-    stage.press("esc g");
-    eprintln!("{}", stage.text());
-    stage.press("?");
-    eprintln!("{}", stage.text());
-    stage.press("esc : r e");
-    eprintln!("{}", stage.text());
-    let mut stage = Stage::sized(snapshot(vec![], &[]), sample(), (100, 30));
-    eprintln!("{}", stage.text());
-    stage.press("enter");
-    eprintln!("{}", stage.text());
-    stage.press("esc n");
-    eprintln!("{}", stage.text());
-    eprintln!("{:?}", stage.wanted());
+}
+
+/// `--ascii` means it: no other sign is painted, as long as the data has none.
+#[test]
+fn the_ascii_set_paints_ascii_only() {
+    let scenes = [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()];
+    for scene in scenes.iter().flatten().filter(|scene| scene.name != "page_hostile_names") {
+        let (snapshot, catalog) = (scene.world)();
+        let mut stage = Stage::new(snapshot, catalog);
+        (scene.play)(&mut stage);
+        let buffer = stage.paint(Theme::Mono, true);
+        let other = buffer.content.iter().find(|cell| !cell.symbol().is_ascii());
+        assert!(other.is_none(), "{}: {other:?}", scene.name);
+    }
 }

@@ -3,11 +3,28 @@
 use super::{
     chord::{Chord, Held, Key},
     message::{Message, Mouse, MouseDeed},
+    ports::EndReason,
+    run::Outside,
 };
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use futures_util::{Stream, StreamExt as _};
+
+/// What the terminal sends, as it comes.
+pub(super) fn events() -> impl Stream<Item = Outside> {
+    EventStream::new().filter_map(|event| {
+        let one = match event {
+            Ok(event) => translate(event).map(Outside::Message),
+            // Reading the terminal fails when it is gone, before the watcher may have had its turn.
+            Err(_) => Some(Outside::End(EndReason::HungUp)),
+        };
+        std::future::ready(one)
+    })
+}
 
 /// The message that an event is; `None` for what means nothing here.
-pub(super) fn translate(event: Event) -> Option<Message> {
+fn translate(event: Event) -> Option<Message> {
     match event {
         Event::Key(key) => chord(key).map(Message::Key),
         Event::Mouse(mouse) => self::mouse(mouse).map(Message::Mouse),

@@ -13,7 +13,6 @@ use super::{
     theme::Brush,
     update::update,
 };
-use crossterm::event::EventStream;
 use futures_util::{
     FutureExt as _, Stream, StreamExt as _,
     future::BoxFuture,
@@ -68,16 +67,8 @@ pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
     let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
     let screen = Screen::enter(options.mouse)?;
-    let keys = EventStream::new().filter_map(|event| {
-        let one = match event {
-            Ok(event) => input::translate(event).map(Outside::Message),
-            // Reading the terminal fails when it is gone, before the watcher may have had its turn.
-            Err(_) => Some(Outside::End(EndReason::HungUp)),
-        };
-        std::future::ready(one)
-    });
     let gone = (&mut hang_up.word).map(|_| Outside::End(EndReason::HungUp)).into_stream();
-    let outside = stream::select(gone, stream::select(signals, keys));
+    let outside = stream::select(gone, stream::select(signals, input::events()));
     drive(ports, options, screen, outside).await
 }
 

@@ -169,7 +169,13 @@ impl Tree {
     pub fn set_filter(&mut self, text: &str, matter: &Matter) {
         text.clone_into(&mut self.filter);
         self.list(matter, None);
-        self.settle(matter);
+        let selected = self.selected.clone();
+        let is_heading = matches!(selected, Node::Group(_)) && !text.is_empty();
+        if !self.select_node(&selected, matter) || is_heading {
+            // The first row that the filter lets through is the one that is looked for.
+            let first = (0..self.size()).find(|at| !matches!(self.row(*at), Some(Row::Group(_))));
+            self.select(first.unwrap_or(0), matter);
+        }
     }
 
     /// Takes in changed sessions or instances; `before` is what the rows were made of until now.

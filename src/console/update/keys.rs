@@ -9,12 +9,15 @@ use crate::console::{
     model::{
         Model,
         dialog::{Overlay, Reading},
+        notice::Tone,
     },
 };
 
 /// Takes in a press. One that means nothing here changes nothing.
 pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Intent> {
     let place = model.place();
+    // What was said about the last key is not about this one. What was done stays to be read.
+    model.notice.take_if(|notice| notice.tone != Tone::Done);
     match model.options.keymap.action(place, chord) {
         Some(action) => act(model, place, action),
         None if place.takes_text() => text::key(model, place, chord),

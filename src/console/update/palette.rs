@@ -34,9 +34,11 @@ pub(super) fn find(model: &mut Model) {
     let pattern = Pattern::parse(state.input.value(), CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut score = |action: Action| {
-        let text = format!("{} {}", action.label(), action.help());
-        pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)
+    let mut rate = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+    // An action that is called so comes before one that only speaks of it.
+    let mut score = |action: Action| match rate(action.label()) {
+        Some(score) => Some((true, score)),
+        None => rate(action.help()).map(|score| (false, score)),
     };
     let mut found: Vec<_> = Action::all().filter_map(|action| Some((score(action)?, action))).collect();
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));

@@ -123,7 +123,12 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
     let (len, field) = (wizard.form.len(), wizard.form.field());
     match press {
         Press::Back if wizard.direct => model.wizard = None,
-        Press::Back => wizard.page = Page::Instances,
+        Press::Back => {
+            wizard.page = Page::Instances;
+            // Places that come now must not lead on to a plan.
+            wizard.next_ticket();
+            wizard.waits = Waits::No;
+        }
         Press::Accept => match wizard.waits {
             Waits::Places { .. } => wizard.waits = Waits::Places { go_on: true },
             Waits::No | Waits::Start => return wizard_plan::make(model),

@@ -36,6 +36,7 @@ enum Counts {
     All,
     Ongoing,
     Signs,
+    Nothing,
 }
 
 /// How the answer to "may I close this window?" is told.
@@ -50,7 +51,7 @@ const fn fill(front: Front, counts: Counts, safe: Safe, clock: bool) -> Fill {
     Fill { front, counts, safe, clock }
 }
 
-const FILLS: [Fill; 9] = [
+const FILLS: [Fill; 10] = [
     fill(Front::Who, Counts::All, Safe::Long, true),
     fill(Front::Name, Counts::All, Safe::Long, true),
     fill(Front::Name, Counts::All, Safe::Short, true),
@@ -60,6 +61,7 @@ const FILLS: [Fill; 9] = [
     fill(Front::Name, Counts::Signs, Safe::Short, true),
     fill(Front::Name, Counts::Signs, Safe::Short, false),
     fill(Front::Nothing, Counts::Signs, Safe::Least, false),
+    fill(Front::Nothing, Counts::Nothing, Safe::Least, false),
 ];
 
 /// Paints the header.
@@ -70,8 +72,8 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     let width = usize::from(area.width);
     let made = FILLS.iter().map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
-    let narrowest = FILLS[FILLS.len() - 1];
-    let fallback = || (left(model, narrowest, brush), Line::default());
+    let least = FILLS[FILLS.len() - 1];
+    let fallback = || (Line::default(), right(model, least, brush));
     let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
     buffer.set_line(area.x, area.y, &left, area.width);
     let start = width.saturating_sub(right.width() + 1);
@@ -134,6 +136,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         let text = match fill.counts {
             Counts::All | Counts::Ongoing => format!("  {glyph} {count} {word}"),
             Counts::Signs => format!(" {glyph} {count}"),
+            Counts::Nothing => break,
         };
         spans.push(brush.span(*role, text));
     }

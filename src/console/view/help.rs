@@ -53,7 +53,7 @@ fn lines(model: &Model, brush: &Brush) -> Vec<Line<'static>> {
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Dim, "Keys are set by name in howdah.toml:")));
     let names: Vec<&str> = Action::all().map(Action::name).collect();
-    let example = format!("[keys] {} = [\"ctrl-r\"]", names[Action::Retry as usize]);
+    let example = format!("[console.keys] {} = [\"ctrl-r\"]", names[Action::Retry as usize]);
     lines.push(Line::from(vec![Span::raw("  "), brush.span(Role::Text, example)]));
     lines.push(Line::from(brush.span(Role::Dim, "Nothing harmful happens on one key: losing work asks first.")));
     lines

@@ -15,6 +15,7 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
+    widgets::{Clear, Widget as _},
 };
 
 /// Paints the pane.
@@ -88,7 +89,10 @@ fn tabs(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
         spans.push(brush.span(role, format!(" {} ", tab.label())));
     }
     let line = Line::from(spans);
-    buffer.set_line(area.x + 2, area.bottom() - 1, &line, area.width - 4);
+    let room = Rect::new(area.x + 2, area.bottom() - 1, area.width - 4, 1);
+    // The look of the border must not shine through.
+    Clear.render(Rect { width: room.width.min(u16::try_from(line.width()).unwrap_or(room.width)), ..room }, buffer);
+    buffer.set_line(room.x, room.y, &line, room.width);
 }
 
 fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {

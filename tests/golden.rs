@@ -1,0 +1,132 @@
+//! What the view paints is what a terminal shows: the buffer, and the bytes that go out, read by a terminal emulator.
+//!
+//! The scenes are painted one after the other onto the same screen, so that the differences between frames are proven
+//! too, not only whole frames.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "screens/scenes.rs"]
+mod scenes;
+#[path = "screens/stage.rs"]
+mod stage;
+
+use howdah::console::{Brush, Theme, view};
+use ratatui::{
+    Terminal, TerminalOptions, Viewport,
+    backend::CrosstermBackend,
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::{Color, Modifier},
+};
+use scenes::Scene;
+use stage::Stage;
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+/// Where the backend writes to: the emulator reads it.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn check(theme: Theme, ascii: bool, (columns, rows): (u16, u16), scenes: &[Scene]) {
+    let wire = Wire::default();
+    let area = Rect::new(0, 0, columns, rows);
+    let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+    let mut terminal = Terminal::with_options(CrosstermBackend::new(wire.clone()), options).unwrap();
+    let mut emulator = vt100::Parser::new(rows, columns, 0);
+    let mut brush = Brush::new(theme, ascii);
+    for scene in scenes {
+        let (snapshot, catalog) = (scene.world)();
+        let mut stage = Stage::sized(snapshot, catalog, (columns, rows));
+        (scene.play)(&mut stage);
+        terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+        emulator.process(&std::mem::take(&mut *wire.0.lock().unwrap()));
+        let mut expected = Buffer::empty(area);
+        view::paint(&mut expected, &stage.model, &mut brush);
+        compare(&expected, emulator.screen(), scene.name);
+    }
+}
+
+fn compare(buffer: &Buffer, screen: &vt100::Screen, name: &str) {
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        while x < buffer.area.width {
+            let (cell, shown) = (&buffer[(x, y)], screen.cell(y, x).unwrap());
+            let text = if shown.contents().is_empty() { " " } else { shown.contents() };
+            assert_eq!(cell.symbol(), text, "{name}: column {x}, row {y}\n{}", screen.contents());
+            let looks = (shown.bold(), shown.dim(), shown.underline(), shown.inverse());
+            assert_eq!(modifiers(cell), looks, "{name}: column {x}, row {y}, {text:?}");
+            let colours = (shown.fgcolor(), shown.bgcolor());
+            assert_eq!((colour(cell.fg), colour(cell.bg)), colours, "{name}: column {x}, row {y}, {text:?}");
+            x += if shown.is_wide() { 2 } else { 1 };
+        }
+    }
+}
+
+fn modifiers(cell: &Cell) -> (bool, bool, bool, bool) {
+    let has = |modifier| cell.modifier.contains(modifier);
+    (has(Modifier::BOLD), has(Modifier::DIM), has(Modifier::UNDERLINED), has(Modifier::REVERSED))
+}
+
+fn colour(color: Color) -> vt100::Color {
+    match color {
+        Color::Indexed(number) => vt100::Color::Idx(number),
+        Color::Red => vt100::Color::Idx(1),
+        Color::Green => vt100::Color::Idx(2),
+        Color::Yellow => vt100::Color::Idx(3),
+        Color::Blue => vt100::Color::Idx(4),
+        Color::Magenta => vt100::Color::Idx(5),
+        Color::Cyan => vt100::Color::Idx(6),
+        Color::Gray => vt100::Color::Idx(7),
+        Color::DarkGray => vt100::Color::Idx(8),
+        _ => vt100::Color::Default,
+    }
+}
+
+fn all() -> Vec<Scene> {
+    [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()].into_iter().flatten().collect()
+}
+
+#[test]
+fn a_terminal_shows_what_was_painted_in_every_theme() {
+    for theme in [Theme::Dark, Theme::Light, Theme::Sixteen, Theme::Mono] {
+        check(theme, false, (100, 30), &all());
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_was_painted_at_every_size() {
+    for size in [(120, 40), (80, 24), (40, 10), (20, 5), (1, 1)] {
+        check(Theme::Dark, size.0 == 80, size, &all());
+    }
+}
+
+/// Frames are small: what has not changed is not sent again.
+#[test]
+fn a_second_that_passes_sends_a_few_cells_only() {
+    let wire = Wire::default();
+    let options = TerminalOptions { viewport: Viewport::Fixed(Rect::new(0, 0, 120, 40)) };
+    let mut terminal = Terminal::with_options(CrosstermBackend::new(wire.clone()), options).unwrap();
+    let mut brush = Brush::new(Theme::Dark, false);
+    let mut stage = Stage::sized(stage::busy(), stage::own(), (120, 40));
+    terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+    wire.0.lock().unwrap().clear();
+    let later = stage::now().checked_add(stage::secs(1)).unwrap();
+    stage.tell_at(howdah::console::message::Message::Due, later);
+    terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+    let sent = wire.0.lock().unwrap().len();
+    // The clock and one countdown: a few digits with their colours.
+    assert!((1..400).contains(&sent), "{sent} bytes");
+}

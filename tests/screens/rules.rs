@@ -1,0 +1,276 @@
+//! The rules that live on the screen, by number.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{keys::state, stage::*};
+use howdah::{
+    console::{
+        action::Action,
+        message::{Intent, Look, Message, Mouse, MouseDeed},
+        model::tree::Group,
+        situation::Verdict,
+    },
+    domain::{AttemptNo, Disposition, InstanceName, SessionId},
+    machine::{Refusal, Scope},
+    manager::{Act, Receipt, ReceiptLine},
+};
+use std::sync::Arc;
+
+fn rows_of(stage: &Stage, group: Group) -> Vec<u64> {
+    let matter = stage.model.matter();
+    let id = |at: usize| match group {
+        Group::Restore => matter.snapshot.ongoing[at].id().0,
+        _ => matter.snapshot.completed[at].id.0,
+    };
+    stage.model.tree().members(group).map(id).collect()
+}
+
+fn acts(stage: &mut Stage) -> Vec<(Act, Scope)> {
+    let act = |intent| match intent {
+        Intent::Act(act, scope) => Some((act, scope)),
+        _ => None,
+    };
+    stage.wanted().into_iter().filter_map(act).collect()
+}
+
+fn these(ids: &[u64]) -> Scope {
+    Scope::Sessions(ids.iter().map(|id| SessionId(*id)).collect())
+}
+
+const CANCEL: Act = Act::Cancel(Disposition::Default);
+
+#[test]
+fn r02_restore_holds_exactly_the_ongoing_sessions() {
+    let stage = Stage::new(busy(), own());
+    assert_eq!(rows_of(&stage, Group::Restore), [4, 3, 1, 2, 5]);
+    let text = stage.text();
+    let heading = text.lines().position(|line| line.contains("Restore") && line.contains('▾')).unwrap();
+    for (line, name) in text.lines().skip(heading + 1).zip(["audit", "billing", "orders", "crm", "depot"]) {
+        assert!(line.contains(name), "{name}: {line}");
+    }
+}
+
+#[test]
+fn r03_completed_stands_below_and_holds_what_succeeded_or_was_cancelled() {
+    let stage = Stage::new(busy(), own());
+    assert_eq!(rows_of(&stage, Group::Completed).len(), 12);
+    assert!(stage.model.tree().heading(Group::Completed) > stage.model.tree().heading(Group::Restore));
+    let text = stage.text();
+    assert!(text.contains("✓ inventory") && text.contains("∅ staging") && text.contains("cancelled"));
+}
+
+#[test]
+fn r04_r05_a_session_that_ends_moves_to_completed_and_the_selection_goes_with_it() {
+    for ended in [succeeded(1, "orders"), cancelled(1, "orders")] {
+        let mut stage = Stage::new(snapshot(vec![copying(1, "orders")], &[]), own());
+        stage.press("g down");
+        stage.tell(Message::Snapshot(Arc::new(snapshot(vec![], &[ended]))));
+        assert_eq!((rows_of(&stage, Group::Restore), rows_of(&stage, Group::Completed)), (vec![], vec![1]));
+        assert_eq!(state(&stage), "Tree #1");
+        assert!(stage.wanted().contains(&Intent::Look(Look::Session(SessionId(1)))));
+        assert!(stage.model.notice().is_some());
+    }
+}
+
+#[test]
+fn r06_a_session_whose_tries_are_used_up_stays_under_restore_and_says_so() {
+    let stage = Stage::new(snapshot(vec![used_up(1, "orders")], &[]), own());
+    assert_eq!(rows_of(&stage, Group::Restore), [1]);
+    assert!(stage.text().contains("all 10 tries used up"));
+}
+
+#[test]
+fn r07_selecting_an_instance_shows_its_session_in_detail() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down down");
+    let text = stage.text();
+    for part in ["orders ▸ /srv/pg/orders  port 5433", "Copying data files", "38.0 GiB of 61.5 GiB", "attempt 2"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn r12_retry_of_a_running_session_is_refused_with_the_reason() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down down r");
+    assert!(acts(&mut stage).is_empty());
+    let said = &stage.model.notice().unwrap().text;
+    assert_eq!(said, "Retry refused: orders: it is running (attempt 2); retry is for a session that waits or is stuck");
+    // The bar dims it before.
+    assert!(matches!(stage.model.situation().verdict(Action::Retry), Verdict::No(_)));
+}
+
+#[test]
+fn r14_retry_on_an_instance_acts_on_that_session_only() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down r");
+    assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))]);
+}
+
+#[test]
+fn r15_retry_on_the_restore_node_acts_on_all_and_tells_each_one_skipped() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("g r");
+    assert_eq!(acts(&mut stage), [(Act::Retry, Scope::AllOngoing)]);
+    let line = |id, name: &str, result| ReceiptLine {
+        session: Some(SessionId(id)),
+        instance: Some(InstanceName::new(name)),
+        result,
+    };
+    let running = Refusal::Running { attempt: AttemptNo(2) };
+    let lines = vec![line(4, "audit", Ok(())), line(1, "orders", Err(running)), line(5, "depot", Err(Refusal::Queued))];
+    stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+    let text = stage.text();
+    for part in ["1 done, 2 skipped", "orders: it is running (attempt 2)", "depot: it is queued already"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn r15_with_a_filter_the_restore_node_means_what_is_shown() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("/ b i l enter g r");
+    assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))]);
+}
+
+#[test]
+fn r16_cancel_on_an_instance_acts_on_that_session_only() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down down c right enter");
+    assert_eq!(acts(&mut stage), [(CANCEL, these(&[1]))]);
+}
+
+#[test]
+fn r17_cancel_on_the_restore_node_acts_on_every_session_there() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("g c");
+    let text = stage.text();
+    assert!(text.contains("Cancel 5 sessions?") && text.contains("99.0 GiB copied would be given up"), "{text}");
+    stage.press("right enter");
+    assert_eq!(acts(&mut stage), [(CANCEL, these(&[4, 3, 1, 2, 5]))]);
+}
+
+#[test]
+fn r17_what_comes_up_while_the_question_stands_is_not_cancelled_with_the_rest() {
+    let mut stage = Stage::new(snapshot(vec![copying(1, "orders")], &[]), own());
+    stage.press("g c");
+    stage.tell(Message::Snapshot(Arc::new(snapshot(vec![copying(1, "orders"), queued(2, "crm")], &[]))));
+    stage.press("right enter");
+    assert_eq!(acts(&mut stage), [(CANCEL, these(&[1]))]);
+}
+
+#[test]
+fn r18_cancel_is_open_to_queued_running_waiting_and_stuck_sessions_alike() {
+    let all = [
+        queued(1, "a"),
+        checking(1, "a"),
+        copying(1, "a"),
+        replaying(1, "a"),
+        waiting(1, "a"),
+        stuck(1, "a"),
+        used_up(1, "a"),
+    ];
+    for session in all {
+        let phase = format!("{:?}", session.phase());
+        let mut stage = Stage::new(snapshot(vec![session], &[]), own());
+        assert_eq!(stage.model.situation().verdict(Action::Cancel), Verdict::Ready, "{phase}");
+        stage.press("c right enter");
+        assert_eq!(acts(&mut stage), [(CANCEL, these(&[1]))], "{phase}");
+    }
+}
+
+#[test]
+fn r19_bar_menu_keys_and_palette_do_the_same() {
+    let retry_by = |how: &str| {
+        let mut stage = Stage::new(busy(), own());
+        stage.press("down").press(how);
+        acts(&mut stage)
+    };
+    let expected = [(Act::Retry, these(&[3]))];
+    for how in ["r", "m enter", ": r e t r y enter"] {
+        assert_eq!(retry_by(how), expected, "{how}");
+    }
+    // The bar and the right button, with the mouse.
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down M").wanted();
+    let text = stage.text();
+    let column = text.lines().nth(1).unwrap().find("r Retry").unwrap();
+    let click = |deed, column, row| Message::Mouse(Mouse { deed, column, row });
+    stage.tell(click(MouseDeed::Press, u16::try_from(column).unwrap(), 1));
+    assert_eq!(acts(&mut stage), expected);
+    let row = text.lines().position(|line| line.contains("◌ billing")).unwrap();
+    stage.tell(click(MouseDeed::Menu, 5, u16::try_from(row).unwrap()));
+    assert_eq!(state(&stage), "Menu #3");
+    stage.press("enter");
+    assert_eq!(acts(&mut stage), expected);
+}
+
+#[test]
+fn r20_completed_sessions_offer_neither_retry_nor_cancel() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("] down r c");
+    assert!(acts(&mut stage).is_empty());
+    assert_eq!(state(&stage), "Tree #20");
+    let situation = stage.model.situation();
+    for action in [Action::Retry, Action::Cancel, Action::Force] {
+        assert!(matches!(situation.verdict(action), Verdict::No(_)), "{action:?}");
+    }
+    assert_eq!(situation.verdict(Action::Dismiss), Verdict::Ready);
+}
+
+#[test]
+fn s01_waiting_shows_try_countdown_and_the_first_cause_pinned() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down");
+    let text = stage.text();
+    for part in ["try 4 of 10 in 3:12", "First cause: repository host db2 refused", "brought nothing for 60 s"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn s04_the_header_always_answers_whether_the_window_may_be_closed() {
+    let worlds =
+        [busy(), snapshot(vec![], &[]), snapshot(vec![copying(1, "a")], &[]), snapshot(vec![waiting(1, "a")], &[])];
+    for world in worlds {
+        for (columns, rows) in [(120, 40), (100, 30), (80, 24), (40, 10), (30, 6)] {
+            let stage = Stage::sized(world.clone(), own(), (columns, rows));
+            let text = stage.text();
+            let header = text.lines().next().unwrap();
+            assert!(header.contains("safe"), "{columns}x{rows}: {header}");
+        }
+    }
+}
+
+#[test]
+fn s06_time_left_is_hidden_at_first_then_a_range_then_stalled() {
+    let mut stage = Stage::new(snapshot(vec![copying_at(1, "orders", 32 * GIB)], &[]), own());
+    let further = |half: u64| snapshot(vec![copying_at(1, "orders", 32 * GIB + half * (100 << 20))], &[]);
+    let at = |half: u64| now().checked_add(std::time::Duration::from_millis(500 * half)).unwrap();
+    let mut say = |half: u64| {
+        stage.snapshot_at(further(half), at(half));
+        stage.text()
+    };
+    assert!(!say(4).contains(" left"));
+    let text = (5..=40).map(&mut say).last().unwrap();
+    assert!(text.contains(" left") && text.contains("200.0 MiB/s"), "{text}");
+    stage.tell_at(Message::Due, at(40 + 400));
+    let text = stage.text();
+    assert!(text.contains("stalled since 14:02:31") && !text.contains(" left"), "{text}");
+}
+
+#[test]
+fn s12_every_state_has_a_sign_and_a_word() {
+    let states = [
+        (queued(1, "a"), "◦", "queued"),
+        (copying(1, "a"), "◉", "%"),
+        (waiting(1, "a"), "◌", "try"),
+        (stuck(1, "a"), "✖", "stuck"),
+        (canceling(1, "a"), "⊘", "canceling"),
+    ];
+    for (session, sign, word) in states {
+        let text = Stage::new(snapshot(vec![session], &[]), own()).text();
+        let row = text.lines().nth(4).unwrap();
+        assert!(row.contains(sign) && row.contains(word), "{row}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The wizard: three presses of Enter, and what it never lets happen.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{
+    keys::state,
+    scenes::{answer_plans, places, plan_of, planned, set_aside},
+    stage::*,
+};
+use howdah::{
+    console::message::{Intent, Look, Message},
+    domain::{ExistingData, Failure, InstanceName, RestoreRequest, ServerWish, SessionId, plan::Standing},
+    machine::Refusal,
+    manager::{Receipt, ReceiptLine},
+};
+use std::sync::Arc;
+
+fn fresh() -> Stage {
+    Stage::new(snapshot(vec![], &[]), own())
+}
+
+fn started(stage: &mut Stage) -> Vec<RestoreRequest> {
+    let start = |intent| match intent {
+        Intent::Start(requests) => Some(requests),
+        _ => None,
+    };
+    stage.wanted().into_iter().find_map(start).unwrap_or_default()
+}
+
+fn fine(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
+    Ok(plan_of(request, Standing::Missing))
+}
+
+#[test]
+fn three_presses_of_enter_restore_the_newest_backup_of_the_first_instance() {
+    let mut stage = Stage::new(snapshot(vec![], &[]), sample());
+    assert_eq!(state(&stage), "Tree =ledger");
+    stage.press("enter");
+    assert_eq!(state(&stage), "Form =ledger");
+    stage.tell(places(1)).press("enter");
+    answer_plans(&mut stage, fine);
+    assert!(stage.text().contains("/srv/pg/ledger (will be created)"), "{}", stage.text());
+    stage.press("enter");
+    let requests = started(&mut stage);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].point.label, "2026-11-20T0200");
+    assert_eq!(requests[0].server, ServerWish::LeaveRunning);
+    assert_eq!(requests[0].existing, ExistingData::Refuse);
+    // The answer closes the wizard, and the new session is selected as soon as it is there.
+    let line = ReceiptLine { session: Some(SessionId(1)), instance: Some(InstanceName::new("ledger")), result: Ok(()) };
+    stage.tell(Message::Started(Receipt { lines: vec![line] }));
+    stage.tell(Message::Snapshot(Arc::new(snapshot(vec![queued(1, "ledger")], &[]))));
+    assert_eq!(state(&stage), "Tree #1");
+}
+
+#[test]
+fn an_enter_that_comes_before_the_places_waits_for_them() {
+    let mut stage = fresh();
+    stage.press("enter enter");
+    assert_eq!(state(&stage), "Form =crm");
+    stage.tell(places(1));
+    assert_eq!(state(&stage), "Plan =crm");
+}
+
+#[test]
+fn nothing_starts_before_the_plan_was_shown() {
+    let mut stage = fresh();
+    stage.press("enter").tell(places(1)).press("enter enter enter");
+    assert!(started(&mut stage).is_empty());
+    assert!(stage.model.notice().unwrap().text.contains("still being made"));
+}
+
+#[test]
+fn one_session_for_each_instance_with_places_of_their_own() {
+    let mut stage = fresh();
+    stage.press("n space down space");
+    assert_eq!(state(&stage), "Instances =crm");
+    stage.press("enter");
+    let wanted = stage.wanted();
+    let Some(Intent::Look(Look::Places(_, wanted))) = wanted.last() else { panic!("{wanted:?}") };
+    assert_eq!(wanted.directories.len(), 1, "crm was checked from the start, so Space took it away");
+}
+
+#[test]
+fn answers_to_older_questions_are_void() {
+    let mut stage = fresh();
+    stage.press("enter").tell(places(1)).press("enter");
+    let asked = stage.wanted();
+    let Some(Intent::Look(Look::Plan(ticket, at, request))) = asked.into_iter().next_back() else { panic!() };
+    stage.press("esc");
+    stage.tell(Message::Planned(ticket, at, Box::new(fine(&request))));
+    stage.press("enter enter");
+    assert!(started(&mut stage).is_empty());
+}
+
+#[test]
+fn an_edited_field_is_not_overwritten_by_a_proposal() {
+    let mut stage = fresh();
+    stage.press("enter down ctrl-u").type_text("/elsewhere").tell(places(1)).press("enter");
+    answer_plans(&mut stage, fine);
+    stage.press("enter");
+    assert_eq!(started(&mut stage)[0].target.directory().to_str(), Some("/elsewhere"));
+}
+
+#[test]
+fn a_wrong_value_is_told_at_its_field_and_nothing_is_planned() {
+    for (keys, text, part) in [
+        ("down ctrl-u", "relative", "crm: \"relative\" is not an absolute path"),
+        ("down down ctrl-u", "70000", "is not a port"),
+        ("down down ctrl-u", "0", "is not a port"),
+        ("down down down down ctrl-u", "fast", "is not an amount"),
+    ] {
+        let mut stage = fresh();
+        stage.press("enter").tell(places(1)).press(keys).type_text(text).wanted();
+        stage.press("enter");
+        assert!(stage.text().contains(part), "{part}\n{}", stage.text());
+        assert!(stage.wanted().is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn s08_other_data_is_renamed_only_after_its_name_was_typed() {
+    let mut stage = fresh();
+    planned(&mut stage, set_aside);
+    assert!(stage.text().contains("renamed to /srv/pg/crm.before-2026-11-20"), "{}", stage.text());
+    stage.press("enter");
+    assert_eq!(state(&stage), "TypeName =crm");
+    for wrong in ["", "CRM", "crm2", "yes"] {
+        stage.press("ctrl-u").type_text(wrong).press("enter");
+        assert_eq!(state(&stage), "TypeName =crm", "{wrong}");
+    }
+    assert!(started(&mut stage).is_empty());
+    stage.press("ctrl-u").type_text("crm").press("enter");
+    assert_eq!(started(&mut stage)[0].existing, ExistingData::SetAside);
+}
+
+#[test]
+fn s08_leave_to_rename_that_the_plan_does_not_need_is_taken_back() {
+    let mut stage = fresh();
+    // In the form, "rename other data" is chosen; the directory turns out to be free.
+    stage.press("enter").tell(places(1)).press("up down down down down down right enter");
+    answer_plans(&mut stage, fine);
+    stage.press("enter");
+    let requests = started(&mut stage);
+    assert_eq!(requests[0].existing, ExistingData::Refuse);
+}
+
+#[test]
+fn a_refused_plan_starts_nothing_and_says_what_to_do() {
+    let mut stage = fresh();
+    planned(&mut stage, |_| Err(Failure::incurable("port 5433 is in use", "choose another port")));
+    let text = stage.text();
+    assert!(
+        text.contains("Refused: port 5433 is in use") && text.contains("What to do: choose another port"),
+        "{text}"
+    );
+    stage.press("enter");
+    assert!(started(&mut stage).is_empty());
+}
+
+#[test]
+fn what_the_manager_refuses_keeps_the_wizard_open_with_the_reason() {
+    let mut stage = fresh();
+    planned(&mut stage, fine);
+    stage.press("enter");
+    let refusal = Refusal::Unknown { id: SessionId(9) };
+    let line = ReceiptLine { session: None, instance: Some(InstanceName::new("crm")), result: Err(refusal) };
+    stage.tell(Message::Started(Receipt { lines: vec![line] }));
+    assert!(stage.text().contains("Not started: there is no session 9"), "{}", stage.text());
+}
+
+#[test]
+fn an_instance_without_a_readable_backup_cannot_be_chosen() {
+    let mut stage = fresh();
+    stage.press("down enter");
+    assert_eq!(state(&stage), "Tree =legacy");
+    assert!(stage.model.notice().unwrap().text.contains("no restore point that can be read"));
+    stage.press("n down space");
+    assert!(stage.model.wizard().unwrap().checked.is_empty());
+}
+
+#[test]
+fn an_unreadable_restore_point_is_shown_with_its_reason_and_cannot_be_chosen() {
+    let mut stage = fresh();
+    stage.press("G enter space G");
+    assert!(stage.text().contains("backup_manifest is cut short"), "{}", stage.text());
+    stage.press("enter");
+    assert_eq!(state(&stage), "Points =orders");
+    stage.press("up enter");
+    assert_eq!(state(&stage), "Form =orders");
+    assert!(stage.text().contains("2026-11-19T0200") && !stage.text().contains("newest"), "{}", stage.text());
+}
