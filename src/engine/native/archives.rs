@@ -6,6 +6,7 @@
 use super::{
     layout::{self, Form, Index, Layout, in_tablespace},
     member::{self, Kind, Member},
+    shared::Pulse,
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
@@ -29,7 +30,7 @@ use std::{
 const LARGEST_MAP: u64 = 16 << 20;
 
 /// Looks into the tar backup in `directory`.
-pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index) -> Result<Layout, Failure> {
+pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: &Pulse) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
     let set = match TarSet::find(directory) {
         Ok(Some(set)) => set,
@@ -40,16 +41,16 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index) -> Resu
             return Err(Failure::incurable(format!("in {}: {error}", directory.display()), DAMAGED));
         }
     };
-    let tablespaces = tablespaces(&backup, &set, manifest, index)?;
+    let tablespaces = tablespaces(&backup, &set, manifest, index, pulse)?;
     let (mut wal, mut warnings) = (BTreeMap::new(), Vec::new());
     let mut header = None;
     if let Some(archive) = &set.wal {
-        header = list_wal(&backup, archive, Kind::Wal, &mut wal)?;
+        header = list_wal(&backup, archive, Kind::Wal, &mut wal, pulse)?;
     } else if manifest.files.iter().any(|file| file.path.starts_with("pg_wal/archive_status")) {
         // With `-X fetch` the server puts the WAL into the base and lists a `.done` file for each segment of it.
         wal.extend(fetched(manifest));
     } else if is_bare(&backup, &set.base)? {
-        header = list_wal(&backup, &set.base, Kind::Base, &mut wal)?;
+        header = list_wal(&backup, &set.base, Kind::Base, &mut wal, pulse)?;
     }
     let finding = layout::wal_finding(manifest, &wal);
     if let Some(header) = header.filter(|header| header.start > manifest.start_lsn()) {
@@ -67,10 +68,11 @@ fn tablespaces(
     set: &TarSet,
     manifest: &Manifest,
     index: &Index,
+    pulse: &Pulse,
 ) -> Result<BTreeMap<u32, PathBuf>, Failure> {
     let map = match index.paths().find(|(path, _)| *path == Path::new(TABLESPACE_MAP)) {
         Some((_, at)) => {
-            let bytes = read_map(backup, &set.base, manifest, at)?;
+            let bytes = read_map(backup, &set.base, manifest, at, pulse)?;
             label::parse_tablespace_map(&bytes)
                 .map_err(|error| damaged(Path::new(TABLESPACE_MAP), format!("is wrong: {error}")))?
         }
@@ -91,12 +93,13 @@ fn tablespaces(
 }
 
 /// The bytes of the tablespace map; the server writes it among the first members of the base.
-fn read_map(backup: &Backup, base: &Path, manifest: &Manifest, at: usize) -> Result<Vec<u8>, Failure> {
+fn read_map(backup: &Backup, base: &Path, manifest: &Manifest, at: usize, pulse: &Pulse) -> Result<Vec<u8>, Failure> {
     let listed = &manifest.files[at];
     let failed = |error: &io::Error| backup.failure("read", base, error);
     let (_, reader) = compression::open(base).map_err(|error| failed(&error))?;
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(|error| failed(&error))?.raw(true) {
+        pulse.beat();
         let mut entry = entry.map_err(|error| failed(&error))?;
         if member::read(base, Kind::Base, entry.header())? != Member::File(TABLESPACE_MAP.into(), listed.size) {
             continue;
@@ -119,9 +122,10 @@ fn list_wal(
     archive: &Path,
     kind: Kind,
     wal: &mut BTreeMap<PathBuf, u64>,
+    pulse: &Pulse,
 ) -> Result<Option<SegmentHeader>, Failure> {
     let failed = |error: &io::Error| backup.failure("read", archive, error);
-    let mut listing = Listing { archive, kind, wal, first: None };
+    let mut listing = Listing { archive, kind, wal, first: None, pulse };
     let listed = if is_bare(backup, archive)? {
         let file = File::open(archive).map_err(|error| failed(&error))?;
         let mut bare = tar::Archive::new(BufReader::new(file));
@@ -142,6 +146,7 @@ struct Listing<'a> {
     kind: Kind,
     wal: &'a mut BTreeMap<PathBuf, u64>,
     first: Option<SegmentHeader>,
+    pulse: &'a Pulse,
 }
 
 enum Unlisted {
@@ -152,6 +157,7 @@ enum Unlisted {
 impl Listing<'_> {
     fn take_in<R: Read>(&mut self, entries: tar::Entries<'_, R>) -> Result<(), Unlisted> {
         for entry in entries.raw(true) {
+            self.pulse.beat();
             let mut entry = entry.map_err(Unlisted::Unread)?;
             let found = member::read(self.archive, self.kind, entry.header()).map_err(Unlisted::Refused)?;
             let Member::File(path, size) = found else { continue };

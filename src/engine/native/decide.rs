@@ -10,6 +10,7 @@ use super::{
     member::Kind,
     plain,
     root::{Access, Root},
+    shared::Pulse,
     space::{self, Need},
     standing::{self, Found, Leftover},
     tar_copy::STASH,
@@ -33,7 +34,12 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -70,14 +76,38 @@ pub(super) struct Decision {
     pub(super) handed: bool,
 }
 
-/// Makes the plan.
-pub(super) fn decide(order: &Order) -> Result<Decision, Failure> {
+/// Makes the plan, in a thread of its own: looking at a repository whose server is gone may hang for ever.
+pub(super) fn decide_watched(order: &Order, stall: Duration) -> Result<Decision, Failure> {
+    let (pulse, theirs) = (Pulse::default(), order.clone());
+    let beating = pulse.clone();
+    let (tell, told) = mpsc::channel();
+    let thread = thread::Builder::new().name("plan".to_owned()).spawn(move || {
+        // Nobody listens any more when looking took too long.
+        let _ = tell.send(decide(&theirs, &beating));
+    });
+    thread.map_err(|error| Failure::disruption(format!("cannot start a thread: {error}"), ""))?;
+    let mut seen = pulse.beats();
+    loop {
+        match told.recv_timeout(stall) {
+            Ok(decision) => return decision,
+            Err(RecvTimeoutError::Disconnected) => return Err(Failure::bug("the planning thread panicked")),
+            Err(RecvTimeoutError::Timeout) if pulse.beats() != seen => seen = pulse.beats(),
+            Err(RecvTimeoutError::Timeout) => {
+                let (backup, target) = (order.point.path.display(), order.target.directory().display());
+                let cause = format!("looking at {backup} and {target} brought nothing for {} s", stall.as_secs());
+                return Err(Failure::disruption(cause, "look at the repository's disk, host and network"));
+            }
+        }
+    }
+}
+
+fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
     let backup = Backup::at(&order.point.path);
     let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.point)?;
     let index = Index::of(&manifest);
     let layout = match order.point.facts.form {
-        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index)?,
-        BackupForm::Tar(_) => archives::look(&order.point.path, &manifest, &index)?,
+        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index, pulse)?,
+        BackupForm::Tar(_) => archives::look(&order.point.path, &manifest, &index, pulse)?,
     };
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =

@@ -83,7 +83,7 @@ pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Dispos
 
 impl Engine for NativeEngine {
     fn plan(&mut self) -> Result<FilePlan, Failure> {
-        let decision = decide::decide(&self.order)?;
+        let decision = decide::decide_watched(&self.order, self.manner.stall)?;
         let plan = decision.plan.clone();
         self.decision = Some(decision);
         Ok(plan)

@@ -5,6 +5,7 @@
 
 use super::{
     layout::{self, Expect, Form, Found, Index, Layout, Tree},
+    shared::Pulse,
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
@@ -22,9 +23,10 @@ use std::{
 };
 
 /// Looks through the plain backup in `directory`.
-pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index) -> Result<Layout, Failure> {
+pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: &Pulse) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
-    let mut walk = Walk { backup: &backup, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
+    let mut walk =
+        Walk { backup: &backup, pulse, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
     let mut open = vec![(directory.to_owned(), PathBuf::new())];
     while let Some((source, path)) = open.pop() {
         walk.directory(&source, &path, &mut open)?;
@@ -44,6 +46,7 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index) -> Resu
 
 struct Walk<'a> {
     backup: &'a Backup,
+    pulse: &'a Pulse,
     tree: Tree,
     tablespaces: BTreeMap<u32, PathBuf>,
     warnings: Vec<String>,
@@ -53,6 +56,7 @@ impl Walk<'_> {
     fn directory(&mut self, source: &Path, path: &Path, open: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Failure> {
         let failed = |error: &io::Error| self.backup.failure("list", source, error);
         for entry in fs::read_dir(source).map_err(|error| failed(&error))? {
+            self.pulse.beat();
             let entry = entry.map_err(|error| failed(&error))?;
             let (source, path) = (entry.path(), path.join(entry.file_name()));
             let about = entry.metadata().map_err(|error| self.backup.failure("look at", &source, &error))?;

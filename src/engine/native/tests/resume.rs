@@ -105,6 +105,18 @@ fn r08_a_repository_that_stalls_is_a_disruption_even_while_a_thread_hangs() {
 }
 
 #[test]
+fn r08_a_repository_that_stalls_while_it_is_looked_at_is_a_disruption() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write();
+    let manifest = fake.backup().join("backup_manifest");
+    fs::remove_file(&manifest).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &manifest, 0o600.into()).unwrap();
+    let failure = fake.engine().plan().unwrap_err();
+    assert_eq!(failure.class, FailureClass::Disruption, "{failure}");
+    assert!(failure.cause.contains("brought nothing"), "{failure}");
+}
+
+#[test]
 fn s02_an_archive_all_of_whose_files_are_verified_is_not_read_again() {
     let fake = Fake::new(BackupForm::Tar(Compression::Zstd)).with_tablespace();
     fake.write().engine().copy(&Ear::default()).unwrap();
