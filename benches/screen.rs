@@ -2,6 +2,7 @@
 //!
 //! The bounds: from a key to the painted cells under 16 ms, a frame under 2 ms. `cargo bench --bench screen`
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a bench may stop at the first surprise")]
 #![allow(missing_docs, reason = "the harness makes its own main")]
 

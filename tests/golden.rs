@@ -3,6 +3,7 @@
 //! The scenes are painted one after the other onto the same screen, so that the differences between frames are proven
 //! too, not only whole frames.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "screens/scenes.rs"]

@@ -2,6 +2,7 @@
 //!
 //! A changed picture fails; `INSTA_UPDATE=always cargo test --test screens` takes it over, and git shows what changed.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "screens/keys.rs"]
@@ -22,6 +23,7 @@ mod xray;
 use howdah::console::{Theme, message::Message};
 use scenes::Scene;
 use stage::Stage;
+use std::fmt::Write as _;
 
 const SIZES: [(u16, u16); 5] = [(120, 40), (100, 30), (80, 24), (40, 10), (1, 1)];
 
@@ -32,7 +34,7 @@ fn check(scenes: &[Scene]) {
             let (snapshot, catalog) = (scene.world)();
             let mut stage = Stage::sized(snapshot, catalog, (columns, rows));
             (scene.play)(&mut stage);
-            text.push_str(&format!("{columns}x{rows}\n{}\n", xray::xray(&stage)));
+            writeln!(text, "{columns}x{rows}\n{}", xray::xray(&stage)).unwrap();
         }
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(scene.name, text);

@@ -232,3 +232,6 @@ fn signals() -> io::Result<impl Stream<Item = Outside>> {
         watch(raw(rustix::process::Signal::CONT), || Outside::Continued)?,
     ]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Keys as data: where one is, what is pressed, where one is then.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use super::stage::*;
 use howdah::console::{
     message::Intent,
@@ -9,6 +11,8 @@ use howdah::console::{
         tree::{Group, Node},
     },
 };
+
+use std::fmt::Write as _;
 
 /// Where one is, in a few words: the place of the keys, the selection, the tab, and what else is unusual.
 pub(crate) fn state(stage: &Stage) -> String {
@@ -21,25 +25,25 @@ pub(crate) fn state(stage: &Stage) -> String {
     };
     let mut text = format!("{:?} {selected}", model.place());
     if model.focus() == Focus::Preview || model.preview().tab != howdah::console::model::preview::Tab::Progress {
-        text.push_str(&format!(" {:?}", model.preview().tab));
+        write!(text, " {:?}", model.preview().tab).unwrap();
     }
     for group in [Group::Restore, Group::Completed, Group::Instances] {
         if !model.tree().is_open(group) {
-            text.push_str(&format!(" -{group:?}"));
+            write!(text, " -{group:?}").unwrap();
         }
     }
     if !model.tree().filter().is_empty() {
-        text.push_str(&format!(" /{}", model.tree().filter()));
+        write!(text, " /{}", model.tree().filter()).unwrap();
     }
     let marks = model.tree().marked.len() + model.tree().marked_instances.len();
     if marks > 0 {
-        text.push_str(&format!(" {marks} marked"));
+        write!(text, " {marks} marked").unwrap();
     }
     if model.is_frozen() {
         text.push_str(" frozen");
     }
     if let Some(Overlay::Cancel(question)) = model.overlay() {
-        text.push_str(&format!(" {:?} {}", question.focus, question.disposition));
+        write!(text, " {:?} {}", question.focus, question.disposition).unwrap();
     }
     text
 }

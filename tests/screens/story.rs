@@ -115,6 +115,7 @@ impl Story {
         self
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a story is told in events that are made where they are told")]
     pub(crate) fn then(mut self, event: Event) -> Self {
         self.session = evolve(self.session, &event, self.at);
         self

@@ -27,6 +27,7 @@ fn started(stage: &mut Stage) -> Vec<RestoreRequest> {
     stage.wanted().into_iter().find_map(start).unwrap_or_default()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
 fn fine(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
     Ok(plan_of(request, Standing::Missing))
 }

@@ -168,12 +168,11 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
     let runs = counts.running + counts.canceling > 0;
     let waits = counts.waiting + counts.queued > 0;
     let text = match (runs, waits, how) {
-        (false, false, _) => "safe to close",
+        (false, false, _) | (true, false, Safe::Least) => "safe to close",
         (true, false, Safe::Long) => "safe to close: copies go on by themselves",
         (true, false, Safe::Short) => "safe to close: copies go on",
         (true, true, Safe::Long) => "safe to close: copies go on, tries wait for the next howdah",
         (false, true, Safe::Long) => "safe to close: tries wait for the next howdah",
-        (true, false, Safe::Least) => "safe to close",
         (_, true, Safe::Short) => "safe to close, tries pause",
         (_, true, Safe::Least) => "safe, tries pause",
     };

@@ -36,11 +36,22 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
 }
 
 fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
-    let refused = state.items.iter().any(|(_, verdict)| !verdict.is_ready());
-    let width = if refused { 78 } else { 44 };
-    let height = rows(state.items.len() + 2);
-    let area = pen::dialog(buffer, middle(buffer, width, height), &state.title, brush);
-    actions(buffer, area, model, &state.items, state.at, brush);
+    const WIDTH: u16 = 78;
+    let inside = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
+    // Why the selected item is refused, in full: its row has no room for that.
+    let reason = match state.items.get(state.at) {
+        Some((_, Verdict::No(reason))) => pen::wrapped(reason, inside, 0, Role::Waiting, brush),
+        Some((_, Verdict::Ready)) | None => Vec::new(),
+    };
+    let below = if reason.is_empty() { 0 } else { reason.len() + 1 };
+    let area = middle(buffer, WIDTH, rows(state.items.len() + below + 2));
+    let area = pen::dialog(buffer, area, &state.title, brush);
+    let list = Rect { height: area.height.min(rows(state.items.len())), ..area };
+    actions(buffer, list, model, &state.items, state.at, brush);
+    let start = list.bottom().saturating_add(1);
+    if start < area.bottom() {
+        pen::lines(buffer, Rect { y: start, height: area.bottom() - start, ..area }, &reason, 0);
+    }
 }
 
 fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {

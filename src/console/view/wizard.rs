@@ -54,8 +54,9 @@ pub(super) const fn body(columns: u16, rows: u16) -> Rect {
 /// The frame: wide enough for two paths side by side, and the header stays in view where it can.
 const fn outside(columns: u16, rows: u16) -> Rect {
     let width = if columns < 100 { columns } else { 100 };
-    let top = if rows >= 10 { 2 } else { 0 };
-    Rect { x: (columns - width) / 2, y: top, width, height: rows - top }
+    // Header and bar above, notices below.
+    let (top, bottom) = if rows >= 10 { (2, 1) } else { (0, 0) };
+    Rect { x: (columns - width) / 2, y: top, width, height: rows - top - bottom }
 }
 
 fn title(wizard: &Wizard) -> String {
@@ -160,7 +161,7 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
         | Place::Menu
         | Place::Reading
         | Place::Question
-        | Place::TypeName => &[(Action::Accept, ""), (Action::Down, "down"), (Action::Back, "back")],
+        | Place::TypeName => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
     };
     let pair = |(action, label): &(Action, &'static str)| {
         let key = model.options().keymap.key(place, *action)?;

@@ -1,0 +1,257 @@
+//! The loop on paused time, with a surface that counts frames instead of painting them.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::*;
+use crate::{
+    catalog::Catalog,
+    console::{Keymap, Steer, Theme, ports::World},
+    domain::{
+        BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, Port, RestorePoint,
+        RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
+    },
+    machine::{Event, Scope, Session, event::Created, evolve},
+    manager::{Act, Clock, Receipt, Snapshot},
+};
+use futures_util::stream;
+use std::{
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+
+#[derive(Clone, Default)]
+struct Counter(Arc<AtomicUsize>);
+
+impl Counter {
+    fn frames(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Surface for Counter {
+    fn size(&self) -> io::Result<(u16, u16)> {
+        Ok((100, 30))
+    }
+
+    fn draw(&mut self, _: &Model, _: &mut Brush) -> io::Result<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn set_mouse(&mut self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn ring(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn repair(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Fake {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    acts: Arc<Mutex<Vec<(Act, Scope)>>>,
+}
+
+impl Steer for Fake {
+    fn start(&self, _: Vec<RestoreRequest>, _: String) -> BoxFuture<'static, Receipt> {
+        std::future::ready(Receipt::default()).boxed()
+    }
+
+    fn act(&self, act: Act, scope: Scope, _: String) -> BoxFuture<'static, Receipt> {
+        let acts = Arc::clone(&self.acts);
+        // A manager that is asked only when it is polled, and answers later.
+        async move {
+            sleep(Duration::from_millis(100)).await;
+            acts.lock().unwrap().push((act, scope));
+            Receipt::default()
+        }
+        .boxed()
+    }
+
+    fn session(&self, _: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
+        std::future::ready(None).boxed()
+    }
+
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+}
+
+struct Nowhere;
+
+impl World for Nowhere {
+    fn is_occupied(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn listens(&self, _: Port) -> bool {
+        false
+    }
+}
+
+struct Bench {
+    frames: Counter,
+    publish: watch::Sender<Arc<Snapshot>>,
+    acts: Arc<Mutex<Vec<(Act, Scope)>>>,
+    send: mpsc::UnboundedSender<Outside>,
+    ends: tokio::task::JoinHandle<io::Result<Ending>>,
+}
+
+impl Bench {
+    fn new(snapshot: Snapshot) -> Self {
+        let (publish, snapshots) = watch::channel(Arc::new(snapshot));
+        let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
+        let acts: Arc<Mutex<Vec<(Act, Scope)>>> = Arc::default();
+        let ports = Ports {
+            manager: Arc::new(Fake { snapshots, acts: Arc::clone(&acts) }),
+            catalog,
+            refresh_catalog: Box::new(|| {}),
+            plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
+            log: Box::new(|_, _, _| std::future::ready(Ok(Vec::new())).boxed()),
+            world: Arc::new(Nowhere),
+            clock: Clock::starting_at(noon()),
+        };
+        let options = Options {
+            by: "ops@bastion".to_owned(),
+            restore_dir: "/srv".into(),
+            max_rate: None,
+            first_port: Port::new(5433).unwrap(),
+            own_hint: String::new(),
+            program: "howdah".into(),
+            attempts_dir: "/attempts".into(),
+            keymap: Keymap::default(),
+            theme: Theme::Dark,
+            ascii: false,
+            mouse: false,
+            bell: false,
+        };
+        let (send, outside) = mpsc::unbounded_channel();
+        let outside = stream::unfold(outside, |mut outside| async { Some((outside.recv().await?, outside)) });
+        let frames = Counter::default();
+        let ends = tokio::spawn(drive(ports, options, frames.clone(), outside));
+        Self { frames, publish, acts, send, ends }
+    }
+
+    fn press(&self, key: &str) {
+        self.send.send(Outside::Message(Message::Key(key.parse().unwrap()))).unwrap();
+    }
+}
+
+fn noon() -> Timestamp {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+fn session() -> Session {
+    let instance = InstanceName::new("orders");
+    let facts = BackupFacts {
+        form: BackupForm::Plain,
+        size: ByteCount(1),
+        files: 1,
+        timeline: Timeline(1),
+        start_lsn: Lsn(0),
+        stop_lsn: Lsn(0),
+        taken_at: noon(),
+        version: None,
+        system_identifier: None,
+    };
+    let point = RestorePoint { instance, label: "1".to_owned(), path: "/b".into(), facts };
+    let target = Target::new("/srv/orders", Port::new(5433).unwrap()).unwrap();
+    let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
+    let request = RestoreRequest { point, target, server, max_rate: None, existing };
+    let (id, policy, by) = (SessionId(1), RetryPolicy::default(), "ops".to_owned());
+    Session::create(Created { id, uuid: uuid::Uuid::nil(), request, policy, by, at: noon() })
+}
+
+fn with(session: Session) -> Snapshot {
+    Snapshot { ongoing: vec![Arc::new(session)], ..Snapshot::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_screen_draws_nothing() {
+    for snapshot in [Snapshot::default(), with(session())] {
+        let bench = Bench::new(snapshot);
+        sleep(Duration::from_secs(1)).await;
+        let before = bench.frames.frames();
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!((before, bench.frames.frames()), (1, 1));
+        assert!(!bench.ends.is_finished());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_elapsed_time_in_view_is_drawn_once_a_second() {
+    let attempt = crate::domain::AttemptNo(1);
+    let bench = Bench::new(with(evolve(session(), &Event::Launched { attempt }, noon())));
+    sleep(Duration::from_millis(10_500)).await;
+    assert_eq!(bench.frames.frames(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pictures_is_drawn_sixty_times_a_second_and_the_last_one_always() {
+    let bench = Bench::new(Snapshot::default());
+    sleep(Duration::from_secs(1)).await;
+    let before = bench.frames.frames();
+    for revision in 0..1_000 {
+        bench.publish.send_replace(Arc::new(Snapshot { revision, ..Snapshot::default() }));
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    let drawn = bench.frames.frames() - before;
+    assert!((55..=64).contains(&drawn), "{drawn} frames");
+    let before = bench.frames.frames();
+    bench.publish.send_replace(Arc::default());
+    bench.publish.send_replace(Arc::default());
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.frames.frames() - before, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_orders_and_leaves_in_one_breath_has_still_ordered() {
+    use crate::domain::FailureClass;
+    let attempt = crate::domain::AttemptNo(1);
+    let failure = Failure { class: FailureClass::Incurable, ..Failure::bug("full") };
+    let (reached, reason) = (crate::domain::Reached::default(), crate::machine::StuckReason::Incurable);
+    let stuck = [Event::Launched { attempt }, Event::GotStuck { attempt, failure, reached, reason }];
+    let bench = Bench::new(with(stuck.iter().fold(session(), |session, event| evolve(session, event, noon()))));
+    bench.press("r");
+    bench.press("q");
+    let ending = bench.ends.await.unwrap().unwrap();
+    assert_eq!(ending.reason, EndReason::Closed);
+    assert_eq!(*bench.acts.lock().unwrap(), [(Act::Retry, Scope::Sessions(vec![SessionId(1)]))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hang_up_and_a_signal_end_the_screen_at_once() {
+    for reason in [EndReason::HungUp, EndReason::Signal] {
+        let bench = Bench::new(Snapshot::default());
+        bench.send.send(Outside::End(reason)).unwrap();
+        assert_eq!(bench.ends.await.unwrap().unwrap().reason, reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_ends_is_told_and_does_not_spin() {
+    let bench = Bench::new(Snapshot::default());
+    sleep(Duration::from_secs(1)).await;
+    let Bench { frames, publish, ends, send, .. } = bench;
+    drop(publish);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(frames.frames(), 2);
+    send.send(Outside::End(EndReason::Closed)).unwrap();
+    assert!(ends.await.unwrap().is_ok());
+}

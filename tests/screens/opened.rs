@@ -1,0 +1,234 @@
+//! The scenes with something open: dialogs, and the wizard up to the name that must be typed.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
+
+use super::{Scene, nothing, one, scene};
+use crate::stage::*;
+use howdah::{
+    console::{
+        message::{Intent, Look, Message, Ticket},
+        places::Proposal,
+    },
+    domain::{AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::Standing},
+    machine::Refusal,
+    manager::{Act, Receipt, ReceiptLine},
+};
+
+pub(crate) fn dialogs() -> Vec<Scene> {
+    vec![
+        scene(
+            "dialog_menu",
+            || (busy(), own()),
+            |stage| {
+                stage.press("down down m down");
+            },
+        ),
+        scene(
+            "dialog_menu_of_instance",
+            || (nothing(), own()),
+            |stage| {
+                stage.press("m");
+            },
+        ),
+        scene(
+            "dialog_cancel",
+            || (busy(), own()),
+            |stage| {
+                stage.press("down down c");
+            },
+        ),
+        scene(
+            "dialog_cancel_all",
+            || (busy(), own()),
+            |stage| {
+                stage.press("g c tab");
+            },
+        ),
+        scene(
+            "dialog_cancel_disposition",
+            || (busy(), own()),
+            |stage| {
+                stage.press("g c down right right");
+            },
+        ),
+        scene(
+            "dialog_force",
+            || one(overdue(1, "orders")),
+            |stage| {
+                stage.press("F right");
+            },
+        ),
+        scene(
+            "dialog_dismiss",
+            || (busy(), own()),
+            |stage| {
+                stage.press("] d");
+            },
+        ),
+        scene(
+            "dialog_report",
+            || (busy(), own()),
+            |stage| {
+                let line = |id, name: &str, result| ReceiptLine {
+                    session: Some(SessionId(id)),
+                    instance: Some(InstanceName::new(name)),
+                    result,
+                };
+                let running = Refusal::Running { attempt: AttemptNo(2) };
+                let lines = vec![
+                    line(4, "audit", Ok(())),
+                    line(1, "orders", Err(running)),
+                    line(5, "depot", Err(Refusal::Queued)),
+                ];
+                stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+            },
+        ),
+        scene(
+            "dialog_help",
+            || (busy(), own()),
+            |stage| {
+                stage.press("?");
+            },
+        ),
+        scene(
+            "dialog_palette",
+            || (busy(), own()),
+            |stage| {
+                stage.press(":").type_text("re");
+            },
+        ),
+        scene(
+            "dialog_palette_without_match",
+            || (busy(), own()),
+            |stage| {
+                stage.press(":").type_text("qqq");
+            },
+        ),
+        scene(
+            "dialog_refusal",
+            || (busy(), own()),
+            |stage| {
+                stage.press("down down r");
+            },
+        ),
+    ]
+}
+
+pub(crate) fn wizard() -> Vec<Scene> {
+    vec![
+        scene(
+            "wizard_1_instances",
+            || (busy(), own()),
+            |stage| {
+                stage.press("n space");
+            },
+        ),
+        scene(
+            "wizard_2_form",
+            || (nothing(), sample()),
+            |stage| {
+                stage.press("enter");
+            },
+        ),
+        scene(
+            "wizard_2_form_of_two",
+            || (nothing(), own()),
+            |stage| {
+                stage.press("n down down space enter down");
+                stage.type_text("x");
+            },
+        ),
+        scene(
+            "wizard_2_form_with_problem",
+            || (nothing(), own()),
+            |stage| {
+                stage.press("enter down ctrl-u").type_text("relative").press("enter");
+            },
+        ),
+        scene(
+            "wizard_2_points",
+            || (nothing(), own()),
+            |stage| {
+                stage.press("G enter space down");
+            },
+        ),
+        scene(
+            "wizard_3_planning",
+            || (nothing(), own()),
+            |stage| {
+                stage.press("enter").tell(places(1)).press("enter");
+            },
+        ),
+        scene(
+            "wizard_3_plan",
+            || (nothing(), own()),
+            |stage| {
+                planned(stage, |request| Ok(plan_of(request, Standing::Missing)));
+            },
+        ),
+        scene("wizard_3_refused", || (nothing(), own()), |stage| planned(stage, |_| Err(refused()))),
+        scene("wizard_3_overwrites", || (nothing(), own()), |stage| planned(stage, set_aside)),
+        scene(
+            "wizard_3_type_name",
+            || (nothing(), own()),
+            |stage| {
+                planned(stage, set_aside);
+                stage.press("enter").type_text("cr").press("enter");
+            },
+        ),
+    ]
+}
+
+/// Places are found for the wizard's question with this number.
+pub(crate) fn places(ticket: u64) -> Message {
+    let proposal = Proposal { directory: "/srv/pg/crm".into(), port: Port::new(5433).unwrap() };
+    Message::Proposed(Ticket(ticket), vec![proposal])
+}
+
+/// From the first instance through the form to answered plans.
+pub(crate) fn planned(stage: &mut Stage, answer: fn(&RestoreRequest) -> Result<Plan, Failure>) {
+    stage.press("enter").tell(places(1)).press("enter");
+    answer_plans(stage, answer);
+}
+
+/// Answers every plan that is asked for, and those that are asked for because of the answers.
+pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&RestoreRequest) -> Result<Plan, Failure>) {
+    loop {
+        let asked: Vec<_> = stage
+            .wanted()
+            .into_iter()
+            .filter_map(|intent| match intent {
+                Intent::Look(Look::Plan(ticket, at, request)) => Some((ticket, at, request)),
+                _ => None,
+            })
+            .collect();
+        if asked.is_empty() {
+            return;
+        }
+        for (ticket, at, request) in asked {
+            stage.tell(Message::Planned(ticket, at, Box::new(answer(&request))));
+        }
+    }
+}
+
+pub(crate) fn plan_of(request: &RestoreRequest, standing: Standing) -> Plan {
+    plan(request.point.instance.as_str(), request.target.port().number(), standing)
+}
+
+fn refused() -> Failure {
+    Failure::incurable("port 5433 is in use by another program", "choose another port, or stop that program")
+}
+
+/// Refused as long as the old directory must stay; planned once it may be renamed.
+pub(crate) fn set_aside(request: &RestoreRequest) -> Result<Plan, Failure> {
+    match request.existing {
+        ExistingData::Refuse => Err(Failure::incurable(
+            "/srv/pg/crm holds other data",
+            "choose another directory, or allow that it is renamed",
+        )),
+        ExistingData::SetAside => {
+            Ok(plan_of(request, Standing::SetAside { to: "/srv/pg/crm.before-2026-11-20".into() }))
+        }
+    }
+}
