@@ -14,7 +14,7 @@ use crossterm::{
         enable_raw_mode,
     },
 };
-use ratatui::{Terminal, backend::CrosstermBackend};
+use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{Signal, getpid, getsid, kill_current_process_group},
@@ -67,7 +67,9 @@ impl Screen {
         if self.mouse {
             execute!(output, EnableMouseCapture)?;
         }
-        self.terminal.clear()
+        // Not `clear`: that one asks the terminal where its cursor is.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from(size))
     }
 
     fn give_back(&self) {
