@@ -259,6 +259,16 @@ fn s06_time_left_is_hidden_at_first_then_a_range_then_stalled() {
     assert!(text.contains("stalled since 14:02:31") && !text.contains(" left"), "{text}");
 }
 
+/// What an earlier attempt left, or what happened while nobody watched, is no speed.
+#[test]
+fn s06_the_first_report_of_an_attempt_is_where_counting_begins() {
+    let at = |seconds| now().checked_add(secs(seconds)).unwrap();
+    let mut stage = Stage::new(snapshot(vec![checking(1, "orders")], &[]), own());
+    stage.snapshot_at(snapshot(vec![copying_at(1, "orders", 40 * GIB)], &[]), at(1));
+    stage.snapshot_at(snapshot(vec![copying_at(1, "orders", 40 * GIB + (20 << 20))], &[]), at(3));
+    assert!(stage.text().contains("10.0 MiB/s"), "{}", stage.text());
+}
+
 #[test]
 fn s12_every_state_has_a_sign_and_a_word() {
     let states = [

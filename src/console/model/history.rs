@@ -14,7 +14,7 @@ use std::{collections::VecDeque, time::Duration};
 #[derive(Debug, Clone)]
 pub struct History {
     attempt: AttemptNo,
-    replaying: bool,
+    stage: Stage,
     /// The position after each change, oldest first.
     samples: VecDeque<(Timestamp, u64)>,
     last_change: Timestamp,
@@ -29,6 +29,15 @@ pub enum Left {
     Range(Duration, Duration),
     /// Nothing has moved since then.
     Stalled(Timestamp),
+}
+
+/// What the position counts. Between two stages it does not compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has been reported.
+    Silent,
+    Copying,
+    Replaying,
 }
 
 /// The sparkline reaches this far back.
@@ -49,15 +58,15 @@ const APART: Duration = Duration::from_millis(400);
 impl History {
     /// A history that begins with the session as it stands.
     pub fn begin(session: &Session, attempt: AttemptNo, now: Timestamp) -> Self {
-        let (replaying, position) = position(session);
-        Self { attempt, replaying, samples: VecDeque::from([(now, position)]), last_change: now }
+        let (stage, position) = position(session);
+        Self { attempt, stage, samples: VecDeque::from([(now, position)]), last_change: now }
     }
 
     /// Takes in the session as it stands now.
     pub fn record(&mut self, session: &Session, attempt: AttemptNo, now: Timestamp) {
-        let (replaying, position) = position(session);
+        let (stage, position) = position(session);
         let last = self.samples.back().map_or(0, |(_, position)| *position);
-        if attempt != self.attempt || replaying != self.replaying || position < last {
+        if attempt != self.attempt || stage != self.stage || position < last {
             *self = Self::begin(session, attempt, now);
             return;
         }
@@ -144,8 +153,13 @@ impl History {
     }
 }
 
-/// Whether replay has begun, and the position that moves: a WAL position in replay, bytes before.
-fn position(session: &Session) -> (bool, u64) {
+/// What moves, and where it stands: bytes that this attempt has brought, then a WAL position.
+fn position(session: &Session) -> (Stage, u64) {
     let progress = session.progress();
-    progress.wal.map_or((false, progress.bytes_done.0), |wal| (true, wal.at.0))
+    match progress.wal {
+        Some(wal) => (Stage::Replaying, wal.at.0),
+        // What earlier attempts left, or what was done before anybody watched, was not done in this moment.
+        None if progress.bytes_total.0 == 0 => (Stage::Silent, 0),
+        None => (Stage::Copying, progress.bytes_done.0.saturating_sub(progress.bytes_reused.0)),
+    }
 }
