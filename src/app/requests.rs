@@ -52,7 +52,12 @@ fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<Resto
         let known: Vec<&str> = catalog.instances.iter().map(|instance| instance.name.as_str()).collect();
         let known =
             if known.is_empty() { "none was found".to_owned() } else { format!("there are: {}", known.join(", ")) };
-        return Err(format!("there is no instance {instance:?} in the repositories; {known}"));
+        // A repository that cannot be read may be the one that holds it.
+        let unread = catalog.repositories.iter().filter_map(|repository| {
+            repository.problem.as_ref().map(|problem| format!("; {}: {problem}", repository.path.display()))
+        });
+        let unread: String = unread.collect();
+        return Err(format!("there is no instance {instance:?} in the repositories; {known}{unread}"));
     };
     let point = match label {
         Some(label) => found.points().find(|point| point.label == label),

@@ -19,6 +19,13 @@ pub(crate) fn flip_byte(path: &Path, at: u64) {
     file.write_all(&[byte[0] ^ 0x01]).unwrap();
 }
 
+/// Changes a stretch of a packed file: a single bit may be one that unpacks to the same bytes.
+pub(crate) fn garble(path: &Path, at: u64) {
+    for offset in 0..32 {
+        flip_byte(path, at + offset);
+    }
+}
+
 /// Makes a file this long.
 pub(crate) fn set_length(path: &Path, length: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();

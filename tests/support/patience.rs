@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Long enough for a busy machine with two cores; a test that needs it all has failed anyway.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Looks again and again until `look` finds something; panics with `what` when patience ends.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
