@@ -38,7 +38,7 @@ fn main() {
     fs::DirBuilder::new().mode(0o700).create(&full).unwrap();
     fill(&full.join("journal.db"));
     // The first opening unpacks the sample; it is not counted.
-    let _first = Console::open(&empty);
+    drop(Console::open(&empty));
     println!("first paint, median of {ROUNDS} (shortest to longest):");
     for (name, state) in [("empty journal", &empty), ("100,000 completed, 1,000 ongoing", &full)] {
         let mut times: Vec<f64> = (0..ROUNDS).map(|_| Console::open(state).painted.as_secs_f64() * 1e3).collect();
@@ -173,5 +173,12 @@ fn created(number: u64, at: Timestamp) -> Created {
         existing: ExistingData::Refuse,
     };
     let policy = RetryPolicy::default();
-    Created { id: SessionId(number), uuid: Uuid::from_u128(number.into()), request, policy, by: "ops@bastion".into(), at }
+    Created {
+        id: SessionId(number),
+        uuid: Uuid::from_u128(number.into()),
+        request,
+        policy,
+        by: "ops@bastion".into(),
+        at,
+    }
 }
