@@ -3,7 +3,6 @@
 use super::pen;
 use crate::console::{
     action::Action,
-    keymap::Place,
     model::{Model, is_reading, tree::InstanceKey},
     ports::{CatalogInstance, Origin, Row},
     theme::{Brush, Role},
@@ -17,8 +16,7 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
         return vec![Line::from(brush.span(Role::Dim, "This instance is no longer in the catalog."))];
     };
     let mut lines = Vec::new();
-    let enter = model.options().keymap.key(Place::Tree, Action::Accept);
-    let enter = enter.map_or_else(String::new, |key| key.to_string());
+    let enter = pen::key(model, Action::Accept);
     let newest = one.newest();
     lines.extend(match newest {
         Some(point) => {

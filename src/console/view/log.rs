@@ -1,7 +1,9 @@
 //! The Log page: the end of an attempt's raw output.
 
+use super::pen;
 use crate::{
     console::{
+        action::Action,
         model::Model,
         theme::{Brush, Role},
         words,
@@ -17,7 +19,8 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         return vec![say(Role::Dim, "No attempt has been made yet, so there is no output.")];
     };
     let number = session.attempts().len();
-    let which = format!("Output of attempt {attempt} of {number}; < and > show the others");
+    let (older, newer) = (pen::key(model, Action::OlderAttempt), pen::key(model, Action::NewerAttempt));
+    let which = format!("Output of attempt {attempt} of {number}; {older} and {newer} show the others");
     let mut lines = vec![Line::from(brush.span(Role::Dim, words::fit(&which, width, brush.glyphs.more).into_owned()))];
     let log = model.preview().log.as_ref().filter(|log| (log.session, log.attempt) == (id, attempt));
     match log.map(|log| &log.lines) {

@@ -1,6 +1,9 @@
 //! Small strokes that all views share.
 
 use crate::console::{
+    action::Action,
+    keymap::Place,
+    model::Model,
     theme::{Brush, Role},
     words,
 };
@@ -97,6 +100,12 @@ pub(super) fn wrapped(text: &str, room: usize, indent: usize, role: Role, brush:
 /// Lays the look of the selection over a row.
 pub(super) fn select(buffer: &mut Buffer, area: Rect, y: u16, brush: &Brush) {
     buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(buffer.area), brush.style(Role::Selected));
+}
+
+/// The key of an action on the main screen, for a sentence that names it.
+pub(super) fn key(model: &Model, action: Action) -> String {
+    let key = model.options().keymap.key(Place::Tree, action);
+    key.map_or_else(|| action.label().to_owned(), |key| key.to_string())
 }
 
 /// `key label` pairs for a hint line.

@@ -3,6 +3,7 @@
 use super::{pen, states};
 use crate::{
     console::{
+        action::Action,
         model::{Model, history::Left},
         theme::{Brush, Role},
         words,
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let now = model.now();
     let mut lines = head(model, session, width, brush);
-    lines.extend(trouble(session, width, brush));
+    lines.extend(trouble(model, session, width, brush));
     lines.extend(outcome(session, width, brush));
     lines.extend(gauges(session, width, brush));
     lines.extend(numbers(model, session, width, brush));
@@ -70,7 +71,7 @@ fn tries(session: &Session) -> String {
 }
 
 /// What is wrong and what can be done, the first cause pinned above the last (S1).
-fn trouble(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let last = match session.phase() {
         Phase::Waiting { failure, .. } => Some((failure, Role::Waiting)),
@@ -95,7 +96,8 @@ fn trouble(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
     } = session.phase()
     {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
-        let text = format!("Attempt {attempt}{process} is still alive past its deadline; F offers to kill it");
+        let key = pen::key(model, Action::Force);
+        let text = format!("Attempt {attempt}{process} is still alive past its deadline; {key} offers to kill it");
         lines.extend(pen::wrapped(&text, width, 2, Role::Stuck, brush));
     }
     lines

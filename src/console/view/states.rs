@@ -126,12 +126,13 @@ fn running(session: &Session, history: Option<&History>, now: Timestamp) -> (Str
 }
 
 const fn canceling(stage: &CancelStage) -> &'static str {
-    let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
-    match (urgency, stage) {
-        (Urgency::InTime, CancelStage::Stopping { .. }) => "canceling: stopping",
-        (Urgency::InTime, CancelStage::Disposing { .. }) => "canceling: cleaning up",
-        (Urgency::Overdue, _) => "canceling: overdue",
-        (Urgency::Forced, _) => "canceling: killing",
+    match stage {
+        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "canceling: stopping",
+        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "canceling: cleaning up",
+        CancelStage::Stopping { urgency: Urgency::Overdue, .. }
+        | CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "canceling: overdue",
+        CancelStage::Stopping { urgency: Urgency::Forced, .. }
+        | CancelStage::Disposing { urgency: Urgency::Forced, .. } => "canceling: killing",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{pen, states};
 use crate::console::{
+    action::Action,
     model::Model,
     model::tree::Group,
     theme::{Brush, Role},
@@ -49,15 +50,10 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
 }
 
 fn empty(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let keymap = &model.options().keymap;
-    let key = |action| {
-        let key = keymap.key(crate::console::keymap::Place::Tree, action);
-        key.map_or_else(|| "the palette".to_owned(), |key| key.to_string())
-    };
     let text = format!(
         "No restore is under way. Press {} for a new restore, or go down to an instance and press {}.",
-        key(crate::console::action::Action::NewRestore),
-        key(crate::console::action::Action::Accept),
+        pen::key(model, Action::NewRestore),
+        pen::key(model, Action::Accept),
     );
     pen::wrapped(&text, width, 0, Role::Text, brush)
 }
