@@ -28,16 +28,6 @@ fn help_and_version_are_answers_and_not_errors() {
 }
 
 #[test]
-fn the_readme_knows_every_flag_of_restore() {
-    let help = Howdah::new().run(["restore", "--help"]).expect_code(0).stdout;
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let flags = help.split(|c: char| !(c.is_ascii_lowercase() || c == '-')).filter(|word| word.starts_with("--"));
-    for flag in flags.filter(|flag| !["--help", "--version"].contains(flag)) {
-        assert!(readme.contains(flag), "README.md does not know {flag}");
-    }
-}
-
-#[test]
 fn wrong_usage_is_exit_code_2_and_names_the_thing() {
     let howdah = Howdah::new();
     for (arguments, word) in [

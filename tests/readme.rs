@@ -1,0 +1,84 @@
+//! The README says what the program does: its keys, flags, settings and exit codes are compared with the program's own.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod support;
+
+use howdah::{
+    app::config::Config,
+    cli::exit::Exit,
+    console::{action::Action, keymap::Keymap},
+};
+use std::fs;
+use support::howdah::Howdah;
+
+fn readme() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+}
+
+/// The text between two marks, which must both be there.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("README.md has no {begin:?}"));
+    rest.split_once(end).unwrap_or_else(|| panic!("README.md has no {end:?} after {begin:?}")).0
+}
+
+#[test]
+fn the_table_of_keys_is_the_key_map() {
+    let map = Keymap::default();
+    let row = |action: Action| {
+        let keys: Vec<String> = map.keys(action).iter().map(|chord| format!("`{chord}`")).collect();
+        format!("| {} | {} | `{}` |\n", keys.join(" "), action.help(), action.name())
+    };
+    let table: String = Action::all().map(row).collect();
+    let wanted = format!("\n| Key | Does | Name |\n|---|---|---|\n{table}");
+    let found = readme();
+    let found = between(&found, "<!-- keys: begin -->", "<!-- keys: end -->");
+    assert!(found == wanted, "README.md: between the marks of the keys there should be:\n{wanted}");
+}
+
+#[test]
+fn every_flag_of_restore_is_explained() {
+    let help = Howdah::new().run(["restore", "--help"]).expect_code(0).stdout;
+    let flags = help.split(|c: char| !(c.is_ascii_lowercase() || c == '-')).filter(|word| word.starts_with("--"));
+    for flag in flags.filter(|flag| !["--help", "--version"].contains(flag)) {
+        assert!(readme().contains(flag), "README.md does not know {flag}");
+    }
+}
+
+#[test]
+fn the_settings_shown_are_those_that_hold_without_a_file() {
+    let text = readme();
+    let shown = between(&text, "```toml\n", "```");
+    let shown: Config = toml::from_str(shown).unwrap();
+    let mut expected = Config::default();
+    // These three have no value of their own that would fit everywhere, or show how it is written.
+    expected.repositories.clone_from(&shown.repositories);
+    expected.restore_dir.clone_from(&shown.restore_dir);
+    expected.worker.binaries.clone_from(&shown.worker.binaries);
+    expected.console.keys.clone_from(&shown.console.keys);
+    expected.console.theme.clone_from(&shown.console.theme);
+    assert_eq!(shown, expected);
+    Keymap::with(&shown.console.keys).expect("the keys that README.md shows");
+}
+
+#[test]
+fn every_setting_is_shown() {
+    let text = readme();
+    let shown = between(&text, "```toml\n", "```");
+    let keys = format!("{:?}", Config::default());
+    // The debug form names each field before a colon: the one list of them that cannot be out of date.
+    let words = keys.split([' ', '{', '(']).filter_map(|word| word.strip_suffix(':'));
+    for key in words.filter(|key| !["retry", "worker", "console"].contains(key)) {
+        let sections = [format!("\n{key} = "), format!("{key} = "), format!(".{key}]")];
+        assert!(sections.iter().any(|written| shown.contains(written)), "README.md does not show the setting {key}");
+    }
+}
+
+#[test]
+fn every_exit_code_is_explained() {
+    let codes = [Exit::Done, Exit::Broken, Exit::Usage, Exit::Refused, Exit::Stuck, Exit::Cancelled];
+    let text = readme();
+    let table = between(&text, "| Exit code | Meaning |\n|---|---|\n", "\n\n");
+    let told: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
+    assert_eq!(told, codes.map(|code| code as u8));
+}
