@@ -4,7 +4,7 @@ use super::{
     owner::Owner,
     planner,
     requests::FIRST_PORT,
-    run::{Setting, sources, who},
+    setting::{Setting, sources, who},
 };
 use crate::{
     attempt::AttemptPlace,

@@ -9,6 +9,7 @@ pub mod planner;
 mod requests;
 pub mod restore;
 mod run;
+mod setting;
 mod worker;
 
 pub use run::run;

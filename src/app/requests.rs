@@ -1,6 +1,6 @@
 //! From what a person typed to a request that is valid by construction.
 
-use super::run::Setting;
+use super::setting::Setting;
 use crate::{
     catalog::{Catalog, Row},
     cli::args::RestoreArgs,

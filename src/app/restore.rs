@@ -1,13 +1,19 @@
 //! `howdah restore`: plan, own the state directory, run one session to its end.
 
-use super::{owner::Owner, owner::OwnerError, planner, requests, run::Setting, run::who};
+use super::{
+    owner::Owner,
+    owner::OwnerError,
+    planner, requests,
+    setting::{Setting, who},
+};
 use crate::{
     catalog,
     cli::{
         args::RestoreArgs,
         exit::Exit,
         report,
-        restore::{self, Interrupt, Streams},
+        restore::{self, Interrupt},
+        streams::Streams,
     },
     domain::RestoreRequest,
     manager::Clock,

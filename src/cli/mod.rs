@@ -6,3 +6,4 @@ pub mod backup_list;
 pub mod exit;
 pub mod report;
 pub mod restore;
+pub mod streams;

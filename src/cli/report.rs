@@ -1,6 +1,6 @@
 //! What a command says of a session and of a plan: lines for people, JSON for programs.
 
-use super::{exit::Exit, restore::Streams};
+use super::{exit::Exit, streams::Streams};
 use crate::{
     domain::{
         Outcome, Plan, Step, Timestamp,

@@ -1,31 +1,13 @@
 //! `howdah restore`: one session, watched to its end without a screen.
 
-use super::{exit::Exit, report};
+use super::{exit::Exit, report, streams::Streams};
 use crate::{
     domain::{Disposition, Outcome, RestoreRequest, SessionId},
     machine::{Phase, Scope, Session},
     manager::{Act, Clock, Handle},
 };
-use std::{
-    io::{self, Write},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
-
-/// Where the words of the command go.
-pub struct Streams<'a> {
-    /// Data.
-    pub out: &'a mut dyn Write,
-    /// Talk.
-    pub err: &'a mut dyn Write,
-    /// Whether talk goes to a terminal, where one line can be painted over.
-    pub live: bool,
-    /// The columns of that terminal.
-    pub columns: usize,
-    /// Whether the result is wanted as JSON.
-    pub json: bool,
-}
 
 /// A person pressed Ctrl-C, or the system asked this process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,8 @@ fn row(out: &mut String, buffer: &Buffer, y: u16) {
         while x < area.right() && look(&buffer[(x, y)]) == look(first) {
             let cell = &buffer[(x, y)];
             let wide = cell.symbol().cell_width().max(1);
-            text.push_str(cell.symbol());
+            // Fonts without braille draw its blank in no width at all.
+            text.push_str(if cell.symbol() == "\u{2800}" { " " } else { cell.symbol() });
             columns += wide;
             x += wide;
         }
