@@ -1,7 +1,7 @@
 //! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
 
 use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake};
-use crate::domain::{SessionId, Target, Timestamp};
+use crate::domain::{RestoreRequest, ServerWish, SessionId, Target, Timestamp};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// The ongoing sessions of one owner.
@@ -67,9 +67,10 @@ impl Registry {
         }
     }
 
-    /// Whether an ongoing session holds the place of `target`: its data directory (or one in the other), a directory
-    /// of a tablespace, or its port.
-    pub fn holder(&self, target: &Target) -> Option<Refusal> {
+    /// Whether an ongoing session holds the place that a request wants: its data directory (or one in the other), a directory
+    /// of a tablespace, or its port. A restore of files only needs no port.
+    pub fn holder(&self, request: &RestoreRequest) -> Option<Refusal> {
+        let target = &request.target;
         let clash = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
         for session in self.sessions.values() {
             let held = &session.request().target;
@@ -79,8 +80,9 @@ impl Registry {
                     return Some(Refusal::DirectoryHeld { directory: wanted, holder, instance });
                 }
             }
-            let both_serve = held.port() == target.port();
-            if both_serve {
+            let serves = |request: &RestoreRequest| request.server != ServerWish::FilesOnly;
+            let both_serve = serves(request) && serves(session.request());
+            if both_serve && held.port() == target.port() {
                 return Some(Refusal::PortHeld { port: target.port(), holder, instance });
             }
         }

@@ -151,7 +151,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let mut receipt = Receipt::default();
         for request in requests {
             let instance = Some(request.point.instance.clone());
-            if let Some(refusal) = claims.holder(&request.target) {
+            if let Some(refusal) = claims.holder(&request) {
                 receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
                 continue;
             }

@@ -131,7 +131,7 @@ fn judge(node: &Node) -> Result<(), Broken> {
     hold("what needs a person stands first", ranks.is_sorted(), told)?;
 
     for session in all {
-        let holder = registry.holder(&session.request().target);
+        let holder = registry.holder(session.request());
         let held = matches!(holder, Some(Refusal::DirectoryHeld { holder, .. }) if holder == session.id());
         hold("S9 an ongoing session holds its directory", held == session.is_ongoing(), told)?;
     }

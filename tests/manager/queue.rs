@@ -5,7 +5,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{AttemptNo, InstanceName, Port, SessionId, Target, fact::End, ticket::Work},
+    domain::{AttemptNo, InstanceName, Port, RestoreRequest, ServerWish, SessionId, Target, fact::End, ticket::Work},
     machine::{Cause, Phase, Refusal, Report, Scope},
     manager::Act,
 };
@@ -73,10 +73,13 @@ async fn s09_one_session_for_each_directory_and_port() {
     let taken = sample::request(1).target.port();
     let receipt = house.order(vec![to("/srv/pg/other", taken)]).await;
     assert_eq!(receipt.lines[0].result, Err(Refusal::PortHeld { port: taken, holder, instance: instance() }));
+    // Files alone need no port.
+    let files = RestoreRequest { server: ServerWish::FilesOnly, ..to("/srv/pg/files", taken) };
+    assert_eq!(house.order(vec![files]).await.done(), 1);
     // Two in one order: the first gets it.
     let receipt = house.order(vec![to("/srv/new", port), to("/srv/new", port)]).await;
     assert_eq!((receipt.done(), receipt.refused().count()), (1, 1));
-    assert_eq!(house.now().await.counts.ongoing(), 2);
+    assert_eq!(house.now().await.counts.ongoing(), 3);
     // A session that has ended holds nothing.
     house.act(Act::Cancel(howdah::domain::Disposition::Remove), 1).await.unwrap();
     house.until_completed(1).await;
