@@ -28,8 +28,7 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 
-const OWN_HINT: &str =
-    "This is the sample. Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
+const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
 pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
