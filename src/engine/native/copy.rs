@@ -67,6 +67,7 @@ pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: 
         reused,
         archives,
         leftovers: leftover.is_some(),
+        resumable: leftover.is_some_and(|left| left.account.this_boot),
         wal_needed,
         wal_planned: layout.wal,
         system_identifier: layout.system_identifier,

@@ -37,6 +37,8 @@ pub(super) struct Account {
     pub(super) complete: bool,
     /// Whether a server was let run on the files.
     pub(super) handed: bool,
+    /// Whether the last attempt began since the machine came up.
+    pub(super) this_boot: bool,
 }
 
 /// A ledger that is being written.
@@ -120,7 +122,8 @@ impl Account {
                 Line::Handed => account.handed = true,
             }
         }
-        if under == boot {
+        account.this_boot = under == boot;
+        if account.this_boot {
             account.believe(&mut fresh);
         }
         Ok(account)

@@ -15,6 +15,7 @@ mod ledger;
 mod mark;
 mod member;
 mod output;
+mod partial;
 mod places;
 mod plain;
 mod plain_copy;

@@ -43,9 +43,14 @@ impl Output {
     pub(super) fn create(root: &Root, below: &Path, size: u64, algorithm: Algorithm) -> Result<Self, Failure> {
         let path = root.path().join(below);
         let file = root.create(below).map_err(|error| at_target("create", &path, &error))?;
+        Ok(Self::from(file, path, size, Hasher::new(algorithm), 0))
+    }
+
+    /// Goes on with a file of which `offset` bytes stand and went through `hasher`.
+    pub(super) fn from(file: File, path: PathBuf, size: u64, hasher: Hasher, offset: u64) -> Self {
         // A file system that cannot do it says so; then the page cache does.
         let direct = size >= DIRECT_FROM && rustix::fs::fcntl_setfl(&file, OFlags::DIRECT).is_ok();
-        Ok(Self { file, path, direct, offset: 0, flushed: 0, hasher: Hasher::new(algorithm) })
+        Self { file, path, direct, offset, flushed: offset, hasher }
     }
 
     /// Hashes and writes the next bytes, which lie aligned in memory: a whole buffer, or less at the end of the file.

@@ -4,7 +4,7 @@ use super::{
     layout::{Expect, Found},
     read::{Source, fill},
     shared::{Side, Watch, lock},
-    work::Work,
+    work::{Beginning, Work},
 };
 use crate::engine::Halt;
 use std::{
@@ -28,17 +28,19 @@ pub(super) fn run(work: &Work, queue: &Queue) -> Result<(), Halt> {
     loop {
         work.shared.go_on()?;
         let Some(file) = lock(queue).pop() else { return Ok(()) };
-        copy(work, &file, &reading, &writing)?;
+        copy(work, &file, &reading, &writing, Beginning::WhereItStands)?;
     }
 }
 
-fn copy(work: &Work, file: &Found, reading: &Arc<Watch>, writing: &Watch) -> Result<(), Halt> {
+fn copy(work: &Work, file: &Found, reading: &Arc<Watch>, writing: &Watch, beginning: Beginning) -> Result<(), Halt> {
     let failed = |error: &std::io::Error| work.shared.or_stopped(|| work.backup.failure("read", &file.source, error));
     let expect = work.index.expect(&file.path).ok_or_else(|| super::plain::extra(&file.path))?;
     let mut source = Source::open(&file.source, reading, &work.shared).map_err(|error| failed(&error))?;
-    let mut receiving = work.receive(&file.path, expect.clone(), file.size, writing)?;
+    let mut receiving = work.receive(&file.path, expect.clone(), file.size, writing, beginning)?;
+    let stood = receiving.came();
+    source.begin_at(stood).map_err(|error| failed(&error))?;
     let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
-    let mut came = 0;
+    let mut came = stood;
     loop {
         let got = fill(&mut source, buffer.room()).map_err(|error| failed(&error))?;
         buffer.set_filled(got);
@@ -55,5 +57,14 @@ fn copy(work: &Work, file: &Found, reading: &Arc<Watch>, writing: &Watch) -> Res
     if grown > 0 && matches!(expect, Expect::Listed(_)) {
         return Err(super::plain::wrong_size(&file.path, came + 1, file.size).into());
     }
-    receiving.finish()
+    drop(buffer);
+    match receiving.finish() {
+        Err(Halt::Failed(_)) if stood > 0 => {
+            work.shared
+                .note(format!("{} stood half copied and was altered since; it is copied anew", file.path.display()));
+            work.shared.take_back(file.size, stood);
+            copy(work, file, reading, writing, Beginning::Anew)
+        }
+        ended => ended,
+    }
 }

@@ -6,7 +6,7 @@
 use super::shared::{Shared, Watch};
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -31,6 +31,11 @@ impl Source {
         let file = watch.during(|| File::open(path))?;
         let (watch, shared) = (Arc::clone(watch), Arc::clone(shared));
         Ok(Self { file, path: path.to_owned(), looked: Instant::now(), watch, shared })
+    }
+
+    /// Leaves out the bytes before this one.
+    pub(super) fn begin_at(&mut self, offset: u64) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 }
 

@@ -106,6 +106,13 @@ impl Root {
         Ok(File::from(fd))
     }
 
+    /// Opens a file that is there, to read what stands in it and to write on.
+    pub(super) fn reopen(&self, relative: &Path) -> io::Result<File> {
+        let (directory, name) = self.above(relative)?;
+        let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(File::from(rustix::fs::openat(&directory, name, how, Mode::empty())?))
+    }
+
     /// Opens a file for reading.
     pub(super) fn open_file(&self, relative: &Path) -> io::Result<File> {
         let (directory, name) = self.above(relative)?;

@@ -114,10 +114,21 @@ impl Shared {
         self.files_done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A file that an earlier attempt left verified.
-    pub(super) fn reuse(&self, bytes: u64) {
+    /// Bytes of a half-written file that an earlier attempt left, read again.
+    pub(super) fn reuse_bytes(&self, bytes: u64) {
         self.bytes_reused.fetch_add(bytes, Ordering::Relaxed);
         self.add_bytes(bytes);
+    }
+
+    /// A file of this size will be copied anew, with the bytes of it that were counted as reused.
+    pub(super) fn take_back(&self, size: u64, reused: u64) {
+        self.bytes_done.fetch_sub(size, Ordering::Relaxed);
+        self.bytes_reused.fetch_sub(reused, Ordering::Relaxed);
+    }
+
+    /// A file that an earlier attempt left verified.
+    pub(super) fn reuse(&self, bytes: u64) {
+        self.reuse_bytes(bytes);
         self.add_file();
     }
 

@@ -12,7 +12,7 @@ use super::{
     read::{Source, fill},
     shared::{Side, Watch, lock},
     trouble::{at_target, damaged},
-    work::{Work, altered},
+    work::{Beginning, Work, altered},
 };
 use crate::{
     domain::Failure,
@@ -76,7 +76,7 @@ pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), 
     loop {
         work.shared.go_on()?;
         let Ok(file) = lock(files).recv() else { return Ok(()) };
-        let mut receiving = work.receive(&file.path, file.expect, file.size, &watch)?;
+        let mut receiving = work.receive(&file.path, file.expect, file.size, &watch, Beginning::Anew)?;
         for buffer in file.bytes {
             receiving.take(buffer.bytes())?;
         }

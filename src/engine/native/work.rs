@@ -8,6 +8,7 @@ use super::{
     layout::{Expect, Index},
     ledger::{Ledger, Line, Stamp},
     output::Output,
+    partial,
     places::Places,
     plain,
     shared::{Shared, Watch, lock},
@@ -43,6 +44,8 @@ pub(super) struct Work {
     pub(super) archives: BTreeSet<PathBuf>,
     /// Whether something of an earlier attempt may stand in the way.
     pub(super) leftovers: bool,
+    /// Whether half-written files of an earlier attempt may be gone on with.
+    pub(super) resumable: bool,
     /// The WAL segments that recovery needs, and where each begins.
     pub(super) wal_needed: BTreeMap<PathBuf, Lsn>,
     /// WAL files whose sizes are in the totals already.
@@ -52,6 +55,15 @@ pub(super) struct Work {
     pub(super) received: Mutex<BTreeSet<PathBuf>>,
     /// Small files that are written at the very end.
     pub(super) held: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
+}
+
+/// Where a file's bytes begin to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// At the first byte.
+    Anew,
+    /// Behind what an earlier attempt left of it, as [`Receiving::came`] tells.
+    WhereItStands,
 }
 
 /// A file on its way.
@@ -99,6 +111,7 @@ impl Work {
         expect: Expect,
         size: u64,
         watch: &'a Watch,
+        beginning: Beginning,
     ) -> Result<Receiving<'a>, Halt> {
         if let Expect::Listed(at) = expect {
             let listed = self.manifest.files[at].size;
@@ -109,10 +122,17 @@ impl Work {
             self.announce(path)?;
         }
         let (root, below) = self.places.find(path);
+        let algorithm = self.algorithm(&expect);
+        if beginning == Beginning::WhereItStands
+            && self.resumable
+            && let Some((output, came)) = partial::go_on(self, (root, below), size, algorithm, watch)?
+        {
+            return Ok(Receiving { work: self, path: path.to_owned(), expect, size, came, output, watch });
+        }
         if self.leftovers {
             root.remove(below).map_err(|error| at_target("remove", &self.places.shown(path), &error))?;
         }
-        let output = Output::create(root, below, size, self.algorithm(&expect))?;
+        let output = Output::create(root, below, size, algorithm)?;
         Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch })
     }
 
@@ -140,6 +160,11 @@ impl Work {
 }
 
 impl Receiving<'_> {
+    /// How many bytes stand; the next one comes after them.
+    pub(super) const fn came(&self) -> u64 {
+        self.came
+    }
+
     /// Takes the next bytes: a whole buffer, or less at the end. They must lie aligned in memory.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         self.work.shared.go_on()?;
