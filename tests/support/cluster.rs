@@ -132,7 +132,7 @@ impl Cluster {
 
     /// The same with data in it: pgbench's, a table in a tablespace, an unlogged one.
     fn filled(mut self) -> Self {
-        must(program("pgbench").args(["-i", "-q", "-s", "1"]).args(self.connection()));
+        must(program("pgbench").args(["-i", "-q", "-s", "1"]).args(self.connection()).arg("postgres"));
         let location = self.tablespace.display();
         self.ask(&format!("create tablespace elsewhere location '{location}'"));
         self.ask("create table goods as select g id, md5(g::text) name from generate_series(1, 20000) g");
