@@ -45,6 +45,8 @@ pub(super) struct Bench {
     root: tempfile::TempDir,
     request: RestoreRequest,
     trick: Trick,
+    /// Each bench its own session: benches run side by side, and places in /tmp are named after it.
+    session: Uuid,
     pub(super) settings: WorkerSettings,
 }
 
@@ -77,7 +79,7 @@ impl Bench {
         let point = RestorePoint { instance: InstanceName::new("orders"), label: "b".to_owned(), path, facts };
         let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
         let request = RestoreRequest { point, target, server, max_rate: None, existing: ExistingData::Refuse };
-        Self { root, request, trick, settings: WorkerSettings::default() }
+        Self { root, request, trick, session: Uuid::now_v7(), settings: WorkerSettings::default() }
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -121,7 +123,7 @@ impl Bench {
         let ticket = Ticket {
             version: CONTRACT_VERSION,
             session: SessionId(1),
-            session_uuid: Uuid::from_u128(7),
+            session_uuid: self.session,
             attempt: AttemptNo(1),
             work,
             settings: self.settings.clone(),
