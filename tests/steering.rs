@@ -7,7 +7,7 @@ mod support;
 use std::{fs, path::PathBuf};
 use support::{
     backup::{Form, Repository, own},
-    cluster::{Restored, SUM_OF_ROWS, source},
+    cluster::{Restored, SUM_OF_ROWS, free_port, source},
     events::group_is_alive,
     faults::flip_byte,
     howdah::Howdah,
@@ -17,6 +17,8 @@ use support::{
 
 /// Copies far enough below this rate that a test can act in the midst of one.
 const SLOWLY: &str = "8M";
+const DOWN: &str = "\u{1b}[B";
+const BACKSPACE: &str = "\u{7f}";
 /// So much of the source is whole files already, though the largest are copied first.
 const SOME_FILES: u64 = 40 << 20;
 
@@ -40,20 +42,34 @@ impl Console {
         Self { howdah, terminal, targets }
     }
 
-    /// Starts a restore of the selected instance at a limited rate: the wizard, by its fields.
+    /// Starts a restore of the selected instance at a limited rate.
     fn start_slowly(&mut self) {
         self.terminal.keys("\r");
+        self.fill_in(Some(SLOWLY));
+    }
+
+    /// The rest of the wizard, from its form on: a port of our own, the rate if one is wanted, the plan, the start.
+    fn fill_in(&mut self, rate: Option<&str>) {
         self.terminal.wait_for_text("Bandwidth");
-        // Restore point, directory, port, server, bandwidth.
-        self.terminal.keys("\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B");
-        self.terminal.keys(SLOWLY);
-        self.terminal.wait_for("the rate is typed", |screen| {
-            screen.contents().lines().any(|line| line.contains("Bandwidth") && line.contains(SLOWLY))
-        });
+        // Restore point, directory, port. Tests run side by side, and the proposed port is the same in all of them.
+        let port = free_port().to_string();
+        self.terminal.keys(&format!("{DOWN}{DOWN}{}{port}", BACKSPACE.repeat(5)));
+        self.wait_for_field("Port", &port);
+        if let Some(rate) = rate {
+            // Server, bandwidth.
+            self.terminal.keys(&format!("{DOWN}{DOWN}{rate}"));
+            self.wait_for_field("Bandwidth", rate);
+        }
         self.terminal.keys("\r");
         self.terminal.wait_for_text("enter starts");
         self.terminal.keys("\r");
         self.terminal.wait_for_text("Started 1 session");
+    }
+
+    #[track_caller]
+    fn wait_for_field(&mut self, field: &str, value: &str) {
+        let shows = |line: &str| line.contains(field) && line.contains(value);
+        self.terminal.wait_for(&format!("{value} typed as {field}"), |screen| screen.contents().lines().any(shows));
     }
 
     /// Waits for a row of the tree that begins with a sign and a name, below a heading.
@@ -134,10 +150,7 @@ fn d04_a_stuck_session_is_retried_by_a_person_once_the_cause_is_gone() {
     let mut console = Console::open(&repository, "1h");
     let restored = Restored(console.targets.join("shop"));
     console.terminal.keys("\r");
-    console.terminal.wait_for_text("Bandwidth");
-    console.terminal.keys("\r");
-    console.terminal.wait_for_text("enter starts");
-    console.terminal.keys("\r");
+    console.fill_in(None);
     console.wait_for_row("Restore", "✖ shop");
     fs::copy(good.join(file), repository.b1().join(file)).unwrap();
     console.terminal.keys("r");
@@ -156,12 +169,7 @@ fn r17_cancel_on_the_node_cancels_every_session_there() {
     console.terminal.keys("n");
     console.terminal.wait_for_text("shop2");
     console.terminal.keys("G \r");
-    console.terminal.wait_for_text("Bandwidth");
-    console.terminal.keys("\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B");
-    console.terminal.keys(SLOWLY);
-    console.terminal.keys("\r");
-    console.terminal.wait_for_text("enter starts");
-    console.terminal.keys("\r");
+    console.fill_in(Some(SLOWLY));
     console.wait_for_row("Restore", "shop2");
     console.howdah.events().worker(2, 1);
     console.terminal.keys("gc");
