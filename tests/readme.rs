@@ -82,3 +82,13 @@ fn every_exit_code_is_explained() {
     let told: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
     assert_eq!(told, codes.map(|code| code as u8));
 }
+
+#[test]
+fn every_file_that_is_linked_is_there() {
+    let text = readme();
+    let links: Vec<&str> = text.split("](").skip(1).map(|rest| between(rest, "", ")")).collect();
+    assert!(links.len() > 3, "the links are sought in the wrong way: {links:?}");
+    for link in links.iter().filter(|link| !link.starts_with('#') && !link.contains("://")) {
+        assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists(), "README.md links {link}");
+    }
+}

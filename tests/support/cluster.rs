@@ -116,7 +116,7 @@ impl Cluster {
         let port = free_port();
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nfsync = off\n\
-             max_wal_senders = 20\nshared_buffers = 32MB\nwal_keep_size = 2GB\n",
+             max_wal_senders = 20\nshared_buffers = 32MB\nwal_keep_size = 2GB\nautovacuum = off\n",
             sockets.display()
         );
         // The restored clusters inherit these settings; theirs is the port and the durability that the restore sets.
