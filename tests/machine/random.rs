@@ -86,8 +86,13 @@ fn command(session: &Session, next: Move, now: Timestamp) -> (Command, Timestamp
     (command, now)
 }
 
+/// Random lives of one run; `tests/run --long` asks for many more.
+fn lives() -> u32 {
+    if std::env::var_os("HOWDAH_LONG").is_some() { 20_000 } else { 400 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: lives(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// R9 with ten tries, R20, one attempt at a time, and a history that gives the same session whenever it is replayed.
     #[test]
