@@ -101,15 +101,7 @@ impl Registry {
         if busy >= self.max_running {
             return None;
         }
-        let queued = |session: &Arc<Session>| match session.phase() {
-            Phase::Queued { since, .. } => Some((*since, session.id())),
-            Phase::Running { .. }
-            | Phase::Waiting { .. }
-            | Phase::Stuck { .. }
-            | Phase::Canceling { .. }
-            | Phase::Completed { .. } => None,
-        };
-        self.sessions.values().filter_map(queued).min().map(|(_, id)| id)
+        self.sessions.values().filter_map(|session| turn(session)).min().map(|(_, id)| id)
     }
 
     /// When the clock is next needed.
@@ -119,16 +111,20 @@ impl Registry {
 
     /// How many queued sessions start before this one.
     pub fn queued_ahead(&self, id: SessionId) -> usize {
-        let place = |session: &Session| match session.phase() {
-            Phase::Queued { since, .. } => Some((*since, session.id())),
-            Phase::Running { .. }
-            | Phase::Waiting { .. }
-            | Phase::Stuck { .. }
-            | Phase::Canceling { .. }
-            | Phase::Completed { .. } => None,
-        };
-        let Some(own) = self.sessions.get(&id).and_then(|session| place(session)) else { return 0 };
-        self.sessions.values().filter_map(|session| place(session)).filter(|other| *other < own).count()
+        let Some(own) = self.sessions.get(&id).and_then(|session| turn(session)) else { return 0 };
+        self.sessions.values().filter_map(|session| turn(session)).filter(|other| *other < own).count()
+    }
+}
+
+/// Where a queued session stands in the queue: who has been queued longest comes first.
+fn turn(session: &Session) -> Option<(Timestamp, SessionId)> {
+    match session.phase() {
+        Phase::Queued { since, .. } => Some((*since, session.id())),
+        Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Stuck { .. }
+        | Phase::Canceling { .. }
+        | Phase::Completed { .. } => None,
     }
 }
 
