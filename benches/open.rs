@@ -8,8 +8,8 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, Port,
-        Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, Origin,
+        Port, Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
     },
     journal::{Batch, Change, Entry, SqliteJournal},
     machine::{Event, Session, StuckReason, event::Created, evolve},
@@ -179,6 +179,7 @@ fn created(number: u64, at: Timestamp) -> Created {
         request,
         policy,
         by: "ops@bastion".into(),
+        origin: Origin::Console,
         at,
     }
 }

@@ -8,7 +8,7 @@
 mod sample;
 
 use howdah::{
-    domain::{AttemptNo, Disposition, RetryPolicy, SessionId, Timestamp, fact::End},
+    domain::{AttemptNo, Disposition, Reach, RetryPolicy, SessionId, Timestamp, fact::End},
     journal::{Batch, Change, Entry, JournalError, SqliteJournal, Store, ThreadStore},
     machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
 };
@@ -56,7 +56,7 @@ fn life(number: u64, cancelled: bool) -> Entry {
     let mut whole = new(number);
     let report = Report::Over(Some(End::Succeeded(sample::success())));
     let commands = if cancelled {
-        vec![Command::Cancel { disposition: Disposition::Keep, by: "ops".to_owned() }]
+        vec![Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: "ops".to_owned() }]
     } else {
         vec![Command::Launch, Command::Report { attempt: AttemptNo(1), report }]
     };
@@ -121,7 +121,7 @@ fn every_event_is_kept_in_order() {
         report(Report::Began(sample::mark(AttemptNo(1)))),
         report(Report::Planned(Box::new(sample::plan()))),
         report(Report::Over(None)),
-        Command::Cancel { disposition: Disposition::SetAside, by: "ops".to_owned() },
+        Command::Cancel { disposition: Disposition::SetAside, reach: Reach::AnyOrigin, by: "ops".to_owned() },
     ];
     for (command, at) in commands.into_iter().zip(1..) {
         session = entry(&session.after, command, sample::after(at));

@@ -15,8 +15,8 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    domain::RestoreRequest,
-    manager::Clock,
+    domain::{Origin, RestoreRequest},
+    manager::{Clock, StartOrder},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal};
@@ -68,8 +68,9 @@ async fn session(
         Err(error) => return Err(error.into()),
     };
     setting.log()?;
+    let order = StartOrder { requests: vec![request], policy: None, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
-    let end = restore::run(&owner.handle, Clock::system(), request, &who(), interrupts, streams).await;
+    let end = restore::run(&owner.handle, Clock::system(), order, interrupts, streams).await;
     owner.close().await;
     end.context("the session cannot be followed; it goes on and the next howdah shows it")
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     catalog::{self, RepositoryPath},
     cli::args::Common,
+    domain::Who,
 };
 use anyhow::Context;
 use std::{
@@ -62,13 +63,18 @@ pub(super) fn sources(own: &[PathBuf], state: &Path) -> anyhow::Result<Vec<Repos
     Ok(vec![RepositoryPath::sample(sample)])
 }
 
-/// Who is asking, as the journal tells it.
-pub(super) fn who() -> String {
+/// Who is asking, as the journal tells it. Behind `sudo` that is the person, not the account that was borrowed.
+pub(super) fn who() -> Who {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let uid = rustix::process::getuid().as_raw();
-    let named = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    let user = named.unwrap_or_else(|_| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
+    let own = named("USER").or_else(|| named("LOGNAME"));
+    let own = own.unwrap_or_else(|| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
+    let user =
+        named("SUDO_USER").filter(|person| *person != own).map_or(own.clone(), |person| format!("{person} as {own}"));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    crate::domain::instance::printable(&format!("{user}@{host}"))
+    let terminal = rustix::termios::ttyname(std::io::stdin(), Vec::new()).ok();
+    let terminal = terminal.map(|name| name.to_string_lossy().trim_start_matches("/dev/").to_owned());
+    Who::new(&user, &host, std::process::id(), terminal.as_deref())
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

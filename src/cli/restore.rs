@@ -2,9 +2,9 @@
 
 use super::{exit::Exit, report, streams::Streams};
 use crate::{
-    domain::{Disposition, Outcome, RestoreRequest, SessionId},
+    domain::{Disposition, Outcome, Reach, SessionId, Who},
     machine::{Phase, Scope, Session},
-    manager::{Act, Clock, Handle},
+    manager::{Act, Clock, StartOrder, Steer},
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -16,19 +16,21 @@ pub struct Interrupt;
 /// Starts the session and follows it until it has ended or needs a person. The first interrupt cancels it, each
 /// further one forces the cancel.
 pub async fn run(
-    handle: &Handle,
+    owner: &dyn Steer,
     clock: Clock,
-    request: RestoreRequest,
-    by: &str,
+    order: StartOrder,
     mut interrupts: mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Exit> {
-    let receipt = handle.start(vec![request.clone()], by.to_owned()).await;
+    let by = order.by.clone();
+    let instance = order.requests.first().map(|request| request.point.instance.clone());
+    let receipt = owner.start(order).await;
     let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
         let reason = receipt.refused().next().map_or_else(String::new, |(_, refusal)| refusal.to_string());
-        return report::refused(streams, request.point.instance.as_str(), &reason);
+        let instance = instance.as_ref().map_or("", |instance| instance.as_str());
+        return report::refused(streams, instance, &reason);
     };
-    let session = follow(handle, clock, id, by, &mut interrupts, streams).await?;
+    let session = follow(owner, clock, id, &by, &mut interrupts, streams).await?;
     report::result(streams, &session)?;
     Ok(match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(_), .. } => Exit::Done,
@@ -39,21 +41,21 @@ pub async fn run(
 }
 
 async fn follow(
-    handle: &Handle,
+    owner: &dyn Steer,
     clock: Clock,
     id: SessionId,
-    by: &str,
+    by: &Who,
     interrupts: &mut mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Arc<Session>> {
-    let mut snapshots = handle.snapshots();
+    let mut snapshots = owner.snapshots();
     let mut talk = report::Talk::default();
     loop {
         let ongoing = snapshots.borrow_and_update().session(id).cloned();
         let Some(session) = ongoing else {
             talk.end(streams)?;
             let gone = || io::Error::other(format!("session {id} cannot be read from the journal"));
-            return handle.session(id).await.ok_or_else(gone);
+            return owner.session(id).await.ok_or_else(gone);
         };
         let now = clock.now();
         talk.tell(streams, &session, now)?;
@@ -68,8 +70,8 @@ async fn follow(
             }
             Some(Interrupt) = interrupts.recv() => {
                 let canceling = matches!(session.phase(), Phase::Canceling { .. });
-                let act = if canceling { Act::Force } else { Act::Cancel(Disposition::Default) };
-                let receipt = handle.act(act, Scope::Sessions(vec![id]), by.to_owned()).await;
+                let act = if canceling { Act::Force } else { Act::Cancel(Disposition::Default, Reach::AnyOrigin) };
+                let receipt = owner.act(act, Scope::Sessions(vec![id]), by.clone()).await;
                 for (_, refusal) in receipt.refused() {
                     talk.say(streams, &refusal.to_string())?;
                 }

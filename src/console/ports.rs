@@ -5,9 +5,8 @@
 
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
-    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId},
-    machine::{Scope, Session},
-    manager::{Act, Clock, Handle, Receipt, Snapshot},
+    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId, Who},
+    manager::{Clock, Steer},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -18,18 +17,6 @@ use std::{
 use tokio::sync::watch;
 
 pub use crate::catalog::{Catalog, CatalogInstance, Origin, Repository, Row};
-
-/// What the screen asks of the manager; [`Handle`] is the real one.
-pub trait Steer: Send + Sync {
-    /// Starts one session for each request (R1).
-    fn start(&self, requests: Vec<RestoreRequest>, by: String) -> BoxFuture<'static, Receipt>;
-    /// Applies one verb to every session of a scope.
-    fn act(&self, act: Act, scope: Scope, by: String) -> BoxFuture<'static, Receipt>;
-    /// A whole session.
-    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>>;
-    /// The newest picture, and word of each new one.
-    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>>;
-}
 
 /// What the screen asks of this machine when it proposes targets. May block: it is called off the screen's thread.
 pub trait World: Send + Sync {
@@ -66,8 +53,8 @@ pub struct Ports {
 /// What is settled before the screen opens.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Who acts: `user@host`.
-    pub by: String,
+    /// Who acts.
+    pub by: Who,
     /// Where targets are proposed: one directory an instance below this one.
     pub restore_dir: PathBuf,
     /// The bandwidth that the wizard proposes.
@@ -117,27 +104,6 @@ pub enum EndReason {
 /// The real machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThisMachine;
-
-impl Steer for Handle {
-    fn start(&self, requests: Vec<RestoreRequest>, by: String) -> BoxFuture<'static, Receipt> {
-        let own = self.clone();
-        Box::pin(async move { own.start(requests, by).await })
-    }
-
-    fn act(&self, act: Act, scope: Scope, by: String) -> BoxFuture<'static, Receipt> {
-        let own = self.clone();
-        Box::pin(async move { own.act(act, scope, by).await })
-    }
-
-    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        let own = self.clone();
-        Box::pin(async move { own.session(id).await })
-    }
-
-    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshots()
-    }
-}
 
 impl World for ThisMachine {
     fn is_occupied(&self, directory: &Path) -> bool {

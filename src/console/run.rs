@@ -13,6 +13,10 @@ use super::{
     theme::Brush,
     update::update,
 };
+use crate::{
+    domain::{Origin, RestoreRequest},
+    manager::StartOrder,
+};
 use futures_util::{
     FutureExt as _, Stream, StreamExt as _,
     future::BoxFuture,
@@ -135,7 +139,7 @@ pub(super) async fn drive(
                         orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
                     }
                     Intent::Start(requests) => {
-                        let answer = ports.manager.start(requests, model.options().by.clone());
+                        let answer = ports.manager.start(order(requests, &model));
                         orders.push(answer.map(Message::Started).boxed());
                     }
                     Intent::Look(look) => looks.push(look_up(&ports, look)),
@@ -181,6 +185,11 @@ pub(super) async fn drive(
         tracing::warn!("the session manager did not answer the last orders before the screen closed");
     }
     Ok(model.ending(reason))
+}
+
+/// The order of a person at this screen.
+fn order(requests: Vec<RestoreRequest>, model: &Model) -> StartOrder {
+    StartOrder { requests, policy: None, origin: Origin::Console, by: model.options().by.clone() }
 }
 
 /// Looks something up, without holding up the loop.

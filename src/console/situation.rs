@@ -13,7 +13,7 @@ use super::{
     words,
 };
 use crate::{
-    domain::Disposition,
+    domain::{Disposition, Reach},
     machine::{Refusal, Session, decide},
     manager::Act,
 };
@@ -75,7 +75,7 @@ impl Situation {
         Self {
             place: model.place(),
             retry: judge(model, &subject, Act::Retry),
-            cancel: judge(model, &subject, Act::Cancel(Disposition::Default)),
+            cancel: judge(model, &subject, Act::Cancel(Disposition::Default, Reach::AnyOrigin)),
             force: judge(model, &subject, Act::Force),
             dismiss: judge(model, &subject, Act::Dismiss),
             new_restore: if instances > 0 {
@@ -120,7 +120,7 @@ fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
         }
     }
     let completed = match act {
-        Act::Retry | Act::Cancel(_) => Refusal::Completed,
+        Act::Retry | Act::Cancel(..) => Refusal::Completed,
         Act::Force => Refusal::NothingToForce,
         Act::Dismiss if subject.completed > 0 => return Verdict::Ready,
         Act::Dismiss => Refusal::Ongoing,

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod step;
 pub mod target;
 pub mod ticket;
+pub mod who;
 
 pub use backup::{BackupFacts, BackupForm, Compression, RestorePoint};
 pub use cluster::{Lsn, MajorVersion, SystemIdentifier, Timeline};
@@ -36,6 +37,7 @@ pub use retry::RetryPolicy;
 pub use settings::WorkerSettings;
 pub use step::{Step, StepState};
 pub use target::{Port, Target};
+pub use who::{Origin, Reach, Who};
 
 /// A moment in UTC. Made only at the edges (see the manager's clock); everything below takes it as an argument.
 pub use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! What can be asked of a session: by a person, by the clock, by its attempt.
 
 use crate::domain::{
-    AttemptNo, Disposition, Failure, Plan, Progress, SessionId, Step, StepState,
+    AttemptNo, Disposition, Failure, Plan, Progress, Reach, SessionId, Step, StepState,
     fact::{End, ProcessMark},
 };
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub enum Command {
     Cancel {
         /// What to do with partial data.
         disposition: Disposition,
+        /// Which sessions the wish may touch.
+        reach: Reach,
         /// Who.
         by: String,
     },

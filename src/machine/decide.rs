@@ -5,7 +5,7 @@ use super::{
     conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
     session::Urgency,
 };
-use crate::domain::{AttemptNo, Disposed, Disposition, Step, StepState, Timestamp};
+use crate::domain::{AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp};
 use std::time::Duration;
 
 /// How long each half of a cancel may take before its processes are named and Force is offered (D6). A worker looks at
@@ -14,6 +14,9 @@ pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 
 /// The events that a command leads to, in order; none where nothing changes. A refusal changes nothing.
 pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    if is_out_of_reach(session, &command) {
+        return Err(Refusal::OtherOrigin { origin: session.origin });
+    }
     match &session.phase {
         Phase::Queued { .. } => queued(session, command, now),
         Phase::Running { attempt, got_through, .. } => running(session, command, now, *attempt, *got_through),
@@ -24,11 +27,18 @@ pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec
     }
 }
 
+/// Whether a cancel from the command line means an ongoing session that was not started there (R27).
+fn is_out_of_reach(session: &Session, command: &Command) -> bool {
+    matches!(command, Command::Cancel { reach: Reach::CommandLine, .. })
+        && session.origin != Origin::CommandLine
+        && session.is_ongoing()
+}
+
 fn queued(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Launch => Ok(vec![Event::Launched { attempt: session.next_attempt() }]),
         Command::Retry { .. } => Err(Refusal::Queued),
-        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
@@ -48,7 +58,7 @@ fn running(
         }
         Command::Lost { attempt } if attempt == current => Ok(lost(session, current, now)),
         Command::Retry { .. } => Err(Refusal::Running { attempt: current }),
-        Command::Cancel { disposition, by } => Ok(vec![request_cancel(disposition, by, now)]),
+        Command::Cancel { disposition, by, .. } => Ok(vec![request_cancel(disposition, by, now)]),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Launch | Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
@@ -68,7 +78,7 @@ fn waiting(
             Err(Refusal::TriesRemain { next: tries_used + 1, of: session.policy.tries, at: next_try })
         }
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
-        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
@@ -78,7 +88,7 @@ fn waiting(
 fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
-        Command::Cancel { disposition, by } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),

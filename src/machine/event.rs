@@ -1,8 +1,8 @@
 //! What has happened to a session. The journal keeps these for ever.
 
 use crate::domain::{
-    AttemptNo, Disposed, Disposition, Failure, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId, Step,
-    StepState, Success, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposed, Disposition, Failure, Origin, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId,
+    Step, StepState, Success, Timestamp, fact::ProcessMark,
 };
 use crate::machine::session::{Cause, StuckReason};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub struct Created {
     pub policy: RetryPolicy,
     /// Who asked.
     pub by: String,
+    /// Through which face.
+    #[serde(default)]
+    pub origin: Origin,
     /// When.
     pub at: Timestamp,
 }

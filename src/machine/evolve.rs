@@ -19,6 +19,7 @@ impl Session {
             request: created.request,
             policy: created.policy,
             by: created.by,
+            origin: created.origin,
             created_at: created.at,
             phase: Phase::Queued { since: created.at, cause: Cause::First },
             attempts: Vec::new(),

@@ -16,6 +16,7 @@ pub mod refusal;
 pub mod registry;
 pub mod session;
 pub mod summary;
+mod telling;
 
 pub use command::{Command, Report, Scope};
 pub use decide::decide;
@@ -23,6 +24,6 @@ pub use effect::{Effect, next_wake, react, remind};
 pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;
-pub use registry::Registry;
+pub use registry::{Registry, sort_for_screen};
 pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason, Urgency};
 pub use summary::{CompletedResult, CompletedRow, UnreadableSession};

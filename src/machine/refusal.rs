@@ -1,6 +1,6 @@
 //! Every "no" to a command, as a value; the sentence is its `Display`.
 
-use crate::domain::{AttemptNo, InstanceName, Port, SessionId, Timestamp};
+use crate::domain::{AttemptNo, InstanceName, Origin, Port, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -40,6 +40,12 @@ pub enum Refusal {
     /// Dismiss of an ongoing session.
     #[error("it is ongoing; only a completed session can be dismissed")]
     Ongoing,
+    /// A cancel from the command line of a session that was not started there (R27).
+    #[error("it was started from {origin}; add --any-origin to cancel it from the command line")]
+    OtherOrigin {
+        /// Where it was started.
+        origin: Origin,
+    },
     /// No such session.
     #[error("there is no session {id}")]
     Unknown {

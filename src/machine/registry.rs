@@ -46,11 +46,10 @@ impl Registry {
         self.sessions.values()
     }
 
-    /// The sessions in the order of the screen: what needs a person first (stuck, waiting, running, queued), each
-    /// group by its start.
+    /// The sessions in the order of the screen.
     pub fn in_order(&self) -> Vec<Arc<Session>> {
         let mut all: Vec<_> = self.sessions.values().cloned().collect();
-        all.sort_by_key(|session| (urgency(session), session.created_at(), session.id()));
+        sort_for_screen(&mut all);
         all
     }
 
@@ -114,6 +113,12 @@ impl Registry {
         let Some(own) = self.sessions.get(&id).and_then(|session| turn(session)) else { return 0 };
         self.sessions.values().filter_map(|session| turn(session)).filter(|other| *other < own).count()
     }
+}
+
+/// Puts ongoing sessions in the order of the screen: what needs a person first (stuck, waiting, running, queued), each
+/// group by its start.
+pub fn sort_for_screen(sessions: &mut [Arc<Session>]) {
+    sessions.sort_by_key(|session| (urgency(session), session.created_at(), session.id()));
 }
 
 /// Where a queued session stands in the queue: who has been queued longest comes first.

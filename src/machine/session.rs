@@ -1,8 +1,8 @@
 //! A session and its phase. Fields are private: only `evolve` changes them.
 
 use crate::domain::{
-    AttemptNo, Disposition, Failure, Outcome, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId, Step,
-    StepState, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposition, Failure, Origin, Outcome, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId,
+    Step, StepState, Timestamp, fact::ProcessMark,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub struct Session {
     pub(in crate::machine) request: RestoreRequest,
     pub(in crate::machine) policy: RetryPolicy,
     pub(in crate::machine) by: String,
+    #[serde(default)]
+    pub(in crate::machine) origin: Origin,
     pub(in crate::machine) created_at: Timestamp,
     pub(in crate::machine) phase: Phase,
     pub(in crate::machine) attempts: Vec<AttemptRecord>,
@@ -203,6 +205,11 @@ impl Session {
     /// Who asked for it.
     pub fn by(&self) -> &str {
         &self.by
+    }
+
+    /// Through which face it was asked for (R27).
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// When it was asked for.

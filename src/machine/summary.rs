@@ -2,10 +2,11 @@
 
 use super::{Phase, Session};
 use crate::domain::{InstanceName, Outcome, SessionId, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A completed session, as the tree needs it. The whole session is read from the journal when it is selected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompletedRow {
     /// The session.
     pub id: SessionId,
@@ -20,7 +21,8 @@ pub struct CompletedRow {
 }
 
 /// The two ends, as the tree tells them apart (D10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CompletedResult {
     /// The instance is back.
     Succeeded,
@@ -29,7 +31,7 @@ pub enum CompletedResult {
 }
 
 /// A record in the journal that this build cannot read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadableSession {
     /// Its number.
     pub id: SessionId,

@@ -1,14 +1,19 @@
 //! What a person can ask of sessions that exist.
 
-use crate::{domain::Disposition, machine::Command};
+use crate::{
+    domain::{Disposition, Reach, Who},
+    machine::Command,
+};
+use serde::{Deserialize, Serialize};
 
 /// One verb; it is applied to every session of a scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Act {
     /// Another attempt now.
     Retry,
-    /// End the session.
-    Cancel(Disposition),
+    /// End the session, if it is within reach.
+    Cancel(Disposition, Reach),
     /// Kill what a cancel waits for.
     Force,
     /// Take it off the screen.
@@ -17,11 +22,11 @@ pub enum Act {
 
 impl Act {
     /// The machine's command for it.
-    pub fn command(self, by: &str) -> Command {
-        let by = by.to_owned();
+    pub fn command(self, by: &Who) -> Command {
+        let by = by.to_string();
         match self {
             Self::Retry => Command::Retry { by },
-            Self::Cancel(disposition) => Command::Cancel { disposition, by },
+            Self::Cancel(disposition, reach) => Command::Cancel { disposition, reach, by },
             Self::Force => Command::Force { by },
             Self::Dismiss => Command::Dismiss { by },
         }

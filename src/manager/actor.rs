@@ -1,7 +1,7 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Act, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
+    Act, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, StartOrder, UnreadableSession,
     commit::Turn,
     handle::{REQUESTS_QUEUED, Request},
     shelf::Shelf,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     attempt::{Attempts, Word},
     domain::{
-        RestoreRequest, RetryPolicy, SessionId, Timestamp, WorkerSettings,
+        RetryPolicy, SessionId, Timestamp, Who, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
     },
     journal::{JournalError, Opening, Store},
@@ -132,7 +132,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     async fn answer(&mut self, request: Request) {
         // A person who has gone away needs no answer; what was asked is done all the same.
         match request {
-            Request::Start { requests, by, answer } => drop(answer.send(self.start(requests, &by).await)),
+            Request::Start { order, answer } => drop(answer.send(self.start(order).await)),
             Request::Act { act, scope, by, answer } => drop(answer.send(self.act(act, &scope, &by).await)),
             Request::Session { id, answer } => drop(answer.send(self.find(id).await.ok())),
             Request::Completed { rows } => {
@@ -144,12 +144,13 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Creates one session a request; each is accepted or refused by itself.
-    async fn start(&mut self, requests: Vec<RestoreRequest>, by: &str) -> Receipt {
+    async fn start(&mut self, order: StartOrder) -> Receipt {
         let now = self.clock.now();
         let mut turn = Turn::default();
         let mut claims = self.registry.clone();
         let mut receipt = Receipt::default();
-        for request in requests {
+        let policy = order.policy.unwrap_or(self.settings.policy);
+        for request in order.requests {
             let instance = Some(request.point.instance.clone());
             if let Some(refusal) = claims.holder(&request) {
                 receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
@@ -157,8 +158,8 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             }
             self.last_id += 1;
             let id = SessionId(self.last_id);
-            let policy = self.settings.policy;
-            let created = Created { id, uuid: Uuid::now_v7(), request, policy, by: by.to_owned(), at: now };
+            let (by, origin) = (order.by.to_string(), order.origin);
+            let created = Created { id, uuid: Uuid::now_v7(), request, policy, by, origin, at: now };
             claims.put(Arc::new(Session::create(created.clone())));
             turn.create(created);
             receipt.lines.push(ReceiptLine { session: Some(id), instance, result: Ok(()) });
@@ -170,7 +171,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
-    async fn act(&mut self, act: Act, scope: &Scope, by: &str) -> Receipt {
+    async fn act(&mut self, act: Act, scope: &Scope, by: &Who) -> Receipt {
         let ids = match scope {
             Scope::AllCompleted => self.shelf.rows().iter().map(|row| row.id).collect(),
             Scope::AllOngoing | Scope::Sessions(_) => self.registry.expand(scope),

@@ -1,8 +1,8 @@
 //! How everybody else speaks with the manager.
 
-use super::{Act, CompletedRow, Receipt, Snapshot};
+use super::{Act, CompletedRow, Receipt, Snapshot, StartOrder};
 use crate::{
-    domain::{RestoreRequest, SessionId},
+    domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
 };
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub struct Handle {
 /// One question to the actor, with the way back for its answer.
 #[derive(Debug)]
 pub(super) enum Request {
-    Start { requests: Vec<RestoreRequest>, by: String, answer: oneshot::Sender<Receipt> },
-    Act { act: Act, scope: Scope, by: String, answer: oneshot::Sender<Receipt> },
+    Start { order: StartOrder, answer: oneshot::Sender<Receipt> },
+    Act { act: Act, scope: Scope, by: Who, answer: oneshot::Sender<Receipt> },
     Session { id: SessionId, answer: oneshot::Sender<Option<Arc<Session>>> },
     Completed { rows: Vec<CompletedRow> },
     Close { answer: oneshot::Sender<()> },
@@ -30,12 +30,12 @@ pub(super) enum Request {
 
 impl Handle {
     /// Starts one session for each request (R1). Each is created or refused by itself (R21).
-    pub async fn start(&self, requests: Vec<RestoreRequest>, by: String) -> Receipt {
-        self.ask(|answer| Request::Start { requests, by, answer }).await.unwrap_or_else(gone)
+    pub async fn start(&self, order: StartOrder) -> Receipt {
+        self.ask(|answer| Request::Start { order, answer }).await.unwrap_or_else(gone)
     }
 
     /// Applies one verb to every session of a scope.
-    pub async fn act(&self, act: Act, scope: Scope, by: String) -> Receipt {
+    pub async fn act(&self, act: Act, scope: Scope, by: Who) -> Receipt {
         self.ask(|answer| Request::Act { act, scope, by, answer }).await.unwrap_or_else(gone)
     }
 

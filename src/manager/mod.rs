@@ -12,6 +12,7 @@ pub mod handle;
 pub mod receipt;
 mod shelf;
 pub mod snapshot;
+pub mod steer;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
@@ -20,3 +21,4 @@ pub use clock::Clock;
 pub use handle::Handle;
 pub use receipt::{Receipt, ReceiptLine};
 pub use snapshot::{Counts, Snapshot};
+pub use steer::{StartOrder, Steer};

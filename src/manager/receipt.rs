@@ -4,16 +4,17 @@ use crate::{
     domain::{InstanceName, SessionId},
     machine::Refusal,
 };
+use serde::{Deserialize, Serialize};
 
 /// What became of one command on all sessions it was meant for (R15: each one skipped is told with its reason).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Receipt {
     /// One line a session, in the order of the screen.
     pub lines: Vec<ReceiptLine>,
 }
 
 /// What became of it for one session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptLine {
     /// The session; `None` when it was to be created and was refused.
     pub session: Option<SessionId>,

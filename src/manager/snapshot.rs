@@ -4,6 +4,7 @@ use crate::{
     domain::SessionId,
     machine::{CancelStage, CompletedRow, Phase, Session, UnreadableSession},
 };
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// All sessions at one moment. A new one is published after each durable change.
@@ -23,7 +24,7 @@ pub struct Snapshot {
 }
 
 /// How many sessions stand where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Waiting for a slot.
     pub queued: usize,

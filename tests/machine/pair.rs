@@ -5,7 +5,7 @@ use super::{
     sample,
 };
 use howdah::{
-    domain::{Disposed, Disposition, RetryPolicy, SessionId, Timestamp, fact::End},
+    domain::{Disposed, Disposition, Reach, RetryPolicy, SessionId, Timestamp, fact::End},
     machine::{CancelStage, Command, Phase, Refusal, Registry, Report, Scope, Session, decide, evolve, next_wake},
 };
 use std::{
@@ -55,7 +55,8 @@ fn turns(node: &Node) -> Result<Vec<Node>, Broken> {
         }
     }
     for session in &node.all {
-        let cancel = Command::Cancel { disposition: Disposition::Remove, by: "ops".to_owned() };
+        let cancel =
+            Command::Cancel { disposition: Disposition::Remove, reach: Reach::AnyOrigin, by: "ops".to_owned() };
         for command in [sample::retry(), cancel].into_iter().chain(words(session)) {
             next.push(turn(node, session.id(), &command, now)?);
         }

@@ -2,7 +2,7 @@
 
 use super::sample;
 use howdah::{
-    domain::{AttemptNo, Disposed, Disposition, Failure, RetryPolicy, Step, StepState, Timestamp, fact::End},
+    domain::{AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End},
     machine::{self, Command, Effect, Event, Phase, Report, Session},
 };
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ fn command(session: &Session, next: Move, now: Timestamp) -> (Command, Timestamp
     let said = |report| Command::Report { attempt, report };
     let command = match next {
         Move::Retry => sample::retry(),
-        Move::Cancel(disposition) => Command::Cancel { disposition, by: by() },
+        Move::Cancel(disposition) => Command::Cancel { disposition, reach: Reach::AnyOrigin, by: by() },
         Move::Force => Command::Force { by: by() },
         Move::Dismiss => Command::Dismiss { by: by() },
         Move::Launch => Command::Launch,

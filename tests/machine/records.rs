@@ -8,8 +8,8 @@
 use super::sample;
 use howdah::{
     domain::{
-        AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reached, RetryPolicy, ServerOutcome, SessionId, Step,
-        StepState, Success, WorkerSettings,
+        AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
+        Step, StepState, Success, WorkerSettings,
         fact::{End, Fact, FactLine},
         plan::{ServerPlan, Standing, TablespacePlan},
         ticket::{Ticket, Work},
@@ -118,7 +118,8 @@ fn sessions() -> Vec<(&'static str, Session)> {
     running = said(&running, Report::Progress(sample::progress(10, Some(5))), 4);
     let waiting = said(&running, sample::over(End::Failed(sample::disruption())), 5);
     let stuck = said(&running, sample::over(End::Failed(sample::incurable())), 5);
-    let stopping = turn(&running, Command::Cancel { disposition: Disposition::Default, by: by() }, 6);
+    let stopping =
+        turn(&running, Command::Cancel { disposition: Disposition::Default, reach: Reach::AnyOrigin, by: by() }, 6);
     let disposing = said(&stopping, sample::over(End::Stopped), 7);
     let cancelled = said(&disposing, sample::over(End::Disposed(Disposed::RemovedExcept { left: 2 })), 8);
     let succeeded = said(&running, sample::over(End::Succeeded(ran())), 9);

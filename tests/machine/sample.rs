@@ -2,8 +2,8 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Plan,
-        Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Success,
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Origin,
+        Plan, Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Success,
         Target, Timeline, Timestamp, WalProgress,
         fact::{End, ProcessMark},
         plan::{ServerPlan, Standing, WalFinding},
@@ -53,7 +53,15 @@ pub(crate) fn request(number: u64) -> RestoreRequest {
 
 pub(crate) fn created(number: u64, policy: RetryPolicy) -> Created {
     let uuid = Uuid::from_u128(u128::from(number));
-    Created { id: SessionId(number), uuid, request: request(number), policy, by: "ops".to_owned(), at: start() }
+    Created {
+        id: SessionId(number),
+        uuid,
+        request: request(number),
+        policy,
+        by: "ops".to_owned(),
+        origin: Origin::Console,
+        at: start(),
+    }
 }
 
 pub(crate) fn session(number: u64, policy: RetryPolicy) -> Session {

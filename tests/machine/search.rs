@@ -10,7 +10,7 @@ use super::{
     witness::Witness,
 };
 use howdah::{
-    domain::{AttemptNo, Disposed, Disposition, Failure, RetryPolicy, Step, StepState, Timestamp, fact::End},
+    domain::{AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End},
     machine::{Command, Effect, Phase, Refusal, Report, Session, evolve},
 };
 use std::{
@@ -147,7 +147,7 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
     let live = node.world.live.map(|(attempt, _)| attempt);
     let mut all = vec![
         sample::retry(),
-        Command::Cancel { disposition: Disposition::Keep, by: by() },
+        Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: by() },
         Command::Force { by: by() },
         Command::Dismiss { by: by() },
         Command::Launch,

@@ -1,18 +1,19 @@
 //! Cancel, from every phase, in time and out of it.
 
 use crate::{
-    house::{House, Plan, ends, runs},
+    house::{House, Plan, ends, ops, runs},
     sample,
 };
 use howdah::{
     attempt::Scenario,
-    domain::{AttemptNo, Disposed, Disposition, Outcome, SessionId, fact::End, ticket::Work},
+    domain::{AttemptNo, Disposed, Disposition, Origin, Outcome, Reach, SessionId, fact::End, ticket::Work},
     machine::{CancelStage, Event, Phase, Refusal, Report, Scope, Session, Urgency},
-    manager::Act,
+    manager::{Act, StartOrder},
 };
 use std::time::Duration;
 
-const CANCEL: Act = Act::Cancel(Disposition::Remove);
+const CANCEL: Act = Act::Cancel(Disposition::Remove, Reach::AnyOrigin);
+const FROM_COMMAND_LINE: Act = Act::Cancel(Disposition::Remove, Reach::CommandLine);
 
 fn disposed(session: &Session) -> &Disposed {
     let Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } = session.phase() else {
@@ -156,4 +157,26 @@ fn stage(phase: &Phase, wanted: Urgency) -> bool {
     let Phase::Canceling { stage, .. } = phase else { return false };
     let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
     *urgency == wanted
+}
+
+#[tokio::test(start_paused = true)]
+async fn r27_a_cancel_from_the_command_line_leaves_a_session_of_a_console_alone() {
+    let house = Plan::default().open(|_| runs());
+    house.start([1]).await;
+    let before = house.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
+    assert_eq!(house.act(FROM_COMMAND_LINE, 1).await, Err(Refusal::OtherOrigin { origin: Origin::Console }));
+    assert_eq!(house.until_phase(1, |_| true).await.phase(), before.phase());
+    house.act(CANCEL, 1).await.unwrap();
+    house.until_completed(1).await;
+    assert_eq!(house.act(FROM_COMMAND_LINE, 1).await, Err(Refusal::Completed), "what has ended is told as ended (R22)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r27_a_cancel_from_the_command_line_ends_what_was_started_there() {
+    let house = Plan::default().open(|_| runs());
+    let requests = vec![sample::request(1)];
+    let order = StartOrder { requests, policy: None, origin: Origin::CommandLine, by: ops() };
+    assert_eq!(house.handle.start(order).await.done(), 1);
+    house.act(FROM_COMMAND_LINE, 1).await.unwrap();
+    house.until_completed(1).await;
 }

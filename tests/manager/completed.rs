@@ -5,7 +5,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{Disposition, SessionId, fact::End},
+    domain::{Disposition, Reach, SessionId, fact::End},
     machine::{CompletedResult, CompletedRow, Refusal, Scope},
     manager::Act,
 };
@@ -30,7 +30,7 @@ async fn r03_r04_success_moves_to_completed_newest_first() {
 #[tokio::test(start_paused = true)]
 async fn r20_a_completed_session_offers_neither_retry_nor_cancel() {
     let house = with_completed(1..=1).await;
-    for act in [Act::Retry, Act::Cancel(Disposition::Keep)] {
+    for act in [Act::Retry, Act::Cancel(Disposition::Keep, Reach::AnyOrigin)] {
         assert_eq!(house.act(act, 1).await, Err(Refusal::Completed));
     }
     assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::NothingToForce));

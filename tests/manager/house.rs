@@ -3,12 +3,12 @@
 use crate::sample;
 use howdah::{
     attempt::{Scenario, Simulated, WORDS_QUEUED, Word, simulated::Remains},
-    domain::{RestoreRequest, RetryPolicy, SessionId, WorkerSettings, ticket::Ticket},
+    domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
     journal::{Change, MemoryStore, Opening},
     machine::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
-    manager::{Act, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot},
+    manager::{Act, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -64,6 +64,11 @@ impl Plan {
     }
 }
 
+/// Who acts in these tests.
+pub(crate) fn ops() -> Who {
+    Who::new("ops", "bastion", 42, Some("pts/3"))
+}
+
 fn at(change: &Change) -> howdah::domain::Timestamp {
     match change {
         Change::Created(created) => created.at,
@@ -88,7 +93,7 @@ impl House {
     }
 
     pub(crate) async fn order(&self, requests: Vec<RestoreRequest>) -> Receipt {
-        self.handle.start(requests, "ops".to_owned()).await
+        self.handle.start(StartOrder { requests, policy: None, origin: Origin::Console, by: ops() }).await
     }
 
     /// One verb on one session; what became of it.
@@ -99,7 +104,7 @@ impl House {
     }
 
     pub(crate) async fn all(&self, act: Act, scope: Scope) -> Receipt {
-        self.handle.act(act, scope, "ops".to_owned()).await
+        self.handle.act(act, scope, ops()).await
     }
 
     /// Lets an attempt say something that its scenario does not hold.

@@ -6,7 +6,7 @@ use crate::{
 };
 use howdah::{
     attempt::{Scenario, simulated::Remains},
-    domain::{AttemptNo, Disposition, RetryPolicy, SessionId, fact::End, ticket::Work},
+    domain::{AttemptNo, Disposition, Reach, RetryPolicy, SessionId, fact::End, ticket::Work},
     machine::{Cause, Phase, Refusal, Report, UnreadableSession},
     manager::Act,
 };
@@ -74,7 +74,7 @@ async fn a_wish_to_stop_is_told_again_by_the_next_owner() {
     let house = Plan::default().open(|_| Scenario { stops_in: None, ..Scenario::default() });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
-    house.act(Act::Cancel(Disposition::Remove), 1).await.unwrap();
+    house.act(Act::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     let store = house.crash().await;
     let house = Plan { store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
     house.until_completed(1).await;
@@ -89,7 +89,7 @@ async fn a_kill_is_told_again_by_the_next_owner() {
     house.until(|now| now.counts.running == 1).await;
     // The wish and the kill are stored; what comes of them is not, as if the owner had died before it told anybody.
     house.store.fail_after(2);
-    house.act(Act::Cancel(Disposition::Remove), 1).await.unwrap();
+    house.act(Act::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     house.act(Act::Force, 1).await.unwrap();
     let store = house.crash().await;
     store.fail(false);
@@ -106,7 +106,7 @@ async fn d09_a_disposal_that_was_lost_is_done_again() {
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
-    house.act(Act::Cancel(Disposition::SetAside), 1).await.unwrap();
+    house.act(Act::Cancel(Disposition::SetAside, Reach::AnyOrigin), 1).await.unwrap();
     house.until_phase(1, |phase| matches!(phase, Phase::Canceling { .. })).await;
     house.wait(2).await;
     let store = house.crash().await;

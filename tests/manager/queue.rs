@@ -5,7 +5,9 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{AttemptNo, InstanceName, Port, RestoreRequest, ServerWish, SessionId, Target, fact::End, ticket::Work},
+    domain::{
+        AttemptNo, InstanceName, Port, Reach, RestoreRequest, ServerWish, SessionId, Target, fact::End, ticket::Work,
+    },
     machine::{Cause, Phase, Refusal, Report, Scope},
     manager::Act,
 };
@@ -81,7 +83,7 @@ async fn s09_one_session_for_each_directory_and_port() {
     assert_eq!((receipt.done(), receipt.refused().count()), (1, 1));
     assert_eq!(house.now().await.counts.ongoing(), 3);
     // A session that has ended holds nothing.
-    house.act(Act::Cancel(howdah::domain::Disposition::Remove), 1).await.unwrap();
+    house.act(Act::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;
     assert_eq!(house.start([1]).await.done(), 1);
 }

@@ -10,7 +10,7 @@ use howdah::{
         model::tree::Group,
         situation::Verdict,
     },
-    domain::{AttemptNo, Disposition, InstanceName, SessionId},
+    domain::{AttemptNo, Disposition, InstanceName, Reach, SessionId},
     machine::{Refusal, Scope},
     manager::{Act, Receipt, ReceiptLine},
 };
@@ -37,7 +37,7 @@ fn these(ids: &[u64]) -> Scope {
     Scope::Sessions(ids.iter().map(|id| SessionId(*id)).collect())
 }
 
-const CANCEL: Act = Act::Cancel(Disposition::Default);
+const CANCEL: Act = Act::Cancel(Disposition::Default, Reach::AnyOrigin);
 
 #[test]
 fn r02_restore_holds_exactly_the_ongoing_sessions() {

@@ -14,7 +14,7 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, InstanceName, Port, Timestamp},
+    domain::{BackupForm, InstanceName, Port, Timestamp, Who},
     machine::{Phase, Session},
     manager::{CompletedResult, CompletedRow, Counts, Snapshot},
 };
@@ -96,7 +96,7 @@ pub(crate) fn own() -> Catalog {
 
 pub(crate) fn options() -> Options {
     Options {
-        by: "ops@bastion".to_owned(),
+        by: Who::new("ops", "bastion", 42, Some("pts/3")),
         restore_dir: "/srv/pg".into(),
         max_rate: None,
         first_port: Port::new(5433).unwrap(),

@@ -5,8 +5,9 @@
 use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, Disposed, Disposition, ExistingData, Failure,
-        InstanceName, Lsn, MajorVersion, Plan, Port, Progress, Reached, RestorePoint, RestoreRequest, RetryPolicy,
-        ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline, Timestamp, WalProgress,
+        InstanceName, Lsn, MajorVersion, Origin, Plan, Port, Progress, Reached, RestorePoint, RestoreRequest,
+        RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline, Timestamp,
+        WalProgress,
         fact::ProcessMark,
         plan::{ServerPlan, Standing, TablespacePlan, WalFinding},
     },
@@ -105,6 +106,7 @@ impl Story {
             request: request(instance, 5432 + u16::try_from(id % 1000).unwrap()),
             policy: RetryPolicy::default(),
             by: "ops@bastion".to_owned(),
+            origin: Origin::Console,
             at,
         });
         Self { session, at }

@@ -5,13 +5,13 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    console::{Keymap, Steer, Theme, ports::World},
+    console::{Keymap, Theme, ports::World},
     domain::{
         BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, Port, RestorePoint,
-        RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
+        RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
-    manager::{Act, Clock, Receipt, Snapshot},
+    manager::{Act, Clock, Receipt, Snapshot, Steer},
 };
 use futures_util::stream;
 use std::{
@@ -68,11 +68,11 @@ struct Fake {
 }
 
 impl Steer for Fake {
-    fn start(&self, _: Vec<RestoreRequest>, _: String) -> BoxFuture<'static, Receipt> {
+    fn start(&self, _: StartOrder) -> BoxFuture<'static, Receipt> {
         std::future::ready(Receipt::default()).boxed()
     }
 
-    fn act(&self, act: Act, scope: Scope, _: String) -> BoxFuture<'static, Receipt> {
+    fn act(&self, act: Act, scope: Scope, _: Who) -> BoxFuture<'static, Receipt> {
         let acts = Arc::clone(&self.acts);
         // A manager that is asked only when it is polled, and answers later.
         async move {
@@ -127,7 +127,7 @@ impl Bench {
             clock: Clock::starting_at(noon()),
         };
         let options = Options {
-            by: "ops@bastion".to_owned(),
+            by: Who::new("ops", "bastion", 42, Some("pts/3")),
             restore_dir: "/srv".into(),
             max_rate: None,
             first_port: Port::new(5433).unwrap(),
@@ -174,7 +174,7 @@ fn session() -> Session {
     let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
     let request = RestoreRequest { point, target, server, max_rate: None, existing };
     let (id, policy, by) = (SessionId(1), RetryPolicy::default(), "ops".to_owned());
-    Session::create(Created { id, uuid: uuid::Uuid::nil(), request, policy, by, at: noon() })
+    Session::create(Created { id, uuid: uuid::Uuid::nil(), request, policy, by, origin: Origin::Console, at: noon() })
 }
 
 fn with(session: Session) -> Snapshot {

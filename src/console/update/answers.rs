@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn acted(model: &mut Model, act: Act, receipt: &Receipt) -> Vec<Intent> {
     let verb = match act {
         Act::Retry => "Retry",
-        Act::Cancel(_) => "Cancel",
+        Act::Cancel(..) => "Cancel",
         Act::Force => "Force",
         Act::Dismiss => "Dismiss",
     };

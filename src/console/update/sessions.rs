@@ -15,7 +15,7 @@ use crate::{
         view::states,
         words,
     },
-    domain::{ByteCount, Disposition, SessionId},
+    domain::{ByteCount, Disposition, Reach, SessionId},
     machine::{Phase, Scope, Session},
     manager::Act,
 };
@@ -95,7 +95,7 @@ pub(super) fn menu(model: &mut Model) {
 /// Sends a cancel that was confirmed.
 pub(super) fn cancel(model: &mut Model, question: CancelQuestion) -> Vec<Intent> {
     say(model, Tone::Word, format!("Canceling {}", words::many(question.sessions.len(), "session")));
-    vec![Intent::Act(Act::Cancel(question.disposition), Scope::Sessions(question.sessions))]
+    vec![Intent::Act(Act::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 
 fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: Act, scope: Scope) {

@@ -118,7 +118,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         spans.push(brush.span(Role::Title, " howdah"));
     }
     if fill.front == Front::Who {
-        spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by))));
+        spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by.account()))));
     }
     let all = [
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),

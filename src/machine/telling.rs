@@ -1,0 +1,63 @@
+//! Each event of a session as one sentence, the same on the screen and on the command line.
+
+use super::{Cause, Event, StuckReason, event::Created};
+use crate::domain::{StepState, instance::printable};
+use std::fmt;
+
+impl fmt::Display for Created {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = printable(&self.request.target.directory().to_string_lossy());
+        let label = printable(&self.request.point.label);
+        write!(f, "ordered by {} through {}: {label} to {directory}", self.by, self.origin)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requeued { by: Some(by), .. } => write!(f, "retry asked by {by}"),
+            Self::Requeued { cause: Cause::Try(number), by: None } => write!(f, "try {number} is due"),
+            Self::Requeued { cause: Cause::First | Cause::Retry, by: None } => f.write_str("queued again"),
+            Self::Launched { attempt } => write!(f, "attempt {attempt} launched"),
+            Self::Began { attempt, mark } => write!(f, "attempt {attempt} runs as process {}", mark.pid),
+            Self::Planned { attempt, .. } => write!(f, "attempt {attempt} made its plan"),
+            Self::StepChanged { attempt, step, state } => match state {
+                StepState::Pending => write!(f, "attempt {attempt}: {step} is to come"),
+                StepState::Running { .. } => write!(f, "attempt {attempt}: {step} began"),
+                StepState::Done { detail, .. } if detail.is_empty() => write!(f, "attempt {attempt}: {step} is done"),
+                StepState::Done { detail, .. } => write!(f, "attempt {attempt}: {step} is done: {detail}"),
+                StepState::Skipped { reason } => write!(f, "attempt {attempt}: {step} is skipped: {reason}"),
+                StepState::Failed { .. } => write!(f, "attempt {attempt}: {step} failed"),
+                StepState::Stopped => write!(f, "attempt {attempt}: {step} was stopped"),
+            },
+            Self::Progressed { attempt, .. } => write!(f, "attempt {attempt} came further"),
+            Self::Noted { attempt, note } => write!(f, "attempt {attempt} noted: {note}"),
+            Self::DisruptionOver { attempt } => {
+                write!(f, "attempt {attempt} got past all before it: the disruption is over")
+            }
+            Self::Disrupted { attempt, failure, tries_used, next_try, .. } => {
+                write!(
+                    f,
+                    "attempt {attempt} was disrupted: {failure}; {tries_used} tries used, the next at {next_try:.0}"
+                )
+            }
+            Self::GotStuck { attempt, failure, reason, .. } => {
+                let why = match reason {
+                    StuckReason::TriesUsedUp => "the tries are used up",
+                    StuckReason::Incurable => "waiting cannot cure it",
+                    StuckReason::Bug => "a fault of howdah",
+                };
+                write!(f, "attempt {attempt} failed, {why}: {failure}")
+            }
+            Self::Succeeded { attempt, .. } => write!(f, "attempt {attempt} brought the instance back"),
+            Self::CancelRequested { disposition, by, .. } => {
+                write!(f, "cancel asked by {by}; partial data: {disposition}")
+            }
+            Self::CancelOverdue => f.write_str("the cancel is overdue: a process is still alive"),
+            Self::Forced { by } => write!(f, "force asked by {by}"),
+            Self::DisposalLaunched { attempt, .. } => write!(f, "attempt {attempt} launched to deal with partial data"),
+            Self::Cancelled { disposed } => write!(f, "cancelled; partial data: {disposed}"),
+            Self::Dismissed { by } => write!(f, "dismissed by {by}"),
+        }
+    }
+}
