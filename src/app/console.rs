@@ -1,7 +1,7 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
 use super::{
-    owner::Owner,
+    owner::{After, Owner},
     planner,
     requests::FIRST_PORT,
     setting::{Setting, sources, who},
@@ -43,12 +43,12 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
         let ports = ports(setting, &owner);
         owner.fill_completed();
         let ending = console::run(ports, options).await.context("the screen cannot go on");
-        owner.close().await;
-        ending
+        owner.leave(setting.keeper()).await.map(|after| (ending, after))
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
-    tell(&ending?)
+    let (ending, after) = ending?;
+    tell(&ending?, &after)
 }
 
 fn options(setting: &Setting) -> anyhow::Result<Options> {
@@ -133,19 +133,21 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
 }
 
 /// One line for the shell: what goes on, and how to come back.
-fn tell(ending: &Ending) -> anyhow::Result<Exit> {
-    let line = match (ending.running, ending.waiting) {
-        (0, 0) => return Ok(Exit::Done),
-        (running, 0) => format!("{running} running: the copies go on; open howdah again to see them"),
-        (0, waiting) => format!("{waiting} waiting: they go on when howdah is opened again"),
-        (running, waiting) => {
-            format!("{running} running, {waiting} waiting: copies go on, the others when howdah is opened again")
-        }
+fn tell(ending: &Ending, after: &After) -> anyhow::Result<Exit> {
+    let told = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let counts = [told(ending.running, "running"), told(ending.waiting, "waiting"), told(ending.stuck, "stuck")];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let line = match after {
+        _ if counts.is_empty() => return Ok(Exit::Done),
+        After::Kept(keeper) => format!("the work goes on (keeper: process {keeper}); howdah opens it again"),
+        After::Idle => "it waits for a person; howdah opens it again".to_owned(),
+        After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };
+    let line = format!("howdah: {}: {line}", counts.join(", "));
     match ending.reason {
-        EndReason::Closed | EndReason::Signal => writeln!(io::stdout(), "howdah: {line}")?,
+        EndReason::Closed | EndReason::Signal => writeln!(io::stdout(), "{line}")?,
         // Nobody is there to read it.
-        EndReason::HungUp => {}
+        EndReason::HungUp => tracing::info!("{line}"),
     }
-    Ok(Exit::Done)
+    Ok(if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done })
 }

@@ -4,6 +4,8 @@
 
 pub mod config;
 mod console;
+mod handover;
+mod keeper;
 pub mod owner;
 pub mod planner;
 mod requests;

@@ -1,5 +1,6 @@
 //! Becoming the owner of a state directory: the lock, the journal, the workers, the manager.
 
+use super::handover::{KeeperCall, KeeperError, needs_owner};
 use crate::{
     attempt::{Processes, WORDS_QUEUED},
     journal::{JournalError, SqliteJournal, ThreadStore},
@@ -13,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use thiserror::Error;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 /// An opened state directory: as long as this lives, no other howdah owns it.
 #[derive(Debug)]
@@ -22,8 +26,20 @@ pub struct Owner {
     pub handle: Handle,
     state: PathBuf,
     task: JoinHandle<()>,
+    connections: watch::Sender<usize>,
     /// Held for its lock; the kernel gives it back however this process ends.
     _lock: File,
+}
+
+/// What becomes of the sessions when their owner leaves.
+#[derive(Debug)]
+pub(super) enum After {
+    /// A keeper goes on as this process.
+    Kept(u32),
+    /// Nothing is left that an owner could do.
+    Idle,
+    /// Nobody goes on.
+    Unkept(KeeperError),
 }
 
 /// Why the state directory cannot be owned.
@@ -31,13 +47,14 @@ pub struct Owner {
 pub enum OwnerError {
     /// Another howdah has it.
     #[error(
-        "another howdah{holder} owns {state:?}; close it first, or use a state directory of your own with --state-dir"
+        "another howdah{} owns {state:?}; close it first, or use a state directory of your own with --state-dir",
+        .holder.map_or_else(String::new, |pid| format!(" (process {pid})"))
     )]
     Held {
         /// The directory.
         state: PathBuf,
-        /// Who, as far as the lock file tells.
-        holder: String,
+        /// Which process, as far as the lock file tells.
+        holder: Option<u32>,
     },
     /// It belongs to another user or is open to others.
     #[error(
@@ -74,7 +91,7 @@ impl Owner {
         let attempts = Processes::new(state.to_owned(), words);
         let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), attempts, inbox);
         let task = tokio::spawn(manager.run());
-        Ok(Self { handle, state: state.to_owned(), task, _lock: lock })
+        Ok(Self { handle, state: state.to_owned(), task, connections: watch::Sender::new(0), _lock: lock })
     }
 
     /// Reads the completed sessions that the first picture left out, on a thread of its own.
@@ -88,6 +105,28 @@ impl Owner {
                 Err(error) => tracing::error!(%error, "older completed sessions cannot be read"),
             }
         });
+    }
+
+    /// How many faces are connected, and word of each change.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
+    }
+
+    /// Ends the manager and gives the state directory to a keeper, if there is anything for one to do.
+    pub(super) async fn leave(self, keeper: KeeperCall) -> anyhow::Result<After> {
+        let left = self.handle.snapshots().borrow().counts;
+        self.close().await;
+        if !needs_owner(&left) {
+            return Ok(After::Idle);
+        }
+        let started = tokio::task::spawn_blocking(move || keeper.start()).await?;
+        Ok(match started {
+            Ok(pid) => After::Kept(pid),
+            Err(error) => {
+                tracing::error!(%error, "no keeper goes on");
+                After::Unkept(error)
+            }
+        })
     }
 
     /// Ends the manager; attempts go on by themselves.
@@ -129,8 +168,7 @@ fn lock(state: &Path) -> Result<File, OwnerError> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // The number is a help for people; without it the sentence stands.
-            let told = file.read_to_string(&mut holder).is_ok_and(|_| holder.trim().parse::<u32>().is_ok());
-            let holder = if told { format!(" (process {})", holder.trim()) } else { String::new() };
+            let holder = file.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
             Err(OwnerError::Held { state: state.to_owned(), holder })
         }
         Err(TryLockError::Error(cause)) => Err(io(cause)),

@@ -2,6 +2,7 @@
 
 use super::{
     config::{Config, state_dir},
+    handover::KeeperCall,
     owner,
 };
 use crate::{
@@ -23,6 +24,8 @@ pub(super) struct Setting {
     pub(super) state: PathBuf,
     pub(super) repositories: Vec<PathBuf>,
     pub(super) ascii: bool,
+    /// The settings file, if one was named.
+    named: Option<PathBuf>,
 }
 
 impl Setting {
@@ -31,12 +34,18 @@ impl Setting {
         let state = state_dir(common.state_dir.as_deref())?;
         let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
         let repositories = named.iter().map(|path| absolute(path)).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Self { repositories, state, ascii: common.ascii || config.console.ascii, config })
+        let named = common.config.as_deref().map(absolute).transpose()?;
+        Ok(Self { named, repositories, state, ascii: common.ascii || config.console.ascii, config })
     }
 
     /// The repositories to read: the operator's own, else the sample.
     pub(super) fn sources(&self) -> anyhow::Result<Vec<RepositoryPath>> {
         sources(&self.repositories, &self.state)
+    }
+
+    /// How a keeper is started that owns what these settings mean.
+    pub(super) fn keeper(&self) -> KeeperCall {
+        KeeperCall { state: self.state.clone(), config: self.named.clone(), prefix: Vec::new() }
     }
 
     /// Begins to log into the state directory, which must stand.

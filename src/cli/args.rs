@@ -41,6 +41,8 @@ pub enum Verb {
     Backup(BackupVerb),
     /// Restore one instance and wait for its end
     Restore(Box<RestoreArgs>),
+    /// Own the sessions without a screen: try again when it is time, take commands
+    Keeper(KeeperArgs),
     /// One attempt from inside; howdah starts this itself
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -100,6 +102,17 @@ pub struct RestoreArgs {
     /// Print the result, or the plan, as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `howdah keeper`.
+#[derive(Debug, Args)]
+pub struct KeeperArgs {
+    /// End when nothing is left to do and nobody is connected; what is stuck waits without a keeper
+    #[arg(long)]
+    pub until_idle: bool,
+    /// Leave the terminal, tell `ready` and the process id on standard output; howdah itself asks for this
+    #[arg(long, hide = true)]
+    pub detach: bool,
 }
 
 /// `howdah worker`.

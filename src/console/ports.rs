@@ -84,10 +84,12 @@ pub struct Options {
 pub struct Ending {
     /// Why it ended.
     pub reason: EndReason,
-    /// Attempts that run on by themselves.
+    /// Sessions with an attempt.
     pub running: usize,
-    /// Sessions that wait for a try, a slot or a person.
+    /// Sessions that wait for a try or a slot.
     pub waiting: usize,
+    /// Sessions that wait for a person.
+    pub stuck: usize,
 }
 
 /// Why the screen was left.

@@ -255,7 +255,7 @@ impl Model {
     pub fn ending(&self, reason: EndReason) -> Ending {
         let counts = &self.latest.counts;
         let running = counts.running + counts.canceling;
-        Ending { reason, running, waiting: counts.queued + counts.waiting + counts.stuck }
+        Ending { reason, running, waiting: counts.queued + counts.waiting, stuck: counts.stuck }
     }
 
     /// Sorts the queue by turn, as the machine does.

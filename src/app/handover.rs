@@ -1,0 +1,164 @@
+//! Handing over: an owner that leaves starts a keeper, and the keeper does what every owner does after a crash.
+//!
+//! Promise: the keeper needs nothing of the process that started it, neither its terminal nor its process group.
+//! Never: a session is touched here; the journal tells the keeper all there is to know.
+
+use crate::manager::Counts;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::setsid,
+};
+use std::{
+    ffi::OsString,
+    fs::OpenOptions,
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// How long a keeper may take to own the state directory. It reads the journal, which takes a tenth of a second with
+/// a hundred thousand sessions; a machine in trouble may take long, and a person waits for this line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a keeper says on its standard output once the state directory is owned; the process id of the owner follows,
+/// which is another one where somebody was faster.
+const READY: &str = "ready ";
+
+/// How to start a keeper for one state directory.
+#[derive(Debug, Clone)]
+pub(super) struct KeeperCall {
+    /// The state directory.
+    pub(super) state: PathBuf,
+    /// The settings file, if one was named.
+    pub(super) config: Option<PathBuf>,
+    /// What stands before the program's name, so that a logout does not end the keeper; may be empty.
+    pub(super) prefix: Vec<OsString>,
+}
+
+/// Why no keeper runs.
+#[derive(Debug, Error)]
+pub(super) enum KeeperError {
+    /// It could not be started.
+    #[error("the keeper could not be started: {0}; start one by hand: howdah keeper")]
+    Start(#[from] io::Error),
+    /// It ended before it owned the state directory.
+    #[error("the keeper ended at once; {} says why", .log.display())]
+    Ended {
+        /// Its log.
+        log: PathBuf,
+    },
+    /// It did not say a word in time.
+    #[error("the keeper did not answer in {} seconds; {} may say why", PATIENCE.as_secs(), .log.display())]
+    Silent {
+        /// Its log.
+        log: PathBuf,
+    },
+}
+
+/// Whether an owner has anything to do for sessions that stand like this. What is stuck waits for a person, and a
+/// person brings an owner along.
+pub(super) const fn needs_owner(counts: &Counts) -> bool {
+    counts.running + counts.waiting + counts.queued + counts.canceling > 0
+}
+
+impl KeeperCall {
+    /// Starts a keeper and waits until it owns the state directory; its process id. Where one cannot be started out of
+    /// the reach of a logout, one is started within it: better than none.
+    pub(super) fn start(&self) -> Result<u32, KeeperError> {
+        match self.start_with(&self.prefix) {
+            Err(error) if !self.prefix.is_empty() => {
+                tracing::warn!(%error, "the keeper could not be started by {:?}; it is started directly", self.prefix);
+                self.start_with(&[])
+            }
+            started => started,
+        }
+    }
+
+    fn start_with(&self, prefix: &[OsString]) -> Result<u32, KeeperError> {
+        let log = self.state.join("howdah.log");
+        let mut child = self.command(prefix, &log)?.spawn()?;
+        let answer = child.stdout.take().map_or(Ok(Answer::Nothing), first_line)?;
+        match answer {
+            Answer::Ready(pid) => {
+                reap(child)?;
+                Ok(pid)
+            }
+            Answer::Nothing => {
+                reap(child)?;
+                Err(KeeperError::Ended { log })
+            }
+            Answer::Silence => Err(KeeperError::Silent { log }),
+        }
+    }
+
+    fn command(&self, prefix: &[OsString], log: &Path) -> io::Result<Command> {
+        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(log)?;
+        let mut command = match prefix.split_first() {
+            None => {
+                let mut command = Command::new(OWN_PROGRAM);
+                command.arg0("howdah");
+                command
+            }
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(std::env::current_exe()?);
+                command
+            }
+        };
+        command.args(["keeper", "--until-idle", "--detach", "--state-dir"]).arg(&self.state);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        // A group of its own at once: a hang-up of our terminal is told to our group, and may come at this very moment.
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
+        Ok(command)
+    }
+}
+
+/// The first half of a keeper's way out of its starter's terminal. A process that leads a group cannot begin a session
+/// of its own, so it starts itself once more and ends; true where that has been done.
+pub(super) fn step_away() -> io::Result<bool> {
+    if setsid().is_ok() {
+        return Ok(false);
+    }
+    Command::new(OWN_PROGRAM).arg0("howdah").args(std::env::args_os().skip(1)).spawn()?;
+    Ok(true)
+}
+
+/// Tells whoever started this keeper which process owns the state directory, and lets go of the way it was told.
+pub(super) fn announce(owner: u32) -> io::Result<()> {
+    let mut out = io::stdout();
+    // Whoever started us may have gone: the work is the same.
+    let _: io::Result<()> = writeln!(out, "{READY}{owner}").and_then(|()| out.flush());
+    let nothing = OpenOptions::new().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(&nothing)?)
+}
+
+enum Answer {
+    Ready(u32),
+    Nothing,
+    Silence,
+}
+
+fn first_line(out: ChildStdout) -> io::Result<Answer> {
+    let mut watched = [PollFd::new(&out, PollFlags::IN)];
+    let patience = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
+    if poll(&mut watched, Some(&patience))? == 0 {
+        return Ok(Answer::Silence);
+    }
+    let mut line = String::new();
+    // A line of a process that may be any program: never more than the words that we know.
+    BufReader::new(out.take(64)).read_line(&mut line)?;
+    Ok(line.strip_prefix(READY).and_then(|pid| pid.trim().parse().ok()).map_or(Answer::Nothing, Answer::Ready))
+}
+
+/// The process that was started only stepped away; it ends at once, and nobody else waits for it.
+fn reap(mut child: Child) -> io::Result<()> {
+    child.wait().map(drop)
+}

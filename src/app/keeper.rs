@@ -1,0 +1,99 @@
+//! `howdah keeper`: an owner without a screen.
+
+use super::{
+    handover::{announce, needs_owner, step_away},
+    owner::{Owner, OwnerError},
+    setting::Setting,
+};
+use crate::cli::{args::KeeperArgs, exit::Exit};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a keeper that was started for work stays when there is none: whoever started it needs a moment to connect,
+/// and the next command of a script should find it.
+const IDLE: Duration = Duration::from_secs(2);
+
+pub(super) fn run(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
+    if args.detach && step_away()? {
+        return Ok(Exit::Done);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let ended = runtime.block_on(keep(setting, args));
+    // What still runs here (older sessions being read) is of no use to anybody now.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new()?;
+    let owner = match Owner::open(&setting.state, setting.config.manager_settings()) {
+        Ok(owner) => owner,
+        Err(OwnerError::Held { holder: Some(holder), .. }) if args.detach => {
+            announce(holder)?;
+            return Ok(Exit::Done);
+        }
+        Err(error @ OwnerError::Held { .. }) => {
+            writeln!(io::stderr(), "howdah: {error}")?;
+            return Ok(Exit::Refused);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    setting.log()?;
+    owner.fill_completed();
+    tracing::info!(pid = std::process::id(), "the keeper owns the state directory");
+    if args.detach {
+        announce(std::process::id())?;
+    }
+    tokio::select! {
+        () = signals.end(args.detach) => {}
+        () = idle(&owner), if args.until_idle => {}
+    }
+    owner.close().await;
+    tracing::info!("the keeper has ended; attempts that run go on");
+    Ok(Exit::Done)
+}
+
+/// Ends when nothing has been left to do, and nobody connected, for a while.
+async fn idle(owner: &Owner) {
+    let mut snapshots = owner.handle.snapshots();
+    let mut connections = owner.connections();
+    loop {
+        let busy = needs_owner(&snapshots.borrow_and_update().counts) || *connections.borrow_and_update() > 0;
+        tokio::select! {
+            changed = snapshots.changed() => if changed.is_err() { return },
+            changed = connections.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(IDLE), if !busy => return,
+        }
+    }
+}
+
+/// What tells a keeper to end.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Comes with the first of them. One that has no terminal cannot lose it, so a hang-up is none of its business.
+    async fn end(&mut self, detached: bool) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => if !detached { return },
+            }
+        }
+    }
+}
