@@ -48,7 +48,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
     let (ending, after) = ending?;
-    tell(&ending?, &after)
+    Ok(tell(&ending?, &after))
 }
 
 fn options(setting: &Setting) -> anyhow::Result<Options> {
@@ -133,21 +133,21 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
 }
 
 /// One line for the shell: what goes on, and how to come back.
-fn tell(ending: &Ending, after: &After) -> anyhow::Result<Exit> {
+fn tell(ending: &Ending, after: &After) -> Exit {
     let told = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
     let counts = [told(ending.running, "running"), told(ending.waiting, "waiting"), told(ending.stuck, "stuck")];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let line = match after {
-        _ if counts.is_empty() => return Ok(Exit::Done),
+        _ if counts.is_empty() => return Exit::Done,
         After::Kept(keeper) => format!("the work goes on (keeper: process {keeper}); howdah opens it again"),
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };
     let line = format!("howdah: {}: {line}", counts.join(", "));
     match ending.reason {
-        EndReason::Closed | EndReason::Signal => writeln!(io::stdout(), "{line}")?,
-        // Nobody is there to read it.
+        // A signal may have come because the terminal is gone; then nobody is there to read it.
+        EndReason::Closed | EndReason::Signal => drop(writeln!(io::stdout(), "{line}")),
         EndReason::HungUp => tracing::info!("{line}"),
     }
-    Ok(if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done })
+    if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done }
 }

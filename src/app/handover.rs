@@ -6,6 +6,7 @@
 use crate::manager::Counts;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
     process::setsid,
 };
 use std::{
@@ -15,7 +16,7 @@ use std::{
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use thiserror::Error;
 
@@ -148,9 +149,16 @@ enum Answer {
 
 fn first_line(out: ChildStdout) -> io::Result<Answer> {
     let mut watched = [PollFd::new(&out, PollFlags::IN)];
-    let patience = Timespec::try_from(PATIENCE).map_err(io::Error::other)?;
-    if poll(&mut watched, Some(&patience))? == 0 {
-        return Ok(Answer::Silence);
+    let begun = Instant::now();
+    loop {
+        let left = PATIENCE.saturating_sub(begun.elapsed());
+        match poll(&mut watched, Some(&Timespec::try_from(left).map_err(io::Error::other)?)) {
+            Ok(0) => return Ok(Answer::Silence),
+            Ok(_) => break,
+            // The process that stepped away has ended, and its parent is told.
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let mut line = String::new();
     // A line of a process that may be any program: never more than the words that we know.

@@ -11,6 +11,8 @@ use std::io::{self, Write};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    // Started by way of /proc/self/exe it would be called `exe` in every list of processes.
+    rustix::thread::set_name(c"howdah").context("the process cannot be given its name")?;
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&Setting::read(&cli.common)?, json),

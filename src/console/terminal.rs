@@ -21,6 +21,7 @@ use rustix::{
 };
 use std::{
     io::{self, BufWriter, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write as _},
+    mem::ManuallyDrop,
     panic,
     sync::{
         Arc,
@@ -32,7 +33,9 @@ use tokio::sync::oneshot;
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: ratatui shows the cursor again in `drop`, and panics where the terminal that should hear of a
+    /// failure has hung up. `restore` shows it, once, and asks for no answer.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
     /// Whether it is taken now; the panic hook looks at it too.
     taken: Arc<AtomicBool>,
@@ -54,7 +57,7 @@ impl Screen {
         // A frame is a few kilobytes; it goes out in one write.
         let output = BufWriter::with_capacity(64 * 1024, io::stdout());
         let terminal = Terminal::new(CrosstermBackend::new(output))?;
-        let mut screen = Self { terminal, mouse, taken };
+        let mut screen = Self { terminal: ManuallyDrop::new(terminal), mouse, taken };
         screen.take()?;
         Ok(screen)
     }
