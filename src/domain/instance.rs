@@ -6,9 +6,9 @@ use std::fmt;
 /// The name of an instance: not empty, and free of control characters, so that it can be shown anywhere.
 ///
 /// A name on disk may hold any byte. What cannot be shown as it is, is escaped when the name is made (`\u{1b}`),
-/// so two names never look alike by a hidden character.
+/// so two names never look alike by a hidden character. That holds for a name that another process wrote, too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct InstanceName(String);
 
 impl InstanceName {
@@ -20,6 +20,12 @@ impl InstanceName {
     /// The name as it is shown.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for InstanceName {
+    fn from(raw: String) -> Self {
+        Self::new(&raw)
     }
 }
 
@@ -58,5 +64,14 @@ mod tests {
         assert_eq!(InstanceName::new("").as_str(), "(unnamed)");
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(printable("größe"), "größe");
+    }
+
+    #[test]
+    fn a_name_is_escaped_when_it_is_read_and_only_once() {
+        let read = |json: &str| serde_json::from_str::<InstanceName>(json).expect("a string");
+        let name = read(r#""or\u001b[2Jders""#);
+        assert_eq!(name.as_str(), "or\\u{1b}[2Jders");
+        assert_eq!(read(&serde_json::to_string(&name).expect("a string")), name);
+        assert_eq!(read("\"\"").as_str(), "(unnamed)");
     }
 }

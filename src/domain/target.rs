@@ -16,8 +16,18 @@ use thiserror::Error;
 pub struct Port(NonZeroU16);
 
 /// The place that one session restores into. Valid by construction: absolute paths without `.` or `..`, never the root.
+/// That holds for one that another process wrote, too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Target {
+    directory: PathBuf,
+    port: Port,
+    tablespaces: BTreeMap<u32, PathBuf>,
+}
+
+/// A target as it was written; nothing of it is checked yet.
+#[derive(Deserialize)]
+struct Written {
     directory: PathBuf,
     port: Port,
     tablespaces: BTreeMap<u32, PathBuf>,
@@ -121,6 +131,18 @@ impl Target {
     }
 }
 
+impl TryFrom<Written> for Target {
+    type Error = TargetError;
+
+    fn try_from(written: Written) -> Result<Self, TargetError> {
+        let bare = Self::new(written.directory, written.port)?;
+        written
+            .tablespaces
+            .into_iter()
+            .try_fold(bare, |target, (oid, directory)| target.with_tablespace(oid, directory))
+    }
+}
+
 /// The path without a trailing slash, if it is absolute and says what it means.
 fn plain(path: PathBuf) -> Result<PathBuf, TargetError> {
     if !path.is_absolute() {
@@ -150,6 +172,18 @@ mod tests {
         assert_eq!(Target::new("/srv/./x", port()), Err(TargetError::NotPlain("/srv/./x".into())));
         assert_eq!(Target::new("/", port()), Err(TargetError::Root));
         assert!("0".parse::<Port>().is_err() && "65536".parse::<Port>().is_err() && "x".parse::<Port>().is_err());
+    }
+
+    #[test]
+    fn a_target_is_checked_when_it_is_read() {
+        let target = Target::new("/srv/pg", port()).and_then(|target| target.with_tablespace(7, "/fast/ts"));
+        let written = serde_json::to_string(&target.expect("a target")).expect("plain text");
+        let read = |text: &str| serde_json::from_str::<Target>(text).map_err(|error| error.to_string());
+        assert_eq!(serde_json::to_string(&read(&written).expect("it was valid")).expect("plain text"), written);
+        for (bad, words) in [("../etc", "not an absolute"), ("/", "root"), ("/fast", "lie in each other")] {
+            let problem = read(&written.replace("/srv/pg", bad)).expect_err(bad);
+            assert!(problem.contains(words), "{bad}: {problem}");
+        }
     }
 
     #[test]
