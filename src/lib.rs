@@ -27,6 +27,7 @@
 //! ```text
 //!  6  app, main                     puts the parts together
 //!  5  console       cli             the faces
+//!  4  control                       the owner's socket: how other processes see sessions and steer them
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
@@ -67,6 +68,7 @@ pub mod attempt;
 pub mod catalog;
 pub mod cli;
 pub mod console;
+pub mod control;
 pub mod domain;
 pub mod engine;
 pub mod journal;

@@ -88,7 +88,16 @@ pub enum Refusal {
         /// What the store said.
         cause: String,
     },
-    /// The manager has ended.
-    #[error("the session manager has ended; open howdah again")]
+    /// The manager ended, or the connection to it was lost, before there was an answer.
+    #[error(
+        "the owner of the sessions ended before it answered, so it may or may not have been done: look at the session \
+         before you ask again"
+    )]
     ManagerGone,
+    /// The manager is in another process, and the command did not get there.
+    #[error("nothing was asked, since the owner of the sessions was not reached: {reason}")]
+    NotSent {
+        /// Why: one printable clause.
+        reason: String,
+    },
 }

@@ -1,0 +1,186 @@
+//! The owner's picture as a client builds it from what it is told.
+//!
+//! Promises: what comes out is always a picture that the owner had, never half of a change; what has not changed stays
+//! the same value in memory, also when the owner is another one than before. What an owner says is not trusted: more
+//! than a client can hold is an error, counts are counted here. Never: it speaks with nobody.
+
+use super::{change::Change, protocol::LONGEST_NAME};
+use crate::{
+    domain::SessionId,
+    machine::{CompletedRow, Session, UnreadableSession, sort_for_screen},
+    manager::{Counts, Snapshot},
+};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use thiserror::Error;
+
+/// Bytes of ongoing sessions, as they came over the wire, that are held: a hundred times what a thousand sessions take.
+const MOST_BYTES: usize = 512 << 20;
+
+/// Completed sessions that are held, some 200 MiB; of more than these the newest stay, as on any screen, and the counts
+/// tell of all.
+const MOST_ROWS: usize = 1_000_000;
+
+/// A count that no owner reaches; a larger one is not believed, since sums of counts must not overflow.
+const MOST_COUNTED: usize = 1 << 40;
+
+/// The owner's picture, as far as it is told.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    /// The picture that was shown last.
+    shown: Arc<Snapshot>,
+    ongoing: HashMap<SessionId, (Arc<Session>, usize)>,
+    bytes: usize,
+    rows: Arc<Vec<Arc<CompletedRow>>>,
+    rows_new: HashMap<SessionId, Arc<CompletedRow>>,
+    rows_gone: HashSet<SessionId>,
+    unreadable: Arc<Vec<UnreadableSession>>,
+    /// What an earlier owner had told, while another one tells its first picture.
+    earlier: Option<Earlier>,
+}
+
+#[derive(Debug, Default)]
+struct Earlier {
+    ongoing: HashMap<SessionId, (Arc<Session>, usize)>,
+    rows: HashMap<SessionId, Arc<CompletedRow>>,
+}
+
+/// What an owner said makes no picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Nonsense {
+    /// A session under Restore that has ended.
+    #[error("session {0} is told as ongoing and has ended")]
+    Ended(SessionId),
+    /// More than can be held.
+    #[error("its ongoing sessions take more than {MOST_BYTES} bytes")]
+    TooMuch,
+    /// A name that no instance has.
+    #[error("the instance of session {0} has a name of more than {LONGEST_NAME} bytes")]
+    Name(SessionId),
+}
+
+impl Mirror {
+    /// Begins anew with another connection. What is known is kept to compare with, and stays on the screen until the new
+    /// owner has told its whole picture.
+    pub fn begin_anew(&mut self) {
+        let mut earlier = self.earlier.take().unwrap_or_default();
+        earlier.ongoing.extend(std::mem::take(&mut self.ongoing));
+        earlier.rows.extend(self.rows.iter().map(|row| (row.id, Arc::clone(row))));
+        if self.shown.revision > 0 {
+            self.earlier = Some(earlier);
+        }
+        self.bytes = 0;
+        self.rows = Arc::default();
+        self.rows_new.clear();
+        self.rows_gone.clear();
+        self.unreadable = Arc::default();
+    }
+
+    /// Takes in one change that came in a line of so many bytes. Returns the picture when one is complete and can be
+    /// shown.
+    pub fn take_in(&mut self, change: Change<'static>, bytes: usize) -> Result<Option<Arc<Snapshot>>, Nonsense> {
+        match change {
+            Change::Session(session) => self.session(session.into_owned(), bytes)?,
+            Change::Gone(ids) => ids.into_iter().for_each(|id| self.forget(id)),
+            Change::Rows(rows) => rows.into_iter().try_for_each(|row| self.row(row.into_owned()))?,
+            Change::RowsGone(ids) => {
+                for id in ids {
+                    self.rows_new.remove(&id);
+                    self.rows_gone.insert(id);
+                }
+                if self.rows_gone.len() > MOST_ROWS {
+                    self.merge_rows();
+                }
+            }
+            Change::Unreadable(all) => {
+                let all: Vec<UnreadableSession> = all.into_iter().map(std::borrow::Cow::into_owned).collect();
+                self.unreadable = Arc::new(all);
+            }
+            Change::Picture { revision, succeeded, cancelled, more } => {
+                return Ok(self.picture(revision, succeeded, cancelled, more));
+            }
+        }
+        Ok(None)
+    }
+
+    fn session(&mut self, session: Session, bytes: usize) -> Result<(), Nonsense> {
+        let id = session.id();
+        if !session.is_ongoing() {
+            return Err(Nonsense::Ended(id));
+        }
+        let earlier = self.earlier.as_ref().and_then(|earlier| earlier.ongoing.get(&id));
+        let session = match earlier {
+            Some((known, _)) if **known == session => Arc::clone(known),
+            Some(_) | None => Arc::new(session),
+        };
+        self.forget(id);
+        self.ongoing.insert(id, (session, bytes));
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MOST_BYTES { Err(Nonsense::TooMuch) } else { Ok(()) }
+    }
+
+    fn forget(&mut self, id: SessionId) {
+        if let Some((_, bytes)) = self.ongoing.remove(&id) {
+            self.bytes -= bytes;
+        }
+    }
+
+    fn row(&mut self, row: CompletedRow) -> Result<(), Nonsense> {
+        let id = row.id;
+        if row.instance.as_str().len() > LONGEST_NAME {
+            return Err(Nonsense::Name(id));
+        }
+        let earlier = self.earlier.as_ref().and_then(|earlier| earlier.rows.get(&id));
+        let row = match earlier {
+            Some(known) if **known == row => Arc::clone(known),
+            Some(_) | None => Arc::new(row),
+        };
+        self.rows_new.insert(id, row);
+        if self.rows_new.len() > MOST_ROWS {
+            self.merge_rows();
+        }
+        Ok(())
+    }
+
+    fn merge_rows(&mut self) {
+        if self.rows_new.is_empty() && self.rows_gone.is_empty() {
+            return;
+        }
+        let (new, gone) = (std::mem::take(&mut self.rows_new), std::mem::take(&mut self.rows_gone));
+        let stays = |row: &&Arc<CompletedRow>| !gone.contains(&row.id) && !new.contains_key(&row.id);
+        let mut rows: Vec<Arc<CompletedRow>> = self.rows.iter().filter(stays).cloned().collect();
+        rows.extend(new.into_values());
+        rows.sort_unstable_by_key(|row| Reverse((row.ended, row.id)));
+        rows.truncate(MOST_ROWS);
+        self.rows = Arc::new(rows);
+    }
+
+    fn picture(&mut self, revision: u64, succeeded: usize, cancelled: usize, more: bool) -> Option<Arc<Snapshot>> {
+        self.merge_rows();
+        if self.earlier.is_some() {
+            if more {
+                return None;
+            }
+            self.earlier = None;
+            let same = |a: &Arc<CompletedRow>, b: &Arc<CompletedRow>| Arc::ptr_eq(a, b);
+            let shown = &self.shown.completed;
+            if shown.len() == self.rows.len() && shown.iter().zip(&*self.rows).all(|(a, b)| same(a, b)) {
+                self.rows = Arc::clone(shown);
+            }
+        }
+        if self.unreadable == self.shown.unreadable {
+            self.unreadable = Arc::clone(&self.shown.unreadable);
+        }
+        let mut ongoing: Vec<Arc<Session>> = self.ongoing.values().map(|(session, _)| Arc::clone(session)).collect();
+        sort_for_screen(&mut ongoing);
+        let counts = Counts::of(&ongoing, succeeded.min(MOST_COUNTED), cancelled.min(MOST_COUNTED));
+        // A new owner counts from one again; here a later picture has a greater number all the same.
+        let revision = revision.max(self.shown.revision.saturating_add(1));
+        let (completed, unreadable) = (Arc::clone(&self.rows), Arc::clone(&self.unreadable));
+        self.shown = Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts });
+        Some(Arc::clone(&self.shown))
+    }
+}

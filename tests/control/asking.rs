@@ -1,0 +1,178 @@
+//! What can be asked over the socket, and that everybody sees what came of it.
+
+use crate::{
+    hall::{Hall, Raw, hello, road, until, who, within},
+    house::{Plan, ends, runs},
+    sample,
+};
+use howdah::{
+    control::{Link, Standing},
+    domain::{Disposition, InstanceName, Origin, Reach, SessionId, fact::End},
+    journal::Change,
+    machine::{Event, Phase, Refusal, Scope},
+    manager::{Act, Receipt, StartOrder, Steer},
+};
+use serde_json::json;
+use std::time::Duration;
+
+pub(crate) fn order(numbers: impl IntoIterator<Item = u64>) -> StartOrder {
+    let requests = numbers.into_iter().map(sample::request).collect();
+    StartOrder { requests, policy: None, origin: Origin::CommandLine, by: who("somebody else") }
+}
+
+fn cancel(number: u64) -> (Act, Scope) {
+    (Act::Cancel(Disposition::Keep, Reach::AnyOrigin), Scope::Sessions(vec![SessionId(number)]))
+}
+
+#[tokio::test]
+async fn what_one_link_does_every_link_sees() {
+    let hall = Hall::open();
+    let (ana, ben) = (hall.link(true).await, hall.link(true).await);
+    assert_eq!(*ana.standing().borrow(), Standing::Attached { pid: crate::hall::OWNER });
+    let receipt = ana.start(order(1..=3)).await;
+    assert_eq!(receipt.done(), 3, "{receipt:?}");
+    for link in [&ana, &ben] {
+        let seen = until("three run", &mut link.snapshots(), |now| now.counts.running == 3).await;
+        assert_eq!(seen.ongoing, hall.house.handle.snapshots().borrow().ongoing);
+    }
+    let (act, scope) = cancel(2);
+    let receipt = ben.act(act, scope, who("ben")).await;
+    assert_eq!(receipt.lines[0].instance, Some(InstanceName::new("orders-2")), "{receipt:?}");
+    for link in [&ana, &ben] {
+        let seen = until("one is cancelled", &mut link.snapshots(), |now| now.counts.cancelled == 1).await;
+        assert_eq!(seen.completed, hall.house.handle.snapshots().borrow().completed);
+        assert_eq!(seen.ongoing.len(), 2);
+    }
+    // A whole session, ended or not, and one that there is not.
+    let ended = ben.session(SessionId(2)).await.unwrap();
+    assert!(matches!(ended.phase(), Phase::Completed { .. }));
+    assert_eq!(Some(ended), hall.house.handle.session(SessionId(2)).await);
+    assert_eq!(ana.session(SessionId(99)).await, None);
+}
+
+#[tokio::test]
+async fn what_a_question_led_to_is_seen_before_its_answer() {
+    let hall = Hall::open();
+    let link = hall.link(true).await;
+    for number in 1..=30 {
+        let receipt = link.start(order([number])).await;
+        let seen = link.snapshots().borrow().clone();
+        assert!(seen.session(receipt.lines[0].session.unwrap()).is_some(), "session {number} is not there yet");
+    }
+}
+
+#[tokio::test]
+async fn refusals_come_back_as_they_are() {
+    let hall = Hall::open();
+    let link = hall.link(false).await;
+    link.start(order([1])).await;
+    let again = link.start(order([1])).await;
+    assert!(matches!(again.lines[0].result, Err(Refusal::DirectoryHeld { .. })), "{again:?}");
+    let (act, scope) = cancel(12);
+    let unknown = link.act(act, scope, who("ana")).await;
+    assert_eq!(unknown.lines[0].result, Err(Refusal::Unknown { id: SessionId(12) }));
+    let running = link.act(Act::Retry, Scope::AllOngoing, who("ana")).await;
+    assert!(matches!(running.lines[0].result, Err(Refusal::Running { .. })), "{running:?}");
+    assert_eq!(link.act(Act::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
+    assert_eq!(link.snapshots().borrow().ongoing.len(), 0, "it does not watch");
+}
+
+#[tokio::test]
+async fn who_acts_is_vouched_by_the_kernel() {
+    let hall = Hall::open();
+    let link = hall.link(false).await;
+    link.start(order([1])).await;
+    let (act, scope) = cancel(1);
+    link.act(act, scope, who("somebody else")).await;
+    let vouched = format!("ana@bastion (process {} on pts/9)", std::process::id());
+    let session = hall.house.handle.session(SessionId(1)).await.unwrap();
+    assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
+    let asked = hall.house.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
+        Change::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
+        Change::Happened { .. } | Change::Created(_) => None,
+    });
+    assert_eq!(asked.as_deref(), Some(vouched.as_str()));
+    // Words that could steer a terminal are escaped, wherever they stand.
+    let mut raw = hall.raw();
+    let nasty = hello().to_string().replace("raw", "\\u001b[2Jraw");
+    raw.shout(format!("{nasty}\n").as_bytes()).await;
+    raw.hear().await;
+    let start = serde_json::to_string(&order([2])).unwrap().replace("orders-2\"", "orders\\u001b-2\"");
+    raw.shout(format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
+    let answer = within("an answer", raw.hear()).await;
+    assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["instance"], "orders\\u{1b}-2", "{answer}");
+    let session = hall.house.handle.session(SessionId(2)).await.unwrap();
+    assert!(session.by().starts_with("\\u{1b}[2Jraw@bastion"), "{}", session.by());
+}
+
+#[tokio::test]
+async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
+    let hall = Hall::open();
+    let link = hall.link(false).await;
+    let receipt = within("a large order", link.start(order(1..=4000))).await;
+    let ids: Vec<u64> = receipt.lines.iter().map(|line| line.session.unwrap().0).collect();
+    assert_eq!(ids, (1..=4000).collect::<Vec<_>>());
+    let all = Scope::Sessions((1..=4000).chain(1..=10).map(SessionId).collect());
+    let receipt =
+        within("a large scope", link.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), all, who("ana"))).await;
+    assert_eq!((receipt.lines.len(), receipt.done()), (4000, 4000));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+    let hall = Hall::open();
+    let link = hall.link(false).await;
+    let mut wanted = order(1..=3);
+    wanted.requests[1].point.path = OsString::from_vec(b"/backup/\xff".to_vec()).into();
+    let receipt = link.start(wanted).await;
+    let results: Vec<bool> = receipt.lines.iter().map(|line| line.result.is_ok()).collect();
+    assert_eq!(results, [true, false, true], "{receipt:?}");
+    let Err(Refusal::NotSent { reason }) = &receipt.lines[1].result else { panic!("{receipt:?}") };
+    assert!(reason.contains("UTF-8"), "{reason}");
+}
+
+#[tokio::test]
+async fn several_questions_in_one_breath_are_answered_in_order() {
+    let hall = Hall::open();
+    let mut raw = hall.raw();
+    let ask = |number: u64| json!({"ask": {"number": number, "question": {"session": number}, "mood": "new field"}});
+    let lines: Vec<String> = [hello()].into_iter().chain((1..=50).map(ask)).map(|line| format!("{line}\n")).collect();
+    raw.shout(lines.concat().as_bytes()).await;
+    assert!(raw.hear().await["welcome"].is_object());
+    for number in 1..=50 {
+        assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], number);
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_giver_has_gone_is_done() {
+    let hall = Hall::with(Plan::default(), |_| ends(0, sample::over(End::Succeeded(sample::success()))));
+    let mut raw = hall.raw();
+    raw.greet().await;
+    raw.say(&json!({"ask": {"number": 1, "question": {"start": order([1])}}})).await;
+    drop(raw);
+    within("the session", hall.house.until_completed(1)).await;
+    hall.connected(0).await;
+}
+
+#[tokio::test]
+async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
+    let hall = Hall::with(Plan::default(), |_| runs());
+    let mut raw: Raw = hall.raw();
+    raw.greet().await;
+    // The journal answers late, so the owner closes while the manager is at it. Both questions come in one breath, so when
+    // the first is answered the second has been read.
+    hall.house.store.slow(Duration::from_millis(300));
+    let first = json!({"ask": {"number": 1, "question": {"session": 1}}});
+    let second = json!({"ask": {"number": 2, "question": {"start": order([1])}}});
+    raw.shout(format!("{first}\n{second}\n").as_bytes()).await;
+    assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], 1);
+    let closed = tokio::spawn(hall.server.close());
+    let answer = within("an answer", raw.hear()).await;
+    assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["session"], 1, "{answer}");
+    assert!(raw.bye().await.contains("the sessions go on"));
+    within("the end of the server", closed).await.unwrap();
+    let refused = Link::open(road(hall.state.path()), who("ana"), false).await.unwrap_err();
+    assert!(refused.to_string().contains("nobody listens"), "{refused}");
+}

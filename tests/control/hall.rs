@@ -1,0 +1,163 @@
+//! A manager behind a socket, and clients that speak with it: real ones, and raw ones that say whatever a test wants.
+
+use crate::{
+    house::{House, Plan, runs},
+    support::patience::PATIENCE,
+};
+use futures_util::future::BoxFuture;
+use howdah::{
+    attempt::Scenario,
+    control::{Link, Road, RoadError, Server, bind, connect, serve},
+    domain::{Who, ticket::Ticket},
+};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+/// The process id that the owner of these tests tells.
+pub(crate) const OWNER: u32 = 4711;
+
+/// A served manager.
+pub(crate) struct Hall {
+    pub(crate) house: House,
+    pub(crate) server: Server,
+    pub(crate) state: TempDir,
+}
+
+impl Hall {
+    pub(crate) fn open() -> Self {
+        Self::with(Plan::default(), |_| runs())
+    }
+
+    pub(crate) fn with(plan: Plan, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let house = plan.open(course);
+        let server = serve(bind(state.path()).unwrap(), house.handle.clone(), OWNER);
+        Self { house, server, state }
+    }
+
+    pub(crate) async fn link(&self, watch: bool) -> Link {
+        within("a link", Link::open(road(self.state.path()), who("ana"), watch)).await.unwrap()
+    }
+
+    pub(crate) fn raw(&self) -> Raw {
+        Raw::new(connect(self.state.path()).unwrap())
+    }
+
+    /// Waits until so many are connected.
+    pub(crate) async fn connected(&self, wanted: usize) {
+        let mut connections = self.server.connections();
+        within("connections", connections.wait_for(|now| *now == wanted)).await.unwrap();
+    }
+
+    /// A new connection is heard and gets an answer: nothing of this owner is broken or held up.
+    pub(crate) async fn is_well(&self) {
+        let mut raw = self.raw();
+        raw.greet().await;
+        raw.say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        assert_eq!(raw.hear().await["answer"]["number"], 7);
+    }
+}
+
+/// A client in the hands of a test.
+pub(crate) struct Raw {
+    pub(crate) reader: BufReader<OwnedReadHalf>,
+    pub(crate) writer: OwnedWriteHalf,
+}
+
+impl Raw {
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        let (reader, writer) = stream.into_split();
+        Self { reader: BufReader::new(reader), writer }
+    }
+
+    pub(crate) async fn say(&mut self, value: &Value) {
+        self.shout(format!("{value}\n").as_bytes()).await;
+    }
+
+    /// Sends bytes as they are; a peer that closes meanwhile takes no more of them.
+    pub(crate) async fn shout(&mut self, bytes: &[u8]) {
+        let _: std::io::Result<()> = self.writer.write_all(bytes).await;
+    }
+
+    pub(crate) async fn hear(&mut self) -> Value {
+        self.hear_line().await.unwrap_or_else(|| panic!("the owner closed the connection without a word"))
+    }
+
+    /// The next line; `None` when there is none any more.
+    pub(crate) async fn hear_line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line).await {
+            Ok(0) => None,
+            // What the owner did not read of what we said makes the kernel say this instead of the end.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
+            read => {
+                read.unwrap();
+                Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            }
+        }
+    }
+
+    pub(crate) async fn greet(&mut self) {
+        self.say(&hello()).await;
+        let welcome = within("a welcome", self.hear()).await;
+        assert_eq!(welcome["welcome"]["pid"], OWNER, "{welcome}");
+    }
+
+    pub(crate) async fn watch(&mut self) {
+        self.greet().await;
+        self.say(&json!({"ask": {"number": 1, "question": "watch"}})).await;
+        assert_eq!(within("an answer", self.hear()).await, json!({"answer": {"number": 1, "answer": "watching"}}));
+    }
+
+    /// The reason of the goodbye, which is the last line.
+    pub(crate) async fn bye(&mut self) -> String {
+        let bye = within("a goodbye", self.hear()).await;
+        let reason = bye["bye"]["reason"].as_str().unwrap_or_else(|| panic!("no goodbye: {bye}")).to_owned();
+        assert_eq!(within("the end", self.hear_line()).await, None);
+        reason
+    }
+}
+
+pub(crate) fn hello() -> Value {
+    json!({"hello": {"protocol": 1, "program": "0.1.0", "who": who("raw")}})
+}
+
+pub(crate) fn who(user: &str) -> Who {
+    Who::new(user, "bastion", 1, Some("pts/9"))
+}
+
+/// The road to whoever listens in a state directory now.
+pub(crate) fn road(state: &Path) -> Arc<dyn Road> {
+    Arc::new(Straight(state.to_owned()))
+}
+
+struct Straight(PathBuf);
+
+impl Road for Straight {
+    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
+        let stream = connect(&self.0).map_err(|error| RoadError::new(&format!("nobody listens: {error}")));
+        Box::pin(std::future::ready(stream))
+    }
+}
+
+/// Waits for something that comes soon, and fails when it does not.
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+}
+
+/// Waits until a watched value is as wanted.
+pub(crate) async fn until<T: Clone>(what: &str, seen: &mut watch::Receiver<T>, wanted: impl FnMut(&T) -> bool) -> T {
+    within(what, seen.wait_for(wanted)).await.unwrap().clone()
+}
