@@ -1,7 +1,8 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
 use super::{
-    owner::{After, Owner},
+    attach::ToOwner,
+    owner::{After, Owner, OwnerError},
     planner,
     requests::FIRST_PORT,
     setting::{Setting, sources, who},
@@ -16,8 +17,9 @@ use crate::{
         ports::{EndReason, Ending, Options, Ports, ThisMachine},
         theme::Theme,
     },
+    control::{Link, Standing},
     domain::{AttemptNo, Port, SessionId},
-    manager::Clock,
+    manager::{Clock, Steer},
 };
 use anyhow::{Context, bail};
 use std::{
@@ -38,17 +40,44 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
-        let owner = Owner::open(&setting.state, setting.config.manager_settings())?;
-        setting.log()?;
-        let ports = ports(setting, &owner);
-        owner.fill_completed();
-        let ending = console::run(ports, options).await.context("the screen cannot go on");
-        owner.leave(setting.keeper()).await.map(|after| (ending, after))
+        match Owner::open(&setting.state, setting.config.manager_settings()) {
+            Ok(owner) => as_owner(setting, options, owner).await,
+            Err(OwnerError::Held { .. }) => attached(setting, options).await,
+            Err(error) => Err(error.into()),
+        }
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
     let (ending, after) = ending?;
-    Ok(tell(&ending?, &after))
+    Ok(tell(&ending, &after))
+}
+
+/// The console of the process that owns the sessions.
+async fn as_owner(setting: &Setting, options: Options, owner: Owner) -> anyhow::Result<(Ending, After)> {
+    setting.log()?;
+    owner.fill_completed();
+    let ports = ports(setting, Arc::new(owner.handle.clone()));
+    let ending = console::run(ports, options).await.context("the screen cannot go on");
+    // Whatever ended the screen, the sessions get another owner.
+    let after = owner.leave(setting.keeper()).await?;
+    Ok((ending?, after))
+}
+
+/// A console beside the owner: it sees the same and may do the same.
+async fn attached(setting: &Setting, options: Options) -> anyhow::Result<(Ending, After)> {
+    let road = Arc::new(ToOwner::new(setting.keeper()));
+    let link = Link::open(road, options.by.clone(), true).await?;
+    setting.log()?;
+    let ports = ports(setting, Arc::new(link.clone()));
+    let ending = console::run(ports, options).await.context("the screen cannot go on")?;
+    let standing = link.standing().borrow().clone();
+    Ok((
+        ending,
+        match standing {
+            Standing::Attached { pid } => After::Kept(pid),
+            Standing::Away { reason } => After::Lost(reason),
+        },
+    ))
 }
 
 fn options(setting: &Setting) -> anyhow::Result<Options> {
@@ -72,13 +101,13 @@ fn options(setting: &Setting) -> anyhow::Result<Options> {
     })
 }
 
-fn ports(setting: &Setting, owner: &Owner) -> Ports {
+fn ports(setting: &Setting, manager: Arc<dyn Steer>) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
     tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
     let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
     Ports {
-        manager: Arc::new(owner.handle.clone()),
+        manager,
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -139,7 +168,8 @@ fn tell(ending: &Ending, after: &After) -> Exit {
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let line = match after {
         _ if counts.is_empty() => return Exit::Done,
-        After::Kept(keeper) => format!("the work goes on (keeper: process {keeper}); howdah opens it again"),
+        After::Kept(owner) => format!("the work goes on (process {owner}); howdah opens it again"),
+        After::Lost(reason) => format!("howdah opens it again; its owner was lost: {reason}"),
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };

@@ -2,6 +2,7 @@
 //!
 //! Promises: it puts parts together and decides nothing itself. Never: no rule of a session, no drawing lives here.
 
+mod attach;
 pub mod config;
 mod console;
 mod handover;

@@ -3,6 +3,7 @@
 use super::handover::{KeeperCall, KeeperError, needs_owner};
 use crate::{
     attempt::{Processes, WORDS_QUEUED},
+    control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     manager::{Clock, Handle, Manager, ManagerSettings},
 };
@@ -26,7 +27,7 @@ pub struct Owner {
     pub handle: Handle,
     state: PathBuf,
     task: JoinHandle<()>,
-    connections: watch::Sender<usize>,
+    server: Server,
     /// Held for its lock; the kernel gives it back however this process ends.
     _lock: File,
 }
@@ -38,6 +39,8 @@ pub(super) enum After {
     Kept(u32),
     /// Nothing is left that an owner could do.
     Idle,
+    /// The owner, which was another process, is not there now.
+    Lost(String),
     /// Nobody goes on.
     Unkept(KeeperError),
 }
@@ -90,8 +93,10 @@ impl Owner {
         let (words, inbox) = mpsc::channel(WORDS_QUEUED);
         let attempts = Processes::new(state.to_owned(), words);
         let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), attempts, inbox);
+        let listener = control::bind(state).map_err(io)?;
         let task = tokio::spawn(manager.run());
-        Ok(Self { handle, state: state.to_owned(), task, connections: watch::Sender::new(0), _lock: lock })
+        let server = control::serve(listener, handle.clone(), std::process::id());
+        Ok(Self { handle, state: state.to_owned(), task, server, _lock: lock })
     }
 
     /// Reads the completed sessions that the first picture left out, on a thread of its own.
@@ -109,7 +114,7 @@ impl Owner {
 
     /// How many faces are connected, and word of each change.
     pub fn connections(&self) -> watch::Receiver<usize> {
-        self.connections.subscribe()
+        self.server.connections()
     }
 
     /// Ends the manager and gives the state directory to a keeper, if there is anything for one to do.
@@ -131,6 +136,7 @@ impl Owner {
 
     /// Ends the manager; attempts go on by themselves.
     pub async fn close(self) {
+        self.server.close().await;
         self.handle.close().await;
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the manager ended badly");

@@ -1,8 +1,8 @@
-//! `howdah restore`: plan, own the state directory, run one session to its end.
+//! `howdah restore`: plan, order one session from the owner, and follow it to its end. What ends this command does not
+//! end the session; only an interrupt, which cancels it.
 
 use super::{
-    owner::Owner,
-    owner::OwnerError,
+    attach::ToOwner,
     planner, requests,
     setting::{Setting, who},
 };
@@ -15,11 +15,15 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
+    control::Link,
     domain::{Origin, RestoreRequest},
     manager::{Clock, StartOrder},
 };
 use anyhow::Context;
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -57,22 +61,17 @@ async fn session(
     request: RestoreRequest,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
-    let mut settings = setting.config.manager_settings();
-    settings.policy.tries = args.tries.unwrap_or(settings.policy.tries);
-    settings.policy.every = args.every.unwrap_or(settings.policy.every);
-    let owner = match Owner::open(&setting.state, settings) {
-        Ok(owner) => owner,
-        Err(error @ OwnerError::Held { .. }) => {
-            return Ok(report::refused(streams, &args.instance, &error.to_string())?);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    setting.log()?;
-    let order = StartOrder { requests: vec![request], policy: None, origin: Origin::CommandLine, by: who() };
+    let policy = (args.tries.is_some() || args.every.is_some()).then(|| {
+        let mut policy = setting.config.manager_settings().policy;
+        policy.tries = args.tries.unwrap_or(policy.tries);
+        policy.every = args.every.unwrap_or(policy.every);
+        policy
+    });
+    let link = Link::open(Arc::new(ToOwner::new(setting.keeper())), who(), true).await?;
+    let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
-    let end = restore::run(&owner.handle, Clock::system(), order, interrupts, streams).await;
-    owner.close().await;
-    end.context("the session cannot be followed; it goes on and the next howdah shows it")
+    let end = restore::run(&link, Clock::system(), order, interrupts, streams).await;
+    end.context("the session cannot be followed; it goes on, and howdah session list shows it")
 }
 
 /// Ctrl-C and the system's wish to end, as words for the session.
