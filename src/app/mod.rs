@@ -8,6 +8,7 @@ mod console;
 mod handover;
 mod keeper;
 pub mod owner;
+mod pages;
 pub mod planner;
 mod requests;
 pub mod restore;

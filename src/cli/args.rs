@@ -2,6 +2,7 @@
 
 use crate::domain::{Port, Rate};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use std::{path::PathBuf, time::Duration};
 
 /// Restores PostgreSQL instances and watches them come back.
@@ -18,6 +19,7 @@ pub struct Cli {
 
 /// What every verb takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Common {
     /// A directory with backups; may be given more than once
     #[arg(long, global = true, value_name = "DIR", env = "HOWDAH_REPO", value_delimiter = ':')]
@@ -43,6 +45,10 @@ pub enum Verb {
     Restore(Box<RestoreArgs>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
+    /// Write the completions of a shell to standard output
+    Completions(CompletionsArgs),
+    /// Write manual pages, to standard output or into a directory
+    Man(ManArgs),
     /// One attempt from inside; howdah starts this itself
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -113,6 +119,27 @@ pub struct KeeperArgs {
     /// Leave the terminal, tell `ready` and the process id on standard output; howdah itself asks for this
     #[arg(long, hide = true)]
     pub detach: bool,
+}
+
+/// `howdah completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "For bash: source <(howdah completions bash)")]
+pub struct CompletionsArgs {
+    /// The shell that shall complete
+    pub shell: Shell,
+}
+
+/// `howdah man`.
+#[derive(Debug, Args)]
+#[command(after_help = "To read one at once: howdah man restore | man -l -")]
+pub struct ManArgs {
+    /// The verb whose page is wanted, such as backup list [default: howdah itself]
+    #[arg(value_name = "VERB")]
+    pub verb: Vec<String>,
+    /// Write one page for each verb into this directory, made if it is missing; older pages of the same names are
+    /// replaced, nothing else is touched
+    #[arg(long, value_name = "DIR", conflicts_with = "verb")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `howdah worker`.

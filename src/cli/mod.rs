@@ -3,7 +3,9 @@
 
 pub mod args;
 pub mod backup_list;
+pub mod completions;
 pub mod exit;
+pub mod man;
 pub mod report;
 pub mod restore;
 pub mod streams;
