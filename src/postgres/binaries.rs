@@ -3,12 +3,17 @@
 //! Promises: a directory counts only when its `postgres`, run as the user that will run the server, says that it is of
 //! that version. Never: it does not take a near version, since a data directory belongs to one major version.
 
-use super::account::{Account, bare};
+use super::{
+    account::{Account, bare},
+    ask::{LIMIT, ask},
+};
 use crate::domain::{MajorVersion, WorkerSettings};
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
+    thread,
 };
 
 /// The programs of one major version.
@@ -25,6 +30,28 @@ pub struct NoBinaries {
     looked: Vec<PathBuf>,
 }
 
+/// A directory with a server program in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Its major version; `None` when the program does not tell it to the user that would run it.
+    pub version: Option<MajorVersion>,
+}
+
+/// Every directory with a server program, of whatever version, in the order in which [`Binaries::find`] looks.
+pub fn installed(settings: &WorkerSettings, search_path: Option<&OsStr>, account: Option<&Account>) -> Vec<Installed> {
+    let mut places = places(every_usual_place(), settings, search_path);
+    places.retain(|place| place.join("postgres").is_file());
+    // Each may be slow to answer; together they take no longer than the slowest.
+    thread::scope(|scope| {
+        let asked =
+            |directory: PathBuf| scope.spawn(move || Installed { version: major_of(&directory, account), directory });
+        let asked: Vec<_> = places.into_iter().map(asked).collect();
+        asked.into_iter().filter_map(|answer| answer.join().ok()).collect()
+    })
+}
+
 impl Binaries {
     /// Looks in the settings' directories, the usual places, where `pg_config` points, and along `search_path`.
     /// Without an account the programs are only asked their version, which they tell to root too.
@@ -34,7 +61,7 @@ impl Binaries {
         search_path: Option<&OsStr>,
         account: Option<&Account>,
     ) -> Result<Self, NoBinaries> {
-        let looked = places(version, settings, search_path);
+        let looked = places(usual_places(version).to_vec(), settings, search_path);
         let found = looked.iter().find(|place| major_of(place, account) == Some(version)).cloned();
         found.map(|directory| Self { directory, version }).ok_or(NoBinaries { version, looked })
     }
@@ -68,8 +95,24 @@ impl fmt::Display for NoBinaries {
     }
 }
 
+/// Where packages put a version: Debian's and PGDG's for apt, then PGDG's for yum and dnf.
+fn usual_places(version: MajorVersion) -> [PathBuf; 2] {
+    [format!("/usr/lib/postgresql/{version}/bin").into(), format!("/usr/pgsql-{version}/bin").into()]
+}
+
+/// The usual places of every version that has any of them, oldest first.
+fn every_usual_place() -> Vec<PathBuf> {
+    let names = |directory| std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let number =
+        |name: &OsStr| name.to_str().map(|name| name.trim_start_matches("pgsql-")).and_then(|n| n.parse().ok());
+    let found =
+        names("/usr/lib/postgresql").chain(names("/usr").filter(|name| name.as_encoded_bytes().starts_with(b"pgsql-")));
+    let versions: BTreeSet<u32> = found.filter_map(|name| number(&name)).collect();
+    versions.into_iter().map(MajorVersion).flat_map(usual_places).collect()
+}
+
 /// All places to look, in order, each once.
-fn places(version: MajorVersion, settings: &WorkerSettings, search_path: Option<&OsStr>) -> Vec<PathBuf> {
+fn places(usual: Vec<PathBuf>, settings: &WorkerSettings, search_path: Option<&OsStr>) -> Vec<PathBuf> {
     let mut places = Vec::new();
     let mut add = |place: PathBuf| {
         if place.is_absolute() && !places.contains(&place) {
@@ -80,9 +123,7 @@ fn places(version: MajorVersion, settings: &WorkerSettings, search_path: Option<
         add(wish.clone());
         add(wish.join("bin"));
     }
-    // Debian's and PGDG's packages for apt, then PGDG's for yum and dnf.
-    add(PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
-    add(PathBuf::from(format!("/usr/pgsql-{version}/bin")));
+    usual.into_iter().for_each(&mut add);
     let along: Vec<PathBuf> = search_path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
     for directory in &along {
         if let Some(place) = asked_of_pg_config(directory) {
@@ -99,9 +140,7 @@ fn asked_of_pg_config(directory: &Path) -> Option<PathBuf> {
     if !directory.is_absolute() || !program.is_file() {
         return None;
     }
-    let output = bare(program).arg("--bindir").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| PathBuf::from(text.trim_end()))
+    ask(bare(program).arg("--bindir"), LIMIT).ok().map(|text| PathBuf::from(text.trim_end()))
 }
 
 /// The major version of the server program in this directory, if this user can run it.
@@ -111,9 +150,7 @@ fn major_of(directory: &Path, account: Option<&Account>) -> Option<MajorVersion>
         return None;
     }
     let mut command = account.map_or_else(|| bare(&program), |account| account.command(&program));
-    let output = command.arg("--version").output().ok()?;
-    output.status.success().then_some(())?;
-    parse(&String::from_utf8_lossy(&output.stdout))
+    parse(&ask(command.arg("--version"), LIMIT).ok()?)
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `postgres (PostgreSQL) 19devel`.
@@ -162,6 +199,17 @@ mod tests {
         let along = std::env::join_paths([&wrong]).unwrap();
         let found = Binaries::find(MajorVersion(98), &WorkerSettings::default(), Some(&along), Some(&account)).unwrap();
         assert_eq!(found.directory(), wrong);
+
+        let silent = fake(root.path(), "silent", "");
+        let wishes = WorkerSettings { binaries: vec![right.clone(), silent.clone()], ..WorkerSettings::default() };
+        let all = installed(&wishes, Some(&along), Some(&account));
+        let version =
+            |directory: &PathBuf| all.iter().find(|place| place.directory == *directory).map(|place| place.version);
+        assert_eq!(all[0].directory, right);
+        assert_eq!(version(&right), Some(Some(MajorVersion(99))));
+        assert_eq!(version(&wrong), Some(Some(MajorVersion(98))));
+        assert_eq!(version(&silent), Some(None));
+        assert_eq!(version(&root.path().to_path_buf()), None);
 
         let none = Binaries::find(MajorVersion(97), &settings, None, Some(&account)).unwrap_err().to_string();
         assert!(none.contains("PostgreSQL 97") && none.contains("/usr/lib/postgresql/97/bin"), "{none}");

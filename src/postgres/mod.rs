@@ -4,6 +4,7 @@
 //! arguments, never through a shell. Never: nothing here knows sessions, engines or the screen.
 
 pub mod account;
+pub mod ask;
 pub mod binaries;
 pub mod compression;
 pub mod configure;

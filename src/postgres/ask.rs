@@ -1,0 +1,142 @@
+//! Asking a program for a short answer.
+//!
+//! Promises: it never takes much longer than it may: a program that is late is killed, with all that it started, and
+//! what it says beyond [`MOST`] bytes is not read. Never: it reads from our standard input or writes to our terminal.
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, kill_process_group},
+};
+use std::{
+    io::{self, Read},
+    os::unix::process::CommandExt,
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use thiserror::Error;
+
+/// What any program that is only asked a question may take: a healthy one answers in a tenth of a second, a person waits.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// The bytes of an answer that are read; a version or a list of properties takes far fewer.
+const MOST: u64 = 64 << 10;
+
+/// How often we look whether a program that has said all is gone; Linux before 5.3 has no other way.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum Unanswered {
+    /// The program cannot be run.
+    #[error("it cannot be run: {0}")]
+    Unstarted(#[from] io::Error),
+    /// It said nothing in time, or did not end.
+    #[error("it gave no answer in {} s", .0.as_secs_f32())]
+    Late(Duration),
+    /// It said that it failed.
+    #[error("it ended with {0}")]
+    Failed(ExitStatus),
+}
+
+/// What the program writes to standard output; bytes that are no text are replaced.
+pub fn ask(command: &mut Command, limit: Duration) -> Result<String, Unanswered> {
+    // A group of its own, so that what it starts can be killed with it.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    let end = Instant::now() + limit;
+    let mut child = command.spawn()?;
+    let said = child.stdout.take().map_or_else(|| Ok(Vec::new()), |out| read(out, end));
+    let ended = said.and_then(|said| Ok((said, wait(&mut child, end)?)));
+    match ended {
+        Ok((said, status)) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
+        Ok((_, status)) => Err(Unanswered::Failed(status)),
+        Err(error) => {
+            kill(&mut child);
+            Err(if error.kind() == io::ErrorKind::TimedOut { Unanswered::Late(limit) } else { error.into() })
+        }
+    }
+}
+
+fn read(mut out: ChildStdout, end: Instant) -> io::Result<Vec<u8>> {
+    let mut said = Vec::new();
+    loop {
+        let left = Timespec::try_from(left(end)?).map_err(io::Error::other)?;
+        if poll(&mut [PollFd::new(&out, PollFlags::IN)], Some(&left))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut piece = [0; 4096];
+        let count = out.read(&mut piece)?;
+        said.extend_from_slice(&piece[..count]);
+        if count == 0 || said.len() as u64 >= MOST {
+            return Ok(said);
+        }
+    }
+}
+
+fn wait(child: &mut Child, end: Instant) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::park_timeout(left(end)?.min(LOOK));
+    }
+}
+
+fn left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// Its number is its own until we have waited for it, so nobody else can be hit. One that the kernel cannot end now (it
+/// waits for a dead disk) is left behind: we have promised to come back.
+fn kill(child: &mut Child) {
+    kill_process_group(Pid::from_child(child), Signal::KILL).unwrap_or_default();
+    let soon = Instant::now() + Duration::from_secs(1);
+    // Whoever is not gone then is told no better by an error.
+    let _: io::Result<ExitStatus> = wait(child, soon);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn shell(script: &str, limit: Duration) -> Result<String, Unanswered> {
+        ask(Command::new("sh").args(["-c", script]), limit)
+    }
+
+    #[test]
+    fn an_answer_is_what_stands_on_standard_output() {
+        assert_eq!(shell("echo yes; echo no >&2; cat", LIMIT).unwrap(), "yes\n");
+        assert!(
+            matches!(shell("echo yes; exit 3", LIMIT), Err(Unanswered::Failed(status)) if status.code() == Some(3))
+        );
+        assert!(matches!(ask(&mut Command::new("/no/such/program"), LIMIT), Err(Unanswered::Unstarted(_))));
+    }
+
+    #[test]
+    fn an_endless_answer_is_cut() {
+        assert!(matches!(shell("exec yes", LIMIT), Err(Unanswered::Failed(_))));
+        assert!(shell("yes | head -c 1000000; true", LIMIT).unwrap().len() < 70_000);
+    }
+
+    #[test]
+    fn who_is_late_is_killed_with_all_that_it_started() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // The inner one keeps the pipe open, writes nothing more, and would never end by itself.
+        let script = format!("tail -f /dev/null & echo $! >{:?}; echo yes; exec tail -f /dev/null", file.path());
+        assert!(matches!(shell(&script, SHORT), Err(Unanswered::Late(SHORT))));
+        let inner = std::fs::read_to_string(file.path()).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", inner.trim())).unwrap_or_default();
+        let begun = Instant::now();
+        // The kernel needs a moment to end it.
+        while !state().is_empty() && !state().contains(") Z ") {
+            assert!(begun.elapsed() < LIMIT, "{}", state());
+            thread::park_timeout(LOOK);
+        }
+        // One that has closed its output and goes on is late, too.
+        assert!(matches!(shell("exec >/dev/null; exec tail -f /dev/null", SHORT), Err(Unanswered::Late(SHORT))));
+    }
+}
