@@ -14,6 +14,7 @@ mod requests;
 pub mod restore;
 mod run;
 mod setting;
+pub mod survival;
 mod worker;
 
 pub use run::run;
