@@ -15,7 +15,7 @@ use howdah::{
     },
     domain::{
         AttemptNo, FailureClass, SessionId, WorkerSettings,
-        fact::{End, ProcessMark},
+        fact::{End, ProcessMark, Realm},
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     machine::{Command, Report},
@@ -123,7 +123,7 @@ async fn a_worker_is_heard_from_its_first_word_to_its_last() {
     let mark = house.began().await;
     assert_eq!(house.report().await, Report::Note("hello".to_owned()));
     house.over_with(Some(succeeded())).await;
-    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
     let place = house.place();
     let stored: Ticket = serde_json::from_slice(&fs::read(place.ticket()).unwrap()).unwrap();
     assert_eq!(stored, ticket());
@@ -151,7 +151,7 @@ async fn a_worker_that_obeys_ends_when_it_is_asked() {
     let mark = house.began().await;
     house.attempts.stop(SESSION, ATTEMPT);
     house.over_with(Some(End::Stopped)).await;
-    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new(), "what it hung on is gone too");
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new(), "what it hung on is gone too");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_worker_that_ignores_the_wish_to_stop_is_killed_with_all_its_children(
     assert!(is_alive(mark));
     house.attempts.kill(SESSION, ATTEMPT);
     house.over_with(None).await;
-    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn d09_an_adopted_attempt_can_be_stopped_and_killed() {
     house.attempts.kill(SESSION, ATTEMPT);
     // This owner has seen it alive, so it was killed and not lost.
     house.over_with(None).await;
-    assert_eq!(group_members(mark).unwrap(), Vec::<u32>::new());
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
 #[tokio::test]
@@ -318,4 +318,61 @@ async fn a_pid_that_was_reused_is_never_signalled() {
     house.lost().await;
     assert!(is_alive(real));
     bystander.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works() {
+    let mut house = House::new("began; case $PWD in */1) hang ;; *) succeed ;; esac");
+    // An owner that was killed the moment it started a worker: nobody follows this one.
+    let first = house.place();
+    fs::create_dir_all(first.directory()).unwrap();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
+    let mut late = tokio::process::Command::new(program).arg("worker").arg(first.directory()).spawn().unwrap();
+    while !fs::read_to_string(first.events()).is_ok_and(|text| text.ends_with('\n')) {
+        tokio::task::yield_now().await;
+    }
+    let mark = mark_of(late.id().unwrap()).unwrap();
+    assert!(is_alive(mark));
+    house.attempts.launch(Ticket { attempt: AttemptNo(2), ..ticket() });
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        let (_, command) = tokio::time::timeout(Duration::from_mins(1), house.words.recv()).await.unwrap().unwrap();
+        let Command::Report { attempt: AttemptNo(2), report } = command else { panic!("{command:?}") };
+        assert!(!is_alive(mark), "gone before the new one says a word");
+        said.push(report);
+    }
+    assert!(matches!(&said[..], [Report::Began(_), Report::Over(Some(End::Succeeded(_)))]), "{said:?}");
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
+    late.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
+    // A group of ours whose numbers an old attempt had before the reboot: alive, leader and child.
+    let script = "tail -f /dev/null & wait";
+    let mut bystander = tokio::process::Command::new("setsid").args(["sh", "-c", script]).spawn().unwrap();
+    let real = mark_of(bystander.id().unwrap()).unwrap();
+    while group_members(real).unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let realm = real.realm.unwrap();
+    for elsewhere in [Realm { boot: uuid::Uuid::nil(), ..realm }, Realm { namespace: realm.namespace + 1, ..realm }] {
+        let mut house = House::new("");
+        house.attempts.adopt(SESSION, ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
+        house.attempts.stop(SESSION, ATTEMPT);
+        house.attempts.kill(SESSION, ATTEMPT);
+        house.lost().await;
+        assert_eq!(group_members(real).unwrap().len(), 2);
+    }
+    // The same numbers, here and now, and yet no worker of this attempt: its command line names another one, or none.
+    let mut house = House::new("");
+    house.attempts.adopt(SESSION, ATTEMPT, Some(real));
+    house.attempts.kill(SESSION, ATTEMPT);
+    house.lost().await;
+    let members = group_members(real).unwrap();
+    assert_eq!(members.len(), 2);
+    for member in members {
+        kill(member);
+    }
+    bystander.wait().await.unwrap();
 }

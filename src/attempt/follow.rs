@@ -2,7 +2,8 @@
 
 use super::{
     AttemptPlace, Word,
-    process::{ask_to_stop, group_members, is_alive, kill_group, mark_of, worker_in},
+    crew::{Crew, kill_earlier, worker_in},
+    process::mark_of,
     tail::{Line, Tail},
 };
 use crate::{
@@ -48,7 +49,7 @@ pub(super) struct Follower {
     orders: mpsc::Receiver<Order>,
     words: mpsc::Sender<Word>,
     tail: Tail,
-    mark: Option<ProcessMark>,
+    crew: Crew,
     ended: Option<(Instant, End)>,
     /// Whether this owner has seen the worker alive: if so, its death is a death under our eyes.
     seen_alive: bool,
@@ -64,8 +65,8 @@ impl Follower {
         words: mpsc::Sender<Word>,
     ) -> Self {
         let tail = Tail::new(place.events());
-        let (mark, ended) = (None, None);
-        Self { session, attempt, place, orders, words, tail, mark, ended, seen_alive: false, stop_wanted: false }
+        let crew = Crew::new(place.directory().to_owned(), None);
+        Self { session, attempt, place, orders, words, tail, crew, ended: None, seen_alive: false, stop_wanted: false }
     }
 
     /// Starts the worker and follows it to its end.
@@ -79,7 +80,7 @@ impl Follower {
         };
         match child {
             Ok(child) => {
-                self.mark = child.id().and_then(mark_of);
+                self.crew.worker = child.id().and_then(mark_of);
                 self.seen_alive = true;
                 self.follow(Some(child)).await;
             }
@@ -89,13 +90,13 @@ impl Follower {
 
     /// Follows a worker that an earlier owner has started, from its first word on.
     pub(super) async fn adopt(mut self, mark: Option<ProcessMark>) {
-        self.mark = mark;
+        self.crew.worker = mark;
         self.look().await;
-        if self.mark.is_none() {
+        if self.crew.worker.is_none() {
             // It may have just been started and not have said a word yet.
-            self.mark = worker_in(self.place.directory());
+            self.crew.worker = worker_in(self.place.directory());
         }
-        self.seen_alive = self.mark.is_some_and(is_alive);
+        self.seen_alive = self.crew.works();
         self.follow(None).await;
     }
 
@@ -108,7 +109,7 @@ impl Follower {
             tokio::select! {
                 _ = looks.tick() => {
                     self.look().await;
-                    let gone = adopted && !self.mark.is_some_and(is_alive);
+                    let gone = adopted && !self.crew.works();
                     if gone { break; }
                     if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > LINGER) { self.kill(); }
                 }
@@ -134,9 +135,8 @@ impl Follower {
     /// Waits until no process of the worker's group is left. What outlives its worker is an engine without a master:
     /// it must not write beside a new attempt, so it is killed.
     async fn bury(&mut self) {
-        let Some(mark) = self.mark else { return };
         loop {
-            match group_members(mark) {
+            match self.crew.living() {
                 Ok(members) if members.is_empty() => return,
                 Ok(_) => self.kill(),
                 Err(error) => tracing::error!(%error, "cannot see whether an attempt's processes are gone"),
@@ -158,7 +158,7 @@ impl Follower {
             match line {
                 Line::Fact(fact) => match *fact {
                     Fact::Began(mark) => {
-                        self.mark = Some(mark);
+                        self.crew.worker = Some(mark);
                         self.report(Report::Began(mark)).await;
                         if self.stop_wanted {
                             self.stop();
@@ -186,13 +186,13 @@ impl Follower {
     }
 
     fn stop(&self) {
-        if let Some(Err(error)) = self.mark.map(ask_to_stop) {
+        if let Err(error) = self.crew.ask_to_stop() {
             tracing::error!(session = self.session.0, %error, "cannot ask the worker to stop");
         }
     }
 
     fn kill(&self) {
-        if let Some(Err(error)) = self.mark.map(kill_group) {
+        if let Err(error) = self.crew.kill() {
             tracing::error!(session = self.session.0, %error, "cannot kill the worker's process group");
         }
     }
@@ -215,13 +215,17 @@ async fn exit_of(child: &mut Option<Child>) -> io::Result<std::process::ExitStat
     }
 }
 
-/// Writes the ticket durably and opens the raw log.
+/// Writes the ticket durably, opens the raw log, and makes sure that no worker of an earlier attempt comes late: whoever
+/// is one by now is killed, and whoever becomes one later finds this directory and gives up.
 fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(place.directory())?;
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(place.ticket())?;
     file.write_all(&serde_json::to_vec_pretty(ticket)?)?;
     file.sync_all()?;
     File::open(place.directory())?.sync_all()?;
+    if let Some(session) = place.directory().parent() {
+        kill_earlier(session, ticket.attempt)?;
+    }
     OpenOptions::new().append(true).create(true).mode(0o600).open(place.output())
 }
 

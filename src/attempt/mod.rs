@@ -9,6 +9,7 @@ pub mod processes;
 pub mod simulated;
 pub mod tail;
 
+mod crew;
 mod follow;
 
 pub use place::AttemptPlace;

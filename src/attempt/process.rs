@@ -1,96 +1,107 @@
 //! Processes as the kernel tells them: who is alive in a group, and whether a pid is still the one that was meant.
 //! Source of the fields: proc(5), `/proc/<pid>/stat`.
+//!
+//! Promises: a signal reaches only a process whose start time was looked at while the kernel held on to it; a mark from
+//! another run of the kernel, or from another namespace of pids, names nobody here. Never: a zombie does not count as
+//! alive, since it can write nothing any more.
 
-use crate::domain::fact::ProcessMark;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::{
-    fs, io,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    path::{Path, PathBuf},
+use crate::domain::fact::{ProcessMark, Realm};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
+use std::{fs, io, os::unix::fs::MetadataExt, path::PathBuf, sync::OnceLock};
 
 /// What `/proc/<pid>/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     zombie: bool,
     group: u32,
+    session: u32,
     started: u64,
 }
 
 /// Whether this very process is alive: same pid, same start time, and not only a zombie.
 pub fn is_alive(mark: ProcessMark) -> bool {
-    stat(mark.pid).is_some_and(|stat| stat.started == mark.started && !stat.zombie)
+    is_here(mark) && stat(mark.pid).is_some_and(|stat| stat.started == mark.started && !stat.zombie)
 }
 
 /// The living members of the process group that this process leads or led.
 ///
 /// The kernel does not give a pid out again while a group or session of that number has members; so if the pid now
-/// belongs to another process, the group is gone.
-pub fn group_members(leader: ProcessMark) -> io::Result<Vec<u32>> {
-    if stat(leader.pid).is_some_and(|stat| stat.started != leader.started) {
+/// belongs to another process, the group is gone. Where nobody has the pid, the number may be that of a group of
+/// another realm: a mark that does not tell its realm then names nobody.
+pub fn group_members(leader: ProcessMark) -> io::Result<Vec<ProcessMark>> {
+    let found = stat(leader.pid);
+    let same = found.is_some_and(|stat| stat.started == leader.started);
+    let led = found.is_none() && leader.realm.is_some();
+    if !is_here(leader) || !(same || led) {
         return Ok(Vec::new());
     }
-    let mut members = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if stat(pid).is_some_and(|stat| stat.group == leader.pid && !stat.zombie) {
-            members.push(pid);
-        }
-    }
-    Ok(members)
+    // Whoever is in the group is in the leader's session too, and came after it.
+    let belongs = |stat: Stat| {
+        stat.group == leader.pid && stat.session == leader.pid && stat.started >= leader.started && !stat.zombie
+    };
+    let mark = |pid| Some(mark(pid, stat(pid).filter(|stat| belongs(*stat))?));
+    Ok(pids()?.filter_map(mark).collect())
 }
 
-/// Asks this very process to stop. One that is gone has stopped.
-pub fn ask_to_stop(mark: ProcessMark) -> io::Result<()> {
+/// Signals exactly this process. One that is gone needs no signal.
+pub fn signal(mark: ProcessMark, signal: Signal) -> io::Result<()> {
+    let raw = i32::try_from(mark.pid).ok().filter(|raw| *raw > 1);
+    let Some(pid) = raw.and_then(Pid::from_raw) else {
+        return Err(io::Error::other(format!("{} is not the pid of a worker", mark.pid)));
+    };
+    // The descriptor holds on to one process: if its start time is right now, the signal cannot reach another.
+    let held = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(held) => held,
+        Err(Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     if !is_alive(mark) {
         return Ok(());
     }
-    told(kill_process(pid(mark)?, Signal::TERM))
-}
-
-/// Kills the whole process group that this process leads or led, unless it is gone. A worker that has only just been
-/// started leads none yet and is killed by itself.
-pub fn kill_group(leader: ProcessMark) -> io::Result<()> {
-    if !group_members(leader)?.is_empty() {
-        told(kill_process_group(pid(leader)?, Signal::KILL))?;
-    }
-    if is_alive(leader) { told(kill_process(pid(leader)?, Signal::KILL)) } else { Ok(()) }
-}
-
-/// The mark of a process that is alive now, or a zombie whose parent has not waited for it yet.
-pub fn mark_of(pid: u32) -> Option<ProcessMark> {
-    stat(pid).map(|stat| ProcessMark { pid, started: stat.started })
-}
-
-/// The living worker that was started for this directory of an attempt, told by its command line: `worker <directory>`.
-/// A process shows it from the moment it runs, before it has said a word.
-pub fn worker_in(directory: &Path) -> Option<ProcessMark> {
-    let own = rustix::process::geteuid().as_raw();
-    let is_worker = |pid: &u32| {
-        let place = PathBuf::from(format!("/proc/{pid}"));
-        // Another user's process is never ours, whatever it is called.
-        fs::metadata(&place).is_ok_and(|process| process.uid() == own)
-            && fs::read(place.join("cmdline")).is_ok_and(|line| names_worker(&line, directory))
-    };
-    let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter(is_worker).find_map(mark_of).filter(|mark| is_alive(*mark))
-}
-
-fn names_worker(command_line: &[u8], directory: &Path) -> bool {
-    let arguments: Vec<&[u8]> = command_line.split(|byte| *byte == 0).collect();
-    arguments.windows(2).any(|pair| pair == [b"worker".as_slice(), directory.as_os_str().as_bytes()])
-}
-
-fn told(result: Result<(), rustix::io::Errno>) -> io::Result<()> {
-    match result {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+    match pidfd_send_signal(&held, signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn pid(mark: ProcessMark) -> io::Result<Pid> {
-    let raw = i32::try_from(mark.pid).ok().filter(|raw| *raw > 1);
-    raw.and_then(Pid::from_raw).ok_or_else(|| io::Error::other(format!("{} is not the pid of a worker", mark.pid)))
+/// The mark of a process that is alive now, or a zombie whose parent has not waited for it yet.
+pub fn mark_of(pid: u32) -> Option<ProcessMark> {
+    stat(pid).map(|stat| mark(pid, stat))
+}
+
+/// The arguments that a living process of this user shows. Another user's process is never ours, whatever it is called.
+pub(super) fn own_arguments(pid: u32) -> Option<Vec<Vec<u8>>> {
+    let place = PathBuf::from(format!("/proc/{pid}"));
+    let own = fs::metadata(&place).is_ok_and(|process| process.uid() == rustix::process::geteuid().as_raw());
+    let line = own.then(|| fs::read(place.join("cmdline")).ok())??;
+    Some(line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+}
+
+/// All pids that are to be seen.
+pub(super) fn pids() -> io::Result<impl Iterator<Item = u32>> {
+    Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+fn mark(pid: u32, stat: Stat) -> ProcessMark {
+    ProcessMark { pid, started: stat.started, realm: realm() }
+}
+
+/// Whether the numbers of a mark count where we are. An old record does not tell; its start time must do.
+fn is_here(mark: ProcessMark) -> bool {
+    mark.realm.is_none() || mark.realm == realm()
+}
+
+/// Where the pids count that this process sees; `None` where the system does not tell.
+fn realm() -> Option<Realm> {
+    // Neither changes while this process lives.
+    static REALM: OnceLock<Option<Realm>> = OnceLock::new();
+    *REALM.get_or_init(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().parse().ok()?;
+        Some(Realm { boot, namespace: fs::metadata("/proc/self/ns/pid").ok()?.ino() })
+    })
 }
 
 fn stat(pid: u32) -> Option<Stat> {
@@ -102,20 +113,25 @@ fn parse(line: &str) -> Option<Stat> {
     let mut fields = line.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?;
     let group = fields.nth(1)?.parse().ok()?;
-    // The group is field 5, the start time field 22: 16 fields lie between.
-    let started = fields.nth(16)?.parse().ok()?;
-    Some(Stat { zombie: matches!(state, "Z" | "X"), group, started })
+    let session = fields.next()?.parse().ok()?;
+    // The session is field 6, the start time field 22: 15 fields lie between.
+    let started = fields.nth(15)?.parse().ok()?;
+    Some(Stat { zombie: matches!(state, "Z" | "X"), group, session, started })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use std::{
+        io::{BufRead, BufReader},
+        process::{Child, Command, Stdio},
+    };
 
     #[test]
     fn a_command_name_full_of_traps_is_read_past() {
-        let line = "12 (a) Z 1 2) S 1 34 34 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 5678 1 1";
-        assert_eq!(parse(line), Some(Stat { zombie: false, group: 34, started: 5678 }));
+        let line = "12 (a) Z 1 2) S 1 34 35 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 5678 1 1";
+        assert_eq!(parse(line), Some(Stat { zombie: false, group: 34, session: 35, started: 5678 }));
         assert_eq!(parse("12 (x) Z 1 34"), None);
     }
 
@@ -125,28 +141,50 @@ mod tests {
         assert!(is_alive(own));
         let older = ProcessMark { started: own.started - 1, ..own };
         assert!(!is_alive(older));
-        assert_eq!(group_members(older).unwrap(), Vec::<u32>::new());
+        assert_eq!(group_members(older).unwrap(), Vec::new());
+    }
+
+    /// A leader of a session that is gone, and the child that it has left behind.
+    fn headless_group() -> (ProcessMark, ProcessMark) {
+        let script = "tail -f /dev/null >/dev/null & echo $!; read -r line";
+        let mut leader: Child = Command::new("setsid")
+            .args(["sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mark = mark_of(leader.id()).unwrap();
+        let mut line = String::new();
+        BufReader::new(leader.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let child = mark_of(line.trim().parse().unwrap());
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        (mark, child.unwrap())
     }
 
     #[test]
-    fn a_worker_is_told_by_its_whole_directory() {
-        let directory = Path::new("/state/attempts/1/1");
-        assert!(names_worker(b"howdah\0worker\0/state/attempts/1/1\0", directory));
-        for other in [
-            b"howdah\0worker\0/state/attempts/1/11\0".as_slice(),
-            b"howdah\0worker /state/attempts/1/1\0",
-            b"howdah\0/state/attempts/1/1\0worker\0",
-            b"",
-        ] {
-            assert!(!names_worker(other, directory), "{}", String::from_utf8_lossy(other));
+    fn a_group_without_its_leader_is_ours_only_where_its_numbers_count() {
+        let (leader, child) = headless_group();
+        let realm = leader.realm.expect("Linux tells it");
+        let rebooted = Some(Realm { boot: uuid::Uuid::nil(), ..realm });
+        let contained = Some(Realm { namespace: realm.namespace + 1, ..realm });
+        for elsewhere in [rebooted, contained, None] {
+            assert_eq!(group_members(ProcessMark { realm: elsewhere, ..leader }).unwrap(), Vec::new());
         }
-        assert_eq!(worker_in(Path::new("/no/such/attempt")), None);
+        let younger = ProcessMark { started: child.started + 1, ..leader };
+        assert_eq!(group_members(younger).unwrap(), Vec::new(), "it was there before such a leader");
+        assert_eq!(group_members(leader).unwrap(), [child]);
+        signal(child, Signal::KILL).unwrap();
+        while is_alive(child) {
+            std::thread::yield_now();
+        }
+        assert_eq!(group_members(leader).unwrap(), Vec::new());
     }
 
     #[test]
     fn init_and_the_own_group_are_never_signalled_by_number_0_or_1() {
         for number in [0, 1, u32::MAX] {
-            assert!(pid(ProcessMark { pid: number, started: 1 }).is_err());
+            assert!(signal(ProcessMark { pid: number, started: 1, realm: None }, Signal::KILL).is_err());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Disposed, Failure, Plan, Progress, Step, StepState, Success, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,19 @@ pub struct ProcessMark {
     pub pid: u32,
     /// Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22).
     pub started: u64,
+    /// Where the two above count; `None` where the system does not tell, and in records from before it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<Realm>,
+}
+
+/// Where a pid and a start time mean one process: one run of the kernel, and one namespace of pids in it. Elsewhere the
+/// same numbers mean another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Realm {
+    /// The run of the kernel (`/proc/sys/kernel/random/boot_id`).
+    pub boot: Uuid,
+    /// The inode of the namespace of pids (`/proc/self/ns/pid`).
+    pub namespace: u64,
 }
 
 /// How an attempt ended.

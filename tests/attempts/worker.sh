@@ -13,9 +13,11 @@ say() {
     printf '{"version":1,"at":"2026-11-20T02:00:00Z","fact":%s}\n' "$1" >> events.jsonl
 }
 
-# The first fact: pid and start time (field 22 of stat, the 20th behind the command's name).
+# The first fact: pid, start time (field 22 of stat, the 20th behind the command's name), and where they count.
 began() {
-    say "{\"began\":{\"pid\":$$,\"started\":$(sed 's/.*) //' /proc/$$/stat | cut -d ' ' -f 20)}}"
+    started=$(sed 's/.*) //' /proc/$$/stat | cut -d ' ' -f 20)
+    realm="{\"boot\":\"$(cat /proc/sys/kernel/random/boot_id)\",\"namespace\":$(stat -Lc %i /proc/self/ns/pid)}"
+    say "{\"began\":{\"pid\":$$,\"started\":$started,\"realm\":$realm}}"
 }
 
 # Blocks for ever and lets traps run; what it starts is a child in the worker's own group.

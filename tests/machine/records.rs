@@ -10,7 +10,7 @@ use howdah::{
     domain::{
         AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
         Step, StepState, Success, WorkerSettings,
-        fact::{End, Fact, FactLine},
+        fact::{End, Fact, FactLine, ProcessMark, Realm},
         plan::{ServerPlan, Standing, TablespacePlan},
         ticket::{Ticket, Work},
     },
@@ -137,9 +137,14 @@ fn sessions() -> Vec<(&'static str, Session)> {
     ]
 }
 
+fn realm() -> Realm {
+    Realm { boot: uuid::Uuid::from_u128(7), namespace: 4_026_531_836 }
+}
+
 fn facts() -> Vec<(&'static str, Fact)> {
     vec![
         ("began", Fact::Began(sample::mark(AttemptNo(1)))),
+        ("began_in_realm", Fact::Began(ProcessMark { realm: Some(realm()), ..sample::mark(AttemptNo(1)) })),
         ("planned", Fact::Planned(plan())),
         ("step", Fact::Step { step: Step::Replay, state: StepState::Skipped { reason: "as asked".to_owned() } }),
         ("progress", Fact::Progress(sample::progress(10, Some(5)))),

@@ -109,7 +109,7 @@ pub(crate) fn plan() -> Plan {
 }
 
 pub(crate) const fn mark(attempt: AttemptNo) -> ProcessMark {
-    ProcessMark { pid: 1000 + attempt.0, started: 7 }
+    ProcessMark { pid: 1000 + attempt.0, started: 7, realm: None }
 }
 
 pub(crate) fn over(end: End) -> Report {

@@ -131,7 +131,7 @@ impl Story {
     pub(crate) fn launched(self) -> Self {
         let attempt = self.session.next_attempt();
         self.then(Event::Launched { attempt })
-            .then(Event::Began { attempt, mark: ProcessMark { pid: 4_711, started: 99 } })
+            .then(Event::Began { attempt, mark: ProcessMark { pid: 4_711, started: 99, realm: None } })
     }
 
     pub(crate) fn step(self, step: Step, state: StepState) -> Self {

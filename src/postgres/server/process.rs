@@ -1,14 +1,14 @@
 //! Processes as `/proc` tells them (proc(5)).
 //!
-//! Promises: a process is known by pid and start time together, so that a reused pid is never taken for it and never
-//! signalled. Never: a zombie does not count as alive, since it can write nothing any more.
+//! Promises: a process is known by pid and start time together, and by where they count, so that a reused pid is never
+//! taken for it and never signalled, not even after a reboot. Never: a zombie does not count as alive, since it can write nothing any more.
 
-use crate::domain::fact::ProcessMark;
+use crate::domain::fact::{ProcessMark, Realm};
 use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use std::{fs, io, path::PathBuf};
+use std::{fs, io, os::unix::fs::MetadataExt, path::PathBuf, sync::OnceLock};
 
 /// What `/proc/<pid>/stat` says, as far as we need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +30,23 @@ pub fn stat(pid: u32) -> Option<Stat> {
 
 /// The mark of a process that is there now.
 pub fn mark(pid: u32) -> Option<ProcessMark> {
-    stat(pid).map(|stat| ProcessMark { pid, started: stat.started })
+    stat(pid).map(|stat| ProcessMark { pid, started: stat.started, realm: realm() })
+}
+
+/// Where the pids count that this process sees; `None` where the system does not tell.
+fn realm() -> Option<Realm> {
+    // Neither changes while this process lives.
+    static REALM: OnceLock<Option<Realm>> = OnceLock::new();
+    *REALM.get_or_init(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().parse().ok()?;
+        Some(Realm { boot, namespace: fs::metadata("/proc/self/ns/pid").ok()?.ino() })
+    })
 }
 
 /// Whether exactly this process still runs.
 pub fn is_alive(mark: ProcessMark) -> bool {
-    stat(mark.pid).is_some_and(|stat| stat.started == mark.started && !stat.zombie)
+    let here = mark.realm.is_none() || mark.realm == realm();
+    here && stat(mark.pid).is_some_and(|stat| stat.started == mark.started && !stat.zombie)
 }
 
 /// Signals exactly this process; says whether it was there.
@@ -110,6 +121,14 @@ mod tests {
         let mark = mark(child.id()).unwrap();
         let other = ProcessMark { started: mark.started + 1, ..mark };
         assert!(is_alive(mark) && !is_alive(other));
+        let realm = mark.realm.expect("Linux tells it");
+        let [mut rebooted, mut contained] = [mark; 2];
+        rebooted.realm = Some(Realm { boot: uuid::Uuid::nil(), ..realm });
+        contained.realm = Some(Realm { namespace: realm.namespace + 1, ..realm });
+        for elsewhere in [rebooted, contained] {
+            assert!(!signal(elsewhere, Signal::KILL).unwrap(), "the same numbers mean another process there");
+        }
+        assert!(is_alive(ProcessMark { realm: None, ..mark }), "an old record");
         assert!(children(std::process::id()).contains(&child.id()));
         assert!(!signal(other, Signal::KILL).unwrap(), "a reused pid is left alone");
         assert!(signal(mark, Signal::KILL).unwrap());
