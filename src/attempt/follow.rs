@@ -4,6 +4,7 @@ use super::{
     AttemptPlace, Word,
     crew::{Crew, kill_earlier, worker_in},
     process::mark_of,
+    supervise::{Inbox, Order},
     tail::{Line, Tail},
 };
 use crate::{
@@ -24,21 +25,11 @@ use std::{
 };
 use tokio::{process::Child, sync::mpsc};
 
-/// Orders that may wait for a follower: there are two kinds, and a person may press each twice.
-pub(super) const ORDERS_QUEUED: usize = 4;
-
 /// How often a worker's file is looked at: often enough for a gauge that moves, seldom enough to cost nothing.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a worker may stay after its last word before its group is killed: it has nothing left to do.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// What the manager wants of a running attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Stop,
-    Kill,
-}
 
 /// One attempt being followed.
 #[derive(Debug)]
@@ -46,14 +37,13 @@ pub(super) struct Follower {
     session: SessionId,
     attempt: AttemptNo,
     place: AttemptPlace,
-    orders: mpsc::Receiver<Order>,
+    inbox: Inbox,
     words: mpsc::Sender<Word>,
     tail: Tail,
     crew: Crew,
     ended: Option<(Instant, End)>,
     /// Whether this owner has seen the worker alive: if so, its death is a death under our eyes.
     seen_alive: bool,
-    stop_wanted: bool,
 }
 
 impl Follower {
@@ -61,12 +51,12 @@ impl Follower {
         session: SessionId,
         attempt: AttemptNo,
         place: AttemptPlace,
-        orders: mpsc::Receiver<Order>,
+        inbox: Inbox,
         words: mpsc::Sender<Word>,
     ) -> Self {
         let tail = Tail::new(place.events());
         let crew = Crew::new(place.directory().to_owned(), None);
-        Self { session, attempt, place, orders, words, tail, crew, ended: None, seen_alive: false, stop_wanted: false }
+        Self { session, attempt, place, inbox, words, tail, crew, ended: None, seen_alive: false }
     }
 
     /// Starts the worker and follows it to its end.
@@ -113,8 +103,8 @@ impl Follower {
                     if gone { break; }
                     if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > LINGER) { self.kill(); }
                 }
-                order = self.orders.recv() => match order {
-                    Some(Order::Stop) => { self.stop_wanted = true; self.stop(); }
+                order = self.inbox.next() => match order {
+                    Some(Order::Stop) => self.stop(),
                     Some(Order::Kill) => self.kill(),
                     // The manager is closing: the attempt goes on without a follower.
                     None => return,
@@ -160,7 +150,7 @@ impl Follower {
                     Fact::Began(mark) => {
                         self.crew.worker = Some(mark);
                         self.report(Report::Began(mark)).await;
-                        if self.stop_wanted {
+                        if self.inbox.stop_wanted().await {
                             self.stop();
                         }
                     }

@@ -11,6 +11,7 @@ pub mod tail;
 
 mod crew;
 mod follow;
+mod supervise;
 
 pub use place::AttemptPlace;
 pub use processes::Processes;

@@ -1,6 +1,10 @@
 //! Attempts as real worker processes.
 
-use super::{AttemptPlace, Attempts, Word, follow};
+use super::{
+    AttemptPlace, Attempts, Word,
+    follow::Follower,
+    supervise::{Inbox, Order, to_the_end},
+};
 use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
 use std::{collections::HashMap, path::PathBuf};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -14,7 +18,7 @@ pub struct Processes {
     state: PathBuf,
     program: PathBuf,
     words: mpsc::Sender<Word>,
-    orders: HashMap<(SessionId, AttemptNo), mpsc::Sender<follow::Order>>,
+    orders: HashMap<(SessionId, AttemptNo), mpsc::Sender<Order>>,
     /// Each follower has its owner here; dropping it ends the following, never the attempt.
     followers: JoinSet<()>,
 }
@@ -33,39 +37,41 @@ impl Processes {
         self
     }
 
-    fn follower(&mut self, session: SessionId, attempt: AttemptNo) -> follow::Follower {
+    /// What makes a follower of this attempt, as often as one is needed.
+    fn followers(&mut self, session: SessionId, attempt: AttemptNo) -> impl Fn() -> Follower + Send + use<> {
         while self.followers.try_join_next().is_some() {}
         self.orders.retain(|_, orders| !orders.is_closed());
-        let (orders, inbox) = mpsc::channel(follow::ORDERS_QUEUED);
+        let (orders, inbox) = Inbox::new();
         self.orders.insert((session, attempt), orders);
-        let place = AttemptPlace::new(&self.state, session, attempt);
-        follow::Follower::new(session, attempt, place, inbox, self.words.clone())
+        let (place, words) = (AttemptPlace::new(&self.state, session, attempt), self.words.clone());
+        move || Follower::new(session, attempt, place.clone(), inbox.clone(), words.clone())
     }
 
-    fn order(&self, session: SessionId, attempt: AttemptNo, order: follow::Order) {
+    fn order(&self, session: SessionId, attempt: AttemptNo, order: Order) {
         if let Some(orders) = self.orders.get(&(session, attempt)) {
             // A full queue already holds the same order; a closed one belongs to an attempt that is over.
-            let _: Result<(), mpsc::error::TrySendError<follow::Order>> = orders.try_send(order);
+            let _: Result<(), mpsc::error::TrySendError<Order>> = orders.try_send(order);
         }
     }
 }
 
 impl Attempts for Processes {
     fn launch(&mut self, ticket: Ticket) {
-        let follower = self.follower(ticket.session, ticket.attempt);
-        self.followers.spawn(follower.launch(self.program.clone(), ticket));
+        let follower = self.followers(ticket.session, ticket.attempt);
+        let launched = follower().launch(self.program.clone(), ticket);
+        self.followers.spawn(to_the_end(launched, move || follower().adopt(None)));
     }
 
     fn adopt(&mut self, session: SessionId, attempt: AttemptNo, mark: Option<ProcessMark>) {
-        let follower = self.follower(session, attempt);
-        self.followers.spawn(follower.adopt(mark));
+        let follower = self.followers(session, attempt);
+        self.followers.spawn(to_the_end(follower().adopt(mark), move || follower().adopt(mark)));
     }
 
     fn stop(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, follow::Order::Stop);
+        self.order(session, attempt, Order::Stop);
     }
 
     fn kill(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, follow::Order::Kill);
+        self.order(session, attempt, Order::Kill);
     }
 }

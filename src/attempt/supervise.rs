@@ -1,0 +1,104 @@
+//! A follower's end always leads to a word: one that panics is followed by another.
+//!
+//! Promises: an attempt whose follower fell over is adopted again by this same owner, after a pause, and what the manager
+//! has ordered meanwhile is not lost. Never: a panic passes in silence.
+
+use futures_util::FutureExt;
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, mpsc};
+
+/// Orders that may wait for a follower: there are two kinds, and a person may press each twice.
+const ORDERS_QUEUED: usize = 4;
+
+/// How long to wait before an attempt is adopted again: what made a follower fall over may be there still, and a person
+/// who reads the log should find the reason in it, not a thousand copies.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the manager wants of a running attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Stop,
+    Kill,
+}
+
+/// What has been ordered; it outlives a follower.
+#[derive(Debug, Clone)]
+pub(super) struct Inbox(Arc<Mutex<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    orders: mpsc::Receiver<Order>,
+    stop_wanted: bool,
+}
+
+impl Inbox {
+    /// A way to order, and where the orders arrive.
+    pub(super) fn new() -> (mpsc::Sender<Order>, Self) {
+        let (sender, orders) = mpsc::channel(ORDERS_QUEUED);
+        (sender, Self(Arc::new(Mutex::new(Kept { orders, stop_wanted: false }))))
+    }
+
+    /// The next order; `None` once nobody is left to give one. May be dropped while it waits.
+    pub(super) async fn next(&self) -> Option<Order> {
+        let mut kept = self.0.lock().await;
+        let order = kept.orders.recv().await;
+        kept.stop_wanted |= order == Some(Order::Stop);
+        order
+    }
+
+    /// Whether the attempt was to stop.
+    pub(super) async fn stop_wanted(&self) -> bool {
+        self.0.lock().await.stop_wanted
+    }
+}
+
+/// Runs `first`, and after each panic what `again` makes, until one ends by itself.
+pub(super) async fn to_the_end<F: Future<Output = ()>>(first: impl Future<Output = ()>, mut again: impl FnMut() -> F) {
+    // What a follower holds is dropped with it; the next one reads all from the attempt's own files.
+    let mut ended = AssertUnwindSafe(first).catch_unwind().await;
+    while let Err(panic) = ended {
+        tracing::error!(reason = told(&panic), "the follower of an attempt fell over; the attempt is adopted again");
+        tokio::time::sleep(PAUSE).await;
+        ended = AssertUnwindSafe(again()).catch_unwind().await;
+    }
+}
+
+fn told(panic: &Box<dyn Any + Send>) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_follower_that_falls_over_is_followed_by_another_with_all_orders() {
+        let (orders, inbox) = Inbox::new();
+        let fallen = Cell::new(0);
+        orders.send(Order::Stop).await.unwrap();
+        let (first, others) = (inbox.clone(), inbox.clone());
+        let falls = async {
+            assert_eq!(first.next().await, Some(Order::Stop));
+            fallen.set(1);
+            panic!("the first fell over");
+        };
+        to_the_end(falls, || {
+            let inbox = others.clone();
+            let fallen = &fallen;
+            async move {
+                assert!(inbox.stop_wanted().await, "it was ordered before");
+                fallen.set(fallen.get() + 1);
+                assert!(fallen.get() > 2, "the second falls over, too");
+            }
+        })
+        .await;
+        assert_eq!(fallen.get(), 3);
+        orders.send(Order::Kill).await.unwrap();
+        assert_eq!(inbox.next().await, Some(Order::Kill));
+        drop(orders);
+        assert_eq!(inbox.next().await, None);
+    }
+}
