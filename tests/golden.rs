@@ -96,21 +96,17 @@ fn colour(color: Color) -> vt100::Color {
     }
 }
 
-fn all() -> Vec<Scene> {
-    [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()].into_iter().flatten().collect()
-}
-
 #[test]
 fn a_terminal_shows_what_was_painted_in_every_theme() {
     for theme in [Theme::Dark, Theme::Light, Theme::Sixteen, Theme::Mono] {
-        check(theme, false, (100, 30), &all());
+        check(theme, false, (100, 30), &scenes::all());
     }
 }
 
 #[test]
 fn a_terminal_shows_what_was_painted_at_every_size() {
     for size in [(120, 40), (80, 24), (40, 10), (20, 5), (1, 1)] {
-        check(Theme::Dark, size.0 == 80, size, &all());
+        check(Theme::Dark, size.0 == 80, size, &scenes::all());
     }
 }
 

@@ -7,6 +7,8 @@
 
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/owner.rs"]
+mod owner;
 #[path = "screens/picture.rs"]
 mod picture;
 #[path = "screens/rules.rs"]
@@ -53,6 +55,11 @@ fn every_page_is_shown_at_five_sizes() {
 }
 
 #[test]
+fn every_place_of_the_owner_is_shown_at_five_sizes() {
+    check(&scenes::owners());
+}
+
+#[test]
 fn every_dialog_is_shown_at_five_sizes() {
     check(&scenes::dialogs());
 }
@@ -65,8 +72,8 @@ fn every_page_of_the_wizard_is_shown_at_five_sizes() {
 /// Every scene at every size up to a wide one, in every theme: nothing panics, and foreign text stays harmless.
 #[test]
 fn no_size_and_no_theme_breaks_a_scene() {
-    let scenes = [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()];
-    for scene in scenes.iter().flatten() {
+    let scenes = scenes::all();
+    for scene in &scenes {
         let (snapshot, catalog) = (scene.world)();
         let mut stage = Stage::new(snapshot, catalog);
         (scene.play)(&mut stage);
@@ -84,8 +91,8 @@ fn no_size_and_no_theme_breaks_a_scene() {
 /// `--ascii` means it: no other sign is painted, as long as the data has none.
 #[test]
 fn the_ascii_set_paints_ascii_only() {
-    let scenes = [scenes::phases(), scenes::pages(), scenes::dialogs(), scenes::wizard()];
-    for scene in scenes.iter().flatten().filter(|scene| scene.name != "page_hostile_names") {
+    let scenes = scenes::all();
+    for scene in scenes.iter().filter(|scene| scene.name != "page_hostile_names") {
         let (snapshot, catalog) = (scene.world)();
         let mut stage = Stage::new(snapshot, catalog);
         (scene.play)(&mut stage);

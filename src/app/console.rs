@@ -14,7 +14,7 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{EndReason, Ending, Options, Ports, ThisMachine},
+        ports::{Closing, EndReason, Ending, Options, OwnerPlace, Ports, ThisMachine},
         theme::Theme,
     },
     control::{Link, Standing},
@@ -86,6 +86,7 @@ fn options(setting: &Setting) -> anyhow::Result<Options> {
     let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
     Ok(Options {
         by: who(),
+        closing: Closing::Safe,
         restore_dir: setting.config.restore_dir.clone(),
         max_rate: None,
         first_port: Port::new(FIRST_PORT)?,
@@ -108,6 +109,7 @@ fn ports(setting: &Setting, manager: Arc<dyn Steer>) -> Ports {
     let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
     Ports {
         manager,
+        owner: watch::channel(OwnerPlace::Here).1,
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.

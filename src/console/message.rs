@@ -3,7 +3,7 @@
 use super::{
     chord::Chord,
     places::{Proposal, Wanted},
-    ports::Catalog,
+    ports::{Catalog, OwnerPlace},
 };
 use crate::{
     domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
@@ -27,6 +27,8 @@ pub enum Message {
     Snapshot(Arc<Snapshot>),
     /// The manager has ended: no new picture will come.
     ManagerGone,
+    /// The owner of the sessions is here now, or there, or nowhere to be found.
+    Owner(OwnerPlace),
     /// The repositories were read.
     Catalog(Arc<Catalog>),
     /// An act was answered.

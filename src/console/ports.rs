@@ -32,10 +32,41 @@ pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send>;
 
+/// Where the owner of the sessions is, seen from this screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnerPlace {
+    /// In this process.
+    Here,
+    /// In another process, which this one is attached to.
+    Elsewhere {
+        /// The process.
+        pid: u32,
+    },
+    /// It was in another process, and that cannot be reached; it is being looked for.
+    Away {
+        /// Why it cannot be reached, in one clause.
+        reason: String,
+    },
+}
+
+/// What becomes of the work when this screen closes and its user logs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closing {
+    /// It goes on.
+    Safe,
+    /// It goes on when the screen closes, but not beyond the logout.
+    LogoutEnds {
+        /// The command that makes it go on.
+        cure: String,
+    },
+}
+
 /// The sockets.
 pub struct Ports {
     /// The owner of sessions.
     pub manager: Arc<dyn Steer>,
+    /// Where that owner is.
+    pub owner: watch::Receiver<OwnerPlace>,
     /// What can be restored. No repositories at all means that it is still being read.
     pub catalog: watch::Receiver<Arc<Catalog>>,
     /// Asks for the repositories to be read again; the answer comes through `catalog`.
@@ -55,6 +86,8 @@ pub struct Ports {
 pub struct Options {
     /// Who acts.
     pub by: Who,
+    /// What closing and logging out do to the work.
+    pub closing: Closing,
     /// Where targets are proposed: one directory an instance below this one.
     pub restore_dir: PathBuf,
     /// The bandwidth that the wizard proposes.

@@ -3,10 +3,12 @@
 //! Promises: at most one frame in 16 ms, with a trailing one; nothing is drawn while nothing changes; nothing foreign is
 //! awaited between two frames; what a person has ordered is handed to the manager before the loop ends.
 
+mod published;
+
 use super::{
     input,
     message::{Intent, Look, Message},
-    model::{Model, preview::LOG_BYTES, tree::Matter},
+    model::{Model, preview::LOG_BYTES},
     places::propose,
     ports::{EndReason, Ending, Options, Ports},
     terminal::{HangUp, Screen},
@@ -22,6 +24,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
+use published::published;
 use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -84,20 +87,14 @@ pub(super) async fn drive(
     outside: impl Stream<Item = Outside>,
 ) -> io::Result<Ending> {
     let mut outside = pin!(outside);
-    let mut snapshots = ports.manager.snapshots();
-    let mut catalog = ports.catalog.clone();
-    let (mut manager_alive, mut catalog_alive) = (true, true);
-    let shown = Matter {
-        snapshot: Arc::clone(&snapshots.borrow_and_update()),
-        catalog: Arc::clone(&catalog.borrow_and_update()),
-    };
+    let (first, mut published) = published(&ports);
     let mut brush = Brush::new(options.theme, options.ascii);
-    let mut model = Model::new(options, shown, surface.size()?, ports.clock.now());
+    let mut model = Model::new(options, first.matter, surface.size()?, ports.clock.now());
     // Orders are for the manager and must arrive; looks are for the screen alone.
     let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
     let mut looks: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
     let mut inbox: Vec<Outside> = Vec::new();
-    let mut messages: Vec<Message> = vec![Message::Due];
+    let mut messages: Vec<Message> = vec![Message::Owner(first.owner)];
     let mut painted: Option<Instant> = None;
     let mut stale = true;
     let reason = 'screen: loop {
@@ -162,19 +159,7 @@ pub(super) async fn drive(
             one = outside.next() => inbox.push(one.unwrap_or(Outside::End(EndReason::HungUp))),
             Some(message) = orders.next(), if !orders.is_empty() => messages.push(message),
             Some(message) = looks.next(), if !looks.is_empty() => messages.push(message),
-            changed = snapshots.changed(), if manager_alive => {
-                manager_alive = changed.is_ok();
-                messages.push(match changed {
-                    Ok(()) => Message::Snapshot(Arc::clone(&snapshots.borrow_and_update())),
-                    Err(_) => Message::ManagerGone,
-                });
-            }
-            changed = catalog.changed(), if catalog_alive => {
-                catalog_alive = changed.is_ok();
-                if catalog_alive {
-                    messages.push(Message::Catalog(Arc::clone(&catalog.borrow_and_update())));
-                }
-            }
+            Some(message) = published.next() => messages.push(message),
             () = sleep_until(may_paint), if stale => {}
             () = sleep_until(due.unwrap_or(now)), if due.is_some() => messages.push(Message::Due),
         }

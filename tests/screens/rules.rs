@@ -229,20 +229,6 @@ fn s01_waiting_shows_try_countdown_and_the_first_cause_pinned() {
 }
 
 #[test]
-fn s04_the_header_always_answers_whether_the_window_may_be_closed() {
-    let worlds =
-        [busy(), snapshot(vec![], &[]), snapshot(vec![copying(1, "a")], &[]), snapshot(vec![waiting(1, "a")], &[])];
-    for world in worlds {
-        for (columns, rows) in [(120, 40), (100, 30), (80, 24), (40, 10), (30, 6)] {
-            let stage = Stage::sized(world.clone(), own(), (columns, rows));
-            let text = stage.text();
-            let header = text.lines().next().unwrap();
-            assert!(header.contains("safe"), "{columns}x{rows}: {header}");
-        }
-    }
-}
-
-#[test]
 fn s06_time_left_is_hidden_at_first_then_a_range_then_stalled() {
     let mut stage = Stage::new(snapshot(vec![copying_at(1, "orders", 32 * GIB)], &[]), own());
     let further = |half: u64| snapshot(vec![copying_at(1, "orders", 32 * GIB + half * (100 << 20))], &[]);

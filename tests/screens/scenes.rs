@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod opened;
+mod owned;
 
 use crate::stage::*;
 use howdah::{
@@ -13,6 +14,7 @@ use howdah::{
     manager::Snapshot,
 };
 pub(crate) use opened::*;
+pub(crate) use owned::*;
 use std::sync::Arc;
 
 /// One scene.
@@ -34,6 +36,11 @@ fn still(_: &mut Stage) {}
 
 fn one(session: Arc<Session>) -> (Snapshot, Catalog) {
     (snapshot(vec![session], &[]), own())
+}
+
+/// Every scene.
+pub(crate) fn all() -> Vec<Scene> {
+    [phases(), pages(), owners(), dialogs(), wizard()].into_iter().flatten().collect()
 }
 
 /// A completed session that is selected, with its detail read.

@@ -8,7 +8,7 @@ mod story;
 use howdah::{
     catalog::{Catalog, CatalogInstance, Origin, Repository, Row},
     console::{
-        Brush, Keymap, Options, Theme,
+        Brush, Closing, Keymap, Options, Theme,
         message::{Intent, Message},
         model::{Model, tree::Matter},
         update::update,
@@ -97,6 +97,7 @@ pub(crate) fn own() -> Catalog {
 pub(crate) fn options() -> Options {
     Options {
         by: Who::new("ops", "bastion", 42, Some("pts/3")),
+        closing: Closing::Safe,
         restore_dir: "/srv/pg".into(),
         max_rate: None,
         first_port: Port::new(5433).unwrap(),
@@ -127,6 +128,13 @@ impl Stage {
         let mut stage = Self { model: Model::new(options(), matter, size, now()), intents: Vec::new() };
         stage.tell(Message::Due);
         stage
+    }
+
+    /// The same world, where closing means something else.
+    pub(crate) fn with_closing(&mut self, closing: Closing) -> &mut Self {
+        let options = Options { closing, ..options() };
+        self.model = Model::new(options, self.model.matter().clone(), self.model.size(), now());
+        self.tell(Message::Due)
     }
 
     pub(crate) fn tell(&mut self, message: Message) -> &mut Self {

@@ -10,6 +10,7 @@ pub mod history;
 mod list;
 mod node;
 pub mod notice;
+pub mod owner;
 pub mod preview;
 mod selection;
 mod time;
@@ -31,6 +32,7 @@ use dialog::Overlay;
 use form::Field;
 use history::History;
 use notice::Notice;
+use owner::Owner;
 use preview::Preview;
 use std::{collections::BTreeMap, sync::Arc};
 use tree::{Matter, Node, Tree};
@@ -82,6 +84,7 @@ pub struct Model {
     pub(super) size: (u16, u16),
     pub(super) mouse: bool,
     pub(super) manager_gone: bool,
+    pub(super) owner: Owner,
 }
 
 impl Model {
@@ -93,6 +96,7 @@ impl Model {
         let latest = Arc::clone(&shown.snapshot);
         let mut model = Self {
             mouse: options.mouse,
+            notice: owner::first_word(&options, now),
             options,
             now,
             frozen: None,
@@ -107,9 +111,9 @@ impl Model {
             overlays: Vec::new(),
             wizard: None,
             typing: None,
-            notice: None,
             size,
             manager_gone: false,
+            owner: Owner::Here,
         };
         model.count_queue();
         model.record();
@@ -121,9 +125,9 @@ impl Model {
         &self.options
     }
 
-    /// The time that the picture shows: that of the last message, or of the freezing.
+    /// The time that the picture shows: that of the last message, of the freezing, or of the loss of the owner.
     pub fn now(&self) -> Timestamp {
-        self.frozen.unwrap_or(self.now)
+        self.frozen.or(self.away_since()).unwrap_or(self.now)
     }
 
     /// The sessions and instances that are shown.

@@ -12,6 +12,8 @@ pub enum Tone {
     Refused,
     /// Something that a person may want to know.
     Word,
+    /// Something that threatens the work, and that a person should know.
+    Warning,
 }
 
 /// One answer.

@@ -17,13 +17,12 @@ impl Model {
         let notice = self.notice.as_ref().map(|notice| notice.until);
         let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
         let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
-        let log = self.log_due();
-        [notice, tick.flatten(), log].into_iter().flatten().min()
+        [notice, tick.flatten(), self.log_due()].into_iter().flatten().min()
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
     pub fn is_ticking(&self) -> bool {
-        self.frozen.is_none() && self.something_runs_in_view()
+        self.frozen.is_none() && self.away_since().is_none() && self.something_runs_in_view()
     }
 
     /// When the log in view has to be read again.

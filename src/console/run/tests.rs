@@ -5,7 +5,7 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    console::{Keymap, Theme, ports::World},
+    console::{Closing, Keymap, OwnerPlace, Theme, model::owner::Owner, ports::World},
     domain::{
         BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, Port, RestorePoint,
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
@@ -27,11 +27,19 @@ use tokio::{
 };
 
 #[derive(Clone, Default)]
-struct Counter(Arc<AtomicUsize>);
+struct Counter {
+    frames: Arc<AtomicUsize>,
+    owner: Arc<Mutex<Option<Owner>>>,
+}
 
 impl Counter {
     fn frames(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.frames.load(Ordering::SeqCst)
+    }
+
+    /// The owner that the newest frame told.
+    fn owner(&self) -> Option<Owner> {
+        self.owner.lock().unwrap().clone()
     }
 }
 
@@ -40,8 +48,9 @@ impl Surface for Counter {
         Ok((100, 30))
     }
 
-    fn draw(&mut self, _: &Model, _: &mut Brush) -> io::Result<()> {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    fn draw(&mut self, model: &Model, _: &mut Brush) -> io::Result<()> {
+        self.frames.fetch_add(1, Ordering::SeqCst);
+        *self.owner.lock().unwrap() = Some(model.owner().clone());
         Ok(())
     }
 
@@ -107,6 +116,7 @@ impl World for Nowhere {
 struct Bench {
     frames: Counter,
     publish: watch::Sender<Arc<Snapshot>>,
+    place: watch::Sender<OwnerPlace>,
     acts: Arc<Mutex<Vec<(Act, Scope)>>>,
     send: mpsc::UnboundedSender<Outside>,
     ends: tokio::task::JoinHandle<io::Result<Ending>>,
@@ -116,9 +126,11 @@ impl Bench {
     fn new(snapshot: Snapshot) -> Self {
         let (publish, snapshots) = watch::channel(Arc::new(snapshot));
         let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
+        let (place, owner) = watch::channel(OwnerPlace::Here);
         let acts: Arc<Mutex<Vec<(Act, Scope)>>> = Arc::default();
         let ports = Ports {
             manager: Arc::new(Fake { snapshots, acts: Arc::clone(&acts) }),
+            owner,
             catalog,
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
@@ -128,6 +140,7 @@ impl Bench {
         };
         let options = Options {
             by: Who::new("ops", "bastion", 42, Some("pts/3")),
+            closing: Closing::Safe,
             restore_dir: "/srv".into(),
             max_rate: None,
             first_port: Port::new(5433).unwrap(),
@@ -144,7 +157,7 @@ impl Bench {
         let outside = stream::unfold(outside, |mut outside| async { Some((outside.recv().await?, outside)) });
         let frames = Counter::default();
         let ends = tokio::spawn(drive(ports, options, frames.clone(), outside));
-        Self { frames, publish, acts, send, ends }
+        Self { frames, publish, place, acts, send, ends }
     }
 
     fn press(&self, key: &str) {
@@ -254,4 +267,23 @@ async fn a_manager_that_ends_is_told_and_does_not_spin() {
     assert_eq!(frames.frames(), 2);
     send.send(Outside::End(EndReason::Closed)).unwrap();
     assert!(ends.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_who_goes_and_comes_back_is_shown_without_a_new_picture() {
+    let bench = Bench::new(Snapshot::default());
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.frames.owner(), Some(Owner::Here));
+    for (place, shown) in [
+        (OwnerPlace::Elsewhere { pid: 4_090 }, Owner::Elsewhere { pid: 4_090 }),
+        (
+            OwnerPlace::Away { reason: "it hung up".to_owned() },
+            Owner::Away { since: noon().checked_add(Duration::from_secs(2)).unwrap(), reason: "it hung up".to_owned() },
+        ),
+        (OwnerPlace::Elsewhere { pid: 4_091 }, Owner::Elsewhere { pid: 4_091 }),
+    ] {
+        bench.place.send_replace(place);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.frames.owner(), Some(shown));
+    }
 }

@@ -236,7 +236,7 @@ fn freeze(model: &mut Model) {
         super::snapshots::show(model, latest);
         say(model, Tone::Word, "The picture moves again");
     } else {
-        model.frozen = Some(model.now);
+        model.frozen = Some(model.now());
         say(model, Tone::Word, "The picture is frozen; the work goes on");
     }
 }

@@ -8,6 +8,7 @@ mod keys;
 mod main_screen;
 mod mouse;
 mod overlays;
+mod owner;
 mod palette;
 mod sessions;
 mod snapshots;
@@ -38,6 +39,7 @@ pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent
             model.manager_gone = true;
             Vec::new()
         }
+        Message::Owner(place) => owner::owner(model, place),
         Message::Catalog(catalog) => snapshots::catalog(model, catalog),
         Message::Acted(act, receipt) => answers::acted(model, act, &receipt),
         Message::Started(receipt) => answers::started(model, &receipt),
@@ -59,6 +61,7 @@ pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent
         }
         Message::Due => Vec::new(),
     };
+    owner::warn_of_waiting(model, &intents);
     settle(model, &mut intents);
     intents
 }

@@ -51,6 +51,7 @@ fn left(model: &Model, brush: &Brush) -> Line<'static> {
                 Tone::Done => Role::Done,
                 Tone::Refused => Role::Waiting,
                 Tone::Word => Role::Text,
+                Tone::Warning => Role::Stuck,
             },
             words::clean(&notice.text).into_owned(),
         ),

@@ -2,7 +2,10 @@
 
 use crate::console::{
     bar,
-    model::Model,
+    model::{
+        Model,
+        owner::{MayClose, Owner},
+    },
     situation::Verdict,
     theme::{Brush, Role},
     words,
@@ -25,7 +28,10 @@ struct Fill {
 /// What stands before the counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Front {
+    /// The name, who acts, and which process one is attached to.
     Who,
+    /// The name and that process.
+    Place,
     Name,
     Nothing,
 }
@@ -51,18 +57,34 @@ const fn fill(front: Front, counts: Counts, safe: Safe, clock: bool) -> Fill {
     Fill { front, counts, safe, clock }
 }
 
-const FILLS: [Fill; 10] = [
+const FILLS: [Fill; 12] = [
     fill(Front::Who, Counts::All, Safe::Long, true),
+    fill(Front::Place, Counts::All, Safe::Long, true),
+    fill(Front::Place, Counts::Ongoing, Safe::Long, true),
     fill(Front::Name, Counts::All, Safe::Long, true),
-    fill(Front::Name, Counts::All, Safe::Short, true),
+    fill(Front::Name, Counts::Ongoing, Safe::Long, true),
     fill(Front::Name, Counts::Ongoing, Safe::Short, true),
     fill(Front::Name, Counts::Ongoing, Safe::Short, false),
     fill(Front::Name, Counts::Ongoing, Safe::Least, false),
     fill(Front::Name, Counts::Signs, Safe::Short, true),
     fill(Front::Name, Counts::Signs, Safe::Short, false),
     fill(Front::Nothing, Counts::Signs, Safe::Least, false),
-    fill(Front::Nothing, Counts::Nothing, Safe::Least, false),
+    LEAST,
 ];
+
+/// Where the owner is gone, that and the age of the picture come first; the picture's moment is the clock.
+const AWAY: [Fill; 8] = [
+    fill(Front::Who, Counts::All, Safe::Long, false),
+    fill(Front::Name, Counts::All, Safe::Long, false),
+    fill(Front::Name, Counts::Ongoing, Safe::Long, false),
+    fill(Front::Name, Counts::Signs, Safe::Long, false),
+    fill(Front::Name, Counts::Signs, Safe::Short, false),
+    fill(Front::Nothing, Counts::Signs, Safe::Short, false),
+    fill(Front::Nothing, Counts::Signs, Safe::Least, false),
+    LEAST,
+];
+
+const LEAST: Fill = fill(Front::Nothing, Counts::Nothing, Safe::Least, false);
 
 /// Paints the header.
 pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
@@ -70,10 +92,12 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let width = usize::from(area.width);
-    let made = FILLS.iter().map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
+    let attached = matches!(model.owner(), Owner::Elsewhere { .. });
+    let fills = if model.may_close() == MayClose::Away { &AWAY[..] } else { &FILLS[..] };
+    let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
+    let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
-    let least = FILLS[FILLS.len() - 1];
-    let fallback = || (Line::default(), right(model, least, brush));
+    let fallback = || (Line::default(), right(model, LEAST, brush));
     let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
     buffer.set_line(area.x, area.y, &left, area.width);
     let start = width.saturating_sub(right.width() + 1);
@@ -120,6 +144,9 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     if fill.front == Front::Who {
         spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by.account()))));
     }
+    if let (Front::Who | Front::Place, Owner::Elsewhere { pid }) = (fill.front, model.owner()) {
+        spans.push(brush.span(Role::Dim, format!("  attached to process {pid}")));
+    }
     let all = [
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
         (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
@@ -158,23 +185,26 @@ fn right(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The answer to "may I close this window?". Attempts are processes of their own and are adopted when howdah is opened
-/// again; the clock of the tries and the queue runs only while howdah does.
+/// The answer to "may I close this window?". What threatens the work is told by a sign too, never by colour alone.
 fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
-    if model.is_manager_gone() {
-        return brush.span(Role::Stuck, "session manager ended: open howdah again");
+    let sign = brush.glyphs.warning;
+    match (model.may_close(), how) {
+        (MayClose::ManagerGone, _) => brush.span(Role::Stuck, "session manager ended: open howdah again"),
+        (MayClose::Away, Safe::Long) => {
+            let moment = words::clock(model.now());
+            brush.span(Role::Stuck, format!("{sign} owner gone, looking for it: picture of {moment}"))
+        }
+        (MayClose::Away, Safe::Short) => {
+            brush.span(Role::Stuck, format!("{sign} owner gone: picture of {}", words::clock(model.now())))
+        }
+        (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner gone")),
+        (MayClose::LogoutEnds, Safe::Long | Safe::Short) => {
+            brush.span(Role::Stuck, format!("{sign} logout ends the work"))
+        }
+        (MayClose::LogoutEnds, Safe::Least) => brush.span(Role::Stuck, format!("{sign} logout ends work")),
+        (MayClose::WorkGoesOn, Safe::Long) => brush.span(Role::Done, "safe to close: work goes on"),
+        (MayClose::WorkGoesOn, Safe::Short | Safe::Least) | (MayClose::Idle, _) => {
+            brush.span(Role::Done, "safe to close")
+        }
     }
-    let counts = &model.matter().snapshot.counts;
-    let runs = counts.running + counts.canceling > 0;
-    let waits = counts.waiting + counts.queued > 0;
-    let text = match (runs, waits, how) {
-        (false, false, _) | (true, false, Safe::Least) => "safe to close",
-        (true, false, Safe::Long) => "safe to close: copies go on by themselves",
-        (true, false, Safe::Short) => "safe to close: copies go on",
-        (true, true, Safe::Long) => "safe to close: copies go on, tries wait for the next howdah",
-        (false, true, Safe::Long) => "safe to close: tries wait for the next howdah",
-        (_, true, Safe::Short) => "safe to close, tries pause",
-        (_, true, Safe::Least) => "safe, tries pause",
-    };
-    brush.span(if waits { Role::Waiting } else { Role::Done }, text)
 }

@@ -4,8 +4,9 @@ use super::{overlays::place_below, pen};
 use crate::console::{
     action::Action,
     layout::centered,
-    model::{Model, dialog::Reading},
-    theme::{Brush, Role},
+    model::{Model, dialog::Reading, owner::Owner},
+    ports::Closing,
+    theme::{Brush, Role, Theme},
 };
 use ratatui::{
     buffer::Buffer,
@@ -13,11 +14,14 @@ use ratatui::{
     text::{Line, Span},
 };
 
+/// Columns of a dialog that are not text: its border, and air.
+const FRAME: usize = 4;
+
 /// Paints it.
 pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &Reading, brush: &Brush) {
     let area = area(model).intersection(buffer.area);
     let area = pen::dialog(buffer, area, "Help: every key; Esc closes", brush);
-    pen::lines(buffer, area, &lines(model, brush), state.scroll);
+    pen::lines(buffer, area, &lines(model, usize::from(area.width), brush), state.scroll);
 }
 
 /// Where it stands.
@@ -28,14 +32,40 @@ pub(in crate::console) fn area(model: &Model) -> Rect {
 
 /// How many lines it has.
 pub(in crate::console) fn length(model: &Model) -> usize {
-    const PREFACE: usize = 4;
-    Action::all().filter(|action| !model.options().keymap.keys(*action).is_empty()).count() + PREFACE
+    // The number of lines does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    lines(model, usize::from(area(model).width).saturating_sub(FRAME), &brush).len()
 }
 
-fn lines(model: &Model, brush: &Brush) -> Vec<Line<'static>> {
+/// What is unusual about this console; the notice that told it may be long gone.
+fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = match model.owner() {
+        Owner::Here => Vec::new(),
+        Owner::Elsewhere { pid } => {
+            let text = format!("The sessions belong to process {pid}; this console is attached to it.");
+            pen::wrapped(&text, width, 0, Role::Text, brush)
+        }
+        Owner::Away { reason, .. } => {
+            let text = format!("The owner of the sessions is gone, and being looked for: {reason}");
+            pen::wrapped(&text, width, 0, Role::Stuck, brush)
+        }
+    };
+    if let Closing::LogoutEnds { cure } = &model.options().closing {
+        let text = format!(
+            "Work that was started here ends with the login: at a logout, or when the link is lost. Cure: {cure}"
+        );
+        lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+    }
+    if !lines.is_empty() {
+        lines.push(Line::default());
+    }
+    lines
+}
+
+fn lines(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let keymap = &model.options().keymap;
     let place = place_below(model);
-    let mut lines = Vec::new();
+    let mut lines = unusual(model, width, brush);
     for action in Action::all() {
         let keys: Vec<String> = keymap.keys(action).iter().map(ToString::to_string).collect();
         if keys.is_empty() {

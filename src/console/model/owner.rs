@@ -1,0 +1,89 @@
+//! Who owns the sessions, and what that means to somebody who wants to close this window (S4).
+//!
+//! Promise: the picture that is left of an owner who is gone is told as one of its moment, and does not move.
+
+use super::{
+    Model,
+    notice::{Notice, Tone},
+};
+use crate::{
+    console::{
+        action::Action,
+        keymap::Place,
+        ports::{Closing, Options},
+        words,
+    },
+    domain::Timestamp,
+};
+
+/// Who owns the sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// This process.
+    Here,
+    /// Another process.
+    Elsewhere {
+        /// Its id.
+        pid: u32,
+    },
+    /// Nobody that is known; the owner is being looked for.
+    Away {
+        /// Since when; the picture is of this moment.
+        since: Timestamp,
+        /// Why, safe to show.
+        reason: String,
+    },
+}
+
+/// The answer to "may I close this window?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayClose {
+    /// Yes, and there is no work that would go on.
+    Idle,
+    /// Yes: the work goes on.
+    WorkGoesOn,
+    /// Yes, but not the login: that ends the work.
+    LogoutEnds,
+    /// Nobody knows: the owner is gone, and the picture is an old one.
+    Away,
+    /// The manager in this process has ended: this window is of no use any more.
+    ManagerGone,
+}
+
+impl Model {
+    /// Who owns the sessions.
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Whether this window may be closed.
+    pub fn may_close(&self) -> MayClose {
+        // A frozen picture shows old counts; the answer is about now.
+        let counts = &self.latest.counts;
+        // What is stuck waits for a person: nobody works on it, so nothing of it can go on or be ended.
+        let works = counts.running + counts.waiting + counts.queued + counts.canceling > 0;
+        match (&self.owner, &self.options.closing) {
+            _ if self.manager_gone => MayClose::ManagerGone,
+            (Owner::Away { .. }, _) => MayClose::Away,
+            _ if !works => MayClose::Idle,
+            (_, Closing::LogoutEnds { .. }) => MayClose::LogoutEnds,
+            (_, Closing::Safe) => MayClose::WorkGoesOn,
+        }
+    }
+
+    /// The moment of the picture, where its owner is gone.
+    pub(super) const fn away_since(&self) -> Option<Timestamp> {
+        match &self.owner {
+            Owner::Away { since, .. } => Some(*since),
+            Owner::Here | Owner::Elsewhere { .. } => None,
+        }
+    }
+}
+
+/// What has to be said before anything else: how work is kept beyond a logout, where it would not be.
+pub(super) fn first_word(options: &Options, now: Timestamp) -> Option<Notice> {
+    let Closing::LogoutEnds { cure } = &options.closing else { return None };
+    let again = options.keymap.key(Place::Tree, Action::Help);
+    let again = again.map_or_else(String::new, |key| format!(" ({key} tells it again)"));
+    Some(Notice::new(Tone::Warning, format!("Logout ends the work; cure: {}{again}", words::clean(cure)), now))
+}

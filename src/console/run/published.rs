@@ -1,0 +1,47 @@
+//! What the rest of the program publishes, as one stream of messages.
+//!
+//! Promises: of each thing the newest value comes and older ones are skipped; a thing that can never change again costs
+//! nothing, and only the end of the session manager is told.
+
+use crate::console::{
+    message::Message,
+    model::tree::Matter,
+    ports::{OwnerPlace, Ports},
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use std::{future::ready, sync::Arc};
+use tokio::sync::watch;
+
+/// What is published when the screen opens.
+pub(super) struct First {
+    /// The sessions and instances.
+    pub(super) matter: Matter,
+    /// The place of the owner.
+    pub(super) owner: OwnerPlace,
+}
+
+/// What is published now, and all that is published from now on.
+pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + Unpin + use<>) {
+    let (mut snapshots, mut catalog, mut owner) =
+        (ports.manager.snapshots(), ports.catalog.clone(), ports.owner.clone());
+    let matter = Matter {
+        snapshot: Arc::clone(&snapshots.borrow_and_update()),
+        catalog: Arc::clone(&catalog.borrow_and_update()),
+    };
+    let first = First { matter, owner: owner.borrow_and_update().clone() };
+    let snapshots = follow(snapshots, Message::Snapshot).chain(stream::once(ready(Message::ManagerGone)));
+    let later = [snapshots.boxed(), follow(catalog, Message::Catalog).boxed(), follow(owner, Message::Owner).boxed()];
+    (first, stream::select_all(later))
+}
+
+/// Each newer value, until nobody can publish one any more.
+fn follow<T: Clone + Send + Sync + 'static>(
+    receiver: watch::Receiver<T>,
+    told: fn(T) -> Message,
+) -> impl Stream<Item = Message> {
+    stream::unfold(receiver, move |mut receiver| async move {
+        receiver.changed().await.ok()?;
+        let value = receiver.borrow_and_update().clone();
+        Some((told(value), receiver))
+    })
+}

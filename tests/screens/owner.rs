@@ -1,0 +1,163 @@
+//! The header's answer to "may I close this window?" (S4), and what is told when the owner of the sessions goes.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{
+    scenes::{attached, lost, mortal},
+    stage::*,
+};
+use howdah::{
+    console::{
+        OwnerPlace,
+        message::{Intent, Message},
+        model::notice::Tone,
+    },
+    machine::Scope,
+    manager::{Act, Receipt, ReceiptLine, Snapshot},
+};
+use std::sync::Arc;
+
+const SIZES: [(u16, u16); 6] = [(160, 50), (120, 40), (100, 30), (80, 24), (40, 10), (30, 6)];
+
+fn header(stage: &Stage) -> String {
+    stage.text().lines().next().unwrap().to_owned()
+}
+
+fn said(stage: &Stage) -> String {
+    stage.model.notice().map_or_else(String::new, |notice| notice.text.clone())
+}
+
+/// Each world at each size: the header holds one of these phrases, and none of the others.
+fn check(play: fn(&mut Stage), worlds: &[Snapshot], phrases: &[&str], never: &[&str]) {
+    for world in worlds {
+        for size in SIZES {
+            let mut stage = Stage::sized(world.clone(), own(), size);
+            play(&mut stage);
+            let header = header(&stage);
+            assert!(phrases.iter().any(|phrase| header.contains(phrase)), "{size:?}: {header}");
+            assert!(!never.iter().any(|phrase| header.contains(phrase)), "{size:?}: {header}");
+        }
+    }
+}
+
+fn nothing() -> Snapshot {
+    snapshot(vec![], &[])
+}
+
+fn working() -> Vec<Snapshot> {
+    let each = [copying(1, "a"), waiting(1, "a"), queued(1, "a"), canceling(1, "a")];
+    each.into_iter().map(|session| snapshot(vec![session], &[])).chain([busy()]).collect()
+}
+
+#[test]
+fn s04_closing_is_safe_whatever_goes_on_because_the_work_goes_on() {
+    for play in [|_: &mut Stage| {}, attached as fn(&mut Stage)] {
+        check(play, &working(), &["safe to close"], &["logout", "pause"]);
+        check(play, &[nothing(), snapshot(vec![stuck(1, "a")], &[])], &["safe to close"], &["goes on", "logout"]);
+    }
+    let stage = Stage::sized(snapshot(vec![waiting(1, "a")], &[]), own(), (80, 24));
+    assert!(header(&stage).contains("safe to close: work goes on"), "{}", header(&stage));
+}
+
+#[test]
+fn s04_where_a_logout_ends_the_work_the_header_does_not_say_safe() {
+    let play = |stage: &mut Stage| {
+        stage.with_closing(mortal());
+    };
+    check(play, &working(), &["⚑ logout ends the work", "⚑ logout ends work"], &["safe"]);
+    // Where nothing works, nothing can be ended.
+    check(play, &[nothing(), snapshot(vec![stuck(1, "a")], &[])], &["safe to close"], &["logout"]);
+}
+
+#[test]
+fn s04_the_answer_is_about_now_even_where_the_picture_is_frozen() {
+    let mut stage = Stage::new(nothing(), own());
+    stage.press("f").tell(Message::Snapshot(Arc::new(busy())));
+    assert!(header(&stage).contains("safe to close: work goes on"), "{}", header(&stage));
+}
+
+#[test]
+fn s04_without_its_owner_the_header_tells_how_old_the_picture_is() {
+    let play = |stage: &mut Stage| {
+        attached(stage);
+        lost(stage);
+        stage.tell_at(Message::Due, now().checked_add(secs(90)).unwrap());
+    };
+    check(play, &[busy(), nothing()], &["⚑ owner gone"], &["safe", "14:03"]);
+    let mut stage = Stage::sized(busy(), own(), (80, 24));
+    play(&mut stage);
+    assert!(header(&stage).contains("owner gone, looking for it: picture of 14:02:11"), "{}", header(&stage));
+    // The countdown of a try that nobody will make stands still with the picture.
+    assert!(stage.text().contains("try 4/10 in 3:12"), "{}", stage.text());
+    assert_eq!(stage.model.next_change(), None);
+}
+
+#[test]
+fn the_cure_for_a_logout_is_told_at_the_start_and_found_again_in_the_help() {
+    let mut stage = Stage::new(nothing(), own());
+    stage.with_closing(mortal());
+    let notice = stage.model.notice().unwrap().clone();
+    assert_eq!(notice.tone, Tone::Warning);
+    assert_eq!(notice.text, "Logout ends the work; cure: loginctl enable-linger ops (? tells it again)");
+    assert!(stage.model.overlay().is_none(), "nothing stands in the way");
+    stage.tell_at(Message::Due, notice.until);
+    assert!(!stage.text().contains("loginctl"));
+    stage.press("?");
+    assert!(stage.text().contains("loginctl enable-linger ops"), "{}", stage.text());
+}
+
+#[test]
+fn the_front_says_which_process_one_is_attached_to_where_there_is_room() {
+    let mut stage = Stage::sized(nothing(), own(), (100, 30));
+    attached(&mut stage);
+    assert!(header(&stage).starts_with(" howdah  ops@bastion  attached to process 4090  "), "{}", header(&stage));
+    assert_eq!(said(&stage), "", "the first look at the owner is no news");
+    stage.press("?");
+    assert!(stage.text().contains("belong to process 4090"), "{}", stage.text());
+}
+
+#[test]
+fn an_owner_that_goes_and_comes_back_is_told() {
+    let mut stage = Stage::new(busy(), own());
+    attached(&mut stage);
+    lost(&mut stage);
+    let reason = "it closed the connection (Connection reset by peer)";
+    assert_eq!(said(&stage), format!("The owner is gone, looking for it: {reason}"));
+    let later = Message::Owner(OwnerPlace::Away { reason: "no keeper \u{1b}could be started".to_owned() });
+    stage.tell_at(later, now().checked_add(secs(10)).unwrap());
+    assert_eq!(said(&stage), "The owner is still gone: no keeper \\u{1b}could be started");
+    assert!(header(&stage).contains("picture of 14:02:11"), "{}", header(&stage));
+    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
+    assert_eq!(said(&stage), "Attached to process 4091 again");
+    assert!(header(&stage).contains("safe to close"), "{}", header(&stage));
+}
+
+/// Between two looks of this screen the owner may have gone and come back.
+#[test]
+fn another_owner_is_told_even_if_its_absence_was_not_seen() {
+    let mut stage = Stage::new(busy(), own());
+    attached(&mut stage);
+    attached(&mut stage);
+    assert_eq!(said(&stage), "");
+    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
+    assert_eq!(said(&stage), "Attached to process 4091 again");
+    stage.tell(Message::Owner(OwnerPlace::Here));
+    assert_eq!(said(&stage), "This console owns the sessions now");
+}
+
+#[test]
+fn without_an_owner_orders_are_still_given_and_their_answer_comes_later() {
+    let mut stage = Stage::new(busy(), own());
+    attached(&mut stage);
+    lost(&mut stage);
+    stage.press("down r");
+    let orders: Vec<Intent> = stage.wanted().into_iter().filter(|intent| matches!(intent, Intent::Act(..))).collect();
+    let billing = stage.model.matter().snapshot.ongoing[1].id();
+    assert_eq!(orders, [Intent::Act(Act::Retry, Scope::Sessions(vec![billing]))]);
+    assert_eq!(said(&stage), "Handed over as soon as the owner is found; the answer comes then");
+    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_090 }));
+    let instance = stage.model.matter().snapshot.ongoing[1].request().point.instance.clone();
+    let line = ReceiptLine { session: Some(billing), instance: Some(instance), result: Ok(()) };
+    stage.tell(Message::Acted(Act::Retry, Receipt { lines: vec![line] }));
+    assert_eq!(said(&stage), "Retry: billing");
+}
