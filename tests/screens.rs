@@ -5,6 +5,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "screens/events.rs"]
+mod events;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/owner.rs"]
@@ -52,6 +54,11 @@ fn every_phase_is_shown_at_five_sizes() {
 #[test]
 fn every_page_is_shown_at_five_sizes() {
     check(&scenes::pages());
+}
+
+#[test]
+fn what_the_journal_tells_is_shown_at_five_sizes() {
+    check(&scenes::events());
 }
 
 #[test]

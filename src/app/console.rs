@@ -123,6 +123,7 @@ fn ports(setting: &Setting, manager: Arc<dyn Steer>) -> Ports {
                 read.map_err(io::Error::other)?
             })
         }),
+        history: Box::new(|_| Box::pin(std::future::ready(Ok(Vec::new())))),
         world: Arc::new(ThisMachine),
         clock: Clock::system(),
     }

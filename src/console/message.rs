@@ -3,7 +3,7 @@
 use super::{
     chord::Chord,
     places::{Proposal, Wanted},
-    ports::{Catalog, OwnerPlace},
+    ports::{Catalog, OwnerPlace, Told},
 };
 use crate::{
     domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
@@ -39,6 +39,8 @@ pub enum Message {
     Session(SessionId, Option<Arc<Session>>),
     /// The end of a log was read.
     Log(SessionId, AttemptNo, Result<Vec<u8>, String>),
+    /// The journal has told what happened to a session.
+    History(SessionId, Result<Told, String>),
     /// Places were found for the wizard with this ticket.
     Proposed(Ticket, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
@@ -105,6 +107,8 @@ pub enum Look {
     Session(SessionId),
     /// The end of a log.
     Log(SessionId, AttemptNo),
+    /// What happened to a session.
+    History(SessionId),
     /// Free places for the wizard's instances.
     Places(Ticket, Wanted),
     /// The plan for one of the wizard's instances.

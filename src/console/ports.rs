@@ -5,7 +5,7 @@
 
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
-    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId, Who},
+    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId, Timestamp, Who},
     manager::{Clock, Steer},
 };
 use futures_util::future::BoxFuture;
@@ -31,6 +31,12 @@ pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan
 
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send>;
+
+/// What the journal tells of a session, oldest first: when something happened, and the sentence for it.
+pub type Told = Vec<(Timestamp, String)>;
+
+/// Reads what the journal tells of a session, whoever owns it.
+pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<Told>> + Send>;
 
 /// Where the owner of the sessions is, seen from this screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub struct Ports {
     pub plan: PlanPort,
     /// See [`LogPort`].
     pub log: LogPort,
+    /// See [`HistoryPort`].
+    pub history: HistoryPort,
     /// This machine.
     pub world: Arc<dyn World>,
     /// The time.

@@ -10,7 +10,7 @@ use super::{
     message::{Intent, Look, Message},
     model::{Model, preview::LOG_BYTES},
     places::propose,
-    ports::{EndReason, Ending, Options, Ports},
+    ports::{EndReason, Ending, Options, Ports, Told},
     terminal::{HangUp, Screen},
     theme::Brush,
     update::update,
@@ -185,6 +185,10 @@ fn look_up(ports: &Ports, look: Look) -> BoxFuture<'static, Message> {
             let text = (ports.log)(session, attempt, LOG_BYTES);
             let told = |error: io::Error| error.to_string();
             text.map(move |text| Message::Log(session, attempt, text.map_err(told))).boxed()
+        }
+        Look::History(id) => {
+            let told = |told: io::Result<Told>| told.map_err(|error| error.to_string());
+            (ports.history)(id).map(move |answer| Message::History(id, told(answer))).boxed()
         }
         Look::Places(ticket, wanted) => {
             let world = Arc::clone(&ports.world);

@@ -115,17 +115,32 @@ pub(super) fn fit<'a>(text: &'a str, room: usize, more: &str) -> Cow<'a, str> {
 
 /// The text broken into lines of at most `room` columns, between words where it can be.
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let room = room.max(1);
+    broken(text, room, room)
+}
+
+/// The same, with every line but the first indented; where that would leave no room, none is.
+pub(super) fn hang(text: &str, room: usize, indent: usize) -> Vec<String> {
+    let indent = if indent < room { indent } else { 0 };
+    let mut lines = broken(text, room, room - indent);
+    for line in lines.iter_mut().skip(1) {
+        line.insert_str(0, &" ".repeat(indent));
+    }
+    lines
+}
+
+/// The text in a first line of `first` columns and further ones of `further`.
+fn broken(text: &str, first: usize, further: usize) -> Vec<String> {
+    let room = |lines: &[String]| if lines.len() == 1 { first.max(1) } else { further.max(1) };
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word = word;
         let used = width(lines.last().map_or("", String::as_str));
-        if used > 0 && used + 1 + width(word) > room {
+        if used > 0 && used + 1 + width(word) > room(&lines) {
             lines.push(String::new());
         }
-        while width(word) > room {
-            let first = head(word, room);
-            let cut = first.len().max(word.chars().next().map_or(1, char::len_utf8));
+        while width(word) > room(&lines) {
+            let part = head(word, room(&lines));
+            let cut = part.len().max(word.chars().next().map_or(1, char::len_utf8));
             push(&mut lines, &word[..cut]);
             lines.push(String::new());
             word = &word[cut..];
@@ -183,6 +198,9 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("日本語", 1).concat(), "日本語");
+        assert_eq!(hang("one two three four", 9, 2), ["one two", "  three", "  four"]);
+        assert_eq!(hang("14:02 abc", 7, 6), ["14:02", "      a", "      b", "      c"]);
+        assert_eq!(hang("ab cd", 2, 2), ["ab", "cd"]);
     }
 
     #[test]

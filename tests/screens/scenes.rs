@@ -40,7 +40,7 @@ fn one(session: Arc<Session>) -> (Snapshot, Catalog) {
 
 /// Every scene.
 pub(crate) fn all() -> Vec<Scene> {
-    [phases(), pages(), owners(), dialogs(), wizard()].into_iter().flatten().collect()
+    [phases(), pages(), events(), owners(), dialogs(), wizard()].into_iter().flatten().collect()
 }
 
 /// A completed session that is selected, with its detail read.
@@ -156,13 +156,6 @@ pub(crate) fn pages() -> Vec<Scene> {
             || (busy(), own()),
             |stage| {
                 stage.press("down down 3");
-            },
-        ),
-        scene(
-            "page_events",
-            || (busy(), own()),
-            |stage| {
-                stage.press("down 4");
             },
         ),
         scene(

@@ -5,6 +5,7 @@
 //! Never: no terminal, no files, no tasks.
 
 pub mod dialog;
+pub mod events;
 pub mod form;
 pub mod history;
 mod list;
@@ -241,6 +242,11 @@ impl Model {
             Some(Detail::Here(session)) if session.id() == *id => Some(session),
             Some(Detail::Here(_) | Detail::Asked(_) | Detail::Missing(_)) | None => None,
         })
+    }
+
+    /// Whether the page in view hangs at its end.
+    pub fn page_hangs(&self) -> bool {
+        self.preview.tab.hangs() && self.session().is_some()
     }
 
     /// The attempt whose log is shown.

@@ -1,10 +1,12 @@
 //! What the preview pane shows of the selection: which tab, how far down, which log.
 
+use super::events::Events;
 use crate::{
-    console::words,
+    console::{ports::Told, words},
     domain::{AttemptNo, SessionId, Timestamp},
+    machine::Session,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The pages of the preview.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +26,7 @@ pub enum Tab {
 pub struct Preview {
     /// The page.
     pub tab: Tab,
-    /// Lines scrolled down. In the log it counts from the end, so that new lines stay in view.
+    /// Lines scrolled down. On a page that hangs at its end it counts upwards, so that new lines stay in view.
     pub scroll: usize,
     /// The attempt whose log is wanted; `None` is the newest.
     pub attempt: Option<AttemptNo>,
@@ -32,6 +34,10 @@ pub struct Preview {
     pub log: Option<Log>,
     /// The log that was asked for and has not come yet.
     pub asked: Option<(SessionId, AttemptNo)>,
+    /// The events as they were read last.
+    pub events: Option<Events>,
+    /// The session, as it stood then, whose events were asked for and have not come yet.
+    pub asked_events: Option<Arc<Session>>,
 }
 
 /// The end of one attempt's raw output.
@@ -67,6 +73,14 @@ impl Tab {
         }
     }
 
+    /// Whether the page hangs at its end: what is newest is read first.
+    pub const fn hangs(self) -> bool {
+        match self {
+            Self::Log | Self::Events => true,
+            Self::Progress | Self::Request => false,
+        }
+    }
+
     /// The page `by` places to the right, at most at an end.
     #[must_use]
     pub fn moved(self, by: isize) -> Self {
@@ -78,13 +92,30 @@ impl Tab {
 impl Preview {
     /// The first page, at its top.
     pub const fn new() -> Self {
-        Self { tab: Tab::Progress, scroll: 0, attempt: None, log: None, asked: None }
+        Self { tab: Tab::Progress, scroll: 0, attempt: None, log: None, asked: None, events: None, asked_events: None }
     }
 
     /// Shows another selection from its top; the page stays.
     pub fn reset(&mut self) {
         self.scroll = 0;
         self.attempt = None;
+    }
+
+    /// Lets events that could not be read be asked for again when somebody looks at them the next time.
+    pub fn forget_failure(&mut self) {
+        self.events.take_if(|events| events.told.is_err());
+    }
+
+    /// The events of this session, as they were read last.
+    pub fn events_of(&self, id: SessionId) -> Option<&Events> {
+        self.events.as_ref().filter(|events| events.session.id() == id)
+    }
+
+    /// Takes in events that were asked for.
+    pub fn take_events(&mut self, of: SessionId, read: Timestamp, told: Result<Told, String>) {
+        if let Some(session) = self.asked_events.take_if(|asked| asked.id() == of) {
+            self.events = Some(Events::new(session, read, told));
+        }
     }
 
     /// Takes in a log.

@@ -2,6 +2,7 @@
 
 use super::{
     Model,
+    events::EVENTS_EVERY,
     preview::{LOG_EVERY, Tab},
     tree::{Group, Node, Row},
 };
@@ -9,7 +10,7 @@ use crate::{
     domain::Timestamp,
     machine::{Phase, Session},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 impl Model {
     /// When the passing of time alone changes the picture next. `None`: never, so nothing needs to be drawn.
@@ -17,7 +18,7 @@ impl Model {
         let notice = self.notice.as_ref().map(|notice| notice.until);
         let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
         let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
-        [notice, tick.flatten(), self.log_due()].into_iter().flatten().min()
+        [notice, tick.flatten(), self.log_due(), self.events_due()].into_iter().flatten().min()
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
@@ -35,6 +36,19 @@ impl Model {
         let Some(log) = read else { return Some(self.now) };
         let lives = self.session()?.live_attempt() == Some(attempt);
         lives.then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
+    }
+
+    /// When the events in view have to be read: once, and again when their session has changed since.
+    pub(in crate::console) fn events_due(&self) -> Option<Timestamp> {
+        if self.preview.tab != Tab::Events || self.preview.asked_events.is_some() {
+            return None;
+        }
+        let session = self.session()?;
+        let Some(events) = self.preview.events_of(session.id()) else { return Some(self.now) };
+        if self.frozen.is_some() || Arc::ptr_eq(&events.session, session) {
+            return None;
+        }
+        events.read.checked_add(EVENTS_EVERY).ok()
     }
 
     fn something_runs_in_view(&self) -> bool {

@@ -118,6 +118,7 @@ struct Bench {
     publish: watch::Sender<Arc<Snapshot>>,
     place: watch::Sender<OwnerPlace>,
     acts: Arc<Mutex<Vec<(Act, Scope)>>>,
+    histories: Arc<AtomicUsize>,
     send: mpsc::UnboundedSender<Outside>,
     ends: tokio::task::JoinHandle<io::Result<Ending>>,
 }
@@ -128,6 +129,8 @@ impl Bench {
         let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
         let (place, owner) = watch::channel(OwnerPlace::Here);
         let acts: Arc<Mutex<Vec<(Act, Scope)>>> = Arc::default();
+        let histories: Arc<AtomicUsize> = Arc::default();
+        let asked = Arc::clone(&histories);
         let ports = Ports {
             manager: Arc::new(Fake { snapshots, acts: Arc::clone(&acts) }),
             owner,
@@ -135,6 +138,10 @@ impl Bench {
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
             log: Box::new(|_, _, _| std::future::ready(Ok(Vec::new())).boxed()),
+            history: Box::new(move |_| {
+                asked.fetch_add(1, Ordering::SeqCst);
+                std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()
+            }),
             world: Arc::new(Nowhere),
             clock: Clock::starting_at(noon()),
         };
@@ -157,7 +164,7 @@ impl Bench {
         let outside = stream::unfold(outside, |mut outside| async { Some((outside.recv().await?, outside)) });
         let frames = Counter::default();
         let ends = tokio::spawn(drive(ports, options, frames.clone(), outside));
-        Self { frames, publish, place, acts, send, ends }
+        Self { frames, publish, place, acts, histories, send, ends }
     }
 
     fn press(&self, key: &str) {
@@ -286,4 +293,21 @@ async fn an_owner_who_goes_and_comes_back_is_shown_without_a_new_picture() {
         sleep(Duration::from_secs(1)).await;
         assert_eq!(bench.frames.owner(), Some(shown));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_in_view_are_read_once_and_at_most_once_a_second_while_their_session_changes() {
+    let bench = Bench::new(with(session()));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.histories.load(Ordering::SeqCst), 0, "nobody looks at them");
+    bench.press("4");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(bench.histories.load(Ordering::SeqCst), 1, "nothing has changed");
+    for _ in 0..100 {
+        bench.publish.send_replace(Arc::new(with(session())));
+        sleep(Duration::from_millis(50)).await;
+    }
+    sleep(Duration::from_secs(10)).await;
+    let read = bench.histories.load(Ordering::SeqCst) - 1;
+    assert!((5..=7).contains(&read), "{read} times in five seconds");
 }

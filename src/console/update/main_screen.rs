@@ -116,8 +116,7 @@ fn scroll(model: &mut Model, go: Go) {
     let page = usize::from(layout.inside(layout.preview).height).saturating_sub(2).max(1);
     let most = crate::console::view::preview::scroll_end(model);
     let at = model.preview.scroll.min(most);
-    // The log hangs at its end: its scroll counts upwards from there.
-    let upwards = model.preview.tab == Tab::Log;
+    let upwards = model.page_hangs();
     let from_top = if upwards { most - at } else { at };
     let to = go.from(from_top, most + 1, page);
     model.preview.scroll = if upwards { most - to } else { to };
@@ -145,6 +144,7 @@ fn tab(model: &mut Model, tab: Tab) {
     if model.preview.tab != tab {
         model.preview.tab = tab;
         model.preview.scroll = 0;
+        model.preview.forget_failure();
     }
     // Where only one pane fits, asking for a page of the preview means to see it.
     if model.layout().preview.is_empty() {

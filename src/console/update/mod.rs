@@ -21,6 +21,7 @@ use super::{
     model::{Detail, Model, notice::Tone, tree::Node},
 };
 use crate::domain::Timestamp;
+use std::sync::Arc;
 
 /// Takes in one message that came at `now`.
 pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent> {
@@ -51,6 +52,10 @@ pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent
         }
         Message::Log(session, attempt, text) => {
             model.preview.take_log((session, attempt), now, text);
+            Vec::new()
+        }
+        Message::History(id, told) => {
+            model.preview.take_events(id, now, told);
             Vec::new()
         }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
@@ -93,5 +98,11 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     {
         model.preview.asked = Some((session, attempt));
         intents.push(Intent::Look(Look::Log(session, attempt)));
+    }
+    if model.events_due().is_some_and(|due| due <= model.now)
+        && let Some(session) = model.session().map(Arc::clone)
+    {
+        intents.push(Intent::Look(Look::History(session.id())));
+        model.preview.asked_events = Some(session);
     }
 }

@@ -1,62 +1,54 @@
-//! The Events page: what happened to a session, in order.
+//! The Events page: what the journal tells of a session, in order, and so who did what.
 
-use super::{pen, states};
+use super::pen;
 use crate::{
     console::{
         model::Model,
         theme::{Brush, Role},
+        words,
     },
     domain::Timestamp,
-    machine::{AttemptEnd, Phase, Session},
+    machine::Session,
 };
 use ratatui::text::Line;
 
-/// One line for each thing that happened, oldest first.
+/// Narrower than this, a sentence beside its time would be a column of single words.
+const NARROW: usize = 50;
+
+/// One sentence for each event, the newest at the bottom.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let mut tell = |at: Timestamp, role: Role, text: &str| {
-        let front = format!("{}  ", at.strftime("%m-%d %H:%M:%S"));
-        let indent = front.len();
-        let mut wrapped = pen::wrapped(text, width, indent, role, brush);
-        if let Some(first) = wrapped.first_mut() {
-            let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
-            *first = Line::from(vec![brush.span(Role::Dim, front), brush.span(role, text.trim_start().to_owned())]);
-        }
-        lines.extend(wrapped);
-    };
-    tell(session.created_at(), Role::Text, &format!("ordered by {}", session.by()));
-    for record in session.attempts() {
-        let number = record.number;
-        let what = match record.cause {
-            Some(cause) => format!("attempt {number} launched{}", states::why(cause)),
-            None => format!("attempt {number} launched to deal with partial data"),
-        };
-        tell(record.launched, Role::Text, &what);
-        match &record.ended {
-            None => {}
-            Some((at, AttemptEnd::Done)) => tell(*at, Role::Done, &format!("attempt {number} is done")),
-            Some((at, AttemptEnd::Stopped)) => tell(*at, Role::Cancelled, &format!("attempt {number} was stopped")),
-            Some((at, AttemptEnd::Failed(failure))) => {
-                tell(*at, Role::Waiting, &format!("attempt {number} failed: {failure}"));
+    let say = |role: Role, text: &str| pen::wrapped(text, width, 0, role, brush);
+    let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
+    match &events.told {
+        Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
+        Ok(told) if told.is_empty() => say(Role::Dim, "The journal tells nothing of this session."),
+        Ok(told) => {
+            let mut lines = Vec::new();
+            if events.left_out > 0 {
+                let before = words::count(events.left_out as u64);
+                lines = say(Role::Dim, &format!("{before} older; howdah session events {} has all", session.id()));
             }
+            lines.extend(told.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
+            lines
         }
     }
-    let ahead = model.queued_ahead(session.id());
-    let since = match session.phase() {
-        Phase::Queued { since, .. }
-        | Phase::Running { since, .. }
-        | Phase::Stuck { since, .. }
-        | Phase::Canceling { since, .. } => *since,
-        Phase::Completed { at, .. } => *at,
-        Phase::Waiting { .. } => session.attempts().last().map_or(session.created_at(), |last| last.launched),
-    };
-    let (_, role) = states::sign(session, &brush.glyphs);
-    tell(since, role, &states::long(session, model.now(), ahead));
-    if !session.notes().is_empty() {
-        lines.push(Line::default());
-        lines.push(Line::from(brush.span(Role::Title, "Notes of the newest attempt")));
-        for note in session.notes() {
-            lines.extend(pen::wrapped(note, width, 1, Role::Text, brush));
+}
+
+/// The time, then the sentence; its further lines are indented.
+fn event(at: Timestamp, text: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let time = at.strftime("%m-%d %H:%M:%S").to_string();
+    let text = format!("{time}  {text}");
+    let indent = if width < NARROW { 2 } else { time.len() + 2 };
+    let mut lines = Vec::new();
+    for (number, line) in words::hang(&text, width, indent).into_iter().enumerate() {
+        match line.strip_prefix(&time) {
+            Some(rest) if number == 0 => {
+                lines.push(Line::from(vec![
+                    brush.span(Role::Dim, time.clone()),
+                    brush.span(Role::Text, rest.to_owned()),
+                ]));
+            }
+            _ => lines.push(Line::from(brush.span(Role::Text, line))),
         }
     }
     lines

@@ -30,12 +30,11 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
     }
     let inside = text_area(layout);
     let lines = lines(model, inside, brush);
-    let from = match model.preview().tab {
-        Tab::Log if is_session(model) => {
-            let height = usize::from(inside.height);
-            lines.len().saturating_sub(height).saturating_sub(model.preview().scroll)
-        }
-        Tab::Log | Tab::Progress | Tab::Request | Tab::Events => model.preview().scroll,
+    let scroll = model.preview().scroll;
+    let from = if model.page_hangs() {
+        lines.len().saturating_sub(usize::from(inside.height)).saturating_sub(scroll)
+    } else {
+        scroll
     };
     pen::lines(buffer, inside, &lines, from);
 }

@@ -1,0 +1,42 @@
+//! What the journal tells of one session, as the Events page shows it.
+//!
+//! Promises: what is shown is printable, and bounded: of a very long story the newest part is kept, and how much is
+//! missing is told.
+
+use crate::{
+    console::{ports::Told, words},
+    domain::Timestamp,
+    machine::Session,
+};
+use std::{sync::Arc, time::Duration};
+
+/// The story of one session, as it was read last.
+#[derive(Debug, Clone)]
+pub struct Events {
+    /// The session as it stood when the story was asked for.
+    pub session: Arc<Session>,
+    /// When it was read.
+    pub read: Timestamp,
+    /// How many events came before those that are kept.
+    pub left_out: usize,
+    /// The newest events, oldest first, safe to show; or why they could not be read.
+    pub told: Result<Told, String>,
+}
+
+/// How often the events in view are read again while their session changes.
+pub const EVENTS_EVERY: Duration = Duration::from_secs(1);
+
+/// An attempt leaves about ten events, so this is the story of a hundred attempts; it is wrapped anew for each frame.
+const KEPT: usize = 1_000;
+
+impl Events {
+    /// Takes in what was read.
+    pub fn new(session: Arc<Session>, read: Timestamp, told: Result<Told, String>) -> Self {
+        let left_out = told.as_ref().map_or(0, |told| told.len().saturating_sub(KEPT));
+        let clean = |(at, text): (Timestamp, String)| (at, words::clean(&text).into_owned());
+        let told = told
+            .map(|told| told.into_iter().skip(left_out).map(clean).collect())
+            .map_err(|cause| words::clean(&cause).into_owned());
+        Self { session, read, left_out, told }
+    }
+}
