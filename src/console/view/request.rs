@@ -33,7 +33,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     let policy = session.policy();
     let every = words::coarse(policy.every);
     lines.extend(pair("Tries", &format!("{} on a disruption, one every {every}", policy.tries), width, brush));
-    lines.extend(pair("By", session.by(), width, brush));
+    lines.extend(pair("By", &format!("{}, through {}", session.by(), session.origin()), width, brush));
     lines.push(Line::default());
     lines.push(title("Plan"));
     match session.plan() {
