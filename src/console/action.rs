@@ -127,7 +127,7 @@ const TABLE: [Words; 35] = [
     words(Action::NewerAttempt, "newer-attempt", "Attempt after", "the log of the attempt after"),
     words(Action::Refresh, "refresh", "Read again", "read the repositories again"),
     words(Action::Suspend, "suspend", "Suspend", "back to the shell for a while; fg returns"),
-    words(Action::Close, "close", "Close", "leave; attempts that run go on"),
+    words(Action::Close, "close", "Close", "leave; the work goes on"),
 ];
 
 impl Go {
