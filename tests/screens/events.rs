@@ -1,11 +1,11 @@
-//! The Events page: when the journal is asked, and what is shown of its answer.
+//! The pages that are read from files, Events above all: when they are asked for, and what is shown of the answer.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use super::stage::*;
 use howdah::{
     console::message::{Intent, Look, Message},
-    domain::{SessionId, Timestamp},
+    domain::{AttemptNo, SessionId, Timestamp},
 };
 use std::sync::Arc;
 
@@ -88,6 +88,18 @@ fn a_frozen_picture_reads_the_events_once_and_then_holds_them() {
     stage.tell(answer(1, &["attempt 1 launched"]));
     stage.snapshot_at(snapshot(vec![copying(1, "orders")], &[]), after(30));
     assert_eq!(asked(&mut stage), Vec::<u64>::new());
+}
+
+#[test]
+fn a_frozen_picture_reads_a_log_once_and_then_holds_it() {
+    let mut stage = Stage::new(snapshot(vec![copying(1, "orders")], &[]), own());
+    stage.press("f 2");
+    let log = Intent::Look(Look::Log(SessionId(1), AttemptNo(2)));
+    assert_eq!(stage.wanted(), [log]);
+    stage.tell(Message::Log(SessionId(1), AttemptNo(2), Ok(b"copying base.tar.zst".to_vec())));
+    assert!(stage.text().contains("copying base.tar.zst"), "{}", stage.text());
+    stage.tell_at(Message::Due, after(30));
+    assert_eq!(stage.wanted(), []);
 }
 
 /// A page that failed to be read is not shown for ever: who comes back to it asks again.

@@ -28,14 +28,14 @@ impl Model {
 
     /// When the log in view has to be read again.
     pub(in crate::console) fn log_due(&self) -> Option<Timestamp> {
-        if self.preview.tab != Tab::Log || self.frozen.is_some() || self.preview.asked.is_some() {
+        if self.preview.tab != Tab::Log || self.preview.asked.is_some() {
             return None;
         }
         let (session, attempt) = self.log_attempt()?;
         let read = self.preview.log.as_ref().filter(|log| (log.session, log.attempt) == (session, attempt));
         let Some(log) = read else { return Some(self.now) };
         let lives = self.session()?.live_attempt() == Some(attempt);
-        lives.then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
+        (lives && self.frozen.is_none()).then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
     }
 
     /// When the events in view have to be read: once, and again when their session has changed since.
