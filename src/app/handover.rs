@@ -3,6 +3,7 @@
 //! Promise: the keeper needs nothing of the process that started it, neither its terminal nor its process group.
 //! Never: a session is touched here; the journal tells the keeper all there is to know.
 
+use super::owner::{OwnerError, prepare};
 use crate::manager::Counts;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -45,6 +46,9 @@ pub(super) struct KeeperCall {
 /// Why no keeper runs.
 #[derive(Debug, Error)]
 pub(super) enum KeeperError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] OwnerError),
     /// It could not be started.
     #[error("the keeper could not be started: {0}; start one by hand: howdah keeper")]
     Start(#[from] io::Error),
@@ -82,6 +86,7 @@ impl KeeperCall {
     }
 
     fn start_with(&self, prefix: &[OsString]) -> Result<u32, KeeperError> {
+        prepare(&self.state)?;
         let log = self.state.join("howdah.log");
         let mut child = self.command(prefix, &log)?.spawn()?;
         let answer = child.stdout.take().map_or(Ok(Answer::Nothing), first_line)?;

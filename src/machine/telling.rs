@@ -36,10 +36,7 @@ impl fmt::Display for Event {
                 write!(f, "attempt {attempt} got past all before it: the disruption is over")
             }
             Self::Disrupted { attempt, failure, tries_used, next_try, .. } => {
-                write!(
-                    f,
-                    "attempt {attempt} was disrupted: {failure}; {tries_used} tries used, the next at {next_try:.0}"
-                )
+                write!(f, "attempt {attempt} was disrupted: {failure}; try {} comes at {next_try:.0}", tries_used + 1)
             }
             Self::GotStuck { attempt, failure, reason, .. } => {
                 let why = match reason {
