@@ -13,6 +13,7 @@ pub mod planner;
 mod requests;
 pub mod restore;
 mod run;
+mod session;
 mod setting;
 pub mod survival;
 mod worker;

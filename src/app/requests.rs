@@ -3,10 +3,11 @@
 use super::setting::Setting;
 use crate::{
     catalog::{Catalog, Row},
-    cli::args::RestoreArgs,
+    cli::args::{How, RestoreArgs},
     domain::{ExistingData, Port, RestorePoint, RestoreRequest, ServerWish, Target},
 };
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
 };
@@ -17,14 +18,40 @@ pub(super) const FIRST_PORT: u16 = 5433;
 /// Restore points that a refusal names; `howdah backup list` names all.
 const LABELS_TOLD: usize = 5;
 
+/// What ongoing sessions hold, and what earlier requests of the same order will.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    directories: BTreeSet<PathBuf>,
+    ports: BTreeSet<u16>,
+}
+
+impl Taken {
+    /// Adds what a session of this request holds.
+    pub(super) fn add(&mut self, request: &RestoreRequest) {
+        self.directories.insert(request.target.directory().to_owned());
+        self.ports.insert(request.target.port().number());
+    }
+}
+
 /// The request of `howdah restore`, or the sentence that says why there is none.
 pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, String> {
-    let point = point(catalog, &args.instance, args.point.as_deref())?;
+    beside(&Taken::default(), setting, catalog, &args.instance, &args.how)
+}
+
+/// The same for one of several: what is not named by the person is chosen beside what is taken.
+pub(super) fn beside(
+    taken: &Taken,
+    setting: &Setting,
+    catalog: &Catalog,
+    instance: &str,
+    args: &How,
+) -> Result<RestoreRequest, String> {
+    let point = point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
-        None => free_directory(&setting.config.restore_dir, point.instance.as_str()),
+        None => free_directory(&setting.config.restore_dir, point.instance.as_str(), &taken.directories),
     };
-    let port = args.port.map_or_else(free_port, Ok)?;
+    let port = args.port.map_or_else(|| free_port(&taken.ports), Ok)?;
     let mut target = Target::new(&directory, port).map_err(|error| error.to_string())?;
     for (oid, home) in &args.tablespace {
         target = target.with_tablespace(*oid, home).map_err(|error| error.to_string())?;
@@ -78,21 +105,22 @@ fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<Resto
 }
 
 /// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...
-pub(super) fn free_directory(base: &Path, instance: &str) -> PathBuf {
+fn free_directory(base: &Path, instance: &str, taken: &BTreeSet<PathBuf>) -> PathBuf {
     let name: String =
         instance.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     let name = if name.trim_matches('.').is_empty() { "instance".to_owned() } else { name };
     let numbered = (2_u32..).map(|number| base.join(format!("{name}-{number}")));
     let mut names = std::iter::once(base.join(&name)).chain(numbered);
     // A name that cannot be looked at counts as taken.
-    let free =
+    let missing =
         |path: &PathBuf| matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    let free = |path: &PathBuf| !taken.contains(path) && missing(path);
     names.find(free).unwrap_or_else(|| base.join(name))
 }
 
 /// The first port that nobody listens on now.
-fn free_port() -> Result<Port, String> {
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+fn free_port(taken: &BTreeSet<u16>) -> Result<Port, String> {
+    let free = |port: &u16| !taken.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let number = (FIRST_PORT..=u16::MAX).find(free).ok_or("no port above 5432 is free; name one with --port")?;
     Port::new(number).map_err(|error| error.to_string())
 }

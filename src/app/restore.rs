@@ -61,10 +61,10 @@ async fn session(
     request: RestoreRequest,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
-    let policy = (args.tries.is_some() || args.every.is_some()).then(|| {
+    let policy = (args.how.tries.is_some() || args.how.every.is_some()).then(|| {
         let mut policy = setting.config.manager_settings().policy;
-        policy.tries = args.tries.unwrap_or(policy.tries);
-        policy.every = args.every.unwrap_or(policy.every);
+        policy.tries = args.how.tries.unwrap_or(policy.tries);
+        policy.every = args.how.every.unwrap_or(policy.every);
         policy
     });
     let link = Link::open(Arc::new(ToOwner::new(setting.keeper())), who(), true).await?;

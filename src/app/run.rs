@@ -1,6 +1,6 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, keeper, pages, restore, setting::Setting, worker};
+use super::{console, keeper, pages, restore, session, setting::Setting, worker};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -20,6 +20,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Keeper(args)) => keeper::run(&Setting::read(&cli.common)?, &args),
         Some(Verb::Completions(args)) => pages::completions(&args),
         Some(Verb::Man(args)) => pages::man(&args),
+        Some(Verb::Session(verb)) => session::run(&Setting::read(&cli.common)?, &verb),
         None => console::run(&Setting::read(&cli.common)?),
     }
 }

@@ -3,6 +3,7 @@
 //! Promises: an attempt is over only when its whole process group is proven gone; a pid that was reused is never
 //! signalled; nothing of an attempt depends on this process staying alive. Never: it decides nothing about sessions.
 
+pub mod observe;
 pub mod place;
 pub mod process;
 pub mod processes;

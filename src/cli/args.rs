@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use super::session::args::SessionVerb;
 use crate::domain::{Port, Rate};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -43,6 +44,9 @@ pub enum Verb {
     Backup(BackupVerb),
     /// Restore one instance and wait for its end
     Restore(Box<RestoreArgs>),
+    /// The sessions: list, start, watch and steer them
+    #[command(subcommand)]
+    Session(Box<SessionVerb>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
     /// Write the completions of a shell to standard output
@@ -68,10 +72,23 @@ pub enum BackupVerb {
 /// `howdah restore`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, which is what clap wants")]
 pub struct RestoreArgs {
     /// The instance, as `howdah backup list` names it
     pub instance: String,
+    /// How it is restored.
+    #[command(flatten)]
+    pub how: How,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub plan: bool,
+    /// Print the result, or the plan, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How an instance is restored: what `howdah restore` and `howdah session start` share.
+#[derive(Debug, Clone, Args)]
+pub struct How {
     /// The data directory to restore into
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
@@ -102,12 +119,6 @@ pub struct RestoreArgs {
     /// How long to wait before each try, such as 30s [default: 5m]
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub every: Option<Duration>,
-    /// Print the plan and stop
-    #[arg(long)]
-    pub plan: bool,
-    /// Print the result, or the plan, as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `howdah keeper`.

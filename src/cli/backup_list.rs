@@ -108,7 +108,7 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a Row) -> JsonRow<'a> {
 
 /// JSON escapes control characters below U+0020 only. Others could steer a terminal as well; they can stand only
 /// inside strings, where they may be written as an escape without a change of meaning.
-fn escaped(json: &str) -> String {
+pub(in crate::cli) fn escaped(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         let mut units = [0; 2];
@@ -164,7 +164,7 @@ fn cells(instance: &CatalogInstance, row: &Row) -> [String; 11] {
 }
 
 /// How many columns of a terminal the text takes.
-fn width_of(text: &str) -> usize {
+pub(in crate::cli) fn width_of(text: &str) -> usize {
     Span::raw(text).width()
 }
 

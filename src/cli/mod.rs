@@ -8,4 +8,5 @@ pub mod exit;
 pub mod man;
 pub mod report;
 pub mod restore;
+pub mod session;
 pub mod streams;

@@ -54,7 +54,7 @@ impl Talk {
     }
 }
 
-fn ignore_closed(result: io::Result<()>) -> io::Result<()> {
+pub(in crate::cli) fn ignore_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -75,9 +75,13 @@ fn kind(session: &Session) -> String {
 
 /// One line about an ongoing session.
 fn status(session: &Session, now: Timestamp) -> String {
-    let name = session.request().point.instance.as_str();
+    format!("{}: {}", session.request().point.instance, state(session, now))
+}
+
+/// How an ongoing session stands, in one clause.
+pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
     let progress = session.progress();
-    let mut line = format!("{name}: ");
+    let mut line = String::new();
     // Writing into a string cannot fail.
     let _: std::fmt::Result = match session.phase() {
         Phase::Queued { .. } => write!(line, "queued"),

@@ -4,11 +4,13 @@
 //! hides no other (S10); an old record can be read for ever. Never: it decides nothing.
 
 pub mod memory;
+pub mod observe;
 mod schema;
 pub mod sqlite;
 mod thread;
 
 pub use memory::MemoryStore;
+pub use observe::JournalReader;
 pub use sqlite::SqliteJournal;
 pub use thread::ThreadStore;
 
@@ -102,6 +104,14 @@ pub enum JournalError {
         found: u32,
         /// Ours.
         known: u32,
+    },
+    /// What stands in the journal's place is not one.
+    #[error("the journal {path:?} cannot be opened: {cause}")]
+    NotAFile {
+        /// The place.
+        path: PathBuf,
+        /// What is there instead.
+        cause: String,
     },
     /// A record could not be understood.
     #[error("the journal's record of session {id} cannot be read: {cause}")]

@@ -175,7 +175,7 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
 }
 
 /// Reads `version, body` from the columns that begin at `first`.
-fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Session, JournalError> {
+pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Session, JournalError> {
     let broken = |cause: String| JournalError::Record { id, cause };
     let version: u32 = row.get(first).map_err(|error| broken(error.to_string()))?;
     if version > RECORD_VERSION {

@@ -1,0 +1,234 @@
+//! `howdah session`, wired: the state directory, the standard streams, and whoever owns the sessions.
+
+use super::{
+    owner::Owner,
+    planner,
+    requests::{self, Taken},
+    setting::{Setting, who},
+};
+use crate::{
+    catalog,
+    cli::{
+        args::How,
+        exit::Exit,
+        session::{
+            Around, Reading, SessionError, act,
+            args::{CancelArgs, SessionVerb, StartArgs},
+            cancel, events, list, log,
+            name::Which,
+            reader::Reader,
+            say, show, start, watch,
+        },
+        streams::Streams,
+    },
+    domain::{Origin, RestoreRequest, RetryPolicy},
+    manager::{Act, Clock, StartOrder, Steer},
+};
+use futures_util::{StreamExt, stream};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::{
+    fs::{File, TryLockError},
+    io::{self, BufWriter},
+    path::Path,
+    time::Duration,
+};
+
+/// How often a reader that follows looks again: a person sees a change within the blink of an eye.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Plans that are made side by side: each is a process that reads a manifest.
+const PLANS: usize = 4;
+
+pub(super) fn run(setting: &Setting, verb: &SessionVerb) -> anyhow::Result<Exit> {
+    let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
+    let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 0, json: false };
+    let ended = dispatch(setting, verb, &mut streams);
+    let flushed = streams.out.flush().map_err(|error| SessionError::from(error).into());
+    let (exit, reason) = match ended.and_then(|exit| flushed.map(|()| exit)) {
+        Ok(exit) => return Ok(exit),
+        Err(error) => match error.downcast::<SessionError>()? {
+            // `| head` has read enough.
+            SessionError::Stream(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+            SessionError::Refused(reason) => (Exit::Refused, reason),
+            SessionError::Usage(reason) => (Exit::Usage, reason),
+            error @ (SessionError::Journal(_) | SessionError::Stream(_)) => return Err(error.into()),
+        },
+    };
+    say(&mut streams, &reason)?;
+    Ok(exit)
+}
+
+fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    let state = setting.state.as_path();
+    let owned = || is_owned(state);
+    let around = Around { clock: Clock::system(), owned: &owned, pause: &until_next_look, ascii: setting.ascii };
+    let reader = &mut Reader::open(state).map_err(SessionError::from)?;
+    Ok(match verb {
+        SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
+        SessionVerb::Show(args) => show::run(reader, args, &around, streams)?,
+        SessionVerb::Events(args) => events::run(reader, args, streams)?,
+        SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
+        SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
+        SessionVerb::Start(args) => started(setting, reader, args, streams)?,
+        SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), Act::Retry, streams)?,
+        SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), Act::Dismiss, streams)?,
+        SessionVerb::Cancel(args) => cancelled(setting, reader, args, &around, streams)?,
+    })
+}
+
+/// Does what needs an owner. This process becomes the owner for as long as that takes.
+fn steer(setting: &Setting, work: impl AsyncFnOnce(&dyn Steer) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let owner = Owner::open(&setting.state, setting.config.manager_settings())?;
+        setting.log()?;
+        let exit = work(&owner.handle).await;
+        owner.close().await;
+        exit
+    })
+}
+
+fn act_on(
+    setting: &Setting,
+    reader: &mut Reader,
+    which: Option<&Which>,
+    act: Act,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let by = who();
+    let now = Clock::system().now();
+    let aim = act::aim(reader, which, (act, &by, now), &mut io::stdin().lock(), streams)?;
+    if aim.scopes.is_empty() {
+        return Ok(exit(aim.refused));
+    }
+    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, &by), aim, streams).await?.refused)))
+}
+
+fn cancelled(
+    setting: &Setting,
+    reader: &mut Reader,
+    args: &CancelArgs,
+    around: &Around<'_>,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let by = who();
+    let act = Act::Cancel(args.disposition(), args.reach());
+    let now = around.clock.now();
+    let aim = act::aim(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
+    if aim.scopes.is_empty() {
+        return Ok(exit(aim.refused));
+    }
+    steer(setting, async |owner| {
+        let acted = if args.force {
+            cancel::force(owner, (act, &by), aim, streams).await?
+        } else {
+            act::carry_out(owner, (act, &by), aim, streams).await?
+        };
+        let pause = || {
+            std::thread::sleep(LOOK);
+            Reading::GoesOn
+        };
+        let around = Around { clock: around.clock, owned: around.owned, pause: &pause, ascii: around.ascii };
+        let as_asked = !args.wait || cancel::wait(reader, &acted.done, &around, streams)?;
+        Ok(exit(acted.refused || !as_asked))
+    })
+}
+
+fn started(
+    setting: &Setting,
+    reader: &mut Reader,
+    args: &StartArgs,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    if args.instances.len() > 1
+        && let Some(option) = for_one_instance(&args.how)
+    {
+        return Err(SessionError::Usage(format!("{option} is for one instance; start the others by themselves")).into());
+    }
+    let catalog = catalog::read(&setting.sources()?);
+    let mut taken = Taken::default();
+    for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
+        taken.add(session.request());
+    }
+    let mut wanted: Vec<RestoreRequest> = Vec::new();
+    let mut refused = false;
+    for instance in &args.instances {
+        match requests::beside(&taken, setting, &catalog, instance, &args.how) {
+            Ok(request) => {
+                taken.add(&request);
+                wanted.push(request);
+            }
+            Err(reason) => {
+                refused = true;
+                say(streams, &start::not_started(instance, &reason))?;
+            }
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let plans = wanted.iter().map(|request| planner::plan(request.clone(), setting.config.worker_settings()));
+    let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
+    drop(runtime);
+    let mut requests = Vec::new();
+    for (request, plan) in wanted.into_iter().zip(plans) {
+        match plan {
+            Ok(_) => requests.push(request),
+            Err(failure) => {
+                refused = true;
+                say(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;
+            }
+        }
+    }
+    if requests.is_empty() {
+        return Ok(exit(refused));
+    }
+    let order = StartOrder { requests, policy: policy(setting, &args.how), origin: Origin::CommandLine, by: who() };
+    streams.json = args.json;
+    steer(setting, async |owner| {
+        let accepted = start::run(owner, order, streams).await.map_err(SessionError::from)?;
+        Ok(exit(refused || !accepted))
+    })
+}
+
+/// The first option that can only be meant for one instance.
+fn for_one_instance(how: &How) -> Option<&'static str> {
+    let given = [
+        (how.to.is_some(), "--to"),
+        (how.point.is_some(), "--point"),
+        (how.port.is_some(), "--port"),
+        (!how.tablespace.is_empty(), "--tablespace"),
+        (how.set_aside.is_some(), "--set-aside"),
+    ];
+    given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
+}
+
+/// The tries that were asked for; none leaves them to the owner's own setting.
+fn policy(setting: &Setting, how: &How) -> Option<RetryPolicy> {
+    if how.tries.is_none() && how.every.is_none() {
+        return None;
+    }
+    let own = setting.config.manager_settings().policy;
+    let (tries, every) = (how.tries.unwrap_or(own.tries), how.every.unwrap_or(own.every));
+    Some(RetryPolicy { tries, every, ..own })
+}
+
+const fn exit(refused: bool) -> Exit {
+    if refused { Exit::Refused } else { Exit::Done }
+}
+
+/// Waits until the next look is due; ends at once when the reader of stdout has gone away.
+fn until_next_look() -> Reading {
+    let out = io::stdout();
+    // No event is asked for: errors and hang-ups are told always (poll(2)).
+    let mut watched = [PollFd::new(&out, PollFlags::empty())];
+    let wait = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+    match poll(&mut watched, Some(&wait)) {
+        Ok(told) if told > 0 => Reading::Ended,
+        Ok(_) | Err(_) => Reading::GoesOn,
+    }
+}
+
+/// Whether anybody owns the state directory. The look shares the lock for an instant and makes no file.
+fn is_owned(state: &Path) -> bool {
+    let Ok(file) = File::open(state.join("owner.lock")) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}

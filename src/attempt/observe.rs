@@ -1,0 +1,106 @@
+//! A session as its next owner will see it: what its live attempt has told since the journal was written.
+//!
+//! Promises: the facts go through the machine itself, so that a reader and an owner never disagree; each line is read
+//! once. Never: it writes nothing, and concludes nothing: whether an attempt is over is for an owner to prove.
+
+use super::{
+    AttemptPlace,
+    tail::{Line, Tail},
+};
+use crate::{
+    domain::{AttemptNo, SessionId, Timestamp, fact::Fact},
+    machine::{Command, Report, Session, decide, evolve},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::PathBuf,
+};
+
+/// Who looks on at the attempts of one state directory.
+#[derive(Debug)]
+pub struct Onlooker {
+    state: PathBuf,
+    seen: BTreeMap<SessionId, Seen>,
+}
+
+/// What an attempt has told so far.
+#[derive(Debug)]
+struct Seen {
+    attempt: AttemptNo,
+    tail: Tail,
+    reports: Vec<Report>,
+}
+
+impl Onlooker {
+    /// Looks on below this state directory.
+    pub const fn new(state: PathBuf) -> Self {
+        Self { state, seen: BTreeMap::new() }
+    }
+
+    /// The session, as the journal has it, with what its live attempt has told since. When the attempt's file cannot be
+    /// read, what was read before stands, and the error is told beside it.
+    pub fn look(&mut self, session: &Session, now: Timestamp) -> (Session, Option<io::Error>) {
+        let Some(attempt) = session.live_attempt() else {
+            self.seen.remove(&session.id());
+            return (session.clone(), None);
+        };
+        let fresh = || Seen {
+            attempt,
+            tail: Tail::new(AttemptPlace::new(&self.state, session.id(), attempt).events()),
+            reports: Vec::new(),
+        };
+        let seen = self.seen.entry(session.id()).or_insert_with(fresh);
+        if seen.attempt != attempt {
+            *seen = fresh();
+        }
+        let problem = match seen.tail.read() {
+            Ok(lines) => {
+                for line in lines {
+                    seen.take_in(line);
+                }
+                None
+            }
+            Err(error) => Some(error),
+        };
+        (caught_up(session.clone(), attempt, &seen.reports, now), problem)
+    }
+
+    /// Forgets the attempts of all other sessions.
+    pub fn keep_only(&mut self, sessions: &BTreeSet<SessionId>) {
+        self.seen.retain(|id, _| sessions.contains(id));
+    }
+}
+
+impl Seen {
+    fn take_in(&mut self, line: Line) {
+        let report = match line {
+            Line::Fact(fact) => match *fact {
+                Fact::Began(mark) => Report::Began(mark),
+                Fact::Planned(plan) => Report::Planned(Box::new(plan)),
+                Fact::Step { step, state } => Report::Step(step, state),
+                Fact::Progress(progress) => Report::Progress(progress),
+                Fact::Note(note) => Report::Note(note),
+                Fact::Ended(_) => return,
+            },
+            Line::Unreadable(reason) => {
+                Report::Note(format!("a line of the attempt's events cannot be read: {reason}"))
+            }
+        };
+        // Of progress on progress only the last counts; there are five a second for hours.
+        if matches!((self.reports.last(), &report), (Some(Report::Progress(_)), Report::Progress(_))) {
+            self.reports.pop();
+        }
+        self.reports.push(report);
+    }
+}
+
+/// The session after these reports of its attempt.
+pub fn caught_up(session: Session, attempt: AttemptNo, reports: &[Report], now: Timestamp) -> Session {
+    reports.iter().fold(session, |session, report| {
+        let command = Command::Report { attempt, report: report.clone() };
+        // A report is never refused; if it were, it would change nothing.
+        let events = decide(&session, command, now).unwrap_or_default();
+        events.iter().fold(session, |session, event| evolve(session, event, now))
+    })
+}

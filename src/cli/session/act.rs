@@ -1,0 +1,176 @@
+//! `howdah session retry`, `cancel` and `dismiss`: which sessions are meant, and what an owner says to it.
+//!
+//! Promises: all names are understood before anything is done; those that come through a pipe are taken in turn (R25);
+//! nothing is printed on success (R26); each refusal is told with its reason. Never: an owner is troubled with what can
+//! never be: a session that is not there, is another's, or has ended (R20, R22).
+
+use super::{
+    SessionError,
+    name::Which,
+    pipe::{self, Piped},
+    reader::Reader,
+    say, say_problems,
+};
+use crate::{
+    cli::streams::Streams,
+    domain::{SessionId, Timestamp, Who},
+    journal::JournalError,
+    machine::{Refusal, Scope, decide},
+    manager::{Act, Receipt, ReceiptLine, Steer},
+};
+use std::io::{self, Read};
+
+/// Completed sessions that are dismissed with one question, so that no question grows without bound.
+const AT_ONCE: usize = 256;
+
+/// Which sessions an act is for, in turn, and whether some that were named are refused already.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Aim {
+    /// What an owner is asked, one scope after the other.
+    pub scopes: Vec<Scope>,
+    /// Whether any was refused, which has been told.
+    pub refused: bool,
+}
+
+/// What became of an act.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Acted {
+    /// The sessions for which it was done.
+    pub done: Vec<SessionId>,
+    /// Whether any was refused, which has been told.
+    pub refused: bool,
+}
+
+/// Finds out which sessions are meant: one, those of the pipe, or all (`None`) that the act can be for.
+pub fn aim(
+    reader: &mut Reader,
+    which: Option<&Which>,
+    (act, by, now): (Act, &Who, Timestamp),
+    input: &mut dyn Read,
+    streams: &mut Streams<'_>,
+) -> Result<Aim, SessionError> {
+    let aim = match which {
+        None => Aim { scopes: all(reader, act)?, refused: false },
+        Some(Which::One(name)) => {
+            let id = name.resolve(reader)?;
+            let mut aim = Aim::default();
+            aim.add(reader, id, (act, by, now), streams)?;
+            aim
+        }
+        Some(Which::Piped) => {
+            let mut aim = Aim::default();
+            for Piped { id, uuid } in pipe::read(input)? {
+                if reader.journal.uuid(id)?.is_some_and(|own| own != uuid.to_string()) {
+                    let own = reader.state().display().to_string();
+                    say(
+                        streams,
+                        &format!("session {id} with the uuid {uuid} is not of {own}; nothing was done to it"),
+                    )?;
+                    aim.refused = true;
+                } else {
+                    aim.add(reader, id, (act, by, now), streams)?;
+                }
+            }
+            aim
+        }
+    };
+    say_problems(reader, streams)?;
+    Ok(aim)
+}
+
+/// Asks the owner, and tells what was refused.
+pub async fn carry_out(
+    steer: &dyn Steer,
+    (act, by): (Act, &Who),
+    aim: Aim,
+    streams: &mut Streams<'_>,
+) -> io::Result<Acted> {
+    let mut acted = Acted { done: Vec::new(), refused: aim.refused };
+    for scope in aim.scopes {
+        let receipt = steer.act(act, scope, by.clone()).await;
+        acted.take_in(receipt, act, streams)?;
+    }
+    Ok(acted)
+}
+
+impl Aim {
+    fn add(
+        &mut self,
+        reader: &mut Reader,
+        id: SessionId,
+        (act, by, now): (Act, &Who, Timestamp),
+        streams: &mut Streams<'_>,
+    ) -> Result<(), SessionError> {
+        let (instance, refusal) = match reader.journal.session(id) {
+            Ok(None) => (None, Some(Refusal::Unknown { id })),
+            // What has ended changes no more, so what the machine says to it now it will say to an owner, too.
+            Ok(Some(session)) if !session.is_ongoing() => {
+                (Some(session.request().point.instance.clone()), decide(&session, act.command(by), now).err())
+            }
+            Ok(Some(_)) => (None, None),
+            Err(error @ JournalError::Record { .. }) => {
+                (None, Some(Refusal::Unreadable { id, problem: error.to_string() }))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match refusal {
+            None => self.scopes.push(Scope::Sessions(vec![id])),
+            Some(refusal) => {
+                self.refused = true;
+                tell(
+                    &ReceiptLine { session: Some(id), instance, result: Err(refusal.clone()) },
+                    &refusal,
+                    act,
+                    streams,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Acted {
+    fn take_in(&mut self, receipt: Receipt, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+        for line in receipt.lines {
+            match &line.result {
+                Ok(()) => self.done.extend(line.session),
+                Err(refusal) => {
+                    self.refused = true;
+                    tell(&line, refusal, act, streams)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every session that the act can be for; nothing when there is none, so that nobody is asked.
+fn all(reader: &mut Reader, act: Act) -> Result<Vec<Scope>, SessionError> {
+    match act {
+        Act::Retry | Act::Cancel(..) | Act::Force => {
+            let found = reader.journal.ongoing()?;
+            reader.note(&found.unreadable);
+            Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::AllOngoing] })
+        }
+        Act::Dismiss => {
+            let ids = reader.journal.completed_ids()?;
+            Ok(ids.chunks(AT_ONCE).map(|ids| Scope::Sessions(ids.to_vec())).collect())
+        }
+    }
+}
+
+/// Tells one refusal.
+pub(super) fn tell(line: &ReceiptLine, refusal: &Refusal, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+    let what = match act {
+        Act::Retry => "retried",
+        Act::Cancel(..) => "cancelled",
+        Act::Force => "forced",
+        Act::Dismiss => "dismissed",
+    };
+    let sentence = match (line.session, &line.instance) {
+        (Some(id), Some(instance)) => format!("session {id} ({instance}) was not {what}: {refusal}"),
+        (Some(id), None) => format!("session {id} was not {what}: {refusal}"),
+        (None, _) => format!("nothing was {what}: {refusal}"),
+    };
+    say(streams, &sentence)
+}

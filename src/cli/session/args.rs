@@ -1,0 +1,220 @@
+//! The words of `howdah session`.
+
+use super::name::{SessionName, Which};
+use crate::{
+    cli::args::How,
+    domain::{Disposition, Reach},
+};
+use clap::{ArgGroup, Args, Subcommand};
+
+/// `howdah session ...`.
+#[derive(Debug, Subcommand)]
+pub enum SessionVerb {
+    /// List the ongoing sessions, oldest first
+    #[command(after_long_help = FIELDS)]
+    List(ListArgs),
+    /// Tell all about one session
+    #[command(after_help = OBJECT)]
+    Show(ShowArgs),
+    /// Tell what happened to a session, in order
+    Events(ShowArgs),
+    /// Print the raw output of an attempt
+    Log(LogArgs),
+    /// Print a line for each change, until nothing is ongoing
+    Watch(WatchArgs),
+    /// Start restores and return at once
+    Start(StartArgs),
+    /// Make another attempt now, for a session that waits or is stuck
+    Retry(RetryArgs),
+    /// End a session
+    Cancel(CancelArgs),
+    /// Take a completed session off the screen; its history is kept
+    Dismiss(DismissArgs),
+}
+
+/// `howdah session list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+    /// List completed sessions, too: behind the ongoing ones, the newest end first
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `howdah session show` and `howdah session events`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Which session.
+    #[arg(help = NAME)]
+    pub session: SessionName,
+    /// Print JSON: one object, or one a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah session log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Which session.
+    #[arg(help = NAME)]
+    pub session: SessionName,
+    /// Go on until the session is completed, with the output of further attempts
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The attempt, counted from 1 [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+}
+
+/// `howdah session watch`.
+#[derive(Debug, Args)]
+#[command(after_help = WATCH)]
+pub struct WatchArgs {
+    /// Watch this one only: its number, [n] of the list, or the beginning of its uuid
+    pub session: Option<SessionName>,
+    /// Print a JSON object for each change
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah session start`.
+#[derive(Debug, Args)]
+#[command(after_help = OBJECT)]
+pub struct StartArgs {
+    /// The instances, as `howdah backup list` names them; each gets a session of its own
+    #[arg(required = true, value_name = "INSTANCE")]
+    pub instances: Vec<String>,
+    /// How each is restored.
+    #[command(flatten)]
+    pub how: How,
+    /// Print each session as a JSON object instead of its number and uuid
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah session retry`.
+#[derive(Debug, Args)]
+#[command(after_help = ACTING)]
+pub struct RetryArgs {
+    /// Which session, or the pipe; `None` is all.
+    #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
+    pub session: Option<Which>,
+    /// Every ongoing session; those that cannot be retried are told
+    #[arg(long, conflicts_with = "session")]
+    pub all: bool,
+}
+
+/// `howdah session cancel`.
+#[derive(Debug, Args)]
+#[command(after_help = CANCEL, group = ArgGroup::new("disposition"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, which is what clap wants")]
+pub struct CancelArgs {
+    /// Which session, or the pipe; `None` is all.
+    #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
+    pub session: Option<Which>,
+    /// Every ongoing session
+    #[arg(long, conflicts_with = "session")]
+    pub all: bool,
+    /// Keep the partial data, for a later restore to the same place
+    #[arg(long, group = "disposition")]
+    pub keep: bool,
+    /// Remove what the session created, and nothing else
+    #[arg(long, group = "disposition")]
+    pub remove: bool,
+    /// Rename the partial data
+    #[arg(long, group = "disposition")]
+    pub set_aside: bool,
+    /// Kill the processes of the attempt, also of one that is being cancelled
+    #[arg(long)]
+    pub force: bool,
+    /// Return when the processes are gone and the partial data is dealt with
+    #[arg(long)]
+    pub wait: bool,
+    /// Cancel sessions that were started from a console, too
+    #[arg(long)]
+    pub any_origin: bool,
+}
+
+/// `howdah session dismiss`.
+#[derive(Debug, Args)]
+#[command(after_help = ACTING)]
+pub struct DismissArgs {
+    /// Which session, or the pipe; `None` is all.
+    #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
+    pub session: Option<Which>,
+    /// Every completed session
+    #[arg(long, conflicts_with = "session")]
+    pub all: bool,
+}
+
+impl CancelArgs {
+    /// What is to be done with partial data.
+    pub const fn disposition(&self) -> Disposition {
+        match (self.keep, self.remove, self.set_aside) {
+            (true, _, _) => Disposition::Keep,
+            (_, true, _) => Disposition::Remove,
+            (_, _, true) => Disposition::SetAside,
+            (false, false, false) => Disposition::Default,
+        }
+    }
+
+    /// Which sessions the cancel may touch (R27).
+    pub const fn reach(&self) -> Reach {
+        if self.any_origin { Reach::AnyOrigin } else { Reach::CommandLine }
+    }
+}
+
+const NAME: &str = "The session: its number, [n] of the list (counted from 0), or at least 4 characters of the \
+                    beginning of its uuid";
+
+const PIPED: &str = "The session: its number, [n] of the list (counted from 0), or at least 4 characters of the \
+                     beginning of its uuid; - reads session objects (JSON, one or many) from standard input";
+
+const ACTING: &str = "Nothing is printed on success. Exit code 3: at least one session was refused; stderr names each \
+                      with its reason, and the others were done.";
+
+const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is removed when the session created the \
+                      directory, and kept otherwise. Nothing is printed on success. Exit code 3: at least one session \
+                      was refused (stderr names each with its reason, and the others were done), or, with --wait, at \
+                      least one had succeeded before the cancel reached it.";
+
+const WATCH: &str = "A change of state is told at once, progress alone every few seconds. With SESSION, exit code 0: it \
+                     succeeded, 4: it is stuck, 5: it was cancelled. The fields of the JSON object are explained by \
+                     howdah session list --help.";
+
+const OBJECT: &str = "The fields of the JSON object are explained by howdah session list --help.";
+
+/// The fields of the JSON object, for people who write scripts.
+const FIELDS: &str = "\
+Ongoing sessions stand in the order of their creation, so [n] means the same session while sessions change their \
+state; it moves up when an older one is completed.
+
+The JSON object of a session is the same for list, show, watch and start. What does not apply or is not known is null.
+  index          its place among the ongoing ones, counted from 0 (list only)
+  id, uuid       its number in this state directory, and its name everywhere
+  instance, restore_point
+  phase          queued, running, waiting, stuck, canceling, succeeded or cancelled
+  origin, by     console or command_line; who started it
+  created        when, as all moments in UTC (RFC 3339)
+  target, port   the data directory and the port of the restored server
+  attempt        the number of its newest attempt
+  step           check, copy, configure, start, replay, probe or finish
+  percent        bytes on disk and verified, 0 to 100; 100 only when it is all
+  wal_percent    WAL replayed, 0 to 100, once replay has begun
+  bytes_done, bytes_total
+  tries_used, tries_of, next_try    of the present disruption; when the next try is due
+  tries_total    tries in all
+  first_cause    the failure that began the disruption
+  failure        the last failure, as {class, step, cause, advice}; its class is
+                 disruption, incurable or bug
+  reason         why it is stuck: tries_used_up, incurable or bug
+  disposition    of a cancel that is under way: default, remove, keep or set_aside
+  overdue        of a cancel that is under way: whether a process is still alive past its time
+  server         of one that succeeded: running, stopped or not_started
+  disposed       what a cancel did with partial data: nothing, removed, removed_except,
+                 kept, set_aside or failed
+  ending         how it ended, in a sentence
+  ended, took_seconds
+  dismissed      whether it was taken off the screen";

@@ -1,0 +1,145 @@
+//! `howdah session list`: the ongoing sessions in the order of their creation, then, if wanted, the completed ones.
+//!
+//! Promises: the place of a session among the ongoing ones is its `[n]` (R23), and stays while sessions change their
+//! state; completed ones follow with the newest end first, and have no place. Never: no session is listed twice.
+
+use super::{
+    Around, SessionError,
+    args::ListArgs,
+    object::SessionObject,
+    reader::Reader,
+    say, say_if_unowned, say_problems,
+    table::{self, Column, numbers, words},
+    words,
+};
+use crate::{
+    cli::{exit::Exit, streams::Streams},
+    domain::{SessionId, instance::printable},
+    machine::Session,
+};
+use std::{collections::BTreeSet, io::Write};
+use uuid::Uuid;
+
+const COLUMNS: [Column; 8] = [
+    numbers("INDEX"),
+    numbers("NUMBER"),
+    words("UUID"),
+    words("INSTANCE"),
+    words("PHASE"),
+    numbers("PROGRESS"),
+    words("TARGET"),
+    words("STARTED (UTC)"),
+];
+
+/// The shortest uuid that is shown.
+const SHORT: usize = 8;
+
+/// Lists what is there.
+pub fn run(
+    reader: &mut Reader,
+    args: &ListArgs,
+    around: &Around<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, SessionError> {
+    let ongoing = reader.ongoing(around.clock.now())?;
+    let mut lines = if args.json { Lines::Json { first: true } } else { Lines::Table(Vec::new()) };
+    for (index, session) in ongoing.iter().enumerate() {
+        lines.add(reader, session, Some(index), around.ascii, streams.out)?;
+    }
+    if args.all {
+        completed(reader, &ongoing, |reader, session| lines.add(reader, session, None, around.ascii, streams.out))?;
+    }
+    let any = lines.end(streams.out)?;
+    streams.out.flush()?;
+    say_problems(reader, streams)?;
+    if !any {
+        say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
+    }
+    if !ongoing.is_empty() {
+        say_if_unowned(reader, around, streams)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Goes through the completed sessions without holding them all: there may be a hundred thousand. One that was ongoing
+/// a moment ago has been listed.
+fn completed(
+    reader: &mut Reader,
+    listed: &[Session],
+    mut each: impl FnMut(&mut Reader, &Session) -> Result<(), SessionError>,
+) -> Result<(), SessionError> {
+    let listed: BTreeSet<SessionId> = listed.iter().map(Session::id).collect();
+    let mut from = None;
+    loop {
+        let page = reader.journal.completed(from)?;
+        reader.note(&page.found.unreadable);
+        for session in page.found.sessions.iter().filter(|session| !listed.contains(&session.id())) {
+            each(reader, session)?;
+        }
+        from = page.next;
+        if from.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+enum Lines {
+    Json { first: bool },
+    Table(Vec<[String; 8]>),
+}
+
+impl Lines {
+    fn add(
+        &mut self,
+        reader: &mut Reader,
+        session: &Session,
+        index: Option<usize>,
+        ascii: bool,
+        out: &mut dyn Write,
+    ) -> Result<(), SessionError> {
+        match self {
+            Self::Json { first } => {
+                let object = SessionObject::of(session, index).line().map_err(std::io::Error::from)?;
+                write!(out, "{}\n{object}", if *first { "[" } else { "," })?;
+                *first = false;
+            }
+            Self::Table(rows) => rows.push([
+                index.map_or_else(|| "-".to_owned(), |index| format!("[{index}]")),
+                session.id().to_string(),
+                short(reader, session.uuid())?,
+                printable(session.request().point.instance.as_str()),
+                words::phase(session, ascii),
+                words::progress(session),
+                printable(&session.request().target.directory().to_string_lossy()),
+                words::moment(session.created_at()),
+            ]),
+        }
+        Ok(())
+    }
+
+    /// Writes what is left to write; whether anything was listed.
+    fn end(self, out: &mut dyn Write) -> std::io::Result<bool> {
+        match self {
+            Self::Json { first } => {
+                out.write_all(if first { b"[]\n" } else { b"\n]\n" })?;
+                Ok(!first)
+            }
+            Self::Table(rows) if rows.is_empty() => Ok(false),
+            Self::Table(rows) => table::write(out, &COLUMNS, &rows).map(|()| true),
+        }
+    }
+}
+
+/// The beginning of a uuid that no other session's uuid has. A uuid begins with the time, so those of one order are
+/// alike for long.
+fn short(reader: &mut Reader, uuid: Uuid) -> Result<String, SessionError> {
+    let uuid = uuid.to_string();
+    let common = |other: &String| uuid.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let alike = reader.journal.neighbours(&uuid)?.iter().map(common).max().unwrap_or(0);
+    let mut length = (alike + 1).clamp(SHORT, uuid.len());
+    // A hyphen at the end tells nothing.
+    if uuid[..length].ends_with('-') {
+        length = (length + 1).min(uuid.len());
+    }
+    Ok(uuid[..length].to_owned())
+}

@@ -1,0 +1,86 @@
+//! `howdah session`: the sessions listed, shown, watched and steered from a shell.
+//!
+//! Reading needs no owner: it sees the journal and the attempts' own files. Acting asks an owner, whoever that is,
+//! through [`crate::manager::Steer`].
+//!
+//! Promises: data on stdout, talk on stderr; the same object of a session everywhere; nothing is printed when an act
+//! succeeded (R26); each refusal is told with its reason. Never: a verb decides nothing about a session, and no text
+//! from outside reaches a terminal as it is.
+
+pub mod act;
+pub mod args;
+pub mod cancel;
+pub mod events;
+pub mod list;
+pub mod log;
+pub mod name;
+pub mod object;
+pub mod pipe;
+pub mod reader;
+pub mod show;
+pub mod start;
+mod table;
+pub mod watch;
+mod words;
+
+use super::{report::ignore_closed, streams::Streams};
+use crate::{domain::instance::printable, journal::JournalError, manager::Clock};
+use std::io;
+use thiserror::Error;
+
+/// Why a verb ended before its end.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A stream cannot be written or read. A reader of stdout that has gone away is told by this, too.
+    #[error(transparent)]
+    Stream(#[from] io::Error),
+    /// It is refused; nothing was begun.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line or the standard input is wrong; nothing was done.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// What the verbs need of the process around them.
+pub struct Around<'a> {
+    /// The time.
+    pub clock: Clock,
+    /// Whether anybody owns the state directory.
+    pub owned: &'a dyn Fn() -> bool,
+    /// Waits a moment before the next look.
+    pub pause: &'a dyn Fn() -> Reading,
+    /// Only ASCII.
+    pub ascii: bool,
+}
+
+/// Whether anybody still reads what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// As far as can be told.
+    GoesOn,
+    /// The reader of stdout has gone away.
+    Ended,
+}
+
+/// Says one sentence to whoever sits at the terminal.
+pub fn say(streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
+    ignore_closed(writeln!(streams.err, "howdah: {}", printable(sentence)))
+}
+
+/// Says what could not be read, each once.
+fn say_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
+    reader.problems().iter().try_for_each(|problem| say(streams, problem))
+}
+
+/// Says that nobody carries the sessions on, if that is so.
+fn say_if_unowned(reader: &reader::Reader, around: &Around<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
+    if (around.owned)() {
+        return Ok(());
+    }
+    let state = reader.state().display();
+    say(streams, &format!("nobody owns {state}, so nothing is tried again or finished there: start howdah keeper"))
+}

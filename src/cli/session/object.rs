@@ -1,0 +1,212 @@
+//! A session as programs see it: one flat JSON object, the same for `list`, `show`, `watch` and `start`.
+//!
+//! Promises: the fields stay; a new one may come. What does not apply or is not known is `null`. Texts are exact:
+//! characters that could steer a terminal are written as `\u` escapes, which every JSON reader undoes. Never: a phase
+//! is told by anything but its word.
+
+use crate::{
+    cli::backup_list::escaped,
+    domain::{Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step},
+    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "each field is explained where scripts look for it: howdah session list --help")]
+pub struct SessionObject {
+    pub index: Option<usize>,
+    pub id: u64,
+    pub uuid: Uuid,
+    pub instance: String,
+    pub restore_point: String,
+    pub phase: &'static str,
+    pub origin: Origin,
+    pub by: String,
+    pub created: String,
+    pub target: String,
+    pub port: u16,
+    pub attempt: Option<u32>,
+    pub step: Option<Step>,
+    pub percent: Option<u8>,
+    pub wal_percent: Option<u8>,
+    pub bytes_done: Option<u64>,
+    pub bytes_total: Option<u64>,
+    pub tries_used: Option<u32>,
+    pub tries_of: u32,
+    pub next_try: Option<String>,
+    pub tries_total: u32,
+    pub first_cause: Option<String>,
+    pub failure: Option<FailureObject>,
+    pub reason: Option<StuckReason>,
+    pub disposition: Option<Disposition>,
+    pub overdue: Option<bool>,
+    pub server: Option<&'static str>,
+    pub disposed: Option<&'static str>,
+    pub ending: Option<String>,
+    pub ended: Option<String>,
+    pub took_seconds: Option<f64>,
+    pub dismissed: bool,
+}
+
+/// One failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "each field is explained where scripts look for it: howdah session list --help")]
+pub struct FailureObject {
+    pub class: FailureClass,
+    pub step: Option<Step>,
+    pub cause: String,
+    pub advice: String,
+}
+
+impl SessionObject {
+    /// The session as it stands; `index` is its place among the ongoing ones, where that is known.
+    pub fn of(session: &Session, index: Option<usize>) -> Self {
+        let (request, progress) = (session.request(), session.progress());
+        let known = progress.bytes_total.0 > 0;
+        let phase = session.phase();
+        let mut object = Self {
+            index,
+            id: session.id().0,
+            uuid: session.uuid(),
+            instance: request.point.instance.as_str().to_owned(),
+            restore_point: request.point.label.clone(),
+            phase: phase_word(phase),
+            origin: session.origin(),
+            by: session.by().to_owned(),
+            created: session.created_at().to_string(),
+            target: request.target.directory().to_string_lossy().into_owned(),
+            port: request.target.port().number(),
+            attempt: session.attempts().last().map(|record| record.number.0),
+            step: session.current_step(),
+            percent: known.then(|| percent(progress.ratio())),
+            wal_percent: progress.wal.map(|wal| percent(wal.ratio())),
+            bytes_done: known.then_some(progress.bytes_done.0),
+            bytes_total: known.then_some(progress.bytes_total.0),
+            tries_used: tries_used(session),
+            tries_of: session.policy().tries,
+            next_try: None,
+            tries_total: session.tries_total(),
+            first_cause: session.first_cause().map(|failure| failure.cause.clone()),
+            failure: None,
+            reason: None,
+            disposition: None,
+            overdue: None,
+            server: None,
+            disposed: None,
+            ending: None,
+            ended: None,
+            took_seconds: None,
+            dismissed: session.is_dismissed(),
+        };
+        object.tell_phase(session);
+        object
+    }
+
+    /// The same without what moves while a step goes on.
+    #[must_use]
+    pub fn at_rest(&self) -> Self {
+        Self { percent: None, wal_percent: None, bytes_done: None, bytes_total: None, ..self.clone() }
+    }
+
+    /// One line of JSON.
+    pub fn line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self).map(|text| escaped(&text))
+    }
+
+    fn tell_phase(&mut self, session: &Session) {
+        match session.phase() {
+            Phase::Queued { .. } | Phase::Running { .. } => {}
+            Phase::Waiting { failure, next_try, .. } => {
+                self.failure = Some(FailureObject::of(failure));
+                self.next_try = Some(next_try.to_string());
+            }
+            Phase::Stuck { failure, reason, .. } => {
+                self.failure = Some(FailureObject::of(failure));
+                self.reason = Some(*reason);
+            }
+            Phase::Canceling { disposition, stage, .. } => {
+                let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
+                self.disposition = Some(*disposition);
+                self.overdue = Some(matches!(urgency, Urgency::Overdue | Urgency::Forced));
+            }
+            Phase::Completed { at, outcome } => {
+                self.ended = Some(at.to_string());
+                // Milliseconds: more would be noise.
+                self.took_seconds = Some((session.elapsed(*at).as_secs_f64() * 1000.0).round() / 1000.0);
+                match outcome {
+                    Outcome::Succeeded(success) => {
+                        self.server = Some(server_word(&success.server));
+                        self.ending = Some(success.server.to_string());
+                    }
+                    Outcome::Cancelled { disposed } => {
+                        self.disposed = Some(disposed_word(disposed));
+                        self.ending = Some(disposed.to_string());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl FailureObject {
+    fn of(failure: &Failure) -> Self {
+        let Failure { class, step, cause, advice } = failure.clone();
+        Self { class, step, cause, advice }
+    }
+}
+
+/// The word for where a session stands.
+pub(super) const fn phase_word(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Queued { .. } => "queued",
+        Phase::Running { .. } => "running",
+        Phase::Waiting { .. } => "waiting",
+        Phase::Stuck { .. } => "stuck",
+        Phase::Canceling { .. } => "canceling",
+        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "succeeded",
+        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "cancelled",
+    }
+}
+
+/// A share in whole percent; 100 only when it is all.
+pub(super) fn percent(ratio: f64) -> u8 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+    let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u8;
+    whole
+}
+
+/// The tries of the present disruption that were begun; `None` where there is none.
+fn tries_used(session: &Session) -> Option<u32> {
+    match session.phase() {
+        Phase::Queued { cause: Cause::Try(number), .. } => Some(number.saturating_sub(1)),
+        Phase::Running { cause: Cause::Try(number), got_through: false, .. } => Some(*number),
+        Phase::Waiting { tries_used, .. } => Some(*tries_used),
+        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => Some(session.policy().tries),
+        Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Stuck { reason: StuckReason::Incurable | StuckReason::Bug, .. }
+        | Phase::Canceling { .. }
+        | Phase::Completed { .. } => None,
+    }
+}
+
+const fn server_word(server: &ServerOutcome) -> &'static str {
+    match server {
+        ServerOutcome::Running { .. } => "running",
+        ServerOutcome::Stopped { .. } => "stopped",
+        ServerOutcome::NotStarted { .. } => "not_started",
+    }
+}
+
+const fn disposed_word(disposed: &Disposed) -> &'static str {
+    match disposed {
+        Disposed::Nothing => "nothing",
+        Disposed::Removed => "removed",
+        Disposed::RemovedExcept { .. } => "removed_except",
+        Disposed::Kept => "kept",
+        Disposed::SetAside { .. } => "set_aside",
+        Disposed::Failed { .. } => "failed",
+    }
+}

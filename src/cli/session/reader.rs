@@ -1,0 +1,99 @@
+//! What the reading verbs see of the sessions: the journal, and what live attempts have told since it was written.
+//!
+//! Promises: works beside an owner and without one; what cannot be read is told once and hides nothing else (S10).
+//! Never: it needs no socket and takes no lock.
+
+use crate::{
+    attempt::{AttemptPlace, observe::Onlooker},
+    domain::{AttemptNo, SessionId, Timestamp},
+    journal::{JournalError, JournalReader},
+    machine::{Session, UnreadableSession},
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// A reader of one state directory.
+#[derive(Debug)]
+pub struct Reader {
+    /// The journal alone.
+    pub journal: JournalReader,
+    state: PathBuf,
+    onlooker: Onlooker,
+    ongoing: Vec<Session>,
+    problems: Vec<String>,
+    told: BTreeSet<String>,
+}
+
+impl Reader {
+    /// Opens what is there; a state directory that is not there holds no sessions.
+    pub fn open(state: &Path) -> Result<Self, JournalError> {
+        Ok(Self {
+            journal: JournalReader::open(&state.join("journal.db"))?,
+            state: state.to_owned(),
+            onlooker: Onlooker::new(state.to_owned()),
+            ongoing: Vec::new(),
+            problems: Vec::new(),
+            told: BTreeSet::new(),
+        })
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Where an attempt keeps its files.
+    pub fn place(&self, session: SessionId, attempt: AttemptNo) -> AttemptPlace {
+        AttemptPlace::new(&self.state, session, attempt)
+    }
+
+    /// The ongoing sessions as they stand now, oldest first. The journal is read again only when something was stored.
+    pub fn ongoing(&mut self, now: Timestamp) -> Result<Vec<Session>, JournalError> {
+        self.refresh()?;
+        let ongoing = std::mem::take(&mut self.ongoing);
+        let seen = ongoing.iter().map(|session| self.look(session, now)).collect();
+        self.ongoing = ongoing;
+        Ok(seen)
+    }
+
+    /// One session as it stands now, wherever it stands.
+    pub fn session(&mut self, id: SessionId, now: Timestamp) -> Result<Option<Session>, JournalError> {
+        self.refresh()?;
+        let known = self.ongoing.iter().find(|session| session.id() == id).cloned();
+        let stored = if known.is_some() { known } else { self.journal.session(id)? };
+        Ok(stored.map(|session| self.look(&session, now)))
+    }
+
+    /// Notes records that cannot be read, to be told.
+    pub fn note(&mut self, unreadable: &[UnreadableSession]) {
+        self.problems.extend(unreadable.iter().map(|record| record.problem.clone()));
+    }
+
+    /// What could not be read and was not told yet.
+    pub fn problems(&mut self) -> Vec<String> {
+        let problems = std::mem::take(&mut self.problems);
+        problems.into_iter().filter(|problem| self.told.insert(problem.clone())).collect()
+    }
+
+    fn refresh(&mut self) -> Result<(), JournalError> {
+        if self.journal.changed()? {
+            let found = self.journal.ongoing()?;
+            self.note(&found.unreadable);
+            self.onlooker.keep_only(&found.sessions.iter().map(Session::id).collect());
+            self.ongoing = found.sessions;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, session: &Session, now: Timestamp) -> Session {
+        let (session, problem) = self.onlooker.look(session, now);
+        self.problems.extend(problem.map(|error| {
+            let file = session.live_attempt().map(|attempt| self.place(session.id(), attempt).events());
+            let file = file.unwrap_or_default();
+            format!("the events of session {} in {} cannot be read: {error}", session.id(), file.display())
+        }));
+        session
+    }
+}

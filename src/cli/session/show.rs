@@ -1,0 +1,118 @@
+//! `howdah session show`: all about one session.
+
+use super::{Around, SessionError, args::ShowArgs, object::SessionObject, reader::Reader, say_problems, words};
+use crate::{
+    cli::{exit::Exit, streams::Streams},
+    domain::{SessionId, Step, StepState, Timestamp, instance::printable},
+    machine::{AttemptEnd, AttemptRecord, Cause, Phase, Session},
+};
+use std::io;
+
+/// Tells how the session stands.
+pub fn run(
+    reader: &mut Reader,
+    args: &ShowArgs,
+    around: &Around<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, SessionError> {
+    let id = args.session.resolve(reader)?;
+    let now = around.clock.now();
+    let session = whole(reader, id, now)?;
+    if args.json {
+        writeln!(streams.out, "{}", SessionObject::of(&session, None).line().map_err(io::Error::from)?)?;
+    } else {
+        for (label, value) in facts(&session, around.ascii, now) {
+            writeln!(streams.out, "{label:<14} {}", printable(&value))?;
+        }
+    }
+    streams.out.flush()?;
+    say_problems(reader, streams)?;
+    Ok(Exit::Done)
+}
+
+/// The session of a number that was found a moment ago.
+pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Result<Session, SessionError> {
+    reader.session(id, now)?.ok_or_else(|| SessionError::Refused(format!("there is no session {id}")))
+}
+
+fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)> {
+    let (request, progress) = (session.request(), session.progress());
+    let mut facts: Vec<(String, String)> = Vec::new();
+    let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
+    tell("session", session.id().to_string());
+    tell("uuid", session.uuid().to_string());
+    tell("instance", request.point.instance.to_string());
+    tell("restore point", format!("{} in {}", request.point.label, request.point.path.display()));
+    tell("target", format!("{}, port {}", request.target.directory().display(), request.target.port()));
+    tell(
+        "ordered",
+        format!("{} UTC by {} through {}", words::moment(session.created_at()), session.by(), session.origin()),
+    );
+    tell("phase", words::phase(session, ascii));
+    tell("state", words::state(session, now));
+    if progress.bytes_total.0 > 0 {
+        tell("progress", format!("{}, {} of {}", words::progress(session), progress.bytes_done, progress.bytes_total));
+    }
+    for step in Step::ALL {
+        if let Some(state) = step_state(session.step(step)) {
+            tell("step", format!("{step}: {state}"));
+        }
+    }
+    for record in session.attempts() {
+        tell(&format!("attempt {}", record.number), attempt(record));
+    }
+    if let Some(failure) = session.first_cause().filter(|_| session.is_ongoing()) {
+        tell("first cause", failure.cause.clone());
+    }
+    if let Phase::Waiting { failure, .. } | Phase::Stuck { failure, .. } = session.phase() {
+        tell("last failure", failure.cause.clone());
+        if !failure.advice.is_empty() {
+            tell("advice", failure.advice.clone());
+        }
+    }
+    for note in session.notes() {
+        tell("note", note.clone());
+    }
+    if let Phase::Completed { at, .. } = session.phase() {
+        let took = session.elapsed(*at).as_secs();
+        tell("ended", format!("{} UTC, after {took} s", words::moment(*at)));
+    }
+    facts
+}
+
+fn step_state(state: &StepState) -> Option<String> {
+    match state {
+        StepState::Pending => None,
+        StepState::Running { detail } if detail.is_empty() => Some("under way".to_owned()),
+        StepState::Running { detail } => Some(format!("under way: {detail}")),
+        StepState::Done { detail, .. } if detail.is_empty() => Some("done".to_owned()),
+        StepState::Done { detail, .. } => Some(format!("done: {detail}")),
+        StepState::Skipped { reason } => Some(format!("skipped: {reason}")),
+        StepState::Failed { .. } => Some("failed".to_owned()),
+        StepState::Stopped => Some("stopped".to_owned()),
+    }
+}
+
+fn attempt(record: &AttemptRecord) -> String {
+    let why = match record.cause {
+        Some(Cause::First) => "first",
+        Some(Cause::Try(_)) => "a try",
+        Some(Cause::Retry) => "a retry",
+        None => "deals with partial data",
+    };
+    let launched = words::moment(record.launched);
+    match &record.ended {
+        None => match record.mark {
+            Some(mark) => format!("{why}, launched {launched} UTC, runs as process {}", mark.pid),
+            None => format!("{why}, launched {launched} UTC"),
+        },
+        Some((at, end)) => {
+            let end = match end {
+                AttemptEnd::Done => "done".to_owned(),
+                AttemptEnd::Failed(failure) => format!("failed: {}", failure.cause),
+                AttemptEnd::Stopped => "stopped".to_owned(),
+            };
+            format!("{why}, launched {launched} UTC, ended {} UTC, {end}", words::moment(*at))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `howdah session start`: one session an instance, and back to the shell at once.
+//!
+//! Promises: what was started is told on stdout, what was refused on stderr, each by itself (R21).
+
+use super::{object::SessionObject, say};
+use crate::{
+    cli::streams::Streams,
+    manager::{StartOrder, Steer},
+};
+use std::io;
+
+/// Hands the order to the owner; whether all of it was accepted.
+pub async fn run(steer: &dyn Steer, order: StartOrder, streams: &mut Streams<'_>) -> io::Result<bool> {
+    let receipt = steer.start(order).await;
+    for (line, refusal) in receipt.refused() {
+        let instance = line.instance.as_ref().map_or("the instance", |instance| instance.as_str());
+        say(streams, &not_started(instance, &refusal.to_string()))?;
+    }
+    for id in receipt.lines.iter().filter(|line| line.result.is_ok()).filter_map(|line| line.session) {
+        let Some(session) = steer.session(id).await else {
+            // It was started all the same, and its number is the way to it.
+            say(streams, &format!("session {id} was started, but its owner cannot show it now"))?;
+            continue;
+        };
+        if streams.json {
+            writeln!(streams.out, "{}", SessionObject::of(&session, None).line()?)?;
+        } else {
+            writeln!(streams.out, "{id} {}", session.uuid())?;
+        }
+    }
+    streams.out.flush()?;
+    Ok(receipt.refused().next().is_none())
+}
+
+/// The sentence for an instance that is refused.
+pub fn not_started(instance: &str, reason: &str) -> String {
+    format!("{instance} was not started: {reason}")
+}

@@ -1,0 +1,273 @@
+//! The journal seen from outside: read-only, beside an owner that writes or without any.
+//!
+//! Promises: nothing is changed and nothing is migrated; a journal that is not there yet holds no sessions; a record
+//! that cannot be read is told and hides no other (S10). Never: no read stays open between two calls, so a reader that
+//! is slow holds up nobody's checkpoints.
+
+use super::{JournalError, RECORD_VERSION, schema, sqlite::session_of};
+use crate::{
+    domain::{SessionId, Timestamp, instance::printable},
+    machine::{Event, Session, UnreadableSession, event::Created},
+};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
+use serde_json::Value;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Completed sessions that are read at once: enough that a hundred thousand take no thousand queries, few enough to
+/// hold in memory.
+const PAGE: usize = 256;
+
+/// A reader of one journal. It may be there before the journal is.
+#[derive(Debug)]
+pub struct JournalReader {
+    path: PathBuf,
+    connection: Option<Connection>,
+    version: Option<i64>,
+}
+
+/// Sessions, and records that should be some but cannot be read.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Those that can be read.
+    pub sessions: Vec<Session>,
+    /// Those that cannot.
+    pub unreadable: Vec<UnreadableSession>,
+}
+
+/// Completed sessions, newest first, and where the next ones begin.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What is on it.
+    pub found: Found,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<PageMark>,
+}
+
+/// The last row of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageMark {
+    ended: i64,
+    id: SessionId,
+}
+
+/// A session's two names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its number here.
+    pub id: SessionId,
+    /// Its uuid, in small letters with hyphens.
+    pub uuid: String,
+}
+
+/// One record of a session's history, told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its kind, as the journal calls it, such as `launched`; `unreadable` for a record that cannot be read.
+    pub event: String,
+    /// The sentence; printable.
+    pub text: String,
+}
+
+impl JournalReader {
+    /// A reader of the journal in this file. That there is none is not an error: then there are no sessions, and each
+    /// later call looks again.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self { path: path.to_owned(), connection: connect(path)?, version: None })
+    }
+
+    /// Whether anything was stored since the last call; `true` at the first.
+    pub fn changed(&mut self) -> Result<bool, JournalError> {
+        let version = self.read(|connection| {
+            // Counts the commits of others, as this connection sees them (SQLite, "PRAGMA data_version").
+            connection.query_row("PRAGMA data_version", [], |row| row.get(0)).map(Some)
+        })?;
+        let version = version.unwrap_or(-1);
+        Ok(self.version.replace(version) != Some(version))
+    }
+
+    /// All ongoing sessions, oldest first.
+    pub fn ongoing(&mut self) -> Result<Found, JournalError> {
+        let sql = "SELECT id, version, body FROM sessions WHERE place = 'ongoing' ORDER BY id";
+        self.read(|connection| Ok(Found::of(rows(connection, sql, [], record)?)))
+    }
+
+    /// Completed sessions that are not dismissed, newest first, a page at a time.
+    pub fn completed(&mut self, after: Option<PageMark>) -> Result<Page, JournalError> {
+        let sql = "SELECT id, version, body, ended FROM sessions WHERE place = 'completed' AND (ended, id) < (?1, ?2) \
+                   ORDER BY ended DESC, id DESC LIMIT ?3";
+        let from = after.unwrap_or(PageMark { ended: i64::MAX, id: SessionId(i64::MAX as u64) });
+        self.read(|connection| {
+            let page = rows(connection, sql, params![from.ended, row_number(from.id), PAGE], |row| {
+                Ok((record(row)?, row.get(3)?))
+            })?;
+            let mark = |(record, ended): &(Record, i64)| PageMark { ended: *ended, id: record.0 };
+            let next = page.last().map(mark).filter(|_| page.len() == PAGE);
+            Ok(Page { found: Found::of(page.into_iter().map(|(record, _)| record).collect()), next })
+        })
+    }
+
+    /// A session by its number, wherever it stands.
+    pub fn session(&mut self, id: SessionId) -> Result<Option<Session>, JournalError> {
+        let sql = "SELECT id, version, body FROM sessions WHERE id = ?1";
+        let found = self.read(|connection| connection.query_row(sql, [row_number(id)], record).optional())?;
+        found.map(|(_, session)| session).transpose()
+    }
+
+    /// The highest number of a session; 0 when there is none.
+    pub fn newest(&mut self) -> Result<SessionId, JournalError> {
+        let sql = "SELECT coalesce(max(id), 0) FROM sessions";
+        let newest = self.read(|connection| connection.query_row(sql, [], |row| row.get(0).map(Some)))?;
+        Ok(SessionId(newest.unwrap_or(0)))
+    }
+
+    /// The numbers of all sessions above this one.
+    pub fn newer_than(&mut self, id: SessionId) -> Result<Vec<SessionId>, JournalError> {
+        let sql = "SELECT id FROM sessions WHERE id > ?1 ORDER BY id";
+        self.read(|connection| rows(connection, sql, [row_number(id)], |row| row.get(0).map(SessionId)))
+    }
+
+    /// The numbers of all completed sessions that are not dismissed, newest first.
+    pub fn completed_ids(&mut self) -> Result<Vec<SessionId>, JournalError> {
+        let sql = "SELECT id FROM sessions WHERE place = 'completed' ORDER BY ended DESC, id DESC";
+        self.read(|connection| rows(connection, sql, [], |row| row.get(0).map(SessionId)))
+    }
+
+    /// The uuid of a session, also of one whose record cannot be read.
+    pub fn uuid(&mut self, id: SessionId) -> Result<Option<String>, JournalError> {
+        let sql = "SELECT uuid FROM sessions WHERE id = ?1";
+        self.read(|connection| connection.query_row(sql, [row_number(id)], |row| row.get(0)).optional())
+    }
+
+    /// The sessions, of all that ever were, whose uuid begins so; at most `most`, oldest first.
+    pub fn with_prefix(&mut self, prefix: &str, most: usize) -> Result<Vec<Named>, JournalError> {
+        // Every character of a uuid sorts before "g".
+        let sql = "SELECT id, uuid FROM sessions WHERE uuid >= ?1 AND uuid < ?1 || 'g' ORDER BY id LIMIT ?2";
+        let named = |row: &Row<'_>| Ok(Named { id: SessionId(row.get(0)?), uuid: row.get(1)? });
+        self.read(|connection| rows(connection, sql, params![prefix, most], named))
+    }
+
+    /// The uuids that stand before and behind this one in the alphabet, of all sessions that ever were.
+    pub fn neighbours(&mut self, uuid: &str) -> Result<Vec<String>, JournalError> {
+        let sql = "SELECT * FROM (SELECT max(uuid) FROM sessions WHERE uuid < ?1 UNION ALL \
+                   SELECT min(uuid) FROM sessions WHERE uuid > ?1)";
+        let found: Vec<Option<String>> = self.read(|connection| rows(connection, sql, [uuid], |row| row.get(0)))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// All that ever happened to a session, oldest first; empty when there is no such session.
+    pub fn history(&mut self, id: SessionId) -> Result<Vec<Told>, JournalError> {
+        let sql = "SELECT at, version, body FROM events WHERE session = ?1 ORDER BY number";
+        self.read(|connection| rows(connection, sql, [row_number(id)], told))
+    }
+
+    /// What `work` reads; nothing when there is no journal yet.
+    fn read<T: Default>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        if self.connection.is_none() {
+            self.connection = connect(&self.path)?;
+        }
+        let Some(connection) = &self.connection else { return Ok(T::default()) };
+        work(connection).map_err(failed(&self.path, "be read"))
+    }
+}
+
+impl Found {
+    fn of(records: Vec<Record>) -> Self {
+        let mut found = Self::default();
+        for (id, session) in records {
+            match session {
+                Ok(session) => found.sessions.push(session),
+                Err(error) => found.unreadable.push(UnreadableSession { id, problem: error.to_string() }),
+            }
+        }
+        found
+    }
+}
+
+type Record = (SessionId, Result<Session, JournalError>);
+
+/// Reads `id, version, body`.
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let id = SessionId(row.get(0)?);
+    Ok((id, session_of(id, row, 1)))
+}
+
+/// The number of a session's row. No row has the number of a session beyond what SQLite can count.
+fn row_number(id: SessionId) -> i64 {
+    i64::try_from(id.0).unwrap_or(-1)
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare_cached(sql)?.query_map(values, each)?.collect()
+}
+
+/// Reads `at, version, body`.
+fn told(row: &Row<'_>) -> rusqlite::Result<Told> {
+    let at: i64 = row.get(0)?;
+    // A moment beyond the calendar is shown as its end, rather than hide what happened then.
+    let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let at = Timestamp::from_microsecond(at).unwrap_or(beyond);
+    let read = row.get(1).and_then(|version| Ok((version, row.get::<_, String>(2)?)));
+    let sentence = read.map_err(|error| error.to_string()).and_then(|(version, body)| sentence(version, &body));
+    let unreadable = |cause| ("unreadable".to_owned(), format!("this record cannot be read: {cause}"));
+    let (event, text) = sentence.unwrap_or_else(unreadable);
+    Ok(Told { at, event: printable(&event), text: printable(&text) })
+}
+
+/// The kind and the sentence of one record.
+fn sentence(version: u32, body: &str) -> Result<(String, String), String> {
+    if version > RECORD_VERSION {
+        return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
+    }
+    let broken = |error: serde_json::Error| error.to_string();
+    let value: Value = serde_json::from_str(body).map_err(broken)?;
+    // An event is its kind, alone or as the only key; what creates a session has its request beside other things.
+    let only_key = || value.as_object().filter(|parts| parts.len() == 1)?.keys().next().cloned();
+    if let Some(kind) = value.as_str().map(str::to_owned).or_else(only_key) {
+        let event: Event = serde_json::from_str(body).map_err(broken)?;
+        return Ok((kind, event.to_string()));
+    }
+    let created: Created = serde_json::from_str(body).map_err(broken)?;
+    Ok(("created".to_owned(), created.to_string()))
+}
+
+/// Opens the file for reading; `None` while it is not there, or while its owner has not made its tables yet.
+fn connect(path: &Path) -> Result<Option<Connection>, JournalError> {
+    match path.metadata() {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(JournalError::NotAFile { path: path.to_owned(), cause: cause.to_string() }),
+        // To open a pipe would be to wait for its other end.
+        Ok(facts) if !facts.is_file() => {
+            return Err(JournalError::NotAFile { path: path.to_owned(), cause: "it is not a file".to_owned() });
+        }
+        Ok(_) => {}
+    }
+    let open = || {
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        // What the file brings along, such as a view in a table's place, may call nothing but plain functions.
+        connection.pragma_update(None, "trusted_schema", false)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(failed(path, "be opened"))?;
+    let found = schema::version(&connection).map_err(failed(path, "tell its version"))?;
+    if found > schema::NEWEST {
+        return Err(JournalError::Newer { path: path.to_owned(), found, known: schema::NEWEST });
+    }
+    Ok((found > 0).then_some(connection))
+}
+
+fn failed(path: &Path, operation: &'static str) -> impl Fn(rusqlite::Error) -> JournalError {
+    move |cause| JournalError::Sqlite { path: path.to_owned(), operation, cause }
+}
