@@ -53,7 +53,7 @@ impl fmt::Display for Event {
             Self::CancelOverdue => f.write_str("the cancel is overdue: a process is still alive"),
             Self::Forced { by } => write!(f, "force asked by {by}"),
             Self::DisposalLaunched { attempt, .. } => write!(f, "attempt {attempt} launched to deal with partial data"),
-            Self::Cancelled { disposed } => write!(f, "cancelled; partial data: {disposed}"),
+            Self::Cancelled { disposed } => write!(f, "cancelled; {disposed}"),
             Self::Dismissed { by } => write!(f, "dismissed by {by}"),
         }
     }

@@ -1,0 +1,170 @@
+//! What a cancel does beyond one act: force, and waiting for the end. The owner is a script here.
+
+use crate::{
+    house::{House, Life},
+    sample,
+};
+use futures_util::future::{BoxFuture, ready};
+use howdah::{
+    cli::{
+        session::{Around, Reading, act::Aim, cancel, reader::Reader},
+        streams::Streams,
+    },
+    domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
+    machine::{Command, Refusal, Scope, Session},
+    manager::{Act, Clock, Receipt, ReceiptLine, Snapshot, StartOrder, Steer},
+};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::watch;
+
+/// An owner that answers as written, and remembers what it was asked.
+struct Scripted {
+    answers: Mutex<VecDeque<Vec<Result<(), Refusal>>>>,
+    asked: Mutex<Vec<(Act, Scope)>>,
+}
+
+impl Scripted {
+    fn new(answers: impl IntoIterator<Item = Vec<Result<(), Refusal>>>) -> Self {
+        Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+    }
+}
+
+impl Steer for Scripted {
+    fn start(&self, _: StartOrder) -> BoxFuture<'static, Receipt> {
+        panic!("a cancel starts nothing")
+    }
+
+    fn act(&self, act: Act, scope: Scope, _: Who) -> BoxFuture<'static, Receipt> {
+        let ids = match &scope {
+            Scope::Sessions(ids) => ids.clone(),
+            Scope::AllOngoing | Scope::AllCompleted => vec![SessionId(1), SessionId(2), SessionId(3)],
+        };
+        self.asked.lock().unwrap().push((act, scope));
+        let results = self.answers.lock().unwrap().pop_front().expect("an answer for each question");
+        let line = |(id, result)| ReceiptLine { session: Some(id), instance: Some(InstanceName::new("shop")), result };
+        Box::pin(ready(Receipt { lines: ids.into_iter().zip(results).map(line).collect() }))
+    }
+
+    fn session(&self, _: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
+        panic!("a cancel reads from the journal")
+    }
+
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        panic!("a cancel reads from the journal")
+    }
+}
+
+const CANCEL: Act = Act::Cancel(Disposition::Default, Reach::CommandLine);
+
+/// Runs with streams in memory; gives the outcome and what was said on stderr. Nothing may come on stdout (R26).
+fn heard<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> (T, Vec<String>) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let value = work(&mut Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: false });
+    assert!(out.is_empty(), "R26");
+    (value, String::from_utf8(err).unwrap().lines().map(str::to_owned).collect())
+}
+
+fn force(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, bool, Vec<String>) {
+    let who = Who::new("ops", "here", 1, None);
+    let aim = Aim { scopes, refused: false };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (acted, said) = heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), aim, streams)).unwrap());
+    (acted.done.iter().map(|id| id.0).collect(), acted.refused, said)
+}
+
+#[test]
+fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
+    let owner = Scripted::new([vec![Ok(())], vec![Ok(())], vec![Err(Refusal::Canceling)], vec![Ok(())]]);
+    let one = |id| Scope::Sessions(vec![SessionId(id)]);
+    assert_eq!(force(&owner, vec![one(1)]), (vec![1], false, vec![]));
+    assert_eq!(force(&owner, vec![one(2)]), (vec![2], false, vec![]));
+    assert_eq!(
+        *owner.asked.lock().unwrap(),
+        [(CANCEL, one(1)), (Act::Force, one(1)), (CANCEL, one(2)), (Act::Force, one(2))]
+    );
+}
+
+#[test]
+fn r27_force_does_not_touch_what_the_cancel_may_not() {
+    let other = Refusal::OtherOrigin { origin: howdah::domain::Origin::Console };
+    let owner = Scripted::new([vec![Ok(()), Err(other), Err(Refusal::Canceling)], vec![Ok(())], vec![Ok(())]]);
+    let (done, refused, said) = force(&owner, vec![Scope::AllOngoing]);
+    assert_eq!((done, refused), (vec![1, 3], true));
+    assert!(said.len() == 1 && said[0].contains("session 2 (shop) was not cancelled: it was started from a console"));
+    let forced: Vec<Scope> = owner.asked.lock().unwrap()[1..].iter().map(|(_, scope)| scope.clone()).collect();
+    assert_eq!(forced, [1, 3].map(|id| Scope::Sessions(vec![SessionId(id)])));
+}
+
+#[test]
+fn a_cancel_that_has_ended_by_itself_needs_no_force() {
+    for ended in [Refusal::Completed, Refusal::NothingToForce] {
+        let owner = Scripted::new([vec![Ok(())], vec![Err(ended)]]);
+        assert_eq!(force(&owner, vec![Scope::Sessions(vec![SessionId(1)])]), (vec![1], false, vec![]));
+    }
+    let owner = Scripted::new([vec![Ok(())], vec![Err(Refusal::ManagerGone)]]);
+    let (done, refused, said) = force(&owner, vec![Scope::Sessions(vec![SessionId(1)])]);
+    assert!(done.is_empty() && refused && said[0].contains("was not forced"), "{said:?}");
+}
+
+/// Waits for these sessions; before each further look one more life is stored.
+fn wait(house: &House, numbers: &[u64], owned: bool, lives: Vec<Life>) -> (bool, Vec<String>) {
+    let mut reader = Reader::open(house.state()).unwrap();
+    let ids: Vec<SessionId> = numbers.iter().map(|number| SessionId(*number)).collect();
+    let lives = RefCell::new(VecDeque::from(lives));
+    let pause = || {
+        house.store(lives.borrow_mut().pop_front());
+        Reading::GoesOn
+    };
+    let around = Around { clock: Clock::system(), owned: &|| owned, pause: &pause, ascii: false };
+    let (cancelled, said) = heard(|streams| cancel::wait(&mut reader, &ids, &around, streams).unwrap());
+    assert!(lives.borrow().is_empty(), "it did not wait long enough");
+    (cancelled, said.iter().map(|line| house.masked(line)).collect())
+}
+
+#[test]
+fn a_wait_ends_when_each_session_is_cancelled() {
+    let [one, two] = [Life::queued(1).canceling(), Life::queued(2).canceling()];
+    let house = House::of([one.clone(), two.clone()]);
+    let disposing = one.over(End::Stopped, 21);
+    let lives = vec![
+        two.over(End::Stopped, 21).over(End::Disposed(Disposed::Kept), 22),
+        disposing.clone(),
+        disposing.over(End::Disposed(Disposed::Removed), 23),
+    ];
+    assert_eq!(wait(&house, &[1, 2], true, lives), (true, vec![]));
+    assert_eq!(wait(&house, &[2, 1], true, vec![]), (true, vec![]), "they are over already");
+}
+
+#[test]
+fn a_wait_says_which_session_had_succeeded_before() {
+    let life = Life::queued(1).canceling();
+    let house = House::of([life.clone(), Life::queued(2).cancelled(50)]);
+    let (all_cancelled, said) = wait(&house, &[1, 2], true, vec![life.over(End::Succeeded(sample::success()), 21)]);
+    assert!(!all_cancelled);
+    assert_eq!(
+        said,
+        ["howdah: session 1 (orders-1) had succeeded before the cancel reached it: files restored and verified; no \
+          server was started: as asked"]
+    );
+}
+
+#[test]
+fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_gone() {
+    let life = Life::queued(1).canceling();
+    let house = House::of([life.clone()]);
+    let overdue = life.then(Command::Wake, 500);
+    let over = overdue.clone().over(End::Stopped, 501).over(End::Disposed(Disposed::Removed), 502);
+    let (all_cancelled, said) = wait(&house, &[1], false, vec![overdue.clone(), overdue, over]);
+    assert!(all_cancelled);
+    assert_eq!(
+        said,
+        [
+            "howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper",
+            "howdah: session 1 (orders-1): its process 1001 does not end; cancel it with --force",
+        ]
+    );
+}

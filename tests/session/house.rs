@@ -1,0 +1,247 @@
+//! A state directory whose sessions the library wrote, one in each phase as wanted, long ago.
+
+use crate::{
+    sample,
+    support::howdah::{Howdah, Ran, Running},
+};
+use howdah::{
+    domain::{
+        AttemptNo, ByteCount, Disposed, Disposition, ExistingData, Failure, Origin, Port, Progress, Reach, RetryPolicy,
+        SessionId, Step, StepState, Target, Timestamp,
+        fact::{End, Fact, FactLine},
+        ticket::CONTRACT_VERSION,
+    },
+    journal::{Batch, Change, Entry, SqliteJournal},
+    machine::{Command, Report, Session, decide, event::Created, evolve},
+};
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::Write as _,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// One user with a state directory.
+pub(crate) struct House {
+    pub(crate) howdah: Howdah,
+}
+
+/// The life of one session so far.
+#[derive(Clone)]
+pub(crate) struct Life {
+    pub(crate) session: Session,
+    changes: Vec<Change>,
+}
+
+/// When all of it happened: long ago, so that no countdown is running.
+pub(crate) fn start() -> Timestamp {
+    "2020-02-02T02:00:00Z".parse().unwrap()
+}
+
+/// So many seconds after that.
+pub(crate) fn after(seconds: i64) -> Timestamp {
+    start() + jiff::SignedDuration::from_secs(seconds)
+}
+
+/// A uuid whose beginning tells its number: `aaaa0001-...`.
+pub(crate) fn uuid(number: u64) -> Uuid {
+    Uuid::from_u128((0xaaaa_0000_u128 + u128::from(number)) << 96 | 0x7000_8000_0000_0000_0000)
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self { howdah: Howdah::new() }
+    }
+
+    /// A house where these have happened.
+    pub(crate) fn of(lives: impl IntoIterator<Item = Life>) -> Self {
+        let house = Self::new();
+        house.store(lives);
+        house
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.howdah.state
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.state().join("journal.db")
+    }
+
+    /// Writes them into the journal, as an owner would.
+    pub(crate) fn store(&self, lives: impl IntoIterator<Item = Life>) {
+        DirBuilder::new().recursive(true).mode(0o700).create(self.state()).unwrap();
+        let entry = |life: Life| Entry { after: life.session, changes: life.changes };
+        let entries = lives.into_iter().map(entry).collect();
+        SqliteJournal::open(&self.journal()).unwrap().append(&Batch { entries }).unwrap();
+    }
+
+    /// Changes the journal behind its back.
+    pub(crate) fn spoil(&self, sql: &str) {
+        assert!(rusqlite::Connection::open(self.journal()).unwrap().execute(sql, []).unwrap() > 0, "{sql}");
+    }
+
+    /// The whole session as the journal has it.
+    pub(crate) fn session(&self, number: u64) -> Session {
+        SqliteJournal::open(&self.journal()).unwrap().session(SessionId(number)).unwrap().unwrap()
+    }
+
+    pub(crate) fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let mut all = vec!["session"];
+        all.extend(arguments);
+        all.extend(["--state-dir", self.state().to_str().unwrap()]);
+        all
+    }
+
+    /// Runs `howdah session` with these words.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.howdah.run(self.arguments(arguments))
+    }
+
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
+        self.howdah.spawn(self.arguments(arguments))
+    }
+
+    /// What a run printed, with the paths of this house shortened.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        text.replace(self.howdah.home.to_str().unwrap(), "~")
+    }
+
+    /// A file of an attempt, whose directory is made.
+    pub(crate) fn attempt_file(&self, session: u64, attempt: u32, name: &str) -> PathBuf {
+        let directory = self.state().join(format!("attempts/{session}/{attempt}"));
+        fs::create_dir_all(&directory).unwrap();
+        directory.join(name)
+    }
+
+    /// What the worker of an attempt tells.
+    pub(crate) fn tell(&self, session: u64, attempt: u32, facts: impl IntoIterator<Item = Fact>) {
+        let path = self.attempt_file(session, attempt, "events.jsonl");
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        for fact in facts {
+            let line = FactLine { version: CONTRACT_VERSION, at: start(), fact };
+            writeln!(file, "{}", serde_json::to_string(&line).unwrap()).unwrap();
+        }
+    }
+
+    /// What the engine of an attempt prints.
+    pub(crate) fn print(&self, session: u64, attempt: u32, text: &[u8]) {
+        let path = self.attempt_file(session, attempt, "output.log");
+        OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text).unwrap();
+    }
+}
+
+impl Life {
+    /// A session that was ordered on the command line. The house is where it would restore to.
+    pub(crate) fn queued(number: u64) -> Self {
+        Self::of(number, uuid(number), Origin::CommandLine)
+    }
+
+    pub(crate) fn of(number: u64, uuid: Uuid, origin: Origin) -> Self {
+        // A try is due only in a hundred years: whoever owns the house begins nothing by itself.
+        let every = Duration::from_hours(24 * 365 * 100);
+        let policy = RetryPolicy { tries: 3, every, while_waiting: true };
+        let mut created = Created { uuid, origin, at: start(), ..sample::created(number, policy) };
+        let port = Port::new(u16::try_from(6000 + number % 1000).unwrap()).unwrap();
+        created.request.target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
+        created.request.existing = ExistingData::Refuse;
+        Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+    }
+
+    /// The same session, ordered from a console.
+    pub(crate) fn from_console(number: u64) -> Self {
+        Self::of(number, uuid(number), Origin::Console)
+    }
+
+    /// What a command makes of it, so many seconds after the beginning.
+    pub(crate) fn then(mut self, command: Command, seconds: i64) -> Self {
+        let now = after(seconds);
+        for event in decide(&self.session, command, now).unwrap() {
+            self.session = evolve(self.session, &event, now);
+            self.changes.push(Change::Happened { at: now, event });
+        }
+        self
+    }
+
+    fn report(self, report: Report, seconds: i64) -> Self {
+        let attempt = self.session.live_attempt().unwrap();
+        self.then(Command::Report { attempt, report }, seconds)
+    }
+
+    /// Its attempt copies.
+    pub(crate) fn running(self) -> Self {
+        let attempt = self.session.next_attempt();
+        self.then(Command::Launch, 1)
+            .report(Report::Began(sample::mark(attempt)), 2)
+            .report(Report::Planned(Box::new(sample::plan())), 2)
+            .report(
+                Report::Step(Step::Check, StepState::Done { took: Duration::from_secs(1), detail: String::new() }),
+                3,
+            )
+            .report(Report::Step(Step::Copy, StepState::Running { detail: String::new() }), 3)
+    }
+
+    pub(crate) fn over(self, end: End, seconds: i64) -> Self {
+        self.report(Report::Over(Some(end)), seconds)
+    }
+
+    pub(crate) fn waiting(self) -> Self {
+        self.running().over(End::Failed(sample::disruption()), 10)
+    }
+
+    pub(crate) fn stuck(self) -> Self {
+        let failure = Failure::incurable("no space left on /var/tmp/howdah-never", "make room, then retry");
+        self.running().over(End::Failed(failure.in_step(Step::Copy)), 10)
+    }
+
+    /// Its attempt was told to stop.
+    pub(crate) fn canceling(self) -> Self {
+        self.running().then(cancel(), 20)
+    }
+
+    pub(crate) fn succeeded(self, seconds: i64) -> Self {
+        self.running().over(End::Succeeded(sample::success()), seconds)
+    }
+
+    pub(crate) fn cancelled(self, seconds: i64) -> Self {
+        self.canceling().over(End::Stopped, seconds - 1).over(End::Disposed(Disposed::Removed), seconds)
+    }
+
+    pub(crate) fn dismissed(self, seconds: i64) -> Self {
+        self.succeeded(seconds).then(Command::Dismiss { by: "ops".to_owned() }, seconds + 1)
+    }
+}
+
+pub(crate) fn cancel() -> Command {
+    Command::Cancel { disposition: Disposition::Remove, reach: Reach::AnyOrigin, by: "ops".to_owned() }
+}
+
+/// So many of a thousand bytes.
+pub(crate) fn copied(bytes: u64) -> Fact {
+    Fact::Progress(Progress {
+        bytes_done: ByteCount(bytes),
+        bytes_total: ByteCount(1000),
+        files_done: bytes / 100,
+        files_total: 10,
+        ..Progress::default()
+    })
+}
+
+/// One session in each phase, the numbers in the order of the phases: the console's story and the script's.
+pub(crate) fn one_of_each() -> Vec<Life> {
+    vec![
+        Life::queued(1),
+        Life::queued(2).running(),
+        Life::from_console(3).waiting(),
+        Life::queued(4).stuck(),
+        Life::queued(5).canceling(),
+        Life::queued(6).succeeded(100),
+        Life::from_console(7).cancelled(200),
+        Life::queued(8).dismissed(50),
+    ]
+}
+
+/// The first attempt.
+pub(crate) const FIRST: AttemptNo = AttemptNo(1);

@@ -1,0 +1,199 @@
+//! `howdah session list`: the order, the table, the array, and what is said when there is nothing.
+
+use crate::{
+    house::{House, Life, copied, one_of_each},
+    support::howdah::Howdah,
+};
+use insta::assert_snapshot;
+use serde_json::Value;
+use std::{fs, os::unix::net::UnixListener, process::Stdio};
+
+#[test]
+fn a_table_shows_each_phase_by_sign_and_word() {
+    let house = House::of(one_of_each());
+    house.tell(2, 1, [copied(434)]);
+    let ran = house.run(&["list", "--all"]).expect_code(0);
+    assert_snapshot!(ran.stdout, @"
+    INDEX  NUMBER  UUID      INSTANCE  PHASE        PROGRESS  TARGET                          STARTED (UTC)
+      [0]       1  aaaa0001  orders-1  ◦ queued            -  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
+      [1]       2  aaaa0002  orders-2  ◉ running        43 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
+      [2]       3  aaaa0003  orders-3  ◌ waiting           -  /var/tmp/howdah-never/orders-3  2020-02-02 02:00:00
+      [3]       4  aaaa0004  orders-4  ✖ stuck             -  /var/tmp/howdah-never/orders-4  2020-02-02 02:00:00
+      [4]       5  aaaa0005  orders-5  ⊘ canceling         -  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
+        -       7  aaaa0007  orders-7  ∅ cancelled         -  /var/tmp/howdah-never/orders-7  2020-02-02 02:00:00
+        -       6  aaaa0006  orders-6  ✓ succeeded         -  /var/tmp/howdah-never/orders-6  2020-02-02 02:00:00
+    ");
+    assert_snapshot!(house.masked(&ran.stderr), @"howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper");
+    let ran = house.run(&["list", "--ascii"]).expect_code(0);
+    assert!(ran.stdout.is_ascii(), "{ran}");
+    assert_snapshot!(ran.stdout, @"
+    INDEX  NUMBER  UUID      INSTANCE  PHASE        PROGRESS  TARGET                          STARTED (UTC)
+      [0]       1  aaaa0001  orders-1  . queued            -  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
+      [1]       2  aaaa0002  orders-2  * running        43 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
+      [2]       3  aaaa0003  orders-3  ~ waiting           -  /var/tmp/howdah-never/orders-3  2020-02-02 02:00:00
+      [3]       4  aaaa0004  orders-4  ! stuck             -  /var/tmp/howdah-never/orders-4  2020-02-02 02:00:00
+      [4]       5  aaaa0005  orders-5  x canceling         -  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
+    ");
+}
+
+#[test]
+fn r23_the_array_holds_the_ongoing_sessions_in_the_order_of_their_places() {
+    let house = House::of(one_of_each());
+    let rows = house.run(&["list", "--json"]).expect_code(0).json();
+    let rows = rows.as_array().unwrap();
+    for (place, row) in rows.iter().enumerate() {
+        assert_eq!(row["index"], place);
+        assert_eq!(row["id"], place + 1, "oldest first");
+        let named = house.run(&["show", &format!("[{place}]"), "--json"]).expect_code(0).json();
+        assert_eq!(named["uuid"], row["uuid"]);
+    }
+    let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str().unwrap()).collect();
+    assert_eq!(phases, ["queued", "running", "waiting", "stuck", "canceling"]);
+    let all = house.run(&["list", "--json", "--all"]).expect_code(0).json();
+    let all: Vec<(u64, Value)> =
+        all.as_array().unwrap().iter().map(|row| (row["id"].as_u64().unwrap(), row["index"].clone())).collect();
+    let places = (0..5_u64).map(|place| (place + 1, Value::from(place)));
+    let expected: Vec<(u64, Value)> = places.chain([(7, Value::Null), (6, Value::Null)]).collect();
+    assert_eq!(all, expected, "the newest end first, and none that was dismissed");
+}
+
+#[test]
+fn an_object_is_flat_and_null_where_nothing_applies() {
+    let house = House::of(one_of_each());
+    house.tell(2, 1, [copied(999)]);
+    let rows = house.run(&["list", "--json", "--all"]).expect_code(0).json();
+    let rows: Vec<&serde_json::Map<String, Value>> =
+        rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
+    let keys: Vec<&String> = rows[0].keys().collect();
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt by bytes_done bytes_total created dismissed disposed disposition ended ending failure first_cause id index instance next_try origin overdue percent phase port reason restore_point server step target took_seconds tries_of tries_total tries_used uuid wal_percent");
+    let mut told = String::new();
+    for row in &rows {
+        assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
+        assert_eq!((&row["created"], &row["by"]), (&"2020-02-02T02:00:00Z".into(), &"ops".into()));
+        assert_eq!(row["restore_point"], "2026-11-20T0200");
+        let same = ["created", "by", "restore_point", "uuid", "target", "port", "instance"];
+        let own = row.iter().filter(|(key, value)| !same.contains(&key.as_str()) && !value.is_null());
+        let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
+        told += &own.join(" ");
+        told.push('\n');
+    }
+    assert_snapshot!(told, @r#"
+    dismissed=false id=1 index=0 origin="command_line" phase="queued" tries_of=3 tries_total=0
+    attempt=1 bytes_done=999 bytes_total=1000 dismissed=false id=2 index=1 origin="command_line" percent=99 phase="running" step="copy" tries_of=3 tries_total=0
+    attempt=1 dismissed=false failure={"advice":"","cause":"the repository is gone","class":"disruption","step":null} first_cause="the repository is gone" id=3 index=2 next_try="2120-01-09T02:00:10Z" origin="console" phase="waiting" tries_of=3 tries_total=0 tries_used=0
+    attempt=1 dismissed=false failure={"advice":"make room, then retry","cause":"no space left on /var/tmp/howdah-never","class":"incurable","step":"copy"} first_cause="no space left on /var/tmp/howdah-never" id=4 index=3 origin="command_line" phase="stuck" reason="incurable" tries_of=3 tries_total=0
+    attempt=1 dismissed=false disposition="remove" id=5 index=4 origin="command_line" overdue=false phase="canceling" step="copy" tries_of=3 tries_total=0
+    attempt=2 dismissed=false disposed="removed" ended="2020-02-02T02:03:20Z" ending="partial data removed" id=7 origin="console" phase="cancelled" took_seconds=200.0 tries_of=3 tries_total=0
+    attempt=1 dismissed=false ended="2020-02-02T02:01:40Z" ending="files restored and verified; no server was started: as asked" id=6 origin="command_line" phase="succeeded" server="not_started" took_seconds=100.0 tries_of=3 tries_total=0
+    "#);
+}
+
+#[test]
+fn nothing_is_listed_where_there_is_nothing() {
+    let howdah = Howdah::new();
+    let state = howdah.state.to_str().unwrap().to_owned();
+    let list = |more: &[&str]| {
+        let mut arguments = vec!["session", "list", "--state-dir", &state];
+        arguments.extend(more);
+        let ran = howdah.run(arguments).expect_code(0);
+        (ran.stdout, ran.stderr)
+    };
+    let none = ("[]\n".to_owned(), "howdah: no session is ongoing\n".to_owned());
+    assert_eq!(list(&[]), (String::new(), none.1.clone()));
+    assert_eq!(list(&["--json"]), none);
+    assert_eq!(list(&["--all"]).1, "howdah: there is no session\n");
+    assert!(!howdah.state.exists(), "a reader makes nothing");
+    fs::create_dir(&howdah.state).unwrap();
+    assert_eq!(list(&["--json"]), none);
+    // An owner that has made the file, and not its tables yet.
+    fs::write(howdah.state.join("journal.db"), "").unwrap();
+    assert_eq!(list(&["--json"]), none);
+}
+
+#[test]
+fn s10_a_record_that_cannot_be_read_is_told_and_hides_no_other() {
+    let house = House::of(one_of_each());
+    house.spoil("UPDATE sessions SET body = '{' WHERE id IN (2, 6)");
+    let ran = house.run(&["list", "--json", "--all"]).expect_code(0);
+    let ids: Vec<u64> = ran.json().as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, [1, 3, 4, 5, 7]);
+    for session in ["session 2", "session 6"] {
+        assert_eq!(ran.stderr.matches(session).count(), 1, "{ran}");
+    }
+    house.run(&["show", "2"]).expect_code(1).expect_words(&["session 2 cannot be read"]);
+}
+
+#[test]
+fn a_journal_of_a_newer_howdah_is_told_and_left_alone() {
+    let house = House::of(one_of_each());
+    rusqlite::Connection::open(house.journal()).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    house.run(&["list"]).expect_code(1).expect_words(&["schema 7", "newer howdah"]);
+    fs::remove_file(house.journal()).unwrap();
+    fs::create_dir(house.journal()).unwrap();
+    house.run(&["list"]).expect_code(1).expect_words(&["journal.db", "not a file"]);
+    fs::remove_dir(house.journal()).unwrap();
+    fs::write(house.journal(), "no database at all, though long enough to look like one".repeat(9)).unwrap();
+    house.run(&["list"]).expect_code(1).expect_words(&["journal.db"]);
+}
+
+#[test]
+fn that_nobody_owns_the_sessions_is_said_once() {
+    let house = House::of([Life::queued(1).stuck(), Life::queued(2).stuck()]);
+    let ran = house.run(&["list", "--json"]).expect_code(0).expect_words(&["howdah keeper"]);
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
+    // A socket that an owner left behind owns nothing, and is not asked.
+    drop(UnixListener::bind(house.state().join("control.sock")).unwrap());
+    house.run(&["list"]).expect_code(0).expect_words(&["howdah keeper"]);
+    // Somebody owns it: the lock is held.
+    let lock = fs::File::create(house.state().join("owner.lock")).unwrap();
+    lock.lock().unwrap();
+    let ran = house.run(&["list"]).expect_code(0);
+    assert_eq!(ran.stderr, "");
+    drop(lock);
+    // Nothing is ongoing: nobody is needed.
+    let ran = House::of([Life::queued(1).succeeded(9)]).run(&["list", "--all"]).expect_code(0);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_not_an_error() {
+    let house = House::of([Life::queued(1), Life::queued(2).succeeded(9)]);
+    // More than any pipe holds.
+    house.spoil(
+        "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
+         INSERT INTO sessions SELECT n, n, place, instance, ended + n, took, result, version, body
+         FROM numbers JOIN sessions ON id = 2",
+    );
+    for more in [&["--json"][..], &[]] {
+        let mut arguments = vec!["list", "--all"];
+        arguments.extend(more);
+        let mut command = house.howdah.command(house.arguments(&arguments));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut first).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap().as_str()), (Some(0), ""), "{first}");
+    }
+    // Pages do not lose or repeat any.
+    let rows = house.run(&["list", "--all", "--json"]).expect_code(0).json();
+    let mut ends: Vec<u64> = Vec::new();
+    for row in &rows.as_array().unwrap()[1..] {
+        assert_eq!(row["phase"], "succeeded");
+        ends.push(row["id"].as_u64().unwrap());
+    }
+    assert_eq!(ends.len(), 1999);
+}
+
+#[test]
+fn no_text_of_a_record_can_steer_a_terminal() {
+    let house = House::of([Life::queued(1).stuck()]);
+    house.spoil("UPDATE sessions SET body = replace(body, 'no space left', 'no \\u001b[2J\\u009b space')");
+    house.spoil("UPDATE sessions SET body = replace(body, 'howdah-never', 'how\\u001b]0;x\\u0007\\u202edah')");
+    for arguments in [&["list"][..], &["list", "--json"], &["show", "1"], &["show", "1", "--json"], &["watch", "1"]] {
+        let ran = house.run(arguments);
+        assert!(ran.stdout.contains("stuck"), "{ran}");
+        assert!(ran.stdout.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{ran}");
+    }
+    let exact = house.run(&["show", "1", "--json"]).json();
+    assert!(exact["target"].as_str().unwrap().contains("\u{1b}]0;x\u{7}\u{202e}"), "a program gets the exact path");
+}

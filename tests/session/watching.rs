@@ -1,0 +1,127 @@
+//! `howdah session watch`: a line for each change, and an end that tells how it ended.
+
+use crate::{
+    house::{House, Life, cancel, copied, one_of_each},
+    sample,
+    support::howdah::Howdah,
+};
+use howdah::domain::{Disposed, fact::End};
+use insta::assert_snapshot;
+use serde_json::Value;
+use std::{
+    io::{BufRead as _, BufReader, Lines},
+    process::{Child, ChildStdout, Stdio},
+};
+
+/// A watch that goes on. Dropping it kills it.
+struct Watch {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn of(house: &House, arguments: &[&str]) -> Self {
+        let mut command = house.howdah.command(house.arguments(&[&["watch"], arguments].concat()));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().expect("the watch ended").unwrap()
+    }
+
+    fn object(&mut self) -> Value {
+        serde_json::from_str(&self.line()).unwrap()
+    }
+
+    /// Its exit code, once it has nothing more to say.
+    fn end(mut self) -> i32 {
+        assert!(self.lines.next().is_none());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+#[test]
+fn one_session_is_watched_until_it_has_succeeded() {
+    let life = Life::queued(1);
+    let house = House::of([life.clone(), Life::queued(2)]);
+    let mut watch = Watch::of(&house, &["1"]);
+    assert_snapshot!(watch.line(), @"1 orders-1: queued");
+    let life = life.running();
+    house.store([life.clone()]);
+    assert_snapshot!(watch.line(), @"1 orders-1: Copy 0 % (0 B of 0 B), attempt 1");
+    let life = life.over(End::Failed(sample::disruption()), 10);
+    house.store([life.clone()]);
+    // The try is due in a hundred years less the time since; how long that is changes.
+    let waits = watch.line();
+    assert!(waits.starts_with("1 orders-1: waiting, try 1 of 3 in ") && waits.ends_with(": the repository is gone"));
+    house.store([life.then(sample::retry(), 20).succeeded(30)]);
+    assert_snapshot!(watch.line(), @"1 orders-1: succeeded; files restored and verified; no server was started: as asked");
+    assert_eq!(watch.end(), 0);
+}
+
+#[test]
+fn as_json_each_line_is_the_whole_object_and_progress_comes_too() {
+    let life = Life::queued(1).running();
+    let house = House::of([life.clone()]);
+    let mut watch = Watch::of(&house, &["1", "--json"]);
+    let first = watch.object();
+    assert_eq!(first, house.run(&["show", "1", "--json"]).json());
+    house.tell(1, 1, [copied(430)]);
+    let next = watch.object();
+    assert_eq!((&next["phase"], &next["percent"]), (&"running".into(), &43.into()));
+    let life = life.then(cancel(), 20);
+    house.store([life.clone()]);
+    assert_eq!(watch.object()["phase"], "canceling");
+    house.store([life.over(End::Stopped, 21).over(End::Disposed(Disposed::Removed), 22)]);
+    let last = watch.object();
+    assert_eq!((&last["phase"], &last["disposed"]), (&"cancelled".into(), &"removed".into()));
+    assert_eq!(watch.end(), 5);
+}
+
+#[test]
+fn what_has_ended_or_is_stuck_is_told_and_not_waited_for() {
+    let house = House::of(one_of_each());
+    for (name, code) in [("4", 4), ("6", 0), ("7", 5), ("8", 0)] {
+        let ran = house.run(&["watch", name]).expect_code(code);
+        assert_eq!(ran.stdout.lines().count(), 1, "{ran}");
+    }
+}
+
+#[test]
+fn all_sessions_are_watched_until_none_is_ongoing() {
+    let [one, two] = [Life::queued(1).running(), Life::queued(2).stuck()];
+    let house = House::of([one.clone(), two.clone(), Life::queued(3).succeeded(1)]);
+    let mut watch = Watch::of(&house, &["--json"]);
+    let told = |watch: &mut Watch| {
+        let object = watch.object();
+        (object["id"].as_u64().unwrap(), object["phase"].as_str().unwrap().to_owned())
+    };
+    let is = |id: u64, phase: &str| (id, phase.to_owned());
+    assert_eq!([told(&mut watch), told(&mut watch)], [is(1, "running"), is(2, "stuck")]);
+    // One comes and goes between two looks, or at least it may.
+    house.store([Life::queued(4).then(cancel(), 5)]);
+    assert_eq!(told(&mut watch), is(4, "cancelled"));
+    house.store([one.over(End::Succeeded(sample::success()), 30)]);
+    assert_eq!(told(&mut watch), is(1, "succeeded"));
+    house.store([two.then(cancel(), 40).over(End::Disposed(Disposed::Kept), 41)]);
+    assert_eq!(told(&mut watch), is(2, "cancelled"));
+    assert_eq!(watch.end(), 0);
+}
+
+#[test]
+fn where_nothing_is_ongoing_a_watch_ends_at_once() {
+    let house = House::of([Life::queued(1).succeeded(9)]);
+    let ran = house.run(&["watch"]).expect_code(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", "howdah: no session is ongoing\n"));
+    let howdah = Howdah::new();
+    howdah.run(["session", "watch", "--state-dir", howdah.state.to_str().unwrap()]).expect_code(0);
+}
