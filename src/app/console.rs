@@ -6,6 +6,7 @@ use super::{
     planner,
     requests::FIRST_PORT,
     setting::{Setting, sources, who},
+    survival::{self, Survival},
 };
 use crate::{
     attempt::AttemptPlace,
@@ -19,6 +20,7 @@ use crate::{
     },
     control::{Link, Standing},
     domain::{AttemptNo, Port, SessionId},
+    journal::JournalReader,
     manager::{Clock, Steer},
 };
 use anyhow::{Context, bail};
@@ -37,12 +39,14 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
         bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
     }
     let options = options(setting)?;
+    // While the journal is opened: a bus may take its time to answer.
+    let looks = std::thread::spawn(survival::look);
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
         match Owner::open(&setting.state, setting.config.manager_settings()) {
-            Ok(owner) => as_owner(setting, options, owner).await,
-            Err(OwnerError::Held { .. }) => attached(setting, options).await,
+            Ok(owner) => as_owner(setting, with_logout(options, looks), owner).await,
+            Err(OwnerError::Held { .. }) => attached(setting, with_logout(options, looks)).await,
             Err(error) => Err(error.into()),
         }
     });
@@ -52,11 +56,26 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     Ok(tell(&ending, &after))
 }
 
+/// The options, with what is known of a logout. What cannot be found out is nothing to warn of.
+fn with_logout(options: Options, looks: std::thread::JoinHandle<survival::Facts>) -> Options {
+    let closing = match looks.join().map(|facts| survival::survival(&facts)) {
+        Ok(Survival::Killed { cure, .. }) => Closing::LogoutEnds { cure },
+        Ok(Survival::Safe | Survival::InScope) => Closing::Safe,
+        Err(_) => {
+            tracing::error!("what a logout does could not be found out");
+            Closing::Safe
+        }
+    };
+    Options { closing, ..options }
+}
+
 /// The console of the process that owns the sessions.
 async fn as_owner(setting: &Setting, options: Options, owner: Owner) -> anyhow::Result<(Ending, After)> {
     setting.log()?;
     owner.fill_completed();
-    let ports = ports(setting, Arc::new(owner.handle.clone()));
+    // Dropped only with this console: the owner stays where it is.
+    let (_here, place) = watch::channel(OwnerPlace::Here);
+    let ports = ports(setting, Arc::new(owner.handle.clone()), place);
     let ending = console::run(ports, options).await.context("the screen cannot go on");
     // Whatever ended the screen, the sessions get another owner.
     let after = owner.leave(setting.keeper()).await?;
@@ -68,7 +87,7 @@ async fn attached(setting: &Setting, options: Options) -> anyhow::Result<(Ending
     let road = Arc::new(ToOwner::new(setting.keeper()));
     let link = Link::open(road, options.by.clone(), true).await?;
     setting.log()?;
-    let ports = ports(setting, Arc::new(link.clone()));
+    let ports = ports(setting, Arc::new(link.clone()), follow(link.standing()));
     let ending = console::run(ports, options).await.context("the screen cannot go on")?;
     let standing = link.standing().borrow().clone();
     Ok((
@@ -102,14 +121,33 @@ fn options(setting: &Setting) -> anyhow::Result<Options> {
     })
 }
 
-fn ports(setting: &Setting, manager: Arc<dyn Steer>) -> Ports {
+/// Where the owner is, in the words of the screen.
+fn follow(mut standing: watch::Receiver<Standing>) -> watch::Receiver<OwnerPlace> {
+    let place = |standing: &Standing| match standing {
+        Standing::Attached { pid } => OwnerPlace::Elsewhere { pid: *pid },
+        Standing::Away { reason } => OwnerPlace::Away { reason: reason.clone() },
+    };
+    let (tell, told) = watch::channel(place(&standing.borrow_and_update()));
+    tokio::spawn(async move {
+        while standing.changed().await.is_ok() {
+            let now = place(&standing.borrow_and_update());
+            if tell.send(now).is_err() {
+                return;
+            }
+        }
+    });
+    told
+}
+
+fn ports(setting: &Setting, manager: Arc<dyn Steer>, owner: watch::Receiver<OwnerPlace>) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
     tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
+    let journal = setting.state.join("journal.db");
     let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
     Ports {
         manager,
-        owner: watch::channel(OwnerPlace::Here).1,
+        owner,
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -123,7 +161,13 @@ fn ports(setting: &Setting, manager: Arc<dyn Steer>) -> Ports {
                 read.map_err(io::Error::other)?
             })
         }),
-        history: Box::new(|_| Box::pin(std::future::ready(Ok(Vec::new())))),
+        history: Box::new(move |session| {
+            let journal = journal.clone();
+            Box::pin(async move {
+                let read = tokio::task::spawn_blocking(move || history(&journal, session)).await;
+                read.map_err(io::Error::other)?
+            })
+        }),
         world: Arc::new(ThisMachine),
         clock: Clock::system(),
     }
@@ -148,6 +192,13 @@ async fn read_catalog(
             return;
         }
     }
+}
+
+/// All that happened to a session, as the journal tells it.
+fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::Told> {
+    let told =
+        JournalReader::open(journal).and_then(|mut journal| journal.history(session)).map_err(io::Error::other)?;
+    Ok(told.into_iter().map(|event| (event.at, event.text)).collect())
 }
 
 /// The last bytes of an attempt's raw output; none when it has not written any.

@@ -3,7 +3,10 @@
 //! Promise: the keeper needs nothing of the process that started it, neither its terminal nor its process group.
 //! Never: a session is touched here; the journal tells the keeper all there is to know.
 
-use super::owner::{OwnerError, prepare};
+use super::{
+    owner::{OwnerError, prepare},
+    survival,
+};
 use crate::manager::Counts;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -39,8 +42,6 @@ pub(super) struct KeeperCall {
     pub(super) state: PathBuf,
     /// The settings file, if one was named.
     pub(super) config: Option<PathBuf>,
-    /// What stands before the program's name, so that a logout does not end the keeper; may be empty.
-    pub(super) prefix: Vec<OsString>,
 }
 
 /// Why no keeper runs.
@@ -76,13 +77,11 @@ impl KeeperCall {
     /// Starts a keeper and waits until it owns the state directory; its process id. Where one cannot be started out of
     /// the reach of a logout, one is started within it: better than none.
     pub(super) fn start(&self) -> Result<u32, KeeperError> {
-        match self.start_with(&self.prefix) {
-            Err(error) if !self.prefix.is_empty() => {
-                tracing::warn!(%error, "the keeper could not be started by {:?}; it is started directly", self.prefix);
-                self.start_with(&[])
-            }
-            started => started,
-        }
+        let Some(prefix) = survival::scope_prefix(&survival::look()) else { return self.start_with(&[]) };
+        self.start_with(&prefix).or_else(|error| {
+            tracing::warn!(%error, ?prefix, "the keeper could not be started in a scope of its own");
+            self.start_with(&[])
+        })
     }
 
     fn start_with(&self, prefix: &[OsString]) -> Result<u32, KeeperError> {

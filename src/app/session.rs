@@ -1,7 +1,7 @@
 //! `howdah session`, wired: the state directory, the standard streams, and whoever owns the sessions.
 
 use super::{
-    owner::Owner,
+    attach::ToOwner,
     planner,
     requests::{self, Taken},
     setting::{Setting, who},
@@ -21,6 +21,7 @@ use crate::{
         },
         streams::Streams,
     },
+    control::Link,
     domain::{Origin, RestoreRequest, RetryPolicy},
     manager::{Act, Clock, StartOrder, Steer},
 };
@@ -30,6 +31,7 @@ use std::{
     fs::{File, TryLockError},
     io::{self, BufWriter},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -76,15 +78,12 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
     })
 }
 
-/// Does what needs an owner. This process becomes the owner for as long as that takes.
+/// Does what needs an owner: the one that is there, else a keeper that is started for it.
 fn steer(setting: &Setting, work: impl AsyncFnOnce(&dyn Steer) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let owner = Owner::open(&setting.state, setting.config.manager_settings())?;
-        setting.log()?;
-        let exit = work(&owner.handle).await;
-        owner.close().await;
-        exit
+        let link = Link::open(Arc::new(ToOwner::new(setting.keeper())), who(), false).await?;
+        work(&link).await
     })
 }
 

@@ -45,7 +45,7 @@ impl Setting {
 
     /// How a keeper is started that owns what these settings mean.
     pub(super) fn keeper(&self) -> KeeperCall {
-        KeeperCall { state: self.state.clone(), config: self.named.clone(), prefix: Vec::new() }
+        KeeperCall { state: self.state.clone(), config: self.named.clone() }
     }
 
     /// Begins to log into the state directory, which must stand.
