@@ -241,3 +241,83 @@ fn d09_a_killed_keeper_is_followed_by_the_next_console() {
     person.succeeds_by_itself(2);
     assert!(person.howdah.events().progress(1, 2).bytes_reused.0 > 0, "begun anew");
 }
+
+#[test]
+fn two_consoles_show_the_same_and_either_may_act() {
+    needs_postgres!();
+    let person = Person::new();
+    let mut first = person.console();
+    person.start_slowly(&mut first);
+    let mut second = person.console();
+    let attached = format!("attached to process {}", first.pid());
+    second.wait_for("the same session", |screen| {
+        let text = screen.contents();
+        text.contains(&attached) && text.contains("1 running") && text.contains("◉ shop")
+    });
+    // The tree opens on what needs a person; the session is the row below its heading.
+    second.keys(&format!("g{DOWN}c"));
+    second.wait_for_text("copied");
+    second.keys("\t\r");
+    for console in [&mut first, &mut second] {
+        console.wait_for("the cancelled session", |screen| screen.contents().contains("∅ shop"));
+    }
+    let events = person.howdah.run(["session", "events", "1", "--state-dir", person.howdah.state.to_str().unwrap()]);
+    let by = |words: &str, pid: u32| {
+        let line = events.stdout.lines().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("no {words:?}\n{events}"));
+        assert!(line.contains(&format!("(process {pid} on pts/")), "{line}");
+    };
+    by("ordered by", first.pid());
+    by("cancel asked by", second.pid());
+    // What the first one shows of it is the same history.
+    first.keys(&format!("g{DOWN}{DOWN}4"));
+    first.wait_for("who cancelled it", |screen| {
+        let text: String = screen.contents().split_whitespace().collect();
+        text.contains("cancelaskedby") && text.contains(&format!("process{}on", second.pid()))
+    });
+}
+
+#[test]
+fn a_second_console_stays_when_the_first_one_is_left_or_killed() {
+    needs_postgres!();
+    for kill_it in [false, true] {
+        let person = Person::new();
+        let mut first = person.console();
+        person.start_slowly(&mut first);
+        let mut second = person.console();
+        second.wait_for_text(&format!("attached to process {}", first.pid()));
+        if kill_it {
+            first.signal(Signal::KILL);
+        } else {
+            first.keys("q");
+        }
+        first.wait_for_end();
+        let keeper = person.owner_other_than(first.pid());
+        second
+            .wait_for("the next owner", |screen| screen.contents().contains(&format!("attached to process {keeper}")));
+        second.wait_for("the end of the session", |screen| screen.contents().contains("✓ shop"));
+        person.succeeds_by_itself(1);
+        second.keys("q");
+        assert_eq!(second.wait_for_end().code(), Some(0));
+        until_true("a keeper without work ends", || is_gone(keeper));
+    }
+}
+
+#[test]
+fn r28_a_restore_whose_command_is_killed_goes_on_with_its_tries() {
+    needs_postgres!();
+    let person = Person::new();
+    let target = person.targets.join("shop");
+    let more = ["--no-start", "--max-rate", SLOWLY, "--every", "1s"];
+    let command = person.howdah.spawn_restore(&person.repository.0, &target, &more);
+    person.howdah.events().wait_for_bytes(1, 1, UNDER_WAY);
+    command.signal(Signal::KILL);
+    drop(command);
+    let away = person.repository.0.with_extension("away");
+    fs::rename(&person.repository.0, &away).unwrap();
+    // The first attempt, and a try.
+    person.howdah.events().failure(1, 2);
+    fs::rename(&away, &person.repository.0).unwrap();
+    until_true("a try gets through", || target.join("global/pg_control").exists());
+    person.is_found_again();
+}
