@@ -88,29 +88,35 @@ impl Link {
         let meeting = meeting::reach(&*road, &who).await?;
         let (asks, questions) = mpsc::channel(ASKS_QUEUED);
         let (publisher, mut snapshots) = watch::channel(Arc::default());
-        let (teller, mut standing) = watch::channel(Standing::Attached { pid: meeting.pid });
+        let (teller, standing) = watch::channel(Standing::Attached { pid: meeting.pid });
         let pid = meeting.pid;
         let carrier = Carrier::new(road, who, watch, questions, publisher, teller);
         let carrier = tokio::spawn(carrier.run(meeting));
-        let link =
-            Self { line: Arc::new(Line { asks, snapshots: snapshots.clone(), standing: standing.clone(), carrier }) };
+        let link = Self { line: Arc::new(Line { asks, snapshots: snapshots.clone(), standing, carrier }) };
         if watch {
-            let away = async {
-                match standing.wait_for(|standing| matches!(standing, Standing::Away { .. })).await.as_deref() {
-                    Ok(Standing::Away { reason }) => reason.clone(),
-                    Ok(Standing::Attached { .. }) | Err(_) => std::future::pending().await,
-                }
-            };
             let first = async {
                 tokio::select! {
                     biased;
                     _ = snapshots.changed() => Ok(()),
-                    reason = away => Err(LinkError::Lost { reason }),
+                    reason = link.lost() => Err(LinkError::Lost { reason }),
                 }
             };
             timeout(PATIENCE, first).await.map_err(|_| LinkError::Silent { pid })??;
         }
         Ok(link)
+    }
+
+    /// Waits until the owner is lost.
+    async fn lost(&self) -> String {
+        let mut standing = self.standing();
+        loop {
+            if let Standing::Away { reason } = &*standing.borrow_and_update() {
+                return reason.clone();
+            }
+            if standing.changed().await.is_err() {
+                return "the link has ended".to_owned();
+            }
+        }
     }
 
     /// How it stands with the owner, and word of each change.

@@ -91,6 +91,11 @@ impl Raw {
         let _: std::io::Result<()> = self.writer.write_all(bytes).await;
     }
 
+    /// Ends the sending half; we can still hear.
+    pub(crate) async fn say_no_more(&mut self) {
+        self.writer.shutdown().await.unwrap();
+    }
+
     pub(crate) async fn hear(&mut self) -> Value {
         self.hear_line().await.unwrap_or_else(|| panic!("the owner closed the connection without a word"))
     }

@@ -1,1 +1,239 @@
-//! x
+//! Peers that are hostile, broken, silent, too many, of another version or of another user: each is told why, and nothing
+//! else is touched.
+
+use crate::{
+    hall::{Hall, OWNER, hello, until, within},
+    support::skip::skip,
+};
+use serde_json::json;
+use std::{
+    fs,
+    io::Write,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What the owner logs while a test runs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// Everything that this thread logs from now on; tasks of a test run on its thread.
+    fn keep() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// What a peer says, with or without a proper hello before it, earns it this goodbye, and one line in the log.
+async fn is_told(hall: &Hall, greets: bool, bytes: &[u8], words: &[&str]) {
+    let (log, _guard) = Log::keep();
+    let mut raw = hall.raw();
+    if greets {
+        raw.greet().await;
+    }
+    raw.shout(bytes).await;
+    let reason = raw.bye().await;
+    let said = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
+    for word in words {
+        assert!(reason.contains(word), "{said:?}: {word:?} is missing in: {reason}");
+    }
+    assert!(!reason.chars().any(char::is_control), "{said:?}: {reason:?}");
+    drop(raw);
+    hall.connected(0).await;
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{said:?}: {lines:#?}");
+    assert!(lines[0].contains("WARN") && lines[0].contains(&reason), "{lines:?}");
+}
+
+#[tokio::test]
+async fn garbage_ends_the_connection_with_a_reason() {
+    let hall = Hall::open();
+    let endless = vec![b'x'; (1 << 20) + 2];
+    let nested = "[".repeat(100_000);
+    let deep = format!("{{\"ask\":{{\"number\":1,\"question\":\"watch\",\"more\":{nested}\n");
+    let deep_hello = format!("{{\"hello\":{}\n", &nested[..4000]);
+    for (greets, bytes, words) in [
+        (false, &b"\n"[..], &["no hello"][..]),
+        (false, b"GET / HTTP/1.1\r\n\r\n", &["no hello"]),
+        (false, b"{\"hello\":{\"protocol\":1}}\n", &["no hello", "missing field"]),
+        (false, b"{\"hello\":{\"protocol\":\"one\",\"program\":\"0\"}}\n", &["no hello"]),
+        (false, b"{\"hello\":{\"protocol\":1,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
+        (false, b"{\"ask\":{\"number\":1,\"question\":\"watch\"}}\n", &["asks already"]),
+        (false, b"\0\0\0\0\n", &["no hello"]),
+        (false, deep_hello.as_bytes(), &["no hello"]),
+        (false, &[b'x'; 5000], &["longer than 4096 bytes"]),
+        (true, b"\xff\xfe\xfd\n", &["not understood"]),
+        (true, b"null\n", &["not understood"]),
+        (true, b"{\"ask\":{\"number\":1,\"question\":\"dance\"}}\n", &["not understood", "dance"]),
+        (true, b"{\"ask\":{\"number\":1,\"question\":{\"dance\\u001b[2J\":1}}}\n", &["not understood", "dance"]),
+        (true, b"{\"ask\":{\"number\":-1,\"question\":\"watch\"}}\n", &["not understood"]),
+        (true, b"{\"ask\":{\"number\":1,\"question\":{\"session\":18446744073709551616}}}\n", &["not understood"]),
+        (true, b"{\"ask\":{\"number\":1,\"question\":{\"act\":{\"act\":\"retry\",\"scope\":\"none\"}}}}\n", &["none"]),
+        (true, deep.as_bytes(), &["not understood"]),
+        (true, &endless, &["longer than 1048576 bytes"]),
+    ] {
+        is_told(&hall, greets, bytes, words).await;
+        hall.is_well().await;
+    }
+    is_told(&hall, true, format!("{}\n", hello()).as_bytes(), &["hello is said once"]).await;
+}
+
+#[tokio::test]
+async fn an_order_that_no_client_of_ours_sends_is_not_carried_out() {
+    let hall = Hall::open();
+    let good = serde_json::to_string(&crate::asking::order([1])).unwrap();
+    let ids: Vec<u64> = (1..=1001).collect();
+    let long = good.replace("\"orders-1\"", &format!("\"{}\"", "x".repeat(5000)));
+    for (question, words) in [
+        (good.replace("/srv/pg/orders-1", "../etc"), "not an absolute path"),
+        (good.replace("/srv/pg/orders-1", "/"), "root directory"),
+        (good.replace("\"tablespaces\":{}", "\"tablespaces\":{\"1\":\"/srv\"}"), "lie in each other"),
+        (long, "longer than 4096 bytes"),
+    ] {
+        assert_ne!(question, good);
+        let line = format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{question}}}}}}}\n");
+        is_told(&hall, true, line.as_bytes(), &["not understood", words]).await;
+    }
+    let act = json!({"ask": {"number": 1, "question": {"act": {"act": "retry", "scope": {"sessions": ids}}}}});
+    is_told(&hall, true, format!("{act}\n").as_bytes(), &["names 1001 sessions"]).await;
+    assert!(hall.house.handle.snapshots().borrow().ongoing.is_empty());
+}
+
+#[tokio::test]
+async fn half_a_line_is_no_line() {
+    let hall = Hall::open();
+    let order = json!({"ask": {"number": 1, "question": {"start": crate::asking::order([1])}}}).to_string();
+    for (greets, said) in [(true, order.as_str()), (true, "{"), (false, "{\"hello\":")] {
+        let mut raw = hall.raw();
+        if greets {
+            raw.greet().await;
+        }
+        raw.shout(said.as_bytes()).await;
+        raw.say_no_more().await;
+        assert!(raw.bye().await.contains("the last line was cut off"));
+    }
+    hall.is_well().await;
+    assert!(hall.house.handle.snapshots().borrow().ongoing.is_empty(), "an order without its end was carried out");
+}
+
+#[tokio::test]
+async fn a_client_of_another_version_gets_one_clear_sentence() {
+    let hall = Hall::open();
+    // A newer client, of which only the protocol can be read; and one from before the first protocol.
+    let newer = br#"{"hello":{"protocol":2,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
+    let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
+    let ours = format!("howdah {} with protocol 1", env!("CARGO_PKG_VERSION"));
+    let owner = format!("process {OWNER}");
+    let line = [newer, &b"\n"[..]].concat();
+    is_told(&hall, false, &line, &["howdah 0.9.0 with protocol 2", &ours, &owner, "use the same version", &kill]).await;
+    let older = b"{\"hello\":{\"protocol\":0}}\n";
+    is_told(&hall, false, older, &["howdah of an unknown version with protocol 0", &ours, "use the same version"])
+        .await;
+    let far = b"{\"hello\":{\"protocol\":99999999999,\"program\":\"\\u001b[2J\"}}\n";
+    is_told(&hall, false, far, &["protocol 99999999999", "\\u{1b}[2J", &kill]).await;
+    hall.is_well().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_says_nothing_is_shown_out() {
+    let hall = Hall::open();
+    let (log, _guard) = Log::keep();
+    // The clock stands still while anybody has anything to do, so it comes to the limit at once.
+    let mut raw = hall.raw();
+    let bye = raw.hear().await;
+    assert_eq!(bye["bye"]["reason"], "nothing was said for 10s: a client says hello first");
+    assert_eq!(raw.hear_line().await, None);
+    // Neither does it help to say it letter by letter.
+    let mut raw = hall.raw();
+    raw.shout(b"{\"hel").await;
+    assert!(raw.hear().await["bye"]["reason"].as_str().unwrap().contains("nothing was said"));
+    assert_eq!(log.lines().len(), 2, "{:?}", log.lines());
+}
+
+#[tokio::test]
+async fn the_sixty_fifth_is_told_that_all_places_are_taken() {
+    let hall = Hall::open();
+    let mut guests = Vec::new();
+    for _ in 0..64 {
+        let mut raw = hall.raw();
+        raw.greet().await;
+        guests.push(raw);
+    }
+    assert_eq!(*hall.server.connections().borrow(), 64);
+    for _ in 0..3 {
+        let reason = hall.raw().bye().await;
+        assert!(reason.contains("64") && reason.contains("close one"), "{reason}");
+    }
+    guests[0].say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+    assert_eq!(within("an answer", guests[0].hear()).await["answer"]["number"], 7);
+    guests.truncate(63);
+    hall.connected(63).await;
+    hall.is_well().await;
+    drop(guests);
+    until("nobody", &mut hall.server.connections(), |now| *now == 0).await;
+}
+
+#[tokio::test]
+async fn another_user_is_not_heard() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("only root can be somebody else", false);
+    }
+    let hall = Hall::open();
+    // The doors that usually keep others away stand open here, so that only the last one is tried.
+    let socket = hall.state.path().join("control.sock");
+    fs::set_permissions(hall.state.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    let talk = "use Socket; $SIG{PIPE} = 'IGNORE'; socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; \
+                connect($s, sockaddr_un($ARGV[0])) or die \"connect: $!\"; syswrite($s, $ARGV[1] . \"\\n\"); \
+                while (<$s>) { print }";
+    let nobody = 65534;
+    let mut command = Command::new("perl");
+    command.args(["-e", talk]).arg(&socket).arg(hello().to_string()).uid(nobody).gid(nobody).current_dir("/");
+    let (log, _guard) = Log::keep();
+    let Ok(child) = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
+        return skip("perl is not here to be somebody else", false);
+    };
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap());
+    let output = within("the stranger", output).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("bye") && said.contains("user 0") && said.contains("not user 65534"), "{output:?}");
+    assert!(!said.contains("welcome"), "{said}");
+    assert!(log.lines()[0].contains("not user 65534"), "{:?}", log.lines());
+    hall.is_well().await;
+}
+
+#[tokio::test]
+async fn who_looks_in_and_leaves_is_not_worth_a_word() {
+    let hall = Hall::open();
+    let (log, _guard) = Log::keep();
+    drop(hall.raw());
+    hall.is_well().await;
+    hall.connected(0).await;
+    assert_eq!(log.lines(), Vec::<String>::new());
+}

@@ -1,1 +1,110 @@
-//! x
+//! Large pictures: a thousand ongoing and a hundred thousand completed sessions reach a client in pieces, soon.
+
+use crate::{
+    hall::{Hall, until, within},
+    house::{Plan, runs},
+    sample,
+};
+use howdah::{
+    domain::{InstanceName, RetryPolicy, SessionId},
+    journal::{Batch, Change, Entry, MemoryStore, Store},
+    machine::{CompletedResult, CompletedRow, Session},
+    manager::Steer,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const ONGOING: u64 = 1_000;
+const COMPLETED: u64 = 100_000;
+
+fn rows() -> Vec<CompletedRow> {
+    let row = |number: u64| CompletedRow {
+        id: SessionId(10_000 + number),
+        instance: InstanceName::new(&format!("orders-{number}")),
+        ended: sample::after(i64::try_from(number).unwrap()),
+        took: Duration::from_secs(number),
+        result: if number.is_multiple_of(7) { CompletedResult::Cancelled } else { CompletedResult::Succeeded },
+    };
+    (1..=COMPLETED).map(row).collect()
+}
+
+async fn large() -> Hall {
+    let mut store = MemoryStore::default();
+    let entry = |number| {
+        let created = sample::created(number, RetryPolicy::default());
+        Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+    };
+    store.append(Batch { entries: (1..=ONGOING).map(entry).collect() }).await.unwrap();
+    let hall = Hall::with(Plan { store, ..Plan::default() }, |_| runs());
+    until("four run", &mut hall.house.handle.snapshots(), |now| now.counts.running == 4).await;
+    hall
+}
+
+async fn fill(hall: &Hall) {
+    hall.house.handle.fill_completed(rows()).await;
+    until("the rows", &mut hall.house.handle.snapshots(), |now| !now.completed.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_completed_sessions_arrive() {
+    let hall = large().await;
+    let early = hall.link(true).await;
+    fill(&hall).await;
+    let whole = COMPLETED.try_into().unwrap();
+    let begun = Instant::now();
+    let late = hall.link(true).await;
+    let first = late.snapshots().borrow().clone();
+    let to_first = begun.elapsed();
+    assert_eq!((first.ongoing.len(), first.counts.completed()), (1_000, whole));
+    assert_eq!(first.completed[0].id, SessionId(10_000 + COMPLETED), "the newest come first");
+    until("all rows", &mut late.snapshots(), |now| now.completed.len() == whole).await;
+    println!("first picture after {to_first:?}, all of {COMPLETED} rows after {:?}", begun.elapsed());
+    let newest = hall.house.handle.snapshots().borrow().clone();
+    for link in [&early, &late] {
+        let seen = until("all rows", &mut link.snapshots(), |now| now.completed.len() == whole).await;
+        assert!(seen.completed == newest.completed && seen.ongoing == newest.ongoing);
+        assert_eq!(seen.counts, newest.counts);
+    }
+    // What has not changed is the same value as before.
+    let before = late.snapshots().borrow().clone();
+    hall.house.say(1, 1, howdah::machine::Report::Note("a change".to_owned())).await;
+    let after = until("a change", &mut late.snapshots(), |now| now.revision > before.revision).await;
+    assert!(Arc::ptr_eq(&before.completed, &after.completed));
+    let changed: Vec<SessionId> = after
+        .ongoing
+        .iter()
+        .filter(|session| !before.ongoing.iter().any(|old| Arc::ptr_eq(old, session)))
+        .map(|session| session.id())
+        .collect();
+    assert_eq!(changed, [SessionId(1)]);
+}
+
+#[tokio::test]
+async fn a_large_picture_comes_in_lines_of_bounded_size_and_can_be_shown_early() {
+    let hall = large().await;
+    fill(&hall).await;
+    let mut raw = hall.raw();
+    raw.watch().await;
+    let (mut sessions, mut first_rows, mut other_rows, mut shown) = (0, 0, 0, false);
+    loop {
+        let line = within("a line", raw.hear()).await;
+        assert!(line.to_string().len() < 300_000, "a line of {} bytes", line.to_string().len());
+        let change = &line["change"];
+        if change["session"].is_object() {
+            assert!(!shown, "a session comes after the first picture");
+            sessions += 1;
+        }
+        if let Some(rows) = change["rows"].as_array() {
+            assert!(rows.len() <= 1000);
+            *if shown { &mut other_rows } else { &mut first_rows } += rows.len();
+        }
+        match change["picture"]["more"].as_bool() {
+            Some(true) => shown = true,
+            Some(false) => break,
+            None => {}
+        }
+    }
+    assert_eq!((sessions, first_rows, other_rows, shown), (1000, 200, 99_800, true));
+}

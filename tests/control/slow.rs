@@ -1,1 +1,117 @@
-//! x
+//! Clients that read slowly or not at all, and how often anybody is told.
+
+use crate::{
+    hall::{Hall, Raw, until, within},
+    sample,
+};
+use howdah::{control::Mirror, machine::Report};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Reads until the picture is the manager's newest; returns how many bytes and pictures that took.
+async fn catch_up(hall: &Hall, raw: &mut Raw, mirror: &mut Mirror) -> (usize, usize) {
+    let (mut bytes, mut pictures) = (0, 0);
+    loop {
+        let line = raw.hear().await.to_string();
+        bytes += line.len();
+        let Some(picture) = take_in(mirror, &line) else { continue };
+        pictures += 1;
+        let newest = hall.house.handle.snapshots().borrow().clone();
+        if picture.revision == newest.revision {
+            assert_eq!(picture.ongoing, newest.ongoing);
+            return (bytes, pictures);
+        }
+    }
+}
+
+fn take_in(mirror: &mut Mirror, line: &str) -> Option<std::sync::Arc<howdah::manager::Snapshot>> {
+    let mut value: Value = serde_json::from_str(line).unwrap();
+    let change = serde_json::from_value(value["change"].take()).unwrap_or_else(|error| panic!("{error}: {line}"));
+    mirror.take_in(change, line.len()).unwrap()
+}
+
+/// A session runs and its attempt comes further, so far and no less often than it can be seen.
+async fn come_further(hall: &Hall, bytes: u64) {
+    hall.house.say(1, 1, Report::Progress(sample::progress(bytes, None))).await;
+    let mut snapshots = hall.house.handle.snapshots();
+    let there = |now: &std::sync::Arc<howdah::manager::Snapshot>| {
+        now.ongoing.first().is_some_and(|session| session.progress().bytes_done.0 == bytes)
+    };
+    snapshots.wait_for(there).await.unwrap();
+}
+
+async fn with_one_running() -> Hall {
+    let hall = Hall::open();
+    hall.house.start([1]).await;
+    until("it runs", &mut hall.house.handle.snapshots(), |now| now.counts.running == 1).await;
+    hall.house.say(1, 1, Report::Note("n".repeat(3000))).await;
+    hall
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
+    let hall = with_one_running().await;
+    let (mut sleeper, mut reader) = (hall.raw(), hall.raw());
+    sleeper.watch().await;
+    reader.watch().await;
+    let (mut mirror, mut other) = (Mirror::default(), Mirror::default());
+    catch_up(&hall, &mut reader, &mut other).await;
+    // Each change is far enough from the last that everybody may be told of it.
+    tokio::time::pause();
+    for number in 1..=2000 {
+        come_further(&hall, number).await;
+        tokio::time::advance(Duration::from_millis(51)).await;
+        if number % 100 == 0 {
+            catch_up(&hall, &mut reader, &mut other).await;
+        }
+    }
+    tokio::time::resume();
+    let (bytes, pictures) = within("the newest picture", catch_up(&hall, &mut sleeper, &mut mirror)).await;
+    let every_change = 2000 * 3500;
+    assert!(bytes < every_change / 5, "{bytes} bytes in {pictures} pictures were waiting");
+    assert!(pictures > 2, "it was told of nothing while it did not read");
+    // It was not dropped, and is served like everybody.
+    sleeper.say(&json!({"ask": {"number": 2, "question": {"session": 1}}})).await;
+    let answer = within("an answer", sleeper.hear()).await;
+    assert_eq!(answer["answer"]["answer"]["session"]["progress"]["bytes_done"], 2000);
+    assert_eq!(*hall.server.connections().borrow(), 2);
+}
+
+#[tokio::test]
+async fn a_busy_owner_tells_twenty_pictures_a_second() {
+    let hall = with_one_running().await;
+    let mut raw = hall.raw();
+    raw.watch().await;
+    let mut mirror = Mirror::default();
+    within("the first picture", catch_up(&hall, &mut raw, &mut mirror)).await;
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    for number in 1..=2000 {
+        come_further(&hall, number).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    tokio::time::resume();
+    let (_, pictures) = within("the newest picture", catch_up(&hall, &mut raw, &mut mirror)).await;
+    // One may have begun just before, and one comes after.
+    let most = took * 20.0 + 2.0;
+    assert!(pictures as f64 <= most, "{pictures} pictures in {took} s");
+    assert!(pictures as f64 >= took * 10.0, "only {pictures} pictures in {took} s");
+}
+
+#[tokio::test]
+async fn orders_of_a_client_that_does_not_read_are_carried_out() {
+    let hall = with_one_running().await;
+    let mut raw = hall.raw();
+    raw.watch().await;
+    raw.say(&json!({"ask": {"number": 2, "question": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
+        .await;
+    within("the cancel", hall.house.until_completed(1)).await;
+    // What is too much for the socket stops the client itself, and nobody else.
+    let ask = json!({"ask": {"number": 3, "question": {"session": 1}}}).to_string() + "\n";
+    let many = ask.repeat(20_000);
+    let flood = tokio::time::timeout(Duration::from_millis(300), raw.shout(many.as_bytes())).await;
+    assert!(flood.is_err(), "twenty thousand questions were taken and their answers kept");
+    hall.is_well().await;
+    within("the end of the server", hall.server.close()).await;
+}

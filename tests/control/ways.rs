@@ -1,1 +1,182 @@
-//! x
+//! Random pictures: the lines that lead from one to the next build exactly the next one, whatever lay between.
+
+use crate::sample;
+use howdah::{
+    control::{Mirror, change::Way, protocol::FromOwner},
+    domain::{AttemptNo, InstanceName, RetryPolicy, SessionId},
+    machine::{
+        Command, CompletedResult, CompletedRow, Report, Session, UnreadableSession, decide, evolve, sort_for_screen,
+    },
+    manager::{Counts, Snapshot},
+};
+use proptest::prelude::*;
+use std::{cmp::Reverse, sync::Arc, time::Duration};
+
+/// What is random of a picture: which sessions there are and how far each has come, which rows, which unreadable ones.
+#[derive(Debug, Clone)]
+struct Sketch {
+    ongoing: Vec<(u64, u64)>,
+    rows: Vec<(u64, bool)>,
+    unreadable: Vec<u64>,
+    /// Another process owns the sessions from this picture on.
+    new_owner: bool,
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let numbers = |most| prop::collection::btree_map(1..most, 0..4_u64, 0..12);
+    let rows = prop::collection::btree_map(1..40_u64, any::<bool>(), 0..30);
+    let unreadable = prop::collection::vec(1..4_u64, 0..2);
+    (numbers(20_u64), rows, unreadable, prop::bool::weighted(0.2)).prop_map(|(ongoing, rows, unreadable, new_owner)| {
+        let rows = rows.into_iter().collect();
+        Sketch { ongoing: ongoing.into_iter().collect(), rows, unreadable, new_owner }
+    })
+}
+
+/// A session that has come so far; the same values give the same session.
+fn session(number: u64, far: u64) -> Session {
+    let mut session = sample::session(number, RetryPolicy::default());
+    let progress = Report::Progress(sample::progress(far * 10, None));
+    let commands = [Command::Launch, Command::Report { attempt: AttemptNo(1), report: progress }, sample::retry()];
+    for command in commands.into_iter().take(far.try_into().unwrap()) {
+        let Ok(events) = decide(&session, command, sample::start()) else { continue };
+        session = events.iter().fold(session, |session, event| evolve(session, event, sample::start()));
+    }
+    session
+}
+
+fn row(number: u64, succeeded: bool) -> CompletedRow {
+    let result = if succeeded { CompletedResult::Succeeded } else { CompletedResult::Cancelled };
+    let instance = InstanceName::new(&format!("orders-{number}"));
+    // Two sessions may end at the same moment.
+    let ended = sample::after(i64::try_from(number / 2).unwrap());
+    CompletedRow { id: SessionId(100 + number), instance, ended, took: Duration::from_secs(number), result }
+}
+
+/// The manager's next picture: what is the same as before is the same value in memory, as the manager does it.
+fn picture(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
+    let kept = |session: Session| match before.session(session.id()) {
+        Some(known) if **known == session => Arc::clone(known),
+        Some(_) | None => Arc::new(session),
+    };
+    let mut ongoing: Vec<_> = sketch.ongoing.iter().map(|(number, far)| kept(session(*number, *far))).collect();
+    sort_for_screen(&mut ongoing);
+    let kept = |row: CompletedRow| match before.completed.iter().find(|known| ***known == row) {
+        Some(known) => Arc::clone(known),
+        None => Arc::new(row),
+    };
+    let mut rows: Vec<_> = sketch.rows.iter().map(|(number, succeeded)| kept(row(*number, *succeeded))).collect();
+    rows.sort_by_key(|row| Reverse((row.ended, row.id)));
+    let completed = if rows == *before.completed { Arc::clone(&before.completed) } else { Arc::new(rows) };
+    let problem = |id: &u64| UnreadableSession { id: SessionId(*id), problem: "spoilt".to_owned() };
+    let unreadable = Arc::new(sketch.unreadable.iter().map(problem).collect());
+    let succeeded = completed.iter().filter(|row| row.result == CompletedResult::Succeeded).count();
+    let counts = Counts::of(&ongoing, succeeded, completed.len() - succeeded);
+    let revision = if sketch.new_owner { 1 } else { before.revision + 1 };
+    Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts })
+}
+
+/// Tells a way to a mirror through the wire; returns what was shown.
+fn tell(mut way: Way, mirror: &mut Mirror) -> Vec<Arc<Snapshot>> {
+    let mut shown = Vec::new();
+    while let Some(line) = way.tell_next(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()) {
+        let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+        shown.extend(mirror.take_in(change, line.len()).unwrap());
+    }
+    shown
+}
+
+fn same(shown: &Snapshot, target: &Snapshot) {
+    assert_eq!(shown.ongoing, target.ongoing);
+    assert_eq!(shown.completed, target.completed);
+    assert_eq!((&shown.unreadable, shown.counts), (&target.unreadable, target.counts));
+}
+
+/// What the owner did not touch is not touched here either: the same value in memory as before.
+fn shares(shown: &Snapshot, seen: &Snapshot, target: &Snapshot, known: &Snapshot) {
+    for (new, old) in target.ongoing.iter().filter_map(|new| Some((new, known.session(new.id())?))) {
+        let (ours, before) = (shown.session(new.id()).unwrap(), seen.session(new.id()).unwrap());
+        assert!(!Arc::ptr_eq(new, old) || Arc::ptr_eq(ours, before), "session {} was copied", new.id());
+    }
+    let untouched = Arc::ptr_eq(&target.completed, &known.completed);
+    assert!(!untouched || Arc::ptr_eq(&shown.completed, &seen.completed), "the rows were copied");
+}
+
+/// What another owner tells as the one before did is the same value in memory, too.
+fn shares_with_earlier(shown: &Snapshot, seen: &Snapshot) {
+    for session in &shown.ongoing {
+        let before = seen.session(session.id()).filter(|before| *before == session);
+        assert!(before.is_none_or(|before| Arc::ptr_eq(before, session)), "session {} was copied", session.id());
+    }
+    let untouched = shown.completed == seen.completed;
+    assert!(!untouched || Arc::ptr_eq(&shown.completed, &seen.completed), "the rows were copied");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_way_from_any_picture_to_any_other_leads_there(sketches in prop::collection::vec((sketch(), any::<bool>()), 1..8)) {
+        let mut mirror = Mirror::default();
+        let mut known: Option<Arc<Snapshot>> = None;
+        let mut before = Arc::new(Snapshot::default());
+        let mut seen = Arc::new(Snapshot::default());
+        for (sketch, told) in sketches {
+            let target = picture(&sketch, &before);
+            before = Arc::clone(&target);
+            if sketch.new_owner {
+                known = None;
+            }
+            // A client that does not read is told of the newest picture only.
+            if !told {
+                continue;
+            }
+            let way = if let Some(known) = &known {
+                Way::between(known, Arc::clone(&target))
+            } else {
+                mirror.begin_anew();
+                Way::to_first(Arc::clone(&target))
+            };
+            let shown = tell(way, &mut mirror);
+            let newest = shown.last().expect("every way ends in a picture");
+            same(newest, &target);
+            assert!(shown.iter().all(|picture| picture.revision > seen.revision));
+            if seen.revision > 0 {
+                assert_eq!(shown.len(), 1, "one change is one picture");
+                match &known {
+                    Some(known) => shares(newest, &seen, &target, known),
+                    None => shares_with_earlier(newest, &seen),
+                }
+            }
+            seen = Arc::clone(newest);
+            known = Some(target);
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_in_the_midst_of_a_picture_leaves_nothing_of_it() {
+    let sketch = |ongoing: &[(u64, u64)], rows: std::ops::Range<u64>| Sketch {
+        ongoing: ongoing.to_vec(),
+        rows: rows.map(|number| (number, true)).collect(),
+        unreadable: Vec::new(),
+        new_owner: false,
+    };
+    let first = picture(&sketch(&[(1, 1), (2, 0)], 1..500), &Snapshot::default());
+    let second = picture(&sketch(&[(2, 1), (3, 0)], 100..900), &first);
+    let mut mirror = Mirror::default();
+    mirror.begin_anew();
+    tell(Way::to_first(Arc::clone(&first)), &mut mirror);
+    let lines = |mut way: Way| std::iter::from_fn(move || way.tell_next(|_| ())).count();
+    for cut in 0..lines(Way::between(&first, Arc::clone(&second))) {
+        let mut way = Way::between(&first, Arc::clone(&second));
+        for _ in 0..cut {
+            let line = way.tell_next(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()).unwrap();
+            let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
+            assert_eq!(mirror.take_in(change, line.len()).unwrap().map(|picture| picture.revision), None);
+        }
+        mirror.begin_anew();
+        let shown = tell(Way::to_first(Arc::clone(&first)), &mut mirror);
+        assert_eq!(shown.len(), 1, "the early part of a first picture was shown in place of a whole one");
+        same(&shown[0], &first);
+    }
+}
