@@ -47,6 +47,7 @@
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
+//! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words

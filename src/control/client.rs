@@ -132,7 +132,7 @@ impl Link {
     }
 
     /// Asks a question that is answered with a receipt; without one, each line that was expected says why it is not there.
-    async fn order(&self, question: Question, expected: Vec<ReceiptLine>) -> Vec<ReceiptLine> {
+    async fn receipt(&self, question: Question, expected: Vec<ReceiptLine>) -> Vec<ReceiptLine> {
         let refusal = match self.ask(question).await {
             Ok(Answer::Receipt(receipt)) => return receipt.lines,
             // The owner does not speak as it should: what it has done is not known.
@@ -143,26 +143,26 @@ impl Link {
         expected.into_iter().map(refused).collect()
     }
 
-    async fn start(self, order: StartOrder) -> Receipt {
+    async fn send_order(self, order: StartOrder) -> Receipt {
         let mut lines = Vec::new();
         for part in parcels::of_order(order) {
             match part {
-                Ok((question, expected)) => lines.extend(self.order(question, expected).await),
+                Ok((question, expected)) => lines.extend(self.receipt(question, expected).await),
                 Err(refused) => lines.push(refused),
             }
         }
         Receipt { lines }
     }
 
-    async fn act(self, act: Act, scope: Scope) -> Receipt {
+    async fn send_act(self, act: Act, scope: Scope) -> Receipt {
         let mut lines = Vec::new();
         for (scope, expected) in parcels::of_scope(scope) {
-            lines.extend(self.order(Question::Act { act, scope }, expected).await);
+            lines.extend(self.receipt(Question::Act { act, scope }, expected).await);
         }
         Receipt { lines }
     }
 
-    async fn session(self, id: SessionId) -> Option<Arc<Session>> {
+    async fn fetch(self, id: SessionId) -> Option<Arc<Session>> {
         // Reading changes nothing, so it may be asked again; once, since an owner that ends over this ends over it again.
         for _ in 0..2 {
             match self.ask(Question::Session(id)).await {
@@ -177,16 +177,16 @@ impl Link {
 
 impl Steer for Link {
     fn start(&self, order: StartOrder) -> BoxFuture<'static, Receipt> {
-        Box::pin(self.clone().start(order))
+        Box::pin(self.clone().send_order(order))
     }
 
     /// `_by` is who opened the link, and the owner knows that already.
     fn act(&self, act: Act, scope: Scope, _by: Who) -> BoxFuture<'static, Receipt> {
-        Box::pin(self.clone().act(act, scope))
+        Box::pin(self.clone().send_act(act, scope))
     }
 
     fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        Box::pin(self.clone().session(id))
+        Box::pin(self.clone().fetch(id))
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {

@@ -9,7 +9,7 @@ use howdah::{
     control::{Link, LinkError, Road, RoadError, Standing, bind, serve},
     domain::SessionId,
     machine::{Refusal, Scope},
-    manager::{Act, Snapshot, Steer},
+    manager::{Act, Receipt, Snapshot, Steer},
 };
 use serde_json::json;
 use std::{
@@ -138,6 +138,7 @@ async fn a_question_that_was_not_heard_to_its_end_goes_to_the_next_owner() {
     wanted.requests[0].point.path = format!("/backup/{}", "x".repeat(900_000)).into();
     let asked = tokio::spawn(link.start(wanted));
     within("its beginning", owner.reader.get_ref().readable()).await.unwrap();
+    let behind = tokio::spawn(link.act(Act::Retry, Scope::AllOngoing, who("ana")));
     drop(owner);
     let mut owner = pairs.welcome(2).await;
     let heard = within("the question", owner.hear()).await;
@@ -145,6 +146,11 @@ async fn a_question_that_was_not_heard_to_its_end_goes_to_the_next_owner() {
     let number = &heard["ask"]["number"];
     owner.say(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": [told]}}}})).await;
     assert_eq!(within("a receipt", asked).await.unwrap().lines[0].session, Some(SessionId(9)));
+    // So does the question that stood behind it.
+    let heard = within("the question", owner.hear()).await;
+    let number = &heard["ask"]["number"];
+    owner.say(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": []}}}})).await;
+    assert_eq!(within("a receipt", behind).await.unwrap(), Receipt::default());
 }
 
 /// Ends every connection at once after the first; notes when somebody came.

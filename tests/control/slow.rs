@@ -40,17 +40,18 @@ async fn come_further(hall: &Hall, bytes: u64) {
     snapshots.wait_for(there).await.unwrap();
 }
 
-async fn with_one_running() -> Hall {
+/// Its session takes so many bytes more than it must.
+async fn with_one_running(weight: usize) -> Hall {
     let hall = Hall::open();
     hall.house.start([1]).await;
     until("it runs", &mut hall.house.handle.snapshots(), |now| now.counts.running == 1).await;
-    hall.house.say(1, 1, Report::Note("n".repeat(3000))).await;
+    hall.house.say(1, 1, Report::Note("n".repeat(weight))).await;
     hall
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
-    let hall = with_one_running().await;
+    let hall = with_one_running(3000).await;
     let (mut sleeper, mut reader) = (hall.raw(), hall.raw());
     sleeper.watch().await;
     reader.watch().await;
@@ -79,7 +80,7 @@ async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
 
 #[tokio::test]
 async fn a_busy_owner_tells_twenty_pictures_a_second() {
-    let hall = with_one_running().await;
+    let hall = with_one_running(0).await;
     let mut raw = hall.raw();
     raw.watch().await;
     let mut mirror = Mirror::default();
@@ -101,7 +102,7 @@ async fn a_busy_owner_tells_twenty_pictures_a_second() {
 
 #[tokio::test]
 async fn orders_of_a_client_that_does_not_read_are_carried_out() {
-    let hall = with_one_running().await;
+    let hall = with_one_running(3000).await;
     let mut raw = hall.raw();
     raw.watch().await;
     raw.say(&json!({"ask": {"number": 2, "question": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))

@@ -89,8 +89,8 @@ impl Connection {
             self.prepare()?;
             let is_free = self.question.is_none() && self.answer.is_none();
             let is_idle = self.out.is_empty();
+            // None comes first: a peer that reads as fast as it is told must not keep us from what it asks.
             tokio::select! {
-                biased;
                 () = &mut closing => return Err(Fault::Closing),
                 written = self.out.write(&mut self.writer), if !is_idle => written?,
                 answer = answered(&mut self.question) => {
