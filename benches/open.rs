@@ -6,14 +6,8 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
-use howdah::{
-    domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, Origin,
-        Port, Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
-    },
-    journal::{Batch, Change, Entry, SqliteJournal},
-    machine::{Event, Session, StuckReason, event::Created, evolve},
-};
+mod journal;
+
 use pty_process::blocking::{Command, Pty, open};
 use std::{
     fs,
@@ -23,10 +17,7 @@ use std::{
     process::Child,
     time::{Duration, Instant},
 };
-use uuid::Uuid;
 
-const COMPLETED: u64 = 100_000;
-const ONGOING: u64 = 1_000;
 const ROUNDS: usize = 11;
 
 /// How long the idle console is watched.
@@ -36,7 +27,8 @@ fn main() {
     let room = tempfile::tempdir().unwrap();
     let (full, empty) = (room.path().join("full"), room.path().join("empty"));
     fs::DirBuilder::new().mode(0o700).create(&full).unwrap();
-    fill(&full.join("journal.db"));
+    let life = |number| if number > journal::COMPLETED { journal::stuck() } else { journal::cancelled() };
+    journal::fill(&full.join("journal.db"), life);
     // The first opening unpacks the sample; it is not counted.
     drop(Console::open(&empty));
     println!("first paint, median of {ROUNDS} (shortest to longest):");
@@ -114,72 +106,5 @@ impl Drop for Console {
         // It closes on `q`; one that does not is ended with its terminal.
         let closed = self.pty.write_all(b"q").and_then(|()| self.child.wait());
         assert!(closed.is_ok_and(|status| status.success()) || std::thread::panicking(), "the console did not close");
-    }
-}
-
-fn fill(path: &Path) {
-    let mut journal = SqliteJournal::open(path).unwrap();
-    let numbers: Vec<u64> = (1..=COMPLETED + ONGOING).collect();
-    for some in numbers.chunks(5_000) {
-        let entries = some.iter().map(|number| entry(*number)).collect();
-        journal.append(&Batch { entries }).unwrap();
-    }
-}
-
-fn entry(number: u64) -> Entry {
-    let at: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
-    let created = created(number, at);
-    let mut changes = vec![Change::Created(Box::new(created.clone()))];
-    let mut after = Session::create(created);
-    let cause = "the file system of the target is full";
-    let stuck = Event::GotStuck {
-        attempt: AttemptNo(1),
-        failure: Failure::incurable(cause, "make room, then retry"),
-        reached: Reached::default(),
-        reason: StuckReason::Incurable,
-    };
-    let life = if number > COMPLETED {
-        vec![Event::Launched { attempt: AttemptNo(1) }, stuck]
-    } else {
-        vec![Event::Cancelled { disposed: Disposed::Removed }]
-    };
-    for event in life {
-        after = evolve(after, &event, at);
-        changes.push(Change::Happened { at, event });
-    }
-    Entry { after, changes }
-}
-
-fn created(number: u64, at: Timestamp) -> Created {
-    let instance = InstanceName::new(&format!("orders-{number}"));
-    let facts = BackupFacts {
-        form: BackupForm::Plain,
-        size: ByteCount(1 << 30),
-        files: 1_000,
-        timeline: Timeline(1),
-        start_lsn: Lsn(0x0200_0028),
-        stop_lsn: Lsn(0x0200_0100),
-        taken_at: at,
-        version: None,
-        system_identifier: None,
-    };
-    let point = RestorePoint { path: format!("/backup/{instance}/b").into(), instance, label: "b".to_owned(), facts };
-    let port = Port::new(u16::try_from(1_024 + number % 60_000).unwrap()).unwrap();
-    let request = RestoreRequest {
-        point,
-        target: Target::new(format!("/srv/pg/orders-{number}"), port).unwrap(),
-        server: ServerWish::LeaveRunning,
-        max_rate: None,
-        existing: ExistingData::Refuse,
-    };
-    let policy = RetryPolicy::default();
-    Created {
-        id: SessionId(number),
-        uuid: Uuid::from_u128(number.into()),
-        request,
-        policy,
-        by: "ops@bastion".into(),
-        origin: Origin::Console,
-        at,
     }
 }
