@@ -2,7 +2,10 @@
 
 use crate::{
     sample,
-    support::howdah::{Howdah, Ran, Running},
+    support::{
+        howdah::{Howdah, Ran, Running},
+        patience::{PATIENCE, until},
+    },
 };
 use howdah::{
     domain::{
@@ -16,9 +19,11 @@ use howdah::{
 };
 use std::{
     fs::{self, DirBuilder, OpenOptions},
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 use uuid::Uuid;
@@ -33,6 +38,12 @@ pub(crate) struct House {
 pub(crate) struct Life {
     pub(crate) session: Session,
     changes: Vec<Change>,
+}
+
+/// A verb that goes on, line by line. Dropping it kills it.
+pub(crate) struct Following {
+    child: Child,
+    lines: mpsc::Receiver<String>,
 }
 
 /// When all of it happened: long ago, so that no countdown is running.
@@ -104,6 +115,22 @@ impl House {
         self.howdah.spawn(self.arguments(arguments))
     }
 
+    /// Starts a verb whose lines come one after the other.
+    pub(crate) fn follow(&self, arguments: &[&str]) -> Following {
+        let mut command = self.howdah.command(self.arguments(arguments));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines() {
+                if sender.send(line.unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        Following { child, lines }
+    }
+
     /// What a run printed, with the paths of this house shortened.
     pub(crate) fn masked(&self, text: &str) -> String {
         text.replace(self.howdah.home.to_str().unwrap(), "~")
@@ -130,6 +157,29 @@ impl House {
     pub(crate) fn print(&self, session: u64, attempt: u32, text: &[u8]) {
         let path = self.attempt_file(session, attempt, "output.log");
         OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text).unwrap();
+    }
+}
+
+impl Following {
+    /// Its next line, with patience that ends.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line")
+    }
+
+    /// Its exit code, once it has ended without another line.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> i32 {
+        let status = until("howdah ends", || self.child.try_wait().unwrap());
+        assert_eq!(self.lines.recv(), Err(mpsc::RecvError), "a line too many");
+        status.code().unwrap()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _over = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     house::{FIRST, House, Life},
     sample,
-    support::patience::until_true,
+    support::patience::{until, until_true},
 };
 use howdah::{
     domain::{Disposed, fact::End},
@@ -53,27 +53,23 @@ fn a_log_is_followed_through_all_attempts_to_the_end_of_the_session() {
     let first = Life::queued(1).running();
     let house = House::of([first.clone()]);
     house.print(1, 1, b"one\n");
-    let mut command = house.howdah.command(house.arguments(&["log", "1", "-f"]));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || lines.next().map(Result::unwrap);
-    assert_eq!(next().unwrap(), "one");
+    let log = house.follow(&["log", "1", "-f"]);
+    assert_eq!(log.line(), "one");
     house.print(1, 1, b"two\nthr");
-    assert_eq!(next().unwrap(), "two");
+    assert_eq!(log.line(), "two");
     house.print(1, 1, b"ee\nunfinished");
-    assert_eq!(next().unwrap(), "three");
+    assert_eq!(log.line(), "three");
     let failed = first.over(End::Failed(sample::disruption()), 10);
     house.store([failed.clone()]);
     let again = failed.then(sample::retry(), 20).running();
     house.print(1, 2, b"second attempt\n");
     house.store([again.clone()]);
-    assert_eq!(next().unwrap(), "unfinished", "its end never came");
-    assert_eq!(next().unwrap(), "second attempt");
+    assert_eq!(log.line(), "unfinished", "its end never came");
+    assert_eq!(log.line(), "second attempt");
     house.print(1, 2, b"done\n");
     house.store([again.over(End::Succeeded(sample::success()), 30)]);
-    assert_eq!(next().unwrap(), "done");
-    assert_eq!(next(), None);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(log.line(), "done");
+    assert_eq!(log.end(), 0);
 }
 
 #[test]
@@ -107,6 +103,7 @@ fn who_follows_for_a_reader_that_goes_away_ends_at_once() {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?} after {line:?}");
+        let status = until("it ends", || child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{arguments:?} after {line:?}");
     }
 }

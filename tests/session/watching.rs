@@ -1,59 +1,24 @@
 //! `howdah session watch`: a line for each change, and an end that tells how it ended.
 
 use crate::{
-    house::{House, Life, cancel, copied, one_of_each},
+    house::{Following, House, Life, cancel, copied, one_of_each},
     sample,
     support::howdah::Howdah,
 };
 use howdah::domain::{Disposed, fact::End};
 use insta::assert_snapshot;
 use serde_json::Value;
-use std::{
-    io::{BufRead as _, BufReader, Lines},
-    process::{Child, ChildStdout, Stdio},
-};
 
-/// A watch that goes on. Dropping it kills it.
-struct Watch {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Watch {
-    fn of(house: &House, arguments: &[&str]) -> Self {
-        let mut command = house.howdah.command(house.arguments(&[&["watch"], arguments].concat()));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    fn line(&mut self) -> String {
-        self.lines.next().expect("the watch ended").unwrap()
-    }
-
-    fn object(&mut self) -> Value {
-        serde_json::from_str(&self.line()).unwrap()
-    }
-
-    /// Its exit code, once it has nothing more to say.
-    fn end(mut self) -> i32 {
-        assert!(self.lines.next().is_none());
-        self.child.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _over = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+/// The next line of a watch, as an object.
+fn object(watch: &Following) -> Value {
+    serde_json::from_str(&watch.line()).unwrap()
 }
 
 #[test]
 fn one_session_is_watched_until_it_has_succeeded() {
     let life = Life::queued(1);
     let house = House::of([life.clone(), Life::queued(2)]);
-    let mut watch = Watch::of(&house, &["1"]);
+    let watch = house.follow(&["watch", "1"]);
     assert_snapshot!(watch.line(), @"1 orders-1: queued");
     let life = life.running();
     house.store([life.clone()]);
@@ -72,17 +37,17 @@ fn one_session_is_watched_until_it_has_succeeded() {
 fn as_json_each_line_is_the_whole_object_and_progress_comes_too() {
     let life = Life::queued(1).running();
     let house = House::of([life.clone()]);
-    let mut watch = Watch::of(&house, &["1", "--json"]);
-    let first = watch.object();
+    let watch = house.follow(&["watch", "1", "--json"]);
+    let first = object(&watch);
     assert_eq!(first, house.run(&["show", "1", "--json"]).json());
     house.tell(1, 1, [copied(430)]);
-    let next = watch.object();
+    let next = object(&watch);
     assert_eq!((&next["phase"], &next["percent"]), (&"running".into(), &43.into()));
     let life = life.then(cancel(), 20);
     house.store([life.clone()]);
-    assert_eq!(watch.object()["phase"], "canceling");
+    assert_eq!(object(&watch)["phase"], "canceling");
     house.store([life.over(End::Stopped, 21).over(End::Disposed(Disposed::Removed), 22)]);
-    let last = watch.object();
+    let last = object(&watch);
     assert_eq!((&last["phase"], &last["disposed"]), (&"cancelled".into(), &"removed".into()));
     assert_eq!(watch.end(), 5);
 }
@@ -100,20 +65,20 @@ fn what_has_ended_or_is_stuck_is_told_and_not_waited_for() {
 fn all_sessions_are_watched_until_none_is_ongoing() {
     let [one, two] = [Life::queued(1).running(), Life::queued(2).stuck()];
     let house = House::of([one.clone(), two.clone(), Life::queued(3).succeeded(1)]);
-    let mut watch = Watch::of(&house, &["--json"]);
-    let told = |watch: &mut Watch| {
-        let object = watch.object();
+    let watch = house.follow(&["watch", "--json"]);
+    let told = || {
+        let object = object(&watch);
         (object["id"].as_u64().unwrap(), object["phase"].as_str().unwrap().to_owned())
     };
     let is = |id: u64, phase: &str| (id, phase.to_owned());
-    assert_eq!([told(&mut watch), told(&mut watch)], [is(1, "running"), is(2, "stuck")]);
+    assert_eq!([told(), told()], [is(1, "running"), is(2, "stuck")]);
     // One comes and goes between two looks, or at least it may.
     house.store([Life::queued(4).then(cancel(), 5)]);
-    assert_eq!(told(&mut watch), is(4, "cancelled"));
+    assert_eq!(told(), is(4, "cancelled"));
     house.store([one.over(End::Succeeded(sample::success()), 30)]);
-    assert_eq!(told(&mut watch), is(1, "succeeded"));
+    assert_eq!(told(), is(1, "succeeded"));
     house.store([two.then(cancel(), 40).over(End::Disposed(Disposed::Kept), 41)]);
-    assert_eq!(told(&mut watch), is(2, "cancelled"));
+    assert_eq!(told(), is(2, "cancelled"));
     assert_eq!(watch.end(), 0);
 }
 

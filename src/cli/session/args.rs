@@ -189,7 +189,7 @@ const OBJECT: &str = "The fields of the JSON object are explained by howdah sess
 /// The fields of the JSON object, for people who write scripts.
 const FIELDS: &str = "\
 Ongoing sessions stand in the order of their creation, so [n] means the same session while sessions change their \
-state; it moves up when an older one is completed.
+state; it moves up when an older one is completed. Quote it where the shell takes brackets as a pattern: '[0]'.
 
 The JSON object of a session is the same for list, show, watch and start. What does not apply or is not known is null.
   index          its place among the ongoing ones, counted from 0 (list only)

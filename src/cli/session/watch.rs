@@ -152,3 +152,48 @@ impl Screen {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::{
+        domain::{AttemptNo, ByteCount, Disposition, Progress},
+        machine::{Event, evolve},
+    };
+
+    /// Which of these looks, so many seconds after the first, lead to a line.
+    fn lines(json: bool, looks: &[(i64, Event)]) -> Vec<i64> {
+        let record = include_str!("../../../tests/records/v1/session_running.json");
+        let mut session: Session = serde_json::from_str(record).unwrap();
+        let start: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
+        let mut screen = Screen { json, shown: BTreeMap::new() };
+        let mut told = Vec::new();
+        for (seconds, event) in looks {
+            let now = start + jiff::SignedDuration::from_secs(*seconds);
+            session = evolve(session, event, now);
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json };
+            screen.show(&session, now, &mut streams).unwrap();
+            told.extend((!out.is_empty()).then_some(*seconds));
+        }
+        told
+    }
+
+    fn copied(bytes: u64) -> Event {
+        let progress = Progress { bytes_done: ByteCount(bytes), bytes_total: ByteCount(1000), ..Progress::default() };
+        Event::Progressed { attempt: AttemptNo(1), progress }
+    }
+
+    #[test]
+    fn progress_alone_is_told_now_and_then_and_a_change_of_state_at_once() {
+        let deadline = "2026-11-20T03:00:00Z".parse().unwrap();
+        let cancel = Event::CancelRequested { disposition: Disposition::Keep, by: "ops".to_owned(), deadline };
+        let looks: Vec<(i64, Event)> =
+            (0..12_i64).map(|at| (at, copied(at.unsigned_abs()))).chain([(12, cancel)]).collect();
+        assert_eq!(lines(false, &looks), [0, 5, 10, 12]);
+        assert_eq!(lines(true, &looks), (0..13).collect::<Vec<_>>());
+        assert_eq!(lines(false, &[(0, copied(1)), (60, copied(1))]), [0], "nothing is news");
+        assert_eq!(lines(false, &[(0, copied(1)), (-60, copied(2))]), [0, -60], "a clock that was set back");
+    }
+}
