@@ -11,7 +11,7 @@ use howdah::{
         fact::{End, Fact},
     },
     journal::JournalReader,
-    machine::{Phase, Report},
+    machine::{Command, Phase, Report},
 };
 use insta::assert_snapshot;
 use std::time::Duration;
@@ -115,6 +115,20 @@ fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
     std::fs::create_dir(&garbage).unwrap();
     let ran = house.run(&["show", "1"]).expect_code(0);
     assert!(ran.stderr.contains("the events of session 1"), "{ran}");
+}
+
+#[test]
+fn of_what_succeeded_all_bytes_are_there() {
+    // The attempt was done before it heard of the cancel, and nobody takes down how far one comes that is to stop.
+    let copied = Report::Progress(sample::progress(300, None));
+    let life = Life::queued(1).running().then(Command::Report { attempt: FIRST, report: copied }, 4);
+    let house = House::of([life.then(cancel(), 5).over(End::Succeeded(sample::success()), 6)]);
+    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    assert_eq!(
+        (&object["phase"], &object["percent"], &object["bytes_done"]),
+        (&"succeeded".into(), &100.into(), &1000.into())
+    );
+    house.run(&["show", "1"]).expect_code(0).expect_words(&["100 %, 1000 B of 1000 B"]);
 }
 
 #[test]

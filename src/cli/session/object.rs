@@ -6,7 +6,7 @@
 
 use crate::{
     cli::backup_list::escaped,
-    domain::{Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step},
+    domain::{ByteCount, Disposed, Disposition, Failure, FailureClass, Origin, Outcome, Progress, ServerOutcome, Step},
     machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
 };
 use serde::Serialize;
@@ -64,7 +64,7 @@ impl SessionObject {
     /// The session as it stands; `index` is its place among the ongoing ones, where that is known.
     pub fn of(session: &Session, index: Option<usize>) -> Self {
         let (request, progress) = (session.request(), session.progress());
-        let known = progress.bytes_total.0 > 0;
+        let bytes = bytes(session);
         let phase = session.phase();
         let mut object = Self {
             index,
@@ -80,10 +80,10 @@ impl SessionObject {
             port: request.target.port().number(),
             attempt: session.attempts().last().map(|record| record.number.0),
             step: session.current_step(),
-            percent: known.then(|| percent(progress.ratio())),
+            percent: bytes.map(percent_of),
             wal_percent: progress.wal.map(|wal| percent(wal.ratio())),
-            bytes_done: known.then_some(progress.bytes_done.0),
-            bytes_total: known.then_some(progress.bytes_total.0),
+            bytes_done: bytes.map(|(done, _)| done.0),
+            bytes_total: bytes.map(|(_, total)| total.0),
             tries_used: tries_used(session),
             tries_of: session.policy().tries,
             next_try: None,
@@ -168,6 +168,19 @@ pub(super) const fn phase_word(phase: &Phase) -> &'static str {
         Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "succeeded",
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "cancelled",
     }
+}
+
+/// Bytes on disk and verified, and bytes in all; `None` while nothing is known. A success means that all are there, also
+/// where nobody was listening when the last ones came.
+pub(super) fn bytes(session: &Session) -> Option<(ByteCount, ByteCount)> {
+    let Progress { bytes_done, bytes_total, .. } = *session.progress();
+    let succeeded = matches!(session.phase(), Phase::Completed { outcome: Outcome::Succeeded(_), .. });
+    (bytes_total.0 > 0).then_some((if succeeded { bytes_total } else { bytes_done }, bytes_total))
+}
+
+/// How much of the bytes is done, in whole percent.
+pub(super) fn percent_of((done, total): (ByteCount, ByteCount)) -> u8 {
+    percent(done.0 as f64 / total.0 as f64)
 }
 
 /// A share in whole percent; 100 only when it is all.

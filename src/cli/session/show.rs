@@ -1,6 +1,12 @@
 //! `howdah session show`: all about one session.
 
-use super::{Around, SessionError, args::ShowArgs, object::SessionObject, reader::Reader, say_problems, words};
+use super::{
+    Around, SessionError,
+    args::ShowArgs,
+    object::{SessionObject, bytes},
+    reader::Reader,
+    say_problems, words,
+};
 use crate::{
     cli::{exit::Exit, streams::Streams},
     domain::{SessionId, Step, StepState, Timestamp, instance::printable},
@@ -36,7 +42,7 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
 }
 
 fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)> {
-    let (request, progress) = (session.request(), session.progress());
+    let request = session.request();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
     tell("session", session.id().to_string());
@@ -50,8 +56,8 @@ fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)
     );
     tell("phase", words::phase(session, ascii));
     tell("state", words::state(session, now));
-    if progress.bytes_total.0 > 0 {
-        tell("progress", format!("{}, {} of {}", words::progress(session), progress.bytes_done, progress.bytes_total));
+    if let Some((done, total)) = bytes(session) {
+        tell("progress", format!("{}, {done} of {total}", words::progress(session)));
     }
     for step in Step::ALL {
         if let Some(state) = step_state(session.step(step)) {

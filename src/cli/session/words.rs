@@ -2,7 +2,7 @@
 //!
 //! Promises: every state is told by sign and word (S12), and foreign text comes out printable.
 
-use super::object::{percent, phase_word};
+use super::object::{bytes, percent, percent_of, phase_word};
 use crate::{
     cli::report,
     domain::{Outcome, Timestamp, instance::printable},
@@ -25,11 +25,9 @@ pub(super) fn phase(session: &Session, ascii: bool) -> String {
 
 /// How far it has come: bytes, or WAL once that is what moves; `-` while nothing is known.
 pub(super) fn progress(session: &Session) -> String {
-    let progress = session.progress();
-    match progress.wal {
-        Some(wal) if session.is_ongoing() => format!("WAL {} %", percent(wal.ratio())),
-        Some(_) | None if progress.bytes_total.0 > 0 => format!("{} %", percent(progress.ratio())),
-        Some(_) | None => "-".to_owned(),
+    match session.progress().wal.filter(|_| session.is_ongoing()) {
+        Some(wal) => format!("WAL {} %", percent(wal.ratio())),
+        None => bytes(session).map_or_else(|| "-".to_owned(), |bytes| format!("{} %", percent_of(bytes))),
     }
 }
 
