@@ -138,13 +138,7 @@ impl Default for Worker {
 impl Config {
     /// Reads the settings file: the one that is named, which must exist, else the user's own if there is one.
     pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => match choose_base_strategy() {
-                Ok(base) => base.config_dir().join("howdah").join("howdah.toml"),
-                Err(_) => return Ok(Self::default()),
-            },
-        };
+        let Some(path) = settings_file(named) else { return Ok(Self::default()) };
         match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path, cause: Box::new(cause) }),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
@@ -167,6 +161,12 @@ impl Config {
         let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } = self.worker.clone();
         WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
     }
+}
+
+/// The settings file that is read: the named one, else the user's own, which need not be there. `None` without a home.
+pub fn settings_file(named: Option<&Path>) -> Option<PathBuf> {
+    let own = || Some(choose_base_strategy().ok()?.config_dir().join("howdah").join("howdah.toml"));
+    named.map(Path::to_owned).or_else(own)
 }
 
 /// The state directory: the named one, else `$XDG_STATE_HOME/howdah`.

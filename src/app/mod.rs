@@ -5,6 +5,7 @@
 mod attach;
 pub mod config;
 mod console;
+mod doctor;
 mod handover;
 mod keeper;
 pub mod owner;

@@ -1,6 +1,6 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, keeper, pages, restore, session, setting::Setting, worker};
+use super::{console, doctor, keeper, pages, restore, session, setting::Setting, worker};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -18,6 +18,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Backup(BackupVerb::List { json })) => list(&Setting::read(&cli.common)?, json),
         Some(Verb::Restore(args)) => restore::run(&Setting::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&Setting::read(&cli.common)?, &args),
+        Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Verb::Completions(args)) => pages::completions(&args),
         Some(Verb::Man(args)) => pages::man(&args),
         Some(Verb::Session(verb)) => session::run(&Setting::read(&cli.common)?, &verb),

@@ -16,6 +16,7 @@ mod logind;
 #[cfg(test)]
 mod tests;
 
+pub(super) use facts::on_path;
 pub use facts::{Facts, Place, UserManager, look};
 
 use std::ffi::OsString;

@@ -1,22 +1,11 @@
 //! How names and faults from disk become text.
 
+pub(super) use crate::domain::instance::printable_name as name;
+
 use crate::domain::instance::printable;
-use std::{ffi::OsStr, fmt::Write, io, os::unix::ffi::OsStrExt, path::Path};
+use std::{io, path::Path};
 
-/// A name or path as it can be shown: control characters and bytes that are no text are escaped, so that two names
-/// which differ are also told apart.
-pub(super) fn name(raw: &OsStr) -> String {
-    let mut shown = String::new();
-    for chunk in raw.as_bytes().utf8_chunks() {
-        shown.push_str(&printable(chunk.valid()));
-        for byte in chunk.invalid() {
-            write!(shown, "\\x{byte:02x}").expect("a string takes all that is written to it");
-        }
-    }
-    shown
-}
-
-/// The same of a path.
+/// A path as it can be shown.
 pub(super) fn path(raw: &Path) -> String {
     name(raw.as_os_str())
 }
@@ -41,6 +30,7 @@ pub(super) fn refused(what: &str, error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
     #[test]
     fn names_that_differ_are_shown_differently() {

@@ -49,6 +49,8 @@ pub enum Verb {
     Session(Box<SessionVerb>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
+    /// Look whether this machine has all that howdah needs
+    Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output
     Completions(CompletionsArgs),
     /// Write manual pages, to standard output or into a directory
@@ -132,6 +134,15 @@ pub struct KeeperArgs {
     pub detach: bool,
 }
 
+/// `howdah doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR)]
+pub struct DoctorArgs {
+    /// Print a JSON array of objects with check, state (ok, warning or error), found, and cure or null
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `howdah completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "For bash: source <(howdah completions bash)")]
@@ -165,6 +176,10 @@ pub struct WorkerArgs {
 }
 
 const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled.";
+
+const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a cure.
+
+Exit codes: 0 no error, though there may be warnings; 1 at least one error; 2 wrong usage.";
 
 /// Reads a span such as `30s`, for clap.
 pub fn span(text: &str) -> Result<Duration, String> {

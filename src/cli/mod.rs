@@ -4,6 +4,7 @@
 pub mod args;
 pub mod backup_list;
 pub mod completions;
+pub mod doctor;
 pub mod exit;
 pub mod man;
 pub mod report;

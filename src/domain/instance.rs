@@ -1,7 +1,11 @@
 //! The name of a PostgreSQL instance as a repository tells it.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{
+    ffi::OsStr,
+    fmt::{self, Write},
+    os::unix::ffi::OsStrExt,
+};
 
 /// The name of an instance: not empty, and free of control characters, so that it can be shown anywhere.
 ///
@@ -47,6 +51,19 @@ pub fn printable(raw: &str) -> String {
         }
     }
     out
+}
+
+/// The same of a name or path of the file system, whose bytes that are no text are written as `\x..`: two names that
+/// differ are also told apart.
+pub fn printable_name(raw: &OsStr) -> String {
+    let mut shown = String::new();
+    for chunk in raw.as_bytes().utf8_chunks() {
+        shown.push_str(&printable(chunk.valid()));
+        for byte in chunk.invalid() {
+            write!(shown, "\\x{byte:02x}").expect("a string takes all that is written to it");
+        }
+    }
+    shown
 }
 
 /// Zero-width characters and direction marks (Unicode, "Default_Ignorable" and "Bidi_Control" as met in file names).

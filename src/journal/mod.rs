@@ -3,6 +3,7 @@
 //! Promises: what `append` has accepted survives a crash of the program and of the machine; one unreadable record
 //! hides no other (S10); an old record can be read for ever. Never: it decides nothing.
 
+pub mod health;
 pub mod memory;
 pub mod observe;
 mod schema;

@@ -185,7 +185,8 @@ pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<S
     serde_json::from_str(&body).map_err(|error| broken(error.to_string()))
 }
 
-fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
+/// Reads `id, instance, ended, took, result`, the columns from the first on.
+pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
     let told = |error: rusqlite::Error| error.to_string();
     let result: String = row.get(4).map_err(told)?;
     Ok(CompletedRow {

@@ -1,0 +1,84 @@
+//! The journal: whether this howdah can read it, and all of it. It is neither made nor brought up to date.
+
+use super::words::{quoted, shown};
+use crate::{
+    cli::doctor::{Cure, Finding},
+    domain::Timestamp,
+    journal::{
+        JournalError,
+        health::{Health, health},
+    },
+};
+use std::{fs, io, path::Path};
+
+const CHECK: &str = "journal";
+
+/// How far the newest event may be ahead of the clock: clocks are set back by seconds all the time.
+const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+
+/// Sessions that are named one by one; of more, the first.
+const NAMED: usize = 5;
+
+pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
+    let path = state.join("journal.db");
+    match fs::metadata(&path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return vec![Finding::ok(CHECK, "none yet; the first owner makes it")];
+        }
+        Err(error) => {
+            let found = format!("{} cannot be looked at: {error}", shown(&path));
+            let cure = "make the state directory belong to this user, or name another with --state-dir";
+            return vec![Finding::error(CHECK, &found, Cure::Do(cure.to_owned()))];
+        }
+    }
+    match health(&path) {
+        Ok(health) => read(&health, now),
+        Err(error) => vec![unread(&path, &error)],
+    }
+}
+
+fn read(health: &Health, now: Timestamp) -> Vec<Finding> {
+    let Health { schema, newest_schema, ongoing, ended, unreadable, newest_event } = health;
+    let schema = match schema {
+        0 => "empty".to_owned(),
+        schema if schema < newest_schema => format!("schema {schema}, which the next owner brings to {newest_schema}"),
+        schema => format!("schema {schema}"),
+    };
+    let found = format!("{schema}; {ongoing} ongoing and {ended} ended sessions");
+    let mut findings = vec![if unreadable.is_empty() {
+        Finding::ok(CHECK, &found)
+    } else {
+        let named: Vec<String> = unreadable.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = if unreadable.len() > NAMED { ", ..." } else { "" };
+        let found = format!("{found}; {} of them cannot be read ({}{more})", unreadable.len(), named.join(", "));
+        let cure = "if a newer howdah wrote them, use that one; the others go on either way";
+        Finding::warning(CHECK, &found, Cure::Do(cure.to_owned()))
+    }];
+    if let Some(ahead) = newest_event.filter(|at| at.duration_since(now) > AHEAD) {
+        let found =
+            format!("the newest event is of {ahead:.0}, ahead of the clock ({now:.0}): tries would wait for it");
+        findings.push(Finding::warning(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned())));
+    }
+    findings
+}
+
+fn unread(path: &Path, error: &JournalError) -> Finding {
+    let found = match error {
+        JournalError::Newer { found, known, .. } => {
+            format!("{} has schema {found}, and this howdah knows up to {known}", shown(path))
+        }
+        JournalError::Sqlite { cause, .. } => format!("{} cannot be read: {cause}", shown(path)),
+        JournalError::Record { .. } | JournalError::WriterGone => error.to_string(),
+    };
+    let cure = match error {
+        JournalError::Newer { .. } => {
+            Cure::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
+        }
+        JournalError::Sqlite { .. } | JournalError::Record { .. } | JournalError::WriterGone => {
+            let path = quoted(path);
+            Cure::Do(format!("put back a copy, or give up the history with: mv {path} {path}.broken"))
+        }
+    };
+    Finding::error(CHECK, &found, cure)
+}

@@ -1,0 +1,197 @@
+//! The machine around: logout, clock and terminal.
+
+use super::{Ground, words::shown};
+use crate::{
+    app::survival::{Facts, Logout, Place, Survival, on_path, scope_prefix, survival},
+    cli::doctor::{Cure, Finding},
+    domain::Timestamp,
+    postgres::{
+        account::bare,
+        ask::{LIMIT, ask},
+    },
+};
+use jiff::tz::TimeZone;
+use std::fs;
+
+/// Whether the work outlives the logout, and whether scopes can be had.
+pub(super) fn lingering(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "lingering";
+    let lingers = if facts.lingers { "this user lingers" } else { "this user does not linger" };
+    let finding = match survival(facts) {
+        Survival::Safe => {
+            let why = match facts.place {
+                Place::Elsewhere => "howdah runs in no login session here, so no logout ends its work".to_owned(),
+                Place::Session => "logind lets work go on after the logout (KillUserProcesses=no)".to_owned(),
+                Place::UserManager => format!("{lingers}, so work goes on after the logout"),
+            };
+            Finding::ok(CHECK, &why)
+        }
+        Survival::InScope => {
+            let found = format!("a logout ends this login session ({lingers}); the keeper gets a scope of its own");
+            Finding::ok(CHECK, &found)
+        }
+        Survival::Killed { when, cure } => {
+            let when = match when {
+                Logout::This => "the logout",
+                Logout::Last => "the last logout of this user",
+            };
+            let found = format!("{when} ends restores and the keeper, until howdah is opened again: {lingers}");
+            Finding::warning(CHECK, &found, Cure::Run(cure))
+        }
+    };
+    vec![finding, scopes(facts)]
+}
+
+fn scopes(facts: &Facts) -> Finding {
+    const CHECK: &str = "systemd-run";
+    let Some(program) = &facts.systemd_run else {
+        return Finding::ok(CHECK, "not installed; the keeper is started without it");
+    };
+    let manager = facts.system_scopes || facts.user_manager.is_some();
+    let use_of_it = match (scope_prefix(facts), manager) {
+        (Some(_), _) => "puts the keeper into a scope of its own",
+        (None, true) => "is here, and not needed: the keeper is safer without a scope",
+        (None, false) => "is here, but no systemd that it could ask",
+    };
+    Finding::ok(CHECK, &format!("{} {use_of_it}", shown(program)))
+}
+
+/// Whether the clock can be right: each try is set for a time of day.
+pub(super) fn clock(ground: &Ground) -> Finding {
+    const CHECK: &str = "clock";
+    let zone = TimeZone::system();
+    let offset = zone.to_offset(ground.now);
+    let zone = zone.iana_name().map_or_else(String::new, |name| format!(" ({name})"));
+    let (synchronized, cure) = synchronized(ground);
+    let found = format!("{:.0}, UTC{offset}{zone}; {synchronized}", ground.now);
+    // The program itself cannot be younger than the present.
+    let made = fs::metadata("/proc/self/exe").and_then(|program| program.modified());
+    if let Some(made) = made.ok().and_then(|made| Timestamp::try_from(made).ok()).filter(|made| *made > ground.now) {
+        let found = format!("{found}: that is before this program was made ({made:.0})");
+        return Finding::error(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned()));
+    }
+    match cure {
+        Some(cure) => Finding::warning(CHECK, &found, cure),
+        None => Finding::ok(CHECK, &found),
+    }
+}
+
+fn synchronized(ground: &Ground) -> (&'static str, Option<Cure>) {
+    let answer = on_path(ground.variable("PATH"), "timedatectl")
+        .and_then(|program| ask(bare(program).args(["show", "-p", "NTPSynchronized"]), LIMIT).ok());
+    match answer.as_deref().map(str::trim) {
+        Some("NTPSynchronized=yes") => ("kept by NTP", None),
+        Some("NTPSynchronized=no") => ("not kept by NTP", Some(Cure::Run("timedatectl set-ntp true".to_owned()))),
+        Some(_) | None => ("whether NTP keeps it is not known", None),
+    }
+}
+
+/// Whether the console can be shown here.
+pub(super) fn terminal(ground: &Ground) -> Finding {
+    const CHECK: &str = "terminal";
+    let Some(term) = ground.variable("TERM").map(|term| term.to_string_lossy()).filter(|term| term != "dumb") else {
+        let cure = "open the console in a terminal; every verb works without one";
+        return Finding::warning(CHECK, "none that could show the console (TERM)", Cure::Do(cure.to_owned()));
+    };
+    let says = |name: &str, words: &[&str]| {
+        ground.variable(name).is_some_and(|value| words.iter().any(|word| value.to_string_lossy().contains(word)))
+    };
+    let colours = if ground.variable("NO_COLOR").is_some() {
+        "no colours (NO_COLOR)"
+    } else if says("COLORTERM", &["truecolor", "24bit"]) || says("TERM", &["256color", "direct"]) {
+        "256 colours"
+    } else {
+        "16 colours for certain (theme = \"16\" uses no more)"
+    };
+    let locale = locale(ground);
+    let found = format!("{term}; {colours}; locale {locale}");
+    if speaks_utf8(ground) {
+        return Finding::ok(CHECK, &found);
+    }
+    if ground.ascii {
+        return Finding::ok(CHECK, &format!("{found}; only ASCII is used"));
+    }
+    let found = format!("{found} is not UTF-8, so signs and frames come out wrong");
+    Finding::warning(CHECK, &found, Cure::Run("howdah --ascii".to_owned()))
+}
+
+/// Whether the locale's characters are UTF-8.
+pub(super) fn speaks_utf8(ground: &Ground) -> bool {
+    let locale = locale(ground).to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// The variables that name the character set, the first that is set counts (locale(7)).
+fn locale(ground: &Ground) -> String {
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| ground.variable(name));
+    named.map_or_else(|| "C".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::ground, *};
+    use crate::{app::survival::UserManager, cli::doctor::State};
+    use std::path::PathBuf;
+
+    fn facts(place: Place, logout_ends_session: bool, lingers: bool) -> Facts {
+        Facts {
+            place,
+            uid: 1000,
+            user: Some("ops".to_owned()),
+            logout_ends_session,
+            lingers,
+            system_scopes: false,
+            user_manager: Some(UserManager::Told),
+            systemd_run: Some(PathBuf::from("/usr/bin/systemd-run")),
+        }
+    }
+
+    #[test]
+    fn the_logout_is_told_in_words_with_the_command_that_cures_it() {
+        let told = |facts: Facts| {
+            let [logout, scopes] = lingering(&facts).try_into().expect("there are two");
+            (crate::cli::doctor::text(&[logout], None, true), crate::cli::doctor::text(&[scopes], None, true))
+        };
+        let (logout, scopes) = told(facts(Place::Session, true, false));
+        insta::assert_snapshot!(logout, @r#"
+        ! warning  lingering    the last logout of this user ends restores and the keeper, until howdah is opened again: this user does not linger
+                                run: loginctl enable-linger ops
+        1 warning.
+        "#);
+        insta::assert_snapshot!(scopes, @r#"
+        + ok       systemd-run  /usr/bin/systemd-run puts the keeper into a scope of its own
+        Nothing is wrong.
+        "#);
+        insta::assert_snapshot!(told(facts(Place::Session, true, true)).0, @r#"
+        + ok       lingering    a logout ends this login session (this user lingers); the keeper gets a scope of its own
+        Nothing is wrong.
+        "#);
+        let (logout, scopes) = told(facts(Place::Session, false, false));
+        insta::assert_snapshot!(logout, @r#"
+        + ok       lingering    logind lets work go on after the logout (KillUserProcesses=no)
+        Nothing is wrong.
+        "#);
+        insta::assert_snapshot!(scopes, @r#"
+        + ok       systemd-run  /usr/bin/systemd-run is here, and not needed: the keeper is safer without a scope
+        Nothing is wrong.
+        "#);
+        insta::assert_snapshot!(told(facts(Place::UserManager, false, true)).0, @r#"
+        + ok       lingering    this user lingers, so work goes on after the logout
+        Nothing is wrong.
+        "#);
+        insta::assert_snapshot!(told(facts(Place::Elsewhere, false, false)).0, @r#"
+        + ok       lingering    howdah runs in no login session here, so no logout ends its work
+        Nothing is wrong.
+        "#);
+    }
+
+    #[test]
+    fn a_clock_before_the_program_was_made_is_an_error() {
+        let at = |now| clock(&Ground { now, ..ground() });
+        let early = at(Timestamp::UNIX_EPOCH);
+        assert!(early.state() == State::Error && early.found().contains("before this program was made"), "{early:?}");
+        assert!(early.found().starts_with("1970-01-01T00:00:00Z, UTC"), "{early:?}");
+        let late = at(Timestamp::MAX);
+        assert!(late.state() == State::Ok && late.found().ends_with("not known"), "{late:?}");
+    }
+}

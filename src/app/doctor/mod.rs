@@ -1,0 +1,205 @@
+//! `howdah doctor`: looks at all that howdah needs on this machine.
+//!
+//! Promises: every check answers, whatever hangs (a program, a disk, a network); they run at the same time. Never:
+//! anything is made or changed, but for one file in the state directory that is removed before it is used; nothing that
+//! was found wrong is mended here.
+
+mod disk;
+mod journal;
+mod machine;
+mod owner;
+mod programs;
+mod repositories;
+mod room;
+mod settings;
+mod state;
+mod words;
+
+use super::{
+    config::{Config, state_dir},
+    pages::print,
+};
+use crate::{
+    cli::{
+        args::{Common, DoctorArgs},
+        doctor::{Cure, Finding, exit, json, text},
+        exit::Exit,
+    },
+    domain::Timestamp,
+    manager::Clock,
+};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long all checks together may take. A program that is asked may take five seconds, and some checks ask two, one
+/// after the other.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What the checks stand on.
+struct Ground {
+    /// The environment.
+    variables: BTreeMap<OsString, OsString>,
+    /// The settings; the built-in ones where the file cannot be used.
+    config: Config,
+    /// The state directory, unless none is known.
+    state: Option<PathBuf>,
+    /// The operator's own repositories.
+    repositories: Vec<PathBuf>,
+    /// Whether the screen shall be ASCII.
+    ascii: bool,
+    now: Timestamp,
+}
+
+/// Looks at one thing and tells what was found.
+type Look = Box<dyn FnOnce(&Ground) -> Vec<Finding> + Send>;
+
+/// One thing to look at.
+struct Check {
+    name: &'static str,
+    look: Look,
+}
+
+pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
+    let (config, mut findings) = settings::look(common.config.as_deref());
+    let state = state_dir(common.state_dir.as_deref());
+    if let Err(error) = &state {
+        let cure = Cure::Run("howdah --state-dir DIR".to_owned());
+        findings.push(Finding::error("state", &error.to_string(), cure));
+    }
+    let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
+    let absolute = named.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let ground = Ground {
+        variables: std::env::vars_os().collect(),
+        repositories: absolute.collect(),
+        ascii: common.ascii || config.console.ascii,
+        state: state.ok(),
+        config,
+        now: Clock::system().now(),
+    };
+    let ascii = ground.ascii || !machine::speaks_utf8(&ground);
+    let checks = checks(&ground);
+    findings.extend(answers(&Arc::new(ground), checks, PATIENCE));
+    let out = io::stdout();
+    let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| size.ws_col.into()));
+    print(if args.json { json(&findings)? } else { text(&findings, columns, ascii) }.as_bytes())?;
+    Ok(exit(&findings))
+}
+
+fn checks(ground: &Ground) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut add = |name, look: Look| checks.push(Check { name, look });
+    if let Some(state) = &ground.state {
+        let places = [state.clone(), state.clone(), state.clone()];
+        let [first, second, third] = places;
+        add("state", Box::new(move |_| state::look(&first)));
+        add("owner", Box::new(move |_| owner::look(&second)));
+        add("journal", Box::new(move |ground| journal::look(&third, ground.now)));
+    }
+    for path in ground.repositories.clone() {
+        add("repository", Box::new(move |_| vec![repositories::look(&path)]));
+    }
+    if ground.repositories.is_empty() {
+        add("repository", Box::new(|_| vec![repositories::none()]));
+    }
+    add("restore-dir", Box::new(|ground| vec![room::restore_dir(ground)]));
+    add("postgresql", Box::new(programs::postgresql));
+    add("os-user", Box::new(|ground| vec![programs::os_user(ground)]));
+    add("engines", Box::new(programs::engines));
+    add("lingering", Box::new(|_| machine::lingering(&crate::app::survival::look())));
+    add("clock", Box::new(|ground| vec![machine::clock(ground)]));
+    add("terminal", Box::new(|ground| vec![machine::terminal(ground)]));
+    checks
+}
+
+/// Runs all checks at the same time and tells their findings in order. One that is late is left behind: what it waits
+/// for may never come, and ends with this process.
+fn answers(ground: &Arc<Ground>, checks: Vec<Check>, patience: Duration) -> Vec<Finding> {
+    let end = Instant::now() + patience;
+    let running: Vec<_> = checks
+        .into_iter()
+        .map(|Check { name, look }| {
+            let (teller, answers) = mpsc::sync_channel(1);
+            let ground = Arc::clone(ground);
+            // A thread that cannot be had drops the other end of the channel, as one that panics does.
+            let _: io::Result<thread::JoinHandle<()>> = thread::Builder::new().spawn(move || {
+                let findings = look(&ground);
+                // Nobody waits any more for one that is late.
+                teller.send(findings).unwrap_or_default();
+            });
+            (name, answers)
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for (name, answers) in running {
+        match answers.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(found) => findings.extend(found),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let found = format!("no answer in {} s: a disk, a mount or a program hangs", patience.as_secs_f32());
+                let cure = "see whether network mounts answer (findmnt -t nfs,nfs4,cifs), then ask again";
+                findings.push(Finding::error(name, &found, Cure::Do(cure.to_owned())));
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let cure = Cure::Do("report it with the lines above; the other checks stand".to_owned());
+                findings.push(Finding::error(name, "this check broke down, which is a fault of howdah", cure));
+            }
+        }
+    }
+    findings
+}
+
+impl Ground {
+    /// A variable of the environment that says something.
+    fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::cli::doctor::State;
+
+    /// A machine of which nothing is known.
+    pub(super) fn ground() -> Ground {
+        Ground {
+            variables: BTreeMap::new(),
+            config: Config::default(),
+            state: None,
+            repositories: Vec::new(),
+            ascii: false,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_check_that_hangs_or_breaks_hides_no_other() {
+        let (never, word) = mpsc::channel::<()>();
+        let check = |name, look| Check { name, look };
+        let checks = vec![
+            check(
+                "hangs",
+                Box::new(move |_: &Ground| {
+                    let _: Result<(), mpsc::RecvError> = word.recv();
+                    Vec::new()
+                }),
+            ),
+            Check { name: "breaks", look: Box::new(|_| panic!("as it should in this test")) },
+            Check { name: "good", look: Box::new(|_| vec![Finding::ok("good", "a"), Finding::ok("good", "b")]) },
+        ];
+        let found = answers(&Arc::new(ground()), checks, Duration::from_millis(300));
+        let told: Vec<(State, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
+        assert_eq!(told[0], (State::Error, "no answer in 0.3 s: a disk, a mount or a program hangs"));
+        assert_eq!(told[1].0, State::Error);
+        assert!(told[1].1.contains("broke down"));
+        assert_eq!(told[2..], [(State::Ok, "a"), (State::Ok, "b")]);
+        drop(never);
+    }
+}

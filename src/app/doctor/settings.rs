@@ -1,0 +1,63 @@
+//! The settings file: whether it can be used, and which one it is.
+
+use super::words::shown;
+use crate::{
+    app::config::{Config, ConfigError, settings_file},
+    cli::doctor::{Cure, Finding},
+    console::{keymap::Keymap, theme::Theme},
+};
+use std::path::Path;
+
+const CHECK: &str = "settings";
+
+/// The settings that hold, and what is to be said of them. Where the file cannot be used the built-in ones hold, so
+/// that the other checks can be made.
+pub(super) fn look(named: Option<&Path>) -> (Config, Vec<Finding>) {
+    let file = settings_file(named);
+    match Config::read(named) {
+        Ok(config) => {
+            let finding = told(&config, file.as_deref());
+            (config, vec![finding])
+        }
+        Err(error) => (Config::default(), vec![unusable(&error)]),
+    }
+}
+
+fn told(config: &Config, file: Option<&Path>) -> Finding {
+    let keys = config.console.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
+    let keys = Keymap::with(&keys).map(drop).map_err(|error| error.to_string());
+    let theme = Theme::choose(config.console.theme.as_deref(), false).map(drop).map_err(|error| error.to_string());
+    let Some(file) = file else {
+        return Finding::ok(CHECK, "there is no home directory to look in; the built-in values hold");
+    };
+    if let Err(wrong) = keys.and(theme) {
+        let found = format!("{} under [console]: {wrong}; the console does not open", shown(file));
+        return Finding::error(CHECK, &found, Cure::Do("mend the line or remove it".to_owned()));
+    }
+    let found = if file.exists() {
+        format!("{} holds", shown(file))
+    } else {
+        format!("{} is not there; the built-in values hold", shown(file))
+    };
+    Finding::ok(CHECK, &found)
+}
+
+fn unusable(error: &ConfigError) -> Finding {
+    match error {
+        ConfigError::Unreadable { path, cause } => Finding::error(
+            CHECK,
+            &format!("{} cannot be read: {cause}", shown(path)),
+            Cure::Do("make it readable for this user, or name another one with --config".to_owned()),
+        ),
+        ConfigError::Wrong { path, cause } => {
+            // The first of its lines tells the place, the last the fault; between them stands a drawing.
+            let whole = cause.to_string();
+            let place = whole.lines().next().unwrap_or_default();
+            let found = format!("{}: {place}: {}", shown(path), cause.message());
+            Finding::error(CHECK, &found, Cure::Do("mend the line or remove it; nothing else starts before".to_owned()))
+        }
+        ConfigError::NoHome => {
+            Finding::error(CHECK, &error.to_string(), Cure::Run("howdah --state-dir DIR".to_owned()))
+        }
+    }
+}

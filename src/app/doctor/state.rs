@@ -1,0 +1,115 @@
+//! The state directory: whether it is safe and can be used, and whether its file system keeps locks.
+
+use super::{
+    disk::{may_write, nearest, room},
+    words::{quoted, shown},
+};
+use crate::cli::doctor::{Cure, Finding, State};
+use rustix::process::geteuid;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// The journal of ten thousand sessions takes less, and so do the raw outputs of some hundred attempts.
+const ENOUGH_BYTES: u64 = 64 << 20;
+
+/// An attempt takes five files and directories.
+const ENOUGH_INODES: u64 = 1000;
+
+pub(super) fn look(state: &Path) -> Vec<Finding> {
+    let directory = directory(state);
+    let usable = directory.state() != State::Error;
+    let lock = match state.try_exists() {
+        Ok(true) if usable => lock(state),
+        Ok(false) if usable => Finding::ok("lock", "not tried: the state directory is made when it is needed"),
+        Ok(_) | Err(_) => Finding::ok("lock", "not tried: the state directory cannot be used"),
+    };
+    vec![directory, lock]
+}
+
+fn directory(state: &Path) -> Finding {
+    let error = |found: String, cure| Finding::error("state", &found, cure);
+    let elsewhere = || Cure::Do("name another directory with --state-dir".to_owned());
+    let place = match nearest(state) {
+        Ok(place) => place,
+        Err(cause) => return error(format!("{} cannot be used: {cause}", shown(state)), elsewhere()),
+    };
+    let stands = place == state;
+    if stands && let Some(finding) = unsafe_for_one(state) {
+        return finding;
+    }
+    if let Err(cause) = may_write(&place) {
+        let what = if stands { "cannot be written to" } else { "cannot be made" };
+        return error(format!("{} {what}: {}: {cause}", shown(state), shown(&place)), elsewhere());
+    }
+    let left = match room(&place) {
+        Ok(left) => left,
+        Err(cause) => {
+            return error(format!("{}: its disk cannot be asked for room: {cause}", shown(state)), elsewhere());
+        }
+    };
+    let found = format!("{}{}; {left}", shown(state), if stands { "" } else { " is not there yet and can be made" });
+    if left.is_below(ENOUGH_BYTES, ENOUGH_INODES) {
+        let cure = "free space on that disk: without any, no change of a session can be stored";
+        return Finding::warning("state", &found, Cure::Do(cure.to_owned()));
+    }
+    Finding::ok("state", &found)
+}
+
+/// The rules of the owner itself: ours alone, and a directory.
+fn unsafe_for_one(state: &Path) -> Option<Finding> {
+    let error = |found: &str, cure| Some(Finding::error("state", &format!("{} {found}", shown(state)), cure));
+    let found = match fs::metadata(state) {
+        Ok(found) => found,
+        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Cure::Do("name another one".to_owned())),
+    };
+    let mode = found.mode() & 0o7777;
+    if !found.is_dir() {
+        return error("is not a directory", Cure::Do("move it away, or name another with --state-dir".to_owned()));
+    }
+    if found.uid() != geteuid().as_raw() {
+        let cure = "use one of your own (--state-dir), or act as that user";
+        return error(&format!("belongs to another user (uid {})", found.uid()), Cure::Do(cure.to_owned()));
+    }
+    if mode & 0o077 != 0 {
+        let cure = Cure::Run(format!("chmod 700 {}", quoted(state)));
+        return error(&format!("is open to other users (mode {mode:04o})"), cure);
+    }
+    None
+}
+
+/// Takes a lock and sees that a second one is refused: on a file system that forgets locks, two owners would write to
+/// one journal.
+fn lock(state: &Path) -> Finding {
+    let elsewhere = || Cure::Do("put the state directory on a local disk (--state-dir)".to_owned());
+    match probe(state) {
+        Ok(true) => Finding::ok("lock", "a lock was taken, kept and given back"),
+        Ok(false) => {
+            let found = format!("the file system of {} grants a lock twice", shown(state));
+            Finding::error("lock", &found, elsewhere())
+        }
+        Err(cause) => {
+            Finding::error("lock", &format!("no lock can be taken in {}: {cause}", shown(state)), elsewhere())
+        }
+    }
+}
+
+fn probe(state: &Path) -> io::Result<bool> {
+    let path = state.join(format!("doctor-probe.{}", std::process::id()));
+    let first = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    let second = File::options().read(true).write(true).open(&path);
+    // Both are open, so the name is needed no more, however this ends.
+    fs::remove_file(&path)?;
+    let second = second?;
+    let taken = |file: &File| match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    };
+    let kept = taken(&first)? && !taken(&second)?;
+    first.unlock()?;
+    Ok(kept && taken(&second)?)
+}
