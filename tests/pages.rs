@@ -1,11 +1,16 @@
-//! Completions and manual pages: whatever the command line takes is in them, and nothing that is hidden.
+//! Texts that are made for other programs: completions and manual pages hold whatever the command line takes and nothing
+//! that is hidden; the unit of the keeper says what the keeper relies on.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 
-use clap::{Command, CommandFactory};
-use howdah::cli::args::Cli;
+use clap::{Command, CommandFactory, Parser};
+use howdah::cli::{
+    args::{self, Cli},
+    exit::Exit,
+    man,
+};
 use std::{
     fmt::Write as _,
     fs,
@@ -272,4 +277,64 @@ fn a_reader_that_has_read_enough_is_not_an_error() {
     let output = howdah.command(["man"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space"));
+}
+
+const UNIT: &str = include_str!("../assets/howdah-keeper.service");
+
+/// The value of a key of the unit, which must be said once.
+fn said(section: &str, key: &str) -> &'static str {
+    let (_, rest) = UNIT.split_once(&format!("\n[{section}]\n")).unwrap();
+    let lines = rest.lines().take_while(|line| !line.starts_with('['));
+    let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let value = values.next().unwrap_or_else(|| panic!("no {key} in [{section}]"));
+    assert_eq!(values.next(), None, "{key} is said twice");
+    value
+}
+
+#[test]
+fn the_unit_keeps_the_work_alive_and_starts_what_there_is() {
+    // A restart of the keeper ends no worker and no restored server; nor does one that runs out of memory.
+    assert_eq!(said("Service", "KillMode"), "process");
+    assert_eq!(said("Service", "OOMPolicy"), "continue");
+    // A crash, a kill and another owner are met by asking again, for ever; wrong settings are not.
+    assert_eq!(said("Service", "Restart"), "on-failure");
+    assert_eq!(said("Unit", "StartLimitIntervalSec"), "0");
+    assert!(said("Service", "RestartSec").trim_end_matches('s').parse::<u32>().unwrap() >= 5);
+    assert_eq!(said("Service", "RestartPreventExitStatus"), (Exit::Usage as u8).to_string());
+    assert_eq!(said("Install", "WantedBy"), "default.target");
+    assert!(UNIT.contains("\n# For the system: WantedBy=multi-user.target\n"));
+    assert!(UNIT.contains("loginctl enable-linger"));
+
+    let words: Vec<&str> = said("Service", "ExecStart").split(' ').collect();
+    assert!(Path::new(words[0]).is_absolute() && words[0].ends_with("/howdah"), "{words:?}");
+    let keeper = Cli::try_parse_from(&words).unwrap().verb;
+    assert!(
+        matches!(keeper, Some(args::Verb::Keeper(ref keeper)) if !keeper.until_idle && !keeper.detach),
+        "{keeper:?}"
+    );
+    let page = said("Unit", "Documentation").trim_start_matches("man:").replace("(1)", ".1");
+    assert!(man::pages().iter().any(|known| known.name == page), "{page}");
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    let directory = scratch("unit");
+    let unit = directory.join("howdah-keeper.service");
+    fs::write(&unit, UNIT.replace("/usr/local/bin/howdah", env!("CARGO_BIN_EXE_howdah"))).unwrap();
+    let verify = |more: &[&str]| {
+        let mut command = process::Command::new("systemd-analyze");
+        command.args(["verify", "--man=no"]).args(more).arg(&unit).env("XDG_RUNTIME_DIR", &directory).output()
+    };
+    // Which of these words systemd knows is its own business; that it is here is told by the version.
+    let here = process::Command::new("systemd-analyze").arg("--version").output();
+    if !here.is_ok_and(|output| output.status.success()) {
+        skip("systemd-analyze is not here", false);
+        return;
+    }
+    for mode in [&["--system"][..], &["--user"]] {
+        let output = verify(mode).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        let about_us: Vec<&str> = told.lines().filter(|line| line.contains("howdah-keeper")).collect();
+        assert!(about_us.is_empty(), "{mode:?}: {told}");
+    }
 }
