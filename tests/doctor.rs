@@ -113,7 +113,7 @@ fn a_broken_place_is_told_with_its_cures() {
         {"check":"state","state":"error","found":"HOME/state is open to other users (mode 0755)","cure":"chmod 700 HOME/state"},
         {"check":"lock","state":"ok","found":"not tried: the state directory cannot be used","cure":null},
         {"check":"owner","state":"error","found":"process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start","cure":"kill PID"},
-        {"check":"socket","state":"warning","found":"left behind by an owner that was killed; nobody answers","cure":"nothing needs doing: the next owner replaces it"},
+        {"check":"socket","state":"ok","found":"stale: an earlier owner's; the next one replaces it","cure":null},
         {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 1","cure":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
         {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","cure":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","cure":null},
@@ -132,8 +132,7 @@ fn a_broken_place_is_told_with_its_cures() {
         ✓ ok       lock         not tried: the state directory cannot be used
         ✖ error    owner        process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start
                                 run: kill PID
-        ⚑ warning  socket       left behind by an owner that was killed; nobody answers
-                                cure: nothing needs doing: the next owner replaces it
+        ✓ ok       socket       stale: an earlier owner's; the next one replaces it
         ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 1
                                 cure: use the newer howdah that wrote it, or another state directory (--state-dir)
         ✖ error    repository   HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup
@@ -220,7 +219,13 @@ fn a_file_that_is_no_journal_is_an_error_and_keeps_the_others() {
     let row = Row::of(&rows, "journal");
     assert!(row.state == "error" && row.found.contains("not a database"), "{row:?}");
     assert_eq!(Row::of(&rows, "state").state, "ok");
-    fs::write(patient.state.join("journal.db"), "").unwrap();
+    let path = patient.state.join("journal.db");
+    fs::remove_file(&path).unwrap();
+    assert!(process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let rows = patient.rows(&[], 1);
+    assert!(Row::of(&rows, "journal").found.ends_with("journal.db: it is not a file"), "{rows:?}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "").unwrap();
     assert_eq!(Row::of(&patient.rows(&[], 0), "journal").found, "empty; 0 ongoing and 0 ended sessions");
 }
 

@@ -8,8 +8,8 @@ use super::{
     sqlite::{completed_row, session_of},
 };
 use crate::domain::{SessionId, Timestamp};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
-use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path, time::Duration};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use std::{collections::BTreeSet, fmt::Write, fs, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 /// Whole records that are read of the sessions that have ended, newest first; of the older ones, what their rows tell.
 const BODIES: u32 = 1000;
@@ -34,6 +34,11 @@ pub struct Health {
 /// Looks at the file, which must be there.
 pub fn health(path: &Path) -> Result<Health, JournalError> {
     let failed = |cause| JournalError::Sqlite { path: path.to_owned(), operation: "be read", cause };
+    let other = |cause: String| JournalError::NotAFile { path: path.to_owned(), cause };
+    // A pipe in its place would keep whoever opens it waiting.
+    if !fs::metadata(path).map_err(|error| other(error.to_string()))?.is_file() {
+        return Err(other("it is not a file".to_owned()));
+    }
     let connection = open(path).map_err(failed)?;
     let schema = schema::version(&connection).map_err(failed)?;
     if schema > schema::NEWEST {
@@ -54,23 +59,30 @@ pub fn health(path: &Path) -> Result<Health, JournalError> {
 }
 
 fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
-    // The columns of a row in the order in which `completed_row` and `session_of` read them.
-    let mut sessions = connection.prepare(
-        "SELECT id, instance, ended, took, result, version, CASE WHEN place = 'ongoing' OR recent < ?1 THEN body END, \
-         place FROM (SELECT *, row_number() OVER (PARTITION BY place = 'ongoing' ORDER BY id DESC) AS recent FROM sessions)",
-    )?;
-    let mut rows = sessions.query([BODIES])?;
-    while let Some(row) = rows.next()? {
-        let id = SessionId(row.get(0)?);
-        let ongoing = row.get_ref(7)?.as_str() == Ok("ongoing");
-        let body_is_read = row.get_ref(6)? != rusqlite::types::ValueRef::Null;
-        let readable = (ongoing || completed_row(id, row).is_ok()) && (!body_is_read || session_of(id, row, 5).is_ok());
-        *(if ongoing { &mut health.ongoing } else { &mut health.ended }) += 1;
-        if !readable {
-            health.unreadable.push(id);
+    let mut unreadable = BTreeSet::new();
+    let mut each = |sql: &str, readable: fn(SessionId, &Row<'_>) -> bool| -> rusqlite::Result<usize> {
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let id = SessionId(row.get(0)?);
+            count += 1;
+            if !readable(id, row) {
+                unreadable.insert(id);
+            }
         }
-    }
-    health.unreadable.sort_unstable_by_key(|id| id.0);
+        Ok(count)
+    };
+    let whole = |id, row: &Row<'_>| session_of(id, row, 1).is_ok();
+    health.ongoing = each("SELECT id, version, body FROM sessions WHERE place = 'ongoing'", whole)?;
+    // All that this takes is in the index, which is far smaller than the records.
+    health.ended = each(
+        "SELECT id, instance, ended, took, result FROM sessions WHERE place IN ('completed', 'dismissed')",
+        |id, row| completed_row(id, row).is_ok(),
+    )?;
+    let newest = "SELECT id, version, body FROM sessions WHERE place <> 'ongoing' ORDER BY id DESC LIMIT";
+    each(&format!("{newest} {BODIES}"), whole)?;
+    health.unreadable = unreadable.into_iter().collect();
     let newest = "SELECT at FROM events ORDER BY number DESC LIMIT 1";
     let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0)).optional()?;
     health.newest_event = newest.and_then(|at| Timestamp::from_microsecond(at).ok());

@@ -69,12 +69,14 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
             format!("{} has schema {found}, and this howdah knows up to {known}", shown(path))
         }
         JournalError::Sqlite { cause, .. } => format!("{} cannot be read: {cause}", shown(path)),
+        JournalError::NotAFile { cause, .. } => format!("{}: {cause}", shown(path)),
         JournalError::Record { .. } | JournalError::WriterGone => error.to_string(),
     };
     let cure = match error {
         JournalError::Newer { .. } => {
             Cure::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
         }
+        JournalError::NotAFile { .. } => Cure::Do(format!("move it away: mv {0} {0}.away", quoted(path))),
         JournalError::Sqlite { .. } | JournalError::Record { .. } | JournalError::WriterGone => {
             let path = quoted(path);
             Cure::Do(format!("put back a copy, or give up the history with: mv {path} {path}.broken"))

@@ -92,10 +92,8 @@ fn socket(state: &Path, holder: Option<Holder>, socket: &Socket) -> Finding {
         (Socket::Stale, Some(Holder::Owner(pid))) => {
             warning("nobody answers at the socket, though there is an owner", restart(pid))
         }
-        (Socket::Stale, _) => {
-            let cure = Cure::Do("nothing needs doing: the next owner replaces it".to_owned());
-            warning("left behind by an owner that was killed; nobody answers", cure)
-        }
+        // An owner leaves its socket where it is, however it ends.
+        (Socket::Stale, _) => Finding::ok("socket", "stale: an earlier owner's; the next one replaces it"),
         (Socket::Crowded, _) => {
             warning("more wait at the socket than the owner takes in", Cure::Do("ask again in a while".to_owned()))
         }
