@@ -321,3 +321,27 @@ fn r28_a_restore_whose_command_is_killed_goes_on_with_its_tries() {
     until_true("a try gets through", || target.join("global/pg_control").exists());
     person.is_found_again();
 }
+
+#[test]
+fn a_console_that_stands_still_owns_nothing_and_finds_its_way_back() {
+    needs_postgres!();
+    let person = Person::new();
+    let mut shell = person.shell();
+    person.start_slowly(&mut shell);
+    let owner: u32 = fs::read_to_string(person.howdah.state.join("owner.lock")).unwrap().trim().parse().unwrap();
+    shell.keys("\u{1a}");
+    shell.wait_for("the shell says that it stopped", |screen| {
+        !screen.alternate_screen() && screen.contents().contains("Stopped")
+    });
+    let keeper = person.owner_other_than(owner);
+    // Nobody waits for a process that stands still: another face acts at once.
+    let state = person.howdah.state.to_str().unwrap().to_owned();
+    person.howdah.run(["session", "cancel", "1", "--any-origin", "--wait", "--state-dir", &state]).expect_code(0);
+    shell.keys("fg\r");
+    shell.wait_for("what happened meanwhile", |screen| {
+        screen.alternate_screen() && screen.contents().contains("∅ shop")
+    });
+    shell.keys("q");
+    shell.wait_for("the shell", |screen| !screen.alternate_screen());
+    until_true("a keeper without work ends", || is_gone(keeper));
+}

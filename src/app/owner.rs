@@ -13,6 +13,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 use thiserror::Error;
 use tokio::{
@@ -44,6 +45,10 @@ pub(super) enum After {
     /// Nobody goes on.
     Unkept(KeeperError),
 }
+
+/// Readers hold the lock for microseconds; a real owner is told from them within fifty milliseconds.
+const MOMENT: Duration = Duration::from_millis(5);
+const MOMENTS: u32 = 10;
 
 /// Why the state directory cannot be owned.
 #[derive(Debug, Error)]
@@ -159,13 +164,25 @@ pub fn prepare(state: &Path) -> Result<(), OwnerError> {
     Ok(())
 }
 
+/// A reader asks for the lock, shared and for an instant, to tell whether anybody owns the sessions; an owner that comes
+/// in that instant must not take the reader for another owner.
+fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..MOMENTS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(MOMENT),
+            settled => return settled,
+        }
+    }
+    file.try_lock()
+}
+
 fn lock(state: &Path) -> Result<File, OwnerError> {
     prepare(state)?;
     let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
     let path = state.join("owner.lock");
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
-    match file.try_lock() {
+    match try_for_a_moment(&file) {
         Ok(()) => {
             file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
             writeln!(file, "{}", std::process::id()).map_err(io)?;

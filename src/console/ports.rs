@@ -27,16 +27,16 @@ pub trait World: Send + Sync {
 }
 
 /// Makes the plan of a request without writing anything; runs in another process.
-pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan, Failure>> + Send>;
+pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan, Failure>> + Send + Sync>;
 
 /// The last bytes, at most so many, of the raw output of an attempt.
-pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send>;
+pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send + Sync>;
 
 /// What the journal tells of a session, oldest first: when something happened, and the sentence for it.
 pub type Told = Vec<(Timestamp, String)>;
 
 /// Reads what the journal tells of a session, whoever owns it.
-pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<Told>> + Send>;
+pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<Told>> + Send + Sync>;
 
 /// Where the owner of the sessions is, seen from this screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub enum Closing {
     },
 }
 
+/// A change of who owns the sessions; over when it is done, as far as it can be.
+pub type SeatPort = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The sockets.
 pub struct Ports {
     /// The owner of sessions.
@@ -76,13 +79,17 @@ pub struct Ports {
     /// What can be restored. No repositories at all means that it is still being read.
     pub catalog: watch::Receiver<Arc<Catalog>>,
     /// Asks for the repositories to be read again; the answer comes through `catalog`.
-    pub refresh_catalog: Box<dyn Fn() + Send>,
+    pub refresh_catalog: Box<dyn Fn() + Send + Sync>,
     /// See [`PlanPort`].
     pub plan: PlanPort,
     /// See [`LogPort`].
     pub log: LogPort,
     /// See [`HistoryPort`].
     pub history: HistoryPort,
+    /// Lets go of the sessions before this process is stopped by its shell.
+    pub let_go: SeatPort,
+    /// Looks for their owner again after it was continued.
+    pub come_back: SeatPort,
     /// This machine.
     pub world: Arc<dyn World>,
     /// The time.

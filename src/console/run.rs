@@ -50,8 +50,10 @@ pub(super) trait Surface {
     fn set_mouse(&mut self, on: bool) -> io::Result<()>;
     /// Rings and shows a message.
     fn ring(&mut self, text: &str) -> io::Result<()>;
-    /// Stops the process until it is continued; false where nobody could continue it.
-    fn suspend(&mut self) -> io::Result<bool>;
+    /// Whether somebody is there who could continue a process that was stopped.
+    fn may_suspend(&self) -> bool;
+    /// Stops the process until it is continued.
+    fn suspend(&mut self) -> io::Result<()>;
     /// Takes the terminal again after somebody else may have had it.
     fn repair(&mut self) -> io::Result<()>;
 }
@@ -113,7 +115,7 @@ pub(super) async fn drive(
         for one in inbox.drain(..) {
             match one {
                 Outside::Message(message) => messages.push(message),
-                Outside::Suspend => suspend(&mut surface, &mut messages)?,
+                Outside::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
                 Outside::Continued => {
                     surface.repair()?;
                     let (columns, rows) = surface.size()?;
@@ -127,7 +129,7 @@ pub(super) async fn drive(
             for intent in update(&mut model, message, ports.clock.now()) {
                 match intent {
                     Intent::Close => break 'screen EndReason::Closed,
-                    Intent::Suspend => suspend(&mut surface, &mut messages)?,
+                    Intent::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
                     Intent::Mouse(on) => surface.set_mouse(on)?,
                     Intent::Ring(text) => surface.ring(&text)?,
                     Intent::RefreshCatalog => (ports.refresh_catalog)(),
@@ -202,13 +204,18 @@ fn look_up(ports: &Ports, look: Look) -> BoxFuture<'static, Message> {
     }
 }
 
-fn suspend(surface: &mut impl Surface, messages: &mut Vec<Message>) -> io::Result<()> {
-    if surface.suspend()? {
-        let (columns, rows) = surface.size()?;
-        messages.push(Message::Resize(columns, rows));
-    } else {
+/// Stands still until the shell continues us. Nothing can be shown or answered meanwhile, so this is the one place where
+/// the loop waits: a process that stands still must not own what others wait for.
+async fn suspend(ports: &Ports, surface: &mut impl Surface, messages: &mut Vec<Message>) -> io::Result<()> {
+    if !surface.may_suspend() {
         messages.push(Message::NotSuspended);
+        return Ok(());
     }
+    (ports.let_go)().await;
+    surface.suspend()?;
+    (ports.come_back)().await;
+    let (columns, rows) = surface.size()?;
+    messages.push(Message::Resize(columns, rows));
     Ok(())
 }
 

@@ -107,17 +107,17 @@ impl Surface for Screen {
         output.flush()
     }
 
-    fn suspend(&mut self) -> io::Result<bool> {
+    fn may_suspend(&self) -> bool {
         // The leader of a session has no shell that could continue it.
-        if getsid(None).is_ok_and(|session| session == getpid()) {
-            return Ok(false);
-        }
+        !getsid(None).is_ok_and(|session| session == getpid())
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
         self.give_back();
         // The whole group, as a shell's own Ctrl-Z does it, so that a parent such as cargo is not left waiting.
         // STOP, since TSTP comes to us as a word and would not stop anything. Workers are in sessions of their own.
         kill_current_process_group(Signal::STOP)?;
-        self.take()?;
-        Ok(true)
+        self.take()
     }
 
     fn repair(&mut self) -> io::Result<()> {

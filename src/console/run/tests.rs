@@ -62,8 +62,12 @@ impl Surface for Counter {
         Ok(())
     }
 
-    fn suspend(&mut self) -> io::Result<bool> {
-        Ok(false)
+    fn may_suspend(&self) -> bool {
+        false
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
     }
 
     fn repair(&mut self) -> io::Result<()> {
@@ -142,6 +146,8 @@ impl Bench {
                 asked.fetch_add(1, Ordering::SeqCst);
                 std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()
             }),
+            let_go: Box::new(|| std::future::ready(()).boxed()),
+            come_back: Box::new(|| std::future::ready(()).boxed()),
             world: Arc::new(Nowhere),
             clock: Clock::starting_at(noon()),
         };

@@ -1,8 +1,9 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
+mod steward;
+
 use super::{
-    attach::ToOwner,
-    owner::{After, Owner, OwnerError},
+    owner::After,
     planner,
     requests::FIRST_PORT,
     setting::{Setting, sources, who},
@@ -15,21 +16,22 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{Closing, EndReason, Ending, Options, OwnerPlace, Ports, ThisMachine},
+        ports::{Closing, EndReason, Ending, Options, Ports, SeatPort, ThisMachine},
         theme::Theme,
     },
-    control::{Link, Standing},
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
     manager::{Clock, Steer},
 };
 use anyhow::{Context, bail};
+use futures_util::future::BoxFuture;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::Arc,
 };
+use steward::Steward;
 use tokio::sync::{mpsc, watch};
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
@@ -44,11 +46,12 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
-        match Owner::open(&setting.state, setting.config.manager_settings()) {
-            Ok(owner) => as_owner(setting, with_logout(options, looks), owner).await,
-            Err(OwnerError::Held { .. }) => attached(setting, with_logout(options, looks)).await,
-            Err(error) => Err(error.into()),
-        }
+        let steward = Steward::open(setting, &options.by).await?;
+        setting.log()?;
+        let ending = console::run(ports(setting, &steward), with_logout(options, looks)).await;
+        // Whatever ended the screen, the sessions get another owner.
+        let after = steward.leave().await?;
+        anyhow::Ok((ending.context("the screen cannot go on")?, after))
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
@@ -67,36 +70,6 @@ fn with_logout(options: Options, looks: std::thread::JoinHandle<survival::Facts>
         }
     };
     Options { closing, ..options }
-}
-
-/// The console of the process that owns the sessions.
-async fn as_owner(setting: &Setting, options: Options, owner: Owner) -> anyhow::Result<(Ending, After)> {
-    setting.log()?;
-    owner.fill_completed();
-    // Dropped only with this console: the owner stays where it is.
-    let (_here, place) = watch::channel(OwnerPlace::Here);
-    let ports = ports(setting, Arc::new(owner.handle.clone()), place);
-    let ending = console::run(ports, options).await.context("the screen cannot go on");
-    // Whatever ended the screen, the sessions get another owner.
-    let after = owner.leave(setting.keeper()).await?;
-    Ok((ending?, after))
-}
-
-/// A console beside the owner: it sees the same and may do the same.
-async fn attached(setting: &Setting, options: Options) -> anyhow::Result<(Ending, After)> {
-    let road = Arc::new(ToOwner::new(setting.keeper()));
-    let link = Link::open(road, options.by.clone(), true).await?;
-    setting.log()?;
-    let ports = ports(setting, Arc::new(link.clone()), follow(link.standing()));
-    let ending = console::run(ports, options).await.context("the screen cannot go on")?;
-    let standing = link.standing().borrow().clone();
-    Ok((
-        ending,
-        match standing {
-            Standing::Attached { pid } => After::Kept(pid),
-            Standing::Away { reason } => After::Lost(reason),
-        },
-    ))
 }
 
 fn options(setting: &Setting) -> anyhow::Result<Options> {
@@ -121,33 +94,17 @@ fn options(setting: &Setting) -> anyhow::Result<Options> {
     })
 }
 
-/// Where the owner is, in the words of the screen.
-fn follow(mut standing: watch::Receiver<Standing>) -> watch::Receiver<OwnerPlace> {
-    let place = |standing: &Standing| match standing {
-        Standing::Attached { pid } => OwnerPlace::Elsewhere { pid: *pid },
-        Standing::Away { reason } => OwnerPlace::Away { reason: reason.clone() },
-    };
-    let (tell, told) = watch::channel(place(&standing.borrow_and_update()));
-    tokio::spawn(async move {
-        while standing.changed().await.is_ok() {
-            let now = place(&standing.borrow_and_update());
-            if tell.send(now).is_err() {
-                return;
-            }
-        }
-    });
-    told
-}
-
-fn ports(setting: &Setting, manager: Arc<dyn Steer>, owner: watch::Receiver<OwnerPlace>) -> Ports {
+fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
     tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
     let journal = setting.state.join("journal.db");
     let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
     Ports {
-        manager,
-        owner,
+        manager: Arc::clone(steward) as Arc<dyn Steer>,
+        owner: steward.place(),
+        let_go: seat_port(steward, |steward| Box::pin(async move { steward.let_go().await })),
+        come_back: seat_port(steward, |steward| Box::pin(async move { steward.come_back().await })),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -171,6 +128,11 @@ fn ports(setting: &Setting, manager: Arc<dyn Steer>, owner: watch::Receiver<Owne
         world: Arc::new(ThisMachine),
         clock: Clock::system(),
     }
+}
+
+fn seat_port(steward: &Arc<Steward>, change: fn(Arc<Steward>) -> BoxFuture<'static, ()>) -> SeatPort {
+    let steward = Arc::clone(steward);
+    Box::new(move || change(Arc::clone(&steward)))
 }
 
 /// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.
