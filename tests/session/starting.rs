@@ -86,3 +86,36 @@ fn a_real_restore_is_seen_while_it_runs_and_after() {
     assert!(watched.stdout.lines().last().unwrap().contains("\"disposed\":\"removed\""), "{watched}");
     session(&howdah, &["events", "1"]).expect_code(0).expect_words(&["copy began", "cancel asked by", "cancelled;"]);
 }
+
+#[test]
+fn what_was_started_goes_on_by_itself_and_is_found_again() {
+    let (howdah, targets) = user();
+    let started = session(&howdah, &["start", "orders", "--no-start", "--json"]).expect_code(0).json();
+    let uuid = started["uuid"].as_str().unwrap();
+    let watched = session(&howdah, &["watch", uuid, "--json"]).expect_code(0);
+    let last: serde_json::Value = serde_json::from_str(watched.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["phase"], &last["percent"], &last["server"]),
+        (&"succeeded".into(), &100.into(), &"not_started".into())
+    );
+    assert!(targets.join("orders/global/pg_control").exists());
+    session(&howdah, &["retry", uuid]).expect_code(3).expect_words(&["it is completed"]);
+}
+
+#[test]
+fn a_running_restore_is_cancelled_from_another_shell() {
+    let (howdah, targets) = user();
+    for more in [&[][..], &["--force"]] {
+        let started = session(&howdah, &["start", "orders", "--no-start", "--max-rate", "1M"]).expect_code(0);
+        let (number, _) = started.stdout.split_once(' ').unwrap();
+        howdah.events().wait_for_bytes(number.parse().unwrap(), 1, 1);
+        session(&howdah, &["retry", number]).expect_code(3).expect_words(&["it is running (attempt 1)"]);
+        let ran = session(&howdah, &[&["cancel", number, "--wait"], more].concat()).expect_code(0);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""), "R26");
+        let shown = session(&howdah, &["show", number, "--json"]).expect_code(0).json();
+        assert_eq!(shown["phase"], "cancelled");
+        // A disposal that is killed leaves what it did not come to, and says so.
+        let is_gone = !targets.join("orders").exists();
+        assert_eq!(shown["disposed"] == "removed", is_gone, "{shown}");
+    }
+}
