@@ -89,10 +89,7 @@ impl Record {
 /// A record that cannot be read is an error: behind it may be a server that still writes.
 pub(super) fn of_session(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<Vec<Record>, Failure> {
     let mut places = vec![data.join(MARKS)];
-    if let Some(attempts) = attempt_dir.parent() {
-        let siblings = fs::read_dir(attempts).map_err(|e| classify::of_io("reading the session's attempts", &e))?;
-        places.extend(siblings.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()));
-    }
+    places.extend(attempts(attempt_dir)?);
     let mut records = Vec::new();
     for place in places {
         let failed = |e: &io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
@@ -108,4 +105,13 @@ pub(super) fn of_session(session: Uuid, data: &Path, attempt_dir: &Path) -> Resu
         }
     }
     Ok(records)
+}
+
+/// The directories of all attempts of the session that this attempt belongs to.
+pub(super) fn attempts(attempt_dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |e: io::Error| classify::of_io("reading the session's attempts", &e);
+    let Some(session) = attempt_dir.parent() else { return Ok(Vec::new()) };
+    let entries = fs::read_dir(session).map_err(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }

@@ -3,7 +3,10 @@
 //! Promises: after this, no server of ours runs on the target. Never: a server that the session did not start is not
 //! touched; the engine refuses it.
 
-use super::ledger::{self, State};
+use super::{
+    ledger::{self, State},
+    tether,
+};
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::server::{
@@ -34,7 +37,8 @@ pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bo
             guard::remove(&directory);
         }
     }
-    Ok(found)
+    // What no record tells of: a server that was being started, and children that outlive theirs.
+    Ok(tether::cut(attempt_dir)? || found)
 }
 
 /// Exactly this process is alive, and its data directory is this one.

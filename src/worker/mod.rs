@@ -1,9 +1,10 @@
 //! One attempt from inside: the process that does the work while the console only watches.
 //!
-//! Promises: facts come first as `Began`, last as `Ended`, and the last is on disk before the process exits; a stop is
+//! Promises: nothing is touched beside another worker of the same session; facts come first as `Began`, last as `Ended`, and the last is on disk before the process exits; a stop is
 //! obeyed at every step; a server that the attempt started is either what was asked for or gone. Never: it knows neither
 //! the owner nor the screen, and needs neither.
 
+mod alone;
 mod attempt;
 mod check;
 mod dispose;
@@ -16,6 +17,7 @@ mod start;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tether;
 
 use crate::{
     domain::{
@@ -79,9 +81,14 @@ fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report
         Some(mark) => report.began(mark),
         None => report.say_note("this process is not to be found in /proc"),
     }
-    let end = match read_ticket(attempt_dir) {
-        Ok(ticket) => attempt::carry_out(attempt_dir, &ticket, engines, report, stop),
-        Err(failure) => End::Failed(failure),
+    let end = match alone::wait(attempt_dir, alone::PATIENCE, stop) {
+        // Held until the end is told.
+        Ok(_alone) => match read_ticket(attempt_dir) {
+            Ok(ticket) => attempt::carry_out(attempt_dir, &ticket, engines, report, stop),
+            Err(failure) => End::Failed(failure),
+        },
+        Err(Halt::Failed(failure)) => End::Failed(failure),
+        Err(Halt::Stopped) => End::Stopped,
     };
     let status = match &end {
         End::Succeeded(_) | End::Disposed(_) => DONE,

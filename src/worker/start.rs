@@ -6,6 +6,7 @@
 use super::{
     ledger::{Record, State},
     signals::Stop,
+    tether,
 };
 use crate::{
     domain::{Failure, Lsn, Port},
@@ -94,7 +95,8 @@ impl Runner<'_> {
         let (directory, user) = (self.binaries.directory(), self.account.name());
         let mut record = Record::new(self.session, self.data, guard.as_ref().map(Guard::directory), directory, user);
         record.keep(self.attempt_dir)?;
-        let server = Server::start(&self.account, &self.binaries, arguments, log)?;
+        let tether = tether::tie(self.attempt_dir)?;
+        let server = Server::start(&self.account, &self.binaries, arguments, tether, log)?;
         record.state = State::Started(server.mark());
         let watch = Watch::new(self.data, words);
         let running = self.running.insert(Running { server, record, guard, watch });

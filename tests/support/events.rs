@@ -77,7 +77,8 @@ impl Events {
 
     /// How many attempts have been made.
     pub(crate) fn attempts(&self, session: u64) -> usize {
-        fs::read_dir(self.0.join(session.to_string())).map_or(0, Iterator::count)
+        let entries = fs::read_dir(self.0.join(session.to_string())).into_iter().flatten();
+        entries.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count()
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
     io,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
 };
 
 /// Makes a program the leader of a session of its own without changing its pid (util-linux).
@@ -31,8 +31,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `postgres` with these arguments; what it says goes to `log`.
-    pub fn start(account: &Account, binaries: &Binaries, arguments: &[OsString], log: &File) -> Result<Self, Failure> {
+    /// Starts `postgres` with these arguments; what it says goes to `log`. It and all that it starts hold `input` as
+    /// their standard input.
+    pub fn start(
+        account: &Account,
+        binaries: &Binaries,
+        arguments: &[OsString],
+        input: File,
+        log: &File,
+    ) -> Result<Self, Failure> {
         let failed = |e: io::Error| classify::of_io(&format!("starting {}", binaries.postgres().display()), &e);
         let mut command = if Path::new(SETSID).is_file() {
             let mut command = account.command(SETSID);
@@ -44,12 +51,12 @@ impl Server {
             command
         };
         command.args(arguments);
-        command.stdout(log.try_clone().map_err(failed)?).stderr(log.try_clone().map_err(failed)?);
+        command.stdin(input).stdout(log.try_clone().map_err(failed)?).stderr(log.try_clone().map_err(failed)?);
         Self::spawn(&mut command).map_err(failed)
     }
 
     fn spawn(command: &mut Command) -> io::Result<Self> {
-        let child = command.stdin(Stdio::null()).spawn()?;
+        let child = command.spawn()?;
         // Until we have waited for it, the child is in /proc, dead or alive.
         let mark = process::mark(child.id()).ok_or_else(|| io::Error::other("it is not in /proc"))?;
         Ok(Self { child, mark })

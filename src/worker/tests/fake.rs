@@ -134,8 +134,7 @@ impl Bench {
     pub(super) fn run_ticket(&self, ticket: Option<&[u8]>) -> (u8, Vec<Fact>) {
         let attempts = self.root.path().join("attempts");
         std::fs::create_dir_all(&attempts).unwrap();
-        let number = std::fs::read_dir(&attempts).unwrap().count() + 1;
-        let dir = attempts.join(number.to_string());
+        let dir = attempts.join((self.attempts() + 1).to_string());
         std::fs::create_dir(&dir).unwrap();
         if let Some(ticket) = ticket {
             std::fs::write(dir.join("ticket.json"), ticket).unwrap();
@@ -162,11 +161,15 @@ impl Bench {
         (status, text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect())
     }
 
+    fn attempts(&self) -> usize {
+        let entries = std::fs::read_dir(self.root.path().join("attempts")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+    }
+
     /// The raw output of the last attempt.
     pub(super) fn output(&self) -> String {
         let attempts = self.root.path().join("attempts");
-        let last = std::fs::read_dir(&attempts).unwrap().count().to_string();
-        std::fs::read_to_string(attempts.join(last).join("output.log")).unwrap_or_default()
+        std::fs::read_to_string(attempts.join(self.attempts().to_string()).join("output.log")).unwrap_or_default()
     }
 }
 

@@ -1,0 +1,178 @@
+//! The tether of a session's servers: `server.lock` in the session's directory, locked and given to each server as its
+//! standard input, and so to whatever the server starts.
+//!
+//! The lock is held from the moment a server process comes to be until the last of its children is gone, without a gap
+//! in which only a record could tell, or not tell yet. The file is empty: who reads it is at the end, as with /dev/null.
+//!
+//! Promises: when [`cut`] has succeeded, no process that a server of this session left behind can write any more. Never:
+//! a process that does not hold the tether is touched.
+
+use crate::{
+    domain::{Failure, fact::ProcessMark},
+    postgres::server::{classify, process},
+};
+use rustix::process::Signal;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+const NAME: &str = "server.lock";
+
+/// How often it is looked whether all are gone.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long children may outlive their server: PostgreSQL's notice its death within milliseconds.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A killed process goes at once, unless it waits for a device.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A fresh tether for one server. Nothing of an earlier one is left then.
+pub(super) fn tie(attempt_dir: &Path) -> Result<File, Failure> {
+    cut(attempt_dir)?;
+    let path = place(attempt_dir);
+    let tether = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let tether = tether.map_err(|e| failed(&path, &e))?;
+    match tether.try_lock() {
+        Ok(()) => Ok(tether),
+        Err(TryLockError::WouldBlock) => Err(Failure::bug("two servers of one session are started at once")),
+        Err(TryLockError::Error(e)) => Err(failed(&path, &e)),
+    }
+}
+
+/// Kills whatever hangs on the session's tether; says whether there was anything.
+pub(super) fn cut(attempt_dir: &Path) -> Result<bool, Failure> {
+    let path = place(attempt_dir);
+    let tether = match File::open(&path) {
+        Ok(tether) => tether,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(failed(&path, &e)),
+    };
+    let began = Instant::now();
+    let mut found = false;
+    loop {
+        match tether.try_lock() {
+            Ok(()) => return Ok(found),
+            Err(TryLockError::WouldBlock) => found = true,
+            Err(TryLockError::Error(e)) => return Err(failed(&path, &e)),
+        }
+        if began.elapsed() >= GRACE {
+            let held = holders(&tether).map_err(|e| failed(&path, &e))?;
+            for holder in &held {
+                process::signal(*holder, Signal::KILL).map_err(|e| failed(&path, &e))?;
+            }
+            if began.elapsed() >= PATIENCE {
+                return Err(lives(&held));
+            }
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn place(attempt_dir: &Path) -> PathBuf {
+    attempt_dir.with_file_name(NAME)
+}
+
+/// Who holds the tether: not whoever has the file open, but those whose own descriptor has the lock.
+fn holders(tether: &File) -> io::Result<Vec<ProcessMark>> {
+    let tether = tether.metadata()?;
+    let holds = |pid: &u32| {
+        let place = PathBuf::from(format!("/proc/{pid}"));
+        // A process that is gone by now, or another user's, shows nothing.
+        let open = fs::read_dir(place.join("fd")).into_iter().flatten().filter_map(Result::ok);
+        open.filter(|entry| {
+            let file = fs::metadata(entry.path());
+            file.is_ok_and(|file| (file.dev(), file.ino()) == (tether.dev(), tether.ino()))
+        })
+        .any(|entry| {
+            // Each lock that an open file has is told there (proc(5), `/proc/<pid>/fdinfo`).
+            let told = fs::read_to_string(place.join("fdinfo").join(entry.file_name()));
+            told.is_ok_and(|told| told.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK")))
+        })
+    };
+    let others = pids()?.filter(|pid| *pid != std::process::id());
+    Ok(others.filter(holds).filter_map(process::mark).collect())
+}
+
+fn pids() -> io::Result<impl Iterator<Item = u32>> {
+    Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
+}
+
+fn lives(held: &[ProcessMark]) -> Failure {
+    let advice = "see what it waits for (a device, a network file system), end it, then go on";
+    match held.first() {
+        Some(holder) => Failure::disruption(
+            format!(
+                "process {} of a server that an earlier attempt started does not end, even when killed",
+                holder.pid
+            ),
+            advice,
+        ),
+        None => Failure::disruption(
+            "a server that an earlier attempt started still runs where it cannot be seen from here",
+            "see whether it runs in another container, end it, then go on",
+        ),
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    classify::of_io(&format!("looking for servers that hold {}", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    /// Killed and waited for when the test ends, however it ends.
+    struct Started(Child);
+
+    impl Started {
+        fn new(command: &mut Command) -> Self {
+            Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        }
+
+        fn end(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    impl Drop for Started {
+        fn drop(&mut self) {
+            self.end();
+        }
+    }
+
+    #[test]
+    fn whatever_hangs_on_the_tether_is_gone_when_it_is_cut_and_nothing_else() {
+        let session = tempfile::tempdir().unwrap();
+        let attempt = session.path().join("1");
+        assert!(!cut(&attempt).unwrap(), "no server was ever started");
+        let tether = tie(&attempt).unwrap();
+        // A server in a session of its own with a child, as postgres is; the server dies first.
+        let script = "exec 3<&0; timeout 60 tail -f /dev/null & wait";
+        let mut server = Started::new(Command::new("setsid").args(["sh", "-c", script]).stdin(tether));
+        let file = File::open(place(&attempt)).unwrap();
+        let mut bystander =
+            Started::new(Command::new("tail").args(["-f", "/dev/null"]).stdin(file.try_clone().unwrap()));
+        let began = Instant::now();
+        // The shell, and the two that it has started.
+        while holders(&file).unwrap().len() < 3 {
+            assert!(began.elapsed() < PATIENCE, "{:?}", holders(&file));
+            thread::yield_now();
+        }
+        server.end();
+        assert_eq!(holders(&file).unwrap().len(), 2, "its children live on");
+        assert!(cut(&session.path().join("2")).unwrap(), "the next attempt finds them");
+        assert_eq!(holders(&file).unwrap(), Vec::new());
+        assert!(!cut(&attempt).unwrap());
+        assert!(bystander.0.try_wait().unwrap().is_none(), "it had the file open, and no lock");
+    }
+}
