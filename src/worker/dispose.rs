@@ -1,9 +1,9 @@
 //! Dealing with the partial data of a cancelled session.
 //!
-//! Promises: the session's own server is gone before its files are touched. Never: it decides what is the session's own;
+//! Promises: the session's own server is gone before its files are touched; a restore that was done is left as it is. Never: it decides what is the session's own;
 //! the engine has that on record.
 
-use super::{engines::Engines, leftover};
+use super::{engines::Engines, finished, leftover};
 use crate::{
     domain::{Disposed, Disposition, Target},
     engine::Halt,
@@ -19,6 +19,14 @@ pub(super) fn dispose(
     wish: Disposition,
     engines: &Engines<'_>,
 ) -> Result<Disposed, Halt> {
+    if finished::of_session(session_uuid, target.directory(), attempt_dir)?.is_some()
+        && !(engines.is_marked)(target, session_uuid)
+    {
+        // The restore was done before it was cancelled, and only its end had not been told: what stands there is a whole
+        // cluster with nothing of ours in it, maybe with its server running.
+        (engines.unmark)(target, session_uuid)?;
+        return Ok(Disposed::Kept);
+    }
     leftover::clear(session_uuid, target.directory(), attempt_dir)?;
     Ok((engines.dispose)(target, session_uuid, wish))
 }

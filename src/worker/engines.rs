@@ -3,7 +3,7 @@
 //! Promises: the rest of the worker meets engines only through their trait. Never: no work is done here.
 
 use crate::{
-    domain::{Disposed, Disposition, RestoreRequest, Target, WorkerSettings},
+    domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings},
     engine::{
         Engine,
         native::{self, NativeEngine},
@@ -26,14 +26,23 @@ pub(super) type Make<'a> = dyn Fn(&Order<'_>) -> Box<dyn Engine> + 'a;
 /// Deals with what a session left at its target.
 pub(super) type Dispose<'a> = dyn Fn(&Target, Uuid, Disposition) -> Disposed + 'a;
 
+/// Takes a session's marks from its target.
+pub(super) type Unmark<'a> = dyn Fn(&Target, Uuid) -> Result<(), Failure> + 'a;
+
+/// Whether a target bears a session's mark.
+pub(super) type IsMarked<'a> = dyn Fn(&Target, Uuid) -> bool + 'a;
+
 /// What does the work on files.
 pub(super) struct Engines<'a> {
     pub(super) make: &'a Make<'a>,
+    pub(super) unmark: &'a Unmark<'a>,
+    pub(super) is_marked: &'a IsMarked<'a>,
     pub(super) dispose: &'a Dispose<'a>,
 }
 
 /// The native engine: the only one so far.
-pub(super) const NATIVE: Engines<'static> = Engines { make: &make_native, dispose: &native::dispose };
+pub(super) const NATIVE: Engines<'static> =
+    Engines { make: &make_native, unmark: &native::unmark, is_marked: &native::is_marked, dispose: &native::dispose };
 
 fn make_native(order: &Order<'_>) -> Box<dyn Engine> {
     let Order { request, session_uuid, owner, settings } = *order;

@@ -41,6 +41,12 @@ pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bo
     Ok(tether::cut(attempt_dir)? || found)
 }
 
+/// Whether a server that this session has started runs on its data directory.
+pub(super) fn runs(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bool, Failure> {
+    let records = ledger::of_session(session, data, attempt_dir)?;
+    Ok(records.iter().any(|record| matches!(record.state, State::Started(mark) if runs_here(mark, data))))
+}
+
 /// Exactly this process is alive, and its data directory is this one.
 fn runs_here(mark: ProcessMark, data: &Path) -> bool {
     process::is_alive(mark) && data.canonicalize().is_ok_and(|data| process::directory(mark.pid) == Some(data))

@@ -9,6 +9,8 @@ mod attempt;
 mod check;
 mod dispose;
 mod engines;
+mod finish;
+mod finished;
 mod ledger;
 mod leftover;
 mod report;

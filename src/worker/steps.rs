@@ -6,15 +6,14 @@
 use super::{
     check::{self, Checked, Who},
     engines::{Engines, Order},
-    leftover,
+    finished, leftover,
     report::Report,
     signals::Stop,
     start::Runner,
 };
 use crate::{
     domain::{
-        Failure, MajorVersion, Plan, RestoreRequest, ServerOutcome, ServerWish, Step, Success, SystemIdentifier,
-        WalProgress, WorkerSettings,
+        Failure, MajorVersion, Plan, RestoreRequest, Step, Success, SystemIdentifier, WalProgress, WorkerSettings,
         plan::{ServerPlan, WalFinding},
     },
     engine::{Engine, Halt},
@@ -45,6 +44,10 @@ pub(super) fn run<'a>(
     runner: &mut Option<Runner<'a>>,
 ) -> Result<Success, Halt> {
     let who = Account::for_server(&restore.settings.os_user);
+    let data = restore.request.target.directory();
+    if let Some(success) = finished::of_session(restore.session, data, restore.attempt_dir)? {
+        return restore.end(engines, who, success, runner);
+    }
     let (mut engine, Checked { plan, binaries, cluster }) = restore.check(engines, &who)?;
     restore.copy(engine.as_mut(), &plan)?;
     let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
@@ -54,20 +57,14 @@ pub(super) fn run<'a>(
         (ServerPlan::Start { .. }, Some(binaries)) => binaries,
         (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
         (ServerPlan::NoServer { reason }, _) => {
-            for step in [Step::Start, Step::Replay, Step::Probe] {
-                restore.report.skip(step, &reason);
-            }
-            restore.report.begin(Step::Finish, "");
-            engine.finish()?;
-            restore.report.done("");
-            return Ok(Success { server: ServerOutcome::NotStarted { reason } });
+            return restore.finish_files(engines, reason);
         }
     };
     let runner = runner.insert(restore.runner(account, binaries));
     restore.start(runner)?;
     restore.replay(runner, &plan.wal)?;
     let answer = restore.probe(runner, cluster)?;
-    restore.finish(runner, engine.as_mut(), answer)
+    restore.finish(runner, engines, answer)
 }
 
 impl<'a> Restore<'a> {
@@ -130,7 +127,7 @@ impl<'a> Restore<'a> {
         self.go_on()
     }
 
-    fn runner(&self, account: Account, binaries: Binaries) -> Runner<'a> {
+    pub(super) fn runner(&self, account: Account, binaries: Binaries) -> Runner<'a> {
         Runner {
             attempt_dir: self.attempt_dir,
             stop: self.stop,
@@ -189,28 +186,7 @@ impl<'a> Restore<'a> {
         Ok(sentence)
     }
 
-    fn finish(&self, runner: &mut Runner<'_>, engine: &mut dyn Engine, answer: String) -> Result<Success, Halt> {
-        self.report.begin(Step::Finish, "stopping the guarded server");
-        runner.stop_fast()?;
-        let server = match self.request.server {
-            ServerWish::LeaveRunning => {
-                let port = self.request.target.port();
-                self.report.detail(&format!("starting the server on port {port}"));
-                runner.start_open()?;
-                runner.wait(|sight| sight.ready, &mut |_| ())?;
-                runner.wait_for_answer()?;
-                self.go_on()?;
-                ServerOutcome::Running { port, answer }
-            }
-            ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
-        };
-        engine.finish()?;
-        runner.let_go();
-        self.report.done("");
-        Ok(Success { server })
-    }
-
-    fn go_on(&self) -> Result<(), Halt> {
+    pub(super) fn go_on(&self) -> Result<(), Halt> {
         if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
     }
 }
@@ -227,7 +203,7 @@ fn right_cluster(wanted: Option<SystemIdentifier>, found: SystemIdentifier) -> R
 }
 
 /// What `PG_VERSION` says: one number and a line feed.
-fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
+pub(super) fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
     let bytes = DataDirectory::open(data)
         .and_then(|data| data.read("PG_VERSION", 64))
         .map_err(|e| classify::of_io(&format!("reading PG_VERSION in {}", data.display()), &e))?;

@@ -102,6 +102,21 @@ impl Mark {
     }
 }
 
+/// Takes a session's mark from its target. The first thing that goes makes it no mark any more, so that it is never half
+/// of one; the mark of another session stays.
+pub(super) fn remove(directory: &Path, session: Uuid) -> Result<(), Failure> {
+    let ours = directory.join(DIRECTORY);
+    let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
+        if Mark::read(&root)?.is_some_and(|mark| mark.session != session) {
+            return Ok(());
+        }
+        root.remove(Path::new(SESSION))?;
+        super::dispose::remove_tree(&ours)?;
+        Ok(rustix::fs::fsync(root.fd())?)
+    });
+    removed.map_err(|error| at_target("remove", &ours, &error))
+}
+
 /// The name under which a data directory is made.
 pub(super) fn shadow(directory: &Path, session: Uuid) -> PathBuf {
     let mut name = directory.file_name().unwrap_or_default().to_owned();

@@ -77,6 +77,17 @@ impl NativeEngine {
     }
 }
 
+/// Whether the target bears this session's mark.
+pub fn is_marked(target: &Target, session_uuid: Uuid) -> bool {
+    let root = Root::open(target.directory(), Access { owner: None, group: false });
+    root.is_ok_and(|root| matches!(mark::Mark::read(&root), Ok(Some(mark)) if mark.session == session_uuid))
+}
+
+/// Removes this session's marks from the target: the restore is done. May be run again after it was interrupted.
+pub fn unmark(target: &Target, session_uuid: Uuid) -> Result<(), Failure> {
+    mark::remove(target.directory(), session_uuid)
+}
+
 /// Deals with what a session left at its target, when nothing but target and session are known any more.
 pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Disposed {
     dispose::dispose(target, session_uuid, wish)
@@ -115,11 +126,7 @@ impl Engine for NativeEngine {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        let directory = self.order.target.directory();
-        let ours = directory.join(mark::DIRECTORY);
-        dispose::remove_tree(&ours)
-            .and_then(|()| Ok(rustix::fs::fsync(self.root().map_err(std::io::Error::other)?.fd())?))
-            .map_err(|error| trouble::at_target("remove", &ours, &error))
+        unmark(&self.order.target, self.order.session)
     }
 
     fn dispose(&mut self, wish: Disposition) -> Disposed {

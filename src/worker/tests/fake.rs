@@ -33,8 +33,8 @@ pub(super) enum Trick {
     StoppedInCopy,
     StoppedInConfigure,
     PanicsInCopy,
-    /// The session's marks stay at the target, as if the worker had been killed at the end.
-    NeverFinishes,
+    /// It falls over when the session's marks are gone from the target and nobody has been told yet.
+    DiesUnmarked,
 }
 
 /// A version that nobody has installed.
@@ -155,10 +155,21 @@ impl Bench {
             assert_eq!(wish, Disposition::Remove);
             Disposed::Removed
         };
-        let engines = Engines { make: &make, dispose: &dispose };
+        let unmark = |target: &Target, _: Uuid| {
+            std::fs::remove_dir_all(target.directory().join(".howdah")).unwrap_or_default();
+            assert_ne!(self.trick, Trick::DiesUnmarked, "the end of this attempt");
+            Ok(())
+        };
+        let is_marked = |target: &Target, _: Uuid| target.directory().join(".howdah").exists();
+        let engines = Engines { make: &make, unmark: &unmark, is_marked: &is_marked, dispose: &dispose };
         let status = carry_out(&dir, &engines, &report, &stop);
         let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
         (status, text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect())
+    }
+
+    /// Where the last attempt keeps its files.
+    pub(super) fn last(&self) -> PathBuf {
+        self.root.path().join("attempts").join(self.attempts().to_string())
     }
 
     fn attempts(&self) -> usize {
@@ -168,8 +179,7 @@ impl Bench {
 
     /// The raw output of the last attempt.
     pub(super) fn output(&self) -> String {
-        let attempts = self.root.path().join("attempts");
-        std::fs::read_to_string(attempts.join(self.attempts().to_string()).join("output.log")).unwrap_or_default()
+        std::fs::read_to_string(self.last().join("output.log")).unwrap_or_default()
     }
 }
 
@@ -183,6 +193,9 @@ struct Fake {
 
 impl Engine for Fake {
     fn plan(&mut self) -> Result<FilePlan, Failure> {
+        if self.data.exists() && !self.data.join(".howdah").exists() {
+            return Err(Failure::incurable("the target is not empty", "as a real engine says of what bears no mark"));
+        }
         Ok(FilePlan {
             bytes: ByteCount(100),
             files: 1,
@@ -208,7 +221,7 @@ impl Engine for Fake {
                 assert!(observer.stop_requested());
                 return Err(Halt::Stopped);
             }
-            Trick::None | Trick::StoppedInConfigure | Trick::NeverFinishes => {}
+            Trick::None | Trick::StoppedInConfigure | Trick::DiesUnmarked => {}
         }
         if !self.data.join(".howdah").exists() {
             let copied = Command::new("cp").arg("-a").args([&self.backup, &self.data]).status().unwrap();
@@ -230,10 +243,7 @@ impl Engine for Fake {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        if self.trick != Trick::NeverFinishes {
-            std::fs::remove_dir_all(self.data.join(".howdah")).unwrap();
-        }
-        Ok(())
+        unreachable!("the worker takes the marks away without an engine of its own")
     }
 
     fn dispose(&mut self, _wish: Disposition) -> Disposed {

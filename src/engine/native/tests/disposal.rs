@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Disposed, Disposition};
-use crate::engine::native::dispose;
+use crate::engine::native::{dispose, is_marked, unmark};
 
 const FORM: BackupForm = BackupForm::Tar(Compression::None);
 
@@ -118,4 +118,19 @@ fn d07_another_sessions_or_foreign_data_is_not_touched() {
     fs::write(foreign.directory().join("precious"), "").unwrap();
     assert_eq!(dispose(&foreign.request().target, session(), Disposition::Remove), Disposed::Nothing);
     assert!(exists(foreign.directory().join("precious")));
+}
+
+#[test]
+fn the_marks_of_a_session_go_as_one_and_those_of_another_stay() {
+    let fake = Fake::new(FORM);
+    let target = partly_restored(&fake);
+    let (ours, mark) = (fake.directory().join(".howdah"), fake.directory().join(".howdah/session.json"));
+    unmark(&target, Uuid::from_u128(2)).unwrap();
+    assert!(is_marked(&target, session()) && !is_marked(&target, Uuid::from_u128(2)));
+    // Killed in the middle: what goes first makes it no mark any more, whatever else stands.
+    fs::remove_file(&mark).unwrap();
+    assert!(!is_marked(&target, session()) && exists(ours.join("ledger")));
+    unmark(&target, session()).unwrap();
+    assert!(!exists(&ours) && exists(fake.directory().join("base")));
+    unmark(&target, session()).unwrap();
 }

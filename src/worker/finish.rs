@@ -1,0 +1,110 @@
+//! The last step: the server is left as asked, and the session's marks go from the target.
+//!
+//! Promises: before the first mark goes, it is on disk that all the rest is done, so that a worker that is killed from
+//! then on has finished; the next attempt finds that and ends what is left. Never: a finished restore is begun anew, and
+//! a server that was left running is not stopped.
+
+use super::{
+    check::{self, Who},
+    engines::Engines,
+    finished, leftover,
+    start::Runner,
+    steps::{Restore, version_of},
+};
+use crate::{
+    domain::{Failure, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
+    engine::Halt,
+    postgres::account::Account,
+};
+
+/// The steps that an attempt has behind it when it comes to the last one.
+const BEFORE: [Step; 6] = [Step::Check, Step::Copy, Step::Configure, Step::Start, Step::Replay, Step::Probe];
+
+impl<'a> Restore<'a> {
+    /// After the probe: what was asked for the server.
+    pub(super) fn finish(
+        &self,
+        runner: &mut Runner<'_>,
+        engines: &Engines<'_>,
+        answer: String,
+    ) -> Result<Success, Halt> {
+        self.report.begin(Step::Finish, "stopping the guarded server");
+        runner.stop_fast()?;
+        let server = match self.request.server {
+            ServerWish::LeaveRunning => {
+                self.open(runner)?;
+                self.go_on()?;
+                ServerOutcome::Running { port: self.request.target.port(), answer }
+            }
+            ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
+        };
+        let success = self.unmark(engines, Success { server })?;
+        runner.let_go();
+        Ok(success)
+    }
+
+    /// Files alone were wanted, or nothing else was possible.
+    pub(super) fn finish_files(&self, engines: &Engines<'_>, reason: String) -> Result<Success, Halt> {
+        for step in [Step::Start, Step::Replay, Step::Probe] {
+            self.report.skip(step, &reason);
+        }
+        self.report.begin(Step::Finish, "");
+        self.unmark(engines, Success { server: ServerOutcome::NotStarted { reason } })
+    }
+
+    /// An earlier attempt has done all the work and could not tell its end.
+    pub(super) fn end(
+        &self,
+        engines: &Engines<'_>,
+        who: Who,
+        success: Success,
+        runner: &mut Option<Runner<'a>>,
+    ) -> Result<Success, Halt> {
+        for step in BEFORE {
+            self.report.skip(step, "an earlier attempt has done it");
+        }
+        self.report.begin(Step::Finish, "");
+        let data = self.request.target.directory();
+        if let ServerOutcome::Running { .. } = &success.server
+            && !leftover::runs(self.session, data, self.attempt_dir)?
+        {
+            // Seldom: the machine went down in that very moment, too.
+            leftover::clear(self.session, data, self.attempt_dir)?;
+            let planned = check::server(self.request, self.settings, &who, Some(version_of(data)?))?;
+            let binaries = match planned {
+                (ServerPlan::Start { .. }, Some(binaries)) => binaries,
+                (ServerPlan::Start { .. }, None) => {
+                    return Err(Failure::bug("a server is planned without programs").into());
+                }
+                (ServerPlan::NoServer { reason }, _) => {
+                    let cause = format!("the server of the finished restore cannot be started again: {reason}");
+                    return Err(Failure::incurable(cause, "start it by hand, or make that possible and retry").into());
+                }
+            };
+            let runner = runner.insert(self.runner(who.or_else(|_| Account::own())?, binaries));
+            self.open(runner)?;
+        }
+        let success = self.unmark(engines, success)?;
+        if let Some(runner) = runner {
+            runner.let_go();
+        }
+        Ok(success)
+    }
+
+    /// Starts the server to be left running, and waits until it answers at its door.
+    fn open(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
+        self.report.detail(&format!("starting the server on port {}", self.request.target.port()));
+        runner.start_open()?;
+        runner.wait(|sight| sight.ready, &mut |_| ())?;
+        runner.wait_for_answer()
+    }
+
+    /// The point of no return: from the word on, the restore is done.
+    fn unmark(&self, engines: &Engines<'_>, success: Success) -> Result<Success, Halt> {
+        let target = &self.request.target;
+        finished::keep(self.attempt_dir, self.session, target.directory(), &success)?;
+        (engines.unmark)(target, self.session)?;
+        self.report.done("");
+        Ok(success)
+    }
+}

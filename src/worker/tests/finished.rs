@@ -1,0 +1,73 @@
+//! A worker that dies when all is done, and before it could say so.
+
+use super::{
+    super::{DONE, FAILED},
+    fake::{Bench, Trick},
+    real::{StopsAtEnd, bench},
+    steps,
+};
+use crate::{
+    domain::{
+        Disposed, Disposition, ServerOutcome, ServerWish,
+        fact::{End, Fact},
+        ticket::Work,
+    },
+    postgres::server::pidfile,
+};
+
+const ENDED: &str =
+    "Check skipped, Copy skipped, Configure skipped, Start skipped, Replay skipped, Probe skipped, Finish done";
+
+fn outcome(facts: &[Fact]) -> ServerOutcome {
+    let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
+    success.server.clone()
+}
+
+#[test]
+fn the_next_attempt_finds_that_it_is_done_and_says_so() {
+    let bench = Bench::new(ServerWish::FilesOnly, Trick::DiesUnmarked);
+    let (status, facts) = bench.run();
+    assert_eq!(status, FAILED, "{facts:?}");
+    assert!(!bench.data().join(".howdah").exists(), "the target bears no mark");
+    let bench = bench.tricked(Trick::None);
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}");
+    assert_eq!(steps(&facts).join(", "), ENDED);
+    assert_eq!(outcome(&facts), ServerOutcome::NotStarted { reason: "only the files were asked for".to_owned() });
+}
+
+#[test]
+fn a_server_that_was_left_running_runs_on() {
+    let Some(bench) = bench(ServerWish::LeaveRunning, "") else { return };
+    let _stops = StopsAtEnd(bench.data());
+    let (status, first) = bench.run();
+    assert_eq!(status, DONE, "{first:?}\n{}", bench.output());
+    let server = pidfile::running(bench.data()).unwrap();
+    assert!(server.is_some());
+    // What the end leaves on the disk is what it leaves when its last line is missing.
+    let (status, second) = bench.run();
+    assert_eq!(status, DONE, "{second:?}");
+    assert_eq!(outcome(&second), outcome(&first));
+    assert_eq!(pidfile::running(bench.data()).unwrap(), server, "nobody has touched it");
+    let cancelled = Work::Dispose { target: bench.target(), disposition: Disposition::Remove };
+    let (status, facts) = bench.run_work(cancelled);
+    assert_eq!((status, facts.last()), (DONE, Some(&Fact::Ended(End::Disposed(Disposed::Kept)))));
+    assert_eq!(pidfile::running(bench.data()).unwrap(), server, "a restore that was done is left as it is");
+}
+
+#[test]
+fn a_server_that_went_down_in_that_moment_is_started_again() {
+    let Some(bench) = bench(ServerWish::LeaveRunning, "") else { return };
+    let data = bench.data().to_owned();
+    let _stops = StopsAtEnd(&data);
+    let bench = bench.tricked(Trick::DiesUnmarked);
+    let (status, facts) = bench.run();
+    assert_eq!(status, FAILED, "{facts:?}");
+    assert_eq!(pidfile::running(bench.data()).unwrap(), None, "a failed attempt leaves no server behind");
+    let bench = bench.tricked(Trick::None);
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+    assert_eq!(steps(&facts).join(", "), ENDED);
+    assert!(matches!(outcome(&facts), ServerOutcome::Running { port, .. } if port == bench.port()));
+    assert!(pidfile::running(bench.data()).unwrap().is_some());
+}
