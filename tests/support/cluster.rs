@@ -180,7 +180,10 @@ impl Restored {
     pub(crate) fn start(&self, port: u16) {
         let options = format!("-p {port} -c unix_socket_directories={}", self.0.display());
         let log = self.0.join("by-hand.log");
-        must(program("pg_ctl").arg("-D").arg(&self.0).arg("-l").arg(log).args(["-w", "-o", &options, "start"]));
+        let mut command = program("pg_ctl");
+        command.arg("-D").arg(&self.0).arg("-l").arg(&log).args(["-w", "-o", &options, "start"]);
+        let started = command.output().unwrap().status.success();
+        assert!(started, "it does not start:\n{}", fs::read_to_string(log).unwrap_or_default());
     }
 
     pub(crate) fn stop(&self) {
