@@ -147,17 +147,23 @@ fn note_missing(place: &Path, created: &mut Vec<PathBuf>) {
     created.append(&mut missing);
 }
 
+/// Gives a directory to its owner, durably: one that was just made, or one whose maker was killed before it could.
+fn give(path: &Path, access: Access, made: bool) -> io::Result<()> {
+    let root = Root::open(path, access)?;
+    if made || access.is_to_be_given(root.fd())? {
+        access.give_directory(root.fd())?;
+        mark::sync_parent(path)?;
+    }
+    Ok(())
+}
+
 /// Makes the directories down to `place` that the mark names; others must stand.
 fn make_noted(place: &Path, noted: &[PathBuf], access: Access) -> Result<(), Failure> {
     for path in noted.iter().filter(|path| place.starts_with(path)) {
         let failed = |error: io::Error| at_target("create", path, &error);
         match fs::create_dir(path) {
-            Ok(()) => {
-                let root = Root::open(path, access).map_err(failed)?;
-                access.give_directory(root.fd()).map_err(failed)?;
-                mark::sync_parent(path).map_err(failed)?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Ok(()) => give(path, access, true).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => give(path, access, false).map_err(failed)?,
             Err(error) => return Err(failed(error)),
         }
     }

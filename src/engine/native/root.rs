@@ -50,6 +50,15 @@ impl Access {
         self.give(fd, self.directory_mode())
     }
 
+    /// Whether this was made here and never given: whoever made it was killed in between. What belongs to anybody else is
+    /// not ours to give.
+    pub(super) fn is_to_be_given(self, fd: impl AsFd) -> io::Result<bool> {
+        let own = rustix::process::geteuid().as_raw();
+        let Some((user, _)) = self.owner.filter(|(user, _)| *user != own) else { return Ok(false) };
+        let holder = rustix::fs::fstat(fd)?.st_uid;
+        Ok(holder == own && holder != user)
+    }
+
     fn give(self, fd: impl AsFd, mode: Mode) -> io::Result<()> {
         if let Some((user, group)) = self.owner {
             rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
@@ -80,7 +89,7 @@ impl Root {
         self.access
     }
 
-    /// Creates a directory and those above it; what stands is left as it is.
+    /// Creates a directory and those above it; one that stands and was given already is left as it is.
     pub(super) fn create_directory(&self, relative: &Path) -> io::Result<()> {
         let mut at = self.fd.try_clone()?;
         for part in parts(relative)? {
@@ -90,7 +99,7 @@ impl Root {
                 Err(error) => return Err(error.into()),
             };
             at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
-            if made {
+            if made || self.access.is_to_be_given(&at)? {
                 self.access.give_directory(&at)?;
             }
         }
@@ -110,7 +119,11 @@ impl Root {
     pub(super) fn reopen(&self, relative: &Path) -> io::Result<File> {
         let (directory, name) = self.above(relative)?;
         let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        Ok(File::from(rustix::fs::openat(&directory, name, how, Mode::empty())?))
+        let fd = rustix::fs::openat(&directory, name, how, Mode::empty())?;
+        if self.access.is_to_be_given(&fd)? {
+            self.access.give(&fd, self.access.file_mode())?;
+        }
+        Ok(File::from(fd))
     }
 
     /// Opens a file for reading.
@@ -236,5 +249,26 @@ mod tests {
             assert_eq!(root.create(Path::new("a/b/c")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
             assert!(!root.remove(Path::new("a")).unwrap() && root.remove(Path::new("a/b/c")).unwrap());
         }
+    }
+
+    #[test]
+    fn what_was_made_but_never_given_is_given_when_it_is_met_again() {
+        use std::os::unix::fs::MetadataExt;
+        // Only root can give anything away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let (someone, other) = (65_533, 65_532);
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::open(place.path(), Access { owner: Some((someone, someone)), group: false }).unwrap();
+        fs::create_dir(place.path().join("made")).unwrap();
+        fs::write(place.path().join("made/file"), "half").unwrap();
+        fs::create_dir(place.path().join("foreign")).unwrap();
+        std::os::unix::fs::chown(place.path().join("foreign"), Some(other), Some(other)).unwrap();
+        root.create_directory(Path::new("made")).unwrap();
+        root.reopen(Path::new("made/file")).unwrap();
+        root.create_directory(Path::new("foreign")).unwrap();
+        let owner = |below: &str| fs::metadata(place.path().join(below)).unwrap().uid();
+        assert_eq!((owner("made"), owner("made/file"), owner("foreign")), (someone, someone, other));
     }
 }

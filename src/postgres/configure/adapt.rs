@@ -17,7 +17,7 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    os::unix::ffi::OsStringExt,
+    os::unix::{ffi::OsStringExt, process::ExitStatusExt},
     path::{Path, PathBuf},
 };
 
@@ -100,7 +100,12 @@ fn ask(wish: &Wish<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Fai
     let line = said.lines().find(|line| line.contains("FATAL:")).or(said.lines().next()).unwrap_or_default();
     let text = log::mask(line.split_once("FATAL:").map_or(line, |(_, text)| text).trim());
     let text = format!("the settings of the restored cluster cannot be read: {text}");
-    Err(classify::failure(classify::ServerEnd::Exited(output.status.code().unwrap_or(-1)), Some(("", &text))))
+    // Without an exit status a signal ended it: somebody's, or the kernel's for want of memory.
+    let end = output.status.code().map_or_else(
+        || classify::ServerEnd::Signalled(output.status.signal().unwrap_or_default()),
+        classify::ServerEnd::Exited,
+    );
+    Err(classify::failure(end, Some(("", &text))))
 }
 
 fn same(one: &Path, other: &Path) -> Option<bool> {
