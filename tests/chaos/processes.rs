@@ -21,12 +21,6 @@ pub(crate) fn any_stands_in(directory: &Path) -> bool {
     processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok()).any(|place| place == directory)
 }
 
-/// The parent of a process; none when it is gone.
-pub(crate) fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
-}
-
 /// Kills one process, unless it is gone.
 pub(crate) fn kill(pid: u32) {
     let _gone_meanwhile = kill_process(of(pid), Signal::KILL);
