@@ -3,12 +3,12 @@
 //! # The picture
 //!
 //! ```text
-//!   console (screen)            howdah restore (no screen)
-//!        │ in-process                  │ in-process
-//!        ▼                             ▼
-//!  ┌──────────────────── owner process ────────────────────┐
-//!  │ manager (actor) ── machine (pure) ── journal (SQLite) │
-//!  └────────┬──────────────────┬───────────────────┬───────┘
+//!   console, started alone      console, started second     howdah restore, howdah session ...
+//!        │ in-process                  │ socket                      │ socket
+//!        ▼                             ▼                             ▼
+//!  ┌───────────────── owner process: that console, or howdah keeper ─────────────────┐
+//!  │ manager (actor) ── machine (pure) ── journal (SQLite) ── control (socket)       │
+//!  └────────┬──────────────────┬───────────────────┬─────────────────────────────────┘
 //!           │ launch, stop     │ events.jsonl      │ adopt
 //!           ▼                  ▼                   ▼
 //!        worker             worker              worker      one process an attempt, each its own session
@@ -19,6 +19,10 @@
 //! One process owns a state directory, by a lock. Its manager takes every command, lets the machine decide it, stores
 //! the events durably, and only then acts. An attempt is a worker process that needs neither its owner nor a terminal;
 //! what it does it writes into its own directory, where the next owner finds it.
+//!
+//! An owner that leaves, for whatever reason, releases the lock and starts a keeper, which replays the journal and
+//! adopts. After a crash the next owner does the same: there is no second mechanism. Reading needs no owner at all: the
+//! journal and the attempts' files say how things stand.
 //!
 //! # The layers
 //!
@@ -43,6 +47,9 @@
 //! | Never an eleventh try (R9); never two attempts of one session at once. | `tests/machine.rs`, exhaustive search |
 //! | Failure alone never moves a session out of Restore (R6). | `tests/machine.rs` |
 //! | Completed means that the attempt's whole process group is gone (D6). | `tests/real_faults.rs` |
+//! | No session ends because a console, a link or an owner went away (R28, R29). | `tests/outlive.rs`, `tests/chaos.rs` |
+//! | Whoever is killed, and when: no session is lost, no attempt works beside another. | `tests/chaos.rs` |
+//! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is written last (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
@@ -60,7 +67,8 @@
 //! - **Stop** is said of an attempt, **cancel** of a session.
 //! - **Refusal**: a "no" to a command. **Failure**: work that went wrong. **Disruption**: a failure that waiting may
 //!   cure. **Incurable**: one that needs a person.
-//! - **Owner**: the process that holds a state directory. **Worker**: the process of one attempt.
+//! - **Owner**: the process that holds a state directory. **Keeper**: an owner without a screen. **Link**: a face's
+//!   connection to an owner in another process. **Worker**: the process of one attempt.
 //! - **Disposition**: what becomes of the partial data of a cancelled session.
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 
