@@ -5,13 +5,17 @@
 
 use super::{
     ledger::{self, State},
+    start::guard_name,
     tether,
 };
 use crate::{
     domain::{Failure, fact::ProcessMark},
-    postgres::server::{
-        classify, guard, pidfile, process,
-        stop::{Manner, stop},
+    postgres::{
+        configure::DataDirectory,
+        server::{
+            classify, guard, pidfile, process,
+            stop::{Manner, stop},
+        },
     },
 };
 use std::{path::Path, time::Duration};
@@ -20,7 +24,9 @@ use uuid::Uuid;
 /// Stops what this session has left on its data directory; says whether there was anything.
 pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bool, Failure> {
     let mut found = false;
-    for record in ledger::of_session(session, data, attempt_dir)? {
+    let records = ledger::of_session(session, data, attempt_dir)?;
+    let started = !records.is_empty();
+    for record in &records {
         let server = match record.state {
             State::Stopped => None,
             State::Started(mark) => runs_here(mark, data).then_some(mark),
@@ -33,12 +39,32 @@ pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bo
             stop(mark, Manner::Immediate, Duration::ZERO, &|| false)?;
             found = true;
         }
-        if let Some(directory) = record.guard {
-            guard::remove(&directory);
-        }
     }
     // What no record tells of: a server that was being started, and children that outlive theirs.
-    Ok(tether::cut(attempt_dir)? || found)
+    found |= tether::cut(attempt_dir)?;
+    // By name, not by record: one that was just made may not have been noted.
+    guard::remove_all(&guard_name(session)).map_err(|e| classify::of_io("removing private directories", &e))?;
+    if started {
+        drop_dead_lock(data)
+            .map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
+    }
+    Ok(found)
+}
+
+/// Removes the lock file of a server of ours that is dead and that nobody has waited for yet: where the first process of
+/// a container does not do that, it stays a zombie for ever, and PostgreSQL takes a zombie for a running server
+/// (`CreateLockFile` asks `kill(pid, 0)`). All that could still write is proven gone by the tether.
+fn drop_dead_lock(data: &Path) -> std::io::Result<()> {
+    let place = match DataDirectory::open(data) {
+        Ok(place) => place,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let named = pidfile::read(data)?.and_then(|file| process::stat(file.pid));
+    if named.is_some_and(|server| server.zombie) {
+        place.remove(pidfile::NAME)?;
+    }
+    Ok(())
 }
 
 /// Whether a server that this session has started runs on its data directory.
@@ -105,6 +131,28 @@ mod tests {
         check(ours, mark, true);
         child.wait().unwrap();
         assert!(!clear(ours, &data, &attempts[1]).unwrap(), "it is gone already");
+    }
+
+    #[test]
+    fn the_lock_of_a_dead_server_that_nobody_waited_for_is_removed_when_it_was_ours() {
+        let Places { data, attempts, _root } = places();
+        let ours = Uuid::from_u128(1);
+        let lock = data.join(pidfile::NAME);
+        let mut dead = Command::new("true").spawn().unwrap();
+        std::fs::write(&lock, format!("{}\n", dead.id())).unwrap();
+        while !process::stat(dead.id()).unwrap().zombie {
+            std::thread::yield_now();
+        }
+        assert!(!clear(ours, &data, &attempts[0]).unwrap());
+        assert!(lock.exists(), "no server was started here by this session");
+        Record::new(ours, &data, None, Path::new("/bin"), "postgres").keep(&attempts[0]).unwrap();
+        std::fs::write(&lock, format!("{}\n", std::process::id())).unwrap();
+        assert!(!clear(ours, &data, &attempts[1]).unwrap());
+        assert!(lock.exists(), "the process that it names is alive");
+        std::fs::write(&lock, format!("{}\n", dead.id())).unwrap();
+        assert!(!clear(ours, &data, &attempts[1]).unwrap());
+        assert!(!lock.exists());
+        dead.wait().unwrap();
     }
 
     #[test]

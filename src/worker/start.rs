@@ -67,7 +67,7 @@ impl Runner<'_> {
     /// Starts the server so that only we can reach it; says from where replay begins anew, if it was interrupted.
     pub(super) fn start_guarded(&mut self) -> Result<Option<Lsn>, Halt> {
         let anew = resume::put_label_back(self.data, &self.account, &self.binaries)?;
-        let name = format!("{:.12}-{}", self.session.simple().to_string().split_off(20), std::process::id());
+        let name = format!("{}-{}", guard_name(self.session), std::process::id());
         let guard = Guard::make(&name, &self.account)?;
         let arguments = guard.arguments(self.data, self.port, self.binaries.version());
         let path = self.attempt_dir.join("output.log");
@@ -235,4 +235,9 @@ impl Runner<'_> {
         };
         write().map_err(|e| classify::of_io(&format!("writing {}", path.display()), &e))
     }
+}
+
+/// How the names of all private directories of a session begin: short, and with the part of its name that is chance.
+pub(super) fn guard_name(session: Uuid) -> String {
+    session.simple().to_string().split_off(20)
 }

@@ -93,6 +93,18 @@ pub fn remove(directory: &Path) {
     }
 }
 
+/// Removes all private directories that were made under names that begin so. Only for a `name` that nobody else has.
+pub fn remove_all(name: &str) -> io::Result<()> {
+    let beginning = format!("howdah-{name}-");
+    for entry in fs::read_dir(ROOM)? {
+        let entry = entry?;
+        if entry.file_name().as_bytes().starts_with(beginning.as_bytes()) {
+            remove(&entry.path());
+        }
+    }
+    Ok(())
+}
+
 const FIXED: &[(&str, &str)] = &[
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
@@ -144,6 +156,11 @@ mod tests {
             remove(guard.directory());
             assert!(!guard.directory().exists());
         }
+        let [one, two] = [format!("{name}-1"), format!("{name}-2")].map(|name| Guard::make(&name, &account).unwrap());
+        remove_all(&format!("{name}-1")).unwrap();
+        assert!(!one.directory().exists() && two.directory().exists(), "only what begins so");
+        remove_all(&name).unwrap();
+        assert!(!two.directory().exists());
     }
 
     #[test]
