@@ -1,19 +1,46 @@
-//! Random numbers that a seed repeats.
+//! Chance that can be repeated: all of a run follows from one seed.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): small, and good enough to choose moments.
+use std::{env, time::UNIX_EPOCH};
+
+/// A source of numbers (SplitMix64: Steele, Lea and Flood, 2014).
+#[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
+/// The seed of this run: `HOWDAH_CHAOS_SEED`, or one that no other run has.
+pub(crate) fn seed() -> u64 {
+    match env::var("HOWDAH_CHAOS_SEED") {
+        Ok(seed) => seed.trim().parse().expect("HOWDAH_CHAOS_SEED is a number"),
+        Err(_) => u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) ^ u64::from(std::process::id()) << 32,
+    }
+}
+
 impl Dice {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
+    /// The dice of one round.
+    pub(crate) fn of_round(seed: u64, round: u64) -> Self {
+        let mut dice = Self(seed ^ round.wrapping_mul(0xA076_1D64_78BD_642F));
+        dice.number();
+        dice
     }
 
-    /// A number from 0 to `sides - 1`.
-    pub(crate) fn below(&mut self, sides: u64) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+
+    /// One of `0..sides`.
+    pub(crate) fn below(&mut self, sides: u64) -> u64 {
+        self.number() % sides
+    }
+
+    /// A part of a whole: from 0 to almost 1.
+    pub(crate) fn part(&mut self) -> f64 {
+        self.below(1 << 20) as f64 / (1_u64 << 20) as f64
+    }
+
+    pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
     }
 }

@@ -1,66 +1,330 @@
-//! What the rounds have hit.
+//! One restore, and what is done to it until it is done all the same.
 
-use howdah::domain::Step;
-use std::{collections::BTreeMap, fmt};
+use super::{
+    eyes::{Eyes, Stage},
+    plan::{Course, Moment, Plan, Victim},
+    seen,
+    tally::Tally,
+    tiny::tiny,
+};
+use crate::support::{howdah::Howdah, place::scratch};
+use howdah::{
+    domain::{Outcome, SessionId, fact::ProcessMark},
+    journal::JournalReader,
+    machine::{Phase, Session},
+};
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
-/// Who was killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Victim {
-    Owner,
-    Worker,
-    Server,
+/// Long enough for a round of three volleys on a machine that does other things, too.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often is looked whether a moment has come.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// How often is looked whether anybody owns the state directory.
+const TEND: Duration = Duration::from_millis(25);
+
+/// A restore under way.
+pub(crate) struct Round<'a> {
+    plan: &'a Plan,
+    /// All that belongs to this round lies below it.
+    pub(crate) home: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) howdah: Howdah,
+    pub(crate) port: u16,
+    pub(crate) eyes: Eyes,
+    pub(crate) tally: Tally,
+    journal: JournalReader,
+    client: Option<Child>,
+    client_was_killed: bool,
+    keepers: Vec<Child>,
+    tended: Instant,
+    unowned: Option<Instant>,
+    begun: Instant,
 }
 
-/// Rounds and kills so far.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) rounds: u32,
-    kills: BTreeMap<(Victim, Option<Step>), u32>,
-    /// Moments at which the one who was to be killed was not there.
-    misses: u32,
-}
-
-impl Tally {
-    pub(crate) fn killed(&mut self, victim: Option<Victim>, step: Option<Step>) {
-        match victim {
-            Some(victim) => *self.kills.entry((victim, step)).or_default() += 1,
-            None => self.misses += 1,
+impl<'a> Round<'a> {
+    /// Orders the restore.
+    pub(crate) fn begin(plan: &'a Plan, port: u16) -> Self {
+        let home = scratch("round");
+        let howdah = Howdah { home: home.clone(), state: home.join("state") };
+        let target = home.join("restored/data");
+        fs::create_dir(home.join("restored")).unwrap();
+        crate::support::place::open_to_all(&home.join("restored"));
+        let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
+        let verb: &[&str] = if plan.followed { &["restore"] } else { &["session", "start"] };
+        let mut arguments: Vec<String> = verb.iter().map(|word| (*word).to_owned()).collect();
+        arguments.extend([plan.form.to_owned(), "--repo".to_owned(), text(&tiny().repository)]);
+        arguments.extend(["--to".to_owned(), text(&target), "--state-dir".to_owned(), text(&howdah.state)]);
+        let port_given = port.to_string();
+        // Tries without end: each kill takes one, and this is not about their number.
+        let more = ["--stop-after-probe", "--json", "--tries", "1000", "--every", "5ms", "--port", &port_given];
+        arguments.extend(more.map(str::to_owned));
+        let begun = Instant::now();
+        let mut command = howdah.command(&arguments);
+        command.stdout(File::create(home.join("client.out")).unwrap());
+        command.stderr(File::create(home.join("client.err")).unwrap());
+        let client = command.spawn().unwrap();
+        let (eyes, journal) = (Eyes::on(&howdah.state), JournalReader::open(&howdah.state.join("journal.db")).unwrap());
+        Self {
+            plan,
+            home,
+            target,
+            howdah,
+            port,
+            eyes,
+            tally: Tally::default(),
+            journal,
+            client: Some(client),
+            client_was_killed: false,
+            keepers: Vec::new(),
+            tended: begun,
+            unowned: None,
+            begun,
         }
     }
 
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.rounds += other.rounds;
-        self.misses += other.misses;
-        for (hit, count) in other.kills {
-            *self.kills.entry(hit).or_default() += count;
+    /// Does to it what the plan says, and sees to it that it comes to its end. `None` when the order was never taken.
+    pub(crate) fn run(&mut self, course: &Course) -> Result<Option<Session>, String> {
+        let mut from = 1;
+        for volley in &self.plan.volleys {
+            let since = Instant::now();
+            if !self.wait_for(volley.moment, from, since, course)? {
+                break;
+            }
+            for victim in &volley.victims {
+                let stage = self.eyes.stage();
+                let newest = self.eyes.newest();
+                if self.kill(*victim) {
+                    self.tally.hit(*victim, stage);
+                    if !matches!(victim, Victim::Owner | Victim::Client) {
+                        from = newest + 1;
+                    }
+                }
+            }
         }
-        self
+        self.until_its_end()
     }
 
-    /// Each kind of process, and each part of the course, had its kills: else the moments were badly chosen.
-    pub(crate) fn has_hit_everything(&self) {
-        let count = |wanted: &dyn Fn(Victim, Option<Step>) -> bool| -> u32 {
-            self.kills.iter().filter(|((victim, step), _)| wanted(*victim, *step)).map(|(_, count)| count).sum()
+    /// Waits for a moment; false when all is done before it comes.
+    fn wait_for(&mut self, moment: Moment, from: u32, since: Instant, course: &Course) -> Result<bool, String> {
+        let mut due = match moment {
+            Moment::Course(part) => Some(since + course.total.mul_f64(part)),
+            Moment::Step(..) | Moment::Launch(_) | Moment::Unmark(_) => None,
         };
-        for victim in [Victim::Owner, Victim::Worker, Victim::Server] {
-            assert!(count(&|one, _| one == victim) > 0, "no {victim:?} was killed\n{self}");
+        let launched = self.eyes.newest();
+        loop {
+            if due.is_none() {
+                let newest = self.eyes.newest();
+                let after = match moment {
+                    Moment::Course(_) => None,
+                    Moment::Step(step, part) => {
+                        let step_has_begun = newest >= from && self.eyes.has_begun(newest, step);
+                        step_has_begun.then(|| course.steps.get(&step).copied().unwrap_or_default().mul_f64(part))
+                    }
+                    Moment::Launch(after) => (newest > launched).then_some(after),
+                    Moment::Unmark(after) => {
+                        let noted = newest > 0 && self.eyes.directory(newest).join("finished.json").exists();
+                        noted.then_some(after)
+                    }
+                };
+                due = after.map(|after| Instant::now() + after);
+            }
+            if due.is_some_and(|due| Instant::now() >= due) {
+                return Ok(true);
+            }
+            if self.eyes.is_done() && due.is_none() {
+                return Ok(false);
+            }
+            self.tend()?;
+            let left = due.map_or(LOOK, |due| due.saturating_duration_since(Instant::now()).min(LOOK));
+            thread::park_timeout(left);
         }
-        assert!(count(&|_, step| step == Some(Step::Copy)) > 0, "no kill during the copy\n{self}");
-        let serving = [Step::Start, Step::Replay, Step::Probe];
-        assert!(
-            count(&|_, step| step.is_some_and(|step| serving.contains(&step))) > 0,
-            "no kill beside a server\n{self}"
-        );
     }
-}
 
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} rounds, {} kills, {} misses", self.rounds, self.kills.values().sum::<u32>(), self.misses)?;
-        for ((victim, step), count) in &self.kills {
-            let step = step.map_or_else(|| "before the first step".to_owned(), |step| format!("in or after {step}"));
-            writeln!(f, "  {count:5} {victim:?} {step}")?;
+    /// Kills one; says whether there was anybody.
+    fn kill(&mut self, victim: Victim) -> bool {
+        match victim {
+            Victim::Owner => seen::owner(&self.howdah.state).is_some_and(seen::kill),
+            Victim::Worker => {
+                let newest = self.eyes.newest();
+                let told = if newest > 0 { self.eyes.worker(newest) } else { None };
+                let worker = told.or_else(|| seen::workers(&self.howdah.state).into_iter().next());
+                worker.is_some_and(seen::kill)
+            }
+            Victim::Engine => self.engine().is_some_and(seen::kill),
+            Victim::Backend => {
+                let children = self.engine().map(|engine| seen::children(engine.pid)).unwrap_or_default();
+                // Any of them; which ones there are differs from moment to moment.
+                let at = usize::try_from(self.begun.elapsed().subsec_micros()).unwrap() % children.len().max(1);
+                children.get(at).copied().is_some_and(seen::kill)
+            }
+            Victim::Client => {
+                // A command that only orders is not killed: the order itself is not what this is about.
+                let followed = self.plan.followed && self.eyes.newest() > 0;
+                let Some(client) = self.client.as_mut().filter(|_| followed) else { return false };
+                let there = client.try_wait().unwrap().is_none();
+                client.kill().unwrap();
+                client.wait().unwrap();
+                self.client_was_killed |= there;
+                there
+            }
+        }
+    }
+
+    fn engine(&self) -> Option<ProcessMark> {
+        seen::engines(&self.target).into_iter().next()
+    }
+
+    /// Whether the command that ordered it still runs.
+    fn client_runs(&mut self) -> bool {
+        self.client.as_mut().is_some_and(|client| client.try_wait().unwrap().is_none())
+    }
+
+    /// Brings the next owner when nobody else does.
+    fn tend(&mut self) -> Result<(), String> {
+        if self.begun.elapsed() > PATIENCE {
+            return Err(format!("it has not come to its end in {PATIENCE:?}"));
+        }
+        if self.tended.elapsed() < TEND {
+            return Ok(());
+        }
+        self.tended = Instant::now();
+        self.keepers.retain_mut(|keeper| keeper.try_wait().unwrap().is_none());
+        if self.client_runs() || !self.keepers.is_empty() || seen::owner(&self.howdah.state).is_some() {
+            self.unowned = None;
+            return Ok(());
+        }
+        let unowned = *self.unowned.get_or_insert_with(Instant::now);
+        if unowned.elapsed() >= self.plan.pause {
+            self.bring_owner();
         }
         Ok(())
+    }
+
+    /// The next owner, as a person or a timer would bring it.
+    fn bring_owner(&mut self) {
+        let state = self.howdah.state.to_str().unwrap();
+        let mut command = self.howdah.command(["keeper", "--until-idle", "--state-dir", state]);
+        let log = File::options().append(true).create(true).open(self.home.join("keepers")).unwrap();
+        command.stdout(Stdio::null()).stderr(log);
+        self.keepers.push(command.spawn().unwrap());
+    }
+
+    fn session(&mut self) -> Option<Session> {
+        self.journal.session(SessionId(1)).unwrap()
+    }
+
+    fn until_its_end(&mut self) -> Result<Option<Session>, String> {
+        let session = loop {
+            let client_runs = self.client_runs();
+            // Asked only when there is reason to: the journal is the owner's, and busy.
+            let over = self.eyes.is_done() || (!client_runs && self.eyes.stage() != Stage::Before);
+            match self.session() {
+                None if !client_runs && self.eyes.newest() == 0 => return self.never_begun().map(|()| None),
+                Some(session) if over || session.is_ongoing() => match session.phase() {
+                    Phase::Completed { outcome: Outcome::Succeeded(_), .. } => break session,
+                    Phase::Completed { .. } => return Err("it was cancelled, and nobody asked for that".to_owned()),
+                    Phase::Stuck { failure, .. } => return Err(format!("it is stuck: {failure}")),
+                    Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {}
+                },
+                Some(_) | None => {}
+            }
+            self.tend()?;
+            thread::park_timeout(LOOK * 5);
+        };
+        self.client_ends()?;
+        self.owner_leaves()?;
+        Ok(Some(session))
+    }
+
+    /// An order that nobody took must have told so, and have touched nothing.
+    fn never_begun(&mut self) -> Result<(), String> {
+        let status = self.client.as_mut().unwrap().wait().unwrap();
+        if status.success() {
+            return Err("the order was taken, and there is no session".to_owned());
+        }
+        if self.target.exists() {
+            return Err("there is no session, and something at its target".to_owned());
+        }
+        self.owner_leaves()
+    }
+
+    /// Whoever follows the restore must tell of its success, whatever happened to its owner meanwhile.
+    fn client_ends(&mut self) -> Result<(), String> {
+        let client = self.client.as_mut().unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            match client.try_wait().unwrap() {
+                Some(status) => break status,
+                None if begun.elapsed() > PATIENCE => return Err("the command does not end".to_owned()),
+                None => thread::park_timeout(LOOK),
+            }
+        };
+        if self.client_was_killed || status.success() {
+            return Ok(());
+        }
+        let said = fs::read_to_string(self.home.join("client.err")).unwrap();
+        Err(format!("the command ended with {status}, though the restore succeeded: {said}"))
+    }
+
+    /// Ends the owner in the way that is meant for it.
+    fn owner_leaves(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
+        while let Some(owner) = seen::owner(&self.howdah.state) {
+            howdah::attempt::process::signal(owner, rustix::process::Signal::TERM).unwrap();
+            thread::park_timeout(LOOK * 5);
+            if begun.elapsed() > PATIENCE {
+                return Err("the owner does not leave".to_owned());
+            }
+        }
+        for keeper in &mut self.keepers {
+            keeper.wait().unwrap();
+        }
+        Ok(())
+    }
+
+    /// All that was told, for whoever has to find out what went wrong.
+    pub(crate) fn story(&self) -> String {
+        let mut story = String::new();
+        let mut tell = |path: PathBuf| {
+            if let Ok(text) = fs::read_to_string(&path) {
+                let lines: Vec<&str> = text.lines().collect();
+                let last = &lines[lines.len().saturating_sub(60)..];
+                writeln!(story, "--- {}\n{}", path.display(), last.join("\n")).unwrap();
+            }
+        };
+        for attempt in 1..=self.eyes.newest() {
+            tell(self.eyes.directory(attempt).join("events.jsonl"));
+            tell(self.eyes.directory(attempt).join("output.log"));
+        }
+        for name in ["client.out", "client.err", "keepers", "state/howdah.log"] {
+            tell(self.home.join(name));
+        }
+        story
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        for child in self.client.iter_mut().chain(&mut self.keepers) {
+            if let Ok(None) = child.try_wait() {
+                let _gone_meanwhile = child.kill();
+                let _reaped = child.wait();
+            }
+        }
+        if let Some(owner) = seen::owner(&self.howdah.state) {
+            seen::kill(owner);
+        }
+        for left in seen::workers(&self.howdah.state).into_iter().chain(seen::engines(&self.target)) {
+            seen::kill(left);
+        }
     }
 }

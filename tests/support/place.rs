@@ -33,12 +33,21 @@ done
 rm -rf "$root"
 "#;
 
+/// Where the directory of this test binary goes, for those who want another place than the usual one.
+static PREFERRED: OnceLock<PathBuf> = OnceLock::new();
+
+/// Lets the directory of this test binary be made below this one. To be called before anything else is.
+pub(crate) fn prefer(parent: &Path) {
+    PREFERRED.get_or_init(|| parent.to_owned());
+}
+
 /// The directory of this test binary. Others may pass through it, since servers run as another user.
 pub(crate) fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         // A memory file system, as /tmp may be, has too little room for clusters and fsyncs nothing.
-        let parent = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let usual = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let parent = PREFERRED.get().cloned().unwrap_or_else(usual);
         let root = tempfile::Builder::new().prefix("howdah-tests-").tempdir_in(parent).unwrap().keep();
         open_to_all(&root);
         let janitor = Command::new("bash")

@@ -1,0 +1,148 @@
+//! A real cluster that is as small as one can be, with WAL that takes a while to replay, and two backups of it.
+
+use crate::support::cluster::{free_port, give_to_server_user, must, program, server_scratch, start};
+use howdah::postgres::manifest::Manifest;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::OnceLock,
+};
+
+/// What is asked of a restored cluster: rows of a table that recovery writes anew, and of one in a tablespace.
+pub(crate) const QUESTION: &str = "select (select count(*) || '/' || sum(n) from busy) || ' ' \
+     || (select md5(string_agg(t::text, ',' order by id)) from elsewhere t)";
+
+/// The forms a backup is made in, which are the instances of the repository.
+pub(crate) const FORMS: [&str; 2] = ["plain", "packed"];
+
+/// The repository, and what stands in it.
+pub(crate) struct Tiny {
+    pub(crate) repository: PathBuf,
+    backups: [Backup; 2],
+}
+
+/// One backup.
+pub(crate) struct Backup {
+    pub(crate) manifest: Manifest,
+    /// What [`QUESTION`] has to be answered, but for the rows that were still being written.
+    pub(crate) elsewhere: String,
+}
+
+/// Makes the backups once.
+pub(crate) fn tiny() -> &'static Tiny {
+    static TINY: OnceLock<Tiny> = OnceLock::new();
+    TINY.get_or_init(make)
+}
+
+impl Tiny {
+    pub(crate) fn backup(&self, form: &str) -> &Backup {
+        &self.backups[FORMS.iter().position(|known| *known == form).unwrap()]
+    }
+}
+
+/// A server that is stopped when all is made.
+struct Source {
+    data: PathBuf,
+    sockets: PathBuf,
+    port: u16,
+}
+
+impl Source {
+    fn make() -> Self {
+        let home = server_scratch("source");
+        let (data, port) = (home.join("data"), free_port());
+        let options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "--wal-segsize=1"];
+        must(program("initdb").arg("-D").arg(&data).args(options));
+        let settings = format!(
+            "listen_addresses = ''\nport = {port}\nunix_socket_directories = '{}'\nfsync = off\nautovacuum = off\n\
+             shared_buffers = 4MB\nmax_connections = 10\nmax_wal_size = 64MB\nwal_keep_size = 64MB\nmax_wal_senders = 4\n\
+             full_page_writes = on\nmax_worker_processes = 1\nmin_wal_size = 4MB\n",
+            home.display()
+        );
+        let file = data.join("postgresql.conf");
+        let stock = fs::read_to_string(&file).unwrap();
+        fs::write(&file, stock + &settings).unwrap();
+        start(&data);
+        let source = Self { data, sockets: home.clone(), port };
+        let place = home.join("tablespace");
+        make_for_server(&place);
+        source.ask(&format!("create tablespace elsewhere location '{}'", place.display()));
+        source.ask("create table busy as select g id, 0 n, repeat('x', 500) filler from generate_series(1, 2000) g");
+        source
+            .ask("create table elsewhere tablespace elsewhere as select g id, g * 7 n from generate_series(1, 999) g");
+        // A quarter of the whole, and nobody needs it.
+        source.ask("update pg_database set datistemplate = false where datname = 'template0'");
+        source.ask("drop database template0");
+        // Nothing is left to be written by those who only read.
+        source.ask("vacuum (freeze, analyze)");
+        source.ask("checkpoint");
+        source
+    }
+
+    fn psql(&self, query: &str) -> std::process::Command {
+        let (sockets, port) = (self.sockets.display().to_string(), self.port.to_string());
+        let mut psql = program("psql");
+        psql.args(["-h", &sockets, "-p", &port, "-U", "postgres", "-d", "postgres", "-XAtqv", "ON_ERROR_STOP=1"]);
+        psql.args(["-c", query]);
+        psql
+    }
+
+    fn ask(&self, query: &str) -> String {
+        must(&mut self.psql(query))
+    }
+
+    /// Writes rows until it is dropped, so that recovery has something to do.
+    fn busy(&self) -> Busy {
+        let forever = "do $$ begin loop update busy set n = n + 1 where id % 20 = (random() * 19)::int; commit; \
+                       perform pg_sleep(0.01); end loop; end $$";
+        let child = self.psql(forever).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Busy(child)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let _stopped = program("pg_ctl").arg("-D").arg(&self.data).args(["-m", "immediate", "-w", "stop"]).output();
+    }
+}
+
+struct Busy(Child);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn make_for_server(directory: &Path) {
+    fs::create_dir(directory).unwrap();
+    give_to_server_user(directory);
+}
+
+fn make() -> Tiny {
+    let source = Source::make();
+    let (home, repository) = (server_scratch("backups"), server_scratch("repository"));
+    let elsewhere = source.ask(QUESTION).split_once(' ').unwrap().1.to_owned();
+    let backups = FORMS.map(|form| {
+        let directory = repository.join(form).join("b1");
+        let mut command = program("pg_basebackup");
+        let port = source.port.to_string();
+        make_for_server(&repository.join(form));
+        command.arg("-h").arg(&source.sockets).args(["-p", &port, "-U", "postgres", "-c", "fast", "--no-sync"]);
+        // Slow enough for the busy one to write some megabytes of WAL meanwhile.
+        command.arg("-D").arg(&directory).args(["-X", "stream", "--max-rate=12M"]);
+        if form == "packed" {
+            command.args(["--format=tar", "--compress=server-zstd:1"]);
+        } else {
+            let from = source.sockets.join("tablespace");
+            command.arg("-T").arg(format!("{}={}", from.display(), home.join("tablespace").display()));
+        }
+        let busy = source.busy();
+        must(&mut command);
+        drop(busy);
+        Backup { manifest: Manifest::read(&directory.join("backup_manifest")).unwrap(), elsewhere: elsewhere.clone() }
+    });
+    Tiny { repository, backups }
+}

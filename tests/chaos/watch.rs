@@ -1,0 +1,109 @@
+//! Somebody who looks at all processes all the time, and sees when one session runs twice at once.
+
+use super::seen::{arguments, pids, postmaster_of, worker_of};
+use howdah::{
+    attempt::process::{is_alive, mark_of},
+    domain::fact::ProcessMark,
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Often enough to see what lives for a moment, seldom enough to leave the processors to the rounds.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+
+/// The watcher; it looks until it is dropped.
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    over: AtomicBool,
+    looks: AtomicU64,
+    twice: Mutex<Vec<String>>,
+}
+
+impl Watch {
+    /// Watches what happens below this directory.
+    pub(crate) fn over(root: &Path) -> Self {
+        let shared = Arc::<Shared>::default();
+        let (theirs, root) = (Arc::clone(&shared), root.to_owned());
+        let thread = thread::spawn(move || {
+            let mut before = Sight::default();
+            while !theirs.over.load(Ordering::Relaxed) {
+                let sight = Sight::of(&root);
+                theirs.twice.lock().unwrap().extend(at_once(&sight.workers).chain(at_once(&before.servers)));
+                before = sight;
+                theirs.looks.fetch_add(1, Ordering::Relaxed);
+                thread::park_timeout(BETWEEN_LOOKS);
+            }
+        });
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// What was seen twice at once below this directory.
+    pub(crate) fn twice(&self, directory: &Path) -> Vec<String> {
+        let name = directory.to_str().unwrap();
+        self.shared.twice.lock().unwrap().iter().filter(|seen| seen.contains(name)).cloned().collect()
+    }
+
+    pub(crate) fn looks(&self) -> u64 {
+        self.shared.looks.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// What one look has shown.
+#[derive(Default)]
+struct Sight {
+    /// Workers of different attempts of one session.
+    workers: Vec<Vec<(PathBuf, ProcessMark)>>,
+    /// Servers of one data directory. Orphans of one that was just killed look like it for a few milliseconds, so these
+    /// count only if they are still there at the next look.
+    servers: Vec<Vec<(PathBuf, ProcessMark)>>,
+}
+
+impl Sight {
+    fn of(root: &Path) -> Self {
+        let (mut workers, mut servers) = (BTreeMap::new(), BTreeMap::new());
+        for pid in pids() {
+            let arguments = arguments(pid);
+            let Some(mark) = mark_of(pid) else { continue };
+            if let Some(attempt) = worker_of(&arguments).filter(|attempt| attempt.starts_with(root)) {
+                // A child of a worker shows the same line before it becomes something else: one attempt counts once.
+                let of_session: &mut Vec<_> = workers.entry(attempt.parent().unwrap().to_owned()).or_default();
+                if of_session.iter().all(|(known, _)| *known != attempt) {
+                    of_session.push((attempt, mark));
+                }
+            } else if let Some(data) = postmaster_of(pid, &arguments).filter(|data| data.starts_with(root)) {
+                servers.entry(data.clone()).or_insert_with(Vec::new).push((data, mark));
+            }
+        }
+        let several = |all: BTreeMap<PathBuf, Vec<_>>| all.into_values().filter(|all| all.len() > 1).collect();
+        Self { workers: several(workers), servers: several(servers) }
+    }
+}
+
+/// Those of which more than one is alive now. A look takes a while: who lives when it is over lived at once.
+fn at_once(all: &[Vec<(PathBuf, ProcessMark)>]) -> impl Iterator<Item = String> {
+    let alive = |one: &&Vec<(PathBuf, ProcessMark)>| one.iter().filter(|(_, mark)| is_alive(*mark)).count() > 1;
+    all.iter().filter(alive).map(|one| format!("at once: {one:?}"))
+}
