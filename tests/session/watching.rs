@@ -62,7 +62,7 @@ fn what_has_ended_or_is_stuck_is_told_and_not_waited_for() {
 }
 
 #[test]
-fn all_sessions_are_watched_until_none_is_ongoing() {
+fn all_sessions_are_watched_until_none_goes_on_by_itself() {
     let [one, two] = [Life::queued(1).running(), Life::queued(2).stuck()];
     let house = House::of([one.clone(), two.clone(), Life::queued(3).succeeded(1)]);
     let watch = house.follow(&["watch", "--json"]);
@@ -75,11 +75,22 @@ fn all_sessions_are_watched_until_none_is_ongoing() {
     // One comes and goes between two looks, or at least it may.
     house.store([Life::queued(4).then(cancel(), 5)]);
     assert_eq!(told(), is(4, "cancelled"));
-    house.store([one.over(End::Succeeded(sample::success()), 30)]);
-    assert_eq!(told(), is(1, "succeeded"));
     house.store([two.then(cancel(), 40).over(End::Disposed(Disposed::Kept), 41)]);
     assert_eq!(told(), is(2, "cancelled"));
+    house.store([one.over(End::Succeeded(sample::success()), 30)]);
+    assert_eq!(told(), is(1, "succeeded"));
     assert_eq!(watch.end(), 0);
+}
+
+#[test]
+fn sessions_that_wait_for_a_person_are_told_and_not_waited_for() {
+    let one = Life::queued(1).running();
+    let house = House::of([one.clone(), Life::queued(2).stuck()]);
+    let watch = house.follow(&["watch", "--json"]);
+    assert_eq!([object(&watch)["phase"].clone(), object(&watch)["phase"].clone()], ["running", "stuck"]);
+    house.store([one.over(End::Succeeded(sample::success()), 30)]);
+    assert_eq!(object(&watch)["phase"], "succeeded");
+    assert_eq!(watch.end(), 4);
 }
 
 #[test]

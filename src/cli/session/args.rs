@@ -20,7 +20,7 @@ pub enum SessionVerb {
     Events(ShowArgs),
     /// Print the raw output of an attempt
     Log(LogArgs),
-    /// Print a line for each change, until nothing is ongoing
+    /// Print a line for each change, until nothing goes on by itself
     Watch(WatchArgs),
     /// Start restores and return at once
     Start(StartArgs),
@@ -180,9 +180,10 @@ const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is r
                       was refused (stderr names each with its reason, and the others were done), or, with --wait, at \
                       least one had succeeded before the cancel reached it.";
 
-const WATCH: &str = "A change of state is told at once, progress alone every few seconds. With SESSION, exit code 0: it \
-                     succeeded, 4: it is stuck, 5: it was cancelled. The fields of the JSON object are explained by \
-                     howdah session list --help.";
+const WATCH: &str = "A change of state is told at once, progress alone every few seconds. It ends when \
+                     nothing is ongoing (exit code 0), or all that is ongoing waits for a person (4). With SESSION, \
+                     exit code 0: it succeeded, 4: it is stuck, 5: it was cancelled. The fields of the JSON object \
+                     are explained by howdah session list --help.";
 
 const OBJECT: &str = "The fields of the JSON object are explained by howdah session list --help.";
 

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 const FOR_PEOPLE: Duration = Duration::from_secs(5);
 const FOR_PROGRAMS: Duration = Duration::from_secs(1);
 
-/// Watches one session until it is completed or stuck, or all of them until none is ongoing.
+/// Watches one session until it is completed or stuck, or all of them until none goes on by itself.
 pub fn run(
     reader: &mut Reader,
     args: &WatchArgs,
@@ -88,6 +88,10 @@ fn all(
                 say(streams, "no session is ongoing")?;
             }
             return Ok(Exit::Done);
+        }
+        // What is stuck waits for a person, and the person may be waiting for this command.
+        if ongoing.iter().all(|session| matches!(session.phase(), Phase::Stuck { .. })) {
+            return Ok(Exit::Stuck);
         }
         if std::mem::take(&mut first) {
             say_if_unowned(reader, around, streams)?;
