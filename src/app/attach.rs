@@ -1,9 +1,12 @@
 //! The way to the owner of a state directory: the one that is there, else a keeper that is started for it.
 
 use super::handover::KeeperCall;
-use crate::control::{Road, RoadError, socket};
+use crate::{
+    control::{Link, LinkError, Road, RoadError, socket},
+    domain::Who,
+};
 use futures_util::future::BoxFuture;
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::UnixStream,
     time::{Instant, sleep},
@@ -18,14 +21,23 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The road of every face that is not the owner itself.
 #[derive(Debug, Clone)]
-pub(super) struct ToOwner {
+struct ToOwner {
     keeper: KeeperCall,
 }
 
-impl ToOwner {
-    pub(super) const fn new(keeper: KeeperCall) -> Self {
-        Self { keeper }
+/// Owners in a row that may be lost while they are met: one that hands over, one that ends in the same moment.
+const LOSSES: u32 = 3;
+
+/// A link to the owner. One that is lost before it has shown anything was asked nothing, so the next one is met instead.
+pub(super) async fn link(keeper: &KeeperCall, who: &Who, watch: bool) -> Result<Link, LinkError> {
+    let road = Arc::new(ToOwner { keeper: keeper.clone() });
+    for _ in 1..LOSSES {
+        match Link::open(Arc::clone(&road) as Arc<dyn Road>, who.clone(), watch).await {
+            Err(LinkError::Lost { reason }) => tracing::warn!(reason, "an owner was lost while it was met"),
+            settled => return settled,
+        }
     }
+    Link::open(road, who.clone(), watch).await
 }
 
 impl Road for ToOwner {

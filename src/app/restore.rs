@@ -2,8 +2,7 @@
 //! end the session; only an interrupt, which cancels it.
 
 use super::{
-    attach::ToOwner,
-    planner, requests,
+    attach, planner, requests,
     setting::{Setting, who},
 };
 use crate::{
@@ -15,15 +14,11 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    control::Link,
     domain::{Origin, RestoreRequest},
     manager::{Clock, StartOrder},
 };
 use anyhow::Context;
-use std::{
-    io::{self, IsTerminal},
-    sync::Arc,
-};
+use std::io::{self, IsTerminal};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -67,7 +62,7 @@ async fn session(
         policy.every = args.how.every.unwrap_or(policy.every);
         policy
     });
-    let link = Link::open(Arc::new(ToOwner::new(setting.keeper())), who(), true).await?;
+    let link = attach::link(&setting.keeper(), &who(), true).await?;
     let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
     let end = restore::run(&link, Clock::system(), order, interrupts, streams).await;

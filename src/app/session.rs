@@ -1,8 +1,7 @@
 //! `howdah session`, wired: the state directory, the standard streams, and whoever owns the sessions.
 
 use super::{
-    attach::ToOwner,
-    planner,
+    attach, planner,
     requests::{self, Taken},
     setting::{Setting, who},
 };
@@ -21,7 +20,6 @@ use crate::{
         },
         streams::Streams,
     },
-    control::Link,
     domain::{Origin, RestoreRequest, RetryPolicy},
     manager::{Act, Clock, StartOrder, Steer},
 };
@@ -31,7 +29,6 @@ use std::{
     fs::{File, TryLockError},
     io::{self, BufWriter},
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
@@ -82,7 +79,7 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
 fn steer(setting: &Setting, work: impl AsyncFnOnce(&dyn Steer) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let link = Link::open(Arc::new(ToOwner::new(setting.keeper())), who(), false).await?;
+        let link = attach::link(&setting.keeper(), &who(), false).await?;
         work(&link).await
     })
 }

@@ -143,6 +143,10 @@ impl<'a> Round<'a> {
             if self.eyes.is_done() && due.is_none() {
                 return Ok(false);
             }
+            // An order that was lost with its owner leads nowhere.
+            if self.eyes.newest() == 0 && !self.client_runs() && self.session().is_none() {
+                return Ok(false);
+            }
             self.tend()?;
             let left = due.map_or(LOOK, |due| due.saturating_duration_since(Instant::now()).min(LOOK));
             thread::park_timeout(left);

@@ -35,11 +35,15 @@ pub(crate) fn worker_of(arguments: &[Vec<u8>]) -> Option<PathBuf> {
 }
 
 /// The data directory of a postmaster. Its children show it, too, before they have a title of their own: they are told
-/// apart by their parent.
+/// apart by their parent, and when it was killed, by the lock file, which names the postmaster.
 pub(crate) fn postmaster_of(pid: u32, shown: &[Vec<u8>]) -> Option<PathBuf> {
     let data = server_of(shown)?;
-    let above = parent_of(pid).and_then(|parent| server_of(&arguments(parent)));
-    (above.as_ref() != Some(&data)).then_some(data)
+    let parent = parent_of(pid)?;
+    if parent == 1 {
+        let lock = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+        return (lock.lines().next()?.trim().parse() == Ok(pid)).then_some(data);
+    }
+    (server_of(&arguments(parent)).as_ref() != Some(&data)).then_some(data)
 }
 
 fn server_of(shown: &[Vec<u8>]) -> Option<PathBuf> {

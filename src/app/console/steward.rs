@@ -6,7 +6,7 @@
 
 use crate::{
     app::{
-        attach::ToOwner,
+        attach,
         handover::KeeperCall,
         owner::{After, Owner, OwnerError},
         setting::Setting,
@@ -184,9 +184,7 @@ async fn take_seat(
             owner.fill_completed();
             Ok(Seat::Here(owner))
         }
-        Err(OwnerError::Held { .. }) => {
-            Ok(Seat::There(Link::open(Arc::new(ToOwner::new(keeper.clone())), who.clone(), true).await?))
-        }
+        Err(OwnerError::Held { .. }) => Ok(Seat::There(attach::link(keeper, who, true).await?)),
         Err(error) => Err(error.into()),
     }
 }
