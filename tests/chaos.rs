@@ -33,21 +33,22 @@ mod watch;
 
 use dice::Dice;
 use howdah::domain::{Step, StepState, fact::Fact};
-use plan::{Course, Plan, Victim};
+use plan::{Course, Moment, Plan, Victim, Volley};
 use round::Round;
 use std::{
     collections::BTreeMap,
     env, fs,
+    net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::Command,
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     thread,
 };
-use support::{cluster::free_port, place};
+use support::place;
 use tally::Tally;
 use tiny::FORMS;
 use verify::Difference;
@@ -119,7 +120,7 @@ impl Run {
         };
         judge::judge(round, plan, &session, &self.watch, &self.references[plan.form])?;
         if number.is_multiple_of(STARTED_EVERY) {
-            judge::start_it(round, plan)?;
+            judge::start_it(round)?;
             tally.started = 1;
         }
         tally.attempts = u64::from(round.eyes.newest());
@@ -143,7 +144,7 @@ fn keep(home: &Path, number: u64) {
 /// One restore that nobody disturbs: how long it takes, and how its result differs from the backup.
 fn undisturbed(form: &'static str) -> (Course, Difference) {
     let plan = Plan::undisturbed(form);
-    let mut round = Round::begin(&plan, free_port());
+    let mut round = Round::begin(&plan, quiet_port());
     let begun = std::time::Instant::now();
     let session = round.run(&Course::default()).unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
     let total = begun.elapsed();
@@ -153,8 +154,8 @@ fn undisturbed(form: &'static str) -> (Course, Difference) {
         _ => None,
     };
     let steps = round.eyes.facts(1).iter().filter_map(took).collect();
-    let difference = Difference::between(&round.target, &tiny::tiny().backup(form).manifest);
-    judge::start_it(&round, &plan).unwrap();
+    let difference = Difference::between(&round.target, tiny::tiny().manifest(form));
+    judge::start_it(&round).unwrap();
     let home = round.home.clone();
     drop(round);
     fs::remove_dir_all(home).unwrap();
@@ -185,19 +186,36 @@ fn measure() -> (Course, BTreeMap<&'static str, Difference>) {
     (course, references)
 }
 
-#[test]
-fn a_restore_comes_to_its_end_whoever_is_killed() {
+/// In memory, where there is such a place: nothing here is about the disk, and a tiny cluster fits.
+fn settle() {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
-        // Nothing here is about the disk, and a tiny cluster fits.
         place::prefer(memory);
     }
+}
+
+/// A port that nobody gets by chance while a server of ours is down: below those that the kernel gives out (ip(7),
+/// `ip_local_port_range`).
+fn quiet_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+#[test]
+fn a_restore_comes_to_its_end_whoever_is_killed() {
+    settle();
     needs_postgres!();
     let (seed, wanted) = (dice::seed(), rounds());
     eprintln!("chaos: {wanted} rounds with HOWDAH_CHAOS_SEED={seed}");
     let (course, references) = measure();
     for (form, reference) in &references {
-        let files = tiny::tiny().backup(form).manifest.files.len();
+        let files = tiny::tiny().manifest(form).files.len();
         eprintln!("chaos: undisturbed, recovery alters {} of {files} files ({form})", reference.altered());
         assert!(reference.altered() * 10 < files, "too little is left to compare: {reference:?}");
     }
@@ -208,7 +226,7 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                let port = free_port();
+                let port = quiet_port();
                 while let Some(number) = run.more() {
                     run.round(number, port);
                 }
@@ -230,4 +248,28 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
     for victim in [Victim::Owner, Victim::Worker, Victim::Engine, Victim::Backend, Victim::Client] {
         assert!(tally.of(victim) > 0, "{victim:?} was never killed");
     }
+}
+
+/// The worker dies while its server replays, and its owner with it: the server lives on without a master.
+#[test]
+fn d09_a_server_without_a_master_is_gone_before_the_next_attempt_works() {
+    settle();
+    needs_postgres!();
+    let watch = Watch::over(place::root());
+    let (course, reference) = undisturbed("plain");
+    let victims = vec![Victim::Worker, Victim::Owner];
+    let moment = Moment::Step(Step::Replay, 0.0);
+    let volleys = vec![Volley { moment, victims }];
+    let plan = Plan { followed: false, serves: true, volleys, ..Plan::undisturbed("plain") };
+    // Replay takes milliseconds here: it may be over before it is hit.
+    let hit = (0..50).any(|_| {
+        let mut round = Round::begin(&plan, quiet_port());
+        let session = round.run(&course).unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
+        let session = session.expect("an order that is taken");
+        let judged = judge::judge(&round, &plan, &session, &watch, &reference);
+        judged.unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
+        let noted = "a server that an earlier attempt had left running was stopped";
+        round.tally.in_step(Step::Replay) > 0 && session.notes().iter().any(|note| note == noted)
+    });
+    assert!(hit, "the worker was never hit while its server ran");
 }

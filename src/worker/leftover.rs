@@ -4,18 +4,16 @@
 //! touched; the engine refuses it.
 
 use super::{
+    dead_lock,
     ledger::{self, State},
     start::guard_name,
     tether,
 };
 use crate::{
     domain::{Failure, fact::ProcessMark},
-    postgres::{
-        configure::DataDirectory,
-        server::{
-            classify, guard, pidfile, process,
-            stop::{Manner, stop},
-        },
+    postgres::server::{
+        classify, guard, pidfile, process,
+        stop::{Manner, stop},
     },
 };
 use std::{path::Path, time::Duration};
@@ -45,26 +43,10 @@ pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bo
     // By name, not by record: one that was just made may not have been noted.
     guard::remove_all(&guard_name(session)).map_err(|e| classify::of_io("removing private directories", &e))?;
     if started {
-        drop_dead_lock(data)
-            .map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
+        let dropped = dead_lock::drop_from(data, pidfile::NAME, data);
+        dropped.map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
     }
     Ok(found)
-}
-
-/// Removes the lock file of a server of ours that is dead and that nobody has waited for yet: where the first process of
-/// a container does not do that, it stays a zombie for ever, and PostgreSQL takes a zombie for a running server
-/// (`CreateLockFile` asks `kill(pid, 0)`). All that could still write is proven gone by the tether.
-fn drop_dead_lock(data: &Path) -> std::io::Result<()> {
-    let place = match DataDirectory::open(data) {
-        Ok(place) => place,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    let named = pidfile::read(data)?.and_then(|file| process::stat(file.pid));
-    if named.is_some_and(|server| server.zombie) {
-        place.remove(pidfile::NAME)?;
-    }
-    Ok(())
 }
 
 /// Whether a server that this session has started runs on its data directory.
@@ -134,22 +116,18 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_of_a_dead_server_that_nobody_waited_for_is_removed_when_it_was_ours() {
+    fn the_lock_of_a_dead_server_is_removed_where_this_session_has_started_one() {
         let Places { data, attempts, _root } = places();
         let ours = Uuid::from_u128(1);
         let lock = data.join(pidfile::NAME);
         let mut dead = Command::new("true").spawn().unwrap();
-        std::fs::write(&lock, format!("{}\n", dead.id())).unwrap();
+        std::fs::write(&lock, format!("{}\n{}\n", dead.id(), data.display())).unwrap();
         while !process::stat(dead.id()).unwrap().zombie {
             std::thread::yield_now();
         }
         assert!(!clear(ours, &data, &attempts[0]).unwrap());
-        assert!(lock.exists(), "no server was started here by this session");
+        assert!(lock.exists(), "this session has started nothing here");
         Record::new(ours, &data, None, Path::new("/bin"), "postgres").keep(&attempts[0]).unwrap();
-        std::fs::write(&lock, format!("{}\n", std::process::id())).unwrap();
-        assert!(!clear(ours, &data, &attempts[1]).unwrap());
-        assert!(lock.exists(), "the process that it names is alive");
-        std::fs::write(&lock, format!("{}\n", dead.id())).unwrap();
         assert!(!clear(ours, &data, &attempts[1]).unwrap());
         assert!(!lock.exists());
         dead.wait().unwrap();

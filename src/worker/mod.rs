@@ -7,6 +7,7 @@
 mod alone;
 mod attempt;
 mod check;
+mod dead_lock;
 mod dispose;
 mod engines;
 mod finish;

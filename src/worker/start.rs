@@ -4,6 +4,7 @@
 //! it is what was asked for. Never: it does not judge an answer.
 
 use super::{
+    dead_lock,
     ledger::{Record, State},
     signals::Stop,
     tether,
@@ -80,7 +81,12 @@ impl Runner<'_> {
     /// Starts the server as its own configuration says, to be left running. Its log must not stand in our directories,
     /// since the server outlives them.
     pub(super) fn start_open(&mut self) -> Result<(), Halt> {
-        port::check_free(self.port, &configure::socket_directory(&self.account))?;
+        let sockets = configure::socket_directory(&self.account);
+        let lock = format!(".s.PGSQL.{}.lock", self.port);
+        dead_lock::drop_from(&sockets, &lock, self.data).map_err(|e| {
+            classify::of_io(&format!("removing {lock} of a dead server from {}", sockets.display()), &e)
+        })?;
+        port::check_free(self.port, &sockets)?;
         let owner = self.account.owner();
         let log = DataDirectory::open(self.data)
             .and_then(|data| data.make_below("log", owner)?.append("server.log", owner))

@@ -55,10 +55,11 @@ impl Eyes {
         self.session.join(attempt.to_string())
     }
 
-    /// The number of the newest attempt that was launched; 0 before the first.
+    /// The number of the newest attempt that has a directory; 0 before the first. One whose owner died before it could
+    /// make the directory has none.
     pub(crate) fn newest(&self) -> u32 {
-        let known = self.attempts.keys().next_back().copied().unwrap_or(0);
-        (known + 1..u32::MAX).take_while(|next| self.directory(*next).is_dir()).last().unwrap_or(known)
+        let entries = fs::read_dir(&self.session).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(0)
     }
 
     /// What an attempt has told so far.

@@ -3,7 +3,7 @@
 use super::{
     plan::Plan,
     round::Round,
-    seen::strangers,
+    seen::{engines, strangers},
     tiny::{QUESTION, tiny},
     verify::{Difference, remains},
     watch::Watch,
@@ -32,6 +32,9 @@ pub(crate) fn judge(
     watch: &Watch,
     reference: &Difference,
 ) -> Result<(), String> {
+    if plan.serves {
+        serves(round)?;
+    }
     no_stranger(round)?;
     each_attempt_alone(round, session, watch)?;
     let uuid = session.uuid().to_string();
@@ -39,7 +42,7 @@ pub(crate) fn judge(
     if !left.is_empty() {
         return Err(format!("left behind: {left:?}"));
     }
-    let found = Difference::between(&round.target, &tiny().backup(plan.form).manifest);
+    let found = Difference::between(&round.target, tiny().manifest(plan.form));
     if let Some(beyond) = found.beyond(reference) {
         return Err(format!("the restored cluster is not what the backup was: {beyond:?}"));
     }
@@ -48,6 +51,23 @@ pub(crate) fn judge(
         Some(line) => Err(format!("something fell over: {line}")),
         None => Ok(()),
     }
+}
+
+/// Exactly one server was left running, and it answers. It is stopped then, so that no stranger is to be left.
+fn serves(round: &Round<'_>) -> Result<(), String> {
+    let restored = Restored(round.target.clone());
+    let servers = engines(&round.target);
+    if round.server_was_killed_late {
+        // It may have been hit when it was nobody's business any more.
+        restored.stop();
+        return Ok(());
+    }
+    if servers.len() != 1 {
+        return Err(format!("one server was asked for, and these run: {servers:?}"));
+    }
+    let answered = right(&restored.ask(QUESTION));
+    restored.stop();
+    answered
 }
 
 /// Nobody who has to do with the round is left.
@@ -102,12 +122,17 @@ fn worked(lines: &[FactLine]) -> Option<Timestamp> {
 }
 
 /// Starts the restored cluster once more and asks it for its rows.
-pub(crate) fn start_it(round: &Round<'_>, plan: &Plan) -> Result<(), String> {
+pub(crate) fn start_it(round: &Round<'_>) -> Result<(), String> {
     let restored = Restored(round.target.clone());
     restored.start(round.port);
-    let answer = restored.ask(QUESTION);
+    let answered = right(&restored.ask(QUESTION));
     restored.stop();
-    let elsewhere = &tiny().backup(plan.form).elsewhere;
+    answered
+}
+
+/// Whether the restored cluster knows what the source knew.
+fn right(answer: &str) -> Result<(), String> {
+    let elsewhere = &tiny().elsewhere;
     match answer.split_once(' ') {
         Some((busy, rows)) if busy.starts_with("2000/") && rows == elsewhere => Ok(()),
         Some(_) | None => Err(format!("the restored cluster answers {answer:?}, and should say {elsewhere:?}")),

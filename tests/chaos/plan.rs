@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) form: &'static str,
     /// Whether a command follows the restore; if not, it was ordered and left alone.
     pub(crate) followed: bool,
+    /// Whether the restored server is to run on in the end.
+    pub(crate) serves: bool,
     pub(crate) volleys: Vec<Volley>,
     /// How long nobody owns the state directory when nobody is left to bring an owner.
     pub(crate) pause: Duration,
@@ -66,13 +68,13 @@ const SERVED: [Step; 4] = [Step::Start, Step::Replay, Step::Probe, Step::Finish]
 impl Plan {
     /// Nothing is done to it.
     pub(crate) const fn undisturbed(form: &'static str) -> Self {
-        Self { form, followed: true, volleys: Vec::new(), pause: Duration::ZERO }
+        Self { form, followed: true, serves: false, volleys: Vec::new(), pause: Duration::ZERO }
     }
 
     pub(crate) fn drawn(dice: &mut Dice) -> Self {
-        let (form, followed) = (dice.one_of(&FORMS), dice.below(2) == 0);
+        let (form, followed, serves) = (dice.one_of(&FORMS), dice.below(2) == 0, dice.below(3) == 0);
         let volleys = (0..dice.one_of(&[1, 1, 1, 2, 2, 3])).map(|_| Volley::drawn(dice)).collect();
-        Self { form, followed, volleys, pause: Duration::from_millis(dice.below(150)) }
+        Self { form, followed, serves, volleys, pause: Duration::from_millis(dice.below(150)) }
     }
 }
 

@@ -19,12 +19,7 @@ pub(crate) const FORMS: [&str; 2] = ["plain", "packed"];
 /// The repository, and what stands in it.
 pub(crate) struct Tiny {
     pub(crate) repository: PathBuf,
-    backups: [Backup; 2],
-}
-
-/// One backup.
-pub(crate) struct Backup {
-    pub(crate) manifest: Manifest,
+    manifests: [Manifest; 2],
     /// What [`QUESTION`] has to be answered, but for the rows that were still being written.
     pub(crate) elsewhere: String,
 }
@@ -36,8 +31,8 @@ pub(crate) fn tiny() -> &'static Tiny {
 }
 
 impl Tiny {
-    pub(crate) fn backup(&self, form: &str) -> &Backup {
-        &self.backups[FORMS.iter().position(|known| *known == form).unwrap()]
+    pub(crate) fn manifest(&self, form: &str) -> &Manifest {
+        &self.manifests[FORMS.iter().position(|known| *known == form).unwrap()]
     }
 }
 
@@ -125,7 +120,7 @@ fn make() -> Tiny {
     let source = Source::make();
     let (home, repository) = (server_scratch("backups"), server_scratch("repository"));
     let elsewhere = source.ask(QUESTION).split_once(' ').unwrap().1.to_owned();
-    let backups = FORMS.map(|form| {
+    let manifests = FORMS.map(|form| {
         let directory = repository.join(form).join("b1");
         let mut command = program("pg_basebackup");
         let port = source.port.to_string();
@@ -142,7 +137,7 @@ fn make() -> Tiny {
         let busy = source.busy();
         must(&mut command);
         drop(busy);
-        Backup { manifest: Manifest::read(&directory.join("backup_manifest")).unwrap(), elsewhere: elsewhere.clone() }
+        Manifest::read(&directory.join("backup_manifest")).unwrap()
     });
-    Tiny { repository, backups }
+    Tiny { repository, manifests, elsewhere }
 }

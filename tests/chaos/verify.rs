@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What a server writes for itself in any run, so that it says nothing about the restore.
-const TRANSIENT: [&str; 12] = [
+const TRANSIENT: [&str; 13] = [
     "backup_manifest",
     "log",
     "pg_dynshmem",
@@ -21,6 +21,7 @@ const TRANSIENT: [&str; 12] = [
     "pg_subtrans",
     "pg_wal",
     "postmaster.opts",
+    "postmaster.pid",
 ];
 
 /// How a restored directory differs from the manifest.
