@@ -7,7 +7,6 @@ use super::{
     owner::{OwnerError, prepare},
     survival,
 };
-use crate::manager::Counts;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -65,12 +64,6 @@ pub(super) enum KeeperError {
         /// Its log.
         log: PathBuf,
     },
-}
-
-/// Whether an owner has anything to do for sessions that stand like this. What is stuck waits for a person, and a
-/// person brings an owner along.
-pub(super) const fn needs_owner(counts: &Counts) -> bool {
-    counts.running + counts.waiting + counts.queued + counts.canceling > 0
 }
 
 impl KeeperCall {

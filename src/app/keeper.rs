@@ -1,7 +1,7 @@
 //! `howdah keeper`: an owner without a screen.
 
 use super::{
-    handover::{announce, needs_owner, step_away},
+    handover::{announce, step_away},
     owner::{Owner, OwnerError},
     setting::Setting,
 };
@@ -61,7 +61,7 @@ async fn idle(owner: &Owner) {
     let mut snapshots = owner.handle.snapshots();
     let mut connections = owner.connections();
     loop {
-        let busy = needs_owner(&snapshots.borrow_and_update().counts) || *connections.borrow_and_update() > 0;
+        let busy = snapshots.borrow_and_update().counts.going_on() > 0 || *connections.borrow_and_update() > 0;
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return },
             changed = connections.changed() => if changed.is_err() { return },

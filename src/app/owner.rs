@@ -1,6 +1,6 @@
 //! Becoming the owner of a state directory: the lock, the journal, the workers, the manager.
 
-use super::handover::{KeeperCall, KeeperError, needs_owner};
+use super::handover::{KeeperCall, KeeperError};
 use crate::{
     attempt::{Processes, WORDS_QUEUED},
     control::{self, Server},
@@ -126,7 +126,7 @@ impl Owner {
     pub(super) async fn leave(self, keeper: KeeperCall) -> anyhow::Result<After> {
         let left = self.handle.snapshots().borrow().counts;
         self.close().await;
-        if !needs_owner(&left) {
+        if left.going_on() == 0 {
             return Ok(After::Idle);
         }
         let started = tokio::task::spawn_blocking(move || keeper.start()).await?;

@@ -274,6 +274,14 @@ impl Session {
         !matches!(self.phase, Phase::Completed { .. })
     }
 
+    /// Whether an owner has anything to do for it: what is stuck waits for a person, and a person brings an owner along.
+    pub const fn goes_on_by_itself(&self) -> bool {
+        match &self.phase {
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
+            Phase::Stuck { .. } | Phase::Completed { .. } => false,
+        }
+    }
+
     /// Whether a person has taken it off the screen.
     pub const fn is_dismissed(&self) -> bool {
         self.dismissed

@@ -23,7 +23,8 @@ impl fmt::Display for Event {
             Self::Planned { attempt, .. } => write!(f, "attempt {attempt} made its plan"),
             Self::StepChanged { attempt, step, state } => match state {
                 StepState::Pending => write!(f, "attempt {attempt}: {step} is to come"),
-                StepState::Running { .. } => write!(f, "attempt {attempt}: {step} began"),
+                StepState::Running { detail } if detail.is_empty() => write!(f, "attempt {attempt}: {step} began"),
+                StepState::Running { detail } => write!(f, "attempt {attempt}: {step}: {detail}"),
                 StepState::Done { detail, .. } if detail.is_empty() => write!(f, "attempt {attempt}: {step} is done"),
                 StepState::Done { detail, .. } => write!(f, "attempt {attempt}: {step} is done: {detail}"),
                 StepState::Skipped { reason } => write!(f, "attempt {attempt}: {step} is skipped: {reason}"),

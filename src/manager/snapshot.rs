@@ -68,6 +68,11 @@ impl Counts {
         counts
     }
 
+    /// How many of the ongoing ones give an owner something to do (see [`Session::goes_on_by_itself`]).
+    pub const fn going_on(&self) -> usize {
+        self.running + self.waiting + self.queued + self.canceling
+    }
+
     /// All under Completed.
     pub const fn completed(&self) -> usize {
         self.succeeded + self.cancelled
@@ -75,6 +80,6 @@ impl Counts {
 
     /// All under Restore.
     pub const fn ongoing(&self) -> usize {
-        self.queued + self.running + self.waiting + self.stuck + self.canceling
+        self.going_on() + self.stuck
     }
 }

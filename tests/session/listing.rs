@@ -138,7 +138,7 @@ fn a_journal_of_a_newer_howdah_is_told_and_left_alone() {
 
 #[test]
 fn that_nobody_owns_the_sessions_is_said_once() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).stuck()]);
+    let house = House::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
     let ran = house.run(&["list", "--json"]).expect_code(0).expect_words(&["howdah keeper"]);
     assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
     // A socket that an owner left behind owns nothing, and is not asked.
@@ -196,4 +196,12 @@ fn no_text_of_a_record_can_steer_a_terminal() {
     }
     let exact = house.run(&["show", "1", "--json"]).json();
     assert!(exact["target"].as_str().unwrap().contains("\u{1b}]0;x\u{7}\u{202e}"), "a program gets the exact path");
+}
+
+#[test]
+fn an_owner_is_missed_only_where_one_has_something_to_do() {
+    let house = House::of([Life::queued(1).stuck()]);
+    assert_eq!(house.run(&["list"]).expect_code(0).stderr, "", "what is stuck waits for a person");
+    let house = House::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
+    house.run(&["list"]).expect_code(0).expect_words(&["nobody owns"]);
 }

@@ -55,7 +55,7 @@ pub fn run(
     if !any {
         say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
-    if !ongoing.is_empty() {
+    if ongoing.iter().any(Session::goes_on_by_itself) {
         say_if_unowned(reader, around, streams)?;
     }
     Ok(Exit::Done)

@@ -61,7 +61,7 @@ impl Model {
         // A frozen picture shows old counts; the answer is about now.
         let counts = &self.latest.counts;
         // What is stuck waits for a person: nobody works on it, so nothing of it can go on or be ended.
-        let works = counts.running + counts.waiting + counts.queued + counts.canceling > 0;
+        let works = counts.going_on() > 0;
         match (&self.owner, &self.options.closing) {
             _ if self.manager_gone => MayClose::ManagerGone,
             (Owner::Away { .. }, _) => MayClose::Away,
