@@ -63,7 +63,7 @@ impl Bench {
 
     /// A bench whose backup lies in `backup` below `root`.
     pub(super) fn with(root: tempfile::TempDir, version: MajorVersion, server: ServerWish, trick: Trick) -> Self {
-        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let free = free_port();
         let facts = BackupFacts {
             form: BackupForm::Plain,
             size: ByteCount(1),
@@ -248,5 +248,18 @@ impl Engine for Fake {
 
     fn dispose(&mut self, _wish: Disposition) -> Disposed {
         unreachable!("the worker disposes without an engine of its own")
+    }
+}
+
+/// A port that nobody listens on and that no other test was given. Below those that the kernel hands out by itself
+/// (32768 and up), since a server that is started twice must find it free the second time, too.
+fn free_port() -> u16 {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    loop {
+        let port = first + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
