@@ -175,7 +175,7 @@ pub struct WorkerArgs {
     pub plan: bool,
 }
 
-const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled.";
+const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a cure.
 

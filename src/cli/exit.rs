@@ -1,5 +1,6 @@
 //! Exit codes: each end of a command is told apart.
 
+use crate::domain::Success;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -18,6 +19,15 @@ pub enum Exit {
     Stuck = 4,
     /// The session was cancelled.
     Cancelled = 5,
+    /// It did what was asked, and a person should read the warning that it gave.
+    Warned = 6,
+}
+
+impl Exit {
+    /// The end of a restore that succeeded.
+    pub const fn of(success: &Success) -> Self {
+        if success.warnings.is_empty() { Self::Done } else { Self::Warned }
+    }
 }
 
 impl From<Exit> for ExitCode {

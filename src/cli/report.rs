@@ -126,7 +126,10 @@ pub fn result(streams: &mut Streams<'_>, session: &Session) -> io::Result<()> {
     let directory = printable(&session.request().target.directory().to_string_lossy());
     let sentence = match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
-            format!("{name}: restored into {directory}; {}", success.server)
+            let mut text = format!("{name}: restored into {directory}; {}", success.server);
+            text.extend(success.warnings.iter().map(|warning| format!("\nwarning: {warning}")));
+            text.extend(success.unchecked.iter().map(|unchecked| format!("\nnot verified: {unchecked}")));
+            text
         }
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
         Phase::Stuck { failure, .. } => {
@@ -164,6 +167,15 @@ fn session_json(session: &Session) -> Value {
     };
     let request = session.request();
     let progress = session.progress();
+    let success = match session.phase() {
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Some(success),
+        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. }
+        | Phase::Stuck { .. }
+        | Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Canceling { .. } => None,
+    };
     json!({
         "session": session.id().0,
         "uuid": session.uuid(),
@@ -173,6 +185,8 @@ fn session_json(session: &Session) -> Value {
         "port": request.target.port().number(),
         "outcome": outcome,
         "server": server,
+        "warnings": success.map_or(&[][..], |success| &success.warnings),
+        "unchecked": success.map_or(&[][..], |success| &success.unchecked),
         "disposed": disposed,
         "failure": failure,
         "attempts": session.attempts().iter().filter(|attempt| attempt.cause.is_some()).count(),

@@ -33,7 +33,7 @@ pub async fn run(
     let session = follow(owner, clock, id, &by, &mut interrupts, streams).await?;
     report::result(streams, &session)?;
     Ok(match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => Exit::Done,
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Exit::of(success),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Exit::Cancelled,
         Phase::Stuck { .. } => Exit::Stuck,
         Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => Exit::Broken,

@@ -38,7 +38,7 @@ impl<'a> Restore<'a> {
             }
             ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
         };
-        let success = self.unmark(engines, Success { server })?;
+        let success = self.unmark(engines, Success::plain(server))?;
         runner.let_go();
         Ok(success)
     }
@@ -49,7 +49,7 @@ impl<'a> Restore<'a> {
             self.report.skip(step, &reason);
         }
         self.report.begin(Step::Finish, "");
-        self.unmark(engines, Success { server: ServerOutcome::NotStarted { reason } })
+        self.unmark(engines, Success::plain(ServerOutcome::NotStarted { reason }))
     }
 
     /// An earlier attempt has done all the work and could not tell its end.

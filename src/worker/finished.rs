@@ -69,7 +69,7 @@ mod tests {
         std::fs::write(attempts.path().join("lock"), "").unwrap();
         let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (here, there) = (Path::new("/srv/pg/a"), Path::new("/srv/pg/b"));
-        let success = Success { server: ServerOutcome::Stopped { answer: "PostgreSQL 15".to_owned() } };
+        let success = Success::plain(ServerOutcome::Stopped { answer: "PostgreSQL 15".to_owned() });
         assert_eq!(of_session(ours, here, &two).unwrap(), None);
         keep(&one, ours, here, &success).unwrap();
         assert_eq!(of_session(ours, here, &two).unwrap(), Some(success));

@@ -54,7 +54,7 @@ fn plan() -> howdah::domain::Plan {
 
 fn ran() -> Success {
     let port = sample::request(1).target.port();
-    Success { server: ServerOutcome::Running { port, answer: "PostgreSQL 15.4".to_owned() } }
+    Success::plain(ServerOutcome::Running { port, answer: "PostgreSQL 15.4".to_owned() })
 }
 
 fn done() -> StepState {

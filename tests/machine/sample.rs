@@ -82,7 +82,7 @@ pub(crate) fn incurable() -> Failure {
 }
 
 pub(crate) fn success() -> Success {
-    Success { server: ServerOutcome::NotStarted { reason: "as asked".to_owned() } }
+    Success::plain(ServerOutcome::NotStarted { reason: "as asked".to_owned() })
 }
 
 /// Progress with so many bytes and, when replay has begun, WAL.

@@ -291,7 +291,7 @@ pub(crate) fn succeeded(id: u64, name: &str) -> Session {
     let took = [secs(2), mins(6), secs(1), secs(2), mins(2), secs(1), secs(1)];
     let story = Step::ALL.into_iter().zip(took).fold(story, |story, (step, took)| story.done(step, took, ""));
     let answer = "PostgreSQL 15.14, 42 tables".to_owned();
-    let success = Success { server: ServerOutcome::Running { port: Port::new(5433).unwrap(), answer } };
+    let success = Success::plain(ServerOutcome::Running { port: Port::new(5433).unwrap(), answer });
     let attempt = story.attempt();
     story.copied(61 * GIB + GIB / 2, 0).after(secs(521)).then(Event::Succeeded { attempt, success }).told()
 }

@@ -147,7 +147,7 @@ fn a_wait_says_which_session_had_succeeded_before() {
     assert!(!all_cancelled);
     assert_eq!(
         said,
-        ["howdah: session 1 (orders-1) had succeeded before the cancel reached it: files restored and verified; no \
+        ["howdah: session 1 (orders-1) had succeeded before the cancel reached it: files restored; no \
           server was started: as asked"]
     );
 }

@@ -65,7 +65,7 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
-    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt by bytes_done bytes_total created dismissed disposed disposition ended ending failure first_cause id index instance next_try origin overdue percent phase port reason restore_point server step target took_seconds tries_of tries_total tries_used uuid wal_percent");
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt by bytes_done bytes_total created dismissed disposed disposition ended ending failure first_cause id index instance next_try origin overdue percent phase port reason restore_point server step target took_seconds tries_of tries_total tries_used unchecked uuid wal_percent warnings");
     let mut told = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
@@ -84,7 +84,7 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     attempt=1 dismissed=false failure={"advice":"make room, then retry","cause":"no space left on /var/tmp/howdah-never","class":"incurable","step":"copy"} first_cause="no space left on /var/tmp/howdah-never" id=4 index=3 origin="command_line" phase="stuck" reason="incurable" tries_of=3 tries_total=0
     attempt=1 dismissed=false disposition="remove" id=5 index=4 origin="command_line" overdue=false phase="canceling" step="copy" tries_of=3 tries_total=0
     attempt=2 dismissed=false disposed="removed" ended="2020-02-02T02:03:20Z" ending="partial data removed" id=7 origin="console" phase="cancelled" took_seconds=200.0 tries_of=3 tries_total=0
-    attempt=1 dismissed=false ended="2020-02-02T02:01:40Z" ending="files restored and verified; no server was started: as asked" id=6 origin="command_line" phase="succeeded" server="not_started" took_seconds=100.0 tries_of=3 tries_total=0
+    attempt=1 dismissed=false ended="2020-02-02T02:01:40Z" ending="files restored; no server was started: as asked" id=6 origin="command_line" phase="succeeded" server="not_started" took_seconds=100.0 tries_of=3 tries_total=0 unchecked=[] warnings=[]
     "#);
 }
 

@@ -116,7 +116,7 @@ impl Waiting {
             Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => {}
             Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
                 self.all_cancelled = false;
-                say(streams, &format!("{name} had succeeded before the cancel reached it: {}", success.server))?;
+                say(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
             }
             Phase::Canceling {
                 stage:

@@ -43,6 +43,8 @@ pub struct SessionObject {
     pub disposition: Option<Disposition>,
     pub overdue: Option<bool>,
     pub server: Option<&'static str>,
+    pub warnings: Option<Vec<String>>,
+    pub unchecked: Option<Vec<String>>,
     pub disposed: Option<&'static str>,
     pub ending: Option<String>,
     pub ended: Option<String>,
@@ -94,6 +96,8 @@ impl SessionObject {
             disposition: None,
             overdue: None,
             server: None,
+            warnings: None,
+            unchecked: None,
             disposed: None,
             ending: None,
             ended: None,
@@ -139,6 +143,8 @@ impl SessionObject {
                     Outcome::Succeeded(success) => {
                         self.server = Some(server_word(&success.server));
                         self.ending = Some(success.server.to_string());
+                        self.warnings = Some(success.warnings.clone());
+                        self.unchecked = Some(success.unchecked.clone());
                     }
                     Outcome::Cancelled { disposed } => {
                         self.disposed = Some(disposed_word(disposed));

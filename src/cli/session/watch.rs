@@ -105,7 +105,7 @@ fn all(
 /// The exit code of a session that needs no more watching.
 fn end(session: &Session) -> Option<Exit> {
     match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => Some(Exit::Done),
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Some(Exit::of(success)),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Some(Exit::Cancelled),
         Phase::Stuck { .. } => Some(Exit::Stuck),
         Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => None,

@@ -39,7 +39,7 @@ pub(super) fn line(session: &Session, now: Timestamp) -> String {
 /// How a session stands, in one clause.
 pub(super) fn state(session: &Session, now: Timestamp) -> String {
     match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => format!("succeeded; {}", success.server),
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => format!("succeeded; {success}"),
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("cancelled; {disposed}"),
         Phase::Queued { .. }
         | Phase::Running { .. }

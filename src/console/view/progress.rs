@@ -105,11 +105,20 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
 
 fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let Phase::Completed { outcome, .. } = session.phase() else { return Vec::new() };
-    let text = match outcome {
-        Outcome::Succeeded(success) => success.server.to_string(),
-        Outcome::Cancelled { disposed } => disposed.to_string(),
-    };
-    pen::wrapped(&text, width, 2, Role::Text, brush)
+    let text = |text: &str| pen::wrapped(text, width, 2, Role::Text, brush);
+    match outcome {
+        Outcome::Succeeded(success) => {
+            let warning = |warning| pen::wrapped(&format!("Warning: {warning}"), width, 2, Role::Stuck, brush);
+            let unchecked = |unchecked| text(&format!("Not verified: {unchecked}"));
+            let warnings = success.warnings.iter().flat_map(warning);
+            text(&success.server.to_string())
+                .into_iter()
+                .chain(warnings)
+                .chain(success.unchecked.iter().flat_map(unchecked))
+                .collect()
+        }
+        Outcome::Cancelled { disposed } => text(&disposed.to_string()),
+    }
 }
 
 /// Copy and replay are two gauges of one time line (S5).

@@ -70,7 +70,10 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
             text[..1].make_ascii_uppercase();
             text
         }
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "Restored".to_owned(),
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } if success.warnings.is_empty() => {
+            "Restored".to_owned()
+        }
+        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "Restored, with a warning".to_owned(),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "Cancelled".to_owned(),
     };
     words::clean(&text).into_owned()
