@@ -1,8 +1,8 @@
 //! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
 
 use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake};
-use crate::domain::{RestoreRequest, ServerWish, SessionId, Target, Timestamp};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use crate::domain::{Hold, RestoreRequest, SessionId, Timestamp};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The ongoing sessions of one owner.
 #[derive(Debug, Clone)]
@@ -69,21 +69,17 @@ impl Registry {
     /// Whether an ongoing session holds the place that a request wants: its data directory (or one in the other), a directory
     /// of a tablespace, or its port. A restore of files only needs no port.
     pub fn holder(&self, request: &RestoreRequest) -> Option<Refusal> {
-        let target = &request.target;
-        let clash = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
+        let wanted = request.holds();
         for session in self.sessions.values() {
-            let held = &session.request().target;
+            let held = session.request().holds();
+            let Some(clash) = wanted.iter().find(|wanted| held.iter().any(|held| wanted.clashes(held))) else {
+                continue;
+            };
             let (holder, instance) = (session.id(), session.request().point.instance.clone());
-            for wanted in places(target) {
-                if places(held).iter().any(|place| clash(&wanted, place)) {
-                    return Some(Refusal::DirectoryHeld { directory: wanted, holder, instance });
-                }
-            }
-            let serves = |request: &RestoreRequest| request.server != ServerWish::FilesOnly;
-            let both_serve = serves(request) && serves(session.request());
-            if both_serve && held.port() == target.port() {
-                return Some(Refusal::PortHeld { port: target.port(), holder, instance });
-            }
+            return Some(match clash.clone() {
+                Hold::Directory(directory) => Refusal::DirectoryHeld { directory, holder, instance },
+                Hold::Port(port) => Refusal::PortHeld { port, holder, instance },
+            });
         }
         None
     }
@@ -155,9 +151,4 @@ fn holds_slot(session: &Session) -> bool {
         | Phase::Stuck { .. }
         | Phase::Completed { .. } => false,
     }
-}
-
-fn places(target: &Target) -> Vec<std::path::PathBuf> {
-    let named = target.tablespaces().values().cloned();
-    [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named).collect()
 }

@@ -1,0 +1,78 @@
+//! What a session holds from its order to its end, so that no other one works there (S9).
+
+use super::{Port, RestoreRequest, ServerWish, instance::printable_name};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// One thing that only one session may have at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hold {
+    /// A directory with all that is below it: a data directory, or the home of a tablespace.
+    Directory(PathBuf),
+    /// A TCP port of this machine.
+    Port(Port),
+}
+
+impl Hold {
+    /// Whether two sessions cannot have both: the same port, the same directory, or one directory in the other.
+    pub fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Directory(one), Self::Directory(other)) => one.starts_with(other) || other.starts_with(one),
+            (Self::Port(one), Self::Port(other)) => one == other,
+            (Self::Directory(_), Self::Port(_)) | (Self::Port(_), Self::Directory(_)) => false,
+        }
+    }
+
+    /// The directory, if it is one.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(directory) => Some(directory),
+            Self::Port(_) => None,
+        }
+    }
+}
+
+impl RestoreRequest {
+    /// All that the session holds: the data directory, the directory of the tablespaces that the request does not name,
+    /// the homes of those that it names, and the port. A restore of files alone needs no port.
+    pub fn holds(&self) -> Vec<Hold> {
+        let target = &self.target;
+        let named = target.tablespaces().values().cloned();
+        let directories = [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named);
+        let port = (self.server != ServerWish::FilesOnly).then(|| Hold::Port(target.port()));
+        directories.map(Hold::Directory).chain(port).collect()
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(directory) => f.write_str(&printable_name(directory.as_os_str())),
+            Self::Port(port) => write!(f, "port {port}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s09_directories_clash_when_one_lies_in_the_other() {
+        let directory = |path: &str| Hold::Directory(path.into());
+        let port = |number| Hold::Port(Port::new(number).expect("a port"));
+        for (one, other, clash) in [
+            (directory("/srv/a"), directory("/srv/a"), true),
+            (directory("/srv/a"), directory("/srv/a/b"), true),
+            (directory("/srv/a/b"), directory("/srv/a"), true),
+            (directory("/srv/a"), directory("/srv/ab"), false),
+            (port(5433), port(5433), true),
+            (port(5433), port(5434), false),
+            (directory("/srv/a"), port(5433), false),
+        ] {
+            assert_eq!((one.clashes(&other), other.clashes(&one)), (clash, clash), "{one} {other}");
+        }
+    }
+}
