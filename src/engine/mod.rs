@@ -3,7 +3,10 @@
 //! Promises: an engine writes only below the target's directories, resumes what an earlier attempt left verified, and
 //! tells every end as a classified [`Failure`]. Never: it does not start servers, does not know sessions or the screen.
 
+mod at_target;
+pub mod claim;
 pub mod native;
+mod real_path;
 
 use crate::domain::{
     ByteCount, Disposed, Disposition, Failure, MajorVersion, Progress, SystemIdentifier,

@@ -21,7 +21,7 @@ use crate::{
         BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
         plan::{Standing, TablespacePlan, WalFinding},
     },
-    engine::FilePlan,
+    engine::{FilePlan, real_path::real},
     postgres::{
         control::CONTROL_FILE,
         label::TABLESPACE_MAP,
@@ -331,14 +331,14 @@ fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec
 
 /// Refuses places that lie in each other.
 fn check_places(order: &Order, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
-    let backup = space::real(&order.point.path)?;
+    let backup = real(&order.point.path)?;
     let mut sources = vec![backup];
     for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
-        sources.push(space::real(&order.point.path.join("pg_tblspc").join(original))?);
+        sources.push(real(&order.point.path.join("pg_tblspc").join(original))?);
     }
-    let mut places = vec![space::real(order.target.directory())?];
+    let mut places = vec![real(order.target.directory())?];
     for directory in tablespaces.values() {
-        places.push(space::real(directory)?);
+        places.push(real(directory)?);
     }
     for (at, place) in places.iter().enumerate() {
         let inside = |other: &&PathBuf| place.starts_with(other) || other.starts_with(place);

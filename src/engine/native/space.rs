@@ -4,10 +4,11 @@
 
 use super::trouble::at_target;
 use crate::domain::{ByteCount, Failure};
+use crate::engine::real_path::nearest;
 use rustix::fs::Access;
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -93,25 +94,4 @@ pub(super) fn check_writable(place: &Path) -> Result<(), Failure> {
     let there = nearest(place)?;
     let may = rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK);
     may.map_err(|error| at_target("write to", &there, &error.into()))
-}
-
-/// The place itself, or the nearest directory above it that exists, links followed.
-pub(super) fn nearest(place: &Path) -> Result<PathBuf, Failure> {
-    for path in place.ancestors() {
-        match fs::canonicalize(path) {
-            Ok(real) => return Ok(real),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(at_target("look at", path, &error)),
-        }
-    }
-    Err(Failure::incurable(format!("{} has no directory above it", place.display()), "name a path from the root on"))
-}
-
-/// The path with the links in its existing part followed, to compare places.
-pub(super) fn real(place: &Path) -> Result<PathBuf, Failure> {
-    let there = nearest(place)?;
-    let missing = place.ancestors().take_while(|path| fs::canonicalize(path).is_err()).count();
-    let mut tail: Vec<_> = place.iter().rev().take(missing).collect();
-    tail.reverse();
-    Ok(tail.into_iter().fold(there, |path, part| path.join(part)))
 }

@@ -2,7 +2,13 @@
 //!
 //! Promises: the class follows from the error number and from what still stands, never from wording.
 
-use crate::{domain::Failure, postgres::compression};
+pub(super) use crate::engine::at_target::at_target;
+
+use crate::{
+    domain::Failure,
+    engine::at_target::{errno, is_passing},
+    postgres::compression,
+};
 use rustix::io::Errno;
 use std::{
     fmt::Display,
@@ -12,34 +18,6 @@ use std::{
 
 /// What a person can do about a backup that is not what its manifest says.
 pub(super) const DAMAGED: &str = "this backup is damaged: restore another one, or get an undamaged copy of it";
-
-/// Error numbers that tell of a disk, a host or a network that is gone for now: waiting may bring it back.
-const PASSING: [Errno; 24] = [
-    Errno::IO,
-    Errno::STALE,
-    Errno::TIMEDOUT,
-    Errno::NOTCONN,
-    Errno::HOSTDOWN,
-    Errno::HOSTUNREACH,
-    Errno::NETDOWN,
-    Errno::NETUNREACH,
-    Errno::NETRESET,
-    Errno::CONNRESET,
-    Errno::CONNREFUSED,
-    Errno::CONNABORTED,
-    Errno::PIPE,
-    Errno::SHUTDOWN,
-    Errno::NODEV,
-    Errno::NXIO,
-    Errno::NOMEDIUM,
-    Errno::REMOTEIO,
-    Errno::NOLINK,
-    Errno::COMM,
-    Errno::AGAIN,
-    Errno::NOMEM,
-    Errno::MFILE,
-    Errno::NFILE,
-];
 
 /// Where the backup lies: a missing file is one thing when the backup stands, another when all of it is gone.
 #[derive(Debug, Clone)]
@@ -57,7 +35,7 @@ impl Backup {
         let cause = format!("cannot {doing} {}: {error}", path.display());
         match errno(error) {
             _ if self.is_gone() => self.gone(),
-            Some(errno) if PASSING.contains(&errno) => Failure::disruption(cause, "the repository may come back"),
+            Some(_) if is_passing(error) => Failure::disruption(cause, "the repository may come back"),
             Some(Errno::NOENT | Errno::NOTDIR) => {
                 Failure::incurable(format!("{} is missing from the backup", path.display()), DAMAGED)
             }
@@ -93,40 +71,9 @@ impl Backup {
     }
 }
 
-/// A failure to do something (`create`, `write`) at the target.
-pub(super) fn at_target(doing: &str, path: &Path, error: &io::Error) -> Failure {
-    let cause = format!("cannot {doing} {}: {error}", path.display());
-    match errno(error) {
-        Some(Errno::NOSPC) => Failure::incurable(cause, "free space there or choose another target, then retry"),
-        Some(Errno::DQUOT) => Failure::incurable(cause, "raise the quota or choose another target, then retry"),
-        Some(Errno::ACCESS | Errno::PERM) => {
-            Failure::incurable(cause, "give the user that runs howdah the right to write there, then retry")
-        }
-        Some(Errno::ROFS) => Failure::incurable(cause, "the file system is read-only: choose another target"),
-        Some(Errno::EXIST) => {
-            Failure::incurable(cause, "something else writes to the target: find out what, clear it away, then retry")
-        }
-        Some(Errno::LOOP | Errno::NOTDIR) => {
-            Failure::incurable(cause, "a link or a file stands where a directory must be: clear it away, then retry")
-        }
-        Some(errno) if PASSING.contains(&errno) => {
-            Failure::disruption(cause, "the target's disk or host may come back")
-        }
-        Some(_) | None => Failure::incurable(cause, "look at the target, then retry"),
-    }
-}
-
 /// A failure because a file of the backup is not what the manifest says.
 pub(super) fn damaged(path: &Path, what: impl Display) -> Failure {
     Failure::incurable(format!("{} in the backup {what}", path.display()), DAMAGED)
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    errno(error).is_some_and(|errno| PASSING.contains(&errno))
-}
-
-fn errno(error: &io::Error) -> Option<Errno> {
-    error.raw_os_error().map(Errno::from_raw_os_error)
 }
 
 #[cfg(test)]
@@ -147,11 +94,6 @@ mod tests {
         }
         for errno in [Errno::NOENT, Errno::ACCESS, Errno::PERM] {
             assert_eq!(class(errno.raw_os_error()), FailureClass::Incurable, "{errno}");
-        }
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::ROFS] {
-            let failure = at_target("write", &file, &io::Error::from_raw_os_error(errno.raw_os_error()));
-            assert_eq!(failure.class, FailureClass::Incurable, "{errno}");
-            assert!(!failure.advice.is_empty());
         }
     }
 

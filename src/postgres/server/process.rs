@@ -43,6 +43,11 @@ fn realm() -> Option<Realm> {
     })
 }
 
+/// The run of the kernel; `None` where the system does not tell.
+pub fn boot() -> Option<uuid::Uuid> {
+    realm().map(|realm| realm.boot)
+}
+
 /// Whether exactly this process still runs.
 pub fn is_alive(mark: ProcessMark) -> bool {
     let here = mark.realm.is_none() || mark.realm == realm();

@@ -1,0 +1,84 @@
+//! What the system's errors at a target mean for a restore: wait, or ask a person.
+//!
+//! Promises: the class follows from the error number, never from wording.
+
+use crate::domain::Failure;
+use rustix::io::Errno;
+use std::{io, path::Path};
+
+/// Error numbers that tell of a disk, a host or a network that is gone for now: waiting may bring it back.
+const PASSING: [Errno; 24] = [
+    Errno::IO,
+    Errno::STALE,
+    Errno::TIMEDOUT,
+    Errno::NOTCONN,
+    Errno::HOSTDOWN,
+    Errno::HOSTUNREACH,
+    Errno::NETDOWN,
+    Errno::NETUNREACH,
+    Errno::NETRESET,
+    Errno::CONNRESET,
+    Errno::CONNREFUSED,
+    Errno::CONNABORTED,
+    Errno::PIPE,
+    Errno::SHUTDOWN,
+    Errno::NODEV,
+    Errno::NXIO,
+    Errno::NOMEDIUM,
+    Errno::REMOTEIO,
+    Errno::NOLINK,
+    Errno::COMM,
+    Errno::AGAIN,
+    Errno::NOMEM,
+    Errno::MFILE,
+    Errno::NFILE,
+];
+
+/// A failure to do something (`create`, `write`) at the target.
+pub(in crate::engine) fn at_target(doing: &str, path: &Path, error: &io::Error) -> Failure {
+    let cause = format!("cannot {doing} {}: {error}", path.display());
+    match errno(error) {
+        Some(Errno::NOSPC) => Failure::incurable(cause, "free space there or choose another target, then retry"),
+        Some(Errno::DQUOT) => Failure::incurable(cause, "raise the quota or choose another target, then retry"),
+        Some(Errno::ACCESS | Errno::PERM) => {
+            Failure::incurable(cause, "give the user that runs howdah the right to write there, then retry")
+        }
+        Some(Errno::ROFS) => Failure::incurable(cause, "the file system is read-only: choose another target"),
+        Some(Errno::EXIST) => {
+            Failure::incurable(cause, "something else writes to the target: find out what, clear it away, then retry")
+        }
+        Some(Errno::LOOP | Errno::NOTDIR) => {
+            Failure::incurable(cause, "a link or a file stands where a directory must be: clear it away, then retry")
+        }
+        Some(errno) if PASSING.contains(&errno) => {
+            Failure::disruption(cause, "the target's disk or host may come back")
+        }
+        Some(_) | None => Failure::incurable(cause, "look at the target, then retry"),
+    }
+}
+
+/// Whether waiting may bring back what the error tells of.
+pub(in crate::engine) fn is_passing(error: &io::Error) -> bool {
+    errno(error).is_some_and(|errno| PASSING.contains(&errno))
+}
+
+/// The error's number, if the system gave one.
+pub(in crate::engine) fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FailureClass;
+
+    #[test]
+    fn d04_what_a_person_must_mend_at_the_target_is_not_waited_for() {
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::ROFS] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            let failure = at_target("write", Path::new("/srv/pg"), &error);
+            assert_eq!(failure.class, FailureClass::Incurable, "{errno}");
+            assert!(!failure.advice.is_empty());
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Where the claim of a directory stands, and the lock on it.
+
+use super::{
+    ClaimError,
+    file::{self, Found},
+    record::Claim,
+};
+use crate::{domain::Hold, engine::real_path::real};
+use rustix::fs::{Access, access};
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// The claim of a directory that cannot have it beside itself.
+pub(super) const INSIDE: &str = ".howdah-claim";
+
+/// A claim that an attempt works under; other processes see that it is at work until this is dropped.
+#[derive(Debug)]
+pub struct ClaimLock {
+    _file: File,
+}
+
+/// A file that holds a claim, where it stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) path: PathBuf,
+    pub(super) claim: Box<Claim>,
+    pub(super) file: File,
+}
+
+/// Locks the claim of this session on a directory for as long as it works there; `None` where it has none.
+pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<ClaimLock>, ClaimError> {
+    let wanted = Hold::Directory(directory.to_owned());
+    for standing in claims_of(directory, &wanted)? {
+        let Standing { path, claim, file } = standing;
+        if !claim.is_of(session, state) {
+            let worker = file::lock_holder(&file);
+            return Err(ClaimError::Held { wanted, by: claim, worker, file: path });
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let worker = file::lock_holder(&file);
+                return Err(ClaimError::Held { wanted, by: claim, worker, file: path });
+            }
+            Err(TryLockError::Error(error)) => return Err(ClaimError::io("lock", &path)(error)),
+        }
+        // Whoever removed it meanwhile took the place from us.
+        if file::stands(&path, &file).map_err(ClaimError::io("look at", &path))? {
+            return Ok(Some(ClaimLock { _file: file }));
+        }
+    }
+    Ok(None)
+}
+
+/// The claims of exactly this directory: one, unless two were taken in the same instant.
+pub(super) fn claims_of(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>, ClaimError> {
+    let mut found = Vec::new();
+    for path in [beside(directory), Some(directory.join(INSIDE))].into_iter().flatten() {
+        match file::read(&path).map_err(ClaimError::io("read", &path))? {
+            Found::Nothing => {}
+            Found::Claim(claim, file) => {
+                if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) {
+                    found.push(Standing { path, claim, file });
+                }
+            }
+            Found::Unreadable(problem) => {
+                return Err(ClaimError::Unreadable { wanted: wanted.clone(), file: path, problem });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The claims of all directories that this one lies in.
+pub(super) fn claims_above(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>, ClaimError> {
+    let place = real(directory).map_err(|failure| ClaimError::Io {
+        doing: "look at",
+        path: directory.to_owned(),
+        cause: io::Error::other(failure.cause),
+    })?;
+    let mut found = Vec::new();
+    for above in place.ancestors().skip(1).filter(|above| above.parent().is_some()) {
+        found.extend(claims_of(above, wanted)?);
+    }
+    Ok(found)
+}
+
+/// Where a new claim of this directory goes. Directories above it that are missing are made, for `owner` where that is
+/// not us; they are returned, upper ones first.
+pub(super) fn place_for(directory: &Path, owner: Option<(u32, u32)>) -> Result<(PathBuf, Vec<PathBuf>), ClaimError> {
+    let parent = directory.parent().unwrap_or(directory);
+    let created = make_missing(parent, owner)?;
+    let inside = directory.join(INSIDE);
+    match beside(directory) {
+        Some(beside) if !directory.is_dir() || (!is_mount_point(directory) && may_write(parent)) => {
+            Ok((beside, created))
+        }
+        Some(_) | None => Ok((inside, created)),
+    }
+}
+
+/// Removes directories that were made for a claim, as far as they are empty.
+pub(super) fn remove_made(created: &[PathBuf]) -> Result<(), ClaimError> {
+    for path in created.iter().rev() {
+        match fs::remove_dir(path) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {}
+            Err(error) => return Err(ClaimError::io("remove", path)(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether another file system is mounted here.
+pub(super) fn is_mount_point(directory: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|about| about.dev());
+    match (device(directory), directory.parent().map(device)) {
+        (Ok(own), Some(Ok(above))) => own != above,
+        (_, _) => false,
+    }
+}
+
+/// The name of a claim beside its directory; `None` for the root, and where the name would be too long.
+fn beside(directory: &Path) -> Option<PathBuf> {
+    /// The most bytes that a name may have (`NAME_MAX`).
+    const MAX_NAME: usize = 255;
+    let mut name = OsString::from(".");
+    name.push(directory.file_name()?);
+    name.push(".howdah");
+    // The name that a claim is written under first is longer by a dash and 32 digits.
+    (name.len() + 33 <= MAX_NAME).then(|| directory.with_file_name(name))
+}
+
+fn may_write(directory: &Path) -> bool {
+    access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+fn make_missing(directory: &Path, owner: Option<(u32, u32)>) -> Result<Vec<PathBuf>, ClaimError> {
+    let mut missing: Vec<&Path> = directory.ancestors().take_while(|path| path.symlink_metadata().is_err()).collect();
+    missing.reverse();
+    let mut done = Vec::new();
+    for path in missing {
+        let make = || -> io::Result<()> {
+            DirBuilder::new().mode(0o700).create(path)?;
+            if let Some((user, group)) = owner {
+                std::os::unix::fs::lchown(path, Some(user), Some(group))?;
+            }
+            path.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())
+        };
+        match make() {
+            Ok(()) => done.push(path.to_owned()),
+            // Somebody else makes the same ones at this moment.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                remove_made(&done)?;
+                return Err(ClaimError::io("create", path)(error));
+            }
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,31 @@
+//! Whose a place is: a data directory, the home of a tablespace, a port (S9).
+//!
+//! A session claims its places when it is ordered and gives them back when it has ended, so that they are its own while
+//! it waits and while it is stuck, too: for every state directory and every user. A claim is a small file that anybody
+//! who may see the place may read. It says who holds the place; its existence is what holds it.
+//!
+//! | Place | Where its claim stands |
+//! |---|---|
+//! | `/srv/pg/orders` | `/srv/pg/.orders.howdah`, beside it: engines want the directory itself empty |
+//! | a mount point, or a directory in one that this user may not write | `.howdah-claim` in the directory itself |
+//! | a port | `/var/tmp/howdah-ports/`, one file for each port and network namespace |
+//!
+//! Promises: a claim appears whole or not at all, and never over another; a claim of a directory above or below counts,
+//! too; while an attempt works, it holds a lock on the claim, which the kernel gives back. Never: it judges whether
+//! another state directory still means its claim; a person does.
+
+mod directory;
+mod error;
+mod file;
+mod filesystem;
+mod port;
+mod record;
+mod take;
+#[cfg(test)]
+mod tests;
+
+pub use directory::{ClaimLock, lock};
+pub use error::ClaimError;
+pub use filesystem::Filesystem;
+pub use record::{Claim, Claimant, FileId, Holder};
+pub use take::{Scope, Taken, held_by_other, release, take};

@@ -1,0 +1,181 @@
+//! Taking places, all or none, and giving them back.
+
+use super::{
+    ClaimError, Claimant,
+    directory::{self, Standing},
+    file::{self, Found},
+    filesystem::Filesystem,
+    port,
+    record::Claim,
+};
+use crate::domain::Hold;
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// Two sessions that claim places in each other in the same instant see each other and both step back; after this, times
+/// one to four by chance, each tries once more.
+const STEP_BACK: Duration = Duration::from_millis(20);
+
+/// What is known of the state directory in whose name places are claimed.
+pub struct Scope<'a> {
+    /// The user and group that directories are made for, when those are not ours.
+    pub owner: Option<(u32, u32)>,
+    /// Whether a claim of this state directory means nothing any more. Never asked of another one's.
+    pub is_stale: &'a dyn Fn(&Claim) -> bool,
+    /// Where ports are claimed; the machine's own place but in tests.
+    pub ports: Option<&'a Path>,
+}
+
+/// What was taken.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The file system of each directory.
+    pub filesystems: Vec<(PathBuf, Filesystem)>,
+    /// Why a port could not be claimed, though it may be used: one sentence.
+    pub unclaimed: Option<String>,
+}
+
+/// Claims all places, or none. What the session has claimed already stays its own.
+pub fn take(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Taken, ClaimError> {
+    match take_once(holds, claimant, scope) {
+        Err(ClaimError::Held { .. }) => {
+            let chance = u32::from(claimant.session.as_bytes()[15] % 4) + 1;
+            thread::sleep(STEP_BACK * chance);
+            take_once(holds, claimant, scope)
+        }
+        settled => settled,
+    }
+}
+
+/// The first claim of another session on one of these places, or on a directory above one.
+pub fn held_by_other(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option<&Path>) -> Result<(), ClaimError> {
+    for hold in holds {
+        let mut standing = standing(hold, ports)?;
+        if let Hold::Directory(directory) = hold {
+            standing.extend(directory::claims_above(directory, hold)?);
+        }
+        refuse_others(hold, standing, is_ours)?;
+    }
+    Ok(())
+}
+
+/// Gives back what this session has claimed of these places.
+pub fn release(holds: &[Hold], session: Uuid, state: &Path, ports: Option<&Path>) -> Result<(), ClaimError> {
+    // The claim of a directory may stand in one that was made for another: from the last to the first.
+    for hold in holds.iter().rev() {
+        for Standing { path, claim, file } in standing(hold, ports)? {
+            if claim.is_of(session, state) {
+                file::remove_claim(&path, &file).map_err(ClaimError::io("remove", &path))?;
+                directory::remove_made(&claim.created)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_once(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Taken, ClaimError> {
+    let state = &claimant.holder.state;
+    let mut taken = Taken::default();
+    let give_back = |error: ClaimError| {
+        // What cannot be given back is told by the error that follows from it, at the next order.
+        release(holds, claimant.session, state, scope.ports).map_or_else(|second| second, |()| error)
+    };
+    for hold in holds {
+        claim_one(hold, claimant, scope, &mut taken).map_err(give_back)?;
+    }
+    // Only now: whoever claims a directory above or below one of these sees ours, or is seen here.
+    let is_ours =
+        |claim: &Claim| claim.is_of(claimant.session, state) || (claim.is_kept_in(state) && (scope.is_stale)(claim));
+    held_by_other(holds, &is_ours, scope.ports).map_err(give_back)?;
+    for directory in holds.iter().filter_map(Hold::directory) {
+        let place = if directory.is_dir() { directory } else { directory.parent().unwrap_or(directory) };
+        let on = Filesystem::of(place).map_err(ClaimError::io("look at", place)).map_err(give_back)?;
+        taken.filesystems.push((directory.to_owned(), on));
+    }
+    Ok(taken)
+}
+
+fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Taken) -> Result<(), ClaimError> {
+    let state = &claimant.holder.state;
+    loop {
+        let mut own = false;
+        for standing in standing(hold, scope.ports)? {
+            let Standing { path, claim, file } = standing;
+            if claim.is_of(claimant.session, state) {
+                own = true;
+            } else if claim.is_kept_in(state) && (scope.is_stale)(&claim) && file.try_lock().is_ok() {
+                // Nobody works under it, and nobody begins to while it is locked here.
+                file::remove_claim(&path, &file).map_err(ClaimError::io("remove", &path))?;
+            } else {
+                refuse_others(hold, vec![Standing { path, claim, file }], &|_| false)?;
+            }
+        }
+        if own {
+            return Ok(());
+        }
+        let (path, created) = match hold {
+            Hold::Directory(directory) => directory::place_for(directory, scope.owner)?,
+            Hold::Port(number) => {
+                let room = scope.ports.unwrap_or(Path::new(port::ROOM));
+                if let Err(error) = port::make_room(room) {
+                    taken.unclaimed = Some(format!(
+                        "port {number} could not be claimed for this session, since {} cannot be used: {error}",
+                        room.display()
+                    ));
+                    return Ok(());
+                }
+                (port::file(room, *number), Vec::new())
+            }
+        };
+        let made_in = path.parent().unwrap_or(&path);
+        let claim = Claim::new(claimant, hold, made_in, created.clone()).map_err(ClaimError::io("look at", made_in))?;
+        remove_copy(&path)?;
+        match file::create(&path, &claim) {
+            Ok(true) => return Ok(()),
+            // Somebody else was faster: see who.
+            Ok(false) => {}
+            Err(error) => {
+                directory::remove_made(&created)?;
+                return Err(ClaimError::io("claim with", &path)(error));
+            }
+        }
+    }
+}
+
+/// A claim that was copied here along with its directory holds nothing, but stands in the way.
+fn remove_copy(path: &Path) -> Result<(), ClaimError> {
+    let Found::Claim(claim, file) = file::read(path).map_err(ClaimError::io("read", path))? else { return Ok(()) };
+    if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) {
+        return Ok(());
+    }
+    file::remove_claim(path, &file).map_err(ClaimError::io("remove", path))
+}
+
+/// The claims of exactly this place.
+fn standing(hold: &Hold, ports: Option<&Path>) -> Result<Vec<Standing>, ClaimError> {
+    match hold {
+        Hold::Directory(directory) => directory::claims_of(directory, hold),
+        Hold::Port(number) => {
+            let path = port::file(ports.unwrap_or(Path::new(port::ROOM)), *number);
+            match file::read(&path).map_err(ClaimError::io("read", &path))? {
+                Found::Nothing => Ok(Vec::new()),
+                Found::Claim(claim, file) => Ok(vec![Standing { path, claim, file }]),
+                Found::Unreadable(problem) => Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem }),
+            }
+        }
+    }
+}
+
+fn refuse_others(hold: &Hold, standing: Vec<Standing>, is_ours: &dyn Fn(&Claim) -> bool) -> Result<(), ClaimError> {
+    match standing.into_iter().find(|standing| !is_ours(&standing.claim)) {
+        None => Ok(()),
+        Some(Standing { path, claim, file }) => {
+            let worker = file::lock_holder(&file);
+            Err(ClaimError::Held { wanted: hold.clone(), by: claim, worker, file: path })
+        }
+    }
+}
