@@ -1,9 +1,6 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
-use crate::{
-    domain::{RetryPolicy, WorkerSettings},
-    manager::ManagerSettings,
-};
+use crate::domain::{RetryPolicy, WorkerSettings};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
 use std::{
@@ -129,7 +126,7 @@ impl Default for Screen {
 
 impl Default for Worker {
     fn default() -> Self {
-        let WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } =
+        let WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout, .. } =
             WorkerSettings::default();
         Self { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
     }
@@ -146,20 +143,26 @@ impl Config {
         }
     }
 
-    /// What the manager and its workers are told.
-    pub fn manager_settings(&self) -> ManagerSettings {
+    /// How disrupted sessions are tried again.
+    pub fn policy(&self) -> RetryPolicy {
         let Retry { tries, every, while_waiting } = self.retry;
-        ManagerSettings {
-            max_running: self.max_running,
-            policy: RetryPolicy { tries, every, while_waiting },
-            worker: self.worker_settings(),
-        }
+        RetryPolicy { tries, every, while_waiting }
     }
 
-    /// What workers are told.
+    /// What workers are told, but for the places that the command line may name.
     pub fn worker_settings(&self) -> WorkerSettings {
         let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } = self.worker.clone();
-        WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
+        let (repositories, state) = (Vec::new(), None);
+        WorkerSettings {
+            binaries,
+            os_user,
+            probe_role,
+            copy_workers,
+            stall_timeout,
+            start_timeout,
+            repositories,
+            state,
+        }
     }
 }
 
@@ -204,9 +207,9 @@ mod tests {
 
     #[test]
     fn r09_d2_ten_tries_every_five_minutes_unless_set() {
-        let standard = of("").unwrap().manager_settings().policy;
+        let standard = of("").unwrap().policy();
         assert_eq!((standard.tries, standard.every), (10, Duration::from_mins(5)));
-        let set = of("[retry]\ntries = 3\nevery = \"2s\"").unwrap().manager_settings().policy;
+        let set = of("[retry]\ntries = 3\nevery = \"2s\"").unwrap().policy();
         assert_eq!((set.tries, set.every), (3, Duration::from_secs(2)));
     }
 

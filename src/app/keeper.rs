@@ -29,7 +29,7 @@ pub(super) fn run(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> 
 
 async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
-    let owner = match Owner::open(&setting.state, setting.config.manager_settings()) {
+    let owner = match Owner::open(&setting.state, setting.manager_settings()) {
         Ok(owner) => owner,
         Err(OwnerError::Held { holder: Some(holder), .. }) if args.detach => {
             announce(holder)?;

@@ -37,7 +37,7 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let plan = match planner::plan(request.clone(), setting.config.worker_settings()).await {
+        let plan = match planner::plan(request.clone(), setting.worker_settings()).await {
             Ok(plan) => plan,
             Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?),
         };
@@ -57,7 +57,7 @@ async fn session(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let policy = (args.how.tries.is_some() || args.how.every.is_some()).then(|| {
-        let mut policy = setting.config.manager_settings().policy;
+        let mut policy = setting.config.policy();
         policy.tries = args.how.tries.unwrap_or(policy.tries);
         policy.every = args.how.every.unwrap_or(policy.every);
         policy

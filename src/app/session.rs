@@ -161,7 +161,7 @@ fn started(
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let plans = wanted.iter().map(|request| planner::plan(request.clone(), setting.config.worker_settings()));
+    let plans = wanted.iter().map(|request| planner::plan(request.clone(), setting.worker_settings()));
     let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
     drop(runtime);
     let mut requests = Vec::new();
@@ -202,7 +202,7 @@ fn policy(setting: &Setting, how: &How) -> Option<RetryPolicy> {
     if how.tries.is_none() && how.every.is_none() {
         return None;
     }
-    let own = setting.config.manager_settings().policy;
+    let own = setting.config.policy();
     let (tries, every) = (how.tries.unwrap_or(own.tries), how.every.unwrap_or(own.every));
     Some(RetryPolicy { tries, every, ..own })
 }

@@ -8,7 +8,8 @@ use super::{
 use crate::{
     catalog::{self, RepositoryPath},
     cli::args::Common,
-    domain::Who,
+    domain::{Who, WorkerSettings},
+    manager::ManagerSettings,
 };
 use anyhow::Context;
 use std::{
@@ -41,6 +42,18 @@ impl Setting {
     /// The repositories to read: the operator's own, else the sample.
     pub(super) fn sources(&self) -> anyhow::Result<Vec<RepositoryPath>> {
         sources(&self.repositories, &self.state)
+    }
+
+    /// What the manager and its workers are told.
+    pub(super) fn manager_settings(&self) -> ManagerSettings {
+        let (max_running, policy) = (self.config.max_running, self.config.policy());
+        ManagerSettings { max_running, policy, worker: self.worker_settings() }
+    }
+
+    /// What workers are told.
+    pub(super) fn worker_settings(&self) -> WorkerSettings {
+        let (repositories, state) = (self.repositories.clone(), Some(self.state.clone()));
+        WorkerSettings { repositories, state, ..self.config.worker_settings() }
     }
 
     /// How a keeper is started that owns what these settings mean.

@@ -18,6 +18,12 @@ pub struct WorkerSettings {
     pub stall_timeout: Duration,
     /// How long a started server may show no sign of progress in replay before that counts as a disruption.
     pub start_timeout: Duration,
+    /// The repositories that are read: no restore goes into one.
+    #[serde(default)]
+    pub repositories: Vec<PathBuf>,
+    /// The state directory of the owner: no restore goes into it, and claims are made in its name.
+    #[serde(default)]
+    pub state: Option<PathBuf>,
 }
 
 impl Default for WorkerSettings {
@@ -33,6 +39,8 @@ impl Default for WorkerSettings {
             stall_timeout: Duration::from_mins(1),
             // A WAL segment is replayed in seconds; ten minutes without one is not slowness.
             start_timeout: Duration::from_mins(10),
+            repositories: Vec::new(),
+            state: None,
         }
     }
 }

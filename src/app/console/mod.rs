@@ -99,7 +99,7 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
     let (refresh, wishes) = mpsc::channel(1);
     tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
     let journal = setting.state.join("journal.db");
-    let (settings, state) = (setting.config.worker_settings(), setting.state.clone());
+    let (settings, state) = (setting.worker_settings(), setting.state.clone());
     Ports {
         manager: Arc::clone(steward) as Arc<dyn Steer>,
         owner: steward.place(),

@@ -62,7 +62,7 @@ struct Source {
 impl Steward {
     /// Owns the sessions, or attaches to whoever does.
     pub(super) async fn open(setting: &Setting, who: &Who) -> anyhow::Result<Arc<Self>> {
-        let (settings, keeper) = (setting.config.manager_settings(), setting.keeper());
+        let (settings, keeper) = (setting.manager_settings(), setting.keeper());
         let seat = take_seat(&setting.state, &settings, &keeper, who).await?;
         let source = seat.source();
         let (publisher, snapshots) = watch::channel(Arc::clone(&source.snapshots.borrow()));

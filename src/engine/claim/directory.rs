@@ -16,8 +16,11 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The claim of a directory that cannot have it beside itself.
-pub(super) const INSIDE: &str = ".howdah-claim";
+/// The name of the claim of a directory that cannot have it beside itself.
+pub const INSIDE: &str = ".howdah-claim";
+
+/// How the name of a claim beside its directory ends; before it stand a dot and the directory's own name.
+const BESIDE: &str = ".howdah";
 
 /// A claim that an attempt works under; other processes see that it is at work until this is dropped.
 #[derive(Debug)]
@@ -56,6 +59,18 @@ pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<Clai
         }
     }
     Ok(None)
+}
+
+/// The claim that stands at exactly this path, if it is one and was made there.
+pub fn at(path: &Path) -> Option<Box<Claim>> {
+    let name = path.file_name()?.to_string_lossy();
+    let may_be = name == INSIDE || (name.starts_with('.') && name.ends_with(BESIDE));
+    match may_be.then(|| file::read(path)) {
+        Some(Ok(Found::Claim(claim, _))) if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) => {
+            Some(claim)
+        }
+        Some(Ok(Found::Claim(..) | Found::Nothing | Found::Unreadable(_)) | Err(_)) | None => None,
+    }
 }
 
 /// The claims of exactly this directory: one, unless two were taken in the same instant.
@@ -118,7 +133,7 @@ pub(super) fn remove_made(created: &[PathBuf]) -> Result<(), ClaimError> {
 }
 
 /// Whether another file system is mounted here.
-pub(super) fn is_mount_point(directory: &Path) -> bool {
+pub fn is_mount_point(directory: &Path) -> bool {
     let device = |path: &Path| fs::metadata(path).map(|about| about.dev());
     match (device(directory), directory.parent().map(device)) {
         (Ok(own), Some(Ok(above))) => own != above,
@@ -132,7 +147,7 @@ fn beside(directory: &Path) -> Option<PathBuf> {
     const MAX_NAME: usize = 255;
     let mut name = OsString::from(".");
     name.push(directory.file_name()?);
-    name.push(".howdah");
+    name.push(BESIDE);
     // The name that a claim is written under first is longer by a dash and 32 digits.
     (name.len() + 33 <= MAX_NAME).then(|| directory.with_file_name(name))
 }

@@ -24,7 +24,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 
-pub use directory::{ClaimLock, lock};
+pub use directory::{ClaimLock, INSIDE, at, is_mount_point, lock};
 pub use error::ClaimError;
 pub use filesystem::Filesystem;
 pub use record::{Claim, Claimant, FileId, Holder};

@@ -11,8 +11,9 @@ use super::{
     plain,
     root::{Access, Root},
     shared::Pulse,
+    site,
     space::{self, Need},
-    standing::{self, Found, Leftover},
+    standing::Leftover,
     tar_copy::STASH,
     trouble::{Backup, DAMAGED, at_target},
 };
@@ -21,7 +22,7 @@ use crate::{
         BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
         plan::{Standing, TablespacePlan, WalFinding},
     },
-    engine::{FilePlan, real_path::real},
+    engine::FilePlan,
     postgres::{
         control::CONTROL_FILE,
         label::TABLESPACE_MAP,
@@ -51,6 +52,8 @@ pub(super) struct Order {
     pub(super) existing: ExistingData,
     pub(super) session: Uuid,
     pub(super) owner: Option<(u32, u32)>,
+    /// Repositories and the state directory, and what each is called.
+    pub(super) reserved: Vec<(PathBuf, &'static str)>,
 }
 
 /// A plan that can be carried out.
@@ -112,7 +115,7 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =
         layout.tablespaces.keys().map(|oid| (*oid, order.target.tablespace(*oid))).collect();
-    check_places(order, &layout, &tablespaces)?;
+    site::check(order, &layout, &tablespaces)?;
     let access = Access { owner: order.owner, group };
     let mut decision = Decision {
         plan: FilePlan {
@@ -141,7 +144,7 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
         aside: BTreeMap::new(),
         handed: false,
     };
-    decision.stand(order)?;
+    decision.stand(order, pulse)?;
     if decision.handed {
         decision.plan.reused = decision.plan.bytes;
     } else {
@@ -153,65 +156,6 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
 }
 
 impl Decision {
-    /// Judges what stands at the target.
-    fn stand(&mut self, order: &Order) -> Result<(), Failure> {
-        let directory = order.target.directory();
-        let found = standing::look(directory)?;
-        let ours = matches!(&found, Found::Leftover(left) if left.mark.session == order.session);
-        let handed = ours && matches!(&found, Found::Leftover(left) if left.account.handed && left.account.complete);
-        if let Some(pid) = standing::postmaster(directory) {
-            if !handed {
-                let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
-                return Err(Failure::incurable(cause, "stop that server, or choose another target, then retry"));
-            }
-            self.plan.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
-        }
-        self.plan.standing = match found {
-            Found::Missing => Standing::Missing,
-            Found::Empty => Standing::Empty,
-            Found::Leftover(left) => {
-                let usable = self.judge_leftover(*left, order.session)?;
-                if usable { Standing::Leftover } else { set_aside(order)? }
-            }
-            Found::Foreign => set_aside(order)?,
-        };
-        self.handed = handed;
-        for (oid, place) in &self.tablespaces {
-            let ours = self.leftover.as_ref().is_some_and(|left| left.mark.tablespaces.get(oid) == Some(place));
-            if ours || !standing::is_occupied(place)? {
-                continue;
-            }
-            match order.existing {
-                ExistingData::Refuse => return Err(occupied(place, "the tablespace directory")),
-                ExistingData::SetAside => self.aside.insert(place.clone(), standing::aside_name(place)),
-            };
-        }
-        if self.plan.standing == Standing::Missing || matches!(self.plan.standing, Standing::SetAside { .. }) {
-            let above = directory.parent().unwrap_or(directory);
-            space::check_writable(above)?;
-        } else {
-            space::check_writable(directory)?;
-        }
-        self.tablespaces.values().try_for_each(|place| space::check_writable(place))
-    }
-
-    /// Whether what a restore left can be gone on with.
-    fn judge_leftover(&mut self, left: Leftover, session: Uuid) -> Result<bool, Failure> {
-        let same_backup = left.mark.manifest == self.manifest.identity() && left.mark.tablespaces == self.tablespaces;
-        if left.mark.session == session {
-            if !same_backup {
-                let cause =
-                    format!("{} is no longer the backup that this restore began with", left.mark.backup.display());
-                return Err(Failure::incurable(cause, "cancel this restore and start a new one"));
-            }
-        } else if !same_backup || left.account.handed {
-            // A server may have changed the files of another session; they are data, not leftovers.
-            return Ok(false);
-        }
-        self.leftover = Some(left);
-        Ok(true)
-    }
-
     /// Finds out which files of a leftover are still as they were verified.
     fn reuse(&mut self, directory: &Path) -> Result<(), Failure> {
         let Some(left) = &self.leftover else { return Ok(()) };
@@ -301,14 +245,6 @@ impl Decision {
     }
 }
 
-fn set_aside(order: &Order) -> Result<Standing, Failure> {
-    let directory = order.target.directory();
-    match order.existing {
-        ExistingData::Refuse => Err(occupied(directory, "the target")),
-        ExistingData::SetAside => Ok(Standing::SetAside { to: standing::aside_name(directory) }),
-    }
-}
-
 fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec<u8>, bool), Failure> {
     let path = point.path.join(manifest::FILE_NAME);
     let refuse = |error: ManifestError| {
@@ -329,44 +265,12 @@ fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec
     Ok((manifest, bytes, mode & 0o077 == 0o040))
 }
 
-/// Refuses places that lie in each other.
-fn check_places(order: &Order, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
-    let backup = real(&order.point.path)?;
-    let mut sources = vec![backup];
-    for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
-        sources.push(real(&order.point.path.join("pg_tblspc").join(original))?);
-    }
-    let mut places = vec![real(order.target.directory())?];
-    for directory in tablespaces.values() {
-        places.push(real(directory)?);
-    }
-    for (at, place) in places.iter().enumerate() {
-        let inside = |other: &&PathBuf| place.starts_with(other) || other.starts_with(place);
-        if let Some(source) = sources.iter().find(inside) {
-            let cause = format!("the target {} and the backup {} lie in each other", place.display(), source.display());
-            return Err(Failure::incurable(cause, "choose a target outside the backup"));
-        }
-        if let Some(other) = places[..at].iter().find(inside) {
-            let cause = format!("the target directories {} and {} lie in each other", place.display(), other.display());
-            return Err(Failure::incurable(cause, "give the data directory and each tablespace a place of its own"));
-        }
-    }
-    Ok(())
-}
-
 fn tablespace_plans(layout: &Layout, places: &BTreeMap<u32, PathBuf>) -> Vec<TablespacePlan> {
     let plan = |(oid, original): (&u32, &PathBuf)| {
         let directory = places.get(oid)?.clone();
         Some(TablespacePlan { oid: *oid, original: original.clone(), directory })
     };
     layout.tablespaces.iter().filter_map(plan).collect()
-}
-
-fn occupied(place: &Path, what: &str) -> Failure {
-    Failure::incurable(
-        format!("{what} {} is not empty", place.display()),
-        "choose another target, or allow the old data to be set aside by typing the directory's name",
-    )
 }
 
 /// The archives of a set and what each holds.

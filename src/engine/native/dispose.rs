@@ -1,15 +1,16 @@
 //! Dealing with the partial data of a cancelled session (D7).
 //!
-//! Promises: removes what the ledger names, and after a server ran, what a server makes in a data directory; nothing
-//! else. May be run again after it was interrupted: the mark goes last. Never: it follows a link, or touches a target
+//! Promises: works under the target's lock; removes what the ledger names, and after a server ran, what a server makes in
+//! a data directory; nothing else. May be run again after it was interrupted: the mark goes last. Never: it follows a link, or touches a target
 //! that bears the mark of another session or none.
 
 use super::{
     ledger::Account,
+    lock,
     mark::{self, Mark},
     prepare::{follow_links, rename},
     root::{Access, Root},
-    standing,
+    set_aside, standing,
 };
 use crate::domain::{Disposed, Disposition, Failure, Target};
 use std::{
@@ -61,10 +62,14 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
         Err(error) => return Err(super::trouble::at_target("open", directory, &error)),
     };
     let failed = |error: io::Error| super::trouble::at_target("read the mark in", directory, &error);
-    let Some(mark) = Mark::read(&root).map_err(failed)?.filter(|mark| mark.session == session) else {
+    let marked = || Mark::read(&root).map_err(failed).map(|mark| mark.filter(|mark| mark.session == session));
+    if marked()?.is_none() {
         return Ok(Disposed::Nothing);
-    };
-    if let Some(pid) = standing::postmaster(directory) {
+    }
+    // Read again under the lock: from here on nobody else marks this directory, or works in it.
+    let _lock = lock::take(&root)?;
+    let Some(mut mark) = marked()? else { return Ok(Disposed::Nothing) };
+    if let Some(pid) = standing::postmaster(directory)? {
         let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
         return Err(Failure::incurable(cause, "stop it, then cancel again"));
     }
@@ -74,12 +79,18 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
         Disposition::Remove | Disposition::Keep | Disposition::SetAside => wish,
     };
     match wish {
-        Disposition::Keep | Disposition::Default => Ok(Disposed::Kept),
+        Disposition::Keep | Disposition::Default => {
+            mark.kept = true;
+            mark.write(&root).map_err(|error| super::trouble::at_target("mark", directory, &error))?;
+            Ok(Disposed::Kept)
+        }
         Disposition::SetAside => {
-            let to = standing::aside_name(directory);
+            let to = set_aside::free_name(directory);
+            mark.kept = true;
+            mark.write(&root).map_err(|error| super::trouble::at_target("mark", directory, &error))?;
             rename(directory, &to)?;
             for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
-                let home = standing::aside_name(place);
+                let home = set_aside::free_name(place);
                 rename(place, &home)?;
                 follow_links(&to, place, &home)?;
             }

@@ -1,15 +1,16 @@
-//! The mark of a restore inside its target: whose it is, of which backup, and what stood there before.
+//! The mark of a restore inside its target: whose the data is, of which backup, and what stood there before.
 //!
 //! Promises: a target that the session creates appears with its mark in it, in one step; a mark is replaced in one step
-//! too. Never: the mark tells more than is needed to resume or to clean up.
+//! too, under the target's lock. Never: the mark of another session is written over, unless it was left for others.
 
 use super::{
     ledger::{Account, Ledger, Line},
+    lock,
     root::{Access, Root},
     trouble::at_target,
 };
 use crate::domain::Failure;
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, RenameFlags};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -22,10 +23,10 @@ use uuid::Uuid;
 /// The directory in the target that holds the mark and the ledger until the restore is done.
 pub(super) const DIRECTORY: &str = ".howdah";
 const SESSION: &str = ".howdah/session.json";
-const LEDGER: &str = ".howdah/ledger";
+pub(super) const LEDGER: &str = ".howdah/ledger";
 
-/// The version of `session.json` that this build writes.
-const VERSION: u32 = 1;
+/// The version of `session.json` that this build writes; it reads this and all older ones.
+const VERSION: u32 = 2;
 
 /// A mark is a few lines; what is longer was not written by us.
 const LARGEST: u64 = 1 << 20;
@@ -47,12 +48,21 @@ pub(super) struct Mark {
     pub(super) created: Vec<PathBuf>,
     /// Where tablespaces go.
     pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+    /// Whether the session has ended and left its data for a later one. Until then it is the session's alone.
+    #[serde(default)]
+    pub(super) kept: bool,
 }
 
 impl Mark {
     pub(super) fn new(session: Uuid, backup: &Path, manifest: String, tablespaces: BTreeMap<u32, PathBuf>) -> Self {
         let backup = backup.to_owned();
-        Self { version: VERSION, session, backup, manifest, created_directory: false, created: Vec::new(), tablespaces }
+        let (version, created_directory, created, kept) = (VERSION, false, Vec::new(), false);
+        Self { version, session, backup, manifest, created_directory, created, tablespaces, kept }
+    }
+
+    /// Whether this session may write over the mark: its own, or one that was left for others.
+    pub(super) fn is_for(&self, session: Uuid) -> bool {
+        self.session == session || self.kept
     }
 
     /// Reads the mark of a target; `None` when there is none that this build can read.
@@ -63,10 +73,10 @@ impl Mark {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(serde_json::from_slice(&text).ok().filter(|mark: &Self| mark.version == VERSION))
+        Ok(serde_json::from_slice(&text).ok().filter(|mark: &Self| (1..=VERSION).contains(&mark.version)))
     }
 
-    /// Writes the mark into a target, over an older one.
+    /// Writes the mark into a target, over an older one that is for this session. Whoever calls has the target's lock.
     pub(super) fn write(&self, root: &Root) -> io::Result<()> {
         let fresh = Path::new(".howdah/session.json.new");
         root.create_directory(Path::new(DIRECTORY))?;
@@ -133,28 +143,15 @@ pub(super) fn read_ledger(root: &Root, boot: &str) -> io::Result<Account> {
     }
 }
 
-/// Opens the ledger for one attempt. Only one process at a time gets it (S9).
+/// Opens the ledger for one attempt: the lock of the target, at the end of what stands in it.
 pub(super) fn open_ledger(root: &Root, boot: &str) -> Result<Ledger, Failure> {
-    let path = root.path().join(LEDGER);
-    let failed = |error: io::Error| at_target("write", &path, &error);
-    let how = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = root.open_directory(Path::new(DIRECTORY)).map_err(failed)?;
-    let fd = rustix::fs::openat(&directory, "ledger", how, Mode::from_raw_mode(0o600));
-    let mut file = File::from(fd.map_err(|error| failed(error.into()))?);
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            return Err(Failure::incurable(
-                format!("another process restores into {}", root.path().display()),
-                "wait until it ends, or stop it, then retry",
-            ));
-        }
-        Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-    }
+    let mut file = lock::take(root)?;
+    let failed = |error: io::Error| at_target("write", &root.path().join(LEDGER), &error);
     // An attempt that was killed may have left half a line.
     file.write_all(b"\n").map_err(failed)?;
     let ledger = Ledger::new(file);
     ledger.add(&[Line::Boot(boot.to_owned())]).map_err(failed)?;
+    let directory = root.open_directory(Path::new(DIRECTORY)).map_err(failed)?;
     rustix::fs::fsync(&directory).map_err(|error| failed(error.into()))?;
     Ok(ledger)
 }

@@ -10,8 +10,10 @@ mod buffers;
 mod copy;
 mod decide;
 mod dispose;
+mod judge;
 mod layout;
 mod ledger;
+mod lock;
 mod mark;
 mod member;
 mod output;
@@ -23,8 +25,10 @@ mod prepare;
 mod read;
 mod root;
 mod run;
+mod set_aside;
 mod settle;
 mod shared;
+mod site;
 mod space;
 mod standing;
 mod tar_copy;
@@ -40,6 +44,7 @@ use copy::Manner;
 use decide::{Decision, Order};
 use ledger::Line;
 use root::{Access, Root};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The engine, set up for one request of one session.
@@ -64,6 +69,7 @@ impl NativeEngine {
             existing: request.existing,
             session: session_uuid,
             owner,
+            reserved: reserved(settings),
         };
         let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
         Self { order, manner: Manner { max_rate: request.max_rate, threads, stall }, decision: None }
@@ -75,6 +81,12 @@ impl NativeEngine {
         Root::open(directory, Access { owner: self.order.owner, group: false })
             .map_err(|error| trouble::at_target("open", directory, &error))
     }
+}
+
+/// The places that no restore goes into.
+fn reserved(settings: &WorkerSettings) -> Vec<(PathBuf, &'static str)> {
+    let repositories = settings.repositories.iter().map(|path| (path.clone(), "the repository"));
+    repositories.chain(settings.state.clone().map(|path| (path, "the state directory"))).collect()
 }
 
 /// Whether the target bears this session's mark.

@@ -1,13 +1,17 @@
-//! Making the target ready: old data set aside, directories made, the mark set, the ledger open.
+//! Making the target ready: old data set aside, directories made, the lock taken, the mark set, the ledger open.
 //!
-//! Promises: the mark names a directory before it is created; nothing is overwritten by a rename (`RENAME_NOREPLACE`).
+//! Promises: nothing is marked, moved or written that another restore has the lock of; the mark names a directory before
+//! it is created; nothing is overwritten by a rename (`RENAME_NOREPLACE`).
 
 use super::{
     decide::{Decision, Order},
     ledger::{Ledger, Line},
+    lock,
     mark::{self, Mark},
     places::Places,
     root::{Access, Root},
+    set_aside,
+    shared::Pulse,
     trouble::at_target,
 };
 use crate::{
@@ -29,7 +33,7 @@ pub(super) fn prepare(
     observer: &dyn Observer,
 ) -> Result<(Places, Ledger), Failure> {
     let directory = order.target.directory();
-    set_aside(directory, decision, observer)?;
+    make_room(order, decision, observer)?;
     let mut mark = decision.leftover.as_ref().map_or_else(
         || {
             let tablespaces = decision.tablespaces.clone();
@@ -37,25 +41,33 @@ pub(super) fn prepare(
         },
         |left| left.mark.clone(),
     );
-    mark.session = order.session;
+    (mark.session, mark.kept) = (order.session, false);
     for place in decision.tablespaces.values() {
         note_missing(place, &mut mark.created);
     }
     let access = decision.access;
-    let data = if matches!(decision.plan.standing, Standing::Missing | Standing::SetAside { .. }) {
+    let (data, ledger) = if matches!(decision.plan.standing, Standing::Missing | Standing::SetAside { .. }) {
         if let Some(above) = directory.parent() {
             note_missing(above, &mut mark.created);
             make_noted(above, &mark.created, access)?;
         }
-        mark.create_marked(directory, access)?
+        let root = mark.create_marked(directory, access)?;
+        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        (root, ledger)
     } else {
         let failed = |error: io::Error| at_target("open", directory, &error);
         let root = Root::open(directory, access).map_err(failed)?;
+        // The lock before the mark: whoever has it works here.
+        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        let found = Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error))?;
+        if found.as_ref() != decision.leftover.as_ref().map(|left| &left.mark) {
+            let cause = format!("another restore came to {} after the plan was made", directory.display());
+            return Err(Failure::incurable(cause, "see whose it is, and choose another target or retry"));
+        }
         access.give_directory(root.fd()).map_err(|error| at_target("set the owner of", directory, &error))?;
         mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
-        root
+        (root, ledger)
     };
-    let ledger = mark::open_ledger(&data, &mark::boot_id())?;
     let control = Path::new(CONTROL_FILE);
     if decision.leftover.is_some() && !decision.reused.contains_key(control) {
         let gone = data.remove(control);
@@ -101,14 +113,20 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
     Ok(())
 }
 
-fn set_aside(directory: &Path, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
+fn make_room(order: &Order, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
+    let (directory, session) = (order.target.directory(), order.session);
     let mut moved_data = directory.to_owned();
     if let Standing::SetAside { to } = &decision.plan.standing {
+        set_aside::check(directory, session, &Pulse::default())?;
+        let root = Root::open(directory, decision.access).map_err(|error| at_target("open", directory, &error))?;
+        // Held until the directory has its new name: nobody restores into what is being moved.
+        let _lock = lock::take_if_there(&root)?;
         rename(directory, to)?;
         observer.note(format!("the old data in {} was set aside as {}", directory.display(), to.display()));
         moved_data.clone_from(to);
     }
     for (from, to) in &decision.aside {
+        set_aside::check(from, session, &Pulse::default())?;
         rename(from, to)?;
         observer.note(format!("the old tablespace in {} was set aside as {}", from.display(), to.display()));
         follow_links(&moved_data, from, to)?;

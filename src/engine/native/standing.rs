@@ -8,7 +8,7 @@ use super::{
     root::{Access, Root},
     trouble::at_target,
 };
-use crate::domain::Failure;
+use crate::{domain::Failure, engine::claim, postgres::server::pidfile};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -44,40 +44,32 @@ pub(super) fn look(directory: &Path) -> Result<Found, Failure> {
         return Ok(Found::Leftover(Box::new(Leftover { mark, account })));
     }
     // A mark's directory without a mark is what a crash just before the first mark leaves.
-    names.retain(|name| name != Path::new(mark::DIRECTORY));
+    names.retain(|name| !is_ours(name));
     Ok(if names.is_empty() { Found::Empty } else { Found::Foreign })
 }
 
 /// Looks at the home of a tablespace: `true` when it holds something.
 pub(super) fn is_occupied(directory: &Path) -> Result<bool, Failure> {
-    Ok(entries(directory)?.is_some_and(|names| !names.is_empty()))
+    Ok(entries(directory)?.is_some_and(|names| !names.iter().all(|name| is_ours(name))))
+}
+
+/// Whether this is one of the names that howdah itself puts into a directory while it restores.
+fn is_ours(name: &Path) -> bool {
+    name == Path::new(mark::DIRECTORY) || name == Path::new(claim::INSIDE)
 }
 
 /// The process that runs a server on the data directory, if there is one and it is alive.
-pub(super) fn postmaster(directory: &Path) -> Option<i32> {
-    let file = fs::read_to_string(directory.join("postmaster.pid")).ok()?;
-    let pid: i32 = file.lines().next()?.trim().parse().ok().filter(|pid| *pid > 1)?;
-    let process = rustix::process::Pid::from_raw(pid)?;
-    let alive = match rustix::process::test_kill_process(process) {
-        Ok(()) => true,
-        // It is there, and belongs to somebody else.
-        Err(error) => error == rustix::io::Errno::PERM,
-    };
-    // A postmaster works in its data directory. Where that can be seen, a pid that was given anew does not deceive.
-    let elsewhere = fs::read_link(format!("/proc/{pid}/cwd"))
-        .is_ok_and(|works_in| fs::canonicalize(directory).is_ok_and(|real| works_in != real));
-    (alive && !elsewhere).then_some(pid)
+pub(super) fn postmaster(directory: &Path) -> Result<Option<u32>, Failure> {
+    match pidfile::may_run(directory) {
+        Ok(server) => Ok(server),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at_target("look for a server on", directory, &error)),
+    }
 }
 
-/// The first free name for the directory that is set aside.
-pub(super) fn aside_name(directory: &Path) -> PathBuf {
-    let name = |number: u32| {
-        let mut name = directory.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".set-aside-{number}"));
-        directory.with_file_name(name)
-    };
-    let free = (1..u32::MAX).map(name).find(|path| path.symlink_metadata().is_err());
-    free.expect("a directory cannot hold four billion names of the same kind")
+/// Whether this is the data directory of a cluster, running or not.
+pub(super) fn is_data_directory(directory: &Path) -> bool {
+    directory.join("PG_VERSION").is_file() && directory.join("global").is_dir()
 }
 
 /// The names in a directory, `None` when it is not there; anything but a directory is refused.

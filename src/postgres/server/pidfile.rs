@@ -35,6 +35,19 @@ pub fn running(data: &Path) -> io::Result<Option<ProcessMark>> {
     Ok((process::directory(file.pid) == Some(data.canonicalize()?)).then_some(mark))
 }
 
+/// The process that may be running a server on this data directory: the one that its lock file names, if it is alive and
+/// is not seen to work elsewhere. Another user's process may be hidden; then the file is believed.
+pub fn may_run(data: &Path) -> io::Result<Option<u32>> {
+    let Some(file) = read(data)? else { return Ok(None) };
+    let alive = process::mark(file.pid).is_some_and(process::is_alive);
+    // A server works in its data directory, so a pid that was given anew does not deceive where that can be seen.
+    let elsewhere = match process::directory(file.pid) {
+        Some(works_in) => works_in != data.canonicalize()?,
+        None => false,
+    };
+    Ok((alive && !elsewhere).then_some(file.pid))
+}
+
 fn parse(text: &str) -> Option<PidFile> {
     let mut lines = text.lines();
     // A server that runs alone (`postgres --single`) writes its pid with a minus sign.

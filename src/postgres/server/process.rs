@@ -75,9 +75,18 @@ pub fn signal(mark: ProcessMark, signal: Signal) -> io::Result<bool> {
 
 /// The pids of a process's children.
 pub fn children(parent: u32) -> Vec<u32> {
+    all().into_iter().filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+}
+
+/// The pids of all processes that are to be seen.
+pub fn all() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The name of the program that a process runs (proc(5), `/proc/<pid>/comm`).
+pub fn name(pid: u32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 /// What a process shows as its command line. PostgreSQL writes what it does there.

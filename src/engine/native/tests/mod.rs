@@ -3,7 +3,9 @@
 
 mod damage;
 mod disposal;
+mod quarrel;
 mod resume;
+mod site;
 mod target;
 mod whole;
 

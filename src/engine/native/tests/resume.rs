@@ -1,7 +1,7 @@
 //! Disruptions and what a try makes of them (R8, R10, S2, S3).
 
 use super::*;
-use crate::domain::{FailureClass, plan::Standing};
+use crate::domain::{Disposed, Disposition, FailureClass, plan::Standing};
 use std::os::unix::fs::MetadataExt;
 
 /// Stops a first attempt in the middle.
@@ -135,6 +135,9 @@ fn s02_an_archive_all_of_whose_files_are_verified_is_not_read_again() {
 fn s02_another_session_goes_on_with_what_was_kept_of_the_same_backup_only() {
     let fake = Fake::new(BackupForm::Tar(Compression::Lz4));
     stopped_in_the_middle(&fake);
+    let before_it_was_kept = fake.engine_for(2, |_| {}).plan().unwrap_err();
+    assert!(before_it_was_kept.cause.contains("the partial data of another session"), "{before_it_was_kept}");
+    assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
     assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, Standing::Leftover);
     let mut other = Fake::new(BackupForm::Tar(Compression::Lz4));
     other.files.insert("base/1/1259".into(), noise(55, 8192));
@@ -159,6 +162,7 @@ fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
     assert_eq!(fs::read_to_string(fake.directory().join("base/1/1259")).unwrap(), "replayed");
     let end = *ear.last.lock().unwrap();
     assert_eq!(end.bytes_done, end.bytes_total);
+    assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
     let mut other = fake.engine_for(2, |_| {});
     assert!(other.plan().unwrap_err().cause.contains("is not empty"), "for another session it is data");
 }

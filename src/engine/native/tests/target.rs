@@ -119,17 +119,3 @@ fn an_empty_directory_is_used_and_missing_parents_are_made() {
     fake.engine_for(2, at(&deep)).copy(&Ear::default()).unwrap();
     assert!(deep.join("global/pg_control").is_file());
 }
-
-#[test]
-fn s09_two_restores_never_work_in_one_directory() {
-    let fake = Fake::new(FORM);
-    fake.write();
-    let ear = Ear { stop_at: Some(1), ..Ear::default() };
-    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
-    let held = fs::OpenOptions::new().append(true).open(fake.directory().join(".howdah/ledger")).unwrap();
-    held.lock().unwrap();
-    let failure = failure(fake.engine().copy(&Ear::default()));
-    assert!(failure.cause.contains("another process restores into"), "{failure}");
-    drop(held);
-    fake.engine().copy(&Ear::default()).unwrap();
-}

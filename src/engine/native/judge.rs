@@ -1,0 +1,115 @@
+//! Judging what stands at the target: free, this session's own, left for others, or somebody's (S2, S8).
+//!
+//! Promises: only looks; what another session may still go on with is never taken for a leftover. Never: it follows a
+//! link, or believes a directory's contents more than its mark.
+
+use super::{
+    decide::{Decision, Order},
+    set_aside,
+    shared::Pulse,
+    space,
+    standing::{self, Found, Leftover},
+};
+use crate::domain::{ExistingData, Failure, plan::Standing};
+use std::path::Path;
+use uuid::Uuid;
+
+impl Decision {
+    /// Judges what stands at the target.
+    pub(super) fn stand(&mut self, order: &Order, pulse: &Pulse) -> Result<(), Failure> {
+        let directory = order.target.directory();
+        let found = standing::look(directory)?;
+        let ours = matches!(&found, Found::Leftover(left) if left.mark.session == order.session);
+        let handed = ours && matches!(&found, Found::Leftover(left) if left.account.handed && left.account.complete);
+        if let Some(pid) = standing::postmaster(directory)? {
+            if !handed {
+                let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
+                return Err(Failure::incurable(cause, "stop that server, or choose another target, then retry"));
+            }
+            self.plan.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
+        }
+        self.plan.standing = match found {
+            Found::Missing => Standing::Missing,
+            Found::Empty => Standing::Empty,
+            Found::Leftover(left) => {
+                if self.judge_leftover(*left, order)? {
+                    Standing::Leftover
+                } else {
+                    make_room(order, pulse)?
+                }
+            }
+            Found::Foreign => make_room(order, pulse)?,
+        };
+        self.handed = handed;
+        for (oid, place) in &self.tablespaces {
+            let ours = self.leftover.as_ref().is_some_and(|left| left.mark.tablespaces.get(oid) == Some(place));
+            if ours || !standing::is_occupied(place)? {
+                continue;
+            }
+            match order.existing {
+                ExistingData::Refuse => return Err(occupied(place, "the tablespace directory")),
+                ExistingData::SetAside => {
+                    set_aside::check(place, order.session, pulse)?;
+                    self.aside.insert(place.clone(), set_aside::free_name(place));
+                }
+            }
+        }
+        if self.plan.standing == Standing::Missing || matches!(self.plan.standing, Standing::SetAside { .. }) {
+            let above = directory.parent().unwrap_or(directory);
+            space::check_writable(above)?;
+        } else {
+            space::check_writable(directory)?;
+        }
+        self.tablespaces.values().try_for_each(|place| space::check_writable(place))
+    }
+
+    /// Whether what a restore left can be gone on with.
+    fn judge_leftover(&mut self, left: Leftover, order: &Order) -> Result<bool, Failure> {
+        let same_backup = left.mark.manifest == self.manifest.identity() && left.mark.tablespaces == self.tablespaces;
+        if !left.mark.is_for(order.session) {
+            return match order.existing {
+                ExistingData::Refuse => Err(of_another(order.target.directory(), left.mark.session)),
+                ExistingData::SetAside => Ok(false),
+            };
+        }
+        if left.mark.session == order.session {
+            if !same_backup {
+                let cause =
+                    format!("{} is no longer the backup that this restore began with", left.mark.backup.display());
+                return Err(Failure::incurable(cause, "cancel this restore and start a new one"));
+            }
+        } else if !same_backup || left.account.handed {
+            // A server may have changed the files of another session; they are data, not leftovers.
+            return Ok(false);
+        }
+        self.leftover = Some(left);
+        Ok(true)
+    }
+}
+
+/// What stands there is somebody's: it is set aside where that was allowed and hits nobody.
+fn make_room(order: &Order, pulse: &Pulse) -> Result<Standing, Failure> {
+    let directory = order.target.directory();
+    match order.existing {
+        ExistingData::Refuse => Err(occupied(directory, "the target")),
+        ExistingData::SetAside => {
+            set_aside::check(directory, order.session, pulse)?;
+            Ok(Standing::SetAside { to: set_aside::free_name(directory) })
+        }
+    }
+}
+
+/// Data that its session has not left for others: it may go on with it at any time.
+fn of_another(place: &Path, session: Uuid) -> Failure {
+    Failure::incurable(
+        format!("{} holds the partial data of another session ({session}), which may go on with it", place.display()),
+        "choose another target; or cancel that session; or allow the data to be set aside by typing the directory's name",
+    )
+}
+
+fn occupied(place: &Path, what: &str) -> Failure {
+    Failure::incurable(
+        format!("{what} {} is not empty", place.display()),
+        "choose another target, or allow the old data to be set aside by typing the directory's name",
+    )
+}

@@ -1,0 +1,90 @@
+//! What may be given another name to make room for a restore (S8).
+//!
+//! Promises: only looks; a directory on or in which a server runs, another session works or a file system is mounted
+//! stays where it is. Never: it follows a link.
+
+use super::{
+    lock,
+    root::{Access, Root},
+    shared::Pulse,
+    standing,
+    trouble::at_target,
+};
+use crate::{
+    domain::Failure,
+    engine::{claim, real_path::real},
+    postgres::server::{pidfile, process},
+};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// Refuses to set this directory aside for `session` where that would hit somebody.
+pub(super) fn check(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<(), Failure> {
+    if claim::is_mount_point(directory) {
+        let cause = format!("{} is a mount point, which cannot be renamed", directory.display());
+        return Err(Failure::incurable(cause, "restore into an empty directory below it"));
+    }
+    let root = Root::open(directory, Access { owner: None, group: false })
+        .map_err(|error| at_target("open", directory, &error))?;
+    lock::take_if_there(&root)?;
+    refuse_servers_at_work(directory)?;
+    refuse_what_lies_below(directory, session, pulse)
+}
+
+/// A server works in its data directory, whatever its lock file says.
+fn refuse_servers_at_work(directory: &Path) -> Result<(), Failure> {
+    let place = real(directory)?;
+    let at_work = process::all().into_iter().find(|pid| {
+        let works_below = process::directory(*pid).is_some_and(|works_in| works_in.starts_with(&place));
+        works_below && matches!(process::name(*pid).as_deref(), Some("postgres" | "postmaster"))
+    });
+    at_work.map_or(Ok(()), |pid| Err(runs(directory, pid)))
+}
+
+fn refuse_what_lies_below(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<(), Failure> {
+    let entries = walkdir::WalkDir::new(directory).min_depth(1).follow_links(false).into_iter();
+    // The files of a data directory are many, and no other one lies among them.
+    let entries = entries.filter_entry(|entry| {
+        let name = entry.file_name().to_string_lossy();
+        let of_a_cluster = matches!(&*name, "base" | "global") || name.starts_with("pg_");
+        !(of_a_cluster && entry.path().parent().is_some_and(standing::is_data_directory))
+    });
+    for entry in entries {
+        pulse.beat();
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(directory).to_owned();
+            at_target("look into", &path, &error.into())
+        })?;
+        let above = entry.path().parent().unwrap_or(directory);
+        if entry.file_name() == pidfile::NAME
+            && let Some(pid) = standing::postmaster(above)?
+        {
+            return Err(runs(above, pid));
+        }
+        if let Some(held) = claim::at(entry.path()).filter(|held| held.session != session) {
+            let cause = format!("{} below {} is held by {held}", held.place, directory.display());
+            return Err(Failure::incurable(cause, "choose another target, or cancel that session"));
+        }
+        if entry.file_name() == super::mark::DIRECTORY && above != directory {
+            let root = Root::open(above, Access { owner: None, group: false });
+            lock::take_if_there(&root.map_err(|error| at_target("open", above, &error))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn runs(directory: &Path, pid: u32) -> Failure {
+    let cause = format!("a server runs on {} (process {pid})", directory.display());
+    Failure::incurable(cause, "stop that server, or choose another target, then retry")
+}
+
+/// The first free name for a directory that is set aside.
+pub(super) fn free_name(directory: &Path) -> PathBuf {
+    let name = |number: u32| {
+        let mut name = directory.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".set-aside-{number}"));
+        directory.with_file_name(name)
+    };
+    let free = (1..u32::MAX).map(name).find(|path| path.symlink_metadata().is_err());
+    free.expect("a directory cannot hold four billion names of the same kind")
+}

@@ -1,0 +1,97 @@
+//! Where a restore may go at all (S8): not into a backup, a repository, a cluster or a directory of the system.
+//!
+//! Promises: only looks; links are followed before places are compared. Never: what is refused here is allowed by typing
+//! a name.
+
+use super::{
+    decide::Order,
+    layout::{Form, Layout},
+    standing,
+};
+use crate::{domain::Failure, engine::real_path::real};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Directories of the system (hier(7)): a cluster may go below one, but never in its place.
+const SYSTEM: [&str; 27] = [
+    "/bin",
+    "/boot",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/run",
+    "/var/spool",
+    "/var/tmp",
+];
+
+/// What the kernel makes up: nothing in it is kept, but for memory that is meant to hold files.
+const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
+const MEMORY: &str = "/dev/shm";
+
+/// Refuses places that a restore must not go to.
+pub(super) fn check(order: &Order, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
+    let mut sources = vec![real(&order.point.path)?];
+    for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
+        sources.push(real(&order.point.path.join("pg_tblspc").join(original))?);
+    }
+    let mut reserved = Vec::new();
+    for (directory, what) in &order.reserved {
+        reserved.push((real(directory)?, *what));
+    }
+    let mut places = vec![real(order.target.directory())?];
+    for directory in tablespaces.values() {
+        places.push(real(directory)?);
+    }
+    for (at, place) in places.iter().enumerate() {
+        refuse_the_systems_own(place)?;
+        let overlaps = |other: &Path| place.starts_with(other) || other.starts_with(place);
+        if let Some(source) = sources.iter().find(|source| overlaps(source)) {
+            let cause = format!("the target {} and the backup {} lie in each other", place.display(), source.display());
+            return Err(Failure::incurable(cause, "choose a target outside the backup"));
+        }
+        if let Some((directory, what)) = reserved.iter().find(|(directory, _)| overlaps(directory)) {
+            let cause = format!("the target {} and {what} {} lie in each other", place.display(), directory.display());
+            return Err(Failure::incurable(cause, format!("choose a target outside {what}")));
+        }
+        if let Some(other) = places[..at].iter().find(|other| overlaps(other)) {
+            let cause = format!("the target directories {} and {} lie in each other", place.display(), other.display());
+            return Err(Failure::incurable(cause, "give the data directory and each tablespace a place of its own"));
+        }
+        if let Some(cluster) = place.ancestors().skip(1).find(|above| standing::is_data_directory(above)) {
+            let cause = format!("the target {} lies in the data directory {}", place.display(), cluster.display());
+            return Err(Failure::incurable(cause, "choose a target outside every cluster"));
+        }
+    }
+    Ok(())
+}
+
+fn refuse_the_systems_own(place: &Path) -> Result<(), Failure> {
+    let in_memory = place.starts_with(MEMORY) && place != Path::new(MEMORY);
+    let kernels = !in_memory && KERNEL.iter().any(|directory| place.starts_with(directory));
+    if kernels || SYSTEM.iter().any(|directory| place == Path::new(directory)) {
+        let cause = format!("{} is a directory of the system", place.display());
+        return Err(Failure::incurable(cause, "name a directory for this cluster alone"));
+    }
+    Ok(())
+}
