@@ -100,7 +100,15 @@ fn ticket() -> Ticket {
     let request = sample::request(1);
     let session_uuid = sample::created(1, sample::short_policy(true)).uuid;
     let (session, attempt, settings) = (SESSION, ATTEMPT, WorkerSettings::default());
-    Ticket { version: CONTRACT_VERSION, session, session_uuid, attempt, work: Work::Restore(request), settings }
+    Ticket {
+        version: CONTRACT_VERSION,
+        session,
+        session_uuid,
+        attempt,
+        work: Work::Restore(request),
+        settings,
+        places: Vec::new(),
+    }
 }
 
 fn succeeded() -> End {

@@ -25,10 +25,17 @@ fn is_told(what: &str, repository: &Repository, words: &[&str]) {
     let ran = howdah.restore(&repository.0, &target, &["--no-start", "--tries", "3", "--every", "1s"]);
     assert!([3, 4].contains(&ran.code.unwrap_or(-1)), "{what}\n{ran}");
     assert!(howdah.events().attempts(1) <= 1, "{what}: waiting does not cure it, and it was tried again\n{ran}");
+    let ran_code = ran.code;
     let advised = ran.expect_words(words);
     assert!(!target.join("global/pg_control").exists(), "{what}: S3\n{advised}");
-    let beside: Vec<String> = listing(&parent).into_iter().filter(|row| !row.contains("/data")).collect();
-    assert_eq!(beside.len(), 1, "{what}: {beside:?}");
+    let claimed = |row: &String| row.contains("/.data.howdah\"") || row.contains("/.data.tablespaces.howdah\"");
+    let beside = listing(&parent).into_iter().filter(|row| !row.contains("/data") && !claimed(row));
+    assert_eq!(beside.clone().count(), 1, "{what}: {:?}", beside.collect::<Vec<_>>());
+    if ran_code == Some(4) {
+        let state = howdah.state.to_str().unwrap();
+        howdah.run(["session", "cancel", "1", "--remove", "--wait", "--state-dir", state]).expect_code(0);
+        assert_eq!(listing(&parent).len(), 1, "{what}: a cancelled restore leaves a trace: {:?}", listing(&parent));
+    }
     assert_eq!(listing(&repository.0), before, "{what}: the backup was changed");
 }
 

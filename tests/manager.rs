@@ -4,6 +4,8 @@
 
 #[path = "manager/cancel.rs"]
 mod cancel;
+#[path = "manager/claims.rs"]
+mod claims;
 #[path = "manager/completed.rs"]
 mod completed;
 #[path = "manager/house.rs"]

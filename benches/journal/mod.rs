@@ -80,5 +80,6 @@ fn created(number: u64, at: Timestamp) -> Created {
         by: "ops@bastion".into(),
         origin: Origin::Console,
         at,
+        places: Vec::new(),
     }
 }

@@ -1,6 +1,9 @@
 //! Becoming the owner of a state directory: the lock, the journal, the workers, the manager.
 
-use super::handover::{KeeperCall, KeeperError};
+use super::{
+    claims::MachineClaims,
+    handover::{KeeperCall, KeeperError},
+};
 use crate::{
     attempt::{Processes, WORDS_QUEUED},
     control::{self, Server},
@@ -13,6 +16,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use thiserror::Error;
@@ -97,7 +101,8 @@ impl Owner {
         let store = ThreadStore::spawn(journal).map_err(io)?;
         let (words, inbox) = mpsc::channel(WORDS_QUEUED);
         let attempts = Processes::new(state.to_owned(), words);
-        let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), attempts, inbox);
+        let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
+        let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), (attempts, inbox), claims);
         let listener = control::bind(state).map_err(io)?;
         let task = tokio::spawn(manager.run());
         let server = control::serve(listener, handle.clone(), std::process::id());

@@ -1,10 +1,12 @@
 //! What a session holds from its order to its end, so that no other one works there (S9).
 
 use super::{Port, RestoreRequest, ServerWish, instance::printable_name};
+use serde::{Deserialize, Serialize};
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
+use uuid::Uuid;
 
 /// One thing that only one session may have at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +15,36 @@ pub enum Hold {
     Directory(PathBuf),
     /// A TCP port of this machine.
     Port(Port),
+}
+
+/// A directory that a session holds, and the file system that it was on when it was claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HeldDirectory {
+    /// The directory; it need not exist yet.
+    pub directory: PathBuf,
+    /// The file system that it is on, or will be.
+    pub filesystem: Filesystem,
+}
+
+/// By what a file system is known again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Filesystem {
+    /// The number of its device while the machine runs. A network or btrfs mount may get another one each time.
+    pub device: u64,
+    /// The run of the kernel in which the device has this number; `None` where the system does not tell.
+    pub boot: Option<Uuid>,
+    /// What it calls itself (statvfs(3), `f_fsid`): stays for ext4, XFS and btrfs; 0 where it says nothing.
+    pub id: u64,
+    /// Its kind (statfs(2), `f_type`).
+    pub kind: u64,
+}
+
+impl Filesystem {
+    /// Whether the two are one, as far as can be told: by the device while the machine runs, else by its own name.
+    pub fn is(&self, other: &Self) -> bool {
+        let same_device = self.boot.is_some() && self.boot == other.boot && self.device == other.device;
+        same_device || (self.id != 0 && (self.id, self.kind) == (other.id, other.kind))
+    }
 }
 
 impl Hold {
@@ -74,5 +106,20 @@ mod tests {
         ] {
             assert_eq!((one.clashes(&other), other.clashes(&one)), (clash, clash), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn a_file_system_is_known_again_by_its_device_while_the_machine_runs_and_by_its_own_name_after() {
+        let boot = Some(Uuid::from_u128(1));
+        let disk = Filesystem { device: 5, boot, id: 77, kind: 0xEF53 };
+        let rebooted = Filesystem { boot: Some(Uuid::from_u128(2)), device: 9, ..disk };
+        assert!(disk.is(&disk) && disk.is(&rebooted) && rebooted.is(&disk));
+        let beneath = Filesystem { device: 1, id: 3, ..disk };
+        assert!(!disk.is(&beneath) && !rebooted.is(&beneath));
+        let nameless = Filesystem { id: 0, ..disk };
+        assert!(
+            nameless.is(&nameless) && !nameless.is(&Filesystem { id: 0, ..rebooted }),
+            "it tells nothing of itself"
+        );
     }
 }

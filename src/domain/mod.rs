@@ -27,7 +27,7 @@ pub use backup::{BackupFacts, BackupForm, Compression, RestorePoint};
 pub use cluster::{Lsn, MajorVersion, SystemIdentifier, Timeline};
 pub use disposition::{Disposed, Disposition};
 pub use failure::{Failure, FailureClass};
-pub use hold::Hold;
+pub use hold::{Filesystem, HeldDirectory, Hold};
 pub use ids::{AttemptNo, SessionId};
 pub use instance::InstanceName;
 pub use outcome::{Outcome, ServerOutcome, Success};

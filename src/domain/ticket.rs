@@ -1,6 +1,6 @@
 //! The order that a worker process carries out: written by the owner into the attempt's directory before the launch.
 
-use super::{AttemptNo, Disposition, RestoreRequest, SessionId, Target, WorkerSettings};
+use super::{AttemptNo, Disposition, HeldDirectory, RestoreRequest, SessionId, Target, WorkerSettings};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +22,9 @@ pub struct Ticket {
     pub work: Work,
     /// How.
     pub settings: WorkerSettings,
+    /// The directories that were claimed for the session, each with the file system that it was on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<HeldDirectory>,
 }
 
 /// The kinds of work that a worker does.

@@ -47,6 +47,16 @@ impl Who {
         Self::new(&self.user, &self.host, pid, self.tty.as_deref())
     }
 
+    /// The person.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The machine.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// `user@host`.
     pub fn account(&self) -> String {
         format!("{}@{}", self.user, self.host)

@@ -7,6 +7,7 @@ mod at_target;
 pub mod claim;
 pub mod native;
 mod real_path;
+pub mod watched;
 
 use crate::domain::{
     ByteCount, Disposed, Disposition, Failure, MajorVersion, Progress, SystemIdentifier,

@@ -1,8 +1,8 @@
 //! What has happened to a session. The journal keeps these for ever.
 
 use crate::domain::{
-    AttemptNo, Disposed, Disposition, Failure, Origin, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId,
-    Step, StepState, Success, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposed, Disposition, Failure, HeldDirectory, Origin, Plan, Progress, Reached, RestoreRequest,
+    RetryPolicy, SessionId, Step, StepState, Success, Timestamp, fact::ProcessMark,
 };
 use crate::machine::session::{Cause, StuckReason};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct Created {
     pub origin: Origin,
     /// When.
     pub at: Timestamp,
+    /// The directories that were claimed for it; none in records that are older than claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<HeldDirectory>,
 }
 
 /// One change of one session after its creation.

@@ -32,6 +32,7 @@ impl Session {
             tries_total: 0,
             first_cause: None,
             dismissed: false,
+            places: created.places,
         }
     }
 }

@@ -82,6 +82,12 @@ pub enum Refusal {
         /// Its instance.
         instance: InstanceName,
     },
+    /// A place is claimed by a session of another state directory, or could not be claimed (S9).
+    #[error("{reason}")]
+    NotClaimed {
+        /// Who has it, or why not, and what to do: one printable sentence.
+        reason: String,
+    },
     /// The journal could not store the change, so nothing was done.
     #[error("the journal could not store it, so nothing was done: {cause}")]
     NotStored {

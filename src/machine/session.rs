@@ -1,8 +1,8 @@
 //! A session and its phase. Fields are private: only `evolve` changes them.
 
 use crate::domain::{
-    AttemptNo, Disposition, Failure, Origin, Outcome, Plan, Progress, Reached, RestoreRequest, RetryPolicy, SessionId,
-    Step, StepState, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposition, Failure, HeldDirectory, Origin, Outcome, Plan, Progress, Reached, RestoreRequest,
+    RetryPolicy, SessionId, Step, StepState, Timestamp, fact::ProcessMark,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -34,6 +34,9 @@ pub struct Session {
     /// The failure that began the present disruption (S1).
     pub(in crate::machine) first_cause: Option<Failure>,
     pub(in crate::machine) dismissed: bool,
+    /// The directories that were claimed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::machine) places: Vec<HeldDirectory>,
 }
 
 /// Where a session stands. Each variant carries exactly what is true in it.
@@ -280,6 +283,11 @@ impl Session {
             Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
             Phase::Stuck { .. } | Phase::Completed { .. } => false,
         }
+    }
+
+    /// The directories that were claimed for it, each with the file system that it was on.
+    pub fn places(&self) -> &[HeldDirectory] {
+        &self.places
     }
 
     /// Whether a person has taken it off the screen.

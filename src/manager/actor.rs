@@ -1,10 +1,11 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Act, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, StartOrder, UnreadableSession,
+    Act, Claims, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
     commit::Turn,
     handle::{REQUESTS_QUEUED, Request},
     shelf::Shelf,
+    start::Orders,
 };
 use crate::{
     attempt::{Attempts, Word},
@@ -13,11 +14,10 @@ use crate::{
         ticket::{CONTRACT_VERSION, Ticket},
     },
     journal::{JournalError, Opening, Store},
-    machine::{Command, Effect, Refusal, Registry, Scope, Session, event::Created, remind},
+    machine::{Command, Effect, Refusal, Registry, Scope, Session, remind},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
-use uuid::Uuid;
 
 /// How long to wait after the journal failed before what could not be stored is tried again.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -39,14 +39,15 @@ pub struct ManagerSettings {
 /// The owner of all sessions; consumed by [`Manager::run`].
 #[derive(Debug)]
 pub struct Manager<S, A> {
-    settings: ManagerSettings,
-    clock: Clock,
+    pub(super) settings: ManagerSettings,
+    pub(super) clock: Clock,
     store: S,
     attempts: A,
-    registry: Registry,
+    pub(super) registry: Registry,
     shelf: Shelf,
     unreadable: Arc<Vec<UnreadableSession>>,
-    last_id: u64,
+    pub(super) orders: Orders,
+    pub(super) last_id: u64,
     revision: u64,
     words: mpsc::Receiver<Word>,
     /// Words that the journal could not store yet, in order. While there are any, no more are taken: those wait in the
@@ -65,12 +66,14 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         settings: ManagerSettings,
         clock: Clock,
         (store, opening): (S, Opening),
-        attempts: A,
-        words: mpsc::Receiver<Word>,
+        (attempts, words): (A, mpsc::Receiver<Word>),
+        claims: Arc<dyn Claims>,
     ) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(REQUESTS_QUEUED);
         let mut registry = Registry::new(settings.max_running);
+        let orders = Orders::new(claims);
         for session in opening.ongoing {
+            orders.known.add(session.uuid());
             registry.put(Arc::new(session));
         }
         let (publisher, snapshots) = watch::channel(Arc::default());
@@ -82,6 +85,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             registry,
             shelf: Shelf::new(opening.completed, opening.succeeded, opening.cancelled),
             unreadable: Arc::new(opening.unreadable),
+            orders,
             last_id: opening.last_id,
             revision: 0,
             words,
@@ -99,17 +103,24 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         self.adopt();
         loop {
             self.launch_queued().await;
+            self.claim_next();
             let wake = self.next_wake();
             tokio::select! {
                 biased;
                 request = self.requests.recv() => match request {
                     Some(Request::Close { answer }) => {
+                        self.orders.settle().await;
                         // Whoever closes may have given up waiting; the manager ends all the same.
                         let _: Result<(), ()> = answer.send(());
                         return;
                     }
                     Some(request) => self.answer(request).await,
                     None => return,
+                },
+                claimed = self.orders.claimed() => match claimed {
+                    Ok(claimed) => self.create_claimed(claimed).await,
+                    // Whoever ordered is told that there was no answer.
+                    Err(error) => tracing::error!(%error, "places could not be claimed"),
                 },
                 Some(word) = self.words.recv(), if self.unstored.is_empty() => self.listen(word).await,
                 () = sleep(wake) => self.clock_turn().await,
@@ -132,7 +143,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     async fn answer(&mut self, request: Request) {
         // A person who has gone away needs no answer; what was asked is done all the same.
         match request {
-            Request::Start { order, answer } => drop(answer.send(self.start(order).await)),
+            Request::Start { order, answer } => self.orders.push(order, answer),
             Request::Act { act, scope, by, answer } => drop(answer.send(self.act(act, &scope, &by).await)),
             Request::Session { id, answer } => drop(answer.send(self.find(id).await.ok())),
             Request::Completed { rows } => {
@@ -141,33 +152,6 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             }
             Request::Close { answer } => drop(answer.send(())),
         }
-    }
-
-    /// Creates one session a request; each is accepted or refused by itself.
-    async fn start(&mut self, order: StartOrder) -> Receipt {
-        let now = self.clock.now();
-        let mut turn = Turn::default();
-        let mut claims = self.registry.clone();
-        let mut receipt = Receipt::default();
-        let policy = order.policy.unwrap_or(self.settings.policy);
-        for request in order.requests {
-            let instance = Some(request.point.instance.clone());
-            if let Some(refusal) = claims.holder(&request) {
-                receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
-                continue;
-            }
-            self.last_id += 1;
-            let id = SessionId(self.last_id);
-            let (by, origin) = (order.by.to_string(), order.origin);
-            let created = Created { id, uuid: Uuid::now_v7(), request, policy, by, origin, at: now };
-            claims.put(Arc::new(Session::create(created.clone())));
-            turn.create(created);
-            receipt.lines.push(ReceiptLine { session: Some(id), instance, result: Ok(()) });
-        }
-        if let Err(refusal) = self.commit(turn).await {
-            refuse_all(&mut receipt, &refusal);
-        }
-        receipt
     }
 
     /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
@@ -261,7 +245,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Stores a turn; when the disk has it, and only then, makes it true and acts on it.
-    async fn commit(&mut self, turn: Turn) -> Result<(), Refusal> {
+    pub(super) async fn commit(&mut self, turn: Turn) -> Result<(), Refusal> {
         if turn.is_empty() {
             return Ok(());
         }
@@ -275,6 +259,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();
         self.shelf.take_in(&changed);
         for session in changed {
+            if !session.is_ongoing() && self.registry.get(session.id()).is_some() {
+                self.orders.release(session.uuid(), session.request());
+            }
             self.registry.put(session);
         }
         self.publish();
@@ -291,7 +278,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 let settings = self.settings.worker.clone();
                 let session_uuid = session.uuid();
                 let version = CONTRACT_VERSION;
-                self.attempts.launch(Ticket { version, session: id, session_uuid, attempt, work: *work, settings });
+                let places = session.places().to_vec();
+                let work = *work;
+                self.attempts.launch(Ticket { version, session: id, session_uuid, attempt, work, settings, places });
             }
             Effect::Stop { attempt } => self.attempts.stop(id, attempt),
             Effect::Kill { attempt } => self.attempts.kill(id, attempt),
@@ -324,7 +313,7 @@ fn unreadable(id: SessionId, error: &JournalError) -> Refusal {
     Refusal::Unreadable { id, problem: error.to_string() }
 }
 
-fn refuse_all(receipt: &mut Receipt, refusal: &Refusal) {
+pub(super) fn refuse_all(receipt: &mut Receipt, refusal: &Refusal) {
     for line in receipt.lines.iter_mut().filter(|line| line.result.is_ok()) {
         line.result = Err(refusal.clone());
     }

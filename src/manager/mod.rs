@@ -6,17 +6,20 @@
 
 pub mod act;
 mod actor;
+pub mod claims;
 pub mod clock;
 mod commit;
 pub mod handle;
 pub mod receipt;
 mod shelf;
 pub mod snapshot;
+mod start;
 pub mod steer;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
 pub use actor::{Manager, ManagerSettings};
+pub use claims::{Claims, KnownSessions, Unclaimed, Wanted};
 pub use clock::Clock;
 pub use handle::Handle;
 pub use receipt::{Receipt, ReceiptLine};

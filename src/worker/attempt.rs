@@ -6,7 +6,7 @@
 use super::{
     dispose,
     engines::Engines,
-    guarded,
+    guarded, places,
     report::Report,
     signals::Stop,
     start::Runner,
@@ -27,7 +27,7 @@ pub(super) fn carry_out(dir: &Path, ticket: &Ticket, engines: &Engines<'_>, repo
     match &ticket.work {
         Work::Restore(request) => restore(dir, ticket, request, engines, report, stop),
         Work::Dispose { target, disposition } => {
-            let dispose = || dispose::dispose(dir, ticket.session_uuid, target, *disposition, engines);
+            let dispose = || dispose::dispose(dir, ticket, target, *disposition, engines);
             guarded(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
     }
@@ -42,7 +42,8 @@ fn restore(
     stop: &Stop,
 ) -> End {
     let settings = &ticket.settings;
-    let restore = Restore { attempt_dir, request, settings, session: ticket.session_uuid, report, stop };
+    let places = places::Session::of(ticket, attempt_dir);
+    let restore = Restore { attempt_dir, request, settings, session: ticket.session_uuid, places, report, stop };
     let mut runner: Option<Runner<'_>> = None;
     let result = guarded(|| steps::run(&restore, engines, &mut runner));
     let end = match result {

@@ -8,7 +8,11 @@ use crate::{
         Failure, MajorVersion, Plan, RestoreRequest, ServerWish, SystemIdentifier, WorkerSettings,
         plan::{ServerPlan, TablespacePlan, WalFinding},
     },
-    engine::Engine,
+    engine::{
+        Engine,
+        claim::{self, Own},
+        watched::watched,
+    },
     postgres::{
         account::{Access, Account},
         binaries::Binaries,
@@ -36,7 +40,13 @@ pub(super) fn plan(
     request: &RestoreRequest,
     settings: &WorkerSettings,
     who: &Who,
+    own: &Own,
 ) -> Result<Checked, Failure> {
+    let (holds, own) = (request.holds(), own.clone());
+    let target = request.target.directory().display();
+    watched(&target.to_string(), settings.stall_timeout, move |_| {
+        Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
+    })?;
     if let Ok(account) = who {
         reachable(account, request)?;
     }

@@ -104,6 +104,7 @@ impl<'a> Restore<'a> {
         let target = &self.request.target;
         finished::keep(self.attempt_dir, self.session, target.directory(), &success)?;
         (engines.unmark)(target, self.session)?;
+        self.places.leave(&self.request.holds())?;
         self.report.done("");
         Ok(success)
     }

@@ -14,6 +14,7 @@ mod finish;
 mod finished;
 mod ledger;
 mod leftover;
+mod places;
 mod report;
 mod signals;
 mod start;
@@ -28,7 +29,7 @@ use crate::{
         fact::End,
         ticket::{CONTRACT_VERSION, Ticket},
     },
-    engine::Halt,
+    engine::{Halt, claim::Own},
     postgres::{account::Account, configure::DataDirectory, server::process},
 };
 use report::Report;
@@ -75,7 +76,9 @@ pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: U
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
     let mut engine = (engines::NATIVE.make)(&engines::Order { request, session_uuid, owner, settings });
-    check::plan(engine.as_mut(), request, settings, &who).map(|checked| checked.plan)
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)
 }
 
 /// The whole attempt, from the first line of the report to the last.

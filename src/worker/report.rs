@@ -22,6 +22,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What time it is: the one place where an attempt asks.
+pub(super) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Five lines a second are as many as an eye can follow.
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(200);
 
@@ -188,7 +193,7 @@ impl State {
     }
 
     fn write(&mut self, fact: Fact, raise: &Stop) {
-        let line = FactLine { version: CONTRACT_VERSION, at: Timestamp::now(), fact };
+        let line = FactLine { version: CONTRACT_VERSION, at: now(), fact };
         let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
             bytes.push(b'\n');
             if self.lost.is_some() {

@@ -6,7 +6,7 @@
 use super::{
     check::{self, Checked, Who},
     engines::{Engines, Order},
-    finished, leftover,
+    finished, leftover, places,
     report::Report,
     signals::Stop,
     start::Runner,
@@ -33,6 +33,7 @@ pub(super) struct Restore<'a> {
     pub(super) request: &'a RestoreRequest,
     pub(super) settings: &'a WorkerSettings,
     pub(super) session: Uuid,
+    pub(super) places: places::Session,
     pub(super) report: &'a Report,
     pub(super) stop: &'a Stop,
 }
@@ -43,7 +44,11 @@ pub(super) fn run<'a>(
     engines: &Engines<'_>,
     runner: &mut Option<Runner<'a>>,
 ) -> Result<Success, Halt> {
+    restore.report.begin(Step::Check, "");
     let who = Account::for_server(&restore.settings.os_user);
+    let owner = who.as_ref().ok().and_then(Account::owner);
+    // Held until the attempt has ended, in whatever way.
+    let _places = restore.places.enter(&restore.request.holds(), owner).map_err(Failure::from)?;
     let data = restore.request.target.directory();
     if let Some(success) = finished::of_session(restore.session, data, restore.attempt_dir)? {
         return restore.end(engines, who, success, runner);
@@ -70,13 +75,12 @@ pub(super) fn run<'a>(
 impl<'a> Restore<'a> {
     fn check(&self, engines: &Engines<'_>, who: &Who) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
-        report.begin(Step::Check, "");
         if leftover::clear(self.session, request.target.directory(), self.attempt_dir)? {
             report.say_note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
         let mut engine = (engines.make)(&Order { request, session_uuid: self.session, owner, settings });
-        let checked = check::plan(engine.as_mut(), request, settings, who)?;
+        let checked = check::plan(engine.as_mut(), request, settings, who, &self.places.own())?;
         let plan = &checked.plan;
         report.planned(plan.clone());
         let reused = if plan.reused.0 > 0 { format!(", {} of it in place", plan.reused) } else { String::new() };

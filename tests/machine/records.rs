@@ -180,7 +180,10 @@ fn records_of_attempts_are_read_for_ever() {
         let (session, attempt) = (SessionId(7), AttemptNo(2));
         let session_uuid = uuid::Uuid::from_u128(7);
         let settings = WorkerSettings::default();
-        check(&format!("ticket_{name}"), &Ticket { version: 1, session, session_uuid, attempt, work, settings });
+        check(
+            &format!("ticket_{name}"),
+            &Ticket { version: 1, session, session_uuid, attempt, work, settings, places: vec![] },
+        );
     }
     for (name, fact) in facts() {
         check(&format!("fact_{name}"), &FactLine { version: 1, at: sample::start(), fact });

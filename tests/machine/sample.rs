@@ -61,6 +61,7 @@ pub(crate) fn created(number: u64, policy: RetryPolicy) -> Created {
         by: "ops".to_owned(),
         origin: Origin::Console,
         at: start(),
+        places: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use howdah::{
     machine::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
-    manager::{Act, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder},
+    manager::{Act, Claims, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -23,13 +23,14 @@ pub(crate) struct Plan {
     pub(crate) remains: Remains,
     pub(crate) store: MemoryStore,
     pub(crate) unreadable: Vec<UnreadableSession>,
+    pub(crate) claims: Arc<dyn Claims>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let policy = RetryPolicy::default();
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
-        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable }
+        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable, claims: Arc::new(Unclaimed) }
     }
 }
 
@@ -59,7 +60,8 @@ impl Plan {
             .map(|change| at(&change))
             .max();
         let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start));
-        let (manager, handle) = Manager::open(settings, clock, (self.store.clone(), opening), attempts, inbox);
+        let (manager, handle) =
+            Manager::open(settings, clock, (self.store.clone(), opening), (attempts, inbox), self.claims);
         House { handle, store: self.store, launched, words, task: tokio::spawn(manager.run()) }
     }
 }

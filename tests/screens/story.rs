@@ -108,6 +108,7 @@ impl Story {
             by: "ops@bastion".to_owned(),
             origin: Origin::Console,
             at,
+            places: Vec::new(),
         });
         Self { session, at }
     }

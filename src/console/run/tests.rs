@@ -200,7 +200,8 @@ fn session() -> Session {
     let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
     let request = RestoreRequest { point, target, server, max_rate: None, existing };
     let (id, policy, by) = (SessionId(1), RetryPolicy::default(), "ops".to_owned());
-    Session::create(Created { id, uuid: uuid::Uuid::nil(), request, policy, by, origin: Origin::Console, at: noon() })
+    let (uuid, origin, places) = (uuid::Uuid::nil(), Origin::Console, Vec::new());
+    Session::create(Created { id, uuid, request, policy, by, origin, at: noon(), places })
 }
 
 fn with(session: Session) -> Snapshot {

@@ -26,6 +26,6 @@ mod tests;
 
 pub use directory::{ClaimLock, INSIDE, at, is_mount_point, lock};
 pub use error::ClaimError;
-pub use filesystem::Filesystem;
-pub use record::{Claim, Claimant, FileId, Holder};
-pub use take::{Scope, Taken, held_by_other, release, take};
+pub use filesystem::filesystem_of;
+pub use record::{Claim, Claimant, FileId, Holder, Own};
+pub use take::{Scope, Taken, refuse_if_held, release, take};

@@ -75,6 +75,23 @@ pub struct Claimant {
     pub since: Timestamp,
 }
 
+/// Whose claims are one's own: of a state directory, or of one session in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// The state directory.
+    pub state: PathBuf,
+    /// The session; `None` for whoever asks before there is one: which of its own sessions holds a place is then for the
+    /// owner to say.
+    pub session: Option<Uuid>,
+}
+
+impl Own {
+    /// Whether this claim is one's own.
+    pub fn has(&self, claim: &Claim) -> bool {
+        claim.is_kept_in(&self.state) && self.session.is_none_or(|session| session == claim.session)
+    }
+}
+
 impl FileId {
     /// Of what the path leads to.
     pub fn of(path: &Path) -> io::Result<Self> {
@@ -112,6 +129,14 @@ impl Claim {
     /// another.
     pub fn is_of(&self, session: Uuid, state: &Path) -> bool {
         self.session == session && self.holder.keeps_in(state)
+    }
+
+    /// Whether the state directory that it speaks of is no more, as far as this machine can tell: then nobody can give the
+    /// place back. Enough to give up a port, where a mistake costs a refusal later; not to give up data.
+    pub(super) fn is_abandoned(&self) -> bool {
+        let here = rustix::system::uname().nodename().to_string_lossy() == self.holder.host;
+        let gone = fs::symlink_metadata(&self.holder.state);
+        here && gone.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Whether it is of this state directory, of whatever session.

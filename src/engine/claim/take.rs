@@ -4,16 +4,12 @@ use super::{
     ClaimError, Claimant,
     directory::{self, Standing},
     file::{self, Found},
-    filesystem::Filesystem,
+    filesystem::filesystem_of,
     port,
-    record::Claim,
+    record::{Claim, Own},
 };
-use crate::domain::Hold;
-use std::{
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use crate::domain::{HeldDirectory, Hold};
+use std::{io, path::Path, thread, time::Duration};
 use uuid::Uuid;
 
 /// Two sessions that claim places in each other in the same instant see each other and both step back; after this, times
@@ -33,8 +29,8 @@ pub struct Scope<'a> {
 /// What was taken.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// The file system of each directory.
-    pub filesystems: Vec<(PathBuf, Filesystem)>,
+    /// The directories, each with its file system.
+    pub directories: Vec<HeldDirectory>,
     /// Why a port could not be claimed, though it may be used: one sentence.
     pub unclaimed: Option<String>,
 }
@@ -51,8 +47,12 @@ pub fn take(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Ta
     }
 }
 
-/// The first claim of another session on one of these places, or on a directory above one.
-pub fn held_by_other(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option<&Path>) -> Result<(), ClaimError> {
+/// Refuses where somebody else has claimed one of these places, or a directory above one.
+pub fn refuse_if_held(holds: &[Hold], own: &Own, ports: Option<&Path>) -> Result<(), ClaimError> {
+    refuse_unless(holds, &|claim| own.has(claim), ports)
+}
+
+fn refuse_unless(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option<&Path>) -> Result<(), ClaimError> {
     for hold in holds {
         let mut standing = standing(hold, ports)?;
         if let Hold::Directory(directory) = hold {
@@ -90,11 +90,10 @@ fn take_once(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<T
     // Only now: whoever claims a directory above or below one of these sees ours, or is seen here.
     let is_ours =
         |claim: &Claim| claim.is_of(claimant.session, state) || (claim.is_kept_in(state) && (scope.is_stale)(claim));
-    held_by_other(holds, &is_ours, scope.ports).map_err(give_back)?;
+    refuse_unless(holds, &is_ours, scope.ports).map_err(give_back)?;
     for directory in holds.iter().filter_map(Hold::directory) {
-        let place = if directory.is_dir() { directory } else { directory.parent().unwrap_or(directory) };
-        let on = Filesystem::of(place).map_err(ClaimError::io("look at", place)).map_err(give_back)?;
-        taken.filesystems.push((directory.to_owned(), on));
+        let filesystem = filesystem_of(directory).map_err(ClaimError::io("look at", directory)).map_err(give_back)?;
+        taken.directories.push(HeldDirectory { directory: directory.to_owned(), filesystem });
     }
     Ok(taken)
 }
@@ -121,14 +120,14 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
             Hold::Directory(directory) => directory::place_for(directory, scope.owner)?,
             Hold::Port(number) => {
                 let room = scope.ports.unwrap_or(Path::new(port::ROOM));
-                if let Err(error) = port::make_room(room) {
-                    taken.unclaimed = Some(format!(
-                        "port {number} could not be claimed for this session, since {} cannot be used: {error}",
-                        room.display()
-                    ));
+                let path = port::file(room, *number);
+                // Where a port cannot be claimed it can be used all the same; whoever comes second learns of it later.
+                if let Err(error) = port::make_room(room).and_then(|()| remove_abandoned(&path)) {
+                    let why = format!("{} cannot be used: {error}", room.display());
+                    taken.unclaimed = Some(format!("port {number} could not be claimed for this session: {why}"));
                     return Ok(());
                 }
-                (port::file(room, *number), Vec::new())
+                (path, Vec::new())
             }
         };
         let made_in = path.parent().unwrap_or(&path);
@@ -146,6 +145,14 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
     }
 }
 
+/// The claim of a port whose state directory is no more stands in the way of the next one.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    match file::read(path)? {
+        Found::Claim(claim, file) if claim.is_abandoned() => file::remove_claim(path, &file),
+        Found::Claim(..) | Found::Nothing | Found::Unreadable(_) => Ok(()),
+    }
+}
+
 /// A claim that was copied here along with its directory holds nothing, but stands in the way.
 fn remove_copy(path: &Path) -> Result<(), ClaimError> {
     let Found::Claim(claim, file) = file::read(path).map_err(ClaimError::io("read", path))? else { return Ok(()) };
@@ -155,7 +162,7 @@ fn remove_copy(path: &Path) -> Result<(), ClaimError> {
     file::remove_claim(path, &file).map_err(ClaimError::io("remove", path))
 }
 
-/// The claims of exactly this place.
+/// The claims of exactly this place, but for ports that were given up with their state directory.
 fn standing(hold: &Hold, ports: Option<&Path>) -> Result<Vec<Standing>, ClaimError> {
     match hold {
         Hold::Directory(directory) => directory::claims_of(directory, hold),
@@ -163,6 +170,7 @@ fn standing(hold: &Hold, ports: Option<&Path>) -> Result<Vec<Standing>, ClaimErr
             let path = port::file(ports.unwrap_or(Path::new(port::ROOM)), *number);
             match file::read(&path).map_err(ClaimError::io("read", &path))? {
                 Found::Nothing => Ok(Vec::new()),
+                Found::Claim(claim, _) if claim.is_abandoned() => Ok(Vec::new()),
                 Found::Claim(claim, file) => Ok(vec![Standing { path, claim, file }]),
                 Found::Unreadable(problem) => Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem }),
             }

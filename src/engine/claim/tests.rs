@@ -219,6 +219,22 @@ fn what_is_no_claim_is_not_taken_for_one_and_not_removed() {
 }
 
 #[test]
+fn a_port_is_given_up_with_its_state_directory_and_a_directory_is_not() {
+    let machine = Machine::new();
+    let holds = [machine.directory("srv/orders"), port(5438)];
+    let mut claimant = machine.claimant("one", 1);
+    claimant.holder.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let ports = machine.path("ports");
+    let scope = Scope { owner: None, is_stale: &|_| false, ports: Some(&ports) };
+    take(&holds, &claimant, &scope).unwrap();
+    assert!(machine.take("two", 2, &[port(5438)]).is_err());
+    fs::remove_dir(machine.path("one")).unwrap();
+    assert!(machine.take("two", 2, &[machine.directory("srv/orders")]).is_err(), "data is for a person to give up");
+    machine.take("two", 2, &[port(5438)]).unwrap();
+    assert!(machine.take("srv", 3, &[port(5438)]).unwrap_err().to_string().contains("/two"));
+}
+
+#[test]
 fn a_port_is_used_unclaimed_where_its_claims_have_no_safe_place() {
     let machine = Machine::new();
     fs::create_dir(machine.path("ports")).unwrap();

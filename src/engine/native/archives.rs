@@ -6,11 +6,11 @@
 use super::{
     layout::{self, Form, Index, Layout, in_tablespace},
     member::{self, Kind, Member},
-    shared::Pulse,
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
     domain::{Compression, Failure, MajorVersion, SystemIdentifier},
+    engine::watched::Pulse,
     postgres::{
         compression,
         label::{self, TABLESPACE_MAP},

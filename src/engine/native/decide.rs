@@ -10,7 +10,6 @@ use super::{
     member::Kind,
     plain,
     root::{Access, Root},
-    shared::Pulse,
     site,
     space::{self, Need},
     standing::Leftover,
@@ -22,7 +21,10 @@ use crate::{
         BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
         plan::{Standing, TablespacePlan, WalFinding},
     },
-    engine::FilePlan,
+    engine::{
+        FilePlan,
+        watched::{Pulse, watched},
+    },
     postgres::{
         control::CONTROL_FILE,
         label::TABLESPACE_MAP,
@@ -35,11 +37,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError},
-    },
-    thread,
+    sync::Arc,
     time::Duration,
 };
 use uuid::Uuid;
@@ -79,29 +77,11 @@ pub(super) struct Decision {
     pub(super) handed: bool,
 }
 
-/// Makes the plan, in a thread of its own: looking at a repository whose server is gone may hang for ever.
+/// Makes the plan; looking at a repository whose server is gone may hang for ever.
 pub(super) fn decide_watched(order: &Order, stall: Duration) -> Result<Decision, Failure> {
-    let (pulse, theirs) = (Pulse::default(), order.clone());
-    let beating = pulse.clone();
-    let (tell, told) = mpsc::channel();
-    let thread = thread::Builder::new().name("plan".to_owned()).spawn(move || {
-        // Nobody listens any more when looking took too long.
-        let _ = tell.send(decide(&theirs, &beating));
-    });
-    thread.map_err(|error| Failure::disruption(format!("cannot start a thread: {error}"), ""))?;
-    let mut seen = pulse.beats();
-    loop {
-        match told.recv_timeout(stall) {
-            Ok(decision) => return decision,
-            Err(RecvTimeoutError::Disconnected) => return Err(Failure::bug("the planning thread panicked")),
-            Err(RecvTimeoutError::Timeout) if pulse.beats() != seen => seen = pulse.beats(),
-            Err(RecvTimeoutError::Timeout) => {
-                let (backup, target) = (order.point.path.display(), order.target.directory().display());
-                let cause = format!("looking at {backup} and {target} brought nothing for {} s", stall.as_secs());
-                return Err(Failure::disruption(cause, "look at the repository's disk, host and network"));
-            }
-        }
-    }
+    let (backup, target) = (order.point.path.display(), order.target.directory().display());
+    let (what, order) = (format!("{backup} and {target}"), order.clone());
+    watched(&what, stall, move |pulse| decide(&order, pulse))
 }
 
 fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {

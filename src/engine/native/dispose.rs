@@ -12,7 +12,10 @@ use super::{
     root::{Access, Root},
     set_aside, standing,
 };
-use crate::domain::{Disposed, Disposition, Failure, Target};
+use crate::{
+    domain::{Disposed, Disposition, Failure, Target},
+    engine::claim,
+};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -164,10 +167,10 @@ impl Removal<'_> {
 
     /// Counts what is not ours, directory by directory.
     fn count_left(&mut self) -> Result<(), Failure> {
-        let ours = self.directory.join(mark::DIRECTORY);
+        let ours = |path: &Path| path.ends_with(mark::DIRECTORY) || path.ends_with(claim::INSIDE);
         for place in std::iter::once(self.directory).chain(self.mark.tablespaces.values().map(PathBuf::as_path)) {
             let entries = walkdir::WalkDir::new(place).min_depth(1).follow_links(false).into_iter();
-            for entry in entries.filter_entry(|entry| entry.path() != ours) {
+            for entry in entries.filter_entry(|entry| entry.depth() > 1 || !ours(entry.path())) {
                 match entry {
                     // Directories stand only because of what is in them.
                     Ok(entry) if entry.file_type().is_dir() && !is_empty(entry.path()) => {}

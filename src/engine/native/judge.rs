@@ -5,12 +5,13 @@
 
 use super::{
     decide::{Decision, Order},
-    set_aside,
-    shared::Pulse,
-    space,
+    set_aside, space,
     standing::{self, Found, Leftover},
 };
-use crate::domain::{ExistingData, Failure, plan::Standing};
+use crate::{
+    domain::{ExistingData, Failure, plan::Standing},
+    engine::watched::Pulse,
+};
 use std::path::Path;
 use uuid::Uuid;
 

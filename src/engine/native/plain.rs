@@ -5,11 +5,11 @@
 
 use super::{
     layout::{self, Expect, Form, Found, Index, Layout, Tree},
-    shared::Pulse,
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
     domain::{ByteCount, Failure, MajorVersion},
+    engine::watched::Pulse,
     postgres::{
         control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
         manifest::Manifest,

@@ -11,12 +11,11 @@ use super::{
     places::Places,
     root::{Access, Root},
     set_aside,
-    shared::Pulse,
     trouble::at_target,
 };
 use crate::{
     domain::{Failure, plan::Standing},
-    engine::Observer,
+    engine::{Observer, watched::Pulse},
     postgres::control::CONTROL_FILE,
 };
 use rustix::fs::{CWD, RenameFlags};

@@ -6,13 +6,12 @@
 use super::{
     lock,
     root::{Access, Root},
-    shared::Pulse,
     standing,
     trouble::at_target,
 };
 use crate::{
     domain::Failure,
-    engine::{claim, real_path::real},
+    engine::{claim, real_path::real, watched::Pulse},
     postgres::server::{pidfile, process},
 };
 use std::path::{Path, PathBuf};

@@ -213,20 +213,6 @@ impl Watch {
     }
 }
 
-/// A sign of life of a thread that only looks: it beats with each thing that it has seen.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(Arc<AtomicU64>);
-
-impl Pulse {
-    pub(super) fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn beats(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A lock whose holder panicked still guards plain data; the panic itself is told by the thread's end.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

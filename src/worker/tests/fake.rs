@@ -79,7 +79,10 @@ impl Bench {
         let point = RestorePoint { instance: InstanceName::new("orders"), label: "b".to_owned(), path, facts };
         let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
         let request = RestoreRequest { point, target, server, max_rate: None, existing: ExistingData::Refuse };
-        Self { root, request, trick, session: Uuid::now_v7(), settings: WorkerSettings::default() }
+        let state = root.path().join("state");
+        std::fs::create_dir_all(&state).unwrap();
+        let settings = WorkerSettings { state: Some(state), ..WorkerSettings::default() };
+        Self { root, request, trick, session: Uuid::now_v7(), settings }
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -127,6 +130,7 @@ impl Bench {
             attempt: AttemptNo(1),
             work,
             settings: self.settings.clone(),
+            places: Vec::new(),
         };
         self.run_ticket(Some(&serde_json::to_vec(&ticket).unwrap()))
     }

@@ -150,7 +150,7 @@ fn s08_a_mount_point_is_not_set_aside() {
     let refused = crate::engine::native::set_aside::check(
         Path::new("/proc"),
         Uuid::from_u128(1),
-        &crate::engine::native::shared::Pulse::default(),
+        &crate::engine::watched::Pulse::default(),
     );
     assert!(refused.unwrap_err().cause.contains("is a mount point"));
 }

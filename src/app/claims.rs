@@ -1,0 +1,89 @@
+//! The places of this owner's sessions, claimed on the machine for all to see (S9).
+//!
+//! Promises: a claim of this state directory whose session is no more gives way; any other one is respected. Never: the
+//! owner waits for a disk that hangs.
+
+use crate::{
+    domain::{HeldDirectory, Hold, instance::printable},
+    engine::claim::{self, Claim, ClaimError, Claimant, FileId, Holder, Scope},
+    machine::Refusal,
+    manager::{Claims, Wanted},
+    postgres::account::Account,
+};
+use futures_util::future::BoxFuture;
+use std::{path::PathBuf, time::Duration};
+use uuid::Uuid;
+
+/// How long claiming may take: a disk that works answers in milliseconds, and a person waits for this.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Claims in the name of one state directory.
+#[derive(Debug, Clone)]
+pub(super) struct MachineClaims {
+    state: PathBuf,
+    /// The user that directories above a target are made for, when we are root.
+    os_user: String,
+}
+
+impl MachineClaims {
+    pub(super) const fn new(state: PathBuf, os_user: String) -> Self {
+        Self { state, os_user }
+    }
+
+    fn take(&self, wanted: &Wanted) -> Result<Vec<HeldDirectory>, ClaimError> {
+        let failed = |cause| ClaimError::Io { doing: "look at", path: self.state.clone(), cause };
+        let state = self.state.canonicalize().map_err(failed)?;
+        let holder = Holder {
+            user: wanted.by.user().to_owned(),
+            host: wanted.by.host().to_owned(),
+            process: std::process::id(),
+            state_id: FileId::of(&state).map_err(failed)?,
+            state,
+        };
+        let Wanted { session, number, at: since, .. } = *wanted;
+        let instance = wanted.request.point.instance.clone();
+        let claimant = Claimant { session, number, instance, holder, since };
+        let owner = Account::for_server(&self.os_user).ok().and_then(|account| account.owner());
+        let is_stale = |claim: &Claim| !wanted.known.contains(claim.session);
+        let scope = Scope { owner, is_stale: &is_stale, ports: None };
+        let taken = claim::take(&wanted.request.holds(), &claimant, &scope)?;
+        if let Some(reason) = taken.unclaimed {
+            tracing::warn!(session = number.0, reason);
+        }
+        Ok(taken.directories)
+    }
+}
+
+impl Claims for MachineClaims {
+    fn take(&self, wanted: Wanted) -> BoxFuture<'static, Result<Vec<HeldDirectory>, Refusal>> {
+        let (own, directory) = (self.clone(), wanted.request.target.directory().to_owned());
+        Box::pin(async move {
+            let refused = |reason: String| Refusal::NotClaimed { reason: printable(&reason) };
+            let taking = tokio::task::spawn_blocking(move || Self::take(&own, &wanted));
+            match tokio::time::timeout(TIMEOUT, taking).await {
+                Ok(Ok(Ok(places))) => Ok(places),
+                Ok(Ok(Err(error))) => Err(refused(format!("{error}: {}", error.advice()))),
+                Ok(Err(panic)) => Err(refused(format!("a fault in howdah: {panic}"))),
+                Err(_) => Err(refused(format!(
+                    "looking at {} brought nothing for {} s: look at its disk, host and network",
+                    directory.display(),
+                    TIMEOUT.as_secs()
+                ))),
+            }
+        })
+    }
+
+    fn release(&self, session: Uuid, holds: Vec<Hold>) -> BoxFuture<'static, ()> {
+        let state = self.state.clone();
+        Box::pin(async move {
+            let releasing = tokio::task::spawn_blocking(move || claim::release(&holds, session, &state, None));
+            match tokio::time::timeout(TIMEOUT, releasing).await {
+                Ok(Ok(Ok(()))) => {}
+                // The claim stays; it gives way to the next session of this state directory.
+                Ok(Ok(Err(error))) => tracing::error!(%session, %error, "a claim was not given back"),
+                Ok(Err(error)) => tracing::error!(%session, %error, "a claim was not given back"),
+                Err(error) => tracing::error!(%session, %error, "a claim was not given back"),
+            }
+        })
+    }
+}

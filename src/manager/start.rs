@@ -1,0 +1,159 @@
+//! Creating sessions: first their places are claimed, then they are stored, and only then they are true.
+//!
+//! Claiming may take as long as a disk that hangs, so it is done beside the actor, one order after the other; whatever
+//! else is asked meanwhile is answered.
+
+use super::{
+    Claims, KnownSessions, Manager, Receipt, ReceiptLine, StartOrder, actor::refuse_all, claims::Wanted, commit::Turn,
+};
+use crate::{
+    attempt::Attempts,
+    domain::{HeldDirectory, RestoreRequest, SessionId},
+    journal::Store,
+    machine::{Refusal, Session, event::Created},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+};
+use uuid::Uuid;
+
+/// The orders that wait, the one whose places are being claimed, and places that are being given back.
+pub(super) struct Orders {
+    claims: Arc<dyn Claims>,
+    /// Sessions that are ongoing or about to be created.
+    pub(super) known: KnownSessions,
+    waiting: VecDeque<(StartOrder, oneshot::Sender<Receipt>)>,
+    claiming: JoinSet<Claimed>,
+    releasing: JoinSet<()>,
+}
+
+/// An order whose places were claimed, as far as they could be.
+pub(super) struct Claimed {
+    order: StartOrder,
+    answer: oneshot::Sender<Receipt>,
+    sessions: Vec<(SessionId, Uuid, Result<Vec<HeldDirectory>, Refusal>)>,
+}
+
+impl std::fmt::Debug for Orders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Orders").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Orders {
+    pub(super) fn new(claims: Arc<dyn Claims>) -> Self {
+        let (claiming, releasing) = (JoinSet::new(), JoinSet::new());
+        Self { claims, known: KnownSessions::default(), waiting: VecDeque::new(), claiming, releasing }
+    }
+
+    pub(super) fn push(&mut self, order: StartOrder, answer: oneshot::Sender<Receipt>) {
+        self.waiting.push_back((order, answer));
+    }
+
+    /// The next order whose places are claimed. Never ends while there is none.
+    pub(super) async fn claimed(&mut self) -> Result<Claimed, JoinError> {
+        match self.claiming.join_next().await {
+            Some(claimed) => claimed,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Gives back the places of a session that has ended or never came to be.
+    pub(super) fn release(&mut self, session: Uuid, request: &RestoreRequest) {
+        self.known.remove(session);
+        while self.releasing.try_join_next().is_some() {}
+        self.releasing.spawn(self.claims.release(session, request.holds()));
+    }
+
+    /// Waits until what is being given back is, for as long as a person who leaves may wait. What is not given back by then
+    /// gives way to the next session of this state directory.
+    pub(super) async fn settle(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let settled = async { while self.releasing.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, settled).await.is_err() {
+            tracing::warn!("places are still being given back");
+        }
+    }
+}
+
+impl<S: Store, A: Attempts> Manager<S, A> {
+    /// Begins to claim for the next order, unless one is being claimed for.
+    pub(super) fn claim_next(&mut self) {
+        if !self.orders.claiming.is_empty() {
+            return;
+        }
+        let Some((order, answer)) = self.orders.waiting.pop_front() else { return };
+        let mut claims = self.registry.clone();
+        let at = self.clock.now();
+        let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
+        for request in &order.requests {
+            let session = Uuid::now_v7();
+            if let Some(refusal) = claims.holder(request) {
+                wanted.push((SessionId(0), session, Err(refusal)));
+                continue;
+            }
+            self.last_id += 1;
+            let number = SessionId(self.last_id);
+            claims.put(Arc::new(Session::create(self.created(&order, number, session, request, Vec::new()))));
+            self.orders.known.add(session);
+            let (by, request, known) = (order.by.clone(), request.clone(), self.orders.known.clone());
+            wanted.push((number, session, Ok(Wanted { session, number, by, at, request, known })));
+        }
+        let places = Arc::clone(&self.orders.claims);
+        self.orders.claiming.spawn(async move {
+            let mut sessions = Vec::new();
+            for (number, session, wanted) in wanted {
+                let taken = match wanted {
+                    Ok(wanted) => places.take(wanted).await,
+                    Err(refusal) => Err(refusal),
+                };
+                sessions.push((number, session, taken));
+            }
+            Claimed { order, answer, sessions }
+        });
+    }
+
+    /// Creates one session a request; each is accepted or refused by itself.
+    pub(super) async fn create_claimed(&mut self, claimed: Claimed) {
+        let Claimed { order, answer, sessions } = claimed;
+        let (mut turn, mut receipt) = (Turn::default(), Receipt::default());
+        let mut created = Vec::new();
+        for (request, (number, session, taken)) in order.requests.iter().zip(sessions) {
+            let instance = Some(request.point.instance.clone());
+            match taken {
+                Ok(places) => {
+                    turn.create(self.created(&order, number, session, request, places));
+                    created.push((session, request));
+                    receipt.lines.push(ReceiptLine { session: Some(number), instance, result: Ok(()) });
+                }
+                Err(refusal) => {
+                    self.orders.known.remove(session);
+                    receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
+                }
+            }
+        }
+        if let Err(refusal) = self.commit(turn).await {
+            for (session, request) in created {
+                self.orders.release(session, request);
+            }
+            refuse_all(&mut receipt, &refusal);
+        }
+        // A person who has gone away needs no answer; what was asked is done all the same.
+        drop(answer.send(receipt));
+    }
+
+    fn created(
+        &self,
+        order: &StartOrder,
+        id: SessionId,
+        uuid: Uuid,
+        request: &RestoreRequest,
+        places: Vec<HeldDirectory>,
+    ) -> Created {
+        let policy = order.policy.unwrap_or(self.settings.policy);
+        let (by, origin, at) = (order.by.to_string(), order.origin, self.clock.now());
+        Created { id, uuid, request: request.clone(), policy, by, origin, at, places }
+    }
+}

@@ -1,0 +1,188 @@
+//! The claims on the places that an attempt works in: its own, locked while it works, and on the file system on which
+//! they were taken (S9).
+//!
+//! Promises: nothing is written to a place that another session holds, or whose mount vanished; whoever looks sees which
+//! process works there. Never: a claim is taken from anybody.
+
+use crate::{
+    domain::{
+        Failure, HeldDirectory, Hold, InstanceName, SessionId, Target,
+        instance::printable_name,
+        ticket::{Ticket, Work},
+    },
+    engine::{
+        claim::{self, ClaimError, ClaimLock, Claimant, FileId, Holder, Own, Scope},
+        watched::watched,
+    },
+    postgres::account::Account,
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// The locks on all directories of a session, held until this is dropped.
+#[derive(Debug)]
+pub(super) struct Places {
+    _locks: Vec<ClaimLock>,
+}
+
+/// Why an attempt does not come to its places.
+#[derive(Debug)]
+pub(super) enum Barred {
+    /// Another session holds one.
+    Held(ClaimError),
+    /// They cannot be entered now.
+    Failed(Failure),
+}
+
+/// Whose places they are, and where they are kept.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    number: SessionId,
+    uuid: Uuid,
+    instance: InstanceName,
+    /// The directories as they were when they were claimed.
+    claimed: Vec<HeldDirectory>,
+    state: PathBuf,
+    stall: Duration,
+}
+
+impl Session {
+    /// The session of a ticket that lies in this directory.
+    pub(super) fn of(ticket: &Ticket, attempt_dir: &Path) -> Self {
+        // `<state>/attempts/<session>/<attempt>`: what the owner says counts, an older one did not say it.
+        let above = attempt_dir.ancestors().nth(3).unwrap_or(attempt_dir).to_owned();
+        Self {
+            number: ticket.session,
+            uuid: ticket.session_uuid,
+            instance: instance(&ticket.work),
+            claimed: ticket.places.clone(),
+            state: ticket.settings.state.clone().unwrap_or(above),
+            stall: ticket.settings.stall_timeout,
+        }
+    }
+
+    /// Which claims are this session's own.
+    pub(super) fn own(&self) -> Own {
+        Own { state: self.state.clone(), session: Some(self.uuid) }
+    }
+
+    /// Locks the claims of these places; takes those that are missing where the place is what it was. `owner` is whom
+    /// directories above them are made for.
+    pub(super) fn enter(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<Places, Barred> {
+        let shown: Vec<String> = holds.iter().map(Hold::to_string).collect();
+        let (own, holds) = (self.clone(), holds.to_vec());
+        watched(&shown.join(", "), self.stall, move |_| own.enter_now(&holds, owner))
+    }
+
+    /// Gives the places back: the session has ended.
+    pub(super) fn leave(&self, holds: &[Hold]) -> Result<(), Failure> {
+        Ok(claim::release(holds, self.uuid, &self.state, None)?)
+    }
+
+    fn enter_now(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<Places, Barred> {
+        let mut locks = Vec::new();
+        let mut missing = false;
+        for directory in holds.iter().filter_map(Hold::directory) {
+            if let Some(lock) = self.lock(directory)? {
+                locks.push(lock);
+            } else {
+                self.refuse_another_file_system(directory)?;
+                missing = true;
+            }
+        }
+        // Sessions from before there were claims have none, and a person may have removed one.
+        if missing {
+            self.take(holds, owner)?;
+            let directories = holds.iter().filter_map(Hold::directory);
+            let all: Result<Vec<Option<ClaimLock>>, Barred> =
+                directories.map(|directory| self.lock(directory)).collect();
+            locks = all?.into_iter().flatten().collect();
+        }
+        Ok(Places { _locks: locks })
+    }
+
+    fn lock(&self, directory: &Path) -> Result<Option<ClaimLock>, Barred> {
+        Ok(claim::lock(directory, self.uuid, &self.state)?)
+    }
+
+    /// A claim that is not there may be on a file system that is not mounted now: then nothing is written beneath it.
+    fn refuse_another_file_system(&self, directory: &Path) -> Result<(), Failure> {
+        let Some(claimed) = self.claimed.iter().find(|place| place.directory == directory) else { return Ok(()) };
+        let shown = printable_name(directory.as_os_str());
+        let now = claim::filesystem_of(directory).map_err(|error| {
+            Failure::disruption(format!("cannot look at {shown}: {error}"), "the target may come back")
+        })?;
+        if claimed.filesystem.is(&now) {
+            return Ok(());
+        }
+        Err(Failure::disruption(
+            format!("another file system is at {shown} than when the restore was ordered: its own is not mounted"),
+            "mount it again",
+        ))
+    }
+
+    fn take(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<(), Barred> {
+        let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
+        let state_id = FileId::of(&state)
+            .map_err(|error| Failure::disruption(format!("cannot look at {}: {error}", state.display()), ""))?;
+        let own = Account::own()?;
+        let holder = Holder {
+            user: own.name().to_owned(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            process: std::process::id(),
+            state,
+            state_id,
+        };
+        let claimant = Claimant {
+            session: self.uuid,
+            number: self.number,
+            instance: self.instance.clone(),
+            holder,
+            since: super::report::now(),
+        };
+        claim::take(holds, &claimant, &Scope { owner, is_stale: &|_| false, ports: None })?;
+        Ok(())
+    }
+}
+
+impl From<ClaimError> for Barred {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Held { .. } => Self::Held(error),
+            ClaimError::Unreadable { .. } | ClaimError::Io { .. } => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<Failure> for Barred {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Barred> for Failure {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Held(error) => error.into(),
+            Barred::Failed(failure) => failure,
+        }
+    }
+}
+
+/// The instance that the session restores; a disposal is not told.
+fn instance(work: &Work) -> InstanceName {
+    match work {
+        Work::Restore(request) => request.point.instance.clone(),
+        Work::Dispose { .. } => InstanceName::new("a cancelled restore"),
+    }
+}
+
+/// All that a disposal may find claimed; whether the session wanted a server is not known any more.
+pub(super) fn holds_of(target: &Target) -> Vec<Hold> {
+    let named = target.tablespaces().values().cloned();
+    let directories = [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named);
+    directories.map(Hold::Directory).chain([Hold::Port(target.port())]).collect()
+}
