@@ -40,6 +40,8 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
     let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Found::Nothing),
+        // Who may not even look into the directory cannot restore into it, and is refused for that.
+        Err(Errno::ACCESS) if fs::symlink_metadata(path).is_err() => return Ok(Found::Nothing),
         Err(error @ (Errno::LOOP | Errno::ACCESS | Errno::PERM)) => {
             return Ok(Found::Unreadable(io::Error::from(error).to_string()));
         }
