@@ -23,6 +23,8 @@ pub enum Disposition {
 pub enum Disposed {
     /// No byte had been written.
     Nothing,
+    /// It had been written, and was not there any more: somebody removed or replaced it.
+    Gone,
     /// All of it is gone.
     Removed,
     /// What the session created is gone; this many entries were not its own and were left.
@@ -59,6 +61,7 @@ impl fmt::Display for Disposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("nothing had been written"),
+            Self::Gone => f.write_str("the partial data was no longer there: the target had been removed or replaced"),
             Self::Removed => f.write_str("partial data removed"),
             Self::RemovedExcept { left: 1 } => f.write_str("partial data removed, 1 foreign entry left in place"),
             Self::RemovedExcept { left } => write!(f, "partial data removed, {left} foreign entries left in place"),

@@ -43,7 +43,14 @@ pub(in crate::engine) fn at_target(doing: &str, path: &Path, error: &io::Error) 
         Some(Errno::ACCESS | Errno::PERM) => {
             Failure::incurable(cause, "give the user that runs howdah the right to write there, then retry")
         }
-        Some(Errno::ROFS) => Failure::incurable(cause, "the file system is read-only: choose another target"),
+        // What a file system that was forced off, or is being brought back, answers.
+        Some(Errno::ROFS) => {
+            Failure::disruption(cause, "the file system is read-only now: mount it to be written again")
+        }
+        Some(Errno::XDEV) => Failure::disruption(
+            format!("{cause}: another file system is there than when the restore was ordered"),
+            "mount again what was there; nothing was written meanwhile",
+        ),
         Some(Errno::EXIST) => {
             Failure::incurable(cause, "something else writes to the target: find out what, clear it away, then retry")
         }
@@ -74,11 +81,19 @@ mod tests {
 
     #[test]
     fn d04_what_a_person_must_mend_at_the_target_is_not_waited_for() {
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::ROFS] {
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::EXIST] {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             let failure = at_target("write", Path::new("/srv/pg"), &error);
             assert_eq!(failure.class, FailureClass::Incurable, "{errno}");
             assert!(!failure.advice.is_empty());
+        }
+    }
+
+    #[test]
+    fn r08_a_target_whose_file_system_went_away_is_a_disruption() {
+        for errno in [Errno::ROFS, Errno::NOTCONN, Errno::XDEV, Errno::STALE, Errno::IO, Errno::HOSTDOWN] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(at_target("write", Path::new("/srv/pg"), &error).class, FailureClass::Disruption, "{errno}");
         }
     }
 }

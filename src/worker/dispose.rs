@@ -6,7 +6,7 @@
 
 use super::{
     engines::Engines,
-    finished, leftover,
+    finished, history, leftover,
     places::{self, Barred, Session},
 };
 use crate::{
@@ -41,5 +41,7 @@ pub(super) fn dispose(
         Err(barred) => return Err(Failure::from(barred).into()),
     };
     session.leave(&holds)?;
-    Ok(disposed)
+    // It was removed by somebody, or by a disposal that was killed before it could say so.
+    let gone = disposed == Disposed::Nothing && history::has_copied(attempt_dir)?;
+    Ok(if gone { Disposed::Gone } else { disposed })
 }

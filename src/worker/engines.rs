@@ -9,6 +9,7 @@ use crate::{
         native::{self, NativeEngine},
     },
 };
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The order to bring files.
@@ -18,6 +19,8 @@ pub(super) struct Order<'a> {
     /// Who must own them, when that is not whoever writes them.
     pub(super) owner: Option<(u32, u32)>,
     pub(super) settings: &'a WorkerSettings,
+    /// The devices that the target's directories are on.
+    pub(super) devices: &'a [(PathBuf, u64)],
 }
 
 /// Makes the engine for an order.
@@ -45,6 +48,6 @@ pub(super) const NATIVE: Engines<'static> =
     Engines { make: &make_native, unmark: &native::unmark, is_marked: &native::is_marked, dispose: &native::dispose };
 
 fn make_native(order: &Order<'_>) -> Box<dyn Engine> {
-    let Order { request, session_uuid, owner, settings } = *order;
-    Box::new(NativeEngine::new(request, session_uuid, owner, settings))
+    let Order { request, session_uuid, owner, settings, devices } = *order;
+    Box::new(NativeEngine::new(request, session_uuid, owner, settings).on_devices(devices))
 }

@@ -12,6 +12,7 @@ mod dispose;
 mod engines;
 mod finish;
 mod finished;
+mod history;
 mod ledger;
 mod leftover;
 mod places;
@@ -75,7 +76,7 @@ pub fn run(attempt_dir: &Path) -> u8 {
 pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: Uuid) -> Result<Plan, Failure> {
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
-    let mut engine = (engines::NATIVE.make)(&engines::Order { request, session_uuid, owner, settings });
+    let mut engine = (engines::NATIVE.make)(&engines::Order { request, session_uuid, owner, settings, devices: &[] });
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)

@@ -6,7 +6,7 @@
 
 use crate::{
     domain::{
-        Failure, HeldDirectory, Hold, InstanceName, SessionId, Target,
+        Failure, Filesystem, HeldDirectory, Hold, InstanceName, SessionId, Target,
         instance::printable_name,
         ticket::{Ticket, Work},
     },
@@ -26,6 +26,8 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(super) struct Places {
     _locks: Vec<ClaimLock>,
+    /// The device that each directory is on, now that its claim was found there.
+    pub(super) devices: Vec<(PathBuf, u64)>,
 }
 
 /// Why an attempt does not come to its places.
@@ -101,7 +103,11 @@ impl Session {
                 directories.map(|directory| self.lock(directory)).collect();
             locks = all?.into_iter().flatten().collect();
         }
-        Ok(Places { _locks: locks })
+        let mut devices = Vec::new();
+        for directory in holds.iter().filter_map(Hold::directory) {
+            devices.push((directory.to_owned(), filesystem_of(directory)?.device));
+        }
+        Ok(Places { _locks: locks, devices })
     }
 
     fn lock(&self, directory: &Path) -> Result<Option<ClaimLock>, Barred> {
@@ -111,13 +117,10 @@ impl Session {
     /// A claim that is not there may be on a file system that is not mounted now: then nothing is written beneath it.
     fn refuse_another_file_system(&self, directory: &Path) -> Result<(), Failure> {
         let Some(claimed) = self.claimed.iter().find(|place| place.directory == directory) else { return Ok(()) };
-        let shown = printable_name(directory.as_os_str());
-        let now = claim::filesystem_of(directory).map_err(|error| {
-            Failure::disruption(format!("cannot look at {shown}: {error}"), "the target may come back")
-        })?;
-        if claimed.filesystem.is(&now) {
+        if claimed.filesystem.is(&filesystem_of(directory)?) {
             return Ok(());
         }
+        let shown = printable_name(directory.as_os_str());
         Err(Failure::disruption(
             format!("another file system is at {shown} than when the restore was ordered: its own is not mounted"),
             "mount it again",
@@ -170,6 +173,13 @@ impl From<Barred> for Failure {
             Barred::Failed(failure) => failure,
         }
     }
+}
+
+fn filesystem_of(directory: &Path) -> Result<Filesystem, Failure> {
+    claim::filesystem_of(directory).map_err(|error| {
+        let cause = format!("cannot look at {}: {error}", printable_name(directory.as_os_str()));
+        Failure::disruption(cause, "the target may come back")
+    })
 }
 
 /// The instance that the session restores; a disposal is not told.

@@ -24,7 +24,7 @@ use crate::{
         server::classify,
     },
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// All that the steps of one attempt share.
@@ -48,12 +48,12 @@ pub(super) fn run<'a>(
     let who = Account::for_server(&restore.settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
     // Held until the attempt has ended, in whatever way.
-    let _places = restore.places.enter(&restore.request.holds(), owner).map_err(Failure::from)?;
+    let places = restore.places.enter(&restore.request.holds(), owner).map_err(Failure::from)?;
     let data = restore.request.target.directory();
     if let Some(success) = finished::of_session(restore.session, data, restore.attempt_dir)? {
         return restore.end(engines, who, success, runner);
     }
-    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(engines, &who)?;
+    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(engines, &who, &places.devices)?;
     restore.copy(engine.as_mut(), &plan)?;
     let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
@@ -73,13 +73,18 @@ pub(super) fn run<'a>(
 }
 
 impl<'a> Restore<'a> {
-    fn check(&self, engines: &Engines<'_>, who: &Who) -> Result<(Box<dyn Engine>, Checked), Halt> {
+    fn check(
+        &self,
+        engines: &Engines<'_>,
+        who: &Who,
+        devices: &[(PathBuf, u64)],
+    ) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
         if leftover::clear(self.session, request.target.directory(), self.attempt_dir)? {
             report.say_note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
-        let mut engine = (engines.make)(&Order { request, session_uuid: self.session, owner, settings });
+        let mut engine = (engines.make)(&Order { request, session_uuid: self.session, owner, settings, devices });
         let checked = check::plan(engine.as_mut(), request, settings, who, &self.places.own())?;
         let plan = &checked.plan;
         report.planned(plan.clone());

@@ -216,7 +216,7 @@ The JSON object of a session is the same for list, show, watch and start. What d
   server         of one that succeeded: running, stopped or not_started
   warnings       of one that succeeded: what a person should read, an array of sentences
   unchecked      of one that succeeded: what was not verified, an array of sentences
-  disposed       what a cancel did with partial data: nothing, removed, removed_except,
+  disposed       what a cancel did with partial data: nothing, gone, removed, removed_except,
                  kept, set_aside or failed
   ending         how it ended, in a sentence
   ended, took_seconds

@@ -222,6 +222,7 @@ const fn server_word(server: &ServerOutcome) -> &'static str {
 const fn disposed_word(disposed: &Disposed) -> &'static str {
     match disposed {
         Disposed::Nothing => "nothing",
+        Disposed::Gone => "gone",
         Disposed::Removed => "removed",
         Disposed::RemovedExcept { .. } => "removed_except",
         Disposed::Kept => "kept",

@@ -78,9 +78,14 @@ pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: 
         Form::Plain(tree) => (plain_jobs(&work, tree.files, threads), Some(order.point.path.clone())),
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
-    run(&work, jobs, observer, manner.stall)?;
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
-    run(&work, vec![Box::new(move |work: &Work| settle(work, &ending))], observer, manner.stall)
+    let end: Job = Box::new(move |work: &Work| settle(work, &ending));
+    let copied = run(&work, jobs, observer, manner.stall).and_then(|()| run(&work, vec![end], observer, manner.stall));
+    match copied {
+        // What went wrong because the target is gone is told as that.
+        Err(Halt::Failed(failure)) => Err(work.places.check_in_place().err().unwrap_or(failure).into()),
+        other => other,
+    }
 }
 
 /// Buffers between unpacking and writing: enough to keep the disk busy while the unpacking thread meets something hard,

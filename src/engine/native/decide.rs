@@ -52,6 +52,15 @@ pub(super) struct Order {
     pub(super) owner: Option<(u32, u32)>,
     /// Repositories and the state directory, and what each is called.
     pub(super) reserved: Vec<(PathBuf, &'static str)>,
+    /// The devices that claimed directories are on.
+    pub(super) devices: Vec<(PathBuf, u64)>,
+}
+
+impl Order {
+    /// The device that a directory must be on; `None` where none is known for it.
+    pub(super) fn device_of(&self, directory: &Path) -> Option<u64> {
+        self.devices.iter().find(|(claimed, _)| claimed == directory).map(|(_, device)| *device)
+    }
 }
 
 /// A plan that can be carried out.

@@ -5,6 +5,7 @@
 //! that bears the mark of another session or none.
 
 use super::{
+    home,
     ledger::Account,
     lock,
     mark::{self, Mark},
@@ -59,19 +60,21 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     let access = Access { owner: None, group: false };
     let root = match Root::open(directory, access) {
         Ok(root) => root,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Disposed::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return clear_homes(target, session, wish),
         // A link or a file at this place was never ours.
-        Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => return Ok(Disposed::Nothing),
+        Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => {
+            return clear_homes(target, session, wish);
+        }
         Err(error) => return Err(super::trouble::at_target("open", directory, &error)),
     };
     let failed = |error: io::Error| super::trouble::at_target("read the mark in", directory, &error);
     let marked = || Mark::read(&root).map_err(failed).map(|mark| mark.filter(|mark| mark.session == session));
     if marked()?.is_none() {
-        return Ok(Disposed::Nothing);
+        return clear_homes(target, session, wish);
     }
     // Read again under the lock: from here on nobody else marks this directory, or works in it.
     let _lock = lock::take(&root)?;
-    let Some(mut mark) = marked()? else { return Ok(Disposed::Nothing) };
+    let Some(mut mark) = marked()? else { return clear_homes(target, session, wish) };
     if let Some(pid) = standing::postmaster(directory)? {
         let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
         return Err(Failure::incurable(cause, "stop it, then cancel again"));
@@ -94,6 +97,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
             rename(directory, &to)?;
             for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
                 let home = set_aside::free_name(place);
+                home::unmark(place, session).map_err(|error| super::trouble::at_target("unmark", place, &error))?;
                 rename(place, &home)?;
                 follow_links(&to, place, &home)?;
             }
@@ -102,6 +106,27 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
         Disposition::Remove => {
             let account = mark::read_ledger(&root, "").map_err(failed)?;
             Removal { directory, root, mark, account, left: 0 }.run()
+        }
+    }
+}
+
+/// Deals with the homes of tablespaces whose data directory is gone or is somebody else's: their own marks say that they
+/// are the session's.
+fn clear_homes(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {
+    let failed = |error: io::Error| super::trouble::at_target("clear the tablespaces of", target.directory(), &error);
+    let homes = home::candidates(target).map_err(failed)?;
+    let mut homes = homes.into_iter().filter(|home| home::is_marked(home, session)).peekable();
+    if homes.peek().is_none() {
+        return Ok(Disposed::Nothing);
+    }
+    match wish {
+        Disposition::Keep | Disposition::SetAside => Ok(Disposed::Kept),
+        Disposition::Default | Disposition::Remove => {
+            let mut left = 0;
+            for home in homes {
+                left += home::clear(&home, session).map_err(failed)?.unwrap_or(0);
+            }
+            Ok(if left == 0 { Disposed::Gone } else { Disposed::RemovedExcept { left } })
         }
     }
 }
@@ -187,6 +212,9 @@ impl Removal<'_> {
     fn remove_mark(&self) -> Result<(), Failure> {
         let mut places = self.mark.created.clone();
         places.sort();
+        for home in self.mark.tablespaces.values() {
+            home::unmark(home, self.mark.session).map_err(|error| self.failed(&error))?;
+        }
         for place in places.iter().rev().filter(|place| !self.directory.starts_with(place)) {
             remove_if_empty(place).map_err(|error| self.failed(&error))?;
         }
@@ -204,7 +232,8 @@ impl Removal<'_> {
     }
 }
 
-fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+/// The names in a directory; none where it is missing.
+pub(super) fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     match fs::read_dir(directory) {
         Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -226,7 +255,8 @@ pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-fn remove_if_empty(directory: &Path) -> io::Result<()> {
+/// Removes a directory, unless something is in it.
+pub(super) fn remove_if_empty(directory: &Path) -> io::Result<()> {
     match fs::remove_dir(directory) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),

@@ -5,7 +5,7 @@
 
 use super::{
     decide::{Decision, Order},
-    set_aside, space,
+    home, set_aside, space,
     standing::{self, Found, Leftover},
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Decision {
         self.handed = handed;
         for (oid, place) in &self.tablespaces {
             let ours = self.leftover.as_ref().is_some_and(|left| left.mark.tablespaces.get(oid) == Some(place));
-            if ours || !standing::is_occupied(place)? {
+            if ours || home::is_marked(place, order.session) || !standing::is_occupied(place)? {
                 continue;
             }
             match order.existing {

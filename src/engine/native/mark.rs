@@ -4,6 +4,7 @@
 //! too, under the target's lock. Never: the mark of another session is written over, unless it was left for others.
 
 use super::{
+    home,
     ledger::{Account, Ledger, Line},
     lock,
     root::{Access, Root},
@@ -78,15 +79,7 @@ impl Mark {
 
     /// Writes the mark into a target, over an older one that is for this session. Whoever calls has the target's lock.
     pub(super) fn write(&self, root: &Root) -> io::Result<()> {
-        let fresh = Path::new(".howdah/session.json.new");
-        root.create_directory(Path::new(DIRECTORY))?;
-        root.remove(fresh)?;
-        let mut file = root.create(fresh)?;
-        file.write_all(&serde_json::to_vec_pretty(self).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        rustix::fs::renameat(root.fd(), fresh, root.fd(), SESSION)?;
-        rustix::fs::fsync(root.open_directory(Path::new(DIRECTORY))?)?;
-        Ok(rustix::fs::fsync(root.fd())?)
+        replace(root, "session.json", self)
     }
 
     /// Creates the data directory with this mark in it. It is made under another name first, so that it never stands
@@ -112,13 +105,30 @@ impl Mark {
     }
 }
 
+/// Puts a file into the mark's directory, in place of an older one, in one step and durably.
+pub(super) fn replace(root: &Root, name: &str, content: &impl Serialize) -> io::Result<()> {
+    let directory = Path::new(DIRECTORY);
+    let (fresh, name) = (directory.join(format!("{name}.new")), directory.join(name));
+    root.create_directory(directory)?;
+    root.remove(&fresh)?;
+    let mut file = root.create(&fresh)?;
+    file.write_all(&serde_json::to_vec_pretty(content).map_err(io::Error::other)?)?;
+    file.sync_all()?;
+    rustix::fs::renameat(root.fd(), &fresh, root.fd(), &name)?;
+    rustix::fs::fsync(root.open_directory(directory)?)?;
+    Ok(rustix::fs::fsync(root.fd())?)
+}
+
 /// Takes a session's mark from its target. The first thing that goes makes it no mark any more, so that it is never half
 /// of one; the mark of another session stays.
 pub(super) fn remove(directory: &Path, session: Uuid) -> Result<(), Failure> {
     let ours = directory.join(DIRECTORY);
     let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
-        if Mark::read(&root)?.is_some_and(|mark| mark.session != session) {
-            return Ok(());
+        match Mark::read(&root)? {
+            Some(mark) if mark.session != session => return Ok(()),
+            // Its homes first: the mark says where they are.
+            Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
+            None => {}
         }
         root.remove(Path::new(SESSION))?;
         super::dispose::remove_tree(&ours)?;

@@ -10,6 +10,7 @@ mod buffers;
 mod copy;
 mod decide;
 mod dispose;
+mod home;
 mod judge;
 mod layout;
 mod ledger;
@@ -70,15 +71,24 @@ impl NativeEngine {
             session: session_uuid,
             owner,
             reserved: reserved(settings),
+            devices: Vec::new(),
         };
         let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
         Self { order, manner: Manner { max_rate: request.max_rate, threads, stall }, decision: None }
+    }
+
+    /// The same, for a target whose directories must be on these devices: those that were claimed.
+    #[must_use]
+    pub fn on_devices(mut self, devices: &[(PathBuf, u64)]) -> Self {
+        self.order.devices = devices.to_vec();
+        self
     }
 
     /// The target's own directory, opened.
     fn root(&self) -> Result<Root, Failure> {
         let directory = self.order.target.directory();
         Root::open(directory, Access { owner: self.order.owner, group: false })
+            .and_then(|root| root.on(self.order.device_of(directory)))
             .map_err(|error| trouble::at_target("open", directory, &error))
     }
 }

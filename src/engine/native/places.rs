@@ -1,6 +1,7 @@
 //! The directories that one restore writes into: the data directory and the homes of its tablespaces.
 
 use super::{layout::in_tablespace, root::Root};
+use crate::domain::Failure;
 use std::{
     collections::BTreeMap,
     io,
@@ -32,6 +33,23 @@ impl Places {
     pub(super) fn create_directory(&self, path: &Path) -> io::Result<()> {
         let (root, below) = self.find(path);
         root.create_directory(below)
+    }
+
+    /// Refuses to go on where a directory is not what its path leads to any more.
+    pub(super) fn check_in_place(&self) -> Result<(), Failure> {
+        let Some(root) = self.roots().find(|root| !root.is_in_place()) else { return Ok(()) };
+        let path = root.path().display();
+        Err(if root.is_on_the_same_device() {
+            Failure::incurable(
+                format!("the target {path} was removed or replaced by something else while it was restored"),
+                "find out by whom; a retry begins anew, and a cancel clears what is left of this restore",
+            )
+        } else {
+            Failure::disruption(
+                format!("the file system of the target {path} went away while it was restored"),
+                "mount it again; the restore goes on where it was",
+            )
+        })
     }
 
     /// All roots.

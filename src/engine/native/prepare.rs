@@ -5,6 +5,7 @@
 
 use super::{
     decide::{Decision, Order},
+    home,
     ledger::{Ledger, Line},
     lock,
     mark::{self, Mark},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{Failure, plan::Standing},
-    engine::{Observer, watched::Pulse},
+    engine::{Observer, real_path::nearest, watched::Pulse},
     postgres::control::CONTROL_FILE,
 };
 use rustix::fs::{CWD, RenameFlags};
@@ -42,11 +43,16 @@ pub(super) fn prepare(
     );
     (mark.session, mark.kept) = (order.session, false);
     for place in decision.tablespaces.values() {
+        if decision.leftover.is_none() {
+            // Of an attempt whose data directory, and with it the ledger, somebody removed.
+            home::clear(place, order.session).map_err(|error| at_target("clear", place, &error))?;
+        }
         note_missing(place, &mut mark.created);
     }
     let access = decision.access;
     let (data, ledger) = if matches!(decision.plan.standing, Standing::Missing | Standing::SetAside { .. }) {
         if let Some(above) = directory.parent() {
+            check_device(above, order.device_of(directory))?;
             note_missing(above, &mut mark.created);
             make_noted(above, &mark.created, access)?;
         }
@@ -55,7 +61,8 @@ pub(super) fn prepare(
         (root, ledger)
     } else {
         let failed = |error: io::Error| at_target("open", directory, &error);
-        let root = Root::open(directory, access).map_err(failed)?;
+        let root =
+            Root::open(directory, access).and_then(|root| root.on(order.device_of(directory))).map_err(failed)?;
         // The lock before the mark: whoever has it works here.
         let ledger = mark::open_ledger(&root, &mark::boot_id())?;
         let found = Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error))?;
@@ -75,8 +82,11 @@ pub(super) fn prepare(
     let mut tablespaces = BTreeMap::new();
     for (oid, place) in &decision.tablespaces {
         make_noted(place, &mark.created, access)?;
-        let root = Root::open(place, access).map_err(|error| at_target("open", place, &error))?;
+        let root = Root::open(place, access)
+            .and_then(|root| root.on(order.device_of(place)))
+            .map_err(|error| at_target("open", place, &error))?;
         access.give_directory(root.fd()).map_err(|error| at_target("set the owner of", place, &error))?;
+        home::mark(&root, order.session, directory, &mark.created).map_err(|error| at_target("mark", place, &error))?;
         tablespaces.insert(*oid, root);
     }
     let places = Places { data, tablespaces };
@@ -150,6 +160,14 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
     rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
         .map_err(|error| at_target("set aside", from, &error.into()))?;
     mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
+}
+
+/// Refuses to make anything in a place that is not on its device: its own file system is not mounted.
+fn check_device(place: &Path, device: Option<u64>) -> Result<(), Failure> {
+    let failed = |error: io::Error| at_target("create directories in", place, &error);
+    let there = nearest(place)?;
+    let root = Root::open(&there, Access { owner: None, group: false }).and_then(|root| root.on(device));
+    root.map(|_| ()).map_err(failed)
 }
 
 /// Adds the directories above and including `place` that are not there, upper ones first.

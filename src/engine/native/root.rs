@@ -32,6 +32,8 @@ pub(super) struct Root {
     path: PathBuf,
     fd: OwnedFd,
     access: Access,
+    /// The device of the directory, and its inode there.
+    id: (u64, u64),
 }
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
@@ -71,7 +73,31 @@ impl Root {
     /// Opens the directory at `path`, which may not be a symbolic link itself.
     pub(super) fn open(path: &Path, access: Access) -> io::Result<Self> {
         let fd = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), fd, access })
+        let about = rustix::fs::fstat(&fd)?;
+        Ok(Self { path: path.to_owned(), fd, access, id: (about.st_dev, about.st_ino) })
+    }
+
+    /// The same, if it is on this device: what is on another one is not the place that was meant.
+    pub(super) fn on(self, device: Option<u64>) -> io::Result<Self> {
+        if device.is_some_and(|device| device != self.id.0) { Err(Errno::XDEV.into()) } else { Ok(self) }
+    }
+
+    /// Whether its path still leads to this very directory.
+    pub(super) fn is_in_place(&self) -> bool {
+        let found = rustix::fs::lstat(&self.path);
+        found.is_ok_and(|found| (found.st_dev, found.st_ino) == self.id)
+    }
+
+    /// Whether its path leads to the device that this directory is on, as far as it leads anywhere.
+    pub(super) fn is_on_the_same_device(&self) -> bool {
+        let found = self.path.ancestors().find_map(|path| rustix::fs::stat(path).ok());
+        found.is_some_and(|found| found.st_dev == self.id.0)
+    }
+
+    /// The directory of this name in an open one. Another file system that is mounted there is not entered.
+    fn enter(&self, at: &OwnedFd, part: &OsStr) -> io::Result<OwnedFd> {
+        let below = rustix::fs::openat(at, part, DIRECTORY, Mode::empty())?;
+        if rustix::fs::fstat(&below)?.st_dev == self.id.0 { Ok(below) } else { Err(Errno::XDEV.into()) }
     }
 
     /// Where it lies.
@@ -98,7 +124,7 @@ impl Root {
                 Err(Errno::EXIST) => false,
                 Err(error) => return Err(error.into()),
             };
-            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+            at = self.enter(&at, part)?;
             if made || self.access.is_to_be_given(&at)? {
                 self.access.give_directory(&at)?;
             }
@@ -137,7 +163,7 @@ impl Root {
     pub(super) fn open_directory(&self, relative: &Path) -> io::Result<OwnedFd> {
         let mut at = self.fd.try_clone()?;
         for part in parts(relative)? {
-            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+            at = self.enter(&at, part)?;
         }
         Ok(at)
     }
@@ -191,7 +217,7 @@ impl Root {
         let name = all.pop().ok_or(Errno::INVAL)?;
         let mut at = self.fd.try_clone()?;
         for part in all {
-            at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+            at = self.enter(&at, part)?;
         }
         Ok((at, name))
     }

@@ -62,10 +62,12 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
         check_cluster(work, bytes)?;
     }
     work.shared.go_on()?;
+    places.check_in_place()?;
     make_durable(work)?;
     let noted = |error: io::Error| at_target("note in the ledger of", places.data.path(), &error);
     work.ledger.add(&[Line::Durable]).and_then(|()| work.ledger.sync()).map_err(noted)?;
     work.shared.go_on()?;
+    places.check_in_place()?;
     if let Some(bytes) = control {
         let path = Path::new(CONTROL_FILE);
         write_small(work, path, &bytes)?;

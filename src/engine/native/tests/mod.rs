@@ -6,6 +6,7 @@ mod disposal;
 mod quarrel;
 mod resume;
 mod site;
+mod swapped;
 mod target;
 mod whole;
 
