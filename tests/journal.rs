@@ -208,7 +208,7 @@ fn a_file_of_a_newer_howdah_is_refused_with_both_versions() {
     let connection = Connection::open(&house.path).unwrap();
     connection.pragma_update(None, "user_version", 7).unwrap();
     let error = SqliteJournal::open(&house.path).unwrap_err();
-    assert!(matches!(error, JournalError::Newer { found: 7, known: 1, .. }), "{error}");
+    assert!(matches!(error, JournalError::Newer { found: 7, known: 2, .. }), "{error}");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn another_process_reads_while_the_owner_writes() {
     let house = House::new();
     let mut owner = house.open();
     owner.append(&batch([new(1)])).unwrap();
-    let reader = house.open();
+    let reader = SqliteJournal::read(&house.path).unwrap();
     owner.append(&batch([new(2)])).unwrap();
     assert_eq!(reader.opening().unwrap().ongoing.len(), 2);
 }
@@ -280,4 +280,50 @@ fn a_hundred_thousand_completed_sessions_open() {
     assert_eq!(completed.len(), 100_000);
     assert_eq!(completed[0].result, CompletedResult::Cancelled);
     assert_eq!(opening.completed, completed[..200]);
+}
+
+#[test]
+fn of_two_owners_only_the_newer_one_can_change_anything() {
+    let house = House::new();
+    let mut first = house.open();
+    first.append(&batch([new(1)])).unwrap();
+    first.check().unwrap();
+    let mut second = house.open();
+    let error = first.append(&batch([new(2)])).unwrap_err();
+    assert!(matches!(error, JournalError::Superseded { .. }) && error.ends_ownership(), "{error}");
+    assert!(matches!(first.check(), Err(JournalError::Superseded { .. })));
+    assert_eq!(first.session(SessionId(2)).unwrap(), None);
+    second.append(&batch([new(2)])).unwrap();
+    second.check().unwrap();
+}
+
+#[test]
+fn a_journal_that_is_deleted_or_replaced_under_its_owner_is_noticed() {
+    let house = House::new();
+    for replaced in [false, true] {
+        let mut journal = house.open();
+        journal.append(&batch([new(if replaced { 2 } else { 1 })])).unwrap();
+        let away = house.path.with_extension("away");
+        std::fs::rename(&house.path, &away).unwrap();
+        if replaced {
+            std::fs::copy(&away, &house.path).unwrap();
+        }
+        for error in [journal.append(&batch([new(3)])).unwrap_err(), journal.check().unwrap_err()] {
+            let what = if replaced { "another file was put in its place" } else { "it was deleted or moved away" };
+            assert!(error.to_string().ends_with(what) && error.ends_ownership(), "{error}");
+        }
+        std::fs::rename(&away, &house.path).unwrap();
+        journal.append(&batch([new(if replaced { 4 } else { 3 })])).unwrap();
+    }
+}
+
+#[test]
+fn who_reads_beside_an_owner_takes_nothing_from_it() {
+    let house = House::new();
+    let mut owner = house.open();
+    owner.append(&batch([life(1, false)])).unwrap();
+    let mut reader = SqliteJournal::read(&house.path).unwrap();
+    assert_eq!(reader.completed().unwrap().len(), 1);
+    assert!(matches!(reader.append(&batch([new(2)])), Err(JournalError::ReadOnly { .. })));
+    owner.append(&batch([new(2)])).unwrap();
 }

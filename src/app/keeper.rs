@@ -50,6 +50,10 @@ async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
     tokio::select! {
         () = signals.end(args.detach) => {}
         () = idle(&owner), if args.until_idle => {}
+        Some(reason) = owner.stepped_down() => {
+            owner.close().await;
+            anyhow::bail!("this keeper is not the owner any more: {reason}");
+        }
     }
     owner.close().await;
     tracing::info!("the keeper has ended; attempts that run go on");

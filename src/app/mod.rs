@@ -10,6 +10,7 @@ mod doctor;
 mod handover;
 mod keeper;
 pub mod owner;
+mod ownership;
 mod pages;
 pub mod planner;
 mod requests;

@@ -3,12 +3,13 @@
 use super::{
     claims::MachineClaims,
     handover::{KeeperCall, KeeperError},
+    ownership::{self, LOCK},
 };
 use crate::{
     attempt::{Processes, WORDS_QUEUED},
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
-    manager::{Clock, Handle, Manager, ManagerSettings},
+    manager::{Clock, Ended, Handle, Manager, ManagerSettings},
 };
 use rustix::process::geteuid;
 use std::{
@@ -32,10 +33,17 @@ pub struct Owner {
     pub handle: Handle,
     state: PathBuf,
     task: JoinHandle<()>,
+    ended: watch::Receiver<Option<Ended>>,
     server: Server,
+    /// Looks whether the lock is still the one that counts; ends with this.
+    _watch: AbortOnDropHandle,
     /// Held for its lock; the kernel gives it back however this process ends.
     _lock: File,
 }
+
+/// A task that ends when this is dropped.
+#[derive(Debug)]
+struct AbortOnDropHandle(JoinHandle<()>);
 
 /// What becomes of the sessions when their owner leaves.
 #[derive(Debug)]
@@ -104,16 +112,35 @@ impl Owner {
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
         let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), (attempts, inbox), claims);
         let listener = control::bind(state).map_err(io)?;
-        let task = tokio::spawn(manager.run());
+        let (ending, ended) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            let how = manager.run().await;
+            ending.send_replace(Some(how));
+        });
         let server = control::serve(listener, handle.clone(), std::process::id());
-        Ok(Self { handle, state: state.to_owned(), task, server, _lock: lock })
+        let watched =
+            tokio::spawn(ownership::watch(state.to_owned(), ownership::identity(&lock).map_err(io)?, handle.clone()));
+        let watch = AbortOnDropHandle(watched);
+        Ok(Self { handle, state: state.to_owned(), task, ended, server, _watch: watch, _lock: lock })
+    }
+
+    /// Comes when the manager has ended: why, where the sessions are not its own any more, or `None` where it was closed.
+    pub(super) fn stepped_down(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+        let mut ended = self.ended.clone();
+        async move {
+            let how = ended.wait_for(Option::is_some).await.ok()?;
+            match &*how {
+                Some(Ended::SteppedDown { reason }) => Some(reason.clone()),
+                Some(Ended::Closed) | None => None,
+            }
+        }
     }
 
     /// Reads the completed sessions that the first picture left out, on a thread of its own.
     pub fn fill_completed(&self) {
         let (state, handle) = (self.state.clone(), self.handle.clone());
         tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || SqliteJournal::open(&state.join("journal.db"))?.completed());
+            let read = tokio::task::spawn_blocking(move || SqliteJournal::read(&state.join("journal.db"))?.completed());
             match read.await {
                 Ok(Ok(rows)) => handle.fill_completed(rows).await,
                 Ok(Err(error)) => tracing::error!(%error, "older completed sessions cannot be read"),
@@ -154,6 +181,12 @@ impl Owner {
     }
 }
 
+impl Drop for AbortOnDropHandle {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Makes the state directory if it is missing, safe for this user alone.
 pub fn prepare(state: &Path) -> Result<(), OwnerError> {
     let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
@@ -184,7 +217,7 @@ fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
 fn lock(state: &Path) -> Result<File, OwnerError> {
     prepare(state)?;
     let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
-    let path = state.join("owner.lock");
+    let path = state.join(LOCK);
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
     match try_for_a_moment(&file) {

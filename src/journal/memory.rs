@@ -23,6 +23,7 @@ struct Records {
     refused: usize,
     spoilt: BTreeSet<SessionId>,
     takes: Duration,
+    taken: bool,
 }
 
 impl MemoryStore {
@@ -39,6 +40,11 @@ impl MemoryStore {
     /// How many appends have failed.
     pub fn refused(&self) -> usize {
         self.records().refused
+    }
+
+    /// From now on the journal is another owner's.
+    pub fn take_over(&self) {
+        self.records().taken = true;
     }
 
     /// From now on an append takes so long.
@@ -72,6 +78,7 @@ impl Store for MemoryStore {
         if !takes.is_zero() {
             tokio::time::sleep(takes).await;
         }
+        self.check().await?;
         let mut records = self.records();
         if records.working == Some(0) {
             records.refused += 1;
@@ -84,6 +91,10 @@ impl Store for MemoryStore {
             records.sessions.insert(id, entry.after);
         }
         Ok(())
+    }
+
+    async fn check(&mut self) -> Result<(), JournalError> {
+        if self.records().taken { Err(JournalError::Superseded { path: "memory".into() }) } else { Ok(()) }
     }
 
     async fn session(&mut self, id: SessionId) -> Result<Option<Session>, JournalError> {

@@ -6,6 +6,7 @@
 pub mod health;
 pub mod memory;
 pub mod observe;
+mod ownership;
 mod schema;
 pub mod sqlite;
 mod thread;
@@ -77,6 +78,9 @@ pub trait Store: Send + 'static {
     /// Stores a batch durably, all or nothing.
     fn append(&mut self, batch: Batch) -> impl Future<Output = Result<(), JournalError>> + Send;
 
+    /// Whether the journal is still this owner's, as far as can be told without a change.
+    fn check(&mut self) -> impl Future<Output = Result<(), JournalError>> + Send;
+
     /// A session by its number, ongoing or ended.
     fn session(&mut self, id: SessionId) -> impl Future<Output = Result<Option<Session>, JournalError>> + Send;
 }
@@ -122,7 +126,42 @@ pub enum JournalError {
         /// Why.
         cause: String,
     },
+    /// A newer owner has it.
+    #[error("the journal {path:?} was taken over by another owner of the state directory")]
+    Superseded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not where it was opened.
+    #[error("the journal {path:?} is lost to its owner: {how}")]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What became of it.
+        how: String,
+    },
+    /// It was opened to read.
+    #[error("the journal {path:?} was opened to be read, not to be changed")]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// The writing thread has ended, after an error that it has logged.
     #[error("the journal's writer has ended; open howdah again")]
     WriterGone,
+}
+
+impl JournalError {
+    /// Whether the journal is this owner's no more: nothing that it does may follow from what it believes.
+    pub const fn ends_ownership(&self) -> bool {
+        match self {
+            Self::Superseded { .. } | Self::Lost { .. } => true,
+            Self::Sqlite { .. }
+            | Self::Newer { .. }
+            | Self::NotAFile { .. }
+            | Self::Record { .. }
+            | Self::ReadOnly { .. }
+            | Self::WriterGone => false,
+        }
+    }
 }

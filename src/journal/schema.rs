@@ -7,7 +7,9 @@ use rusqlite::Connection;
 /// - `sessions` holds each session as it stands now: enough to go on, without reading its history. Its columns are
 ///   checked, so that no row can stand outside the places that are read.
 /// - `events` holds all that ever happened.
-const MIGRATIONS: [&str; NEWEST as usize] = ["
+/// - `ownership` counts the owners that have opened the file (see [`super::ownership`]).
+const MIGRATIONS: [&str; NEWEST as usize] = [
+    "
     CREATE TABLE sessions (
         id INTEGER PRIMARY KEY,
         uuid TEXT NOT NULL UNIQUE,
@@ -30,10 +32,18 @@ const MIGRATIONS: [&str; NEWEST as usize] = ["
         body TEXT NOT NULL
     ) STRICT;
     CREATE INDEX events_by_session ON events (session, number);
-"];
+",
+    "
+    CREATE TABLE ownership (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO ownership VALUES (1, 0);
+",
+];
 
 /// The schema that this build writes.
-pub(super) const NEWEST: u32 = 1;
+pub(super) const NEWEST: u32 = 2;
 
 /// The schema of a file.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {

@@ -1,11 +1,11 @@
 //! The journal in a SQLite file (WAL mode, every commit synced).
 
-use super::{Batch, Change, Entry, JournalError, Opening, RECORD_VERSION, schema};
+use super::{Batch, Change, Entry, JournalError, Opening, RECORD_VERSION, ownership::Ownership, schema};
 use crate::{
     domain::{InstanceName, SessionId, Timestamp},
     machine::{CompletedResult, CompletedRow, Session, UnreadableSession},
 };
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -19,10 +19,22 @@ const FIRST_COMPLETED: usize = 200;
 pub struct SqliteJournal {
     path: PathBuf,
     connection: Connection,
+    /// `None` for one that is only read.
+    ownership: Option<Ownership>,
 }
 
 impl SqliteJournal {
-    /// Opens the file, makes it when it is missing, and brings an old one up to date.
+    /// Opens the file beside its owner, to be read; it must be there.
+    pub fn read(path: &Path) -> Result<Self, JournalError> {
+        let at = |operation| move |cause| JournalError::Sqlite { path: path.to_owned(), operation, cause };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(at("be opened"))?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(at("be opened"))?;
+        Ok(Self { path: path.to_owned(), connection, ownership: None })
+    }
+
+    /// Opens the file as its owner, makes it when it is missing, and brings an old one up to date. Whoever owned it before
+    /// cannot change it any more.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let at = |operation| move |cause| JournalError::Sqlite { path: path.to_owned(), operation, cause };
         let mut connection = Connection::open(path).map_err(at("be opened"))?;
@@ -35,7 +47,17 @@ impl SqliteJournal {
             return Err(JournalError::Newer { path: path.to_owned(), found, known: schema::NEWEST });
         }
         schema::migrate(&mut connection, found).map_err(at("be brought up to date"))?;
-        Ok(Self { path: path.to_owned(), connection })
+        let ownership = Some(Ownership::take(path, &mut connection)?);
+        Ok(Self { path: path.to_owned(), connection, ownership })
+    }
+
+    /// Whether it is still this owner's, as far as can be told without a change.
+    pub fn check(&mut self) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let ownership = self.ownership.as_ref().ok_or(JournalError::ReadOnly { path })?;
+        ownership.check_file()?;
+        let failed = |cause| JournalError::Sqlite { path: self.path.clone(), operation: "tell its owner", cause };
+        ownership.check_epoch(&self.connection.transaction().map_err(failed)?)
     }
 
     /// What the owner needs at its start.
@@ -78,15 +100,16 @@ impl SqliteJournal {
 
     /// Stores a batch in one transaction.
     pub fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
-        let path = self.path.clone();
-        let failed = |operation| move |cause| JournalError::Sqlite { path, operation, cause };
-        let stored = self.connection.transaction().and_then(|transaction| {
-            for entry in &batch.entries {
-                store(&transaction, entry)?;
-            }
-            transaction.commit()
-        });
-        stored.map_err(failed("store a change"))
+        let failed = |cause| JournalError::Sqlite { path: self.path.clone(), operation: "store a change", cause };
+        let ownership = self.ownership.as_ref().ok_or_else(|| JournalError::ReadOnly { path: self.path.clone() })?;
+        ownership.check_file()?;
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behavior).map_err(failed)?;
+        ownership.check_epoch(&transaction)?;
+        for entry in &batch.entries {
+            store(&transaction, entry).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)
     }
 
     /// A session by its number.

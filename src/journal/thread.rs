@@ -45,6 +45,10 @@ impl Store for ThreadStore {
         self.ask(move |journal| journal.append(&batch)).await
     }
 
+    async fn check(&mut self) -> Result<(), JournalError> {
+        self.ask(SqliteJournal::check).await
+    }
+
     async fn session(&mut self, id: SessionId) -> Result<Option<Session>, JournalError> {
         self.ask(move |journal| journal.session(id)).await
     }

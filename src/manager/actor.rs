@@ -25,6 +25,18 @@ const STORE_AGAIN: Duration = Duration::from_secs(1);
 /// Words taken into one turn, so that a thousand busy attempts share a commit and a person still gets a turn.
 const WORDS_PER_TURN: usize = 256;
 
+/// How a manager came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was closed, or nobody could reach it any more.
+    Closed,
+    /// The sessions are another owner's now, or their journal is lost: this one has touched nothing since.
+    SteppedDown {
+        /// What it has noticed: one sentence.
+        reason: String,
+    },
+}
+
 /// How the manager does its work.
 #[derive(Debug, Clone)]
 pub struct ManagerSettings {
@@ -55,6 +67,8 @@ pub struct Manager<S, A> {
     unstored: Vec<Word>,
     /// Whether the journal failed last time, so that what follows from its work must be tried again.
     journal_failed: bool,
+    /// Why this is no owner any more, once it is known.
+    lost: Option<String>,
     requests: mpsc::Receiver<Request>,
     publisher: watch::Sender<Arc<Snapshot>>,
 }
@@ -91,6 +105,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             words,
             unstored: Vec::new(),
             journal_failed: false,
+            lost: None,
             requests,
             publisher,
         };
@@ -98,11 +113,15 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         (manager, Handle { requests: sender, snapshots })
     }
 
-    /// Runs until it is closed or every handle is gone.
-    pub async fn run(mut self) {
+    /// Runs until it is closed, every handle is gone, or the sessions are not its own any more.
+    pub async fn run(mut self) -> Ended {
         self.adopt();
         loop {
             self.launch_queued().await;
+            if let Some(reason) = self.lost.take() {
+                tracing::error!(reason, "this owner steps down");
+                return Ended::SteppedDown { reason };
+            }
             self.claim_next();
             let wake = self.next_wake();
             tokio::select! {
@@ -112,10 +131,10 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                         self.orders.settle().await;
                         // Whoever closes may have given up waiting; the manager ends all the same.
                         let _: Result<(), ()> = answer.send(());
-                        return;
+                        return Ended::Closed;
                     }
                     Some(request) => self.answer(request).await,
-                    None => return,
+                    None => return Ended::Closed,
                 },
                 claimed = self.orders.claimed() => match claimed {
                     Ok(claimed) => self.create_claimed(claimed).await,
@@ -150,6 +169,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 self.shelf.fill(rows);
                 self.publish();
             }
+            Request::StepDown { reason } => self.lost = Some(reason),
             Request::Close { answer } => drop(answer.send(())),
         }
     }
@@ -203,6 +223,12 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// The clock has come: due wakes, and what the journal could not store before.
     async fn clock_turn(&mut self) {
         self.journal_failed = false;
+        if let Err(error) = self.store.check().await
+            && error.ends_ownership()
+        {
+            self.lost = Some(error.to_string());
+            return;
+        }
         let words = std::mem::take(&mut self.unstored);
         if !words.is_empty() {
             self.take_in(words).await;
@@ -254,6 +280,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         {
             tracing::error!(%error, "a change was not stored");
             self.journal_failed = true;
+            self.lost = self.lost.take().or_else(|| error.ends_ownership().then(|| error.to_string()));
             return Err(Refusal::NotStored { cause: error.to_string() });
         }
         let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();

@@ -25,6 +25,7 @@ pub(super) enum Request {
     Act { act: Act, scope: Scope, by: Who, answer: oneshot::Sender<Receipt> },
     Session { id: SessionId, answer: oneshot::Sender<Option<Arc<Session>>> },
     Completed { rows: Vec<CompletedRow> },
+    StepDown { reason: String },
     Close { answer: oneshot::Sender<()> },
 }
 
@@ -53,6 +54,12 @@ impl Handle {
     pub async fn fill_completed(&self, rows: Vec<CompletedRow>) {
         // A manager that has ended shows no rows.
         let _: Result<(), mpsc::error::SendError<Request>> = self.requests.send(Request::Completed { rows }).await;
+    }
+
+    /// Ends the manager, which is no owner any more: it touches nothing from here on.
+    pub async fn step_down(&self, reason: String) {
+        // One that has ended already touches nothing either.
+        let _: Result<(), mpsc::error::SendError<Request>> = self.requests.send(Request::StepDown { reason }).await;
     }
 
     /// Ends the manager after what it has begun is durable. Attempts go on.

@@ -18,7 +18,7 @@ pub mod steer;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
-pub use actor::{Manager, ManagerSettings};
+pub use actor::{Ended, Manager, ManagerSettings};
 pub use claims::{Claims, KnownSessions, Unclaimed, Wanted};
 pub use clock::Clock;
 pub use handle::Handle;

@@ -8,7 +8,7 @@ use howdah::{
     machine::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
-    manager::{Act, Claims, Clock, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed},
+    manager::{Act, Claims, Clock, Ended, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -40,7 +40,7 @@ pub(crate) struct House {
     pub(crate) store: MemoryStore,
     pub(crate) launched: Arc<Mutex<Vec<Ticket>>>,
     words: mpsc::Sender<Word>,
-    task: JoinHandle<()>,
+    pub(crate) task: JoinHandle<Ended>,
 }
 
 impl Plan {

@@ -8,7 +8,7 @@ use howdah::{
     attempt::{Scenario, simulated::Remains},
     domain::{AttemptNo, Disposition, Reach, RetryPolicy, SessionId, fact::End, ticket::Work},
     machine::{Cause, Phase, Refusal, Report, UnreadableSession},
-    manager::Act,
+    manager::{Act, Ended},
 };
 use std::time::Duration;
 
@@ -145,4 +145,36 @@ async fn s10_a_record_that_cannot_be_read_is_shown_and_hides_no_other() {
     house.store.spoil(SessionId(3));
     let refusal = house.act(Act::Retry, 3).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Unreadable { id: SessionId(3), .. }), "never told as missing: {refusal}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_whose_journal_was_taken_over_steps_down_and_touches_nothing() {
+    let house = Plan::default().open(|_| runs());
+    house.start([1]).await;
+    house.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
+    let (changes, workers) = (house.store.changes(SessionId(1)), house.workers());
+    house.store.take_over();
+    // The other owner has cancelled it meanwhile: what the attempt's end looks like from here means nothing.
+    house.say(1, 1, Report::Over(None)).await;
+    let Ended::SteppedDown { reason } = house.task.await.unwrap() else { panic!("it goes on") };
+    assert!(reason.contains("taken over by another owner"), "{reason}");
+    assert_eq!(house.store.changes(SessionId(1)), changes);
+    assert_eq!(house.launched.lock().unwrap().len(), workers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_notices_at_its_next_wake_that_it_is_none_any_more() {
+    let house = Plan::default().open(|_| ends(1, sample::over(End::Failed(sample::disruption()))));
+    house.start([1]).await;
+    house.until_phase(1, |phase| matches!(phase, Phase::Waiting { .. })).await;
+    house.store.take_over();
+    assert!(matches!(house.task.await.unwrap(), Ended::SteppedDown { .. }));
+    assert_eq!(house.launched.lock().unwrap().len(), 1, "no try was begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_is_told_that_it_is_none_steps_down() {
+    let house = Plan::default().open(|_| runs());
+    house.handle.step_down("its lock was replaced".to_owned()).await;
+    assert_eq!(house.task.await.unwrap(), Ended::SteppedDown { reason: "its lock was replaced".to_owned() });
 }

@@ -96,7 +96,7 @@ impl House {
 
     /// The whole session as the journal has it.
     pub(crate) fn session(&self, number: u64) -> Session {
-        SqliteJournal::open(&self.journal()).unwrap().session(SessionId(number)).unwrap().unwrap()
+        SqliteJournal::read(&self.journal()).unwrap().session(SessionId(number)).unwrap().unwrap()
     }
 
     pub(crate) fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {

@@ -70,7 +70,29 @@ impl Steward {
         let (sources, changes) = mpsc::channel(1);
         let relay = tokio::spawn(relay(source, changes, publisher, teller));
         let (state, who, seat) = (setting.state.clone(), who.clone(), Mutex::new(seat));
-        Ok(Arc::new(Self { state, settings, keeper, who, seat, sources, snapshots, place, relay }))
+        let steward = Arc::new(Self { state, settings, keeper, who, seat, sources, snapshots, place, relay });
+        steward.watch_owner();
+        Ok(steward)
+    }
+
+    /// Looks for the owner that took the sessions from the one in this process, should that happen.
+    fn watch_owner(self: &Arc<Self>) {
+        let stepped_down = match &*self.seat.lock().unwrap_or_else(PoisonError::into_inner) {
+            Seat::Here(owner) => owner.stepped_down(),
+            Seat::There(_) | Seat::Nowhere(_) => return,
+        };
+        let steward = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let Some(reason) = stepped_down.await else { return };
+            let Some(own) = steward.upgrade() else { return };
+            tracing::error!(reason, "the owner in this console has stepped down");
+            let nowhere = Seat::Nowhere(reason);
+            let gone = std::mem::replace(&mut *own.seat.lock().unwrap_or_else(PoisonError::into_inner), nowhere);
+            if let Seat::Here(owner) = gone {
+                owner.close().await;
+            }
+            own.come_back().await;
+        });
     }
 
     /// Where the owner is, and word of each change.
@@ -96,7 +118,7 @@ impl Steward {
     }
 
     /// Looks for a seat again after this process went on.
-    pub(super) async fn come_back(&self) {
+    pub(super) async fn come_back(self: &Arc<Self>) {
         if !matches!(*self.seat.lock().unwrap_or_else(PoisonError::into_inner), Seat::Nowhere(_)) {
             return;
         }
@@ -110,6 +132,7 @@ impl Steward {
         // The relay lives as long as the steward.
         let _: Result<(), mpsc::error::SendError<Source>> = self.sources.send(seat.source()).await;
         *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = seat;
+        self.watch_owner();
     }
 
     /// Leaves for good; what becomes of the sessions.

@@ -70,14 +70,23 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         }
         JournalError::Sqlite { cause, .. } => format!("{} cannot be read: {cause}", shown(path)),
         JournalError::NotAFile { cause, .. } => format!("{}: {cause}", shown(path)),
-        JournalError::Record { .. } | JournalError::WriterGone => error.to_string(),
+        JournalError::Record { .. }
+        | JournalError::Superseded { .. }
+        | JournalError::Lost { .. }
+        | JournalError::ReadOnly { .. }
+        | JournalError::WriterGone => error.to_string(),
     };
     let cure = match error {
         JournalError::Newer { .. } => {
             Cure::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
         }
         JournalError::NotAFile { .. } => Cure::Do(format!("move it away: mv {0} {0}.away", quoted(path))),
-        JournalError::Sqlite { .. } | JournalError::Record { .. } | JournalError::WriterGone => {
+        JournalError::Sqlite { .. }
+        | JournalError::Record { .. }
+        | JournalError::Superseded { .. }
+        | JournalError::Lost { .. }
+        | JournalError::ReadOnly { .. }
+        | JournalError::WriterGone => {
             let path = quoted(path);
             Cure::Do(format!("put back a copy, or give up the history with: mv {path} {path}.broken"))
         }
