@@ -15,7 +15,7 @@ use howdah::{
     control::{Link, Road, RoadError, connect},
     domain::{
         AttemptNo, ByteCount, Failure, Progress, Reached, SessionId, Timestamp, Who,
-        fact::{Fact, FactLine},
+        fact::{Began, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
     machine::Event,
@@ -116,7 +116,7 @@ impl Worker {
             serde_json::to_string(&line).unwrap() + "\n"
         };
         let progress = Progress { bytes_done: COPIED, ..Progress::default() };
-        let began = told(Fact::Began(mark_of(child.id()).unwrap()));
+        let began = told(Fact::Began(Began::of(mark_of(child.id()).unwrap(), None)));
         fs::write(place.events(), began + &told(Fact::Progress(progress))).unwrap();
         Self(child)
     }

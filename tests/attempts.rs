@@ -96,9 +96,13 @@ impl House {
     }
 }
 
+fn uuid() -> uuid::Uuid {
+    sample::created(1, sample::short_policy(true)).uuid
+}
+
 fn ticket() -> Ticket {
     let request = sample::request(1);
-    let session_uuid = sample::created(1, sample::short_policy(true)).uuid;
+    let session_uuid = uuid();
     let (session, attempt, settings) = (SESSION, ATTEMPT, WorkerSettings::default());
     Ticket {
         version: CONTRACT_VERSION,
@@ -216,7 +220,7 @@ async fn d09_a_live_attempt_is_adopted_and_heard_from_its_beginning() {
     assert_eq!(house.report().await, Report::Note("one".to_owned()));
     let mut house = House::over(house.leave());
     assert!(is_alive(mark), "it needs no owner");
-    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     assert_eq!(house.began().await, mark);
     assert_eq!(house.report().await, Report::Note("one".to_owned()));
     fs::write(house.place().directory().join("go"), "go\n").unwrap();
@@ -230,7 +234,7 @@ async fn d09_an_adopted_attempt_can_be_stopped_and_killed() {
     house.launch();
     let mark = house.began().await;
     let mut house = House::over(house.leave());
-    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     house.attempts.stop(SESSION, ATTEMPT);
     assert_eq!(house.began().await, mark);
     assert_eq!(house.report().await, Report::Note("no".to_owned()));
@@ -252,7 +256,7 @@ async fn d09_an_attempt_that_ended_while_nobody_looked_tells_its_end() {
         tokio::task::yield_now().await;
     }
     let mut house = House::over(state);
-    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     house.began().await;
     house.over_with(Some(succeeded())).await;
 }
@@ -270,7 +274,7 @@ async fn d09_an_attempt_that_went_down_without_a_word_is_lost_with_all_it_left()
     kill(mark);
     assert!(is_alive(engine), "an engine without a master");
     let mut house = House::over(state);
-    house.attempts.adopt(SESSION, ATTEMPT, Some(mark));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     house.began().await;
     assert!(matches!(house.report().await, Report::Note(_)));
     assert!(matches!(house.report().await, Report::Note(_)));
@@ -281,7 +285,7 @@ async fn d09_an_attempt_that_went_down_without_a_word_is_lost_with_all_it_left()
 #[tokio::test]
 async fn d09_an_attempt_that_was_never_launched_is_lost() {
     let mut house = House::new("");
-    house.attempts.adopt(SESSION, ATTEMPT, None);
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, None);
     house.lost().await;
 }
 
@@ -294,7 +298,7 @@ async fn silent(then: &str) -> House {
         tokio::task::yield_now().await;
     }
     let mut house = House::over(house.leave());
-    house.attempts.adopt(SESSION, ATTEMPT, None);
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, None);
     house
 }
 
@@ -320,7 +324,7 @@ async fn a_pid_that_was_reused_is_never_signalled() {
         tokio::process::Command::new("tail").args(["-f", "/dev/null"]).kill_on_drop(true).spawn().unwrap();
     let real = mark_of(bystander.id().unwrap()).unwrap();
     let mut house = House::new("");
-    house.attempts.adopt(SESSION, ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
     house.attempts.stop(SESSION, ATTEMPT);
     house.attempts.kill(SESSION, ATTEMPT);
     house.lost().await;
@@ -366,7 +370,7 @@ async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
     let realm = real.realm.unwrap();
     for elsewhere in [Realm { boot: uuid::Uuid::nil(), ..realm }, Realm { namespace: realm.namespace + 1, ..realm }] {
         let mut house = House::new("");
-        house.attempts.adopt(SESSION, ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
+        house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
         house.attempts.stop(SESSION, ATTEMPT);
         house.attempts.kill(SESSION, ATTEMPT);
         house.lost().await;
@@ -374,7 +378,7 @@ async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
     }
     // The same numbers, here and now, and yet no worker of this attempt: its command line names another one, or none.
     let mut house = House::new("");
-    house.attempts.adopt(SESSION, ATTEMPT, Some(real));
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(real));
     house.attempts.kill(SESSION, ATTEMPT);
     house.lost().await;
     let members = group_members(real).unwrap();

@@ -6,7 +6,7 @@ use super::{
     ownership::{self, LOCK},
 };
 use crate::{
-    attempt::{Processes, WORDS_QUEUED},
+    attempt::{Processes, WORDS_QUEUED, highest_session},
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     manager::{Clock, Ended, Handle, Manager, ManagerSettings},
@@ -104,7 +104,10 @@ impl Owner {
     pub fn open(state: &Path, settings: ManagerSettings) -> Result<Self, OwnerError> {
         let lock = lock(state)?;
         let journal = SqliteJournal::open(&state.join("journal.db"))?;
-        let opening = journal.opening()?;
+        let mut opening = journal.opening()?;
+        let failed = |cause| OwnerError::Io { state: state.to_owned(), cause };
+        // A journal that was lost or put back knows less than the attempts do; a number is never given twice.
+        opening.last_id = opening.last_id.max(highest_session(state).map_err(failed)?);
         let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
         let store = ThreadStore::spawn(journal).map_err(io)?;
         let (words, inbox) = mpsc::channel(WORDS_QUEUED);

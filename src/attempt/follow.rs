@@ -16,14 +16,15 @@ use crate::{
     machine::{Command, Report},
 };
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 use tokio::{process::Child, sync::mpsc};
+use uuid::Uuid;
 
 /// How often a worker's file is looked at: often enough for a gauge that moves, seldom enough to cost nothing.
 const LOOK: Duration = Duration::from_millis(100);
@@ -48,13 +49,13 @@ pub(super) struct Follower {
 
 impl Follower {
     pub(super) fn new(
-        session: SessionId,
+        (session, uuid): (SessionId, Uuid),
         attempt: AttemptNo,
         place: AttemptPlace,
         inbox: Inbox,
         words: mpsc::Sender<Word>,
     ) -> Self {
-        let tail = Tail::new(place.events());
+        let tail = Tail::new(&place, uuid);
         let crew = Crew::new(place.directory().to_owned(), None);
         Self { session, attempt, place, inbox, words, tail, crew, ended: None, seen_alive: false }
     }
@@ -147,7 +148,8 @@ impl Follower {
         for line in lines {
             match line {
                 Line::Fact(fact) => match *fact {
-                    Fact::Began(mark) => {
+                    Fact::Began(began) => {
+                        let mark = began.mark();
                         self.crew.worker = Some(mark);
                         self.report(Report::Began(mark)).await;
                         if self.inbox.stop_wanted().await {
@@ -205,17 +207,15 @@ async fn exit_of(child: &mut Option<Child>) -> io::Result<std::process::ExitStat
     }
 }
 
-/// Writes the ticket durably, opens the raw log, and makes sure that no worker of an earlier attempt comes late: whoever
-/// is one by now is killed, and whoever becomes one later finds this directory and gives up.
+/// Makes the attempt's directory, writes the ticket durably, opens the raw log, and makes sure that no worker of an earlier
+/// attempt comes late: whoever is one by now is killed, and whoever becomes one later finds this directory and gives up.
 fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(place.directory())?;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(place.ticket())?;
+    place.make(ticket.session_uuid)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(place.ticket())?;
     file.write_all(&serde_json::to_vec_pretty(ticket)?)?;
     file.sync_all()?;
     File::open(place.directory())?.sync_all()?;
-    if let Some(session) = place.directory().parent() {
-        kill_earlier(session, ticket.attempt)?;
-    }
+    kill_earlier(place.session(), ticket.attempt)?;
     OpenOptions::new().append(true).create(true).mode(0o600).open(place.output())
 }
 
@@ -238,6 +238,8 @@ fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         Failure::incurable(cause, "make room in the state directory, then retry")
+    } else if is(&[io::ErrorKind::AlreadyExists]) {
+        Failure::incurable(cause, "move away what stands there, which is another session's, then retry")
     } else if is(&[io::ErrorKind::PermissionDenied]) {
         Failure::incurable(cause, "make the state directory writable for this user, then retry")
     } else {

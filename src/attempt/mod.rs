@@ -14,7 +14,7 @@ mod crew;
 mod follow;
 mod supervise;
 
-pub use place::AttemptPlace;
+pub use place::{AttemptPlace, highest_session};
 pub use processes::Processes;
 pub use simulated::{Scenario, Simulated};
 
@@ -22,6 +22,7 @@ use crate::{
     domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket},
     machine::Command,
 };
+use uuid::Uuid;
 
 /// Something that an attempt has to say to its session: a report, or that it was lost.
 pub type Word = (SessionId, Command);
@@ -36,8 +37,8 @@ pub trait Attempts: Send + 'static {
     fn launch(&mut self, ticket: Ticket);
 
     /// Goes on following an attempt that an earlier owner launched. It ends with `Over`, or with `Lost` when it had gone
-    /// down without a last word before it was found.
-    fn adopt(&mut self, session: SessionId, attempt: AttemptNo, mark: Option<ProcessMark>);
+    /// down without a last word before it was found. What another session left under its number is not read.
+    fn adopt(&mut self, session: SessionId, uuid: Uuid, attempt: AttemptNo, mark: Option<ProcessMark>);
 
     /// Asks an attempt to stop.
     fn stop(&mut self, session: SessionId, attempt: AttemptNo);

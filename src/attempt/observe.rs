@@ -47,7 +47,7 @@ impl Onlooker {
         };
         let fresh = || Seen {
             attempt,
-            tail: Tail::new(AttemptPlace::new(&self.state, session.id(), attempt).events()),
+            tail: Tail::new(&AttemptPlace::new(&self.state, session.id(), attempt), session.uuid()),
             reports: Vec::new(),
         };
         let seen = self.seen.entry(session.id()).or_insert_with(fresh);
@@ -76,7 +76,7 @@ impl Seen {
     fn take_in(&mut self, line: Line) {
         let report = match line {
             Line::Fact(fact) => match *fact {
-                Fact::Began(mark) => Report::Began(mark),
+                Fact::Began(began) => Report::Began(began.mark()),
                 Fact::Planned(plan) => Report::Planned(Box::new(plan)),
                 Fact::Step { step, state } => Report::Step(step, state),
                 Fact::Progress(progress) => Report::Progress(progress),

@@ -1,23 +1,82 @@
 //! Where an attempt keeps its files: `attempts/<session>/<n>/` below the state directory.
+//!
+//! Promises: the directory of a session is made for it and for nobody else, and bears its uuid: a number that is given
+//! again, since a journal was lost or put back, finds the place taken. Never: a directory that stands is taken for a new
+//! one.
 
 use crate::domain::{AttemptNo, SessionId};
-use std::path::{Path, PathBuf};
+use serde::Deserialize;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// The directory of all attempts in a state directory.
+const ATTEMPTS: &str = "attempts";
+
+/// The file in a session's directory that holds its uuid.
+const SESSION: &str = "session";
+
+/// A ticket is a few kilobytes; more than this is something else.
+const MAX_TICKET: u64 = 16 << 20;
+
+/// No state directory holds so many sessions; a name that is a larger number was not written by us.
+const MAX_SESSION: u64 = 1 << 53;
 
 /// The directory of one attempt and the names in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptPlace {
+    session: PathBuf,
     directory: PathBuf,
 }
 
 impl AttemptPlace {
     /// The place of an attempt below a state directory.
     pub fn new(state: &Path, session: SessionId, attempt: AttemptNo) -> Self {
-        Self { directory: state.join("attempts").join(session.to_string()).join(attempt.to_string()) }
+        let session = state.join(ATTEMPTS).join(session.to_string());
+        Self { directory: session.join(attempt.to_string()), session }
     }
 
     /// The directory itself.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The directory of its session.
+    pub(super) fn session(&self) -> &Path {
+        &self.session
+    }
+
+    /// Makes the directory for this session, durably. One that stands is an error.
+    pub(super) fn make(&self, session: Uuid) -> io::Result<()> {
+        let private = |path: &Path| DirBuilder::new().mode(0o700).create(path);
+        let attempts = self.session.parent().unwrap_or(&self.session);
+        DirBuilder::new().recursive(true).mode(0o700).create(attempts)?;
+        match private(&self.session) {
+            Ok(()) => {
+                let path = self.session.join(SESSION);
+                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+                writeln!(file, "{session}")?;
+                file.sync_all()?;
+                File::open(attempts)?.sync_all()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.is_of(session)? => {}
+            Err(error) => return Err(error),
+        }
+        private(&self.directory)?;
+        File::open(&self.session)?.sync_all()
+    }
+
+    /// Whether the session's directory is of this session, or does not stand yet. Where it does not say so itself, a ticket
+    /// in it does: it was made by a howdah that did not write the uuid yet, or died before it could.
+    pub fn is_of(&self, session: Uuid) -> io::Result<bool> {
+        match owner_of(&self.session)? {
+            Some(owner) => Ok(owner == session),
+            None => Ok(true),
+        }
     }
 
     /// The order that the worker carries out.
@@ -33,5 +92,98 @@ impl AttemptPlace {
     /// The raw output of the engine and of the server.
     pub fn output(&self) -> PathBuf {
         self.directory.join("output.log")
+    }
+}
+
+/// The highest number of a session that has left anything in a state directory; 0 when there is none.
+pub fn highest_session(state: &Path) -> io::Result<u64> {
+    let entries = match fs::read_dir(state.join(ATTEMPTS)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut highest = 0;
+    for entry in entries {
+        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        highest = highest.max(number.filter(|number| *number <= MAX_SESSION).unwrap_or(0));
+    }
+    Ok(highest)
+}
+
+/// The session that a directory was made for, as far as it says so: by its own file, else by the ticket of an attempt.
+fn owner_of(session: &Path) -> io::Result<Option<Uuid>> {
+    #[derive(Deserialize)]
+    struct Ticket {
+        session_uuid: Uuid,
+    }
+    // Half a line is what a crash left of the file.
+    if let Some(owner) = read_start(&session.join(SESSION), 64)?.and_then(|text| text.trim().parse().ok()) {
+        return Ok(Some(owner));
+    }
+    let entries = match fs::read_dir(session) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let text = read_start(&entry?.path().join("ticket.json"), MAX_TICKET)?;
+        if let Some(ticket) = text.and_then(|text| serde_json::from_str::<Ticket>(&text).ok()) {
+            return Ok(Some(ticket.session_uuid));
+        }
+    }
+    Ok(None)
+}
+
+/// The text at the beginning of a file; `None` where there is no such file.
+fn read_start(path: &Path, most: u64) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(most).read_to_end(&mut bytes)?,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn a_directory_is_made_once_and_for_one_session() {
+        let state = tempfile::tempdir().unwrap();
+        let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let place = |attempt| AttemptPlace::new(state.path(), SessionId(7), AttemptNo(attempt));
+        place(1).make(ours).unwrap();
+        place(2).make(ours).unwrap();
+        for (attempt, session) in [(2, ours), (3, other)] {
+            assert_eq!(place(attempt).make(session).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert!(!place(3).directory().exists());
+        assert!(place(1).is_of(ours).unwrap() && !place(1).is_of(other).unwrap());
+    }
+
+    #[test]
+    fn a_directory_without_a_name_of_its_own_is_known_by_its_tickets() {
+        let state = tempfile::tempdir().unwrap();
+        let place = AttemptPlace::new(state.path(), SessionId(7), AttemptNo(1));
+        assert!(place.is_of(Uuid::from_u128(1)).unwrap(), "there is nothing yet");
+        fs::create_dir_all(place.directory()).unwrap();
+        fs::write(place.session().join(SESSION), "0000").unwrap();
+        fs::write(place.ticket(), format!(r#"{{"version":1,"session_uuid":"{}"}}"#, Uuid::from_u128(1))).unwrap();
+        assert!(place.is_of(Uuid::from_u128(1)).unwrap() && !place.is_of(Uuid::from_u128(2)).unwrap());
+    }
+
+    #[test]
+    fn the_highest_session_is_found_among_names_that_others_made() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(highest_session(state.path()).unwrap(), 0);
+        for name in ["3", "12", "x", "-5", "18446744073709551615"] {
+            fs::create_dir_all(state.path().join(ATTEMPTS).join(name)).unwrap();
+        }
+        assert_eq!(highest_session(state.path()).unwrap(), 12);
     }
 }

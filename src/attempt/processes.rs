@@ -8,6 +8,7 @@ use super::{
 use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
 use std::{collections::HashMap, path::PathBuf};
 use tokio::{sync::mpsc, task::JoinSet};
+use uuid::Uuid;
 
 /// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -38,12 +39,12 @@ impl Processes {
     }
 
     /// What makes a follower of this attempt, as often as one is needed.
-    fn followers(&mut self, session: SessionId, attempt: AttemptNo) -> impl Fn() -> Follower + Send + use<> {
+    fn followers(&mut self, session: (SessionId, Uuid), attempt: AttemptNo) -> impl Fn() -> Follower + Send + use<> {
         while self.followers.try_join_next().is_some() {}
         self.orders.retain(|_, orders| !orders.is_closed());
         let (orders, inbox) = Inbox::new();
-        self.orders.insert((session, attempt), orders);
-        let (place, words) = (AttemptPlace::new(&self.state, session, attempt), self.words.clone());
+        self.orders.insert((session.0, attempt), orders);
+        let (place, words) = (AttemptPlace::new(&self.state, session.0, attempt), self.words.clone());
         move || Follower::new(session, attempt, place.clone(), inbox.clone(), words.clone())
     }
 
@@ -57,13 +58,13 @@ impl Processes {
 
 impl Attempts for Processes {
     fn launch(&mut self, ticket: Ticket) {
-        let follower = self.followers(ticket.session, ticket.attempt);
+        let follower = self.followers((ticket.session, ticket.session_uuid), ticket.attempt);
         let launched = follower().launch(self.program.clone(), ticket);
         self.followers.spawn(to_the_end(launched, move || follower().adopt(None)));
     }
 
-    fn adopt(&mut self, session: SessionId, attempt: AttemptNo, mark: Option<ProcessMark>) {
-        let follower = self.followers(session, attempt);
+    fn adopt(&mut self, session: SessionId, uuid: Uuid, attempt: AttemptNo, mark: Option<ProcessMark>) {
+        let follower = self.followers((session, uuid), attempt);
         self.followers.spawn(to_the_end(follower().adopt(mark), move || follower().adopt(mark)));
     }
 

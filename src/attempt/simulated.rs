@@ -18,6 +18,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
+use uuid::Uuid;
 
 /// What one simulated attempt says, and when.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +107,7 @@ impl Attempts for Simulated {
         self.play(session, attempt, scenario);
     }
 
-    fn adopt(&mut self, session: SessionId, attempt: AttemptNo, _mark: Option<ProcessMark>) {
+    fn adopt(&mut self, session: SessionId, _uuid: Uuid, attempt: AttemptNo, _mark: Option<ProcessMark>) {
         match &self.remains {
             Remains::Alive(scenario) => {
                 let scenario = scenario.clone();

@@ -1,5 +1,6 @@
 //! Reading `events.jsonl` while a worker writes it.
 
+use super::AttemptPlace;
 use crate::domain::{
     fact::{Fact, FactLine},
     ticket::CONTRACT_VERSION,
@@ -7,18 +8,32 @@ use crate::domain::{
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    path::PathBuf,
 };
+use uuid::Uuid;
 
 /// The longest line that is read as a fact; a plan with ten thousand tablespaces is shorter.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// The reader of one file of facts; it gives each complete line once, in order.
+/// The reader of one file of facts; it gives each complete line once, in order. What another session has written there
+/// is not given.
 #[derive(Debug)]
 pub struct Tail {
-    path: PathBuf,
+    place: AttemptPlace,
+    session: Uuid,
+    whose: Whose,
     offset: u64,
     rest: Vec<u8>,
+}
+
+/// Whose the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Nothing was read of it yet.
+    Unknown,
+    /// The session's that was asked for.
+    Ours,
+    /// Another session's, which had the same number.
+    Foreign,
 }
 
 /// One line.
@@ -31,14 +46,17 @@ pub enum Line {
 }
 
 impl Tail {
-    /// A reader that begins at the first line; the file may not exist yet.
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path, offset: 0, rest: Vec::new() }
+    /// A reader for this session that begins at the first line; the file may not exist yet.
+    pub fn new(place: &AttemptPlace, session: Uuid) -> Self {
+        Self { place: place.clone(), session, whose: Whose::Unknown, offset: 0, rest: Vec::new() }
     }
 
     /// The complete lines that have come since the last call.
     pub fn read(&mut self) -> io::Result<Vec<Line>> {
-        let mut file = match File::open(&self.path) {
+        if self.whose == Whose::Foreign {
+            return Ok(Vec::new());
+        }
+        let mut file = match File::open(self.place.events()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -55,7 +73,28 @@ impl Tail {
         let rest = self.rest.split_off(end + 1);
         let complete = std::mem::replace(&mut self.rest, rest);
         let lines = complete.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        Ok(lines.map(line_of).collect())
+        let lines: Vec<Line> = lines.map(line_of).collect();
+        if self.whose == Whose::Unknown {
+            self.whose = if self.is_ours(&lines)? { Whose::Ours } else { Whose::Foreign };
+        }
+        Ok(match self.whose {
+            Whose::Ours | Whose::Unknown => lines,
+            Whose::Foreign => {
+                vec![Line::Unreadable("they are of another session, which had this number before".into())]
+            }
+        })
+    }
+
+    /// Asked when the first lines have come: by then the directory says whose it is, and so does the worker.
+    fn is_ours(&self, lines: &[Line]) -> io::Result<bool> {
+        let told = lines.iter().find_map(|line| match line {
+            Line::Fact(fact) => match &**fact {
+                Fact::Began(began) => began.session,
+                Fact::Planned(_) | Fact::Step { .. } | Fact::Progress(_) | Fact::Note(_) | Fact::Ended(_) => None,
+            },
+            Line::Unreadable(_) => None,
+        });
+        Ok(told.is_none_or(|session| session == self.session) && self.place.is_of(self.session)?)
     }
 }
 
@@ -71,15 +110,52 @@ fn line_of(bytes: &[u8]) -> Line {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use crate::domain::{
+        AttemptNo, SessionId,
+        fact::{Began, ProcessMark},
+    };
     use std::io::Write;
+
+    const SESSION: Uuid = Uuid::from_u128(1);
+
+    fn place(state: &tempfile::TempDir) -> AttemptPlace {
+        let place = AttemptPlace::new(state.path(), SessionId(1), AttemptNo(1));
+        place.make(SESSION).unwrap();
+        place
+    }
+
+    #[test]
+    fn what_another_session_left_under_the_same_number_is_not_read() {
+        let state = tempfile::tempdir().unwrap();
+        let place = place(&state);
+        let line = |fact| {
+            let at = "2026-11-20T02:00:00Z".parse().unwrap();
+            serde_json::to_string(&FactLine { version: 1, at, fact }).unwrap() + "\n"
+        };
+        let began = |session| {
+            line(Fact::Began(Began::of(ProcessMark { pid: 9, started: 1, realm: None }, session)))
+                + &line(Fact::Note("x".into()))
+        };
+        let read = |of: Uuid| Tail::new(&place, of).read().unwrap().len();
+        std::fs::write(place.events(), began(Some(SESSION))).unwrap();
+        assert_eq!((read(SESSION), read(Uuid::from_u128(2))), (2, 1), "one line says why");
+        std::fs::write(place.events(), began(None)).unwrap();
+        assert_eq!((read(SESSION), read(Uuid::from_u128(2))), (2, 1), "the directory tells, too");
+        std::fs::write(place.events(), began(Some(Uuid::from_u128(2)))).unwrap();
+        assert_eq!(read(SESSION), 1);
+        let mut foreign = Tail::new(&place, Uuid::from_u128(2));
+        assert_eq!(foreign.read().unwrap().len(), 1);
+        std::fs::write(place.events(), began(Some(SESSION)) + &line(Fact::Note("more".into()))).unwrap();
+        assert_eq!(foreign.read().unwrap(), Vec::new());
+    }
 
     #[test]
     fn a_half_written_line_waits_for_its_other_half() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("events.jsonl");
-        let mut tail = Tail::new(path.clone());
+        let state = tempfile::tempdir().unwrap();
+        let place = place(&state);
+        let mut tail = Tail::new(&place, SESSION);
         assert_eq!(tail.read().unwrap(), vec![]);
-        let mut file = File::create(&path).unwrap();
+        let mut file = File::create(place.events()).unwrap();
         let note = |text: &str| {
             let at = "2026-11-20T02:00:00Z".parse().unwrap();
             serde_json::to_string(&FactLine { version: 1, at, fact: Fact::Note(text.into()) }).unwrap()

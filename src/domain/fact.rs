@@ -20,7 +20,7 @@ pub struct FactLine {
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
     /// The worker runs, in a session and process group of its own. Always the first line.
-    Began(ProcessMark),
+    Began(Began),
     /// The plan that is now carried out.
     Planned(Plan),
     /// A step changed.
@@ -36,6 +36,35 @@ pub enum Fact {
     Note(String),
     /// The worker is about to exit. Always the last line; without it the worker died.
     Ended(End),
+}
+
+/// Who works, and for which session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Began {
+    /// The worker's process id; also its process group and session id.
+    pub pid: u32,
+    /// When it started (see [`ProcessMark::started`]).
+    pub started: u64,
+    /// Where the two above count (see [`ProcessMark::realm`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<Realm>,
+    /// The session's uuid: its number may have been another one's before. `None` where the ticket could not be read, and
+    /// in records from before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Uuid>,
+}
+
+impl Began {
+    /// This process, for this session.
+    pub const fn of(mark: ProcessMark, session: Option<Uuid>) -> Self {
+        let ProcessMark { pid, started, realm } = mark;
+        Self { pid, started, realm, session }
+    }
+
+    /// What identifies the worker.
+    pub const fn mark(&self) -> ProcessMark {
+        ProcessMark { pid: self.pid, started: self.started, realm: self.realm }
+    }
 }
 
 /// What identifies a process beyond reuse of its pid.

@@ -152,7 +152,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let left: Vec<Arc<Session>> = self.registry.iter().cloned().collect();
         for session in left {
             let Some(attempt) = session.live_attempt() else { continue };
-            self.attempts.adopt(session.id(), attempt, session.live_mark());
+            self.attempts.adopt(session.id(), session.uuid(), attempt, session.live_mark());
             if let Some(effect) = remind(&session) {
                 self.carry_out(session.id(), effect);
             }

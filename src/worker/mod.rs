@@ -84,13 +84,14 @@ pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: U
 
 /// The whole attempt, from the first line of the report to the last.
 fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report, stop: &Stop) -> u8 {
+    let ticket = read_ticket(attempt_dir);
     match process::mark(std::process::id()) {
-        Some(mark) => report.began(mark),
+        Some(mark) => report.began(mark, ticket.as_ref().ok().map(|ticket| ticket.session_uuid)),
         None => report.say_note("this process is not to be found in /proc"),
     }
     let end = match alone::wait(attempt_dir, alone::PATIENCE, stop) {
         // Held until the end is told.
-        Ok(_alone) => match read_ticket(attempt_dir) {
+        Ok(_alone) => match ticket {
             Ok(ticket) => attempt::carry_out(attempt_dir, &ticket, engines, report, stop),
             Err(failure) => End::Failed(failure),
         },

@@ -8,7 +8,7 @@ use super::signals::Stop;
 use crate::{
     domain::{
         ByteCount, Failure, Plan, Progress, Step, StepState, Timestamp, WalProgress,
-        fact::{End, Fact, FactLine, ProcessMark},
+        fact::{Began, End, Fact, FactLine, ProcessMark},
         instance::printable,
         ticket::CONTRACT_VERSION,
     },
@@ -21,6 +21,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use uuid::Uuid;
 
 /// What time it is: the one place where an attempt asks.
 pub(super) fn now() -> Timestamp {
@@ -53,8 +54,8 @@ impl Report {
     }
 
     /// The first line.
-    pub(super) fn began(&self, mark: ProcessMark) {
-        self.say(Fact::Began(mark));
+    pub(super) fn began(&self, mark: ProcessMark, session: Option<Uuid>) {
+        self.say(Fact::Began(Began::of(mark, session)));
     }
 
     /// The plan, and with it the totals of all progress to come.

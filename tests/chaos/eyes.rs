@@ -1,10 +1,14 @@
 //! What the workers of one session have told so far, and where the work stands by that.
 
 use howdah::{
-    attempt::tail::{Line, Tail},
+    attempt::{
+        AttemptPlace,
+        tail::{Line, Tail},
+    },
     domain::{
-        Step, StepState,
+        AttemptNo, SessionId, Step, StepState,
         fact::{End, Fact, FactLine, ProcessMark},
+        ticket::Ticket,
     },
 };
 use std::{
@@ -42,13 +46,14 @@ impl fmt::Display for Stage {
 
 /// The attempts of session 1 of a state directory, read as they grow.
 pub(crate) struct Eyes {
+    state: PathBuf,
     session: PathBuf,
     attempts: BTreeMap<u32, (Tail, Vec<Fact>)>,
 }
 
 impl Eyes {
     pub(crate) fn on(state: &Path) -> Self {
-        Self { session: state.join("attempts/1"), attempts: BTreeMap::new() }
+        Self { state: state.to_owned(), session: state.join("attempts/1"), attempts: BTreeMap::new() }
     }
 
     pub(crate) fn directory(&self, attempt: u32) -> PathBuf {
@@ -64,8 +69,15 @@ impl Eyes {
 
     /// What an attempt has told so far.
     pub(crate) fn facts(&mut self, attempt: u32) -> &[Fact] {
-        let path = self.directory(attempt).join("events.jsonl");
-        let (tail, facts) = self.attempts.entry(attempt).or_insert_with(|| (Tail::new(path), Vec::new()));
+        if !self.attempts.contains_key(&attempt) {
+            let place = AttemptPlace::new(&self.state, SessionId(1), AttemptNo(attempt));
+            let ticket = fs::read(place.ticket()).ok();
+            let Some(ticket) = ticket.and_then(|ticket| serde_json::from_slice::<Ticket>(&ticket).ok()) else {
+                return &[];
+            };
+            self.attempts.insert(attempt, (Tail::new(&place, ticket.session_uuid), Vec::new()));
+        }
+        let (tail, facts) = self.attempts.get_mut(&attempt).expect("it was put there just now");
         for line in tail.read().unwrap() {
             match line {
                 Line::Fact(fact) => facts.push(*fact),
@@ -104,7 +116,7 @@ impl Eyes {
     /// The worker of an attempt, once it has told.
     pub(crate) fn worker(&mut self, attempt: u32) -> Option<ProcessMark> {
         self.facts(attempt).iter().find_map(|fact| match fact {
-            Fact::Began(mark) => Some(*mark),
+            Fact::Began(began) => Some(began.mark()),
             _ => None,
         })
     }

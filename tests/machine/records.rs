@@ -10,7 +10,7 @@ use howdah::{
     domain::{
         AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
         Step, StepState, Success, WorkerSettings,
-        fact::{End, Fact, FactLine, ProcessMark, Realm},
+        fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
         plan::{ServerPlan, Standing, TablespacePlan},
         ticket::{Ticket, Work},
     },
@@ -143,8 +143,11 @@ fn realm() -> Realm {
 
 fn facts() -> Vec<(&'static str, Fact)> {
     vec![
-        ("began", Fact::Began(sample::mark(AttemptNo(1)))),
-        ("began_in_realm", Fact::Began(ProcessMark { realm: Some(realm()), ..sample::mark(AttemptNo(1)) })),
+        ("began", Fact::Began(Began::of(sample::mark(AttemptNo(1)), None))),
+        (
+            "began_in_realm",
+            Fact::Began(Began::of(ProcessMark { realm: Some(realm()), ..sample::mark(AttemptNo(1)) }, None)),
+        ),
         ("planned", Fact::Planned(plan())),
         ("step", Fact::Step { step: Step::Replay, state: StepState::Skipped { reason: "as asked".to_owned() } }),
         ("progress", Fact::Progress(sample::progress(10, Some(5)))),

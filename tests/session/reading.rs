@@ -8,7 +8,7 @@ use howdah::{
     attempt::observe::caught_up,
     domain::{
         SessionId, Step, StepState,
-        fact::{End, Fact},
+        fact::{Began, End, Fact},
     },
     journal::JournalReader,
     machine::{Command, Phase, Report},
@@ -95,7 +95,7 @@ fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
         1,
         1,
         [
-            Fact::Began(sample::mark(FIRST)),
+            Fact::Began(Began::of(sample::mark(FIRST), None)),
             Fact::Planned(sample::plan()),
             done(Step::Check),
             copied(100),

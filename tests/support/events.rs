@@ -30,7 +30,7 @@ impl Events {
     pub(crate) fn worker(&self, session: u64, attempt: u32) -> ProcessMark {
         until("a worker begins", || {
             self.facts(session, attempt).into_iter().find_map(|fact| match fact {
-                Fact::Began(mark) => Some(mark),
+                Fact::Began(began) => Some(began.mark()),
                 _ => None,
             })
         })
