@@ -11,8 +11,8 @@ mod bed;
 use bed::{Bed, median, timed};
 use howdah::{
     domain::{
-        BackupFacts, BackupForm, Compression, ExistingData, InstanceName, Port, Progress, RestorePoint, RestoreRequest,
-        ServerWish, Target, Timestamp, WorkerSettings,
+        BackupFacts, BackupForm, Compression, ExistingData, InstanceName, MissingWal, Port, Progress, RestorePoint,
+        RestoreRequest, ServerWish, Target, Timestamp, WorkerSettings,
     },
     engine::{Engine, Observer, native::NativeEngine},
     postgres::manifest::Manifest,
@@ -92,6 +92,7 @@ fn native(bed: &Bed, point: &RestorePoint) {
         server: ServerWish::FilesOnly,
         max_rate: None,
         existing: ExistingData::Refuse,
+        missing_wal: MissingWal::Refuse,
     };
     let mut engine = NativeEngine::new(&request, Uuid::now_v7(), None, &WorkerSettings::default());
     engine.plan().unwrap();

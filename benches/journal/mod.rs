@@ -2,8 +2,9 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, Origin,
-        Port, Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp,
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, MissingWal,
+        Origin, Port, Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline,
+        Timestamp,
     },
     journal::{Batch, Change, Entry, SqliteJournal},
     machine::{Event, Session, StuckReason, event::Created, evolve},
@@ -70,6 +71,7 @@ fn created(number: u64, at: Timestamp) -> Created {
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
+        missing_wal: MissingWal::Refuse,
     };
     let policy = RetryPolicy::default();
     Created {

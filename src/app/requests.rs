@@ -4,7 +4,7 @@ use super::setting::Setting;
 use crate::{
     catalog::{Catalog, Row},
     cli::args::{How, RestoreArgs},
-    domain::{ExistingData, Port, RestorePoint, RestoreRequest, ServerWish, Target},
+    domain::{ExistingData, MissingWal, Port, RestorePoint, RestoreRequest, ServerWish, Target},
 };
 use std::{
     collections::BTreeSet,
@@ -14,6 +14,9 @@ use std::{
 
 /// The first port that a restored server is offered: beside PostgreSQL's own 5432, which a live server may hold.
 pub(super) const FIRST_PORT: u16 = 5433;
+
+/// How a person agrees at the shell to files that no server can start on.
+pub(super) const WITHOUT_WAL: &str = "add --without-wal to restore the files all the same";
 
 /// Restore points that a refusal names; `howdah backup list` names all.
 const LABELS_TOLD: usize = 5;
@@ -71,7 +74,8 @@ pub(super) fn beside(
         (false, true) => ServerWish::StopAfterProbe,
         (false, false) => ServerWish::LeaveRunning,
     };
-    Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing })
+    let missing_wal = if args.without_wal { MissingWal::Accept } else { MissingWal::Refuse };
+    Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing, missing_wal })
 }
 
 fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<RestorePoint, String> {

@@ -42,9 +42,15 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
             Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?),
         };
         if args.plan {
-            let text = if json { serde_json::to_string(&plan)? } else { report::plan_text(&plan) };
+            let mut text = if json { serde_json::to_string(&plan)? } else { report::plan_text(&plan) };
+            if !json && let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
+                text.extend(["\nrefused     ", &failure.to_string()]);
+            }
             writeln!(streams.out, "{text}")?;
             return Ok(Exit::Done);
+        }
+        if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
+            return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?);
         }
         session(setting, args, request, &mut streams).await
     })

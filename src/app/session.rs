@@ -164,20 +164,22 @@ fn started(
     let plans = wanted.iter().map(|request| planner::plan(request.clone(), setting.worker_settings()));
     let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
     drop(runtime);
-    let mut requests = Vec::new();
+    let mut accepted = Vec::new();
     for (request, plan) in wanted.into_iter().zip(plans) {
+        let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(()), Err));
         match plan {
-            Ok(_) => requests.push(request),
+            Ok(()) => accepted.push(request),
             Err(failure) => {
                 refused = true;
                 say(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;
             }
         }
     }
-    if requests.is_empty() {
+    if accepted.is_empty() {
         return Ok(exit(refused));
     }
-    let order = StartOrder { requests, policy: policy(setting, &args.how), origin: Origin::CommandLine, by: who() };
+    let order =
+        StartOrder { requests: accepted, policy: policy(setting, &args.how), origin: Origin::CommandLine, by: who() };
     streams.json = args.json;
     steer(setting, async |owner| {
         let accepted = start::run(owner, order, streams).await.map_err(SessionError::from)?;

@@ -106,6 +106,9 @@ pub struct How {
     /// Restore and verify the files only
     #[arg(long, conflicts_with = "stop_after_probe")]
     pub no_start: bool,
+    /// Restore the files though the backup lacks WAL without which no server can start on them
+    #[arg(long)]
+    pub without_wal: bool,
     /// Stop the server again after it has answered a query
     #[arg(long)]
     pub stop_after_probe: bool,

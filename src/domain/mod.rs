@@ -34,7 +34,7 @@ pub use outcome::{Outcome, ServerOutcome, Success};
 pub use plan::Plan;
 pub use progress::{Progress, Reached, WalProgress};
 pub use quantity::{ByteCount, Rate};
-pub use request::{ExistingData, RestoreRequest, ServerWish};
+pub use request::{ExistingData, MissingWal, RestoreRequest, ServerWish};
 pub use retry::RetryPolicy;
 pub use settings::WorkerSettings;
 pub use step::{Step, StepState};

@@ -1,6 +1,6 @@
 //! What a restore will do, told before the first byte is written (rule S7).
 
-use super::{ByteCount, Lsn, MajorVersion, Port};
+use super::{ByteCount, Failure, Lsn, MajorVersion, MissingWal, Port, RestoreRequest};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -101,4 +101,22 @@ pub enum ServerPlan {
         /// Why.
         reason: String,
     },
+}
+
+impl Plan {
+    /// Why this plan may not be carried out as it was asked for, though it can be: a person has to agree to files that no
+    /// server can start on. `how` says how one agrees.
+    pub fn lacks_consent(&self, request: &RestoreRequest, how: &str) -> Option<Failure> {
+        match (&self.wal, &self.server, request.missing_wal) {
+            (WalFinding::Missing { what }, ServerPlan::NoServer { .. }, MissingWal::Refuse) => {
+                Some(Failure::incurable(
+                    format!("no server could start on these files: {what}"),
+                    format!("choose a restore point that holds its WAL (pg_basebackup -X stream), or {how}"),
+                ))
+            }
+            (WalFinding::Missing { .. }, ServerPlan::NoServer { .. }, MissingWal::Accept)
+            | (WalFinding::Missing { .. }, ServerPlan::Start { .. }, _)
+            | (WalFinding::Included { .. }, _, _) => None,
+        }
+    }
 }

@@ -18,6 +18,9 @@ pub struct RestoreRequest {
     pub max_rate: Option<Rate>,
     /// What to do with data that stands at the target and is not the session's own.
     pub existing: ExistingData,
+    /// What to do when the backup lacks WAL that a server would need, and none is started.
+    #[serde(default, skip_serializing_if = "MissingWal::is_refused")]
+    pub missing_wal: MissingWal,
 }
 
 /// Whether the restored cluster is started, and what becomes of the server after its probe.
@@ -40,4 +43,22 @@ pub enum ExistingData {
     Refuse,
     /// Rename the old directory beside itself; somebody typed its name to allow this.
     SetAside,
+}
+
+/// What to do with a backup whose files no server could start on, since WAL that they need is not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingWal {
+    /// Refuse the restore. Also what records mean that are older than the question.
+    #[default]
+    Refuse,
+    /// Restore the files alone: the WAL will come from elsewhere.
+    Accept,
+}
+
+impl MissingWal {
+    /// Whether it is refused, for records to leave it out.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refuse)
+    }
 }

@@ -14,3 +14,4 @@ pub mod manifest;
 pub mod server;
 pub mod tarset;
 pub mod wal;
+pub mod wal_check;

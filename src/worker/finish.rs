@@ -10,11 +10,12 @@ use super::{
     finished, leftover,
     start::Runner,
     steps::{Restore, version_of},
+    wal::WalReport,
 };
 use crate::{
-    domain::{Failure, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
+    domain::{Failure, Plan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
     engine::Halt,
-    postgres::account::Account,
+    postgres::{account::Account, binaries::Binaries},
 };
 
 /// The steps that an attempt has behind it when it comes to the last one.
@@ -26,6 +27,7 @@ impl<'a> Restore<'a> {
         &self,
         runner: &mut Runner<'_>,
         engines: &Engines<'_>,
+        plan: &Plan,
         answer: String,
     ) -> Result<Success, Halt> {
         self.report.begin(Step::Finish, "stopping the guarded server");
@@ -38,18 +40,27 @@ impl<'a> Restore<'a> {
             }
             ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
         };
-        let success = self.unmark(engines, Success::plain(server))?;
+        let unchecked = without_checksums(plan).into_iter().collect();
+        let success = self.unmark(engines, Success { server, warnings: Vec::new(), unchecked })?;
         runner.let_go();
         Ok(success)
     }
 
     /// Files alone were wanted, or nothing else was possible.
-    pub(super) fn finish_files(&self, engines: &Engines<'_>, reason: String) -> Result<Success, Halt> {
+    pub(super) fn finish_files(
+        &self,
+        engines: &Engines<'_>,
+        plan: &Plan,
+        (account, binaries): (&Account, Option<&Binaries>),
+        reason: String,
+    ) -> Result<Success, Halt> {
         for step in [Step::Start, Step::Replay, Step::Probe] {
             self.report.skip(step, &reason);
         }
         self.report.begin(Step::Finish, "");
-        self.unmark(engines, Success::plain(ServerOutcome::NotStarted { reason }))
+        let WalReport { warnings, mut unchecked } = self.read_wal(&plan.wal, account, binaries)?;
+        unchecked.extend(without_checksums(plan));
+        self.unmark(engines, Success { server: ServerOutcome::NotStarted { reason }, warnings, unchecked })
     }
 
     /// An earlier attempt has done all the work and could not tell its end.
@@ -108,4 +119,10 @@ impl<'a> Restore<'a> {
         self.report.done("");
         Ok(success)
     }
+}
+
+/// What sizes alone do not tell.
+fn without_checksums(plan: &Plan) -> Option<String> {
+    let without = plan.checksum.contains("NONE");
+    without.then(|| "the contents of files: the manifest has no checksums, and sizes alone were compared".to_owned())
 }

@@ -23,6 +23,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tether;
+mod wal;
 
 use crate::{
     domain::{

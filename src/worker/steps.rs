@@ -61,15 +61,15 @@ pub(super) fn run<'a>(
     let binaries = match (server, binaries) {
         (ServerPlan::Start { .. }, Some(binaries)) => binaries,
         (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
-        (ServerPlan::NoServer { reason }, _) => {
-            return restore.finish_files(engines, reason);
+        (ServerPlan::NoServer { reason }, binaries) => {
+            return restore.finish_files(engines, &plan, (&account, binaries.as_ref()), reason);
         }
     };
     let runner = runner.insert(restore.runner(account, binaries));
-    restore.start(runner)?;
-    restore.replay(runner, &plan.wal)?;
+    let replayed = restore.start(runner).and_then(|()| restore.replay(runner, &plan.wal));
+    replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, runner))?;
     let answer = restore.probe(runner, cluster)?;
-    restore.finish(runner, engines, answer)
+    restore.finish(runner, engines, &plan, answer)
 }
 
 impl<'a> Restore<'a> {
@@ -88,6 +88,10 @@ impl<'a> Restore<'a> {
         let checked = check::plan(engine.as_mut(), request, settings, who, &self.places.own())?;
         let plan = &checked.plan;
         report.planned(plan.clone());
+        if let Some(failure) = plan.lacks_consent(request, "start a new restore of the files alone, with --without-wal")
+        {
+            return Err(failure.into());
+        }
         let reused = if plan.reused.0 > 0 { format!(", {} of it in place", plan.reused) } else { String::new() };
         report.done(&format!("{} needed{reused}, {} free", plan.bytes, plan.free_bytes));
         self.go_on()?;

@@ -2,9 +2,9 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Origin,
-        Plan, Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Success,
-        Target, Timeline, Timestamp, WalProgress,
+        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn,
+        MissingWal, Origin, Plan, Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish,
+        SessionId, Success, Target, Timeline, Timestamp, WalProgress,
         fact::{End, ProcessMark},
         plan::{ServerPlan, Standing, WalFinding},
     },
@@ -48,6 +48,7 @@ pub(crate) fn request(number: u64) -> RestoreRequest {
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
+        missing_wal: MissingWal::Refuse,
     }
 }
 

@@ -168,12 +168,12 @@ pub(crate) fn wizard() -> Vec<Scene> {
             },
         ),
         scene("wizard_3_refused", || (nothing(), own()), |stage| planned(stage, |_| Err(refused()))),
-        scene("wizard_3_overwrites", || (nothing(), own()), |stage| planned(stage, set_aside)),
+        scene("wizard_3_overwrites", || (nothing(), own()), planned_to_rename),
         scene(
             "wizard_3_type_name",
             || (nothing(), own()),
             |stage| {
-                planned(stage, set_aside);
+                planned_to_rename(stage);
                 stage.press("enter").type_text("cr").press("enter");
             },
         ),
@@ -190,6 +190,13 @@ pub(crate) fn places(ticket: u64) -> Message {
 pub(crate) fn planned(stage: &mut Stage, answer: fn(&RestoreRequest) -> Result<Plan, Failure>) {
     stage.press("enter").tell(places(1)).press("enter");
     answer_plans(stage, answer);
+}
+
+/// The plan page for a target whose old data a person has chosen to have renamed.
+pub(crate) fn planned_to_rename(stage: &mut Stage) {
+    // Restore point, directory, port, server, bandwidth, existing data.
+    stage.press("enter").tell(places(1)).press("down down down down down right enter");
+    answer_plans(stage, set_aside);
 }
 
 /// Answers every plan that is asked for, and those that are asked for because of the answers.

@@ -5,9 +5,9 @@
 use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, Disposed, Disposition, ExistingData, Failure,
-        InstanceName, Lsn, MajorVersion, Origin, Plan, Port, Progress, Reached, RestorePoint, RestoreRequest,
-        RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline, Timestamp,
-        WalProgress,
+        InstanceName, Lsn, MajorVersion, MissingWal, Origin, Plan, Port, Progress, Reached, RestorePoint,
+        RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline,
+        Timestamp, WalProgress,
         fact::ProcessMark,
         plan::{ServerPlan, Standing, TablespacePlan, WalFinding},
     },
@@ -61,6 +61,7 @@ pub(crate) fn request(instance: &str, port: u16) -> RestoreRequest {
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
+        missing_wal: MissingWal::Refuse,
     }
 }
 

@@ -4,12 +4,15 @@
 
 use super::{
     keys::state,
-    scenes::{answer_plans, places, plan_of, planned, set_aside},
+    scenes::{answer_plans, places, plan_of, planned, planned_to_rename, set_aside},
     stage::*,
 };
 use howdah::{
     console::message::{Intent, Look, Message},
-    domain::{ExistingData, Failure, InstanceName, RestoreRequest, ServerWish, SessionId, plan::Standing},
+    domain::{
+        ExistingData, Failure, InstanceName, MissingWal, RestoreRequest, ServerWish, SessionId,
+        plan::{ServerPlan, Standing, WalFinding},
+    },
     machine::Refusal,
     manager::{Receipt, ReceiptLine},
 };
@@ -121,8 +124,13 @@ fn a_wrong_value_is_told_at_its_field_and_nothing_is_planned() {
 
 #[test]
 fn s08_other_data_is_renamed_only_after_its_name_was_typed() {
+    let mut refusing = fresh();
+    planned(&mut refusing, set_aside);
+    assert!(refusing.text().contains("Refused: /srv/pg/crm holds other data"), "refuse means refuse");
+    refusing.press("enter");
+    assert!(started(&mut refusing).is_empty());
     let mut stage = fresh();
-    planned(&mut stage, set_aside);
+    planned_to_rename(&mut stage);
     assert!(stage.text().contains("renamed to /srv/pg/crm.before-2026-11-20"), "{}", stage.text());
     stage.press("enter");
     assert_eq!(state(&stage), "TypeName =crm");
@@ -139,7 +147,7 @@ fn s08_other_data_is_renamed_only_after_its_name_was_typed() {
 fn s08_leave_to_rename_that_the_plan_does_not_need_is_taken_back() {
     let mut stage = fresh();
     // In the form, "rename other data" is chosen; the directory turns out to be free.
-    stage.press("enter").tell(places(1)).press("up down down down down down right enter");
+    stage.press("enter").tell(places(1)).press("down down down down down right enter");
     answer_plans(&mut stage, fine);
     stage.press("enter");
     let requests = started(&mut stage);
@@ -190,4 +198,23 @@ fn an_unreadable_restore_point_is_shown_with_its_reason_and_cannot_be_chosen() {
     stage.press("up enter");
     assert_eq!(state(&stage), "Form =orders");
     assert!(stage.text().contains("2026-11-19T0200") && !stage.text().contains("newest"), "{}", stage.text());
+}
+
+#[test]
+fn s07_a_backup_that_lacks_wal_is_started_only_when_the_form_says_so() {
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
+    fn lacking(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
+        let wal = WalFinding::Missing { what: "000000010000000000000007 is not in the backup".to_owned() };
+        let server = ServerPlan::NoServer { reason: "only the files were asked for".to_owned() };
+        Ok(howdah::domain::Plan { wal, server, ..plan_of(request, Standing::Missing) })
+    }
+    let mut stage = fresh();
+    planned(&mut stage, lacking);
+    assert!(stage.text().contains("Refused: no server could start on these files"), "{}", stage.text());
+    stage.press("enter");
+    assert!(started(&mut stage).is_empty());
+    stage.press("esc down down down down down down right enter");
+    answer_plans(&mut stage, lacking);
+    stage.press("enter");
+    assert_eq!(started(&mut stage)[0].missing_wal, MissingWal::Accept);
 }

@@ -9,7 +9,7 @@ use crate::{
         ports::{CatalogInstance, Row},
         words,
     },
-    domain::{ExistingData, InstanceName, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
+    domain::{ExistingData, InstanceName, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -25,6 +25,8 @@ pub struct Form {
     pub rate: Input,
     /// What to do with data that stands at a target.
     pub existing: ExistingData,
+    /// What to do when a backup lacks WAL and no server is started.
+    pub missing_wal: MissingWal,
     /// The number of the field that the keys go to.
     pub at: usize,
     /// Why the form cannot be planned as it is.
@@ -70,10 +72,12 @@ pub enum Field {
     Rate,
     /// What to do with data that stands at a target.
     Existing,
+    /// What to do when a backup lacks WAL.
+    MissingWal,
 }
 
 const PER_CHOICE: usize = 3;
-const COMMON: [Field; 3] = [Field::Server, Field::Rate, Field::Existing];
+const COMMON: [Field; 4] = [Field::Server, Field::Rate, Field::Existing, Field::MissingWal];
 const SERVER: [ServerWish; 3] = [ServerWish::LeaveRunning, ServerWish::StopAfterProbe, ServerWish::FilesOnly];
 
 impl Form {
@@ -85,6 +89,7 @@ impl Form {
             server: ServerWish::LeaveRunning,
             rate: Input::new(rate),
             existing: ExistingData::Refuse,
+            missing_wal: MissingWal::Refuse,
             at: 0,
             problem: None,
         }
@@ -120,7 +125,7 @@ impl Form {
             Field::Directory(choice) => self.choices.get_mut(choice).map(|one| one.directory.edit()),
             Field::Port(choice) => self.choices.get_mut(choice).map(|one| one.port.edit()),
             Field::Rate => Some(&mut self.rate),
-            Field::Point(_) | Field::Server | Field::Existing => None,
+            Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => None,
         }
     }
 
@@ -138,6 +143,9 @@ impl Form {
             }
             Field::Existing => {
                 self.existing = if by < 0 { ExistingData::Refuse } else { ExistingData::SetAside };
+            }
+            Field::MissingWal => {
+                self.missing_wal = if by < 0 { MissingWal::Refuse } else { MissingWal::Accept };
             }
             Field::Directory(_) | Field::Port(_) | Field::Rate => {}
         }
@@ -176,8 +184,8 @@ impl Form {
                 }
             }
             let Some(point) = choice.chosen().cloned() else { continue };
-            let (server, existing) = (self.server, self.existing);
-            requests.push(RestoreRequest { point, target, server, max_rate, existing });
+            let (server, existing, missing_wal) = (self.server, self.existing, self.missing_wal);
+            requests.push(RestoreRequest { point, target, server, max_rate, existing, missing_wal });
         }
         Ok(requests)
     }

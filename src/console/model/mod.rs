@@ -218,7 +218,7 @@ impl Model {
                 Page::Plan => Place::Plan,
                 Page::Form => match wizard.form.field() {
                     Field::Directory(_) | Field::Port(_) | Field::Rate => Place::FormText,
-                    Field::Point(_) | Field::Server | Field::Existing => Place::Form,
+                    Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => Place::Form,
                 },
             };
         }

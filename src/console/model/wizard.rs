@@ -85,8 +85,6 @@ pub enum PlanState {
     Asked,
     /// It can be started.
     Ready(Box<Plan>),
-    /// It was refused; whether setting the old directory aside would help is being asked.
-    RefusedAsking(Failure),
     /// It was refused.
     Refused(Failure),
     /// It can be started once the name of the directory that will be renamed was typed.
@@ -117,7 +115,7 @@ impl Wizard {
 
     /// Whether a plan is still being made.
     pub fn is_planning(&self) -> bool {
-        self.plans.iter().any(|planned| matches!(planned.state, PlanState::Asked | PlanState::RefusedAsking(_)))
+        self.plans.iter().any(|planned| matches!(planned.state, PlanState::Asked))
     }
 
     /// The directories that will be renamed and whose names have to be typed first.
@@ -127,11 +125,7 @@ impl Wizard {
                 Standing::SetAside { to } => Some((plan.directory.clone(), to.clone())),
                 Standing::Missing | Standing::Empty | Standing::Leftover => None,
             },
-            PlanState::Asked
-            | PlanState::Ready(_)
-            | PlanState::RefusedAsking(_)
-            | PlanState::Refused(_)
-            | PlanState::NotStarted(_) => None,
+            PlanState::Asked | PlanState::Ready(_) | PlanState::Refused(_) | PlanState::NotStarted(_) => None,
         };
         self.plans.iter().filter_map(renamed).collect()
     }

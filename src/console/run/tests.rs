@@ -7,7 +7,7 @@ use crate::{
     catalog::Catalog,
     console::{Closing, Keymap, OwnerPlace, Theme, model::owner::Owner, ports::World},
     domain::{
-        BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, Port, RestorePoint,
+        BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, RestorePoint,
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
@@ -198,7 +198,8 @@ fn session() -> Session {
     let point = RestorePoint { instance, label: "1".to_owned(), path: "/b".into(), facts };
     let target = Target::new("/srv/orders", Port::new(5433).unwrap()).unwrap();
     let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
-    let request = RestoreRequest { point, target, server, max_rate: None, existing };
+    let missing_wal = MissingWal::Refuse;
+    let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };
     let (id, policy, by) = (SessionId(1), RetryPolicy::default(), "ops".to_owned());
     let (uuid, origin, places) = (uuid::Uuid::nil(), Origin::Console, Vec::new());
     Session::create(Created { id, uuid, request, policy, by, origin, at: noon(), places })

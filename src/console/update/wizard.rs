@@ -144,7 +144,15 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
             Field::Existing if wizard.form.existing == crate::domain::ExistingData::SetAside => {
                 wizard.form.step(field, -1);
             }
-            Field::Server | Field::Existing | Field::Directory(_) | Field::Port(_) | Field::Rate => {
+            Field::MissingWal if wizard.form.missing_wal == crate::domain::MissingWal::Accept => {
+                wizard.form.step(field, -1);
+            }
+            Field::Server
+            | Field::Existing
+            | Field::MissingWal
+            | Field::Directory(_)
+            | Field::Port(_)
+            | Field::Rate => {
                 wizard.form.step(field, 1);
             }
         },

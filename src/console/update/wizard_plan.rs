@@ -36,14 +36,17 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
     asked.map(|(at, planned)| Intent::Look(Look::Plan(ticket, at, Box::new(planned.request.clone())))).collect()
 }
 
-/// A plan was made or refused. A refusal is asked again with leave to rename the old directory: if that alone helps,
-/// the person is led to typing its name.
+/// How a person agrees on the screen to files that no server can start on.
+const WITHOUT_WAL: &str = "go back and choose to restore the files though WAL is missing";
+
+/// A plan was made or refused.
 pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
-    let may_rename = planned.request.existing == ExistingData::SetAside;
-    planned.state = match (answer, &planned.state) {
-        (Ok(plan), _) => match plan.standing {
+    let refused = |plan: &Plan| plan.lacks_consent(&planned.request, WITHOUT_WAL);
+    planned.state = match answer {
+        Ok(plan) if let Some(failure) = refused(&plan) => PlanState::Refused(failure),
+        Ok(plan) => match plan.standing {
             Standing::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
             Standing::Missing | Standing::Empty | Standing::Leftover => {
                 // Nobody typed a name, so data that turns up between plan and start must not be renamed.
@@ -51,17 +54,7 @@ pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Resu
                 PlanState::Ready(Box::new(plan))
             }
         },
-        (Err(failure), PlanState::Asked) if !may_rename => {
-            planned.state = PlanState::RefusedAsking(failure);
-            planned.request.existing = ExistingData::SetAside;
-            return vec![Intent::Look(Look::Plan(ticket, at, Box::new(planned.request.clone())))];
-        }
-        // The first refusal is the one that speaks of the request as it was made.
-        (Err(_), PlanState::RefusedAsking(first)) => {
-            planned.request.existing = ExistingData::Refuse;
-            PlanState::Refused(first.clone())
-        }
-        (Err(failure), _) => PlanState::Refused(failure),
+        Err(failure) => PlanState::Refused(failure),
     };
     Vec::new()
 }

@@ -37,7 +37,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
         lines.push(Line::default());
     }
     lines.push(Line::from(brush.span(Role::Title, "For all of them")));
-    for field in [Field::Server, Field::Rate, Field::Existing] {
+    for field in [Field::Server, Field::Rate, Field::Existing, Field::MissingWal] {
         if form.field() == field {
             focused = lines.len();
         }
@@ -98,6 +98,7 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
             }
         }
         Field::Existing => spans.extend(value(request::existing(form.existing), room, has_keys, brush)),
+        Field::MissingWal => spans.extend(value(request::missing_wal(form.missing_wal), room, has_keys, brush)),
     }
     Line::from(spans)
 }
@@ -126,7 +127,8 @@ const fn name(field: Field) -> &'static str {
         Field::Port(_) => "Port",
         Field::Server => "Server",
         Field::Rate => "Bandwidth",
-        Field::Existing => "Old data",
+        Field::Existing => "Existing data",
+        Field::MissingWal => "Missing WAL",
     }
 }
 
@@ -143,6 +145,10 @@ const fn help(field: Field) -> &'static str {
         Field::Rate => "The most that is read from the backup in a second, such as 100M; empty is as fast as it goes.",
         Field::Existing => {
             "What to do when other data stands at a target. It is never deleted; renaming asks for its name."
+        }
+        Field::MissingWal => {
+            "What to do when the backup lacks WAL that a server needs, and none is started: its files alone are of use only \
+             to whoever brings that WAL."
         }
     }
 }

@@ -99,7 +99,7 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let when = words::full(request.point.facts.taken_at);
     let glyphs = &brush.glyphs;
     let (sign, role) = match &planned.state {
-        PlanState::Asked | PlanState::RefusedAsking(_) => (glyphs.pending, Role::Dim),
+        PlanState::Asked => (glyphs.pending, Role::Dim),
         PlanState::Ready(_) => (glyphs.done, Role::Done),
         PlanState::Overwrites(_) => (glyphs.warning, Role::Waiting),
         PlanState::Refused(_) | PlanState::NotStarted(_) => (glyphs.stuck, Role::Stuck),
@@ -110,7 +110,7 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         brush.span(Role::Dim, format!("  {}, taken {when}", words::clean(&request.point.label))),
     ])];
     match &planned.state {
-        PlanState::Asked | PlanState::RefusedAsking(_) => {
+        PlanState::Asked => {
             let to = words::path(request.target.directory());
             out.extend(pair("Directory", &to, width, brush));
             out.extend(pen::wrapped("The plan is being made", width, 1, Role::Dim, brush));

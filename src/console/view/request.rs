@@ -7,7 +7,7 @@ use crate::{
         theme::{Brush, Role},
         words,
     },
-    domain::{ExistingData, ServerWish},
+    domain::{ExistingData, MissingWal, ServerWish},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -29,7 +29,10 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     lines.extend(pair("Server", wish(request.server), width, brush));
     let rate = request.max_rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
     lines.extend(pair("Bandwidth", &rate, width, brush));
-    lines.extend(pair("Old data", existing(request.existing), width, brush));
+    lines.extend(pair("Existing", existing(request.existing), width, brush));
+    if !request.missing_wal.is_refused() {
+        lines.extend(pair("Missing WAL", missing_wal(request.missing_wal), width, brush));
+    }
     let policy = session.policy();
     let every = words::coarse(policy.every);
     lines.extend(pair("Tries", &format!("{} on a disruption, one every {every}", policy.tries), width, brush));
@@ -64,6 +67,14 @@ pub(super) const fn existing(existing: ExistingData) -> &'static str {
     match existing {
         ExistingData::Refuse => "refuse when other data stands there",
         ExistingData::SetAside => "rename other data that stands there",
+    }
+}
+
+/// What a wish for a backup that lacks WAL is called.
+pub(super) const fn missing_wal(missing: MissingWal) -> &'static str {
+    match missing {
+        MissingWal::Refuse => "refuse when the backup lacks WAL",
+        MissingWal::Accept => "restore files though WAL is missing",
     }
 }
 

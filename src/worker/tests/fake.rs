@@ -11,8 +11,8 @@ use super::{
 use crate::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, Disposition, ExistingData, Failure, InstanceName, Lsn,
-        MajorVersion, Port, Progress, RestorePoint, RestoreRequest, ServerWish, SessionId, SystemIdentifier, Target,
-        Timeline, Timestamp, WorkerSettings,
+        MajorVersion, MissingWal, Port, Progress, RestorePoint, RestoreRequest, ServerWish, SessionId,
+        SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
         fact::{Fact, FactLine},
         plan::{Standing, WalFinding},
         ticket::{CONTRACT_VERSION, Ticket, Work},
@@ -78,7 +78,8 @@ impl Bench {
         let path = root.path().join("backup");
         let point = RestorePoint { instance: InstanceName::new("orders"), label: "b".to_owned(), path, facts };
         let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
-        let request = RestoreRequest { point, target, server, max_rate: None, existing: ExistingData::Refuse };
+        let (existing, missing_wal) = (ExistingData::Refuse, MissingWal::Refuse);
+        let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };
         let state = root.path().join("state");
         std::fs::create_dir_all(&state).unwrap();
         let settings = WorkerSettings { state: Some(state), ..WorkerSettings::default() };

@@ -13,8 +13,8 @@ mod whole;
 use super::NativeEngine;
 use crate::{
     domain::{
-        BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, Port, Progress,
-        Rate, RestorePoint, RestoreRequest, ServerWish, Target, Timeline, WorkerSettings,
+        BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port,
+        Progress, Rate, RestorePoint, RestoreRequest, ServerWish, Target, Timeline, WorkerSettings,
     },
     engine::{Engine, Halt, Observer},
     postgres::manifest::{Algorithm, Hasher},
@@ -290,6 +290,7 @@ impl Fake {
             server: ServerWish::FilesOnly,
             max_rate: None,
             existing: ExistingData::Refuse,
+            missing_wal: MissingWal::Refuse,
         }
     }
 

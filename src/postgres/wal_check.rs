@@ -1,0 +1,84 @@
+//! Reading the WAL that a backup needs, record by record, as pg_verifybackup does: through `pg_waldump` of that version
+//! (`src/bin/pg_verifybackup/pg_verifybackup.c`, `parse_required_wal`).
+//!
+//! Promises: it ends soon after it is told to; what the program says is kept short and printable. Never: it writes to
+//! the WAL, or says that WAL was read which was not.
+
+use super::{account::Account, binaries::Binaries, manifest::WalRange};
+use crate::domain::instance::printable;
+use std::{
+    io::{self, Read},
+    path::Path,
+    process::{Child, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// What came of the reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WalReading {
+    /// Every record of every range was read.
+    Whole,
+    /// A record cannot be read; what the program says of it.
+    Damaged(String),
+    /// It was stopped.
+    Stopped,
+}
+
+/// How often it is looked whether the program is done or we must stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The bytes of complaint that are kept; a damaged record takes one line.
+const MAX_COMPLAINT: u64 = 4096;
+
+/// Reads these ranges in `directory`, the cluster's `pg_wal`.
+pub fn read(
+    ranges: &[WalRange],
+    directory: &Path,
+    account: &Account,
+    binaries: &Binaries,
+    stop_requested: &dyn Fn() -> bool,
+) -> io::Result<WalReading> {
+    for range in ranges {
+        let mut command = account.command(binaries.directory().join("pg_waldump"));
+        command.arg("--quiet").arg("--path").arg(directory);
+        command.arg(format!("--timeline={}", range.timeline));
+        command.arg(format!("--start={}", range.start)).arg(format!("--end={}", range.end));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut complaint = String::new();
+        let stderr = child.stderr.take();
+        let reader = thread::spawn(move || -> io::Result<Vec<u8>> {
+            let mut text = Vec::new();
+            if let Some(stderr) = stderr {
+                stderr.take(MAX_COMPLAINT).read_to_end(&mut text)?;
+            }
+            Ok(text)
+        });
+        let Some(status) = wait(&mut child, stop_requested)? else { return Ok(WalReading::Stopped) };
+        if let Ok(text) = reader.join() {
+            complaint = String::from_utf8_lossy(&text?).into_owned();
+        }
+        if !status.success() {
+            let line = complaint.lines().find(|line| line.contains("error")).unwrap_or(complaint.trim());
+            let line = line.split_once("error: ").map_or(line, |(_, text)| text);
+            let said = if line.is_empty() { format!("pg_waldump ended with {status}") } else { printable(line) };
+            return Ok(WalReading::Damaged(said));
+        }
+    }
+    Ok(WalReading::Whole)
+}
+
+/// The status that the program ended with; `None` when it was ended because we must stop.
+fn wait(child: &mut Child, stop_requested: &dyn Fn() -> bool) -> io::Result<Option<std::process::ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if stop_requested() {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
