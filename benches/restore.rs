@@ -97,6 +97,7 @@ fn native(bed: &Bed, point: &RestorePoint) {
     let mut engine = NativeEngine::new(&request, Uuid::now_v7(), None, &WorkerSettings::default());
     engine.plan().unwrap();
     engine.copy(&Quiet).unwrap();
+    engine.complete().unwrap();
     engine.finish().unwrap();
 }
 

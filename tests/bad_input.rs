@@ -247,3 +247,26 @@ fn control_characters_in_names_never_reach_the_terminal() {
     assert!(ran.stdout.contains("ev\\u{1b}[31mil"), "{ran}");
     assert!(backup(Form::PLAIN).exists());
 }
+
+#[test]
+fn s03_a_cluster_that_cannot_be_configured_cannot_be_started() {
+    needs_postgres!();
+    for form in [Form::PLAIN, Form::TAR] {
+        let repository = Repository::of(form);
+        let backup = repository.b1();
+        // A directory where the settings of the copy would be written.
+        if form == Form::PLAIN {
+            fs::create_dir(backup.join("standby.signal")).unwrap();
+        } else {
+            let member = Member { name: "standby.signal/", kind: b'5', link: String::new(), content: b"" };
+            smuggle_in(&backup.join("base.tar"), &[member]);
+        }
+        let target = scratch("target").join("data");
+        let howdah = Howdah::new();
+        let ran = howdah.restore(&repository.0, &target, &["--no-start"]);
+        assert_eq!(ran.code, Some(4), "{form:?}: {ran}");
+        assert_eq!(ran.json()["failure"]["step"], "configure", "{form:?}: {ran}");
+        ran.expect_words(&["standby.signal"]);
+        assert!(target.join("PG_VERSION").exists() && !target.join("global/pg_control").exists(), "{form:?}");
+    }
+}

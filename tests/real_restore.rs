@@ -8,6 +8,7 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 use support::{
     backup::{Form, Repository, own},
     cluster::{Restored, SUM_OF_ROWS, free_port, is_root, must, program, source},
+    faults::edit_manifest,
     howdah::{Howdah, Ran},
     patience::until,
     place::{listing, scratch},
@@ -197,4 +198,28 @@ fn a_backup_that_lies_directly_in_the_repository_names_the_instance_itself() {
     let target = scratch("target").join("data");
     Howdah::new().restore(&repository, &target, &["--no-start"]).expect_code(0);
     assert!(target.join("global/pg_control").exists());
+}
+
+#[test]
+fn a_backup_without_configuration_files_comes_back_with_the_sizes_of_its_source() {
+    needs_postgres!();
+    // As Debian's clusters are backed up, whose configuration lies elsewhere.
+    let repository = Repository::of(Form::PLAIN);
+    let backup = repository.b1();
+    let gone = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"];
+    for name in gone {
+        fs::remove_file(backup.join(name)).unwrap();
+    }
+    edit_manifest(&backup, |text| {
+        let listed = |line: &&str| !gone.iter().any(|name| line.contains(&format!("\"Path\": \"{name}\"")));
+        let kept: Vec<&str> = text.lines().filter(listed).collect();
+        kept.join("\n").replace(",\n],", "\n],") + "\n"
+    });
+    let target = scratch("target").join("data");
+    let port = free_port().to_string();
+    let restored = Restored(target.clone());
+    let ran = restore(&repository, &target, &["--port", &port]);
+    assert_eq!(restored.ask(SUM_OF_ROWS), source().sum, "{ran}");
+    let written = fs::read_to_string(target.join("postgresql.conf")).unwrap();
+    assert!(written.contains("max_connections = "), "{written}");
 }

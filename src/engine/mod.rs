@@ -68,14 +68,20 @@ pub struct FilePlan {
     pub warnings: Vec<String>,
 }
 
-/// One engine, set up for one request. The order of calls is plan, copy, finish; or dispose alone.
+/// Below the target's marks, while nothing there may start yet: the directory in which `global/pg_control` waits.
+pub const STAGED_CONTROL: &str = ".howdah/control";
+
+/// One engine, set up for one request. The order of calls is plan, copy, hand over, complete, finish; or dispose alone.
 pub trait Engine {
     /// Looks and decides; writes nothing. Every reason to refuse is found here where it can be.
     fn plan(&mut self) -> Result<FilePlan, Failure>;
-    /// Brings the files: copied, verified, durable, `global/pg_control` last. Plans first if nobody has.
+    /// Brings the files: copied, verified, durable; all but `global/pg_control`, which waits below [`STAGED_CONTROL`].
+    /// Plans first if nobody has.
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
     /// Notes durably that the session's own server is about to run on the data, so that what it creates counts as ours.
     fn hand_to_server(&mut self) -> Result<(), Failure>;
+    /// Puts `global/pg_control` in its place, durably: from here on a server can start on the directory (S3).
+    fn complete(&mut self) -> Result<(), Failure>;
     /// Removes the session's own marks from the target; the restore is done.
     fn finish(&mut self) -> Result<(), Failure>;
     /// Deals with partial data of a cancelled session (D7): touches only what the session created.

@@ -16,7 +16,7 @@ use crate::{
         Failure, MajorVersion, Plan, RestoreRequest, Step, Success, SystemIdentifier, WalProgress, WorkerSettings,
         plan::{ServerPlan, WalFinding},
     },
-    engine::{Engine, Halt},
+    engine::{Engine, Halt, STAGED_CONTROL},
     postgres::{
         account::Account,
         binaries::Binaries,
@@ -133,7 +133,12 @@ impl<'a> Restore<'a> {
         // From here on there are files in the directory that the backup does not name, and they are ours.
         engine.hand_to_server()?;
         let target = &self.request.target;
-        let said = configure::configure(&Wish { data: target.directory(), port: target.port(), account, binaries })?;
+        let (data, port) = (target.directory(), target.port());
+        let staged = data.join(STAGED_CONTROL);
+        let control = if staged.is_dir() { staged.as_path() } else { data };
+        let said = configure::configure(&Wish { data, port, account, binaries, control })?;
+        // Nothing before this could start a server, whatever it left (S3).
+        engine.complete()?;
         let mut detail = vec![format!("port {}", target.port())];
         detail.extend(said);
         self.report.done(&detail.join("; "));

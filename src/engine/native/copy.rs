@@ -9,7 +9,8 @@ use super::{
     run::{Job, run},
     settle::{Ending, settle},
     shared::Shared,
-    tar_copy::{self, Archive, STASH},
+    staged::STAGED,
+    tar_copy::{self, Archive},
     throttle::Throttle,
     trouble::Backup,
     work::Work,
@@ -49,7 +50,7 @@ pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: 
         wished => wished,
     };
     let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, manner.max_rate.map(Throttle::new)));
-    for (path, stamp) in reused.iter().filter(|(path, _)| *path != Path::new(STASH)) {
+    for (path, stamp) in reused.iter().filter(|(path, _)| *path != Path::new(STAGED)) {
         if index.expect(path) == Some(super::layout::Expect::Wal) && !layout.wal.contains_key(path) {
             shared.expect_more(stamp.size, 1);
         }

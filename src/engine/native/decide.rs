@@ -12,8 +12,8 @@ use super::{
     root::{Access, Root},
     site,
     space::{self, Need},
+    staged::STAGED,
     standing::Leftover,
-    tar_copy::STASH,
     trouble::{Backup, DAMAGED, at_target},
 };
 use crate::{
@@ -174,7 +174,7 @@ impl Decision {
             // It goes first and comes back last: a directory that lacks a file must not start (S3).
             self.reused.remove(Path::new(CONTROL_FILE));
         }
-        let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STASH));
+        let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STAGED));
         self.plan.reused = ByteCount(counted.map(|(_, stamp)| stamp.size).sum());
         if let Form::Tar(set) = &self.layout.form {
             let names = left.account.archives.clone();
@@ -195,7 +195,7 @@ impl Decision {
         self.index.paths().filter(|(path, _)| kind_of(path, &self.tablespaces) == kind).all(|(path, _)| {
             self.reused.contains_key(path)
                 || (WRITTEN_LAST.iter().any(|last| path == Path::new(last))
-                    && self.reused.contains_key(Path::new(STASH)))
+                    && self.reused.contains_key(Path::new(STAGED)))
         })
     }
 

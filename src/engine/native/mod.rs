@@ -2,7 +2,7 @@
 //! gzip, LZ4 or Zstandard).
 //!
 //! Promises: copies, verifies and makes durable in one pass; resumes by a ledger in the target; puts
-//! `global/pg_control` in place last (S3). Never: writes outside the target's directories, follows a link there, or
+//! `global/pg_control` in place last, after the cluster was configured (S3). Never: writes outside the target's directories, follows a link there, or
 //! copies a file that nothing accounts for.
 
 mod archives;
@@ -31,6 +31,7 @@ mod settle;
 mod shared;
 mod site;
 mod space;
+mod staged;
 mod standing;
 mod tar_copy;
 #[cfg(test)]
@@ -145,6 +146,14 @@ impl Engine for NativeEngine {
         let ledger = mark::open_ledger(&root, &mark::boot_id())?;
         let noted = ledger.add(&[Line::Handed]).and_then(|()| ledger.sync());
         noted.map_err(|error| trouble::at_target("note in the ledger of", root.path(), &error))
+    }
+
+    fn complete(&mut self) -> Result<(), Failure> {
+        let (root, boot) = (self.root()?, mark::boot_id());
+        let ledger = mark::open_ledger(&root, &boot)?;
+        let account = mark::read_ledger(&root, &boot)
+            .map_err(|error| trouble::at_target("read the ledger of", root.path(), &error))?;
+        staged::install(&root, &account, &ledger)
     }
 
     fn finish(&mut self) -> Result<(), Failure> {

@@ -1,12 +1,12 @@
-//! The end of a copy: everything is made durable, and only then the cluster gets its `global/pg_control` (S3).
+//! The end of a copy: everything is made durable; the cluster's `global/pg_control` waits for what comes after (S3).
 //!
-//! Promises: before `pg_control` is there, no server starts on the directory; when it is there, all else is on the disk.
+//! Promises: when this has ended, all but `pg_control` is in its place and on the disk. Never: a server could start.
 
 use super::{
-    ledger::{Line, Stamp},
+    ledger::Line,
     plain,
     root::Root,
-    tar_copy::STASH,
+    staged::{self, STAGED},
     trouble::at_target,
     work::{Work, altered},
 };
@@ -22,7 +22,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -60,6 +60,11 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
     }
     if let Some(bytes) = &control {
         check_cluster(work, bytes)?;
+        // Out of an archive it was put there when it came.
+        if ending.plain.is_some() && !work.has(Path::new(STAGED)) {
+            staged::put(work, bytes)?;
+        }
+        count(work, CONTROL_FILE);
     }
     work.shared.go_on()?;
     places.check_in_place()?;
@@ -67,20 +72,6 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
     let noted = |error: io::Error| at_target("note in the ledger of", places.data.path(), &error);
     work.ledger.add(&[Line::Durable]).and_then(|()| work.ledger.sync()).map_err(noted)?;
     work.shared.go_on()?;
-    places.check_in_place()?;
-    if let Some(bytes) = control {
-        let path = Path::new(CONTROL_FILE);
-        write_small(work, path, &bytes)?;
-        let synced = places.data.open_file(path).and_then(|file| {
-            file.sync_all()?;
-            rustix::fs::fsync(places.data.open_directory(Path::new("global"))?)?;
-            let stamp = Stamp::of(&rustix::fs::fstat(&file)?);
-            work.ledger.add(&[Line::Verified(path.to_owned(), stamp), Line::Durable])
-        });
-        synced.map_err(|error| at_target("write", &places.shown(path), &error))?;
-        count(work, CONTROL_FILE);
-    }
-    work.ledger.add(&[Line::Complete]).and_then(|()| work.ledger.sync()).map_err(noted)?;
     work.shared.settle_totals();
     Ok(())
 }
@@ -93,7 +84,7 @@ fn is_accounted_for(work: &Work, ending: &Ending, path: &Path) -> bool {
     ending.plain.is_some()
         || work.has(path)
         || super::shared::lock(&work.received).contains(path)
-        || (path == Path::new(CONTROL_FILE) && work.has(Path::new(STASH)))
+        || (path == Path::new(CONTROL_FILE) && work.has(Path::new(STAGED)))
         || (path == Path::new(TABLESPACE_MAP))
 }
 
@@ -120,11 +111,7 @@ fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
     let bytes = if let Some(directory) = &ending.plain {
         read_plain(work, directory, path)?
     } else {
-        let mut bytes = Vec::new();
-        let stash = Path::new(STASH);
-        let read = work.places.data.open_file(stash).and_then(|mut file| file.read_to_end(&mut bytes));
-        read.map_err(|error| at_target("read", &work.places.shown(stash), &error))?;
-        bytes
+        staged::read(&work.places.data)?
     };
     check(work, at, &bytes)?;
     Ok(Some(bytes))

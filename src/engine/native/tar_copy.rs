@@ -11,6 +11,7 @@ use super::{
     plain,
     read::{Source, fill},
     shared::{Side, Watch, lock},
+    staged,
     trouble::{at_target, damaged},
     work::{Beginning, Work, altered},
 };
@@ -20,7 +21,7 @@ use crate::{
     postgres::{compression, control::CONTROL_FILE, manifest::Hasher},
 };
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -54,9 +55,6 @@ pub(super) struct Coming {
 
 /// `pg_control` has 8 KiB in every version; a tablespace map is read when the plan is made.
 const LARGEST_HELD: u64 = 16 << 20;
-
-/// Where `pg_control` waits for its turn, below the mark's directory.
-pub(super) const STASH: &str = ".howdah/pg_control";
 
 /// The work of an unpacking thread: until no archive is left.
 pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
@@ -216,21 +214,10 @@ impl Unpacking<'_> {
             return Err(altered(path, checksum.algorithm()).into());
         }
         if path == Path::new(CONTROL_FILE) {
-            self.stash(&content)?;
+            staged::put(self.work, &content)?;
         }
         lock(&self.work.held).insert(path.to_owned(), content);
         Ok(())
-    }
-
-    /// Puts `pg_control` where the next attempt finds it, so that it need not unpack the base again for it.
-    fn stash(&self, content: &[u8]) -> Result<(), Failure> {
-        let (root, stash) = (&self.work.places.data, Path::new(STASH));
-        let put = root.remove(stash).and_then(|_| root.create(stash)).and_then(|mut file| {
-            file.write_all(content)?;
-            let stamp = super::ledger::Stamp::of(&rustix::fs::fstat(&file)?);
-            self.work.ledger.add(&[Line::Verified(stash.to_owned(), stamp)])
-        });
-        put.map_err(|error| at_target("write", &root.path().join(stash), &error))
     }
 
     /// A member of the base must not lie in a tablespace that has an archive of its own.

@@ -66,7 +66,7 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting
 
 /// Lines of configuration for the sizes that the source had.
 pub(super) fn recorded_sizes(wish: &Wish<'_>, binaries: &Binaries) -> Result<String, Failure> {
-    resume::control_data(wish.data, wish.account, binaries).map(|text| sizes_from(&text))
+    resume::control_data(wish.control, wish.account, binaries).map(|text| sizes_from(&text))
 }
 
 fn sizes_from(text: &str) -> String {

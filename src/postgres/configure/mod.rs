@@ -48,6 +48,9 @@ pub struct Wish<'a> {
     pub account: &'a Account,
     /// The programs of its version, where they are here; without them less is checked.
     pub binaries: Option<&'a Binaries>,
+    /// The directory whose `global/pg_control` tells of the cluster: the data directory, or where it waits until the
+    /// cluster is configured.
+    pub control: &'a Path,
 }
 
 /// The directory that the copy's own socket goes to: the usual one where this user may use it, else `/tmp`.
@@ -146,7 +149,7 @@ mod tests {
     use crate::postgres::account;
 
     fn check(data: &Path, account: &Account) -> Vec<String> {
-        configure(&Wish { data, port: Port::new(5433).unwrap(), account, binaries: None }).unwrap()
+        configure(&Wish { data, port: Port::new(5433).unwrap(), account, binaries: None, control: data }).unwrap()
     }
 
     fn someone() -> Account {
@@ -192,8 +195,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
         let account = someone();
-        let port = Port::new(5433).unwrap();
-        let failure = configure(&Wish { data: place.path(), port, account: &account, binaries: None }).unwrap_err();
+        let (port, data) = (Port::new(5433).unwrap(), place.path());
+        let failure = configure(&Wish { data, port, account: &account, binaries: None, control: data }).unwrap_err();
         assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
     }
 }

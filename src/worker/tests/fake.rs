@@ -247,6 +247,10 @@ impl Engine for Fake {
         Ok(())
     }
 
+    fn complete(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn finish(&mut self) -> Result<(), Failure> {
         unreachable!("the worker takes the marks away without an engine of its own")
     }

@@ -34,7 +34,7 @@ fn d07_directories_above_the_target_go_too_when_the_session_made_them() {
     fake.write();
     fs::create_dir(fake.place.path().join("srv")).unwrap();
     let target = Target::new(fake.place.path().join("srv/a/b/data"), Port::new(5433).unwrap()).unwrap();
-    fake.engine_for(1, |request| request.target = target.clone()).copy(&Ear::default()).unwrap();
+    fake.engine_for(1, |request| request.target = target.clone()).restore(&Ear::default()).unwrap();
     assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
     assert!(!exists(fake.place.path().join("srv/a")) && exists(fake.place.path().join("srv")));
 }
@@ -81,7 +81,7 @@ fn d07_what_the_sessions_own_server_made_goes_too() {
     let fake = Fake::new(FORM).with_tablespace();
     fake.write();
     let mut engine = fake.engine();
-    engine.copy(&Ear::default()).unwrap();
+    engine.restore(&Ear::default()).unwrap();
     engine.hand_to_server().unwrap();
     for path in ["pg_stat_tmp/x", "global/new", "base/77/1", "postmaster.opts", "backup_label.old", "log/today.log"] {
         let path = fake.directory().join(path);

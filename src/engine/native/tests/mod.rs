@@ -1,6 +1,7 @@
 //! The engine against small made-up backups, whole and damaged in every way.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod contents;
 mod damage;
 mod disposal;
 mod quarrel;
@@ -10,6 +11,7 @@ mod swapped;
 mod target;
 mod whole;
 
+use self::contents::{DATA, noise, segment};
 use super::NativeEngine;
 use crate::{
     domain::{
@@ -25,7 +27,7 @@ use std::{
     io::Write,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    sync::{LazyLock, Mutex},
+    sync::Mutex,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -35,6 +37,18 @@ pub(super) const SEGMENT: &str = "pg_wal/000000010000000000000002";
 pub(super) const OID: u32 = 16384;
 /// As the server names them, `./` included.
 const DIRECTORIES: [&str; 4] = ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"];
+
+/// The files as a whole: all of them, and the last one in its place.
+pub(super) trait Restore {
+    fn restore(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
+}
+
+impl Restore for NativeEngine {
+    fn restore(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
+        self.copy(observer)?;
+        Ok(self.complete()?)
+    }
+}
 
 /// A backup in the making, below a place of its own; the target lies beside it.
 pub(super) struct Fake {
@@ -71,64 +85,6 @@ impl Observer for Ear {
     fn stop_requested(&self) -> bool {
         self.stop_at.is_some_and(|at| self.last.lock().unwrap().bytes_done.0 >= at)
     }
-}
-
-/// The files of every fake backup; made once, for making them takes longer than restoring them.
-static DATA: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
-    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for (path, bytes) in [
-        ("PG_VERSION", b"15\n".to_vec()),
-        ("backup_label", b"START WAL LOCATION: 0/200028".to_vec()),
-        ("base/1/1259", noise(1, 8192)),
-        ("base/1/empty", Vec::new()),
-        ("base/16385/16400", noise(2, 3 << 19)),
-        ("base/16385/16401", noise(3, (1 << 20) + 4096 + 17)),
-        ("base/16385/16402", noise(4, 100_000)),
-        ("global/pg_control", control()),
-        ("postgresql.auto.conf", b"# nothing\n".to_vec()),
-        (SEGMENT, segment()),
-    ] {
-        files.insert(path.to_owned(), bytes);
-    }
-    for number in 0..20_u8 {
-        files.insert(format!("base/16385/{}", 16410 + u32::from(number)), noise(10 + u32::from(number), 120_000));
-    }
-    files
-});
-
-/// Bytes that do not repeat, different for each seed.
-pub(super) fn noise(seed: u32, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = (0..length.div_ceil(4)).flat_map(|_| next()).collect();
-    bytes.truncate(length);
-    bytes
-}
-
-/// A WAL segment of 1 MiB with a header that is right: the second of timeline 1.
-pub(super) fn segment() -> Vec<u8> {
-    let mut bytes = noise(99, 1 << 20);
-    bytes[..40].fill(0);
-    bytes[..2].copy_from_slice(&0xD110_u16.to_le_bytes());
-    bytes[2..4].copy_from_slice(&2_u16.to_le_bytes());
-    bytes[4..8].copy_from_slice(&1_u32.to_le_bytes());
-    bytes[8..16].copy_from_slice(&(2_u64 << 20).to_le_bytes());
-    bytes[24..32].copy_from_slice(&7_u64.to_le_bytes());
-    bytes[32..36].copy_from_slice(&(1_u32 << 20).to_le_bytes());
-    bytes[36..40].copy_from_slice(&8192_u32.to_le_bytes());
-    bytes
-}
-
-fn control() -> Vec<u8> {
-    let mut bytes = noise(5, 8192);
-    bytes[..8].copy_from_slice(&7_u64.to_le_bytes());
-    bytes[8..12].copy_from_slice(&1300_u32.to_le_bytes());
-    bytes
 }
 
 impl Fake {

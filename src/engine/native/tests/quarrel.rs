@@ -54,7 +54,7 @@ fn s09_while_one_session_restores_another_neither_marks_nor_moves_nor_removes_an
         let (let_go, go_on) = mpsc::channel();
         let observer = Held { begun, go_on: Mutex::new(Some(go_on)) };
         std::thread::scope(|scope| {
-            let first = scope.spawn(|| fake.slow_engine(1).copy(&observer));
+            let first = scope.spawn(|| fake.slow_engine(1).restore(&observer));
             has_begun.recv().unwrap();
             let mark = fs::read(fake.directory().join(".howdah/session.json")).unwrap();
             let mut second = fake.engine_for(2, |request| request.existing = existing);
@@ -83,7 +83,7 @@ fn s09_what_a_session_may_go_on_with_is_not_written_over_while_nobody_works() {
     assert!(refused.cause.contains(&session(1).to_string()), "it says whose it is: {refused}");
     assert_eq!(dispose(&fake.request().target, session(2), Disposition::Remove), Disposed::Nothing);
     assert_eq!(contents(&fake), before);
-    fake.engine().copy(&Ear::default()).unwrap();
+    fake.engine().restore(&Ear::default()).unwrap();
     fake.assert_restored();
 }
 
@@ -112,7 +112,7 @@ fn s09_who_only_looks_does_not_keep_a_restore_from_its_lock() {
     looks.lock().unwrap();
     assert!(failure(fake.engine().copy(&Ear::default())).cause.contains("another process restores into"));
     std::thread::scope(|scope| {
-        let restore = scope.spawn(|| fake.engine().copy(&Ear::default()));
+        let restore = scope.spawn(|| fake.engine().restore(&Ear::default()));
         drop(looks);
         restore.join().unwrap().unwrap();
     });

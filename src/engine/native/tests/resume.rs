@@ -30,7 +30,7 @@ fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
             fake.files.keys().filter(|path| !path.starts_with("pg_tblspc")).filter(verified).collect();
         let before: Vec<u64> = kept.iter().map(|path| inode(path)).collect();
         let ear = Ear::default();
-        engine.copy(&ear).unwrap();
+        engine.restore(&ear).unwrap();
         fake.assert_restored();
         let after: Vec<u64> = kept.iter().map(|path| inode(path)).collect();
         assert!(!kept.is_empty() && before == after, "{form}: a verified file was written again");
@@ -45,10 +45,10 @@ fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
 fn s02_a_file_that_was_touched_since_is_copied_again() {
     for form in Fake::all_forms() {
         let fake = Fake::new(form);
-        fake.write().engine().copy(&Ear::default()).unwrap();
+        fake.write().engine().restore(&Ear::default()).unwrap();
         fs::write(fake.directory().join("base/1/1259"), noise(77, 8192)).unwrap();
         fs::remove_file(fake.directory().join("base/16385/16402")).unwrap();
-        fake.engine().copy(&Ear::default()).unwrap();
+        fake.engine().restore(&Ear::default()).unwrap();
         fake.assert_restored();
     }
 }
@@ -56,7 +56,7 @@ fn s02_a_file_that_was_touched_since_is_copied_again() {
 #[test]
 fn s03_a_try_that_must_copy_again_takes_pg_control_away_first() {
     let fake = Fake::new(BackupForm::Plain);
-    fake.write().engine().copy(&Ear::default()).unwrap();
+    fake.write().engine().restore(&Ear::default()).unwrap();
     assert!(exists(fake.directory().join("global/pg_control")));
     fs::remove_file(fake.directory().join("base/1/1259")).unwrap();
     let mut engine = fake.engine();
@@ -65,7 +65,7 @@ fn s03_a_try_that_must_copy_again_takes_pg_control_away_first() {
     assert!(failure(engine.copy(&Ear::default())).cause.contains("base/1/1259 is missing"));
     assert!(!exists(fake.directory().join("global/pg_control")));
     fs::rename(fake.backup().join("base/1/away"), fake.backup().join("base/1/1259")).unwrap();
-    fake.engine().copy(&Ear::default()).unwrap();
+    fake.engine().restore(&Ear::default()).unwrap();
     fake.assert_restored();
 }
 
@@ -86,7 +86,7 @@ fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
         fs::rename(&away, &repo).unwrap();
         let mut engine = fake.engine();
         assert!(engine.plan().unwrap().reused.0 > 0, "r10: {form}");
-        engine.copy(&Ear::default()).unwrap();
+        engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
     }
 }
@@ -121,11 +121,11 @@ fn r08_a_repository_that_stalls_while_it_is_looked_at_is_a_disruption() {
 #[test]
 fn s02_an_archive_all_of_whose_files_are_verified_is_not_read_again() {
     let fake = Fake::new(BackupForm::Tar(Compression::Zstd)).with_tablespace();
-    fake.write().engine().copy(&Ear::default()).unwrap();
+    fake.write().engine().restore(&Ear::default()).unwrap();
     fs::remove_file(fake.directory().join(format!("pg_tblspc/{OID}/PG_15_202209061/5/16403"))).unwrap();
     fs::remove_file(fake.directory().join("global/pg_control")).unwrap();
     let ear = Ear::default();
-    fake.engine().copy(&ear).unwrap();
+    fake.engine().restore(&ear).unwrap();
     fake.assert_restored();
     let notes = ear.notes.lock().unwrap().join("\n");
     assert_eq!(notes, "16384.tar.zst is read from its beginning; verified files are not written again");
@@ -153,12 +153,12 @@ fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
     let fake = Fake::new(BackupForm::Plain);
     fake.write();
     let mut engine = fake.engine();
-    engine.copy(&Ear::default()).unwrap();
+    engine.restore(&Ear::default()).unwrap();
     engine.hand_to_server().unwrap();
     fs::write(fake.directory().join("base/1/1259"), "replayed").unwrap();
     let (mut again, ear) = (fake.engine(), Ear::default());
     assert_eq!(again.plan().unwrap().standing, Standing::Leftover);
-    again.copy(&ear).unwrap();
+    again.restore(&ear).unwrap();
     assert_eq!(fs::read_to_string(fake.directory().join("base/1/1259")).unwrap(), "replayed");
     let end = *ear.last.lock().unwrap();
     assert_eq!(end.bytes_done, end.bytes_total);
@@ -184,7 +184,7 @@ fn s02_a_file_that_stands_half_copied_is_gone_on_with() {
     let mut engine = fake.engine();
     let planned = engine.plan().unwrap().reused;
     let ear = Ear::default();
-    engine.copy(&ear).unwrap();
+    engine.restore(&ear).unwrap();
     fake.assert_restored();
     let reused = ear.last.lock().unwrap().bytes_reused;
     assert!(reused.0 >= planned.0 + (1 << 20), "{reused} of which {planned} in whole files");
@@ -197,7 +197,7 @@ fn s02_a_half_copied_file_that_was_altered_is_copied_anew() {
     bytes[10] ^= 1;
     fs::write(&half, bytes).unwrap();
     let ear = Ear::default();
-    fake.engine().copy(&ear).unwrap();
+    fake.engine().restore(&ear).unwrap();
     fake.assert_restored();
     assert!(ear.notes.lock().unwrap().iter().any(|note| note.contains("copied anew")));
     let end = *ear.last.lock().unwrap();
@@ -214,6 +214,42 @@ fn s02_without_a_checksum_a_half_copied_file_is_copied_anew() {
     let mut bytes = fs::read(&half).unwrap();
     bytes[10] ^= 1;
     fs::write(&half, bytes).unwrap();
-    fake.engine().copy(&Ear::default()).unwrap();
+    fake.engine().restore(&Ear::default()).unwrap();
+    fake.assert_restored();
+}
+
+#[test]
+fn s03_nothing_could_start_before_the_engine_is_told_that_all_else_is_done() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form);
+        fake.write();
+        let mut engine = fake.engine();
+        engine.copy(&Ear::default()).unwrap();
+        engine.hand_to_server().unwrap();
+        let (control, waits) = (fake.directory().join("global/pg_control"), fake.directory().join(".howdah/control"));
+        assert!(!exists(&control) && exists(waits.join("global/pg_control")), "{form}");
+        // The attempt fails here; the next one finds all else, and does not copy what was configured meanwhile.
+        fs::write(fake.directory().join("postgresql.auto.conf"), "port = 1").unwrap();
+        let mut again = fake.engine();
+        assert!(again.plan().unwrap().reused.0 > 0, "{form}");
+        again.restore(&Ear::default()).unwrap();
+        fake.assert_restored();
+        again.complete().unwrap();
+        let stands = fs::metadata(&control).unwrap().ino();
+        fake.engine().complete().unwrap();
+        assert_eq!(fs::metadata(&control).unwrap().ino(), stands, "it is put in place once: {form}");
+    }
+}
+
+#[test]
+fn s03_what_waits_to_be_the_last_file_is_not_installed_when_it_was_altered() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write();
+    let mut engine = fake.engine();
+    engine.copy(&Ear::default()).unwrap();
+    fs::write(fake.directory().join(".howdah/control/global/pg_control"), noise(7, 8192)).unwrap();
+    assert!(engine.complete().unwrap_err().cause.contains("was altered after it was verified"));
+    assert!(!exists(fake.directory().join("global/pg_control")));
+    fake.engine().restore(&Ear::default()).unwrap();
     fake.assert_restored();
 }

@@ -65,7 +65,7 @@ fn a_retry_after_the_target_was_removed_begins_anew() {
         assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
         fs::remove_dir_all(fake.directory()).unwrap();
         fs::write(home(&fake).join("mine"), "mine").unwrap();
-        fake.engine().copy(&Ear::default()).unwrap();
+        fake.engine().restore(&Ear::default()).unwrap();
         fake.assert_restored();
         assert_eq!(fs::read_to_string(home(&fake).join("mine")).unwrap(), "mine");
     }
@@ -110,7 +110,7 @@ fn r08_nothing_is_written_to_another_device_than_the_one_that_was_claimed() {
         }
     }
     let devices = [(data.clone(), here), (home.clone(), here)];
-    fake.engine_for(1, moved).on_devices(&devices).copy(&Ear::default()).unwrap();
+    fake.engine_for(1, moved).on_devices(&devices).restore(&Ear::default()).unwrap();
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn s08_old_data_is_set_aside_whole_and_never_over_something() {
         let mut engine = fake.engine_for(1, |request| request.existing = ExistingData::SetAside);
         let Standing::SetAside { to } = engine.plan().unwrap().standing else { panic!("not set aside") };
         assert_eq!(to, fake.place.path().join("data.set-aside-2"));
-        engine.copy(&Ear::default()).unwrap();
+        engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         let through_link = fs::read_to_string(to.join(format!("pg_tblspc/{OID}/old"))).unwrap();
         assert_eq!(through_link, "old", "the old cluster still finds its tablespace");
@@ -113,9 +113,9 @@ fn an_empty_directory_is_used_and_missing_parents_are_made() {
     fs::create_dir(fake.directory()).unwrap();
     let mut engine = fake.engine();
     assert_eq!(engine.plan().unwrap().standing, Standing::Empty);
-    engine.copy(&Ear::default()).unwrap();
+    engine.restore(&Ear::default()).unwrap();
     fake.assert_restored();
     let deep = fake.place.path().join("a/b/c/data");
-    fake.engine_for(2, at(&deep)).copy(&Ear::default()).unwrap();
+    fake.engine_for(2, at(&deep)).restore(&Ear::default()).unwrap();
     assert!(deep.join("global/pg_control").is_file());
 }

@@ -27,7 +27,7 @@ fn every_form_with_every_checksum_is_restored_byte_for_byte() {
         assert!(matches!(plan.wal, WalFinding::Included { .. }), "{form}: {:?}", plan.wal);
         assert!(!exists(fake.directory()), "a plan writes nothing");
         let ear = Ear::default();
-        engine.copy(&ear).unwrap();
+        engine.restore(&ear).unwrap();
         fake.assert_restored();
         let end = *ear.last.lock().unwrap();
         assert_eq!((end.bytes_done, end.files_done), (plan.bytes, plan.files), "{form}");
@@ -56,7 +56,7 @@ fn tablespaces_go_to_new_places_and_links_and_map_follow() {
         let plan = engine.plan().unwrap();
         let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
         assert_eq!((plan.tablespaces[0].oid, &plan.tablespaces[0].directory), (OID, &home));
-        engine.copy(&Ear::default()).unwrap();
+        engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         assert_eq!(fs::read_link(fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap(), home);
         assert!(home.join("PG_15_202209061/5/16403").is_file());
@@ -74,7 +74,7 @@ fn files_are_private_unless_the_server_granted_its_group() {
         fake.write();
         let manifest = fake.backup().join("backup_manifest");
         fs::set_permissions(manifest, fs::Permissions::from_mode(manifest_mode)).unwrap();
-        fake.engine().copy(&Ear::default()).unwrap();
+        fake.engine().restore(&Ear::default()).unwrap();
         let mode = |path: &str| fs::metadata(fake.directory().join(path)).unwrap().permissions().mode() & 0o7777;
         for path in ["", "base", "base/1", "pg_notify"] {
             assert_eq!(mode(path), directory, "{path}");
@@ -94,7 +94,7 @@ fn what_pg_basebackup_r_changes_is_restored_as_it_is_and_told() {
         fake.files.insert("standby.signal".into(), Vec::new());
         fake.write();
         let (mut engine, ear) = (fake.engine(), Ear::default());
-        engine.copy(&ear).unwrap();
+        engine.restore(&ear).unwrap();
         fake.assert_restored();
         let notes = ear.notes.lock().unwrap().join("\n");
         assert!(notes.contains("postgresql.auto.conf was changed after"), "{form}: {notes}");
@@ -113,7 +113,7 @@ fn a_backup_without_wal_is_restored_and_the_plan_says_what_is_missing() {
         let WalFinding::Missing { what } = &plan.wal else { panic!("{form}: {:?}", plan.wal) };
         assert!(what.contains("WAL from 0/200028 to 0/200100"), "{what}");
         assert!(plan.warnings.iter().any(|text| text.contains("consistent")), "{:?}", plan.warnings);
-        engine.copy(&Ear::default()).unwrap();
+        engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
     }
 }
@@ -136,7 +136,7 @@ fn wal_fetched_into_the_base_is_found_and_restored() {
     let mut engine = fake.engine();
     let plan = engine.plan().unwrap();
     assert!(matches!(plan.wal, WalFinding::Included { .. }), "{:?}", plan.wal);
-    engine.copy(&Ear::default()).unwrap();
+    engine.restore(&Ear::default()).unwrap();
     assert_eq!(fs::read(fake.directory().join(SEGMENT)).unwrap(), segment());
 }
 
@@ -146,7 +146,7 @@ fn wal_is_written_even_when_no_other_archive_has_made_its_directories_yet() {
         let mut fake = Fake::new(form);
         fake.directories = vec!["pg_notify/"];
         fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
-        fake.write().engine().copy(&Ear::default()).unwrap();
+        fake.write().engine().restore(&Ear::default()).unwrap();
         fake.assert_restored();
         assert!(fake.directory().join("pg_tblspc").is_dir() && fake.directory().join("pg_wal/archive_status").is_dir());
     }
