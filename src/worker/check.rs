@@ -61,8 +61,11 @@ pub(super) fn plan(
         ));
     }
     let mut warnings = files.warnings;
-    if let Err(failure) = who {
-        warnings.push(format!("the files will belong to the user that howdah runs as: {}", failure.cause));
+    match who {
+        Ok(account) => warnings.extend(account.lost_groups()),
+        Err(failure) => {
+            warnings.push(format!("the files will belong to the user that howdah runs as: {}", failure.cause));
+        }
     }
     let plan = Plan {
         directory: request.target.directory().to_owned(),

@@ -70,7 +70,10 @@ pub(super) fn os_user(ground: &Ground) -> Finding {
         };
     }
     match Account::for_server(name) {
-        Ok(account) => Finding::ok(CHECK, &format!("{} owns restored files and runs their servers", account.name())),
+        Ok(account) => match account.lost_groups() {
+            None => Finding::ok(CHECK, &format!("{} owns restored files and runs their servers", account.name())),
+            Some(lost) => Finding::warning(CHECK, &lost, Cure::Do("install util-linux".to_owned())),
+        },
         Err(failure) => Finding::error(CHECK, &failure.cause, Cure::Do(failure.advice)),
     }
 }

@@ -89,8 +89,8 @@ fn sizes_from(text: &str) -> String {
 fn ask(wish: &Wish<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
     let mut command = wish.account.command(binaries.postgres());
     command.arg("-D").arg(wish.data).args(["-c", "lc_messages=C", "-C", name]);
-    let output =
-        command.output().map_err(|e| classify::of_io(&format!("running {}", binaries.postgres().display()), &e))?;
+    let output = wish.account.output(&mut command);
+    let output = output.map_err(|e| classify::of_io(&format!("running {}", binaries.postgres().display()), &e))?;
     if output.status.success() {
         let mut value = output.stdout;
         value.pop_if(|last| *last == b'\n');

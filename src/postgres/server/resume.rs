@@ -48,7 +48,7 @@ pub fn put_label_back(data: &Path, account: &Account, binaries: &Binaries) -> Re
 /// What `pg_controldata` prints of a data directory, in English.
 pub fn control_data(data: &Path, account: &Account, binaries: &Binaries) -> Result<String, Failure> {
     let program = binaries.directory().join("pg_controldata");
-    let output = account.command(&program).arg("-D").arg(data).output();
+    let output = account.output(account.command(&program).arg("-D").arg(data));
     let output = output.map_err(|e| classify::of_io(&format!("running {}", program.display()), &e))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
