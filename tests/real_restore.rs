@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 use support::{
     backup::{Form, Repository, own},
     cluster::{Restored, SUM_OF_ROWS, free_port, is_root, must, program, source},
@@ -81,6 +81,22 @@ each_form! {
     wal_that_was_fetched_into_a_plain_backup_is_replayed: Form::PLAIN.with_wal("fetch");
     wal_that_was_fetched_into_base_tar_is_replayed: Form::TAR.with_wal("fetch");
     wal_that_was_fetched_into_a_packed_backup_is_replayed: Form::packed("server-zstd:3").with_wal("fetch");
+}
+
+#[test]
+fn a_backup_that_went_through_an_object_store_and_lost_its_empty_directories_comes_back() {
+    needs_postgres!();
+    let repository = Repository::of(Form::PLAIN);
+    must(Command::new("find").arg(repository.b1()).args(["-mindepth", "1", "-type", "d", "-empty", "-delete"]));
+    for lost in ["pg_notify", "pg_replslot", "pg_twophase", "pg_logical/mappings"] {
+        assert!(!repository.b1().join(lost).exists(), "{lost}");
+    }
+    let target = scratch("target").join("data");
+    let restored = Restored(target.clone());
+    restore(&repository, &target, &["--port", &free_port().to_string()]);
+    assert_eq!(restored.ask(SUM_OF_ROWS), source().sum);
+    restored.ask("checkpoint");
+    check_modes(&target);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod binaries;
 pub mod compression;
 pub mod configure;
 pub mod control;
+pub mod directories;
 pub mod label;
 pub mod manifest;
 pub mod server;

@@ -17,11 +17,11 @@ use super::{
 use crate::{
     domain::{Failure, plan::Standing},
     engine::{Observer, real_path::nearest, watched::Pulse},
-    postgres::control::CONTROL_FILE,
+    postgres::{control::CONTROL_FILE, directories},
 };
 use rustix::fs::{CWD, RenameFlags};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -96,26 +96,38 @@ pub(super) fn prepare(
 
 /// Enters all that is about to be created, durably, before the first of it is.
 fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
-    let mut directories: std::collections::BTreeSet<PathBuf> = std::collections::BTreeSet::new();
+    let mut all: BTreeSet<PathBuf> = BTreeSet::new();
     for file in &decision.manifest.files {
-        directories.extend(file.path.ancestors().skip(1).map(Path::to_owned));
+        all.extend(file.path.ancestors().skip(1).map(Path::to_owned));
     }
     if let super::layout::Form::Plain(tree) = &decision.layout.form {
-        directories.extend(tree.directories.iter().cloned());
+        all.extend(tree.directories.iter().cloned());
     }
-    directories.insert(PathBuf::from("pg_tblspc"));
-    // Archives are read side by side: that of the WAL must not wait for the base to make its directories.
-    directories.insert(PathBuf::from("pg_wal"));
-    directories.insert(PathBuf::from("pg_wal/archive_status"));
-    directories.remove(Path::new(""));
+    // Tools that carry backups from place to place may lose those with nothing in them. Besides, archives are read side
+    // by side: that of the WAL must not wait for the base to make its directories.
+    all.extend(directories::fixed(decision.plan.version).map(Path::to_owned));
+    if let Some(below) = decision.plan.version.and_then(directories::of_tablespace) {
+        for oid in decision.tablespaces.keys() {
+            let home = Path::new("pg_tblspc").join(oid.to_string());
+            // What lies in a directory follows it in order.
+            let next = all.range(home.clone()..).find(|path| **path != home);
+            if next.is_none_or(|path| !path.starts_with(&home)) {
+                all.insert(home.join(&below));
+            }
+        }
+    }
+    all.remove(Path::new(""));
     // What is listed already need not be listed again for each attempt.
-    if decision.leftover.as_ref().is_none_or(|left| left.account.created.is_empty()) {
-        let files = decision.manifest.files.iter().map(|file| Line::Create(file.path.clone()));
-        let lines: Vec<Line> = directories.iter().cloned().map(Line::Create).chain(files).collect();
+    let listed: BTreeSet<&Path> =
+        decision.leftover.iter().flat_map(|left| &left.account.created).map(PathBuf::as_path).collect();
+    let files = decision.manifest.files.iter().map(|file| &file.path);
+    let fresh = all.iter().chain(files).filter(|path| !listed.contains(path.as_path()));
+    let lines: Vec<Line> = fresh.cloned().map(Line::Create).collect();
+    if !lines.is_empty() {
         let noted = ledger.add(&lines).and_then(|()| ledger.sync());
         noted.map_err(|error| at_target("write the ledger in", places.data.path(), &error))?;
     }
-    for path in &directories {
+    for path in &all {
         let made = places.create_directory(path);
         made.map_err(|error| at_target("create", &places.shown(path), &error))?;
     }

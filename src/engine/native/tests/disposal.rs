@@ -29,6 +29,25 @@ fn d07_what_the_session_created_goes_without_a_trace() {
 }
 
 #[test]
+fn d07_directories_that_the_backup_had_lost_go_too_even_those_that_an_older_ledger_does_not_list() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        fake.directories.clear();
+        let target = partly_restored(&fake);
+        let ledger = fake.directory().join(".howdah/ledger");
+        let lines = fs::read_to_string(&ledger).unwrap();
+        let older: String = lines.split_inclusive('\n').filter(|line| !line.ends_with(" pg_notify\n")).collect();
+        assert_ne!(older, lines, "{form}: what is made is listed first");
+        fs::write(&ledger, older).unwrap();
+        fs::remove_dir(fake.directory().join("pg_notify")).unwrap();
+        fake.engine().copy(&Ear::default()).unwrap();
+        assert!(exists(fake.directory().join("pg_notify")), "{form}");
+        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Removed, "{form}");
+        assert!(fake.outside().is_empty(), "{form}: {:?}", fake.outside());
+    }
+}
+
+#[test]
 fn d07_directories_above_the_target_go_too_when_the_session_made_them() {
     let fake = Fake::new(FORM);
     fake.write();

@@ -1,9 +1,12 @@
 //! Whole backups: every form and checksum comes back byte for byte.
 
 use super::*;
-use crate::domain::{
-    MajorVersion, SystemIdentifier,
-    plan::{Standing, WalFinding},
+use crate::{
+    domain::{
+        MajorVersion, SystemIdentifier,
+        plan::{Standing, WalFinding},
+    },
+    postgres::directories,
 };
 use std::os::unix::fs::PermissionsExt;
 
@@ -35,6 +38,42 @@ fn every_form_with_every_checksum_is_restored_byte_for_byte() {
         engine.finish().unwrap();
         assert!(!exists(fake.directory().join(".howdah")));
         assert_eq!(fake.outside(), ["data"]);
+    }
+}
+
+#[test]
+fn empty_directories_that_the_backup_has_lost_are_made_with_its_modes() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        fake.directories.clear();
+        fake.write().engine().copy(&Ear::default()).unwrap();
+        fake.assert_restored();
+        for path in directories::fixed(Some(MajorVersion(15))) {
+            let made = fs::symlink_metadata(fake.directory().join(path)).unwrap();
+            assert!(made.is_dir(), "{form}: {}", path.display());
+            assert_eq!(made.permissions().mode() & 0o777, 0o700, "{form}: {}", path.display());
+        }
+        assert!(!exists(fake.directory().join("pg_wal/summaries")), "{form}: version 15 does not know it");
+    }
+}
+
+#[test]
+fn an_empty_tablespace_gets_its_version_directory_and_a_full_one_no_other() {
+    for form in Fake::all_forms() {
+        for empty in [false, true] {
+            let mut fake = Fake::new(form).with_tablespace();
+            let file = format!("pg_tblspc/{OID}/PG_15_202209061/5/16403");
+            if empty {
+                fake.files.remove(&file);
+            } else {
+                let bytes = fake.files.remove(&file).unwrap();
+                fake.files.insert(format!("pg_tblspc/{OID}/PG_15_202204291/5/16403"), bytes);
+            }
+            fake.write().engine().copy(&Ear::default()).unwrap();
+            let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
+            let names: Vec<_> = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, [if empty { "PG_15_202209061" } else { "PG_15_202204291" }], "{form}");
+        }
     }
 }
 
