@@ -15,7 +15,7 @@ use crate::{
     postgres::{
         account::Account,
         binaries::Binaries,
-        configure::{self, DataDirectory},
+        configure::{self, DataDirectory, logs},
         server::{
             classify::{self, ServerEnd},
             guard::{self, Guard},
@@ -88,10 +88,10 @@ impl Runner<'_> {
         })?;
         port::check_free(self.port, &sockets)?;
         let owner = self.account.owner();
-        let log = DataDirectory::open(self.data)
-            .and_then(|data| data.make_below("log", owner)?.append("server.log", owner))
-            .map_err(|e| classify::of_io(&format!("opening log/server.log in {}", self.data.display()), &e))?;
-        self.start(&["-D".into(), self.data.into()], None, &log, &self.data.join("log/server.log"))
+        let (log, path) = DataDirectory::open(self.data)
+            .and_then(|data| logs::open(&data, owner))
+            .map_err(|e| classify::of_io(&format!("opening the server's log in {}", self.data.display()), &e))?;
+        self.start(&["-D".into(), self.data.into()], None, &log, &path)
     }
 
     fn start(&mut self, arguments: &[OsString], guard: Option<Guard>, log: &File, path: &Path) -> Result<(), Halt> {

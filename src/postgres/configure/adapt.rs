@@ -6,6 +6,7 @@
 use super::{
     Wish,
     block::{Setting, setting},
+    logs,
 };
 use crate::{
     domain::Failure,
@@ -17,12 +18,18 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    os::unix::{ffi::OsStringExt, process::ExitStatusExt},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        process::ExitStatusExt,
+    },
     path::{Path, PathBuf},
 };
 
 /// The last version that keeps statistics in files, which Debian put into a directory shared by name.
 const LAST_WITH_STATS_FILES: u32 = 14;
+
+/// PostgreSQL's own default.
+const LOG_FILENAME: &str = "postgresql-%Y-%m-%d_%H%M%S.log";
 
 /// What `pg_control` records of the source's sizes, as `pg_controldata` prints them: replay needs room for as much.
 const SIZES: [&str; 5] =
@@ -49,17 +56,42 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting
             }
         }
     }
-    let logs = ask("log_directory")?;
-    if Path::new(&logs).is_absolute() && !Path::new(&logs).starts_with(wish.data) {
-        let why = format!("the server's log goes to its own directory instead of {}", logs.display());
-        found.push((setting("log_directory", "log"), why));
-    }
+    found.extend(own_logs(wish, &ask)?);
     if binaries.version().0 <= LAST_WITH_STATS_FILES {
         let stats = ask("stats_temp_directory")?;
         if Path::new(&stats).is_absolute() {
             let why = format!("statistics go to its own directory instead of {}", stats.display());
             found.push((setting("stats_temp_directory", "pg_stat_tmp"), why));
         }
+    }
+    Ok(found)
+}
+
+/// The server's log stays in the data directory, and is not mixed up with the source's.
+fn own_logs(
+    wish: &Wish<'_>,
+    ask: &impl Fn(&str) -> Result<OsString, Failure>,
+) -> Result<Vec<(Setting, String)>, Failure> {
+    let mut found = Vec::new();
+    let theirs = ask("log_directory")?;
+    if !logs::is_usable(wish.data, Path::new(&theirs)) {
+        let own = logs::directory(wish.data);
+        let why = format!("the server's log goes to its own directory {own} instead of {}", theirs.display());
+        found.push((setting("log_directory", own), why));
+    }
+    let pattern = ask("log_filename")?;
+    if pattern.as_bytes().contains(&b'/') {
+        let why = format!("the server's log is not called {}, which leads out of its directory", pattern.display());
+        found.push((setting("log_filename", LOG_FILENAME), why));
+    }
+    let destination = ask("log_destination")?;
+    let kinds = destination.to_string_lossy().to_ascii_lowercase();
+    let mut kinds: Vec<&str> = kinds.split(',').map(str::trim).collect();
+    if kinds.contains(&"syslog") {
+        kinds.retain(|kind| *kind != "syslog");
+        let own = if kinds.is_empty() { "stderr".to_owned() } else { kinds.join(",") };
+        let why = "the server's log goes to its own directory instead of syslog".to_owned();
+        found.push((setting("log_destination", own), why));
     }
     Ok(found)
 }

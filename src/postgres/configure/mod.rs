@@ -7,6 +7,7 @@
 mod adapt;
 mod block;
 mod directory;
+pub mod logs;
 
 pub use directory::DataDirectory;
 

@@ -131,6 +131,7 @@ fn settings_of_the_source_that_point_elsewhere_do_no_harm() {
     let configuration = format!(
         "data_directory = '{away}'\nhba_file = '{away}/hba'\nexternal_pid_file = '{away}/pid'\n\
          log_directory = '{away}/log'\nlogging_collector = on\nssl = on\nssl_cert_file = '{away}/crt'\n\
+         log_filename = '../../../../../../../..{away}/name'\nlog_destination = 'syslog, csvlog'\n\
          archive_mode = on\narchive_command = 'touch {away}/archived'\nlisten_addresses = '*'\n\
          synchronous_standby_names = 'never_there'\n"
     );
@@ -140,7 +141,23 @@ fn settings_of_the_source_that_point_elsewhere_do_no_harm() {
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    let auto = std::fs::read_to_string(bench.data().join("postgresql.auto.conf")).unwrap();
+    assert!(auto.contains("log_destination = 'csvlog'\n"), "{auto}");
     assert!(pidfile::running(bench.data()).unwrap().is_some());
+}
+
+#[test]
+fn a_backup_that_holds_a_file_named_log_is_started_and_logs_beside_it() {
+    let Some(bench) = bench(ServerWish::LeaveRunning, "logging_collector = on\n") else { return };
+    let _stops = StopsAtEnd(bench.data());
+    std::fs::write(bench.data().with_file_name("backup").join("log"), "notes").unwrap();
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+    assert_eq!(std::fs::read_to_string(bench.data().join("log")).unwrap(), "notes");
+    let names: Vec<_> =
+        std::fs::read_dir(bench.data().join("pg_log")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let name = |beginning: &str| names.iter().any(|name| name.to_string_lossy().starts_with(beginning));
+    assert!(name("server.log") && name("postgresql-"), "{names:?}");
 }
 
 /// Makes it look as if the worker had been killed when its server was open and nothing was noted yet.
