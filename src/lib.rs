@@ -52,6 +52,7 @@
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is written last (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
+//! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
 //! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |

@@ -8,6 +8,8 @@ use howdah::{
     app::config::Config,
     cli::exit::Exit,
     console::{action::Action, keymap::Keymap},
+    domain::{MajorVersion, plan::SwitchedOff},
+    postgres::configure::switched_off,
 };
 use std::fs;
 use support::howdah::Howdah;
@@ -81,6 +83,22 @@ fn every_exit_code_is_explained() {
     let table = between(&text, "| Exit code | Meaning |\n|---|---|\n", "\n\n");
     let told: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
     assert_eq!(told, codes.map(|code| code as u8));
+}
+
+/// The page about copies, with what stands between the marks of this name taken out.
+fn copies_between(name: &str) -> String {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/restored-copies.md")).unwrap();
+    between(&text, &format!("<!-- {name}: begin -->"), &format!("<!-- {name}: end -->")).to_owned()
+}
+
+#[test]
+fn s13_the_page_about_copies_holds_every_line_that_keeps_them_to_themselves() {
+    let newest = Some(MajorVersion(99));
+    let row = |one: &SwitchedOff| format!("| `{}` | {} |\n", one.line, one.effect);
+    let table: String = switched_off::page(newest).iter().map(row).collect();
+    let found = copies_between("switches");
+    let table = format!("\n| Line | Without it the copy would |\n|---|---|\n{table}");
+    assert!(found == table, "between the marks of the switches there should be:\n{table}");
 }
 
 #[test]

@@ -6,11 +6,11 @@ mod support;
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 use support::{
-    backup::{Form, Repository, own},
-    cluster::{Restored, SUM_OF_ROWS, free_port, is_root, must, program, source},
+    backup::{Form, Repository, of_cluster, own},
+    cluster::{Cluster, Restored, SUM_OF_ROWS, free_port, is_root, must, program, source, start},
     faults::edit_manifest,
     howdah::{Howdah, Ran},
-    patience::until,
+    patience::{until, until_true},
     place::{listing, scratch},
 };
 
@@ -97,6 +97,51 @@ fn a_backup_that_went_through_an_object_store_and_lost_its_empty_directories_com
     assert_eq!(restored.ask(SUM_OF_ROWS), source().sum);
     restored.ask("checkpoint");
     check_modes(&target);
+}
+
+#[test]
+fn s13_a_copy_leaves_the_subscriptions_of_its_source_alone_until_its_line_is_removed() {
+    needs_postgres!();
+    let [publisher, subscriber] = ["wal_level = logical\n", ""].map(Cluster::make);
+    for cluster in [&publisher, &subscriber] {
+        cluster.ask("create table orders(id int primary key)");
+    }
+    publisher.ask("create publication all_orders for table orders");
+    let conninfo = publisher.conninfo();
+    subscriber.ask(&format!("create subscription orders connection '{conninfo}' publication all_orders"));
+    let slot =
+        |what: &str| publisher.ask(&format!("select {what} from pg_replication_slots where slot_name = 'orders'"));
+    let arrives = |what: &str, id: u32, ask: &dyn Fn(&str) -> String| {
+        publisher.ask(&format!("insert into orders values ({id})"));
+        until_true(what, || ask(&format!("select count(*) from orders where id = {id}")) == "1");
+    };
+    arrives("the subscription begins", 1, &|query| subscriber.ask(query));
+    let repository = Repository::new().with("shop", "b1", &of_cluster(&subscriber, Form::PLAIN));
+
+    // The source is down for a while, and its slot waits for it: the moment when a copy could take its place.
+    subscriber.stop();
+    let before = slot("confirmed_flush_lsn");
+    let target = scratch("target").join("data");
+    let copy = Restored(target.clone());
+    let ran = restore(&repository, &target, &["--port", &free_port().to_string()]);
+    assert_eq!(ran.json()["warnings"], serde_json::json!([]), "{ran}");
+    assert_eq!(copy.ask("select subenabled from pg_subscription"), "t", "it is there as it was");
+    assert_eq!(copy.ask("select count(*) from pg_stat_activity where backend_type like 'logical%'"), "0");
+    assert_eq!((slot("active").as_str(), slot("confirmed_flush_lsn")), ("f", before));
+    start(&subscriber.data);
+    arrives("the source gets what came after the backup", 2, &|query| subscriber.ask(query));
+    assert_eq!(copy.ask("select count(*) from orders"), "1", "the copy took nothing");
+
+    // The copy replaces its source.
+    subscriber.stop();
+    copy.stop();
+    let auto = target.join("postgresql.auto.conf");
+    let lines = fs::read_to_string(&auto).unwrap();
+    let without = lines.replace("max_logical_replication_workers = '0'\n", "");
+    assert_ne!(without, lines);
+    fs::write(&auto, without).unwrap();
+    start(&target);
+    arrives("the copy goes on in its place", 3, &|query| copy.ask(query));
 }
 
 #[test]

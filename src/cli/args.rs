@@ -73,7 +73,7 @@ pub enum BackupVerb {
 
 /// `howdah restore`.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER)]
+#[command(after_help = RESTORE)]
 pub struct RestoreArgs {
     /// The instance, as `howdah backup list` names it
     pub instance: String,
@@ -179,6 +179,13 @@ pub struct WorkerArgs {
 }
 
 const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
+
+const RESTORE: &str = "The restored copy does nothing to the world around it by itself: it listens on this machine only, \
+archives nothing, follows no primary, and leaves subscriptions of its source alone. What keeps it so \
+stands in a block at the end of its postgresql.auto.conf; --plan lists the lines. Remove them, and restart the server, when \
+the copy replaces its source.
+
+Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a cure.
 

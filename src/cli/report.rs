@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Outcome, Plan, Step, Timestamp,
         instance::printable,
-        plan::{ServerPlan, Standing, WalFinding},
+        plan::{ServerPlan, Standing, SwitchedOff, WalFinding},
     },
     machine::{Phase, Session},
 };
@@ -233,5 +233,10 @@ pub fn plan_text(plan: &Plan) -> String {
         ServerPlan::NoServer { reason } => format!("server      none is started: {}", printable(reason)),
     });
     lines.extend(plan.warnings.iter().map(|warning| format!("warning     {}", printable(warning))));
+    if !plan.switched_off.is_empty() {
+        lines.push("without these lines of its postgresql.auto.conf the copy would".to_owned());
+        let off = |one: &SwitchedOff| format!("  {:<38}  {}", printable(&one.line), printable(&one.effect));
+        lines.extend(plan.switched_off.iter().map(off));
+    }
     lines.join("\n")
 }

@@ -31,6 +31,19 @@ pub struct Plan {
     pub checksum: String,
     /// What a person should know before starting; nothing here stops the restore.
     pub warnings: Vec<String>,
+    /// What is switched off in the copy, as far as it is known before the copy (S13). Empty in records that are older
+    /// than the question.
+    #[serde(default)]
+    pub switched_off: Vec<SwitchedOff>,
+}
+
+/// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// The line of the copy's `postgresql.auto.conf` that switches it off; without the line it is as in the source.
+    pub line: String,
+    /// What the copy would do without that line: words that follow "it would".
+    pub effect: String,
 }
 
 /// What the target holds before the restore.

@@ -16,7 +16,7 @@ use crate::{
     postgres::{
         account::{Access, Account},
         binaries::Binaries,
-        configure,
+        configure::{self, switched_off},
         server::port,
     },
 };
@@ -80,6 +80,7 @@ pub(super) fn plan(
         server,
         checksum: files.checksum,
         warnings,
+        switched_off: switched_off::page(version),
     };
     Ok(Checked { plan, binaries, cluster })
 }

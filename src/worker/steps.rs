@@ -136,10 +136,11 @@ impl<'a> Restore<'a> {
         let (data, port) = (target.directory(), target.port());
         let staged = data.join(STAGED_CONTROL);
         let control = if staged.is_dir() { staged.as_path() } else { data };
-        let said = configure::configure(&Wish { data, port, account, binaries, control })?;
+        let version = Some(version_of(data)?);
+        let said = configure::configure(&Wish { data, port, account, binaries, control, version })?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
-        let mut detail = vec![format!("port {}", target.port())];
+        let mut detail = vec![format!("port {port}")];
         detail.extend(said);
         self.report.done(&detail.join("; "));
         self.go_on()

@@ -107,6 +107,7 @@ pub(crate) fn plan() -> Plan {
         server: ServerPlan::NoServer { reason: "as asked".to_owned() },
         checksum: "CRC32C".to_owned(),
         warnings: Vec::new(),
+        switched_off: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use howdah::{
         RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline,
         Timestamp, WalProgress,
         fact::ProcessMark,
-        plan::{ServerPlan, Standing, TablespacePlan, WalFinding},
+        plan::{ServerPlan, Standing, SwitchedOff, TablespacePlan, WalFinding},
     },
     machine::{Cause, Event, Session, StuckReason, event::Created, evolve},
 };
@@ -89,6 +89,10 @@ pub(crate) fn plan(instance: &str, port: u16, standing: Standing) -> Plan {
         },
         checksum: "CRC32C".to_owned(),
         warnings: vec!["archive_mode was on where the backup was made; it is off here".to_owned()],
+        switched_off: vec![SwitchedOff {
+            line: "max_logical_replication_workers = '0'".to_owned(),
+            effect: "run the source's subscriptions".to_owned(),
+        }],
     }
 }
 

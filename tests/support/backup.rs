@@ -1,7 +1,7 @@
 //! Real backups in every form that `pg_basebackup` writes, each made once for each test binary.
 
 use super::{
-    cluster::{must, program, server_scratch, source},
+    cluster::{Cluster, must, program, server_scratch, source},
     place::{copy_of, scratch},
 };
 use std::{
@@ -50,9 +50,13 @@ pub(crate) fn backup(form: Form) -> PathBuf {
 }
 
 fn make(form: Form) -> PathBuf {
+    of_cluster(source(), form)
+}
+
+/// A backup of another cluster than the usual one.
+pub(crate) fn of_cluster(cluster: &Cluster, form: Form) -> PathBuf {
     let home = server_scratch("backup");
     let directory = home.join(format!("{}-{}", form.format, form.compress));
-    let cluster = source();
     let mut command = program("pg_basebackup");
     command.args(cluster.connection()).arg("-D").arg(&directory).args(["-c", "fast", "--no-sync"]);
     command.arg(format!("--format={}", form.format)).args(["-X", form.wal]);

@@ -101,13 +101,13 @@ pub(crate) fn source() -> &'static Cluster {
     static SOURCE: OnceLock<Cluster> = OnceLock::new();
     SOURCE.get_or_init(|| {
         open_to_all(root());
-        Cluster::make().filled()
+        Cluster::make("").filled()
     })
 }
 
 impl Cluster {
-    /// `initdb` and start; durability is off, the cluster lives for minutes.
-    fn make() -> Self {
+    /// `initdb` and start with these settings besides the usual; durability is off, the cluster lives for minutes.
+    pub(crate) fn make(more: &str) -> Self {
         let home = server_scratch("source");
         let [data, tablespace, sockets] = ["data", "tablespace", "sockets"].map(|name| home.join(name));
         must(as_server_user(Path::new("/bin/mkdir")).args([&tablespace, &sockets]));
@@ -116,7 +116,7 @@ impl Cluster {
         let port = free_port();
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nfsync = off\n\
-             max_wal_senders = 20\nshared_buffers = 32MB\nwal_keep_size = 2GB\nautovacuum = off\n",
+             max_wal_senders = 20\nshared_buffers = 32MB\nwal_keep_size = 2GB\nautovacuum = off\n{more}",
             sockets.display()
         );
         // The restored clusters inherit these settings; theirs is the port and the durability that the restore sets.
@@ -143,6 +143,16 @@ impl Cluster {
         self.ask("checkpoint");
         self.sum = self.ask(SUM_OF_ROWS);
         self
+    }
+
+    /// What connects to it.
+    pub(crate) fn conninfo(&self) -> String {
+        format!("host={} port={} user=postgres dbname=postgres", self.sockets.display(), self.port)
+    }
+
+    /// Stops it, as for maintenance.
+    pub(crate) fn stop(&self) {
+        must(program("pg_ctl").arg("-D").arg(&self.data).args(["-m", "fast", "-w", "stop"]));
     }
 
     /// The arguments that lead to this server.

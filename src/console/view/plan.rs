@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         Plan,
-        plan::{ServerPlan, Standing, WalFinding},
+        plan::{ServerPlan, Standing, SwitchedOff, WalFinding},
     },
 };
 use ratatui::{layout::Rect, text::Line};
@@ -67,6 +67,19 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
     lines
 }
 
+/// What is switched off in the copy, and by which lines: long, and so behind all that must be seen.
+pub(super) fn switched_off(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    if plan.switched_off.is_empty() {
+        return Vec::new();
+    }
+    let title = "Without these lines of its postgresql.auto.conf the copy would";
+    let mut lines = pen::wrapped(title, width, 1, Role::Dim, brush);
+    for SwitchedOff { line, effect } in &plan.switched_off {
+        lines.extend(pen::wrapped(&format!("{line}: {effect}"), width, 3, Role::Text, brush));
+    }
+    lines
+}
+
 /// All plans of the wizard.
 pub(super) fn pages(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let Some(wizard) = model.wizard() else { return Vec::new() };
@@ -115,11 +128,15 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             out.extend(pair("Directory", &to, width, brush));
             out.extend(pen::wrapped("The plan is being made", width, 1, Role::Dim, brush));
         }
-        PlanState::Ready(plan) => out.extend(lines(plan, width, brush)),
+        PlanState::Ready(plan) => {
+            out.extend(lines(plan, width, brush));
+            out.extend(switched_off(plan, width, brush));
+        }
         PlanState::Overwrites(plan) => {
             out.extend(lines(plan, width, brush));
             let text = "Other data stands there. It will be renamed, not deleted; you will be asked to type its name.";
             out.extend(pen::wrapped(text, width, 1, Role::Waiting, brush));
+            out.extend(switched_off(plan, width, brush));
         }
         PlanState::Refused(failure) => {
             out.extend(pen::wrapped(&format!("Refused: {}", failure.cause), width, 1, Role::Stuck, brush));

@@ -40,7 +40,10 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     lines.push(Line::default());
     lines.push(title("Plan"));
     match session.plan() {
-        Some(made) => lines.extend(plan::lines(made, width, brush)),
+        Some(made) => {
+            lines.extend(plan::lines(made, width, brush));
+            lines.extend(plan::switched_off(made, width, brush));
+        }
         None => lines.extend(pen::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush)),
     }
     if !session.attempts().is_empty() {

@@ -27,14 +27,20 @@ pub(super) fn with_block(old: &[u8], settings: &[Setting]) -> Vec<u8> {
     }
     out.extend_from_slice(BEGIN);
     out.push(b'\n');
-    for (name, value) in settings {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b" = '");
-        quote_into(&mut out, value);
-        out.extend_from_slice(b"'\n");
+    for setting in settings {
+        out.extend_from_slice(&line(setting));
+        out.push(b'\n');
     }
     out.extend_from_slice(END);
     out.push(b'\n');
+    out
+}
+
+/// A setting as it stands in a configuration file, without the line feed.
+pub(super) fn line((name, value): &Setting) -> Vec<u8> {
+    let mut out = format!("{name} = '").into_bytes();
+    quote_into(&mut out, value);
+    out.push(b'\'');
     out
 }
 

@@ -1,18 +1,20 @@
 //! Settings of the restored cluster: a copy that lives beside its source and never touches it.
 //!
-//! Promises: the copy listens on its own port on this machine only, archives nothing, follows no primary, waits for no
-//! standby, and keeps its log and its files inside its own data directory; doing it twice is the same as once.
-//! Never: nothing outside the data directory is written, and no link in it is followed.
+//! Promises: the copy listens on its own port on this machine only, archives nothing, follows no primary, takes part in no
+//! subscription, waits for no standby, and keeps its log and its files
+//! inside its own data directory; doing it twice is the same as once. Never: writes outside the data directory, or
+//! follows a link in it.
 
 mod adapt;
 mod block;
 mod directory;
 pub mod logs;
+pub mod switched_off;
 
 pub use directory::DataDirectory;
 
 use super::{account::Access, account::Account, binaries::Binaries, server::classify};
-use crate::domain::{Failure, Port};
+use crate::domain::{Failure, MajorVersion, Port};
 use block::{Setting, names, setting, with_block};
 use std::{
     io,
@@ -21,6 +23,9 @@ use std::{
 
 /// Where Debian's and PGDG's packages put sockets; `psql` of these packages looks here without being told.
 const SOCKETS: &str = "/var/run/postgresql";
+
+/// Where a copy listens.
+const LISTENS: &str = "localhost";
 
 /// A configuration file is text that people write; what is longer is something else.
 const LONGEST: u64 = 16 << 20;
@@ -52,6 +57,8 @@ pub struct Wish<'a> {
     /// The directory whose `global/pg_control` tells of the cluster: the data directory, or where it waits until the
     /// cluster is configured.
     pub control: &'a Path,
+    /// Its version, where that is known.
+    pub version: Option<MajorVersion>,
 }
 
 /// The directory that the copy's own socket goes to: the usual one where this user may use it, else `/tmp`.
@@ -61,7 +68,7 @@ pub fn socket_directory(account: &Account) -> PathBuf {
     if may(Access::Write) && may(Access::Enter) { usual.to_owned() } else { PathBuf::from("/tmp") }
 }
 
-/// Makes the restored cluster a copy of its own; returns what a person should know, one clause each.
+/// Makes the restored cluster a copy of its own; returns what a person should know.
 pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
     let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", wish.data.display()), e);
     let place = DataDirectory::open(wish.data).map_err(|e| failed(&e, "opening the data directory"))?;
@@ -103,22 +110,19 @@ pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
             write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
         }
     }
+    said.push(switched_off::sentence(&switched_off::page(wish.version)));
     Ok(said)
 }
 
 /// What every copy gets.
 fn own_settings(wish: &Wish<'_>) -> Vec<Setting> {
-    vec![
+    let mut settings = vec![
         setting("port", wish.port.to_string()),
-        setting("listen_addresses", "localhost"),
+        setting("listen_addresses", LISTENS),
         setting("unix_socket_directories", socket_directory(wish.account)),
-        // The archive is the source's: WAL of a copy in it would spoil both.
-        setting("archive_mode", "off"),
-        setting("primary_conninfo", ""),
-        setting("primary_slot_name", ""),
-        // The copy has no standbys, so that every commit would wait for ever.
-        setting("synchronous_standby_names", ""),
-    ]
+    ];
+    settings.extend(switched_off::switches(wish.version).map(|switch| setting(switch.name, switch.value)));
+    settings
 }
 
 /// The block for `postgresql.conf`: needed only when the file, or one it includes, sends the server elsewhere.
@@ -147,10 +151,34 @@ fn write_auto(place: &DataDirectory, settings: &[Setting], owner: Option<(u32, u
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use crate::postgres::account;
+    use crate::{domain::WorkerSettings, postgres::account};
+    use std::os::unix::fs::PermissionsExt;
 
+    /// The account and the programs that real settings are read with, where they are here.
+    pub(super) fn programs() -> Option<(Account, Binaries)> {
+        let settings = WorkerSettings::default();
+        let account = Account::for_server(&settings.os_user).ok();
+        let path = std::env::var_os("PATH");
+        let find = |version| Binaries::find(MajorVersion(version), &settings, path.as_deref(), account.as_ref()).ok();
+        let found = account.clone().zip((13..=18).rev().find_map(find));
+        if found.is_none() {
+            use std::io::Write;
+            writeln!(io::stderr(), "skipped: no PostgreSQL programs, or no user to run them, on this machine").unwrap();
+        }
+        found
+    }
+
+    fn configured(data: &Path, account: &Account) -> Vec<String> {
+        let port = Port::new(5433).unwrap();
+        configure(&Wish { data, port, account, binaries: None, control: data, version: None }).unwrap()
+    }
+
+    /// The notes but for the last, which every copy gets.
     fn check(data: &Path, account: &Account) -> Vec<String> {
-        configure(&Wish { data, port: Port::new(5433).unwrap(), account, binaries: None, control: data }).unwrap()
+        let mut notes = configured(data, account);
+        let all = notes.pop().unwrap();
+        assert!(all.contains("max_logical_replication_workers = '0'") && all.contains("archive_mode = 'off'"), "{all}");
+        notes
     }
 
     fn someone() -> Account {
@@ -183,6 +211,30 @@ mod tests {
     }
 
     #[test]
+    fn s13_no_command_of_the_source_is_run_for_a_passphrase() {
+        let Some((account, binaries)) = programs() else { return };
+        let place = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
+        for file in ["server.crt", "server.key"] {
+            std::fs::write(place.path().join(file), "").unwrap();
+        }
+        for (more, off) in [("", false), ("ssl_passphrase_command = 'fetch-it'\n", true)] {
+            std::fs::write(place.path().join("postgresql.conf"), format!("ssl = on\n{more}")).unwrap();
+            let port = Port::new(5433).unwrap();
+            let binaries = Some(&binaries);
+            let data = place.path();
+            let wish = Wish { data, port, account: &account, binaries, control: data, version: None };
+            let notes = configure(&wish).unwrap();
+            assert_eq!(
+                notes.iter().any(|note| note.starts_with("ssl is off, because the passphrase")),
+                off,
+                "{notes:?}"
+            );
+            let auto = std::fs::read_to_string(place.path().join("postgresql.auto.conf")).unwrap();
+            assert_eq!(auto.contains("ssl = 'off'\n"), off, "{auto}");
+        }
+    }
+
+    #[test]
     fn a_plain_configuration_is_left_as_it_was() {
         let place = tempfile::tempdir().unwrap();
         let text = "work_mem = '4MB'\n#data_directory = 'ConfigDir'\n";
@@ -197,7 +249,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
         let account = someone();
         let (port, data) = (Port::new(5433).unwrap(), place.path());
-        let failure = configure(&Wish { data, port, account: &account, binaries: None, control: data }).unwrap_err();
+        let wish = Wish { data, port, account: &account, binaries: None, control: data, version: None };
+        let failure = configure(&wish).unwrap_err();
         assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
     }
 }

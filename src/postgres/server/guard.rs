@@ -1,12 +1,15 @@
 //! The guarded start: a server that only we can reach, whatever its own configuration says.
 //!
 //! Promises: no TCP, a socket in a private directory, its own access rules, nothing sent to an archive, a primary or a
-//! publisher while WAL is replayed. Never: the cluster's own files are not changed for it.
+//! publisher while WAL is replayed, and no command of the source run. Never: changes the cluster's own files.
 
 use super::{classify, log};
 use crate::{
     domain::{Failure, MajorVersion, Port},
-    postgres::{account::Account, configure::DataDirectory},
+    postgres::{
+        account::Account,
+        configure::{DataDirectory, switched_off},
+    },
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -73,6 +76,9 @@ impl Guard {
         set("external_pid_file", self.directory.join("postmaster.pid").as_os_str());
         set("unix_socket_directories", self.directory.as_os_str());
         set("port", OsStr::new(&port.to_string()));
+        for switch in switched_off::switches(Some(version)) {
+            set(switch.name, OsStr::new(switch.value));
+        }
         for (name, value) in FIXED {
             set(name, OsStr::new(value));
         }
@@ -110,11 +116,6 @@ const FIXED: &[(&str, &str)] = &[
     ("unix_socket_permissions", "0700"),
     ("unix_socket_group", ""),
     ("ssl", "off"),
-    ("archive_mode", "off"),
-    ("primary_conninfo", ""),
-    ("synchronous_standby_names", ""),
-    // A subscription would take changes out of the source's slot.
-    ("max_logical_replication_workers", "0"),
     // What it says is read by us: in English, with SQLSTATE, on standard error.
     ("logging_collector", "off"),
     ("log_destination", "stderr"),
@@ -185,6 +186,12 @@ mod tests {
         assert!(of(13).starts_with("-D /srv/pg -c data_directory=/srv/pg -c hba_file=/tmp/howdah-x-0/pg_hba.conf"));
         assert!(!of(13).contains("syncfs") && of(14).contains("syncfs"));
         assert!(!of(14).contains("log_startup_progress_interval") && of(15).contains("log_startup_progress_interval"));
+        for switch in switched_off::SWITCHES {
+            let set = format!(" -c {}={} ", switch.name, switch.value);
+            for version in [13, 15, 18] {
+                assert_eq!(of(version).contains(&set), switch.since.0 <= version, "{set}for {version}");
+            }
+        }
         assert!(of(15).contains("listen_addresses= ") || of(15).contains("listen_addresses= -c"));
     }
 }
