@@ -9,7 +9,10 @@ use howdah::{
     cli::exit::Exit,
     console::{action::Action, keymap::Keymap},
     domain::{MajorVersion, plan::SwitchedOff},
-    postgres::configure::switched_off,
+    postgres::configure::{
+        libraries::{LIBRARIES, Library, Treatment},
+        switched_off,
+    },
 };
 use std::fs;
 use support::howdah::Howdah;
@@ -99,6 +102,29 @@ fn s13_the_page_about_copies_holds_every_line_that_keeps_them_to_themselves() {
     let found = copies_between("switches");
     let table = format!("\n| Line | Without it the copy would |\n|---|---|\n{table}");
     assert!(found == table, "between the marks of the switches there should be:\n{table}");
+}
+
+#[test]
+fn s13_the_page_about_copies_holds_every_known_library() {
+    let mut table = vec!["| Library | In a copy | Otherwise it would |\n|---|---|---|".to_owned()];
+    let (mut harmless, mut needed) = (Vec::new(), Vec::new());
+    for Library { name, treatment } in LIBRARIES {
+        match treatment {
+            Treatment::Harmless => harmless.push(format!("`{name}`")),
+            Treatment::Needed => needed.push(format!("`{name}`")),
+            Treatment::LeftOut { effect } => table.push(format!("| `{name}` | left out | {effect} |")),
+            Treatment::SwitchedOff { effect, name: setting, value, .. } => {
+                table.push(format!("| `{name}` | `{setting} = '{value}'` | {effect} |"));
+            }
+        }
+    }
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (name, wanted) in
+        [("libraries", table.join("\n")), ("harmless", harmless.join(", ")), ("needed", needed.join(", "))]
+    {
+        let found = copies_between(name);
+        assert!(words(&found) == words(&wanted), "between the marks of {name} there should be:\n{wanted}");
+    }
 }
 
 #[test]

@@ -181,9 +181,9 @@ pub struct WorkerArgs {
 const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 
 const RESTORE: &str = "The restored copy does nothing to the world around it by itself: it listens on this machine only, \
-archives nothing, follows no primary, and leaves subscriptions of its source alone. What keeps it so \
+archives nothing, follows no primary, and leaves subscriptions and scheduled jobs of its source alone. What keeps it so \
 stands in a block at the end of its postgresql.auto.conf; --plan lists the lines. Remove them, and restart the server, when \
-the copy replaces its source.
+the copy replaces its source. A preloaded library that howdah does not know is a warning.
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 

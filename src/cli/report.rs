@@ -197,6 +197,15 @@ fn session_json(session: &Session) -> Value {
     })
 }
 
+/// One line of the copy's settings and what it is good for; a long one stands alone.
+fn switched_off(one: &SwitchedOff) -> String {
+    /// The longest of those that every copy gets.
+    const COLUMN: usize = 38;
+    let (line, effect) = (printable(&one.line), printable(&one.effect));
+    let between = if line.chars().count() > COLUMN { format!("\n  {:COLUMN$}", "") } else { String::new() };
+    format!("  {line:<COLUMN$}{between}  {effect}")
+}
+
 /// A plan for people.
 pub fn plan_text(plan: &Plan) -> String {
     let path = |path: &std::path::Path| printable(&path.to_string_lossy());
@@ -235,8 +244,7 @@ pub fn plan_text(plan: &Plan) -> String {
     lines.extend(plan.warnings.iter().map(|warning| format!("warning     {}", printable(warning))));
     if !plan.switched_off.is_empty() {
         lines.push("without these lines of its postgresql.auto.conf the copy would".to_owned());
-        let off = |one: &SwitchedOff| format!("  {:<38}  {}", printable(&one.line), printable(&one.effect));
-        lines.extend(plan.switched_off.iter().map(off));
+        lines.extend(plan.switched_off.iter().map(switched_off));
     }
     lines.join("\n")
 }

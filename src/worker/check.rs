@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{
-        Failure, MajorVersion, Plan, RestoreRequest, ServerWish, SystemIdentifier, WorkerSettings,
+        BackupForm, Failure, MajorVersion, Plan, RestoreRequest, ServerWish, SystemIdentifier, WorkerSettings,
         plan::{ServerPlan, TablespacePlan, WalFinding},
     },
     engine::{
@@ -16,7 +16,11 @@ use crate::{
     postgres::{
         account::{Access, Account},
         binaries::Binaries,
-        configure::{self, switched_off},
+        configure::{
+            self,
+            preload::{self, Preloaded},
+            switched_off,
+        },
         server::port,
     },
 };
@@ -67,6 +71,14 @@ pub(super) fn plan(
             warnings.push(format!("the files will belong to the user that howdah runs as: {}", failure.cause));
         }
     }
+    let mut switched_off = switched_off::page(version);
+    match preloaded(request, binaries.as_ref()) {
+        Some(preloaded) => {
+            switched_off.extend(preloaded.switched_off);
+            warnings.extend(preloaded.warnings);
+        }
+        None => switched_off.push(preload::unsettled()),
+    }
     let plan = Plan {
         directory: request.target.directory().to_owned(),
         bytes: files.bytes,
@@ -80,9 +92,16 @@ pub(super) fn plan(
         server,
         checksum: files.checksum,
         warnings,
-        switched_off: switched_off::page(version),
+        switched_off,
     };
     Ok(Checked { plan, binaries, cluster })
+}
+
+/// What the libraries of the cluster amount to, where that is cheap to know: archives would have to be unpacked.
+fn preloaded(request: &RestoreRequest, binaries: Option<&Binaries>) -> Option<Preloaded> {
+    let plain = request.point.facts.form == BackupForm::Plain;
+    // A backup whose settings cannot be read now is looked at again when it is copied, and then it counts.
+    plain.then(|| preload::of_backup(&request.point.path, binaries?).ok())?
 }
 
 /// The original place is told for a person; it may hold bytes that no report can carry.

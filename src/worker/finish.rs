@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{Failure, Plan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
     engine::Halt,
-    postgres::{account::Account, binaries::Binaries},
+    postgres::{account::Account, binaries::Binaries, configure::Configured},
 };
 
 /// The steps that an attempt has behind it when it comes to the last one.
@@ -29,6 +29,7 @@ impl<'a> Restore<'a> {
         engines: &Engines<'_>,
         plan: &Plan,
         answer: String,
+        configured: Configured,
     ) -> Result<Success, Halt> {
         self.report.begin(Step::Finish, "stopping the guarded server");
         runner.stop_fast()?;
@@ -40,8 +41,7 @@ impl<'a> Restore<'a> {
             }
             ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
         };
-        let unchecked = without_checksums(plan).into_iter().collect();
-        let success = self.unmark(engines, Success { server, warnings: Vec::new(), unchecked })?;
+        let success = self.unmark(engines, success_of(server, plan, configured))?;
         runner.let_go();
         Ok(success)
     }
@@ -53,14 +53,17 @@ impl<'a> Restore<'a> {
         plan: &Plan,
         (account, binaries): (&Account, Option<&Binaries>),
         reason: String,
+        configured: Configured,
     ) -> Result<Success, Halt> {
         for step in [Step::Start, Step::Replay, Step::Probe] {
             self.report.skip(step, &reason);
         }
         self.report.begin(Step::Finish, "");
-        let WalReport { warnings, mut unchecked } = self.read_wal(&plan.wal, account, binaries)?;
-        unchecked.extend(without_checksums(plan));
-        self.unmark(engines, Success { server: ServerOutcome::NotStarted { reason }, warnings, unchecked })
+        let WalReport { warnings, unchecked } = self.read_wal(&plan.wal, account, binaries)?;
+        let mut success = success_of(ServerOutcome::NotStarted { reason }, plan, configured);
+        success.warnings.extend(warnings);
+        success.unchecked.extend(unchecked);
+        self.unmark(engines, success)
     }
 
     /// An earlier attempt has done all the work and could not tell its end.
@@ -121,8 +124,12 @@ impl<'a> Restore<'a> {
     }
 }
 
-/// What sizes alone do not tell.
-fn without_checksums(plan: &Plan) -> Option<String> {
-    let without = plan.checksum.contains("NONE");
-    without.then(|| "the contents of files: the manifest has no checksums, and sizes alone were compared".to_owned())
+/// The success with what Configure has found, and what sizes alone do not tell.
+fn success_of(server: ServerOutcome, plan: &Plan, configured: Configured) -> Success {
+    let Configured { warnings, mut unchecked, .. } = configured;
+    if plan.checksum.contains("NONE") {
+        unchecked
+            .push("the contents of files: the manifest has no checksums, and sizes alone were compared".to_owned());
+    }
+    Success { server, warnings, unchecked }
 }

@@ -20,7 +20,7 @@ use crate::{
     postgres::{
         account::Account,
         binaries::Binaries,
-        configure::{self, DataDirectory, Wish},
+        configure::{self, Configured, DataDirectory, Wish},
         server::classify,
     },
 };
@@ -57,19 +57,20 @@ pub(super) fn run<'a>(
     restore.copy(engine.as_mut(), &plan)?;
     let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
-    restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
+    let configured = restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
     let binaries = match (server, binaries) {
         (ServerPlan::Start { .. }, Some(binaries)) => binaries,
         (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
         (ServerPlan::NoServer { reason }, binaries) => {
-            return restore.finish_files(engines, &plan, (&account, binaries.as_ref()), reason);
+            let programs = (&account, binaries.as_ref());
+            return restore.finish_files(engines, &plan, programs, reason, configured);
         }
     };
     let runner = runner.insert(restore.runner(account, binaries));
     let replayed = restore.start(runner).and_then(|()| restore.replay(runner, &plan.wal));
     replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, runner))?;
     let answer = restore.probe(runner, cluster)?;
-    restore.finish(runner, engines, &plan, answer)
+    restore.finish(runner, engines, &plan, answer, configured)
 }
 
 impl<'a> Restore<'a> {
@@ -128,7 +129,12 @@ impl<'a> Restore<'a> {
         }
     }
 
-    fn configure(&self, engine: &mut dyn Engine, account: &Account, binaries: Option<&Binaries>) -> Result<(), Halt> {
+    fn configure(
+        &self,
+        engine: &mut dyn Engine,
+        account: &Account,
+        binaries: Option<&Binaries>,
+    ) -> Result<Configured, Halt> {
         self.report.begin(Step::Configure, "");
         // From here on there are files in the directory that the backup does not name, and they are ours.
         engine.hand_to_server()?;
@@ -137,13 +143,14 @@ impl<'a> Restore<'a> {
         let staged = data.join(STAGED_CONTROL);
         let control = if staged.is_dir() { staged.as_path() } else { data };
         let version = Some(version_of(data)?);
-        let said = configure::configure(&Wish { data, port, account, binaries, control, version })?;
+        let configured = configure::configure(&Wish { data, port, account, binaries, control, version })?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
         let mut detail = vec![format!("port {port}")];
-        detail.extend(said);
+        detail.extend(configured.notes.iter().cloned());
         self.report.done(&detail.join("; "));
-        self.go_on()
+        self.go_on()?;
+        Ok(configured)
     }
 
     pub(super) fn runner(&self, account: Account, binaries: Binaries) -> Runner<'a> {

@@ -7,6 +7,7 @@ use super::{
     Wish,
     block::{Setting, setting},
     logs,
+    preload::{self, Preloaded},
 };
 use crate::{
     domain::Failure,
@@ -35,8 +36,16 @@ const LOG_FILENAME: &str = "postgresql-%Y-%m-%d_%H%M%S.log";
 const SIZES: [&str; 5] =
     ["max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_xacts", "max_locks_per_xact"];
 
-/// The overrides that this cluster needs here, each with its reason. Refuses a cluster that would run elsewhere.
-pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting, String)>, Failure> {
+/// What this cluster needs besides what every copy gets.
+pub(super) struct Adapted {
+    /// The overrides, each with its reason.
+    pub(super) overrides: Vec<(Setting, String)>,
+    /// What its libraries amount to.
+    pub(super) preloaded: Preloaded,
+}
+
+/// Finds out what this cluster needs here. Refuses one that would run elsewhere.
+pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
     let ask = |name: &str| ask(wish, binaries, name);
     let mut found = Vec::new();
     let home = PathBuf::from(ask("data_directory")?);
@@ -68,7 +77,14 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Vec<(Setting
             found.push((setting("stats_temp_directory", "pg_stat_tmp"), why));
         }
     }
-    Ok(found)
+    let text = |name: &'static str| {
+        ask(name)?.into_string().map_err(|value| {
+            let cause = format!("the setting {name} of the restored cluster is no text: {}", value.display());
+            Failure::incurable(cause, "correct the setting in the restored data directory, then retry")
+        })
+    };
+    let preloaded = preload::of(binaries, Some(wish.account), text)?;
+    Ok(Adapted { overrides: found, preloaded })
 }
 
 /// The server's log stays in the data directory, and is not mixed up with the source's.

@@ -1,20 +1,23 @@
 //! Settings of the restored cluster: a copy that lives beside its source and never touches it.
 //!
 //! Promises: the copy listens on its own port on this machine only, archives nothing, follows no primary, takes part in no
-//! subscription, waits for no standby, and keeps its log and its files
+//! subscription, waits for no standby, runs no jobs that are known to reach beyond it, and keeps its log and its files
 //! inside its own data directory; doing it twice is the same as once. Never: writes outside the data directory, or
 //! follows a link in it.
 
 mod adapt;
 mod block;
 mod directory;
+pub mod libraries;
 pub mod logs;
+pub mod preload;
 pub mod switched_off;
 
 pub use directory::DataDirectory;
 
 use super::{account::Access, account::Account, binaries::Binaries, server::classify};
-use crate::domain::{Failure, MajorVersion, Port};
+use crate::domain::{Failure, MajorVersion, Port, plan::SwitchedOff};
+use adapt::Adapted;
 use block::{Setting, names, setting, with_block};
 use std::{
     io,
@@ -68,8 +71,19 @@ pub fn socket_directory(account: &Account) -> PathBuf {
     if may(Access::Write) && may(Access::Enter) { usual.to_owned() } else { PathBuf::from("/tmp") }
 }
 
+/// What was made of a restored cluster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// What was changed, and what is switched off: one clause each.
+    pub notes: Vec<String>,
+    /// What a person should look at although all is done.
+    pub warnings: Vec<String>,
+    /// What could not be looked at, each with its reason.
+    pub unchecked: Vec<String>,
+}
+
 /// Makes the restored cluster a copy of its own; returns what a person should know.
-pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
+pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
     let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", wish.data.display()), e);
     let place = DataDirectory::open(wish.data).map_err(|e| failed(&e, "opening the data directory"))?;
     let owner = wish.account.owner();
@@ -99,19 +113,28 @@ pub fn configure(wish: &Wish<'_>) -> Result<Vec<String>, Failure> {
         place.replace("postgresql.conf", &renewed, owner).map_err(|e| failed(&e, "writing postgresql.conf"))?;
     }
     let mut settings = own_settings(wish);
-    write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
-    if let Some(binaries) = wish.binaries {
-        let adapted = adapt::adapt(wish, binaries)?;
-        if !adapted.is_empty() {
-            for (setting, why) in adapted {
+    let auto = write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+    let mut switched_off = switched_off::page(wish.version);
+    let mut configured = Configured::default();
+    match wish.binaries {
+        Some(binaries) => {
+            let Adapted { overrides, preloaded } = adapt::adapt(wish, binaries)?;
+            for (setting, why) in overrides {
                 settings.push(setting);
                 said.push(why);
             }
+            settings.extend(preloaded.settings);
+            let without = |one: &SwitchedOff| format!("without {} it would {}", one.line, one.effect);
+            said.extend(preloaded.switched_off.iter().map(without));
+            switched_off.extend(preloaded.switched_off);
+            configured.warnings = preloaded.warnings;
             write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
         }
+        None => configured.unchecked.extend(preload::unseen(&[&main, &auto])),
     }
-    said.push(switched_off::sentence(&switched_off::page(wish.version)));
-    Ok(said)
+    said.push(switched_off::sentence(&switched_off));
+    configured.notes = said;
+    Ok(configured)
 }
 
 /// What every copy gets.
@@ -141,10 +164,14 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
     ]
 }
 
-fn write_auto(place: &DataDirectory, settings: &[Setting], owner: Option<(u32, u32)>) -> io::Result<()> {
+/// Writes the block into `postgresql.auto.conf`, and gives what the file then holds.
+fn write_auto(place: &DataDirectory, settings: &[Setting], owner: Option<(u32, u32)>) -> io::Result<Vec<u8>> {
     let old = place.read("postgresql.auto.conf", LONGEST)?.unwrap_or_default();
     let new = with_block(&old, settings);
-    if new == old { Ok(()) } else { place.replace("postgresql.auto.conf", &new, owner) }
+    if new != old {
+        place.replace("postgresql.auto.conf", &new, owner)?;
+    }
+    Ok(new)
 }
 
 #[cfg(test)]
@@ -168,14 +195,14 @@ mod tests {
         found
     }
 
-    fn configured(data: &Path, account: &Account) -> Vec<String> {
+    fn configured(data: &Path, account: &Account) -> Configured {
         let port = Port::new(5433).unwrap();
         configure(&Wish { data, port, account, binaries: None, control: data, version: None }).unwrap()
     }
 
     /// The notes but for the last, which every copy gets.
     fn check(data: &Path, account: &Account) -> Vec<String> {
-        let mut notes = configured(data, account);
+        let mut notes = configured(data, account).notes;
         let all = notes.pop().unwrap();
         assert!(all.contains("max_logical_replication_workers = '0'") && all.contains("archive_mode = 'off'"), "{all}");
         notes
@@ -223,7 +250,7 @@ mod tests {
             let binaries = Some(&binaries);
             let data = place.path();
             let wish = Wish { data, port, account: &account, binaries, control: data, version: None };
-            let notes = configure(&wish).unwrap();
+            let notes = configure(&wish).unwrap().notes;
             assert_eq!(
                 notes.iter().any(|note| note.starts_with("ssl is off, because the passphrase")),
                 off,

@@ -66,14 +66,9 @@ pub fn page(version: Option<MajorVersion>) -> Vec<SwitchedOff> {
         .collect()
 }
 
-/// What a person reads when it is done: each line, and what is behind those that came with the cluster's libraries.
+/// What a person reads when it is done: every line.
 pub(super) fn sentence(all: &[SwitchedOff]) -> String {
-    let mut lines: Vec<&str> = Vec::new();
-    for one in all {
-        if !lines.contains(&one.line.as_str()) {
-            lines.push(&one.line);
-        }
-    }
+    let lines: Vec<&str> = all.iter().map(|one| one.line.as_str()).collect();
     format!(
         "to let the copy replace its source, remove what keeps it to itself from postgresql.auto.conf: {}",
         lines.join(", ")

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Disposition, FailureClass, MajorVersion, ServerOutcome, ServerWish, Step, SystemIdentifier, WorkerSettings,
+        Disposition, FailureClass, MajorVersion, Plan, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
+        WorkerSettings,
         fact::{End, Fact},
         ticket::Work,
     },
@@ -158,6 +159,50 @@ fn a_backup_that_holds_a_file_named_log_is_started_and_logs_beside_it() {
         std::fs::read_dir(bench.data().join("pg_log")).unwrap().map(|e| e.unwrap().file_name()).collect();
     let name = |beginning: &str| names.iter().any(|name| name.to_string_lossy().starts_with(beginning));
     assert!(name("server.log") && name("postgresql-"), "{names:?}");
+}
+
+fn planned(facts: &[Fact]) -> &Plan {
+    facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None }).unwrap()
+}
+
+#[test]
+fn s13_libraries_of_the_source_are_left_out_or_told_from_the_plan_to_the_end() {
+    let lists =
+        "shared_preload_libraries = 'pg_cron, auto_explain, citext'\nsession_preload_libraries = 'pg_hint_plan'\n";
+    let Some(bench) = bench(ServerWish::LeaveRunning, lists) else { return };
+    let _stops = StopsAtEnd(bench.data());
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+    let auto = std::fs::read_to_string(bench.data().join("postgresql.auto.conf")).unwrap();
+    let line = "shared_preload_libraries = 'auto_explain, citext'";
+    assert!(auto.contains(line) && auto.contains("session_preload_libraries = ''"), "{auto}");
+    let plan = planned(&facts);
+    let off = |line: &str| plan.switched_off.iter().find(|one| one.line == line).map(|one| one.effect.as_str());
+    assert!(off(line).unwrap().contains("pg_cron"), "{plan:?}");
+    assert!(off("session_preload_libraries = ''").unwrap().contains("not installed here"), "{plan:?}");
+    assert!(off("max_logical_replication_workers = '0'").is_some(), "{plan:?}");
+    let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
+    assert_eq!(plan.warnings, success.warnings);
+    assert!(success.warnings[0].contains("preloads citext") && success.warnings.len() == 1, "{success:?}");
+    let configured = |fact: &Fact| {
+        matches!(fact, Fact::Step { step: Step::Configure, state: StepState::Done { detail, .. } }
+            if detail.contains(line) && detail.contains("max_logical_replication_workers = '0'"))
+    };
+    assert!(facts.iter().any(configured), "{facts:?}");
+}
+
+#[test]
+fn s13_what_no_program_is_here_to_read_is_called_unchecked() {
+    for (configuration, unchecked) in [("", 0), ("shared_preload_libraries = 'pg_cron'\n", 1)] {
+        let bench = Bench::new(ServerWish::LeaveRunning, Trick::None);
+        std::fs::write(bench.data().with_file_name("backup").join("postgresql.conf"), configuration).unwrap();
+        let (status, facts) = bench.run();
+        assert_eq!(status, DONE, "{facts:?}");
+        let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
+        assert_eq!(success.unchecked.len(), unchecked, "{success:?}");
+        let plan = planned(&facts);
+        assert!(plan.switched_off.last().unwrap().effect.contains("Configure finds out"), "{plan:?}");
+    }
 }
 
 /// Makes it look as if the worker had been killed when its server was open and nothing was noted yet.
