@@ -10,7 +10,12 @@ use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use std::{fs, io, os::unix::fs::MetadataExt, path::PathBuf, sync::OnceLock};
+use std::{
+    fs, io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::PathBuf,
+    sync::OnceLock,
+};
 
 /// What `/proc/<pid>/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +53,21 @@ pub fn group_members(leader: ProcessMark) -> io::Result<Vec<ProcessMark>> {
 
 /// Signals exactly this process. One that is gone needs no signal.
 pub fn signal(mark: ProcessMark, signal: Signal) -> io::Result<()> {
+    signal_held(mark, signal, |pid| pidfd_open(pid, PidfdFlags::empty()))
+}
+
+/// The same with how the process of a pid is opened.
+fn signal_held(
+    mark: ProcessMark,
+    signal: Signal,
+    open: impl FnOnce(Pid) -> rustix::io::Result<OwnedFd>,
+) -> io::Result<()> {
     let raw = i32::try_from(mark.pid).ok().filter(|raw| *raw > 1);
     let Some(pid) = raw.and_then(Pid::from_raw) else {
         return Err(io::Error::other(format!("{} is not the pid of a worker", mark.pid)));
     };
     // The descriptor holds on to one process: if its start time is right now, the signal cannot reach another.
-    let held = match pidfd_open(pid, PidfdFlags::empty()) {
+    let held = match open(pid) {
         Ok(held) => held,
         Err(Errno::SRCH) => return Ok(()),
         Err(error) => return Err(error.into()),
@@ -125,6 +139,7 @@ mod tests {
     use super::*;
     use std::{
         io::{BufRead, BufReader},
+        os::unix::process::ExitStatusExt,
         process::{Child, Command, Stdio},
     };
 
@@ -179,6 +194,39 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(group_members(leader).unwrap(), Vec::new());
+    }
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("1000").spawn().unwrap()
+    }
+
+    /// Ends a process, and insists that nothing had ended it before.
+    fn ends_by_our_own_signal(child: &mut Child) {
+        signal(mark_of(child.id()).unwrap(), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    }
+
+    #[test]
+    fn a_process_with_another_start_time_is_not_signalled() {
+        let mut child = sleeper();
+        let mark = mark_of(child.id()).unwrap();
+        for started in [mark.started - 1, mark.started + 1] {
+            signal(ProcessMark { started, ..mark }, Signal::KILL).unwrap();
+        }
+        ends_by_our_own_signal(&mut child);
+    }
+
+    #[test]
+    fn a_pid_that_is_reused_just_before_it_is_held_is_not_signalled() {
+        let (mut meant, mut bystander) = (sleeper(), sleeper());
+        let mark = mark_of(meant.id()).unwrap();
+        let reused = |_| {
+            meant.kill().unwrap();
+            meant.wait().unwrap();
+            pidfd_open(Pid::from_child(&bystander), PidfdFlags::empty())
+        };
+        signal_held(mark, Signal::KILL, reused).unwrap();
+        ends_by_our_own_signal(&mut bystander);
     }
 
     #[test]

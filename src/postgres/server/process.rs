@@ -8,7 +8,12 @@ use rustix::{
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use std::{fs, io, os::unix::fs::MetadataExt, path::PathBuf, sync::OnceLock};
+use std::{
+    fs, io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::PathBuf,
+    sync::OnceLock,
+};
 
 /// What `/proc/<pid>/stat` says, as far as we need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +61,18 @@ pub fn is_alive(mark: ProcessMark) -> bool {
 
 /// Signals exactly this process; says whether it was there.
 pub fn signal(mark: ProcessMark, signal: Signal) -> io::Result<bool> {
+    signal_held(mark, signal, |pid| pidfd_open(pid, PidfdFlags::empty()))
+}
+
+/// The same with how the process of a pid is opened.
+fn signal_held(
+    mark: ProcessMark,
+    signal: Signal,
+    open: impl FnOnce(Pid) -> rustix::io::Result<OwnedFd>,
+) -> io::Result<bool> {
     let Some(pid) = i32::try_from(mark.pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
     // The descriptor holds on to one process: if its start time is right now, the signal cannot reach another.
-    let held = match pidfd_open(pid, PidfdFlags::empty()) {
+    let held = match open(pid) {
         Ok(held) => held,
         Err(Errno::SRCH) => return Ok(false),
         Err(e) => return Err(e.into()),
@@ -119,7 +133,7 @@ fn parse(text: &str) -> Option<Stat> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use std::process::Command;
+    use std::{os::unix::process::ExitStatusExt, process::Command};
 
     #[test]
     fn a_name_full_of_parentheses_does_not_shift_the_fields() {
@@ -149,5 +163,21 @@ mod tests {
         child.wait().unwrap();
         assert!(!is_alive(mark));
         assert!(!signal(mark, Signal::KILL).unwrap());
+    }
+
+    #[test]
+    fn a_pid_that_is_reused_just_before_it_is_held_is_not_signalled() {
+        let mut sleepers = [(); 2].map(|()| Command::new("sleep").arg("1000").spawn().unwrap());
+        let [meant, bystander] = sleepers.each_mut();
+        let meant_mark = mark(meant.id()).unwrap();
+        let reused = |_| {
+            meant.kill().unwrap();
+            meant.wait().unwrap();
+            pidfd_open(Pid::from_child(bystander), PidfdFlags::empty())
+        };
+        assert!(!signal_held(meant_mark, Signal::KILL, reused).unwrap());
+        // A signal that had been sent before would have ended it otherwise.
+        assert!(signal(mark(bystander.id()).unwrap(), Signal::TERM).unwrap());
+        assert_eq!(bystander.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
     }
 }
