@@ -6,6 +6,7 @@ mod fake;
 mod finished;
 mod interrupted;
 mod real;
+mod starting;
 
 use super::{DONE, FAILED, STOPPED, carry_out};
 use crate::domain::{

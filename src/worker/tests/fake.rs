@@ -20,9 +20,11 @@ use crate::{
     engine::{Engine, FilePlan, Halt, Observer},
 };
 use std::{
+    fs::File,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Arc, Mutex},
 };
 use uuid::Uuid;
 
@@ -35,6 +37,8 @@ pub(super) enum Trick {
     PanicsInCopy,
     /// It falls over when the session's marks are gone from the target and nobody has been told yet.
     DiesUnmarked,
+    /// When all is copied it takes the lock that a server is given, so that none is started before the test lets go.
+    HoldsServers,
 }
 
 /// A version that nobody has installed.
@@ -47,6 +51,10 @@ pub(super) struct Bench {
     trick: Trick,
     /// Each bench its own session: benches run side by side, and places in /tmp are named after it.
     session: Uuid,
+    /// Tells its attempts to stop.
+    pub(super) stop: Stop,
+    /// What keeps servers from being started, as long as it is there.
+    pub(super) held: Arc<Mutex<Option<File>>>,
     pub(super) settings: WorkerSettings,
 }
 
@@ -82,8 +90,15 @@ impl Bench {
         let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };
         let state = root.path().join("state");
         std::fs::create_dir_all(&state).unwrap();
-        let settings = WorkerSettings { state: Some(state), ..WorkerSettings::default() };
-        Self { root, request, trick, session: Uuid::now_v7(), settings }
+        Self {
+            root,
+            request,
+            trick,
+            session: Uuid::now_v7(),
+            stop: Stop::default(),
+            held: Arc::default(),
+            settings: WorkerSettings { state: Some(state), ..WorkerSettings::default() },
+        }
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -144,7 +159,7 @@ impl Bench {
         if let Some(ticket) = ticket {
             std::fs::write(dir.join("ticket.json"), ticket).unwrap();
         }
-        let stop = Stop::default();
+        let stop = self.stop.clone();
         let report = Report::open(&dir, stop.clone()).unwrap();
         let trick = self.trick;
         let make = |order: &Order<'_>| -> Box<dyn Engine> {
@@ -154,6 +169,8 @@ impl Bench {
                 owner: order.owner,
                 trick,
                 stop: stop.clone(),
+                lock: attempts.join("server.lock"),
+                held: Arc::clone(&self.held),
             })
         };
         let dispose = |_: &Target, _: Uuid, wish: Disposition| {
@@ -194,6 +211,8 @@ struct Fake {
     owner: Option<(u32, u32)>,
     trick: Trick,
     stop: Stop,
+    lock: PathBuf,
+    held: Arc<Mutex<Option<File>>>,
 }
 
 impl Engine for Fake {
@@ -225,6 +244,11 @@ impl Engine for Fake {
                 self.stop.request();
                 assert!(observer.stop_requested());
                 return Err(Halt::Stopped);
+            }
+            Trick::HoldsServers => {
+                let lock = File::create(&self.lock).unwrap();
+                lock.lock().unwrap();
+                *self.held.lock().unwrap() = Some(lock);
             }
             Trick::None | Trick::StoppedInConfigure | Trick::DiesUnmarked => {}
         }
