@@ -36,7 +36,8 @@ const LONGEST: u64 = 16 << 20;
 /// Files that make a server follow a primary or ask an archive for more WAL (`xlogrecovery.h`).
 const SIGNALS: [&str; 2] = ["standby.signal", "recovery.signal"];
 
-/// The settings that name other files of the server. They can stand in `postgresql.conf` only.
+/// The settings that name other files of the server. The first can stand in `postgresql.conf` only, since it says where
+/// `postgresql.auto.conf` is.
 const PLACES: [&str; 4] = ["data_directory", "hba_file", "ident_file", "external_pid_file"];
 
 const HBA: &str = "# Written by howdah, because the backup held no pg_hba.conf.\n\
@@ -113,7 +114,7 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
         place.replace("postgresql.conf", &renewed, owner).map_err(|e| failed(&e, "writing postgresql.conf"))?;
     }
     let mut settings = own_settings(wish);
-    let auto = write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+    let auto = write_auto(&place, &settings, wish).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
     let mut switched_off = switched_off::page(wish.version);
     let mut configured = Configured::default();
     match wish.binaries {
@@ -128,7 +129,7 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
             said.extend(preloaded.switched_off.iter().map(without));
             switched_off.extend(preloaded.switched_off);
             configured.warnings = preloaded.warnings;
-            write_auto(&place, &settings, owner).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+            write_auto(&place, &settings, wish).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
         }
         None => configured.unchecked.extend(preload::unseen(&[&main, &auto])),
     }
@@ -148,7 +149,7 @@ fn own_settings(wish: &Wish<'_>) -> Vec<Setting> {
     settings
 }
 
-/// The block for `postgresql.conf`: needed only when the file, or one it includes, sends the server elsewhere.
+/// What a file needs in its block when it, or one it includes, sends the server elsewhere.
 /// A `data_directory` kept from the source is the worst of them: the server would run on the source's own files.
 fn places(file: &[u8], data: &Path) -> Vec<Setting> {
     let found = names(file);
@@ -165,11 +166,13 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
 }
 
 /// Writes the block into `postgresql.auto.conf`, and gives what the file then holds.
-fn write_auto(place: &DataDirectory, settings: &[Setting], owner: Option<(u32, u32)>) -> io::Result<Vec<u8>> {
+fn write_auto(place: &DataDirectory, settings: &[Setting], wish: &Wish<'_>) -> io::Result<Vec<u8>> {
     let old = place.read("postgresql.auto.conf", LONGEST)?.unwrap_or_default();
-    let new = with_block(&old, settings);
+    // `ALTER SYSTEM` takes all of them but the first, and what it has set comes after `postgresql.conf`.
+    let moved = places(&with_block(&old, &[]), wish.data).into_iter().filter(|(name, _)| *name != PLACES[0]);
+    let new = with_block(&old, &[settings.to_vec(), moved.collect()].concat());
     if new != old {
-        place.replace("postgresql.auto.conf", &new, owner)?;
+        place.replace("postgresql.auto.conf", &new, wish.account.owner())?;
     }
     Ok(new)
 }
@@ -258,6 +261,23 @@ mod tests {
             );
             let auto = std::fs::read_to_string(place.path().join("postgresql.auto.conf")).unwrap();
             assert_eq!(auto.contains("ssl = 'off'\n"), off, "{auto}");
+        }
+    }
+
+    #[test]
+    fn files_that_alter_system_has_moved_elsewhere_are_the_copys_own() {
+        let place = tempfile::tempdir().unwrap();
+        let auto = place.path().join("postgresql.auto.conf");
+        for (moved, own) in
+            [("hba_file", "pg_hba.conf"), ("ident_file", "pg_ident.conf"), ("external_pid_file", "pg_external.pid")]
+        {
+            std::fs::write(&auto, format!("{moved} = '/run/prod/file'\n")).unwrap();
+            check(place.path(), &someone());
+            check(place.path(), &someone());
+            let text = std::fs::read_to_string(&auto).unwrap();
+            let wanted = format!("{moved} = '{}'", place.path().join(own).display());
+            assert_eq!(text.lines().rfind(|line| line.starts_with(moved)), Some(wanted.as_str()), "{text}");
+            assert!(!text.contains("data_directory"), "PostgreSQL takes it from no such file: {text}");
         }
     }
 

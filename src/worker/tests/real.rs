@@ -138,6 +138,8 @@ fn settings_of_the_source_that_point_elsewhere_do_no_harm() {
     );
     let Some(bench) = bench(ServerWish::LeaveRunning, &configuration) else { return };
     let _stops = StopsAtEnd(bench.data());
+    let auto = bench.data().with_file_name("backup").join("postgresql.auto.conf");
+    std::fs::write(auto, format!("external_pid_file = '{away}/altered'\n")).unwrap();
     std::fs::set_permissions(outside.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
