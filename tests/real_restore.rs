@@ -123,6 +123,11 @@ fn s13_a_copy_leaves_the_subscriptions_of_its_source_alone_until_its_line_is_rem
     let before = slot("confirmed_flush_lsn");
     let target = scratch("target").join("data");
     let copy = Restored(target.clone());
+    let line = "max_logical_replication_workers = '0'";
+    Howdah::new().restore(&repository.0, &target, &["--plan"]).expect_code(0).expect_words(&["switched_off", line]);
+    let words =
+        ["restore", "shop", "--plan", "--repo", repository.0.to_str().unwrap(), "--to", target.to_str().unwrap()];
+    Howdah::new().run(words).expect_code(0).expect_words(&["without these lines", line]);
     let ran = restore(&repository, &target, &["--port", &free_port().to_string()]);
     assert_eq!(ran.json()["warnings"], serde_json::json!([]), "{ran}");
     assert_eq!(copy.ask("select subenabled from pg_subscription"), "t", "it is there as it was");
@@ -137,7 +142,7 @@ fn s13_a_copy_leaves_the_subscriptions_of_its_source_alone_until_its_line_is_rem
     copy.stop();
     let auto = target.join("postgresql.auto.conf");
     let lines = fs::read_to_string(&auto).unwrap();
-    let without = lines.replace("max_logical_replication_workers = '0'\n", "");
+    let without = lines.replace(&format!("{line}\n"), "");
     assert_ne!(without, lines);
     fs::write(&auto, without).unwrap();
     start(&target);

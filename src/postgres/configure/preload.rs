@@ -91,8 +91,9 @@ pub fn of_backup(backup: &Path, binaries: &Binaries) -> Result<Preloaded, Failur
 pub fn unsettled() -> SwitchedOff {
     SwitchedOff {
         line: "shared_preload_libraries = '...'".to_owned(),
-        effect: "load libraries that reach beyond its server, such as pg_cron; which they are, Configure finds out"
-            .to_owned(),
+        effect:
+            "load libraries that reach beyond its server, such as pg_cron; which ones, the Configure step finds out"
+                .to_owned(),
     }
 }
 

@@ -30,6 +30,11 @@ const fn switch(name: &'static str, value: &'static str, effect: &'static str) -
 
 /// All of them.
 pub const SWITCHES: [Switch; 10] = [
+    switch(
+        "max_logical_replication_workers",
+        "0",
+        "run the source's subscriptions and take their changes out of the publishers' slots",
+    ),
     switch("archive_mode", "off", "put its own WAL into the source's archive, by archive_command or archive_library"),
     switch("restore_command", "", "fetch WAL from the source's archive"),
     // Run at restartpoints, and those come in a long replay of a backup, too, without any signal file (seen with 15).
@@ -37,11 +42,6 @@ pub const SWITCHES: [Switch; 10] = [
     switch("recovery_end_command", "", "run the source's command at the end of recovery"),
     switch("primary_conninfo", "", "connect to the source's primary"),
     switch("primary_slot_name", "", "take over the source's replication slot at that primary"),
-    switch(
-        "max_logical_replication_workers",
-        "0",
-        "run the source's subscriptions and take their changes out of the publishers' slots",
-    ),
     switch("synchronous_standby_names", "", "wait for the source's standbys at each commit"),
     Switch {
         name: "synchronized_standby_slots",

@@ -203,7 +203,7 @@ fn s13_what_no_program_is_here_to_read_is_called_unchecked() {
         let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
         assert_eq!(success.unchecked.len(), unchecked, "{success:?}");
         let plan = planned(&facts);
-        assert!(plan.switched_off.last().unwrap().effect.contains("Configure finds out"), "{plan:?}");
+        assert!(plan.switched_off.last().unwrap().effect.contains("the Configure step finds out"), "{plan:?}");
     }
 }
 
