@@ -1,7 +1,8 @@
 //! The libraries that servers preload, as far as they are known: what each does by itself, and what a copy makes of it.
 //!
-//! Which of them start processes or listen was seen with those that Debian packages for 15 and read in the sources of the
-//! others. A library that is not here may do anything: a person is told of it.
+//! Which of them start processes or listen was seen with those that Debian packages for 15, read in the sources of
+//! timescaledb, citus and pglogical, and taken from the documentation of the rest. A library that is not here may do
+//! anything: a person is told of it.
 //!
 //! Promises: one row for each library. Never: calls a library harmless whose workers or hooks reach beyond its server.
 
