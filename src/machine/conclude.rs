@@ -21,32 +21,31 @@ pub(super) fn conclude_stop(session: &Session, attempt: AttemptNo, end: Option<E
 
 /// A running attempt that failed: wait for the next try, or be stuck (R8, R9, R11, D2, D4, D5).
 pub(super) fn conclude_attempt(session: &Session, attempt: AttemptNo, failure: Failure, now: Timestamp) -> Vec<Event> {
-    let reached = session.reached.max(session.furthest);
-    let stuck = |failure, reason| vec![Event::GotStuck { attempt, failure, reached, reason }];
     match failure.class {
-        FailureClass::Incurable => stuck(failure, StuckReason::Incurable),
-        FailureClass::Bug => stuck(failure, StuckReason::Bug),
-        FailureClass::Disruption => {
-            let tries_used = tries_used(session);
-            if tries_used >= session.policy.tries {
-                return stuck(failure, StuckReason::TriesUsedUp);
-            }
-            let next_try = later(now, session.policy.every);
-            vec![Event::Disrupted { attempt, failure, reached, tries_used, next_try }]
-        }
+        FailureClass::Incurable => stuck(session, attempt, failure, StuckReason::Incurable),
+        FailureClass::Bug => stuck(session, attempt, failure, StuckReason::Bug),
+        FailureClass::Disruption => disrupted(session, attempt, failure, later(now, session.policy.every)),
     }
 }
 
-/// A running attempt that went down with its owner: a disruption of its own, whose first try is due at once (D9).
-/// It says nothing about the cause of the one before, so it takes none of that one's tries: a reboot during the last
-/// try must not leave a session that waits for a person.
+/// A running attempt that went down with its owner: a disruption like any other, but for its first try, which is due at
+/// once (D9). The count goes on, so that a machine that crashes again and again at the same place comes to an end.
 pub(super) fn lost(session: &Session, attempt: AttemptNo, now: Timestamp) -> Vec<Event> {
-    let failure = Failure::disruption("the attempt was lost while howdah was not running", "");
-    let reached = session.reached.max(session.furthest);
-    if session.policy.tries == 0 {
-        return vec![Event::GotStuck { attempt, failure, reached, reason: StuckReason::TriesUsedUp }];
+    disrupted(session, attempt, Failure::disruption("the attempt was lost while howdah was not running", ""), now)
+}
+
+/// A disruption: the next try is due at this moment, if one is left.
+fn disrupted(session: &Session, attempt: AttemptNo, failure: Failure, next_try: Timestamp) -> Vec<Event> {
+    let tries_used = tries_used(session);
+    if tries_used >= session.policy.tries {
+        return stuck(session, attempt, failure, StuckReason::TriesUsedUp);
     }
-    vec![Event::Disrupted { attempt, failure, reached, tries_used: 0, next_try: now }]
+    let reached = session.reached.max(session.furthest);
+    vec![Event::Disrupted { attempt, failure, reached, tries_used, next_try }]
+}
+
+fn stuck(session: &Session, attempt: AttemptNo, failure: Failure, reason: StuckReason) -> Vec<Event> {
+    vec![Event::GotStuck { attempt, failure, reached: session.reached.max(session.furthest), reason }]
 }
 
 /// The worker that dealt with partial data has ended.

@@ -44,7 +44,7 @@ const RULES: &[Rule] = &[
         let waits = |phase: &Phase| {
             matches!(phase, Phase::Waiting { .. } | Phase::Stuck { reason: StuckReason::TriesUsedUp, .. })
         };
-        !t.failed(FailureClass::Disruption) || waits(t.after.phase())
+        !t.disrupted() || waits(t.after.phase())
     }),
     ("R9 never one try too many", |t| t.world.tries <= t.after.policy().tries),
     ("R10 the clock alone goes on", |t| {
@@ -53,7 +53,7 @@ const RULES: &[Rule] = &[
         !t.is_due() || (cause_in_queue(t.after) == Some(next) && t.world.wish == Wish::Clock)
     }),
     ("R11 stuck after the last try, not before", |t| {
-        if !t.failed(FailureClass::Disruption) {
+        if !t.disrupted() {
             return true;
         }
         let used_up = t.past.wish == Wish::Clock && t.past.tries >= t.before.policy().tries && !t.past.got_through();
@@ -113,7 +113,7 @@ const RULES: &[Rule] = &[
     }),
     ("D5 a person's retry begins a new series", |t| {
         let Phase::Waiting { tries_used, .. } = t.after.phase() else { return true };
-        !t.failed(FailureClass::Disruption) || t.past.wish != Wish::Person || *tries_used == 0
+        !t.disrupted() || t.past.wish != Wish::Person || *tries_used == 0
     }),
     ("D6 a cancel is done when its attempt is gone and the data dealt with", |t| {
         let cancelled = matches!(outcome(t.after), Some(Outcome::Cancelled { .. })) && !is_completed(t.before);
@@ -137,11 +137,19 @@ const RULES: &[Rule] = &[
         }
     }),
     ("D9 a lost attempt is tried again at once", |t| {
-        let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live();
-        match (lost, t.before.phase(), t.after.phase()) {
-            (true, Phase::Running { .. }, Phase::Waiting { next_try, tries_used: 0, .. }) => *next_try == t.now,
-            (true, Phase::Running { .. }, _) => false,
-            (_, _, _) => true,
+        let Phase::Waiting { next_try, .. } = t.after.phase() else { return true };
+        !t.lost() || *next_try == t.now
+    }),
+    ("D9 the count of tries goes on through a crash", |t| {
+        if !t.lost() || t.past.got_through() {
+            return true;
+        }
+        let used = if t.past.wish == Wish::Clock { t.past.tries } else { 0 };
+        match t.after.phase() {
+            Phase::Waiting { tries_used, .. } => *tries_used == used && used < t.before.policy().tries,
+            Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => used == t.before.policy().tries,
+            Phase::Stuck { .. } | Phase::Queued { .. } | Phase::Running { .. } => false,
+            Phase::Canceling { .. } | Phase::Completed { .. } => false,
         }
     }),
     ("D9 a lost disposal is done again", |t| {
@@ -220,6 +228,17 @@ impl Turn<'_> {
     fn restored(&self) -> bool {
         let Command::Report { report: Report::Over(Some(End::Succeeded(_))), .. } = self.command else { return false };
         self.is_of_live() && self.past.live.is_some_and(|(_, restores)| restores)
+    }
+
+    /// Whether a running attempt went down with its owner just now.
+    fn lost(&self) -> bool {
+        let running = matches!(self.before.phase(), Phase::Running { .. });
+        running && matches!(self.command, Command::Lost { .. }) && self.is_of_live()
+    }
+
+    /// Whether a running attempt was disrupted just now.
+    fn disrupted(&self) -> bool {
+        self.failed(FailureClass::Disruption) || self.lost()
     }
 
     /// Whether a running attempt told a failure of this class just now.

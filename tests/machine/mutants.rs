@@ -193,6 +193,33 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             other => other,
         })
     }),
+    deciding("a crash gives the tries back", "D3 tries", |session, command, now| {
+        let lost = matches!(command, Command::Lost { .. });
+        each(decide(session, command, now), |event| match event {
+            Event::Disrupted { attempt, failure, reached, next_try, .. } if lost => {
+                Event::Disrupted { attempt, failure, reached, tries_used: 0, next_try }
+            }
+            other => other,
+        })
+    }),
+    deciding("a crash in the last try leaves nobody stuck", "R11", |session, command, now| {
+        let lost = matches!(command, Command::Lost { .. });
+        each(decide(session, command, now), |event| match event {
+            Event::GotStuck { attempt, failure, reached, .. } if lost => {
+                Event::Disrupted { attempt, failure, reached, tries_used: 0, next_try: now }
+            }
+            other => other,
+        })
+    }),
+    deciding("a crash takes two tries", "D3 tries", |session, command, now| {
+        let lost = matches!(command, Command::Lost { .. });
+        each(decide(session, command, now), |event| match event {
+            Event::Disrupted { attempt, failure, reached, tries_used, next_try } if lost => {
+                Event::Disrupted { attempt, failure, reached, tries_used: tries_used + 1, next_try }
+            }
+            other => other,
+        })
+    }),
     deciding("a lost disposal ends the cancel", "D6", |session, command, now| match (session.phase(), &command) {
         (Phase::Canceling { stage: CancelStage::Disposing { attempt: live, .. }, .. }, Command::Lost { attempt })
             if live == attempt =>

@@ -117,7 +117,6 @@ proptest! {
                 match &event {
                     Event::Requeued { by: None, .. } => tries += 1,
                     Event::Requeued { by: Some(_), .. } | Event::DisruptionOver { .. } => tries = 0,
-                    Event::Disrupted { next_try, .. } if *next_try == now => tries = 0,
                     Event::Launched { .. } | Event::Began { .. } | Event::Planned { .. } | Event::StepChanged { .. } => {}
                     Event::Progressed { .. } | Event::Noted { .. } | Event::Disrupted { .. } | Event::GotStuck { .. } => {}
                     Event::Succeeded { .. } | Event::CancelRequested { .. } | Event::CancelOverdue => {}

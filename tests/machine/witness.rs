@@ -58,8 +58,6 @@ impl Witness {
         match command {
             Command::Report { attempt, report } if Some(*attempt) == live => self.hear_report(report, session),
             Command::Lost { attempt } if Some(*attempt) == live => {
-                // A lost attempt is a disruption of its own (D9).
-                self.tries = 0;
                 self.end();
             }
             Command::Retry { .. }

@@ -6,8 +6,13 @@ use crate::{
 };
 use howdah::{
     attempt::{Scenario, simulated::Remains},
-    domain::{AttemptNo, Disposition, Reach, RetryPolicy, SessionId, fact::End, ticket::Work},
-    machine::{Cause, Phase, Refusal, Report, UnreadableSession},
+    domain::{
+        AttemptNo, Disposition, Reach, RetryPolicy, SessionId,
+        fact::End,
+        ticket::{Ticket, Work},
+    },
+    journal::MemoryStore,
+    machine::{Cause, Phase, Refusal, Report, Session, StuckReason, UnreadableSession},
     manager::{Act, Ended},
 };
 use std::time::Duration;
@@ -44,17 +49,49 @@ async fn d09_an_attempt_that_is_alive_goes_on_in_its_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d09_the_last_try_that_is_lost_leaves_nobody_stuck() {
-    let policy = RetryPolicy { tries: 1, ..RetryPolicy::default() };
-    let course = |ticket: &howdah::domain::ticket::Ticket| {
-        if ticket.attempt == AttemptNo(1) { ends(1, Report::Over(None)) } else { runs() }
+async fn d09_crashes_at_one_place_use_the_tries_up() {
+    let policy = RetryPolicy { tries: 3, ..RetryPolicy::default() };
+    let mut store = MemoryStore::default();
+    for attempt in 1..=4 {
+        let house = Plan { policy, store, ..Plan::default() }.open(|_| runs());
+        if attempt == 1 {
+            house.start([1]).await;
+        }
+        let running = house.until_phase(1, |phase| is_attempt(phase, attempt)).await;
+        let cause = if attempt == 1 { Cause::First } else { Cause::Try(attempt - 1) };
+        assert!(matches!(running.phase(), Phase::Running { cause: this, .. } if *this == cause));
+        store = house.crash().await;
+    }
+    let house = Plan { policy, store, ..Plan::default() }.open(|_| runs());
+    let stuck = house.until_phase(1, |phase| matches!(phase, Phase::Stuck { .. })).await;
+    assert!(matches!(stuck.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. }));
+    assert_eq!((stuck.tries_total(), house.workers()), (3, 0));
+    house.act(Act::Retry, 1).await.unwrap();
+    house.until_phase(1, |phase| is_attempt(phase, 5)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn d03_d09_a_crash_past_the_furthest_point_begins_a_new_count() {
+    let course = |ticket: &Ticket| {
+        let bytes = 10 * u64::from(ticket.attempt.0);
+        let beats = vec![(Duration::from_secs(1), Report::Progress(sample::progress(bytes, None)))];
+        Scenario { beats, ..Scenario::default() }
     };
-    let house = Plan { policy, ..Plan::default() }.open(course);
-    house.start([1]).await;
-    house.until_phase(1, |phase| matches!(phase, Phase::Running { cause: Cause::Try(1), .. })).await;
-    let store = house.crash().await;
-    let house = Plan { store, ..Plan::default() }.open(|_| ends(5, succeeds()));
-    house.until_completed(1).await;
+    let policy = RetryPolicy { tries: 1, ..RetryPolicy::default() };
+    let mut store = MemoryStore::default();
+    for attempt in 1..=4_u32 {
+        let house = Plan { policy, store, ..Plan::default() }.open(course);
+        if attempt == 1 {
+            house.start([1]).await;
+        }
+        let further = |session: &Session| session.progress().bytes_done.0 == 10 * u64::from(attempt);
+        house.until(|now| now.session(SessionId(1)).is_some_and(|session| further(session))).await;
+        store = house.crash().await;
+    }
+}
+
+fn is_attempt(phase: &Phase, number: u32) -> bool {
+    matches!(phase, Phase::Running { attempt, .. } if attempt.0 == number)
 }
 
 #[tokio::test(start_paused = true)]
