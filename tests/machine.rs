@@ -55,6 +55,7 @@ const SOMETIMES: &[&str] = &[
     "progressed",
     "refusal canceling",
     "refusal completed",
+    "refusal disposal_in_time",
     "refusal nothing_to_force",
     "refusal ongoing",
     "refusal queued",

@@ -111,11 +111,21 @@ fn canceling(session: &Session, command: Command, now: Timestamp, stage: &Cancel
             }
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => vec![],
         }),
-        // Either half may hang, on a dead file system for one; a disposal that is killed is told as failed.
-        Command::Force { by } => Ok(vec![Event::Forced { by }]),
+        Command::Force { by } => force(stage, by, now),
         Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+/// Either half may hang, on a dead file system for one. A stop has nothing to lose by a kill; a disposal would leave half
+/// of the data behind, so it is killed only when it is overdue (D6).
+fn force(stage: &CancelStage, by: String, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    match stage {
+        CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. } if now < *deadline => {
+            Err(Refusal::DisposalInTime { until: *deadline })
+        }
+        CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => Ok(vec![Event::Forced { by }]),
     }
 }
 

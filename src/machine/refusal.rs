@@ -37,6 +37,12 @@ pub enum Refusal {
     /// Force without a cancel that is under way.
     #[error("there is nothing to force: force is for a cancel whose attempt does not end")]
     NothingToForce,
+    /// Force of a disposal that is in time (D6).
+    #[error("its partial data is being dealt with, and that is in time until {until:.0}; force is for what is overdue")]
+    DisposalInTime {
+        /// When it is overdue.
+        until: Timestamp,
+    },
     /// Dismiss of an ongoing session.
     #[error("it is ongoing; only a completed session can be dismissed")]
     Ongoing,

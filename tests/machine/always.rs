@@ -127,13 +127,18 @@ const RULES: &[Rule] = &[
     ("D6 past its deadline a cancel says so", |t| {
         !(is_canceling(t.before) && t.is_due()) || urgency(t.after) == Some(Urgency::Overdue)
     }),
-    ("D6 force kills", |t| {
-        let force = matches!(t.command, Command::Force { .. });
+    ("D6 force kills a stop or what is overdue, and never a disposal in time", |t| {
         let kill = t.before.live_attempt().map(|attempt| Effect::Kill { attempt });
-        match (force, is_canceling(t.before)) {
-            (false, _) => true,
-            (true, false) => t.decided == &Err(Refusal::NothingToForce),
-            (true, true) => t.effects.iter().eq(kill.iter()) && urgency(t.after) == Some(Urgency::Forced),
+        match (t.command, t.before.phase()) {
+            (
+                Command::Force { .. },
+                Phase::Canceling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. },
+            ) if t.now < *deadline => t.decided == &Err(Refusal::DisposalInTime { until: *deadline }),
+            (Command::Force { .. }, Phase::Canceling { .. }) => {
+                t.effects.iter().eq(kill.iter()) && urgency(t.after) == Some(Urgency::Forced)
+            }
+            (Command::Force { .. }, _) => t.decided == &Err(Refusal::NothingToForce),
+            (_, _) => true,
         }
     }),
     ("D9 a lost attempt is tried again at once", |t| {

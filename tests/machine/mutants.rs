@@ -260,11 +260,30 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Command::Dismiss { by } if !session.is_dismissed() => Ok(vec![Event::Dismissed { by }]),
         other => decide(session, other, now),
     }),
-    deciding("a disposal cannot be forced", "D6 force", |session, command, now| match (session.phase(), &command) {
-        (Phase::Canceling { stage: CancelStage::Disposing { .. }, .. }, Command::Force { .. }) => {
-            Err(Refusal::NothingToForce)
+    deciding("an overdue disposal cannot be forced", "D6 force", |session, command, now| {
+        match (session.phase(), &command) {
+            (Phase::Canceling { stage: CancelStage::Disposing { deadline, .. }, .. }, Command::Force { .. }) => {
+                Err(Refusal::DisposalInTime { until: *deadline })
+            }
+            _ => decide(session, command, now),
         }
-        _ => decide(session, command, now),
+    }),
+    deciding("force ends a disposal that is in time", "D6 force", |session, command, now| {
+        match (session.phase(), &command) {
+            (Phase::Canceling { stage: CancelStage::Disposing { .. }, .. }, Command::Force { by }) => {
+                Ok(vec![Event::Forced { by: by.clone() }])
+            }
+            _ => decide(session, command, now),
+        }
+    }),
+    deciding("a stop that is in time cannot be forced", "D6 force", |session, command, now| {
+        match (session.phase(), &command) {
+            (
+                Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. },
+                Command::Force { .. },
+            ) => Err(Refusal::DisposalInTime { until: *deadline }),
+            _ => decide(session, command, now),
+        }
     }),
     deciding("an overdue cancel says nothing", "D6 past its deadline", |session, command, now| {
         let decided = decide(session, command, now)?;
@@ -286,6 +305,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             evolve(evolve(session, &Event::DisruptionOver { attempt: *attempt }, at), event, at)
         }
         _ => evolve(session, event, at),
+    }),
+    evolving("an incurable failure hides behind an earlier disruption", "S1 the first cause", |session, event, at| {
+        let pinned = session.first_cause().cloned();
+        let after = evolve(session, event, at);
+        if !matches!(event, Event::GotStuck { .. }) || pinned.is_none() {
+            return after;
+        }
+        let mut record = serde_json::to_value(after).unwrap();
+        record["first_cause"] = serde_json::to_value(pinned).unwrap();
+        serde_json::from_value(record).unwrap()
     }),
     evolving("what is not durable changes a phase", "replay", |session, event, at| match event {
         Event::Progressed { attempt, .. } if session.first_cause().is_some() => {

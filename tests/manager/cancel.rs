@@ -126,6 +126,53 @@ async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d06_force_never_ends_a_disposal_that_is_in_time() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        Work::Restore(_) => runs(),
+        Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
+    });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    let disposing = |phase: &Phase| matches!(phase, Phase::Canceling { stage: CancelStage::Disposing { .. }, .. });
+    house.until_phase(1, disposing).await;
+    assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::DisposalInTime { until: sample::after(31) }));
+    assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
+    assert_eq!(house.times(1, |event| matches!(event, Event::Forced { .. })), [0_i64; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d06_force_of_a_stop_leaves_the_disposal_that_follows_its_time() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        Work::Restore(_) => Scenario { stops_in: None, ..Scenario::default() },
+        Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
+    });
+    house.start([1]).await;
+    house.until(|now| now.counts.running == 1).await;
+    house.act(CANCEL, 1).await.unwrap();
+    house.act(Act::Force, 1).await.unwrap();
+    house.wait(1).await;
+    assert!(matches!(house.act(Act::Force, 1).await, Err(Refusal::DisposalInTime { .. })));
+    assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r17_a_session_that_is_being_cancelled_already_is_skipped_and_left_to_end() {
+    let house = Plan::default().open(|_| Scenario { stops_in: Some(Duration::from_secs(9)), ..Scenario::default() });
+    house.start(1..=3).await;
+    house.until(|now| now.counts.running == 3).await;
+    house.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), 2).await.unwrap();
+    let receipt = house.all(CANCEL, Scope::AllOngoing).await;
+    let results: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
+    assert_eq!(results, [(1, Ok(())), (2, Err(Refusal::Canceling)), (3, Ok(()))]);
+    house.until(|now| now.counts.cancelled == 3).await;
+    let launched = house.launched.lock().unwrap();
+    let kept =
+        launched.iter().filter(|ticket| matches!(ticket.work, Work::Dispose { disposition: Disposition::Keep, .. }));
+    assert_eq!(kept.map(|ticket| ticket.session).collect::<Vec<_>>(), [SessionId(2)], "the first wish holds");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restore_that_was_done_before_it_heard_of_the_cancel_is_told_as_done() {
     let house = Plan::default().open(|_| Scenario {
         beats: vec![(Duration::from_secs(5), sample::over(End::Succeeded(sample::success())))],
