@@ -195,6 +195,15 @@ const RULES: &[Rule] = &[
         let woke = matches!(t.command, Command::Wake);
         !woke || t.decided.as_ref().is_ok_and(|events| events.is_empty() != t.is_due())
     }),
+    ("S1 the first cause is the one that began the disruption, also where waiting cannot cure it", |t| {
+        let Phase::Stuck { failure, reason, .. } = t.after.phase() else { return true };
+        let began = match (reason, t.before.first_cause()) {
+            (StuckReason::Incurable | StuckReason::Bug, _) if !is_stuck(t.before) => Some(failure),
+            (StuckReason::TriesUsedUp, None) if !is_stuck(t.before) => Some(failure),
+            (_, pinned) => pinned,
+        };
+        t.after.first_cause() == began
+    }),
     ("the first cause is pinned", |t| {
         let waits = matches!(t.after.phase(), Phase::Waiting { .. } | Phase::Stuck { .. });
         let kept = t.before.first_cause().is_none_or(|first| {
@@ -268,6 +277,10 @@ const fn is_completed(session: &Session) -> bool {
 
 const fn is_canceling(session: &Session) -> bool {
     matches!(session.phase(), Phase::Canceling { .. })
+}
+
+const fn is_stuck(session: &Session) -> bool {
+    matches!(session.phase(), Phase::Stuck { .. })
 }
 
 const fn is_retry(command: &Command) -> bool {
