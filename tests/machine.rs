@@ -8,6 +8,8 @@
 mod always;
 #[path = "machine/model.rs"]
 mod model;
+#[path = "machine/mutant.rs"]
+mod mutant;
 #[path = "machine/mutants.rs"]
 mod mutants;
 #[path = "machine/pair.rs"]
@@ -61,6 +63,7 @@ const SOMETIMES: &[&str] = &[
     "refusal queued",
     "refusal running",
     "requeued",
+    "rescheduled",
     "step_changed",
     "stopping",
     "stopping forced",

@@ -6,6 +6,8 @@
 mod cancel;
 #[path = "manager/claims.rs"]
 mod claims;
+#[path = "manager/clock.rs"]
+mod clock;
 #[path = "manager/completed.rs"]
 mod completed;
 #[path = "manager/house.rs"]

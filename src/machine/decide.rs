@@ -3,6 +3,7 @@
 use super::{
     CancelStage, Cause, Command, Event, Phase, Refusal, Report, Session,
     conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
+    effect::rescheduled,
     session::Urgency,
 };
 use crate::domain::{AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp};
@@ -74,14 +75,16 @@ fn waiting(
 ) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Wake if now >= next_try => Ok(vec![Event::Requeued { cause: Cause::Try(tries_used + 1), by: None }]),
+        Command::Wake => Ok(reschedule(session, now)),
         Command::Retry { .. } if !session.policy.while_waiting => {
-            Err(Refusal::TriesRemain { next: tries_used + 1, of: session.policy.tries, at: next_try })
+            let at = rescheduled(session, now).unwrap_or(next_try);
+            Err(Refusal::TriesRemain { next: tries_used + 1, of: session.policy.tries, at })
         }
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
-        Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+        Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
 
@@ -109,9 +112,9 @@ fn canceling(session: &Session, command: Command, now: Timestamp, stage: &Cancel
             {
                 vec![Event::CancelOverdue]
             }
-            CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => vec![],
+            CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => reschedule(session, now),
         }),
-        Command::Force { by } => force(stage, by, now),
+        Command::Force { by } => force(session, stage, by, now),
         Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
@@ -120,10 +123,10 @@ fn canceling(session: &Session, command: Command, now: Timestamp, stage: &Cancel
 
 /// Either half may hang, on a dead file system for one. A stop has nothing to lose by a kill; a disposal would leave half
 /// of the data behind, so it is killed only when it is overdue (D6).
-fn force(stage: &CancelStage, by: String, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+fn force(session: &Session, stage: &CancelStage, by: String, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match stage {
         CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. } if now < *deadline => {
-            Err(Refusal::DisposalInTime { until: *deadline })
+            Err(Refusal::DisposalInTime { until: rescheduled(session, now).unwrap_or(*deadline) })
         }
         CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => Ok(vec![Event::Forced { by }]),
     }
@@ -226,6 +229,11 @@ fn dispose(session: &Session, now: Timestamp) -> Event {
 
 fn request_cancel(disposition: Disposition, by: String, now: Timestamp) -> Event {
     Event::CancelRequested { disposition, by, deadline: later(now, CANCEL_GRACE) }
+}
+
+/// What a wake before its time leads to: nothing, unless the clock was set back.
+fn reschedule(session: &Session, now: Timestamp) -> Vec<Event> {
+    rescheduled(session, now).map(|due| Event::Rescheduled { due }).into_iter().collect()
 }
 
 /// `now` plus `wait`; the end of time where a setting asks for more than there is.

@@ -1,6 +1,9 @@
 //! The work that an event asks for, and when the clock is needed.
 
-use super::{CancelStage, Event, Phase, Session};
+use super::{
+    CancelStage, Event, Phase, Session,
+    decide::{CANCEL_GRACE, later},
+};
 use crate::domain::{AttemptNo, Timestamp, ticket::Work};
 use crate::machine::session::Urgency;
 
@@ -47,6 +50,7 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
         | Event::Noted { .. }
         | Event::DisruptionOver { .. }
         | Event::Disrupted { .. }
+        | Event::Rescheduled { .. }
         | Event::GotStuck { .. }
         | Event::Succeeded { .. }
         | Event::CancelOverdue
@@ -109,4 +113,16 @@ pub fn next_wake(session: &Session) -> Option<Timestamp> {
         | Phase::Stuck { .. }
         | Phase::Completed { .. } => None,
     }
+}
+
+/// When the session's next wake is due instead, where the clock was set back since it was fixed: nothing waits longer
+/// than it would if it began to wait now.
+pub fn rescheduled(session: &Session, now: Timestamp) -> Option<Timestamp> {
+    let longest = match &session.phase {
+        Phase::Waiting { .. } => session.policy.every,
+        Phase::Canceling { .. } => CANCEL_GRACE,
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => return None,
+    };
+    let latest = later(now, longest);
+    next_wake(session).filter(|wake| *wake > latest).map(|_| latest)
 }

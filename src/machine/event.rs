@@ -102,6 +102,12 @@ pub enum Event {
         /// When the next try is due.
         next_try: Timestamp,
     },
+    /// The clock was set back since the session's next wake was fixed: it comes sooner than it would, after one whole
+    /// pause from now on.
+    Rescheduled {
+        /// When the next try is due, or the cancel overdue.
+        due: Timestamp,
+    },
     /// It failed, and a person is needed.
     GotStuck {
         /// The attempt.

@@ -69,6 +69,7 @@ pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
             fail(&mut session, failure, *reached, at);
             session.phase = Phase::Waiting { failure: failure.clone(), tries_used: *tries_used, next_try: *next_try };
         }
+        Event::Rescheduled { due } => reschedule(&mut session, *due),
         Event::GotStuck { failure, reached, reason, .. } => {
             fail(&mut session, failure, *reached, at);
             session.phase = Phase::Stuck { since: at, failure: failure.clone(), reason: *reason };
@@ -147,6 +148,17 @@ fn request_cancel(session: &mut Session, disposition: Disposition, deadline: Tim
         CancelStage::Disposing { attempt: session.next_attempt(), deadline, urgency: Urgency::InTime }
     };
     session.phase = Phase::Canceling { since: at, disposition, stage };
+}
+
+fn reschedule(session: &mut Session, due: Timestamp) {
+    match &mut session.phase {
+        Phase::Waiting { next_try, .. } => *next_try = due,
+        Phase::Canceling {
+            stage: CancelStage::Stopping { deadline, .. } | CancelStage::Disposing { deadline, .. },
+            ..
+        } => *deadline = due,
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => {}
+    }
 }
 
 fn set_urgency(session: &mut Session, now: Urgency) {

@@ -20,7 +20,7 @@ mod telling;
 
 pub use command::{Command, Report, Scope};
 pub use decide::decide;
-pub use effect::{Effect, next_wake, react, remind};
+pub use effect::{Effect, next_wake, react, remind, rescheduled};
 pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;

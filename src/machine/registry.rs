@@ -1,6 +1,6 @@
 //! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
 
-use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake};
+use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake, rescheduled};
 use crate::domain::{Hold, RestoreRequest, SessionId, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -86,7 +86,7 @@ impl Registry {
 
     /// What the clock asks of the sessions now.
     pub fn due(&self, now: Timestamp) -> Vec<(SessionId, Command)> {
-        let is_due = |session: &Session| next_wake(session).is_some_and(|wake| wake <= now);
+        let is_due = |session: &Session| wake(session, now).is_some_and(|wake| wake <= now);
         self.sessions.values().filter(|session| is_due(session)).map(|session| (session.id(), Command::Wake)).collect()
     }
 
@@ -99,9 +99,10 @@ impl Registry {
         self.sessions.values().filter_map(|session| turn(session)).min().map(|(_, id)| id)
     }
 
-    /// When the clock is next needed.
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.sessions.values().filter_map(|session| next_wake(session)).min()
+    /// When the clock is next needed: at once where it was set back, so that the waits which are too long now end in
+    /// time.
+    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+        self.sessions.values().filter_map(|session| wake(session, now)).min()
     }
 
     /// How many queued sessions start before this one.
@@ -115,6 +116,11 @@ impl Registry {
 /// group by its start.
 pub fn sort_for_screen(sessions: &mut [Arc<Session>]) {
     sessions.sort_by_key(|session| (urgency(session), session.created_at(), session.id()));
+}
+
+/// When the clock has something to do for a session.
+fn wake(session: &Session, now: Timestamp) -> Option<Timestamp> {
+    if rescheduled(session, now).is_some() { Some(now) } else { next_wake(session) }
 }
 
 /// Where a queued session stands in the queue: who has been queued longest comes first.

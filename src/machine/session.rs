@@ -290,6 +290,13 @@ impl Session {
         &self.places
     }
 
+    /// How long until the clock tries again; `None` where it does not wait for that. At most one whole pause: where the
+    /// clock was set back, no reader shows a wait that will not be.
+    pub fn until_next_try(&self, now: Timestamp) -> Option<Duration> {
+        let Phase::Waiting { next_try, .. } = &self.phase else { return None };
+        Some(Duration::try_from(next_try.duration_since(now)).unwrap_or_default().min(self.policy.every))
+    }
+
     /// Whether a person has taken it off the screen.
     pub const fn is_dismissed(&self) -> bool {
         self.dismissed

@@ -39,6 +39,7 @@ impl fmt::Display for Event {
             Self::Disrupted { attempt, failure, tries_used, next_try, .. } => {
                 write!(f, "attempt {attempt} was disrupted: {failure}; try {} comes at {next_try:.0}", tries_used + 1)
             }
+            Self::Rescheduled { due } => write!(f, "the clock was set back: what was due later is due at {due:.0}"),
             Self::GotStuck { attempt, failure, reason, .. } => {
                 let why = match reason {
                     StuckReason::TriesUsedUp => "the tries are used up",

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     attempt::{Attempts, Word},
     domain::{
-        RetryPolicy, SessionId, Timestamp, Who, WorkerSettings,
+        RetryPolicy, SessionId, Who, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
     },
     journal::{JournalError, Opening, Store},
@@ -329,7 +329,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
 
     /// How long until the clock is needed; `None` is never.
     fn next_wake(&self) -> Option<Duration> {
-        let due = self.registry.next_wake().map(|moment: Timestamp| self.clock.until(moment));
+        let due = self.registry.next_wake(self.clock.now()).map(|moment| self.clock.until(moment));
         // What is due stays due while the journal fails: without a pause the clock would ring without end.
         if self.unstored.is_empty() && !self.journal_failed { due } else { Some(STORE_AGAIN) }
     }

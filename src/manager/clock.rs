@@ -1,39 +1,69 @@
 //! The one place where the owner asks what time it is.
 
 use crate::domain::Timestamp;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
-/// A clock that follows tokio's: it stands still when tokio's time is paused, so a test can move both at once.
+/// A clock of this machine, or one that follows tokio's: that stands still when tokio's time is paused, so a test can
+/// move both at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: tokio::time::Instant,
     at_start: Timestamp,
-    /// Whether the wall clock is asked again each time, so that a correction of it (NTP, suspend) is seen.
-    live: bool,
+    source: Source,
+}
+
+/// Where the time of day comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// The machine, asked again each time, so that a correction of its clock (NTP, suspend) is seen.
+    Machine,
+    /// Tokio's time.
+    Tokio,
+    /// Tokio's time and so many milliseconds, which somebody changes as they would set a machine's clock.
+    Set(&'static AtomicI64),
 }
 
 impl Clock {
     /// The clock of this machine.
     pub fn system() -> Self {
-        Self { started: tokio::time::Instant::now(), at_start: Timestamp::now(), live: true }
+        Self { started: tokio::time::Instant::now(), at_start: Timestamp::now(), source: Source::Machine }
     }
 
     /// A clock that began at `at_start` and moves only as tokio's does.
     pub fn starting_at(at_start: Timestamp) -> Self {
-        Self { started: tokio::time::Instant::now(), at_start, live: false }
+        Self { started: tokio::time::Instant::now(), at_start, source: Source::Tokio }
+    }
+
+    /// The same clock with a hand by which it is set forward, or back, while it goes.
+    #[must_use]
+    pub const fn set_by(self, milliseconds: &'static AtomicI64) -> Self {
+        Self { source: Source::Set(milliseconds), ..self }
     }
 
     /// What time it is.
     pub fn now(&self) -> Timestamp {
-        if self.live {
-            return Timestamp::now();
+        match self.source {
+            Source::Machine => Timestamp::now(),
+            Source::Tokio => self.steady(),
+            Source::Set(milliseconds) => {
+                let by = jiff::SignedDuration::from_millis(milliseconds.load(Ordering::SeqCst));
+                self.steady().saturating_add(by).unwrap_or(Timestamp::MAX)
+            }
         }
+    }
+
+    /// The time as it would be if nobody had set the clock since it was made: for lengths of time.
+    pub fn steady(&self) -> Timestamp {
         self.at_start.checked_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
-    /// How long until `moment`; zero when it has passed. At most an hour, so that a clock set back is noticed.
+    /// How long until `moment`; zero when it has passed. At most a minute, so that a clock which is set while somebody
+    /// waits is noticed soon.
     pub fn until(&self, moment: Timestamp) -> Duration {
-        const LONGEST: Duration = Duration::from_hours(1);
+        const LONGEST: Duration = Duration::from_mins(1);
         Duration::try_from(moment.duration_since(self.now())).unwrap_or_default().min(LONGEST)
     }
 }

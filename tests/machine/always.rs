@@ -10,6 +10,10 @@ use howdah::{
         CancelStage, Cause, Command, CompletedRow, Effect, Event, Phase, Refusal, Report, Session, StuckReason, Urgency,
     },
 };
+use std::time::Duration;
+
+/// How long each half of a cancel may take (D6).
+const CANCEL_GRACE: Duration = Duration::from_secs(30);
 
 /// One turn of one session, seen from outside.
 pub(crate) struct Turn<'a> {
@@ -75,7 +79,8 @@ const RULES: &[Rule] = &[
     ("D1 retry while waiting", |t| {
         let Phase::Waiting { tries_used, next_try, .. } = t.before.phase() else { return true };
         let policy = t.before.policy();
-        let strict = Err(Refusal::TriesRemain { next: tries_used + 1, of: policy.tries, at: *next_try });
+        let at = (*next_try).min(t.now + policy.every);
+        let strict = Err(Refusal::TriesRemain { next: tries_used + 1, of: policy.tries, at });
         match (is_retry(t.command), policy.while_waiting) {
             (false, _) => true,
             (true, true) => cause_in_queue(t.after) == Some(Cause::Retry),
@@ -133,7 +138,10 @@ const RULES: &[Rule] = &[
             (
                 Command::Force { .. },
                 Phase::Canceling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. },
-            ) if t.now < *deadline => t.decided == &Err(Refusal::DisposalInTime { until: *deadline }),
+            ) if t.now < *deadline => {
+                let until = (*deadline).min(t.now + CANCEL_GRACE);
+                t.decided == &Err(Refusal::DisposalInTime { until })
+            }
             (Command::Force { .. }, Phase::Canceling { .. }) => {
                 t.effects.iter().eq(kill.iter()) && urgency(t.after) == Some(Urgency::Forced)
             }
@@ -191,9 +199,21 @@ const RULES: &[Rule] = &[
         };
         t.next_wake == wanted
     }),
-    ("a wake acts when it is due and never before", |t| {
+    ("a wake acts when it is due, or further away than it may be, and never else", |t| {
         let woke = matches!(t.command, Command::Wake);
-        !woke || t.decided.as_ref().is_ok_and(|events| events.is_empty() != t.is_due())
+        let wanted = t.is_due() || t.was_set_back();
+        !woke || t.decided.as_ref().is_ok_and(|events| events.is_empty() != wanted)
+    }),
+    ("D2 a clock that is set back makes no wait longer than one pause", |t| {
+        let woke = matches!(t.command, Command::Wake);
+        !woke || t.next_wake.is_none_or(|wake| wake <= t.now + pause(t.after))
+    }),
+    ("D2 a clock that is set back takes no try and gives none", |t| {
+        let (Phase::Waiting { tries_used, failure, .. }, true) = (t.before.phase(), t.was_set_back()) else {
+            return true;
+        };
+        let same = |phase: &Phase| matches!(phase, Phase::Waiting { tries_used: used, failure: last, .. } if used == tries_used && last == failure);
+        same(t.after.phase()) && t.after.tries_total() == t.before.tries_total()
     }),
     ("S1 the first cause is the one that began the disruption, also where waiting cannot cure it", |t| {
         let Phase::Stuck { failure, reason, .. } = t.after.phase() else { return true };
@@ -226,6 +246,12 @@ pub(crate) fn check(turn: &Turn<'_>) -> Result<(), Broken> {
 impl Turn<'_> {
     fn is_due(&self) -> bool {
         matches!(self.command, Command::Wake) && self.last_wake.is_some_and(|wake| wake <= self.now)
+    }
+
+    /// Whether the clock came and found a wait that is longer than one pause.
+    fn was_set_back(&self) -> bool {
+        let far = |wake: Timestamp| wake > self.now + pause(self.before);
+        matches!(self.command, Command::Wake) && self.last_wake.is_some_and(far)
     }
 
     fn stays_completed(&self) -> bool {
@@ -269,6 +295,11 @@ impl Turn<'_> {
         };
         told && self.is_of_live()
     }
+}
+
+/// How long the clock lets a session wait before it looks after it again.
+const fn pause(session: &Session) -> Duration {
+    if is_canceling(session) { CANCEL_GRACE } else { session.policy().every }
 }
 
 const fn is_completed(session: &Session) -> bool {

@@ -5,7 +5,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a mutant names what it spoils and leaves the rest as it is")]
 
 use super::{
-    model::{Decide, Evolve, Machine, REAL},
+    model::{Machine, REAL},
+    mutant::{Mutant, deciding, each, evolving},
     sample,
 };
 use howdah::{
@@ -15,23 +16,6 @@ use howdah::{
         decide, evolve,
     },
 };
-
-type Decided = Result<Vec<Event>, Refusal>;
-
-/// A bug, the rule that catches it first, and the machine that has it.
-pub(crate) struct Mutant {
-    pub(crate) bug: &'static str,
-    pub(crate) caught_by: &'static str,
-    pub(crate) machine: Machine,
-}
-
-const fn deciding(bug: &'static str, caught_by: &'static str, decide: Decide) -> Mutant {
-    Mutant { bug, caught_by, machine: Machine { decide, ..REAL } }
-}
-
-const fn evolving(bug: &'static str, caught_by: &'static str, evolve: Evolve) -> Mutant {
-    Mutant { bug, caught_by, machine: Machine { evolve, ..REAL } }
-}
 
 /// All seeded bugs.
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -285,6 +269,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             _ => decide(session, command, now),
         }
     }),
+    deciding("a clock that is set back makes a session wait for a day", "a wake acts", |session, command, now| {
+        let decided = decide(session, command, now)?;
+        Ok(decided.into_iter().filter(|event| !matches!(event, Event::Rescheduled { .. })).collect())
+    }),
+    deciding("each wake begins the pause anew", "a wake acts", |session, command, now| match session.phase() {
+        Phase::Waiting { next_try, .. } if command == Command::Wake && now < *next_try => {
+            Ok(vec![Event::Rescheduled { due: now + session.policy().every }])
+        }
+        _ => decide(session, command, now),
+    }),
+    deciding("a clock that is set back takes a try", "D2 a clock", |session, command, now| {
+        each(decide(session, command, now), |event| match event {
+            Event::Rescheduled { .. } if matches!(session.phase(), Phase::Waiting { .. }) => {
+                Event::Requeued { cause: Cause::Try(1), by: None }
+            }
+            other => other,
+        })
+    }),
     deciding("an overdue cancel says nothing", "D6 past its deadline", |session, command, now| {
         let decided = decide(session, command, now)?;
         Ok(decided.into_iter().filter(|event| event != &Event::CancelOverdue).collect())
@@ -322,6 +324,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         }
         _ => evolve(session, event, at),
     }),
+    evolving("a cancel goes on with a deadline of tomorrow", "D2 a clock", |session, event, at| match event {
+        Event::Rescheduled { .. } if session.live_attempt().is_some() => session,
+        _ => evolve(session, event, at),
+    }),
     evolving("an urgency is forgotten", "D6", |session, event, at| match event {
         Event::CancelOverdue => session,
         _ => evolve(session, event, at),
@@ -352,10 +358,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         machine: Machine { next_wake: wake_for_ever, ..REAL },
     },
 ];
-
-fn each(decided: Decided, change: impl FnMut(Event) -> Event) -> Decided {
-    Ok(decided?.into_iter().map(change).collect())
-}
 
 fn no_stop(session: &Session, event: &Event) -> Option<Effect> {
     machine::react(session, event).filter(|effect| !matches!(effect, Effect::Stop { .. }))

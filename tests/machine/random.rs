@@ -18,6 +18,7 @@ enum Move {
     Launch,
     WakeWhenDue,
     WakeNow,
+    SetBack(u64),
     Lost,
     Progress(u64, Option<u64>),
     Note(u8),
@@ -37,6 +38,7 @@ fn moves() -> impl Strategy<Value = Move> {
         30 => Just(Move::Launch),
         30 => Just(Move::WakeWhenDue),
         2 => Just(Move::WakeNow),
+        1 => (0..100_000_u64).prop_map(Move::SetBack),
         1 => Just(Move::Lost),
         6 => (0..1000_u64, prop::option::of(0..100_u64)).prop_map(|(bytes, wal)| Move::Progress(bytes, wal)),
         4 => any::<u8>().prop_map(Move::Note),
@@ -70,6 +72,7 @@ fn command(session: &Session, next: Move, now: Timestamp) -> (Command, Timestamp
         Move::Launch => Command::Launch,
         Move::WakeWhenDue => return (Command::Wake, machine::next_wake(session).map_or(now, |wake| wake.max(now))),
         Move::WakeNow => Command::Wake,
+        Move::SetBack(seconds) => return (Command::Wake, now - Duration::from_secs(seconds)),
         Move::Lost => Command::Lost { attempt },
         Move::Progress(bytes, wal) => said(Report::Progress(sample::progress(bytes, wal))),
         Move::Note(number) => said(Report::Note(format!("note {number}"))),
@@ -120,6 +123,7 @@ proptest! {
                     Event::Launched { .. } | Event::Began { .. } | Event::Planned { .. } | Event::StepChanged { .. } => {}
                     Event::Progressed { .. } | Event::Noted { .. } | Event::Disrupted { .. } | Event::GotStuck { .. } => {}
                     Event::Succeeded { .. } | Event::CancelRequested { .. } | Event::CancelOverdue => {}
+                    Event::Rescheduled { .. } => {}
                     Event::Forced { .. } | Event::DisposalLaunched { .. } | Event::Cancelled { .. } => {}
                     Event::Dismissed { .. } => {}
                 }

@@ -81,6 +81,7 @@ fn events() -> BTreeMap<&'static str, Event> {
             "disrupted",
             Event::Disrupted { attempt, failure: failure(), reached, tries_used: 3, next_try: sample::after(300) },
         ),
+        ("rescheduled", Event::Rescheduled { due: sample::after(300) }),
         ("got_stuck", Event::GotStuck { attempt, failure: failure(), reached, reason: StuckReason::TriesUsedUp }),
         ("succeeded", Event::Succeeded { attempt, success: ran() }),
         (

@@ -11,7 +11,7 @@ use super::{
 };
 use howdah::{
     domain::{AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End},
-    machine::{Command, Effect, Phase, Refusal, Report, Session, evolve},
+    machine::{Command, Effect, Phase, Refusal, Report, Session, decide::CANCEL_GRACE, evolve, next_wake},
 };
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},
@@ -163,9 +163,16 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
         all.extend(reports.into_iter().map(|report| Command::Report { attempt, report }));
     }
     let mut all: Vec<_> = all.into_iter().map(|command| (command, soon)).collect();
+    // A clock that is set back, or jumps forward to what is due. After a command that changes nothing, all others follow
+    // at the moment that it was given.
+    let mut moments = vec![node.now - Duration::from_hours(24)];
     if let Some(wake) = (machine.next_wake)(&node.session) {
-        all.push((Command::Wake, wake.max(node.now)));
+        moments.push(wake.max(node.now));
         all.push((Command::Wake, wake - Duration::from_nanos(1)));
+    }
+    for moment in moments {
+        let given = [Command::Wake, sample::retry(), Command::Force { by: by() }, Command::Dismiss { by: by() }];
+        all.extend(given.into_iter().map(|command| (command, moment)));
     }
     all
 }
@@ -209,11 +216,13 @@ fn key(node: &Node) -> String {
     let phase = match session.phase() {
         Phase::Queued { cause, .. } => format!("queued {cause:?}"),
         Phase::Running { cause, got_through, .. } => format!("running {cause:?} {got_through}"),
-        Phase::Waiting { tries_used, failure, next_try } => {
-            format!("waiting {tries_used} {:?} {}", failure.class, *next_try <= node.now)
+        Phase::Waiting { tries_used, failure, .. } => {
+            format!("waiting {tries_used} {:?} {:?}", failure.class, distance(node, session.policy().every))
         }
         Phase::Stuck { reason, .. } => format!("stuck {reason:?}"),
-        Phase::Canceling { stage, .. } => format!("canceling {}", name(stage)) + &format!("{:?}", moments(session)),
+        Phase::Canceling { stage, .. } => {
+            format!("canceling {} {:?} {:?}", name(stage), moments(session), distance(node, CANCEL_GRACE))
+        }
         Phase::Completed { outcome, .. } => format!("completed {}", name(outcome)),
     };
     let first = session.first_cause().map(|failure| failure.class);
@@ -222,6 +231,12 @@ fn key(node: &Node) -> String {
     let outside = (live, world.wish, world.tries, world.furthest, world.reached, world.disposed);
     let inside = (session.progress().reached(), session.furthest(), first, session.is_dismissed());
     format!("{phase} {inside:?} {outside:?} {}", session.attempts().is_empty())
+}
+
+/// Whether the clock is needed by now, and whether that is further away than the pause that leads to it.
+fn distance(node: &Node, pause: Duration) -> Option<(bool, bool)> {
+    let wake = next_wake(&node.session)?;
+    Some((wake <= node.now, wake > node.now + pause))
 }
 
 /// What is remarkable about a session as it stands.

@@ -11,7 +11,7 @@ use howdah::{
     manager::{Act, Claims, Clock, Ended, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed},
 };
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -24,13 +24,16 @@ pub(crate) struct Plan {
     pub(crate) store: MemoryStore,
     pub(crate) unreadable: Vec<UnreadableSession>,
     pub(crate) claims: Arc<dyn Claims>,
+    /// By how many milliseconds somebody has set the clock.
+    pub(crate) clock_set_by: &'static AtomicI64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let policy = RetryPolicy::default();
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
-        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable, claims: Arc::new(Unclaimed) }
+        let (claims, clock_set_by) = (Arc::new(Unclaimed), Box::leak(Box::default()));
+        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable, claims, clock_set_by }
     }
 }
 
@@ -59,7 +62,7 @@ impl Plan {
             .flat_map(|session| self.store.changes(session.id()))
             .map(|change| at(&change))
             .max();
-        let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start));
+        let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start)).set_by(self.clock_set_by);
         let (manager, handle) =
             Manager::open(settings, clock, (self.store.clone(), opening), (attempts, inbox), self.claims);
         House { handle, store: self.store, launched, words, task: tokio::spawn(manager.run()) }
