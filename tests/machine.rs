@@ -6,6 +6,8 @@
 
 #[path = "machine/always.rs"]
 mod always;
+#[path = "machine/figures.rs"]
+mod figures;
 #[path = "machine/model.rs"]
 mod model;
 #[path = "machine/mutant.rs"]

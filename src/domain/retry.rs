@@ -14,6 +14,17 @@ pub struct RetryPolicy {
     pub while_waiting: bool,
 }
 
+impl RetryPolicy {
+    /// That no try is left, in one clause (R11).
+    pub fn used_up(&self) -> String {
+        match self.tries {
+            0 => "no try is made by itself".to_owned(),
+            1 => "the only try is used up".to_owned(),
+            tries => format!("all {tries} tries used up"),
+        }
+    }
+}
+
 impl Default for RetryPolicy {
     /// Ten tries, one every five minutes; a person may come first.
     fn default() -> Self {

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 pub mod evolve;
+mod figures;
 pub mod refusal;
 pub mod registry;
 pub mod session;

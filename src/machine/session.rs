@@ -5,7 +5,6 @@ use crate::domain::{
     RetryPolicy, SessionId, Step, StepState, Timestamp, fact::ProcessMark,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use uuid::Uuid;
 
 /// One instance being restored, from the order to the end.
@@ -290,13 +289,6 @@ impl Session {
         &self.places
     }
 
-    /// How long until the clock tries again; `None` where it does not wait for that. At most one whole pause: where the
-    /// clock was set back, no reader shows a wait that will not be.
-    pub fn until_next_try(&self, now: Timestamp) -> Option<Duration> {
-        let Phase::Waiting { next_try, .. } = &self.phase else { return None };
-        Some(Duration::try_from(next_try.duration_since(now)).unwrap_or_default().min(self.policy.every))
-    }
-
     /// Whether a person has taken it off the screen.
     pub const fn is_dismissed(&self) -> bool {
         self.dismissed
@@ -323,11 +315,5 @@ impl Session {
     /// The number that the next attempt will have.
     pub fn next_attempt(&self) -> AttemptNo {
         self.attempts.last().map_or(AttemptNo(1), |last| last.number.next())
-    }
-
-    /// How long the session took, or has taken until `now`.
-    pub fn elapsed(&self, now: Timestamp) -> Duration {
-        let end = if let Phase::Completed { at, .. } = &self.phase { *at } else { now };
-        Duration::try_from(end.duration_since(self.created_at)).unwrap_or_default()
     }
 }
