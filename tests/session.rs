@@ -26,5 +26,7 @@ mod piping;
 mod reading;
 #[path = "session/starting.rs"]
 mod starting;
+#[path = "session/tries.rs"]
+mod tries;
 #[path = "session/watching.rs"]
 mod watching;

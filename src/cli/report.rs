@@ -1,16 +1,20 @@
 //! What a command says of a session and of a plan: lines for people, JSON for programs.
 
-use super::{exit::Exit, streams::Streams};
+use super::{
+    exit::Exit,
+    state::{commands, left, state},
+    streams::Streams,
+};
 use crate::{
     domain::{
-        Outcome, Plan, Step, Timestamp,
+        Disposed, Outcome, Plan, Timestamp,
         instance::printable,
         plan::{ServerPlan, Standing, SwitchedOff, WalFinding},
     },
-    machine::{Phase, Session},
+    machine::{CancelStage, Phase, Session},
 };
 use serde_json::{Value, json};
-use std::{fmt::Write as _, io, time::Duration};
+use std::{io, time::Duration};
 
 /// On a pipe, a line is written when the state changes, and then at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -32,9 +36,7 @@ impl Talk {
             return ignore_closed(write!(streams.err, "\r\x1b[K{bar}").and_then(|()| streams.err.flush()));
         }
         let kind = kind(session);
-        let due = self.last.as_ref().is_none_or(|(last, at)| {
-            *last != kind || Duration::try_from(now.duration_since(*at)).is_ok_and(|since| since >= LINE_EVERY)
-        });
+        let due = self.last.as_ref().is_none_or(|(last, at)| *last != kind || is_due(*at, LINE_EVERY, now));
         if !due {
             return Ok(());
         }
@@ -54,6 +56,12 @@ impl Talk {
     }
 }
 
+/// Whether so much time has passed since `at`. A clock that was set back since makes it due: what is told now and then
+/// must not fall silent for the time that it lost.
+pub(in crate::cli) fn is_due(at: Timestamp, every: Duration, now: Timestamp) -> bool {
+    Duration::try_from(now.duration_since(at)).map_or(true, |since| since >= every)
+}
+
 pub(in crate::cli) fn ignore_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -68,52 +76,25 @@ fn kind(session: &Session) -> String {
         Phase::Running { attempt, .. } => format!("running {attempt} {:?}", session.current_step()),
         Phase::Waiting { tries_used, .. } => format!("waiting {tries_used}"),
         Phase::Stuck { .. } => "stuck".to_owned(),
-        Phase::Canceling { stage, .. } => format!("canceling {:?}", std::mem::discriminant(stage)),
+        Phase::Canceling { stage, .. } => {
+            let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
+            format!("canceling {:?} {urgency:?}", std::mem::discriminant(stage))
+        }
         Phase::Completed { .. } => "completed".to_owned(),
     }
 }
 
 /// One line about an ongoing session.
 fn status(session: &Session, now: Timestamp) -> String {
-    format!("{}: {}", session.request().point.instance, state(session, now))
-}
-
-/// How an ongoing session stands, in one clause.
-pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
-    let progress = session.progress();
-    let mut line = String::new();
-    // Writing into a string cannot fail.
-    let _: std::fmt::Result = match session.phase() {
-        Phase::Queued { .. } => write!(line, "queued"),
-        Phase::Running { attempt, .. } => {
-            let step = session.current_step().map_or_else(|| "starting".to_owned(), |step| step.to_string());
-            let wal = progress.wal.filter(|_| session.current_step() == Some(Step::Replay));
-            match wal {
-                Some(wal) => write!(line, "{step} WAL {:.0} % ({})", wal.ratio() * 100.0, wal.at),
-                None => write!(
-                    line,
-                    "{step} {:.0} % ({} of {}), attempt {attempt}",
-                    progress.ratio() * 100.0,
-                    progress.bytes_done,
-                    progress.bytes_total
-                ),
-            }
-        }
-        Phase::Waiting { failure, tries_used, next_try } => {
-            let left = Duration::try_from(next_try.duration_since(now)).unwrap_or_default().as_secs();
-            let of = session.policy().tries;
-            write!(line, "waiting, try {} of {of} in {}:{:02}: {}", tries_used + 1, left / 60, left % 60, failure.cause)
-        }
-        Phase::Stuck { failure, .. } => write!(line, "stuck: {failure}"),
-        Phase::Canceling { .. } => write!(line, "canceling"),
-        Phase::Completed { .. } => write!(line, "completed"),
-    };
-    line
+    // Of what is stuck the end of this command tells.
+    let overdue = commands(session).filter(|_| matches!(session.phase(), Phase::Canceling { .. }));
+    let commands = overdue.map_or_else(String::new, |commands| format!("; {commands}"));
+    printable(&format!("{}: {}{commands}", session.request().point.instance, state(session, now)))
 }
 
 fn bar(session: &Session, columns: usize, line: &str) -> String {
     const WIDTH: usize = 20;
-    let tenths = (session.progress().ratio() * WIDTH as f64).round();
+    let tenths = (session.ratio() * WIDTH as f64).round();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio of 0 to 1 times 20")]
     let filled = (tenths as usize).min(WIDTH);
     let text = format!("[{}{}] {line}", "#".repeat(filled), ".".repeat(WIDTH - filled));
@@ -131,9 +112,13 @@ pub fn result(streams: &mut Streams<'_>, session: &Session) -> io::Result<()> {
             text.extend(success.unchecked.iter().map(|unchecked| format!("\nnot verified: {unchecked}")));
             text
         }
+        Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } => {
+            format!("{name}: cancelled; {}", printable(&left(session, cause)))
+        }
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
-        Phase::Stuck { failure, .. } => {
-            format!("{name}: stuck: {failure}\nopen howdah to retry or cancel session {}", session.id())
+        Phase::Stuck { since, .. } => {
+            let commands = commands(session).unwrap_or_default();
+            format!("{name}: {}\n{commands}; so do the keys of the console, howdah", state(session, *since))
         }
         Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {
             format!("{name}: goes on without this command")
@@ -167,6 +152,7 @@ fn session_json(session: &Session) -> Value {
     };
     let request = session.request();
     let progress = session.progress();
+    let reason = if let Phase::Stuck { reason, .. } = session.phase() { json!(reason) } else { Value::Null };
     let success = match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Some(success),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. }
@@ -188,13 +174,25 @@ fn session_json(session: &Session) -> Value {
         "warnings": success.map_or(&[][..], |success| &success.warnings),
         "unchecked": success.map_or(&[][..], |success| &success.unchecked),
         "disposed": disposed,
+        "left": left_in(session),
         "failure": failure,
+        "reason": reason,
         "attempts": session.attempts().iter().filter(|attempt| attempt.cause.is_some()).count(),
         "tries": session.tries_total(),
-        "bytes": progress.bytes_done.0,
+        "tries_of": session.policy().tries,
+        "bytes": session.bytes_done().0,
         "bytes_reused": progress.bytes_reused.0,
         "files": progress.files_done,
     })
+}
+
+/// The directories in which a cancel left data that it should have dealt with.
+pub(in crate::cli) fn left_in(session: &Session) -> Vec<String> {
+    let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { .. } }, .. } = session.phase()
+    else {
+        return Vec::new();
+    };
+    session.directories().iter().map(|directory| directory.to_string_lossy().into_owned()).collect()
 }
 
 /// One line of the copy's settings and what it is good for; a long one stands alone.

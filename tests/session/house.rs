@@ -200,6 +200,28 @@ impl Life {
         Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
     }
 
+    /// The same session, whose three tries come a second after one another: only for a house that nobody owns.
+    pub(crate) fn hasty(number: u64) -> Self {
+        let mut life = Self::queued(number);
+        let Change::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        created.policy.every = Duration::from_secs(1);
+        life.session = Session::create(created.as_ref().clone());
+        life
+    }
+
+    /// The next try begins and fails at once, before it has looked at anything.
+    pub(crate) fn tried_in_vain(self, seconds: i64) -> Self {
+        let gone = Failure::disruption("the repository is gone", "mount it again").in_step(Step::Check);
+        self.then(Command::Wake, seconds).then(Command::Launch, seconds).over(End::Failed(gone), seconds + 1)
+    }
+
+    /// All of its tries failed.
+    pub(crate) fn used_up(number: u64) -> Self {
+        let life = Self::hasty(number).running().report(Report::Progress(sample::progress(500, None)), 5);
+        let life = life.over(End::Failed(sample::disruption()), 10);
+        (1..=3).fold(life, |life, try_number| life.tried_in_vain(10 + 10 * try_number))
+    }
+
     /// The same session, ordered from a console.
     pub(crate) fn from_console(number: u64) -> Self {
         Self::of(number, uuid(number), Origin::Console)

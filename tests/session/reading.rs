@@ -45,6 +45,8 @@ fn one_session_is_told_whole() {
     ordered        2020-02-02 02:00:00 UTC by ops through the command line
     phase          ✖ stuck
     state          stuck: no space left on /var/tmp/howdah-never: make room, then retry
+    what to do     howdah session retry 4 makes another attempt, howdah session cancel 4 ends it
+    progress       0 %, 0 B of 1000 B
     step           Check: done
     step           Copy: failed
     attempt 1      first, launched 2020-02-02 02:00:01 UTC, ended 2020-02-02 02:00:10 UTC, failed: no space left on /var/tmp/howdah-never
@@ -61,6 +63,7 @@ fn one_session_is_told_whole() {
     ordered        2020-02-02 02:00:00 UTC by ops through a console
     phase          ∅ cancelled
     state          cancelled; partial data removed
+    progress       0 %, 0 B of 1000 B
     step           Check: done
     step           Copy: stopped
     attempt 1      first, launched 2020-02-02 02:00:01 UTC, ended 2020-02-02 02:03:19 UTC, stopped
@@ -87,7 +90,7 @@ fn one_session_as_json_is_the_object_of_the_list_without_its_place() {
 fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
     let house = House::of([Life::queued(1).running()]);
     let object = || house.run(&["show", "1", "--json"]).expect_code(0).json();
-    assert_eq!((&object()["step"], &object()["percent"]), (&"copy".into(), &serde_json::Value::Null));
+    assert_eq!((&object()["step"], &object()["percent"]), (&"copy".into(), &0.into()));
     let done =
         |step| Fact::Step { step, state: StepState::Done { took: Duration::from_secs(1), detail: String::new() } };
     // The attempt has told its story from the beginning, and goes on without an owner.

@@ -22,7 +22,7 @@ fn one_session_is_watched_until_it_has_succeeded() {
     assert_snapshot!(watch.line(), @"1 orders-1: queued");
     let life = life.running();
     house.store([life.clone()]);
-    assert_snapshot!(watch.line(), @"1 orders-1: Copy 0 % (0 B of 0 B), attempt 1");
+    assert_snapshot!(watch.line(), @"1 orders-1: Copy 0 % (0 B of 1000 B), attempt 1");
     let life = life.over(End::Failed(sample::disruption()), 10);
     house.store([life.clone()]);
     // The try is due in a hundred years less the time since; how long that is changes.

@@ -13,9 +13,9 @@ use super::{
     words,
 };
 use crate::{
-    cli::{exit::Exit, streams::Streams},
-    domain::{SessionId, instance::printable},
-    machine::Session,
+    cli::{exit::Exit, state, streams::Streams},
+    domain::{SessionId, Timestamp, instance::printable},
+    machine::{Phase, Session, StuckReason},
 };
 use std::{collections::BTreeSet, io::Write};
 use uuid::Uuid;
@@ -31,6 +31,9 @@ const COLUMNS: [Column; 8] = [
     words("STARTED (UTC)"),
 ];
 
+/// Sessions that are named one by one as waiting for a person; of more, the first.
+const NAMED: usize = 5;
+
 /// The shortest uuid that is shown.
 const SHORT: usize = 8;
 
@@ -41,13 +44,16 @@ pub fn run(
     around: &Around<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let ongoing = reader.ongoing(around.clock.now())?;
+    let now = around.clock.now();
+    let ongoing = reader.ongoing(now)?;
     let mut lines = if args.json { Lines::Json { first: true } } else { Lines::Table(Vec::new()) };
     for (index, session) in ongoing.iter().enumerate() {
-        lines.add(reader, session, Some(index), around.ascii, streams.out)?;
+        lines.add(reader, session, Some(index), (around.ascii, now), streams.out)?;
     }
     if args.all {
-        completed(reader, &ongoing, |reader, session| lines.add(reader, session, None, around.ascii, streams.out))?;
+        completed(reader, &ongoing, |reader, session| {
+            lines.add(reader, session, None, (around.ascii, now), streams.out)
+        })?;
     }
     let any = lines.end(streams.out)?;
     streams.out.flush()?;
@@ -55,10 +61,24 @@ pub fn run(
     if !any {
         say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
+    say_used_up(&ongoing, streams)?;
     if ongoing.iter().any(Session::goes_on_by_itself) {
         say_if_unowned(reader, around, streams)?;
     }
     Ok(Exit::Done)
+}
+
+/// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.
+fn say_used_up(ongoing: &[Session], streams: &mut Streams<'_>) -> std::io::Result<()> {
+    let used_up = |session: &&Session| matches!(session.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. });
+    let all: Vec<&Session> = ongoing.iter().filter(used_up).collect();
+    for session in all.iter().take(NAMED) {
+        let (id, instance) = (session.id(), &session.request().point.instance);
+        let commands = state::commands(session).unwrap_or_default();
+        say(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
+    }
+    let more = all.len().saturating_sub(NAMED);
+    if more > 0 { say(streams, &format!("{more} more have used their tries up")) } else { Ok(()) }
 }
 
 /// Goes through the completed sessions without holding them all: there may be a hundred thousand. One that was ongoing
@@ -94,12 +114,12 @@ impl Lines {
         reader: &mut Reader,
         session: &Session,
         index: Option<usize>,
-        ascii: bool,
+        (ascii, now): (bool, Timestamp),
         out: &mut dyn Write,
     ) -> Result<(), SessionError> {
         match self {
             Self::Json { first } => {
-                let object = SessionObject::of(session, index).line().map_err(std::io::Error::from)?;
+                let object = SessionObject::of(session, index, now).line().map_err(std::io::Error::from)?;
                 write!(out, "{}\n{object}", if *first { "[" } else { "," })?;
                 *first = false;
             }
@@ -108,7 +128,7 @@ impl Lines {
                 session.id().to_string(),
                 short(reader, session.uuid())?,
                 printable(session.request().point.instance.as_str()),
-                words::phase(session, ascii),
+                words::phase_and_try(session, ascii),
                 words::progress(session),
                 printable(&session.request().target.directory().to_string_lossy()),
                 words::moment(session.created_at()),

@@ -5,9 +5,9 @@
 //! is told by anything but its word.
 
 use crate::{
-    cli::backup_list::escaped,
-    domain::{ByteCount, Disposed, Disposition, Failure, FailureClass, Origin, Outcome, Progress, ServerOutcome, Step},
-    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+    cli::{backup_list::escaped, report::left_in, state::percent},
+    domain::{Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step, Timestamp},
+    machine::{CancelStage, Cause, Phase, Session, StuckReason, rescheduled, session::Urgency},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -42,10 +42,12 @@ pub struct SessionObject {
     pub reason: Option<StuckReason>,
     pub disposition: Option<Disposition>,
     pub overdue: Option<bool>,
+    pub process: Option<u32>,
     pub server: Option<&'static str>,
     pub warnings: Option<Vec<String>>,
     pub unchecked: Option<Vec<String>>,
     pub disposed: Option<&'static str>,
+    pub left: Option<Vec<String>>,
     pub ending: Option<String>,
     pub ended: Option<String>,
     pub took_seconds: Option<f64>,
@@ -63,10 +65,10 @@ pub struct FailureObject {
 }
 
 impl SessionObject {
-    /// The session as it stands; `index` is its place among the ongoing ones, where that is known.
-    pub fn of(session: &Session, index: Option<usize>) -> Self {
+    /// The session as it stands now; `index` is its place among the ongoing ones, where that is known.
+    pub fn of(session: &Session, index: Option<usize>, now: Timestamp) -> Self {
         let (request, progress) = (session.request(), session.progress());
-        let bytes = bytes(session);
+        let total = Some(session.bytes_total().0).filter(|total| *total > 0);
         let phase = session.phase();
         let mut object = Self {
             index,
@@ -82,10 +84,10 @@ impl SessionObject {
             port: request.target.port().number(),
             attempt: session.attempts().last().map(|record| record.number.0),
             step: session.current_step(),
-            percent: bytes.map(percent_of),
+            percent: total.map(|_| percent(session.ratio())),
             wal_percent: progress.wal.map(|wal| percent(wal.ratio())),
-            bytes_done: bytes.map(|(done, _)| done.0),
-            bytes_total: bytes.map(|(_, total)| total.0),
+            bytes_done: total.map(|_| session.bytes_done().0),
+            bytes_total: total,
             tries_used: tries_used(session),
             tries_of: session.policy().tries,
             next_try: None,
@@ -95,23 +97,27 @@ impl SessionObject {
             reason: None,
             disposition: None,
             overdue: None,
+            process: session.live_mark().map(|mark| mark.pid),
             server: None,
             warnings: None,
             unchecked: None,
             disposed: None,
+            left: None,
             ending: None,
             ended: None,
             took_seconds: None,
             dismissed: session.is_dismissed(),
         };
-        object.tell_phase(session);
+        object.tell_phase(session, now);
         object
     }
 
-    /// The same without what moves while a step goes on.
+    /// The same without what moves by itself: the amounts of a step that goes on, and the next try while a clock that was
+    /// set back holds it off.
     #[must_use]
     pub fn at_rest(&self) -> Self {
-        Self { percent: None, wal_percent: None, bytes_done: None, bytes_total: None, ..self.clone() }
+        let (percent, wal_percent, bytes_done, bytes_total, next_try) = (None, None, None, None, None);
+        Self { percent, wal_percent, bytes_done, bytes_total, next_try, ..self.clone() }
     }
 
     /// One line of JSON.
@@ -119,12 +125,12 @@ impl SessionObject {
         serde_json::to_string(self).map(|text| escaped(&text))
     }
 
-    fn tell_phase(&mut self, session: &Session) {
+    fn tell_phase(&mut self, session: &Session, now: Timestamp) {
         match session.phase() {
             Phase::Queued { .. } | Phase::Running { .. } => {}
             Phase::Waiting { failure, next_try, .. } => {
                 self.failure = Some(FailureObject::of(failure));
-                self.next_try = Some(next_try.to_string());
+                self.next_try = Some(rescheduled(session, now).unwrap_or(*next_try).to_string());
             }
             Phase::Stuck { failure, reason, .. } => {
                 self.failure = Some(FailureObject::of(failure));
@@ -149,6 +155,7 @@ impl SessionObject {
                     Outcome::Cancelled { disposed } => {
                         self.disposed = Some(disposed_word(disposed));
                         self.ending = Some(disposed.to_string());
+                        self.left = Some(left_in(session));
                     }
                 }
             }
@@ -174,26 +181,6 @@ pub(super) const fn phase_word(phase: &Phase) -> &'static str {
         Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "succeeded",
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "cancelled",
     }
-}
-
-/// Bytes on disk and verified, and bytes in all; `None` while nothing is known. A success means that all are there, also
-/// where nobody was listening when the last ones came.
-pub(super) fn bytes(session: &Session) -> Option<(ByteCount, ByteCount)> {
-    let Progress { bytes_done, bytes_total, .. } = *session.progress();
-    let succeeded = matches!(session.phase(), Phase::Completed { outcome: Outcome::Succeeded(_), .. });
-    (bytes_total.0 > 0).then_some((if succeeded { bytes_total } else { bytes_done }, bytes_total))
-}
-
-/// How much of the bytes is done, in whole percent.
-pub(super) fn percent_of((done, total): (ByteCount, ByteCount)) -> u8 {
-    percent(done.0 as f64 / total.0 as f64)
-}
-
-/// A share in whole percent; 100 only when it is all.
-pub(super) fn percent(ratio: f64) -> u8 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
-    let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u8;
-    whole
 }
 
 /// The tries of the present disruption that were begun; `None` where there is none.

@@ -1,15 +1,9 @@
 //! `howdah session show`: all about one session.
 
-use super::{
-    Around, SessionError,
-    args::ShowArgs,
-    object::{SessionObject, bytes},
-    reader::Reader,
-    say_problems, words,
-};
+use super::{Around, SessionError, args::ShowArgs, object::SessionObject, reader::Reader, say_problems, words};
 use crate::{
-    cli::{exit::Exit, streams::Streams},
-    domain::{SessionId, Step, StepState, Timestamp, instance::printable},
+    cli::{exit::Exit, state, streams::Streams},
+    domain::{Disposed, Outcome, SessionId, Step, StepState, Timestamp, instance::printable},
     machine::{AttemptEnd, AttemptRecord, Cause, Phase, Session},
 };
 use std::io;
@@ -25,7 +19,7 @@ pub fn run(
     let now = around.clock.now();
     let session = whole(reader, id, now)?;
     if args.json {
-        writeln!(streams.out, "{}", SessionObject::of(&session, None).line().map_err(io::Error::from)?)?;
+        writeln!(streams.out, "{}", SessionObject::of(&session, None, now).line().map_err(io::Error::from)?)?;
     } else {
         for (label, value) in facts(&session, around.ascii, now) {
             writeln!(streams.out, "{label:<14} {}", printable(&value))?;
@@ -56,7 +50,14 @@ fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)
     );
     tell("phase", words::phase(session, ascii));
     tell("state", words::state(session, now));
-    if let Some((done, total)) = bytes(session) {
+    if let Some(commands) = state::commands(session) {
+        tell("what to do", commands);
+    }
+    if session.tries_total() > 0 {
+        tell("tries", format!("{} made in all", session.tries_total()));
+    }
+    if session.bytes_total().0 > 0 {
+        let (done, total) = (session.bytes_done(), session.bytes_total());
         tell("progress", format!("{}, {done} of {total}", words::progress(session)));
     }
     for step in Step::ALL {
@@ -65,7 +66,7 @@ fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)
         }
     }
     for record in session.attempts() {
-        tell(&format!("attempt {}", record.number), attempt(record));
+        tell(&format!("attempt {}", record.number), attempt(session, record));
     }
     if let Some(failure) = session.first_cause().filter(|_| session.is_ongoing()) {
         tell("first cause", failure.cause.clone());
@@ -78,6 +79,11 @@ fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)
     }
     for note in session.notes() {
         tell("note", note.clone());
+    }
+    if let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } =
+        session.phase()
+    {
+        tell("data left", state::left(session, cause));
     }
     if let Phase::Completed { at, .. } = session.phase() {
         let took = session.elapsed(*at).as_secs();
@@ -99,12 +105,12 @@ fn step_state(state: &StepState) -> Option<String> {
     }
 }
 
-fn attempt(record: &AttemptRecord) -> String {
+fn attempt(session: &Session, record: &AttemptRecord) -> String {
     let why = match record.cause {
-        Some(Cause::First) => "first",
-        Some(Cause::Try(_)) => "a try",
-        Some(Cause::Retry) => "a retry",
-        None => "deals with partial data",
+        Some(Cause::First) => "first".to_owned(),
+        Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
+        Some(Cause::Retry) => "a retry".to_owned(),
+        None => "deals with partial data".to_owned(),
     };
     let launched = words::moment(record.launched);
     match &record.ended {

@@ -23,7 +23,7 @@ pub async fn run(steer: &dyn Steer, order: StartOrder, streams: &mut Streams<'_>
             continue;
         };
         if streams.json {
-            writeln!(streams.out, "{}", SessionObject::of(&session, None).line()?)?;
+            writeln!(streams.out, "{}", SessionObject::of(&session, None, session.created_at()).line()?)?;
         } else {
             writeln!(streams.out, "{id} {}", session.uuid())?;
         }

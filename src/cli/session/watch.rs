@@ -8,7 +8,7 @@ use super::{
     say_problems, show::whole, words,
 };
 use crate::{
-    cli::{exit::Exit, streams::Streams},
+    cli::{exit::Exit, report::is_due, streams::Streams},
     domain::{Outcome, SessionId, Timestamp},
     machine::{Phase, Session},
 };
@@ -121,14 +121,11 @@ struct Screen {
 impl Screen {
     /// Tells how a session stands, if that is news.
     fn show(&mut self, session: &Session, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), SessionError> {
-        let object = SessionObject::of(session, None);
+        let object = SessionObject::of(session, None, now);
         let every = if self.json { FOR_PROGRAMS } else { FOR_PEOPLE };
-        // A clock that was set back makes the line due.
-        let is_due = |at: Timestamp| Duration::try_from(now.duration_since(at)).map_or(true, |since| since >= every);
-        let is_news = self
-            .shown
-            .get(&session.id())
-            .is_none_or(|(last, at)| last.at_rest() != object.at_rest() || (*last != object && is_due(*at)));
+        let is_news = self.shown.get(&session.id()).is_none_or(|(last, at)| {
+            last.at_rest() != object.at_rest() || (*last != object && is_due(*at, every, now))
+        });
         if !is_news {
             return Ok(());
         }

@@ -2,11 +2,11 @@
 //!
 //! Promises: every state is told by sign and word (S12), and foreign text comes out printable.
 
-use super::object::{bytes, percent, percent_of, phase_word};
+use super::object::phase_word;
 use crate::{
-    cli::report,
+    cli::state::{self, made_as, percent},
     domain::{Outcome, Timestamp, instance::printable},
-    machine::{Phase, Session},
+    machine::{CancelStage, Phase, Session, StuckReason, session::Urgency},
 };
 
 /// The sign of a phase, the same as on the screen, and its word.
@@ -23,17 +23,41 @@ pub(super) fn phase(session: &Session, ascii: bool) -> String {
     format!("{} {}", if ascii { plain } else { sign }, phase_word(session.phase()))
 }
 
+/// The same with what a list has room for: which try it is, and what keeps a person from waiting on.
+pub(super) fn phase_and_try(session: &Session, ascii: bool) -> String {
+    let more = match session.phase() {
+        Phase::Queued { cause, .. } | Phase::Running { cause, got_through: false, .. } => made_as(session, *cause),
+        Phase::Waiting { tries_used, .. } => format!(", try {} of {}", tries_used + 1, session.policy().tries),
+        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => format!(", {}", session.policy().used_up()),
+        Phase::Canceling {
+            stage:
+                CancelStage::Stopping { urgency: Urgency::Overdue, .. }
+                | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
+            ..
+        } => {
+            let process = session.live_mark().map_or_else(String::new, |mark| format!(": process {}", mark.pid));
+            format!(", overdue{process}")
+        }
+        Phase::Running { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => {
+            String::new()
+        }
+    };
+    format!("{}{more}", phase(session, ascii))
+}
+
 /// How far it has come: bytes, or WAL once that is what moves; `-` while nothing is known.
 pub(super) fn progress(session: &Session) -> String {
     match session.progress().wal.filter(|_| session.is_ongoing()) {
         Some(wal) => format!("WAL {} %", percent(wal.ratio())),
-        None => bytes(session).map_or_else(|| "-".to_owned(), |bytes| format!("{} %", percent_of(bytes))),
+        None if session.bytes_total().0 == 0 => "-".to_owned(),
+        None => format!("{} %", percent(session.ratio())),
     }
 }
 
 /// One line about a session: its number, its instance, and how it stands.
 pub(super) fn line(session: &Session, now: Timestamp) -> String {
-    printable(&format!("{} {}: {}", session.id(), session.request().point.instance, state(session, now)))
+    let commands = state::commands(session).map_or_else(String::new, |commands| format!("; {commands}"));
+    printable(&format!("{} {}: {}{commands}", session.id(), session.request().point.instance, state(session, now)))
 }
 
 /// How a session stands, in one clause.
@@ -45,7 +69,7 @@ pub(super) fn state(session: &Session, now: Timestamp) -> String {
         | Phase::Running { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
-        | Phase::Canceling { .. } => report::state(session, now),
+        | Phase::Canceling { .. } => state::state(session, now),
     }
 }
 

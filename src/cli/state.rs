@@ -1,0 +1,102 @@
+//! How an ongoing session stands, for people: one clause, and the commands by which a person goes on.
+//!
+//! Promise: the same clause wherever the command line speaks of a session; tries are numbered, and that none is left is
+//! said (R11).
+
+use crate::{
+    domain::{Origin, Step, Timestamp},
+    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+};
+
+/// How an ongoing session stands.
+pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
+    let of = session.policy().tries;
+    match session.phase() {
+        Phase::Queued { cause, .. } => format!("queued{}", made_as(session, *cause)),
+        Phase::Running { attempt, cause, got_through, .. } => {
+            let cause = if *got_through { String::new() } else { made_as(session, *cause) };
+            format!("{}, attempt {attempt}{cause}", doing(session))
+        }
+        Phase::Waiting { failure, tries_used, .. } => {
+            let left = session.until_next_try(now).unwrap_or_default().as_secs();
+            format!("waiting, try {} of {of} in {}:{:02}: {}", tries_used + 1, left / 60, left % 60, failure.cause)
+        }
+        Phase::Stuck { failure, reason: StuckReason::TriesUsedUp, .. } => {
+            format!("stuck, {}: {failure}", session.policy().used_up())
+        }
+        Phase::Stuck { failure, reason: StuckReason::Incurable | StuckReason::Bug, .. } => format!("stuck: {failure}"),
+        Phase::Canceling { stage, .. } => canceling(session, stage),
+        Phase::Completed { .. } => "completed".to_owned(),
+    }
+}
+
+/// The commands by which a person goes on, where the session needs one.
+pub(in crate::cli) fn commands(session: &Session) -> Option<String> {
+    let id = session.id();
+    let cancel = match session.origin() {
+        Origin::CommandLine => format!("howdah session cancel {id}"),
+        Origin::Console => format!("howdah session cancel {id} --any-origin"),
+    };
+    match session.phase() {
+        Phase::Stuck { .. } => Some(format!("howdah session retry {id} makes another attempt, {cancel} ends it")),
+        Phase::Canceling {
+            stage:
+                CancelStage::Stopping { urgency: Urgency::Overdue, .. }
+                | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
+            ..
+        } => Some(format!("{cancel} --force kills it")),
+        Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Canceling { .. }
+        | Phase::Completed { .. } => None,
+    }
+}
+
+/// Which try of how many an attempt is, or that a person asked for it; nothing of the first.
+pub(in crate::cli) fn made_as(session: &Session, cause: Cause) -> String {
+    match cause {
+        Cause::First => String::new(),
+        Cause::Try(number) => format!(", try {number} of {}", session.policy().tries),
+        Cause::Retry => ", retry".to_owned(),
+    }
+}
+
+/// Where data of a cancelled session was left, and why.
+pub(in crate::cli) fn left(session: &Session, cause: &str) -> String {
+    let directories: Vec<String> =
+        session.directories().iter().map(|directory| directory.display().to_string()).collect();
+    format!("partial data was left in {}: {cause}", directories.join(", "))
+}
+
+fn doing(session: &Session) -> String {
+    let step = session.current_step().map_or_else(|| "starting".to_owned(), |step| step.to_string());
+    match session.progress().wal.filter(|_| session.current_step() == Some(Step::Replay)) {
+        Some(wal) => format!("{step} WAL {} % ({})", percent(wal.ratio()), wal.at),
+        None if session.bytes_total().0 == 0 => step,
+        None => {
+            let (done, total) = (session.bytes_done(), session.bytes_total());
+            format!("{step} {} % ({done} of {total})", percent(session.ratio()))
+        }
+    }
+}
+
+fn canceling(session: &Session, stage: &CancelStage) -> String {
+    let (CancelStage::Stopping { attempt, urgency, .. } | CancelStage::Disposing { attempt, urgency, .. }) = stage;
+    let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
+    match (urgency, stage) {
+        (Urgency::InTime, CancelStage::Stopping { .. }) => format!("canceling: attempt {attempt} is being stopped"),
+        (Urgency::InTime, CancelStage::Disposing { .. }) => "canceling: partial data is being dealt with".to_owned(),
+        (Urgency::Overdue, _) => {
+            format!("canceling, overdue: attempt {attempt}{process} is still alive past its deadline")
+        }
+        (Urgency::Forced, _) => format!("canceling: attempt {attempt}{process} is being killed"),
+    }
+}
+
+/// A share in whole percent; 100 only when it is all.
+pub(in crate::cli) fn percent(ratio: f64) -> u8 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+    let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u8;
+    whole
+}
