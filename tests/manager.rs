@@ -16,6 +16,8 @@ mod house;
 mod owner;
 #[path = "manager/queue.rs"]
 mod queue;
+#[path = "manager/restore.rs"]
+mod restore;
 #[path = "manager/retry.rs"]
 mod retry;
 #[allow(dead_code, reason = "each floor uses its part of the samples")]

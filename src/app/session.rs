@@ -13,7 +13,8 @@ use crate::{
         session::{
             Around, Reading, SessionError, act,
             args::{CancelArgs, SessionVerb, StartArgs},
-            cancel, events, list, log,
+            cancel::{self, FORCED_LIMIT, Forced, Waited},
+            events, list, log,
             name::Which,
             reader::Reader,
             say, show, start, watch,
@@ -115,18 +116,26 @@ fn cancelled(
         return Ok(exit(aim.refused));
     }
     steer(setting, async |owner| {
-        let acted = if args.force {
+        let forced = if args.force {
             cancel::force(owner, (act, &by), aim, streams).await?
         } else {
-            act::carry_out(owner, (act, &by), aim, streams).await?
+            Forced { acted: act::carry_out(owner, (act, &by), aim, streams).await?, killed: Vec::new() }
         };
         let pause = || {
             std::thread::sleep(LOOK);
             Reading::GoesOn
         };
         let around = Around { clock: around.clock, owned: around.owned, pause: &pause, ascii: around.ascii };
-        let as_asked = !args.wait || cancel::wait(reader, &acted.done, &around, streams)?;
-        Ok(exit(acted.refused || !as_asked))
+        let Forced { acted, killed } = forced;
+        // What was killed is followed to its end, so that data which is left is told.
+        let (sessions, limit) = if args.wait { (acted.done, None) } else { (killed, Some(FORCED_LIMIT)) };
+        let waited = cancel::wait(reader, (&sessions, limit), &around, streams)?;
+        Ok(match waited {
+            Waited { all_cancelled: false, .. } => Exit::Refused,
+            Waited { .. } if acted.refused => Exit::Refused,
+            Waited { data_left: true, .. } => Exit::Warned,
+            Waited { .. } => Exit::Done,
+        })
     })
 }
 

@@ -72,8 +72,9 @@ async fn follow(
                 let canceling = matches!(session.phase(), Phase::Canceling { .. });
                 let act = if canceling { Act::Force } else { Act::Cancel(Disposition::Default, Reach::AnyOrigin) };
                 let receipt = owner.act(act, Scope::Sessions(vec![id]), by.clone()).await;
+                let done = if canceling { "forced" } else { "cancelled" };
                 for (_, refusal) in receipt.refused() {
-                    talk.say(streams, &refusal.to_string())?;
+                    talk.say(streams, &format!("session {id} was not {done}: {refusal}"))?;
                 }
             }
             () = tokio::time::sleep(Duration::from_secs(1)), if countdown => {}

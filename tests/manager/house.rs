@@ -42,6 +42,7 @@ pub(crate) struct House {
     pub(crate) handle: Handle,
     pub(crate) store: MemoryStore,
     pub(crate) launched: Arc<Mutex<Vec<Ticket>>>,
+    pub(crate) clock: Clock,
     words: mpsc::Sender<Word>,
     pub(crate) task: JoinHandle<Ended>,
 }
@@ -65,7 +66,7 @@ impl Plan {
         let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start)).set_by(self.clock_set_by);
         let (manager, handle) =
             Manager::open(settings, clock, (self.store.clone(), opening), (attempts, inbox), self.claims);
-        House { handle, store: self.store, launched, words, task: tokio::spawn(manager.run()) }
+        House { handle, store: self.store, launched, clock, words, task: tokio::spawn(manager.run()) }
     }
 }
 

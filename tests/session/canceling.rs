@@ -7,7 +7,12 @@ use crate::{
 use futures_util::future::{BoxFuture, ready};
 use howdah::{
     cli::{
-        session::{Around, Reading, act::Aim, cancel, reader::Reader},
+        session::{
+            Around, Reading,
+            act::Aim,
+            cancel::{self, Waited},
+            reader::Reader,
+        },
         streams::Streams,
     },
     domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
@@ -18,6 +23,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -68,12 +74,19 @@ fn heard<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> (T, Vec<String>) {
     (value, String::from_utf8(err).unwrap().lines().map(str::to_owned).collect())
 }
 
+/// What was done, whether something was refused, and what was said; what was killed is asked for by itself.
 fn force(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, bool, Vec<String>) {
+    let (done, _, refused, said) = force_and_kill(owner, scopes);
+    (done, refused, said)
+}
+
+fn force_and_kill(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, Vec<u64>, bool, Vec<String>) {
     let who = Who::new("ops", "here", 1, None);
     let aim = Aim { scopes, refused: false };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (acted, said) = heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), aim, streams)).unwrap());
-    (acted.done.iter().map(|id| id.0).collect(), acted.refused, said)
+    let (forced, said) = heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), aim, streams)).unwrap());
+    let numbers = |ids: &[SessionId]| ids.iter().map(|id| id.0).collect();
+    (numbers(&forced.acted.done), numbers(&forced.killed), forced.acted.refused, said)
 }
 
 #[test]
@@ -110,8 +123,39 @@ fn a_cancel_that_has_ended_by_itself_needs_no_force() {
     assert!(done.is_empty() && refused && said[0].contains("was not forced"), "{said:?}");
 }
 
+#[test]
+fn d06_a_disposal_in_time_is_left_alone_by_force_and_that_is_said_calmly() {
+    let in_time = || Err(Refusal::DisposalInTime { until: crate::house::after(50) });
+    let said = "howdah: session 1 (shop) was not forced: its partial data is being dealt with, and that is in time until \
+                2020-02-02T02:00:50Z; force is for what is overdue";
+    // It was cancelled just now, and that goes on.
+    let owner = Scripted::new([vec![Ok(())], vec![in_time()]]);
+    let all = force_and_kill(&owner, vec![Scope::Sessions(vec![SessionId(1)])]);
+    assert_eq!(all, (vec![1], vec![], false, vec![said.to_owned()]));
+    // It had been cancelled before, so nothing was done.
+    let owner = Scripted::new([vec![Err(Refusal::Canceling)], vec![in_time()]]);
+    let all = force_and_kill(&owner, vec![Scope::Sessions(vec![SessionId(1)])]);
+    assert_eq!(all, (vec![], vec![], true, vec![said.to_owned()]));
+    // What was killed is known, so that it can be waited for.
+    let owner = Scripted::new([vec![Ok(()), Ok(()), Ok(())], vec![Ok(())], vec![in_time()], vec![Ok(())]]);
+    let (done, killed, refused, _) = force_and_kill(&owner, vec![Scope::AllOngoing]);
+    assert_eq!((done, killed, refused), (vec![1, 2, 3], vec![1, 3], false));
+}
+
 /// Waits for these sessions; before each further look one more life is stored.
 fn wait(house: &House, numbers: &[u64], owned: bool, lives: Vec<Life>) -> (bool, Vec<String>) {
+    let (waited, said) = wait_for(house, numbers, owned, None, lives);
+    assert!(!waited.data_left);
+    (waited.all_cancelled, said)
+}
+
+fn wait_for(
+    house: &House,
+    numbers: &[u64],
+    owned: bool,
+    limit: Option<Duration>,
+    lives: Vec<Life>,
+) -> (Waited, Vec<String>) {
     let mut reader = Reader::open(house.state()).unwrap();
     let ids: Vec<SessionId> = numbers.iter().map(|number| SessionId(*number)).collect();
     let lives = RefCell::new(VecDeque::from(lives));
@@ -120,9 +164,9 @@ fn wait(house: &House, numbers: &[u64], owned: bool, lives: Vec<Life>) -> (bool,
         Reading::GoesOn
     };
     let around = Around { clock: Clock::system(), owned: &|| owned, pause: &pause, ascii: false };
-    let (cancelled, said) = heard(|streams| cancel::wait(&mut reader, &ids, &around, streams).unwrap());
+    let (waited, said) = heard(|streams| cancel::wait(&mut reader, (&ids, limit), &around, streams).unwrap());
     assert!(lives.borrow().is_empty(), "it did not wait long enough");
-    (cancelled, said.iter().map(|line| house.masked(line)).collect())
+    (waited, said.iter().map(|line| house.masked(line)).collect())
 }
 
 #[test]
@@ -164,7 +208,33 @@ fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_go
         said,
         [
             "howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper",
-            "howdah: session 1 (orders-1): its process 1001 does not end; cancel it with --force",
+            "howdah: session 1 (orders-1): canceling, overdue: attempt 1 (process 1001) is still alive past its deadline; \
+             howdah session cancel 1 --force kills it",
         ]
+    );
+}
+
+#[test]
+fn a_wait_says_where_data_was_left() {
+    let life = Life::queued(1).canceling().over(End::Stopped, 21);
+    let house = House::of([life.clone()]);
+    let failed = End::Disposed(Disposed::Failed { cause: "EIO".to_owned() });
+    let (waited, said) = wait_for(&house, &[1], true, None, vec![life.over(failed, 22)]);
+    assert_eq!(waited, Waited { all_cancelled: true, data_left: true });
+    assert_eq!(said, ["howdah: session 1 (orders-1): partial data was left in /var/tmp/howdah-never/orders-1: EIO"]);
+    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    assert_eq!(object["left"], serde_json::json!(["/var/tmp/howdah-never/orders-1"]));
+    house.run(&["show", "1"]).expect_code(0).expect_words(&["data left", "/var/tmp/howdah-never/orders-1: EIO"]);
+}
+
+#[test]
+fn a_wait_with_a_limit_ends_and_says_how_the_session_stands() {
+    let life = Life::queued(1).canceling();
+    let house = House::of([life.clone(), Life::queued(2).cancelled(50)]);
+    let (waited, said) = wait_for(&house, &[1, 2], true, Some(Duration::ZERO), vec![]);
+    assert_eq!(waited, Waited { all_cancelled: false, data_left: false });
+    assert_eq!(
+        said,
+        ["howdah: session 1 orders-1: canceling: attempt 1 is being stopped; it goes on without this command"]
     );
 }

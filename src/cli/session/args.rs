@@ -126,7 +126,7 @@ pub struct CancelArgs {
     /// Rename the partial data
     #[arg(long, group = "disposition")]
     pub set_aside: bool,
-    /// Kill the processes of the attempt, also of one that is being cancelled
+    /// Kill the processes of an attempt that is to stop, or of a cleaning up that is overdue, and wait for the end
     #[arg(long)]
     pub force: bool,
     /// Return when the processes are gone and the partial data is dealt with
@@ -177,8 +177,9 @@ const ACTING: &str = "Nothing is printed on success. Exit code 3: at least one s
 
 const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is removed when the session created the \
                       directory, and kept otherwise. Nothing is printed on success. Exit code 3: at least one session \
-                      was refused (stderr names each with its reason, and the others were done), or, with --wait, at \
-                      least one had succeeded before the cancel reached it.";
+                      was refused (stderr names each with its reason, and the others were done), or, with --wait or \
+                      --force, at least one had succeeded before the cancel reached it or did not come to its end in \
+                      time. Exit code 6: all were cancelled, and partial data was left (stderr names the directories).";
 
 const WATCH: &str = "A change of state is told at once, progress alone every few seconds. It ends when \
                      nothing is ongoing (exit code 0), or all that is ongoing waits for a person (4). With SESSION, \
@@ -204,7 +205,7 @@ The JSON object of a session is the same for list, show, watch and start. What d
   step           check, copy, configure, start, replay, probe or finish
   percent        bytes on disk and verified, 0 to 100; 100 only when it is all
   wal_percent    WAL replayed, 0 to 100, once replay has begun
-  bytes_done, bytes_total
+  bytes_done, bytes_total    what earlier attempts left counts, also while the session waits
   tries_used, tries_of, next_try    of the present disruption; when the next try is due
   tries_total    tries in all
   first_cause    the failure that began the disruption
@@ -213,11 +214,13 @@ The JSON object of a session is the same for list, show, watch and start. What d
   reason         why it is stuck: tries_used_up, incurable or bug
   disposition    of a cancel that is under way: default, remove, keep or set_aside
   overdue        of a cancel that is under way: whether a process is still alive past its time
+  process        the id of the worker's process, while an attempt is under way
   server         of one that succeeded: running, stopped or not_started
   warnings       of one that succeeded: what a person should read, an array of sentences
   unchecked      of one that succeeded: what was not verified, an array of sentences
   disposed       what a cancel did with partial data: nothing, gone, removed, removed_except,
                  kept, set_aside or failed
+  left           the directories in which a cancel left data that it should have dealt with
   ending         how it ended, in a sentence
   ended, took_seconds
   dismissed      whether it was taken off the screen";

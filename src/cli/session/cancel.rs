@@ -1,25 +1,54 @@
 //! `howdah session cancel`: what it can do beyond one act: force, and wait for the end.
 //!
-//! Promises: force reaches a session that is being cancelled already, but none that the cancel may not touch (R27); a
-//! wait ends when each session is completed, and says which one had succeeded before. Never: a cancel that hangs is
-//! waited for in silence.
+//! Promises: force reaches a session that is being cancelled already, but none that the cancel may not touch (R27), and
+//! what it killed is followed to its end; a wait ends when each session is completed, and says which one had succeeded
+//! before and where data was left. Never: a cancel that hangs is waited for in silence.
 
 use super::{
     Around, SessionError,
     act::{Acted, Aim, tell},
     reader::Reader,
-    say, say_if_unowned, say_problems,
+    say, say_if_unowned, say_problems, words,
 };
 use crate::{
-    cli::streams::Streams,
-    domain::{Outcome, SessionId, Timestamp, Who},
-    machine::{CancelStage, Phase, Refusal, Scope, Session, session::Urgency},
+    cli::{
+        report::is_due,
+        state::{commands, left, state},
+        streams::Streams,
+    },
+    domain::{Disposed, Outcome, SessionId, Timestamp, Who},
+    machine::{CancelStage, Phase, Refusal, Scope, Session, decide::CANCEL_GRACE, session::Urgency},
     manager::{Act, Steer},
 };
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io,
+    time::{Duration, Instant},
+};
 
 /// How often it is looked whether anybody still owns the state directory.
 const OWNER_LOOK: Duration = Duration::from_secs(5);
+
+/// How long it is waited for the end of what was killed: the kill and the disposal after it have their time each (D6).
+pub const FORCED_LIMIT: Duration = CANCEL_GRACE.saturating_mul(2);
+
+/// What became of a forced cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Forced {
+    /// The cancel.
+    pub acted: Acted,
+    /// The sessions whose processes were killed.
+    pub killed: Vec<SessionId>,
+}
+
+/// What a wait came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// Whether each session was cancelled.
+    pub all_cancelled: bool,
+    /// Whether data was left that should have been dealt with, which has been told.
+    pub data_left: bool,
+}
 
 /// Cancels, then kills the processes.
 pub async fn force(
@@ -27,56 +56,73 @@ pub async fn force(
     (cancel, by): (Act, &Who),
     aim: Aim,
     streams: &mut Streams<'_>,
-) -> io::Result<Acted> {
-    let mut acted = Acted { done: Vec::new(), refused: aim.refused };
+) -> io::Result<Forced> {
+    let mut forced = Forced { acted: Acted { done: Vec::new(), refused: aim.refused }, killed: Vec::new() };
     let mut to_force = Vec::new();
     for scope in aim.scopes {
         for line in steer.act(cancel, scope, by.clone()).await.lines {
             match &line.result {
-                Ok(()) | Err(Refusal::Canceling) => to_force.extend(line.session),
+                Ok(()) | Err(Refusal::Canceling) => to_force.extend(line.session.map(|id| (id, line.result.is_ok()))),
                 Err(refusal) => {
-                    acted.refused = true;
+                    forced.acted.refused = true;
                     tell(&line, refusal, cancel, streams)?;
                 }
             }
         }
     }
-    for id in to_force {
+    for (id, is_cancelled) in to_force {
         for line in steer.act(Act::Force, Scope::Sessions(vec![id]), by.clone()).await.lines {
             match &line.result {
+                Ok(()) => {
+                    forced.acted.done.extend(line.session);
+                    forced.killed.extend(line.session);
+                }
                 // A cancel that has ended by itself needs no force.
-                Ok(()) | Err(Refusal::Completed | Refusal::NothingToForce) => acted.done.extend(line.session),
+                Err(Refusal::Completed | Refusal::NothingToForce) => forced.acted.done.extend(line.session),
                 Err(refusal) => {
-                    acted.refused = true;
+                    // What was cancelled just now goes on to its end without force.
+                    let goes_on = is_cancelled && matches!(refusal, Refusal::DisposalInTime { .. });
+                    if goes_on {
+                        forced.acted.done.extend(line.session);
+                    }
+                    forced.acted.refused |= !goes_on;
                     tell(&line, refusal, Act::Force, streams)?;
                 }
             }
         }
     }
-    Ok(acted)
+    Ok(forced)
 }
 
-/// Waits until all of them are completed; whether all were cancelled.
+/// Waits until all of them are completed, or for so long.
 pub fn wait(
     reader: &mut Reader,
-    sessions: &[SessionId],
+    (sessions, limit): (&[SessionId], Option<Duration>),
     around: &Around<'_>,
     streams: &mut Streams<'_>,
-) -> Result<bool, SessionError> {
-    let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), all_cancelled: true };
+) -> Result<Waited, SessionError> {
+    let ended = Waited { all_cancelled: true, data_left: false };
+    if sessions.is_empty() {
+        return Ok(ended);
+    }
+    let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), ended };
+    let begun = Instant::now();
     let mut owner_seen: Option<Timestamp> = None;
     let mut unowned_told = false;
     loop {
+        let now = around.clock.now();
         if reader.journal.changed()? {
-            waiting.look(reader, streams)?;
+            waiting.look(reader, now, streams)?;
         }
         say_problems(reader, streams)?;
         if waiting.left.is_empty() {
-            return Ok(waiting.all_cancelled);
+            return Ok(waiting.ended);
         }
-        let now = around.clock.now();
-        let due = owner_seen
-            .is_none_or(|at| Duration::try_from(now.duration_since(at)).map_or(true, |since| since >= OWNER_LOOK));
+        if limit.is_some_and(|limit| begun.elapsed() >= limit) {
+            waiting.give_up(reader, now, streams)?;
+            return Ok(waiting.ended);
+        }
+        let due = owner_seen.is_none_or(|at| is_due(at, OWNER_LOOK, now));
         if due && !unowned_told {
             owner_seen = Some(now);
             unowned_told = !(around.owned)();
@@ -91,31 +137,46 @@ pub fn wait(
 struct Waiting {
     left: Vec<SessionId>,
     overdue: BTreeSet<SessionId>,
-    all_cancelled: bool,
+    ended: Waited,
 }
 
 impl Waiting {
-    fn look(&mut self, reader: &mut Reader, streams: &mut Streams<'_>) -> io::Result<()> {
+    fn look(&mut self, reader: &mut Reader, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
         for id in std::mem::take(&mut self.left) {
             match reader.journal.session(id) {
-                Ok(Some(session)) => self.look_at(&session, streams)?,
-                Ok(None) => self.all_cancelled = false,
+                Ok(Some(session)) => self.look_at(&session, now, streams)?,
+                Ok(None) => self.ended.all_cancelled = false,
                 Err(error) => {
                     say(streams, &error.to_string())?;
-                    self.all_cancelled = false;
+                    self.ended.all_cancelled = false;
                 }
             }
         }
         Ok(())
     }
 
-    fn look_at(&mut self, session: &Session, streams: &mut Streams<'_>) -> io::Result<()> {
+    /// Says of each that is left how it stands.
+    fn give_up(&mut self, reader: &mut Reader, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), SessionError> {
+        self.ended.all_cancelled = false;
+        for id in &self.left {
+            if let Some(session) = reader.journal.session(*id)? {
+                say(streams, &format!("session {}; it goes on without this command", words::line(&session, now)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, session: &Session, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
         let id = session.id();
         let name = format!("session {id} ({})", session.request().point.instance);
         match session.phase() {
+            Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } => {
+                self.ended.data_left = true;
+                say(streams, &format!("{name}: {}", left(session, cause)))?;
+            }
             Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => {}
             Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
-                self.all_cancelled = false;
+                self.ended.all_cancelled = false;
                 say(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
             }
             Phase::Canceling {
@@ -126,8 +187,8 @@ impl Waiting {
             } => {
                 self.left.push(id);
                 if self.overdue.insert(id) {
-                    let process = session.live_mark().map_or_else(String::new, |mark| format!(" {}", mark.pid));
-                    say(streams, &format!("{name}: its process{process} does not end; cancel it with --force"))?;
+                    let commands = commands(session).unwrap_or_default();
+                    say(streams, &format!("{name}: {}; {commands}", state(session, now)))?;
                 }
             }
             Phase::Canceling { .. }

@@ -1,0 +1,168 @@
+//! `howdah restore` over a real manager: what it says on stderr and how it ends.
+
+use crate::{
+    house::{House, Plan, ends, ops, runs},
+    sample,
+};
+use howdah::{
+    attempt::Scenario,
+    cli::{
+        exit::Exit,
+        restore::{self, Interrupt},
+        streams::Streams,
+    },
+    domain::{AttemptNo, Disposed, Origin, SessionId, fact::End, ticket::Work},
+    machine::{CancelStage, Phase, Report, Session, Urgency},
+    manager::StartOrder,
+};
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// A stream that others read while it is written.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<u8>>>);
+
+impl Heard {
+    fn lines(&self) -> Vec<String> {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Heard {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The person at the terminal of the command.
+struct Person {
+    interrupts: mpsc::Sender<Interrupt>,
+    err: Heard,
+}
+
+impl Person {
+    async fn interrupt(&self) {
+        self.interrupts.send(Interrupt).await.unwrap();
+    }
+}
+
+/// Runs the command while a person does something; how it ended, the lines on stderr, and the object on stdout.
+async fn run(house: &House, script: impl AsyncFnOnce(Person)) -> (Exit, Vec<String>, serde_json::Value) {
+    let (interrupts, receiver) = mpsc::channel(2);
+    let order = StartOrder { requests: vec![sample::request(1)], policy: None, origin: Origin::CommandLine, by: ops() };
+    let (mut out, mut err) = (Vec::new(), Heard::default());
+    let person = Person { interrupts, err: err.clone() };
+    let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: true };
+    let command = restore::run(&house.handle, house.clock, order, receiver, &mut streams);
+    let (exit, ()) = tokio::join!(command, script(person));
+    (exit.unwrap(), err.lines(), serde_json::from_slice(&out).unwrap())
+}
+
+async fn until_disposing(house: &House) -> Arc<Session> {
+    house.until_phase(1, |phase| matches!(phase, Phase::Canceling { stage: CancelStage::Disposing { .. }, .. })).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
+    let house = Plan::default().open(|_| ends(1, sample::over(End::Failed(sample::disruption()))));
+    let (exit, lines, object) = run(&house, async |_| ()).await;
+    assert_eq!(exit, Exit::Stuck);
+    assert_eq!(
+        lines[lines.len() - 2..],
+        [
+            "orders-1: stuck, all 10 tries used up: the repository is gone",
+            "howdah session retry 1 makes another attempt, howdah session cancel 1 ends it; so do the keys of the console, \
+             howdah",
+        ]
+    );
+    assert!(lines.iter().any(|line| line.contains("attempt 3, try 2 of 10")), "{lines:#?}");
+    assert_eq!(
+        (&object["reason"], &object["tries"], &object["tries_of"]),
+        (&"tries_used_up".into(), &10.into(), &10.into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        Work::Restore(_) => runs(),
+        Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
+    });
+    let (exit, lines, object) = run(&house, async |person| {
+        house.until(|now| now.counts.running == 1).await;
+        person.interrupt().await;
+        until_disposing(&house).await;
+        person.interrupt().await;
+    })
+    .await;
+    assert_eq!(
+        (exit, &object["disposed"], &object["left"]),
+        (Exit::Cancelled, &"removed".into(), &serde_json::json!([]))
+    );
+    let calm = "howdah: session 1 was not forced: its partial data is being dealt with, and that is in time until";
+    assert!(lines.iter().any(|line| line.starts_with(calm)), "{lines:#?}");
+    assert_eq!(lines.last().unwrap(), "orders-1: cancelled; partial data removed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_left_data_says_where() {
+    let house = Plan::default().open(|ticket| match ticket.work {
+        Work::Restore(_) => runs(),
+        Work::Dispose { .. } => {
+            Scenario { beats: vec![(Duration::ZERO, Report::Began(sample::mark(AttemptNo(2))))], stops_in: None }
+        }
+    });
+    let (exit, lines, object) = run(&house, async |person| {
+        house.until(|now| now.counts.running == 1).await;
+        person.interrupt().await;
+        house.until(|now| now.session(SessionId(1)).is_some_and(is_overdue)).await;
+        person.interrupt().await;
+    })
+    .await;
+    assert_eq!((exit, &object["left"]), (Exit::Cancelled, &serde_json::json!(["/srv/pg/orders-1"])));
+    let overdue = "orders-1: canceling, overdue: attempt 2 (process 1002) is still alive past its deadline; howdah session \
+                   cancel 1 --force kills it";
+    assert!(lines.iter().any(|line| line == overdue), "{lines:#?}");
+    let left =
+        "orders-1: cancelled; partial data was left in /srv/pg/orders-1: the worker that deals with it was killed";
+    assert_eq!(lines.last().unwrap(), left);
+}
+
+fn is_overdue(session: &Arc<Session>) -> bool {
+    let Phase::Canceling { stage, .. } = session.phase() else { return false };
+    let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
+    *urgency == Urgency::Overdue
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_told_on_although_the_clock_was_set_back() {
+    let clock_set_by: &'static AtomicI64 = Box::leak(Box::default());
+    let report = |bytes| (Duration::from_secs(1), Report::Progress(sample::progress(bytes, None)));
+    let beats: Vec<_> = (0..60).map(report).collect();
+    let house = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
+        Work::Restore(_) => Scenario { beats: beats.clone(), stops_in: Some(Duration::ZERO) },
+        Work::Dispose { .. } => Scenario::default(),
+    });
+    run(&house, async |person| {
+        house.wait(20).await;
+        let before = person.err.lines().len();
+        clock_set_by.store(-24 * 3600 * 1000, Ordering::SeqCst);
+        house.wait(20).await;
+        let after = person.err.lines().len() - before;
+        assert!((3..=6).contains(&after), "{after} lines in twenty seconds");
+        person.interrupt().await;
+    })
+    .await;
+}
