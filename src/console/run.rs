@@ -91,7 +91,7 @@ pub(super) async fn drive(
     let mut outside = pin!(outside);
     let (first, mut published) = published(&ports);
     let mut brush = Brush::new(options.theme, options.ascii);
-    let mut model = Model::new(options, first.matter, surface.size()?, ports.clock.now());
+    let mut model = Model::new(options, first.matter, surface.size()?, ports.clock.moment());
     // Orders are for the manager and must arrive; looks are for the screen alone.
     let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
     let mut looks: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
@@ -126,7 +126,7 @@ pub(super) async fn drive(
         }
         for message in std::mem::take(&mut messages) {
             stale = true;
-            for intent in update(&mut model, message, ports.clock.now()) {
+            for intent in update(&mut model, message, ports.clock.moment()) {
                 match intent {
                     Intent::Close => break 'screen EndReason::Closed,
                     Intent::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
@@ -155,7 +155,7 @@ pub(super) async fn drive(
             painted = Some(now);
             stale = false;
         }
-        let due = model.next_change().map(|moment| now + ports.clock.until(moment));
+        let due = model.next_change().map(|moment| now + ports.clock.until_steady(moment));
         tokio::select! {
             biased;
             one = outside.next() => inbox.push(one.unwrap_or(Outside::End(EndReason::HungUp))),

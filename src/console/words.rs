@@ -22,9 +22,8 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// Until a moment, rounded up: a countdown reaches zero only when it is due.
-pub(super) fn countdown(now: Timestamp, until: Timestamp) -> String {
-    let left = between(now, until);
+/// What is left of a wait, rounded up: a countdown reaches zero only when it is due.
+pub(super) fn countdown(left: Duration) -> String {
     let up = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
     duration(up)
 }

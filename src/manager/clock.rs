@@ -26,6 +26,22 @@ enum Source {
     Set(&'static AtomicI64),
 }
 
+/// One moment by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time of day, which somebody may set back or forward: for what is shown, and for moments that others fixed.
+    pub wall: Timestamp,
+    /// The time that goes on whatever happens to the time of day: for lengths of time.
+    pub steady: Timestamp,
+}
+
+impl From<Timestamp> for Moment {
+    /// A moment of a clock that nobody has set.
+    fn from(moment: Timestamp) -> Self {
+        Self { wall: moment, steady: moment }
+    }
+}
+
 impl Clock {
     /// The clock of this machine.
     pub fn system() -> Self {
@@ -55,8 +71,17 @@ impl Clock {
         }
     }
 
-    /// The time as it would be if nobody had set the clock since it was made: for lengths of time.
-    pub fn steady(&self) -> Timestamp {
+    /// The present moment by both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.now(), steady: self.steady() }
+    }
+
+    /// How long until a moment of the steady time; zero when it has passed.
+    pub fn until_steady(&self, moment: Timestamp) -> Duration {
+        Duration::try_from(moment.duration_since(self.steady())).unwrap_or_default()
+    }
+
+    fn steady(&self) -> Timestamp {
         self.at_start.checked_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }
 

@@ -20,7 +20,7 @@ pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
 pub use actor::{Ended, Manager, ManagerSettings};
 pub use claims::{Claims, KnownSessions, Unclaimed, Wanted};
-pub use clock::Clock;
+pub use clock::{Clock, Moment};
 pub use handle::Handle;
 pub use receipt::{Receipt, ReceiptLine};
 pub use snapshot::{Counts, Snapshot};

@@ -14,9 +14,9 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, InstanceName, Port, Timestamp, Who},
+    domain::{BackupForm, InstanceName, Port, Who},
     machine::{Phase, Session},
-    manager::{CompletedResult, CompletedRow, Counts, Snapshot},
+    manager::{CompletedResult, CompletedRow, Counts, Moment, Snapshot},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl Stage {
         self.tell_at(message, now())
     }
 
-    pub(crate) fn tell_at(&mut self, message: Message, at: Timestamp) -> &mut Self {
+    pub(crate) fn tell_at(&mut self, message: Message, at: impl Into<Moment>) -> &mut Self {
         self.intents.extend(update(&mut self.model, message, at));
         self
     }
@@ -169,7 +169,7 @@ impl Stage {
     }
 
     /// The sessions go on as they would in a second: the same picture, `bytes` further.
-    pub(crate) fn snapshot_at(&mut self, snapshot: Snapshot, at: Timestamp) -> &mut Self {
+    pub(crate) fn snapshot_at(&mut self, snapshot: Snapshot, at: impl Into<Moment>) -> &mut Self {
         self.tell_at(Message::Snapshot(Arc::new(snapshot)), at)
     }
 

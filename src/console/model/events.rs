@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 pub struct Events {
     /// The session as it stood when the story was asked for.
     pub session: Arc<Session>,
-    /// When it was read.
+    /// When it was read, in steady time.
     pub read: Timestamp,
     /// How many events came before those that are kept.
     pub left_out: usize,

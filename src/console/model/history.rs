@@ -7,6 +7,7 @@ use crate::{
     console::words,
     domain::{AttemptNo, Timestamp},
     machine::Session,
+    manager::Moment,
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -15,9 +16,9 @@ use std::{collections::VecDeque, time::Duration};
 pub struct History {
     attempt: AttemptNo,
     stage: Stage,
-    /// The position after each change, oldest first.
+    /// The position after each change, oldest first, in steady time.
     samples: VecDeque<(Timestamp, u64)>,
-    last_change: Timestamp,
+    last_change: Moment,
 }
 
 /// How long it will still take.
@@ -28,7 +29,7 @@ pub enum Left {
     /// Between these two.
     Range(Duration, Duration),
     /// Nothing has moved since then.
-    Stalled(Timestamp),
+    Stalled(Moment),
 }
 
 /// What the position counts. Between two stages it does not compare.
@@ -57,13 +58,13 @@ const APART: Duration = Duration::from_millis(400);
 
 impl History {
     /// A history that begins with the session as it stands.
-    pub fn begin(session: &Session, attempt: AttemptNo, now: Timestamp) -> Self {
+    pub fn begin(session: &Session, attempt: AttemptNo, now: Moment) -> Self {
         let (stage, position) = position(session);
-        Self { attempt, stage, samples: VecDeque::from([(now, position)]), last_change: now }
+        Self { attempt, stage, samples: VecDeque::from([(now.steady, position)]), last_change: now }
     }
 
     /// Takes in the session as it stands now.
-    pub fn record(&mut self, session: &Session, attempt: AttemptNo, now: Timestamp) {
+    pub fn record(&mut self, session: &Session, attempt: AttemptNo, now: Moment) {
         let (stage, position) = position(session);
         let last = self.samples.back().map_or(0, |(_, position)| *position);
         if attempt != self.attempt || stage != self.stage || position < last {
@@ -81,14 +82,15 @@ impl History {
         if crowded {
             self.samples.pop_back();
         }
-        self.samples.push_back((now, position));
-        while self.samples.len() > 2 && words::between(self.samples[1].0, now) > KEPT {
+        self.samples.push_back((now.steady, position));
+        while self.samples.len() > 2 && words::between(self.samples[1].0, now.steady) > KEPT {
             self.samples.pop_front();
         }
     }
 
     /// Units a second over the last `span`; `None` while less than a second is known.
-    pub fn rate(&self, now: Timestamp, span: Duration) -> Option<f64> {
+    pub fn rate(&self, now: Moment, span: Duration) -> Option<f64> {
+        let now = now.steady;
         let from = now.checked_sub(span).unwrap_or(Timestamp::MIN);
         let (began, start) = *self.samples.front()?;
         let (_, end) = *self.samples.back()?;
@@ -98,11 +100,11 @@ impl History {
     }
 
     /// How long the rest will take.
-    pub fn left(&self, rest: u64, now: Timestamp) -> Left {
-        if words::between(self.last_change, now) >= STALLED {
+    pub fn left(&self, rest: u64, now: Moment) -> Left {
+        if words::between(self.last_change.steady, now.steady) >= STALLED {
             return Left::Stalled(self.last_change);
         }
-        let known = self.samples.front().map_or(Duration::ZERO, |(began, _)| words::between(*began, now));
+        let known = self.samples.front().map_or(Duration::ZERO, |(began, _)| words::between(*began, now.steady));
         if known < HIDDEN {
             return Left::Hidden;
         }
@@ -120,8 +122,8 @@ impl History {
     }
 
     /// Units in each of the last `bars` bars, oldest first.
-    pub fn bars(&self, now: Timestamp, bars: usize) -> Vec<u64> {
-        let current = now.as_second().div_euclid(BAR);
+    pub fn bars(&self, now: Moment, bars: usize) -> Vec<u64> {
+        let current = now.steady.as_second().div_euclid(BAR);
         let first = current - i64::try_from(bars).unwrap_or(0) + 1;
         let mut sums = vec![0; bars];
         for (before, after) in self.samples.iter().zip(self.samples.iter().skip(1)) {

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp},
     machine::{Phase, Session},
-    manager::Snapshot,
+    manager::{Moment, Snapshot},
 };
 use dialog::Overlay;
 use form::Field;
@@ -64,9 +64,9 @@ pub enum Detail {
 #[derive(Debug, Clone)]
 pub struct Model {
     pub(super) options: Options,
-    pub(super) now: Timestamp,
+    pub(super) now: Moment,
     /// Since when the picture is held still.
-    pub(super) frozen: Option<Timestamp>,
+    pub(super) frozen: Option<Moment>,
     pub(super) shown: Matter,
     /// The newest picture; the one shown unless it is frozen.
     pub(super) latest: Arc<Snapshot>,
@@ -90,14 +90,15 @@ pub struct Model {
 
 impl Model {
     /// A screen of this many columns and rows that shows what is published now.
-    pub fn new(options: Options, shown: Matter, size: (u16, u16), now: Timestamp) -> Self {
+    pub fn new(options: Options, shown: Matter, size: (u16, u16), now: impl Into<Moment>) -> Self {
+        let now = now.into();
         let nothing = Matter { snapshot: Arc::default(), catalog: Arc::default() };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing);
         let latest = Arc::clone(&shown.snapshot);
         let mut model = Self {
             mouse: options.mouse,
-            notice: owner::first_word(&options, now),
+            notice: owner::first_word(&options, now.steady),
             options,
             now,
             frozen: None,
@@ -126,8 +127,13 @@ impl Model {
         &self.options
     }
 
-    /// The time that the picture shows: that of the last message, of the freezing, or of the loss of the owner.
+    /// The time of day that the picture shows.
     pub fn now(&self) -> Timestamp {
+        self.moment().wall
+    }
+
+    /// The moment that the picture shows: that of the last message, of the freezing, or of the loss of the owner.
+    pub fn moment(&self) -> Moment {
         self.frozen.or(self.away_since()).unwrap_or(self.now)
     }
 

@@ -23,7 +23,7 @@ pub struct Notice {
     pub text: String,
     /// What kind it is.
     pub tone: Tone,
-    /// When it goes away by itself.
+    /// When it goes away by itself, in steady time.
     pub until: Timestamp,
 }
 

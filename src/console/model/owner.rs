@@ -14,6 +14,7 @@ use crate::{
         words,
     },
     domain::Timestamp,
+    manager::Moment,
 };
 
 /// Who owns the sessions.
@@ -29,7 +30,7 @@ pub enum Owner {
     /// Nobody that is known; the owner is being looked for.
     Away {
         /// Since when; the picture is of this moment.
-        since: Timestamp,
+        since: Moment,
         /// Why, safe to show.
         reason: String,
     },
@@ -72,7 +73,7 @@ impl Model {
     }
 
     /// The moment of the picture, where its owner is gone.
-    pub(super) const fn away_since(&self) -> Option<Timestamp> {
+    pub(super) const fn away_since(&self) -> Option<Moment> {
         match &self.owner {
             Owner::Away { since, .. } => Some(*since),
             Owner::Here | Owner::Elsewhere { .. } => None,

@@ -47,7 +47,7 @@ pub struct Log {
     pub session: SessionId,
     /// The attempt.
     pub attempt: AttemptNo,
-    /// When it was read.
+    /// When it was read, in steady time.
     pub read: Timestamp,
     /// Its lines, safe to show; or why it could not be read.
     pub lines: Result<Vec<String>, String>,

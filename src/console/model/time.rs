@@ -13,11 +13,13 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 
 impl Model {
-    /// When the passing of time alone changes the picture next. `None`: never, so nothing needs to be drawn.
+    /// When, in steady time, the passing of time alone changes the picture next. `None`: never, so nothing needs to be
+    /// drawn.
     pub fn next_change(&self) -> Option<Timestamp> {
         let notice = self.notice.as_ref().map(|notice| notice.until);
-        let second = Duration::from_millis(1_000 - u64::try_from(self.now.subsec_millisecond()).unwrap_or(0).min(999));
-        let tick = self.is_ticking().then(|| self.now.checked_add(second).ok());
+        let passed = u64::try_from(self.now.wall.subsec_millisecond()).unwrap_or(0).min(999);
+        let second = Duration::from_millis(1_000 - passed);
+        let tick = self.is_ticking().then(|| self.now.steady.checked_add(second).ok());
         [notice, tick.flatten(), self.log_due(), self.events_due()].into_iter().flatten().min()
     }
 
@@ -33,7 +35,7 @@ impl Model {
         }
         let (session, attempt) = self.log_attempt()?;
         let read = self.preview.log.as_ref().filter(|log| (log.session, log.attempt) == (session, attempt));
-        let Some(log) = read else { return Some(self.now) };
+        let Some(log) = read else { return Some(self.now.steady) };
         let lives = self.session()?.live_attempt() == Some(attempt);
         (lives && self.frozen.is_none()).then(|| log.read.checked_add(LOG_EVERY).ok()).flatten()
     }
@@ -44,7 +46,7 @@ impl Model {
             return None;
         }
         let session = self.session()?;
-        let Some(events) = self.preview.events_of(session.id()) else { return Some(self.now) };
+        let Some(events) = self.preview.events_of(session.id()) else { return Some(self.now.steady) };
         if self.frozen.is_some() || Arc::ptr_eq(&events.session, session) {
             return None;
         }

@@ -293,7 +293,10 @@ async fn an_owner_who_goes_and_comes_back_is_shown_without_a_new_picture() {
         (OwnerPlace::Elsewhere { pid: 4_090 }, Owner::Elsewhere { pid: 4_090 }),
         (
             OwnerPlace::Away { reason: "it hung up".to_owned() },
-            Owner::Away { since: noon().checked_add(Duration::from_secs(2)).unwrap(), reason: "it hung up".to_owned() },
+            Owner::Away {
+                since: noon().checked_add(Duration::from_secs(2)).unwrap().into(),
+                reason: "it hung up".to_owned(),
+            },
         ),
         (OwnerPlace::Elsewhere { pid: 4_091 }, Owner::Elsewhere { pid: 4_091 }),
     ] {

@@ -73,7 +73,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
 
 /// Puts an answer into the footer.
 pub(super) fn say(model: &mut Model, tone: Tone, text: impl Into<String>) {
-    model.notice = Some(Notice::new(tone, text, model.now));
+    model.notice = Some(Notice::new(tone, text, model.now.steady));
 }
 
 /// Selects a row, as a person does.
@@ -236,7 +236,7 @@ fn freeze(model: &mut Model) {
         super::snapshots::show(model, latest);
         say(model, Tone::Word, "The picture moves again");
     } else {
-        model.frozen = Some(model.now());
+        model.frozen = Some(model.moment());
         say(model, Tone::Word, "The picture is frozen; the work goes on");
     }
 }

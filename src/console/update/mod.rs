@@ -20,13 +20,13 @@ use super::{
     message::{Intent, Look, Message},
     model::{Detail, Model, notice::Tone, tree::Node},
 };
-use crate::domain::Timestamp;
+use crate::manager::Moment;
 use std::sync::Arc;
 
 /// Takes in one message that came at `now`.
-pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent> {
-    // A clock that was set back must not make lengths of time negative on the screen.
-    model.now = now;
+pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Vec<Intent> {
+    model.now = now.into();
+    let steady = model.now.steady;
     let mut intents = match message {
         Message::Key(chord) => keys::key(model, chord),
         Message::Paste(text) => text::paste(model, &text),
@@ -51,11 +51,11 @@ pub fn update(model: &mut Model, message: Message, now: Timestamp) -> Vec<Intent
             Vec::new()
         }
         Message::Log(session, attempt, text) => {
-            model.preview.take_log((session, attempt), now, text);
+            model.preview.take_log((session, attempt), steady, text);
             Vec::new()
         }
         Message::History(id, told) => {
-            model.preview.take_events(id, now, told);
+            model.preview.take_events(id, steady, told);
             Vec::new()
         }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
@@ -77,7 +77,7 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     if height > 0 {
         model.tree.scroll_to_selection(usize::from(height));
     }
-    if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now) {
+    if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now.steady) {
         model.notice = None;
     }
     if let Node::Session(id) = *model.tree.selected()
@@ -93,13 +93,13 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
             intents.push(Intent::Look(Look::Session(id)));
         }
     }
-    if model.log_due().is_some_and(|due| due <= model.now)
+    if model.log_due().is_some_and(|due| due <= model.now.steady)
         && let Some((session, attempt)) = model.log_attempt()
     {
         model.preview.asked = Some((session, attempt));
         intents.push(Intent::Look(Look::Log(session, attempt)));
     }
-    if model.events_due().is_some_and(|due| due <= model.now)
+    if model.events_due().is_some_and(|due| due <= model.now.steady)
         && let Some(session) = model.session().map(Arc::clone)
     {
         intents.push(Intent::Look(Look::History(session.id())));

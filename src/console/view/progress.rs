@@ -145,7 +145,7 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     if progress.bytes_total.0 == 0 {
         return Vec::new();
     }
-    let now = model.now();
+    let now = model.moment();
     let mut parts = vec![
         format!("{} of {}", progress.bytes_done, progress.bytes_total),
         format!("{} of {} files", words::count(progress.files_done), words::count(progress.files_total)),
@@ -171,8 +171,8 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
             ))
         }
         Some(Left::Stalled(since)) => {
-            let ago = words::coarse(words::between(since, now));
-            Some((format!("stalled since {} ({ago})", words::clock(since)), Role::Waiting))
+            let ago = words::coarse(words::between(since.steady, now.steady));
+            Some((format!("stalled since {} ({ago})", words::clock(since.wall)), Role::Waiting))
         }
         Some(Left::Hidden) | None => None,
     };

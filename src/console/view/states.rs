@@ -9,6 +9,7 @@ use crate::{
     },
     domain::{Outcome, Step, Timestamp},
     machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+    manager::Moment,
 };
 
 /// The sign and role of a session.
@@ -25,24 +26,24 @@ pub(super) fn sign(session: &Session, glyphs: &Glyphs) -> (&'static str, Role) {
 }
 
 /// The state in the tree, and what stands flush right of it.
-pub(super) fn short(session: &Session, history: Option<&History>, now: Timestamp, ahead: usize) -> (String, String) {
+pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, ahead: usize) -> (String, String) {
     let alone = |text: String| (text, String::new());
     match session.phase() {
         Phase::Queued { .. } if ahead == 0 => alone("queued: next".to_owned()),
         Phase::Queued { .. } => alone(format!("queued: {ahead} ahead")),
         Phase::Running { .. } => running(session, history, now),
-        Phase::Waiting { tries_used, next_try, .. } => {
+        Phase::Waiting { tries_used, .. } => {
             let of = session.policy().tries;
-            alone(format!("try {}/{of} in {}", tries_used + 1, words::countdown(now, *next_try)))
+            alone(format!("try {}/{of} in {}", tries_used + 1, countdown(session, now.wall)))
         }
         Phase::Stuck { failure, .. } => alone(format!("stuck: {}", words::clean(&failure.cause))),
         Phase::Canceling { stage, .. } => alone(canceling(stage).to_owned()),
         Phase::Completed { at, outcome } => {
             let took = match outcome {
-                Outcome::Succeeded(_) => words::duration(session.elapsed(now)),
+                Outcome::Succeeded(_) => words::duration(session.elapsed(now.wall)),
                 Outcome::Cancelled { .. } => "cancelled".to_owned(),
             };
-            (words::moment(*at, now), took)
+            (words::moment(*at, now.wall), took)
         }
     }
 }
@@ -55,9 +56,9 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
             format!("Queued, {turn}{}", why(*cause))
         }
         Phase::Running { .. } => format!("{}{}", doing(session), share(session)),
-        Phase::Waiting { tries_used, next_try, .. } => {
+        Phase::Waiting { tries_used, .. } => {
             let of = session.policy().tries;
-            format!("Waiting: try {} of {of} in {}", tries_used + 1, words::countdown(now, *next_try))
+            format!("Waiting: try {} of {of} in {}", tries_used + 1, countdown(session, now))
         }
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => {
             let tries = words::many(session.policy().tries as usize, "try").replace("trys", "tries");
@@ -77,6 +78,11 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "Cancelled".to_owned(),
     };
     words::clean(&text).into_owned()
+}
+
+/// Until the next try.
+fn countdown(session: &Session, now: Timestamp) -> String {
+    words::countdown(session.until_next_try(now).unwrap_or_default())
 }
 
 /// Why an attempt is made, in brackets; nothing for the first.
@@ -102,7 +108,7 @@ pub(super) const fn gerund(step: Step) -> &'static str {
 }
 
 /// How long the rest of the present gauge takes, as far as it can be said; empty while it cannot.
-pub(super) fn left(session: &Session, history: Option<&History>, now: Timestamp) -> Option<Left> {
+pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) -> Option<Left> {
     let progress = session.progress();
     let rest = match (session.current_step()?, progress.wal) {
         (Step::Replay, Some(wal)) => wal.stop.0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
@@ -112,7 +118,7 @@ pub(super) fn left(session: &Session, history: Option<&History>, now: Timestamp)
     Some(history?.left(rest, now))
 }
 
-fn running(session: &Session, history: Option<&History>, now: Timestamp) -> (String, String) {
+fn running(session: &Session, history: Option<&History>, now: Moment) -> (String, String) {
     let progress = session.progress();
     let state = match (session.current_step(), progress.wal) {
         (Some(Step::Copy), _) => format!("{:>5}", words::percent(progress.ratio())),

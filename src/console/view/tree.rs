@@ -154,7 +154,7 @@ fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
             let session = &matter.snapshot.ongoing[index];
             let id = session.id();
             let sign = states::sign(session, glyphs);
-            let (state, right) = states::short(session, model.history(id), now, model.queued_ahead(id));
+            let (state, right) = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
             let name = words::clean(session.request().point.instance.as_str()).into_owned();
             let marked = tree.marked.contains(&id);
             Cells { sign, marked, name, state: (state, sign.1), right: (right, Role::Dim) }
