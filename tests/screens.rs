@@ -9,6 +9,8 @@
 mod clock;
 #[path = "screens/events.rs"]
 mod events;
+#[path = "screens/figures.rs"]
+mod figures;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/owner.rs"]

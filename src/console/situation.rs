@@ -109,14 +109,11 @@ impl Situation {
 /// Whether an act would be carried out for at least one session of the subject.
 fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
     let now = model.now();
-    let mut first: Option<(String, Refusal)> = None;
+    let mut refusals: Vec<Refusal> = Vec::new();
     for session in &subject.ongoing {
         match decide(session, act.command(&model.options().by), now) {
             Ok(_) => return Verdict::Ready,
-            Err(refusal) => {
-                let name = || session.request().point.instance.to_string();
-                first = first.or_else(|| Some((name(), refusal)));
-            }
+            Err(refusal) => refusals.push(refusal),
         }
     }
     let completed = match act {
@@ -125,14 +122,42 @@ fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
         Act::Dismiss if subject.completed > 0 => return Verdict::Ready,
         Act::Dismiss => Refusal::Ongoing,
     };
-    let (name, refusal) = match first {
-        Some(first) => first,
-        None if subject.completed > 0 => (subject.words.clone(), completed),
-        None => return Verdict::No(nobody(model)),
-    };
-    let others = subject.ongoing.len() + subject.completed;
-    let tail = if others > 1 { format!(" (and {} like it)", words::count(others as u64 - 1)) } else { String::new() };
-    Verdict::No(format!("{}: {}{tail}", words::clean(&name), words::clean(&refusal.to_string())))
+    refusals.extend(std::iter::repeat_n(completed, subject.completed));
+    match refusals.as_slice() {
+        [] => Verdict::No(nobody(model)),
+        [refusal] => Verdict::No(format!("{}: {}", subject.words, words::clean(&refusal.to_string()))),
+        several => Verdict::No(format!("{}: {}", subject.words, counted(several))),
+    }
+}
+
+/// Whether a refusal is of one kind.
+type Kind = fn(&Refusal) -> bool;
+
+/// What keeps sessions from an act, in a word or two, so that those which share it are counted together.
+const REASONS: [(Kind, &str); 8] = [
+    (|refusal| matches!(refusal, Refusal::Running { .. }), "running"),
+    (|refusal| matches!(refusal, Refusal::Queued), "queued already"),
+    (|refusal| matches!(refusal, Refusal::TriesRemain { .. }), "with tries that come by themselves"),
+    (|refusal| matches!(refusal, Refusal::Canceling), "being cancelled"),
+    (|refusal| matches!(refusal, Refusal::DisposalInTime { .. }), "removing partial data in time"),
+    (|refusal| matches!(refusal, Refusal::NothingToForce), "not being cancelled"),
+    (|refusal| matches!(refusal, Refusal::Ongoing), "ongoing"),
+    (|refusal| matches!(refusal, Refusal::Completed), "completed"),
+];
+
+/// Each kind of reason with its count; one that has no word of its own says its sentence.
+fn counted(refusals: &[Refusal]) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for refusal in refusals {
+        let known = REASONS.iter().find(|(is, _)| is(refusal)).map(|(_, word)| (*word).to_owned());
+        let reason = known.unwrap_or_else(|| words::clean(&refusal.to_string()).into_owned());
+        match counts.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((reason, 1)),
+        }
+    }
+    let parts = counts.into_iter().map(|(reason, count)| format!("{} {reason}", words::count(count as u64)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Why there is no session to act on.

@@ -127,6 +127,36 @@ fn r15_retry_on_the_restore_node_acts_on_all_and_tells_each_one_skipped() {
 }
 
 #[test]
+fn r15_one_done_and_one_skipped_are_both_told() {
+    let mut stage = Stage::new(busy(), own());
+    let line = |id, name: &str, result| ReceiptLine {
+        session: Some(SessionId(id)),
+        instance: Some(InstanceName::new(name)),
+        result,
+    };
+    let lines = vec![line(4, "audit", Ok(())), line(5, "depot", Err(Refusal::Queued))];
+    stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+    assert_eq!(stage.model.notice().unwrap().text, "Retry: 1 done, 1 skipped");
+    assert!(stage.text().contains("depot: it is queued already"), "{}", stage.text());
+}
+
+#[test]
+fn r15_where_nothing_can_be_retried_each_kind_of_reason_is_told_with_its_count() {
+    let sessions = vec![
+        copying(1, "orders"),
+        replaying(2, "crm"),
+        queued(3, "depot"),
+        canceling(4, "audit"),
+        checking(5, "billing"),
+    ];
+    let mut stage = Stage::new(snapshot(sessions, &[]), own());
+    stage.press("g r");
+    assert!(acts(&mut stage).is_empty());
+    let said = &stage.model.notice().unwrap().text;
+    assert_eq!(said, "Retry refused: 5 sessions: 3 running, 1 queued already, 1 being cancelled");
+}
+
+#[test]
 fn r15_with_a_filter_the_restore_node_means_what_is_shown() {
     let mut stage = Stage::new(busy(), own());
     stage.press("/ b i l enter g r");
@@ -145,9 +175,29 @@ fn r17_cancel_on_the_restore_node_acts_on_every_session_there() {
     let mut stage = Stage::new(busy(), own());
     stage.press("g c");
     let text = stage.text();
-    assert!(text.contains("Cancel 5 sessions?") && text.contains("99.0 GiB copied would be given up"), "{text}");
+    assert!(
+        text.contains("Cancel 5 sessions?") && text.contains("130.0 GiB copied would be given up where it is removed"),
+        "{text}"
+    );
     stage.press("right enter");
     assert_eq!(acts(&mut stage), [(CANCEL, these(&[4, 3, 1, 2, 5]))]);
+}
+
+#[test]
+fn r17_sessions_that_are_being_cancelled_already_are_not_asked_for_again() {
+    let sessions = vec![copying(1, "orders"), canceling(2, "crm"), queued(3, "depot")];
+    let mut stage = Stage::new(snapshot(sessions, &[]), own());
+    stage.press("g c");
+    let text = stage.text();
+    assert!(text.contains("Cancel 2 sessions?") && text.contains("38.0 GiB copied would be given up"), "{text}");
+    let question: Vec<_> = text.lines().filter(|line| line.contains(": Cop") || line.contains(": Can")).collect();
+    assert!(question.len() == 1 && question[0].contains("orders"), "{text}");
+    stage.press("right enter");
+    assert_eq!(acts(&mut stage), [(CANCEL, these(&[1, 3]))]);
+    let mut stage = Stage::new(snapshot(vec![canceling(2, "crm")], &[]), own());
+    stage.press("g c");
+    assert_eq!(state(&stage), "Tree Restore", "there is nothing to ask");
+    assert_eq!(stage.model.notice().unwrap().text, "Cancel refused: crm: it is being cancelled");
 }
 
 #[test]
@@ -179,30 +229,53 @@ fn r18_cancel_is_open_to_queued_running_waiting_and_stuck_sessions_alike() {
     }
 }
 
-#[test]
-fn r19_bar_menu_keys_and_palette_do_the_same() {
-    let retry_by = |how: &str| {
+/// Each way to an action, on the session of `billing`: its keys, its button in the bar, and `in_menu` after the menu was
+/// opened with the mouse.
+fn ways(button: &str, keys: &[&str], in_menu: &str) -> Vec<(String, Stage)> {
+    let start = || {
         let mut stage = Stage::new(busy(), own());
-        stage.press("down").press(how);
-        acts(&mut stage)
+        stage.press("down M").wanted();
+        stage
     };
-    let expected = [(Act::Retry, these(&[3]))];
-    for how in ["r", "m enter", ": r e t r y enter"] {
-        assert_eq!(retry_by(how), expected, "{how}");
+    let click = |deed, column, row| {
+        let [column, row] = [column, row].map(|at| u16::try_from(at).unwrap());
+        Message::Mouse(Mouse { deed, column, row })
+    };
+    let mut ways = Vec::new();
+    for key in keys {
+        let mut stage = start();
+        stage.press(key);
+        ways.push(((*key).to_owned(), stage));
     }
-    // The bar and the right button, with the mouse.
-    let mut stage = Stage::new(busy(), own());
-    stage.press("down M").wanted();
-    let text = stage.text();
-    let column = text.lines().nth(1).unwrap().find("r Retry").unwrap();
-    let click = |deed, column, row| Message::Mouse(Mouse { deed, column, row });
-    stage.tell(click(MouseDeed::Press, u16::try_from(column).unwrap(), 1));
-    assert_eq!(acts(&mut stage), expected);
-    let row = text.lines().position(|line| line.contains("◌ billing")).unwrap();
-    stage.tell(click(MouseDeed::Menu, 5, u16::try_from(row).unwrap()));
+    let mut stage = start();
+    let column = stage.text().lines().nth(1).unwrap().find(button).unwrap();
+    stage.tell(click(MouseDeed::Press, column, 1));
+    ways.push(("the bar".to_owned(), stage));
+    let mut stage = start();
+    let row = stage.text().lines().position(|line| line.contains("◌ billing")).unwrap();
+    stage.tell(click(MouseDeed::Menu, 5, row));
     assert_eq!(state(&stage), "Menu #3");
-    stage.press("enter");
-    assert_eq!(acts(&mut stage), expected);
+    stage.press(in_menu);
+    ways.push(("the right button".to_owned(), stage));
+    ways
+}
+
+#[test]
+fn r19_retry_by_key_menu_palette_bar_and_mouse_does_the_same() {
+    for (way, mut stage) in ways("r Retry", &["r", "m enter", ": r e t r y enter"], "enter") {
+        assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))], "{way}");
+    }
+}
+
+#[test]
+fn r19_cancel_by_key_menu_palette_bar_and_mouse_does_the_same() {
+    for (way, mut stage) in ways("c Cancel", &["c", "m down enter", ": c a n c e l enter"], "down enter") {
+        assert_eq!(acts(&mut stage), [], "{way}: it asks first");
+        let text = stage.text();
+        assert!(text.contains("Cancel 1 session?") && text.contains("billing: Waiting"), "{way}\n{text}");
+        stage.press("right enter");
+        assert_eq!(acts(&mut stage), [(CANCEL, these(&[3]))], "{way}");
+    }
 }
 
 #[test]

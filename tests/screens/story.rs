@@ -167,6 +167,12 @@ impl Story {
         self.then(Event::Progressed { attempt, progress })
     }
 
+    pub(crate) fn planned(self) -> Self {
+        let (attempt, name) = (self.attempt(), self.session.request().point.instance.as_str().to_owned());
+        let plan = Box::new(plan(&name, self.session.request().target.port().number(), Standing::Missing));
+        self.then(Event::Planned { attempt, plan })
+    }
+
     pub(crate) fn replayed(self, share: u64) -> Self {
         let attempt = self.attempt();
         let (start, stop) = (0x1600_0000, 0x1700_0000);

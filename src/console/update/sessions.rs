@@ -16,7 +16,7 @@ use crate::{
         words,
     },
     domain::{ByteCount, Disposition, Reach, SessionId},
-    machine::{Phase, Scope, Session},
+    machine::{CancelStage, Phase, Scope, Session, decide},
     manager::Act,
 };
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) fn retry(model: &mut Model) -> Vec<Intent> {
 /// cancelled, so that nothing which comes up meanwhile goes with them.
 pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
     let sessions = cancellable(model);
-    let cost = sessions.iter().map(|session| session.progress().bytes_done.0).sum();
+    let cost = sessions.iter().map(|session| session.bytes_done().0).sum();
     let lines = sessions.iter().map(|session| line(model, session)).collect();
     model.overlays.push(Overlay::Cancel(CancelQuestion {
         sessions: ids(&sessions),
@@ -45,15 +45,24 @@ pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
 
 /// Kills processes: a question.
 pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
-    let stopping = |session: &&Arc<Session>| matches!(session.phase(), Phase::Canceling { .. });
+    let command = || Act::Force.command(&model.options().by);
+    let can_be = |session: &&Arc<Session>| decide(session, command(), model.now()).is_ok();
     let subject = model.subject();
-    let sessions: Vec<_> = subject.ongoing.iter().filter(stopping).cloned().collect();
+    let sessions: Vec<_> = subject.ongoing.iter().filter(can_be).cloned().collect();
     let told = |session: &Arc<Session>| {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(", process {}", mark.pid));
         format!("{}{process}", line(model, session))
     };
     let mut lines: Vec<String> = sessions.iter().map(told).collect();
-    lines.push("The processes are killed; partial data is then dealt with as the cancel said.".to_owned());
+    let is_stop = |session: &Arc<Session>| {
+        matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. })
+    };
+    if sessions.iter().any(is_stop) {
+        lines.push("An attempt is killed; partial data is then dealt with as the cancel said.".to_owned());
+    }
+    if !sessions.iter().all(is_stop) {
+        lines.push("A worker that deals with partial data is killed; what it has not dealt with stays.".to_owned());
+    }
     ask(model, "Force the cancel?", lines, "Kill the processes", Act::Force, Scope::Sessions(ids(&sessions)));
     Vec::new()
 }

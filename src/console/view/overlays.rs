@@ -103,12 +103,7 @@ fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
     if state.lines.len() > shown {
         lines.push(line(Role::Dim, &format!("and {} more", words::count((state.lines.len() - shown) as u64))));
     }
-    let cost = if state.cost.0 == 0 {
-        "Nothing has been copied yet.".to_owned()
-    } else {
-        format!("{} copied would be given up.", state.cost)
-    };
-    lines.push(line(Role::Waiting, &cost));
+    lines.push(line(Role::Waiting, &cost(state)));
     let has_keys = state.focus == CancelFocus::Disposition;
     let (name, value) = if has_keys { (Role::Key, Role::Input) } else { (Role::Dim, Role::Text) };
     lines.push(Line::from(vec![
@@ -125,6 +120,18 @@ fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
     let area = pen::dialog(buffer, area, &title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     pen::lines(buffer, area, &lines, from);
+}
+
+/// What becomes of what was copied: it is given up only where it is removed.
+fn cost(state: &CancelQuestion) -> String {
+    let copied = state.cost;
+    match state.disposition {
+        _ if copied.0 == 0 => "Nothing has been copied yet.".to_owned(),
+        Disposition::Default => format!("{copied} copied would be given up where it is removed."),
+        Disposition::Remove => format!("{copied} copied would be given up."),
+        Disposition::Keep => format!("{copied} copied stay on disk, for a later restore to the same place."),
+        Disposition::SetAside => format!("{copied} copied stay on disk, under another name."),
+    }
 }
 
 /// What a disposition means (D7).

@@ -8,11 +8,11 @@ use crate::{
         theme::{Brush, Role},
         words,
     },
-    domain::{ByteCount, Outcome, Step, StepState, Timestamp},
+    domain::{ByteCount, Disposed, Outcome, Step, StepState, Timestamp},
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
 use ratatui::text::{Line, Span};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// The page.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -51,11 +51,12 @@ fn head(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Li
         Phase::Waiting { .. } => tries(session),
         Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } => String::new(),
     };
-    let head = brush.span(role, format!("{sign} {state}"));
-    if head.width() + 3 + words::width(&about) <= width && !about.is_empty() {
-        return vec![Line::from(vec![head, brush.span(Role::Dim, format!("   {about}"))])];
+    let head = format!("{sign} {state}");
+    if words::width(&head) + 3 + words::width(&about) <= width && !about.is_empty() {
+        return vec![Line::from(vec![brush.span(role, head), brush.span(Role::Dim, format!("   {about}"))])];
     }
-    let mut lines = vec![Line::from(head)];
+    let mut lines: Vec<_> =
+        words::hang(&head, width, 2).into_iter().map(|line| Line::from(brush.span(role, line))).collect();
     if !about.is_empty() {
         lines.extend(pen::wrapped(&about, width, 2, Role::Dim, brush));
     }
@@ -117,14 +118,21 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
                 .chain(success.unchecked.iter().flat_map(unchecked))
                 .collect()
         }
-        Outcome::Cancelled { disposed } => text(&disposed.to_string()),
+        Outcome::Cancelled { disposed } => {
+            let mut lines = text(&disposed.to_string());
+            if matches!(disposed, Disposed::Failed { .. }) {
+                let left = |directory: &&Path| text(&format!("Left in {}", directory.display()));
+                lines.extend(session.directories().iter().flat_map(left));
+            }
+            lines
+        }
     }
 }
 
 /// Copy and replay are two gauges of one time line (S5).
 fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let progress = session.progress();
-    if progress.bytes_total.0 == 0 {
+    if session.bytes_total().0 == 0 {
         return Vec::new();
     }
     // Two columns of name, five of percent, and air.
@@ -135,21 +143,21 @@ fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> 
         spans.push(brush.span(Role::Text, format!("  {}", words::percent(ratio))));
         Line::from(spans)
     };
-    let mut lines = vec![line("Copy", progress.ratio(), Role::Gauge)];
+    let mut lines = vec![line("Copy", session.ratio(), Role::Gauge)];
     lines.extend(progress.wal.map(|wal| line("WAL", wal.ratio(), Role::Replay)));
     lines
 }
 
 fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let progress = session.progress();
-    if progress.bytes_total.0 == 0 {
+    if session.bytes_total().0 == 0 {
         return Vec::new();
     }
     let now = model.moment();
-    let mut parts = vec![
-        format!("{} of {}", progress.bytes_done, progress.bytes_total),
-        format!("{} of {} files", words::count(progress.files_done), words::count(progress.files_total)),
-    ];
+    let mut parts = vec![format!("{} of {}", session.bytes_done(), session.bytes_total())];
+    if progress.files_total > 0 {
+        parts.push(format!("{} of {} files", words::count(progress.files_done), words::count(progress.files_total)));
+    }
     if let Some(wal) = progress.wal {
         parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
     }

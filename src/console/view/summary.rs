@@ -1,14 +1,19 @@
 //! The Restore heading in the preview: all ongoing sessions in one table.
 
 use super::{pen, states};
-use crate::console::{
-    action::Action,
-    model::Model,
-    model::tree::Group,
-    theme::{Brush, Role},
-    words,
+use crate::{
+    console::{
+        action::Action,
+        model::Model,
+        model::tree::Group,
+        theme::{Brush, Role},
+        words,
+    },
+    domain::ByteCount,
+    machine::Session,
 };
 use ratatui::text::Line;
+use std::sync::Arc;
 
 /// One screen of them is what a person reads; the tree has them all.
 const MOST: usize = 200;
@@ -20,12 +25,9 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         return empty(model, width, brush);
     }
     let shown: Vec<_> = model.tree().members(Group::Restore).map(|at| &snapshot.ongoing[at]).collect();
-    let sum = |part: fn(&crate::domain::Progress) -> u64| shown.iter().map(|one| part(one.progress())).sum::<u64>();
-    let done = crate::domain::ByteCount(sum(|progress| progress.bytes_done.0));
-    let total = crate::domain::ByteCount(sum(|progress| progress.bytes_total.0));
     let mut lines = vec![
         Line::from(brush.span(Role::Text, format!("{} under way", words::many(shown.len(), "session")))),
-        Line::from(brush.span(Role::Dim, format!("{done} of {total} copied"))),
+        Line::from(brush.span(Role::Dim, copied(&shown))),
         Line::default(),
     ];
     let name = (width * 2 / 5).clamp(8, 24);
@@ -47,6 +49,18 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
     lines.push(Line::default());
     lines.extend(pen::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
     lines
+}
+
+/// How much of all of them is on disk; of those that no attempt has planned yet nothing is known.
+fn copied(sessions: &[&Arc<Session>]) -> String {
+    let planned: Vec<_> = sessions.iter().filter(|session| session.bytes_total().0 > 0).collect();
+    let done = ByteCount(planned.iter().map(|session| session.bytes_done().0).sum());
+    let total = ByteCount(planned.iter().map(|session| session.bytes_total().0).sum());
+    match (planned.len(), sessions.len() - planned.len()) {
+        (0, _) => "nothing planned yet".to_owned(),
+        (_, 0) => format!("{done} of {total} copied"),
+        (_, some) => format!("{done} of {total} copied, {} not planned yet", words::many(some, "session")),
+    }
 }
 
 fn empty(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {

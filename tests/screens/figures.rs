@@ -1,0 +1,66 @@
+//! What is on disk, as the screen tells it: on the Restore page, on the page of a session, and before a cancel.
+
+use super::stage::*;
+use howdah::{
+    domain::{AttemptNo, ByteCount, Failure, Lsn, Reached, Step},
+    machine::{Cause, Event, Session, StuckReason},
+};
+use std::sync::Arc;
+
+/// It copied 31 GiB; then a try failed before it had looked at anything.
+fn failed_in_check() -> Story {
+    Story::begins(1, "orders", mins(21))
+        .launched()
+        .planned()
+        .doing(Step::Copy, "")
+        .copied(31 * GIB, 0)
+        .disrupted("repository host db2 refused the connection", 0, mins(0))
+        .then(Event::Requeued { cause: Cause::Try(1), by: None })
+        .launched()
+        .doing(Step::Check, "")
+}
+
+fn alone(session: Arc<Session>) -> Stage {
+    Stage::new(snapshot(vec![session], &[]), own())
+}
+
+#[test]
+fn after_a_try_that_failed_in_check_the_node_and_the_session_tell_what_is_on_disk() {
+    let failed = failed_in_check().disrupted("the repository /backups is not there", 1, mins(5));
+    let (attempt, reached) = (AttemptNo(2), Reached { wal: Lsn(0), bytes: ByteCount(31 * GIB) });
+    let (failure, reason) = (Failure::incurable("no space left", ""), StuckReason::Incurable);
+    let stuck = failed_in_check().then(Event::GotStuck { attempt, failure, reached, reason });
+    for story in [failed_in_check(), failed, stuck] {
+        let mut stage = alone(story.arc());
+        let text = stage.text();
+        assert!(text.contains("31.0 GiB of 61.5 GiB") && text.contains(" 50 %"), "{text}");
+        stage.press("g");
+        assert!(stage.text().contains("31.0 GiB of 61.5 GiB copied"), "{}", stage.text());
+    }
+}
+
+#[test]
+fn the_node_tells_of_how_many_nothing_is_known() {
+    assert!(alone(queued(1, "orders")).press("g").text().contains("nothing planned yet"));
+    let mut stage = Stage::new(snapshot(vec![failed_in_check().arc(), queued(2, "crm")], &[]), own());
+    let text = stage.press("g").text();
+    assert!(text.contains("31.0 GiB of 61.5 GiB copied, 1 session not planned yet"), "{text}");
+}
+
+#[test]
+fn d07_the_cost_before_a_cancel_is_what_is_on_disk_and_is_given_up_only_where_it_is_removed() {
+    let mut stage = alone(failed_in_check().disrupted("the repository /backups is not there", 1, mins(5)).arc());
+    stage.press("c down");
+    for said in [
+        "31.0 GiB copied would be given up where it is removed.",
+        "31.0 GiB copied would be given up.",
+        "31.0 GiB copied stay on disk, for a later restore to the same place.",
+        "31.0 GiB copied stay on disk, under another name.",
+    ] {
+        let text = stage.text();
+        assert!(text.contains(said), "{said}\n{text}");
+        stage.press("right");
+    }
+    let text = alone(queued(1, "orders")).press("c").text();
+    assert!(text.contains("Nothing has been copied yet."), "{text}");
+}
