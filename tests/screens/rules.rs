@@ -330,16 +330,53 @@ fn s06_the_first_report_of_an_attempt_is_where_counting_begins() {
 
 #[test]
 fn s12_every_state_has_a_sign_and_a_word() {
-    let states = [
+    let ongoing = [
         (queued(1, "a"), "◦", "queued"),
-        (copying(1, "a"), "◉", "%"),
-        (waiting(1, "a"), "◌", "try"),
+        (checking(1, "a"), "◉", "check"),
+        (copying(1, "a"), "◉", "copy 61 %"),
+        (replaying(1, "a"), "◉", "replay 80 %"),
+        (waiting(1, "a"), "◌", "try 4/10"),
         (stuck(1, "a"), "✖", "stuck"),
+        (used_up(1, "a"), "✖", "stuck: 10/10"),
         (canceling(1, "a"), "⊘", "canceling"),
+        (overdue(1, "a"), "⊘", "canceling"),
     ];
-    for (session, sign, word) in states {
-        let text = Stage::new(snapshot(vec![session], &[]), own()).text();
-        let row = text.lines().nth(4).unwrap();
-        assert!(row.contains(sign) && row.contains(word), "{row}");
+    let tomorrow = now().checked_add(secs(24 * 3600)).unwrap();
+    for size in [(120, 40), (100, 30), (80, 24), (40, 10)] {
+        for (session, sign, word) in &ongoing {
+            let text = Stage::sized(snapshot(vec![Arc::clone(session)], &[]), own(), size).text();
+            let row = text.lines().find(|line| line.contains(&format!("{sign} a "))).unwrap();
+            assert!(row.contains(word), "{row}");
+        }
+        // Also when the end is of another day, and its moment takes more room.
+        for at in [now(), tomorrow] {
+            for (ended, sign, word) in [(succeeded(1, "a"), "✓", "restored"), (cancelled(1, "a"), "∅", "cancelled")]
+            {
+                let mut stage = Stage::sized(snapshot(vec![], &[ended]), own(), size);
+                stage.tell_at(Message::Due, at);
+                let text = stage.text();
+                let row = text.lines().find(|line| line.contains(&format!("{sign} a "))).unwrap();
+                assert!(row.contains(word), "{row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s12_the_completed_page_tells_each_end_by_sign_and_word_and_cuts_no_number() {
+    for columns in [24, 30, 36, 44, 60, 80, 90, 100, 120, 140] {
+        let mut stage = Stage::sized(busy(), own(), (columns, 30));
+        // Where only one pane fits, the page is the other one.
+        stage.press("] tab");
+        let text = stage.text();
+        // The page has it further up than the tree.
+        let row = text.lines().find_map(|line| line.rsplit_once("✓ inventory")).unwrap().1;
+        let words: Vec<&str> = row.trim_end_matches([' ', '│']).split_whitespace().collect();
+        match columns {
+            24 => assert_eq!(words, ["restored"], "{text}"),
+            30 => assert_eq!(words, ["restored", "8:41"], "{text}"),
+            _ => assert_eq!(words, ["restored", "12:57", "8:41"], "{text}"),
+        }
+        assert!(text.contains("∅ staging") && text.contains("cancelled"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         words,
     },
     domain::SessionId,
-    machine::{Phase, Session},
+    machine::{Phase, Session, StuckReason},
     manager::{CompletedResult, Snapshot},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -73,9 +73,14 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
     for session in &after.ongoing {
         let Some(old) = was.get(&session.id()) else { continue };
         gone -= 1;
-        if let (Phase::Stuck { failure, .. }, false) = (session.phase(), matches!(old.phase(), Phase::Stuck { .. })) {
+        if let (Phase::Stuck { failure, reason, .. }, false) =
+            (session.phase(), matches!(old.phase(), Phase::Stuck { .. }))
+        {
             let name = &session.request().point.instance;
-            news.push((Tone::Refused, words::clean(&format!("{name} is stuck: {}", failure.cause)).into_owned()));
+            let used_up =
+                if *reason == StuckReason::TriesUsedUp { session.policy().used_up() + ": " } else { String::new() };
+            let text = format!("{name} is stuck: {used_up}{}", failure.cause);
+            news.push((Tone::Refused, words::clean(&text).into_owned()));
         }
     }
     // Newest first: those that went from ongoing to completed stand at the front.

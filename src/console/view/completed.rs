@@ -1,13 +1,14 @@
 //! The Completed heading in the preview, and records that could not be read.
 
-use super::pen;
+use super::{pen, states};
 use crate::{
     console::{
         model::{Model, tree::Group},
         theme::{Brush, Role},
         words,
     },
-    manager::CompletedResult,
+    domain::Timestamp,
+    manager::{CompletedResult, CompletedRow},
 };
 use ratatui::text::Line;
 
@@ -29,30 +30,65 @@ pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -
         ]),
         Line::default(),
     ];
-    let name = (width * 2 / 5).clamp(8, 24);
-    for at in model.tree().members(Group::Completed).take(height.saturating_sub(4).max(1)) {
-        let row = &snapshot.completed[at];
-        let (sign, role, how) = match row.result {
-            CompletedResult::Succeeded => (brush.glyphs.done, Role::Done, "restored"),
-            CompletedResult::Cancelled => (brush.glyphs.cancelled, Role::Cancelled, "cancelled"),
-        };
-        let instance = words::clean(row.instance.as_str()).into_owned();
-        lines.push(Line::from(vec![
-            brush.span(role, format!("{sign} ")),
-            brush.span(Role::Text, pen::cell(&instance, name, brush)),
-            brush.span(role, format!("  {how:<9}")),
-            brush.span(
-                Role::Dim,
-                format!("  {:>11}  {:>8}", words::moment(row.ended, model.now()), words::duration(row.took)),
-            ),
-        ]));
-    }
+    let rows: Vec<_> = model.tree().members(Group::Completed).take(height.saturating_sub(4).max(1)).collect();
+    let rows: Vec<_> = rows.into_iter().map(|at| Cells::of(&snapshot.completed[at], model.now())).collect();
+    lines.extend(table(&rows, width, brush));
     let missing = counts.completed().saturating_sub(snapshot.completed.len());
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", words::count(missing as u64));
         lines.extend(pen::wrapped(&text, width, 0, Role::Dim, brush));
     }
     lines
+}
+
+/// What is told of one session.
+struct Cells {
+    result: CompletedResult,
+    name: String,
+    ended: String,
+    took: String,
+}
+
+impl Cells {
+    fn of(row: &CompletedRow, now: Timestamp) -> Self {
+        let name = words::clean(row.instance.as_str()).into_owned();
+        Self { result: row.result, name, ended: words::moment(row.ended, now), took: words::duration(row.took) }
+    }
+}
+
+/// Name, word, moment and length of each. A column is there as a whole or not at all, since a number that is cut is
+/// another number: first the moments go, then the lengths.
+fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    const NAME: usize = 8;
+    const GAP: usize = 2;
+    const WORD: usize = "cancelled".len();
+    let widest = |text: fn(&Cells) -> &str| rows.iter().map(|row| words::width(text(row))).max().unwrap_or(0);
+    let (ended, took) = (widest(|row| &row.ended), widest(|row| &row.took));
+    let room = |columns: &[usize]| {
+        let wanted = GAP + NAME + GAP + WORD + columns.iter().map(|column| GAP + column).sum::<usize>();
+        width.checked_sub(wanted)
+    };
+    let (with_ended, with_took, left) = match (room(&[ended, took]), room(&[took])) {
+        (Some(left), _) => (true, true, left),
+        (None, Some(left)) => (false, true, left),
+        (None, None) => (false, false, room(&[]).unwrap_or(0)),
+    };
+    let name = (width * 2 / 5).clamp(NAME, 24).min(NAME + left);
+    let line = |row: &Cells| {
+        let (sign, role) = match row.result {
+            CompletedResult::Succeeded => (brush.glyphs.done, Role::Done),
+            CompletedResult::Cancelled => (brush.glyphs.cancelled, Role::Cancelled),
+        };
+        let mut spans = vec![
+            brush.span(role, format!("{sign} ")),
+            brush.span(Role::Text, pen::cell(&row.name, name, brush)),
+            brush.span(role, format!("  {:<WORD$}", states::ended(row.result))),
+        ];
+        spans.extend(with_ended.then(|| brush.span(Role::Dim, format!("  {:>ended$}", row.ended))));
+        spans.extend(with_took.then(|| brush.span(Role::Dim, format!("  {:>took$}", row.took))));
+        Line::from(spans)
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Each record with its problem; they hide nothing else (S10).

@@ -41,6 +41,16 @@ pub(super) fn lines(buffer: &mut Buffer, area: Rect, lines: &[Line<'_>], from: u
     }
 }
 
+/// The same, with a sign at the end of each line that has no room: what is cut, a number above all, must not look whole.
+pub(super) fn marked_lines(buffer: &mut Buffer, area: Rect, all: &[Line<'_>], from: usize, brush: &Brush) {
+    lines(buffer, area, all, from);
+    for (line, y) in all.iter().skip(from).zip(area.y..area.bottom()) {
+        if area.width > 0 && line.width() > usize::from(area.width) {
+            buffer.set_string(area.right() - 1, y, brush.glyphs.more, brush.style(Role::Dim));
+        }
+    }
+}
+
 /// A text that is padded or cut to exactly `room` columns.
 pub(super) fn cell(text: &str, room: usize, brush: &Brush) -> String {
     let text = words::fit(text, room, brush.glyphs.more);

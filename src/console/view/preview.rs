@@ -36,7 +36,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
     } else {
         scroll
     };
-    pen::lines(buffer, inside, &lines, from);
+    pen::marked_lines(buffer, inside, &lines, from, brush);
 }
 
 /// How far the preview can be scrolled: until its last line is at the bottom.

@@ -8,7 +8,7 @@ use crate::{
         words,
     },
     domain::{Outcome, Step, Timestamp},
-    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+    machine::{CancelStage, Cause, CompletedResult, Phase, Session, StuckReason, session::Urgency},
     manager::Moment,
 };
 
@@ -36,15 +36,27 @@ pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, a
             let of = session.policy().tries;
             alone(format!("try {}/{of} in {}", tries_used + 1, countdown(session, now.wall)))
         }
+        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } if session.policy().tries > 0 => {
+            let of = session.policy().tries;
+            alone(format!("stuck: {of}/{of} tries"))
+        }
         Phase::Stuck { failure, .. } => alone(format!("stuck: {}", words::clean(&failure.cause))),
         Phase::Canceling { stage, .. } => alone(canceling(stage).to_owned()),
         Phase::Completed { at, outcome } => {
-            let took = match outcome {
-                Outcome::Succeeded(_) => words::duration(session.elapsed(now.wall)),
-                Outcome::Cancelled { .. } => "cancelled".to_owned(),
+            let result = match outcome {
+                Outcome::Succeeded(_) => CompletedResult::Succeeded,
+                Outcome::Cancelled { .. } => CompletedResult::Cancelled,
             };
-            (words::moment(*at, now.wall), took)
+            (format!("{} {}", ended(result), words::moment(*at, now.wall)), words::duration(session.elapsed(now.wall)))
         }
+    }
+}
+
+/// The word for how a session ended.
+pub(super) const fn ended(result: CompletedResult) -> &'static str {
+    match result {
+        CompletedResult::Succeeded => "restored",
+        CompletedResult::Cancelled => "cancelled",
     }
 }
 
@@ -61,8 +73,7 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
             format!("Waiting: try {} of {of} in {}", tries_used + 1, countdown(session, now))
         }
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => {
-            let tries = words::many(session.policy().tries as usize, "try").replace("trys", "tries");
-            format!("Stuck: all {tries} used up; Retry begins a new series")
+            format!("Stuck: {}; Retry begins a new series", session.policy().used_up())
         }
         Phase::Stuck { reason: StuckReason::Incurable, .. } => "Stuck: waiting cannot cure this".to_owned(),
         Phase::Stuck { reason: StuckReason::Bug, .. } => "Stuck: a fault in howdah".to_owned(),
@@ -121,8 +132,8 @@ pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) ->
 fn running(session: &Session, history: Option<&History>, now: Moment) -> (String, String) {
     let progress = session.progress();
     let state = match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!("{:>5}", words::percent(progress.ratio())),
-        (Some(Step::Replay), Some(wal)) => format!("WAL {:>5}", words::percent(wal.ratio())),
+        (Some(Step::Copy), _) => format!("copy {}", words::percent(session.ratio())),
+        (Some(Step::Replay), Some(wal)) => format!("replay {}", words::percent(wal.ratio())),
         (Some(step), _) => step.to_string().to_lowercase(),
         (None, _) => "running".to_owned(),
     };
@@ -152,7 +163,7 @@ fn doing(session: &Session) -> &'static str {
 fn share(session: &Session) -> String {
     let progress = session.progress();
     match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!(", {}", words::percent(progress.ratio())),
+        (Some(Step::Copy), _) => format!(", {}", words::percent(session.ratio())),
         (Some(Step::Replay), Some(wal)) => format!(", {}", words::percent(wal.ratio())),
         _ => String::new(),
     }

@@ -161,13 +161,14 @@ fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
         }
         Row::Completed(index) => {
             let row = &matter.snapshot.completed[index];
-            let (sign, took) = match row.result {
-                CompletedResult::Succeeded => ((glyphs.done, Role::Done), words::duration(row.took)),
-                CompletedResult::Cancelled => ((glyphs.cancelled, Role::Cancelled), "cancelled".to_owned()),
+            let sign = match row.result {
+                CompletedResult::Succeeded => (glyphs.done, Role::Done),
+                CompletedResult::Cancelled => (glyphs.cancelled, Role::Cancelled),
             };
             let name = words::clean(row.instance.as_str()).into_owned();
-            let state = (words::moment(row.ended, now), Role::Dim);
-            Cells { sign, marked: tree.marked.contains(&row.id), name, state, right: (took, sign.1) }
+            let state = (format!("{} {}", states::ended(row.result), words::moment(row.ended, now)), sign.1);
+            let right = (words::duration(row.took), Role::Dim);
+            Cells { sign, marked: tree.marked.contains(&row.id), name, state, right }
         }
         Row::Unreadable(index) => {
             let record = &matter.snapshot.unreadable[index];
