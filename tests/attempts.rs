@@ -8,6 +8,9 @@
 #[path = "machine/sample.rs"]
 mod sample;
 
+#[path = "attempts/elsewhere.rs"]
+mod elsewhere;
+
 use howdah::{
     attempt::{
         AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word,
@@ -15,7 +18,7 @@ use howdah::{
     },
     domain::{
         AttemptNo, FailureClass, SessionId, WorkerSettings,
-        fact::{End, ProcessMark, Realm},
+        fact::{End, ProcessMark},
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     machine::{Command, Report},
@@ -48,6 +51,12 @@ impl House {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
         let attempts = Processes::new(state.path().to_owned(), sender).with_program(program);
         Self { state, attempts, words }
+    }
+
+    /// The same, where a worker that has told its end is killed after so long.
+    fn with_exit_grace(mut self, grace: Duration) -> Self {
+        self.attempts = self.attempts.with_exit_grace(grace);
+        self
     }
 
     fn launch(&mut self) {
@@ -89,6 +98,14 @@ impl House {
 
     async fn over_with(&mut self, end: Option<End>) {
         assert_eq!(self.report().await, Report::Over(end));
+    }
+
+    /// Waits until the worker has printed this word.
+    async fn until_printed(&self, word: &str) {
+        let output = self.place().output();
+        while !fs::read_to_string(&output).is_ok_and(|text| text.contains(word)) {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn lost(&mut self) {
@@ -164,6 +181,33 @@ async fn a_worker_that_obeys_ends_when_it_is_asked() {
     house.attempts.stop(SESSION, ATTEMPT);
     house.over_with(Some(End::Stopped)).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new(), "what it hung on is gone too");
+}
+
+/// The follower may come too early with a stop: before the worker listens, or is known to be one.
+#[tokio::test]
+async fn a_stop_given_before_the_worker_has_begun_reaches_it_when_it_begins() {
+    let early = "mkfifo go; trap 'echo heard' TERM; echo ready; until read -r line < go; do :; done";
+    let obeys = "trap \"say '{\\\"ended\\\":\\\"stopped\\\"}'; exit 0\" TERM; began; hang";
+    let mut house = House::new(&format!("{early}; {obeys}"));
+    house.launch();
+    house.until_printed("ready").await;
+    house.attempts.stop(SESSION, ATTEMPT);
+    house.until_printed("heard").await;
+    fs::write(house.place().directory().join("go"), "go\n").unwrap();
+    let mark = house.began().await;
+    house.over_with(Some(End::Stopped)).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
+}
+
+#[tokio::test]
+async fn a_worker_that_stays_after_its_last_word_is_killed_and_its_end_counts() {
+    let succeeded_and_stays =
+        "began; say '{\"ended\":{\"succeeded\":{\"server\":{\"not_started\":{\"reason\":\"as asked\"}}}}}'; hang";
+    let mut house = House::new(succeeded_and_stays).with_exit_grace(Duration::from_millis(300));
+    house.launch();
+    let mark = house.began().await;
+    house.over_with(Some(succeeded())).await;
+    assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
 #[tokio::test]
@@ -293,10 +337,7 @@ async fn d09_an_attempt_that_was_never_launched_is_lost() {
 async fn silent(then: &str) -> House {
     let mut house = House::new(&format!("mkfifo go; echo ready; read -r line < go; {then}"));
     house.launch();
-    let output = house.place().output();
-    while !fs::read_to_string(&output).is_ok_and(|text| text.contains("ready")) {
-        tokio::task::yield_now().await;
-    }
+    house.until_printed("ready").await;
     let mut house = House::over(house.leave());
     house.attempts.adopt(SESSION, uuid(), ATTEMPT, None);
     house
@@ -356,35 +397,4 @@ async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works
     assert!(matches!(&said[..], [Report::Began(_), Report::Over(Some(End::Succeeded(_)))]), "{said:?}");
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
     late.wait().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
-    // A group of ours whose numbers an old attempt had before the reboot: alive, leader and child.
-    let script = "tail -f /dev/null & wait";
-    let mut bystander = tokio::process::Command::new("setsid").args(["sh", "-c", script]).spawn().unwrap();
-    let real = mark_of(bystander.id().unwrap()).unwrap();
-    while group_members(real).unwrap().len() < 2 {
-        tokio::task::yield_now().await;
-    }
-    let realm = real.realm.unwrap();
-    for elsewhere in [Realm { boot: uuid::Uuid::nil(), ..realm }, Realm { namespace: realm.namespace + 1, ..realm }] {
-        let mut house = House::new("");
-        house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
-        house.attempts.stop(SESSION, ATTEMPT);
-        house.attempts.kill(SESSION, ATTEMPT);
-        house.lost().await;
-        assert_eq!(group_members(real).unwrap().len(), 2);
-    }
-    // The same numbers, here and now, and yet no worker of this attempt: its command line names another one, or none.
-    let mut house = House::new("");
-    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(real));
-    house.attempts.kill(SESSION, ATTEMPT);
-    house.lost().await;
-    let members = group_members(real).unwrap();
-    assert_eq!(members.len(), 2);
-    for member in members {
-        kill(member);
-    }
-    bystander.wait().await.unwrap();
 }

@@ -30,7 +30,7 @@ use uuid::Uuid;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a worker may stay after its last word before its group is killed: it has nothing left to do.
-const LINGER: Duration = Duration::from_secs(10);
+pub(super) const EXIT_GRACE: Duration = Duration::from_secs(10);
 
 /// One attempt being followed.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub(super) struct Follower {
     tail: Tail,
     crew: Crew,
     ended: Option<(Instant, End)>,
+    exit_grace: Duration,
     /// Whether this owner has seen the worker alive: if so, its death is a death under our eyes.
     seen_alive: bool,
 }
@@ -54,10 +55,11 @@ impl Follower {
         place: AttemptPlace,
         inbox: Inbox,
         words: mpsc::Sender<Word>,
+        exit_grace: Duration,
     ) -> Self {
         let tail = Tail::new(&place, uuid);
         let crew = Crew::new(place.directory().to_owned(), None);
-        Self { session, attempt, place, inbox, words, tail, crew, ended: None, seen_alive: false }
+        Self { session, attempt, place, inbox, words, tail, crew, ended: None, exit_grace, seen_alive: false }
     }
 
     /// Starts the worker and follows it to its end.
@@ -102,7 +104,7 @@ impl Follower {
                     self.look().await;
                     let gone = adopted && !self.crew.works();
                     if gone { break; }
-                    if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > LINGER) { self.kill(); }
+                    if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > self.exit_grace) { self.kill(); }
                 }
                 order = self.inbox.next() => match order {
                     Some(Order::Stop) => self.stop(),

@@ -2,11 +2,11 @@
 
 use super::{
     AttemptPlace, Attempts, Word,
-    follow::Follower,
+    follow::{EXIT_GRACE, Follower},
     supervise::{Inbox, Order, to_the_end},
 };
 use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ const OWN_PROGRAM: &str = "/proc/self/exe";
 pub struct Processes {
     state: PathBuf,
     program: PathBuf,
+    exit_grace: Duration,
     words: mpsc::Sender<Word>,
     orders: HashMap<(SessionId, AttemptNo), mpsc::Sender<Order>>,
     /// Each follower has its owner here; dropping it ends the following, never the attempt.
@@ -28,13 +29,20 @@ impl Processes {
     /// Workers of this state directory, run by this very program.
     pub fn new(state: PathBuf, words: mpsc::Sender<Word>) -> Self {
         let (orders, followers) = (HashMap::new(), JoinSet::new());
-        Self { state, program: PathBuf::from(OWN_PROGRAM), words, orders, followers }
+        Self { state, program: PathBuf::from(OWN_PROGRAM), exit_grace: EXIT_GRACE, words, orders, followers }
     }
 
     /// The same with another program as worker.
     #[must_use]
     pub fn with_program(mut self, program: PathBuf) -> Self {
         self.program = program;
+        self
+    }
+
+    /// The same, where a worker that has told its end may stay for so long before it is killed.
+    #[must_use]
+    pub const fn with_exit_grace(mut self, grace: Duration) -> Self {
+        self.exit_grace = grace;
         self
     }
 
@@ -45,7 +53,8 @@ impl Processes {
         let (orders, inbox) = Inbox::new();
         self.orders.insert((session.0, attempt), orders);
         let (place, words) = (AttemptPlace::new(&self.state, session.0, attempt), self.words.clone());
-        move || Follower::new(session, attempt, place.clone(), inbox.clone(), words.clone())
+        let exit_grace = self.exit_grace;
+        move || Follower::new(session, attempt, place.clone(), inbox.clone(), words.clone(), exit_grace)
     }
 
     fn order(&self, session: SessionId, attempt: AttemptNo, order: Order) {

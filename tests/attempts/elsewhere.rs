@@ -1,0 +1,41 @@
+//! Marks whose numbers mean other processes: of another boot, of another container.
+
+use super::{ATTEMPT, House, SESSION, kill, uuid};
+use howdah::{
+    attempt::{
+        Attempts as _,
+        process::{group_members, mark_of},
+    },
+    domain::fact::{ProcessMark, Realm},
+};
+
+#[tokio::test]
+async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
+    // A group of ours whose numbers an old attempt had before the reboot: alive, leader and child.
+    let script = "tail -f /dev/null & wait";
+    let mut bystander = tokio::process::Command::new("setsid").args(["sh", "-c", script]).spawn().unwrap();
+    let real = mark_of(bystander.id().unwrap()).unwrap();
+    while group_members(real).unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let realm = real.realm.unwrap();
+    for elsewhere in [Realm { boot: uuid::Uuid::nil(), ..realm }, Realm { namespace: realm.namespace + 1, ..realm }] {
+        let mut house = House::new("");
+        house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
+        house.attempts.stop(SESSION, ATTEMPT);
+        house.attempts.kill(SESSION, ATTEMPT);
+        house.lost().await;
+        assert_eq!(group_members(real).unwrap().len(), 2);
+    }
+    // The same numbers, here and now, and yet no worker of this attempt: its command line names another one, or none.
+    let mut house = House::new("");
+    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(real));
+    house.attempts.kill(SESSION, ATTEMPT);
+    house.lost().await;
+    let members = group_members(real).unwrap();
+    assert_eq!(members.len(), 2);
+    for member in members {
+        kill(member);
+    }
+    bystander.wait().await.unwrap();
+}
