@@ -56,8 +56,9 @@ fn read(health: &Health, now: Timestamp) -> Vec<Finding> {
         Finding::warning(CHECK, &found, Cure::Do(cure.to_owned()))
     }];
     if let Some(ahead) = newest_event.filter(|at| at.duration_since(now) > AHEAD) {
-        let found =
-            format!("the newest event is of {ahead:.0}, ahead of the clock ({now:.0}): tries would wait for it");
+        let found = format!(
+            "the newest event is of {ahead:.0}, ahead of the clock ({now:.0}): lengths of time in its history are wrong"
+        );
         findings.push(Finding::warning(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned())));
     }
     findings
