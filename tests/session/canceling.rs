@@ -9,7 +9,7 @@ use howdah::{
     cli::{
         session::{
             Around, Reading,
-            act::Aim,
+            act::{self, Aim},
             cancel::{self, Waited},
             reader::Reader,
         },
@@ -99,6 +99,17 @@ fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
         *owner.asked.lock().unwrap(),
         [(CANCEL, one(1)), (Act::Force, one(1)), (CANCEL, one(2)), (Act::Force, one(2))]
     );
+}
+
+#[test]
+fn r17_a_cancel_of_all_skips_what_is_being_cancelled_already_and_says_so() {
+    let owner = Scripted::new([vec![Ok(()), Err(Refusal::Canceling), Ok(())]]);
+    let (who, aim) = (Who::new("ops", "here", 1, None), Aim { scopes: vec![Scope::AllOngoing], refused: false });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (acted, said) =
+        heard(|streams| runtime.block_on(act::carry_out(&owner, (CANCEL, &who), aim, streams)).unwrap());
+    assert_eq!((acted.done, acted.refused), (vec![SessionId(1), SessionId(3)], true));
+    assert_eq!(said, ["howdah: session 2 (shop) was not cancelled: it is being cancelled"]);
 }
 
 #[test]
