@@ -45,6 +45,7 @@
 //! | Nothing is acted on before it is durable. | `tests/manager.rs`, journal that fails |
 //! | Only `machine::evolve` changes a phase; history cannot be refused. | private fields; `tests/machine.rs` |
 //! | Never an eleventh try (R9); never two attempts of one session at once. | `tests/machine.rs`, exhaustive search |
+//! | A clock that is set back makes nothing wait longer than one pause. | `tests/machine.rs`, `tests/manager.rs` |
 //! | Failure alone never moves a session out of Restore (R6). | `tests/machine.rs` |
 //! | Completed means that the attempt's whole process group is gone (D6). | `tests/real_faults.rs` |
 //! | No session ends because a console, a link or an owner went away (R28, R29). | `tests/outlive.rs`, `tests/chaos.rs` |

@@ -2,7 +2,7 @@
 
 use super::{
     exit::Exit,
-    state::{commands, left, state},
+    state::{commands, left, left_in, state},
     streams::Streams,
 };
 use crate::{
@@ -184,15 +184,6 @@ fn session_json(session: &Session) -> Value {
         "bytes_reused": progress.bytes_reused.0,
         "files": progress.files_done,
     })
-}
-
-/// The directories in which a cancel left data that it should have dealt with.
-pub(in crate::cli) fn left_in(session: &Session) -> Vec<String> {
-    let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { .. } }, .. } = session.phase()
-    else {
-        return Vec::new();
-    };
-    session.directories().iter().map(|directory| directory.to_string_lossy().into_owned()).collect()
 }
 
 /// One line of the copy's settings and what it is good for; a long one stands alone.

@@ -4,9 +4,10 @@
 //! said (R11).
 
 use crate::{
-    domain::{Origin, Step, Timestamp},
+    domain::{Disposed, Origin, Outcome, Step, Timestamp},
     machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
 };
+use std::path::Path;
 
 /// How an ongoing session stands.
 pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
@@ -64,9 +65,20 @@ pub(in crate::cli) fn made_as(session: &Session, cause: Cause) -> String {
 
 /// Where data of a cancelled session was left, and why.
 pub(in crate::cli) fn left(session: &Session, cause: &str) -> String {
-    let directories: Vec<String> =
-        session.directories().iter().map(|directory| directory.display().to_string()).collect();
-    format!("partial data was left in {}: {cause}", directories.join(", "))
+    format!("partial data was left in {}: {cause}", left_in(session).join(", "))
+}
+
+/// The directories in which a cancel left data that it should have dealt with: of those that the session had, the ones
+/// that are there still; all of them, where none can be seen from here.
+pub(in crate::cli) fn left_in(session: &Session) -> Vec<String> {
+    let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { .. } }, .. } = session.phase()
+    else {
+        return Vec::new();
+    };
+    let (there, gone): (Vec<&Path>, Vec<&Path>) =
+        session.directories().into_iter().partition(|directory| directory.symlink_metadata().is_ok());
+    let shown = if there.is_empty() { gone } else { there };
+    shown.into_iter().map(|directory| directory.to_string_lossy().into_owned()).collect()
 }
 
 fn doing(session: &Session) -> String {

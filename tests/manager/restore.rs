@@ -11,7 +11,7 @@ use howdah::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    domain::{AttemptNo, Disposed, Origin, SessionId, fact::End, ticket::Work},
+    domain::{AttemptNo, Disposed, Origin, RestoreRequest, SessionId, Target, fact::End, ticket::Work},
     machine::{CancelStage, Phase, Report, Session, Urgency},
     manager::StartOrder,
 };
@@ -60,8 +60,16 @@ impl Person {
 
 /// Runs the command while a person does something; how it ended, the lines on stderr, and the object on stdout.
 async fn run(house: &House, script: impl AsyncFnOnce(Person)) -> (Exit, Vec<String>, serde_json::Value) {
+    run_request(house, sample::request(1), script).await
+}
+
+async fn run_request(
+    house: &House,
+    request: RestoreRequest,
+    script: impl AsyncFnOnce(Person),
+) -> (Exit, Vec<String>, serde_json::Value) {
     let (interrupts, receiver) = mpsc::channel(2);
-    let order = StartOrder { requests: vec![sample::request(1)], policy: None, origin: Origin::CommandLine, by: ops() };
+    let order = StartOrder { requests: vec![request], policy: None, origin: Origin::CommandLine, by: ops() };
     let (mut out, mut err) = (Vec::new(), Heard::default());
     let person = Person { interrupts, err: err.clone() };
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: true };
@@ -124,20 +132,25 @@ async fn a_cancel_that_left_data_says_where() {
             Scenario { beats: vec![(Duration::ZERO, Report::Began(sample::mark(AttemptNo(2))))], stops_in: None }
         }
     });
-    let (exit, lines, object) = run(&house, async |person| {
+    // Of the two directories that it may have written to, one is there.
+    let (there, mut request) = (tempfile::tempdir().unwrap(), sample::request(1));
+    let target = Target::new(there.path(), request.target.port()).unwrap();
+    request.target = target.with_tablespace(16384, "/no/such/home").unwrap();
+    let (exit, lines, object) = run_request(&house, request, async |person| {
         house.until(|now| now.counts.running == 1).await;
         person.interrupt().await;
         house.until(|now| now.session(SessionId(1)).is_some_and(is_overdue)).await;
         person.interrupt().await;
     })
     .await;
-    assert_eq!((exit, &object["left"]), (Exit::Cancelled, &serde_json::json!(["/srv/pg/orders-1"])));
+    let there = there.path().to_str().unwrap();
+    assert_eq!((exit, &object["left"]), (Exit::Cancelled, &serde_json::json!([there])));
     let overdue = "orders-1: canceling, overdue: attempt 2 (process 1002) is still alive past its deadline; howdah session \
                    cancel 1 --force kills it";
     assert!(lines.iter().any(|line| line == overdue), "{lines:#?}");
     let left =
-        "orders-1: cancelled; partial data was left in /srv/pg/orders-1: the worker that deals with it was killed";
-    assert_eq!(lines.last().unwrap(), left);
+        format!("orders-1: cancelled; partial data was left in {there}: the worker that deals with it was killed");
+    assert_eq!(lines.last().unwrap(), &left);
 }
 
 fn is_overdue(session: &Arc<Session>) -> bool {

@@ -5,7 +5,10 @@
 //! is told by anything but its word.
 
 use crate::{
-    cli::{backup_list::escaped, report::left_in, state::percent},
+    cli::{
+        backup_list::escaped,
+        state::{left_in, percent},
+    },
     domain::{Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step, Timestamp},
     machine::{CancelStage, Cause, Phase, Session, StuckReason, rescheduled, session::Urgency},
 };
