@@ -190,11 +190,12 @@ mod tests {
     fn progress_alone_is_told_now_and_then_and_a_change_of_state_at_once() {
         let deadline = "2026-11-20T03:00:00Z".parse().unwrap();
         let cancel = Event::CancelRequested { disposition: Disposition::Keep, by: "ops".to_owned(), deadline };
+        // The record has come to byte 10, and less than that is no news.
         let looks: Vec<(i64, Event)> =
-            (0..12_i64).map(|at| (at, copied(at.unsigned_abs()))).chain([(12, cancel)]).collect();
+            (0..12_i64).map(|at| (at, copied(100 + at.unsigned_abs()))).chain([(12, cancel)]).collect();
         assert_eq!(lines(false, &looks), [0, 5, 10, 12]);
         assert_eq!(lines(true, &looks), (0..13).collect::<Vec<_>>());
-        assert_eq!(lines(false, &[(0, copied(1)), (60, copied(1))]), [0], "nothing is news");
-        assert_eq!(lines(false, &[(0, copied(1)), (-60, copied(2))]), [0, -60], "a clock that was set back");
+        assert_eq!(lines(false, &[(0, copied(11)), (60, copied(11))]), [0], "nothing is news");
+        assert_eq!(lines(false, &[(0, copied(11)), (-60, copied(12))]), [0, -60], "a clock that was set back");
     }
 }
