@@ -71,7 +71,7 @@ async fn session(
     let link = attach::link(&setting.keeper(), &who(), true).await?;
     let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
-    let end = restore::run(&link, Clock::system(), order, interrupts, streams).await;
+    let end = restore::run(&link, (Clock::system(), &setting.command_form()), order, interrupts, streams).await;
     end.context("the session cannot be followed; it goes on, and howdah session list shows it")
 }
 

@@ -61,7 +61,8 @@ pub(super) fn run(setting: &Setting, verb: &SessionVerb) -> anyhow::Result<Exit>
 fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
     let state = setting.state.as_path();
     let owned = || is_owned(state);
-    let around = Around { clock: Clock::system(), owned: &owned, pause: &until_next_look, ascii: setting.ascii };
+    let (clock, form) = (Clock::system(), setting.command_form());
+    let around = Around { clock, owned: &owned, pause: &until_next_look, ascii: setting.ascii, form };
     let reader = &mut Reader::open(state).map_err(SessionError::from)?;
     Ok(match verb {
         SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
@@ -125,7 +126,7 @@ fn cancelled(
             std::thread::sleep(LOOK);
             Reading::GoesOn
         };
-        let around = Around { clock: around.clock, owned: around.owned, pause: &pause, ascii: around.ascii };
+        let around = Around { pause: &pause, form: around.form.clone(), ..*around };
         let Forced { acted, killed } = forced;
         // What was killed is followed to its end, so that data which is left is told.
         let (sessions, limit) = if args.wait { (acted.done, None) } else { (killed, Some(FORCED_LIMIT)) };

@@ -2,12 +2,13 @@
 
 use super::{
     config::{Config, state_dir},
+    doctor::quoted,
     handover::KeeperCall,
     owner,
 };
 use crate::{
     catalog::{self, RepositoryPath},
-    cli::args::Common,
+    cli::{args::Common, state::CommandForm},
     domain::{Who, WorkerSettings},
     manager::ManagerSettings,
 };
@@ -59,6 +60,12 @@ impl Setting {
     /// How a keeper is started that owns what these settings mean.
     pub(super) fn keeper(&self) -> KeeperCall {
         KeeperCall { state: self.state.clone(), config: self.named.clone() }
+    }
+
+    /// How commands are written that mean the sessions of this state directory.
+    pub(super) fn command_form(&self) -> CommandForm {
+        let is_own = state_dir(None).is_ok_and(|own| own == self.state);
+        CommandForm::new((!is_own).then(|| quoted(&self.state)))
     }
 
     /// Begins to log into the state directory, which must stand.

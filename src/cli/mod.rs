@@ -10,5 +10,5 @@ pub mod man;
 pub mod report;
 pub mod restore;
 pub mod session;
-mod state;
+pub mod state;
 pub mod streams;

@@ -2,7 +2,7 @@
 
 use super::{
     exit::Exit,
-    state::{commands, left, left_in, state},
+    state::{CommandForm, commands, left, left_in, state},
     streams::Streams,
 };
 use crate::{
@@ -22,14 +22,20 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// The talk about one session on stderr: a bar on a terminal, lines otherwise.
 #[derive(Debug, Default)]
 pub struct Talk {
+    form: CommandForm,
     last: Option<(String, Timestamp)>,
     painted: bool,
 }
 
 impl Talk {
+    /// Talk whose commands are written like this.
+    pub fn new(form: CommandForm) -> Self {
+        Self { form, ..Self::default() }
+    }
+
     /// Tells how the session stands, if that is news. A reader of stderr that has gone away stops nothing.
     pub fn tell(&mut self, streams: &mut Streams<'_>, session: &Session, now: Timestamp) -> io::Result<()> {
-        let line = status(session, now);
+        let line = status(session, &self.form, now);
         if streams.live {
             let bar = bar(session, streams.columns, &line);
             self.painted = true;
@@ -85,9 +91,9 @@ fn kind(session: &Session) -> String {
 }
 
 /// One line about an ongoing session.
-fn status(session: &Session, now: Timestamp) -> String {
+fn status(session: &Session, form: &CommandForm, now: Timestamp) -> String {
     // Of what is stuck the end of this command tells.
-    let overdue = commands(session).filter(|_| matches!(session.phase(), Phase::Canceling { .. }));
+    let overdue = commands(session, form).filter(|_| matches!(session.phase(), Phase::Canceling { .. }));
     let commands = overdue.map_or_else(String::new, |commands| format!("; {commands}"));
     printable(&format!("{}: {}{commands}", session.request().point.instance, state(session, now)))
 }
@@ -102,7 +108,7 @@ fn bar(session: &Session, columns: usize, line: &str) -> String {
 }
 
 /// The end, as a sentence on stderr and, if wanted, as one JSON object on stdout.
-pub fn result(streams: &mut Streams<'_>, session: &Session) -> io::Result<()> {
+pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm) -> io::Result<()> {
     let name = session.request().point.instance.as_str();
     let directory = printable(&session.request().target.directory().to_string_lossy());
     let sentence = match session.phase() {
@@ -117,7 +123,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session) -> io::Result<()> {
         }
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
         Phase::Stuck { since, .. } => {
-            let commands = commands(session).unwrap_or_default();
+            let commands = commands(session, form).unwrap_or_default();
             format!("{name}: {}\n{commands}; so do the keys of the console, howdah", state(session, *since))
         }
         Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {

@@ -1,6 +1,6 @@
 //! `howdah restore`: one session, watched to its end without a screen.
 
-use super::{exit::Exit, report, streams::Streams};
+use super::{exit::Exit, report, state::CommandForm, streams::Streams};
 use crate::{
     domain::{Disposition, Outcome, Reach, SessionId, Who},
     machine::{Phase, Scope, Session},
@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interrupt;
 
-/// Starts the session and follows it until it has ended or needs a person. The first interrupt cancels it, each
+/// Starts the session and follows it until it has ended or needs a person; the commands that it then names are written
+/// as `form` says. The first interrupt cancels it, each
 /// further one forces the cancel.
 pub async fn run(
     owner: &dyn Steer,
-    clock: Clock,
+    (clock, form): (Clock, &CommandForm),
     order: StartOrder,
     mut interrupts: mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
@@ -30,8 +31,8 @@ pub async fn run(
         let instance = instance.as_ref().map_or("", |instance| instance.as_str());
         return report::refused(streams, instance, &reason);
     };
-    let session = follow(owner, clock, id, &by, &mut interrupts, streams).await?;
-    report::result(streams, &session)?;
+    let session = follow(owner, (clock, form), id, &by, &mut interrupts, streams).await?;
+    report::result(streams, &session, form)?;
     Ok(match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Exit::of(success),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Exit::Cancelled,
@@ -42,14 +43,14 @@ pub async fn run(
 
 async fn follow(
     owner: &dyn Steer,
-    clock: Clock,
+    (clock, form): (Clock, &CommandForm),
     id: SessionId,
     by: &Who,
     interrupts: &mut mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Arc<Session>> {
     let mut snapshots = owner.snapshots();
-    let mut talk = report::Talk::default();
+    let mut talk = report::Talk::new(form.clone());
     loop {
         let ongoing = snapshots.borrow_and_update().session(id).cloned();
         let Some(session) = ongoing else {

@@ -9,6 +9,26 @@ use crate::{
 };
 use std::path::Path;
 
+/// How the commands are written that a person is told, so that they mean the same sessions: with the state directory,
+/// where it is not the one that howdah takes by itself.
+#[derive(Debug, Clone, Default)]
+pub struct CommandForm {
+    state_dir: Option<String>,
+}
+
+impl CommandForm {
+    /// With this state directory, written as a shell reads it.
+    pub const fn new(state_dir: Option<String>) -> Self {
+        Self { state_dir }
+    }
+
+    /// `howdah session` with these words.
+    fn of(&self, words: &str) -> String {
+        let option = self.state_dir.as_ref().map_or_else(String::new, |state| format!(" --state-dir {state}"));
+        format!("howdah session {words}{option}")
+    }
+}
+
 /// How an ongoing session stands.
 pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
     let of = session.policy().tries;
@@ -32,20 +52,23 @@ pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
 }
 
 /// The commands by which a person goes on, where the session needs one.
-pub(in crate::cli) fn commands(session: &Session) -> Option<String> {
+pub(in crate::cli) fn commands(session: &Session, form: &CommandForm) -> Option<String> {
     let id = session.id();
     let cancel = match session.origin() {
-        Origin::CommandLine => format!("howdah session cancel {id}"),
-        Origin::Console => format!("howdah session cancel {id} --any-origin"),
+        Origin::CommandLine => format!("cancel {id}"),
+        Origin::Console => format!("cancel {id} --any-origin"),
     };
     match session.phase() {
-        Phase::Stuck { .. } => Some(format!("howdah session retry {id} makes another attempt, {cancel} ends it")),
+        Phase::Stuck { .. } => {
+            let (retry, cancel) = (form.of(&format!("retry {id}")), form.of(&cancel));
+            Some(format!("{retry} makes another attempt, {cancel} ends it"))
+        }
         Phase::Canceling {
             stage:
                 CancelStage::Stopping { urgency: Urgency::Overdue, .. }
                 | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
             ..
-        } => Some(format!("{cancel} --force kills it")),
+        } => Some(format!("{} kills it", form.of(&format!("{cancel} --force")))),
         Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }

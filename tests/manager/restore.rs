@@ -9,6 +9,7 @@ use howdah::{
     cli::{
         exit::Exit,
         restore::{self, Interrupt},
+        state::CommandForm,
         streams::Streams,
     },
     domain::{AttemptNo, Disposed, Origin, RestoreRequest, SessionId, Target, fact::End, ticket::Work},
@@ -72,8 +73,9 @@ async fn run_request(
     let order = StartOrder { requests: vec![request], policy: None, origin: Origin::CommandLine, by: ops() };
     let (mut out, mut err) = (Vec::new(), Heard::default());
     let person = Person { interrupts, err: err.clone() };
+    let form = CommandForm::new(Some("/srv/state".to_owned()));
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: true };
-    let command = restore::run(&house.handle, house.clock, order, receiver, &mut streams);
+    let command = restore::run(&house.handle, (house.clock, &form), order, receiver, &mut streams);
     let (exit, ()) = tokio::join!(command, script(person));
     (exit.unwrap(), err.lines(), serde_json::from_slice(&out).unwrap())
 }
@@ -91,7 +93,7 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
         lines[lines.len() - 2..],
         [
             "orders-1: stuck, all 10 tries used up: the repository is gone",
-            "howdah session retry 1 makes another attempt, howdah session cancel 1 ends it; so do the keys of the console, \
+            "howdah session retry 1 --state-dir /srv/state makes another attempt, howdah session cancel 1 --state-dir /srv/state ends it; so do the keys of the console, \
              howdah",
         ]
     );
@@ -146,7 +148,7 @@ async fn a_cancel_that_left_data_says_where() {
     let there = there.path().to_str().unwrap();
     assert_eq!((exit, &object["left"]), (Exit::Cancelled, &serde_json::json!([there])));
     let overdue = "orders-1: canceling, overdue: attempt 2 (process 1002) is still alive past its deadline; howdah session \
-                   cancel 1 --force kills it";
+                   cancel 1 --force --state-dir /srv/state kills it";
     assert!(lines.iter().any(|line| line == overdue), "{lines:#?}");
     let left =
         format!("orders-1: cancelled; partial data was left in {there}: the worker that deals with it was killed");

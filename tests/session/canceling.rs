@@ -13,6 +13,7 @@ use howdah::{
             cancel::{self, Waited},
             reader::Reader,
         },
+        state::CommandForm,
         streams::Streams,
     },
     domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
@@ -174,7 +175,8 @@ fn wait_for(
         house.store(lives.borrow_mut().pop_front());
         Reading::GoesOn
     };
-    let around = Around { clock: Clock::system(), owned: &|| owned, pause: &pause, ascii: false };
+    let around =
+        Around { clock: Clock::system(), owned: &|| owned, pause: &pause, ascii: false, form: CommandForm::default() };
     let (waited, said) = heard(|streams| cancel::wait(&mut reader, (&ids, limit), &around, streams).unwrap());
     assert!(lives.borrow().is_empty(), "it did not wait long enough");
     (waited, said.iter().map(|line| house.masked(line)).collect())

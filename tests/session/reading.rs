@@ -20,7 +20,7 @@ use std::time::Duration;
 fn one_session_is_told_whole() {
     let house = House::of(one_of_each());
     house.tell(2, 1, [copied(434), Fact::Note("the backup has no checksums".to_owned())]);
-    let show = |name: &str| house.run(&["show", name]).expect_code(0).stdout;
+    let show = |name: &str| house.masked(&house.run(&["show", name]).expect_code(0).stdout);
     assert_snapshot!(show("2"), @"
     session        2
     uuid           aaaa0002-0000-7000-8000-000000000000
@@ -45,7 +45,7 @@ fn one_session_is_told_whole() {
     ordered        2020-02-02 02:00:00 UTC by ops through the command line
     phase          ✖ stuck
     state          stuck: no space left on /var/tmp/howdah-never: make room, then retry
-    what to do     howdah session retry 4 makes another attempt, howdah session cancel 4 ends it
+    what to do     howdah session retry 4 --state-dir ~/state makes another attempt, howdah session cancel 4 --state-dir ~/state ends it
     progress       0 %, 0 B of 1000 B
     step           Check: done
     step           Copy: failed

@@ -10,6 +10,7 @@ use howdah::{
     machine::{Command, Report},
 };
 use insta::assert_snapshot;
+use std::fs;
 
 #[test]
 fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
@@ -19,8 +20,8 @@ fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
     INDEX  NUMBER  UUID      INSTANCE  PHASE                         PROGRESS  TARGET                          STARTED (UTC)
       [0]       1  aaaa0001  orders-1  ✖ stuck, all 3 tries used up      50 %  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
     ");
-    assert_snapshot!(ran.stderr, @"howdah: session 1 (orders-1): all 3 tries used up: howdah session retry 1 makes another attempt, howdah session cancel 1 ends it");
-    assert_snapshot!(house.run(&["show", "1"]).expect_code(0).stdout, @"
+    assert_snapshot!(house.masked(&ran.stderr), @"howdah: session 1 (orders-1): all 3 tries used up: howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
+    assert_snapshot!(house.masked(&house.run(&["show", "1"]).expect_code(0).stdout), @"
     session        1
     uuid           aaaa0001-0000-7000-8000-000000000000
     instance       orders-1
@@ -29,7 +30,7 @@ fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
     ordered        2020-02-02 02:00:00 UTC by ops through the command line
     phase          ✖ stuck
     state          stuck, all 3 tries used up: the repository is gone: mount it again
-    what to do     howdah session retry 1 makes another attempt, howdah session cancel 1 ends it
+    what to do     howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it
     tries          3 made in all
     progress       50 %, 500 B of 1000 B
     attempt 1      first, launched 2020-02-02 02:00:01 UTC, ended 2020-02-02 02:00:10 UTC, failed: the repository is gone
@@ -40,7 +41,7 @@ fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
     last failure   the repository is gone
     advice         mount it again
     ");
-    assert_snapshot!(house.run(&["watch", "1"]).expect_code(4).stdout, @"1 orders-1: stuck, all 3 tries used up: the repository is gone: mount it again; howdah session retry 1 makes another attempt, howdah session cancel 1 ends it");
+    assert_snapshot!(house.masked(&house.run(&["watch", "1"]).expect_code(4).stdout), @"1 orders-1: stuck, all 3 tries used up: the repository is gone: mount it again; howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
     let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object["reason"], &object["tries_used"]), (&"tries_used_up".into(), &3.into()));
 }
@@ -48,7 +49,22 @@ fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
 #[test]
 fn a_session_of_a_console_is_told_the_cancel_that_reaches_it() {
     let house = House::of([Life::from_console(1).stuck()]);
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["howdah session cancel 1 --any-origin ends it"]);
+    house.run(&["show", "1"]).expect_code(0).expect_words(&["howdah session cancel 1 --any-origin --state-dir"]);
+}
+
+#[test]
+fn the_state_directory_stands_in_a_command_only_where_it_is_not_the_own_one() {
+    let house = House::of([Life::queued(1).stuck()]);
+    let own = house.howdah.home.join("state-home/howdah");
+    fs::create_dir_all(own.parent().unwrap()).unwrap();
+    fs::rename(house.state(), &own).unwrap();
+    let show = |more: &[&str]| house.howdah.run([&["session", "show", "1"], more].concat()).expect_code(0);
+    show(&[]).expect_words(&["howdah session retry 1 makes another attempt, howdah session cancel 1 ends it"]);
+    let elsewhere = house.howdah.home.join("it's elsewhere");
+    fs::rename(own, &elsewhere).unwrap();
+    let quoted = elsewhere.to_str().unwrap().replace('\'', r"'\''");
+    show(&["--state-dir", elsewhere.to_str().unwrap()])
+        .expect_words(&[&format!("howdah session retry 1 --state-dir '{quoted}' makes another attempt")]);
 }
 
 #[test]
@@ -81,10 +97,13 @@ fn tries_are_numbered_while_they_run_and_wait() {
 fn d06_an_overdue_cancel_is_told_with_its_process() {
     let house = House::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
     let told = "canceling, overdue: attempt 1 (process 1001) is still alive past its deadline";
-    house.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force kills it"]);
+    house.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
     house.run(&["list"]).expect_code(0).expect_words(&["⊘ canceling, overdue: process 1001"]);
     let watch = house.follow(&["watch", "1"]);
-    assert_eq!(watch.line(), format!("1 orders-1: {told}; howdah session cancel 1 --force kills it"));
+    assert_eq!(
+        house.masked(&watch.line()),
+        format!("1 orders-1: {told}; howdah session cancel 1 --force --state-dir ~/state kills it")
+    );
     let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object["overdue"], &object["process"]), (&true.into(), &1001.into()));
 }

@@ -15,6 +15,8 @@ mod settings;
 mod state;
 mod words;
 
+pub(super) use words::quoted;
+
 use super::{
     config::{Config, state_dir},
     pages::print,

@@ -9,7 +9,7 @@ pub(super) fn shown(path: &Path) -> String {
 }
 
 /// A path as a shell takes it, whatever it is made of (bash and zsh know the form with `$`).
-pub(super) fn quoted(path: &Path) -> String {
+pub(in crate::app) fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(byte);
     match path.to_str() {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cli::{
         report::is_due,
-        state::{commands, left, state},
+        state::{CommandForm, commands, left, state},
         streams::Streams,
     },
     domain::{Disposed, Outcome, SessionId, Timestamp, Who},
@@ -105,7 +105,8 @@ pub fn wait(
     if sessions.is_empty() {
         return Ok(ended);
     }
-    let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), ended };
+    let form = &around.form;
+    let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), ended, form };
     let begun = Instant::now();
     let mut owner_seen: Option<Timestamp> = None;
     let mut unowned_told = false;
@@ -134,13 +135,14 @@ pub fn wait(
 }
 
 /// Sessions whose end has not come.
-struct Waiting {
+struct Waiting<'a> {
     left: Vec<SessionId>,
     overdue: BTreeSet<SessionId>,
     ended: Waited,
+    form: &'a CommandForm,
 }
 
-impl Waiting {
+impl Waiting<'_> {
     fn look(&mut self, reader: &mut Reader, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
         for id in std::mem::take(&mut self.left) {
             match reader.journal.session(id) {
@@ -160,7 +162,10 @@ impl Waiting {
         self.ended.all_cancelled = false;
         for id in &self.left {
             if let Some(session) = reader.journal.session(*id)? {
-                say(streams, &format!("session {}; it goes on without this command", words::line(&session, now)))?;
+                say(
+                    streams,
+                    &format!("session {}; it goes on without this command", words::line(&session, self.form, now)),
+                )?;
             }
         }
         Ok(())
@@ -187,7 +192,7 @@ impl Waiting {
             } => {
                 self.left.push(id);
                 if self.overdue.insert(id) {
-                    let commands = commands(session).unwrap_or_default();
+                    let commands = commands(session, self.form).unwrap_or_default();
                     say(streams, &format!("{name}: {}; {commands}", state(session, now)))?;
                 }
             }

@@ -61,7 +61,7 @@ pub fn run(
     if !any {
         say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
-    say_used_up(&ongoing, streams)?;
+    say_used_up(&ongoing, around, streams)?;
     if ongoing.iter().any(Session::goes_on_by_itself) {
         say_if_unowned(reader, around, streams)?;
     }
@@ -69,12 +69,12 @@ pub fn run(
 }
 
 /// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.
-fn say_used_up(ongoing: &[Session], streams: &mut Streams<'_>) -> std::io::Result<()> {
+fn say_used_up(ongoing: &[Session], around: &Around<'_>, streams: &mut Streams<'_>) -> std::io::Result<()> {
     let used_up = |session: &&Session| matches!(session.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. });
     let all: Vec<&Session> = ongoing.iter().filter(used_up).collect();
     for session in all.iter().take(NAMED) {
         let (id, instance) = (session.id(), &session.request().point.instance);
-        let commands = state::commands(session).unwrap_or_default();
+        let commands = state::commands(session, &around.form).unwrap_or_default();
         say(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
     }
     let more = all.len().saturating_sub(NAMED);

@@ -23,7 +23,7 @@ mod table;
 pub mod watch;
 mod words;
 
-use super::{report::ignore_closed, streams::Streams};
+use super::{report::ignore_closed, state::CommandForm, streams::Streams};
 use crate::{domain::instance::printable, journal::JournalError, manager::Clock};
 use std::io;
 use thiserror::Error;
@@ -55,6 +55,8 @@ pub struct Around<'a> {
     pub pause: &'a dyn Fn() -> Reading,
     /// Only ASCII.
     pub ascii: bool,
+    /// How the commands are written that a person is told.
+    pub form: CommandForm,
 }
 
 /// Whether anybody still reads what is written.

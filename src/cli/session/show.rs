@@ -21,7 +21,7 @@ pub fn run(
     if args.json {
         writeln!(streams.out, "{}", SessionObject::of(&session, None, now).line().map_err(io::Error::from)?)?;
     } else {
-        for (label, value) in facts(&session, around.ascii, now) {
+        for (label, value) in facts(&session, around, now) {
             writeln!(streams.out, "{label:<14} {}", printable(&value))?;
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
     reader.session(id, now)?.ok_or_else(|| SessionError::Refused(format!("there is no session {id}")))
 }
 
-fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)> {
+fn facts(session: &Session, around: &Around<'_>, now: Timestamp) -> Vec<(String, String)> {
     let request = session.request();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
@@ -48,9 +48,9 @@ fn facts(session: &Session, ascii: bool, now: Timestamp) -> Vec<(String, String)
         "ordered",
         format!("{} UTC by {} through {}", words::moment(session.created_at()), session.by(), session.origin()),
     );
-    tell("phase", words::phase(session, ascii));
+    tell("phase", words::phase(session, around.ascii));
     tell("state", words::state(session, now));
-    if let Some(commands) = state::commands(session) {
+    if let Some(commands) = state::commands(session, &around.form) {
         tell("what to do", commands);
     }
     if session.tries_total() > 0 {

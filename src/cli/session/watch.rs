@@ -8,7 +8,7 @@ use super::{
     say_problems, show::whole, words,
 };
 use crate::{
-    cli::{exit::Exit, report::is_due, streams::Streams},
+    cli::{exit::Exit, report::is_due, state::CommandForm, streams::Streams},
     domain::{Outcome, SessionId, Timestamp},
     machine::{Phase, Session},
 };
@@ -26,7 +26,7 @@ pub fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let only = args.session.as_ref().map(|name| name.resolve(reader)).transpose()?;
-    let mut screen = Screen { json: args.json, shown: BTreeMap::new() };
+    let mut screen = Screen { json: args.json, form: around.form.clone(), shown: BTreeMap::new() };
     match only {
         Some(id) => one(reader, id, &mut screen, around, streams),
         None => all(reader, &mut screen, around, streams),
@@ -115,6 +115,7 @@ fn end(session: &Session) -> Option<Exit> {
 /// What was told so far.
 struct Screen {
     json: bool,
+    form: CommandForm,
     shown: BTreeMap<SessionId, (SessionObject, Timestamp)>,
 }
 
@@ -129,7 +130,8 @@ impl Screen {
         if !is_news {
             return Ok(());
         }
-        let line = if self.json { object.line().map_err(io::Error::from)? } else { words::line(session, now) };
+        let line =
+            if self.json { object.line().map_err(io::Error::from)? } else { words::line(session, &self.form, now) };
         writeln!(streams.out, "{line}")?;
         streams.out.flush()?;
         self.shown.insert(session.id(), (object, now));
@@ -168,7 +170,7 @@ mod tests {
         let record = include_str!("../../../tests/records/v1/session_running.json");
         let mut session: Session = serde_json::from_str(record).unwrap();
         let start: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
-        let mut screen = Screen { json, shown: BTreeMap::new() };
+        let mut screen = Screen { json, form: CommandForm::default(), shown: BTreeMap::new() };
         let mut told = Vec::new();
         for (seconds, event) in looks {
             let now = start + jiff::SignedDuration::from_secs(*seconds);

@@ -4,7 +4,7 @@
 
 use super::object::phase_word;
 use crate::{
-    cli::state::{self, made_as, percent},
+    cli::state::{self, CommandForm, made_as, percent},
     domain::{Outcome, Timestamp, instance::printable},
     machine::{CancelStage, Phase, Session, StuckReason, session::Urgency},
 };
@@ -55,8 +55,8 @@ pub(super) fn progress(session: &Session) -> String {
 }
 
 /// One line about a session: its number, its instance, and how it stands.
-pub(super) fn line(session: &Session, now: Timestamp) -> String {
-    let commands = state::commands(session).map_or_else(String::new, |commands| format!("; {commands}"));
+pub(super) fn line(session: &Session, form: &CommandForm, now: Timestamp) -> String {
+    let commands = state::commands(session, form).map_or_else(String::new, |commands| format!("; {commands}"));
     printable(&format!("{} {}: {}{commands}", session.id(), session.request().point.instance, state(session, now)))
 }
 
