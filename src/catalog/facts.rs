@@ -78,7 +78,7 @@ pub(super) fn read(directory: &Path, finding: &Finding) -> Result<BackupFacts, S
 /// `START TIME` in `backup_label` is in a zone that is only abbreviated; so the former serves where no file is listed.
 fn taken_at(manifest: &Manifest, about: &fs::Metadata) -> Timestamp {
     let written = || about.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    manifest.files.iter().map(|file| file.modified).max().or_else(written).unwrap_or_default()
+    manifest.files.iter().filter_map(|file| file.modified).max().or_else(written).unwrap_or_default()
 }
 
 fn unusable(error: &ManifestError) -> String {
@@ -87,8 +87,14 @@ fn unusable(error: &ManifestError) -> String {
         ManifestError::UnknownVersion(_) => problem(&error.to_string(), "restore it with a newer howdah"),
         ManifestError::NotAFile(_)
         | ManifestError::TooLarge { .. }
-        | ManifestError::CutShort
+        | ManifestError::Empty
+        | ManifestError::NotJson(_)
+        | ManifestError::Nul { .. }
+        | ManifestError::CutShort { .. }
+        | ManifestError::Trailing(_)
+        | ManifestError::NoLineBreak
         | ManifestError::Malformed { .. }
+        | ManifestError::VersionNotFirst
         | ManifestError::SystemIdentifier { .. }
         | ManifestError::File { .. }
         | ManifestError::Duplicate(_)
@@ -96,6 +102,10 @@ fn unusable(error: &ManifestError) -> String {
         | ManifestError::SizeOverflow
         | ManifestError::WalRange { .. }
         | ManifestError::NoWalRange
+        | ManifestError::NoChecksum
+        | ManifestError::NoDigest { .. }
+        | ManifestError::Reformatted
+        | ManifestError::LineEnds
         | ManifestError::WrongChecksum => problem(&format!("backup_manifest: {error}"), ANOTHER),
     }
 }

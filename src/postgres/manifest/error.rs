@@ -24,9 +24,30 @@ pub enum ManifestError {
         /// The most that is read.
         limit: ByteCount,
     },
+    /// There is nothing in it.
+    #[error("the manifest is empty")]
+    Empty,
+    /// It is something else; the text says what shows it.
+    #[error("this is no manifest: {}", printable(.0))]
+    NotJson(String),
+    /// A text has no such bytes: a file system or a copy has lost what stood there.
+    #[error("the manifest has NUL bytes in it, from byte {at} on: its content is lost there")]
+    Nul {
+        /// Counted from 0.
+        at: usize,
+    },
     /// It does not end where a manifest ends.
-    #[error("the manifest is cut short: its last line must hold Manifest-Checksum and end in a line break")]
-    CutShort,
+    #[error("the manifest is cut short: it ends in the middle of line {line}")]
+    CutShort {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// It goes on behind its end.
+    #[error("the manifest goes on behind its end (bytes that follow: {0})")]
+    Trailing(usize),
+    /// The last byte is missing, at least.
+    #[error("the line break at the end of the manifest is missing")]
+    NoLineBreak,
     /// It is not the JSON that it should be; the text names the field.
     #[error("the manifest is wrong at line {line}, column {column}: {}", printable(what))]
     Malformed {
@@ -37,6 +58,9 @@ pub enum ManifestError {
         /// What is wrong there, such as a missing, doubled or unknown field.
         what: String,
     },
+    /// Its fields are not in the order in which PostgreSQL writes them.
+    #[error("the manifest does not begin with PostgreSQL-Backup-Manifest-Version: it was rewritten")]
+    VersionNotFirst,
     /// A version that this build cannot read.
     #[error("the manifest has version {0}; this build reads versions 1 and 2")]
     UnknownVersion(u64),
@@ -78,6 +102,21 @@ pub enum ManifestError {
     /// There are no WAL ranges.
     #[error("WAL-Ranges is empty: the backup does not say where recovery begins")]
     NoWalRange,
+    /// The last line is not there.
+    #[error("the manifest has no Manifest-Checksum, which is its last line")]
+    NoChecksum,
+    /// What stands there is no SHA-256.
+    #[error("Manifest-Checksum is not 64 hexadecimal digits: it has {length} characters, or others than those")]
+    NoDigest {
+        /// How long it is.
+        length: usize,
+    },
+    /// The fields are there, but not on the lines that PostgreSQL writes, over which the checksum goes.
+    #[error("the manifest was reformatted: Manifest-Checksum does not stand on its last line")]
+    Reformatted,
+    /// A transfer in text mode has changed the line breaks, and nothing else.
+    #[error("the line breaks of the manifest were changed to CR LF: it was copied in text mode")]
+    LineEnds,
     /// The bytes are not those that PostgreSQL wrote.
     #[error("the manifest does not match its own checksum: it was altered or damaged")]
     WrongChecksum,

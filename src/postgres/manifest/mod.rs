@@ -5,7 +5,9 @@
 //! no file lies in another, and the sizes can be added up. Never: it does not look at the files it names.
 
 mod checksum;
+mod diagnose;
 mod error;
+mod json;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -50,8 +52,8 @@ pub struct ManifestFile {
     pub path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was last modified on the server.
-    pub modified: Timestamp,
+    /// When it was last modified on the server, where the manifest says so.
+    pub modified: Option<Timestamp>,
     /// The checksum of its bytes.
     pub checksum: Checksum,
 }

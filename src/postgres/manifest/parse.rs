@@ -1,11 +1,19 @@
 //! From bytes to a [`Manifest`]: first the form (JSON, fields), then the meaning, then the manifest's own checksum.
+//!
+//! What `pg_verifybackup` 15 takes is taken, and the reverse, but for what it takes and a restore cannot use: a manifest
+//! without WAL ranges does not say where recovery begins; timeline 0 and a range that ends before it begins have no WAL
+//! (with `-n` it does not look at either); a field that is there twice can mean two files; a text that is not quoted or
+//! not UTF-8, and a number with blanks or a sign, are written by no PostgreSQL; a path that is empty, absolute or has
+//! `.` or `..` in it names no file of a data directory.
 
 use super::{
     Algorithm, Checksum, Manifest, ManifestError, ManifestFile, WalRange,
     checksum::{from_hex, to_hex},
+    diagnose,
+    json::{Number, Object, present},
 };
 use crate::domain::{Lsn, SystemIdentifier, Timeline, Timestamp};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
@@ -19,15 +27,15 @@ use std::{
 #[serde(deny_unknown_fields)]
 struct RawManifest<'a> {
     #[serde(rename = "PostgreSQL-Backup-Manifest-Version")]
-    version: u64,
+    version: Number,
     #[serde(rename = "System-Identifier", default, deserialize_with = "present")]
-    system_identifier: Option<u64>,
+    system_identifier: Option<Number>,
     #[serde(rename = "Files", borrow)]
-    files: Vec<RawFile<'a>>,
+    files: Vec<Object<RawFile<'a>>>,
     #[serde(rename = "WAL-Ranges")]
-    wal_ranges: Vec<RawRange>,
-    #[serde(rename = "Manifest-Checksum", borrow)]
-    checksum: Cow<'a, str>,
+    wal_ranges: Vec<Object<RawRange>>,
+    #[serde(rename = "Manifest-Checksum", default, borrow, deserialize_with = "present")]
+    checksum: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -38,9 +46,9 @@ struct RawFile<'a> {
     #[serde(rename = "Encoded-Path", default, borrow, deserialize_with = "present")]
     encoded_path: Option<Cow<'a, str>>,
     #[serde(rename = "Size")]
-    size: u64,
-    #[serde(rename = "Last-Modified", borrow)]
-    modified: Cow<'a, str>,
+    size: Number,
+    #[serde(rename = "Last-Modified", default, borrow, deserialize_with = "present")]
+    modified: Option<Cow<'a, str>>,
     #[serde(rename = "Checksum-Algorithm", default, borrow, deserialize_with = "present")]
     algorithm: Option<Cow<'a, str>>,
     #[serde(rename = "Checksum", default, borrow, deserialize_with = "present")]
@@ -51,69 +59,54 @@ struct RawFile<'a> {
 #[serde(deny_unknown_fields)]
 struct RawRange {
     #[serde(rename = "Timeline")]
-    timeline: u32,
+    timeline: Number,
     #[serde(rename = "Start-LSN")]
     start: String,
     #[serde(rename = "End-LSN")]
     end: String,
 }
 
-/// The version alone, to name it even when the rest has a form that nobody knows yet.
-#[derive(Deserialize)]
-struct VersionAlone {
-    #[serde(rename = "PostgreSQL-Backup-Manifest-Version")]
-    version: u64,
-}
-
-/// A field that may be left out, but is never `null`.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
-    let last_line = last_line_start(bytes)?;
-    let raw: RawManifest<'_> = serde_json::from_slice(bytes).map_err(|error| malformed(bytes, &error))?;
+    let Object(raw): Object<RawManifest<'_>> =
+        serde_json::from_slice(bytes).map_err(|error| diagnose::unreadable(bytes, &error))?;
     let version = match raw.version {
-        1 => 1,
-        2 => 2,
-        other => return Err(ManifestError::UnknownVersion(other)),
+        Number(1) => 1,
+        Number(2) => 2,
+        Number(other) => return Err(ManifestError::UnknownVersion(other)),
     };
+    if !begins_with_version(bytes) {
+        return Err(ManifestError::VersionNotFirst);
+    }
     if (version >= 2) != raw.system_identifier.is_some() {
         return Err(ManifestError::SystemIdentifier { version, present: raw.system_identifier.is_some() });
     }
-    let files = raw.files.into_iter().enumerate().map(|(at, file)| file_entry(at + 1, file));
+    let files = raw.files.into_iter().enumerate().map(|(at, Object(file))| file_entry(at + 1, file));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     check_together(&files)?;
-    let ranges = raw.wal_ranges.into_iter().enumerate().map(|(at, range)| wal_range(at + 1, &range));
+    let ranges = raw.wal_ranges.into_iter().enumerate().map(|(at, Object(range))| wal_range(at + 1, &range));
     let wal_ranges = ranges.collect::<Result<Vec<_>, _>>()?;
     if wal_ranges.is_empty() {
         return Err(ManifestError::NoWalRange);
     }
-    let checksum: [u8; 32] = Sha256::digest(&bytes[..last_line]).into();
-    if !raw.checksum.eq_ignore_ascii_case(&to_hex(&checksum)) {
-        return Err(ManifestError::WrongChecksum);
+    let written = raw.checksum.ok_or(ManifestError::NoChecksum)?;
+    let checksum: [u8; 32] = Sha256::digest(&bytes[..last_line_start(bytes)]).into();
+    if !bytes.ends_with(b"\n") || !written.eq_ignore_ascii_case(&to_hex(&checksum)) {
+        return Err(diagnose::mismatched(bytes, &written));
     }
-    let system_identifier = raw.system_identifier.map(SystemIdentifier);
+    let system_identifier = raw.system_identifier.map(|Number(number)| SystemIdentifier(number));
     Ok(Manifest { version, system_identifier, files, wal_ranges, checksum })
 }
 
 /// Where the last line begins, which holds the checksum over everything before it.
-fn last_line_start(bytes: &[u8]) -> Result<usize, ManifestError> {
-    let body = bytes.strip_suffix(b"\n").ok_or(ManifestError::CutShort)?;
-    let start = body.iter().rposition(|byte| *byte == b'\n').ok_or(ManifestError::CutShort)? + 1;
-    if body[start..].starts_with(b"\"Manifest-Checksum\"") { Ok(start) } else { Err(ManifestError::CutShort) }
+pub(super) fn last_line_start(bytes: &[u8]) -> usize {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
-fn malformed(bytes: &[u8], error: &serde_json::Error) -> ManifestError {
-    if let Ok(VersionAlone { version }) = serde_json::from_slice(bytes)
-        && !(1..=2).contains(&version)
-    {
-        return ManifestError::UnknownVersion(version);
-    }
-    let text = error.to_string();
-    // serde_json ends its text with the place, which the error tells itself.
-    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned();
-    ManifestError::Malformed { line: error.line(), column: error.column(), what }
+/// PostgreSQL reads no manifest whose version does not come first: what follows may depend on it.
+fn begins_with_version(bytes: &[u8]) -> bool {
+    let inside = bytes.trim_ascii_start().strip_prefix(b"{").unwrap_or_default();
+    inside.trim_ascii_start().starts_with(b"\"PostgreSQL-Backup-Manifest-Version\"")
 }
 
 fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestError> {
@@ -126,7 +119,6 @@ fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestE
         (None, None) => return Err(wrong("it has neither Path nor Encoded-Path")),
     };
     let path = checked_path(path).map_err(wrong)?;
-    let modified = last_modified(&raw.modified).ok_or_else(|| wrong("Last-Modified is not a time in GMT"))?;
     let algorithm = match raw.algorithm.as_deref() {
         None => Algorithm::None,
         Some(name) => Algorithm::named(name).ok_or_else(|| {
@@ -137,6 +129,7 @@ fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestE
         None if algorithm == Algorithm::None => Checksum::none(),
         None => return Err(wrong("it has a Checksum-Algorithm, but no Checksum")),
         Some(_) if raw.algorithm.is_none() => return Err(wrong("it has a Checksum, but no Checksum-Algorithm")),
+        Some(_) if algorithm == Algorithm::None => Checksum::none(),
         Some(hex) => Checksum::from_hex(algorithm, &hex).ok_or_else(|| {
             wrong(&format!(
                 "Checksum is not {} hexadecimal digits, as {} needs",
@@ -145,11 +138,15 @@ fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestE
             ))
         })?,
     };
-    Ok(ManifestFile { path, size: raw.size, modified, checksum })
+    let modified = raw.modified.as_deref().and_then(last_modified);
+    Ok(ManifestFile { path, size: raw.size.0, modified, checksum })
 }
 
 /// The path, if it stays below the directory that it is joined to and says what it means.
 fn checked_path(bytes: Vec<u8>) -> Result<PathBuf, &'static str> {
+    if bytes.is_empty() {
+        return Err("the path is empty");
+    }
     if bytes.contains(&0) {
         return Err("the path has a NUL byte in it");
     }
@@ -166,7 +163,8 @@ fn checked_path(bytes: Vec<u8>) -> Result<PathBuf, &'static str> {
     Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// PostgreSQL writes `2026-11-20 23:44:44 GMT` (`pg_strftime` with `%Y-%m-%d %H:%M:%S %Z` in GMT).
+/// PostgreSQL writes `2026-11-20 23:44:44 GMT` (`pg_strftime` with `%Y-%m-%d %H:%M:%S %Z` in GMT). Nothing is verified
+/// by it, so another text is as good as none.
 fn last_modified(text: &str) -> Option<Timestamp> {
     let civil: jiff::civil::DateTime = text.strip_suffix(" GMT")?.parse().ok()?;
     civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
@@ -194,11 +192,11 @@ fn wal_range(number: usize, raw: &RawRange) -> Result<WalRange, ManifestError> {
     let wrong = |what: String| ManifestError::WalRange { number, what };
     let lsn = |field: &str, text: &str| text.parse::<Lsn>().map_err(|error| wrong(format!("{field}: {error}")));
     let (start, end) = (lsn("Start-LSN", &raw.start)?, lsn("End-LSN", &raw.end)?);
-    if raw.timeline == 0 {
-        return Err(wrong("Timeline is 0; timelines count from 1".to_owned()));
-    }
+    let Number(timeline) = raw.timeline;
+    let timeline = u32::try_from(timeline).ok().filter(|number| *number > 0).map(Timeline);
+    let timeline = timeline.ok_or_else(|| wrong(format!("Timeline is {}; timelines count from 1", raw.timeline.0)))?;
     if start > end {
         return Err(wrong(format!("Start-LSN {start} lies behind End-LSN {end}")));
     }
-    Ok(WalRange { timeline: Timeline(raw.timeline), start, end })
+    Ok(WalRange { timeline, start, end })
 }

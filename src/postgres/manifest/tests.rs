@@ -1,6 +1,8 @@
 //! What a manifest must say, and each way in which it can be wrong.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod verdicts;
+
 use super::*;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +34,7 @@ fn a_manifest_of_version_1_is_read() {
     let bytes = manifest("1", &[FILE, odd], &[RANGE]);
     let read = Manifest::parse(&bytes).unwrap();
     assert_eq!(read.files[0].path, Path::new("base/1/1259"));
-    assert_eq!(read.files[0].modified.to_string(), "2026-11-20T23:44:44Z");
+    assert_eq!(read.files[0].modified.map(|time| time.to_string()).as_deref(), Some("2026-11-20T23:44:44Z"));
     assert_eq!(read.files[1].path.as_os_str().as_encoded_bytes(), b"base/odd\xffname");
     assert_eq!(read.files[1].checksum, Checksum::none());
     assert_eq!((read.total_size(), read.timeline()), (ByteCount(4), Timeline(1)));
@@ -56,8 +58,8 @@ fn a_wrong_file_entry_is_refused_by_what_is_wrong() {
     for (entry, says) in [
         (FILE.replace("\"Size\": 3, ", ""), "line 3, column 125: missing field `Size`"),
         (FILE.replace("\"Size\": 3", "\"Size\": 3, \"Size\": 3"), "duplicate field `Size`"),
-        (FILE.replace("\"Size\": 3", "\"Size\": \"3\""), "invalid type: string \"3\", expected u64"),
-        (FILE.replace("\"Size\": 3", "\"Size\": -3"), "invalid value: integer `-3`"),
+        (FILE.replace("\"Size\": 3", "\"Size\": \"3 \""), "invalid value: string \"3 \", expected a whole number"),
+        (FILE.replace("\"Size\": 3", "\"Size\": -3"), "invalid type: integer `-3`, expected a whole number"),
         (FILE.replace("\"Size\": 3", "\"Size\": 3.5"), "invalid type: floating point"),
         (FILE.replace("\"Size\": 3", "\"Size\": null"), "invalid type: null"),
         (FILE.replace("\"Size\"", "\"Sise\""), "unknown field `Sise`"),
@@ -72,11 +74,9 @@ fn a_wrong_file_entry_is_refused_by_what_is_wrong() {
         (FILE.replace("base/1", "base/../.."), "the path has . or .. in it"),
         (FILE.replace("base/1", "./base"), "the path has . or .. in it"),
         (FILE.replace("base/1", "base//1"), "the path has an empty part"),
-        (FILE.replace("base/1/1259", ""), "the path has an empty part"),
+        (FILE.replace("base/1/1259", ""), "the path is empty"),
         (FILE.replace("1259", "12\\u000059"), "the path has a NUL byte in it"),
         (FILE.replace("1259", "12\\u001b59").replace("8a", "xx"), "(base/1/12\\u{1b}59) is wrong: Checksum is not 8"),
-        (FILE.replace("GMT", "CET"), "Last-Modified is not a time in GMT"),
-        (FILE.replace("2026-11-20 ", "2026-13-20 "), "Last-Modified is not a time in GMT"),
         (FILE.replace("CRC32C", "MD5"), "Checksum-Algorithm \"MD5\" is unknown"),
         (FILE.replace("8a744722", "8a74472"), "Checksum is not 8 hexadecimal digits, as CRC32C needs"),
         (FILE.replace("8a744722", "8a74472x"), "Checksum is not 8 hexadecimal digits"),
@@ -111,27 +111,6 @@ fn wrong_wal_ranges_are_refused() {
         assert!(text.contains(says), "{range}\n{text}");
     }
     assert!(refusal(&manifest("1", &[FILE], &[])).contains("WAL-Ranges is empty"));
-}
-
-#[test]
-fn a_manifest_cut_short_altered_or_of_another_version_is_refused() {
-    let whole = manifest("1", &[FILE], &[RANGE]);
-    for cut in [0, 1, 50, whole.len() / 2, whole.len() - 1] {
-        assert!(refusal(&whole[..cut]).contains("cut short"), "cut at {cut}");
-    }
-    let altered = String::from_utf8(whole.clone()).unwrap().replace("1259", "1260");
-    assert!(refusal(altered.as_bytes()).contains("does not match its own checksum"));
-    assert_eq!(
-        refusal(&manifest("3", &[FILE], &[RANGE])),
-        "the manifest has version 3; this build reads versions 1 and 2"
-    );
-    let newer = manifest("3,\n\"New-Field\": 1", &[FILE], &[RANGE]);
-    assert!(refusal(&newer).contains("version 3"), "the version is named even when the form is unknown");
-    assert!(refusal(&manifest("\"1\"", &[FILE], &[RANGE])).contains("expected u64"));
-    assert!(refusal(&sealed("{ \"Files\": [],\n")).contains("missing field"));
-    let twice = manifest("1,\n\"Files\": []", &[FILE], &[RANGE]);
-    assert!(refusal(&twice).contains("duplicate field `Files`"));
-    assert!(refusal(b"[\n\"Manifest-Checksum\"\n").contains("wrong at line"));
 }
 
 #[test]
