@@ -50,28 +50,33 @@ pub(super) fn read(archive: &Path, kind: Kind, header: &tar::Header) -> Result<M
         let cause = format!("{} has a member {name:?} {what}", archive.display());
         Failure::incurable(cause, format!("pg_basebackup never writes that; {DAMAGED}"))
     };
+    // The kind comes first: the name of what is no file and no directory here means nothing.
+    let is_directory = match header.entry_type() {
+        EntryType::Directory => true,
+        EntryType::Regular | EntryType::Continuous => false,
+        EntryType::Symlink => return Err(refuse("that is a symbolic link")),
+        EntryType::Link => return Err(refuse("that is a hard link")),
+        EntryType::Char | EntryType::Block => return Err(refuse("that is a device")),
+        EntryType::Fifo => return Err(refuse("that is a named pipe")),
+        EntryType::XHeader | EntryType::XGlobalHeader => {
+            return Err(refuse("that is a PAX header, which changes the name or size of others"));
+        }
+        EntryType::GNULongName | EntryType::GNULongLink => {
+            return Err(refuse("that is a GNU header, which changes the name of another"));
+        }
+        EntryType::GNUSparse => return Err(refuse("that is a sparse file")),
+        _ => return Err(refuse("of an unknown kind")),
+    };
     let below = path_below(&name).map_err(refuse)?;
     let path = if below.as_os_str().is_empty() { kind.prefix() } else { kind.prefix().join(below) };
-    let what = match header.entry_type() {
-        EntryType::Directory => return Ok(Member::Directory(path)),
-        EntryType::Regular | EntryType::Continuous => {
-            let size = header.entry_size().map_err(|_| refuse("with a size that is no number"))?;
-            if name.ends_with(b"/") || below.as_os_str().is_empty() {
-                return Err(refuse("that is named like a directory, but is a file"));
-            }
-            return Ok(Member::File(path, size));
-        }
-        EntryType::Symlink => "that is a symbolic link",
-        EntryType::Link => "that is a hard link",
-        EntryType::Char | EntryType::Block => "that is a device",
-        EntryType::Fifo => "that is a named pipe",
-        EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader | EntryType::XGlobalHeader => {
-            "that changes the name or size of another"
-        }
-        EntryType::GNUSparse => "that is a sparse file",
-        _ => "of an unknown kind",
-    };
-    Err(refuse(what))
+    if is_directory {
+        return Ok(Member::Directory(path));
+    }
+    let size = header.entry_size().map_err(|_| refuse("with a size that is no number"))?;
+    if name.ends_with(b"/") || below.as_os_str().is_empty() {
+        return Err(refuse("that is named like a directory, but is a file"));
+    }
+    Ok(Member::File(path, size))
 }
 
 /// The path that a member's name means. The server writes `./pg_wal/archive_status/` for one directory.
@@ -87,7 +92,8 @@ fn path_below(name: &[u8]) -> Result<&Path, &'static str> {
     for part in name.split(|byte| *byte == b'/') {
         match part {
             b".." => return Err("that leads out of the data directory"),
-            b"" | b"." => return Err("with an empty part in its name"),
+            b"." => return Err("with . in its name"),
+            b"" => return Err("with an empty part in its name"),
             _ if part.contains(&0) => return Err("with a NUL byte in its name"),
             _ => {}
         }
@@ -130,7 +136,7 @@ mod tests {
             (b"base/../../x", EntryType::Regular, "leads out of"),
             (b"base/..", EntryType::Directory, "leads out of"),
             (b"base//x", EntryType::Regular, "empty part"),
-            (b"base/./x", EntryType::Regular, "empty part"),
+            (b"base/./x", EntryType::Regular, "with . in its name"),
             (b"base/", EntryType::Regular, "named like a directory"),
             (b"./", EntryType::Regular, "named like a directory"),
             (b"pg_tblspc/1", EntryType::Symlink, "symbolic link"),
@@ -138,8 +144,10 @@ mod tests {
             (b"base/x", EntryType::Char, "device"),
             (b"base/x", EntryType::Block, "device"),
             (b"base/x", EntryType::Fifo, "named pipe"),
-            (b"base/x", EntryType::GNULongName, "changes the name"),
-            (b"base/x", EntryType::XHeader, "changes the name"),
+            (b"././@LongLink", EntryType::GNULongName, "is a GNU header, which changes the name"),
+            (b"base/./PaxHeaders/x", EntryType::XHeader, "is a PAX header, which changes the name"),
+            (b"/tmp/GlobalHead.1.1", EntryType::XGlobalHeader, "is a PAX header, which changes the name"),
+            (b"../x", EntryType::Symlink, "symbolic link"),
             (b"base/x", EntryType::GNUSparse, "sparse file"),
             (b"base/x", EntryType::new(b'V'), "unknown kind"),
             (b"base/\x1b[2Jx", EntryType::Fifo, "\\\\u{1b}"),

@@ -103,7 +103,7 @@ fn a_hostile_member_writes_nothing_outside_and_is_refused() {
             ("base/hard", EntryType::Link, "hard link"),
             ("base/device", EntryType::Char, "device"),
             ("base/pipe", EntryType::Fifo, "named pipe"),
-            ("././@LongLink", EntryType::GNULongName, "empty part"),
+            ("././@LongLink", EntryType::GNULongName, "GNU header"),
             ("longname", EntryType::GNULongName, "changes the name"),
             ("pax", EntryType::XHeader, "changes the name"),
             ("base/1/1259", EntryType::Regular, "is there twice"),
