@@ -52,7 +52,7 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: 
     } else if is_bare(&backup, &set.base)? {
         header = list_wal(&backup, &set.base, Kind::Base, &mut wal, pulse)?;
     }
-    let finding = layout::wal_finding(manifest, &wal);
+    let finding = layout::wal_finding(manifest, &wal, header.map(|header| header.segment_size));
     if let Some(header) = header.filter(|header| header.start > manifest.start_lsn()) {
         warnings.push(format!("the first WAL segment begins at {}, behind the start of the backup", header.start));
     }
@@ -164,7 +164,7 @@ impl Listing<'_> {
             if !path.starts_with("pg_wal") {
                 continue;
             }
-            if self.first.is_none() && path.file_name().is_some_and(|name| name.len() == 24) {
+            if self.first.is_none() && layout::is_segment(&path) {
                 let mut start = Vec::new();
                 entry.by_ref().take(LONG_HEADER as u64).read_to_end(&mut start).map_err(Unlisted::Unread)?;
                 self.first = SegmentHeader::parse(&start).ok();

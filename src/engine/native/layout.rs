@@ -76,6 +76,9 @@ pub(super) enum Expect {
 #[derive(Debug)]
 pub(super) struct Index(BTreeMap<PathBuf, usize>);
 
+/// Segments that are named when they are missing or damaged; the rest of a long row says nothing new.
+const NAMED: usize = 3;
+
 /// The files that `pg_basebackup -R` writes after the server made the manifest (`pg_verifybackup` passes them over too).
 const MAY_DIFFER: [&str; 3] = ["postgresql.auto.conf", "standby.signal", "recovery.signal"];
 
@@ -137,24 +140,28 @@ fn is_wal(path: &Path) -> bool {
     }
 }
 
-/// Whether the segments that recovery needs are among those of `pg_wal`.
-pub(super) fn wal_finding(manifest: &Manifest, wal: &BTreeMap<PathBuf, u64>) -> WalFinding {
-    let is_segment = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24);
+/// Whether the segments that recovery needs are among those of `pg_wal`, each whole. `size` is what a segment's own
+/// header says; without one, the largest file counts as whole.
+pub(super) fn wal_finding(manifest: &Manifest, wal: &BTreeMap<PathBuf, u64>, size: Option<SegmentSize>) -> WalFinding {
     let sizes = wal.iter().filter(|(path, _)| is_segment(path)).map(|(_, size)| *size);
-    let size = sizes.max().and_then(|size| SegmentSize::new(u32::try_from(size).ok()?)).unwrap_or(SegmentSize::DEFAULT);
+    let largest = || sizes.max().and_then(|size| SegmentSize::new(u32::try_from(size).ok()?));
+    let size = size.or_else(largest).unwrap_or(SegmentSize::DEFAULT);
     let timelines: Vec<Timeline> = manifest.wal_ranges.iter().map(|range| range.timeline).collect();
-    let there = |timeline: Timeline, number: u64| {
-        let path = Path::new("pg_wal").join(Segment { timeline, number }.file_name(size));
-        wal.get(&path).is_some_and(|found| *found == size.bytes())
+    let found = |timeline: Timeline, number: u64| {
+        let name = Segment { timeline, number }.file_name(size);
+        wal.get(&Path::new("pg_wal").join(&name)).map(|bytes| (name, *bytes))
     };
-    let (mut needed, mut missing) = (0_u64, Vec::new());
+    let (mut needed, mut missing, mut damaged) = (0_u64, Vec::new(), Vec::new());
     for range in &manifest.wal_ranges {
         for segment in Segment::range(range.timeline, range.start, range.end, size) {
             needed += 1;
             // Where a timeline ends, its last segment may be kept under the name of the next one alone.
-            let kept = timelines.iter().any(|newer| *newer >= range.timeline && there(*newer, segment.number));
-            if !kept && missing.len() < 3 {
+            let newer = timelines.iter().filter(|newer| **newer >= range.timeline);
+            let kept: Vec<(String, u64)> = newer.filter_map(|newer| found(*newer, segment.number)).collect();
+            if kept.is_empty() && missing.len() < NAMED {
                 missing.push(segment.file_name(size));
+            } else if kept.iter().all(|(_, bytes)| *bytes != size.bytes()) && damaged.len() < NAMED {
+                damaged.extend(kept.iter().map(|(name, bytes)| format!("{name} has {bytes} bytes")));
             }
             // A range is hostile or absurd long before this; the answer will not change.
             if needed > 1_000_000 {
@@ -163,12 +170,22 @@ pub(super) fn wal_finding(manifest: &Manifest, wal: &BTreeMap<PathBuf, u64>) -> 
         }
     }
     let (start, stop): (Lsn, Lsn) = (manifest.start_lsn(), manifest.stop_lsn());
-    if missing.is_empty() {
-        WalFinding::Included { start, stop }
-    } else {
-        let what = format!("WAL from {start} to {stop} is needed, and {} is not in the backup", missing.join(", "));
-        WalFinding::Missing { what }
+    let missing = (!missing.is_empty()).then(|| format!("{} is not in the backup", missing.join(", ")));
+    let damaged = (!damaged.is_empty()).then(|| format!("{}, and a segment has {}", damaged.join(", "), size.bytes()));
+    match (missing, damaged) {
+        (None, None) => WalFinding::Included { start, stop },
+        (Some(what), None) | (None, Some(what)) => {
+            WalFinding::Missing { what: format!("WAL from {start} to {stop} is needed, and {what}") }
+        }
+        (Some(missing), Some(damaged)) => {
+            WalFinding::Missing { what: format!("WAL from {start} to {stop} is needed, and {missing}; {damaged}") }
+        }
     }
+}
+
+/// Whether a file of `pg_wal` is a segment by its name.
+pub(super) fn is_segment(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24)
 }
 
 /// The major version, from the checksum of `PG_VERSION`: the file holds nothing but the number.

@@ -13,6 +13,7 @@ use crate::{
     postgres::{
         control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
         manifest::Manifest,
+        wal::{LONG_HEADER, SegmentHeader, SegmentSize},
     },
 };
 use std::{
@@ -21,6 +22,9 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
 };
+
+/// Segments whose header is asked for the size of all; more than these are not all damaged at their first page.
+const SEGMENTS_ASKED: usize = 16;
 
 /// Looks through the plain backup in `directory`.
 pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: &Pulse) -> Result<Layout, Failure> {
@@ -40,7 +44,7 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: 
     };
     let control = read_start(&backup, &directory.join(CONTROL_FILE), CONTROL_PREFIX)?;
     let system_identifier = ControlFile::parse(&control).ok().map(|control| control.system_identifier);
-    let finding = layout::wal_finding(manifest, &wal);
+    let finding = layout::wal_finding(manifest, &wal, segment_size(&tree));
     Ok(Layout { form: Form::Plain(tree), tablespaces, wal, finding, version, system_identifier, warnings })
 }
 
@@ -177,6 +181,17 @@ pub(super) fn may_differ(path: &Path) -> String {
         return format!("{name} is in the backup (pg_basebackup -R puts it there); a server on it begins as a standby");
     }
     format!("{name} was changed after the backup was made (pg_basebackup -R does that); it is restored as it is")
+}
+
+/// The size that the header of a segment says; a segment may have lost its end, and one of them its beginning.
+fn segment_size(tree: &Tree) -> Option<SegmentSize> {
+    let wal = tree.files.iter().filter(|file| file.path.starts_with("pg_wal") && layout::is_segment(&file.path));
+    let header = |file: &Found| {
+        let mut start = Vec::new();
+        File::open(&file.source).and_then(|file| file.take(LONG_HEADER as u64).read_to_end(&mut start)).ok()?;
+        SegmentHeader::parse(&start).ok()
+    };
+    wal.take(SEGMENTS_ASKED).find_map(header).map(|header| header.segment_size)
 }
 
 fn read_start(backup: &Backup, path: &Path, length: usize) -> Result<Vec<u8>, Failure> {

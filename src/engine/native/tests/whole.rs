@@ -158,6 +158,21 @@ fn a_backup_without_wal_is_restored_and_the_plan_says_what_is_missing() {
 }
 
 #[test]
+fn a_wal_segment_of_another_size_is_named_with_its_size() {
+    for form in Fake::all_forms() {
+        // The last one has a size that a segment may have, too; only its header tells that it is not its own.
+        for bytes in [700_000, (1 << 20) + 1, 2 << 20] {
+            let mut fake = Fake::new(form);
+            fake.files.get_mut(SEGMENT).unwrap().resize(bytes, 0);
+            let plan = fake.write().engine().plan().unwrap();
+            let WalFinding::Missing { what } = &plan.wal else { panic!("{form}: {:?}", plan.wal) };
+            let wanted = format!("000000010000000000000002 has {bytes} bytes, and a segment has 1048576");
+            assert!(what.ends_with(&wanted) && !what.contains("is not in the backup"), "{form}: {what}");
+        }
+    }
+}
+
+#[test]
 fn wal_fetched_into_the_base_is_found_and_restored() {
     let mut fake = Fake::new(BackupForm::Tar(Compression::Gzip));
     fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
