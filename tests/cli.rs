@@ -5,7 +5,13 @@
 mod support;
 
 use serde_json::Value;
-use std::{fs, io::Read as _, process::Stdio};
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::Read as _,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    process::Stdio,
+};
 use support::{
     backup::{Form, Repository, own},
     cluster::free_port,
@@ -54,6 +60,27 @@ fn a_place_that_can_be_no_target_is_refused_with_the_reason() {
     }
     let aside = ["restore", "orders", "--to", "/var/tmp/never", "--set-aside", "other"];
     howdah.run(aside).expect_code(3).expect_words(&["other", "/var/tmp/never"]);
+}
+
+#[test]
+fn a_target_that_is_not_utf8_is_refused_in_words() {
+    let howdah = Howdah::new();
+    let odd = howdah.home.join(OsStr::from_bytes(b"odd\xff"));
+    let mapping = OsString::from_vec([b"16384=", odd.as_os_str().as_bytes()].concat());
+    for verb in [&["restore"][..], &["session", "start"]] {
+        let given = [("--to", odd.clone().into_os_string()), ("--tablespace", mapping.clone())];
+        for (option, value) in given {
+            let words = [verb, &["orders", "--no-start", "--tries", "0", option]].concat();
+            let ran = howdah.run(words.iter().map(OsString::from).chain([value])).expect_code(3);
+            assert!(ran.stderr.contains("odd\\xFF\" is not UTF-8"), "{verb:?} {option}\n{ran}");
+            assert!(!ran.stderr.contains("fault in howdah"), "{verb:?} {option}\n{ran}");
+        }
+    }
+    fs::create_dir(&odd).unwrap();
+    let mut below = howdah.command(["restore", "orders", "--to", "here", "--plan"]);
+    let output = below.current_dir(&odd).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not UTF-8"), "{output:?}");
 }
 
 #[test]

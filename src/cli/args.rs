@@ -1,10 +1,13 @@
 //! The words of the command line.
 
 use super::session::args::SessionVerb;
-use crate::domain::{Port, Rate};
-use clap::{Args, Parser, Subcommand};
+use crate::domain::{Port, Rate, instance::printable_name};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use clap_complete::Shell;
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 
 /// Restores PostgreSQL instances and watches them come back.
 #[derive(Debug, Parser)]
@@ -101,7 +104,7 @@ pub struct How {
     #[arg(long, value_name = "N")]
     pub port: Option<Port>,
     /// Send a tablespace to a directory of its own; may be given more than once
-    #[arg(long, value_name = "OID=DIR", value_parser = tablespace)]
+    #[arg(long, value_name = "OID=DIR", value_parser = OsStringValueParser::new().try_map(|given| tablespace(&given)))]
     pub tablespace: Vec<(u32, PathBuf)>,
     /// Restore and verify the files only
     #[arg(long, conflicts_with = "stop_after_probe")]
@@ -198,8 +201,14 @@ pub fn span(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(refuse)
 }
 
-fn tablespace(text: &str) -> Result<(u32, PathBuf), String> {
-    let refuse = || format!("{text:?} is not a mapping: write OID=DIR, such as 16384=/srv/pg/ts");
-    let (oid, directory) = text.split_once('=').ok_or_else(refuse)?;
-    Ok((oid.parse().map_err(|_| refuse())?, PathBuf::from(directory)))
+/// Reads a mapping; whether its directory can be one is the target's to judge.
+fn tablespace(mapping: &OsStr) -> Result<(u32, PathBuf), String> {
+    let refuse = || {
+        let mapping = printable_name(mapping);
+        format!("\"{mapping}\" is not a mapping: write OID=DIR, such as 16384=/srv/pg/ts")
+    };
+    let bytes = mapping.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=').ok_or_else(refuse)?;
+    let oid = str::from_utf8(&bytes[..at]).ok().and_then(|oid| oid.parse().ok()).ok_or_else(refuse)?;
+    Ok((oid, PathBuf::from(OsStr::from_bytes(&bytes[at + 1..]))))
 }

@@ -15,7 +15,8 @@ use thiserror::Error;
 #[serde(transparent)]
 pub struct Port(NonZeroU16);
 
-/// The place that one session restores into. Valid by construction: absolute paths without `.` or `..`, never the root.
+/// The place that one session restores into. Valid by construction: absolute UTF-8 paths without `.` or `..`, never the
+/// root.
 /// That holds for one that another process wrote, too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
@@ -39,6 +40,9 @@ pub enum TargetError {
     /// The path does not begin at the root.
     #[error("{0:?} is not an absolute path: write it from the root on, such as /srv/pg/orders")]
     NotAbsolute(PathBuf),
+    /// The path is not text.
+    #[error("{0:?} is not UTF-8, and sessions are kept as text: choose another path")]
+    NotText(PathBuf),
     /// The path has `.` or `..` in it.
     #[error("{0:?} has . or .. in it: write the path that is meant")]
     NotPlain(PathBuf),
@@ -143,8 +147,11 @@ impl TryFrom<Written> for Target {
     }
 }
 
-/// The path without a trailing slash, if it is absolute and says what it means.
+/// The path without a trailing slash, if it is absolute, can be written down, and says what it means.
 fn plain(path: PathBuf) -> Result<PathBuf, TargetError> {
+    if path.to_str().is_none() {
+        return Err(TargetError::NotText(path));
+    }
     if !path.is_absolute() {
         return Err(TargetError::NotAbsolute(path));
     }
@@ -159,6 +166,7 @@ fn plain(path: PathBuf) -> Result<PathBuf, TargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
     fn port() -> Port {
         Port::new(5433).expect("a port")
@@ -172,6 +180,16 @@ mod tests {
         assert_eq!(Target::new("/srv/./x", port()), Err(TargetError::NotPlain("/srv/./x".into())));
         assert_eq!(Target::new("/", port()), Err(TargetError::Root));
         assert!("0".parse::<Port>().is_err() && "65536".parse::<Port>().is_err() && "x".parse::<Port>().is_err());
+    }
+
+    #[test]
+    fn a_target_can_be_written_down() {
+        let odd = || PathBuf::from(OsStr::from_bytes(b"/srv/\xff/orders"));
+        let refused = Target::new(odd(), port()).expect_err("not UTF-8");
+        assert_eq!(refused, TargetError::NotText(odd()));
+        assert!(refused.to_string().starts_with(r#""/srv/\xFF/orders" is not UTF-8"#), "{refused}");
+        let target = Target::new("/srv/orders", port()).expect("a target");
+        assert_eq!(target.with_tablespace(16384, odd()), Err(TargetError::NotText(odd())));
     }
 
     #[test]
