@@ -6,7 +6,7 @@ use super::{
     archives,
     layout::{Form, Index, Layout, WRITTEN_LAST, in_tablespace},
     ledger::Stamp,
-    mark,
+    mapping, mark,
     member::Kind,
     plain,
     root::{Access, Root},
@@ -104,6 +104,7 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =
         layout.tablespaces.keys().map(|oid| (*oid, order.target.tablespace(*oid))).collect();
+    mapping::check(order, &layout)?;
     site::check(order, &layout, &tablespaces)?;
     let access = Access { owner: order.owner, group };
     let mut decision = Decision {

@@ -15,6 +15,7 @@ mod judge;
 mod layout;
 mod ledger;
 mod lock;
+mod mapping;
 mod mark;
 mod member;
 mod output;

@@ -55,6 +55,29 @@ fn s08_target_and_backup_must_not_lie_in_each_other() {
 }
 
 #[test]
+fn a_home_for_a_tablespace_that_the_backup_does_not_have_is_refused_naming_those_it_has() {
+    for form in Fake::all_forms() {
+        let with_home_for = |fake: &Fake, oids: &[u32]| {
+            let homes = fake.place.path().join("homes");
+            let homes = oids.iter().map(|oid| (*oid, homes.join(oid.to_string())));
+            let order = |request: &mut RestoreRequest| {
+                let target = request.target.clone();
+                request.target = homes.fold(target, |to, (oid, home)| to.with_tablespace(oid, home).unwrap());
+            };
+            fake.engine_for(1, order).plan().map(|plan| plan.tablespaces.len())
+        };
+        let fake = Fake::new(form).with_tablespace();
+        let failure = with_home_for(fake.write(), &[99, OID, 98]).expect_err("98 and 99 are unknown");
+        assert_eq!(failure.class, FailureClass::Incurable, "{failure}");
+        assert_eq!(failure.cause, "the backup has no tablespace 98, 99");
+        assert!(failure.advice.starts_with(&format!("it has {OID} (was /")), "{failure}");
+        assert_eq!(with_home_for(&fake, &[OID]), Ok(1));
+        let failure = with_home_for(Fake::new(form).write(), &[OID]).expect_err("it has none");
+        assert!(failure.advice.starts_with("it has no tablespace"), "{failure}");
+    }
+}
+
+#[test]
 fn s08_a_running_postmaster_is_refused_even_when_setting_aside_was_allowed() {
     let fake = Fake::new(FORM);
     fake.write();
