@@ -31,7 +31,7 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
     let json = args.json;
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
     let catalog = catalog::read(&setting.sources()?);
-    let request = match requests::request(setting, &catalog, args) {
+    let mut request = match requests::request(setting, &catalog, args) {
         Ok(request) => request,
         Err(reason) => return Ok(report::refused(&mut streams, &args.instance, &reason)?),
     };
@@ -52,6 +52,7 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
         if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
             return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?);
         }
+        request.point.facts.learn(plan.system_identifier);
         session(setting, args, request, &mut streams).await
     })
 }

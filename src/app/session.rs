@@ -175,10 +175,13 @@ fn started(
     let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
     drop(runtime);
     let mut accepted = Vec::new();
-    for (request, plan) in wanted.into_iter().zip(plans) {
-        let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(()), Err));
+    for (mut request, plan) in wanted.into_iter().zip(plans) {
+        let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(plan), Err));
         match plan {
-            Ok(()) => accepted.push(request),
+            Ok(plan) => {
+                request.point.facts.learn(plan.system_identifier);
+                accepted.push(request);
+            }
             Err(failure) => {
                 refused = true;
                 say(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;

@@ -158,7 +158,7 @@ impl Follower {
                             self.stop();
                         }
                     }
-                    Fact::Planned(plan) => self.report(Report::Planned(Box::new(plan))).await,
+                    Fact::Planned(plan) => self.report(Report::Planned(plan)).await,
                     Fact::Step { step, state } => {
                         if let Some(latest) = progress.take() {
                             self.report(Report::Progress(latest)).await;

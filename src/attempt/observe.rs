@@ -77,7 +77,7 @@ impl Seen {
         let report = match line {
             Line::Fact(fact) => match *fact {
                 Fact::Began(began) => Report::Began(began.mark()),
-                Fact::Planned(plan) => Report::Planned(Box::new(plan)),
+                Fact::Planned(plan) => Report::Planned(plan),
                 Fact::Step { step, state } => Report::Step(step, state),
                 Fact::Progress(progress) => Report::Progress(progress),
                 Fact::Note(note) => Report::Note(note),

@@ -210,7 +210,15 @@ pub fn plan_text(plan: &Plan) -> String {
         Standing::Leftover => "holds what an earlier attempt left; it is reused".to_owned(),
         Standing::SetAside { to } => format!("holds other data, which will be renamed to {}", path(to)),
     };
-    let mut lines = vec![
+    let mut lines = Vec::new();
+    if let Some(backup) = &plan.backup {
+        lines.push(format!("backup      {}", path(backup)));
+        lines.push(match plan.system_identifier {
+            Some(cluster) => format!("cluster     system identifier {cluster}"),
+            None => "cluster     not known before the copy".to_owned(),
+        });
+    }
+    lines.extend([
         format!("target      {} {standing}", path(&plan.directory)),
         format!(
             "files       {} in {} files, of which {} are there already; checksums {}",
@@ -221,7 +229,7 @@ pub fn plan_text(plan: &Plan) -> String {
             plan.free_bytes,
             plan.free_inodes.map_or(String::new(), |n| format!(", {n} inodes"))
         ),
-    ];
+    ]);
     for space in &plan.tablespaces {
         lines.push(format!("tablespace  {}: {} (was {})", space.oid, path(&space.directory), path(&space.original)));
     }

@@ -64,6 +64,13 @@ pub struct RestorePoint {
     pub facts: BackupFacts,
 }
 
+impl BackupFacts {
+    /// Takes in which cluster the backup is of, once that was read from it: who restores it need not read it again.
+    pub fn learn(&mut self, cluster: Option<SystemIdentifier>) {
+        self.system_identifier = self.system_identifier.or(cluster);
+    }
+}
+
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

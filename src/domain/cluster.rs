@@ -18,6 +18,26 @@ pub struct Timeline(pub u32);
 #[serde(transparent)]
 pub struct SystemIdentifier(pub u64);
 
+/// A cluster that may not be known yet, as text: it takes 64 bits, and JSON numbers of many readers hold 53.
+pub mod identifier_as_text {
+    use super::SystemIdentifier;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// The digits, or `null`.
+    pub fn serialize<S: Serializer>(identifier: &Option<SystemIdentifier>, serializer: S) -> Result<S::Ok, S::Error> {
+        match identifier {
+            Some(identifier) => serializer.collect_str(identifier),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// The reverse.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemIdentifier>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| text.parse().map(SystemIdentifier).map_err(D::Error::custom)).transpose()
+    }
+}
+
 /// A major version of PostgreSQL, such as 15: data directories and binaries must agree on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

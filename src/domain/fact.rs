@@ -22,7 +22,7 @@ pub enum Fact {
     /// The worker runs, in a session and process group of its own. Always the first line.
     Began(Began),
     /// The plan that is now carried out.
-    Planned(Plan),
+    Planned(Box<Plan>),
     /// A step changed.
     Step {
         /// Which.

@@ -1,6 +1,9 @@
 //! What a restore will do, told before the first byte is written (rule S7).
 
-use super::{ByteCount, Failure, Lsn, MajorVersion, MissingWal, Port, RestoreRequest};
+use super::{
+    ByteCount, Failure, Lsn, MajorVersion, MissingWal, Port, RestoreRequest, SystemIdentifier,
+    cluster::identifier_as_text,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -35,6 +38,12 @@ pub struct Plan {
     /// than the question.
     #[serde(default)]
     pub switched_off: Vec<SwitchedOff>,
+    /// The backup that is restored; older records do not tell it.
+    #[serde(default)]
+    pub backup: Option<PathBuf>,
+    /// The cluster that was backed up, where the backup tells it before it is restored.
+    #[serde(default, with = "identifier_as_text")]
+    pub system_identifier: Option<SystemIdentifier>,
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.

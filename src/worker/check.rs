@@ -55,7 +55,7 @@ pub(super) fn plan(
         reachable(account, request)?;
     }
     let files = engine.plan()?;
-    let cluster = files.system_identifier.or(request.point.facts.system_identifier);
+    let cluster = cluster(request, files.system_identifier)?;
     let version = files.version.or(request.point.facts.version);
     let (server, binaries) = server(request, settings, who, version)?;
     if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
@@ -93,6 +93,8 @@ pub(super) fn plan(
         checksum: files.checksum,
         warnings,
         switched_off,
+        backup: Some(request.point.path.clone()),
+        system_identifier: cluster,
     };
     Ok(Checked { plan, binaries, cluster })
 }
@@ -102,6 +104,19 @@ fn preloaded(request: &RestoreRequest, binaries: Option<&Binaries>) -> Option<Pr
     let plain = request.point.facts.form == BackupForm::Plain;
     // A backup whose settings cannot be read now is looked at again when it is copied, and then it counts.
     plain.then(|| preload::of_backup(&request.point.path, binaries?).ok())?
+}
+
+/// The cluster of the backup. Another than was ordered means that the backup at this path is no longer the same one.
+fn cluster(request: &RestoreRequest, found: Option<SystemIdentifier>) -> Result<Option<SystemIdentifier>, Failure> {
+    match (request.point.facts.system_identifier, found) {
+        (Some(ordered), Some(found)) if ordered != found => {
+            let path = request.point.path.display();
+            let cause = format!("the backup in {path} is of the cluster {found}, and one of {ordered} was ordered");
+            let advice = "the backup was replaced: see howdah backup list, and start a restore of the right one";
+            Err(Failure::incurable(cause, advice))
+        }
+        (ordered, found) => Ok(found.or(ordered)),
+    }
 }
 
 /// The original place is told for a person; it may hold bytes that no report can carry.

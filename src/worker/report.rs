@@ -63,7 +63,7 @@ impl Report {
         let mut state = self.state();
         state.progress.bytes_total = plan.bytes;
         state.progress.files_total = plan.files;
-        state.write(Fact::Planned(plan), &self.stop);
+        state.write(Fact::Planned(Box::new(plan)), &self.stop);
     }
 
     /// A step begins.

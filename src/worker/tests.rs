@@ -10,7 +10,7 @@ mod starting;
 
 use super::{DONE, FAILED, STOPPED, carry_out};
 use crate::domain::{
-    Disposed, Disposition, FailureClass, ServerOutcome, ServerWish, Step, StepState,
+    Disposed, Disposition, FailureClass, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
     fact::{End, Fact},
     ticket::Work,
 };
@@ -90,6 +90,22 @@ fn a_port_in_use_is_refused_before_the_copy() {
     assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Check)));
     assert!(failure.cause.contains(&format!("port {} is in use", bench.port())), "{failure}");
     assert!(!bench.data().exists());
+}
+
+#[test]
+fn s14_a_backup_that_is_now_of_another_cluster_than_was_ordered_is_refused() {
+    let (ordered, other) = (SystemIdentifier(7), SystemIdentifier(8));
+    let bench = Bench::new(ServerWish::FilesOnly, Trick::None).of_cluster(ordered).with_backup_of(other);
+    let (status, facts) = bench.run();
+    assert_eq!(status, FAILED);
+    let Some(Fact::Ended(End::Failed(failure))) = facts.last() else { panic!("{facts:?}") };
+    assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Check)));
+    assert!(failure.cause.ends_with("is of the cluster 8, and one of 7 was ordered"), "{failure}");
+    assert!(!bench.data().exists());
+    let (status, facts) = bench.with_backup_of(ordered).run();
+    assert_eq!(status, DONE, "{facts:?}");
+    let told = facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None });
+    assert_eq!(told.and_then(|plan| plan.system_identifier), Some(ordered));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::sample;
 use howdah::{
     domain::{
         AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
-        Step, StepState, Success, WorkerSettings,
+        Step, StepState, Success, SystemIdentifier, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
         plan::{ServerPlan, Standing, TablespacePlan},
         ticket::{Ticket, Work},
@@ -52,6 +52,12 @@ fn plan() -> howdah::domain::Plan {
     }
 }
 
+/// A plan that tells which backup it is of.
+fn plan_of_cluster() -> howdah::domain::Plan {
+    let (backup, cluster) = ("/backup/orders-1/2026-11-20T0200".into(), SystemIdentifier(u64::MAX - 1));
+    howdah::domain::Plan { backup: Some(backup), system_identifier: Some(cluster), ..plan() }
+}
+
 fn ran() -> Success {
     let port = sample::request(1).target.port();
     Success::plain(ServerOutcome::Running { port, answer: "PostgreSQL 15.4".to_owned() })
@@ -72,6 +78,7 @@ fn events() -> BTreeMap<&'static str, Event> {
         ("launched", Event::Launched { attempt }),
         ("began", Event::Began { attempt, mark: sample::mark(attempt) }),
         ("planned", Event::Planned { attempt, plan: Box::new(plan()) }),
+        ("planned_of_cluster", Event::Planned { attempt, plan: Box::new(plan_of_cluster()) }),
         ("step_changed", Event::StepChanged { attempt, step: Step::Copy, state: done() }),
         ("step_stopped", Event::StepChanged { attempt, step: Step::Copy, state: StepState::Stopped }),
         ("progressed", Event::Progressed { attempt, progress: sample::progress(10, Some(5)) }),
@@ -149,7 +156,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
             "began_in_realm",
             Fact::Began(Began::of(ProcessMark { realm: Some(realm()), ..sample::mark(AttemptNo(1)) }, None)),
         ),
-        ("planned", Fact::Planned(plan())),
+        ("planned", Fact::Planned(Box::new(plan()))),
         ("step", Fact::Step { step: Step::Replay, state: StepState::Skipped { reason: "as asked".to_owned() } }),
         ("progress", Fact::Progress(sample::progress(10, Some(5)))),
         ("note", Fact::Note("a note".to_owned())),

@@ -108,6 +108,8 @@ pub(crate) fn plan() -> Plan {
         checksum: "CRC32C".to_owned(),
         warnings: Vec::new(),
         switched_off: Vec::new(),
+        backup: None,
+        system_identifier: None,
     }
 }
 

@@ -6,8 +6,8 @@ use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, Disposed, Disposition, ExistingData, Failure,
         InstanceName, Lsn, MajorVersion, MissingWal, Origin, Plan, Port, Progress, Reached, RestorePoint,
-        RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, Target, Timeline,
-        Timestamp, WalProgress,
+        RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, SystemIdentifier,
+        Target, Timeline, Timestamp, WalProgress,
         fact::ProcessMark,
         plan::{ServerPlan, Standing, SwitchedOff, TablespacePlan, WalFinding},
     },
@@ -93,6 +93,8 @@ pub(crate) fn plan(instance: &str, port: u16, standing: Standing) -> Plan {
             line: "max_logical_replication_workers = '0'".to_owned(),
             effect: "run the source's subscriptions".to_owned(),
         }],
+        backup: Some(format!("/backups/{instance}/2026-11-20T0200").into()),
+        system_identifier: Some(SystemIdentifier(7_579_265_441_411_437_183)),
     }
 }
 

@@ -99,7 +99,7 @@ fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
         1,
         [
             Fact::Began(Began::of(sample::mark(FIRST), None)),
-            Fact::Planned(sample::plan()),
+            Fact::Planned(Box::new(sample::plan())),
             done(Step::Check),
             copied(100),
             copied(1000),

@@ -40,7 +40,7 @@ impl Events {
     pub(crate) fn plan(&self, session: u64, attempt: u32) -> Plan {
         until("a worker tells its plan", || {
             self.facts(session, attempt).into_iter().find_map(|fact| match fact {
-                Fact::Planned(plan) => Some(plan),
+                Fact::Planned(plan) => Some(*plan),
                 _ => None,
             })
         })

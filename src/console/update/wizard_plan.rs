@@ -43,6 +43,9 @@ const WITHOUT_WAL: &str = "go back and choose to restore the files though WAL is
 pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
+    if let Ok(plan) = &answer {
+        planned.request.point.facts.learn(plan.system_identifier);
+    }
     let refused = |plan: &Plan| plan.lacks_consent(&planned.request, WITHOUT_WAL);
     planned.state = match answer {
         Ok(plan) if let Some(failure) = refused(&plan) => PlanState::Refused(failure),

@@ -28,6 +28,14 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
         Standing::SetAside { to } => format!("holds other data, which is renamed to {} first", words::path(to)),
     };
     tell("Directory", format!("{} ({standing})", words::path(&plan.directory)));
+    if let Some(backup) = &plan.backup {
+        tell("Backup", words::path(backup));
+        let cluster = match plan.system_identifier {
+            Some(cluster) => format!("system identifier {cluster}"),
+            None => "not known before the copy".to_owned(),
+        };
+        tell("Cluster", cluster);
+    }
     let reused = if plan.reused.0 > 0 { format!(", {} of them there already", plan.reused) } else { String::new() };
     tell("Writes", format!("{} in {} files{reused}", plan.bytes, words::count(plan.files)));
     let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", words::count(free)));

@@ -6,6 +6,7 @@
 use super::{
     layout::{self, Form, Index, Layout, in_tablespace},
     member::{self, Kind, Member},
+    small_files,
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
@@ -29,8 +30,14 @@ use std::{
 /// A tablespace map has a line a tablespace; what is longer than this is none.
 const LARGEST_MAP: u64 = 16 << 20;
 
-/// Looks into the tar backup in `directory`.
-pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: &Pulse) -> Result<Layout, Failure> {
+/// Looks into the tar backup in `directory`, of the cluster `known` where that was found out before.
+pub(super) fn look(
+    directory: &Path,
+    manifest: &Manifest,
+    index: &Index,
+    known: Option<SystemIdentifier>,
+    pulse: &Pulse,
+) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
     let set = match TarSet::find(directory) {
         Ok(Some(set)) => set,
@@ -57,8 +64,11 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: 
         warnings.push(format!("the first WAL segment begins at {}, behind the start of the backup", header.start));
     }
     let version = layout::version(manifest).or_else(|| header.and_then(|header| header.version)).or(in_names(manifest));
-    let system_identifier: Option<SystemIdentifier> =
-        manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier));
+    let told = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
+    let system_identifier = match told {
+        Some(cluster) => Some(cluster),
+        None => small_files::cluster(&backup, &set.base, pulse)?,
+    };
     Ok(Layout { form: Form::Tar(set), tablespaces, wal, finding, version, system_identifier, warnings })
 }
 
@@ -194,7 +204,7 @@ fn fetched(manifest: &Manifest) -> BTreeMap<PathBuf, u64> {
     names.into_iter().map(|name| (Path::new("pg_wal").join(name), size.bytes())).collect()
 }
 
-fn is_bare(backup: &Backup, archive: &Path) -> Result<bool, Failure> {
+pub(super) fn is_bare(backup: &Backup, archive: &Path) -> Result<bool, Failure> {
     let packing = compression::detect_file(archive).map_err(|error| backup.failure("read", archive, &error))?;
     Ok(packing == Compression::None)
 }

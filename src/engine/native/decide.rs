@@ -99,7 +99,9 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
     let index = Index::of(&manifest);
     let layout = match order.point.facts.form {
         BackupForm::Plain => plain::look(&order.point.path, &manifest, &index, pulse)?,
-        BackupForm::Tar(_) => archives::look(&order.point.path, &manifest, &index, pulse)?,
+        BackupForm::Tar(_) => {
+            archives::look(&order.point.path, &manifest, &index, order.point.facts.system_identifier, pulse)?
+        }
     };
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =

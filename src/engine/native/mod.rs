@@ -31,6 +31,7 @@ mod set_aside;
 mod settle;
 mod shared;
 mod site;
+mod small_files;
 mod space;
 mod staged;
 mod standing;

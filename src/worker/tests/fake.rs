@@ -49,6 +49,8 @@ pub(super) struct Bench {
     root: tempfile::TempDir,
     request: RestoreRequest,
     trick: Trick,
+    /// The cluster that the engine finds in the backup.
+    found: Option<SystemIdentifier>,
     /// Each bench its own session: benches run side by side, and places in /tmp are named after it.
     session: Uuid,
     /// Tells its attempts to stop.
@@ -94,6 +96,7 @@ impl Bench {
             root,
             request,
             trick,
+            found: None,
             session: Uuid::now_v7(),
             stop: Stop::default(),
             held: Arc::default(),
@@ -125,6 +128,11 @@ impl Bench {
 
     pub(super) fn of_cluster(mut self, cluster: SystemIdentifier) -> Self {
         self.request.point.facts.system_identifier = Some(cluster);
+        self
+    }
+
+    pub(super) fn with_backup_of(mut self, cluster: SystemIdentifier) -> Self {
+        self.found = Some(cluster);
         self
     }
 
@@ -168,6 +176,7 @@ impl Bench {
                 data: order.request.target.directory().to_owned(),
                 owner: order.owner,
                 trick,
+                found: self.found,
                 stop: stop.clone(),
                 lock: attempts.join("server.lock"),
                 held: Arc::clone(&self.held),
@@ -210,6 +219,7 @@ struct Fake {
     data: PathBuf,
     owner: Option<(u32, u32)>,
     trick: Trick,
+    found: Option<SystemIdentifier>,
     stop: Stop,
     lock: PathBuf,
     held: Arc<Mutex<Option<File>>>,
@@ -231,7 +241,7 @@ impl Engine for Fake {
             wal: WalFinding::Included { start: Lsn(1), stop: Lsn(2) },
             checksum: "NONE".to_owned(),
             version: None,
-            system_identifier: None,
+            system_identifier: self.found,
             warnings: Vec::new(),
         })
     }

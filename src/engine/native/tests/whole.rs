@@ -173,6 +173,25 @@ fn a_wal_segment_of_another_size_is_named_with_its_size() {
 }
 
 #[test]
+fn s14_the_plan_reads_the_cluster_from_the_archive_when_nothing_else_tells_it() {
+    for form in Fake::all_forms() {
+        let mut fake = Fake::new(form);
+        // Without WAL only pg_control tells it, and that is the last member of the archive.
+        fake.files.remove(SEGMENT);
+        fake.write();
+        assert_eq!(fake.engine().plan().unwrap().system_identifier, Some(SystemIdentifier(7)), "{form}");
+        let known = |request: &mut RestoreRequest| request.point.facts.learn(Some(SystemIdentifier(9)));
+        let plan = fake.engine_for(1, known).plan().unwrap();
+        let read_again = if form == BackupForm::Plain { 7 } else { 9 };
+        assert_eq!(
+            plan.system_identifier,
+            Some(SystemIdentifier(read_again)),
+            "{form}: what was read is not read again"
+        );
+    }
+}
+
+#[test]
 fn wal_fetched_into_the_base_is_found_and_restored() {
     let mut fake = Fake::new(BackupForm::Tar(Compression::Gzip));
     fake.files.insert("pg_wal/archive_status/000000010000000000000002.done".into(), Vec::new());
