@@ -58,7 +58,7 @@ fn point(bed: &Bed, label: &str, form: BackupForm) -> RestorePoint {
         version: None,
         system_identifier: None,
     };
-    RestorePoint { instance: InstanceName::new("bench"), label: label.to_owned(), path, facts }
+    RestorePoint { instance: InstanceName::new("bench"), label: label.to_owned(), path, facts, repository: None }
 }
 
 fn compare(bed: &Bed, point: &RestorePoint, goal: f64, disk: &Disk) {

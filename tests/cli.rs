@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "cli/identity.rs"]
+mod identity;
 mod support;
 
 use serde_json::Value;

@@ -63,7 +63,13 @@ fn created(number: u64, at: Timestamp) -> Created {
         version: None,
         system_identifier: None,
     };
-    let point = RestorePoint { path: format!("/backup/{instance}/b").into(), instance, label: "b".to_owned(), facts };
+    let point = RestorePoint {
+        path: format!("/backup/{instance}/b").into(),
+        instance,
+        label: "b".to_owned(),
+        facts,
+        repository: None,
+    };
     let port = Port::new(u16::try_from(1_024 + number % 60_000).unwrap()).unwrap();
     let request = RestoreRequest {
         point,

@@ -3,6 +3,7 @@
 //! Promises: it puts parts together and decides nothing itself. Never: no rule of a session, no drawing lives here.
 
 mod attach;
+mod choice;
 mod claims;
 pub mod config;
 mod console;

@@ -1,10 +1,13 @@
 //! From what a person typed to a request that is valid by construction.
 
-use super::setting::Setting;
+use super::{choice, setting::Setting};
 use crate::{
-    catalog::{Catalog, Row},
-    cli::args::{How, RestoreArgs},
-    domain::{ExistingData, MissingWal, Port, RestorePoint, RestoreRequest, ServerWish, Target},
+    catalog::Catalog,
+    cli::{
+        args::{How, RestoreArgs},
+        report::Refused,
+    },
+    domain::{ExistingData, MissingWal, Port, RestoreRequest, ServerWish, Target},
 };
 use std::{
     collections::BTreeSet,
@@ -17,9 +20,6 @@ pub(super) const FIRST_PORT: u16 = 5433;
 
 /// How a person agrees at the shell to files that no server can start on.
 pub(super) const WITHOUT_WAL: &str = "add --without-wal to restore the files all the same";
-
-/// Restore points that a refusal names; `howdah backup list` names all.
-const LABELS_TOLD: usize = 5;
 
 /// What ongoing sessions hold, and what earlier requests of the same order will.
 #[derive(Debug, Default)]
@@ -36,8 +36,8 @@ impl Taken {
     }
 }
 
-/// The request of `howdah restore`, or the sentence that says why there is none.
-pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, String> {
+/// The request of `howdah restore`, or why there is none.
+pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, Refused> {
     beside(&Taken::default(), setting, catalog, &args.instance, &args.how)
 }
 
@@ -48,8 +48,8 @@ pub(super) fn beside(
     catalog: &Catalog,
     instance: &str,
     args: &How,
-) -> Result<RestoreRequest, String> {
-    let point = point(catalog, instance, args.point.as_deref())?;
+) -> Result<RestoreRequest, Refused> {
+    let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
         None => free_directory(&setting.config.restore_dir, point.instance.as_str(), &taken.directories),
@@ -63,10 +63,9 @@ pub(super) fn beside(
         None => ExistingData::Refuse,
         Some(typed) if Path::new(typed).file_name() == directory.file_name() => ExistingData::SetAside,
         Some(typed) => {
-            return Err(format!(
-                "--set-aside {typed:?} does not name the target: type the last part of {}",
-                directory.display()
-            ));
+            let directory = directory.display();
+            let reason = format!("--set-aside {typed:?} does not name the target: type the last part of {directory}");
+            return Err(reason.into());
         }
     };
     let server = match (args.no_start, args.stop_after_probe) {
@@ -76,36 +75,6 @@ pub(super) fn beside(
     };
     let missing_wal = if args.without_wal { MissingWal::Accept } else { MissingWal::Refuse };
     Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing, missing_wal })
-}
-
-fn point(catalog: &Catalog, instance: &str, label: Option<&str>) -> Result<RestorePoint, String> {
-    let Some(found) = catalog.instance(instance) else {
-        let known: Vec<&str> = catalog.instances.iter().map(|instance| instance.name.as_str()).collect();
-        let known =
-            if known.is_empty() { "none was found".to_owned() } else { format!("there are: {}", known.join(", ")) };
-        // A repository that cannot be read may be the one that holds it.
-        let unread = catalog.repositories.iter().filter_map(|repository| {
-            repository.problem.as_ref().map(|problem| format!("; {}: {problem}", repository.path.display()))
-        });
-        let unread: String = unread.collect();
-        return Err(format!("there is no instance {instance:?} in the repositories; {known}{unread}"));
-    };
-    let point = match label {
-        Some(label) => found.points().find(|point| point.label == label),
-        None => found.newest(),
-    };
-    point.cloned().ok_or_else(|| {
-        let named = |label| found.rows.iter().find(|row| row.label() == label).and_then(|row| row.problem());
-        match (label, label.and_then(named), found.rows.iter().find_map(|row| row.problem())) {
-            (Some(label), Some(problem), _) => format!("the restore point {label:?} cannot be restored: {problem}"),
-            (Some(label), None, _) => {
-                let known: Vec<&str> = found.rows.iter().map(Row::label).take(LABELS_TOLD).collect();
-                format!("{instance} has no restore point {label:?}; the newest are: {}", known.join(", "))
-            }
-            (None, _, Some(problem)) => format!("{instance} has no restore point that can be restored: {problem}"),
-            (None, _, None) => format!("{instance} has no restore point"),
-        }
-    })
 }
 
 /// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...

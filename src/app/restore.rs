@@ -39,7 +39,7 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
     runtime.block_on(async {
         let plan = match planner::plan(request.clone(), setting.worker_settings()).await {
             Ok(plan) => plan,
-            Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?),
+            Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?),
         };
         if args.plan {
             let mut text = if json { serde_json::to_string(&plan)? } else { report::plan_text(&plan) };
@@ -50,7 +50,7 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
             return Ok(Exit::Done);
         }
         if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
-            return Ok(report::refused(&mut streams, &args.instance, &failure.to_string())?);
+            return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?);
         }
         request.point.facts.learn(plan.system_identifier);
         session(setting, args, request, &mut streams).await

@@ -33,7 +33,7 @@ fn list(setting: &Setting, json: bool) -> anyhow::Result<Exit> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Err(error).context("the list cannot be written"),
         Ok(listed) => {
-            for problem in &listed.repository_problems {
+            for problem in listed.repository_problems.iter().chain(&listed.shared_folders) {
                 writeln!(io::stderr(), "howdah: {problem}")?;
             }
             let useless = !listed.repository_problems.is_empty() && listed.restorable + listed.unreadable == 0;

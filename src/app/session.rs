@@ -10,6 +10,7 @@ use crate::{
     cli::{
         args::How,
         exit::Exit,
+        report::write_candidates,
         session::{
             Around, Reading, SessionError, act,
             args::{CancelArgs, SessionVerb, StartArgs},
@@ -166,7 +167,8 @@ fn started(
             }
             Err(reason) => {
                 refused = true;
-                say(streams, &start::not_started(instance, &reason))?;
+                say(streams, &start::not_started(instance, &reason.sentence))?;
+                write_candidates(streams, &reason.candidates)?;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The catalog as plain data.
 
-use crate::domain::{InstanceName, RestorePoint, Timestamp};
+use super::identity;
+use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
     fmt,
@@ -48,7 +49,7 @@ pub struct Repository {
     pub problem: Option<String>,
 }
 
-/// One instance and its backups. The same name in an own repository and in the sample are two instances.
+/// One instance and its backups: what one folder of a repository holds of one cluster (rule S14).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogInstance {
     /// Its name.
@@ -57,6 +58,19 @@ pub struct CatalogInstance {
     pub origin: Origin,
     /// Its restore points, newest first; behind them what cannot be read.
     pub rows: Vec<Row>,
+    /// The repository that holds it.
+    #[serde(serialize_with = "lossy")]
+    pub repository: PathBuf,
+    /// The directory of its backups; the backup itself, where that lies directly in the repository.
+    #[serde(serialize_with = "lossy")]
+    pub folder: PathBuf,
+    /// The cluster that was backed up. `None` is not yet known: no backup here tells it before it is read whole.
+    pub cluster: Option<SystemIdentifier>,
+    /// The shortest text that means this instance and no other of the catalog: `NAME`, `REPOSITORY:NAME`,
+    /// `NAME@SYSTEM-IDENTIFIER`, or both. The command line takes it.
+    pub spelling: String,
+    /// What tells it from the others of its name, in a few columns; `None` where it has no namesake.
+    pub distinction: Option<String>,
 }
 
 /// One backup.
@@ -92,9 +106,10 @@ impl RepositoryPath {
 }
 
 impl Catalog {
-    /// The instance with this name; one's own before one of the sample.
-    pub fn instance(&self, name: &str) -> Option<&CatalogInstance> {
-        self.instances.iter().find(|instance| instance.name.as_str() == name)
+    /// What these repositories hold: each instance gets its spelling, and what tells it from its namesakes.
+    pub fn new(repositories: Vec<Repository>, mut instances: Vec<CatalogInstance>) -> Self {
+        identity::name(&mut instances);
+        Self { repositories, instances }
     }
 
     /// All rows with their instance.
@@ -107,6 +122,14 @@ impl CatalogInstance {
     /// What can be restored, newest first.
     pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
         self.rows.iter().filter_map(Row::point)
+    }
+
+    /// Its name, and what tells it from others of the same.
+    pub fn title(&self) -> String {
+        match &self.distinction {
+            Some(distinction) => format!("{} ({distinction})", self.name),
+            None => self.name.to_string(),
+        }
     }
 
     /// The newest restore point.

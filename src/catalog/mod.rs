@@ -4,8 +4,10 @@
 //! stand (S10). Text that comes from disk is printable before it leaves this module. Never: nothing here writes to a
 //! repository, follows a symbolic link while it searches, or reads a backup whole.
 
+mod choose;
 mod contents;
 mod facts;
+mod identity;
 mod read;
 pub mod sample;
 mod scan;
@@ -13,5 +15,7 @@ mod scan;
 mod tests;
 mod wording;
 
+pub use choose::NotChosen;
 pub use contents::{Catalog, CatalogInstance, Origin, Repository, RepositoryPath, Row};
+pub use identity::InstanceKey;
 pub use read::read;

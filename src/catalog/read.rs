@@ -5,7 +5,7 @@ use super::{
     facts,
     scan::{Candidate, scan},
 };
-use crate::domain::{InstanceName, RestorePoint, Timestamp};
+use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -21,11 +21,14 @@ use std::{
 /// the machine keeps processors for the work of others.
 const READERS: usize = 2;
 
+/// One folder of one repository, as the backups in it are gathered.
+type Folder = (Origin, InstanceName, PathBuf, PathBuf);
+
 /// Reads what is in these repositories. Blocks for as long as the disks take: call it on a thread that may wait.
 ///
 /// A repository that is given twice is read once. A backup that two repositories reach belongs to the first.
 pub fn read(repositories: &[RepositoryPath]) -> Catalog {
-    let mut catalog = Catalog::default();
+    let mut read = Vec::new();
     let mut roots = BTreeSet::new();
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let mut found = Vec::new();
@@ -36,20 +39,36 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
         }
         let new = scan.candidates.into_iter().filter(|candidate| paths.insert(candidate.path.clone()));
         found.extend(new.map(|candidate| (*origin, candidate)));
-        catalog.repositories.push(Repository { path: scan.root, origin: *origin, problem: scan.problem });
+        read.push(Repository { path: scan.root, origin: *origin, problem: scan.problem });
     }
-    let mut instances: BTreeMap<(Origin, InstanceName), Vec<Row>> = BTreeMap::new();
-    for (origin, row) in rows(&found) {
-        instances.entry((origin, row.instance().clone())).or_default().push(row);
+    let mut folders: BTreeMap<Folder, Vec<Row>> = BTreeMap::new();
+    for (folder, row) in rows(&found) {
+        folders.entry(folder).or_default().push(row);
     }
-    catalog.instances = instances
-        .into_iter()
-        .map(|((origin, name), mut rows)| {
-            rows.sort_by_cached_key(newest_first);
-            CatalogInstance { name, origin, rows }
-        })
-        .collect();
-    catalog
+    Catalog::new(read, folders.into_iter().flat_map(|(folder, rows)| instances(&folder, rows)).collect())
+}
+
+/// The instances of one folder: one for each cluster, and one for what does not tell its cluster.
+///
+/// What cannot be restored stands with the only instance there is; beside several, with what tells no cluster.
+fn instances(folder: &Folder, rows: Vec<Row>) -> Vec<CatalogInstance> {
+    let mut clusters: BTreeMap<Option<SystemIdentifier>, Vec<Row>> = BTreeMap::new();
+    let (restorable, unreadable): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.point().is_some());
+    for row in restorable {
+        let cluster = row.point().and_then(|point| point.facts.system_identifier);
+        clusters.entry(cluster).or_default().push(row);
+    }
+    if !unreadable.is_empty() {
+        let only = if clusters.len() == 1 { clusters.keys().next().copied().flatten() } else { None };
+        clusters.entry(only).or_default().extend(unreadable);
+    }
+    let instance = |(cluster, mut rows): (Option<SystemIdentifier>, Vec<Row>)| {
+        let (origin, name, repository, folder) = folder.clone();
+        rows.sort_by_cached_key(newest_first);
+        let (spelling, distinction) = (name.to_string(), None);
+        CatalogInstance { name, origin, rows, repository, folder, cluster, spelling, distinction }
+    };
+    clusters.into_iter().map(instance).collect()
 }
 
 /// By time, then by name, backwards; what cannot be read has no time and comes last.
@@ -57,13 +76,15 @@ fn newest_first(row: &Row) -> Reverse<(Option<Timestamp>, String, PathBuf)> {
     Reverse((row.taken_at(), row.label().to_owned(), row.path().to_owned()))
 }
 
-fn rows(found: &[(Origin, Candidate)]) -> Vec<(Origin, Row)> {
+fn rows(found: &[(Origin, Candidate)]) -> Vec<(Folder, Row)> {
     let rows = Mutex::new(Vec::with_capacity(found.len()));
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some((origin, candidate)) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Candidate { instance, repository, folder, .. } = candidate;
+            let folder = (*origin, instance.clone(), repository.clone(), folder.clone());
             let row = row(candidate);
-            rows.lock().unwrap_or_else(PoisonError::into_inner).push((*origin, row));
+            rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, row));
         }
     };
     thread::scope(|scope| {
@@ -76,10 +97,12 @@ fn rows(found: &[(Origin, Candidate)]) -> Vec<(Origin, Row)> {
 }
 
 fn row(candidate: &Candidate) -> Row {
-    let Candidate { instance, label, path, finding } = candidate;
+    let Candidate { instance, label, path, finding, repository, folder: _ } = candidate;
     let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
     match facts::read(&path, finding) {
-        Ok(facts) => Row::Restorable(RestorePoint { instance, label, path, facts }),
+        Ok(facts) => {
+            Row::Restorable(RestorePoint { instance, label, path, facts, repository: Some(repository.clone()) })
+        }
         Err(problem) => Row::Unreadable { instance, label, path, problem },
     }
 }

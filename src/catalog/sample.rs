@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_sample_has_three_instances_and_each_form_of_archive() {
         let (_state, catalog) = sample();
-        let point = |name| -> RestorePoint { catalog.instance(name).unwrap().newest().unwrap().clone() };
+        let point = |name| -> RestorePoint { catalog.named(name)[0].newest().unwrap().clone() };
         assert_eq!(catalog.rows().filter_map(|(_, row)| row.problem()).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(catalog.instances.len(), 3);
         assert!(catalog.instances.iter().all(|instance| instance.origin == Origin::Sample));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_restore_points_of_the_sample_come_newest_first() {
         let (_state, catalog) = sample();
-        let points: Vec<_> = catalog.instance("orders").unwrap().points().collect();
+        let points: Vec<_> = catalog.named("orders")[0].points().collect();
         assert!(points.len() == 2 && points[0].facts.taken_at > points[1].facts.taken_at);
         assert!(points[0].facts.start_lsn > points[1].facts.start_lsn);
     }

@@ -29,6 +29,9 @@ const MOST: usize = 100_000;
 /// What the search found in one directory.
 pub(super) struct Candidate {
     pub(super) instance: InstanceName,
+    pub(super) repository: PathBuf,
+    /// The directory that names the instance.
+    pub(super) folder: PathBuf,
     pub(super) label: String,
     pub(super) path: PathBuf,
     pub(super) finding: Finding,
@@ -110,10 +113,14 @@ impl Search {
     fn found(&mut self, path: &Path, finding: Finding) {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         let mut parts = below.iter();
-        let first = parts.next().or_else(|| self.root.file_name()).unwrap_or(OsStr::new("/"));
+        let own = parts.next();
+        let folder = own.map_or_else(|| self.root.clone(), |first| self.root.join(first));
+        let first = own.or_else(|| self.root.file_name()).unwrap_or(OsStr::new("/"));
         let label = if parts.as_path().as_os_str().is_empty() { first } else { parts.as_path().as_os_str() };
         self.candidates.push(Candidate {
             instance: InstanceName::new(&wording::name(first)),
+            repository: self.root.clone(),
+            folder,
             label: wording::name(label),
             path: path.to_owned(),
             finding,

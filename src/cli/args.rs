@@ -78,7 +78,7 @@ pub enum BackupVerb {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE)]
 pub struct RestoreArgs {
-    /// The instance, as `howdah backup list` names it
+    /// The instance: NAME, REPOSITORY:NAME, NAME@SYSTEM-IDENTIFIER or both, as `howdah backup list` names it
     pub instance: String,
     /// How it is restored.
     #[command(flatten)]
@@ -97,8 +97,8 @@ pub struct How {
     /// The data directory to restore into
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
-    /// The restore point, as `howdah backup list` names it [default: the newest]
-    #[arg(long, value_name = "LABEL")]
+    /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
+    #[arg(long, value_name = "LABEL|PATH")]
     pub point: Option<String>,
     /// The port of the restored server [default: the first free one from 5433]
     #[arg(long, value_name = "N")]

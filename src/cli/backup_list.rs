@@ -5,11 +5,18 @@
 
 use crate::{
     catalog::{self, Catalog, CatalogInstance, RepositoryPath, Row},
-    domain::{Lsn, instance::printable},
+    domain::{
+        Lsn,
+        instance::{printable, printable_name},
+    },
 };
 use ratatui::text::Span;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
 
 /// What was listed, for the caller's exit status and for what belongs on stderr.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +27,16 @@ pub struct Listed {
     pub unreadable: usize,
     /// What is wrong with a repository itself: printable sentences, each naming it.
     pub repository_problems: Vec<String>,
+    /// Folders that hold backups of several clusters: printable sentences, each naming the instances in it.
+    pub shared_folders: Vec<String>,
 }
 
 /// One element of the JSON array. What is not known is `null`.
 ///
-/// `path` is exact (characters that could steer a terminal are written as `\u` escapes, which every JSON reader
-/// undoes), unless it is not UTF-8: then it is lossy, and `problem` says so. `system_identifier` is a string, because
-/// it takes 64 bits and JSON numbers of many readers hold 53.
+/// `instance_id` is an instance as every verb takes it, and no other instance has it. `path` is exact (characters that
+/// could steer a terminal are written as `\u` escapes, which every JSON reader undoes), unless it is not UTF-8: then it is
+/// lossy, and `problem` says so. `system_identifier` is a string, because it takes 64 bits and JSON numbers of many
+/// readers hold 53.
 #[derive(Serialize)]
 struct JsonRow<'a> {
     instance: &'a str,
@@ -42,9 +52,13 @@ struct JsonRow<'a> {
     version: Option<u32>,
     system_identifier: Option<String>,
     problem: Option<&'a str>,
+    instance_id: String,
+    repository: String,
 }
 
-const HEAD: [&str; 11] = [
+const COLUMNS: usize = 13;
+
+const HEAD: [&str; COLUMNS] = [
     "INSTANCE",
     "RESTORE POINT",
     "ORIGIN",
@@ -55,6 +69,8 @@ const HEAD: [&str; 11] = [
     "STOP LSN",
     "TAKEN AT (UTC)",
     "VERSION",
+    "SYSTEM IDENTIFIER",
+    "PATH",
     "PROBLEM",
 ];
 
@@ -75,7 +91,26 @@ pub fn run(repositories: &[RepositoryPath], json: bool, out: &mut dyn Write) -> 
         restorable: catalog.rows().count() - unreadable,
         unreadable,
         repository_problems: catalog.repositories.iter().filter_map(|repository| repository.problem.clone()).collect(),
+        shared_folders: shared_folders(&catalog),
     })
+}
+
+/// What a person would take for one instance, and is several.
+fn shared_folders(catalog: &Catalog) -> Vec<String> {
+    let mut folders: BTreeMap<&Path, Vec<&CatalogInstance>> = BTreeMap::new();
+    for instance in &catalog.instances {
+        folders.entry(&instance.folder).or_default().push(instance);
+    }
+    let sentence = |(folder, instances): (&Path, Vec<&CatalogInstance>)| {
+        let folder = printable_name(folder.as_os_str());
+        let known = instances.iter().filter(|one| one.cluster.is_some()).count();
+        let clusters = if known == 1 { "1 cluster".to_owned() } else { format!("{known} clusters") };
+        let others = if known < instances.len() { " and some that do not tell theirs" } else { "" };
+        let spelled: Vec<&str> = instances.iter().map(|one| one.spelling.as_str()).collect();
+        let spelled = printable(&spelled.join(", "));
+        format!("{folder} holds backups of {clusters}{others}; they are {} instances: {spelled}", instances.len())
+    };
+    folders.into_iter().filter(|(_, instances)| instances.len() > 1).map(sentence).collect()
 }
 
 fn write_json(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
@@ -103,6 +138,8 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a Row) -> JsonRow<'a> {
         version: facts.and_then(|facts| facts.version).map(|version| version.0),
         system_identifier: facts.and_then(|facts| facts.system_identifier).map(|identifier| identifier.to_string()),
         problem: row.problem(),
+        instance_id: instance.id(),
+        repository: instance.repository.to_string_lossy().into_owned(),
     }
 }
 
@@ -122,12 +159,12 @@ pub(in crate::cli) fn escaped(json: &str) -> String {
 }
 
 fn write_table(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<[String; 11]> = catalog.rows().map(|(instance, row)| cells(instance, row)).collect();
+    let rows: Vec<[String; COLUMNS]> = catalog.rows().map(|(instance, row)| cells(instance, row)).collect();
     if rows.is_empty() {
         return writeln!(out, "There is no backup to list.");
     }
     let head = HEAD.map(str::to_owned);
-    let mut widths = [0; 11];
+    let mut widths = [0; COLUMNS];
     for row in [&head].into_iter().chain(&rows) {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = width_of(cell).max(*width);
@@ -145,11 +182,11 @@ fn write_table(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(instance: &CatalogInstance, row: &Row) -> [String; 11] {
+fn cells(instance: &CatalogInstance, row: &Row) -> [String; COLUMNS] {
     let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let facts = row.point().map(|point| &point.facts);
     [
-        row.instance().to_string(),
+        printable(&instance.spelling),
         row.label().to_owned(),
         instance.origin.to_string(),
         shown(facts.map(|facts| facts.form.to_string())),
@@ -159,6 +196,8 @@ fn cells(instance: &CatalogInstance, row: &Row) -> [String; 11] {
         shown(facts.map(|facts| facts.stop_lsn.to_string())),
         shown(facts.map(|facts| facts.taken_at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
         shown(facts.and_then(|facts| facts.version).map(|version| version.to_string())),
+        shown(facts.and_then(|facts| facts.system_identifier).map(|cluster| cluster.to_string())),
+        printable_name(row.path().as_os_str()),
         row.problem().unwrap_or_default().to_owned(),
     ]
 }

@@ -1,7 +1,9 @@
 //! What a command says of a session and of a plan: lines for people, JSON for programs.
 
 use super::{
+    backup_list::escaped,
     exit::Exit,
+    session::object::system_identifier,
     state::{CommandForm, commands, left, left_in, state},
     streams::Streams,
 };
@@ -14,7 +16,29 @@ use crate::{
     machine::{CancelStage, Phase, Session},
 };
 use serde_json::{Value, json};
-use std::{io, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+/// Why a restore was refused before anything was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// One sentence.
+    pub sentence: String,
+    /// What could have been meant, where the words mean several.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One thing that could have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The instance, as `howdah backup list --json` names it.
+    pub instance_id: String,
+    /// The directory of its backups, or of the backup.
+    pub path: PathBuf,
+    /// The arguments that mean this and nothing else, as a shell takes them.
+    pub words: String,
+    /// What a person knows it by; may be empty.
+    pub about: String,
+}
 
 /// On a pipe, a line is written when the state changes, and then at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -131,16 +155,44 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm) 
         }
     };
     ignore_closed(writeln!(streams.err, "{sentence}"))?;
-    if streams.json { writeln!(streams.out, "{}", session_json(session)) } else { Ok(()) }
+    if streams.json { writeln!(streams.out, "{}", escaped(&session_json(session).to_string())) } else { Ok(()) }
 }
 
 /// A refusal before anything was begun.
-pub fn refused(streams: &mut Streams<'_>, instance: &str, reason: &str) -> io::Result<Exit> {
-    ignore_closed(writeln!(streams.err, "howdah: {instance} was not restored: {}", printable(reason)))?;
+pub fn refused(streams: &mut Streams<'_>, instance: &str, reason: &Refused) -> io::Result<Exit> {
+    let Refused { sentence, candidates } = reason;
+    let (name, text) = (printable(instance), printable(sentence));
+    ignore_closed(writeln!(streams.err, "howdah: {name} was not restored: {text}"))?;
+    write_candidates(streams, candidates)?;
     if streams.json {
-        writeln!(streams.out, "{}", json!({ "instance": instance, "outcome": "refused", "reason": reason }))?;
+        let candidates: Vec<Value> = candidates
+            .iter()
+            .map(|one| json!({ "instance_id": one.instance_id, "path": one.path.to_string_lossy() }))
+            .collect();
+        let object =
+            json!({ "instance": instance, "outcome": "refused", "reason": sentence, "candidates": candidates });
+        writeln!(streams.out, "{}", escaped(&object.to_string()))?;
     }
     Ok(Exit::Refused)
+}
+
+/// What could have been meant, a line each.
+pub fn write_candidates(streams: &mut Streams<'_>, candidates: &[Candidate]) -> io::Result<()> {
+    let mut line = |candidate: &Candidate| writeln!(streams.err, "{}", printable(&candidate.to_string()));
+    ignore_closed(candidates.iter().try_for_each(&mut line))
+}
+
+impl From<String> for Refused {
+    fn from(sentence: String) -> Self {
+        Self { sentence, candidates: Vec::new() }
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  {}", self.words)?;
+        if self.about.is_empty() { Ok(()) } else { write!(f, "  ({})", self.about) }
+    }
 }
 
 fn session_json(session: &Session) -> Value {
@@ -173,6 +225,8 @@ fn session_json(session: &Session) -> Value {
         "uuid": session.uuid(),
         "instance": request.point.instance.as_str(),
         "restore_point": request.point.label,
+        "backup": request.point.path.to_string_lossy(),
+        "system_identifier": system_identifier(session).map(|cluster| cluster.to_string()),
         "directory": request.target.directory().to_string_lossy(),
         "port": request.target.port().number(),
         "outcome": outcome,

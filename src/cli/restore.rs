@@ -29,7 +29,7 @@ pub async fn run(
     let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
         let reason = receipt.refused().next().map_or_else(String::new, |(_, refusal)| refusal.to_string());
         let instance = instance.as_ref().map_or("", |instance| instance.as_str());
-        return report::refused(streams, instance, &reason);
+        return report::refused(streams, instance, &reason.into());
     };
     let session = follow(owner, (clock, form), id, &by, &mut interrupts, streams).await?;
     report::result(streams, &session, form)?;

@@ -62,6 +62,9 @@ pub struct RestorePoint {
     pub path: PathBuf,
     /// What it says of itself.
     pub facts: BackupFacts,
+    /// The repository that it was found in; older records do not tell it.
+    #[serde(default)]
+    pub repository: Option<PathBuf>,
 }
 
 impl BackupFacts {

@@ -171,6 +171,9 @@ fn facts() -> Vec<(&'static str, Fact)> {
 fn records_of_events_are_read_for_ever() {
     let created: Created = sample::created(7, RetryPolicy::default());
     check("created", &created);
+    let mut in_repository = created;
+    in_repository.request.point.repository = Some("/backup".into());
+    check("created_in_repository", &in_repository);
     for (name, event) in events() {
         check(&format!("event_{name}"), &event);
     }

@@ -43,6 +43,7 @@ pub(crate) fn request(number: u64) -> RestoreRequest {
                 version: None,
                 system_identifier: None,
             },
+            repository: None,
         },
         target: Target::new(format!("/srv/pg/orders-{number}"), port).unwrap(),
         server: ServerWish::LeaveRunning,

@@ -14,7 +14,7 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, InstanceName, Port, Who},
+    domain::{BackupForm, InstanceName, Port, SystemIdentifier, Who},
     machine::{Phase, Session},
     manager::{CompletedResult, CompletedRow, Counts, Moment, Snapshot},
 };
@@ -58,14 +58,25 @@ pub(crate) fn with_rows(ongoing: Vec<Arc<Session>>, completed: Vec<Arc<Completed
 }
 
 pub(crate) fn sample() -> Catalog {
-    let one = |name: &str| CatalogInstance {
+    let rows = |name| vec![Row::Restorable(point(name, "2026-11-20T0200", 31 << 20))];
+    let one = |name| CatalogInstance { origin: Origin::Sample, ..instance("/sample", name, None, rows(name)) };
+    Catalog::new(
+        vec![Repository { path: "/sample".into(), origin: Origin::Sample, problem: None }],
+        vec![one("ledger"), one("orders"), one("shop")],
+    )
+}
+
+/// What a repository holds under a name.
+pub(crate) fn instance(repository: &str, name: &str, cluster: Option<u64>, rows: Vec<Row>) -> CatalogInstance {
+    CatalogInstance {
         name: InstanceName::new(name),
-        origin: Origin::Sample,
-        rows: vec![Row::Restorable(point(name, "2026-11-20T0200", 31 << 20))],
-    };
-    Catalog {
-        repositories: vec![Repository { path: "/sample".into(), origin: Origin::Sample, problem: None }],
-        instances: vec![one("ledger"), one("orders"), one("shop")],
+        origin: Origin::Own,
+        rows,
+        repository: repository.into(),
+        folder: format!("{repository}/{name}").into(),
+        cluster: cluster.map(SystemIdentifier),
+        spelling: String::new(),
+        distinction: None,
     }
 }
 
@@ -82,16 +93,16 @@ pub(crate) fn own() -> Catalog {
         path: "/backups/x".into(),
         problem: "backup_manifest is cut short after 1,024 bytes: copy the backup again".to_owned(),
     };
-    let one = |name: &str, rows: Vec<Row>| CatalogInstance { name: InstanceName::new(name), origin: Origin::Own, rows };
+    let one = |name, rows| instance("/backups", name, None, rows);
     let newest = |name: &str| Row::Restorable(point(name, "2026-11-20T0200", 61 * GIB));
-    Catalog {
-        repositories: vec![Repository { path: "/backups".into(), origin: Origin::Own, problem: None }],
-        instances: vec![
+    Catalog::new(
+        vec![Repository { path: "/backups".into(), origin: Origin::Own, problem: None }],
+        vec![
             one("crm", vec![newest("crm")]),
             one("legacy", vec![bad("legacy")]),
             one("orders", vec![newest("orders"), older("orders"), bad("orders")]),
         ],
-    }
+    )
 }
 
 pub(crate) fn options() -> Options {

@@ -51,6 +51,7 @@ pub(crate) fn point(instance: &str, label: &str, size: u64) -> RestorePoint {
             version: Some(MajorVersion(15)),
             system_identifier: None,
         },
+        repository: Some("/backups".into()),
     }
 }
 

@@ -65,13 +65,15 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
-    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt by bytes_done bytes_total created dismissed disposed disposition ended ending failure first_cause id index instance left next_try origin overdue percent phase port process reason restore_point server step target took_seconds tries_of tries_total tries_used unchecked uuid wal_percent warnings");
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_total created dismissed disposed disposition ended ending failure first_cause id index instance left next_try origin overdue percent phase port process reason restore_point server step system_identifier target took_seconds tries_of tries_total tries_used unchecked uuid wal_percent warnings");
     let mut told = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
         assert_eq!((&row["created"], &row["by"]), (&"2020-02-02T02:00:00Z".into(), &"ops".into()));
         assert_eq!(row["restore_point"], "2026-11-20T0200");
-        let same = ["created", "by", "restore_point", "uuid", "target", "port", "instance"];
+        let backup = format!("/backup/orders-{}/2026-11-20T0200", row["id"]);
+        assert_eq!((&row["backup"], &row["system_identifier"]), (&backup.into(), &Value::Null));
+        let same = ["created", "by", "backup", "restore_point", "uuid", "target", "port", "instance"];
         let own = row.iter().filter(|(key, value)| !same.contains(&key.as_str()) && !value.is_null());
         let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
         told += &own.join(" ");

@@ -13,7 +13,7 @@ mod repositories;
 mod room;
 mod settings;
 mod state;
-mod words;
+pub(super) mod words;
 
 pub(super) use words::quoted;
 

@@ -4,7 +4,7 @@ use crate::domain::instance::{printable, printable_name};
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 /// A path as it can be shown.
-pub(super) fn shown(path: &Path) -> String {
+pub(in crate::app) fn shown(path: &Path) -> String {
     printable_name(path.as_os_str())
 }
 

@@ -197,6 +197,8 @@ The JSON object of a session is the same for list, show, watch and start. What d
   index          its place among the ongoing ones, counted from 0 (list only)
   id, uuid       its number in this state directory, and its name everywhere
   instance, restore_point
+  backup         the directory of the backup
+  system_identifier    of the cluster that was backed up, as a string
   phase          queued, running, waiting, stuck, canceling, succeeded or cancelled
   origin, by     console or command_line; who started it
   created        when, as all moments in UTC (RFC 3339)

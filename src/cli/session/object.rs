@@ -9,7 +9,9 @@ use crate::{
         backup_list::escaped,
         state::{left_in, percent},
     },
-    domain::{Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step, Timestamp},
+    domain::{
+        Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step, SystemIdentifier, Timestamp,
+    },
     machine::{CancelStage, Cause, Phase, Session, StuckReason, rescheduled, session::Urgency},
 };
 use serde::Serialize;
@@ -55,6 +57,8 @@ pub struct SessionObject {
     pub ended: Option<String>,
     pub took_seconds: Option<f64>,
     pub dismissed: bool,
+    pub backup: String,
+    pub system_identifier: Option<String>,
 }
 
 /// One failure.
@@ -110,6 +114,8 @@ impl SessionObject {
             ended: None,
             took_seconds: None,
             dismissed: session.is_dismissed(),
+            backup: request.point.path.to_string_lossy().into_owned(),
+            system_identifier: system_identifier(session).map(|cluster| cluster.to_string()),
         };
         object.tell_phase(session, now);
         object
@@ -164,6 +170,12 @@ impl SessionObject {
             }
         }
     }
+}
+
+/// The cluster that is restored, as far as the order or the plan tells it.
+pub(in crate::cli) fn system_identifier(session: &Session) -> Option<SystemIdentifier> {
+    let ordered = session.request().point.facts.system_identifier;
+    ordered.or_else(|| session.plan().and_then(|plan| plan.system_identifier))
 }
 
 impl FailureObject {

@@ -195,7 +195,7 @@ fn session() -> Session {
         version: None,
         system_identifier: None,
     };
-    let point = RestorePoint { instance, label: "1".to_owned(), path: "/b".into(), facts };
+    let point = RestorePoint { instance, label: "1".to_owned(), path: "/b".into(), facts, repository: None };
     let target = Target::new("/srv/orders", Port::new(5433).unwrap()).unwrap();
     let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
     let missing_wal = MissingWal::Refuse;

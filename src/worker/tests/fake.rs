@@ -86,7 +86,13 @@ impl Bench {
             system_identifier: None,
         };
         let path = root.path().join("backup");
-        let point = RestorePoint { instance: InstanceName::new("orders"), label: "b".to_owned(), path, facts };
+        let point = RestorePoint {
+            instance: InstanceName::new("orders"),
+            label: "b".to_owned(),
+            path,
+            facts,
+            repository: None,
+        };
         let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
         let (existing, missing_wal) = (ExistingData::Refuse, MissingWal::Refuse);
         let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };

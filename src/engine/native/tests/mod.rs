@@ -238,8 +238,13 @@ impl Fake {
             version: None,
             system_identifier: None,
         };
-        let point =
-            RestorePoint { instance: InstanceName::new("orders"), label: "b".into(), path: self.backup(), facts };
+        let point = RestorePoint {
+            instance: InstanceName::new("orders"),
+            label: "b".into(),
+            path: self.backup(),
+            facts,
+            repository: None,
+        };
         RestoreRequest {
             point,
             target: Target::new(self.directory(), Port::new(5433).unwrap()).unwrap(),

@@ -1,0 +1,80 @@
+//! What is said when INSTANCE and `--point` do not lead to one restore point: the candidates, ready to paste.
+
+use super::doctor::words::{quoted, shown};
+use crate::{
+    catalog::{Catalog, CatalogInstance, NotChosen, Row},
+    cli::report::{Candidate, Refused},
+    domain::RestorePoint,
+};
+use std::path::Path;
+
+/// Restore points, instances or candidates that a refusal names; `howdah backup list` names all.
+const MOST_NAMED: usize = 20;
+
+/// The restore point that is meant, or why there is none.
+pub(super) fn point(catalog: &Catalog, instance: &str, point: Option<&str>) -> Result<RestorePoint, Refused> {
+    let chosen = catalog.choose(instance, point).cloned();
+    chosen.map_err(|reason| refused(catalog, instance, point.unwrap_or_default(), &reason))
+}
+
+fn refused(catalog: &Catalog, word: &str, point: &str, reason: &NotChosen<'_>) -> Refused {
+    let (sentence, candidates) = match reason {
+        NotChosen::NoInstance => (unknown(catalog, word), Vec::new()),
+        NotChosen::Instances(instances) => (
+            format!("{word:?} means {} instances; write one of these", instances.len()),
+            instances.iter().take(MOST_NAMED).map(|one| instance_candidate(one)).collect(),
+        ),
+        NotChosen::Points(points) => (
+            format!("{point:?} means {} backups; write one of these", points.len()),
+            points.iter().take(MOST_NAMED).map(|(one, row)| point_candidate(one, row)).collect(),
+        ),
+        NotChosen::NoPoint(one) => {
+            let known: Vec<&str> = one.rows.iter().map(Row::label).take(MOST_NAMED).collect();
+            let known = known.join(", ");
+            (format!("{} has no restore point {point:?}; the newest are: {known}", one.spelling), Vec::new())
+        }
+        NotChosen::Unreadable(problem) => {
+            (format!("the restore point {point:?} cannot be restored: {problem}"), Vec::new())
+        }
+        NotChosen::Nothing(one, Some(problem)) => {
+            (format!("{} has no restore point that can be restored: {problem}", one.spelling), Vec::new())
+        }
+        NotChosen::Nothing(one, None) => (format!("{} has no restore point", one.spelling), Vec::new()),
+    };
+    Refused { sentence, candidates }
+}
+
+fn unknown(catalog: &Catalog, word: &str) -> String {
+    let known: Vec<&str> = catalog.instances.iter().map(|one| one.spelling.as_str()).take(MOST_NAMED).collect();
+    let known = if known.is_empty() { "none was found".to_owned() } else { format!("there are: {}", known.join(", ")) };
+    // A repository that cannot be read may be the one that holds it.
+    let unread = catalog.repositories.iter().filter_map(|repository| {
+        repository.problem.as_ref().map(|problem| format!("; {}: {problem}", shown(&repository.path)))
+    });
+    let unread: String = unread.collect();
+    format!("there is no instance {word:?} in the repositories; {known}{unread}")
+}
+
+fn instance_candidate(instance: &CatalogInstance) -> Candidate {
+    let newest = match instance.newest() {
+        Some(point) => format!("newest backup {}", point.facts.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+        None => "no backup that can be restored".to_owned(),
+    };
+    let cluster = match instance.cluster {
+        Some(cluster) => format!("cluster {cluster}"),
+        None => "cluster not yet known".to_owned(),
+    };
+    let about = format!("in {}, {cluster}, {newest}", shown(&instance.folder));
+    Candidate {
+        instance_id: instance.id(),
+        path: instance.folder.clone(),
+        words: quoted(Path::new(&instance.spelling)),
+        about,
+    }
+}
+
+fn point_candidate(instance: &CatalogInstance, row: &Row) -> Candidate {
+    let words = format!("{} --point {}", quoted(Path::new(&instance.spelling)), quoted(row.path()));
+    let about = row.problem().unwrap_or_default().to_owned();
+    Candidate { instance_id: instance.id(), path: row.path().to_owned(), words, about }
+}

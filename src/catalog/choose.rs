@@ -1,0 +1,69 @@
+//! From what a person wrote to one restore point, or to what stands in the way.
+//!
+//! Promises: what could mean several is none of them (rule S14), and each of them is named. Never: chooses by order or
+//! by age among instances.
+
+use super::{
+    contents::{Catalog, CatalogInstance, Row},
+    identity,
+};
+use crate::domain::RestorePoint;
+use std::{fs, path::Path};
+
+/// Why there is not one restore point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotChosen<'a> {
+    /// No instance is meant by the word.
+    NoInstance,
+    /// Several are.
+    Instances(Vec<&'a CatalogInstance>),
+    /// The instance has no restore point of this label or path.
+    NoPoint(&'a CatalogInstance),
+    /// Several backups are meant.
+    Points(Vec<(&'a CatalogInstance, &'a Row)>),
+    /// The backup that was named cannot be restored.
+    Unreadable(&'a str),
+    /// The instance has no backup that can be restored; the problem of the first is told, if it has one.
+    Nothing(&'a CatalogInstance, Option<&'a str>),
+}
+
+impl Catalog {
+    /// The instances that are meant by a word (see [`CatalogInstance::spelling`]). Looks where a repository leads that is
+    /// named in it.
+    pub fn named(&self, word: &str) -> Vec<&CatalogInstance> {
+        if let Some(exactly) = self.instances.iter().find(|one| one.id() == word) {
+            return vec![exactly];
+        }
+        let leads_to = |text: &str, one: &CatalogInstance| {
+            identity::exact(&one.repository, false) == text
+                || fs::canonicalize(text).is_ok_and(|path| path == one.repository)
+        };
+        self.instances.iter().filter(|one| one.is_meant(word, &|text| leads_to(text, one))).collect()
+    }
+
+    /// The restore point that is meant: of the instance `word`, the one with this label or path, else the newest.
+    pub fn choose(&self, word: &str, point: Option<&str>) -> Result<&RestorePoint, NotChosen<'_>> {
+        let instances = self.named(word);
+        let Some(first) = instances.first() else { return Err(NotChosen::NoInstance) };
+        let Some(point) = point else {
+            if instances.len() > 1 {
+                return Err(NotChosen::Instances(instances));
+            }
+            let problem = || first.rows.iter().find_map(Row::problem);
+            return first.newest().ok_or_else(|| NotChosen::Nothing(first, problem()));
+        };
+        let rows = || instances.iter().flat_map(|one| one.rows.iter().map(|row| (*one, row)));
+        let mut meant: Vec<_> = rows().filter(|(_, row)| row.label() == point).collect();
+        if meant.is_empty() {
+            let path = fs::canonicalize(point).unwrap_or_else(|_| Path::new(point).to_owned());
+            meant = rows().filter(|(_, row)| row.path() == path).collect();
+        }
+        match meant.as_slice() {
+            [] if instances.len() > 1 => Err(NotChosen::Instances(instances)),
+            [] => Err(NotChosen::NoPoint(first)),
+            [(_, Row::Restorable(point))] => Ok(point),
+            [(_, Row::Unreadable { problem, .. })] => Err(NotChosen::Unreadable(problem)),
+            _ => Err(NotChosen::Points(meant)),
+        }
+    }
+}
