@@ -13,6 +13,8 @@ mod events;
 mod figures;
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/namesakes.rs"]
+mod namesakes;
 #[path = "screens/owner.rs"]
 mod owner;
 #[path = "screens/picture.rs"]
@@ -58,6 +60,11 @@ fn every_phase_is_shown_at_five_sizes() {
 #[test]
 fn every_page_is_shown_at_five_sizes() {
     check(&scenes::pages());
+}
+
+#[test]
+fn instances_of_one_name_are_shown_at_five_sizes() {
+    check(&namesakes::scenes());
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub struct Form {
 pub struct Choice {
     /// The instance.
     pub key: InstanceKey,
+    /// Its name, and what tells it from others of the same.
+    pub title: String,
     /// Its backups, newest first.
     pub rows: Vec<Row>,
     /// The chosen one: an index of a restorable row.
@@ -166,33 +168,33 @@ impl Form {
             "" => None,
             text => Some(text.parse::<Rate>().map_err(|error| (common + 1, error.to_string()))?),
         };
-        let mut requests: Vec<RestoreRequest> = Vec::new();
+        let mut made: Vec<(&Choice, RestoreRequest)> = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
             let first = number * PER_CHOICE;
             let port: Port = choice.port.value().parse().map_err(|error| (first + 2, told(choice, &error)))?;
             let target =
                 Target::new(choice.directory.value(), port).map_err(|error| (first + 1, told(choice, &error)))?;
-            for other in &requests {
-                let (mine, theirs) = (target.directory(), other.target.directory());
+            for (other, request) in &made {
+                let (mine, theirs) = (target.directory(), request.target.directory());
                 if mine.starts_with(theirs) || theirs.starts_with(mine) {
-                    let both = format!("{} and {} would lie in each other", choice.key.name, other.point.instance);
+                    let both = format!("{} and {} would lie in each other", choice.title, other.title);
                     return Err((first + 1, both + ": give each its own directory"));
                 }
-                if other.target.port() == port {
-                    let both = format!("{} and {} would share port {port}", choice.key.name, other.point.instance);
+                if request.target.port() == port {
+                    let both = format!("{} and {} would share port {port}", choice.title, other.title);
                     return Err((first + 2, both + ": give each its own"));
                 }
             }
             let Some(point) = choice.chosen().cloned() else { continue };
             let (server, existing, missing_wal) = (self.server, self.existing, self.missing_wal);
-            requests.push(RestoreRequest { point, target, server, max_rate, existing, missing_wal });
+            made.push((choice, RestoreRequest { point, target, server, max_rate, existing, missing_wal }));
         }
-        Ok(requests)
+        Ok(made.into_iter().map(|(_, request)| request).collect())
     }
 }
 
 fn told(choice: &Choice, error: &dyn std::fmt::Display) -> String {
-    words::clean(&format!("{}: {error}", choice.key.name)).into_owned()
+    words::clean(&format!("{}: {error}", choice.title)).into_owned()
 }
 
 impl Choice {
@@ -201,6 +203,7 @@ impl Choice {
         let point = instance.rows.iter().position(|row| matches!(row, Row::Restorable(_)))?;
         Some(Self {
             key: InstanceKey::of(instance),
+            title: instance.title(),
             rows: instance.rows.clone(),
             point,
             directory: Entry::new(directory.to_string_lossy().into_owned()),

@@ -1,8 +1,8 @@
 //! What the rows of the tree stand for, and where that is found in the snapshot and the catalog.
 
 use crate::{
-    console::ports::{Catalog, CatalogInstance, Origin},
-    domain::{InstanceName, SessionId},
+    console::ports::{Catalog, InstanceKey},
+    domain::SessionId,
     manager::Snapshot,
 };
 use std::sync::Arc;
@@ -33,15 +33,6 @@ pub enum Node {
     Instance(InstanceKey),
 }
 
-/// Which instance of the catalog: the same name in an own repository and in the sample are two.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceKey {
-    /// Whose it is.
-    pub origin: Origin,
-    /// Its name.
-    pub name: InstanceName,
-}
-
 /// Where a row's matter stands in the snapshot or the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row {
@@ -64,23 +55,6 @@ pub struct Matter {
     pub snapshot: Arc<Snapshot>,
     /// The instances.
     pub catalog: Arc<Catalog>,
-}
-
-impl InstanceKey {
-    /// The key of an instance.
-    pub fn of(instance: &CatalogInstance) -> Self {
-        Self { origin: instance.origin, name: instance.name.clone() }
-    }
-
-    /// Whether it is the key of this instance.
-    pub fn is(&self, instance: &CatalogInstance) -> bool {
-        self.origin == instance.origin && self.name == instance.name
-    }
-
-    /// The instance in the catalog.
-    pub fn find<'a>(&self, catalog: &'a Catalog) -> Option<&'a CatalogInstance> {
-        catalog.instances.iter().find(|one| self.is(one))
-    }
 }
 
 impl Row {

@@ -5,7 +5,8 @@
 //! Never: it does not paint, and it keeps no copy of what the snapshot holds.
 
 use super::list::{List, filtered};
-pub use super::node::{Group, InstanceKey, Matter, Node, Row};
+pub use super::node::{Group, Matter, Node, Row};
+pub use crate::console::ports::InstanceKey;
 use crate::domain::SessionId;
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -130,7 +130,7 @@ fn line(model: &Model, session: &Session) -> String {
 
 fn selected_name(model: &Model) -> String {
     match model.tree.selected() {
-        Node::Instance(key) => words::clean(key.name.as_str()).into_owned(),
+        Node::Instance(key) => words::clean(&key.title(&model.shown.catalog)).into_owned(),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => "Menu".to_owned(),
     }
 }

@@ -235,5 +235,6 @@ fn restorable(model: &Model, key: &InstanceKey) -> bool {
 }
 
 fn refuse(model: &mut Model, key: &InstanceKey) {
-    say(model, Tone::Refused, format!("{} has no restore point that can be read", key.name));
+    let title = key.title(&model.shown.catalog);
+    say(model, Tone::Refused, format!("{title} has no restore point that can be read"));
 }

@@ -68,7 +68,7 @@ fn hint(model: &Model) -> String {
         return String::new();
     }
     match model.tree().selected() {
-        Node::Instance(key) => format!("Enter restores {}", words::clean(key.name.as_str())),
+        Node::Instance(key) => format!("Enter restores {}", words::clean(&key.title(&model.matter().catalog))),
         Node::Group(Group::Restore) if model.matter().snapshot.ongoing.is_empty() => {
             "No restore is under way".to_owned()
         }

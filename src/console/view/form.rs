@@ -62,7 +62,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
 }
 
 fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
-    let mut spans = vec![brush.span(Role::Title, words::clean(choice.key.name.as_str()).into_owned())];
+    let mut spans = vec![brush.span(Role::Title, words::clean(&choice.title).into_owned())];
     if choice.key.origin == Origin::Sample {
         spans.push(brush.span(Role::Sample, "  sample"));
     }

@@ -28,11 +28,31 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
         None => pen::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
     });
     lines.extend(sample(model, one, width, brush));
+    lines.extend(namesakes(model, one, width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Title, words::many(one.rows.len(), "restore point"))));
     for row in &one.rows {
         lines.extend(backup(row, width, brush));
     }
+    lines
+}
+
+/// Who this is among the instances of its name, in full.
+fn namesakes(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    if one.distinction.is_none() {
+        return Vec::new();
+    }
+    let cluster = match one.cluster {
+        Some(cluster) => format!("the cluster {cluster}"),
+        None => "a cluster that is not yet known; the plan reads it".to_owned(),
+    };
+    let mut text = format!("Not the only {}: this is {}, of {cluster}.", one.name, words::path(&one.folder));
+    let in_its_folder = model.matter().catalog.instances.iter().filter(|other| other.folder == one.folder).count();
+    if in_its_folder > 1 {
+        text = format!("{text} Its folder holds {in_its_folder} instances, told apart by their cluster.");
+    }
+    let mut lines = vec![Line::default()];
+    lines.extend(pen::wrapped(&text, width, 0, Role::Waiting, brush));
     lines
 }
 
@@ -62,10 +82,11 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
     lines.push(Line::default());
     for one in &catalog.instances {
         let name = pen::cell(&words::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
+        let distinction = one.distinction.as_ref().map_or_else(String::new, |text| format!("  {}", words::clean(text)));
         let newest = one.newest();
         let when = newest.map_or_else(|| "unreadable".to_owned(), |point| words::full(point.facts.taken_at));
         lines.push(Line::from(vec![
-            brush.span(Role::Text, name),
+            brush.span(Role::Text, name + &distinction),
             brush.span(Role::Dim, format!("  {when}  {}", words::many(one.rows.len(), "backup"))),
         ]));
     }

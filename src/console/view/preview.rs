@@ -63,7 +63,7 @@ fn title(model: &Model, brush: &Brush) -> String {
         Node::Group(Group::Completed) => "Completed".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
         Node::Group(Group::Instances) => "Instances".to_owned(),
-        Node::Instance(key) => words::clean(key.name.as_str()).into_owned(),
+        Node::Instance(key) => words::clean(&key.title(&model.matter().catalog)).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
             |session| {

@@ -180,6 +180,11 @@ fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
             let one = &matter.catalog.instances[index];
             let newest = one.newest().map(|point| words::moment(point.facts.taken_at, now));
             let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
+            // What tells it from its namesakes comes before what it shares with others.
+            let state = match &one.distinction {
+                Some(distinction) => format!("{}  {state}", words::clean(distinction)),
+                None => state,
+            };
             let right = match one.origin {
                 Origin::Sample => ("sample".to_owned(), Role::Sample),
                 Origin::Own => (words::many(one.rows.len(), "backup"), Role::Dim),

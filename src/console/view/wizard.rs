@@ -88,6 +88,9 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
             brush.span(role, format!("{glyph} ")),
             brush.span(Role::Text, pen::cell(&words::clean(one.name.as_str()), name_room, brush)),
         ];
+        if let Some(distinction) = &one.distinction {
+            spans.push(brush.span(Role::Text, format!("  {}", words::clean(distinction))));
+        }
         match newest {
             Some(text) => spans.push(brush.span(Role::Dim, format!("  newest {text}"))),
             None => spans.push(brush.span(Role::Stuck, "  no restore point can be read")),
