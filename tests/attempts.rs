@@ -129,6 +129,7 @@ fn ticket() -> Ticket {
         work: Work::Restore(request),
         settings,
         places: Vec::new(),
+        by: None,
     }
 }
 

@@ -174,9 +174,10 @@ fn files_alone_are_what_pg_verifybackup_accepts_and_a_server_starts_from() {
         assert!(result["server"]["not_started"].is_object(), "{ran}");
         assert!(!target.join("postmaster.pid").exists());
         let manifest = repository.b1().join("backup_manifest");
-        // Settings of the restored cluster are the one thing that differs from the backup, by design.
-        let ignored = ["postgresql.auto.conf", "postgresql.conf", "tablespace_map", "backup_manifest"];
-        let ignored: Vec<String> = ignored.iter().map(|name| format!("--ignore={name}")).collect();
+        // Settings of the restored cluster, and its record, are all that differs from the backup, by design.
+        let settings = ["postgresql.auto.conf", "postgresql.conf", "tablespace_map", "backup_manifest"];
+        let ignored = settings.into_iter().chain(["howdah_restore.json"]);
+        let ignored: Vec<String> = ignored.map(|name| format!("--ignore={name}")).collect();
         must(program("pg_verifybackup").arg("-n").arg("-m").arg(manifest).args(ignored).arg(&target));
         let restored = Restored(target);
         restored.start(free_port());

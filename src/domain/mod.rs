@@ -16,6 +16,7 @@ pub mod plan;
 pub mod progress;
 pub mod quantity;
 pub mod request;
+pub mod restored;
 pub mod retry;
 pub mod settings;
 pub mod step;

@@ -25,6 +25,9 @@ pub struct Ticket {
     /// The directories that were claimed for the session, each with the file system that it was on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<HeldDirectory>,
+    /// Who ordered the session; older tickets do not tell it.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// The kinds of work that a worker does.

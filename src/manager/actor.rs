@@ -305,9 +305,18 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 let settings = self.settings.worker.clone();
                 let session_uuid = session.uuid();
                 let version = CONTRACT_VERSION;
-                let places = session.places().to_vec();
+                let (places, by) = (session.places().to_vec(), Some(session.by().to_owned()));
                 let work = *work;
-                self.attempts.launch(Ticket { version, session: id, session_uuid, attempt, work, settings, places });
+                self.attempts.launch(Ticket {
+                    version,
+                    session: id,
+                    session_uuid,
+                    attempt,
+                    work,
+                    settings,
+                    places,
+                    by,
+                });
             }
             Effect::Stop { attempt } => self.attempts.stop(id, attempt),
             Effect::Kill { attempt } => self.attempts.kill(id, attempt),

@@ -42,8 +42,16 @@ fn restore(
     stop: &Stop,
 ) -> End {
     let settings = &ticket.settings;
-    let places = places::Session::of(ticket, attempt_dir);
-    let restore = Restore { attempt_dir, request, settings, session: ticket.session_uuid, places, report, stop };
+    let restore = Restore {
+        attempt_dir,
+        request,
+        settings,
+        session: ticket.session_uuid,
+        by: ticket.by.as_deref(),
+        places: places::Session::of(ticket, attempt_dir),
+        report,
+        stop,
+    };
     let mut runner: Option<Runner<'_>> = None;
     let result = guarded(|| steps::run(&restore, engines, &mut runner));
     let end = match result {

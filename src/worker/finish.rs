@@ -7,7 +7,7 @@
 use super::{
     check::{self, Who},
     engines::Engines,
-    finished, leftover,
+    finished, leftover, record,
     start::Runner,
     steps::{Restore, version_of},
     wal::WalReport,
@@ -117,6 +117,7 @@ impl<'a> Restore<'a> {
     fn unmark(&self, engines: &Engines<'_>, success: Success) -> Result<Success, Halt> {
         let target = &self.request.target;
         finished::keep(self.attempt_dir, self.session, target.directory(), &success)?;
+        record::leave(self)?;
         (engines.unmark)(target, self.session)?;
         self.places.leave(&self.request.holds())?;
         self.report.done("");

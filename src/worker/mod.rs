@@ -16,6 +16,7 @@ mod history;
 mod ledger;
 mod leftover;
 mod places;
+mod record;
 mod report;
 mod signals;
 mod start;

@@ -53,6 +53,11 @@ impl Report {
         Ok(Self { state: Mutex::new(state), stop })
     }
 
+    /// The time, as the lines have it.
+    pub(super) fn now() -> Timestamp {
+        Timestamp::now()
+    }
+
     /// The first line.
     pub(super) fn began(&self, mark: ProcessMark, session: Option<Uuid>) {
         self.say(Fact::Began(Began::of(mark, session)));

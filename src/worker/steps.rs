@@ -33,6 +33,8 @@ pub(super) struct Restore<'a> {
     pub(super) request: &'a RestoreRequest,
     pub(super) settings: &'a WorkerSettings,
     pub(super) session: Uuid,
+    /// Who ordered it.
+    pub(super) by: Option<&'a str>,
     pub(super) places: places::Session,
     pub(super) report: &'a Report,
     pub(super) stop: &'a Stop,

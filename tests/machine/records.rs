@@ -12,6 +12,7 @@ use howdah::{
         Step, StepState, Success, SystemIdentifier, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
         plan::{ServerPlan, Standing, TablespacePlan},
+        restored::{RECORD_VERSION, RestoreRecord},
         ticket::{Ticket, Work},
     },
     machine::{Cause, Command, Event, Report, Session, StuckReason, decide, event::Created, evolve},
@@ -194,14 +195,31 @@ fn records_of_attempts_are_read_for_ever() {
         let (session, attempt) = (SessionId(7), AttemptNo(2));
         let session_uuid = uuid::Uuid::from_u128(7);
         let settings = WorkerSettings::default();
-        check(
-            &format!("ticket_{name}"),
-            &Ticket { version: 1, session, session_uuid, attempt, work, settings, places: vec![] },
-        );
+        let ticket = Ticket { version: 1, session, session_uuid, attempt, work, settings, places: vec![], by: None };
+        check(&format!("ticket_{name}"), &ticket);
+        check(&format!("ticket_{name}_by"), &Ticket { by: Some("ops@bastion".to_owned()), ..ticket });
     }
     for (name, fact) in facts() {
         check(&format!("fact_{name}"), &FactLine { version: 1, at: sample::start(), fact });
     }
+}
+
+#[test]
+fn records_of_finished_restores_are_read_for_ever() {
+    let point = sample::request(7).point;
+    let record = RestoreRecord {
+        version: RECORD_VERSION,
+        session: uuid::Uuid::from_u128(7),
+        by: Some("ops@bastion".to_owned()),
+        finished: sample::start(),
+        backup: point.path,
+        repository: Some("/backup".into()),
+        instance: point.instance,
+        label: point.label,
+        system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
+        manifest: Some("5e".repeat(32)),
+    };
+    check("restore_record", &record);
 }
 
 /// A howdah to come may know more steps than the record: what an old record has never heard of was not begun.

@@ -25,6 +25,11 @@ async fn r01_one_session_for_each_instance() {
     for (ticket, number) in launched.iter().zip(1..) {
         assert_eq!((ticket.session, ticket.attempt), (SessionId(number), AttemptNo(1)));
         assert_eq!(ticket.work, Work::Restore(sample::request(number)));
+        assert_eq!(
+            ticket.by.as_deref(),
+            Some("ops@bastion (process 42 on pts/3)"),
+            "the worker writes down who it was"
+        );
     }
 }
 

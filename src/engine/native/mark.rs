@@ -22,7 +22,7 @@ use std::{
 use uuid::Uuid;
 
 /// The directory in the target that holds the mark and the ledger until the restore is done.
-pub(super) const DIRECTORY: &str = ".howdah";
+pub(super) const DIRECTORY: &str = crate::domain::restored::MARK;
 const SESSION: &str = ".howdah/session.json";
 pub(super) const LEDGER: &str = ".howdah/ledger";
 

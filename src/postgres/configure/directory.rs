@@ -5,7 +5,7 @@
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat,
+        AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat,
         renameat, renameat_with, unlinkat,
     },
     io::Errno,
@@ -84,12 +84,29 @@ impl DataDirectory {
 
     /// Puts a file of this name in place, atomically and durably. An old one leaves its mode to the new one.
     pub fn replace(&self, name: &str, bytes: &[u8], owner: Option<(u32, u32)>) -> io::Result<()> {
-        let mode = match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(old) if FileType::from_raw_mode(old.st_mode).is_file() => Mode::from_raw_mode(old.st_mode & 0o777),
-            Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
-            Err(Errno::NOENT) => Mode::from_raw_mode(FILE_MODE),
-            Err(e) => return Err(e.into()),
-        };
+        let old = self.stat_file(name)?;
+        let mode = old.map_or(FILE_MODE, |old| old.st_mode & 0o777);
+        self.put(name, bytes, owner, Mode::from_raw_mode(mode))
+    }
+
+    /// The same with the owner and the mode of another file in the directory.
+    pub fn replace_like(&self, name: &str, bytes: &[u8], like: &str) -> io::Result<()> {
+        self.stat_file(name)?;
+        let like = self.stat_file(like)?.ok_or(Errno::NOENT)?;
+        self.put(name, bytes, Some((like.st_uid, like.st_gid)), Mode::from_raw_mode(like.st_mode & 0o777))
+    }
+
+    /// What a regular file of this name is like; `None` when it is missing.
+    fn stat_file(&self, name: &str) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => Ok(Some(stat)),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn put(&self, name: &str, bytes: &[u8], owner: Option<(u32, u32)>, mode: Mode) -> io::Result<()> {
         let fresh = format!("{name}.howdah-new");
         // Whatever a crashed attempt left under this name is ours to drop; what it is does not matter.
         self.remove(&fresh)?;
@@ -167,6 +184,25 @@ mod tests {
         assert!(directory.read("a.conf", 2).is_err());
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
         assert!(directory.remove("a.conf").unwrap() && !directory.remove("a.conf").unwrap());
+    }
+
+    #[test]
+    fn a_file_is_made_like_another() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(place.path()).unwrap();
+        assert_eq!(directory.replace_like("b", b"two", "a").unwrap_err().kind(), io::ErrorKind::NotFound);
+        directory.replace("a", b"one", None).unwrap();
+        for mode in [0o640, 0o600] {
+            let own = rustix::process::getuid();
+            // Only root may give files away.
+            let owner = if own.is_root() { 4711 } else { own.as_raw() };
+            std::os::unix::fs::chown(place.path().join("a"), Some(owner), None).unwrap();
+            std::fs::set_permissions(place.path().join("a"), std::fs::Permissions::from_mode(mode)).unwrap();
+            directory.replace_like("b", b"two", "a").unwrap();
+            let made = place.path().join("b").metadata().unwrap();
+            assert_eq!((made.permissions().mode() & 0o777, std::os::unix::fs::MetadataExt::uid(&made)), (mode, owner));
+        }
+        assert_eq!(directory.read("b", 9).unwrap().unwrap(), b"two");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::domain::{ByteCount, Lsn, SystemIdentifier, Timeline, Timestamp};
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,20 @@ pub const FILE_NAME: &str = "backup_manifest";
 /// The largest manifest that is read. One file takes about 150 bytes in it, so this is room for seven million files;
 /// what is larger is no manifest, and must not fill the memory.
 const LARGEST: u64 = 1 << 30;
+
+/// The last line of a manifest is about a hundred bytes long.
+const LAST_LINE: u64 = 4096;
+
+/// The checksum that a manifest says of itself on its last line; nothing is verified. `None` when there is none.
+pub fn written_checksum(file: &mut File) -> io::Result<Option<String>> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE)))?;
+    let mut end = Vec::new();
+    file.take(LAST_LINE).read_to_end(&mut end)?;
+    let line = String::from_utf8_lossy(&end[parse::last_line_start(&end)..]).into_owned();
+    let value = line.split_once("\"Manifest-Checksum\"").and_then(|(_, value)| value.split('"').nth(1));
+    Ok(value.filter(|digest| checksum::from_hex(digest).is_some_and(|digest| digest.len() == 32)).map(str::to_owned))
+}
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

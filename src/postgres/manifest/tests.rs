@@ -142,5 +142,10 @@ fn a_manifest_that_is_not_a_file_is_refused_by_name() {
     std::fs::File::create(&gone).unwrap().set_len(LARGEST + 1).unwrap();
     assert!(matches!(Manifest::read(&gone), Err(ManifestError::TooLarge { .. })));
     std::fs::write(&gone, manifest("1", &[FILE], &[RANGE])).unwrap();
-    assert_eq!(Manifest::read(&gone).unwrap().files.len(), 1);
+    let read = Manifest::read(&gone).unwrap();
+    assert_eq!(read.files.len(), 1);
+    let written = |path: &Path| written_checksum(&mut File::open(path).unwrap()).unwrap();
+    assert_eq!(written(&gone), Some(read.identity()));
+    std::fs::write(&gone, "\"Manifest-Checksum\": \"no digest\"}\n").unwrap();
+    assert_eq!(written(&gone), None);
 }

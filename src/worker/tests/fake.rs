@@ -15,6 +15,7 @@ use crate::{
         SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
         fact::{Fact, FactLine},
         plan::{Standing, WalFinding},
+        restored::RECORD,
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     engine::{Engine, FilePlan, Halt, Observer},
@@ -118,6 +119,10 @@ impl Bench {
         self.request.target.port()
     }
 
+    pub(super) fn session(&self) -> Uuid {
+        self.session
+    }
+
     pub(super) fn target(&self) -> Target {
         self.request.target.clone()
     }
@@ -161,6 +166,7 @@ impl Bench {
             work,
             settings: self.settings.clone(),
             places: Vec::new(),
+            by: Some("ops@bastion".to_owned()),
         };
         self.run_ticket(Some(&serde_json::to_vec(&ticket).unwrap()))
     }
@@ -193,6 +199,7 @@ impl Bench {
             Disposed::Removed
         };
         let unmark = |target: &Target, _: Uuid| {
+            assert!(target.directory().join(RECORD).exists(), "the record is there before the marks go");
             std::fs::remove_dir_all(target.directory().join(".howdah")).unwrap_or_default();
             assert_ne!(self.trick, Trick::DiesUnmarked, "the end of this attempt");
             Ok(())

@@ -8,11 +8,16 @@ use super::{
 };
 use crate::{
     domain::{
-        Disposed, Disposition, ServerOutcome, ServerWish,
+        Disposed, Disposition, InstanceName, ServerOutcome, ServerWish, SystemIdentifier, Timestamp,
         fact::{End, Fact},
+        restored::{RECORD, RECORD_VERSION, RestoreRecord},
         ticket::Work,
     },
     postgres::server::pidfile,
+};
+use std::{
+    fs::Permissions,
+    os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
 const ENDED: &str =
@@ -21,6 +26,37 @@ const ENDED: &str =
 fn outcome(facts: &[Fact]) -> ServerOutcome {
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
     success.server.clone()
+}
+
+#[test]
+fn a_finished_restore_keeps_a_record_of_itself() {
+    let bench = Bench::new(ServerWish::FilesOnly, Trick::None).of_cluster(SystemIdentifier(7));
+    let manifest = format!("{{\n\"Manifest-Checksum\": \"{}\"}}\n", "5e".repeat(32));
+    let backup = bench.data().with_file_name("backup");
+    std::fs::write(backup.join("backup_manifest"), manifest).unwrap();
+    std::fs::set_permissions(backup.join("PG_VERSION"), Permissions::from_mode(0o640)).unwrap();
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}");
+    let path = bench.data().join(RECORD);
+    let [record, version] = [&path, &bench.data().join("PG_VERSION")].map(|path| path.metadata().unwrap());
+    assert_eq!(record.permissions().mode() & 0o777, 0o640);
+    assert_eq!((record.uid(), record.gid()), (version.uid(), version.gid()));
+    let record: RestoreRecord = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let wanted = RestoreRecord {
+        version: RECORD_VERSION,
+        session: bench.session(),
+        by: Some("ops@bastion".to_owned()),
+        finished: record.finished,
+        backup,
+        repository: None,
+        instance: InstanceName::new("orders"),
+        label: "b".to_owned(),
+        system_identifier: Some(SystemIdentifier(7)),
+        manifest: Some("5e".repeat(32)),
+    };
+    assert_eq!(record, wanted);
+    let age = Timestamp::now().duration_since(record.finished);
+    assert!(age.as_secs() < 60 && !age.is_negative(), "{age:?}");
 }
 
 #[test]
