@@ -4,6 +4,7 @@
 //! to be missing is told as a sentence. Never: no file of the backup is read beyond its first bytes.
 
 use super::{
+    restored,
     scan::Finding,
     wording::{self, problem, refused},
 };
@@ -111,8 +112,10 @@ fn unusable(error: &ManifestError) -> String {
 }
 
 fn plain(directory: &Path, manifest: &Manifest) -> Result<Identity, String> {
-    let listed = |name: &str| manifest.files.iter().any(|file| file.path == Path::new(name));
-    if listed(BACKUP_LABEL) && fs::symlink_metadata(directory.join(BACKUP_LABEL)).is_err() {
+    if let Some(fault) = restored::fault(directory, manifest)? {
+        return Err(fault);
+    }
+    if fs::symlink_metadata(directory.join(BACKUP_LABEL)).is_err() {
         let cause = "backup_label is missing: a server was started on the backup, or the copy is not whole";
         return Err(problem(cause, ANOTHER));
     }

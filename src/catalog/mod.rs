@@ -9,6 +9,7 @@ mod contents;
 mod facts;
 mod identity;
 mod read;
+mod restored;
 pub mod sample;
 mod scan;
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! silence. A symbolic link is never followed (only the repository itself may be one), so there are no loops and no
 //! way out. The search goes [`DEEPEST`] levels down and stops after [`MOST`] directories.
 
-use super::wording::{self, problem, refused};
+use super::{
+    restored,
+    wording::{self, problem, refused},
+};
 use crate::{
     domain::InstanceName,
     postgres::{
@@ -153,6 +156,9 @@ fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<
     let has_manifest = has(manifest::FILE_NAME);
     let data_directory = has("PG_VERSION") && (has("base") || has("global"));
     if data_directory && has("postmaster.pid") {
+        if let Some(fault) = restored::server_fault(directory).unwrap_or_else(Some) {
+            return Some(Finding::Fault(fault));
+        }
         let cause = "this is the data directory of a server, which runs or has crashed (postmaster.pid is there)";
         return fault(cause, "take a backup of it with pg_basebackup, and never start a server on a backup itself");
     }

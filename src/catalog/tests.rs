@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod identity;
+mod restored;
 
 use super::{Catalog, Origin, RepositoryPath, Row, read, sample};
 use crate::domain::{BackupForm, ByteCount, Compression, Lsn, MajorVersion, Timeline};

@@ -8,6 +8,9 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 const BEGIN: &[u8] = b"# howdah begin: settings of this restored copy; remove this block to have the source's back";
 const END: &[u8] = b"# howdah end";
 
+/// How the first line of a block begins, whatever version wrote it.
+const ANY_BEGIN: &[u8] = b"# howdah begin";
+
 /// One setting and its value, which may be a path of any bytes.
 pub(super) type Setting = (&'static str, Vec<u8>);
 
@@ -42,6 +45,19 @@ pub(super) fn line((name, value): &Setting) -> Vec<u8> {
     quote_into(&mut out, value);
     out.push(b'\'');
     out
+}
+
+/// Where the last block of a restored copy begins in a configuration file.
+pub fn block_at(file: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let mut last = None;
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(ANY_BEGIN) {
+            last = Some(at);
+        }
+        at += line.len();
+    }
+    last
 }
 
 /// The names that a configuration file sets, lower case; what it includes counts as `include`.
@@ -107,6 +123,15 @@ mod tests {
         assert!(text.contains("port = '5434'\nssl = 'off'\n# howdah end\n") && !text.contains("5433"));
         assert_eq!(with_block(&twice, &[]), b"# Do not edit\nport = '5432'\nodd = '\xff'\n");
         assert_eq!(with_block(b"", &[]), b"");
+    }
+
+    #[test]
+    fn a_block_is_found_where_it_begins() {
+        let old = b"# Do not edit\nport = '5432'\n";
+        let file = with_block(old, &[setting("port", "5433")]);
+        assert_eq!(block_at(&file), Some(old.len()));
+        assert_eq!(block_at(old), None);
+        assert_eq!(block_at(b"x\n# howdah begin: of another version\n\n# howdah begin\n"), Some(38));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod logs;
 pub mod preload;
 pub mod switched_off;
 
+pub use block::block_at;
 pub use directory::DataDirectory;
 
 use super::{account::Access, account::Account, binaries::Binaries, server::classify};
