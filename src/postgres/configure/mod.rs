@@ -8,6 +8,7 @@
 mod adapt;
 mod block;
 mod directory;
+mod in_place;
 pub mod libraries;
 pub mod logs;
 pub mod preload;
@@ -115,6 +116,7 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
         place.replace("postgresql.conf", &renewed, owner).map_err(|e| failed(&e, "writing postgresql.conf"))?;
     }
     let mut settings = own_settings(wish);
+    settings.extend(in_place::allowed(&place).map_err(|e| failed(&e, "looking for tablespaces inside"))?);
     let auto = write_auto(&place, &settings, wish).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
     let mut switched_off = switched_off::page(wish.version);
     let mut configured = Configured::default();
