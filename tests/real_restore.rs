@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "real_restore/in_place.rs"]
+mod in_place;
 #[path = "real_restore/restored.rs"]
 mod restored;
 mod support;

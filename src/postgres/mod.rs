@@ -12,6 +12,7 @@ pub mod control;
 pub mod directories;
 pub mod label;
 pub mod manifest;
+pub mod pg_tablespace;
 pub mod server;
 pub mod tarset;
 pub mod wal;

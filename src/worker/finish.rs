@@ -10,6 +10,7 @@ use super::{
     finished, leftover, record,
     start::Runner,
     steps::{Restore, version_of},
+    tablespaces,
     wal::WalReport,
 };
 use crate::{
@@ -116,6 +117,7 @@ impl<'a> Restore<'a> {
     /// The point of no return: from the word on, the restore is done.
     fn unmark(&self, engines: &Engines<'_>, success: Success) -> Result<Success, Halt> {
         let target = &self.request.target;
+        let success = tablespaces::with_lost(self, success);
         finished::keep(self.attempt_dir, self.session, target.directory(), &success)?;
         record::leave(self)?;
         (engines.unmark)(target, self.session)?;

@@ -21,6 +21,7 @@ mod report;
 mod signals;
 mod start;
 mod steps;
+mod tablespaces;
 #[cfg(test)]
 mod tests;
 mod tether;

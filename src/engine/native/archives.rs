@@ -6,7 +6,7 @@
 use super::{
     layout::{self, Form, Index, Layout, in_tablespace},
     member::{self, Kind, Member},
-    small_files,
+    small_files::{self, Questions},
     trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         compression,
         label::{self, TABLESPACE_MAP},
         manifest::{Hasher, Manifest},
+        pg_tablespace,
         tarset::{TarSet, TarSetError},
         wal::{LONG_HEADER, Segment, SegmentHeader, SegmentSize},
     },
@@ -65,11 +66,18 @@ pub(super) fn look(
     }
     let version = layout::version(manifest).or_else(|| header.and_then(|header| header.version)).or(in_names(manifest));
     let told = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
-    let system_identifier = match told {
-        Some(cluster) => Some(cluster),
-        None => small_files::cluster(&backup, &set.base, pulse)?,
-    };
+    let questions = Questions { cluster: told.is_none(), tablespaces: may_lack_tablespaces(version) };
+    let answers = small_files::ask(&backup, &set.base, index, questions, pulse)?;
+    let system_identifier = told.or(answers.cluster);
+    let lost = answers.tablespaces.iter().filter(|one| !set.tablespaces.contains_key(&one.oid));
+    warnings.extend(lost.map(|one| pg_tablespace::lost(one, version)));
     Ok(Layout { form: Form::Tar(set), tablespaces, wal, finding, version, system_identifier, warnings })
+}
+
+/// PostgreSQL 15 came with tablespaces inside the data directory (`allow_in_place_tablespaces`), and leaves them out of
+/// tar backups; from 16 on they have archives of their own (measured with 15.18 and 16.2).
+fn may_lack_tablespaces(version: Option<MajorVersion>) -> bool {
+    version.is_none_or(|version| version == MajorVersion(15))
 }
 
 /// The tablespaces of the map, each with its archive.
@@ -94,12 +102,19 @@ fn tablespaces(
         let cause = format!("the archive {oid}.tar of a tablespace is missing from the backup");
         return Err(Failure::incurable(cause, DAMAGED));
     }
-    if let Some(oid) = there.difference(&named).next() {
+    if let Some(oid) = there.difference(&named).find(|oid| !is_in_place(manifest, **oid)) {
         let cause =
             format!("the archive {oid}.tar is in the backup, but its tablespace_map does not name tablespace {oid}");
         return Err(Failure::incurable(cause, "move the archive out of the backup if it does not belong there"));
     }
     Ok(map)
+}
+
+/// Whether an archive that the map does not name is that of a tablespace inside the data directory, which PostgreSQL 16
+/// and later give one. A manifest lists what is in it; that an empty one may be there is known by the version.
+fn is_in_place(manifest: &Manifest, oid: u32) -> bool {
+    manifest.files.iter().any(|file| in_tablespace(&file.path).is_some_and(|(other, _)| other == oid))
+        || layout::version(manifest).is_some_and(|version| version >= MajorVersion(16))
 }
 
 /// The bytes of the tablespace map; the server writes it among the first members of the base.

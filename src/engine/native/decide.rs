@@ -195,7 +195,7 @@ impl Decision {
         if lost_wal && (kind == Kind::Wal || (kind == Kind::Base && set.wal.is_none())) {
             return false;
         }
-        self.index.paths().filter(|(path, _)| kind_of(path, &self.tablespaces) == kind).all(|(path, _)| {
+        self.index.paths().filter(|(path, _)| kind_of(path, set) == kind).all(|(path, _)| {
             self.reused.contains_key(path)
                 || (WRITTEN_LAST.iter().any(|last| path == Path::new(last))
                     && self.reused.contains_key(Path::new(STAGED)))
@@ -272,9 +272,9 @@ pub(super) fn kinds(set: &TarSet) -> impl Iterator<Item = (&PathBuf, Kind)> {
 }
 
 /// The archive that a path of the manifest is in.
-fn kind_of(path: &Path, tablespaces: &BTreeMap<u32, PathBuf>) -> Kind {
+fn kind_of(path: &Path, set: &TarSet) -> Kind {
     match in_tablespace(path) {
-        Some((oid, _)) if tablespaces.contains_key(&oid) => Kind::Tablespace(oid),
+        Some((oid, _)) if set.tablespaces.contains_key(&oid) => Kind::Tablespace(oid),
         Some(_) | None => Kind::Base,
     }
 }

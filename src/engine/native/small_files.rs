@@ -1,10 +1,11 @@
-//! Small files in `base.tar` that the plan needs before anything is unpacked.
+//! What small files in `base.tar` tell the plan before anything is unpacked: the cluster, and its tablespaces.
 //!
 //! Promises: a bare archive is read by seeking from member to member; a packed one must be unpacked up to the last file
 //! that is wanted, and each read beats the pulse, so that slow is told from hanging. Never: writes.
 
 use super::{
     archives::is_bare,
+    layout::Index,
     member::{self, Kind, Member},
     trouble::Backup,
 };
@@ -14,11 +15,12 @@ use crate::{
     postgres::{
         compression,
         control::{CONTROL_FILE, ControlFile},
+        pg_tablespace::{self, Tablespace},
     },
 };
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
@@ -26,47 +28,69 @@ use std::{
 /// More bytes than a file has that is wanted here; of a longer one the beginning is kept.
 const LARGEST: u64 = 1 << 20;
 
-/// The cluster that `pg_control` in the archive names. The server sends it last, so all of a packed archive is read.
-pub(super) fn cluster(backup: &Backup, base: &Path, pulse: &Pulse) -> Result<Option<SystemIdentifier>, Failure> {
-    let control = Path::new(CONTROL_FILE);
-    let found = read(backup, base, pulse, &|path| path == control, &|found| found.contains_key(control))?;
-    let parsed = found.get(control).and_then(|bytes| ControlFile::parse(bytes).ok());
-    Ok(parsed.map(|control| control.system_identifier))
+/// More files than lie in `global`; those of a hostile archive must not fill the memory.
+const MOST: usize = 256;
+
+/// A bare archive of so many files is looked through in a moment even where each look goes over a network.
+const FEW_FILES: usize = 20_000;
+
+/// A packed archive of this size is unpacked in a second or two.
+const SMALL_ARCHIVE: u64 = 64 << 20;
+
+/// What is to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Questions {
+    /// Which cluster it is. The server sends `pg_control` last, so all of a packed archive is read for this.
+    pub(super) cluster: bool,
+    /// Which tablespaces it has; left out where that would take long.
+    pub(super) tablespaces: bool,
 }
 
-/// The files of `base` that are wanted, until there are enough of them.
-pub(super) fn read(
+/// What was found out.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) cluster: Option<SystemIdentifier>,
+    pub(super) tablespaces: Vec<Tablespace>,
+}
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Looks into `base` for what is asked.
+pub(super) fn ask(
     backup: &Backup,
     base: &Path,
+    index: &Index,
+    questions: Questions,
     pulse: &Pulse,
-    wanted: &dyn Fn(&Path) -> bool,
-    enough: &dyn Fn(&Files) -> bool,
-) -> Result<Files, Failure> {
+) -> Result<Answers, Failure> {
+    let is_packed = !is_bare(backup, base)?;
+    let size = fs::metadata(base).map_err(|error| backup.failure("look at", base, &error))?.len();
+    let is_quick = if is_packed { size <= SMALL_ARCHIVE } else { index.paths().count() <= FEW_FILES };
+    let questions = Questions { tablespaces: questions.tablespaces && (is_quick || questions.cluster), ..questions };
+    if !questions.cluster && !questions.tablespaces {
+        return Ok(Answers::default());
+    }
+    let mut search = Search { base, questions, found: BTreeMap::new() };
     let failed = |error: &io::Error| backup.failure("read", base, error);
     let file = File::open(base).map_err(|error| failed(&error))?;
-    let mut search = Search { base, wanted, enough, found: BTreeMap::new() };
-    let searched = if is_bare(backup, base)? {
-        let mut archive = tar::Archive::new(BufReader::new(file));
-        archive.entries_with_seek().map(|entries| search.take_in(entries, pulse))
-    } else {
+    let searched = if is_packed {
         let source = Beating { source: file, pulse: pulse.clone() };
         let (_, reader) = compression::unpack(source).map_err(|error| failed(&error))?;
         tar::Archive::new(reader).entries().map(|entries| search.take_in(entries, pulse))
+    } else {
+        let mut archive = tar::Archive::new(BufReader::new(file));
+        archive.entries_with_seek().map(|entries| search.take_in(entries, pulse))
     };
     match searched {
-        Ok(Ok(())) => Ok(search.found),
+        Ok(Ok(())) => Ok(search.answers()),
         Ok(Err(Unread::Refused(failure))) => Err(failure),
         Ok(Err(Unread::Failed(error))) | Err(error) => Err(failed(&error)),
     }
 }
 
-/// Files by their path below the data directory.
-pub(super) type Files = BTreeMap<PathBuf, Vec<u8>>;
-
 struct Search<'a> {
     base: &'a Path,
-    wanted: &'a dyn Fn(&Path) -> bool,
-    enough: &'a dyn Fn(&Files) -> bool,
+    questions: Questions,
     found: Files,
 }
 
@@ -82,17 +106,45 @@ impl Search<'_> {
             let mut entry = entry.map_err(Unread::Failed)?;
             let member = member::read(self.base, Kind::Base, entry.header()).map_err(Unread::Refused)?;
             let Member::File(path, _) = member else { continue };
-            if !(self.wanted)(&path) {
+            if !self.wants(&path) {
                 continue;
             }
             let mut bytes = Vec::new();
             entry.by_ref().take(LARGEST).read_to_end(&mut bytes).map_err(Unread::Failed)?;
             self.found.entry(path).or_insert(bytes);
-            if (self.enough)(&self.found) {
+            if self.has_all() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// The file of a catalog has a number for a name, and the map that says which may come behind it.
+    fn wants(&self, path: &Path) -> bool {
+        if path == Path::new(CONTROL_FILE) {
+            return self.questions.cluster;
+        }
+        let name = path.strip_prefix(pg_tablespace::DIRECTORY).ok().and_then(Path::to_str);
+        let of_catalog = |name: &str| name == pg_tablespace::MAP_NAME || name.parse::<u32>().is_ok();
+        self.questions.tablespaces && name.is_some_and(of_catalog) && self.found.len() < MOST
+    }
+
+    fn has_all(&self) -> bool {
+        (!self.questions.cluster || self.found.contains_key(Path::new(CONTROL_FILE)))
+            && (!self.questions.tablespaces || self.catalog().is_some())
+    }
+
+    fn catalog(&self) -> Option<&Vec<u8>> {
+        let file = |name: &str| self.found.get(&Path::new(pg_tablespace::DIRECTORY).join(name));
+        file(&pg_tablespace::file_name(file(pg_tablespace::MAP_NAME)?)?)
+    }
+
+    fn answers(&self) -> Answers {
+        let control = self.found.get(Path::new(CONTROL_FILE)).and_then(|bytes| ControlFile::parse(bytes).ok());
+        Answers {
+            cluster: control.map(|control| control.system_identifier),
+            tablespaces: self.catalog().map_or_else(Vec::new, |file| pg_tablespace::tablespaces(file)),
+        }
     }
 }
 

@@ -13,7 +13,10 @@ use crate::{
         restored::{RECORD, RECORD_VERSION, RestoreRecord},
         ticket::Work,
     },
-    postgres::server::pidfile,
+    postgres::{
+        pg_tablespace::made::{ROWS, map, page},
+        server::pidfile,
+    },
 };
 use std::{
     fs::Permissions,
@@ -57,6 +60,38 @@ fn a_finished_restore_keeps_a_record_of_itself() {
     assert_eq!(record, wanted);
     let age = Timestamp::now().duration_since(record.finished);
     assert!(age.as_secs() < 60 && !age.is_negative(), "{age:?}");
+}
+
+#[test]
+fn s15_a_tablespace_that_is_missing_is_a_warning_of_the_end_and_told_once() {
+    let bench = Bench::new(ServerWish::FilesOnly, Trick::DiesUnmarked);
+    let backup = bench.data().with_file_name("backup");
+    for directory in ["global", "pg_tblspc"] {
+        std::fs::create_dir(backup.join(directory)).unwrap();
+    }
+    std::fs::write(backup.join("global/pg_filenode.map"), map(24_711)).unwrap();
+    std::fs::write(backup.join("global/24711"), page(&ROWS)).unwrap();
+    let warnings = |facts: &[Fact]| match facts.last() {
+        Some(Fact::Ended(End::Succeeded(success))) => (success.warnings.clone(), success.unchecked.len()),
+        other => panic!("{other:?}"),
+    };
+    let (status, facts) = bench.run();
+    assert_eq!(status, FAILED, "{facts:?}");
+    let bench = bench.tricked(Trick::None);
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}");
+    let told = "tablespace inplace (16392) is not in the backup, and what lies in it is lost";
+    assert_eq!(warnings(&facts), (vec![told.to_owned()], 0), "no version but 15 is known to lose it");
+
+    std::fs::create_dir(backup.join("pg_tblspc/16392")).unwrap();
+    let whole = bench.of_backup("backup", "whole");
+    let (status, facts) = whole.run();
+    assert_eq!((status, warnings(&facts)), (DONE, (Vec::new(), 0)), "{facts:?}");
+    std::fs::remove_file(backup.join("global/24711")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", backup.join("global/24711")).unwrap();
+    let unread = whole.of_backup("backup", "unread");
+    let (status, facts) = unread.run();
+    assert_eq!((status, warnings(&facts)), (DONE, (Vec::new(), 1)), "{facts:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod quarrel;
 mod resume;
 mod site;
 mod swapped;
+mod tablespaces;
 mod target;
 mod whole;
 
