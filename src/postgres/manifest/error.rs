@@ -37,7 +37,7 @@ pub enum ManifestError {
         at: usize,
     },
     /// It does not end where a manifest ends.
-    #[error("the manifest is cut short: it ends in the middle of line {line}")]
+    #[error("the manifest is cut short: it ends at line {line}")]
     CutShort {
         /// Counted from 1.
         line: usize,
@@ -106,7 +106,7 @@ pub enum ManifestError {
     #[error("the manifest has no Manifest-Checksum, which is its last line")]
     NoChecksum,
     /// What stands there is no SHA-256.
-    #[error("Manifest-Checksum is not 64 hexadecimal digits: it has {length} characters, or others than those")]
+    #[error("Manifest-Checksum {}", no_digest(*length))]
     NoDigest {
         /// How long it is.
         length: usize,
@@ -120,4 +120,11 @@ pub enum ManifestError {
     /// The bytes are not those that PostgreSQL wrote.
     #[error("the manifest does not match its own checksum: it was altered or damaged")]
     WrongChecksum,
+}
+
+fn no_digest(length: usize) -> String {
+    if length == 64 {
+        return "has characters in it that are not hexadecimal digits".to_owned();
+    }
+    format!("has {length} characters, and a SHA-256 has 64")
 }
