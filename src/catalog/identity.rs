@@ -41,13 +41,12 @@ impl InstanceKey {
         Self { origin, name, repository, folder, cluster }
     }
 
-    /// Whether it is the key of this instance.
+    /// Whether it is the key of this instance. The folder is a path from the root on, so it is of one repository.
     pub fn is(&self, instance: &CatalogInstance) -> bool {
         self.origin == instance.origin
             && self.name == instance.name
             && self.cluster == instance.cluster
             && self.folder == instance.folder
-            && self.repository == instance.repository
     }
 
     /// Its name, and what tells it from others of the same, if the catalog still has it.

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 const CLUSTERS: [u64; 3] = [7_579_265_441_411_437_183, 7_579_265_441_399_990_183, 7_310_000_000_000_000_001];
 
-/// `orders` in two repositories, in one of them of two clusters and of one that is not yet known.
+/// `orders` in two repositories, in one of them of two clusters and of one that is not yet known; the other
+/// holds a copy of the first.
 fn namesakes() -> Catalog {
     let one = |repository: &str, label: &str, cluster: Option<u64>| {
         let mut point = point("orders", label, 61 * GIB);
@@ -37,7 +38,7 @@ fn namesakes() -> Catalog {
             one("/srv/r1", "b0", None),
             one("/srv/r1", "b1", Some(CLUSTERS[0])),
             one("/srv/r1", "b2", Some(CLUSTERS[1])),
-            one("/srv/r3", "b1", Some(CLUSTERS[2])),
+            one("/srv/r3", "b1", Some(CLUSTERS[0])),
         ],
     )
 }
