@@ -35,7 +35,7 @@
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
-//!  0  domain                        words and values
+//!  0  domain                        words and values                                    private_file: mode 0600
 //! ```
 //!
 //! # What always holds
@@ -86,4 +86,5 @@ pub mod journal;
 pub mod machine;
 pub mod manager;
 pub mod postgres;
+pub mod private_file;
 pub mod worker;

@@ -7,6 +7,7 @@ use super::{
     owner::{OwnerError, prepare},
     survival,
 };
+use crate::private_file;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -16,7 +17,7 @@ use std::{
     ffi::OsString,
     fs::OpenOptions,
     io::{self, BufRead, BufReader, Read, Write},
-    os::unix::{fs::OpenOptionsExt, process::CommandExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -96,7 +97,7 @@ impl KeeperCall {
     }
 
     fn command(&self, prefix: &[OsString], log: &Path) -> io::Result<Command> {
-        let log = OpenOptions::new().append(true).create(true).mode(0o600).open(log)?;
+        let log = private_file::open(log, OpenOptions::new().append(true).create(true))?;
         let mut command = match prefix.split_first() {
             None => {
                 let mut command = Command::new(OWN_PROGRAM);

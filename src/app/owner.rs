@@ -10,12 +10,13 @@ use crate::{
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     manager::{Clock, Ended, Handle, Manager, ManagerSettings},
+    private_file,
 };
 use rustix::process::geteuid;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -221,8 +222,9 @@ fn lock(state: &Path) -> Result<File, OwnerError> {
     prepare(state)?;
     let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
     let path = state.join(LOCK);
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = private_file::open(&path, &mut options).map_err(io)?;
     match try_for_a_moment(&file) {
         Ok(()) => {
             file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;

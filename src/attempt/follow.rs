@@ -14,11 +14,11 @@ use crate::{
         ticket::Ticket,
     },
     machine::{Command, Report},
+    private_file,
 };
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
@@ -213,12 +213,12 @@ async fn exit_of(child: &mut Option<Child>) -> io::Result<std::process::ExitStat
 /// attempt comes late: whoever is one by now is killed, and whoever becomes one later finds this directory and gives up.
 fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
     place.make(ticket.session_uuid)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(place.ticket())?;
+    let mut file = private_file::open(&place.ticket(), OpenOptions::new().write(true).create_new(true))?;
     file.write_all(&serde_json::to_vec_pretty(ticket)?)?;
     file.sync_all()?;
     File::open(place.directory())?.sync_all()?;
     kill_earlier(place.session(), ticket.attempt)?;
-    OpenOptions::new().append(true).create(true).mode(0o600).open(place.output())
+    private_file::open(&place.output(), OpenOptions::new().append(true).create(true))
 }
 
 /// Starts the worker. It makes a session of its own as its first act, and needs nothing of us from then on.

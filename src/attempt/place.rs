@@ -4,12 +4,15 @@
 //! again, since a journal was lost or put back, finds the place taken. Never: a directory that stands is taken for a new
 //! one.
 
-use crate::domain::{AttemptNo, SessionId};
+use crate::{
+    domain::{AttemptNo, SessionId},
+    private_file,
+};
 use serde::Deserialize;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -58,7 +61,7 @@ impl AttemptPlace {
         match private(&self.session) {
             Ok(()) => {
                 let path = self.session.join(SESSION);
-                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+                let mut file = private_file::open(&path, OpenOptions::new().write(true).create_new(true))?;
                 writeln!(file, "{session}")?;
                 file.sync_all()?;
                 File::open(attempts)?.sync_all()?;

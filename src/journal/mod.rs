@@ -20,7 +20,7 @@ use crate::{
     domain::{SessionId, Timestamp},
     machine::{CompletedRow, Event, Session, UnreadableSession, event::Created},
 };
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 use thiserror::Error;
 
 /// The version of the records that this build writes; it reads this and all older ones.
@@ -118,6 +118,14 @@ pub enum JournalError {
         /// What is there instead.
         cause: String,
     },
+    /// It cannot be kept from the eyes of others.
+    #[error("the journal {path:?} cannot be made for this user alone: {cause}")]
+    NotPrivate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
     /// A record could not be understood.
     #[error("the journal's record of session {id} cannot be read: {cause}")]
     Record {
@@ -159,6 +167,7 @@ impl JournalError {
             Self::Sqlite { .. }
             | Self::Newer { .. }
             | Self::NotAFile { .. }
+            | Self::NotPrivate { .. }
             | Self::Record { .. }
             | Self::ReadOnly { .. }
             | Self::WriterGone => false,

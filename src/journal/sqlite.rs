@@ -4,9 +4,12 @@ use super::{Batch, Change, Entry, JournalError, Opening, RECORD_VERSION, ownersh
 use crate::{
     domain::{InstanceName, SessionId, Timestamp},
     machine::{CompletedResult, CompletedRow, Session, UnreadableSession},
+    private_file,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::{
+    fs::OpenOptions,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -37,6 +40,7 @@ impl SqliteJournal {
     /// cannot change it any more.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let at = |operation| move |cause| JournalError::Sqlite { path: path.to_owned(), operation, cause };
+        restrict(path).map_err(|cause| JournalError::NotPrivate { path: path.to_owned(), cause })?;
         let mut connection = Connection::open(path).map_err(at("be opened"))?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(at("be opened"))?;
         // WAL lets other processes read while the owner writes; FULL syncs each commit before it is told as done.
@@ -151,6 +155,23 @@ impl SqliteJournal {
 
     fn failed(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> JournalError + '_ {
         move |cause| JournalError::Sqlite { path: self.path.clone(), operation, cause }
+    }
+}
+
+/// Makes the file before SQLite does, which would let others read it; what SQLite adds beside it has the same mode.
+fn restrict(path: &Path) -> io::Result<()> {
+    for beside in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        private_file::restrict(Path::new(&name))?;
+    }
+    if private_file::restrict(path)? {
+        return Ok(());
+    }
+    match private_file::open(path, OpenOptions::new().write(true).create_new(true)) {
+        // Another process was faster, and makes it in the same way.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
     }
 }
 

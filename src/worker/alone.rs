@@ -9,11 +9,11 @@ use crate::{
     domain::{AttemptNo, Failure},
     engine::Halt,
     postgres::server::classify,
+    private_file,
 };
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -41,8 +41,8 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
     let path = session.join(NAME);
     let failed = |e: io::Error| classify::of_io(&format!("taking the lock {}", path.display()), &e);
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut lock = options.open(&path).map_err(failed)?;
+    options.read(true).write(true).create(true).truncate(false);
+    let mut lock = private_file::open(&path, &mut options).map_err(failed)?;
     let began = Instant::now();
     loop {
         match lock.try_lock() {

@@ -13,6 +13,7 @@ use crate::{
         ticket::CONTRACT_VERSION,
     },
     engine::Observer,
+    private_file,
 };
 use std::{
     fs::{File, OpenOptions},
@@ -48,7 +49,8 @@ struct State {
 impl Report {
     /// Opens the report of this attempt, after what is in it.
     pub(super) fn open(attempt_dir: &Path, stop: Stop) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(attempt_dir.join("events.jsonl"))?;
+        let path = attempt_dir.join("events.jsonl");
+        let file = private_file::open(&path, OpenOptions::new().append(true).create(true))?;
         let state = State { file, step: None, progress: Progress::default(), written: None, lost: None };
         Ok(Self { state: Mutex::new(state), stop })
     }

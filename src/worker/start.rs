@@ -28,6 +28,7 @@ use crate::{
             stop::{Manner, stop},
         },
     },
+    private_file,
 };
 use std::{
     ffi::OsString,
@@ -72,7 +73,7 @@ impl Runner<'_> {
         let guard = Guard::make(&name, &self.account)?;
         let arguments = guard.arguments(self.data, self.port, self.binaries.version());
         let path = self.attempt_dir.join("output.log");
-        let opened = OpenOptions::new().append(true).create(true).open(&path);
+        let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
         let log = opened.map_err(|e| classify::of_io(&format!("opening {}", path.display()), &e))?;
         self.start(&arguments, Some(guard), &log, &path)?;
         Ok(anew)
@@ -237,7 +238,7 @@ impl Runner<'_> {
     fn say(&self, text: &str) -> Result<(), Failure> {
         let path = self.attempt_dir.join("output.log");
         let write = || -> io::Result<()> {
-            OpenOptions::new().append(true).create(true).open(&path)?.write_all(text.as_bytes())
+            private_file::open(&path, OpenOptions::new().append(true).create(true))?.write_all(text.as_bytes())
         };
         write().map_err(|e| classify::of_io(&format!("writing {}", path.display()), &e))
     }

@@ -10,12 +10,13 @@
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::server::{classify, process},
+    private_file,
 };
 use rustix::process::Signal;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -36,8 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn tie(attempt_dir: &Path) -> Result<File, Failure> {
     cut(attempt_dir)?;
     let path = place(attempt_dir);
-    let tether = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let tether = tether.map_err(|e| failed(&path, &e))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let tether = private_file::open(&path, &mut options).map_err(|e| failed(&path, &e))?;
     match tether.try_lock() {
         Ok(()) => Ok(tether),
         Err(TryLockError::WouldBlock) => Err(Failure::bug("two servers of one session are started at once")),

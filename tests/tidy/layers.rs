@@ -8,13 +8,14 @@ use super::source::{Source, Token};
 /// Each module of the library with the other modules it may know, lowest layer first.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("private_file", &[]),
     ("machine", &["domain"]),
     ("postgres", &["domain"]),
-    ("journal", &["domain", "machine"]),
-    ("attempt", &["domain", "machine"]),
+    ("journal", &["domain", "private_file", "machine"]),
+    ("attempt", &["domain", "private_file", "machine"]),
     ("catalog", &["domain", "postgres"]),
     ("engine", &["domain", "postgres"]),
-    ("worker", &["domain", "postgres", "engine"]),
+    ("worker", &["domain", "private_file", "postgres", "engine"]),
     ("manager", &["domain", "machine", "journal", "attempt", "catalog"]),
     ("control", &["domain", "machine", "journal", "attempt", "catalog", "manager"]),
     ("console", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control"]),

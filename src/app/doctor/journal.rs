@@ -71,7 +71,8 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         }
         JournalError::Sqlite { cause, .. } => format!("{} cannot be read: {cause}", shown(path)),
         JournalError::NotAFile { cause, .. } => format!("{}: {cause}", shown(path)),
-        JournalError::Record { .. }
+        JournalError::NotPrivate { .. }
+        | JournalError::Record { .. }
         | JournalError::Superseded { .. }
         | JournalError::Lost { .. }
         | JournalError::ReadOnly { .. }
@@ -82,6 +83,7 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
             Cure::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
         }
         JournalError::NotAFile { .. } => Cure::Do(format!("move it away: mv {0} {0}.away", quoted(path))),
+        JournalError::NotPrivate { .. } => Cure::Do("make the state directory belong to this user".to_owned()),
         JournalError::Sqlite { .. }
         | JournalError::Record { .. }
         | JournalError::Superseded { .. }
