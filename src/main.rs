@@ -3,16 +3,15 @@
 use clap::Parser;
 use howdah::{
     app,
-    cli::{args::Cli, exit::Exit},
+    cli::{args::Cli, exit::Exit, streams::print_error},
 };
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match app::run(Cli::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            // A terminal that has gone away cannot be told; the exit code still is.
-            let _: std::io::Result<()> = writeln!(std::io::stderr(), "howdah: {error:#}");
+            print_error(&format!("{error:#}"));
             let usage = error.is::<app::config::ConfigError>();
             if usage { Exit::Usage.into() } else { Exit::Broken.into() }
         }

@@ -1,11 +1,25 @@
-//! What stands in a state directory: for its user alone, whatever the umask and whatever an older howdah left.
+//! The state directory: what stands there is for its user alone, and a disk under it that fills up ends nobody.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
-use support::{howdah::Howdah, patience::until_true, place::scratch};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+};
+use support::{
+    backup::{Form, Repository},
+    events::group_is_alive,
+    faults::SmallDisk,
+    howdah::Howdah,
+    patience::until_true,
+    place::scratch,
+    skip::skip,
+};
 
 /// The files below a directory that others than their user may touch, and the directories that others may enter.
 fn open_to_others(state: &Path) -> Vec<String> {
@@ -56,4 +70,42 @@ fn what_an_older_howdah_left_open_to_others_is_closed_by_the_next_owner() {
     }
     restore(&howdah, "022");
     assert_eq!(open_to_others(&howdah.state), Vec::<String>::new());
+}
+
+/// The log has no room left in its last page: the next line needs a new one.
+fn fill_last_page(log: &Path) {
+    let rest = 4096 - fs::metadata(log).unwrap().len() % 4096;
+    let padding = vec![b' '; usize::try_from(rest).unwrap()];
+    OpenOptions::new().append(true).open(log).unwrap().write_all(&padding).unwrap();
+}
+
+#[test]
+fn a_keeper_outlives_a_full_disk_and_its_sessions_go_on_when_there_is_room_again() {
+    needs_postgres!();
+    let Some(disk) = SmallDisk::of_megabytes(4) else {
+        return skip("only root can mount a small disk", false);
+    };
+    let howdah = Howdah { state: disk.0.join("state"), ..Howdah::new() };
+    let (repository, target) = (Repository::of(Form::PLAIN), scratch("restored").join("shop"));
+    let [state, repository, to] = [&howdah.state, &repository.0, &target].map(|path| path.to_str().unwrap());
+    let common = ["--state-dir", state, "--repo", repository];
+    let start = ["session", "start", "shop", "--to", to, "--no-start", "--max-rate", "4M", "--every", "1s"];
+    howdah.run(start.iter().chain(&common)).expect_code(0);
+    let worker = howdah.events().worker(1, 1);
+    howdah.events().wait_for_bytes(1, 1, 2 << 20);
+    fill_last_page(&howdah.state.join("howdah.log"));
+    disk.fill();
+    // The keeper stores nothing, says so, and notes it in a log that takes nothing.
+    howdah.run(["session", "cancel", "1"].iter().chain(&common)).expect_code(3).expect_words(&["disk is full"]);
+    until_true("the worker ends, since it cannot report", || !group_is_alive(worker.pid));
+    disk.empty();
+    until_true("the session goes on by itself", || target.join("global/pg_control").exists());
+    until_true("the end is stored", || {
+        let list = howdah.run(["session", "list", "--all", "--json"].iter().chain(&common));
+        list.json()[0]["phase"] == "succeeded"
+    });
+    let log = || fs::read_to_string(howdah.state.join("howdah.log")).unwrap();
+    until_true("the keeper ends, which it notes", || log().contains("the keeper has ended"));
+    assert!(log().contains("could not be written (No space left on device"), "{}", log());
+    assert!(!log().contains("panicked"), "{}", log());
 }

@@ -6,6 +6,8 @@
 mod layers;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/streams.rs"]
+mod streams;
 #[path = "tidy/words.rs"]
 mod words;
 
@@ -76,6 +78,11 @@ fn imports_point_down_the_layers() {
 #[test]
 fn no_file_holds_unwelcome_words() {
     guard(words::check);
+}
+
+#[test]
+fn no_detached_process_writes_to_a_standard_stream() {
+    guard(streams::check);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Never: a session is touched here; the journal tells the keeper all there is to know.
 
 use super::{
+    log,
     owner::{OwnerError, prepare},
     survival,
 };
@@ -80,7 +81,7 @@ impl KeeperCall {
 
     fn start_with(&self, prefix: &[OsString]) -> Result<u32, KeeperError> {
         prepare(&self.state)?;
-        let log = self.state.join("howdah.log");
+        let log = self.state.join(log::NAME);
         let mut child = self.command(prefix, &log)?.spawn()?;
         let answer = child.stdout.take().map_or(Ok(Answer::Nothing), first_line)?;
         match answer {

@@ -2,14 +2,12 @@
 
 use super::{
     handover::{announce, step_away},
+    log,
     owner::{Owner, OwnerError},
     setting::Setting,
 };
-use crate::cli::{args::KeeperArgs, exit::Exit};
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use crate::cli::{args::KeeperArgs, exit::Exit, streams::print_error};
+use std::{io, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a keeper that was started for work stays when there is none: whoever started it needs a moment to connect,
@@ -36,12 +34,12 @@ async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Done);
         }
         Err(error @ OwnerError::Held { .. }) => {
-            writeln!(io::stderr(), "howdah: {error}")?;
+            print_error(&error.to_string());
             return Ok(Exit::Refused);
         }
         Err(error) => return Err(error.into()),
     };
-    setting.log()?;
+    log::begin(&setting.state)?;
     owner.fill_completed();
     tracing::info!(pid = std::process::id(), "the keeper owns the state directory");
     if args.detach {

@@ -5,6 +5,7 @@ use crate::cli::{
     completions,
     exit::Exit,
     man::{self, ManError},
+    streams::print_error,
 };
 use std::io::{self, Write};
 
@@ -15,13 +16,13 @@ pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
 pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
     if let Some(directory) = &args.dir {
         let count = man::write(directory)?;
-        writeln!(io::stderr(), "howdah: {count} pages are written")?;
+        print_error(&format!("{count} pages are written"));
         return Ok(Exit::Done);
     }
     match man::page(&args.verb) {
         Ok(page) => print(&page.text),
         Err(error @ ManError::NoVerb { .. }) => {
-            writeln!(io::stderr(), "howdah: {error}")?;
+            print_error(&error.to_string());
             Ok(Exit::Usage)
         }
         Err(error) => Err(error.into()),

@@ -5,9 +5,10 @@ use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
     exit::Exit,
+    streams::print_error,
 };
 use anyhow::Context;
-use std::io::{self, Write};
+use std::io;
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -34,7 +35,7 @@ fn list(setting: &Setting, json: bool) -> anyhow::Result<Exit> {
         Err(error) => Err(error).context("the list cannot be written"),
         Ok(listed) => {
             for problem in listed.repository_problems.iter().chain(&listed.shared_folders) {
-                writeln!(io::stderr(), "howdah: {problem}")?;
+                print_error(problem);
             }
             let useless = !listed.repository_problems.is_empty() && listed.restorable + listed.unreadable == 0;
             Ok(if useless { Exit::Refused } else { Exit::Done })

@@ -13,12 +13,7 @@ use crate::{
     manager::ManagerSettings,
 };
 use anyhow::Context;
-use std::{
-    fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    sync::Mutex,
-};
+use std::path::{Path, PathBuf};
 
 /// What every verb but `worker` stands on.
 pub(super) struct Setting {
@@ -66,19 +61,6 @@ impl Setting {
     pub(super) fn command_form(&self) -> CommandForm {
         let is_own = state_dir(None).is_ok_and(|own| own == self.state);
         CommandForm::new((!is_own).then(|| quoted(&self.state)))
-    }
-
-    /// Begins to log into the state directory, which must stand.
-    pub(super) fn log(&self) -> anyhow::Result<()> {
-        let path = self.state.join("howdah.log");
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("cannot log to {}", path.display()))?;
-        tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).init();
-        Ok(())
     }
 }
 

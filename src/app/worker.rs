@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(super) fn run(args: &WorkerArgs) -> anyhow::Result<Exit> {
     match &args.attempt {
         Some(directory) if !args.plan => {
-            let ended = worker::run(directory);
+            let ended = worker::run(directory).with_context(|| directory.display().to_string())?;
             Ok(if ended == 0 { Exit::Done } else { Exit::Broken })
         }
         Some(_) | None => plan(),

@@ -40,7 +40,7 @@ use report::Report;
 use serde::Deserialize;
 use signals::Stop;
 use std::{
-    io::{self, Write},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -52,7 +52,7 @@ pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 /// It was told to stop, and did.
 pub const STOPPED: u8 = 3;
-/// It could not even report; standard error says why.
+/// It could not write down what it did.
 pub const UNREPORTED: u8 = 4;
 
 /// A ticket is a few kilobytes; more than this is something else.
@@ -60,19 +60,12 @@ const LONGEST_TICKET: u64 = 16 << 20;
 
 /// Carries out the ticket in this directory and returns the status to exit with. The status is a courtesy: what counts
 /// is in `events.jsonl`. The process must not be the leader of its group, so that it can lead a session of its own.
-pub fn run(attempt_dir: &Path) -> u8 {
-    let began = lead_session().and_then(|()| signals::listen()).and_then(|stop| {
-        let report = Report::open(attempt_dir, stop.clone())?;
-        Ok((stop, report))
-    });
-    match began {
-        Ok((stop, report)) => carry_out(attempt_dir, &engines::NATIVE, &report, &stop),
-        Err(e) => {
-            // Nobody may be there to read it; then it is lost with us.
-            writeln!(io::stderr(), "howdah worker: {}: {e}", attempt_dir.display()).unwrap_or_default();
-            UNREPORTED
-        }
-    }
+/// An error means that nothing was begun and nothing could be reported.
+pub fn run(attempt_dir: &Path) -> io::Result<u8> {
+    lead_session()?;
+    let stop = signals::listen()?;
+    let report = Report::open(attempt_dir, stop.clone())?;
+    Ok(carry_out(attempt_dir, &engines::NATIVE, &report, &stop))
 }
 
 /// Makes the plan of a restore and writes nothing. This is what `--plan` prints.

@@ -3,6 +3,7 @@
 mod steward;
 
 use super::{
+    log,
     owner::After,
     planner,
     requests::FIRST_PORT,
@@ -47,7 +48,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
         let steward = Steward::open(setting, &options.by).await?;
-        setting.log()?;
+        log::begin(&setting.state)?;
         let ending = console::run(ports(setting, &steward), with_logout(options, looks)).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = steward.leave().await?;
