@@ -11,6 +11,7 @@ use crate::{
     domain::{
         AttemptNo, Failure, SessionId,
         fact::{End, Fact, ProcessMark},
+        failure::FILE_SIZE_LIMIT,
         ticket::Ticket,
     },
     machine::{Command, Report},
@@ -239,12 +240,36 @@ fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
     let cause = format!("the worker for {} could not be started: {error}", place.directory().display());
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
-        Failure::incurable(cause, "make room in the state directory, then retry")
+        Failure::disruption(cause, "make room on the disk of the state directory; the session goes on by itself then")
+    } else if is(&[io::ErrorKind::FileTooLarge]) {
+        Failure::incurable(cause, FILE_SIZE_LIMIT)
     } else if is(&[io::ErrorKind::AlreadyExists]) {
         Failure::incurable(cause, "move away what stands there, which is another session's, then retry")
     } else if is(&[io::ErrorKind::PermissionDenied]) {
         Failure::incurable(cause, "make the state directory writable for this user, then retry")
     } else {
         Failure::disruption(cause, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FailureClass;
+
+    #[test]
+    fn a_worker_that_cannot_be_started_waits_for_what_may_pass_alone() {
+        let place = AttemptPlace::new(Path::new("/state"), SessionId(1), AttemptNo(1));
+        for (kind, class, advice) in [
+            (io::ErrorKind::StorageFull, FailureClass::Disruption, "make room"),
+            (io::ErrorKind::QuotaExceeded, FailureClass::Disruption, "make room"),
+            (io::ErrorKind::FileTooLarge, FailureClass::Incurable, "ulimit -f"),
+            (io::ErrorKind::PermissionDenied, FailureClass::Incurable, "writable"),
+            (io::ErrorKind::WouldBlock, FailureClass::Disruption, ""),
+        ] {
+            let failure = not_launched(&place, &kind.into());
+            assert_eq!(failure.class, class, "{failure}");
+            assert!(failure.advice.contains(advice), "{failure}");
+        }
     }
 }

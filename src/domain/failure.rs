@@ -29,6 +29,11 @@ pub struct Failure {
     pub advice: String,
 }
 
+/// What a person can do about a file that may not grow (EFBIG).
+pub const FILE_SIZE_LIMIT: &str = "the size of files is limited, for howdah's processes (ulimit -f in the shell or service \
+                                   that started the owner) or by the file system: raise the limit, end the owner \
+                                   (howdah doctor names it), then retry";
+
 impl Failure {
     /// A failure that waiting may cure.
     pub fn disruption(cause: impl Into<String>, advice: impl Into<String>) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! Promises: the class follows from the error number, never from wording.
 
-use crate::domain::Failure;
+use crate::domain::{Failure, failure::FILE_SIZE_LIMIT};
 use rustix::io::Errno;
 use std::{io, path::Path};
 
@@ -40,6 +40,7 @@ pub(in crate::engine) fn at_target(doing: &str, path: &Path, error: &io::Error) 
     match errno(error) {
         Some(Errno::NOSPC) => Failure::incurable(cause, "free space there or choose another target, then retry"),
         Some(Errno::DQUOT) => Failure::incurable(cause, "raise the quota or choose another target, then retry"),
+        Some(Errno::FBIG) => Failure::incurable(cause, FILE_SIZE_LIMIT),
         Some(Errno::ACCESS | Errno::PERM) => {
             Failure::incurable(cause, "give the user that runs howdah the right to write there, then retry")
         }
@@ -81,11 +82,12 @@ mod tests {
 
     #[test]
     fn d04_what_a_person_must_mend_at_the_target_is_not_waited_for() {
-        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::ACCESS, Errno::EXIST] {
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::ACCESS, Errno::EXIST] {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             let failure = at_target("write", Path::new("/srv/pg"), &error);
             assert_eq!(failure.class, FailureClass::Incurable, "{errno}");
             assert!(!failure.advice.is_empty());
+            assert_eq!(failure.advice.contains("ulimit -f"), errno == Errno::FBIG, "{failure}");
         }
     }
 

@@ -62,7 +62,11 @@ pub(super) fn conclude_disposal(end: Option<End>) -> Vec<Event> {
 }
 
 fn killed() -> Failure {
-    Failure::disruption("the worker ended without a word: it was killed, or the machine is short of memory", "")
+    Failure::disruption(
+        "the worker exited without reporting: it was killed, the machine is short of memory, or the disk of the state \
+         directory is full",
+        "",
+    )
 }
 
 /// The tries that this disruption has used once the running attempt has failed too. An attempt that got through has

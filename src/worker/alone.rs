@@ -4,11 +4,10 @@
 //! the target meanwhile, in whatever way it came to life. Never: it is not believed that somebody is gone; the kernel
 //! gives the lock back when they are.
 
-use super::signals::Stop;
+use super::{attempt_files, signals::Stop};
 use crate::{
     domain::{AttemptNo, Failure},
     engine::Halt,
-    postgres::server::classify,
     private_file,
 };
 use std::{
@@ -39,7 +38,7 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
         return Err(Failure::bug(format!("{} is not the directory of an attempt", attempt_dir.display())).into());
     };
     let path = session.join(NAME);
-    let failed = |e: io::Error| classify::of_io(&format!("taking the lock {}", path.display()), &e);
+    let failed = |e: io::Error| attempt_files::failure(&format!("taking the lock {}", path.display()), &e);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let mut lock = private_file::open(&path, &mut options).map_err(failed)?;

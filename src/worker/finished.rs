@@ -6,7 +6,7 @@
 //! Promises: once written, it stays true: the files are whole and the server has answered. Never: it is written before
 //! all but the marks is done.
 
-use super::ledger::attempts;
+use super::{attempt_files, ledger::attempts};
 use crate::{
     domain::{Failure, Success},
     postgres::{configure::DataDirectory, server::classify},
@@ -36,7 +36,7 @@ pub(super) fn keep(attempt_dir: &Path, session: Uuid, data: &Path, success: &Suc
     let word = Word { version: VERSION, session, data: data.to_owned(), success: success.clone() };
     let kept = DataDirectory::open(attempt_dir)
         .and_then(|directory| directory.replace(NAME, &serde_json::to_vec(&word)?, None));
-    kept.map_err(|e| classify::of_io("noting that the restore is finished", &e))
+    kept.map_err(|e| attempt_files::failure("noting that the restore is finished", &e))
 }
 
 /// What an attempt of this session has finished in this data directory.

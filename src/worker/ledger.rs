@@ -3,6 +3,7 @@
 //! Promises: it is on disk before the server runs, so that whoever comes after a crash can find it. Never: it is no proof
 //! by itself; the process is looked at before anything is done to it.
 
+use super::attempt_files;
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::{configure::DataDirectory, server::classify},
@@ -70,9 +71,11 @@ impl Record {
 
     /// Writes it to both places.
     pub(super) fn keep(&self, attempt_dir: &Path) -> Result<(), Failure> {
-        let keep = || -> io::Result<()> {
+        const DOING: &str = "noting the server that is about to start";
+        let keep = || DataDirectory::open(attempt_dir)?.replace(NAME, &serde_json::to_vec(self)?, None);
+        keep().map_err(|e| attempt_files::failure(DOING, &e))?;
+        let mark = || -> io::Result<()> {
             let bytes = serde_json::to_vec(self)?;
-            DataDirectory::open(attempt_dir)?.replace(NAME, &bytes, None)?;
             match DataDirectory::open(&self.data)?.below(MARKS) {
                 Ok(marks) => marks.replace(NAME, &bytes, None),
                 // The engine has removed its marks: the restore is done, and the attempt's own record is enough.
@@ -80,7 +83,7 @@ impl Record {
                 Err(e) => Err(e),
             }
         };
-        keep().map_err(|e| classify::of_io("noting the server that is about to start", &e))
+        mark().map_err(|e| classify::of_io(DOING, &e))
     }
 }
 

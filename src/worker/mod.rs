@@ -6,6 +6,7 @@
 
 mod alone;
 mod attempt;
+mod attempt_files;
 mod check;
 mod dead_lock;
 mod dispose;

@@ -4,7 +4,7 @@
 //! change of step; the end is on disk before anyone acts on it. A report that cannot be written stops the attempt, since
 //! work that nobody hears of could not be stopped. Never: a line is not changed once written.
 
-use super::signals::Stop;
+use super::{attempt_files, signals::Stop};
 use crate::{
     domain::{
         ByteCount, Failure, Plan, Progress, Step, StepState, Timestamp, WalProgress,
@@ -141,10 +141,7 @@ impl Report {
         state.flush_progress(&self.stop);
         let end = match state.lost.take() {
             None => end,
-            Some(e) => End::Failed(Failure::disruption(
-                format!("the attempt could not write what it did into events.jsonl: {e}"),
-                "see whether the disk of the state directory is full",
-            )),
+            Some(e) => End::Failed(attempt_files::failure("writing what the attempt did into events.jsonl", &e)),
         };
         state.write(Fact::Ended(end), &self.stop);
         state.lost.is_none() && state.file.sync_all().is_ok()

@@ -4,7 +4,7 @@
 //! it is what was asked for. Never: it does not judge an answer.
 
 use super::{
-    dead_lock,
+    attempt_files, dead_lock,
     ledger::{Record, State},
     signals::Stop,
     tether,
@@ -74,7 +74,7 @@ impl Runner<'_> {
         let arguments = guard.arguments(self.data, self.port, self.binaries.version());
         let path = self.attempt_dir.join("output.log");
         let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
-        let log = opened.map_err(|e| classify::of_io(&format!("opening {}", path.display()), &e))?;
+        let log = opened.map_err(|e| attempt_files::failure(&format!("opening {}", path.display()), &e))?;
         self.start(&arguments, Some(guard), &log, &path)?;
         Ok(anew)
     }
@@ -240,7 +240,7 @@ impl Runner<'_> {
         let write = || -> io::Result<()> {
             private_file::open(&path, OpenOptions::new().append(true).create(true))?.write_all(text.as_bytes())
         };
-        write().map_err(|e| classify::of_io(&format!("writing {}", path.display()), &e))
+        write().map_err(|e| attempt_files::failure(&format!("writing {}", path.display()), &e))
     }
 }
 

@@ -7,9 +7,10 @@
 //! Promises: when [`cut`] has succeeded, no process that a server of this session left behind can write any more. Never:
 //! a process that does not hold the tether is touched.
 
+use super::attempt_files;
 use crate::{
     domain::{Failure, fact::ProcessMark},
-    postgres::server::{classify, process},
+    postgres::server::process,
     private_file,
 };
 use rustix::process::Signal;
@@ -123,7 +124,7 @@ fn lives(held: &[ProcessMark]) -> Failure {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
-    classify::of_io(&format!("looking for servers that hold {}", path.display()), error)
+    attempt_files::failure(&format!("looking for servers that hold {}", path.display()), error)
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //! Promises: decided first by how the process ended and by SQLSTATE (our guarded start logs it, in English), and only
 //! then by wording, all in the two tables below. Never: what nobody knows is not called curable by waiting.
 
-use crate::domain::Failure;
-use crate::domain::FailureClass::{self, Disruption, Incurable};
+use crate::domain::{
+    Failure,
+    FailureClass::{self, Disruption, Incurable},
+    failure::FILE_SIZE_LIMIT,
+};
 use rustix::io::Errno;
 use std::io;
 
@@ -32,6 +35,7 @@ const BY_CODE: &[Rule] = &[
 const BY_WORDS: &[Rule] = &[
     ("no space left on device", Incurable, SPACE),
     ("disk quota exceeded", Incurable, SPACE),
+    ("file too large", Incurable, FILE_SIZE_LIMIT),
     ("input/output error", Disruption, ""),
     ("stale file handle", Disruption, ""),
     ("pre-existing shared memory block", Disruption, ""),
@@ -168,6 +172,7 @@ pub fn of_io(doing: &str, error: &io::Error) -> Failure {
     match Errno::from_io_error(error) {
         Some(code) if CURABLE.contains(&code) => Failure::disruption(cause, ""),
         Some(Errno::NOSPC | Errno::DQUOT) => Failure::incurable(cause, SPACE),
+        Some(Errno::FBIG) => Failure::incurable(cause, FILE_SIZE_LIMIT),
         Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
             Failure::incurable(cause, "let the user that howdah runs as write there, or choose another place")
         }
@@ -192,6 +197,7 @@ mod tests {
             let failure = of_io("writing x", &code.into());
             assert_eq!(failure.class, class, "{failure}");
         }
+        assert!(of_io("writing x", &Errno::FBIG.into()).advice.contains("ulimit -f"));
         assert_eq!(of_io("reading x", &io::Error::other("odd")).class, Incurable);
     }
 
