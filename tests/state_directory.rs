@@ -4,12 +4,13 @@
 
 mod support;
 
+use howdah::domain::FailureClass;
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::Command,
+    process::{Command, Output},
 };
 use support::{
     backup::{Form, Repository},
@@ -31,6 +32,14 @@ fn open_to_others(state: &Path) -> Vec<String> {
         (mode != wanted).then(|| format!("{} {mode:o}", entry.path().display()))
     });
     wrong.collect()
+}
+
+/// Runs howdah behind `ulimit`.
+fn limited(howdah: &Howdah, limit: &str, arguments: &[&str]) -> Output {
+    let script = format!("ulimit {limit} || exit 99; exec \"$@\"");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_howdah")]).args(arguments);
+    command.arg("--state-dir").arg(&howdah.state).envs(howdah.environment()).current_dir("/").output().unwrap()
 }
 
 /// A restore of files alone from the sample, which is unpacked into the state directory, too.
@@ -108,4 +117,37 @@ fn a_keeper_outlives_a_full_disk_and_its_sessions_go_on_when_there_is_room_again
     until_true("the keeper ends, which it notes", || log().contains("the keeper has ended"));
     assert!(log().contains("could not be written (No space left on device"), "{}", log());
     assert!(!log().contains("panicked"), "{}", log());
+}
+
+#[test]
+fn who_may_not_open_enough_files_does_not_become_the_owner() {
+    let howdah = Howdah::new();
+    let refused = limited(&howdah, "-n 16", &["keeper", "--until-idle"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("may have 16") && said.contains("ulimit -n"), "{said}");
+    assert!(fs::File::open(howdah.state.join("owner.lock")).unwrap().try_lock().is_ok(), "the lock is given back");
+    // A limit that may be raised is raised.
+    let owner = limited(&howdah, "-Sn 16", &["keeper", "--until-idle"]);
+    assert_eq!(owner.status.code(), Some(0), "{owner:?}");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_and_kills_nobody() {
+    needs_postgres!();
+    let howdah = Howdah::new();
+    let (repository, target) = (Repository::of(Form::PLAIN), scratch("restored").join("shop"));
+    let [repository, target] = [&repository.0, &target].map(|path| path.to_str().unwrap());
+    // Blocks of a KiB: more than the journal takes, and less than the largest files.
+    let start = ["session", "start", "shop", "--repo", repository, "--to", target, "--no-start"];
+    assert!(limited(&howdah, "-f 2000", &start).status.success());
+    let failure = howdah.events().failure(1, 1);
+    assert_eq!(failure.class, FailureClass::Incurable, "{failure}");
+    assert!(failure.cause.contains("File too large") && failure.advice.contains("ulimit -f"), "{failure}");
+
+    // An owner that cannot even make its journal says so.
+    let small = Howdah::new();
+    let refused = limited(&small, "-f 1", &["keeper", "--until-idle"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("journal"), "{refused:?}");
 }

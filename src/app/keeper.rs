@@ -2,7 +2,7 @@
 
 use super::{
     handover::{announce, step_away},
-    log,
+    limits, log,
     owner::{Owner, OwnerError},
     setting::Setting,
 };
@@ -27,6 +27,7 @@ pub(super) fn run(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> 
 
 async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
+    limits::outlive_file_size()?;
     let owner = match Owner::open(&setting.state, setting.manager_settings()) {
         Ok(owner) => owner,
         Err(OwnerError::Held { holder: Some(holder), .. }) if args.detach => {

@@ -10,6 +10,7 @@ mod console;
 mod doctor;
 mod handover;
 mod keeper;
+mod limits;
 mod log;
 pub mod owner;
 mod ownership;

@@ -3,6 +3,7 @@
 use super::{
     claims::MachineClaims,
     handover::{KeeperCall, KeeperError},
+    limits,
     ownership::{self, LOCK},
 };
 use crate::{
@@ -95,6 +96,17 @@ pub enum OwnerError {
         /// Why.
         cause: io::Error,
     },
+    /// An owner would run out of open files.
+    #[error(
+        "an owner of sessions needs {needed} open files, and this process may have {limit}: raise the limit \
+         (ulimit -n {needed}; in a service LimitNOFILE={needed})"
+    )]
+    FewFiles {
+        /// What this process may have.
+        limit: u64,
+        /// What it needs.
+        needed: u64,
+    },
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -103,7 +115,10 @@ pub enum OwnerError {
 impl Owner {
     /// Takes the state directory and starts the manager on the current runtime. What an earlier owner left is adopted.
     pub fn open(state: &Path, settings: ManagerSettings) -> Result<Self, OwnerError> {
+        // Given back where the rest fails.
         let lock = lock(state)?;
+        limits::allow_open_files(settings.max_running)
+            .map_err(|(limit, needed)| OwnerError::FewFiles { limit, needed })?;
         let journal = SqliteJournal::open(&state.join("journal.db"))?;
         let mut opening = journal.opening()?;
         let failed = |cause| OwnerError::Io { state: state.to_owned(), cause };

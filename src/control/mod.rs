@@ -15,5 +15,5 @@ mod wire;
 pub use client::{Link, LinkError, Road, RoadError, Standing};
 pub use mirror::Mirror;
 pub use protocol::PROTOCOL;
-pub use server::{Server, serve};
+pub use server::{MOST_CONNECTIONS, Server, serve};
 pub use socket::{bind, connect};

@@ -1,8 +1,9 @@
 //! Being told to stop.
 //!
-//! Promises: SIGTERM and SIGINT raise one flag and nothing else; SIGHUP is not heard. Never: no work is cut off in the
-//! middle by a signal.
+//! Promises: SIGTERM and SIGINT raise one flag and nothing else; SIGHUP is not heard, and SIGXFSZ leaves the failure to the
+//! write that met the limit. Never: no work is cut off in the middle by a signal.
 
+use rustix::process::Signal;
 use std::{
     io,
     sync::{
@@ -41,6 +42,8 @@ pub(super) fn listen() -> io::Result<Stop> {
             let guard = runtime.enter();
             let kinds =
                 (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+            // Once somebody has listened for it, this signal ends no process: the write fails instead (EFBIG).
+            drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
             drop(guard);
             Ok((runtime, kinds))
         };

@@ -3,7 +3,7 @@
 mod steward;
 
 use super::{
-    log,
+    limits, log,
     owner::After,
     planner,
     requests::FIRST_PORT,
@@ -47,6 +47,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
+        limits::outlive_file_size()?;
         let steward = Steward::open(setting, &options.by).await?;
         log::begin(&setting.state)?;
         let ending = console::run(ports(setting, &steward), with_logout(options, looks)).await;
