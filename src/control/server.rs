@@ -8,6 +8,7 @@ mod connection;
 mod fault;
 mod feed;
 mod order;
+mod silent;
 
 use super::{
     protocol::LONGEST_GREETING,
@@ -17,6 +18,7 @@ use crate::manager::Handle;
 use connection::Connection;
 use fault::Fault;
 use rustix::process::geteuid;
+use silent::Silent;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -87,16 +89,22 @@ impl House {
 
 async fn keep_door(listener: UnixListener, house: Arc<House>, count: watch::Sender<usize>) {
     let mut guests = JoinSet::new();
+    let silent = Silent::default();
+    // A newcomer for whom a silent connection is being ended.
+    let mut newcomer: Option<UnixStream> = None;
     loop {
+        if guests.len() < MOST_CONNECTIONS
+            && let Some(stream) = newcomer.take()
+        {
+            count.send_replace(guests.len() + 1);
+            guests.spawn(Connection::serve(stream, Arc::clone(&house), silent.add()));
+        }
         tokio::select! {
             biased;
             () = house.closing() => break,
             Some(ended) = guests.join_next() => saw_off(ended, &guests, &count),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if guests.len() < MOST_CONNECTIONS => {
-                    count.send_replace(guests.len() + 1);
-                    guests.spawn(Connection::serve(stream, Arc::clone(&house)));
-                }
+            accepted = listener.accept(), if newcomer.is_none() => match accepted {
+                Ok((stream, _)) if guests.len() < MOST_CONNECTIONS || silent.evict_oldest() => newcomer = Some(stream),
                 Ok((stream, _)) => turn_away(stream).await,
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");

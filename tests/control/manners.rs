@@ -167,7 +167,7 @@ async fn a_peer_that_says_nothing_is_shown_out() {
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
     let mut raw = hall.raw();
     let bye = raw.hear().await;
-    assert_eq!(bye["bye"]["reason"], "nothing was said for 10s: a client says hello first");
+    assert_eq!(bye["bye"]["reason"], "nothing was said for 2s: a client says hello first");
     assert_eq!(raw.hear_line().await, None);
     // Neither does it help to say it letter by letter.
     let mut raw = hall.raw();
@@ -197,6 +197,38 @@ async fn the_sixty_fifth_is_told_that_all_places_are_taken() {
     hall.is_well().await;
     drop(guests);
     until("nobody", &mut hall.server.connections(), |now| *now == 0).await;
+}
+
+#[tokio::test]
+async fn silent_peers_keep_nobody_out() {
+    let hall = Hall::open();
+    let mut silent = Vec::new();
+    let mut connections = hall.server.connections();
+    let greeted = [hall.raw(), hall.raw()];
+    for mut raw in greeted {
+        raw.greet().await;
+        silent.push(raw);
+    }
+    for _ in 2..64 {
+        silent.push(hall.raw());
+    }
+    until("all places are taken", &mut connections, |now| *now == 64).await;
+    // Whoever comes now is served, and the one that has been silent for longest has gone for each.
+    let mut newcomers = [hall.raw(), hall.raw()];
+    for newcomer in &mut newcomers {
+        newcomer.greet().await;
+    }
+    for raw in &mut silent[2..4] {
+        let reason = raw.bye().await;
+        assert!(reason.contains("nothing was said yet"), "{reason}");
+    }
+    // Those who have said hello stay, and so do those who came later.
+    for raw in &mut silent[..2] {
+        raw.say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], 7);
+    }
+    silent[4].greet().await;
+    assert_eq!(*connections.borrow(), 64);
 }
 
 #[tokio::test]

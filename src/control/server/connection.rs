@@ -3,7 +3,7 @@
 //! Promises: a question is answered before the next one is read, so what waits for a client is one answer and one picture;
 //! the manager is never waited for in a way that keeps others from it; what a question led to is told before its answer.
 
-use super::{House, LAST_WORDS, fault::Fault, feed::Feed, order};
+use super::{House, LAST_WORDS, fault::Fault, feed::Feed, order, silent::SilentConnection};
 use crate::{
     control::{
         protocol::{
@@ -27,8 +27,8 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a peer may take for its hello. A client says it at once; only a busy machine makes it wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a peer may take for its hello. A client says it at once, and a busy machine makes it wait for a part of this.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes that are prepared before the peer has taken them: enough for a whole write, and little for one who never reads.
 const PREPARED: usize = 64 << 10;
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Speaks with a peer until one of both has had enough.
-    pub(super) async fn serve(stream: UnixStream, house: Arc<House>) {
+    pub(super) async fn serve(stream: UnixStream, house: Arc<House>, silent: SilentConnection) {
         let peer = stream.peer_cred();
         let (reader, writer) = stream.into_split();
         let mut connection = Self {
@@ -63,7 +63,7 @@ impl Connection {
             house,
         };
         let ended = match &peer {
-            Ok(peer) => connection.attend(peer).await,
+            Ok(peer) => connection.attend(peer, silent).await,
             Err(error) => Err(std::io::Error::from(error.kind()).into()),
         };
         if let Err(fault) = &ended
@@ -76,15 +76,19 @@ impl Connection {
         let _: Result<(), tokio::time::error::Elapsed> = timeout(LAST_WORDS, connection.leave(ended)).await;
     }
 
-    async fn attend(&mut self, peer: &UCred) -> Result<(), Fault> {
+    async fn attend(&mut self, peer: &UCred, mut silent: SilentConnection) -> Result<(), Fault> {
         let house = Arc::clone(&self.house);
         let mut closing = pin!(house.closing());
         let who = tokio::select! {
             biased;
             () = &mut closing => return Err(Fault::Closing),
-            who = timeout(PATIENCE, self.greet(peer)) => who.map_err(|_| Fault::Silent(PATIENCE))??,
+            () = silent.evicted() => return Err(Fault::Evicted),
+            who = timeout(HELLO_TIMEOUT, self.greet(peer)) => who.map_err(|_| Fault::Silent(HELLO_TIMEOUT))??,
         };
         let Some(who) = who else { return Ok(()) };
+        if !silent.keep() {
+            return Err(Fault::Evicted);
+        }
         loop {
             self.prepare()?;
             let is_free = self.question.is_none() && self.answer.is_none();

@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Full,
     #[error("nothing was said for {0:?}: a client says hello first")]
     Silent(Duration),
+    #[error("nothing was said yet, and another came for whom there was no other place: a client says hello first")]
+    Evicted,
     #[error("the first line is no hello of a howdah: {0}")]
     NoHello(String),
     #[error("{}", versions_differ(.owner, *.pid, .client))]
