@@ -18,6 +18,8 @@ mod house;
 mod listing;
 #[path = "session/logs.rs"]
 mod logs;
+#[path = "session/lost.rs"]
+mod lost;
 #[path = "session/naming.rs"]
 mod naming;
 #[path = "session/piping.rs"]

@@ -68,7 +68,7 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
     Ok(match verb {
         SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
         SessionVerb::Show(args) => show::run(reader, args, &around, streams)?,
-        SessionVerb::Events(args) => events::run(reader, args, streams)?,
+        SessionVerb::Events(args) => events::run(reader, args, &around, streams)?,
         SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
         SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
         SessionVerb::Start(args) => started(setting, reader, args, streams)?,

@@ -4,7 +4,7 @@
 //! command line names the attempt's own directory; what is not proven to be of the attempt is never signalled. Never:
 //! nothing is believed because a file says so, since files can be wrong.
 
-use super::process::{group_members, is_alive, mark_of, own_arguments, pids, signal};
+use super::process::{group_members, is_alive, is_out_of_sight, mark_of, own_arguments, pids, signal};
 use crate::domain::{AttemptNo, fact::ProcessMark};
 use rustix::process::Signal;
 use std::{
@@ -54,6 +54,16 @@ impl Crew {
             living.push(mark);
         }
         Ok(living)
+    }
+
+    /// Whether it is proven that none lives. One that lives where it cannot be seen from here is not proven to be gone.
+    pub(super) fn is_gone(&self) -> bool {
+        match self.worker {
+            Some(mark) if is_out_of_sight(mark) => false,
+            Some(_) => self.living().is_ok_and(|living| living.is_empty()),
+            // It may have been started and not have said a word yet.
+            None => worker_in(&self.directory).is_none(),
+        }
     }
 
     /// Asks the worker to stop. One that is gone has stopped.

@@ -1,10 +1,12 @@
 //! A session as its next owner will see it: what its live attempt has told since the journal was written.
 //!
 //! Promises: the facts go through the machine itself, so that a reader and an owner never disagree; each line is read
-//! once. Never: it writes nothing, and concludes nothing: whether an attempt is over is for an owner to prove.
+//! once; a worker that is proven gone without its last word is told. Never: it writes nothing, and concludes nothing: what
+//! the end of an attempt means is for an owner to decide.
 
 use super::{
     AttemptPlace,
+    crew::Crew,
     tail::{Line, Tail},
 };
 use crate::{
@@ -30,6 +32,8 @@ struct Seen {
     attempt: AttemptNo,
     tail: Tail,
     reports: Vec<Report>,
+    /// Whether the worker has said its last word, which an owner has yet to hear.
+    ended: bool,
 }
 
 impl Onlooker {
@@ -49,6 +53,7 @@ impl Onlooker {
             attempt,
             tail: Tail::new(&AttemptPlace::new(&self.state, session.id(), attempt), session.uuid()),
             reports: Vec::new(),
+            ended: false,
         };
         let seen = self.seen.entry(session.id()).or_insert_with(fresh);
         if seen.attempt != attempt {
@@ -66,6 +71,14 @@ impl Onlooker {
         (caught_up(session.clone(), attempt, &seen.reports, now), problem)
     }
 
+    /// Whether the worker of a session's live attempt is gone without its last word, the session being as `look` told it.
+    /// With an owner, that is the owner's to find out and to answer within a moment.
+    pub fn is_lost(&self, session: &Session) -> bool {
+        let (Some(attempt), Some(seen)) = (session.live_attempt(), self.seen.get(&session.id())) else { return false };
+        let place = AttemptPlace::new(&self.state, session.id(), attempt);
+        !seen.ended && Crew::new(place.directory().to_owned(), session.live_mark()).is_gone()
+    }
+
     /// Forgets the attempts of all other sessions.
     pub fn keep_only(&mut self, sessions: &BTreeSet<SessionId>) {
         self.seen.retain(|id, _| sessions.contains(id));
@@ -81,7 +94,10 @@ impl Seen {
                 Fact::Step { step, state } => Report::Step(step, state),
                 Fact::Progress(progress) => Report::Progress(progress),
                 Fact::Note(note) => Report::Note(note),
-                Fact::Ended(_) => return,
+                Fact::Ended(_) => {
+                    self.ended = true;
+                    return;
+                }
             },
             Line::Unreadable(reason) => {
                 Report::Note(format!("a line of the attempt's events cannot be read: {reason}"))

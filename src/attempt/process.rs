@@ -108,6 +108,12 @@ fn is_here(mark: ProcessMark) -> bool {
     mark.realm.is_none() || mark.realm == realm()
 }
 
+/// Whether a mark is of this run of the kernel and of another namespace of pids: then nobody here can see the process,
+/// and it may live all the same.
+pub(super) fn is_out_of_sight(mark: ProcessMark) -> bool {
+    matches!((mark.realm, realm()), (Some(its), Some(ours)) if its.boot == ours.boot && its.namespace != ours.namespace)
+}
+
 /// Where the pids count that this process sees; `None` where the system does not tell.
 fn realm() -> Option<Realm> {
     // Neither changes while this process lives.

@@ -89,6 +89,14 @@ impl House {
         SqliteJournal::open(&self.journal()).unwrap().append(&Batch { entries }).unwrap();
     }
 
+    /// Somebody owns the state directory until this is dropped.
+    pub(crate) fn owned(&self) -> fs::File {
+        let path = self.state().join("owner.lock");
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
+
     /// Changes the journal behind its back.
     pub(crate) fn spoil(&self, sql: &str) {
         assert!(rusqlite::Connection::open(self.journal()).unwrap().execute(sql, []).unwrap() > 0, "{sql}");

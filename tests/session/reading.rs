@@ -19,6 +19,7 @@ use std::time::Duration;
 #[test]
 fn one_session_is_told_whole() {
     let house = House::of(one_of_each());
+    let _owner = house.owned();
     house.tell(2, 1, [copied(434), Fact::Note("the backup has no checksums".to_owned())]);
     let show = |name: &str| house.masked(&house.run(&["show", name]).expect_code(0).stdout);
     assert_snapshot!(show("2"), @"

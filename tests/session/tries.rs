@@ -79,6 +79,7 @@ fn only_the_first_of_many_used_up_sessions_are_named() {
 fn tries_are_numbered_while_they_run_and_wait() {
     let life = Life::hasty(1).waiting().then(Command::Wake, 20);
     let house = House::of([life.clone()]);
+    let _owner = house.owned();
     let phase = || {
         let table = house.run(&["list"]).expect_code(0).stdout;
         let row = table.lines().nth(1).unwrap().split_once("orders-1  ").unwrap().1.to_owned();
@@ -96,6 +97,7 @@ fn tries_are_numbered_while_they_run_and_wait() {
 #[test]
 fn d06_an_overdue_cancel_is_told_with_its_process() {
     let house = House::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
+    let _owner = house.owned();
     let told = "canceling, overdue: attempt 1 (process 1001) is still alive past its deadline";
     house.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
     house.run(&["list"]).expect_code(0).expect_words(&["⊘ canceling, overdue: process 1001"]);

@@ -18,6 +18,7 @@ fn object(watch: &Following) -> Value {
 fn one_session_is_watched_until_it_has_succeeded() {
     let life = Life::queued(1);
     let house = House::of([life.clone(), Life::queued(2)]);
+    let _owner = house.owned();
     let watch = house.follow(&["watch", "1"]);
     assert_snapshot!(watch.line(), @"1 orders-1: queued");
     let life = life.running();

@@ -225,4 +225,6 @@ The JSON object of a session is the same for list, show, watch and start. What d
   left           the directories in which a cancel left data that it should have dealt with
   ending         how it ended, in a sentence
   ended, took_seconds
-  dismissed      whether it was taken off the screen";
+  dismissed      whether it was taken off the screen
+  lost           whether its worker is gone and nobody owns the sessions: the phase is the
+                 last one known, and it goes on as soon as an owner is there (howdah keeper)";

@@ -164,7 +164,10 @@ impl Waiting<'_> {
             if let Some(session) = reader.journal.session(*id)? {
                 say(
                     streams,
-                    &format!("session {}; it goes on without this command", words::line(&session, self.form, now)),
+                    &format!(
+                        "session {}; it goes on without this command",
+                        words::line(&session, false, self.form, now)
+                    ),
                 )?;
             }
         }

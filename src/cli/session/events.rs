@@ -1,6 +1,6 @@
 //! `howdah session events`: what happened to a session, from the order on.
 
-use super::{SessionError, args::ShowArgs, reader::Reader, words};
+use super::{Around, SessionError, args::ShowArgs, is_lost, reader::Reader, say, say_if_unowned, words};
 use crate::{
     cli::{backup_list::escaped, exit::Exit, streams::Streams},
     domain::Timestamp,
@@ -17,7 +17,12 @@ struct JsonLine<'a> {
 }
 
 /// Tells the history.
-pub fn run(reader: &mut Reader, args: &ShowArgs, streams: &mut Streams<'_>) -> Result<Exit, SessionError> {
+pub fn run(
+    reader: &mut Reader,
+    args: &ShowArgs,
+    around: &Around<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
     for told in reader.journal.history(id)? {
         if args.json {
@@ -28,5 +33,14 @@ pub fn run(reader: &mut Reader, args: &ShowArgs, streams: &mut Streams<'_>) -> R
         }
     }
     streams.out.flush()?;
+    // The history can be told of a session whose record cannot be read.
+    if let Ok(Some(session)) = reader.session(id, around.clock.now())
+        && session.goes_on_by_itself()
+    {
+        if is_lost(&session, reader, around) {
+            say(streams, &words::line(&session, true, &around.form, around.clock.now()))?;
+        }
+        say_if_unowned(reader, around, streams)?;
+    }
     Ok(Exit::Done)
 }

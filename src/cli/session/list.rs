@@ -6,6 +6,7 @@
 use super::{
     Around, SessionError,
     args::ListArgs,
+    is_lost,
     object::SessionObject,
     reader::Reader,
     say, say_if_unowned, say_problems,
@@ -48,11 +49,12 @@ pub fn run(
     let ongoing = reader.ongoing(now)?;
     let mut lines = if args.json { Lines::Json { first: true } } else { Lines::Table(Vec::new()) };
     for (index, session) in ongoing.iter().enumerate() {
-        lines.add(reader, session, Some(index), (around.ascii, now), streams.out)?;
+        let lost = is_lost(session, reader, around);
+        lines.add(reader, session, (Some(index), lost), (around.ascii, now), streams.out)?;
     }
     if args.all {
         completed(reader, &ongoing, |reader, session| {
-            lines.add(reader, session, None, (around.ascii, now), streams.out)
+            lines.add(reader, session, (None, false), (around.ascii, now), streams.out)
         })?;
     }
     let any = lines.end(streams.out)?;
@@ -113,13 +115,14 @@ impl Lines {
         &mut self,
         reader: &mut Reader,
         session: &Session,
-        index: Option<usize>,
+        (index, lost): (Option<usize>, bool),
         (ascii, now): (bool, Timestamp),
         out: &mut dyn Write,
     ) -> Result<(), SessionError> {
         match self {
             Self::Json { first } => {
-                let object = SessionObject::of(session, index, now).line().map_err(std::io::Error::from)?;
+                let object = SessionObject::of(session, index, now).lost(lost);
+                let object = object.line().map_err(std::io::Error::from)?;
                 write!(out, "{}\n{object}", if *first { "[" } else { "," })?;
                 *first = false;
             }
@@ -128,7 +131,7 @@ impl Lines {
                 session.id().to_string(),
                 short(reader, session.uuid())?,
                 printable(session.request().point.instance.as_str()),
-                words::phase_and_try(session, ascii),
+                words::phase_and_try(session, lost, ascii),
                 words::progress(session),
                 printable(&session.request().target.directory().to_string_lossy()),
                 words::moment(session.created_at()),

@@ -24,7 +24,7 @@ pub mod watch;
 mod words;
 
 use super::{report::ignore_closed, state::CommandForm, streams::Streams};
-use crate::{domain::instance::printable, journal::JournalError, manager::Clock};
+use crate::{domain::instance::printable, journal::JournalError, machine::Session, manager::Clock};
 use std::io;
 use thiserror::Error;
 
@@ -76,6 +76,12 @@ pub fn say(streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
 /// Says what could not be read, each once.
 fn say_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
     reader.problems().iter().try_for_each(|problem| say(streams, problem))
+}
+
+/// Whether a session stands still because its worker is gone and nobody owns it: its owner would have seen that, and
+/// would try again.
+fn is_lost(session: &Session, reader: &reader::Reader, around: &Around<'_>) -> bool {
+    session.live_attempt().is_some() && !(around.owned)() && reader.is_lost(session)
 }
 
 /// Says that nobody carries the sessions on, if that is so.

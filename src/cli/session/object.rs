@@ -59,6 +59,7 @@ pub struct SessionObject {
     pub dismissed: bool,
     pub backup: String,
     pub system_identifier: Option<String>,
+    pub lost: bool,
 }
 
 /// One failure.
@@ -116,9 +117,16 @@ impl SessionObject {
             dismissed: session.is_dismissed(),
             backup: request.point.path.to_string_lossy().into_owned(),
             system_identifier: system_identifier(session).map(|cluster| cluster.to_string()),
+            lost: false,
         };
         object.tell_phase(session, now);
         object
+    }
+
+    /// The same of a session of which it is known whether its worker is gone while nobody owns it.
+    #[must_use]
+    pub fn lost(self, lost: bool) -> Self {
+        Self { lost, ..self }
     }
 
     /// The same without what moves by itself: the amounts of a step that goes on, and the next try while a clock that was

@@ -66,6 +66,11 @@ impl Reader {
         Ok(stored.map(|session| self.look(&session, now)))
     }
 
+    /// Whether the worker of this session, which was read a moment ago, is gone without a last word.
+    pub fn is_lost(&self, session: &Session) -> bool {
+        self.onlooker.is_lost(session)
+    }
+
     /// Notes records that cannot be read, to be told.
     pub fn note(&mut self, unreadable: &[UnreadableSession]) {
         self.problems.extend(unreadable.iter().map(|record| record.problem.clone()));

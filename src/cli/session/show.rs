@@ -1,6 +1,9 @@
 //! `howdah session show`: all about one session.
 
-use super::{Around, SessionError, args::ShowArgs, object::SessionObject, reader::Reader, say_problems, words};
+use super::{
+    Around, SessionError, args::ShowArgs, is_lost, object::SessionObject, reader::Reader, say_if_unowned, say_problems,
+    words,
+};
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
     domain::{Disposed, Outcome, SessionId, Step, StepState, Timestamp, instance::printable},
@@ -18,15 +21,20 @@ pub fn run(
     let id = args.session.resolve(reader)?;
     let now = around.clock.now();
     let session = whole(reader, id, now)?;
+    let lost = is_lost(&session, reader, around);
     if args.json {
-        writeln!(streams.out, "{}", SessionObject::of(&session, None, now).line().map_err(io::Error::from)?)?;
+        let object = SessionObject::of(&session, None, now).lost(lost);
+        writeln!(streams.out, "{}", object.line().map_err(io::Error::from)?)?;
     } else {
-        for (label, value) in facts(&session, around, now) {
+        for (label, value) in facts(&session, lost, around, now) {
             writeln!(streams.out, "{label:<14} {}", printable(&value))?;
         }
     }
     streams.out.flush()?;
     say_problems(reader, streams)?;
+    if session.goes_on_by_itself() {
+        say_if_unowned(reader, around, streams)?;
+    }
     Ok(Exit::Done)
 }
 
@@ -35,7 +43,7 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
     reader.session(id, now)?.ok_or_else(|| SessionError::Refused(format!("there is no session {id}")))
 }
 
-fn facts(session: &Session, around: &Around<'_>, now: Timestamp) -> Vec<(String, String)> {
+fn facts(session: &Session, lost: bool, around: &Around<'_>, now: Timestamp) -> Vec<(String, String)> {
     let request = session.request();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
@@ -48,9 +56,9 @@ fn facts(session: &Session, around: &Around<'_>, now: Timestamp) -> Vec<(String,
         "ordered",
         format!("{} UTC by {} through {}", words::moment(session.created_at()), session.by(), session.origin()),
     );
-    tell("phase", words::phase(session, around.ascii));
-    tell("state", words::state(session, now));
-    if let Some(commands) = state::commands(session, &around.form) {
+    tell("phase", words::phase(session, lost, around.ascii));
+    tell("state", words::state(session, lost, now));
+    if let Some(commands) = state::commands(session, &around.form).filter(|_| !lost) {
         tell("what to do", commands);
     }
     if session.tries_total() > 0 {
@@ -66,7 +74,7 @@ fn facts(session: &Session, around: &Around<'_>, now: Timestamp) -> Vec<(String,
         }
     }
     for record in session.attempts() {
-        tell(&format!("attempt {}", record.number), attempt(session, record));
+        tell(&format!("attempt {}", record.number), attempt(session, record, lost));
     }
     if let Some(failure) = session.first_cause().filter(|_| session.is_ongoing()) {
         tell("first cause", failure.cause.clone());
@@ -105,7 +113,7 @@ fn step_state(state: &StepState) -> Option<String> {
     }
 }
 
-fn attempt(session: &Session, record: &AttemptRecord) -> String {
+fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
     let why = match record.cause {
         Some(Cause::First) => "first".to_owned(),
         Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
@@ -115,6 +123,7 @@ fn attempt(session: &Session, record: &AttemptRecord) -> String {
     let launched = words::moment(record.launched);
     match &record.ended {
         None => match record.mark {
+            Some(mark) if lost => format!("{why}, launched {launched} UTC, was process {}, which is gone", mark.pid),
             Some(mark) => format!("{why}, launched {launched} UTC, runs as process {}", mark.pid),
             None => format!("{why}, launched {launched} UTC"),
         },

@@ -4,8 +4,8 @@
 //! alone is told now and then. Never: it asks the owner for nothing, and it does not outlive its reader.
 
 use super::{
-    Around, Reading, SessionError, args::WatchArgs, object::SessionObject, reader::Reader, say, say_if_unowned,
-    say_problems, show::whole, words,
+    Around, Reading, SessionError, args::WatchArgs, is_lost, object::SessionObject, reader::Reader, say,
+    say_if_unowned, say_problems, show::whole, words,
 };
 use crate::{
     cli::{exit::Exit, report::is_due, state::CommandForm, streams::Streams},
@@ -44,7 +44,7 @@ fn one(
     loop {
         let now = around.clock.now();
         let session = whole(reader, id, now)?;
-        screen.show(&session, now, streams)?;
+        screen.show(&session, is_lost(&session, reader, around), now, streams)?;
         say_problems(reader, streams)?;
         if let Some(exit) = end(&session) {
             return Ok(exit);
@@ -76,7 +76,7 @@ fn all(
         left.extend(new);
         let ongoing = reader.ongoing(now)?;
         for session in &ongoing {
-            screen.show(session, now, streams)?;
+            screen.show(session, is_lost(session, reader, around), now, streams)?;
         }
         left.retain(|id| ongoing.iter().all(|session| session.id() != *id));
         for id in left {
@@ -121,8 +121,14 @@ struct Screen {
 
 impl Screen {
     /// Tells how a session stands, if that is news.
-    fn show(&mut self, session: &Session, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), SessionError> {
-        let object = SessionObject::of(session, None, now);
+    fn show(
+        &mut self,
+        session: &Session,
+        lost: bool,
+        now: Timestamp,
+        streams: &mut Streams<'_>,
+    ) -> Result<(), SessionError> {
+        let object = SessionObject::of(session, None, now).lost(lost);
         let every = if self.json { FOR_PROGRAMS } else { FOR_PEOPLE };
         let is_news = self.shown.get(&session.id()).is_none_or(|(last, at)| {
             last.at_rest() != object.at_rest() || (*last != object && is_due(*at, every, now))
@@ -130,8 +136,10 @@ impl Screen {
         if !is_news {
             return Ok(());
         }
-        let line =
-            if self.json { object.line().map_err(io::Error::from)? } else { words::line(session, &self.form, now) };
+        let line = match self.json {
+            true => object.line().map_err(io::Error::from)?,
+            false => words::line(session, lost, &self.form, now),
+        };
         writeln!(streams.out, "{line}")?;
         streams.out.flush()?;
         self.shown.insert(session.id(), (object, now));
@@ -147,7 +155,7 @@ impl Screen {
         streams: &mut Streams<'_>,
     ) -> Result<(), SessionError> {
         match reader.journal.session(id) {
-            Ok(Some(session)) => self.show(&session, now, streams)?,
+            Ok(Some(session)) => self.show(&session, false, now, streams)?,
             Ok(None) => {}
             Err(error) => say(streams, &error.to_string())?,
         }
@@ -177,7 +185,7 @@ mod tests {
             session = evolve(session, event, now);
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json };
-            screen.show(&session, now, &mut streams).unwrap();
+            screen.show(&session, false, now, &mut streams).unwrap();
             told.extend((!out.is_empty()).then_some(*seconds));
         }
         told

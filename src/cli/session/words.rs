@@ -9,8 +9,11 @@ use crate::{
     machine::{CancelStage, Phase, Session, StuckReason, session::Urgency},
 };
 
-/// The sign of a phase, the same as on the screen, and its word.
-pub(super) fn phase(session: &Session, ascii: bool) -> String {
+/// The sign of a phase, the same as on the screen, and its word. What is lost has a sign of its own.
+pub(super) fn phase(session: &Session, lost: bool, ascii: bool) -> String {
+    if lost {
+        return format!("? lost ({})", phase_word(session.phase()));
+    }
     let (sign, plain) = match session.phase() {
         Phase::Queued { .. } => ("◦", "."),
         Phase::Running { .. } => ("◉", "*"),
@@ -24,8 +27,9 @@ pub(super) fn phase(session: &Session, ascii: bool) -> String {
 }
 
 /// The same with what a list has room for: which try it is, and what keeps a person from waiting on.
-pub(super) fn phase_and_try(session: &Session, ascii: bool) -> String {
+pub(super) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> String {
     let more = match session.phase() {
+        _ if lost => String::new(),
         Phase::Queued { cause, .. } | Phase::Running { cause, got_through: false, .. } => made_as(session, *cause),
         Phase::Waiting { tries_used, .. } => format!(", try {} of {}", tries_used + 1, session.policy().tries),
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => format!(", {}", session.policy().used_up()),
@@ -42,7 +46,7 @@ pub(super) fn phase_and_try(session: &Session, ascii: bool) -> String {
             String::new()
         }
     };
-    format!("{}{more}", phase(session, ascii))
+    format!("{}{more}", phase(session, lost, ascii))
 }
 
 /// How far it has come: bytes, or WAL once that is what moves; `-` while nothing is known.
@@ -55,14 +59,20 @@ pub(super) fn progress(session: &Session) -> String {
 }
 
 /// One line about a session: its number, its instance, and how it stands.
-pub(super) fn line(session: &Session, form: &CommandForm, now: Timestamp) -> String {
-    let commands = state::commands(session, form).map_or_else(String::new, |commands| format!("; {commands}"));
-    printable(&format!("{} {}: {}{commands}", session.id(), session.request().point.instance, state(session, now)))
+pub(super) fn line(session: &Session, lost: bool, form: &CommandForm, now: Timestamp) -> String {
+    // What is lost needs an owner, and then nothing else.
+    let commands = state::commands(session, form).filter(|_| !lost);
+    let commands = commands.map_or_else(String::new, |commands| format!("; {commands}"));
+    let state = state(session, lost, now);
+    printable(&format!("{} {}: {state}{commands}", session.id(), session.request().point.instance))
 }
 
 /// How a session stands, in one clause.
-pub(super) fn state(session: &Session, now: Timestamp) -> String {
+pub(super) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
     match session.phase() {
+        _ if lost => {
+            format!("lost, will go on when an owner is there (was: {})", state::state(session, now))
+        }
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => format!("succeeded; {success}"),
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("cancelled; {disposed}"),
         Phase::Queued { .. }
