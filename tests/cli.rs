@@ -86,6 +86,25 @@ fn a_target_that_is_not_utf8_is_refused_in_words() {
 }
 
 #[test]
+fn a_restore_dir_that_cannot_be_used_is_told_at_once() {
+    let howdah = Howdah::new();
+    let file = howdah.home.join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("orders");
+    let ran = howdah.run(["restore", "orders", "--plan", "--to", below.to_str().unwrap()]).expect_code(3);
+    ran.expect_words(&["not a directory"]);
+    let long = howdah.home.join("x".repeat(300));
+    for (place, word) in [(&file, "Not a directory"), (&file.join("below"), "Not a directory"), (&long, "too long")] {
+        howdah.configure(&format!("restore_dir = {place:?}\n"));
+        for verb in [&["restore", "orders", "--plan"][..], &["session", "start", "orders"]] {
+            let state = ["--state-dir", howdah.state.to_str().unwrap()];
+            let ran = howdah.run(verb.iter().chain(&state)).expect_code(3);
+            ran.expect_words(&["cannot be used", word, "--to", "restore_dir"]);
+        }
+    }
+}
+
+#[test]
 fn an_unknown_key_in_the_settings_is_named() {
     let howdah = Howdah::new();
     for (toml, word) in [

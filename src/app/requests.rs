@@ -7,6 +7,7 @@ use crate::{
         args::{How, RestoreArgs},
         report::Refused,
     },
+    console::{places, ports::Occupancy},
     domain::{ExistingData, MissingWal, Port, RestoreRequest, ServerWish, Target},
 };
 use std::{
@@ -52,7 +53,7 @@ pub(super) fn beside(
     let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
-        None => free_directory(&setting.config.restore_dir, point.instance.as_str(), &taken.directories),
+        None => free_directory(&setting.config.restore_dir, point.instance.as_str(), &taken.directories)?,
     };
     let port = args.port.map_or_else(|| free_port(&taken.ports), Ok)?;
     let mut target = Target::new(&directory, port).map_err(|error| error.to_string())?;
@@ -78,17 +79,14 @@ pub(super) fn beside(
 }
 
 /// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...
-fn free_directory(base: &Path, instance: &str, taken: &BTreeSet<PathBuf>) -> PathBuf {
+fn free_directory(base: &Path, instance: &str, taken: &BTreeSet<PathBuf>) -> Result<PathBuf, String> {
     let name: String =
         instance.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     let name = if name.trim_matches('.').is_empty() { "instance".to_owned() } else { name };
-    let numbered = (2_u32..).map(|number| base.join(format!("{name}-{number}")));
-    let mut names = std::iter::once(base.join(&name)).chain(numbered);
-    // A name that cannot be looked at counts as taken.
-    let missing =
-        |path: &PathBuf| matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
-    let free = |path: &PathBuf| !taken.contains(path) && missing(path);
-    names.find(free).unwrap_or_else(|| base.join(name))
+    let occupancy = |path: &Path| if taken.contains(path) { Occupancy::Occupied } else { Occupancy::of_name(path) };
+    places::free_directory(&base.join(name), occupancy).map_err(|error| {
+        format!("no directory can be proposed: {error}; name one with --to, or another restore_dir in howdah.toml")
+    })
 }
 
 /// The first port that nobody listens on now.

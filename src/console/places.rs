@@ -3,12 +3,14 @@
 //! Promises: no two proposals share a place, none is in use as far as `World` can tell, and the search is bounded.
 //! Never: it reserves nothing; the plan has the last word.
 
-use super::ports::World;
-use crate::domain::Port;
+use super::ports::{Occupancy, World};
+use crate::domain::{Port, instance::printable_name};
 use std::{
     collections::BTreeSet,
+    io,
     path::{Path, PathBuf},
 };
+use thiserror::Error;
 
 /// What proposals are wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,25 @@ pub struct Proposal {
     pub port: Port,
 }
 
+/// Why no name is free.
+#[derive(Debug, Error)]
+pub enum NoDirectory {
+    /// The directory above cannot be used at all.
+    #[error("{} cannot be used: {cause}", shown(.parent))]
+    Unreachable {
+        /// That directory.
+        parent: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// All names are taken that were tried.
+    #[error("{} and all names up to {} are taken", shown(.base), shown(&with_suffix(.base, LOOKS)))]
+    AllTaken {
+        /// The first of them.
+        base: PathBuf,
+    },
+}
+
 /// Names tried for one directory and ports tried for one server. Past a thousand something else is wrong, and the plan
 /// says what.
 const LOOKS: u16 = 1000;
@@ -42,7 +63,10 @@ pub fn propose(wanted: &Wanted, world: &dyn World) -> Vec<Proposal> {
     let mut ports = wanted.held_ports.clone();
     let mut proposals = Vec::new();
     for base in &wanted.directories {
-        let directory = free_directory(base, &directories, world);
+        let clash = |path: &Path| directories.iter().any(|held| held.starts_with(path) || path.starts_with(held));
+        let occupancy = |path: &Path| if clash(path) { Occupancy::Occupied } else { world.occupancy(path) };
+        // The plan says what is wrong with the name that nothing is better than.
+        let directory = free_directory(base, occupancy).unwrap_or_else(|_| base.clone());
         let port = free_port(wanted.first_port, &ports, world);
         directories.push(directory.clone());
         ports.insert(port);
@@ -51,11 +75,24 @@ pub fn propose(wanted: &Wanted, world: &dyn World) -> Vec<Proposal> {
     proposals
 }
 
-fn free_directory(base: &Path, held: &[PathBuf], world: &dyn World) -> PathBuf {
-    let clash = |path: &Path| held.iter().any(|other| other.starts_with(path) || path.starts_with(other));
-    let is_free = |path: &PathBuf| !clash(path) && !world.is_occupied(path);
+/// The first name that is free: `base` itself, then `base-2`, `base-3`, ...
+pub fn free_directory(base: &Path, occupancy: impl Fn(&Path) -> Occupancy) -> Result<PathBuf, NoDirectory> {
     let numbered = (2..=LOOKS).map(|number| with_suffix(base, number));
-    std::iter::once(base.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| base.to_owned())
+    for path in std::iter::once(base.to_owned()).chain(numbered) {
+        match occupancy(&path) {
+            Occupancy::Free => return Ok(path),
+            Occupancy::Occupied => {}
+            Occupancy::Unreachable(cause) => {
+                let parent = path.parent().unwrap_or(base).to_owned();
+                return Err(NoDirectory::Unreachable { parent, cause });
+            }
+        }
+    }
+    Err(NoDirectory::AllTaken { base: base.to_owned() })
+}
+
+fn shown(path: &Path) -> String {
+    printable_name(path.as_os_str())
 }
 
 fn with_suffix(base: &Path, number: u16) -> PathBuf {
@@ -81,8 +118,12 @@ mod tests {
     }
 
     impl World for Small {
-        fn is_occupied(&self, directory: &Path) -> bool {
-            self.occupied.iter().any(|path| path == directory)
+        fn occupancy(&self, directory: &Path) -> Occupancy {
+            if directory.starts_with("/file") {
+                return Occupancy::Unreachable(io::ErrorKind::NotADirectory.into());
+            }
+            let occupied = self.occupied.iter().any(|path| path == directory);
+            if occupied { Occupancy::Occupied } else { Occupancy::Free }
         }
 
         fn listens(&self, port: Port) -> bool {
@@ -105,5 +146,31 @@ mod tests {
             .collect();
         let expected = [("/r/orders-4", 5435), ("/r/crm", 5436), ("/r/crm-2", 5437)];
         assert_eq!(found, expected.map(|(path, port)| (path.to_owned(), port)));
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_ends_and_says_why() {
+        let looks = std::cell::Cell::new(0);
+        let search = |occupancy: fn() -> Occupancy| {
+            looks.set(0);
+            let counted = |_: &Path| {
+                looks.set(looks.get() + 1);
+                occupancy()
+            };
+            (free_directory(Path::new("/r/or\u{1b}ders"), counted).unwrap_err().to_string(), looks.get())
+        };
+        let unreachable = || Occupancy::Unreachable(io::ErrorKind::NotADirectory.into());
+        assert_eq!(search(unreachable), ("/r cannot be used: not a directory".to_owned(), 1));
+        let taken = "/r/or\\u{1b}ders and all names up to /r/or\\u{1b}ders-1000 are taken";
+        assert_eq!(search(|| Occupancy::Occupied), (taken.to_owned(), 1000));
+        // The console proposes the name all the same, and the plan says what is wrong with it.
+        let world = Small { occupied: Vec::new(), listening: Vec::new() };
+        let wanted = Wanted {
+            directories: vec!["/file/orders".into()],
+            held_directories: Vec::new(),
+            held_ports: BTreeSet::new(),
+            first_port: Port::new(5433).unwrap(),
+        };
+        assert_eq!(propose(&wanted, &world)[0].directory, Path::new("/file/orders"));
     }
 }

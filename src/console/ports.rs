@@ -20,10 +20,21 @@ pub use crate::catalog::{Catalog, CatalogInstance, InstanceKey, Origin, Reposito
 
 /// What the screen asks of this machine when it proposes targets. May block: it is called off the screen's thread.
 pub trait World: Send + Sync {
-    /// Whether something that is not an empty directory stands here.
-    fn is_occupied(&self, directory: &Path) -> bool;
+    /// Whether a directory of this name could be restored into.
+    fn occupancy(&self, directory: &Path) -> Occupancy;
     /// Whether somebody listens on this port.
     fn listens(&self, port: Port) -> bool;
+}
+
+/// What stands where a directory is wanted.
+#[derive(Debug)]
+pub enum Occupancy {
+    /// Nothing, or an empty directory.
+    Free,
+    /// Something else.
+    Occupied,
+    /// The way there cannot be gone: no other name at its end will do either.
+    Unreachable(io::Error),
 }
 
 /// Makes the plan of a request without writing anything; runs in another process.
@@ -155,12 +166,23 @@ pub enum EndReason {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThisMachine;
 
+impl Occupancy {
+    /// What stands under this name, where even an empty directory is in the way.
+    pub fn of_name(path: &Path) -> Self {
+        match path.symlink_metadata() {
+            Ok(_) => Self::Occupied,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Free,
+            Err(error) => Self::Unreachable(error),
+        }
+    }
+}
+
 impl World for ThisMachine {
-    fn is_occupied(&self, directory: &Path) -> bool {
+    fn occupancy(&self, directory: &Path) -> Occupancy {
         match std::fs::read_dir(directory) {
-            Ok(mut entries) => entries.next().is_some(),
-            // Only what is surely not there is free; a file, or what may not be looked at, is not.
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            Ok(mut entries) => entries.next().map_or(Occupancy::Free, |_| Occupancy::Occupied),
+            // A file, or what may not be looked into.
+            Err(_) => Occupancy::of_name(directory),
         }
     }
 

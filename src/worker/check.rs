@@ -176,6 +176,10 @@ fn reachable(account: &Account, request: &RestoreRequest) -> Result<(), Failure>
     for directory in std::iter::once(target.directory()).chain(tablespaces) {
         // The directory itself will be given to the user; what is above it must let the user pass.
         let Some(above) = directory.ancestors().skip(1).find(|path| path.exists()) else { continue };
+        if !above.is_dir() {
+            let cause = format!("{} is not a directory, so nothing can be restored below it", above.display());
+            return Err(Failure::incurable(cause, "choose another place"));
+        }
         let may = account.may(Access::Enter, above).map_err(|e| {
             Failure::disruption(format!("cannot ask whether {} gets to {}: {e}", account.name(), above.display()), "")
         })?;

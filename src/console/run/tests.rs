@@ -5,7 +5,11 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    console::{Closing, Keymap, OwnerPlace, Theme, model::owner::Owner, ports::World},
+    console::{
+        Closing, Keymap, OwnerPlace, Theme,
+        model::owner::Owner,
+        ports::{Occupancy, World},
+    },
     domain::{
         BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, RestorePoint,
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
@@ -108,8 +112,8 @@ impl Steer for Fake {
 struct Nowhere;
 
 impl World for Nowhere {
-    fn is_occupied(&self, _: &Path) -> bool {
-        false
+    fn occupancy(&self, _: &Path) -> Occupancy {
+        Occupancy::Free
     }
 
     fn listens(&self, _: Port) -> bool {
