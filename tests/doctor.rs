@@ -45,6 +45,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
         {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
         {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
         {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
         ]
@@ -61,6 +62,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
         ✓ ok       pgbackrest   not installed; only its own repositories need it, which this howdah does not read yet
         ✓ ok       barman       not installed; only its own repositories need it, which this howdah does not read yet
+        ✓ ok       environment  workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others
         ✓ ok       systemd-run  not installed; the keeper is started without it
         ✓ ok       terminal     xterm-256color; 256 colours; locale C.UTF-8
         "#);
@@ -85,6 +87,7 @@ fn before_the_first_start_nothing_is_made() {
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
         {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
         {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
         {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
         ]
@@ -120,6 +123,7 @@ fn a_broken_place_is_told_with_its_cures() {
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
         {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet","cure":"pgbackrest version"},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
         {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
         {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
         ]
@@ -142,6 +146,7 @@ fn a_broken_place_is_told_with_its_cures() {
         ⚑ warning  pgbackrest   HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet
                                 run: pgbackrest version
         ✓ ok       barman       not installed; only its own repositories need it, which this howdah does not read yet
+        ✓ ok       environment  workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others
         ✓ ok       systemd-run  not installed; the keeper is started without it
         ✓ ok       terminal     xterm-256color; 256 colours; locale C.UTF-8
         "#);

@@ -1,6 +1,6 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
-use crate::domain::{RetryPolicy, WorkerSettings};
+use crate::domain::{RetryPolicy, WorkerSettings, environment::VariablePattern};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
 use std::{
@@ -55,6 +55,7 @@ pub struct Worker {
     pub stall_timeout: Duration,
     #[serde(deserialize_with = "duration")]
     pub start_timeout: Duration,
+    pub environment: Vec<VariablePattern>,
 }
 
 /// `[console]`.
@@ -126,9 +127,17 @@ impl Default for Screen {
 
 impl Default for Worker {
     fn default() -> Self {
-        let WorkerSettings { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout, .. } =
-            WorkerSettings::default();
-        Self { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout }
+        let WorkerSettings {
+            binaries,
+            os_user,
+            probe_role,
+            copy_workers,
+            stall_timeout,
+            start_timeout,
+            environment,
+            ..
+        } = WorkerSettings::default();
+        Self { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout, environment }
     }
 }
 
@@ -151,7 +160,8 @@ impl Config {
 
     /// What workers are told, but for the places that the command line may name.
     pub fn worker_settings(&self) -> WorkerSettings {
-        let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout } = self.worker.clone();
+        let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout, environment } =
+            self.worker.clone();
         let (repositories, state) = (Vec::new(), None);
         WorkerSettings {
             binaries,
@@ -160,6 +170,7 @@ impl Config {
             copy_workers,
             stall_timeout,
             start_timeout,
+            environment,
             repositories,
             state,
         }
@@ -220,6 +231,7 @@ mod tests {
             ("[retry]\nevery = \"soon\"", "soon"),
             ("[retry]\nevery = \"-5m\"", "-5m"),
             ("[worker]\nos_usr = \"x\"", "os_usr"),
+            ("[worker]\nenvironment = [\"PGBACKREST_*\", \"*\"]", "does not name a variable"),
         ] {
             let error = of(text).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");

@@ -8,7 +8,11 @@ use super::{
     owner::{OwnerError, prepare},
     survival,
 };
-use crate::private_file;
+use crate::{
+    attempt::processes::OWN_PROGRAM,
+    domain::environment::{self, VariablePattern},
+    private_file,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -25,9 +29,6 @@ use std::{
 };
 use thiserror::Error;
 
-/// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
-const OWN_PROGRAM: &str = "/proc/self/exe";
-
 /// How long a keeper may take to own the state directory. It reads the journal, which takes a tenth of a second with
 /// a hundred thousand sessions; a machine in trouble may take long, and a person waits for this line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,6 +44,8 @@ pub(super) struct KeeperCall {
     pub(super) state: PathBuf,
     /// The settings file, if one was named.
     pub(super) config: Option<PathBuf>,
+    /// What its workers get of this environment beyond what they need.
+    pub(super) environment: Vec<VariablePattern>,
 }
 
 /// Why no keeper runs.
@@ -115,6 +118,7 @@ impl KeeperCall {
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
+        command.env_clear().envs(environment::for_keeper(std::env::vars_os(), &self.environment));
         // A group of its own at once: a hang-up of our terminal is told to our group, and may come at this very moment.
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).process_group(0);
         Ok(command)

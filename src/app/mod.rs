@@ -8,6 +8,7 @@ mod claims;
 pub mod config;
 mod console;
 mod doctor;
+mod environment;
 mod handover;
 mod keeper;
 mod limits;

@@ -1,9 +1,13 @@
 //! Plans, made in a process of their own: no engine code runs in the process that draws.
 
-use crate::domain::{Failure, Plan, RestoreRequest, WorkerSettings};
+use super::environment;
+use crate::{
+    attempt::processes::{OWN_PROGRAM, worker_command},
+    domain::{Failure, Plan, RestoreRequest, WorkerSettings},
+};
 use serde::{Deserialize, Serialize};
-use std::process::Stdio;
-use tokio::{io::AsyncWriteExt, process::Command};
+use std::{path::Path, process::Stdio};
+use tokio::io::AsyncWriteExt;
 
 /// The question to the planning process, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,19 +28,27 @@ pub enum Answer {
     Refused(Failure),
 }
 
-/// Asks another process for the plan of a restore; nothing is written.
+/// Asks another process for the plan of a restore that the owner of the settings' state directory would carry out;
+/// nothing is written.
 pub async fn plan(request: RestoreRequest, settings: WorkerSettings) -> Result<Plan, Failure> {
+    let lacking = settings.state.as_deref().and_then(|state| environment::lacking(state, &settings.environment));
     match ask(&Question { request, settings }).await {
-        Ok(Answer::Plan(plan)) => Ok(*plan),
+        Ok(Answer::Plan(mut plan)) => {
+            plan.warnings.extend(lacking.map(|lacking| {
+                let (sentence, command) = lacking.sentence();
+                format!("{sentence}; {command} lets the next one have what is set here")
+            }));
+            Ok(*plan)
+        }
         Ok(Answer::Refused(failure)) => Err(failure),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
 
 async fn ask(question: &Question) -> std::io::Result<Answer> {
-    let mut child = Command::new("/proc/self/exe")
-        .arg0("howdah")
-        .args(["worker", "--plan"])
+    // With what a worker would have: a plan that sees more would promise more.
+    let mut child = worker_command(Path::new(OWN_PROGRAM), &question.settings.environment)
+        .arg("--plan")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

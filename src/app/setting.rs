@@ -54,7 +54,8 @@ impl Setting {
 
     /// How a keeper is started that owns what these settings mean.
     pub(super) fn keeper(&self) -> KeeperCall {
-        KeeperCall { state: self.state.clone(), config: self.named.clone() }
+        let environment = self.config.worker.environment.clone();
+        KeeperCall { state: self.state.clone(), config: self.named.clone(), environment }
     }
 
     /// How commands are written that mean the sessions of this state directory.

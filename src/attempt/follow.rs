@@ -4,6 +4,7 @@ use super::{
     AttemptPlace, Word,
     crew::{Crew, kill_earlier, worker_in},
     process::mark_of,
+    processes::worker_command,
     supervise::{Inbox, Order},
     tail::{Line, Tail},
 };
@@ -20,7 +21,7 @@ use crate::{
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -66,9 +67,10 @@ impl Follower {
     /// Starts the worker and follows it to its end.
     pub(super) async fn launch(mut self, program: PathBuf, ticket: Ticket) {
         let place = self.place.clone();
+        let command = worker_command(&program, &ticket.settings.environment);
         let prepared = tokio::task::spawn_blocking(move || prepare(&place, &ticket)).await;
         let child = match prepared {
-            Ok(Ok(output)) => start(&program, &self.place, output),
+            Ok(Ok(output)) => start(command, &self.place, output),
             Ok(Err(error)) => Err(error),
             Err(panic) => Err(io::Error::other(panic)),
         };
@@ -223,10 +225,8 @@ fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
 }
 
 /// Starts the worker. It makes a session of its own as its first act, and needs nothing of us from then on.
-fn start(program: &Path, place: &AttemptPlace, output: File) -> io::Result<Child> {
-    tokio::process::Command::new(program)
-        .arg0("howdah")
-        .arg("worker")
+fn start(mut command: tokio::process::Command, place: &AttemptPlace, output: File) -> io::Result<Child> {
+    command
         .arg(place.directory())
         .current_dir("/")
         .stdin(Stdio::null())
@@ -256,6 +256,7 @@ fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
 mod tests {
     use super::*;
     use crate::domain::FailureClass;
+    use std::path::Path;
 
     #[test]
     fn a_worker_that_cannot_be_started_waits_for_what_may_pass_alone() {

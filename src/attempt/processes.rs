@@ -5,13 +5,30 @@ use super::{
     follow::{EXIT_GRACE, Follower},
     supervise::{Inbox, Order, to_the_end},
 };
-use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
-use std::{collections::HashMap, path::PathBuf, time::Duration};
-use tokio::{sync::mpsc, task::JoinSet};
+use crate::domain::{
+    AttemptNo, SessionId,
+    environment::{self, VariablePattern},
+    fact::ProcessMark,
+    ticket::Ticket,
+};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{process::Command, sync::mpsc, task::JoinSet};
 use uuid::Uuid;
 
 /// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
-const OWN_PROGRAM: &str = "/proc/self/exe";
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// What starts a worker, with the environment that workers have and what these patterns name; the words that say what to
+/// do come behind.
+pub fn worker_command(program: &Path, patterns: &[VariablePattern]) -> Command {
+    let mut command = Command::new(program);
+    command.arg0("howdah").arg("worker").env_clear().envs(environment::for_worker(std::env::vars_os(), patterns));
+    command
+}
 
 /// Launches, follows, adopts and stops workers of one state directory.
 #[derive(Debug)]

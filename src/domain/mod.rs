@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod cluster;
 pub mod disposition;
+pub mod environment;
 pub mod fact;
 pub mod failure;
 pub mod hold;

@@ -1,5 +1,6 @@
 //! What a worker must know of this machine and of the operator's wishes; it travels in the ticket of each attempt.
 
+use super::environment::VariablePattern;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
@@ -24,6 +25,9 @@ pub struct WorkerSettings {
     /// The state directory of the owner: no restore goes into it, and claims are made in its name.
     #[serde(default)]
     pub state: Option<PathBuf>,
+    /// Variables of the environment that workers get beyond those that they need. Names, never values.
+    #[serde(default)]
+    pub environment: Vec<VariablePattern>,
 }
 
 impl Default for WorkerSettings {
@@ -41,6 +45,7 @@ impl Default for WorkerSettings {
             start_timeout: Duration::from_mins(10),
             repositories: Vec::new(),
             state: None,
+            environment: Vec::new(),
         }
     }
 }

@@ -31,7 +31,9 @@ mod wal;
 use crate::{
     domain::{
         Failure, Plan, RestoreRequest, WorkerSettings,
+        environment::VariablePattern,
         fact::End,
+        instance::printable_name,
         ticket::{CONTRACT_VERSION, Ticket},
     },
     engine::{Halt, claim::Own},
@@ -89,7 +91,10 @@ fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report
     let end = match alone::wait(attempt_dir, alone::PATIENCE, stop) {
         // Held until the end is told.
         Ok(_alone) => match ticket {
-            Ok(ticket) => attempt::carry_out(attempt_dir, &ticket, engines, report, stop),
+            Ok(ticket) => {
+                note_environment(&ticket.settings.environment, report);
+                attempt::carry_out(attempt_dir, &ticket, engines, report, stop)
+            }
             Err(failure) => End::Failed(failure),
         },
         Err(Halt::Failed(failure)) => End::Failed(failure),
@@ -101,6 +106,20 @@ fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report
         End::Stopped => STOPPED,
     };
     if report.ended(end) { status } else { UNREPORTED }
+}
+
+/// Says which variables there are of those that the settings name: names, never values.
+fn note_environment(patterns: &[VariablePattern], report: &Report) {
+    if patterns.is_empty() {
+        return;
+    }
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let names = names.filter(|name| patterns.iter().any(|pattern| pattern.matches(name)));
+    let names: Vec<String> = names.map(|name| printable_name(&name)).collect();
+    report.say_note(&match names.len() {
+        0 => "no variable is set of those that [worker] environment names".to_owned(),
+        _ => format!("variables that [worker] environment names: {}", names.join(", ")),
+    });
 }
 
 /// Runs work that must not take the report down with it.

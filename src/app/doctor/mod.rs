@@ -5,6 +5,7 @@
 //! was found wrong is mended here.
 
 mod disk;
+mod environment;
 mod journal;
 mod machine;
 mod owner;
@@ -114,6 +115,7 @@ fn checks(ground: &Ground) -> Vec<Check> {
     add("postgresql", Box::new(programs::postgresql));
     add("os-user", Box::new(|ground| vec![programs::os_user(ground)]));
     add("engines", Box::new(programs::engines));
+    add("environment", Box::new(|ground| vec![environment::look(ground)]));
     add("lingering", Box::new(|_| machine::lingering(&crate::app::survival::look())));
     add("clock", Box::new(|ground| vec![machine::clock(ground)]));
     add("terminal", Box::new(|ground| vec![machine::terminal(ground)]));
