@@ -5,6 +5,7 @@ use super::{
     doctor::quoted,
     handover::KeeperCall,
     owner,
+    survival::Sessions,
 };
 use crate::{
     catalog::{self, RepositoryPath},
@@ -13,6 +14,7 @@ use crate::{
     manager::ManagerSettings,
 };
 use anyhow::Context;
+use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
 
 /// What every verb but `worker` stands on.
@@ -63,6 +65,12 @@ impl Setting {
         let is_own = state_dir(None).is_ok_and(|own| own == self.state);
         CommandForm::new((!is_own).then(|| quoted(&self.state)))
     }
+}
+
+/// The sessions of this state directory, for a look at what a restart of the machine does to them.
+pub(super) fn sessions(state: &Path) -> Sessions {
+    let config_home = etcetera::choose_base_strategy().ok().map(|base| base.config_dir());
+    Sessions { state: state.to_owned(), usual_state: state_dir(None).ok(), config_home }
 }
 
 /// The operator's own repositories, else the sample, unpacked where it can be read.

@@ -13,11 +13,14 @@
 
 mod facts;
 mod logind;
+mod reboot;
 #[cfg(test)]
 mod tests;
 
 pub(super) use facts::on_path;
 pub use facts::{Facts, Place, UserManager, look};
+pub use reboot::AfterReboot;
+pub(super) use reboot::{Sessions, after_reboot};
 
 use std::ffi::OsString;
 
@@ -50,7 +53,7 @@ pub enum Logout {
 /// What a logout does to what a process in this place starts, behind [`scope_prefix`] where there is one.
 pub fn survival(facts: &Facts) -> Survival {
     let own_scope = scope_prefix(facts).is_some();
-    let linger = || format!("loginctl enable-linger {}", facts.user.clone().unwrap_or_else(|| facts.uid.to_string()));
+    let linger = || linger(facts);
     match facts.place {
         Place::Elsewhere => Survival::Safe,
         Place::Session if !facts.logout_ends_session => Survival::Safe,
@@ -70,6 +73,11 @@ pub fn survival(facts: &Facts) -> Survival {
             Survival::Killed { when: Logout::This, cure }
         }
     }
+}
+
+/// The command that lets this user's services outlive the last logout, and start with the machine.
+pub(super) fn linger(facts: &Facts) -> String {
+    format!("loginctl enable-linger {}", facts.user.clone().unwrap_or_else(|| facts.uid.to_string()))
 }
 
 /// What to put before a command so that it lives in a scope of its own, where it is better off there. `None` where it

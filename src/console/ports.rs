@@ -69,8 +69,10 @@ pub enum OwnerPlace {
 /// What becomes of the work when this screen closes and its user logs out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Closing {
-    /// It goes on.
+    /// It goes on, and after a restart of the machine, too.
     Safe,
+    /// It goes on until the machine is restarted; then it waits until howdah is opened.
+    UntilReboot,
     /// It goes on when the screen closes, but not beyond the logout.
     LogoutEnds {
         /// The command that makes it go on.

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// What depends on the machine that runs the tests, and is looked at by tests of its own.
-const OF_THE_MACHINE: [&str; 4] = ["postgresql", "os-user", "lingering", "clock"];
+const OF_THE_MACHINE: [&str; 5] = ["postgresql", "os-user", "lingering", "reboot", "clock"];
 
 pub(crate) struct Patient {
     pub(crate) howdah: Howdah,

@@ -8,7 +8,7 @@ use super::{
 };
 use howdah::{
     console::{
-        OwnerPlace,
+        Closing, OwnerPlace,
         message::{Intent, Message},
         model::notice::Tone,
     },
@@ -67,6 +67,26 @@ fn s04_where_a_logout_ends_the_work_the_header_does_not_say_safe() {
     check(play, &working(), &["⚑ logout ends the work", "⚑ logout ends work"], &["safe"]);
     // Where nothing works, nothing can be ended.
     check(play, &[nothing(), snapshot(vec![stuck(1, "a")], &[])], &["safe to close"], &["logout"]);
+}
+
+#[test]
+fn s04_where_nothing_starts_a_keeper_after_a_reboot_the_header_says_until_when() {
+    let play = |stage: &mut Stage| {
+        stage.with_closing(Closing::UntilReboot);
+    };
+    check(play, &working(), &["safe to close"], &["logout"]);
+    check(play, &[nothing(), snapshot(vec![stuck(1, "a")], &[])], &["safe to close"], &["goes on", "reboot"]);
+    for (size, phrase) in [
+        ((80, 24), "safe to close: work goes on until reboot  14:02:11 UTC"),
+        ((100, 30), "safe to close: work goes on until reboot  14:02:11 UTC"),
+        ((50, 24), "safe to close until reboot"),
+    ] {
+        let mut stage = Stage::sized(snapshot(vec![waiting(1, "a")], &[]), own(), size);
+        play(&mut stage);
+        assert!(header(&stage).ends_with(phrase), "{size:?}: {}", header(&stage));
+        stage.press("?");
+        assert!(stage.text().contains("After a restart of this machine"), "{}", stage.text());
+    }
 }
 
 #[test]

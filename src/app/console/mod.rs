@@ -7,8 +7,8 @@ use super::{
     owner::After,
     planner,
     requests::FIRST_PORT,
-    setting::{Setting, sources, who},
-    survival::{self, Survival},
+    setting::{Setting, sessions, sources, who},
+    survival::{self, AfterReboot, Survival},
 };
 use crate::{
     attempt::AttemptPlace,
@@ -43,14 +43,18 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     }
     let options = options(setting)?;
     // While the journal is opened: a bus may take its time to answer.
-    let looks = std::thread::spawn(survival::look);
+    let sessions = sessions(&setting.state);
+    let looks = std::thread::spawn(move || {
+        let facts = survival::look();
+        (survival::survival(&facts), survival::after_reboot(Path::new("/"), &facts, &sessions))
+    });
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
         limits::outlive_file_size()?;
         let steward = Steward::open(setting, &options.by).await?;
         log::begin(&setting.state)?;
-        let ending = console::run(ports(setting, &steward), with_logout(options, looks)).await;
+        let ending = console::run(ports(setting, &steward), with_endings(options, looks)).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = steward.leave().await?;
         anyhow::Ok((ending.context("the screen cannot go on")?, after))
@@ -61,11 +65,13 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     Ok(tell(&ending, &after))
 }
 
-/// The options, with what is known of a logout. What cannot be found out is nothing to warn of.
-fn with_logout(options: Options, looks: std::thread::JoinHandle<survival::Facts>) -> Options {
-    let closing = match looks.join().map(|facts| survival::survival(&facts)) {
-        Ok(Survival::Killed { cure, .. }) => Closing::LogoutEnds { cure },
-        Ok(Survival::Safe | Survival::InScope) => Closing::Safe,
+/// The options, with what is known of a logout and of a restart of the machine. What cannot be found out is nothing to
+/// warn of.
+fn with_endings(options: Options, looks: std::thread::JoinHandle<(Survival, AfterReboot)>) -> Options {
+    let closing = match looks.join() {
+        Ok((Survival::Killed { cure, .. }, _)) => Closing::LogoutEnds { cure },
+        Ok((Survival::Safe | Survival::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
+        Ok((Survival::Safe | Survival::InScope, _)) => Closing::UntilReboot,
         Err(_) => {
             tracing::error!("what a logout does could not be found out");
             Closing::Safe

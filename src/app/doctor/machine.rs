@@ -2,7 +2,12 @@
 
 use super::{Ground, words::shown};
 use crate::{
-    app::survival::{Facts, Logout, Place, Survival, on_path, scope_prefix, survival},
+    app::{
+        setting::sessions,
+        survival::{
+            AfterReboot, Facts, Logout, Place, Survival, after_reboot, linger, on_path, scope_prefix, survival,
+        },
+    },
     cli::doctor::{Cure, Finding},
     domain::Timestamp,
     postgres::{
@@ -11,13 +16,44 @@ use crate::{
     },
 };
 use jiff::tz::TimeZone;
-use std::fs;
+use std::{fs, path::Path};
 
-/// Whether the work outlives the logout, and whether scopes can be had.
-pub(super) fn lingering(facts: &Facts) -> Vec<Finding> {
+/// Whether the work outlives the logout and a restart of the machine, and whether scopes can be had.
+pub(super) fn lingering(facts: &Facts, state: Option<&Path>) -> Vec<Finding> {
+    let after = state.map(|state| after_reboot(Path::new("/"), facts, &sessions(state)));
+    let mut findings = vec![logout(facts)];
+    findings.extend(after.map(|after| reboot(&after, facts)));
+    findings.push(scopes(facts));
+    findings
+}
+
+fn reboot(after: &AfterReboot, facts: &Facts) -> Finding {
+    const CHECK: &str = "reboot";
+    let service =
+        "to have them go on by themselves, run the keeper as a service: assets/howdah-keeper.service says how";
+    match after {
+        AfterReboot::GoesOn { unit } => Finding::ok(CHECK, &format!("{} starts a keeper", shown(unit))),
+        AfterReboot::AtLogin { unit } => {
+            let found = format!("{} starts a keeper at the first login only: this user does not linger", shown(unit));
+            Finding::warning(CHECK, &found, Cure::Run(linger(facts)))
+        }
+        AfterReboot::ForAnother { unit } => {
+            let found = format!("{} starts a keeper for another user or state directory", shown(unit));
+            let cure = "name this state directory behind --state-dir in a unit of this user; until then its sessions wait \
+                        after a reboot until howdah is opened";
+            Finding::warning(CHECK, &found, Cure::Do(cure.to_owned()))
+        }
+        AfterReboot::Waits => {
+            Finding::ok(CHECK, "nothing starts a keeper then: the sessions wait until howdah is opened")
+                .with(Cure::Do(service.to_owned()))
+        }
+    }
+}
+
+fn logout(facts: &Facts) -> Finding {
     const CHECK: &str = "lingering";
     let lingers = if facts.lingers { "this user lingers" } else { "this user does not linger" };
-    let finding = match survival(facts) {
+    match survival(facts) {
         Survival::Safe => {
             let why = match facts.place {
                 Place::Elsewhere => "howdah runs in no login session here, so no logout ends its work".to_owned(),
@@ -38,8 +74,7 @@ pub(super) fn lingering(facts: &Facts) -> Vec<Finding> {
             let found = format!("{when} ends restores and the keeper, until howdah is opened again: {lingers}");
             Finding::warning(CHECK, &found, Cure::Run(cure))
         }
-    };
-    vec![finding, scopes(facts)]
+    }
 }
 
 fn scopes(facts: &Facts) -> Finding {
@@ -149,7 +184,7 @@ mod tests {
     #[test]
     fn the_logout_is_told_in_words_with_the_command_that_cures_it() {
         let told = |facts: Facts| {
-            let [logout, scopes] = lingering(&facts).try_into().expect("there are two");
+            let [logout, scopes] = lingering(&facts, None).try_into().expect("there are two");
             (crate::cli::doctor::text(&[logout], None, true), crate::cli::doctor::text(&[scopes], None, true))
         };
         let (logout, scopes) = told(facts(Place::Session, true, false));
@@ -181,6 +216,32 @@ mod tests {
         "#);
         insta::assert_snapshot!(told(facts(Place::Elsewhere, false, false)).0, @r#"
         + ok       lingering    howdah runs in no login session here, so no logout ends its work
+        Nothing is wrong.
+        "#);
+    }
+
+    #[test]
+    fn what_a_restart_of_the_machine_does_is_told_with_what_would_change_it() {
+        let unit = || PathBuf::from("/etc/systemd/user/default.target.wants/howdah-keeper.service");
+        let facts = facts(Place::Session, false, false);
+        let told = |after: AfterReboot| crate::cli::doctor::text(&[reboot(&after, &facts)], None, true);
+        insta::assert_snapshot!(told(AfterReboot::GoesOn { unit: unit() }), @r#"
+        + ok       reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper
+        Nothing is wrong.
+        "#);
+        insta::assert_snapshot!(told(AfterReboot::AtLogin { unit: unit() }), @r#"
+        ! warning  reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper at the first login only: this user does not linger
+                                run: loginctl enable-linger ops
+        1 warning.
+        "#);
+        insta::assert_snapshot!(told(AfterReboot::ForAnother { unit: unit() }), @r#"
+        ! warning  reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper for another user or state directory
+                                cure: name this state directory behind --state-dir in a unit of this user; until then its sessions wait after a reboot until howdah is opened
+        1 warning.
+        "#);
+        insta::assert_snapshot!(told(AfterReboot::Waits), @r#"
+        + ok       reboot       nothing starts a keeper then: the sessions wait until howdah is opened
+                                note: to have them go on by themselves, run the keeper as a service: assets/howdah-keeper.service says how
         Nothing is wrong.
         "#);
     }

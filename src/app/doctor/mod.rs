@@ -116,7 +116,7 @@ fn checks(ground: &Ground) -> Vec<Check> {
     add("os-user", Box::new(|ground| vec![programs::os_user(ground)]));
     add("engines", Box::new(programs::engines));
     add("environment", Box::new(|ground| vec![environment::look(ground)]));
-    add("lingering", Box::new(|_| machine::lingering(&crate::app::survival::look())));
+    add("lingering", Box::new(|ground| machine::lingering(&crate::app::survival::look(), ground.state.as_deref())));
     add("clock", Box::new(|ground| vec![machine::clock(ground)]));
     add("terminal", Box::new(|ground| vec![machine::terminal(ground)]));
     checks

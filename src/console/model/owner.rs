@@ -43,6 +43,8 @@ pub enum MayClose {
     Idle,
     /// Yes: the work goes on.
     WorkGoesOn,
+    /// Yes: the work goes on, until the machine is restarted.
+    UntilReboot,
     /// Yes, but not the login: that ends the work.
     LogoutEnds,
     /// Nobody knows: the owner is gone, and the picture is an old one.
@@ -68,6 +70,7 @@ impl Model {
             (Owner::Away { .. }, _) => MayClose::Away,
             _ if !works => MayClose::Idle,
             (_, Closing::LogoutEnds { .. }) => MayClose::LogoutEnds,
+            (_, Closing::UntilReboot) => MayClose::UntilReboot,
             (_, Closing::Safe) => MayClose::WorkGoesOn,
         }
     }

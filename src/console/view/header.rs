@@ -203,8 +203,10 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
         }
         (MayClose::LogoutEnds, Safe::Least) => brush.span(Role::Stuck, format!("{sign} logout ends work")),
         (MayClose::WorkGoesOn, Safe::Long) => brush.span(Role::Done, "safe to close: work goes on"),
-        (MayClose::WorkGoesOn, Safe::Short | Safe::Least) | (MayClose::Idle, _) => {
-            brush.span(Role::Done, "safe to close")
-        }
+        (MayClose::UntilReboot, Safe::Long) => brush.span(Role::Done, "safe to close: work goes on until reboot"),
+        (MayClose::UntilReboot, Safe::Short) => brush.span(Role::Done, "safe to close until reboot"),
+        (MayClose::WorkGoesOn, Safe::Short | Safe::Least)
+        | (MayClose::UntilReboot, Safe::Least)
+        | (MayClose::Idle, _) => brush.span(Role::Done, "safe to close"),
     }
 }

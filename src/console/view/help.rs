@@ -50,11 +50,19 @@ fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             pen::wrapped(&text, width, 0, Role::Stuck, brush)
         }
     };
-    if let Closing::LogoutEnds { cure } = &model.options().closing {
-        let text = format!(
-            "Work that was started here ends with the login: at a logout, or when the link is lost. Cure: {cure}"
-        );
-        lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+    match &model.options().closing {
+        Closing::LogoutEnds { cure } => {
+            let text = format!(
+                "Work that was started here ends with the login: at a logout, or when the link is lost. Cure: {cure}"
+            );
+            lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+        }
+        Closing::UntilReboot => {
+            let text = "After a restart of this machine the work waits until howdah is opened: no service starts a keeper \
+                        (howdah doctor says more).";
+            lines.extend(pen::wrapped(text, width, 0, Role::Text, brush));
+        }
+        Closing::Safe => {}
     }
     if !lines.is_empty() {
         lines.push(Line::default());
