@@ -19,8 +19,11 @@ use support::{
     howdah::Howdah,
     patience::until_true,
     place::scratch,
+    pty::Terminal,
     skip::skip,
 };
+
+const BINARY: &str = env!("CARGO_BIN_EXE_howdah");
 
 /// The files below a directory that others than their user may touch, and the directories that others may enter.
 fn open_to_others(state: &Path) -> Vec<String> {
@@ -38,7 +41,7 @@ fn open_to_others(state: &Path) -> Vec<String> {
 fn limited(howdah: &Howdah, limit: &str, arguments: &[&str]) -> Output {
     let script = format!("ulimit {limit} || exit 99; exec \"$@\"");
     let mut command = Command::new("bash");
-    command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_howdah")]).args(arguments);
+    command.args(["-c", &script, "bash", BINARY]).args(arguments);
     command.arg("--state-dir").arg(&howdah.state).envs(howdah.environment()).current_dir("/").output().unwrap()
 }
 
@@ -47,7 +50,7 @@ fn restore(howdah: &Howdah, umask: &str) {
     let target = scratch("restored").join("orders");
     let script = format!("umask {umask}; exec \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_howdah"), "restore", "orders", "--no-start", "--to"]);
+    command.args(["-c", &script, "sh", BINARY, "restore", "orders", "--no-start", "--to"]);
     command.arg(&target).arg("--state-dir").arg(&howdah.state).envs(howdah.environment()).current_dir("/");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -150,4 +153,24 @@ fn a_limit_on_the_size_of_files_is_told_and_kills_nobody() {
     let refused = limited(&small, "-f 1", &["keeper", "--until-idle"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("journal"), "{refused:?}");
+}
+
+#[test]
+fn a_state_directory_that_is_opened_to_others_under_its_owner_is_told() {
+    let howdah = Howdah::new();
+    let state = howdah.state.to_str().unwrap();
+    let keeper = howdah.spawn(["keeper", "--state-dir", state]);
+    let log = || fs::read_to_string(howdah.state.join("howdah.log")).unwrap_or_default();
+    until_true("the keeper owns", || log().contains("owns the state directory"));
+    let size = (80, 24);
+    let mut console = Terminal::run(BINARY, ["--state-dir", state], howdah.environment(), size);
+    console.wait_for_text("attached to");
+    let mode = |mode| fs::set_permissions(&howdah.state, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    console.wait_for_text("is open to other users (mode 0777)");
+    until_true("the keeper notes it", || log().contains("is open to other users (mode 0777): chmod 700"));
+    mode(0o700);
+    console.wait_for_text("for its user alone again");
+    until_true("the keeper notes it", || log().contains("for its user alone again"));
+    drop(keeper);
 }

@@ -9,6 +9,7 @@ pub mod config;
 mod console;
 mod doctor;
 mod environment;
+pub mod exposure;
 mod handover;
 mod keeper;
 mod limits;

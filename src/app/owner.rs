@@ -2,6 +2,7 @@
 
 use super::{
     claims::MachineClaims,
+    exposure::{self, Exposure},
     handover::{KeeperCall, KeeperError},
     limits,
     ownership::{self, LOCK},
@@ -13,11 +14,10 @@ use crate::{
     manager::{Clock, Ended, Handle, Manager, ManagerSettings},
     private_file,
 };
-use rustix::process::geteuid;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -39,6 +39,8 @@ pub struct Owner {
     server: Server,
     /// Looks whether the lock is still the one that counts; ends with this.
     _watch: AbortOnDropHandle,
+    /// Looks whether the state directory is still this user's alone; ends with this.
+    _exposure: AbortOnDropHandle,
     /// Held for its lock; the kernel gives it back however this process ends.
     _lock: File,
 }
@@ -80,13 +82,13 @@ pub enum OwnerError {
     },
     /// It belongs to another user or is open to others.
     #[error(
-        "the state directory {state:?} {problem}; nobody else may read or change it: give it to this user alone (mode 0700)"
+        "the state directory {state:?} {exposure}; nobody else may read or change it: give it to this user alone (mode 0700)"
     )]
     Unsafe {
         /// The directory.
         state: PathBuf,
         /// What is wrong.
-        problem: String,
+        exposure: Exposure,
     },
     /// It cannot be made or used.
     #[error("the state directory {state:?} cannot be used: {cause}")]
@@ -139,8 +141,17 @@ impl Owner {
         let server = control::serve(listener, handle.clone(), std::process::id());
         let watched =
             tokio::spawn(ownership::watch(state.to_owned(), ownership::identity(&lock).map_err(io)?, handle.clone()));
-        let watch = AbortOnDropHandle(watched);
-        Ok(Self { handle, state: state.to_owned(), task, ended, server, _watch: watch, _lock: lock })
+        let (watch, exposure) = (AbortOnDropHandle(watched), AbortOnDropHandle(exposure::log(state)));
+        Ok(Self {
+            handle,
+            state: state.to_owned(),
+            task,
+            ended,
+            server,
+            _watch: watch,
+            _exposure: exposure,
+            _lock: lock,
+        })
     }
 
     /// Comes when the manager has ended: why, where the sessions are not its own any more, or `None` where it was closed.
@@ -210,15 +221,8 @@ impl Drop for AbortOnDropHandle {
 pub fn prepare(state: &Path) -> Result<(), OwnerError> {
     let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
     DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(io)?;
-    let metadata = fs::metadata(state).map_err(io)?;
-    let unfit = |problem: &str| OwnerError::Unsafe { state: state.to_owned(), problem: problem.to_owned() };
-    if metadata.uid() != geteuid().as_raw() {
-        return Err(unfit("belongs to another user"));
-    }
-    if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(unfit("is open to other users"));
-    }
-    Ok(())
+    let found = exposure::of(state).map_err(io)?;
+    found.map_or(Ok(()), |exposure| Err(OwnerError::Unsafe { state: state.to_owned(), exposure }))
 }
 
 /// A reader asks for the lock, shared and for an instant, to tell whether anybody owns the sessions; an owner that comes

@@ -29,6 +29,8 @@ pub enum Message {
     ManagerGone,
     /// The owner of the sessions is here now, or there, or nowhere to be found.
     Owner(OwnerPlace),
+    /// The state directory is not for its user alone any more, and why; or it is again.
+    Exposed(Option<String>),
     /// The repositories were read.
     Catalog(Arc<Catalog>),
     /// An act was answered.

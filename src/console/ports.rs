@@ -89,6 +89,9 @@ pub struct Ports {
     pub manager: Arc<dyn Steer>,
     /// Where that owner is.
     pub owner: watch::Receiver<OwnerPlace>,
+    /// What is wrong with the state directory's mode or owner, in a clause that goes on after its name; `None` when it is
+    /// for its user alone.
+    pub exposed: watch::Receiver<Option<String>>,
     /// What can be restored. No repositories at all means that it is still being read.
     pub catalog: watch::Receiver<Arc<Catalog>>,
     /// Asks for the repositories to be read again; the answer comes through `catalog`.
@@ -126,6 +129,8 @@ pub struct Options {
     pub own_hint: String,
     /// How this program is called, as the Request tab shows it.
     pub program: PathBuf,
+    /// The state directory.
+    pub state_dir: PathBuf,
     /// The directory of the attempts, as the Request tab shows it: `<here>/<session>/<attempt>`.
     pub attempts_dir: PathBuf,
     /// The keys.

@@ -127,6 +127,23 @@ fn the_cure_for_a_logout_is_told_at_the_start_and_found_again_in_the_help() {
 }
 
 #[test]
+fn a_state_directory_that_is_opened_to_others_is_told_until_it_is_closed_again() {
+    let mut stage = Stage::sized(busy(), own(), (80, 24));
+    let problem = "is open to other users (mode 0777\u{1b})";
+    stage.tell(Message::Exposed(Some(problem.to_owned())));
+    let notice = stage.model.notice().unwrap().clone();
+    assert_eq!(notice.tone, Tone::Warning);
+    let told = "The state directory is open to other users (mode 0777\\u{1b}): chmod 700 /var/lib/howdah";
+    assert_eq!(notice.text, told);
+    stage.tell_at(Message::Due, notice.until).press("?");
+    assert!(stage.text().contains("Cure: chmod 700 /var/lib/howdah"), "{}", stage.text());
+    stage.press("esc").tell(Message::Exposed(None));
+    assert_eq!(said(&stage), "The state directory is for its user alone again");
+    stage.press("?");
+    assert!(!stage.text().contains("chmod"), "{}", stage.text());
+}
+
+#[test]
 fn the_front_says_which_process_one_is_attached_to_where_there_is_room() {
     let mut stage = Stage::sized(nothing(), own(), (100, 30));
     attached(&mut stage);

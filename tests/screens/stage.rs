@@ -114,6 +114,7 @@ pub(crate) fn options() -> Options {
         first_port: Port::new(5433).unwrap(),
         own_hint: "Add your own with howdah --repo DIR, or in howdah.toml.".to_owned(),
         program: "/usr/bin/howdah".into(),
+        state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
         theme: Theme::XRay,

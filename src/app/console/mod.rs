@@ -3,7 +3,7 @@
 mod steward;
 
 use super::{
-    limits, log,
+    exposure, limits, log,
     owner::After,
     planner,
     requests::FIRST_PORT,
@@ -29,7 +29,7 @@ use futures_util::future::BoxFuture;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use steward::Steward;
@@ -92,6 +92,7 @@ fn options(setting: &Setting) -> anyhow::Result<Options> {
         first_port: Port::new(FIRST_PORT)?,
         own_hint: OWN_HINT.to_owned(),
         program: std::env::current_exe().unwrap_or_else(|_| "howdah".into()),
+        state_dir: setting.state.clone(),
         attempts_dir: setting.state.join("attempts"),
         keymap,
         theme: Theme::choose(screen.theme.as_deref(), std::env::var_os("NO_COLOR").is_some())
@@ -111,6 +112,7 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
     Ports {
         manager: Arc::clone(steward) as Arc<dyn Steer>,
         owner: steward.place(),
+        exposed: exposed(setting.state.clone()),
         let_go: seat_port(steward, |steward| Box::pin(async move { steward.let_go().await })),
         come_back: seat_port(steward, |steward| Box::pin(async move { steward.come_back().await })),
         catalog,
@@ -136,6 +138,21 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
         world: Arc::new(ThisMachine),
         clock: Clock::system(),
     }
+}
+
+/// What is wrong with the state directory, in the words of the screen.
+fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
+    let (report, exposed) = watch::channel(None);
+    let mut exposures = exposure::observe(state);
+    tokio::spawn(async move {
+        while exposures.changed().await.is_ok() {
+            let clause = exposures.borrow_and_update().map(|exposure| exposure.to_string());
+            if report.send(clause).is_err() {
+                return;
+            }
+        }
+    });
+    exposed
 }
 
 fn seat_port(steward: &Arc<Steward>, change: fn(Arc<Steward>) -> BoxFuture<'static, ()>) -> SeatPort {

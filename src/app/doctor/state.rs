@@ -4,12 +4,14 @@ use super::{
     disk::{may_write, nearest, room},
     words::{quoted, shown},
 };
-use crate::cli::doctor::{Cure, Finding, State};
-use rustix::process::geteuid;
+use crate::{
+    app::exposure::{self, Exposure},
+    cli::doctor::{Cure, Finding, State},
+};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -66,19 +68,20 @@ fn unsafe_for_one(state: &Path) -> Option<Finding> {
         Ok(found) => found,
         Err(cause) => return error(&format!("cannot be looked at: {cause}"), Cure::Do("name another one".to_owned())),
     };
-    let mode = found.mode() & 0o7777;
     if !found.is_dir() {
         return error("is not a directory", Cure::Do("move it away, or name another with --state-dir".to_owned()));
     }
-    if found.uid() != geteuid().as_raw() {
-        let cure = "use one of your own (--state-dir), or act as that user";
-        return error(&format!("belongs to another user (uid {})", found.uid()), Cure::Do(cure.to_owned()));
-    }
-    if mode & 0o077 != 0 {
-        let cure = Cure::Run(format!("chmod 700 {}", quoted(state)));
-        return error(&format!("is open to other users (mode {mode:04o})"), cure);
-    }
-    None
+    let exposure = match exposure::of(state) {
+        Ok(exposure) => exposure?,
+        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Cure::Do("name another one".to_owned())),
+    };
+    error(
+        &exposure.to_string(),
+        match exposure {
+            Exposure::OtherUser(_) => Cure::Do("use one of your own (--state-dir), or act as that user".to_owned()),
+            Exposure::Open(_) => Cure::Run(format!("chmod 700 {}", quoted(state))),
+        },
+    )
 }
 
 /// Takes a lock and sees that a second one is refused: on a file system that forgets locks, two owners would write to

@@ -86,6 +86,8 @@ pub struct Model {
     pub(super) mouse: bool,
     pub(super) manager_gone: bool,
     pub(super) owner: Owner,
+    /// What is wrong with the state directory.
+    pub(super) exposed: Option<String>,
 }
 
 impl Model {
@@ -116,6 +118,7 @@ impl Model {
             size,
             manager_gone: false,
             owner: Owner::Here,
+            exposed: None,
         };
         model.count_queue();
         model.record();
@@ -233,6 +236,11 @@ impl Model {
             (None, Focus::Tree) => Place::Tree,
             (None, Focus::Preview) => Place::Preview,
         }
+    }
+
+    /// What is wrong with the state directory, in a clause that goes on after its name.
+    pub fn exposed(&self) -> Option<&str> {
+        self.exposed.as_deref()
     }
 
     /// What may be done now.

@@ -24,13 +24,16 @@ pub(super) struct First {
 pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + Unpin + use<>) {
     let (mut snapshots, mut catalog, mut owner) =
         (ports.manager.snapshots(), ports.catalog.clone(), ports.owner.clone());
+    // It begins with nothing wrong: an owner does not start otherwise.
+    let exposed = follow(ports.exposed.clone(), Message::Exposed);
     let matter = Matter {
         snapshot: Arc::clone(&snapshots.borrow_and_update()),
         catalog: Arc::clone(&catalog.borrow_and_update()),
     };
     let first = First { matter, owner: owner.borrow_and_update().clone() };
     let snapshots = follow(snapshots, Message::Snapshot).chain(stream::once(ready(Message::ManagerGone)));
-    let later = [snapshots.boxed(), follow(catalog, Message::Catalog).boxed(), follow(owner, Message::Owner).boxed()];
+    let owner = follow(owner, Message::Owner);
+    let later = [snapshots.boxed(), follow(catalog, Message::Catalog).boxed(), owner.boxed(), exposed.boxed()];
     (first, stream::select_all(later))
 }
 

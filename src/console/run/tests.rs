@@ -142,6 +142,7 @@ impl Bench {
         let ports = Ports {
             manager: Arc::new(Fake { snapshots, acts: Arc::clone(&acts) }),
             owner,
+            exposed: watch::channel(None).1,
             catalog,
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
@@ -163,6 +164,7 @@ impl Bench {
             first_port: Port::new(5433).unwrap(),
             own_hint: String::new(),
             program: "howdah".into(),
+            state_dir: "/state".into(),
             attempts_dir: "/attempts".into(),
             keymap: Keymap::default(),
             theme: Theme::Dark,

@@ -41,6 +41,7 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             Vec::new()
         }
         Message::Owner(place) => owner::owner(model, place),
+        Message::Exposed(problem) => owner::exposed(model, problem),
         Message::Catalog(catalog) => snapshots::catalog(model, catalog),
         Message::Acted(act, receipt) => answers::acted(model, act, &receipt),
         Message::Started(receipt) => answers::started(model, &receipt),

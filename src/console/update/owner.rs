@@ -44,6 +44,20 @@ pub(super) fn owner(model: &mut Model, place: OwnerPlace) -> Vec<Intent> {
     Vec::new()
 }
 
+/// Takes in what is wrong with the state directory. It stays in the help for as long as it lasts.
+pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent> {
+    match &problem {
+        Some(problem) => {
+            let state = words::path(&model.options.state_dir);
+            let text = format!("The state directory {}: chmod 700 {state}", words::clean(problem));
+            say(model, Tone::Warning, text);
+        }
+        None => say(model, Tone::Done, "The state directory is for its user alone again"),
+    }
+    model.exposed = problem;
+    Vec::new()
+}
+
 /// An order that is given while nobody is there to take it is not lost, but its answer comes late: that is told.
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
     let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));

@@ -7,6 +7,7 @@ use crate::console::{
     model::{Model, dialog::Reading, owner::Owner},
     ports::Closing,
     theme::{Brush, Role, Theme},
+    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -50,6 +51,11 @@ fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             pen::wrapped(&text, width, 0, Role::Stuck, brush)
         }
     };
+    if let Some(problem) = model.exposed() {
+        let state = words::path(&model.options().state_dir);
+        let text = format!("The state directory {state} {}. Cure: chmod 700 {state}", words::clean(problem));
+        lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+    }
     match &model.options().closing {
         Closing::LogoutEnds { cure } => {
             let text = format!(
