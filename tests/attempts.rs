@@ -7,6 +7,9 @@
 #[allow(dead_code, reason = "each floor uses its part of the samples")]
 #[path = "machine/sample.rs"]
 mod sample;
+#[path = "attempts/state.rs"]
+mod state;
+mod support;
 
 #[path = "attempts/elsewhere.rs"]
 mod elsewhere;
@@ -23,8 +26,8 @@ use howdah::{
     },
     machine::{Command, Report},
 };
+use state::State;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 const SESSION: SessionId = SessionId(1);
@@ -32,7 +35,7 @@ const ATTEMPT: AttemptNo = AttemptNo(1);
 
 /// A state directory, and what is said in it.
 struct House {
-    state: TempDir,
+    state: State,
     attempts: Processes,
     words: mpsc::Receiver<Word>,
 }
@@ -40,16 +43,16 @@ struct House {
 impl House {
     /// A house whose workers do what this piece of shell says.
     fn new(course: &str) -> Self {
-        let state = tempfile::tempdir().unwrap();
-        fs::write(state.path().join("course.sh"), course).unwrap();
+        let state = State::new();
+        fs::write(state.0.join("course.sh"), course).unwrap();
         Self::over(state)
     }
 
     /// A new owner of the same state directory.
-    fn over(state: TempDir) -> Self {
+    fn over(state: State) -> Self {
         let (sender, words) = mpsc::channel(WORDS_QUEUED);
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
-        let attempts = Processes::new(state.path().to_owned(), sender).with_program(program);
+        let attempts = Processes::new(state.0.clone(), sender).with_program(program);
         Self { state, attempts, words }
     }
 
@@ -64,12 +67,12 @@ impl House {
     }
 
     /// The owner goes away; the attempts do not.
-    fn leave(self) -> TempDir {
+    fn leave(self) -> State {
         self.state
     }
 
     fn place(&self) -> AttemptPlace {
-        AttemptPlace::new(self.state.path(), SESSION, ATTEMPT)
+        AttemptPlace::new(&self.state.0, SESSION, ATTEMPT)
     }
 
     async fn word(&mut self) -> Command {
@@ -249,7 +252,7 @@ async fn a_worker_that_cannot_be_started_is_told_with_its_class() {
     assert!(failure.cause.contains("/dev/null/state"), "{failure}");
 
     let (sender, words) = mpsc::channel(WORDS_QUEUED);
-    let missing = Processes::new(house.state.path().to_owned(), sender).with_program("/no/such/program".into());
+    let missing = Processes::new(house.state.0.clone(), sender).with_program("/no/such/program".into());
     (house.attempts, house.words) = (missing, words);
     house.launch();
     let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };

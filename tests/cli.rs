@@ -16,9 +16,9 @@ use std::{
 };
 use support::{
     backup::{Form, Repository, own},
-    cluster::free_port,
     howdah::Howdah,
     place::scratch,
+    port::free_port,
 };
 
 #[test]

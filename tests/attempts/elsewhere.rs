@@ -1,6 +1,6 @@
 //! Marks whose numbers mean other processes: of another boot, of another container.
 
-use super::{ATTEMPT, House, SESSION, kill, uuid};
+use super::{ATTEMPT, House, SESSION, kill, state::State, uuid};
 use howdah::{
     attempt::{
         Attempts as _,
@@ -13,7 +13,10 @@ use howdah::{
 async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
     // A group of ours whose numbers an old attempt had before the reboot: alive, leader and child.
     let script = "tail -f /dev/null & wait";
-    let mut bystander = tokio::process::Command::new("setsid").args(["sh", "-c", script]).spawn().unwrap();
+    // Ended with the directory that it names.
+    let place = State::new();
+    let mut bystander =
+        tokio::process::Command::new("setsid").args(["sh", "-c", script]).arg(&place.0).spawn().unwrap();
     let real = mark_of(bystander.id().unwrap()).unwrap();
     while group_members(real).unwrap().len() < 2 {
         tokio::task::yield_now().await;

@@ -6,11 +6,30 @@ use std::{env, time::UNIX_EPOCH};
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
-/// The seed of this run: `HOWDAH_CHAOS_SEED`, or one that no other run has.
-pub(crate) fn seed() -> u64 {
-    match env::var("HOWDAH_CHAOS_SEED") {
-        Ok(seed) => seed.trim().parse().expect("HOWDAH_CHAOS_SEED is a number"),
-        Err(_) => u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) ^ u64::from(std::process::id()) << 32,
+/// The seed of a run that nobody chose another for. Any number is as good.
+const USUAL: u64 = 20_261_120;
+
+/// The seed of this run, and where it comes from.
+pub(crate) fn seed() -> (u64, &'static str) {
+    let drawn = || u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) ^ u64::from(std::process::id()) << 32;
+    choose(env::var("HOWDAH_CHAOS_SEED").ok().as_deref(), env::var_os("HOWDAH_LONG").is_some(), drawn)
+}
+
+fn choose(given: Option<&str>, long: bool, drawn: impl FnOnce() -> u64) -> (u64, &'static str) {
+    match given {
+        Some(given) => (given.trim().parse().expect("HOWDAH_CHAOS_SEED is a number"), "as given"),
+        None if long => (drawn(), "drawn"),
+        None => (USUAL, "the usual one"),
+    }
+}
+
+#[test]
+fn the_seed_is_the_usual_one_unless_one_is_given_or_the_run_is_long() {
+    let drawn = || 7;
+    assert_eq!(choose(None, false, drawn), choose(None, false, || 8));
+    assert_eq!(choose(None, true, drawn), (7, "drawn"));
+    for long in [false, true] {
+        assert_eq!(choose(Some(" 42\n"), long, drawn), (42, "as given"));
     }
 }
 

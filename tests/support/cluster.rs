@@ -1,17 +1,16 @@
 //! A real PostgreSQL cluster to take backups of, made once for each test binary, and questions to restored servers.
 
+pub(crate) use super::port::free_port;
 use super::{
     patience::until_true,
     place::{open_to_all, root, scratch},
 };
 use std::{
-    collections::BTreeSet,
     fs,
-    net::TcpListener,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{Mutex, OnceLock},
+    sync::OnceLock,
 };
 
 /// What one query tells of all the data that a restore must bring back: rows, order and content, tablespace included.
@@ -82,17 +81,6 @@ pub(crate) fn server_scratch(name: &str) -> PathBuf {
 pub(crate) fn give_to_server_user(path: &Path) {
     if is_root() {
         must(Command::new("chown").arg("-R").arg("postgres:").arg(path));
-    }
-}
-
-/// A port that nothing listens on, and that no other test of this binary was given.
-pub(crate) fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if GIVEN.lock().unwrap().insert(port) {
-            return port;
-        }
     }
 }
 

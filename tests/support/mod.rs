@@ -16,5 +16,6 @@ pub(crate) mod faults;
 pub(crate) mod howdah;
 pub(crate) mod patience;
 pub(crate) mod place;
+pub(crate) mod port;
 pub(crate) mod pty;
 pub(crate) mod skip;

@@ -24,7 +24,8 @@ for end in TERM KILL; do
         left=yes
         case $end in
             TERM) kill -INT "${process#/proc/}" 2>/dev/null ;;
-            KILL) kill -KILL "${process#/proc/}" 2>/dev/null ;;
+            # What it has started may name nothing; it is in the group that it leads, if it leads one.
+            KILL) kill -KILL -- "-${process#/proc/}" "${process#/proc/}" 2>/dev/null ;;
         esac
     done
     [ $left = no ] && break

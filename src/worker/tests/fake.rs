@@ -1,5 +1,8 @@
 //! An engine that copies a directory as it is, and a bench to run attempts with it.
 
+#[path = "../../../tests/support/port.rs"]
+mod port;
+
 use super::{
     super::{
         engines::{Engines, Order},
@@ -20,6 +23,7 @@ use crate::{
     },
     engine::{Engine, FilePlan, Halt, Observer},
 };
+use port::free_port;
 use std::{
     fs::File,
     os::unix::fs::PermissionsExt,
@@ -304,18 +308,5 @@ impl Engine for Fake {
 
     fn dispose(&mut self, _wish: Disposition) -> Disposed {
         unreachable!("the worker disposes without an engine of its own")
-    }
-}
-
-/// A port that nobody listens on and that no other test was given. Below those that the kernel hands out by itself
-/// (32768 and up), since a server that is started twice must find it free the second time, too.
-fn free_port() -> u16 {
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    loop {
-        let port = first + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
