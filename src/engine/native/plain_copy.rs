@@ -42,7 +42,7 @@ fn copy(work: &Work, file: &Found, reading: &Arc<Watch>, writing: &Watch, beginn
     let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
     let mut came = stood;
     loop {
-        let got = fill(&mut source, buffer.room()).map_err(|error| failed(&error))?;
+        let got = fill(&mut source, work.shared.portion(buffer.room())).map_err(|error| failed(&error))?;
         buffer.set_filled(got);
         came += got as u64;
         if got > 0 {

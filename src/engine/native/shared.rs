@@ -3,7 +3,7 @@
 //!
 //! Promises: the first end wins and stops all others. Never: it waits for a thread.
 
-use super::throttle::Throttle;
+use super::{buffers::ALIGNMENT, throttle::Throttle};
 use crate::{
     domain::{ByteCount, Failure, Progress},
     engine::Halt,
@@ -93,6 +93,16 @@ impl Shared {
     /// This failure, unless it is only what stopping did to a thread.
     pub(super) fn or_stopped(&self, failure: impl FnOnce() -> Failure) -> Halt {
         if self.stopping() { Halt::Stopped } else { Halt::Failed(failure()) }
+    }
+
+    /// The part of a buffer that is filled before its bytes go on: all of it, or under a bandwidth limit what is read at
+    /// once. Else each thread would hold back several portions and pass them on together, and the progress would jump
+    /// where the reading is even.
+    pub(super) fn portion<'a>(&self, room: &'a mut [u8]) -> &'a mut [u8] {
+        let Some(throttle) = &self.throttle else { return room };
+        let aligned = throttle.portion() / ALIGNMENT * ALIGNMENT;
+        let length = aligned.clamp(ALIGNMENT, room.len());
+        &mut room[..length]
     }
 
     /// Something that a person should know.

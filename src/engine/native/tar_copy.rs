@@ -180,7 +180,7 @@ impl Unpacking<'_> {
         while left > 0 {
             let shared = &self.work.shared;
             let mut buffer = self.work.buffers.take(|| shared.stopping()).ok_or(Halt::Stopped)?;
-            let got = fill(bytes, buffer.room()).map_err(|error| self.failed(&error))?;
+            let got = fill(bytes, shared.portion(buffer.room())).map_err(|error| self.failed(&error))?;
             if got == 0 {
                 let name = self.archive.path.file_name().unwrap_or_default();
                 return Err(

@@ -5,6 +5,7 @@ mod contents;
 mod damage;
 mod disposal;
 mod quarrel;
+mod rate;
 mod resume;
 mod site;
 mod swapped;
