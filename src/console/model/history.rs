@@ -18,6 +18,8 @@ pub struct History {
     stage: Stage,
     /// The position after each change, oldest first, in steady time.
     samples: VecDeque<(Timestamp, u64)>,
+    /// Whether the first sample is only what had been reported until then: more had been done.
+    is_behind: bool,
     last_change: Moment,
 }
 
@@ -53,6 +55,10 @@ const HIDDEN: Duration = Duration::from_secs(5);
 /// Reports come a few times a second; ten seconds without one that moves is more than a slow disk.
 const STALLED: Duration = Duration::from_secs(10);
 
+/// How long ago a report that has just come may have been true: a worker reports five times a second, its owner looks ten
+/// times, and a socket that tells twenty times may lie between.
+const LAG: Duration = Duration::from_millis(350);
+
 /// Samples closer than this are merged: 2 minutes of them fit in a few hundred.
 const APART: Duration = Duration::from_millis(400);
 
@@ -60,7 +66,9 @@ impl History {
     /// A history that begins with the session as it stands.
     pub fn begin(session: &Session, attempt: AttemptNo, now: Moment) -> Self {
         let (stage, position) = position(session);
-        Self { attempt, stage, samples: VecDeque::from([(now.steady, position)]), last_change: now }
+        // Nothing can be behind where nothing has been done.
+        let is_behind = position > 0;
+        Self { attempt, stage, samples: VecDeque::from([(now.steady, position)]), is_behind, last_change: now }
     }
 
     /// Takes in the session as it stands now.
@@ -75,6 +83,12 @@ impl History {
             return;
         }
         self.last_change = now;
+        if std::mem::take(&mut self.is_behind) {
+            // What this report adds may all have been done before the first one: counting starts behind it, and early
+            // enough that no more is shown than there is.
+            self.samples = VecDeque::from([(now.steady.checked_sub(LAG).unwrap_or(now.steady), position)]);
+            return;
+        }
         // The newest sample moves along until it is far enough from the one before.
         let mut newest = self.samples.iter().rev();
         let crowded = matches!((newest.next(), newest.next()), (Some((at, _)), Some((before, _)))
@@ -163,5 +177,54 @@ fn position(session: &Session) -> (Stage, u64) {
         // What earlier attempts left, or what was done before anybody watched, was not done in this moment.
         None if progress.bytes_total.0 == 0 => (Stage::Silent, 0),
         None => (Stage::Copying, progress.bytes_done.0.saturating_sub(progress.bytes_reused.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::{
+        domain::{ByteCount, Progress},
+        machine::{Event, evolve},
+    };
+
+    const LIMIT: f64 = 5.0 * 1024.0 * 1024.0;
+
+    fn at(seconds: f64) -> Timestamp {
+        let start: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
+        start.checked_add(Duration::from_secs_f64(seconds)).unwrap()
+    }
+
+    /// A session that copies at the limit, as it is seen at this moment: everything takes up to a third of a second to
+    /// be reported.
+    fn seen(session: &Session, seconds: f64) -> Session {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a test")]
+        let (report, total) = ((seconds / 0.2) as u64, 1 << 40);
+        // Some reports come late and some do not.
+        let late = [0.0, 0.1, 0.13, 0.02][usize::try_from(report % 4).unwrap()];
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a test")]
+        let bytes_done = ByteCount((((report as f64) * 0.2 - late).max(0.0) * LIMIT) as u64);
+        let progress = Progress { bytes_done, bytes_total: ByteCount(total), ..Progress::default() };
+        evolve(session.clone(), &Event::Progressed { attempt: AttemptNo(1), progress }, at(seconds))
+    }
+
+    #[test]
+    fn s06_no_more_is_shown_than_the_limit_allows_whenever_one_begins_to_look() {
+        let record = include_str!("../../../tests/records/v1/session_running.json");
+        let session: Session = serde_json::from_str(record).unwrap();
+        for tenth in 0..40_u32 {
+            let began = 7.0 + f64::from(tenth) * 0.05;
+            let mut history = History::begin(&seen(&session, began), AttemptNo(1), at(began).into());
+            let mut last = 0.0;
+            for look in 1..200_u32 {
+                let now = began + f64::from(look) * 0.1;
+                history.record(&seen(&session, now), AttemptNo(1), at(now).into());
+                let Some(rate) = history.rate(at(now).into(), Duration::from_secs(10)) else { continue };
+                assert!(rate <= LIMIT * 1.03, "{:.2} of the limit at {now:.1}, begun at {began:.2}", rate / LIMIT);
+                last = rate;
+            }
+            assert!(last >= LIMIT * 0.95, "{:.2} of the limit in the end", last / LIMIT);
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         theme::{Brush, Role},
         words,
     },
-    domain::{ByteCount, Disposed, Outcome, Step, StepState, Timestamp},
+    domain::{BackupForm, ByteCount, Compression, Disposed, Outcome, Step, StepState, Timestamp},
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
 use ratatui::text::{Line, Span};
@@ -168,7 +168,13 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     if let Some(rate) = history.filter(|_| copying).and_then(|one| one.rate(now, Duration::from_secs(10))) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is never negative")]
         let rate = ByteCount(rate as u64);
-        parts.push(format!("{rate}/s"));
+        parts.push(match (session.request().max_rate, session.request().point.facts.form) {
+            // The limit is on what is read from the repository.
+            (Some(limit), BackupForm::Tar(Compression::Gzip | Compression::Lz4 | Compression::Zstd)) => {
+                format!("{rate}/s unpacked (reads at most {limit})")
+            }
+            (_, BackupForm::Plain | BackupForm::Tar(_)) => format!("{rate}/s"),
+        });
     }
     let time = match states::left(session, history, now) {
         Some(Left::Range(fast, slow)) => {
