@@ -23,6 +23,8 @@ mod picture;
 mod rules;
 #[path = "screens/scenes.rs"]
 mod scenes;
+#[path = "screens/speed.rs"]
+mod speed;
 #[path = "screens/stage.rs"]
 mod stage;
 #[path = "screens/wizard.rs"]

@@ -170,9 +170,9 @@ impl Config {
             copy_workers,
             stall_timeout,
             start_timeout,
-            environment,
             repositories,
             state,
+            environment,
         }
     }
 }

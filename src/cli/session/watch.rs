@@ -136,9 +136,10 @@ impl Screen {
         if !is_news {
             return Ok(());
         }
-        let line = match self.json {
-            true => object.line().map_err(io::Error::from)?,
-            false => words::line(session, lost, &self.form, now),
+        let line = if self.json {
+            object.line().map_err(io::Error::from)?
+        } else {
+            words::line(session, lost, &self.form, now)
         };
         writeln!(streams.out, "{line}")?;
         streams.out.flush()?;
