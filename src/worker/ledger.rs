@@ -16,7 +16,7 @@ use std::{
 use uuid::Uuid;
 
 /// The session's own directory at the target; the engine makes it and removes it.
-pub(super) const MARKS: &str = ".howdah";
+const MARKS: &str = crate::domain::restored::MARK;
 
 const NAME: &str = "server.json";
 

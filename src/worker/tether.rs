@@ -60,7 +60,8 @@ pub(super) fn cut(attempt_dir: &Path) -> Result<bool, Failure> {
     let mut found = false;
     loop {
         match tether.try_lock() {
-            Ok(()) => return Ok(found),
+            // Given back by word: a process that another thread is just starting has a copy of the file until it execs.
+            Ok(()) => return tether.unlock().map(|()| found).map_err(|e| failed(&path, &e)),
             Err(TryLockError::WouldBlock) => found = true,
             Err(TryLockError::Error(e)) => return Err(failed(&path, &e)),
         }

@@ -152,7 +152,9 @@ fn a_server_is_on_record_in_both_places_before_it_is_started() {
             let places = [bench.last(), bench.data().join(".howdah")];
             let on_record = until(|| places.iter().all(|place| state(place).is_some_and(|state| state == "starting")));
             let none = pidfile::read(bench.data()).unwrap().is_none();
-            drop(lock);
+            if let Some(lock) = lock {
+                lock.unlock().unwrap();
+            }
             holds && on_record && none
         });
         (bench.run(), watcher.join().unwrap())

@@ -60,7 +60,7 @@ fn a_tablespace_inside_the_data_directory_comes_back_there() {
         let mut engine = fake.write().engine();
         let plan = engine.plan().unwrap();
         assert_eq!((plan.tablespaces.len(), plan.warnings), (0, Vec::new()), "{packing}: it needs no home of its own");
-        engine.copy(&Ear::default()).unwrap();
+        engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         let home = fake.directory().join(format!("pg_tblspc/{OID}"));
         assert!(home.symlink_metadata().unwrap().is_dir(), "{packing}");
@@ -79,7 +79,7 @@ fn its_archive_is_unpacked_again_when_a_file_of_it_is_gone() {
     if file.exists() {
         fs::remove_file(&file).unwrap();
     }
-    fake.engine().copy(&Ear::default()).unwrap();
+    fake.engine().restore(&Ear::default()).unwrap();
     fake.assert_restored();
 }
 
