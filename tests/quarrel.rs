@@ -5,6 +5,7 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -211,4 +212,39 @@ fn s09_users_refuse_each_other_and_each_can_read_who_was_first() {
     }
     session(&first, &["cancel", "1", "--wait"]).expect_code(0);
     assert!(!quarrel.target.exists());
+}
+
+#[test]
+fn s09_places_that_nobody_named_are_chosen_anew_when_somebody_was_faster() {
+    needs_postgres!();
+    let repository = Repository::of(Form::PLAIN);
+    let together = scratch("together");
+    let all: Vec<Howdah> = (0..6).map(|_| Howdah::new()).collect();
+    for howdah in &all {
+        howdah.configure(&format!("restore_dir = {together:?}\n"));
+    }
+    let repository = repository.0.to_str().unwrap();
+    let start = ["session", "start", "shop", "--stop-after-probe", "--repo", repository];
+    let begun: Vec<_> = all
+        .iter()
+        .map(|howdah| {
+            let state = ["--state-dir", howdah.state.to_str().unwrap()];
+            howdah.spawn(start.iter().chain(&SLOWLY).chain(&state))
+        })
+        .collect();
+    for one in begun {
+        one.wait().expect_code(0);
+    }
+    let places: BTreeSet<String> = all
+        .iter()
+        .flat_map(|howdah| {
+            // One that was refused has had a number.
+            let shown = session(howdah, &["list", "--json"]).expect_code(0).json();
+            ["target", "port"].map(|place| shown[0][place].to_string())
+        })
+        .collect();
+    for howdah in &all {
+        session(howdah, &["cancel", "--all", "--wait"]).expect_code(0);
+    }
+    assert_eq!(places.len(), 2 * all.len(), "{places:?}");
 }

@@ -18,6 +18,7 @@ pub mod owner;
 mod ownership;
 mod pages;
 pub mod planner;
+mod proposals;
 mod requests;
 pub mod restore;
 mod run;
@@ -25,5 +26,6 @@ mod session;
 mod setting;
 pub mod survival;
 mod worker;
+mod world;
 
 pub use run::run;

@@ -2,7 +2,9 @@
 //! end the session; only an interrupt, which cancels it.
 
 use super::{
-    attach, planner, requests,
+    attach,
+    proposals::{Choices, Proposing, Taken},
+    requests,
     setting::{Setting, who},
 };
 use crate::{
@@ -31,13 +33,15 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
     let json = args.json;
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
     let catalog = catalog::read(&setting.sources()?);
-    let mut request = match requests::request(setting, &catalog, args) {
+    let request = match requests::request(setting, &catalog, args) {
         Ok(request) => request,
         Err(reason) => return Ok(report::refused(&mut streams, &args.instance, &reason)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let plan = match planner::plan(request.clone(), setting.worker_settings()).await {
+        let choices = Choices::of(setting, &args.how);
+        let (mut request, plan) = choices.plan(request, &Taken::default(), &setting.worker_settings()).await;
+        let plan = match plan {
             Ok(plan) => plan,
             Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?),
         };
@@ -70,9 +74,10 @@ async fn session(
         policy
     });
     let link = attach::link(&setting.keeper(), &who(), true).await?;
+    let owner = Proposing { owner: link, choices: Choices::of(setting, &args.how) };
     let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
-    let end = restore::run(&link, (Clock::system(), &setting.command_form()), order, interrupts, streams).await;
+    let end = restore::run(&owner, (Clock::system(), &setting.command_form()), order, interrupts, streams).await;
     end.context("the session cannot be followed; it goes on, and howdah session list shows it")
 }
 

@@ -1,8 +1,9 @@
 //! `howdah session`, wired: the state directory, the standard streams, and whoever owns the sessions.
 
 use super::{
-    attach, planner,
-    requests::{self, Taken},
+    attach,
+    proposals::{Choices, Proposing, Taken},
+    requests,
     setting::{Setting, who},
 };
 use crate::{
@@ -22,8 +23,9 @@ use crate::{
         },
         streams::Streams,
     },
+    control::Link,
     domain::{Origin, RestoreRequest, RetryPolicy},
-    manager::{Act, Clock, StartOrder, Steer},
+    manager::{Act, Clock, StartOrder},
 };
 use futures_util::{StreamExt, stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -79,7 +81,7 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
 }
 
 /// Does what needs an owner: the one that is there, else a keeper that is started for it.
-fn steer(setting: &Setting, work: impl AsyncFnOnce(&dyn Steer) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+fn steer(setting: &Setting, work: impl AsyncFnOnce(&Link) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let link = attach::link(&setting.keeper(), &who(), false).await?;
@@ -173,11 +175,12 @@ fn started(
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let plans = wanted.iter().map(|request| planner::plan(request.clone(), setting.worker_settings()));
+    let (choices, settings) = (Choices::of(setting, &args.how), setting.worker_settings());
+    let plans = wanted.into_iter().map(|request| choices.plan(request, &taken, &settings));
     let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
     drop(runtime);
     let mut accepted = Vec::new();
-    for (mut request, plan) in wanted.into_iter().zip(plans) {
+    for (mut request, plan) in plans {
         let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(plan), Err));
         match plan {
             Ok(plan) => {
@@ -197,7 +200,8 @@ fn started(
         StartOrder { requests: accepted, policy: policy(setting, &args.how), origin: Origin::CommandLine, by: who() };
     streams.json = args.json;
     steer(setting, async |owner| {
-        let accepted = start::run(owner, order, streams).await.map_err(SessionError::from)?;
+        let owner = Proposing { owner: owner.clone(), choices };
+        let accepted = start::run(&owner, order, streams).await.map_err(SessionError::from)?;
         Ok(exit(refused || !accepted))
     })
 }

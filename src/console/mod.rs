@@ -28,6 +28,6 @@ pub mod view;
 mod words;
 
 pub use keymap::{Keymap, KeymapError};
-pub use ports::{Closing, EndReason, Ending, Options, OwnerPlace, Ports, ThisMachine, World};
+pub use ports::{Closing, EndReason, Ending, Options, OwnerPlace, Ports, World};
 pub use run::run;
 pub use theme::{Brush, Theme};

@@ -104,7 +104,7 @@ fn with_suffix(base: &Path, number: u16) -> PathBuf {
 fn free_port(first: Port, held: &BTreeSet<Port>, world: &dyn World) -> Port {
     let last = first.number().saturating_add(LOOKS);
     let candidates = (first.number()..=last).filter_map(|number| Port::new(number).ok());
-    candidates.into_iter().find(|port| !held.contains(port) && !world.listens(*port)).unwrap_or(first)
+    candidates.into_iter().find(|port| !held.contains(port) && !world.is_taken(*port)).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
             if occupied { Occupancy::Occupied } else { Occupancy::Free }
         }
 
-        fn listens(&self, port: Port) -> bool {
+        fn is_taken(&self, port: Port) -> bool {
             self.listening.contains(&port.number())
         }
     }

@@ -22,8 +22,8 @@ pub use crate::catalog::{Catalog, CatalogInstance, InstanceKey, Origin, Reposito
 pub trait World: Send + Sync {
     /// Whether a directory of this name could be restored into.
     fn occupancy(&self, directory: &Path) -> Occupancy;
-    /// Whether somebody listens on this port.
-    fn listens(&self, port: Port) -> bool;
+    /// Whether somebody listens on this port, or a session holds it.
+    fn is_taken(&self, port: Port) -> bool;
 }
 
 /// What stands where a directory is wanted.
@@ -167,36 +167,6 @@ pub enum EndReason {
     Signal,
     /// The terminal is gone: nobody reads what is written to it.
     HungUp,
-}
-
-/// The real machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ThisMachine;
-
-impl Occupancy {
-    /// What stands under this name, where even an empty directory is in the way.
-    pub fn of_name(path: &Path) -> Self {
-        match path.symlink_metadata() {
-            Ok(_) => Self::Occupied,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Free,
-            Err(error) => Self::Unreachable(error),
-        }
-    }
-}
-
-impl World for ThisMachine {
-    fn occupancy(&self, directory: &Path) -> Occupancy {
-        match std::fs::read_dir(directory) {
-            Ok(mut entries) => entries.next().map_or(Occupancy::Free, |_| Occupancy::Occupied),
-            // A file, or what may not be looked into.
-            Err(_) => Occupancy::of_name(directory),
-        }
-    }
-
-    fn listens(&self, port: Port) -> bool {
-        // What can be bound is free. A port below 1024 may be refused for another reason, and is not proposed then.
-        std::net::TcpListener::bind(("127.0.0.1", port.number())).is_err()
-    }
 }
 
 impl Options {

@@ -113,3 +113,10 @@ pub enum Refusal {
         reason: String,
     },
 }
+
+impl Refusal {
+    /// Whether another place would be accepted, as far as one can know.
+    pub const fn is_of_place(&self) -> bool {
+        matches!(self, Self::DirectoryHeld { .. } | Self::PortHeld { .. } | Self::NotClaimed { .. })
+    }
+}

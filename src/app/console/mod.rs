@@ -6,9 +6,10 @@ use super::{
     exposure, limits, log,
     owner::After,
     planner,
-    requests::FIRST_PORT,
+    proposals::FIRST_PORT,
     setting::{Setting, sessions, sources, who},
     survival::{self, AfterReboot, Survival},
+    world::ThisMachine,
 };
 use crate::{
     attempt::AttemptPlace,
@@ -17,7 +18,7 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{Closing, EndReason, Ending, Options, Ports, SeatPort, ThisMachine},
+        ports::{Closing, EndReason, Ending, Options, Ports, SeatPort},
         theme::Theme,
     },
     domain::{AttemptNo, Port, SessionId},

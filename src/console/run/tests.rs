@@ -116,7 +116,7 @@ impl World for Nowhere {
         Occupancy::Free
     }
 
-    fn listens(&self, _: Port) -> bool {
+    fn is_taken(&self, _: Port) -> bool {
         false
     }
 }

@@ -28,4 +28,4 @@ pub use directory::{ClaimLock, INSIDE, at, is_mount_point, lock};
 pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};
-pub use take::{Scope, Taken, refuse_if_held, release, take};
+pub use take::{Scope, Taken, is_held, refuse_if_held, release, take};

@@ -52,6 +52,11 @@ pub fn refuse_if_held(holds: &[Hold], own: &Own, ports: Option<&Path>) -> Result
     refuse_unless(holds, &|claim| own.has(claim), ports)
 }
 
+/// Whether any session has claimed this place, or a directory above it.
+pub fn is_held(hold: &Hold) -> bool {
+    matches!(refuse_unless(std::slice::from_ref(hold), &|_| false, None), Err(ClaimError::Held { .. }))
+}
+
 fn refuse_unless(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option<&Path>) -> Result<(), ClaimError> {
     for hold in holds {
         let mut standing = standing(hold, ports)?;

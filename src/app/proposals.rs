@@ -1,0 +1,170 @@
+//! Places that howdah chooses where the person has named none, and other ones when somebody was faster.
+//!
+//! Promises: what was named is never changed; what nobody named is refused only when nothing else is to be had. Never: a
+//! place is reserved here; the owner claims it when the session is created.
+
+use super::{planner, setting::Setting, world::ThisMachine};
+use crate::{
+    cli::args::How,
+    console::{World, places, ports::Occupancy},
+    control::Link,
+    domain::{Failure, Plan, Port, RestoreRequest, SessionId, Target, Who, WorkerSettings},
+    machine::{Refusal, Scope, Session},
+    manager::{Act, Receipt, Snapshot, StartOrder, Steer},
+};
+use futures_util::future::BoxFuture;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::watch;
+
+/// The first port that a restored server is offered: beside PostgreSQL's own 5432, which a live server may hold.
+pub(super) const FIRST_PORT: u16 = 5433;
+
+/// How often another place is proposed for one request: so many others at most are faster in the same moment.
+const ROUNDS: usize = 16;
+
+/// What ongoing sessions hold, and what earlier requests of the same order will.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Taken {
+    directories: BTreeSet<PathBuf>,
+    ports: BTreeSet<Port>,
+}
+
+/// What of a target is howdah's to choose.
+#[derive(Debug, Clone)]
+pub(super) struct Choices {
+    /// Below which directory, where none was named.
+    below: Option<PathBuf>,
+    /// Whether no port was named.
+    port: bool,
+}
+
+impl Taken {
+    /// Adds what a session of this request holds.
+    pub(super) fn add(&mut self, request: &RestoreRequest) {
+        self.directories.insert(request.target.directory().to_owned());
+        self.ports.insert(request.target.port());
+    }
+}
+
+impl Choices {
+    pub(super) fn of(setting: &Setting, how: &How) -> Self {
+        Self { below: how.to.is_none().then(|| setting.config.restore_dir.clone()), port: how.port.is_none() }
+    }
+
+    /// The plan of a request, or of the same with other places where its own are not free any more.
+    pub(super) async fn plan(
+        &self,
+        mut request: RestoreRequest,
+        taken: &Taken,
+        settings: &WorkerSettings,
+    ) -> (RestoreRequest, Result<Plan, Failure>) {
+        let mut answer = planner::plan(request.clone(), settings.clone()).await;
+        for _ in 0..ROUNDS {
+            let Some(other) = answer.as_ref().err().and_then(|_| self.again(&request, taken, None)) else { break };
+            request = other;
+            answer = planner::plan(request.clone(), settings.clone()).await;
+        }
+        (request, answer)
+    }
+
+    /// The same request with other places instead of those that are not free; `None` where that changes nothing.
+    fn again(&self, refused: &RestoreRequest, taken: &Taken, why: Option<&Refusal>) -> Option<RestoreRequest> {
+        let old = &refused.target;
+        // What the owner has just given to another session may not be claimed yet.
+        let directory_lost = matches!(why, Some(Refusal::DirectoryHeld { .. }));
+        let port_lost = matches!(why, Some(Refusal::PortHeld { .. }));
+        let mut taken = taken.clone();
+        taken.add(refused);
+        let directory = match &self.below {
+            Some(below) if directory_lost || !matches!(ThisMachine::of_name(old.directory()), Occupancy::Free) => {
+                free_directory(below, refused.point.instance.as_str(), &taken).ok()?
+            }
+            Some(_) | None => old.directory().to_owned(),
+        };
+        let port = if self.port && (port_lost || ThisMachine.is_taken(old.port())) {
+            free_port(&taken).ok()?
+        } else {
+            old.port()
+        };
+        let homes = old.tablespaces().iter();
+        let target = homes.fold(Target::new(directory, port), |target, (oid, home)| {
+            target.and_then(|target| target.with_tablespace(*oid, home))
+        });
+        let target = target.ok().filter(|target| target != old)?;
+        Some(RestoreRequest { target, ..refused.clone() })
+    }
+}
+
+/// The owner, who is asked again with other places when somebody was faster.
+#[derive(Debug, Clone)]
+pub(super) struct Proposing {
+    pub(super) owner: Link,
+    pub(super) choices: Choices,
+}
+
+impl Steer for Proposing {
+    fn start(&self, order: StartOrder) -> BoxFuture<'static, Receipt> {
+        let Self { owner, choices } = self.clone();
+        Box::pin(async move {
+            let mut requests = order.requests.clone();
+            let mut receipt = owner.start(order.clone()).await;
+            for _ in 0..ROUNDS {
+                let mut taken = Taken::default();
+                for request in &requests {
+                    taken.add(request);
+                }
+                let refused = receipt.lines.iter().enumerate().filter_map(|(at, line)| {
+                    let why = line.result.as_ref().err().filter(|why| why.is_of_place())?;
+                    let other = choices.again(requests.get(at)?, &taken, Some(why))?;
+                    taken.add(&other);
+                    Some((at, other))
+                });
+                let (places, others): (Vec<usize>, Vec<RestoreRequest>) = refused.unzip();
+                if others.is_empty() {
+                    break;
+                }
+                let second = owner.start(StartOrder { requests: others.clone(), ..order.clone() }).await;
+                for ((at, other), line) in places.into_iter().zip(others).zip(second.lines) {
+                    requests[at] = other;
+                    receipt.lines[at] = line;
+                }
+            }
+            receipt
+        })
+    }
+
+    fn act(&self, act: Act, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
+        self.owner.act(act, scope, by)
+    }
+
+    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
+        self.owner.session(id)
+    }
+
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.owner.snapshots()
+    }
+}
+
+/// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...
+pub(super) fn free_directory(base: &Path, instance: &str, taken: &Taken) -> Result<PathBuf, String> {
+    let name: String =
+        instance.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let name = if name.trim_matches('.').is_empty() { "instance".to_owned() } else { name };
+    let occupancy =
+        |path: &Path| if taken.directories.contains(path) { Occupancy::Occupied } else { ThisMachine::of_name(path) };
+    places::free_directory(&base.join(name), occupancy).map_err(|error| {
+        format!("no directory can be proposed: {error}; name one with --to, or another restore_dir in howdah.toml")
+    })
+}
+
+/// The first port that nobody listens on and no session holds.
+pub(super) fn free_port(taken: &Taken) -> Result<Port, String> {
+    let mut ports = (FIRST_PORT..=u16::MAX).filter_map(|number| Port::new(number).ok());
+    let is_free = |port: &Port| !taken.ports.contains(port) && !ThisMachine.is_taken(*port);
+    ports.find(is_free).ok_or_else(|| "no port above 5432 is free; name one with --port".to_owned())
+}
