@@ -160,10 +160,10 @@ fn s09_a_session_that_waits_for_its_turn_holds_its_places_too() {
     quarrel.start(&first, &queued, &quarrel.port, &["--no-start"]).expect_code(0);
     quarrel.start(&second, &queued, &quarrel.port, &["--no-start"]).expect_code(3).expect_words(&["session 2 (shop)"]);
     session(&first, &["cancel", "2", "--wait"]).expect_code(0);
+    session(&first, &["cancel", "1", "--wait"]).expect_code(0);
     until_true("what was made for the claim is gone", || !queued.parent().unwrap().exists());
     quarrel.start(&second, &queued, &quarrel.port, &["--no-start"]).expect_code(0);
     session(&second, &["watch", "1"]).expect_code(0);
-    session(&first, &["cancel", "1", "--wait"]).expect_code(0);
 }
 
 /// Runs howdah as another user of this machine, with a home of their own.
