@@ -24,6 +24,8 @@ mod records;
 mod sample;
 #[path = "machine/search.rs"]
 mod search;
+#[path = "machine/traces.rs"]
+mod traces;
 #[path = "machine/witness.rs"]
 mod witness;
 
@@ -61,6 +63,7 @@ const SOMETIMES: &[&str] = &[
     "refusal completed",
     "refusal disposal_in_time",
     "refusal nothing_to_force",
+    "refusal nothing_to_recover",
     "refusal ongoing",
     "refusal queued",
     "refusal running",

@@ -4,7 +4,8 @@
 
 mod support;
 
-use std::fs;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::{fs, path::PathBuf};
 use support::{
     backup::{Form, Repository},
     howdah::{Howdah, Ran, Running},
@@ -32,7 +33,7 @@ fn keeper(howdah: &Howdah) -> Running {
 }
 
 /// Starts a slow restore through whoever owns the sessions, and waits until it is in the midst of its copy.
-fn begin(howdah: &Howdah, repository: &Repository) -> std::path::PathBuf {
+fn begin(howdah: &Howdah, repository: &Repository) -> PathBuf {
     let target = scratch("target").join("data");
     let (repo, to) = (repository.0.to_str().unwrap(), target.to_str().unwrap());
     let more = ["--max-rate", "8M", "--no-start", "--tries", "2", "--every", "1h"];
@@ -75,4 +76,75 @@ fn an_owner_whose_journal_is_deleted_under_it_ends_and_says_so() {
     let ended = first.wait();
     assert_eq!(ended.code, Some(1), "{ended}");
     ended.expect_words(&["journal", "deleted or moved away"]);
+}
+
+/// The files of the journal.
+fn journal(howdah: &Howdah) -> Vec<PathBuf> {
+    let files = fs::read_dir(&howdah.state).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("journal.db")).collect()
+}
+
+fn end(keeper: Running) {
+    keeper.signal(Signal::KILL);
+    keeper.wait();
+}
+
+#[test]
+fn s10_what_a_lost_journal_forgot_is_told_held_and_brought_back() {
+    needs_postgres!();
+    let (howdah, repository) = (Howdah::new(), Repository::of(Form::PLAIN));
+    let first = keeper(&howdah);
+    let target = begin(&howdah, &repository);
+    end(first);
+    for file in journal(&howdah) {
+        fs::remove_file(file).unwrap();
+    }
+    let worker = howdah.events().worker(1, 1).pid;
+    kill_process_group(Pid::from_raw(worker.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    let told = ["1 session had not ended, as their files tell", "howdah session recover"];
+    session(&howdah, &["list"]).expect_code(0).expect_words(&told);
+    howdah
+        .run(["doctor", "--state-dir", howdah.state.to_str().unwrap()])
+        .expect_words(&["1 session had not ended", "howdah session recover"]);
+    let listed = session(&howdah, &["recover", "--json"]).expect_code(0).json();
+    assert_eq!((&listed[0]["id"], &listed[0]["stood"]), (&1.into(), &"not ended".into()));
+    // Nobody else gets the place meanwhile, and a new session gets a number of its own.
+    let (repo, to) = (repository.0.to_str().unwrap(), target.to_str().unwrap());
+    let start = |to: &str, more: &[&str]| {
+        session(&howdah, &[&["start", "shop", "--repo", repo, "--to", to, "--no-start"], more].concat())
+    };
+    start(to, &["--set-aside", "data"]).expect_code(3).expect_words(&["is held by session 1 (shop)"]);
+    session(&howdah, &["recover", "1"]).expect_code(0);
+    session(&howdah, &["recover", "1"]).expect_code(3).expect_words(&["there is nothing to recover"]);
+    session(&howdah, &["watch", "1"]).expect_code(0);
+    assert!(target.join("global/pg_control").exists());
+    assert!(howdah.events().progress(1, 2).bytes_reused.0 > 0, "it went on where it was");
+    let other = scratch("other").join("data");
+    start(other.to_str().unwrap(), &[]).expect_code(0);
+    let rows = session(&howdah, &["list", "--all", "--json"]).json();
+    let ids: Vec<u64> = rows.as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert!(ids.contains(&1) && ids.len() == 2, "{ids:?}");
+    session(&howdah, &["watch"]);
+}
+
+#[test]
+fn s10_a_session_that_was_cancelled_stays_so_when_an_older_journal_is_put_back() {
+    needs_postgres!();
+    let (howdah, repository) = (Howdah::new(), Repository::of(Form::PLAIN));
+    let first = keeper(&howdah);
+    let target = begin(&howdah, &repository);
+    let older: Vec<_> = journal(&howdah).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
+    session(&howdah, &["cancel", "1", "--wait"]).expect_code(0);
+    end(first);
+    for file in journal(&howdah) {
+        fs::remove_file(file).unwrap();
+    }
+    for (bytes, path) in older {
+        fs::write(path, bytes).unwrap();
+    }
+    assert_eq!(session(&howdah, &["show", "1", "--json"]).json()["phase"], "running");
+    let _second = keeper(&howdah);
+    until_true("it is cancelled again", || session(&howdah, &["show", "1", "--json"]).json()["phase"] == "cancelled");
+    assert!(!target.exists());
+    session(&howdah, &["events", "1"]).expect_code(0).expect_words(&["the journal did not know of attempt 2"]);
 }

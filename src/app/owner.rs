@@ -8,13 +8,15 @@ use super::{
     ownership::{self, LOCK},
 };
 use crate::{
-    attempt::{Processes, WORDS_QUEUED, highest_session},
+    attempt::{self, Processes, WORDS_QUEUED},
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
+    machine::{Session, UnreadableSession},
     manager::{Clock, Ended, Handle, Manager, ManagerSettings},
     private_file,
 };
 use std::{
+    collections::BTreeSet,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     os::unix::fs::DirBuilderExt,
@@ -125,13 +127,22 @@ impl Owner {
         let mut opening = journal.opening()?;
         let failed = |cause| OwnerError::Io { state: state.to_owned(), cause };
         // A journal that was lost or put back knows less than the attempts do; a number is never given twice.
-        opening.last_id = opening.last_id.max(highest_session(state).map_err(failed)?);
+        let with_files = attempt::sessions(state).map_err(failed)?;
+        opening.last_id = opening.last_id.max(with_files.last().map_or(0, |last| last.0));
+        let (known, ongoing) = (journal.ids()?, opening.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
+        let wanted = |id| !known.contains(&id) || ongoing.contains(&id);
+        let (traces, unread) = attempt::traces(state, wanted).map_err(failed)?;
+        opening.unreadable.extend(unread.into_iter().map(|(id, error)| {
+            let problem = format!("the files of its attempts cannot be read: {error}");
+            UnreadableSession { id, problem }
+        }));
         let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
         let store = ThreadStore::spawn(journal).map_err(io)?;
         let (words, inbox) = mpsc::channel(WORDS_QUEUED);
         let attempts = Processes::new(state.to_owned(), words);
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
         let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), (attempts, inbox), claims);
+        let manager = manager.with_traces(traces);
         let listener = control::bind(state).map_err(io)?;
         let (ending, ended) = watch::channel(None);
         let task = tokio::spawn(async move {

@@ -13,18 +13,19 @@ use crate::{
         exit::Exit,
         report::write_candidates,
         session::{
-            Around, Reading, SessionError, act,
+            Around, Reading, SessionError,
+            act::{self, Aim},
             args::{CancelArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
             events, list, log,
             name::Which,
             reader::Reader,
-            say, show, start, watch,
+            recover, say, show, start, watch,
         },
         streams::Streams,
     },
     control::Link,
-    domain::{Origin, RestoreRequest, RetryPolicy},
+    domain::{Origin, RestoreRequest, RetryPolicy, Who},
     manager::{Act, Clock, StartOrder},
 };
 use futures_util::{StreamExt, stream};
@@ -76,6 +77,13 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
         SessionVerb::Start(args) => started(setting, reader, args, streams)?,
         SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), Act::Retry, streams)?,
         SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), Act::Dismiss, streams)?,
+        SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
+            recover::list(reader, args.json, streams)?
+        }
+        SessionVerb::Recover(args) => {
+            let aim = recover::aim(reader, args)?;
+            carry_out(setting, (Act::Recover, &who()), aim, streams)?
+        }
         SessionVerb::Cancel(args) => cancelled(setting, reader, args, &around, streams)?,
     })
 }
@@ -99,10 +107,14 @@ fn act_on(
     let by = who();
     let now = Clock::system().now();
     let aim = act::aim(reader, which, (act, &by, now), &mut io::stdin().lock(), streams)?;
+    carry_out(setting, (act, &by), aim, streams)
+}
+
+fn carry_out(setting: &Setting, (act, by): (Act, &Who), aim: Aim, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
     if aim.scopes.is_empty() {
         return Ok(exit(aim.refused));
     }
-    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, &by), aim, streams).await?.refused)))
+    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, by), aim, streams).await?.refused)))
 }
 
 fn cancelled(

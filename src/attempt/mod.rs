@@ -13,10 +13,12 @@ pub mod tail;
 mod crew;
 mod follow;
 mod supervise;
+mod traces;
 
-pub use place::{AttemptPlace, highest_session};
+pub use place::{AttemptPlace, sessions};
 pub use processes::Processes;
 pub use simulated::{Scenario, Simulated};
+pub use traces::{Traced, Traces, traces};
 
 use crate::{
     domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket},

@@ -10,6 +10,7 @@ use crate::{
 };
 use serde::Deserialize;
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::DirBuilderExt,
@@ -24,7 +25,7 @@ const ATTEMPTS: &str = "attempts";
 const SESSION: &str = "session";
 
 /// A ticket is a few kilobytes; more than this is something else.
-const MAX_TICKET: u64 = 16 << 20;
+pub(super) const MAX_TICKET: u64 = 16 << 20;
 
 /// No state directory holds so many sessions; a name that is a larger number was not written by us.
 const MAX_SESSION: u64 = 1 << 53;
@@ -98,19 +99,24 @@ impl AttemptPlace {
     }
 }
 
-/// The highest number of a session that has left anything in a state directory; 0 when there is none.
-pub fn highest_session(state: &Path) -> io::Result<u64> {
-    let entries = match fs::read_dir(state.join(ATTEMPTS)) {
+/// The numbers of all sessions that have left anything in a state directory.
+pub fn sessions(state: &Path) -> io::Result<BTreeSet<SessionId>> {
+    let numbers = numbers(&state.join(ATTEMPTS))?.into_iter();
+    Ok(numbers.filter(|number| *number <= MAX_SESSION).map(SessionId).collect())
+}
+
+/// The entries of a directory that are numbers; none where there is no such directory.
+pub(super) fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
+    let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut highest = 0;
+    let mut numbers = Vec::new();
     for entry in entries {
-        let number = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-        highest = highest.max(number.filter(|number| *number <= MAX_SESSION).unwrap_or(0));
+        numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
     }
-    Ok(highest)
+    Ok(numbers)
 }
 
 /// The session that a directory was made for, as far as it says so: by its own file, else by the ticket of an attempt.
@@ -138,7 +144,7 @@ fn owner_of(session: &Path) -> io::Result<Option<Uuid>> {
 }
 
 /// The text at the beginning of a file; `None` where there is no such file.
-fn read_start(path: &Path, most: u64) -> io::Result<Option<String>> {
+pub(super) fn read_start(path: &Path, most: u64) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     match File::open(path) {
         Ok(file) => file.take(most).read_to_end(&mut bytes)?,
@@ -181,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_session_is_found_among_names_that_others_made() {
+    fn sessions_are_found_among_names_that_others_made() {
         let state = tempfile::tempdir().unwrap();
-        assert_eq!(highest_session(state.path()).unwrap(), 0);
+        assert!(sessions(state.path()).unwrap().is_empty());
         for name in ["3", "12", "x", "-5", "18446744073709551615"] {
             fs::create_dir_all(state.path().join(ATTEMPTS).join(name)).unwrap();
         }
-        assert_eq!(highest_session(state.path()).unwrap(), 12);
+        assert_eq!(sessions(state.path()).unwrap(), [3, 12].map(SessionId).into());
     }
 }

@@ -23,7 +23,7 @@ impl CommandForm {
     }
 
     /// `howdah session` with these words.
-    fn of(&self, words: &str) -> String {
+    pub(in crate::cli) fn of(&self, words: &str) -> String {
         let option = self.state_dir.as_ref().map_or_else(String::new, |state| format!(" --state-dir {state}"));
         format!("howdah session {words}{option}")
     }

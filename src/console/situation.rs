@@ -121,6 +121,7 @@ fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
         Act::Force => Refusal::NothingToForce,
         Act::Dismiss if subject.completed > 0 => return Verdict::Ready,
         Act::Dismiss => Refusal::Ongoing,
+        Act::Recover => Refusal::NothingToRecover,
     };
     refusals.extend(std::iter::repeat_n(completed, subject.completed));
     match refusals.as_slice() {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// The version of the language that is spoken here. It grows with every change that an older peer would misunderstand.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// This program's own version, as peers are told.
 pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");

@@ -25,6 +25,8 @@ pub struct Health {
     pub ongoing: usize,
     /// Sessions that are.
     pub ended: usize,
+    /// The numbers of all of them.
+    pub known: BTreeSet<SessionId>,
     /// Sessions whose record cannot be read.
     pub unreadable: Vec<SessionId>,
     /// When the newest event happened.
@@ -49,6 +51,7 @@ pub fn health(path: &Path) -> Result<Health, JournalError> {
         newest_schema: schema::NEWEST,
         ongoing: 0,
         ended: 0,
+        known: BTreeSet::new(),
         unreadable: Vec::new(),
         newest_event: None,
     };
@@ -59,7 +62,7 @@ pub fn health(path: &Path) -> Result<Health, JournalError> {
 }
 
 fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
-    let mut unreadable = BTreeSet::new();
+    let (mut known, mut unreadable) = (BTreeSet::new(), BTreeSet::new());
     let mut each = |sql: &str, readable: fn(SessionId, &Row<'_>) -> bool| -> rusqlite::Result<usize> {
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -67,6 +70,7 @@ fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
         while let Some(row) = rows.next()? {
             let id = SessionId(row.get(0)?);
             count += 1;
+            known.insert(id);
             if !readable(id, row) {
                 unreadable.insert(id);
             }
@@ -82,7 +86,7 @@ fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
     )?;
     let newest = "SELECT id, version, body FROM sessions WHERE place <> 'ongoing' ORDER BY id DESC LIMIT";
     each(&format!("{newest} {BODIES}"), whole)?;
-    health.unreadable = unreadable.into_iter().collect();
+    (health.known, health.unreadable) = (known, unreadable.into_iter().collect());
     let newest = "SELECT at FROM events ORDER BY number DESC LIMIT 1";
     let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0)).optional()?;
     health.newest_event = newest.and_then(|at| Timestamp::from_microsecond(at).ok());

@@ -8,6 +8,7 @@ use crate::{
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::{
+    collections::BTreeSet,
     fs::OpenOptions,
     io,
     path::{Path, PathBuf},
@@ -85,6 +86,15 @@ impl SqliteJournal {
         opening.unreadable.extend(unreadable);
         (opening.succeeded, opening.cancelled) = self.counts().map_err(self.failed("be counted"))?;
         Ok(opening)
+    }
+
+    /// The numbers of all sessions.
+    pub fn ids(&self) -> Result<BTreeSet<SessionId>, JournalError> {
+        let read = || {
+            let mut statement = self.connection.prepare("SELECT id FROM sessions")?;
+            statement.query_map([], |row| Ok(SessionId(row.get(0)?)))?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(self.failed("be read"))
     }
 
     /// How many completed sessions succeeded, and how many were cancelled.

@@ -1,5 +1,6 @@
 //! What can be asked of a session: by a person, by the clock, by its attempt.
 
+use super::Trace;
 use crate::domain::{
     AttemptNo, Disposition, Failure, Plan, Progress, Reach, SessionId, Step, StepState,
     fact::{End, ProcessMark},
@@ -33,6 +34,10 @@ pub enum Command {
         /// Who.
         by: String,
     },
+    /// A person wants the session back that the journal does not know.
+    Recover,
+    /// The files of its attempts tell of more than the journal does.
+    CatchUp(Trace),
     /// A slot is free: the next attempt of a queued session may begin.
     Launch,
     /// The clock has reached the session's next wake.

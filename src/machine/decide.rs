@@ -5,6 +5,7 @@ use super::{
     conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
     effect::rescheduled,
     session::Urgency,
+    trace::catch_up,
 };
 use crate::domain::{AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp};
 use std::time::Duration;
@@ -42,6 +43,8 @@ fn queued(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Eve
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
         Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
@@ -62,6 +65,8 @@ fn running(
         Command::Cancel { disposition, by, .. } => Ok(vec![request_cancel(disposition, by, now)]),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
         Command::Launch | Command::Wake | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
@@ -84,6 +89,8 @@ fn waiting(
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
         Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
@@ -94,6 +101,8 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
         Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
@@ -117,6 +126,8 @@ fn canceling(session: &Session, command: Command, now: Timestamp, stage: &Cancel
         Command::Force { by } => force(session, stage, by, now),
         Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
         Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
     }
 }
@@ -136,10 +147,14 @@ fn completed(session: &Session, command: Command) -> Result<Vec<Event>, Refusal>
     match command {
         Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Completed),
         Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Recover => Err(Refusal::NothingToRecover),
         Command::Dismiss { by } if !session.dismissed => Ok(vec![Event::Dismissed { by }]),
-        Command::Dismiss { .. } | Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => {
-            Ok(vec![])
-        }
+        Command::Dismiss { .. }
+        | Command::CatchUp(_)
+        | Command::Wake
+        | Command::Launch
+        | Command::Lost { .. }
+        | Command::Report { .. } => Ok(vec![]),
     }
 }
 

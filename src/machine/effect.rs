@@ -43,6 +43,7 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
         Event::CancelRequested { .. } => stopping(session).map(|attempt| Effect::Stop { attempt }),
         Event::Forced { .. } => session.live_attempt().map(|attempt| Effect::Kill { attempt }),
         Event::Requeued { .. }
+        | Event::Found { .. }
         | Event::Began { .. }
         | Event::Planned { .. }
         | Event::StepChanged { .. }

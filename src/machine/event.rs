@@ -47,6 +47,11 @@ pub enum Event {
         /// Its number.
         attempt: AttemptNo,
     },
+    /// The journal did not know this attempt, nor those before it that it does not tell of: their files do.
+    Found {
+        /// The newest of them.
+        attempt: AttemptNo,
+    },
     /// Its worker runs as this process.
     Began {
         /// The attempt.

@@ -43,6 +43,10 @@ pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
     match event {
         Event::Requeued { cause, .. } => session.phase = Phase::Queued { since: at, cause: *cause },
         Event::Launched { attempt } => launch(&mut session, *attempt, at),
+        Event::Found { attempt } => {
+            let ended = Some((at, AttemptEnd::Unrecorded));
+            session.attempts.push(AttemptRecord { number: *attempt, cause: None, launched: at, mark: None, ended });
+        }
         Event::Began { attempt, mark } => {
             if let Some(record) = session.attempts.iter_mut().find(|record| record.number == *attempt) {
                 record.mark = Some(*mark);
@@ -129,14 +133,14 @@ fn end_attempt(session: &mut Session, end: AttemptEnd, at: Timestamp) {
     let left_as = |detail: &mut String| match &end {
         AttemptEnd::Done => StepState::Done { took, detail: std::mem::take(detail) },
         AttemptEnd::Failed(_) => StepState::Failed { took },
-        AttemptEnd::Stopped => StepState::Stopped,
+        AttemptEnd::Stopped | AttemptEnd::Unrecorded => StepState::Stopped,
     };
     for state in &mut session.steps {
         if let StepState::Running { detail } = state {
             *state = left_as(detail);
         }
     }
-    if let Some(record) = session.attempts.last_mut().filter(|record| record.ended.is_none()) {
+    if let Some(record) = session.attempts.iter_mut().rev().find(|record| record.ended.is_none()) {
         record.ended = Some((at, end));
     }
 }

@@ -18,6 +18,7 @@ pub mod registry;
 pub mod session;
 pub mod summary;
 mod telling;
+pub mod trace;
 
 pub use command::{Command, Report, Scope};
 pub use decide::decide;
@@ -28,3 +29,4 @@ pub use refusal::Refusal;
 pub use registry::{Registry, sort_for_screen};
 pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason, Urgency};
 pub use summary::{CompletedResult, CompletedRow, UnreadableSession};
+pub use trace::{Stood, Trace};

@@ -43,6 +43,9 @@ pub enum Refusal {
         /// When it is overdue.
         until: Timestamp,
     },
+    /// Recover of a session that the journal knows.
+    #[error("the journal knows it: there is nothing to recover")]
+    NothingToRecover,
     /// Dismiss of an ongoing session.
     #[error("it is ongoing; only a completed session can be dismissed")]
     Ongoing,

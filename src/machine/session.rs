@@ -181,6 +181,8 @@ pub enum AttemptEnd {
     Failed(Failure),
     /// It was stopped.
     Stopped,
+    /// The journal did not know of it; what its files tell counts.
+    Unrecorded,
 }
 
 impl Session {

@@ -19,6 +19,12 @@ impl fmt::Display for Event {
             Self::Requeued { cause: Cause::Try(number), by: None } => write!(f, "try {number} is due"),
             Self::Requeued { cause: Cause::First | Cause::Retry, by: None } => f.write_str("queued again"),
             Self::Launched { attempt } => write!(f, "attempt {attempt} launched"),
+            Self::Found { attempt } => {
+                write!(
+                    f,
+                    "the journal did not know of attempt {attempt}, whose files are here: it was lost or put back"
+                )
+            }
             Self::Began { attempt, mark } => write!(f, "attempt {attempt} runs as process {}", mark.pid),
             Self::Planned { attempt, .. } => write!(f, "attempt {attempt} made its plan"),
             Self::StepChanged { attempt, step, state } => match state {

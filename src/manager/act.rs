@@ -18,6 +18,8 @@ pub enum Act {
     Force,
     /// Take it off the screen.
     Dismiss,
+    /// Bring back one that the journal does not know, from the files of its attempts.
+    Recover,
 }
 
 impl Act {
@@ -29,6 +31,7 @@ impl Act {
             Self::Cancel(disposition, reach) => Command::Cancel { disposition, reach, by },
             Self::Force => Command::Force { by },
             Self::Dismiss => Command::Dismiss { by },
+            Self::Recover => Command::Recover,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Act, Claims, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
     commit::Turn,
     handle::{REQUESTS_QUEUED, Request},
+    recover::Traces,
     shelf::Shelf,
     start::Orders,
 };
@@ -57,7 +58,8 @@ pub struct Manager<S, A> {
     attempts: A,
     pub(super) registry: Registry,
     shelf: Shelf,
-    unreadable: Arc<Vec<UnreadableSession>>,
+    pub(super) unreadable: Arc<Vec<UnreadableSession>>,
+    pub(super) traces: Traces,
     pub(super) orders: Orders,
     pub(super) last_id: u64,
     revision: u64,
@@ -99,6 +101,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             registry,
             shelf: Shelf::new(opening.completed, opening.succeeded, opening.cancelled),
             unreadable: Arc::new(opening.unreadable),
+            traces: Traces::default(),
             orders,
             last_id: opening.last_id,
             revision: 0,
@@ -115,6 +118,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
 
     /// Runs until it is closed, every handle is gone, or the sessions are not its own any more.
     pub async fn run(mut self) -> Ended {
+        self.catch_up().await;
         self.adopt();
         loop {
             self.launch_queued().await;
@@ -186,6 +190,12 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         for id in ids {
             let session = match self.find(id).await {
                 Ok(session) => session,
+                Err(Refusal::Unknown { .. }) if act == Act::Recover => {
+                    let result = self.recover(&mut turn, id, by);
+                    let instance = turn.after.get(&id).map(|session| session.request().point.instance.clone());
+                    receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
+                    continue;
+                }
                 Err(refusal) => {
                     receipt.lines.push(ReceiptLine { session: Some(id), instance: None, result: Err(refusal) });
                     continue;
@@ -195,8 +205,11 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             let instance = Some(session.request().point.instance.clone());
             receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
         }
-        if let Err(refusal) = self.commit(turn).await {
-            refuse_all(&mut receipt, &refusal);
+        let ids: Vec<SessionId> = turn.after.keys().copied().collect();
+        match self.commit(turn).await {
+            Ok(()) if act == Act::Recover => self.recovered(&ids),
+            Ok(()) => {}
+            Err(refusal) => refuse_all(&mut receipt, &refusal),
         }
         receipt
     }
@@ -323,7 +336,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         self.revision += 1;
         let ongoing = self.registry.in_order();
         let counts = Counts::of(&ongoing, self.shelf.succeeded(), self.shelf.cancelled());

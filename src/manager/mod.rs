@@ -11,6 +11,7 @@ pub mod clock;
 mod commit;
 pub mod handle;
 pub mod receipt;
+mod recover;
 mod shelf;
 pub mod snapshot;
 mod start;

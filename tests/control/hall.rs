@@ -136,7 +136,7 @@ impl Raw {
 }
 
 pub(crate) fn hello() -> Value {
-    json!({"hello": {"protocol": 1, "program": "0.1.0", "who": who("raw")}})
+    json!({"hello": {"protocol": 2, "program": "0.1.0", "who": who("raw")}})
 }
 
 pub(crate) fn who(user: &str) -> Who {

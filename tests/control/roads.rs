@@ -39,8 +39,8 @@ impl Pairs {
     async fn welcome(&self, came: usize) -> Raw {
         until("somebody comes", &mut self.came.subscribe(), |now| *now >= came).await;
         let mut owner = Raw::new(self.other.lock().unwrap().remove(0));
-        assert_eq!(within("hello", owner.hear()).await["hello"]["protocol"], 1);
-        owner.say(&json!({"welcome": {"protocol": 1, "program": "0", "pid": 100 + came}})).await;
+        assert_eq!(within("hello", owner.hear()).await["hello"]["protocol"], 2);
+        owner.say(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 100 + came}})).await;
         owner
     }
 }
@@ -178,7 +178,7 @@ async fn the_pause_between_two_ways_grows_to_two_seconds() {
     let opening = tokio::spawn(Link::open(dead_end.clone(), who("ana"), true));
     let mut owner = Raw::new(theirs);
     owner.hear().await;
-    owner.say(&json!({"welcome": {"protocol": 1, "program": "0", "pid": 1}})).await;
+    owner.say(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 1}})).await;
     owner.hear().await;
     owner.say(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
     owner.say(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;

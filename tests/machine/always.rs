@@ -174,6 +174,7 @@ const RULES: &[Rule] = &[
         Command::Dismiss { .. } => t.decided == &Err(Refusal::Ongoing),
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Launch => t.stays_completed(),
         Command::Wake | Command::Lost { .. } | Command::Report { .. } => t.stays_completed(),
+        Command::Recover | Command::CatchUp(_) => t.stays_completed(),
     }),
     ("reports of dead attempts are dropped", |t| {
         let is_report = matches!(t.command, Command::Report { .. } | Command::Lost { .. });

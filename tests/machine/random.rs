@@ -123,7 +123,7 @@ proptest! {
                     Event::Launched { .. } | Event::Began { .. } | Event::Planned { .. } | Event::StepChanged { .. } => {}
                     Event::Progressed { .. } | Event::Noted { .. } | Event::Disrupted { .. } | Event::GotStuck { .. } => {}
                     Event::Succeeded { .. } | Event::CancelRequested { .. } | Event::CancelOverdue => {}
-                    Event::Rescheduled { .. } => {}
+                    Event::Rescheduled { .. } | Event::Found { .. } => {}
                     Event::Forced { .. } | Event::DisposalLaunched { .. } | Event::Cancelled { .. } => {}
                     Event::Dismissed { .. } => {}
                 }

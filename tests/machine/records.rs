@@ -77,6 +77,7 @@ fn events() -> BTreeMap<&'static str, Event> {
         ("requeued", Event::Requeued { cause: Cause::Try(3), by: None }),
         ("requeued_by", Event::Requeued { cause: Cause::Retry, by: Some(by()) }),
         ("launched", Event::Launched { attempt }),
+        ("found", Event::Found { attempt }),
         ("began", Event::Began { attempt, mark: sample::mark(attempt) }),
         ("planned", Event::Planned { attempt, plan: Box::new(plan()) }),
         ("planned_of_cluster", Event::Planned { attempt, plan: Box::new(plan_of_cluster()) }),

@@ -122,6 +122,7 @@ fn twice(machine: &Machine, node: &Node, command: &Command) -> Result<(), Broken
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Dismiss { .. } => {
             return Ok(());
         }
+        Command::Recover | Command::CatchUp(_) => return Ok(()),
     };
     let decided = (machine.decide)(&node.session, again, node.now);
     // A lost try is due at once, so the wake after it is no second one.
@@ -147,6 +148,7 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
     let live = node.world.live.map(|(attempt, _)| attempt);
     let mut all = vec![
         sample::retry(),
+        Command::Recover,
         Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: by() },
         Command::Force { by: by() },
         Command::Dismiss { by: by() },

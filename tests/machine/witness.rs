@@ -64,6 +64,8 @@ impl Witness {
             | Command::Cancel { .. }
             | Command::Force { .. }
             | Command::Dismiss { .. }
+            | Command::Recover
+            | Command::CatchUp(_)
             | Command::Launch
             | Command::Wake
             | Command::Lost { .. }

@@ -2,14 +2,15 @@
 
 use super::words::{quoted, shown};
 use crate::{
+    attempt,
     cli::doctor::{Cure, Finding},
-    domain::Timestamp,
+    domain::{SessionId, Timestamp},
     journal::{
         JournalError,
         health::{Health, health},
     },
 };
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 const CHECK: &str = "journal";
 
@@ -24,7 +25,8 @@ pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
     match fs::metadata(&path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return vec![Finding::ok(CHECK, "none yet; the first owner makes it")];
+            let none = Finding::ok(CHECK, "none yet; the first owner makes it");
+            return strays(state, &BTreeSet::new()).map_or_else(|| vec![none], |finding| vec![finding]);
         }
         Err(error) => {
             let found = format!("{} cannot be looked at: {error}", shown(&path));
@@ -33,13 +35,13 @@ pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
         }
     }
     match health(&path) {
-        Ok(health) => read(&health, now),
+        Ok(health) => read(&health, now).into_iter().chain(strays(state, &health.known)).collect(),
         Err(error) => vec![unread(&path, &error)],
     }
 }
 
 fn read(health: &Health, now: Timestamp) -> Vec<Finding> {
-    let Health { schema, newest_schema, ongoing, ended, unreadable, newest_event } = health;
+    let Health { schema, newest_schema, ongoing, ended, unreadable, newest_event, .. } = health;
     let schema = match schema {
         0 => "empty".to_owned(),
         schema if schema < newest_schema => format!("schema {schema}, which the next owner brings to {newest_schema}"),
@@ -62,6 +64,29 @@ fn read(health: &Health, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::warning(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned())));
     }
     findings
+}
+
+/// What the files of attempts tell of that the journal does not: it was lost, or put back from a copy (S10).
+fn strays(state: &Path, known: &BTreeSet<SessionId>) -> Option<Finding> {
+    let right = || Cure::Do("give this user the right to read them".to_owned());
+    let (strays, unread) = match attempt::traces(state, |id| !known.contains(&id)) {
+        Ok(found) => found,
+        Err(error) => {
+            let found = format!("the files of attempts in {} cannot be read: {error}", shown(state));
+            return Some(Finding::warning(CHECK, &found, right()));
+        }
+    };
+    let open = strays.iter().filter(|one| !one.trace.stood.has_ended());
+    let named: Vec<String> = open.map(|one| one.id.to_string()).collect();
+    if named.is_empty() {
+        let (id, error) = unread.first()?;
+        return Some(Finding::warning(CHECK, &format!("the files of session {id} cannot be read: {error}"), right()));
+    }
+    let more = if named.len() > NAMED { ", ..." } else { "" };
+    let sessions = if named.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", named.len()) };
+    let named = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let found = format!("{sessions} had not ended, as their files tell, and it does not know them ({named}{more})");
+    Some(Finding::warning(CHECK, &found, Cure::Run("howdah session recover".to_owned())))
 }
 
 fn unread(path: &Path, error: &JournalError) -> Finding {
@@ -91,7 +116,10 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         | JournalError::ReadOnly { .. }
         | JournalError::WriterGone => {
             let path = quoted(path);
-            Cure::Do(format!("put back a copy, or give up the history with: mv {path} {path}.broken"))
+            Cure::Do(format!(
+                "while no howdah runs, put back a copy, or give up the history with: mv {path} {path}.broken; then \
+                 howdah session recover brings back what the files of attempts tell"
+            ))
         }
     };
     Finding::error(CHECK, &found, cure)

@@ -152,6 +152,7 @@ fn all(reader: &mut Reader, act: Act) -> Result<Vec<Scope>, SessionError> {
             reader.note(&found.unreadable);
             Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::AllOngoing] })
         }
+        Act::Recover => Ok(Vec::new()),
         Act::Dismiss => {
             let ids = reader.journal.completed_ids()?;
             Ok(ids.chunks(AT_ONCE).map(|ids| Scope::Sessions(ids.to_vec())).collect())
@@ -166,6 +167,7 @@ pub(super) fn tell(line: &ReceiptLine, refusal: &Refusal, act: Act, streams: &mu
         Act::Cancel(..) => "cancelled",
         Act::Force => "forced",
         Act::Dismiss => "dismissed",
+        Act::Recover => "recovered",
     };
     let sentence = match (line.session, &line.instance) {
         (Some(id), Some(instance)) => format!("session {id} ({instance}) was not {what}: {refusal}"),

@@ -30,6 +30,9 @@ pub enum SessionVerb {
     Cancel(CancelArgs),
     /// Take a completed session off the screen; its history is kept
     Dismiss(DismissArgs),
+    /// Bring back sessions that a lost journal does not know, from the files of their attempts
+    #[command(after_help = RECOVER)]
+    Recover(RecoverArgs),
 }
 
 /// `howdah session list`.
@@ -149,6 +152,20 @@ pub struct DismissArgs {
     pub all: bool,
 }
 
+/// `howdah session recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Their numbers; without any, they are listed and nothing is changed
+    #[arg(value_name = "NUMBER")]
+    pub sessions: Vec<u64>,
+    /// Every one that is listed
+    #[arg(long, conflicts_with = "sessions")]
+    pub all: bool,
+    /// Print the list as a JSON array
+    #[arg(long, conflicts_with_all = ["sessions", "all"])]
+    pub json: bool,
+}
+
 impl CancelArgs {
     /// What is to be done with partial data.
     pub const fn disposition(&self) -> Disposition {
@@ -180,6 +197,10 @@ const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is r
                       was refused (stderr names each with its reason, and the others were done), or, with --wait or \
                       --force, at least one had succeeded before the cancel reached it or did not come to its end in \
                       time. Exit code 6: all were cancelled, and partial data was left (stderr names the directories).";
+
+const RECOVER: &str = "A session that had not ended is queued again: its next attempt goes on from what the earlier ones \
+                       left. One that was being cancelled goes on being cancelled. One that had ended is told again under \
+                       Completed. Nothing is printed on success; exit code 3: at least one was refused.";
 
 const WATCH: &str = "A change of state is told at once, progress alone every few seconds. It ends when \
                      nothing is ongoing (exit code 0), or all that is ongoing waits for a person (4). With SESSION, \

@@ -63,11 +63,25 @@ pub fn run(
     if !any {
         say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
+    say_strays(reader, around, streams)?;
     say_used_up(&ongoing, around, streams)?;
     if ongoing.iter().any(Session::goes_on_by_itself) {
         say_if_unowned(reader, around, streams)?;
     }
     Ok(Exit::Done)
+}
+
+/// Says how many sessions had not ended of which only their files tell, so that a journal that was lost or put back is not
+/// taken for all there is (S10).
+fn say_strays(reader: &mut Reader, around: &Around<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
+    let open = reader.strays()?.iter().filter(|one| !one.trace.stood.has_ended()).count();
+    if open > 0 {
+        let sessions = if open == 1 { "1 session".to_owned() } else { format!("{open} sessions") };
+        let command = around.form.of("recover");
+        let sentence = format!("{sessions} had not ended, as their files tell, and the journal does not know them");
+        say(streams, &format!("{sentence}: {command} lists them"))?;
+    }
+    Ok(())
 }
 
 /// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.

@@ -17,6 +17,7 @@ pub mod name;
 pub mod object;
 pub mod pipe;
 pub mod reader;
+pub mod recover;
 pub mod show;
 pub mod start;
 mod table;

@@ -4,7 +4,7 @@
 //! Never: it needs no socket and takes no lock.
 
 use crate::{
-    attempt::{AttemptPlace, observe::Onlooker},
+    attempt::{self, AttemptPlace, Traced, observe::Onlooker},
     domain::{AttemptNo, SessionId, Timestamp},
     journal::{JournalError, JournalReader},
     machine::{Session, UnreadableSession},
@@ -80,6 +80,25 @@ impl Reader {
     pub fn problems(&mut self) -> Vec<String> {
         let problems = std::mem::take(&mut self.problems);
         problems.into_iter().filter(|problem| self.told.insert(problem.clone())).collect()
+    }
+
+    /// Sessions that have left files and that the journal does not know, by number. Files that cannot be read are a
+    /// problem to be told.
+    pub fn strays(&mut self) -> Result<Vec<Traced>, JournalError> {
+        let known: BTreeSet<SessionId> = self.journal.newer_than(SessionId(0))?.into_iter().collect();
+        Ok(match attempt::traces(&self.state, |id| !known.contains(&id)) {
+            Ok((strays, unread)) => {
+                let told =
+                    unread.iter().map(|(id, error)| format!("the files of session {id} cannot be read: {error}"));
+                self.problems.extend(told);
+                strays
+            }
+            Err(error) => {
+                let place = self.state.display();
+                self.problems.push(format!("the files of attempts in {place} cannot be read: {error}"));
+                Vec::new()
+            }
+        })
     }
 
     fn refresh(&mut self) -> Result<(), JournalError> {

@@ -132,6 +132,9 @@ fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
                 AttemptEnd::Done => "done".to_owned(),
                 AttemptEnd::Failed(failure) => format!("failed: {}", failure.cause),
                 AttemptEnd::Stopped => "stopped".to_owned(),
+                AttemptEnd::Unrecorded => {
+                    return "known by its files alone: the journal was lost or put back".to_owned();
+                }
             };
             format!("{why}, launched {launched} UTC, ended {} UTC, {end}", words::moment(*at))
         }

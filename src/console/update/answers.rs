@@ -23,6 +23,7 @@ pub(super) fn acted(model: &mut Model, act: Act, receipt: &Receipt) -> Vec<Inten
         Act::Cancel(..) => "Cancel",
         Act::Force => "Force",
         Act::Dismiss => "Dismiss",
+        Act::Recover => "Recover",
     };
     model.tree.marked.clear();
     let refused: Vec<String> = receipt.refused().map(|(line, why)| format!("{}: {why}", name(line))).collect();

@@ -93,8 +93,8 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
 
 /// Each record with its problem; they hide nothing else (S10).
 pub(super) fn unreadable(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let text = "The journal holds records that this build cannot read. They are kept as they are; a newer howdah may \
-                read them.";
+    let text = "Of these sessions the journal has no record, or one that this build cannot read. What is there is kept \
+                as it is.";
     let mut lines = pen::wrapped(text, width, 0, Role::Text, brush);
     lines.push(Line::default());
     for record in model.matter().snapshot.unreadable.iter() {

@@ -290,10 +290,12 @@ fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) 
                 AttemptEnd::Done => (took, Role::Done, "done".to_owned()),
                 AttemptEnd::Failed(failure) => (took, Role::Text, failure.cause.clone()),
                 AttemptEnd::Stopped => (took, Role::Cancelled, "stopped".to_owned()),
+                AttemptEnd::Unrecorded => (took, Role::Dim, "not in the journal".to_owned()),
             }
         }
     };
     let why = match record.cause {
+        None if matches!(record.ended, Some((_, AttemptEnd::Unrecorded))) => String::new(),
         None => "dealing with partial data".to_owned(),
         Some(Cause::First) => String::new(),
         Some(Cause::Try(number)) => format!("try {number}"),

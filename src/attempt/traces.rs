@@ -1,0 +1,207 @@
+//! What the files of a session's attempts tell of it, for a journal that was lost or put back from a copy.
+//!
+//! Promises: attempts of several sessions under one number are told and not mixed. Never: changes a file.
+
+use super::{
+    AttemptPlace,
+    place::{MAX_TICKET, numbers, read_start, sessions},
+    tail::{Line, Tail},
+};
+use crate::{
+    domain::{
+        AttemptNo, HeldDirectory, RestoreRequest, SessionId,
+        fact::{End, Fact},
+        instance::printable,
+        ticket::{CONTRACT_VERSION, Ticket, Work},
+    },
+    machine::{Stood, Trace},
+};
+use serde::Deserialize;
+use std::{fmt, io, path::Path};
+use uuid::Uuid;
+
+/// A session as its attempts' files tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// Its number.
+    pub id: SessionId,
+    /// Its name elsewhere.
+    pub uuid: Uuid,
+    /// What it was asked to do.
+    pub request: RestoreRequest,
+    /// Who asked, where that is told.
+    pub by: Option<String>,
+    /// The directories that were claimed for it.
+    pub places: Vec<HeldDirectory>,
+    /// Its newest attempt.
+    pub trace: Trace,
+}
+
+impl fmt::Display for Traced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = printable(&self.request.target.directory().to_string_lossy());
+        let (id, instance) = (self.id, printable(self.request.point.instance.as_str()));
+        write!(
+            f,
+            "the journal does not know it; its files tell of a restore of {instance} to {directory} that had not ended: \
+             howdah session recover {id} brings it back"
+        )
+    }
+}
+
+/// Sessions by what their files tell, and those whose files cannot be read.
+pub type Traces = (Vec<Traced>, Vec<(SessionId, io::Error)>);
+
+/// What the files tell of those sessions that are wanted.
+pub fn traces(state: &Path, wanted: impl Fn(SessionId) -> bool) -> io::Result<Traces> {
+    let (mut read, mut unread) = Traces::default();
+    for id in sessions(state)?.into_iter().filter(|id| wanted(*id)) {
+        match trace(state, id) {
+            Ok(traced) => read.extend(traced),
+            Err(error) => unread.push((id, error)),
+        }
+    }
+    Ok((read, unread))
+}
+
+/// What the files of this session tell; `None` where no attempt has left its order.
+fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
+    let place = |attempt| AttemptPlace::new(state, id, attempt);
+    let first = place(AttemptNo(1));
+    let session = first.session();
+    let mut attempts: Vec<AttemptNo> =
+        numbers(session)?.into_iter().filter_map(|number| u32::try_from(number).ok()).map(AttemptNo).collect();
+    attempts.sort_unstable();
+    let (mut newest, mut request): (Option<Ticket>, _) = (None, None);
+    for attempt in attempts {
+        let Some(ticket) = read_ticket(&place(attempt).ticket())? else { continue };
+        let is_next = newest.as_ref().is_none_or(|newest| newest.session_uuid == ticket.session_uuid);
+        if !is_next || (ticket.session, ticket.attempt) != (id, attempt) {
+            return Err(io::Error::other(format!("{} holds attempts of several sessions", session.display())));
+        }
+        if let Work::Restore(wanted) = &ticket.work {
+            request = Some(wanted.clone());
+        }
+        newest = Some(ticket);
+    }
+    let (Some(newest), Some(request)) = (newest, request) else { return Ok(None) };
+    let Ticket { session_uuid: uuid, attempt, work, places, by, .. } = newest;
+    if !first.is_of(uuid)? {
+        return Err(io::Error::other(format!("{} was made for another session", session.display())));
+    }
+    let stood = stood(work, last_word(&place(attempt), uuid)?);
+    Ok(Some(Traced { id, uuid, request, by, places, trace: Trace { newest: attempt, stood } }))
+}
+
+fn stood(work: Work, end: Option<End>) -> Stood {
+    match (work, end) {
+        (Work::Restore(_), Some(End::Succeeded(success))) => Stood::Succeeded(success),
+        (Work::Restore(_), Some(End::Failed(_) | End::Stopped | End::Disposed(_)) | None) => Stood::Open,
+        (Work::Dispose { disposition, .. }, Some(End::Disposed(disposed))) => Stood::Disposed(disposition, disposed),
+        (Work::Dispose { disposition, .. }, Some(End::Succeeded(_) | End::Failed(_) | End::Stopped) | None) => {
+            Stood::Disposing(disposition)
+        }
+    }
+}
+
+/// An order; `None` where there is none, or only the half of one that a crash has left.
+fn read_ticket(path: &Path) -> io::Result<Option<Ticket>> {
+    /// The part of a ticket that every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let Some(text) = read_start(path, MAX_TICKET)? else { return Ok(None) };
+    let Ok(Versioned { version }) = serde_json::from_str(&text) else { return Ok(None) };
+    if version > CONTRACT_VERSION {
+        return Err(io::Error::other(format!("a newer howdah wrote {}: use that one", path.display())));
+    }
+    let ticket = serde_json::from_str(&text);
+    ticket.map(Some).map_err(|error| io::Error::other(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// How the attempt ended, if it came to say so.
+fn last_word(place: &AttemptPlace, session: Uuid) -> io::Result<Option<End>> {
+    let mut end = None;
+    for line in Tail::new(place, session).read()? {
+        if let Line::Fact(fact) = line
+            && let Fact::Ended(word) = *fact
+        {
+            end = Some(word);
+        }
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use serde_json::{Value, json};
+    use std::fs;
+    use tempfile::TempDir;
+
+    const ID: SessionId = SessionId(7);
+
+    /// Writes the order of an attempt, and what it reported.
+    fn attempt(state: &TempDir, number: u32, uuid: u128, work: &Value, end: Option<Value>) {
+        let place = AttemptPlace::new(state.path(), ID, AttemptNo(number));
+        fs::create_dir_all(place.directory()).unwrap();
+        let record = include_str!("../../tests/records/v1/ticket_restore.json");
+        let mut ticket: Value = serde_json::from_str(record).unwrap();
+        ticket["session"] = json!(7);
+        ticket["attempt"] = json!(number);
+        ticket["session_uuid"] = json!(Uuid::from_u128(uuid).to_string());
+        if !work.is_null() {
+            ticket["work"] = work.clone();
+        }
+        fs::write(place.ticket(), ticket.to_string()).unwrap();
+        let line = |fact: &Value| format!("{}\n", json!({"version": 1, "at": "2026-11-20T02:00:00Z", "fact": fact}));
+        let began = json!({"began": {"pid": 1, "started": 1, "session": Uuid::from_u128(uuid).to_string()}});
+        let facts = end.map_or_else(String::new, |end| line(&json!({"ended": end})));
+        fs::write(place.events(), line(&began) + &facts).unwrap();
+    }
+
+    fn dispose() -> Value {
+        let record = include_str!("../../tests/records/v1/ticket_dispose.json");
+        serde_json::from_str::<Value>(record).unwrap()["work"].clone()
+    }
+
+    #[test]
+    fn s10_the_newest_attempt_tells_how_a_session_stood() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(trace(state.path(), ID).unwrap(), None);
+        let stood = || {
+            let Traced { uuid, trace: Trace { newest, stood }, .. } = trace(state.path(), ID).unwrap().unwrap();
+            assert_eq!(uuid, Uuid::from_u128(1));
+            (newest.0, stood)
+        };
+        let restore = Value::Null;
+        attempt(&state, 1, 1, &restore, None);
+        assert_eq!(stood(), (1, Stood::Open));
+        attempt(&state, 2, 1, &restore, Some(json!("stopped")));
+        assert_eq!(stood(), (2, Stood::Open));
+        let success = json!({"succeeded": {"server": {"not_started": {"reason": "as asked"}}}});
+        attempt(&state, 10, 1, &restore, Some(success));
+        assert!(matches!(stood(), (10, Stood::Succeeded(_))));
+        attempt(&state, 11, 1, &dispose(), None);
+        assert!(matches!(stood(), (11, Stood::Disposing(_))));
+        attempt(&state, 12, 1, &dispose(), Some(json!({"disposed": "removed"})));
+        let ended = stood();
+        assert!(ended.0 == 12 && ended.1.has_ended(), "{ended:?}");
+        // What a crash has left of the next one.
+        let next = AttemptPlace::new(state.path(), ID, AttemptNo(13));
+        fs::create_dir_all(next.directory()).unwrap();
+        fs::write(next.ticket(), "{\"vers").unwrap();
+        assert_eq!(stood(), ended);
+    }
+
+    #[test]
+    fn attempts_of_two_sessions_are_not_mixed() {
+        let state = tempfile::tempdir().unwrap();
+        attempt(&state, 1, 1, &Value::Null, None);
+        attempt(&state, 2, 2, &Value::Null, None);
+        let told = trace(state.path(), ID).unwrap_err().to_string();
+        assert!(told.contains("attempts of several sessions"), "{told}");
+    }
+}

@@ -1,0 +1,80 @@
+//! `howdah session recover`: sessions of which only the files of their attempts tell, since the journal was lost or put
+//! back from a copy.
+//!
+//! Promises: without a name nothing is changed; what is brought back goes on from where its files are, and what had ended
+//! is only told again.
+
+use super::{
+    SessionError,
+    act::Aim,
+    args::RecoverArgs,
+    reader::Reader,
+    say, say_problems,
+    table::{self, numbers, words},
+};
+use crate::{
+    attempt::Traced,
+    cli::{backup_list::escaped, exit::Exit, streams::Streams},
+    domain::{SessionId, instance::printable},
+    machine::{Scope, Stood},
+};
+use serde_json::json;
+use std::io;
+
+const COLUMNS: [table::Column; 5] =
+    [numbers("NUMBER"), words("UUID"), words("INSTANCE"), words("STOOD"), words("TARGET")];
+
+/// Lists them.
+pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Result<Exit, SessionError> {
+    let strays = reader.strays()?;
+    if json {
+        let object = |one: &Traced| {
+            json!({
+                "id": one.id.0, "uuid": one.uuid, "instance": one.request.point.instance.as_str(),
+                "target": one.request.target.directory(), "attempt": one.trace.newest.0,
+                "stood": word(&one.trace.stood), "ended": one.trace.stood.has_ended(),
+            })
+        };
+        let objects: Vec<_> = strays.iter().map(object).collect();
+        writeln!(streams.out, "{}", escaped(&serde_json::to_string(&objects).map_err(io::Error::from)?))?;
+    } else if strays.is_empty() {
+        say(streams, "there is nothing to recover: the journal knows all sessions that have left files")?;
+    } else {
+        let rows: Vec<[String; 5]> = strays.iter().map(row).collect();
+        table::write(streams.out, &COLUMNS, &rows)?;
+    }
+    streams.out.flush()?;
+    say_problems(reader, streams)?;
+    Ok(Exit::Done)
+}
+
+/// Which ones an owner is asked to bring back: those that are named, or all.
+pub fn aim(reader: &mut Reader, args: &RecoverArgs) -> Result<Aim, SessionError> {
+    let ids: Vec<SessionId> = if args.all {
+        reader.strays()?.into_iter().map(|one| one.id).collect()
+    } else {
+        args.sessions.iter().copied().map(SessionId).collect()
+    };
+    let scopes = if ids.is_empty() { Vec::new() } else { vec![Scope::Sessions(ids)] };
+    Ok(Aim { scopes, refused: false })
+}
+
+fn row(one: &Traced) -> [String; 5] {
+    [
+        one.id.to_string(),
+        one.uuid.to_string(),
+        printable(one.request.point.instance.as_str()),
+        word(&one.trace.stood).to_owned(),
+        printable(&one.request.target.directory().to_string_lossy()),
+    ]
+}
+
+/// How it stood with its newest attempt.
+const fn word(stood: &Stood) -> &'static str {
+    match stood {
+        Stood::Open => "not ended",
+        Stood::Succeeded(_) => "succeeded",
+        Stood::Disposing(_) => "being cancelled",
+        Stood::Disposed(..) => "cancelled",
+    }
+}
