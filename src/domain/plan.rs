@@ -16,7 +16,7 @@ pub struct Plan {
     pub bytes: ByteCount,
     /// Files, WAL included.
     pub files: u64,
-    /// Of `bytes`, what an earlier attempt left verified.
+    /// Of `bytes`, what an earlier attempt left verified or half copied.
     pub reused: ByteCount,
     /// Free bytes where the data directory goes.
     pub free_bytes: ByteCount,

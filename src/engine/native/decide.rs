@@ -8,7 +8,7 @@ use super::{
     ledger::Stamp,
     mapping, mark,
     member::Kind,
-    plain,
+    partial, plain,
     root::{Access, Root},
     site,
     space::{self, Need},
@@ -178,12 +178,32 @@ impl Decision {
             self.reused.remove(Path::new(CONTROL_FILE));
         }
         let counted = self.reused.iter().filter(|(path, _)| *path != Path::new(STAGED));
-        self.plan.reused = ByteCount(counted.map(|(_, stamp)| stamp.size).sum());
+        let whole_files: u64 = counted.map(|(_, stamp)| stamp.size).sum();
+        let half_files = if left.account.this_boot { self.half_copied(&data, &roots) } else { 0 };
+        self.plan.reused = ByteCount(whole_files + half_files);
         if let Form::Tar(set) = &self.layout.form {
             let names = left.account.archives.clone();
             self.archives = names.into_iter().filter(|name| self.is_whole(set, name, lost_wal)).collect();
         }
         Ok(())
+    }
+
+    /// The bytes of files that an earlier attempt has left half copied, and that are gone on with.
+    fn half_copied(&self, data: &Root, homes: &BTreeMap<u32, Root>) -> u64 {
+        if !matches!(self.layout.form, Form::Plain(_)) {
+            return 0;
+        }
+        let missing = self.manifest.files.iter().filter(|file| !self.reused.contains_key(&file.path));
+        let half = missing.filter(|file| !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last)));
+        let kept = half.filter_map(|file| {
+            let (root, below) = match in_tablespace(&file.path) {
+                Some((oid, below)) => (homes.get(&oid)?, below),
+                None => (data, file.path.as_path()),
+            };
+            let stat = root.stat(below).ok().flatten()?;
+            Some(partial::kept(&stat, file.size, file.checksum.algorithm()))
+        });
+        kept.sum()
     }
 
     /// Whether all files of an archive are there and verified: those that the manifest lists, and WAL.

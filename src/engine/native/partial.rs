@@ -10,8 +10,20 @@ use crate::{
     engine::Halt,
     postgres::manifest::{Algorithm, Hasher},
 };
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 use std::{io, os::unix::fs::FileExt, path::Path};
+
+/// How many bytes of a file that stands so would be gone on with; none where it is copied anew.
+pub(super) fn kept(stat: &Stat, size: u64, algorithm: Algorithm) -> u64 {
+    // A second name of the file would be written to as well.
+    let alone = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1;
+    if !alone || algorithm == Algorithm::None {
+        return 0;
+    }
+    // Whole buffers, so that direct writes stay aligned; the last byte always comes from the backup.
+    let step = SIZE as u64;
+    u64::try_from(stat.st_size).unwrap_or(0).min(size.saturating_sub(1)) / step * step
+}
 
 /// The file at `below` in `root`, ready to be written on from as far as it goes; `None` when there is nothing to go on
 /// with. The caller knows that it is a leftover of a restore of this backup, begun since the machine came up.
@@ -25,12 +37,8 @@ pub(super) fn go_on(
     let path = root.path().join(below);
     let failed = |error: &io::Error| Halt::from(at_target("go on with", &path, error));
     let Some(stat) = root.stat(below).map_err(|error| failed(&error))? else { return Ok(None) };
-    // A second name of the file would be written to as well.
-    let alone = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1;
-    // Whole buffers, so that direct writes stay aligned; the last byte always comes from the backup.
-    let step = SIZE as u64;
-    let kept = u64::try_from(stat.st_size).unwrap_or(0).min(size.saturating_sub(1)) / step * step;
-    if !alone || kept == 0 || algorithm == Algorithm::None {
+    let kept = kept(&stat, size, algorithm);
+    if kept == 0 {
         return Ok(None);
     }
     let file = root.reopen(below).map_err(|error| failed(&error))?;
@@ -42,7 +50,7 @@ pub(super) fn go_on(
         work.shared.go_on()?;
         watch.during(|| file.read_exact_at(buffer.room(), at)).map_err(|error| failed(&error))?;
         hasher.update(buffer.room());
-        work.shared.reuse_bytes(step);
+        work.shared.reuse_bytes(SIZE as u64);
     }
     Ok(Some((Output::from(file, path, size, hasher, kept), kept)))
 }
