@@ -65,6 +65,31 @@ fn r10_a_repository_that_vanishes_in_mid_copy_and_comes_back_is_resumed() {
 }
 
 #[test]
+fn r10_a_target_whose_file_system_vanishes_is_waited_for_and_nothing_is_written_beneath_it() {
+    needs_postgres!();
+    let Some(disk) = SmallDisk::of_megabytes(400) else {
+        return skip("a small file system cannot be mounted here", false);
+    };
+    let (repository, howdah) = (Repository::of(Form::PLAIN), Howdah::new());
+    let target = disk.0.join("data");
+    let running = howdah.spawn_restore(&repository.0, &target, &with(&[&SLOWLY, &SOON, &["--no-start"]]));
+    howdah.events().wait_for_bytes(1, 1, SOME_FILES);
+    let vanished = disk.vanish();
+    for attempt in [1, 2] {
+        let failure = howdah.events().failure(1, attempt);
+        assert_eq!(failure.class, FailureClass::Disruption, "{failure}");
+        assert!(failure.cause.contains("file system"), "{failure}");
+    }
+    assert_eq!(fs::read_dir(&disk.0).unwrap().count(), 0, "{:?}", listing(&disk.0));
+    disk.come_back(&vanished);
+    let ran = running.wait().expect_code(0);
+    let attempts = u32::try_from(ran.json()["attempts"].as_u64().unwrap()).unwrap();
+    assert!(howdah.events().progress(1, attempts).bytes_reused.0 > 0, "begun anew\n{ran}");
+    assert!(target.join("global/pg_control").exists());
+    assert_eq!(listing(&disk.0).iter().filter(|row| row.contains(".howdah")).count(), 0, "its claims are given back");
+}
+
+#[test]
 fn r10_archives_that_vanish_with_their_reader_are_resumed_when_they_are_back() {
     needs_postgres!();
     // An archive that is open stays readable when it is renamed, so its reader has to go as well.

@@ -120,10 +120,29 @@ impl SmallDisk {
         while file.write_all(&block).is_ok() {}
     }
 
+    /// Unmounts it while it is in use, as a cable that is pulled does. It is kept elsewhere, to come back.
+    pub(crate) fn vanish(&self) -> Self {
+        let elsewhere = scratch("elsewhere");
+        mount(&["--bind"], &self.0, &elsewhere);
+        let gone = Command::new("umount").arg("-l").arg(&self.0).status().unwrap();
+        assert!(gone.success());
+        Self(elsewhere)
+    }
+
+    /// Mounts it where it was.
+    pub(crate) fn come_back(&self, vanished: &Self) {
+        mount(&["--bind"], &vanished.0, &self.0);
+    }
+
     /// Gives the room back.
     pub(crate) fn empty(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
     }
+}
+
+fn mount(options: &[&str], what: &Path, place: &Path) {
+    let mounted = Command::new("mount").args(options).args([what, place]).status().unwrap();
+    assert!(mounted.success());
 }
 
 impl Drop for SmallDisk {
