@@ -43,6 +43,9 @@
 //! | Invariant | Held by |
 //! |---|---|
 //! | Nothing is acted on before it is durable. | `tests/manager.rs`, journal that fails |
+//! | A place is claimed, then marked, then written, across state directories and users (S9). | `tests/quarrel.rs` |
+//! | Of two owners the newer one counts: each transaction names its epoch. | `tests/ownership.rs`, `tests/journal.rs` |
+//! | What a lost journal forgot is told and can be brought back (S10). | `tests/ownership.rs`, `tests/machine.rs` |
 //! | Only `machine::evolve` changes a phase; history cannot be refused. | private fields; `tests/machine.rs` |
 //! | Never an eleventh try (R9); never two attempts of one session at once. | `tests/machine.rs`, exhaustive search |
 //! | A clock that is set back makes nothing wait longer than one pause. | `tests/machine.rs`, `tests/manager.rs` |
@@ -51,7 +54,7 @@
 //! | No session ends because a console, a link or an owner went away (R28, R29). | `tests/outlive.rs`, `tests/chaos.rs` |
 //! | Whoever is killed, and when: no session is lost, no attempt works beside another. | `tests/chaos.rs` |
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
-//! | `global/pg_control` is written last (S3). | the native engine's own tests, `tests/real_faults.rs` |
+//! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
@@ -73,6 +76,9 @@
 //!   connection to an owner in another process. **Worker**: the process of one attempt.
 //! - **Disposition**: what becomes of the partial data of a cancelled session.
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
+//! - **Claim**: the file that says for all to read which session holds a directory or a port. **Lock**: held on it, or on
+//!   a mark, by whoever works there now. **Mark**: what a session leaves in its target to know its own data again.
+//! - **Epoch**: the number of an ownership in the journal; an owner whose number is not the newest is none.
 
 pub mod app;
 pub mod attempt;
