@@ -101,11 +101,11 @@ fn s10_what_a_lost_journal_forgot_is_told_held_and_brought_back() {
     }
     let worker = howdah.events().worker(1, 1).pid;
     kill_process_group(Pid::from_raw(worker.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-    let told = ["1 session had not ended, as their files tell", "howdah session recover"];
+    let told = ["does not know 1 session that left files here, of which 1 had not ended", "howdah session recover"];
     session(&howdah, &["list"]).expect_code(0).expect_words(&told);
     howdah
         .run(["doctor", "--state-dir", howdah.state.to_str().unwrap()])
-        .expect_words(&["1 session had not ended", "howdah session recover"]);
+        .expect_words(&["of which 1 had not ended", told[1]]);
     let listed = session(&howdah, &["recover", "--json"]).expect_code(0).json();
     assert_eq!((&listed[0]["id"], &listed[0]["stood"]), (&1.into(), &"not ended".into()));
     // Nobody else gets the place meanwhile, and a new session gets a number of its own.

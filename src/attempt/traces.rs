@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, HeldDirectory, RestoreRequest, SessionId,
+        AttemptNo, HeldDirectory, RestoreRequest, SessionId, Timestamp,
         fact::{End, Fact},
         instance::printable,
         ticket::{CONTRACT_VERSION, Ticket, Work},
@@ -17,7 +17,7 @@ use crate::{
     machine::{Stood, Trace},
 };
 use serde::Deserialize;
-use std::{fmt, io, path::Path};
+use std::{fmt, fs, io, path::Path};
 use uuid::Uuid;
 
 /// A session as its attempts' files tell of it.
@@ -33,6 +33,10 @@ pub struct Traced {
     pub by: Option<String>,
     /// The directories that were claimed for it.
     pub places: Vec<HeldDirectory>,
+    /// When its first attempt was launched.
+    pub since: Timestamp,
+    /// When its newest attempt last said something, or was launched.
+    pub until: Timestamp,
     /// Its newest attempt.
     pub trace: Trace,
 }
@@ -72,7 +76,7 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
     let mut attempts: Vec<AttemptNo> =
         numbers(session)?.into_iter().filter_map(|number| u32::try_from(number).ok()).map(AttemptNo).collect();
     attempts.sort_unstable();
-    let (mut newest, mut request): (Option<Ticket>, _) = (None, None);
+    let (mut newest, mut request, mut since): (Option<Ticket>, _, _) = (None, None, None);
     for attempt in attempts {
         let Some(ticket) = read_ticket(&place(attempt).ticket())? else { continue };
         let is_next = newest.as_ref().is_none_or(|newest| newest.session_uuid == ticket.session_uuid);
@@ -82,15 +86,17 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
         if let Work::Restore(wanted) = &ticket.work {
             request = Some(wanted.clone());
         }
+        since = since.or(written(&place(attempt).ticket())?);
         newest = Some(ticket);
     }
-    let (Some(newest), Some(request)) = (newest, request) else { return Ok(None) };
+    let (Some(newest), Some(request), Some(since)) = (newest, request, since) else { return Ok(None) };
     let Ticket { session_uuid: uuid, attempt, work, places, by, .. } = newest;
     if !first.is_of(uuid)? {
         return Err(io::Error::other(format!("{} was made for another session", session.display())));
     }
     let stood = stood(work, last_word(&place(attempt), uuid)?);
-    Ok(Some(Traced { id, uuid, request, by, places, trace: Trace { newest: attempt, stood } }))
+    let until = written(&place(attempt).events())?.unwrap_or(since);
+    Ok(Some(Traced { id, uuid, request, by, places, since, until, trace: Trace { newest: attempt, stood } }))
 }
 
 fn stood(work: Work, end: Option<End>) -> Stood {
@@ -101,6 +107,15 @@ fn stood(work: Work, end: Option<End>) -> Stood {
         (Work::Dispose { disposition, .. }, Some(End::Succeeded(_) | End::Failed(_) | End::Stopped) | None) => {
             Stood::Disposing(disposition)
         }
+    }
+}
+
+/// When a file was last written; `None` where there is none.
+fn written(path: &Path) -> io::Result<Option<Timestamp>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Timestamp::try_from(found.modified()?).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -138,7 +153,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use serde_json::{Value, json};
-    use std::fs;
     use tempfile::TempDir;
 
     const ID: SessionId = SessionId(7);

@@ -76,16 +76,17 @@ fn strays(state: &Path, known: &BTreeSet<SessionId>) -> Option<Finding> {
             return Some(Finding::warning(CHECK, &found, right()));
         }
     };
-    let open = strays.iter().filter(|one| !one.trace.stood.has_ended());
-    let named: Vec<String> = open.map(|one| one.id.to_string()).collect();
+    let named: Vec<String> = strays.iter().map(|one| one.id.to_string()).collect();
     if named.is_empty() {
         let (id, error) = unread.first()?;
         return Some(Finding::warning(CHECK, &format!("the files of session {id} cannot be read: {error}"), right()));
     }
+    let open = strays.iter().filter(|one| !one.trace.stood.has_ended()).count();
     let more = if named.len() > NAMED { ", ..." } else { "" };
     let sessions = if named.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", named.len()) };
     let named = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    let found = format!("{sessions} had not ended, as their files tell, and it does not know them ({named}{more})");
+    let found =
+        format!("it does not know {sessions} that left files here ({named}{more}), of which {open} had not ended");
     Some(Finding::warning(CHECK, &found, Cure::Run("howdah session recover".to_owned())))
 }
 

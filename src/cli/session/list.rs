@@ -71,17 +71,18 @@ pub fn run(
     Ok(Exit::Done)
 }
 
-/// Says how many sessions had not ended of which only their files tell, so that a journal that was lost or put back is not
-/// taken for all there is (S10).
+/// Says of how many sessions only their files tell, so that a journal that was lost or put back is not taken for all there
+/// is (S10).
 fn say_strays(reader: &mut Reader, around: &Around<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
-    let open = reader.strays()?.iter().filter(|one| !one.trace.stood.has_ended()).count();
-    if open > 0 {
-        let sessions = if open == 1 { "1 session".to_owned() } else { format!("{open} sessions") };
-        let command = around.form.of("recover");
-        let sentence = format!("{sessions} had not ended, as their files tell, and the journal does not know them");
-        say(streams, &format!("{sentence}: {command} lists them"))?;
+    let strays = reader.strays()?;
+    if strays.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let open = strays.iter().filter(|one| !one.trace.stood.has_ended()).count();
+    let sessions = if strays.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", strays.len()) };
+    let command = around.form.of("recover");
+    let sentence = format!("the journal does not know {sessions} that left files here, of which {open} had not ended");
+    Ok(say(streams, &format!("{sentence}: {command} lists them"))?)
 }
 
 /// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.

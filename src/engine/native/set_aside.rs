@@ -73,7 +73,7 @@ fn refuse_what_lies_below(directory: &Path, session: Uuid, pulse: &Pulse) -> Res
 }
 
 fn runs(directory: &Path, pid: u32) -> Failure {
-    let cause = format!("a server runs on {} (process {pid})", directory.display());
+    let cause = format!("a server runs on {} or below it (process {pid})", directory.display());
     Failure::incurable(cause, "stop that server, or choose another target, then retry")
 }
 
