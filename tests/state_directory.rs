@@ -109,6 +109,8 @@ fn a_keeper_outlives_a_full_disk_and_its_sessions_go_on_when_there_is_room_again
     disk.fill();
     // The keeper stores nothing, says so, and notes it in a log that takes nothing.
     howdah.run(["session", "cancel", "1"].iter().chain(&common)).expect_code(3).expect_words(&["disk is full"]);
+    let list = howdah.run(["session", "list"].iter().chain(&common)).expect_code(0);
+    list.expect_words(&["running", "is full: what happens is stored when there is room again"]);
     until_true("the worker ends, since it cannot report", || !group_is_alive(worker.pid));
     disk.empty();
     until_true("the session goes on by itself", || target.join("global/pg_control").exists());

@@ -9,6 +9,7 @@ use crate::{
     journal::{JournalError, JournalReader},
     machine::{Session, UnreadableSession},
 };
+use rustix::fs::statvfs;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -76,8 +77,13 @@ impl Reader {
         self.problems.extend(unreadable.iter().map(|record| record.problem.clone()));
     }
 
-    /// What could not be read and was not told yet.
+    /// What could not be read, or cannot be kept up to date, and was not told yet.
     pub fn problems(&mut self) -> Vec<String> {
+        // The journal stands still then, and what it says is what it said last.
+        if statvfs(&self.state).is_ok_and(|disk| disk.f_bavail == 0) {
+            let state = self.state.display();
+            self.problems.push(format!("the disk of {state} is full: what happens is stored when there is room again"));
+        }
         let problems = std::mem::take(&mut self.problems);
         problems.into_iter().filter(|problem| self.told.insert(problem.clone())).collect()
     }
