@@ -167,7 +167,9 @@ fn nobody(model: &Model) -> String {
         Node::Group(Group::Restore) => "no restore is under way".to_owned(),
         Node::Group(Group::Completed) => "nothing is completed".to_owned(),
         Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
-        Node::Group(Group::Unreadable) | Node::Unreadable(_) => "the record of this session cannot be read".to_owned(),
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) => {
+            "the journal has no readable record of this session".to_owned()
+        }
         Node::Session(_) => "this session is gone".to_owned(),
     }
 }

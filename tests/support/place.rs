@@ -31,6 +31,8 @@ for end in TERM KILL; do
     [ $left = no ] && break
     timeout 1 tail -f /dev/null
 done
+# The ports that were claimed for sessions whose state directories go with it.
+grep -lsF '"state":"'"$root/" /var/tmp/howdah-ports/* | xargs -r -d '\n' rm -f
 rm -rf "$root"
 "#;
 

@@ -49,9 +49,36 @@ pub(super) enum Trick {
 /// A version that nobody has installed.
 const NOT_HERE: MajorVersion = MajorVersion(4711);
 
+/// The place of all that a bench needs. The ports that were claimed for its sessions go with it.
+pub(super) struct Root(tempfile::TempDir);
+
+impl Root {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl From<tempfile::TempDir> for Root {
+    fn from(directory: tempfile::TempDir) -> Self {
+        Self(directory)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let ours = format!("\"state\":\"{}/", self.path().display());
+        let claims = std::fs::read_dir("/var/tmp/howdah-ports").into_iter().flatten().filter_map(Result::ok);
+        for claim in claims.map(|claim| claim.path()) {
+            if std::fs::read_to_string(&claim).is_ok_and(|text| text.contains(&ours)) {
+                std::fs::remove_file(claim).unwrap();
+            }
+        }
+    }
+}
+
 /// Everything that one session needs.
 pub(super) struct Bench {
-    root: tempfile::TempDir,
+    root: Root,
     request: RestoreRequest,
     trick: Trick,
     /// The cluster that the engine finds in the backup.
@@ -77,8 +104,8 @@ impl Bench {
     }
 
     /// A bench whose backup lies in `backup` below `root`.
-    pub(super) fn with(root: tempfile::TempDir, version: MajorVersion, server: ServerWish, trick: Trick) -> Self {
-        let free = free_port();
+    pub(super) fn with(root: impl Into<Root>, version: MajorVersion, server: ServerWish, trick: Trick) -> Self {
+        let (root, free) = (root.into(), free_port());
         let facts = BackupFacts {
             form: BackupForm::Plain,
             size: ByteCount(1),
