@@ -6,12 +6,11 @@
 use super::{
     home,
     ledger::{Account, Ledger, Line},
-    lock,
+    lock, new_name,
     root::{Access, Root},
     trouble::at_target,
 };
 use crate::domain::Failure;
-use rustix::fs::{CWD, RenameFlags};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -98,8 +97,7 @@ impl Mark {
         access.give_directory(root.fd()).map_err(failed("set the owner of", &shadow))?;
         self.created_directory = true;
         self.write(&root).map_err(failed("mark", &shadow))?;
-        rustix::fs::renameat_with(CWD, &shadow, CWD, directory, RenameFlags::NOREPLACE)
-            .map_err(|error| at_target("create", directory, &error.into()))?;
+        new_name::rename(&shadow, directory).map_err(failed("create", directory))?;
         sync_parent(directory).map_err(failed("make durable", directory))?;
         Root::open(directory, access).map_err(failed("open", directory))
     }

@@ -18,6 +18,7 @@ mod lock;
 mod mapping;
 mod mark;
 mod member;
+mod new_name;
 mod output;
 mod partial;
 mod places;

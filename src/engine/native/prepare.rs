@@ -1,7 +1,7 @@
 //! Making the target ready: old data set aside, directories made, the lock taken, the mark set, the ledger open.
 //!
 //! Promises: nothing is marked, moved or written that another restore has the lock of; the mark names a directory before
-//! it is created; nothing is overwritten by a rename (`RENAME_NOREPLACE`).
+//! it is created; nothing is overwritten by a rename.
 
 use super::{
     decide::{Decision, Order},
@@ -9,6 +9,7 @@ use super::{
     ledger::{Ledger, Line},
     lock,
     mark::{self, Mark},
+    new_name,
     places::Places,
     root::{Access, Root},
     set_aside,
@@ -19,7 +20,6 @@ use crate::{
     engine::{Observer, real_path::nearest, watched::Pulse},
     postgres::{control::CONTROL_FILE, directories},
 };
-use rustix::fs::{CWD, RenameFlags};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -169,8 +169,7 @@ pub(super) fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Fa
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
-    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
-        .map_err(|error| at_target("set aside", from, &error.into()))?;
+    new_name::rename(from, to).map_err(|error| at_target("set aside", from, &error))?;
     mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
 }
 

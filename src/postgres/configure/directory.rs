@@ -5,8 +5,8 @@
 
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, fsync, mkdirat, openat,
-        renameat, renameat_with, unlinkat,
+        AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat, fsync, linkat, mkdirat,
+        openat, renameat, renameat_with, unlinkat,
     },
     io::Errno,
 };
@@ -140,8 +140,18 @@ impl DataDirectory {
 
     /// Renames a file in the directory, durably; what has the new name already stays, and that is an error.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE)?;
+        match renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
+            // NFS, 9p and some of FUSE know no flag; a link is not made over anything either.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.rename_by_link(from, to)?,
+            done => done?,
+        }
         Ok(fsync(&self.handle)?)
+    }
+
+    /// A crash in between leaves both names, of one file.
+    fn rename_by_link(&self, from: &str, to: &str) -> io::Result<()> {
+        linkat(&self.handle, from, &self.handle, to, AtFlags::empty())?;
+        Ok(unlinkat(&self.handle, from, AtFlags::empty())?)
     }
 
     /// Removes a file; says whether it was there.
