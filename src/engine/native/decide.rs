@@ -165,7 +165,8 @@ impl Decision {
                 None => (Some(&data), path.as_path()),
             };
             let stands = root.and_then(|root| root.stat(below).ok().flatten());
-            if stands.is_some_and(|stat| Stamp::of(&stat) == *stamp) {
+            // The server would write on through a second name of the file; a copy of its own is needed.
+            if stands.is_some_and(|stat| stat.st_nlink == 1 && Stamp::of(&stat) == *stamp) {
                 self.reused.insert(path.clone(), *stamp);
             } else {
                 lost_wal |= path.starts_with("pg_wal");

@@ -4,6 +4,7 @@
 mod contents;
 mod damage;
 mod disposal;
+mod leftovers;
 mod quarrel;
 mod rate;
 mod resume;

@@ -12,7 +12,7 @@ fn session(number: u128) -> Uuid {
 }
 
 /// Every file at the target with its bytes, but for the ledger, which the first session goes on writing.
-fn contents(fake: &Fake) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn contents(fake: &Fake) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = walkdir::WalkDir::new(fake.place.path()).into_iter().map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file() && !entry.path().ends_with(".howdah/ledger"));
     files.map(|entry| (entry.path().to_owned(), fs::read(entry.path()).unwrap())).collect()

@@ -5,7 +5,7 @@ use crate::domain::{Disposed, Disposition, FailureClass, plan::Standing};
 use std::os::unix::fs::MetadataExt;
 
 /// Stops a first attempt in the middle.
-fn stopped_in_the_middle(fake: &Fake) {
+pub(super) fn stopped_in_the_middle(fake: &Fake) {
     fake.write();
     let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
     let ended = fake.slow_engine(1).copy(&ear);
@@ -167,7 +167,7 @@ fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
 }
 
 /// A plain backup with one large file whose restore was stopped in the midst of it, and the path of its first half.
-fn half_of_a_large_file() -> (Fake, std::path::PathBuf) {
+pub(super) fn half_of_a_large_file() -> (Fake, std::path::PathBuf) {
     let mut fake = Fake::new(BackupForm::Plain);
     fake.files.insert("base/1/9999".into(), noise(9, 5 << 20));
     stopped_in_the_middle(&fake);
