@@ -40,9 +40,16 @@ pub(super) struct Output {
 
 impl Output {
     /// Creates the file at `below` in `root`.
-    pub(super) fn create(root: &Root, below: &Path, size: u64, algorithm: Algorithm) -> Result<Self, Failure> {
+    pub(super) fn create(
+        root: &Root,
+        below: &Path,
+        size: u64,
+        algorithm: Algorithm,
+        watch: &Watch,
+    ) -> Result<Self, Failure> {
         let path = root.path().join(below);
-        let file = root.create(below).map_err(|error| at_target("create", &path, &error))?;
+        watch.on(&path);
+        let file = watch.during(|| root.create(below)).map_err(|error| at_target("create", &path, &error))?;
         Ok(Self::from(file, path, size, Hasher::new(algorithm), 0))
     }
 

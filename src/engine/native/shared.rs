@@ -227,3 +227,42 @@ impl Watch {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::domain::FailureClass;
+    use std::{sync::mpsc, thread};
+
+    #[test]
+    fn r08_a_call_that_hangs_is_told_with_its_path_and_its_side_while_it_lasts() {
+        for (side, says) in [
+            (Side::Backup, "the repository stalls: reading /srv/base/1 brought nothing for 0 s"),
+            (Side::Target, "the target stalls: writing /srv/base/1 took nothing for 0 s"),
+        ] {
+            let shared = Shared::new(1, 1, None);
+            let watch = shared.watch(side);
+            watch.on(Path::new("/srv/base/1"));
+            assert!(shared.stalled(Duration::ZERO).is_none(), "nothing is under way");
+            let (enter, entered) = mpsc::channel();
+            let (let_go, hangs) = mpsc::channel::<()>();
+            let (within_an_hour, at_once) = thread::scope(|scope| {
+                scope.spawn(move || {
+                    watch.during(|| {
+                        enter.send(()).unwrap();
+                        hangs.recv().unwrap();
+                    });
+                });
+                entered.recv().unwrap();
+                let told = (shared.stalled(Duration::from_hours(1)), shared.stalled(Duration::ZERO));
+                let_go.send(()).unwrap();
+                told
+            });
+            assert!(within_an_hour.is_none(), "it hangs for moments only");
+            let failure = at_once.expect("it hangs");
+            assert_eq!((failure.class, failure.cause.as_str()), (FailureClass::Disruption, says));
+            assert!(shared.stalled(Duration::ZERO).is_none(), "it came back");
+        }
+    }
+}

@@ -130,9 +130,11 @@ impl Work {
             return Ok(Receiving { work: self, path: path.to_owned(), expect, size, came, output, watch });
         }
         if self.leftovers {
-            root.remove(below).map_err(|error| at_target("remove", &self.places.shown(path), &error))?;
+            let shown = self.places.shown(path);
+            watch.on(&shown);
+            watch.during(|| root.remove(below)).map_err(|error| at_target("remove", &shown, &error))?;
         }
-        let output = Output::create(root, below, size, algorithm)?;
+        let output = Output::create(root, below, size, algorithm, watch)?;
         Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch })
     }
 
