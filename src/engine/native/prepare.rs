@@ -12,7 +12,7 @@ use super::{
     new_name,
     places::Places,
     root::{Access, Root},
-    set_aside,
+    set_aside, standing,
     trouble::at_target,
 };
 use crate::{
@@ -45,7 +45,11 @@ pub(super) fn prepare(
     for place in decision.tablespaces.values() {
         if decision.leftover.is_none() {
             // Of an attempt whose data directory, and with it the ledger, somebody removed.
-            home::clear(place, order.session).map_err(|error| at_target("clear", place, &error))?;
+            let cleared = home::clear(place, order.session).map_err(|error| at_target("clear", place, &error))?;
+            // What begins with `PG_` in a home that is marked would be cleared as the session's own one day.
+            if cleared.is_none() && standing::is_occupied(place)? {
+                return Err(came_meanwhile(place));
+            }
         }
         note_missing(place, &mut mark.created);
     }
@@ -63,9 +67,14 @@ pub(super) fn prepare(
         let failed = |error: io::Error| at_target("open", directory, &error);
         let root =
             Root::open(directory, access).and_then(|root| root.on(order.device_of(directory))).map_err(failed)?;
+        let mark_there = || Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error));
+        let was_empty = decision.plan.standing == Standing::Empty;
+        if was_empty && mark_there()?.is_none() && standing::is_occupied(directory)? {
+            return Err(came_meanwhile(directory));
+        }
         // The lock before the mark: whoever has it works here.
         let ledger = mark::open_ledger(&root, &mark::boot_id())?;
-        let found = Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error))?;
+        let found = mark_there()?;
         if found.as_ref() != decision.leftover.as_ref().map(|left| &left.mark) {
             let cause = format!("another restore came to {} after the plan was made", directory.display());
             return Err(Failure::incurable(cause, "see whose it is, and choose another target or retry"));
@@ -92,6 +101,12 @@ pub(super) fn prepare(
     let places = Places { data, tablespaces };
     announce(decision, &places, &ledger)?;
     Ok((places, ledger))
+}
+
+/// Something that is not a restore's, or there would be a mark.
+fn came_meanwhile(place: &Path) -> Failure {
+    let cause = format!("{} is not empty any more: something was put there after the plan was made", place.display());
+    Failure::incurable(cause, "see whose it is, and choose another target or retry")
 }
 
 /// Enters all that is about to be created, durably, before the first of it is.

@@ -1,7 +1,7 @@
 //! What stands at the target: resumed, refused or set aside, and never touched in silence (S2, S7, S8).
 
-use super::*;
-use crate::domain::{FailureClass, plan::Standing};
+use super::{quarrel::contents, *};
+use crate::domain::{Disposed, Disposition, FailureClass, plan::Standing};
 use std::process::{Command, Stdio};
 
 const FORM: BackupForm = BackupForm::Tar(Compression::Zstd);
@@ -111,6 +111,60 @@ fn s08_old_data_is_set_aside_whole_and_never_over_something() {
         fake.assert_restored();
         let through_link = fs::read_to_string(to.join(format!("pg_tblspc/{OID}/old"))).unwrap();
         assert_eq!(through_link, "old", "the old cluster still finds its tablespace");
+    }
+}
+
+#[test]
+fn s08_a_tablespace_directory_that_holds_something_is_refused_and_not_touched() {
+    for form in Fake::all_forms() {
+        for (named, plan_first) in [(false, false), (true, false), (false, true), (true, true)] {
+            let fake = Fake::new(form).with_tablespace();
+            fake.write();
+            let home = if named { "fast/ts".to_owned() } else { format!("data.tablespaces/{OID}") };
+            let home = fake.place.path().join(home);
+            let moved = |request: &mut RestoreRequest| {
+                if named {
+                    request.target = request.target.clone().with_tablespace(OID, &home).unwrap();
+                }
+            };
+            let mut engine = fake.engine_for(1, moved);
+            if plan_first {
+                engine.plan().unwrap();
+            }
+            // Another cluster's tablespace, with the very names that the restore would make.
+            let theirs = home.join("PG_15_202209061/5");
+            fs::create_dir_all(&theirs).unwrap();
+            fs::write(theirs.join("16403"), "theirs").unwrap();
+            let before = contents(&fake);
+            let (refused, says) = if plan_first {
+                (failure(engine.copy(&Ear::default())), "is not empty any more: something was put there")
+            } else {
+                (engine.plan().expect_err("the directory is in use"), "is not empty")
+            };
+            assert_eq!(refused.class, FailureClass::Incurable, "{form}: {refused}");
+            let says = format!("{} {says}", home.display());
+            assert!(refused.cause.contains(&says), "{form}: {refused}");
+            assert_eq!(engine.dispose(Disposition::Remove), Disposed::Nothing, "{form}");
+            assert_eq!(contents(&fake), before, "{form}");
+            assert!(!exists(fake.directory()), "{form}");
+        }
+    }
+}
+
+#[test]
+fn s08_what_came_into_an_empty_target_after_the_plan_is_not_touched() {
+    for form in Fake::all_forms() {
+        let fake = Fake::new(form);
+        fake.write();
+        fs::create_dir(fake.directory()).unwrap();
+        let mut engine = fake.engine();
+        engine.plan().unwrap();
+        fs::write(fake.directory().join("PG_VERSION"), "theirs").unwrap();
+        let before = contents(&fake);
+        let refused = failure(engine.copy(&Ear::default()));
+        assert!(refused.cause.contains("is not empty any more"), "{form}: {refused}");
+        assert_eq!(engine.dispose(Disposition::Remove), Disposed::Nothing, "{form}");
+        assert_eq!(contents(&fake), before, "{form}");
     }
 }
 
