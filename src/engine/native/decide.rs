@@ -11,7 +11,7 @@ use super::{
     partial, plain,
     root::{Access, Root},
     site,
-    space::{self, Need},
+    space::{self, Disks, Need},
     staged::STAGED,
     standing::Leftover,
     trouble::{Backup, DAMAGED, at_target},
@@ -54,6 +54,8 @@ pub(super) struct Order {
     pub(super) reserved: Vec<(PathBuf, &'static str)>,
     /// The devices that claimed directories are on.
     pub(super) devices: Vec<(PathBuf, u64)>,
+    /// The disks that the target may be on.
+    pub(super) disks: Arc<dyn Disks>,
 }
 
 impl Order {
@@ -143,7 +145,7 @@ fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
         decision.reuse(directory)?;
         decision.warn();
     }
-    decision.find_room(directory)?;
+    decision.find_room(directory, &*order.disks)?;
     Ok(decision)
 }
 
@@ -235,7 +237,7 @@ impl Decision {
     }
 
     /// Counts what is needed against what is free, place by place.
-    fn find_room(&mut self, directory: &Path) -> Result<(), Failure> {
+    fn find_room(&mut self, directory: &Path, disks: &dyn Disks) -> Result<(), Failure> {
         let mut needs: BTreeMap<PathBuf, Need> = BTreeMap::new();
         let wal = self.layout.wal.iter().map(|(path, size)| (path.as_path(), *size));
         let listed = self.manifest.files.iter().map(|file| (file.path.as_path(), file.size));
@@ -252,9 +254,9 @@ impl Decision {
                 need.standing(stands.blocks());
             }
         }
-        let room = space::room(directory)?;
+        let room = disks.of(directory)?.room;
         (self.plan.free_bytes, self.plan.free_inodes) = (room.bytes, room.inodes);
-        if self.handed { Ok(()) } else { space::check(&needs) }
+        if self.handed { Ok(()) } else { space::check(&needs, disks) }
     }
 }
 

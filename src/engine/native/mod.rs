@@ -49,7 +49,7 @@ use copy::Manner;
 use decide::{Decision, Order};
 use ledger::Line;
 use root::{Access, Root};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 use uuid::Uuid;
 
 /// The engine, set up for one request of one session.
@@ -76,6 +76,7 @@ impl NativeEngine {
             owner,
             reserved: reserved(settings),
             devices: Vec::new(),
+            disks: Arc::new(space::Machine),
         };
         let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
         Self { order, manner: Manner { max_rate: request.max_rate, threads, stall }, decision: None }

@@ -8,7 +8,7 @@ use crate::engine::real_path::nearest;
 use rustix::fs::Access;
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -18,7 +18,7 @@ use std::{
 pub(super) struct Need {
     /// Bytes, each file rounded up to whole blocks.
     pub(super) bytes: u64,
-    /// Files and directories.
+    /// Files; directories are few beside them.
     pub(super) inodes: u64,
 }
 
@@ -29,6 +29,22 @@ pub(super) struct Room {
     /// `None` where the file system does not count them.
     pub(super) inodes: Option<u64>,
 }
+
+/// One file system, as far as a restore asks for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Disk {
+    pub(super) device: u64,
+    pub(super) room: Room,
+}
+
+/// Tells on which disk a place is, or will be when it is made.
+pub(super) trait Disks: fmt::Debug + Send + Sync {
+    fn of(&self, place: &Path) -> Result<Disk, Failure>;
+}
+
+/// The disks of this machine.
+#[derive(Debug)]
+pub(super) struct Machine;
 
 /// Files take whole blocks; 4 KiB is the block of nearly every file system.
 const BLOCK: u64 = 4096;
@@ -47,26 +63,28 @@ impl Need {
     }
 }
 
-/// The room at a place that need not exist yet.
-pub(super) fn room(place: &Path) -> Result<Room, Failure> {
-    let there = nearest(place)?;
-    let found = rustix::fs::statvfs(&there).map_err(|error| at_target("look at", &there, &error.into()))?;
-    let inodes = (found.f_files > 0).then_some(found.f_favail);
-    Ok(Room { bytes: ByteCount(found.f_bavail.saturating_mul(found.f_frsize)), inodes })
+impl Disks for Machine {
+    fn of(&self, place: &Path) -> Result<Disk, Failure> {
+        let there = nearest(place)?;
+        let failed = |error: io::Error| at_target("look at", &there, &error);
+        let device = fs::metadata(&there).map_err(failed)?.dev();
+        let found = rustix::fs::statvfs(&there).map_err(|error| failed(error.into()))?;
+        let inodes = (found.f_files > 0).then_some(found.f_favail);
+        let bytes = ByteCount(found.f_bavail.saturating_mul(found.f_frsize));
+        Ok(Disk { device, room: Room { bytes, inodes } })
+    }
 }
 
 /// Refuses when one of the file systems has not the room that its places need together.
-pub(super) fn check(needs: &BTreeMap<PathBuf, Need>) -> Result<(), Failure> {
-    let mut disks: BTreeMap<u64, (PathBuf, Need)> = BTreeMap::new();
+pub(super) fn check(needs: &BTreeMap<PathBuf, Need>, disks: &dyn Disks) -> Result<(), Failure> {
+    let mut sums: BTreeMap<u64, (&Path, Room, Need)> = BTreeMap::new();
     for (place, need) in needs {
-        let there = nearest(place)?;
-        let device = fs::metadata(&there).map_err(|error| at_target("look at", &there, &error))?.dev();
-        let (_, sum) = disks.entry(device).or_insert_with(|| (place.clone(), Need::default()));
+        let disk = disks.of(place)?;
+        let (_, _, sum) = sums.entry(disk.device).or_insert((place, disk.room, Need::default()));
         sum.bytes = sum.bytes.saturating_add(need.bytes);
         sum.inodes = sum.inodes.saturating_add(need.inodes);
     }
-    for (place, need) in disks.values() {
-        let room = room(place)?;
+    for (place, room, need) in sums.values() {
         let advice = "free space there or choose another target, then retry";
         if need.bytes > room.bytes.0 {
             let cause = format!(

@@ -8,6 +8,7 @@ mod leftovers;
 mod quarrel;
 mod rate;
 mod resume;
+mod room;
 mod site;
 mod swapped;
 mod tablespaces;
