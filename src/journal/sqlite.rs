@@ -255,3 +255,23 @@ pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn each_commit_is_on_the_disk_before_it_is_told_as_done() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal.sqlite");
+        for opened in ["new", "again"] {
+            let journal = SqliteJournal::open(&path).unwrap();
+            let pragma = |name| journal.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+            // 2 is FULL: in WAL mode NORMAL syncs at checkpoints alone (sqlite.org/pragma.html, synchronous).
+            assert_eq!(pragma("synchronous"), 2, "{opened}");
+            let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+            assert_eq!(mode.unwrap(), "wal", "{opened}");
+        }
+    }
+}

@@ -52,6 +52,22 @@ fn a_file_missing_extra_longer_shorter_or_altered_is_named() {
 }
 
 #[test]
+fn s15_one_altered_byte_is_found_by_every_checksum_in_every_form() {
+    let all = [Algorithm::Crc32c, Algorithm::Sha224, Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
+    for (form, algorithm) in Fake::all_forms().flat_map(|form| all.map(|algorithm| (form, algorithm))) {
+        for path in ["base/1/1259", "base/16385/16401", "global/pg_control"] {
+            let change = |fake: &mut Fake| {
+                fake.algorithm = algorithm;
+                alter(fake.files.get_mut(path).unwrap());
+            };
+            let name = algorithm.name();
+            let says = "in the backup does not match the manifest: its bytes were altered";
+            check(form, change, &format!("{path} {says} ({name} differs)"));
+        }
+    }
+}
+
+#[test]
 fn wal_that_is_not_what_its_name_says_is_refused() {
     for form in Fake::all_forms() {
         let with = |at: usize| move |fake: &mut Fake| fake.files.get_mut(SEGMENT).unwrap()[at] ^= 0x40;

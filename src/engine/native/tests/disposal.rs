@@ -1,6 +1,6 @@
 //! What becomes of partial data (D7): the session's own is removed, everything else stays.
 
-use super::*;
+use super::{quarrel::contents, site::Running, *};
 use crate::domain::{Disposed, Disposition};
 use crate::engine::native::{dispose, is_marked, unmark};
 
@@ -124,6 +124,24 @@ fn d07_keep_and_set_aside_leave_all_bytes() {
     let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
     assert!(home.with_file_name(format!("{OID}.set-aside-1")).is_dir() && !exists(home));
     assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::Nothing);
+}
+
+#[test]
+fn d07_data_that_a_server_runs_on_stays_whatever_is_wished() {
+    let fake = Fake::new(FORM).with_tablespace();
+    let target = partly_restored(&fake);
+    let server = Running::named("anything", &fake.directory(), fake.place.path());
+    let pid = server.0.id();
+    fs::write(fake.directory().join("postmaster.pid"), format!("{pid}\n{}\n", fake.directory().display())).unwrap();
+    let before = contents(&fake);
+    for wish in [Disposition::Default, Disposition::Remove, Disposition::Keep, Disposition::SetAside] {
+        let Disposed::Failed { cause } = dispose(&target, session(), wish) else { panic!("{wish:?}: not refused") };
+        assert!(cause.contains(&format!("(postmaster process {pid})")) && cause.contains("cancel again"), "{cause}");
+        assert_eq!(contents(&fake), before, "{wish:?}");
+    }
+    drop(server);
+    let disposed = dispose(&target, session(), Disposition::Remove);
+    assert_eq!(disposed, Disposed::RemovedExcept { left: 1 }, "its lock file is not of this session");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod site;
 mod swapped;
 mod tablespaces;
 mod target;
+mod vanished;
 mod whole;
 
 use self::contents::{DATA, noise, segment};

@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 const FORM: BackupForm = BackupForm::Tar(Compression::None);
 
 /// Ends its process when the test ends, however it ends.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Running {
     /// A process of this name with this working directory.
-    fn named(name: &str, works_in: &Path, programs: &Path) -> Self {
+    pub(super) fn named(name: &str, works_in: &Path, programs: &Path) -> Self {
         let program = programs.join(name);
         symlink("/bin/sleep", &program).unwrap();
         Self(Command::new(program).arg("600").current_dir(works_in).stdout(Stdio::null()).spawn().unwrap())
