@@ -166,6 +166,43 @@ fn s09_a_session_that_waits_for_its_turn_holds_its_places_too() {
     session(&second, &["watch", "1"]).expect_code(0);
 }
 
+#[test]
+fn s09_a_tablespace_directory_that_was_named_is_held_from_the_order_to_the_end() {
+    needs_postgres!();
+    let quarrel = Quarrel::new();
+    let (first, second) = (Howdah::new(), Howdah::new());
+    let oid = fs::read_dir(quarrel.repository.b1().join("pg_tblspc")).unwrap().next().unwrap().unwrap().file_name();
+    let home = scratch("fast").join("ts");
+    let named = format!("{}={}", oid.to_str().unwrap(), home.display());
+    let with_home = ["--no-start", "--tablespace", &named];
+    let claims = || {
+        let beside = listing(home.parent().unwrap()).into_iter();
+        beside.filter(|row| row.contains("/.ts.howdah\"")).count()
+    };
+    quarrel.begin(&first, &[&with_home[..], &["--tries", "2", "--every", "1h"]].concat());
+    let others = Quarrel::new();
+    let is_refused = || {
+        let says = format!("{} is held by session 1 (shop)", home.display());
+        let says = [&*says, first.state.to_str().unwrap()];
+        for (target, more) in [(&others.target, &with_home[..]), (&home, &["--no-start"])] {
+            others.start(&second, target, &others.port, more).expect_code(3).expect_words(&says);
+            others.start(&first, target, &others.port, more).expect_code(3);
+        }
+        assert_eq!(claims(), 1);
+        assert!(!others.target.exists());
+    };
+    is_refused();
+    fs::rename(&quarrel.repository.0, quarrel.repository.0.with_extension("away")).unwrap();
+    until_true("the first one waits", || phase(&first) == "waiting");
+    is_refused();
+    session(&first, &["cancel", "1", "--wait"]).expect_code(0);
+    assert_eq!(claims(), 0, "it gave its places back");
+    others.start(&second, &others.target, &others.port, &with_home).expect_code(0);
+    session(&second, &["watch"]).expect_code(0);
+    assert!(others.target.join("global/pg_control").exists() && home.exists());
+    assert_eq!(claims(), 0, "it gave its places back");
+}
+
 /// Runs howdah as another user of this machine, with a home of their own.
 fn run_as(user: &str, arguments: &[&str]) -> Output {
     let program = scratch("program").join("howdah");

@@ -94,6 +94,28 @@ async fn s09_one_session_for_each_directory_and_port() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s09_the_home_of_a_tablespace_that_was_named_is_one_sessions_alone_until_its_end() {
+    let house = Plan::default().open(|_| runs());
+    let with_home = |number| {
+        let mut request = sample::request(number);
+        request.target = request.target.with_tablespace(16384, "/fast/ts").unwrap();
+        request
+    };
+    let mut at_home = sample::request(3);
+    at_home.target = Target::new("/fast/ts/deeper", at_home.target.port()).unwrap();
+    assert_eq!(house.order(vec![with_home(1)]).await.done(), 1);
+    for wanted in [with_home(2), at_home.clone()] {
+        let receipt = house.order(vec![wanted]).await;
+        let refused = &receipt.lines[0].result;
+        assert!(matches!(refused, Err(Refusal::DirectoryHeld { holder: SessionId(1), .. })), "{receipt:?}");
+    }
+    house.act(Act::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.until_completed(1).await;
+    assert_eq!(house.order(vec![with_home(2)]).await.done(), 1);
+    assert_eq!(house.order(vec![at_home]).await.done(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_session_that_is_named_is_told_once_even_one_that_is_not_there() {
     let house = Plan::default().open(|_| runs());
     house.start([1]).await;
