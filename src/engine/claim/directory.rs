@@ -5,13 +5,19 @@ use super::{
     file::{self, Found},
     record::Claim,
 };
-use crate::{domain::Hold, engine::real_path::real};
+use crate::{
+    domain::{Hold, restored},
+    engine::real_path::real,
+};
 use rustix::fs::{Access, access};
 use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -63,11 +69,15 @@ pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<Clai
 
 /// The claim that stands at exactly this path, if it is one and was made there.
 pub fn at(path: &Path) -> Option<Box<Claim>> {
+    standing_at(path).map(|standing| standing.claim)
+}
+
+fn standing_at(path: &Path) -> Option<Standing> {
     let name = path.file_name()?.to_string_lossy();
     let may_be = name == INSIDE || (name.starts_with('.') && name.ends_with(BESIDE));
     match may_be.then(|| file::read(path)) {
-        Some(Ok(Found::Claim(claim, _))) if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) => {
-            Some(claim)
+        Some(Ok(Found::Claim(claim, file))) if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) => {
+            Some(Standing { path: path.to_owned(), claim, file })
         }
         Some(Ok(Found::Claim(..) | Found::Nothing | Found::Unreadable(_)) | Err(_)) | None => None,
     }
@@ -104,6 +114,25 @@ pub(super) fn claims_above(directory: &Path, wanted: &Hold) -> Result<Vec<Standi
         found.extend(claims_of(above, wanted)?);
     }
     Ok(found)
+}
+
+/// The claims of directories that lie in this one. Whoever may not look somewhere could not restore there either, so that
+/// is no reason to refuse.
+pub(super) fn claims_below(directory: &Path) -> Vec<Standing> {
+    let entries = walkdir::WalkDir::new(directory).min_depth(1).follow_links(false).into_iter();
+    let entries = entries.filter_entry(|entry| !is_of_a_cluster(entry.path()));
+    // The directory's own claim, where it stands inside, is not below it.
+    let entries = entries.filter_map(Result::ok).filter(|entry| entry.depth() > 1 || entry.file_name() != INSIDE);
+    entries.filter_map(|entry| standing_at(entry.path())).collect()
+}
+
+/// Whether this is one of the directories of a cluster, whole or in the making, or of a tablespace: their files are many,
+/// and none is a claim.
+fn is_of_a_cluster(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let in_cluster =
+        || path.parent().is_some_and(|above| above.join("PG_VERSION").is_file() || above.join(restored::MARK).is_dir());
+    name.starts_with(b"PG_") || ((matches!(name, b"base" | b"global") || name.starts_with(b"pg_")) && in_cluster())
 }
 
 /// Where a new claim of this directory goes. Directories above it that are missing are made, for `owner` where that is

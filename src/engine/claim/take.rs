@@ -47,12 +47,12 @@ pub fn take(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Ta
     }
 }
 
-/// Refuses where somebody else has claimed one of these places, or a directory above one.
+/// Refuses where somebody else has claimed one of these places, or a directory above or below one.
 pub fn refuse_if_held(holds: &[Hold], own: &Own, ports: Option<&Path>) -> Result<(), ClaimError> {
     refuse_unless(holds, &|claim| own.has(claim), ports)
 }
 
-/// Whether any session has claimed this place, or a directory above it.
+/// Whether any session has claimed this place, or a directory above or below it.
 pub fn is_held(hold: &Hold) -> bool {
     matches!(refuse_unless(std::slice::from_ref(hold), &|_| false, None), Err(ClaimError::Held { .. }))
 }
@@ -62,6 +62,8 @@ fn refuse_unless(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option
         let mut standing = standing(hold, ports)?;
         if let Hold::Directory(directory) = hold {
             standing.extend(directory::claims_above(directory, hold)?);
+            // Whoever claimed a directory below this one looked above itself then, and saw nobody.
+            standing.extend(directory::claims_below(directory));
         }
         refuse_others(hold, standing, is_ours)?;
     }

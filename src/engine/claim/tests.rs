@@ -125,6 +125,9 @@ fn s09_directories_in_each_other_are_not_claimed_by_two() {
     machine.release("one", 1, &upper);
     machine.take("two", 2, &lower).unwrap();
     assert_eq!(machine.names(), ["a", "a/b", "a/b/.c.howdah"]);
+    let refused = machine.take("one", 1, &upper).unwrap_err();
+    assert!(matches!(refused, ClaimError::Held { .. }), "{refused}");
+    assert_eq!(machine.names(), ["a", "a/b", "a/b/.c.howdah"], "the upper one came second, and went");
     std::os::unix::fs::symlink(machine.path("srv/a"), machine.path("srv/alias")).unwrap();
     let through_link = [machine.directory("srv/alias/b/c/d")];
     assert!(matches!(machine.take("one", 1, &through_link), Err(ClaimError::Held { .. })));
