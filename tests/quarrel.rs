@@ -203,6 +203,43 @@ fn s09_a_tablespace_directory_that_was_named_is_held_from_the_order_to_the_end()
     assert_eq!(claims(), 0, "it gave its places back");
 }
 
+/// The process of this number is gone at once.
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn s09_what_was_claimed_for_a_session_that_never_came_to_be_is_given_back_by_the_next_owner() {
+    needs_postgres!();
+    let quarrel = Quarrel::new();
+    let (first, second) = (Howdah::new(), Howdah::new());
+    quarrel.begin(&first, &["--no-start"]);
+    let owner: u32 = fs::read_to_string(first.state.join("owner.lock")).unwrap().trim().parse().unwrap();
+    let worker = first.events().worker(1, 1);
+    kill(owner);
+    kill(worker.pid);
+    until_true("both are gone", || {
+        !howdah::attempt::process::is_alive(worker) && !Path::new(&format!("/proc/{owner}")).exists()
+    });
+    // As if the owner had been killed between the claims and the journal.
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let _may_be_none = fs::remove_file(first.state.join(name));
+    }
+    for data in ["data", "data.tablespaces"] {
+        fs::remove_dir_all(quarrel.target.with_file_name(data)).unwrap();
+    }
+    quarrel
+        .start(&second, &quarrel.target, &quarrel.port, &["--no-start"])
+        .expect_code(3)
+        .expect_words(&["is held by"]);
+    let state = first.state.to_str().unwrap();
+    first.run(["keeper", "--until-idle", "--state-dir", state]).expect_code(0);
+    assert_eq!(quarrel.claims(), Vec::<String>::new());
+    quarrel.start(&second, &quarrel.target, &quarrel.port, &["--no-start"]).expect_code(0);
+    session(&second, &["watch", "1"]).expect_code(0);
+}
+
 /// Runs howdah as another user of this machine, with a home of their own.
 fn run_as(user: &str, arguments: &[&str]) -> Output {
     let program = scratch("program").join("howdah");

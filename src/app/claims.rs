@@ -1,13 +1,14 @@
 //! The places of this owner's sessions, claimed on the machine for all to see (S9).
 //!
-//! Promises: a claim of this state directory whose session is no more gives way; any other one is respected. Never: the
-//! owner waits for a disk that hangs.
+//! Promises: a claim of this state directory whose session is no more gives way, and the next owner gives it back; any
+//! other one is respected. Never: the owner waits for a disk that hangs.
 
+use super::claim_notes;
 use crate::{
     domain::{HeldDirectory, Hold, instance::printable},
     engine::claim::{self, Claim, ClaimError, Claimant, FileId, Holder, Scope},
     machine::Refusal,
-    manager::{Claims, Wanted},
+    manager::{Claims, KnownSessions, Wanted},
     postgres::account::Account,
 };
 use futures_util::future::BoxFuture;
@@ -46,7 +47,11 @@ impl MachineClaims {
         let owner = Account::for_server(&self.os_user).ok().and_then(|account| account.owner());
         let is_stale = |claim: &Claim| !wanted.known.contains(claim.session);
         let scope = Scope { owner, is_stale: &is_stale, ports: None };
-        let taken = claim::take(&wanted.request.holds(), &claimant, &scope)?;
+        let noted = claim_notes::add(&self.state, session, &wanted.request);
+        noted.map_err(|cause| ClaimError::Io { doing: "note claims in", path: self.state.clone(), cause })?;
+        let taken = claim::take(&wanted.request.holds(), &claimant, &scope).inspect_err(|_| {
+            claim_notes::remove(&self.state, session);
+        })?;
         if let Some(reason) = taken.unclaimed {
             tracing::warn!(session = number.0, reason);
         }
@@ -76,13 +81,35 @@ impl Claims for MachineClaims {
     fn release(&self, session: Uuid, holds: Vec<Hold>) -> BoxFuture<'static, ()> {
         let state = self.state.clone();
         Box::pin(async move {
-            let releasing = tokio::task::spawn_blocking(move || claim::release(&holds, session, &state, None));
+            let releasing = tokio::task::spawn_blocking(move || {
+                claim::release(&holds, session, &state, None).inspect(|()| claim_notes::remove(&state, session))
+            });
             match tokio::time::timeout(TIMEOUT, releasing).await {
                 Ok(Ok(Ok(()))) => {}
                 // The claim stays; it gives way to the next session of this state directory.
                 Ok(Ok(Err(error))) => tracing::error!(%session, %error, "a claim was not given back"),
                 Ok(Err(error)) => tracing::error!(%session, %error, "a claim was not given back"),
                 Err(error) => tracing::error!(%session, %error, "a claim was not given back"),
+            }
+        })
+    }
+
+    fn sweep(&self, known: KnownSessions) -> BoxFuture<'static, ()> {
+        let state = self.state.clone();
+        Box::pin(async move {
+            let sweeping = tokio::task::spawn_blocking(move || {
+                for (session, holds) in claim_notes::all(&state) {
+                    if known.contains(session) {
+                        continue;
+                    }
+                    match claim::release(&holds, session, &state, None) {
+                        Ok(()) => claim_notes::remove(&state, session),
+                        Err(error) => tracing::error!(%session, %error, "an old claim was not given back"),
+                    }
+                }
+            });
+            if let Err(error) = tokio::time::timeout(TIMEOUT, sweeping).await {
+                tracing::error!(%error, "old claims were not given back");
             }
         })
     }

@@ -4,6 +4,7 @@
 
 mod attach;
 mod choice;
+mod claim_notes;
 mod claims;
 pub mod config;
 mod console;

@@ -120,6 +120,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     pub async fn run(mut self) -> Ended {
         self.catch_up().await;
         self.adopt();
+        self.orders.sweep();
         loop {
             self.launch_queued().await;
             if let Some(reason) = self.lost.take() {

@@ -39,6 +39,12 @@ pub trait Claims: Send + Sync {
 
     /// Gives back what the session has claimed; what is not its own stays.
     fn release(&self, session: Uuid, holds: Vec<Hold>) -> BoxFuture<'static, ()>;
+
+    /// Gives back what an earlier owner has claimed for sessions that never came to be, or that have ended: all but those
+    /// that are known.
+    fn sweep(&self, _known: KnownSessions) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Claims nothing: for sessions that are played, in tests and demos.

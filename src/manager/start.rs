@@ -67,6 +67,11 @@ impl Orders {
         self.releasing.spawn(self.claims.release(session, request.holds()));
     }
 
+    /// Gives back what an owner that was killed could not.
+    pub(super) fn sweep(&mut self) {
+        self.releasing.spawn(self.claims.sweep(self.known.clone()));
+    }
+
     /// Waits until what is being given back is, for as long as a person who leaves may wait. What is not given back by then
     /// gives way to the next session of this state directory.
     pub(super) async fn settle(&mut self) {
