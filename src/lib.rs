@@ -53,6 +53,7 @@
 //! | Completed means that the attempt's whole process group is gone (D6). | `tests/real_faults.rs` |
 //! | No session ends because a console, a link or an owner went away (R28, R29). | `tests/outlive.rs`, `tests/chaos.rs` |
 //! | Whoever is killed, and when: no session is lost, no attempt works beside another. | `tests/chaos.rs` |
+//! | One place is one session's from order to end, across state directories (S9). | `tests/quarrel.rs`, `tests/chaos.rs` |
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |

@@ -5,6 +5,8 @@
 //! printed at the beginning; when exactly the kernel lets whom run does not. The seed is always the same, so that a change
 //! is judged by the rounds that judged the one before; the long form draws one, and `HOWDAH_CHAOS_SEED` gives any.
 //! `HOWDAH_CHAOS_ROUNDS` gives another number of rounds, `HOWDAH_CHAOS_KEEP` a directory for what failed rounds leave.
+//!
+//! Besides, two state directories quarrel over one place, forty times or a thousand (`HOWDAH_CHAOS_QUARRELS`).
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one variant among those there are")]
@@ -18,6 +20,14 @@ mod eyes;
 mod judge;
 #[path = "chaos/plan.rs"]
 mod plan;
+#[path = "chaos/quarrel.rs"]
+mod quarrel;
+#[path = "chaos/quarrel_judge.rs"]
+mod quarrel_judge;
+#[path = "chaos/quarrel_plan.rs"]
+mod quarrel_plan;
+#[path = "chaos/quarrels.rs"]
+mod quarrels;
 #[path = "chaos/round.rs"]
 mod round;
 #[path = "chaos/seen.rs"]
@@ -43,7 +53,7 @@ use std::{
     path::Path,
     process::Command,
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -75,9 +85,9 @@ fn rounds() -> u64 {
 struct Run {
     seed: u64,
     wanted: u64,
-    course: Course,
-    references: BTreeMap<&'static str, Difference>,
-    watch: Watch,
+    course: &'static Course,
+    references: &'static BTreeMap<&'static str, Difference>,
+    watch: &'static Watch,
     next: AtomicU64,
     tally: Mutex<Tally>,
     failures: Mutex<Vec<String>>,
@@ -112,13 +122,13 @@ impl Run {
     }
 
     fn play(&self, round: &mut Round<'_>, plan: &Plan, number: u64) -> Result<Tally, String> {
-        let session = round.run(&self.course)?;
+        let session = round.run(self.course)?;
         let mut tally = std::mem::take(&mut round.tally);
         let Some(session) = session else {
             tally.unborn = 1;
             return Ok(tally);
         };
-        judge::judge(round, plan, &session, &self.watch, &self.references[plan.form])?;
+        judge::judge(round, plan, &session, self.watch, &self.references[plan.form])?;
         if number.is_multiple_of(STARTED_EVERY) {
             judge::start_it(round)?;
             tally.started = 1;
@@ -162,7 +172,13 @@ fn undisturbed(form: &'static str) -> (Course, Difference) {
     (Course { total, steps }, difference)
 }
 
-/// What restores come to when nobody is killed, side by side as the rounds will be.
+/// What restores come to when nobody is killed, for each test: how long they take, and how each form differs.
+fn measured() -> &'static (Course, BTreeMap<&'static str, Difference>) {
+    static MEASURED: OnceLock<(Course, BTreeMap<&'static str, Difference>)> = OnceLock::new();
+    MEASURED.get_or_init(measure)
+}
+
+/// Side by side as the rounds will be.
 fn measure() -> (Course, BTreeMap<&'static str, Difference>) {
     let forms: Vec<&'static str> = FORMS.into_iter().cycle().take(AT_ONCE * 2).collect();
     let mut measured = Vec::new();
@@ -200,14 +216,14 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
     needs_postgres!();
     let ((seed, origin), wanted) = (dice::seed(), rounds());
     eprintln!("chaos: {wanted} rounds with HOWDAH_CHAOS_SEED={seed} ({origin})");
-    let (course, references) = measure();
-    for (form, reference) in &references {
+    let (course, references) = measured();
+    for (form, reference) in references {
         let files = tiny::tiny().manifest(form).files.len();
         eprintln!("chaos: undisturbed, recovery alters {} of {files} files ({form})", reference.altered());
         assert!(reference.altered() * 10 < files, "too little is left to compare: {reference:?}");
     }
     eprintln!("chaos: undisturbed, it takes {:?}: {:?}", course.total, course.steps);
-    let watch = Watch::over(place::root());
+    let watch = watch::watch();
     let (next, tally, failures) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
     let run = Run { seed, wanted, course, references, watch, next, tally, failures };
     thread::scope(|scope| {
@@ -242,8 +258,7 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
 fn d09_a_server_without_a_master_is_gone_before_the_next_attempt_works() {
     settle();
     needs_postgres!();
-    let watch = Watch::over(place::root());
-    let (course, reference) = undisturbed("plain");
+    let (course, references) = measured();
     let victims = vec![Victim::Worker, Victim::Owner];
     let moment = Moment::Step(Step::Replay, 0.0);
     let volleys = vec![Volley { moment, victims }];
@@ -251,9 +266,9 @@ fn d09_a_server_without_a_master_is_gone_before_the_next_attempt_works() {
     // Replay takes milliseconds here: it may be over before it is hit.
     let hit = (0..50).any(|_| {
         let mut round = Round::begin(&plan, free_port());
-        let session = round.run(&course).unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
+        let session = round.run(course).unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
         let session = session.expect("an order that is taken");
-        let judged = judge::judge(&round, &plan, &session, &watch, &reference);
+        let judged = judge::judge(&round, &plan, &session, watch::watch(), &references["plain"]);
         judged.unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
         let noted = "a server that an earlier attempt had left running was stopped";
         round.tally.in_step(Step::Replay) > 0 && session.notes().iter().any(|note| note == noted)

@@ -123,10 +123,18 @@ impl Eyes {
 
     /// All lines of all attempts with their times, attempt by attempt.
     pub(crate) fn lines(&self) -> Vec<Vec<FactLine>> {
-        let read = |attempt: u32| {
-            let text = fs::read_to_string(self.directory(attempt).join("events.jsonl")).unwrap_or_default();
-            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-        };
-        (1..=self.newest()).map(read).collect()
+        (1..=self.newest()).map(|attempt| lines_of(&self.directory(attempt))).collect()
     }
+}
+
+/// All lines of one attempt.
+fn lines_of(attempt: &Path) -> Vec<FactLine> {
+    let text = fs::read_to_string(attempt.join("events.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// All lines of all attempts below the directory of a session.
+pub(crate) fn lines_below(session: &Path) -> Vec<FactLine> {
+    let attempts = fs::read_dir(session).into_iter().flatten().flatten();
+    attempts.flat_map(|attempt| lines_of(&attempt.path())).collect()
 }

@@ -1,6 +1,7 @@
 //! Somebody who looks at all processes all the time, and sees when one session runs twice at once.
 
 use super::seen::{arguments, pids, postmaster_of, worker_of};
+use crate::support::place;
 use howdah::{
     attempt::process::{is_alive, mark_of},
     domain::fact::ProcessMark,
@@ -9,37 +10,41 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
 /// Often enough to see what lives for a moment, seldom enough to leave the processors to the rounds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
 
-/// The watcher; it looks until it is dropped.
+/// The watcher; it looks as long as the tests run.
 pub(crate) struct Watch {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+}
+
+/// The one of all tests of this binary: a look costs as much for one as for all.
+pub(crate) fn watch() -> &'static Watch {
+    static WATCH: OnceLock<Watch> = OnceLock::new();
+    WATCH.get_or_init(|| Watch::over(place::root()))
 }
 
 #[derive(Default)]
 struct Shared {
-    over: AtomicBool,
     looks: AtomicU64,
     twice: Mutex<Vec<String>>,
 }
 
 impl Watch {
     /// Watches what happens below this directory.
-    pub(crate) fn over(root: &Path) -> Self {
+    fn over(root: &Path) -> Self {
         let shared = Arc::<Shared>::default();
         let (theirs, root) = (Arc::clone(&shared), root.to_owned());
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
             let mut before = Sight::default();
-            while !theirs.over.load(Ordering::Relaxed) {
+            loop {
                 let sight = Sight::of(&root);
                 theirs.twice.lock().unwrap().extend(at_once(&sight.workers).chain(at_once(&before.servers)));
                 before = sight;
@@ -47,7 +52,7 @@ impl Watch {
                 thread::park_timeout(BETWEEN_LOOKS);
             }
         });
-        Self { shared, thread: Some(thread) }
+        Self { shared }
     }
 
     /// What was seen twice at once below this directory.
@@ -58,16 +63,6 @@ impl Watch {
 
     pub(crate) fn looks(&self) -> u64 {
         self.shared.looks.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _panicked = thread.join();
-        }
     }
 }
 
