@@ -86,7 +86,7 @@ fn standing_at(path: &Path) -> Option<Standing> {
 /// The claims of exactly this directory: one, unless two were taken in the same instant.
 pub(super) fn claims_of(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>, ClaimError> {
     let mut found = Vec::new();
-    for path in [beside(directory), Some(directory.join(INSIDE))].into_iter().flatten() {
+    for path in claim_paths(directory) {
         match file::read(&path).map_err(ClaimError::io("read", &path))? {
             Found::Nothing => {}
             Found::Claim(claim, file) => {
@@ -100,6 +100,11 @@ pub(super) fn claims_of(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>
         }
     }
     Ok(found)
+}
+
+/// Where the claim of a directory may stand.
+pub(super) fn claim_paths(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    [beside(directory), Some(directory.join(INSIDE))].into_iter().flatten()
 }
 
 /// The claims of all directories that this one lies in.

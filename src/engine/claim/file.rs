@@ -12,6 +12,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+use uuid::Uuid;
 
 /// A claim is a few hundred bytes; more than this is something else.
 const MAX_SIZE: u64 = 64 * 1024;
@@ -67,7 +68,7 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
 
 /// Puts a claim in place, durably, unless something stands there; says whether it did.
 pub(super) fn create(path: &Path, claim: &Claim) -> io::Result<bool> {
-    let fresh = fresh_name(path, claim);
+    let fresh = fresh_name(path, claim.session);
     remove(&fresh)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::open(&fresh, flags, Mode::from_raw_mode(0o600))?);
@@ -111,6 +112,13 @@ pub(super) fn remove_claim(path: &Path, file: &File) -> io::Result<()> {
     }
 }
 
+/// Removes what was to be the claim of a session here when its writer was killed.
+pub(super) fn remove_unfinished(path: &Path, session: Uuid) -> io::Result<()> {
+    let fresh = fresh_name(path, session);
+    // Whoever may not look there has put nothing there.
+    if fs::symlink_metadata(&fresh).is_ok() { remove(&fresh) } else { Ok(()) }
+}
+
 /// Whether the open file is still the one that stands at the path.
 pub(super) fn stands(path: &Path, file: &File) -> io::Result<bool> {
     let ours = file.metadata()?;
@@ -136,9 +144,9 @@ pub(super) fn lock_holder(file: &File) -> Option<u32> {
 }
 
 /// The name under which a claim is written before it is put in place. It is the session's own.
-fn fresh_name(path: &Path, claim: &Claim) -> PathBuf {
+fn fresh_name(path: &Path, session: Uuid) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!("-{}", claim.session.simple()));
+    name.push(format!("-{}", session.simple()));
     path.with_file_name(name)
 }
 

@@ -9,7 +9,12 @@ use super::{
     record::{Claim, Own},
 };
 use crate::domain::{HeldDirectory, Hold};
-use std::{io, path::Path, thread, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// Two sessions that claim places in each other in the same instant see each other and both step back; after this, times
@@ -74,6 +79,13 @@ fn refuse_unless(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option
 pub fn release(holds: &[Hold], session: Uuid, state: &Path, ports: Option<&Path>) -> Result<(), ClaimError> {
     // The claim of a directory may stand in one that was made for another: from the last to the first.
     for hold in holds.iter().rev() {
+        let unfinished: Vec<PathBuf> = match hold {
+            Hold::Directory(directory) => directory::claim_paths(directory).collect(),
+            Hold::Port(number) => vec![port::file(ports.unwrap_or(Path::new(port::ROOM)), *number)],
+        };
+        for path in unfinished {
+            file::remove_unfinished(&path, session).map_err(ClaimError::io("remove", &path))?;
+        }
         for Standing { path, claim, file } in standing(hold, ports)? {
             if claim.is_of(session, state) {
                 file::remove_claim(&path, &file).map_err(ClaimError::io("remove", &path))?;

@@ -178,6 +178,20 @@ fn a_claim_of_the_own_state_directory_goes_when_its_session_is_no_more_and_nobod
 }
 
 #[test]
+fn what_a_killed_owner_has_half_claimed_is_given_back_too() {
+    let machine = Machine::new();
+    let (place, other) = ([machine.directory("srv/a"), port(5436)], [machine.directory("srv/b")]);
+    machine.take("one", 1, &place).unwrap();
+    machine.take("one", 2, &other).unwrap();
+    for session in [1, 2] {
+        let name = format!(".a.howdah-{}", Uuid::from_u128(session).simple());
+        fs::write(machine.path("srv").join(name), "{").unwrap();
+    }
+    machine.release("one", 1, &place);
+    assert_eq!(machine.names(), [format!(".a.howdah-{}", Uuid::from_u128(2).simple()), ".b.howdah".to_owned()]);
+}
+
+#[test]
 fn one_attempt_at_a_time_works_under_a_claim() {
     let machine = Machine::new();
     let (holds, place, state) = ([machine.directory("srv/orders")], machine.path("srv/orders"), machine.path("one"));
