@@ -47,7 +47,10 @@ impl Pool {
             }
             if let Some(mut memory) = free.pop() {
                 drop(free);
-                memory.resize(SIZE + ALIGNMENT, 0);
+                if memory.is_empty() {
+                    // Zeroes that the kernel hands out cost nothing; those that are written one by one do.
+                    memory = vec![0; SIZE + ALIGNMENT];
+                }
                 let start = memory.as_ptr().align_offset(ALIGNMENT);
                 return Some(Buffer { memory, start, filled: 0, pool: Arc::clone(self) });
             }

@@ -55,11 +55,13 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Fai
             "remove data_directory from the configuration files of the restored directory, then retry",
         ));
     }
-    if ask("ssl")? == "on" && !ask("ssl_passphrase_command")?.is_empty() {
+    // Each question starts a server program: none is put twice.
+    let ssl = ask("ssl")? == "on";
+    if ssl && !ask("ssl_passphrase_command")?.is_empty() {
         let why = "ssl is off, because the passphrase of its key comes from a command of the source \
                    (ssl_passphrase_command), which is not run";
         found.push((setting("ssl", "off"), why.to_owned()));
-    } else if ask("ssl")? == "on" {
+    } else if ssl {
         for name in ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"] {
             let file = ask(name)?;
             if !file.is_empty() && !wish.account.may(Access::Read, &wish.data.join(&file)).unwrap_or(false) {
