@@ -6,7 +6,7 @@
 //! is judged by the rounds that judged the one before; the long form draws one, and `HOWDAH_CHAOS_SEED` gives any.
 //! `HOWDAH_CHAOS_ROUNDS` gives another number of rounds, `HOWDAH_CHAOS_KEEP` a directory for what failed rounds leave.
 //!
-//! Besides, two state directories quarrel over one place, forty times or a thousand (`HOWDAH_CHAOS_QUARRELS`).
+//! Besides, two state directories quarrel over one place, 32 times or a thousand (`HOWDAH_CHAOS_QUARRELS`).
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one variant among those there are")]

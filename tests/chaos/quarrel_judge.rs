@@ -114,7 +114,7 @@ pub(crate) fn judge(
 /// Each order was taken, or refused with a reason, and where the other one was the reason, by its name.
 fn answers(quarrel: &Quarrel, plan: &Plan, score: &mut Score) -> Result<(), String> {
     /// Other reasons to be refused: what either has left there, or a server that runs at this moment.
-    const OTHERWISE: [&str; 8] = [
+    const OTHERWISE: [&str; 9] = [
         "is in use by session",
         "is taken by session",
         "is not empty",
@@ -122,6 +122,7 @@ fn answers(quarrel: &Quarrel, plan: &Plan, score: &mut Score) -> Result<(), Stri
         "lies in the data directory",
         "restores into",
         "is in use",
+        "a server runs on",
         "another restore came to",
     ];
     for (at, side) in quarrel.sides.iter().enumerate() {

@@ -20,7 +20,7 @@ use std::{
     thread,
 };
 
-const QUARRELS: u64 = 40;
+const QUARRELS: u64 = 32;
 const QUARRELS_LONG: u64 = 1000;
 
 /// Quarrels at once: each waits most of the time.

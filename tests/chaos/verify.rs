@@ -3,7 +3,8 @@
 use howdah::postgres::manifest::{Hasher, Manifest};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs::{self, File},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -38,13 +39,16 @@ impl Difference {
         let standing = files(data);
         let listed: BTreeMap<&Path, _> = manifest.files.iter().map(|file| (file.path.as_path(), file)).collect();
         let mut found = Self::default();
+        // One for all files: fresh memory for each costs more than the rest of the comparison.
+        let mut bytes = Vec::new();
         for path in &standing {
             match listed.get(path.as_path()) {
                 None => {
                     found.added.insert(path.clone());
                 }
                 Some(file) => {
-                    let bytes = fs::read(data.join(path)).unwrap();
+                    bytes.clear();
+                    File::open(data.join(path)).unwrap().read_to_end(&mut bytes).unwrap();
                     let mut hasher = Hasher::new(file.checksum.algorithm());
                     hasher.update(&bytes);
                     if bytes.len() as u64 != file.size || hasher.finish() != file.checksum {
