@@ -86,22 +86,22 @@ impl Session {
 
     fn enter_now(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<Places, Barred> {
         let mut locks = Vec::new();
-        let mut missing = false;
+        let mut missing = Vec::new();
         for directory in holds.iter().filter_map(Hold::directory) {
             if let Some(lock) = self.lock(directory)? {
                 locks.push(lock);
             } else {
                 self.refuse_another_file_system(directory)?;
-                missing = true;
+                missing.push(directory);
             }
         }
         // Sessions from before there were claims have none, and a person may have removed one.
-        if missing {
+        if !missing.is_empty() {
             self.take(holds, owner)?;
-            let directories = holds.iter().filter_map(Hold::directory);
-            let all: Result<Vec<Option<ClaimLock>>, Barred> =
-                directories.map(|directory| self.lock(directory)).collect();
-            locks = all?.into_iter().flatten().collect();
+            // Not all of them: what is locked already would look as if another process worked there.
+            for directory in missing {
+                locks.extend(self.lock(directory)?);
+            }
         }
         let mut devices = Vec::new();
         for directory in holds.iter().filter_map(Hold::directory) {
@@ -195,4 +195,27 @@ pub(super) fn holds_of(target: &Target) -> Vec<Hold> {
     let named = target.tablespaces().values().cloned();
     let directories = [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named);
     directories.map(Hold::Directory).chain([Hold::Port(target.port())]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn an_attempt_that_was_killed_while_it_gave_its_places_back_is_followed_by_the_next() {
+        let machine = tempfile::tempdir().unwrap();
+        let state = machine.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let (number, instance) = (SessionId(1), InstanceName::new("shop"));
+        let (uuid, claimed, stall) = (Uuid::from_u128(1), Vec::new(), Duration::from_mins(1));
+        let session = Session { number, uuid, instance, claimed, state, stall };
+        let holds = ["data", "data.tablespaces"].map(|name| Hold::Directory(machine.path().join(name)));
+        drop(session.enter(&holds, None).unwrap());
+        session.leave(&holds[1..]).unwrap();
+        let _places = session.enter(&holds, None).unwrap();
+        for directory in holds.iter().filter_map(Hold::directory) {
+            assert!(matches!(session.lock(directory), Err(Barred::Held(_))), "{directory:?} is locked");
+        }
+    }
 }
