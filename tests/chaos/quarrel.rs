@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// Long enough for all that is done in one quarrel on a machine that does other things, too.
@@ -59,6 +59,8 @@ pub(crate) struct Quarrel {
     pub(crate) ground: PathBuf,
     pub(crate) sides: [Side; 2],
     pub(crate) kills: u32,
+    /// When it began, by the clock of files: what is older is of an earlier run, which had the same port.
+    pub(crate) since: SystemTime,
     begun: Instant,
 }
 
@@ -84,7 +86,7 @@ impl Quarrel {
         let [one, other] = targets;
         let sides = [("one", one, 0), ("other", other, 1)]
             .map(|(name, target, at)| Side::new(home.join(name), target, ports[at], plan.forms[at]));
-        Self { home, ground, sides, kills: 0, begun: Instant::now() }
+        Self { home, ground, sides, kills: 0, since: SystemTime::now(), begun: Instant::now() }
     }
 
     /// Does what the plan says, and sees to it that both come to rest; then whoever is left without anything may have it.

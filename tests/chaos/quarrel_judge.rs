@@ -271,7 +271,8 @@ fn claims(quarrel: &Quarrel) -> Vec<PathBuf> {
     let room = fs::read_dir("/var/tmp/howdah-ports").into_iter().flatten().flatten().map(|entry| entry.path());
     let of_ours = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        ports.iter().any(|port| name.starts_with(port))
+        let is_ours = ports.iter().any(|port| name.starts_with(port));
+        is_ours && fs::metadata(path).and_then(|about| about.modified()).is_ok_and(|at| at >= quarrel.since)
     };
     found.extend(room.filter(of_ours));
     found
