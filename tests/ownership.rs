@@ -84,9 +84,13 @@ fn journal(howdah: &Howdah) -> Vec<PathBuf> {
     files.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("journal.db")).collect()
 }
 
-fn end(keeper: Running) {
+/// Kills the keeper, and the worker of the first attempt.
+fn end(howdah: &Howdah, keeper: Running) {
     keeper.signal(Signal::KILL);
     keeper.wait();
+    let worker = howdah.events().worker(1, 1).pid;
+    // It may have ended by itself.
+    kill_process_group(Pid::from_raw(worker.try_into().unwrap()).unwrap(), Signal::KILL).unwrap_or_default();
 }
 
 #[test]
@@ -95,12 +99,10 @@ fn s10_what_a_lost_journal_forgot_is_told_held_and_brought_back() {
     let (howdah, repository) = (Howdah::new(), Repository::of(Form::PLAIN));
     let first = keeper(&howdah);
     let target = begin(&howdah, &repository);
-    end(first);
+    end(&howdah, first);
     for file in journal(&howdah) {
         fs::remove_file(file).unwrap();
     }
-    let worker = howdah.events().worker(1, 1).pid;
-    kill_process_group(Pid::from_raw(worker.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
     let told = ["does not know 1 session that left files here, of which 1 had not ended", "howdah session recover"];
     session(&howdah, &["list"]).expect_code(0).expect_words(&told);
     howdah
@@ -135,7 +137,7 @@ fn s10_a_session_that_was_cancelled_stays_so_when_an_older_journal_is_put_back()
     let target = begin(&howdah, &repository);
     let older: Vec<_> = journal(&howdah).into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect();
     session(&howdah, &["cancel", "1", "--wait"]).expect_code(0);
-    end(first);
+    end(&howdah, first);
     for file in journal(&howdah) {
         fs::remove_file(file).unwrap();
     }
@@ -147,4 +149,21 @@ fn s10_a_session_that_was_cancelled_stays_so_when_an_older_journal_is_put_back()
     until_true("it is cancelled again", || session(&howdah, &["show", "1", "--json"]).json()["phase"] == "cancelled");
     assert!(!target.exists());
     session(&howdah, &["events", "1"]).expect_code(0).expect_words(&["the journal did not know of attempt 2"]);
+}
+
+#[test]
+fn s10_a_session_whose_record_cannot_be_read_keeps_its_places() {
+    needs_postgres!();
+    let (howdah, repository) = (Howdah::new(), Repository::of(Form::PLAIN));
+    let first = keeper(&howdah);
+    let target = begin(&howdah, &repository);
+    end(&howdah, first);
+    let journal = rusqlite::Connection::open(howdah.state.join("journal.db")).unwrap();
+    journal.execute("UPDATE sessions SET body = '{}'", []).unwrap();
+    drop(journal);
+    let _second = keeper(&howdah);
+    let (repo, to) = (repository.0.to_str().unwrap(), target.to_str().unwrap());
+    let start = ["start", "shop", "--repo", repo, "--to", to, "--no-start", "--set-aside", "data"];
+    session(&howdah, &start).expect_code(3).expect_words(&["is held by session 1 (shop)"]);
+    assert!(target.join(".howdah").exists());
 }

@@ -61,19 +61,27 @@ impl MachineClaims {
 
 impl Claims for MachineClaims {
     fn take(&self, wanted: Wanted) -> BoxFuture<'static, Result<Vec<HeldDirectory>, Refusal>> {
-        let (own, directory) = (self.clone(), wanted.request.target.directory().to_owned());
+        let (own, late, directory) = (self.clone(), self.clone(), wanted.request.target.directory().to_owned());
         Box::pin(async move {
             let refused = |reason: String| Refusal::NotClaimed { reason: printable(&reason) };
-            let taking = tokio::task::spawn_blocking(move || Self::take(&own, &wanted));
-            match tokio::time::timeout(TIMEOUT, taking).await {
+            let (session, holds) = (wanted.session, wanted.request.holds());
+            let mut taking = tokio::task::spawn_blocking(move || Self::take(&own, &wanted));
+            match tokio::time::timeout(TIMEOUT, &mut taking).await {
                 Ok(Ok(Ok(places))) => Ok(places),
                 Ok(Ok(Err(error))) => Err(refused(format!("{error}: {}", error.advice()))),
                 Ok(Err(panic)) => Err(refused(format!("a fault in howdah: {panic}"))),
-                Err(_) => Err(refused(format!(
-                    "looking at {} brought nothing for {} s: look at its disk, host and network",
-                    directory.display(),
-                    TIMEOUT.as_secs()
-                ))),
+                Err(_) => {
+                    // What is claimed after all when the disk answers is nobody's.
+                    tokio::spawn(async move {
+                        if matches!(taking.await, Ok(Ok(_))) {
+                            late.release(session, holds).await;
+                        }
+                    });
+                    let (directory, limit) = (directory.display(), TIMEOUT.as_secs());
+                    Err(refused(format!(
+                        "looking at {directory} brought nothing for {limit} s: look at its disk, host and network"
+                    )))
+                }
             }
         })
     }

@@ -132,6 +132,8 @@ impl Owner {
         let (known, ongoing) = (journal.ids()?, opening.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
         let wanted = |id| !known.contains(&id) || ongoing.contains(&id);
         let (traces, unread) = attempt::traces(state, wanted).map_err(failed)?;
+        // What cannot be read may go on one day: its places stay its own.
+        opening.holding.extend(unread.iter().filter_map(|(id, _)| attempt::uuid_of(state, *id)));
         opening.unreadable.extend(unread.into_iter().map(|(id, error)| {
             let problem = format!("the files of its attempts cannot be read: {error}");
             UnreadableSession { id, problem }

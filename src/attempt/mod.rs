@@ -15,7 +15,7 @@ mod follow;
 mod supervise;
 mod traces;
 
-pub use place::{AttemptPlace, sessions};
+pub use place::{AttemptPlace, sessions, uuid_of};
 pub use processes::Processes;
 pub use simulated::{Scenario, Simulated};
 pub use traces::{Traced, Traces, traces};

@@ -22,6 +22,7 @@ use crate::{
 };
 use std::{io, path::PathBuf};
 use thiserror::Error;
+use uuid::Uuid;
 
 /// The version of the records that this build writes; it reads this and all older ones.
 pub const RECORD_VERSION: u32 = 1;
@@ -63,6 +64,8 @@ pub struct Opening {
     pub last_id: u64,
     /// Every ongoing session.
     pub ongoing: Vec<Session>,
+    /// The uuids of all ongoing sessions, of those that cannot be read, too: each holds its places.
+    pub holding: Vec<Uuid>,
     /// Ongoing records that could not be read.
     pub unreadable: Vec<UnreadableSession>,
     /// The newest completed ones that are not dismissed, newest first; the rest is read later.

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use uuid::Uuid;
 
 /// Completed sessions that the first screen gets; the tallest terminal shows fewer.
 const FIRST_COMPLETED: usize = 200;
@@ -71,11 +72,13 @@ impl SqliteJournal {
         let mut opening = Opening { last_id: last_id.map_err(self.failed("be read"))?, ..Opening::default() };
         let mut ongoing = self
             .connection
-            .prepare("SELECT id, version, body FROM sessions WHERE place = 'ongoing' ORDER BY id")
+            .prepare("SELECT id, version, body, uuid FROM sessions WHERE place = 'ongoing' ORDER BY id")
             .map_err(self.failed("be read"))?;
         let mut rows = ongoing.query([]).map_err(self.failed("be read"))?;
         while let Some(row) = rows.next().map_err(self.failed("be read"))? {
             let id = SessionId(row.get(0).map_err(self.failed("be read"))?);
+            let uuid: String = row.get(3).map_err(self.failed("be read"))?;
+            opening.holding.extend(uuid.parse::<Uuid>().ok());
             match session_of(id, row, 1) {
                 Ok(session) => opening.ongoing.push(session),
                 Err(error) => opening.unreadable.push(UnreadableSession { id, problem: error.to_string() }),

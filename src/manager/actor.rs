@@ -88,6 +88,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let (sender, requests) = mpsc::channel(REQUESTS_QUEUED);
         let mut registry = Registry::new(settings.max_running);
         let orders = Orders::new(claims);
+        for uuid in &opening.holding {
+            orders.known.add(*uuid);
+        }
         for session in opening.ongoing {
             orders.known.add(session.uuid());
             registry.put(Arc::new(session));

@@ -89,7 +89,7 @@ fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
     let completed: Vec<_> = shown.filter_map(CompletedRow::of).collect();
     let of = |result| completed.iter().filter(|row| row.result == result).count();
     let (succeeded, cancelled) = (of(CompletedResult::Succeeded), of(CompletedResult::Cancelled));
-    Opening { last_id, ongoing, unreadable, completed, succeeded, cancelled }
+    Opening { last_id, holding: Vec::new(), ongoing, unreadable, completed, succeeded, cancelled }
 }
 
 impl House {
