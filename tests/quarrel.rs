@@ -226,6 +226,7 @@ fn s09_what_was_claimed_for_a_session_that_never_came_to_be_is_given_back_by_the
     for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         let _may_be_none = fs::remove_file(first.state.join(name));
     }
+    fs::remove_dir_all(first.state.join("attempts")).unwrap();
     for data in ["data", "data.tablespaces"] {
         fs::remove_dir_all(quarrel.target.with_file_name(data)).unwrap();
     }
