@@ -151,6 +151,10 @@ fn owner_of(session: &Path) -> io::Result<Option<Uuid>> {
 /// The text at the beginning of a file; `None` where there is no such file.
 pub(super) fn read_start(path: &Path, most: u64) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
+    // A pipe in its place would keep whoever opens it waiting.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Ok(None);
+    }
     match File::open(path) {
         Ok(file) => file.take(most).read_to_end(&mut bytes)?,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

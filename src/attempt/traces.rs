@@ -208,6 +208,10 @@ mod tests {
         fs::create_dir_all(next.directory()).unwrap();
         fs::write(next.ticket(), "{\"vers").unwrap();
         assert_eq!(stood(), ended);
+        // Whoever opened this would wait for ever.
+        fs::remove_file(next.ticket()).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, next.ticket(), 0o600.into()).unwrap();
+        assert_eq!(stood(), ended);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -130,6 +131,13 @@ impl JournalReader {
     pub fn newer_than(&mut self, id: SessionId) -> Result<Vec<SessionId>, JournalError> {
         let sql = "SELECT id FROM sessions WHERE id > ?1 ORDER BY id";
         self.read(|connection| rows(connection, sql, [row_number(id)], |row| row.get(0).map(SessionId)))
+    }
+
+    /// The numbers of all sessions. An index has them: the records, which are a hundred times as large, are not read.
+    pub fn ids(&mut self) -> Result<BTreeSet<SessionId>, JournalError> {
+        let ids =
+            self.read(|connection| rows(connection, "SELECT id FROM sessions", [], |row| row.get(0).map(SessionId)))?;
+        Ok(ids.into_iter().collect())
     }
 
     /// The numbers of all completed sessions that are not dismissed, newest first.

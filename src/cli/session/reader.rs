@@ -91,7 +91,7 @@ impl Reader {
     /// Sessions that have left files and that the journal does not know, by number. Files that cannot be read are a
     /// problem to be told.
     pub fn strays(&mut self) -> Result<Vec<Traced>, JournalError> {
-        let known: BTreeSet<SessionId> = self.journal.newer_than(SessionId(0))?.into_iter().collect();
+        let known = self.journal.ids()?;
         Ok(match attempt::traces(&self.state, |id| !known.contains(&id)) {
             Ok((strays, unread)) => {
                 let told =
