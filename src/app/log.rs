@@ -160,11 +160,13 @@ impl State {
     fn begin_anew(&self, full: &File) -> io::Result<File> {
         let found = fstat(full)?;
         let is_full_one = |other: rustix::fs::Stat| (other.st_dev, other.st_ino) == (found.st_dev, found.st_ino);
-        // Whoever has this lock moves the file now; it is given back when the file is closed.
+        // Whoever has this lock moves the file now.
         full.try_lock()?;
         if stat(&self.path).is_ok_and(is_full_one) {
             fs::rename(&self.path, self.path.with_extension("log.1"))?;
         }
+        // By word: a process that another thread is just starting has a copy of the file until it execs.
+        full.unlock()?;
         let next = self.open()?;
         // A detached process has the log as its standard error, where the words of a panic go.
         if fstat(stderr()).is_ok_and(is_full_one) {

@@ -18,10 +18,10 @@ use std::{
     time::Duration,
 };
 
-/// Whoever only looks holds the lock, shared, for microseconds; a restore at work is told from that in fifty
-/// milliseconds.
+/// Whoever only looks holds the lock, shared, for microseconds; so does a process that another thread is just starting,
+/// until it execs, of one that was given back. A restore at work is told from that in half a second.
 const RETRY_DELAY: Duration = Duration::from_millis(5);
-const RETRIES: u32 = 10;
+const RETRIES: u32 = 100;
 
 /// Takes the lock of a target, whose ledger is made if there is none.
 pub(super) fn take(root: &Root) -> Result<File, Failure> {

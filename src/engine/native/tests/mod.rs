@@ -62,6 +62,8 @@ pub(super) struct Fake {
     /// What the manifest lists, where that differs from the files.
     pub(super) listed: Option<BTreeMap<String, Vec<u8>>>,
     pub(super) algorithm: Algorithm,
+    /// How long nothing may come; short only where a test waits for it, since a busy disk takes its time.
+    pub(super) stall: Duration,
     pub(super) form: BackupForm,
     pub(super) with_tablespace: bool,
     /// Directories that the backup holds beside those of its files.
@@ -102,6 +104,7 @@ impl Fake {
             files,
             listed,
             algorithm,
+            stall: Duration::from_mins(1),
             form,
             with_tablespace: false,
             directories: DIRECTORIES.to_vec(),
@@ -267,9 +270,7 @@ impl Fake {
     pub(super) fn engine_for(&self, session: u128, change: impl FnOnce(&mut RestoreRequest)) -> NativeEngine {
         let mut request = self.request();
         change(&mut request);
-        // Short, so that a test of a stall is short; no read of a test's own files takes as long.
-        let settings =
-            WorkerSettings { stall_timeout: Duration::from_millis(700), copy_workers: 2, ..Default::default() };
+        let settings = WorkerSettings { stall_timeout: self.stall, copy_workers: 2, ..Default::default() };
         NativeEngine::new(&request, Uuid::from_u128(session), None, &settings)
     }
 

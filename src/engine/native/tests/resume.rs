@@ -92,7 +92,7 @@ fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
 
 #[test]
 fn r08_a_repository_that_stalls_is_a_disruption_even_while_a_thread_hangs() {
-    let fake = Fake::new(BackupForm::Plain);
+    let fake = Fake { stall: Duration::from_millis(700), ..Fake::new(BackupForm::Plain) };
     fake.write();
     let mut engine = fake.engine();
     engine.plan().unwrap();
@@ -107,7 +107,7 @@ fn r08_a_repository_that_stalls_is_a_disruption_even_while_a_thread_hangs() {
 
 #[test]
 fn r08_a_repository_that_stalls_while_it_is_looked_at_is_a_disruption() {
-    let fake = Fake::new(BackupForm::Plain);
+    let fake = Fake { stall: Duration::from_millis(700), ..Fake::new(BackupForm::Plain) };
     fake.write();
     let manifest = fake.backup().join("backup_manifest");
     fs::remove_file(&manifest).unwrap();
