@@ -57,7 +57,7 @@ impl Lacking {
 
 /// The process that has the lock, by the number that an owner writes into it.
 fn owner(state: &Path) -> Option<u32> {
-    let mut lock = File::open(state.join("owner.lock")).ok()?;
+    let mut lock = File::open(state.join(super::ownership::LOCK)).ok()?;
     if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         return None;
     }

@@ -258,6 +258,6 @@ fn until_next_look() -> Reading {
 
 /// Whether anybody owns the state directory. The look shares the lock for an instant and makes no file.
 fn is_owned(state: &Path) -> bool {
-    let Ok(file) = File::open(state.join("owner.lock")) else { return false };
+    let Ok(file) = File::open(state.join(super::ownership::LOCK)) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

@@ -2,8 +2,9 @@
 
 use super::{
     eyes,
+    plan::Victim,
     quarrel::{BYSTANDER, LOST, Quarrel, Side},
-    quarrel_plan::{Ground, Plan},
+    quarrel_plan::{Deed, Ground, Plan},
     seen,
     tiny::tiny,
     verify::Difference,
@@ -127,6 +128,7 @@ fn answers(quarrel: &Quarrel, plan: &Plan, score: &mut Score) -> Result<(), Stri
     ];
     /// What an order hears whose owner is killed while it comes to be; nothing was asked of it yet.
     const KILLED: [&str; 2] = ["the keeper ended at once", "the connection to the owner of the sessions was lost"];
+    let owner_killed = plan.blows.iter().any(|blow| matches!(blow.deed, Deed::Kill(Victim::Owner)));
     for (at, side) in quarrel.sides.iter().enumerate() {
         let [own, other] = [at, 1 - at].map(|at| quarrel.sides[at].howdah.state.display().to_string());
         for (code, said) in &side.answers {
@@ -134,7 +136,7 @@ fn answers(quarrel: &Quarrel, plan: &Plan, score: &mut Score) -> Result<(), Stri
                 Some(0) => {}
                 Some(_) | None if said.contains(LOST) => score.unanswered += 1,
                 // The blow met a keeper that had only just been started for this order.
-                Some(1) if KILLED.iter().any(|reason| said.contains(reason)) => score.unanswered += 1,
+                Some(1) if owner_killed && KILLED.iter().any(|reason| said.contains(reason)) => score.unanswered += 1,
                 Some(3) if said.contains(&format!("state directory {other},")) => {
                     *score.refused.entry(plan.ground).or_default() += 1;
                 }
