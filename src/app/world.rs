@@ -4,12 +4,9 @@ use crate::{
     console::{World, ports::Occupancy},
     domain::{Hold, Port},
     engine::claim,
+    postgres::server::port,
 };
-use std::{
-    fs, io,
-    net::{Ipv4Addr, TcpListener},
-    path::Path,
-};
+use std::{fs, io, net::Ipv4Addr, path::Path};
 
 /// The real machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,7 +34,7 @@ impl World for ThisMachine {
 
     fn is_taken(&self, port: Port) -> bool {
         // What can be bound is free. A port below 1024 may be refused for another reason, and is not proposed then.
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).is_err() || claim::is_held(&Hold::Port(port))
+        port::bind((Ipv4Addr::LOCALHOST, port.number()).into()).is_err() || claim::is_held(&Hold::Port(port))
     }
 }
 

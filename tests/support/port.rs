@@ -4,12 +4,13 @@
 //! the second time, too. A port is claimed by an abstract Unix socket of its name (unix(7)): there is one of each name in
 //! the network that the port belongs to, for all users, and it goes with its process.
 
+use rustix::net::{AddressFamily, SocketType};
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     os::{
         linux::net::SocketAddrExt as _,
-        unix::net::{SocketAddr, UnixListener},
+        unix::net::{SocketAddr as UnixAddr, UnixListener},
     },
     path::Path,
     sync::Mutex,
@@ -46,14 +47,21 @@ fn first_of_the_kernel() -> u16 {
 }
 
 fn claim(port: u16) -> Option<UnixListener> {
-    let name = SocketAddr::from_abstract_name(format!("howdah-test-port-{port}")).unwrap();
+    let name = UnixAddr::from_abstract_name(format!("howdah-test-port-{port}")).unwrap();
     UnixListener::bind_addr(&name).ok()
+}
+
+/// Bound only: a socket that listened would live on for a moment in each process that another thread just starts.
+fn can_bind(address: SocketAddr) -> bool {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    rustix::net::bind(&socket, &address).is_ok()
 }
 
 /// Nothing listens there, and no server has left a socket of that number behind.
 fn is_free(port: u16) -> bool {
     let sockets = ["/tmp", "/var/run/postgresql"].map(|place| Path::new(place).join(format!(".s.PGSQL.{port}")));
     let addresses = [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED];
-    addresses.iter().all(|address| TcpListener::bind((*address, port)).is_ok())
+    addresses.iter().all(|address| can_bind(SocketAddr::from((*address, port))))
         && !sockets.iter().any(|path| path.exists())
 }

@@ -5,10 +5,14 @@
 
 use super::process;
 use crate::domain::{Failure, Port};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType},
+};
 use std::{
     fs,
-    io::{self, Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    io::{Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -41,15 +45,24 @@ pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
     }
     let addresses: [IpAddr; 3] = [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into()];
     for address in addresses {
-        match TcpListener::bind(SocketAddr::new(address, port.number())) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
-                return Err(in_use(port, &format!("something listens on {address}")));
-            }
-            // A machine without IPv6 cannot bind its loopback; that says nothing of the port.
-            Ok(_) | Err(_) => {}
+        // A machine without IPv6 cannot bind its loopback; that says nothing of the port.
+        if bind(SocketAddr::new(address, port.number())) == Err(Errno::ADDRINUSE) {
+            return Err(in_use(port, &format!("something listens on {address}")));
         }
     }
     Ok(())
+}
+
+/// Whether a server could listen there: binds a socket as a server would, and gives it up.
+///
+/// It never listens: a process that is just being started holds a copy of each open socket until it runs its own program,
+/// and a copy that listened would keep the port from the next who asks.
+pub fn bind(address: SocketAddr) -> Result<(), Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // As PostgreSQL does: connections of an ended server are not in the way of the next one.
+    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)
 }
 
 /// The socket file of a server in this directory.
@@ -97,7 +110,12 @@ fn in_use(port: Port, by: &str) -> Failure {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use std::process::Command;
+    use std::{
+        net::TcpListener,
+        os::unix::process::CommandExt as _,
+        process::Command,
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
     fn taken() -> (TcpListener, Port) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -112,6 +130,33 @@ mod tests {
         let failure = check_free(port, sockets.path()).unwrap_err();
         assert!(failure.cause.contains(&format!("port {port} is in use")), "{failure}");
         drop(listener);
+    }
+
+    /// Each process that is started holds a copy of what is open at that moment, until it runs its own program.
+    #[test]
+    fn a_port_that_is_looked_at_while_processes_are_started_stays_free() {
+        let sockets = tempfile::tempdir().unwrap();
+        // Held by a socket that does not listen, so that the kernel gives it to nobody else.
+        let held = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::sockopt::set_socket_reuseaddr(&held, true).unwrap();
+        rustix::net::bind(&held, &SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
+        let address = SocketAddr::try_from(rustix::net::getsockname(&held).unwrap()).unwrap();
+        let port = Port::new(address.port()).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        // With a group named, std starts it by fork(2), whose child holds its copies for longer.
+                        let group = rustix::process::getgid().as_raw();
+                        assert!(Command::new("true").gid(group).status().unwrap().success());
+                    }
+                });
+            }
+            let refused = (0..3000).find_map(|_| check_free(port, sockets.path()).err());
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(refused, None);
+        });
     }
 
     #[test]
