@@ -11,7 +11,7 @@ mod journal;
 
 use futures_util::future::BoxFuture;
 use howdah::{
-    attempt::{AttemptPlace, process::mark_of},
+    attempt::AttemptPlace,
     control::{Link, Road, RoadError, connect},
     domain::{
         AttemptNo, ByteCount, Failure, Progress, Reached, SessionId, Timestamp, Who,
@@ -20,6 +20,7 @@ use howdah::{
     },
     machine::Event,
     manager::{Snapshot, Steer},
+    process::mark,
 };
 use std::{
     collections::BTreeMap,
@@ -116,7 +117,7 @@ impl Worker {
             serde_json::to_string(&line).unwrap() + "\n"
         };
         let progress = Progress { bytes_done: COPIED, ..Progress::default() };
-        let began = told(Fact::Began(Began::of(mark_of(child.id()).unwrap(), None)));
+        let began = told(Fact::Began(Began::of(mark(child.id()).unwrap(), None)));
         fs::write(place.events(), began + &told(Fact::Progress(progress))).unwrap();
         Self(child)
     }
@@ -132,7 +133,7 @@ impl Drop for Worker {
 fn life(number: u64, workers: &BTreeMap<u64, Worker>) -> Vec<Event> {
     let attempt = AttemptNo(1);
     if let Some(worker) = workers.get(&number) {
-        let mark = mark_of(worker.0.id()).unwrap();
+        let mark = mark(worker.0.id()).unwrap();
         return vec![Event::Launched { attempt }, Event::Began { attempt, mark }];
     }
     match number.saturating_sub(journal::COMPLETED) {

@@ -35,7 +35,8 @@
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
-//!  0  domain                        words and values                                    private_file: mode 0600
+//!  0  domain        process         words and values; processes as the kernel shows them
+//!     private_file                  files that only their owner reads (mode 0600)
 //! ```
 //!
 //! # What always holds
@@ -94,4 +95,5 @@ pub mod machine;
 pub mod manager;
 pub mod postgres;
 pub mod private_file;
+pub mod process;
 pub mod worker;

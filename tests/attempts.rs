@@ -17,16 +17,14 @@ mod adoption;
 mod elsewhere;
 
 use howdah::{
-    attempt::{
-        AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word,
-        process::{group_members, is_alive, mark_of},
-    },
+    attempt::{AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word},
     domain::{
         AttemptNo, FailureClass, SessionId, WorkerSettings,
         fact::{End, ProcessMark},
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     machine::{Command, Report},
+    process::{group_members, is_alive, mark},
 };
 use state::State;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
@@ -98,7 +96,7 @@ impl House {
     /// The process that a note names.
     async fn noted_process(&mut self) -> ProcessMark {
         let Report::Note(pid) = self.report().await else { panic!("a pid") };
-        mark_of(pid.parse().unwrap()).expect("the process that it told of")
+        mark(pid.parse().unwrap()).expect("the process that it told of")
     }
 
     async fn over_with(&mut self, end: Option<End>) {
@@ -266,7 +264,7 @@ async fn a_pid_that_was_reused_is_never_signalled() {
     // A bystander that has the pid of the worker, but is another process: started at another time.
     let mut bystander =
         tokio::process::Command::new("tail").args(["-f", "/dev/null"]).kill_on_drop(true).spawn().unwrap();
-    let real = mark_of(bystander.id().unwrap()).unwrap();
+    let real = mark(bystander.id().unwrap()).unwrap();
     let mut house = House::new("");
     house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
     house.attempts.stop(SESSION, ATTEMPT);
@@ -287,7 +285,7 @@ async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works
     while !fs::read_to_string(first.events()).is_ok_and(|text| text.ends_with('\n')) {
         tokio::task::yield_now().await;
     }
-    let mark = mark_of(late.id().unwrap()).unwrap();
+    let mark = mark(late.id().unwrap()).unwrap();
     assert!(is_alive(mark));
     house.attempts.launch(Ticket { attempt: AttemptNo(2), ..ticket() });
     let mut said = Vec::new();

@@ -220,7 +220,7 @@ fn s09_what_was_claimed_for_a_session_that_never_came_to_be_is_given_back_by_the
     kill(owner);
     kill(worker.pid);
     until_true("both are gone", || {
-        !howdah::attempt::process::is_alive(worker) && !Path::new(&format!("/proc/{owner}")).exists()
+        !howdah::process::is_alive(worker) && !Path::new(&format!("/proc/{owner}")).exists()
     });
     // As if the owner had been killed between the claims and the journal.
     for name in ["journal.db", "journal.db-wal", "journal.db-shm"] {

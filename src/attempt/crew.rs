@@ -4,8 +4,10 @@
 //! command line names the attempt's own directory; what is not proven to be of the attempt is never signalled. Never:
 //! nothing is believed because a file says so, since files can be wrong.
 
-use super::process::{group_members, is_alive, is_out_of_sight, mark_of, own_arguments, pids, signal};
-use crate::domain::{AttemptNo, fact::ProcessMark};
+use crate::{
+    domain::{AttemptNo, fact::ProcessMark},
+    process::{group_members, is_alive, is_out_of_sight, mark, own_arguments, pids, signal},
+};
 use rustix::process::Signal;
 use std::{
     io,
@@ -69,21 +71,21 @@ impl Crew {
     /// Asks the worker to stop. One that is gone has stopped.
     pub(super) fn ask_to_stop(&self) -> io::Result<()> {
         match self.worker {
-            Some(mark) if self.works() => signal(mark, Signal::TERM),
+            Some(mark) if self.works() => signal(mark, Signal::TERM).map(drop),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Kills all that live now. One of them may have had a child meanwhile: look again until nobody is left.
     pub(super) fn kill(&self) -> io::Result<()> {
-        self.living()?.into_iter().try_for_each(|mark| signal(mark, Signal::KILL))
+        self.living()?.into_iter().try_for_each(|mark| signal(mark, Signal::KILL).map(drop))
     }
 }
 
 /// The living worker that was started for this directory. A process shows it from the moment it runs, before it has said
 /// a word.
 pub(super) fn worker_in(directory: &Path) -> Option<ProcessMark> {
-    pids().ok()?.filter(|pid| is_worker(*pid, directory)).find_map(mark_of).filter(|mark| is_alive(*mark))
+    pids().ok()?.filter(|pid| is_worker(*pid, directory)).find_map(mark).filter(|mark| is_alive(*mark))
 }
 
 /// Kills the workers of a session's earlier attempts. There are none, but for one that its owner had let loose a moment
@@ -108,7 +110,7 @@ fn earlier(session: &Path, than: AttemptNo) -> io::Result<Vec<Crew>> {
     let crew = |pid: u32| {
         let directory = directory_of(&own_arguments(pid)?)?;
         let number: u32 = directory.file_name()?.to_str()?.parse().ok()?;
-        let mark = mark_of(pid).filter(|mark| is_alive(*mark))?;
+        let mark = mark(pid).filter(|mark| is_alive(*mark))?;
         (directory.parent() == Some(session) && number < than.0).then(|| Crew::new(directory, Some(mark)))
     };
     Ok(pids()?.filter_map(crew).collect())
@@ -142,7 +144,7 @@ mod tests {
         }
 
         fn mark(&self) -> ProcessMark {
-            mark_of(self.0.id()).unwrap()
+            mark(self.0.id()).unwrap()
         }
     }
 

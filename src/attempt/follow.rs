@@ -3,7 +3,6 @@
 use super::{
     AttemptPlace, Word,
     crew::{Crew, kill_earlier, worker_in},
-    process::mark_of,
     processes::worker_command,
     supervise::{Inbox, Order},
     tail::{Line, Tail},
@@ -16,7 +15,7 @@ use crate::{
         ticket::Ticket,
     },
     machine::{Command, Report},
-    private_file,
+    private_file, process,
 };
 use std::{
     fs::{File, OpenOptions},
@@ -76,7 +75,7 @@ impl Follower {
         };
         match child {
             Ok(child) => {
-                self.crew.worker = child.id().and_then(mark_of);
+                self.crew.worker = child.id().and_then(process::mark);
                 self.seen_alive = true;
                 self.follow(Some(child)).await;
             }

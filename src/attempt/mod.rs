@@ -5,7 +5,6 @@
 
 pub mod observe;
 pub mod place;
-pub mod process;
 pub mod processes;
 pub mod simulated;
 pub mod tail;

@@ -7,7 +7,7 @@
 //! Promises: a file is removed only if it names this data directory and a process that is a zombie. To be called when
 //! nothing of that server can write any more. Never: a link is followed.
 
-use crate::postgres::{configure::DataDirectory, server::process};
+use crate::{postgres::configure::DataDirectory, process};
 use std::{io, path::Path};
 
 /// A lock file is eight short lines; more than this is something else.

@@ -12,9 +12,10 @@ use super::{
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::server::{
-        classify, guard, pidfile, process,
+        classify, guard, pidfile,
         stop::{Manner, stop},
     },
+    process,
 };
 use std::{path::Path, time::Duration};
 use uuid::Uuid;

@@ -37,7 +37,8 @@ use crate::{
         ticket::{CONTRACT_VERSION, Ticket},
     },
     engine::{Halt, claim::Own},
-    postgres::{account::Account, configure::DataDirectory, server::process},
+    postgres::{account::Account, configure::DataDirectory},
+    process,
 };
 use report::Report;
 use serde::Deserialize;

@@ -10,8 +10,7 @@
 use super::attempt_files;
 use crate::{
     domain::{Failure, fact::ProcessMark},
-    postgres::server::process,
-    private_file,
+    private_file, process,
 };
 use rustix::process::Signal;
 use std::{
@@ -99,12 +98,8 @@ fn holders(tether: &File) -> io::Result<Vec<ProcessMark>> {
             told.is_ok_and(|told| told.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK")))
         })
     };
-    let others = pids()?.filter(|pid| *pid != std::process::id());
+    let others = process::pids()?.filter(|pid| *pid != std::process::id());
     Ok(others.filter(holds).filter_map(process::mark).collect())
-}
-
-fn pids() -> io::Result<impl Iterator<Item = u32>> {
-    Ok(fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
 fn lives(held: &[ProcessMark]) -> Failure {

@@ -2,11 +2,9 @@
 
 use super::{ATTEMPT, House, SESSION, kill, state::State, uuid};
 use howdah::{
-    attempt::{
-        Attempts as _,
-        process::{group_members, mark_of},
-    },
+    attempt::Attempts as _,
     domain::fact::{ProcessMark, Realm},
+    process::{group_members, mark},
 };
 
 #[tokio::test]
@@ -17,7 +15,7 @@ async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
     let place = State::new();
     let mut bystander =
         tokio::process::Command::new("setsid").args(["sh", "-c", script]).arg(&place.0).spawn().unwrap();
-    let real = mark_of(bystander.id().unwrap()).unwrap();
+    let real = mark(bystander.id().unwrap()).unwrap();
     while group_members(real).unwrap().len() < 2 {
         tokio::task::yield_now().await;
     }

@@ -2,9 +2,9 @@
 
 use crate::{House, kill, support::place::scratch};
 use howdah::{
-    attempt::process::{group_members, is_alive, mark_of, signal},
     domain::fact::{Fact, FactLine, ProcessMark},
     machine::Report,
+    process::{group_members, is_alive, mark, signal},
 };
 use rustix::process::Signal;
 use std::{
@@ -29,7 +29,7 @@ impl State {
             line.windows(self.0.as_os_str().len()).any(|part| part == self.0.as_os_str().as_bytes())
         };
         let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let mut leaders: Vec<ProcessMark> = pids.filter(names_us).filter_map(mark_of).collect();
+        let mut leaders: Vec<ProcessMark> = pids.filter(names_us).filter_map(mark).collect();
         for entry in walkdir::WalkDir::new(&self.0).into_iter().filter_map(Result::ok) {
             if entry.file_name() == "events.jsonl" {
                 let lines = own(entry.path());

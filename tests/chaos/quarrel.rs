@@ -270,7 +270,7 @@ impl Side {
 
     fn owner_leaves(&mut self, begun: Instant) -> Result<(), String> {
         while let Some(owner) = seen::owner(&self.howdah.state) {
-            howdah::attempt::process::signal(owner, rustix::process::Signal::TERM).unwrap();
+            howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
             thread::park_timeout(LOOK);
             if begun.elapsed() > PATIENCE {
                 return Err("the owner does not leave".to_owned());

@@ -292,7 +292,7 @@ impl<'a> Round<'a> {
     fn owner_leaves(&mut self) -> Result<(), String> {
         let begun = Instant::now();
         while let Some(owner) = seen::owner(&self.howdah.state) {
-            howdah::attempt::process::signal(owner, rustix::process::Signal::TERM).unwrap();
+            howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
             thread::park_timeout(LOOK * 5);
             if begun.elapsed() > PATIENCE {
                 return Err("the owner does not leave".to_owned());

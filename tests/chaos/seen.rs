@@ -1,8 +1,8 @@
 //! What the kernel shows of the processes of one round, and how they are killed.
 
 use howdah::{
-    attempt::process::{is_alive, mark_of, signal},
     domain::fact::ProcessMark,
+    process::{is_alive, mark, signal},
 };
 use rustix::process::Signal;
 use std::{
@@ -58,7 +58,7 @@ fn parent_of(pid: u32) -> Option<u32> {
 /// The owner of a state directory, by its lock.
 pub(crate) fn owner(state: &Path) -> Option<ProcessMark> {
     let pid: u32 = fs::read_to_string(state.join("owner.lock")).ok()?.trim().parse().ok()?;
-    let mark = mark_of(pid).filter(|mark| is_alive(*mark))?;
+    let mark = mark(pid).filter(|mark| is_alive(*mark))?;
     // The lock of an owner that is gone names whoever has its number now.
     let names = |argument: &Vec<u8>| argument == state.as_os_str().as_bytes();
     arguments(pid).iter().any(names).then_some(mark)
@@ -67,18 +67,18 @@ pub(crate) fn owner(state: &Path) -> Option<ProcessMark> {
 /// The workers of a state directory.
 pub(crate) fn workers(state: &Path) -> Vec<ProcessMark> {
     let ours = |pid: &u32| worker_of(&arguments(*pid)).is_some_and(|attempt| attempt.starts_with(state));
-    pids().into_iter().filter(ours).filter_map(mark_of).collect()
+    pids().into_iter().filter(ours).filter_map(mark).collect()
 }
 
 /// The postmasters of a data directory.
 pub(crate) fn engines(data: &Path) -> Vec<ProcessMark> {
     let ours = |pid: &u32| postmaster_of(*pid, &arguments(*pid)).is_some_and(|of| of == data);
-    pids().into_iter().filter(ours).filter_map(mark_of).collect()
+    pids().into_iter().filter(ours).filter_map(mark).collect()
 }
 
 /// The children of a process.
 pub(crate) fn children(parent: u32) -> Vec<ProcessMark> {
-    pids().into_iter().filter(|pid| parent_of(*pid) == Some(parent)).filter_map(mark_of).collect()
+    pids().into_iter().filter(|pid| parent_of(*pid) == Some(parent)).filter_map(mark).collect()
 }
 
 /// Kills one process, in the way that nothing survives; says whether it was there.
@@ -105,7 +105,7 @@ pub(crate) fn strangers(directory: &Path) -> Vec<(ProcessMark, String)> {
     };
     let shown = |pid: u32| {
         let line = arguments(pid).join(&b' ');
-        Some((mark_of(pid).filter(|mark| is_alive(*mark))?, String::from_utf8_lossy(&line).into_owned()))
+        Some((mark(pid).filter(|mark| is_alive(*mark))?, String::from_utf8_lossy(&line).into_owned()))
     };
     pids().into_iter().filter(belongs).filter_map(shown).collect()
 }

@@ -3,8 +3,8 @@
 use super::seen::{arguments, pids, postmaster_of, worker_of};
 use crate::support::place;
 use howdah::{
-    attempt::process::{is_alive, mark_of},
     domain::fact::ProcessMark,
+    process::{is_alive, mark},
 };
 use std::{
     collections::BTreeMap,
@@ -81,7 +81,7 @@ impl Sight {
         let (mut workers, mut servers) = (BTreeMap::new(), BTreeMap::new());
         for pid in pids() {
             let arguments = arguments(pid);
-            let Some(mark) = mark_of(pid) else { continue };
+            let Some(mark) = mark(pid) else { continue };
             if let Some(attempt) = worker_of(&arguments).filter(|attempt| attempt.starts_with(root)) {
                 // A child of a worker shows the same line before it becomes something else: one attempt counts once.
                 let of_session: &mut Vec<_> = workers.entry(attempt.parent().unwrap().to_owned()).or_default();

@@ -2,9 +2,9 @@
 
 use crate::house::{House, Life, copied};
 use howdah::{
-    attempt::process::mark_of,
     domain::fact::{Began, End, Fact, ProcessMark, Realm},
     machine::Command::Launch,
+    process::mark,
 };
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -106,7 +106,7 @@ fn a_worker_that_has_not_said_its_first_word_yet_is_found_by_its_command_line() 
 fn a_worker_that_lives_or_cannot_be_seen_is_not_lost() {
     let house = house();
     let worker = Worker::of(&house, 1);
-    let mark = mark_of(worker.0.id()).unwrap();
+    let mark = mark(worker.0.id()).unwrap();
     house.tell(1, 1, [Fact::Began(Began::of(mark, None))]);
     assert_eq!(first(&house), ("running".to_owned(), false));
     drop(worker);

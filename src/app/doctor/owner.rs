@@ -5,8 +5,8 @@
 
 use super::words::{quoted, shown};
 use crate::{
-    attempt::process::{is_alive, mark_of},
     cli::doctor::{Cure, Finding},
+    process::{is_alive, mark},
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -133,7 +133,7 @@ fn holder(state: &Path) -> io::Result<Holder> {
             let seen = holder_in(&locks, facts.dev(), facts.ino(), noted);
             Ok(match (noted, seen) {
                 (Some(noted), Some(seen)) if noted != seen => Holder::Stranger(Some(seen)),
-                (Some(noted), _) if mark_of(noted).is_some_and(is_alive) => Holder::Owner(noted),
+                (Some(noted), _) if mark(noted).is_some_and(is_alive) => Holder::Owner(noted),
                 (_, seen) => Holder::Stranger(seen),
             })
         }

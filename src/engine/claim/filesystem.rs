@@ -1,6 +1,6 @@
 //! Which file system a place is on, so that a mount that vanished is noticed before the disk beneath it is filled.
 
-use crate::{domain::Filesystem, postgres::server::process};
+use crate::{domain::Filesystem, process};
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 /// The file system that this directory is on or, while it is missing, will be.

@@ -10,7 +10,7 @@ use super::{
     root::{Access, Root},
     trouble::at_target,
 };
-use crate::domain::Failure;
+use crate::{domain::Failure, process};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -166,8 +166,7 @@ pub(super) fn open_ledger(root: &Root, boot: &str) -> Result<Ledger, Failure> {
 
 /// What names the time since this machine came up; empty where the system does not tell, which counts as one boot.
 pub(super) fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().chars().filter(char::is_ascii_graphic).collect()
+    process::boot().map_or_else(String::new, |boot| boot.to_string())
 }
 
 /// Makes the entry of a path in the directory above it durable.

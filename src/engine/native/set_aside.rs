@@ -12,7 +12,8 @@ use super::{
 use crate::{
     domain::Failure,
     engine::{claim, real_path::real, watched::Pulse},
-    postgres::server::{pidfile, process},
+    postgres::server::pidfile,
+    process,
 };
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -33,7 +34,8 @@ pub(super) fn check(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<()
 /// A server works in its data directory, whatever its lock file says.
 fn refuse_servers_at_work(directory: &Path) -> Result<(), Failure> {
     let place = real(directory)?;
-    let at_work = process::all().into_iter().find(|pid| {
+    let mut pids = process::pids().map_err(|error| at_target("look for servers on", directory, &error))?;
+    let at_work = pids.find(|pid| {
         let works_below = process::directory(*pid).is_some_and(|works_in| works_in.starts_with(&place));
         works_below && matches!(process::name(*pid).as_deref(), Some("postgres" | "postmaster"))
     });

@@ -3,13 +3,11 @@
 //! Promises: `postgres` itself is run, as the given user, in a session of its own, so that a signal to our process group
 //! does not reach it; its pid is known from the first moment. Never: not through `pg_ctl`, which hands a line to a shell.
 
-use super::{
-    classify::{self, ServerEnd},
-    process,
-};
+use super::classify::{self, ServerEnd};
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::{account::Account, binaries::Binaries},
+    process,
 };
 use std::{
     ffi::OsString,

@@ -10,7 +10,6 @@ pub mod log;
 pub mod pidfile;
 pub mod port;
 pub mod probe;
-pub mod process;
 pub mod replay;
 pub mod resume;
 pub mod stop;

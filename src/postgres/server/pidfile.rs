@@ -3,8 +3,7 @@
 //! Promises: what is not a lock file is told apart from a missing one. Never: it does not believe the pid in it without
 //! looking at the process.
 
-use super::process;
-use crate::{domain::fact::ProcessMark, postgres::configure::DataDirectory};
+use crate::{domain::fact::ProcessMark, postgres::configure::DataDirectory, process};
 use std::{io, path::Path};
 
 /// The name of the file in a data directory.

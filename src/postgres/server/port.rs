@@ -3,8 +3,10 @@
 //! Promises: looks at both kinds of door, TCP and the Unix socket's lock file; says who holds it where that is known.
 //! Never: it leaves nothing behind and sends nothing that a server would act on.
 
-use super::process;
-use crate::domain::{Failure, Port};
+use crate::{
+    domain::{Failure, Port},
+    process,
+};
 use rustix::{
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType},

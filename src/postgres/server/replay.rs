@@ -3,8 +3,8 @@
 //! Promises: says where replay stands as far as the server tells, and whether anything at all has moved since the last
 //! look. Never: it does not wait and does not decide how long is too long.
 
-use super::{log::ServerLog, pidfile, process};
-use crate::domain::Lsn;
+use super::{log::ServerLog, pidfile};
+use crate::{domain::Lsn, process};
 use std::{
     fs, io,
     path::{Path, PathBuf},

@@ -3,8 +3,9 @@
 //! Promises: returns only when the process is gone; signals exactly the process that was marked; grows stronger when it
 //! is not obeyed. Never: a server that is not marked is not touched.
 
-use super::{classify, process};
+use super::classify;
 use crate::domain::{Failure, fact::ProcessMark};
+use crate::process;
 use rustix::process::Signal;
 use std::{
     thread,

@@ -17,10 +17,11 @@ use crate::{
         binaries::Binaries,
         configure::socket_directory,
         server::{
-            pidfile, port, process,
+            pidfile, port,
             stop::{Manner, stop},
         },
     },
+    process,
 };
 use std::{
     io::Write,

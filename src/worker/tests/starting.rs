@@ -11,10 +11,8 @@ use crate::{
         ServerWish,
         fact::{End, Fact},
     },
-    postgres::{
-        configure::DataDirectory,
-        server::{pidfile, process},
-    },
+    postgres::{configure::DataDirectory, server::pidfile},
+    process,
 };
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags, mknodat},
