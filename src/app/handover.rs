@@ -9,9 +9,9 @@ use super::{
     survival,
 };
 use crate::{
-    attempt::processes::OWN_PROGRAM,
     domain::environment::{self, VariablePattern},
     private_file,
+    process::OWN_PROGRAM,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},

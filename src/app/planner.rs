@@ -2,8 +2,9 @@
 
 use super::environment;
 use crate::{
-    attempt::processes::{OWN_PROGRAM, worker_command},
+    attempt::processes::worker_command,
     domain::{Failure, Plan, RestoreRequest, WorkerSettings},
+    process::OWN_PROGRAM,
 };
 use serde::{Deserialize, Serialize};
 use std::{path::Path, process::Stdio};

@@ -11,7 +11,7 @@ use crate::{
         args::{How, RestoreArgs},
         report::Refused,
     },
-    domain::{ExistingData, MissingWal, RestoreRequest, ServerWish, Target},
+    domain::{ExistingData, MissingWal, RestoreRequest, RetryPolicy, ServerWish, Target},
 };
 use std::path::Path;
 
@@ -57,4 +57,14 @@ pub(super) fn beside(
     };
     let missing_wal = if args.without_wal { MissingWal::Accept } else { MissingWal::Refuse };
     Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing, missing_wal })
+}
+
+/// The tries that were asked for; none leaves them to the owner's own setting.
+pub(super) fn policy(setting: &Setting, how: &How) -> Option<RetryPolicy> {
+    if how.tries.is_none() && how.every.is_none() {
+        return None;
+    }
+    let own = setting.config.policy();
+    let (tries, every) = (how.tries.unwrap_or(own.tries), how.every.unwrap_or(own.every));
+    Some(RetryPolicy { tries, every, ..own })
 }

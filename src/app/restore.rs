@@ -67,12 +67,7 @@ async fn session(
     request: RestoreRequest,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
-    let policy = (args.how.tries.is_some() || args.how.every.is_some()).then(|| {
-        let mut policy = setting.config.policy();
-        policy.tries = args.how.tries.unwrap_or(policy.tries);
-        policy.every = args.how.every.unwrap_or(policy.every);
-        policy
-    });
+    let policy = requests::policy(setting, &args.how);
     let link = attach::link(&setting.keeper(), &who(), true).await?;
     let owner = Proposing { owner: link, choices: Choices::of(setting, &args.how) };
     let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };

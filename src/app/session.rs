@@ -25,7 +25,7 @@ use crate::{
         streams::Streams,
     },
     control::Link,
-    domain::{Origin, RestoreRequest, RetryPolicy, Who},
+    domain::{Origin, RestoreRequest, Who},
     manager::{Act, Clock, StartOrder},
 };
 use futures_util::{StreamExt, stream};
@@ -208,8 +208,12 @@ fn started(
     if accepted.is_empty() {
         return Ok(exit(refused));
     }
-    let order =
-        StartOrder { requests: accepted, policy: policy(setting, &args.how), origin: Origin::CommandLine, by: who() };
+    let order = StartOrder {
+        requests: accepted,
+        policy: requests::policy(setting, &args.how),
+        origin: Origin::CommandLine,
+        by: who(),
+    };
     streams.json = args.json;
     steer(setting, async |owner| {
         let owner = Proposing { owner: owner.clone(), choices };
@@ -228,16 +232,6 @@ fn for_one_instance(how: &How) -> Option<&'static str> {
         (how.set_aside.is_some(), "--set-aside"),
     ];
     given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
-}
-
-/// The tries that were asked for; none leaves them to the owner's own setting.
-fn policy(setting: &Setting, how: &How) -> Option<RetryPolicy> {
-    if how.tries.is_none() && how.every.is_none() {
-        return None;
-    }
-    let own = setting.config.policy();
-    let (tries, every) = (how.tries.unwrap_or(own.tries), how.every.unwrap_or(own.every));
-    Some(RetryPolicy { tries, every, ..own })
 }
 
 const fn exit(refused: bool) -> Exit {

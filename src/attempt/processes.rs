@@ -11,6 +11,7 @@ use crate::domain::{
     fact::ProcessMark,
     ticket::Ticket,
 };
+use crate::process::OWN_PROGRAM;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -18,9 +19,6 @@ use std::{
 };
 use tokio::{process::Command, sync::mpsc, task::JoinSet};
 use uuid::Uuid;
-
-/// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
-pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// What starts a worker, with the environment that workers have and what these patterns name; the words that say what to
 /// do come behind.

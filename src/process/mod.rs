@@ -21,6 +21,9 @@ use std::{
 };
 use uuid::Uuid;
 
+/// The running program itself, even after its file was replaced by an upgrade (proc(5), `/proc/self/exe`).
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// The mark of a process that is alive now, or a zombie whose parent has not waited for it yet.
 pub fn mark(pid: u32) -> Option<ProcessMark> {
     stat(pid).map(|stat| mark_with(pid, stat))

@@ -14,6 +14,7 @@ use crate::{
         account::bare,
         ask::{LIMIT, ask},
     },
+    process::OWN_PROGRAM,
 };
 use jiff::tz::TimeZone;
 use std::{fs, path::Path};
@@ -100,7 +101,7 @@ pub(super) fn clock(ground: &Ground) -> Finding {
     let (synchronized, cure) = synchronized(ground);
     let found = format!("{:.0}, UTC{offset}{zone}; {synchronized}", ground.now);
     // The program itself cannot be younger than the present.
-    let made = fs::metadata("/proc/self/exe").and_then(|program| program.modified());
+    let made = fs::metadata(OWN_PROGRAM).and_then(|program| program.modified());
     if let Some(made) = made.ok().and_then(|made| Timestamp::try_from(made).ok()).filter(|made| *made > ground.now) {
         let found = format!("{found}: that is before this program was made ({made:.0})");
         return Finding::error(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned()));
