@@ -20,7 +20,7 @@ use howdah::{
     attempt::{AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word},
     domain::{
         AttemptNo, FailureClass, SessionId, WorkerSettings,
-        fact::{End, ProcessMark},
+        fact::{End, Fact, ProcessMark},
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     machine::{Command, Report},
@@ -89,13 +89,13 @@ impl House {
     }
 
     async fn began(&mut self) -> ProcessMark {
-        let Report::Began(mark) = self.report().await else { panic!("its beginning first") };
-        mark
+        let Report::Fact(Fact::Began(began)) = self.report().await else { panic!("its beginning first") };
+        began.mark()
     }
 
     /// The process that a note names.
     async fn noted_process(&mut self) -> ProcessMark {
-        let Report::Note(pid) = self.report().await else { panic!("a pid") };
+        let Report::Fact(Fact::Note(pid)) = self.report().await else { panic!("a pid") };
         mark(pid.parse().unwrap()).expect("the process that it told of")
     }
 
@@ -154,7 +154,7 @@ async fn a_worker_is_heard_from_its_first_word_to_its_last() {
     let mut house = House::new("began; echo raw output; say '{\"note\":\"hello\"}'; succeed");
     house.launch();
     let mark = house.began().await;
-    assert_eq!(house.report().await, Report::Note("hello".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("hello".to_owned())));
     house.over_with(Some(succeeded())).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
     let place = house.place();
@@ -220,7 +220,7 @@ async fn a_worker_that_ignores_the_wish_to_stop_is_killed_with_all_its_children(
     house.launch();
     let mark = house.began().await;
     house.attempts.stop(SESSION, ATTEMPT);
-    assert_eq!(house.report().await, Report::Note("no".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("no".to_owned())));
     assert!(is_alive(mark));
     house.attempts.kill(SESSION, ATTEMPT);
     house.over_with(None).await;
@@ -295,7 +295,7 @@ async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works
         assert!(!is_alive(mark), "gone before the new one says a word");
         said.push(report);
     }
-    assert!(matches!(&said[..], [Report::Began(_), Report::Over(Some(End::Succeeded(_)))]), "{said:?}");
+    assert!(matches!(&said[..], [Report::Fact(Fact::Began(_)), Report::Over(Some(End::Succeeded(_)))]), "{said:?}");
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
     late.wait().await.unwrap();
 }

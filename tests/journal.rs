@@ -8,7 +8,11 @@
 mod sample;
 
 use howdah::{
-    domain::{AttemptNo, Disposition, Reach, RetryPolicy, SessionId, Timestamp, fact::End},
+    domain::{
+        AttemptNo, Disposition, Reach, RetryPolicy, SessionId, Timestamp,
+        fact::End,
+        fact::{Began, Fact},
+    },
     journal::{Batch, Change, Entry, JournalError, SqliteJournal, Store, ThreadStore},
     machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
 };
@@ -118,8 +122,8 @@ fn every_event_is_kept_in_order() {
     journal.append(&batch([session.clone()])).unwrap();
     let commands = [
         Command::Launch,
-        report(Report::Began(sample::mark(AttemptNo(1)))),
-        report(Report::Planned(Box::new(sample::plan()))),
+        report(Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(1)), None)))),
+        report(Report::Fact(Fact::Planned(Box::new(sample::plan())))),
         report(Report::Over(None)),
         Command::Cancel { disposition: Disposition::SetAside, reach: Reach::AnyOrigin, by: "ops".to_owned() },
     ];

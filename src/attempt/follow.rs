@@ -5,7 +5,7 @@ use super::{
     crew::{Crew, kill_earlier, worker_in},
     processes::worker_command,
     supervise::{Inbox, Order},
-    tail::{Line, Tail},
+    tail::Tail,
 };
 use crate::{
     domain::{
@@ -150,34 +150,27 @@ impl Follower {
         };
         let mut progress = None;
         for line in lines {
-            match line {
-                Line::Fact(fact) => match *fact {
-                    Fact::Began(began) => {
-                        let mark = began.mark();
-                        self.crew.worker = Some(mark);
-                        self.report(Report::Began(mark)).await;
-                        if self.inbox.stop_wanted().await {
-                            self.stop();
-                        }
+            match line.into_fact() {
+                Fact::Began(began) => {
+                    self.crew.worker = Some(began.mark());
+                    self.report(Report::Fact(Fact::Began(began))).await;
+                    if self.inbox.stop_wanted().await {
+                        self.stop();
                     }
-                    Fact::Planned(plan) => self.report(Report::Planned(plan)).await,
-                    Fact::Step { step, state } => {
-                        if let Some(latest) = progress.take() {
-                            self.report(Report::Progress(latest)).await;
-                        }
-                        self.report(Report::Step(step, state)).await;
-                    }
-                    Fact::Progress(latest) => progress = Some(latest),
-                    Fact::Note(note) => self.report(Report::Note(note)).await,
-                    Fact::Ended(end) => self.ended = Some((Instant::now(), end)),
-                },
-                Line::Unreadable(reason) => {
-                    self.report(Report::Note(format!("a line of the attempt's events cannot be read: {reason}"))).await;
                 }
+                step @ Fact::Step { .. } => {
+                    if let Some(latest) = progress.take() {
+                        self.report(Report::Fact(Fact::Progress(latest))).await;
+                    }
+                    self.report(Report::Fact(step)).await;
+                }
+                Fact::Progress(latest) => progress = Some(latest),
+                fact @ (Fact::Planned(_) | Fact::Note(_)) => self.report(Report::Fact(fact)).await,
+                Fact::Ended(end) => self.ended = Some((Instant::now(), end)),
             }
         }
         if let Some(latest) = progress {
-            self.report(Report::Progress(latest)).await;
+            self.report(Report::Fact(Fact::Progress(latest))).await;
         }
     }
 

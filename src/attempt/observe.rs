@@ -31,7 +31,7 @@ pub struct Onlooker {
 struct Seen {
     attempt: AttemptNo,
     tail: Tail,
-    reports: Vec<Report>,
+    facts: Vec<Fact>,
     /// Whether the worker has said its last word, which an owner has yet to hear.
     ended: bool,
 }
@@ -52,7 +52,7 @@ impl Onlooker {
         let fresh = || Seen {
             attempt,
             tail: Tail::new(&AttemptPlace::new(&self.state, session.id(), attempt), session.uuid()),
-            reports: Vec::new(),
+            facts: Vec::new(),
             ended: false,
         };
         let seen = self.seen.entry(session.id()).or_insert_with(fresh);
@@ -68,7 +68,7 @@ impl Onlooker {
             }
             Err(error) => Some(error),
         };
-        (caught_up(session.clone(), attempt, &seen.reports, now), problem)
+        (caught_up(session.clone(), attempt, &seen.facts, now), problem)
     }
 
     /// Whether the worker of a session's live attempt is gone without its last word, the session being as `look` told it.
@@ -87,34 +87,23 @@ impl Onlooker {
 
 impl Seen {
     fn take_in(&mut self, line: Line) {
-        let report = match line {
-            Line::Fact(fact) => match *fact {
-                Fact::Began(began) => Report::Began(began.mark()),
-                Fact::Planned(plan) => Report::Planned(plan),
-                Fact::Step { step, state } => Report::Step(step, state),
-                Fact::Progress(progress) => Report::Progress(progress),
-                Fact::Note(note) => Report::Note(note),
-                Fact::Ended(_) => {
-                    self.ended = true;
-                    return;
-                }
-            },
-            Line::Unreadable(reason) => {
-                Report::Note(format!("a line of the attempt's events cannot be read: {reason}"))
-            }
-        };
-        // Of progress on progress only the last counts; there are five a second for hours.
-        if matches!((self.reports.last(), &report), (Some(Report::Progress(_)), Report::Progress(_))) {
-            self.reports.pop();
+        let fact = line.into_fact();
+        if matches!(fact, Fact::Ended(_)) {
+            self.ended = true;
+            return;
         }
-        self.reports.push(report);
+        // Of progress on progress only the last counts; there are five a second for hours.
+        if matches!((self.facts.last(), &fact), (Some(Fact::Progress(_)), Fact::Progress(_))) {
+            self.facts.pop();
+        }
+        self.facts.push(fact);
     }
 }
 
-/// The session after these reports of its attempt.
-pub fn caught_up(session: Session, attempt: AttemptNo, reports: &[Report], now: Timestamp) -> Session {
-    reports.iter().fold(session, |session, report| {
-        let command = Command::Report { attempt, report: report.clone() };
+/// The session after these facts of its attempt.
+pub fn caught_up(session: Session, attempt: AttemptNo, facts: &[Fact], now: Timestamp) -> Session {
+    facts.iter().fold(session, |session, fact| {
+        let command = Command::Report { attempt, report: Report::Fact(fact.clone()) };
         // A report is never refused; if it were, it would change nothing.
         let events = decide(&session, command, now).unwrap_or_default();
         events.iter().fold(session, |session, event| evolve(session, event, now))

@@ -45,6 +45,16 @@ pub enum Line {
     Unreadable(String),
 }
 
+impl Line {
+    /// The fact; of a line that cannot be understood, a note of that.
+    pub fn into_fact(self) -> Fact {
+        match self {
+            Self::Fact(fact) => *fact,
+            Self::Unreadable(reason) => Fact::Note(format!("a line of the attempt's events cannot be read: {reason}")),
+        }
+    }
+}
+
 impl Tail {
     /// A reader for this session that begins at the first line; the file may not exist yet.
     pub fn new(place: &AttemptPlace, session: Uuid) -> Self {

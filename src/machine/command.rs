@@ -2,8 +2,8 @@
 
 use super::Trace;
 use crate::domain::{
-    AttemptNo, Disposition, Failure, Plan, Progress, Reach, SessionId, Step, StepState,
-    fact::{End, ProcessMark},
+    AttemptNo, Disposition, Failure, Reach, SessionId,
+    fact::{End, Fact},
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,16 +59,8 @@ pub enum Command {
 /// What an attempt reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The worker process runs.
-    Began(ProcessMark),
-    /// The plan that it carries out.
-    Planned(Box<Plan>),
-    /// A step changed.
-    Step(Step, StepState),
-    /// How far it has come.
-    Progress(Progress),
-    /// Something a person should know.
-    Note(String),
+    /// What its worker says of it. An end counts only with [`Report::Over`].
+    Fact(Fact),
     /// It could not be launched.
     NotLaunched(Failure),
     /// Its whole process group is proven gone. `None`: it died without a last word.

@@ -7,7 +7,10 @@ use super::{
     session::Urgency,
     trace::catch_up,
 };
-use crate::domain::{AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp};
+use crate::domain::{
+    AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp,
+    fact::{End, Fact, ProcessMark},
+};
 use std::time::Duration;
 
 /// How long each half of a cancel may take before its processes are named and Force is offered (D6). A worker looks at
@@ -167,33 +170,43 @@ fn running_report(
     now: Timestamp,
 ) -> Vec<Event> {
     match report {
-        Report::Began(mark) => began(session, attempt, mark),
-        Report::Planned(plan) if session.plan() == Some(plan.as_ref()) => vec![],
-        Report::Planned(plan) => vec![Event::Planned { attempt, plan }],
-        Report::Step(step, state) => step_changed(session, attempt, step, state),
-        Report::Progress(progress) => {
+        Report::Fact(fact) => running_fact(session, attempt, got_through, fact),
+        Report::NotLaunched(failure) => conclude_attempt(session, attempt, failure, now),
+        Report::Over(end) => conclude_stop(session, attempt, end, now),
+    }
+}
+
+fn running_fact(session: &Session, attempt: AttemptNo, got_through: bool, fact: Fact) -> Vec<Event> {
+    match fact {
+        Fact::Began(who) => began(session, attempt, who.mark()),
+        Fact::Planned(plan) if session.plan() == Some(plan.as_ref()) => vec![],
+        Fact::Planned(plan) => vec![Event::Planned { attempt, plan }],
+        Fact::Step { step, state } => step_changed(session, attempt, step, state),
+        Fact::Progress(progress) => {
             let past = progress.reached() > session.furthest;
             let over = past && !got_through && session.first_cause.is_some();
             let mut events = vec![Event::Progressed { attempt, progress }];
             events.extend(over.then_some(Event::DisruptionOver { attempt }));
             events
         }
-        Report::Note(note) if session.notes.contains(&note) => vec![],
-        Report::Note(note) => vec![Event::Noted { attempt, note }],
-        Report::NotLaunched(failure) => conclude_attempt(session, attempt, failure, now),
-        Report::Over(end) => conclude_stop(session, attempt, end, now),
+        Fact::Note(note) if session.notes.contains(&note) => vec![],
+        Fact::Note(note) => vec![Event::Noted { attempt, note }],
+        // It counts when the whole group is gone, and comes with that.
+        Fact::Ended(_) => vec![],
     }
 }
 
 fn canceling_report(session: &Session, stage: &CancelStage, report: Report, now: Timestamp) -> Vec<Event> {
     match (stage, report) {
-        (CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. }, Report::Began(mark)) => {
-            began(session, *attempt, mark)
-        }
-        (CancelStage::Stopping { attempt, .. }, Report::Step(step, done @ StepState::Done { .. })) => {
-            step_changed(session, *attempt, step, done)
-        }
-        (CancelStage::Stopping { attempt, .. }, Report::Over(Some(crate::domain::fact::End::Succeeded(success)))) => {
+        (
+            CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. },
+            Report::Fact(Fact::Began(who)),
+        ) => began(session, *attempt, who.mark()),
+        (
+            CancelStage::Stopping { attempt, .. },
+            Report::Fact(Fact::Step { step, state: done @ StepState::Done { .. } }),
+        ) => step_changed(session, *attempt, step, done),
+        (CancelStage::Stopping { attempt, .. }, Report::Over(Some(End::Succeeded(success)))) => {
             // The attempt was done before it heard of the cancel. What is true is told: the instance is back.
             vec![Event::Succeeded { attempt: *attempt, success }]
         }
@@ -204,7 +217,7 @@ fn canceling_report(session: &Session, stage: &CancelStage, report: Report, now:
         }
         (
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. },
-            Report::Planned(_) | Report::Step(..) | Report::Progress(_) | Report::Note(_),
+            Report::Fact(Fact::Planned(_) | Fact::Step { .. } | Fact::Progress(_) | Fact::Note(_) | Fact::Ended(_)),
         ) => vec![],
     }
 }
@@ -224,7 +237,7 @@ const fn rank(state: &StepState) -> u8 {
     }
 }
 
-fn began(session: &Session, attempt: AttemptNo, mark: crate::domain::fact::ProcessMark) -> Vec<Event> {
+fn began(session: &Session, attempt: AttemptNo, mark: ProcessMark) -> Vec<Event> {
     if session.live_mark() == Some(mark) { vec![] } else { vec![Event::Began { attempt, mark }] }
 }
 

@@ -1,6 +1,7 @@
 //! What a new owner makes of the attempts of an earlier one (rule D9).
 
 use super::*;
+use howdah::domain::fact::Fact;
 
 #[tokio::test]
 async fn d09_a_live_attempt_is_adopted_and_heard_from_its_beginning() {
@@ -8,14 +9,14 @@ async fn d09_a_live_attempt_is_adopted_and_heard_from_its_beginning() {
         House::new("began; mkfifo go; say '{\"note\":\"one\"}'; read -r line < go; say '{\"note\":\"two\"}'; succeed");
     house.launch();
     let mark = house.began().await;
-    assert_eq!(house.report().await, Report::Note("one".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("one".to_owned())));
     let mut house = House::over(house.leave());
     assert!(is_alive(mark), "it needs no owner");
     house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     assert_eq!(house.began().await, mark);
-    assert_eq!(house.report().await, Report::Note("one".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("one".to_owned())));
     fs::write(house.place().directory().join("go"), "go\n").unwrap();
-    assert_eq!(house.report().await, Report::Note("two".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("two".to_owned())));
     house.over_with(Some(succeeded())).await;
 }
 
@@ -28,7 +29,7 @@ async fn d09_an_adopted_attempt_can_be_stopped_and_killed() {
     house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     house.attempts.stop(SESSION, ATTEMPT);
     assert_eq!(house.began().await, mark);
-    assert_eq!(house.report().await, Report::Note("no".to_owned()));
+    assert_eq!(house.report().await, Report::Fact(Fact::Note("no".to_owned())));
     house.attempts.kill(SESSION, ATTEMPT);
     // This owner has seen it alive, so it was killed and not lost.
     house.over_with(None).await;
@@ -67,8 +68,8 @@ async fn d09_an_attempt_that_went_down_without_a_word_is_lost_with_all_it_left()
     let mut house = House::over(state);
     house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(mark));
     house.began().await;
-    assert!(matches!(house.report().await, Report::Note(_)));
-    assert!(matches!(house.report().await, Report::Note(_)));
+    assert!(matches!(house.report().await, Report::Fact(Fact::Note(_))));
+    assert!(matches!(house.report().await, Report::Fact(Fact::Note(_))));
     house.lost().await;
     assert!(!is_alive(engine), "it must not write beside the next attempt");
 }

@@ -70,7 +70,7 @@ async fn what_a_test_leaves_running_ends_with_its_state_directory() {
         let mut house = House::new(course);
         house.launch();
         let worker = house.began().await;
-        let Report::Note(engine) = house.report().await else { panic!("a pid") };
+        let Report::Fact(Fact::Note(engine)) = house.report().await else { panic!("a pid") };
         while group_members(worker).unwrap().len() < 2 {
             tokio::task::yield_now().await;
         }

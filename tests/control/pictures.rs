@@ -6,7 +6,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{InstanceName, RetryPolicy, SessionId},
+    domain::{InstanceName, RetryPolicy, SessionId, fact::Fact},
     journal::{Batch, Change, Entry, MemoryStore, Store},
     machine::{CompletedResult, CompletedRow, Session},
     manager::Steer,
@@ -69,7 +69,7 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
     }
     // What has not changed is the same value as before.
     let before = late.snapshots().borrow().clone();
-    hall.house.say(1, 1, howdah::machine::Report::Note("a change".to_owned())).await;
+    hall.house.say(1, 1, howdah::machine::Report::Fact(Fact::Note("a change".to_owned()))).await;
     let after = until("a change", &mut late.snapshots(), |now| now.revision > before.revision).await;
     assert!(Arc::ptr_eq(&before.completed, &after.completed));
     let changed: Vec<SessionId> = after

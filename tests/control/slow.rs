@@ -4,7 +4,7 @@ use crate::{
     hall::{Hall, Raw, until, within},
     sample,
 };
-use howdah::{control::Mirror, machine::Report};
+use howdah::{control::Mirror, domain::fact::Fact, machine::Report};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn take_in(mirror: &mut Mirror, line: &str) -> Option<std::sync::Arc<howdah::man
 
 /// A session runs and its attempt comes further, so far and no less often than it can be seen.
 async fn come_further(hall: &Hall, bytes: u64) {
-    hall.house.say(1, 1, Report::Progress(sample::progress(bytes, None))).await;
+    hall.house.say(1, 1, Report::Fact(Fact::Progress(sample::progress(bytes, None)))).await;
     let mut snapshots = hall.house.handle.snapshots();
     let there = |now: &std::sync::Arc<howdah::manager::Snapshot>| {
         now.ongoing.first().is_some_and(|session| session.progress().bytes_done.0 == bytes)
@@ -45,7 +45,7 @@ async fn with_one_running(weight: usize) -> Hall {
     let hall = Hall::open();
     hall.house.start([1]).await;
     until("it runs", &mut hall.house.handle.snapshots(), |now| now.counts.running == 1).await;
-    hall.house.say(1, 1, Report::Note("n".repeat(weight))).await;
+    hall.house.say(1, 1, Report::Fact(Fact::Note("n".repeat(weight)))).await;
     hall
 }
 

@@ -3,7 +3,7 @@
 use crate::sample;
 use howdah::{
     control::{Mirror, change::Way, protocol::FromOwner},
-    domain::{AttemptNo, InstanceName, RetryPolicy, SessionId},
+    domain::{AttemptNo, InstanceName, RetryPolicy, SessionId, fact::Fact},
     machine::{
         Command, CompletedResult, CompletedRow, Report, Session, UnreadableSession, decide, evolve, sort_for_screen,
     },
@@ -35,7 +35,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
 /// A session that has come so far; the same values give the same session.
 fn session(number: u64, far: u64) -> Session {
     let mut session = sample::session(number, RetryPolicy::default());
-    let progress = Report::Progress(sample::progress(far * 10, None));
+    let progress = Report::Fact(Fact::Progress(sample::progress(far * 10, None)));
     let commands = [Command::Launch, Command::Report { attempt: AttemptNo(1), report: progress }, sample::retry()];
     for command in commands.into_iter().take(far.try_into().unwrap()) {
         let Ok(events) = decide(&session, command, sample::start()) else { continue };

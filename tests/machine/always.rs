@@ -291,8 +291,7 @@ impl Turn<'_> {
             Report::NotLaunched(failure) | Report::Over(Some(End::Failed(failure))) => of(failure),
             Report::Over(None | Some(End::Stopped)) => class == FailureClass::Disruption,
             Report::Over(Some(End::Disposed(_))) => class == FailureClass::Bug,
-            Report::Over(Some(End::Succeeded(_))) | Report::Began(_) | Report::Planned(_) => false,
-            Report::Step(..) | Report::Progress(_) | Report::Note(_) => false,
+            Report::Over(Some(End::Succeeded(_))) | Report::Fact(_) => false,
         };
         told && self.is_of_live()
     }

@@ -2,7 +2,11 @@
 
 use super::sample;
 use howdah::{
-    domain::{ByteCount, Plan, RetryPolicy, Step, StepState, Timestamp, fact::End, plan::TablespacePlan},
+    domain::{
+        ByteCount, Plan, RetryPolicy, Step, StepState, Timestamp,
+        fact::{End, Fact},
+        plan::TablespacePlan,
+    },
     machine::{Command, Report, Session, decide, evolve},
 };
 use std::{path::Path, time::Duration};
@@ -17,7 +21,7 @@ fn said(session: &Session, report: Report, now: Timestamp) -> Session {
 }
 
 fn copied(session: &Session, bytes: u64) -> Session {
-    said(session, Report::Progress(sample::progress(bytes, None)), sample::start())
+    said(session, Report::Fact(Fact::Progress(sample::progress(bytes, None))), sample::start())
 }
 
 fn launched() -> Session {
@@ -30,7 +34,7 @@ fn figures(session: &Session) -> (u64, u64, f64) {
 
 #[test]
 fn what_is_on_disk_counts_through_attempts_that_bring_nothing() {
-    let mut session = said(&launched(), Report::Planned(Box::new(sample::plan())), sample::start());
+    let mut session = said(&launched(), Report::Fact(Fact::Planned(Box::new(sample::plan()))), sample::start());
     assert_eq!(figures(&session), (0, 1000, 0.0));
     session = copied(&session, 500);
     assert_eq!(figures(&session), (500, 1000, 0.5));
@@ -70,8 +74,8 @@ fn no_wait_is_shown_that_is_longer_than_one_pause() {
 #[test]
 fn a_session_took_at_least_as_long_as_its_steps() {
     let done = |seconds| StepState::Done { took: Duration::from_secs(seconds), detail: String::new() };
-    let session = said(&launched(), Report::Step(Step::Check, done(2)), sample::start());
-    let session = said(&session, Report::Step(Step::Copy, done(100)), sample::start());
+    let session = said(&launched(), Report::Fact(Fact::Step { step: Step::Check, state: done(2) }), sample::start());
+    let session = said(&session, Report::Fact(Fact::Step { step: Step::Copy, state: done(100) }), sample::start());
     assert_eq!(session.elapsed(sample::after(200)).as_secs(), 200);
     assert_eq!(session.elapsed(sample::after(-3600)).as_secs(), 102, "the clock was set back");
 }
@@ -81,7 +85,7 @@ fn the_directories_of_a_session_are_its_own_and_those_of_its_tablespaces() {
     let space = |oid, directory: &str| TablespacePlan { oid, original: "/old".into(), directory: directory.into() };
     let tablespaces = vec![space(1, "/ts/one"), space(2, "/ts/two")];
     let plan = Plan { tablespaces, bytes: ByteCount(1), ..sample::plan() };
-    let session = said(&launched(), Report::Planned(Box::new(plan)), sample::start());
+    let session = said(&launched(), Report::Fact(Fact::Planned(Box::new(plan))), sample::start());
     assert_eq!(session.directories(), ["/srv/pg/orders-1", "/ts/one", "/ts/two"].map(Path::new));
     let mut created = sample::created(1, RetryPolicy::default());
     created.request.target = created.request.target.with_tablespace(1, "/ts/one").unwrap();

@@ -10,7 +10,10 @@ use super::{
     sample,
 };
 use howdah::{
-    domain::{AttemptNo, Disposed, FailureClass, Timestamp, fact::End},
+    domain::{
+        AttemptNo, Disposed, FailureClass, Timestamp,
+        fact::{End, Fact},
+    },
     machine::{
         self, CancelStage, Cause, Command, Effect, Event, Phase, Refusal, Report, Session, StuckReason, Urgency,
         decide, evolve,
@@ -126,7 +129,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Ok(decided.into_iter().filter(|event| !matches!(event, Event::DisruptionOver { .. })).collect())
     }),
     deciding("as far as before counts as got through", "D3", |session, command, now| {
-        let reached = if let Command::Report { report: Report::Progress(told), .. } = &command {
+        let reached = if let Command::Report { report: Report::Fact(Fact::Progress(told)), .. } = &command {
             Some(told.reached())
         } else {
             None
@@ -295,7 +298,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         "words that come twice are told twice",
         "a report may come twice",
         |session, command, now| match command {
-            Command::Report { attempt, report: Report::Note(note) } if session.live_attempt() == Some(attempt) => {
+            Command::Report { attempt, report: Report::Fact(Fact::Note(note)) }
+                if session.live_attempt() == Some(attempt) =>
+            {
                 Ok(vec![Event::Noted { attempt, note }])
             }
             other => decide(session, other, now),

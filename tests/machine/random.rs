@@ -2,7 +2,10 @@
 
 use super::sample;
 use howdah::{
-    domain::{AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End},
+    domain::{
+        AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End,
+        fact::Fact,
+    },
     machine::{self, Command, Effect, Event, Phase, Report, Session},
 };
 use proptest::prelude::*;
@@ -74,11 +77,11 @@ fn command(session: &Session, next: Move, now: Timestamp) -> (Command, Timestamp
         Move::WakeNow => Command::Wake,
         Move::SetBack(seconds) => return (Command::Wake, now - Duration::from_secs(seconds)),
         Move::Lost => Command::Lost { attempt },
-        Move::Progress(bytes, wal) => said(Report::Progress(sample::progress(bytes, wal))),
-        Move::Note(number) => said(Report::Note(format!("note {number}"))),
+        Move::Progress(bytes, wal) => said(Report::Fact(Fact::Progress(sample::progress(bytes, wal)))),
+        Move::Note(number) => said(Report::Fact(Fact::Note(format!("note {number}")))),
         Move::StepDone(step) => {
             let done = StepState::Done { took: Duration::from_millis(1), detail: String::new() };
-            said(Report::Step(Step::ALL[step], done))
+            said(Report::Fact(Fact::Step { step: Step::ALL[step], state: done }))
         }
         Move::End(number) => said(end(number)),
         Move::DeadWord(number) => {

@@ -120,12 +120,16 @@ fn sessions() -> Vec<(&'static str, Session)> {
     };
     let queued = sample::session(7, RetryPolicy::default());
     let mut running = turn(&queued, Command::Launch, 1);
-    running = said(&running, Report::Began(sample::mark(AttemptNo(1))), 2);
-    running = said(&running, Report::Planned(Box::new(plan())), 2);
-    running = said(&running, Report::Step(Step::Check, done()), 3);
-    running = said(&running, Report::Step(Step::Copy, StepState::Running { detail: "base.tar".to_owned() }), 3);
-    running = said(&running, Report::Note("a note".to_owned()), 3);
-    running = said(&running, Report::Progress(sample::progress(10, Some(5))), 4);
+    running = said(&running, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(1)), None))), 2);
+    running = said(&running, Report::Fact(Fact::Planned(Box::new(plan()))), 2);
+    running = said(&running, Report::Fact(Fact::Step { step: Step::Check, state: done() }), 3);
+    running = said(
+        &running,
+        Report::Fact(Fact::Step { step: Step::Copy, state: StepState::Running { detail: "base.tar".to_owned() } }),
+        3,
+    );
+    running = said(&running, Report::Fact(Fact::Note("a note".to_owned())), 3);
+    running = said(&running, Report::Fact(Fact::Progress(sample::progress(10, Some(5)))), 4);
     let waiting = said(&running, sample::over(End::Failed(sample::disruption())), 5);
     let stuck = said(&running, sample::over(End::Failed(sample::incurable())), 5);
     let stopping =

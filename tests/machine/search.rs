@@ -10,7 +10,11 @@ use super::{
     witness::Witness,
 };
 use howdah::{
-    domain::{AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp, fact::End},
+    domain::{
+        AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp,
+        fact::End,
+        fact::{Began, Fact},
+    },
     machine::{Command, Effect, Phase, Refusal, Report, Session, decide::CANCEL_GRACE, evolve, next_wake},
 };
 use std::{
@@ -117,7 +121,7 @@ fn replayed(node: &Node) -> Result<(), Broken> {
 /// A report may come twice: an attempt that is adopted is read again from its first line.
 fn twice(machine: &Machine, node: &Node, command: &Command) -> Result<(), Broken> {
     let again = match command {
-        Command::Report { report: Report::Progress(_), .. } => return Ok(()),
+        Command::Report { report: Report::Fact(Fact::Progress(_)), .. } => return Ok(()),
         Command::Report { .. } | Command::Lost { .. } | Command::Wake | Command::Launch => command.clone(),
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Dismiss { .. } => {
             return Ok(());
@@ -183,14 +187,15 @@ fn reports(attempt: AttemptNo) -> Vec<Report> {
     let running = StepState::Running { detail: String::new() };
     let done = StepState::Done { took: Duration::from_secs(1), detail: String::new() };
     let mut all = vec![
-        Report::Began(sample::mark(attempt)),
-        Report::Planned(Box::new(sample::plan())),
-        Report::Step(Step::Copy, running),
-        Report::Step(Step::Copy, done),
-        Report::Progress(sample::progress(10, None)),
-        Report::Progress(sample::progress(20, None)),
-        Report::Progress(sample::progress(20, Some(5))),
-        Report::Note("a note".to_owned()),
+        Report::Fact(Fact::Began(Began::of(sample::mark(attempt), None))),
+        Report::Fact(Fact::Planned(Box::new(sample::plan()))),
+        Report::Fact(Fact::Step { step: Step::Copy, state: running }),
+        Report::Fact(Fact::Step { step: Step::Copy, state: done }),
+        Report::Fact(Fact::Progress(sample::progress(10, None))),
+        Report::Fact(Fact::Progress(sample::progress(20, None))),
+        Report::Fact(Fact::Progress(sample::progress(20, Some(5)))),
+        Report::Fact(Fact::Note("a note".to_owned())),
+        Report::Fact(Fact::Ended(End::Succeeded(sample::success()))),
         Report::Over(None),
     ];
     all.extend([sample::disruption(), sample::incurable()].map(Report::NotLaunched));
@@ -206,8 +211,11 @@ fn disposal_reports(attempt: AttemptNo) -> Vec<Report> {
         End::Stopped,
         End::Succeeded(sample::success()),
     ];
-    let mut all =
-        vec![Report::Began(sample::mark(attempt)), Report::Over(None), Report::NotLaunched(sample::incurable())];
+    let mut all = vec![
+        Report::Fact(Fact::Began(Began::of(sample::mark(attempt), None))),
+        Report::Over(None),
+        Report::NotLaunched(sample::incurable()),
+    ];
     all.extend(ends.map(sample::over));
     all
 }

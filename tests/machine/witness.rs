@@ -2,7 +2,11 @@
 
 use super::model::{Broken, hold};
 use howdah::{
-    domain::{AttemptNo, Reached, fact::End, ticket::Work},
+    domain::{
+        AttemptNo, Reached,
+        fact::{End, Fact},
+        ticket::Work,
+    },
     machine::{Command, Effect, Event, Phase, Report, Session},
 };
 
@@ -76,7 +80,7 @@ impl Witness {
     fn hear_report(&mut self, report: &Report, session: &Session) {
         match report {
             // What a stopping attempt still does is no progress of the session any more.
-            Report::Progress(progress) if matches!(session.phase(), Phase::Running { .. }) => {
+            Report::Fact(Fact::Progress(progress)) if matches!(session.phase(), Phase::Running { .. }) => {
                 self.reached = self.reached.max(progress.reached());
                 if self.got_through() {
                     self.tries = 0;
@@ -92,7 +96,7 @@ impl Witness {
                 self.disposed = matches!(self.live, Some((_, false)));
                 self.end();
             }
-            Report::Progress(_) | Report::Began(_) | Report::Planned(_) | Report::Step(..) | Report::Note(_) => {}
+            Report::Fact(_) => {}
         }
     }
 

@@ -6,7 +6,11 @@ use crate::{
 };
 use howdah::{
     attempt::Scenario,
-    domain::{AttemptNo, Disposed, Disposition, Origin, Outcome, Reach, SessionId, fact::End, ticket::Work},
+    domain::{
+        AttemptNo, Disposed, Disposition, Origin, Outcome, Reach, SessionId,
+        fact::{Began, End, Fact},
+        ticket::Work,
+    },
     machine::{CancelStage, Event, Phase, Refusal, Report, Scope, Session, Urgency},
     manager::{Act, StartOrder},
 };
@@ -197,7 +201,7 @@ async fn a_cancel_keeps_its_slot_until_the_attempt_is_gone() {
 }
 
 fn began(attempt: u32) -> Report {
-    Report::Began(sample::mark(AttemptNo(attempt)))
+    Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(attempt)), None)))
 }
 
 fn stage(phase: &Phase, wanted: Urgency) -> bool {

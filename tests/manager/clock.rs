@@ -6,7 +6,7 @@ use crate::{
 };
 use howdah::{
     attempt::Scenario,
-    domain::{AttemptNo, Disposition, Reach, SessionId, ticket::Ticket},
+    domain::{AttemptNo, Disposition, Reach, SessionId, fact::Fact, ticket::Ticket},
     machine::{CancelStage, Event, Phase, Report, Urgency},
     manager::Act,
 };
@@ -57,7 +57,7 @@ async fn a_clock_that_is_set_back_is_noticed_at_once_while_another_session_repor
         if ticket.session == SessionId(1) {
             return fails_once(ticket);
         }
-        let report = |bytes| (Duration::from_millis(200), Report::Progress(sample::progress(bytes, None)));
+        let report = |bytes| (Duration::from_millis(200), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
         Scenario { beats: (0..10_000).map(report).collect(), stops_in: None }
     });
     house.start(1..=2).await;

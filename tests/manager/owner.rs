@@ -8,7 +8,7 @@ use howdah::{
     attempt::{Scenario, simulated::Remains},
     domain::{
         AttemptNo, Disposition, Reach, RetryPolicy, SessionId,
-        fact::End,
+        fact::{Began, End, Fact},
         ticket::{Ticket, Work},
     },
     journal::MemoryStore,
@@ -74,7 +74,7 @@ async fn d09_crashes_at_one_place_use_the_tries_up() {
 async fn d03_d09_a_crash_past_the_furthest_point_begins_a_new_count() {
     let course = |ticket: &Ticket| {
         let bytes = 10 * u64::from(ticket.attempt.0);
-        let beats = vec![(Duration::from_secs(1), Report::Progress(sample::progress(bytes, None)))];
+        let beats = vec![(Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))))];
         Scenario { beats, ..Scenario::default() }
     };
     let policy = RetryPolicy { tries: 1, ..RetryPolicy::default() };
@@ -136,7 +136,7 @@ async fn a_kill_is_told_again_by_the_next_owner() {
 
 #[tokio::test(start_paused = true)]
 async fn d09_a_disposal_that_was_lost_is_done_again() {
-    let began = || vec![(Duration::ZERO, Report::Began(sample::mark(AttemptNo(2))))];
+    let began = || vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))];
     let house = Plan::default().open(move |ticket| match ticket.work {
         Work::Restore(_) => runs(),
         Work::Dispose { .. } => Scenario { beats: began(), stops_in: None },

@@ -12,7 +12,11 @@ use howdah::{
         state::CommandForm,
         streams::Streams,
     },
-    domain::{AttemptNo, Disposed, Origin, RestoreRequest, SessionId, Target, fact::End, ticket::Work},
+    domain::{
+        AttemptNo, Disposed, Origin, RestoreRequest, SessionId, Target,
+        fact::{Began, End, Fact},
+        ticket::Work,
+    },
     machine::{CancelStage, Phase, Report, Session, Urgency},
     manager::StartOrder,
 };
@@ -130,9 +134,10 @@ async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
 async fn a_cancel_that_left_data_says_where() {
     let house = Plan::default().open(|ticket| match ticket.work {
         Work::Restore(_) => runs(),
-        Work::Dispose { .. } => {
-            Scenario { beats: vec![(Duration::ZERO, Report::Began(sample::mark(AttemptNo(2))))], stops_in: None }
-        }
+        Work::Dispose { .. } => Scenario {
+            beats: vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))],
+            stops_in: None,
+        },
     });
     // Of the two directories that it may have written to, one is there.
     let (there, mut request) = (tempfile::tempdir().unwrap(), sample::request(1));
@@ -164,7 +169,7 @@ fn is_overdue(session: &Arc<Session>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn progress_is_told_on_although_the_clock_was_set_back() {
     let clock_set_by: &'static AtomicI64 = Box::leak(Box::default());
-    let report = |bytes| (Duration::from_secs(1), Report::Progress(sample::progress(bytes, None)));
+    let report = |bytes| (Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
     let beats: Vec<_> = (0..60).map(report).collect();
     let house = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
         Work::Restore(_) => Scenario { beats: beats.clone(), stops_in: Some(Duration::ZERO) },

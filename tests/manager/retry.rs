@@ -6,7 +6,11 @@ use crate::{
 };
 use howdah::{
     attempt::Scenario,
-    domain::{AttemptNo, RetryPolicy, SessionId, fact::End, ticket::Ticket},
+    domain::{
+        AttemptNo, RetryPolicy, SessionId,
+        fact::{End, Fact},
+        ticket::Ticket,
+    },
     machine::{Event, Phase, Refusal, Report, Scope, StuckReason},
     manager::Act,
 };
@@ -72,7 +76,7 @@ async fn d03_past_the_furthest_point_the_count_starts_anew() {
     // The eighth try comes further than any attempt before it, and fails too.
     let course = |ticket: &Ticket| {
         let bytes = if ticket.attempt < AttemptNo(9) { 10 } else { 11 };
-        let progress = Report::Progress(sample::progress(bytes, None));
+        let progress = Report::Fact(Fact::Progress(sample::progress(bytes, None)));
         let beats = vec![(Duration::from_millis(500), progress), (Duration::from_millis(500), fails())];
         Scenario { beats, stops_in: None }
     };
@@ -178,7 +182,7 @@ async fn words_of_a_dead_attempt_are_dropped() {
     house.start([1]).await;
     house.until_phase(1, |phase| matches!(phase, Phase::Running { attempt: AttemptNo(2), .. })).await;
     let before = house.now().await;
-    for report in [succeeds(), fails(), Report::Over(None), Report::Progress(sample::progress(999, None))] {
+    for report in [succeeds(), fails(), Report::Over(None), Report::Fact(Fact::Progress(sample::progress(999, None)))] {
         house.say(1, 1, report).await;
     }
     house.say(9, 1, succeeds()).await;

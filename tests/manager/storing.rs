@@ -5,7 +5,10 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{AttemptNo, Disposition, Reach, SessionId, fact::End},
+    domain::{
+        AttemptNo, Disposition, Reach, SessionId,
+        fact::{End, Fact},
+    },
     machine::{Event, Phase, Refusal, Report},
     manager::Act,
 };
@@ -64,10 +67,10 @@ async fn a_cancel_that_is_not_stored_stops_nothing() {
 async fn what_an_attempt_said_is_stored_in_order_when_the_journal_works_again() {
     let house = running().await;
     house.store.fail(true);
-    house.say(1, 1, Report::Note("one".to_owned())).await;
-    house.say(1, 1, Report::Note("two".to_owned())).await;
+    house.say(1, 1, Report::Fact(Fact::Note("one".to_owned()))).await;
+    house.say(1, 1, Report::Fact(Fact::Note("two".to_owned()))).await;
     house.wait(10).await;
-    house.say(1, 1, Report::Note("three".to_owned())).await;
+    house.say(1, 1, Report::Fact(Fact::Note("three".to_owned()))).await;
     house.say(1, 1, sample::over(End::Succeeded(sample::success()))).await;
     let failing = house.wait(10).await;
     assert_eq!(failing.counts.running, 1, "what is not on disk is not true");
@@ -81,7 +84,7 @@ async fn what_an_attempt_said_is_stored_in_order_when_the_journal_works_again() 
 async fn more_words_than_fit_in_a_turn_are_neither_lost_nor_piled_up() {
     let house = running().await;
     house.store.fail(true);
-    let heard = (0..1000).map(|number| house.say(1, 1, Report::Note(format!("note {number}"))));
+    let heard = (0..1000).map(|number| house.say(1, 1, Report::Fact(Fact::Note(format!("note {number}")))));
     for word in heard {
         word.await;
     }

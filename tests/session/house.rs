@@ -11,7 +11,7 @@ use howdah::{
     domain::{
         AttemptNo, ByteCount, Disposed, Disposition, ExistingData, Failure, Origin, Port, Progress, Reach, RetryPolicy,
         SessionId, Step, StepState, Target, Timestamp,
-        fact::{End, Fact, FactLine},
+        fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
     journal::{Batch, Change, Entry, SqliteJournal},
@@ -225,7 +225,7 @@ impl Life {
 
     /// All of its tries failed.
     pub(crate) fn used_up(number: u64) -> Self {
-        let life = Self::hasty(number).running().report(Report::Progress(sample::progress(500, None)), 5);
+        let life = Self::hasty(number).running().report(Report::Fact(Fact::Progress(sample::progress(500, None))), 5);
         let life = life.over(End::Failed(sample::disruption()), 10);
         (1..=3).fold(life, |life, try_number| life.tried_in_vain(10 + 10 * try_number))
     }
@@ -254,13 +254,19 @@ impl Life {
     pub(crate) fn running(self) -> Self {
         let attempt = self.session.next_attempt();
         self.then(Command::Launch, 1)
-            .report(Report::Began(sample::mark(attempt)), 2)
-            .report(Report::Planned(Box::new(sample::plan())), 2)
+            .report(Report::Fact(Fact::Began(Began::of(sample::mark(attempt), None))), 2)
+            .report(Report::Fact(Fact::Planned(Box::new(sample::plan()))), 2)
             .report(
-                Report::Step(Step::Check, StepState::Done { took: Duration::from_secs(1), detail: String::new() }),
+                Report::Fact(Fact::Step {
+                    step: Step::Check,
+                    state: StepState::Done { took: Duration::from_secs(1), detail: String::new() },
+                }),
                 3,
             )
-            .report(Report::Step(Step::Copy, StepState::Running { detail: String::new() }), 3)
+            .report(
+                Report::Fact(Fact::Step { step: Step::Copy, state: StepState::Running { detail: String::new() } }),
+                3,
+            )
     }
 
     pub(crate) fn over(self, end: End, seconds: i64) -> Self {

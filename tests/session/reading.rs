@@ -124,7 +124,7 @@ fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
 #[test]
 fn of_what_succeeded_all_bytes_are_there() {
     // The attempt was done before it heard of the cancel, and nobody takes down how far one comes that is to stop.
-    let copied = Report::Progress(sample::progress(300, None));
+    let copied = Report::Fact(Fact::Progress(sample::progress(300, None)));
     let life = Life::queued(1).running().then(Command::Report { attempt: FIRST, report: copied }, 4);
     let house = House::of([life.then(cancel(), 5).over(End::Succeeded(sample::success()), 6)]);
     let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
@@ -137,16 +137,16 @@ fn of_what_succeeded_all_bytes_are_there() {
 
 #[test]
 fn a_replay_changes_no_phase_and_may_come_twice() {
-    let reports = [
-        Report::Began(sample::mark(FIRST)),
-        Report::Planned(Box::new(sample::plan())),
-        Report::Progress(sample::progress(500, None)),
+    let facts = [
+        Fact::Began(Began::of(sample::mark(FIRST), None)),
+        Fact::Planned(Box::new(sample::plan())),
+        Fact::Progress(sample::progress(500, None)),
     ];
     for life in one_of_each().into_iter().chain([Life::queued(9).waiting()]) {
         let before = life.session;
-        let once = caught_up(before.clone(), FIRST, &reports, start());
+        let once = caught_up(before.clone(), FIRST, &facts, start());
         assert_eq!(once.phase(), before.phase());
-        assert_eq!(caught_up(once.clone(), FIRST, &reports, start()), once);
+        assert_eq!(caught_up(once.clone(), FIRST, &facts, start()), once);
         if !matches!(before.phase(), Phase::Running { .. }) {
             assert_eq!(once.progress(), before.progress(), "a dead attempt tells nothing");
         }

@@ -6,7 +6,10 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{Timestamp, fact::End},
+    domain::{
+        Timestamp,
+        fact::{End, Fact},
+    },
     machine::{Command, Report},
 };
 use insta::assert_snapshot;
@@ -113,7 +116,7 @@ fn d06_an_overdue_cancel_is_told_with_its_process() {
 #[test]
 fn what_earlier_attempts_left_counts_while_a_session_waits() {
     let life = Life::hasty(1).running();
-    let copied = Report::Progress(sample::progress(500, None));
+    let copied = Report::Fact(Fact::Progress(sample::progress(500, None)));
     let life = life.then(Command::Report { attempt: FIRST, report: copied }, 5);
     let life = life.over(End::Failed(sample::disruption()), 10);
     for life in [life.clone(), life.tried_in_vain(20)] {
