@@ -12,7 +12,7 @@ mod journal;
 use futures_util::future::BoxFuture;
 use howdah::{
     attempt::AttemptPlace,
-    control::{Link, Road, RoadError, connect},
+    control::{Client, ConnectError, Connector, connect},
     domain::{
         AttemptNo, ByteCount, Failure, Progress, Reached, SessionId, Timestamp, Who,
         fact::{Began, Fact, FactLine},
@@ -69,8 +69,9 @@ async fn adopt(state: &Path) -> [f64; 2] {
     let begun = Instant::now();
     let mut keeper = Command::new(env!("CARGO_BIN_EXE_howdah"));
     let mut keeper = keeper.arg("keeper").arg("--state-dir").arg(state).stdin(Stdio::null()).spawn().unwrap();
-    let link = Link::open(Arc::new(Knocks(state.to_owned())), Who::new("ops", "bastion", 1, None), true).await.unwrap();
-    let mut snapshots = link.snapshots();
+    let client =
+        Client::open(Arc::new(Retrying(state.to_owned())), Who::new("ops", "bastion", 1, None), true).await.unwrap();
+    let mut snapshots = client.snapshots();
     let all = |now: &Arc<Snapshot>| now.counts.ongoing() as u64 == journal::ONGOING;
     snapshots.wait_for(all).await.unwrap();
     let first = begun.elapsed();
@@ -85,11 +86,11 @@ async fn adopt(state: &Path) -> [f64; 2] {
     [first, adopted].map(|time| time.as_secs_f64() * 1e3)
 }
 
-/// The road to a keeper that was just started: knock until it opens.
-struct Knocks(PathBuf);
+/// Connects to a keeper that was just started: tries until it listens.
+struct Retrying(PathBuf);
 
-impl Road for Knocks {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
+impl Connector for Retrying {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         let state = self.0.clone();
         Box::pin(async move {
             loop {

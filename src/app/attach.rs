@@ -1,8 +1,8 @@
-//! The way to the owner of a state directory: the one that is there, else a keeper that is started for it.
+//! Connects to the owner of a state directory: the one that is there, else a keeper that is started for it.
 
 use super::handover::KeeperCall;
 use crate::{
-    control::{Link, LinkError, Road, RoadError, socket},
+    control::{Client, ClientError, ConnectError, Connector, socket},
     domain::Who,
 };
 use futures_util::future::BoxFuture;
@@ -14,68 +14,68 @@ use tokio::{
 
 /// How long somebody may own the state directory without listening: it is coming, or going, and both take
 /// milliseconds on a machine that is well.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause between two knocks.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The delay between two tries to connect.
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// The road of every face that is not the owner itself.
+/// How every face that is not the owner itself connects.
 #[derive(Debug, Clone)]
-struct ToOwner {
+struct OwnerConnector {
     keeper: KeeperCall,
 }
 
-/// Owners in a row that may be lost while they are met: one that hands over, one that ends in the same moment.
-const LOSSES: u32 = 3;
+/// Owners in a row that are connected to before this is given up: one may hand over, one may end in the same moment.
+const MAX_CONNECTS: u32 = 3;
 
-/// A link to the owner. One that is lost before it has shown anything was asked nothing, so the next one is met instead.
-pub(super) async fn link(keeper: &KeeperCall, who: &Who, watch: bool) -> Result<Link, LinkError> {
-    let road = Arc::new(ToOwner { keeper: keeper.clone() });
-    for _ in 1..LOSSES {
-        match Link::open(Arc::clone(&road) as Arc<dyn Road>, who.clone(), watch).await {
-            Err(LinkError::Lost { reason }) => tracing::warn!(reason, "an owner was lost while it was met"),
+/// A client of the owner. An owner that is lost before it has sent anything got no request, so the next one is tried.
+pub(super) async fn connect(keeper: &KeeperCall, who: &Who, watch: bool) -> Result<Client, ClientError> {
+    let connector = Arc::new(OwnerConnector { keeper: keeper.clone() });
+    for _ in 1..MAX_CONNECTS {
+        match Client::open(Arc::clone(&connector) as Arc<dyn Connector>, who.clone(), watch).await {
+            Err(ClientError::Lost { reason }) => tracing::warn!(reason, "an owner was lost during the handshake"),
             settled => return settled,
         }
     }
-    Link::open(road, who.clone(), watch).await
+    Client::open(connector, who.clone(), watch).await
 }
 
-impl Road for ToOwner {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
-        Box::pin(reach(self.keeper.clone()))
+impl Connector for OwnerConnector {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
+        Box::pin(stream(self.keeper.clone()))
     }
 }
 
-async fn reach(keeper: KeeperCall) -> Result<UnixStream, RoadError> {
+async fn stream(keeper: KeeperCall) -> Result<UnixStream, ConnectError> {
     let begun = Instant::now();
     loop {
         match socket::connect(&keeper.state) {
             Ok(stream) => return Ok(stream),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < PATIENCE => {
-                sleep(PAUSE).await;
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && begun.elapsed() < TIMEOUT => {
+                sleep(RETRY_DELAY).await;
                 continue;
             }
             Err(error) if is_nobody(&error) => {}
             Err(error) => {
                 let state = keeper.state.display();
-                return Err(RoadError::new(&format!("the owner of {state} cannot be reached: {error}")));
+                return Err(ConnectError::new(&format!("the owner of {state} cannot be reached: {error}")));
             }
         }
         let call = keeper.clone();
         let started = tokio::task::spawn_blocking(move || call.start()).await;
         let owner = match started {
             Ok(Ok(owner)) => owner,
-            Ok(Err(error)) => return Err(RoadError::new(&error.to_string())),
-            Err(error) => return Err(RoadError::new(&format!("the keeper could not be started: {error}"))),
+            Ok(Err(error)) => return Err(ConnectError::new(&error.to_string())),
+            Err(error) => return Err(ConnectError::new(&format!("the keeper could not be started: {error}"))),
         };
-        if begun.elapsed() > PATIENCE {
-            return Err(RoadError::new(&format!(
+        if begun.elapsed() > TIMEOUT {
+            return Err(ConnectError::new(&format!(
                 "process {owner} owns {} but does not listen; look at it, or end it with kill -TERM {owner}: its \
                  sessions go on",
                 keeper.state.display()
             )));
         }
-        sleep(PAUSE).await;
+        sleep(RETRY_DELAY).await;
     }
 }
 

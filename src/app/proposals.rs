@@ -7,7 +7,7 @@ use super::{planner, setting::Setting, world::ThisMachine};
 use crate::{
     cli::args::How,
     console::{World, places, ports::Occupancy},
-    control::Link,
+    control::Client,
     domain::{Failure, Plan, Port, RestoreRequest, SessionId, Target, Who, WorkerSettings},
     machine::{Refusal, Scope, Session},
     manager::{Act, Receipt, Snapshot, StartOrder, Steer},
@@ -102,7 +102,7 @@ impl Choices {
 /// The owner, who is asked again with other places when somebody was faster.
 #[derive(Debug, Clone)]
 pub(super) struct Proposing {
-    pub(super) owner: Link,
+    pub(super) owner: Client,
     pub(super) choices: Choices,
 }
 

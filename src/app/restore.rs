@@ -68,8 +68,8 @@ async fn session(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let policy = requests::policy(setting, &args.how);
-    let link = attach::link(&setting.keeper(), &who(), true).await?;
-    let owner = Proposing { owner: link, choices: Choices::of(setting, &args.how) };
+    let client = attach::connect(&setting.keeper(), &who(), true).await?;
+    let owner = Proposing { owner: client, choices: Choices::of(setting, &args.how) };
     let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
     let interrupts = interrupts()?;
     let end = restore::run(&owner, (Clock::system(), &setting.command_form()), order, interrupts, streams).await;

@@ -24,7 +24,7 @@ use crate::{
         },
         streams::Streams,
     },
-    control::Link,
+    control::Client,
     domain::{Origin, RestoreRequest, Who},
     manager::{Act, Clock, StartOrder},
 };
@@ -89,11 +89,11 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
 }
 
 /// Does what needs an owner: the one that is there, else a keeper that is started for it.
-fn steer(setting: &Setting, work: impl AsyncFnOnce(&Link) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+fn steer(setting: &Setting, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let link = attach::link(&setting.keeper(), &who(), false).await?;
-        work(&link).await
+        let client = attach::connect(&setting.keeper(), &who(), false).await?;
+        work(&client).await
     })
 }
 

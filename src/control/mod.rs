@@ -12,7 +12,7 @@ pub mod server;
 pub mod socket;
 mod wire;
 
-pub use client::{Link, LinkError, Road, RoadError, Standing};
+pub use client::{Client, ClientError, ConnectError, ConnectionState, Connector};
 pub use mirror::Mirror;
 pub use protocol::PROTOCOL;
 pub use server::{MOST_CONNECTIONS, Server, serve};

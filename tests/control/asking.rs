@@ -1,12 +1,12 @@
 //! What can be asked over the socket, and that everybody sees what came of it.
 
 use crate::{
-    hall::{Hall, Raw, hello, road, until, who, within},
+    hall::{Hall, Raw, connector, hello, until, who, within},
     house::{Plan, ends, runs},
     sample,
 };
 use howdah::{
-    control::{Link, Standing},
+    control::{Client, ConnectionState},
     domain::{Disposition, InstanceName, Origin, Reach, SessionId, fact::End},
     journal::Change,
     machine::{Event, Phase, Refusal, Scope},
@@ -27,19 +27,19 @@ fn cancel(number: u64) -> (Act, Scope) {
 #[tokio::test]
 async fn what_one_link_does_every_link_sees() {
     let hall = Hall::open();
-    let (ana, ben) = (hall.link(true).await, hall.link(true).await);
-    assert_eq!(*ana.standing().borrow(), Standing::Attached { pid: crate::hall::OWNER });
+    let (ana, ben) = (hall.client(true).await, hall.client(true).await);
+    assert_eq!(*ana.state().borrow(), ConnectionState::Connected { pid: crate::hall::OWNER });
     let receipt = ana.start(order(1..=3)).await;
     assert_eq!(receipt.done(), 3, "{receipt:?}");
-    for link in [&ana, &ben] {
-        let seen = until("three run", &mut link.snapshots(), |now| now.counts.running == 3).await;
+    for client in [&ana, &ben] {
+        let seen = until("three run", &mut client.snapshots(), |now| now.counts.running == 3).await;
         assert_eq!(seen.ongoing, hall.house.handle.snapshots().borrow().ongoing);
     }
     let (act, scope) = cancel(2);
     let receipt = ben.act(act, scope, who("ben")).await;
     assert_eq!(receipt.lines[0].instance, Some(InstanceName::new("orders-2")), "{receipt:?}");
-    for link in [&ana, &ben] {
-        let seen = until("one is cancelled", &mut link.snapshots(), |now| now.counts.cancelled == 1).await;
+    for client in [&ana, &ben] {
+        let seen = until("one is cancelled", &mut client.snapshots(), |now| now.counts.cancelled == 1).await;
         assert_eq!(seen.completed, hall.house.handle.snapshots().borrow().completed);
         assert_eq!(seen.ongoing.len(), 2);
     }
@@ -53,10 +53,10 @@ async fn what_one_link_does_every_link_sees() {
 #[tokio::test]
 async fn what_a_question_led_to_is_seen_before_its_answer() {
     let hall = Hall::open();
-    let link = hall.link(true).await;
+    let client = hall.client(true).await;
     for number in 1..=30 {
-        let receipt = link.start(order([number])).await;
-        let seen = link.snapshots().borrow().clone();
+        let receipt = client.start(order([number])).await;
+        let seen = client.snapshots().borrow().clone();
         assert!(seen.session(receipt.lines[0].session.unwrap()).is_some(), "session {number} is not there yet");
     }
 }
@@ -64,26 +64,26 @@ async fn what_a_question_led_to_is_seen_before_its_answer() {
 #[tokio::test]
 async fn refusals_come_back_as_they_are() {
     let hall = Hall::open();
-    let link = hall.link(false).await;
-    link.start(order([1])).await;
-    let again = link.start(order([1])).await;
+    let client = hall.client(false).await;
+    client.start(order([1])).await;
+    let again = client.start(order([1])).await;
     assert!(matches!(again.lines[0].result, Err(Refusal::DirectoryHeld { .. })), "{again:?}");
     let (act, scope) = cancel(12);
-    let unknown = link.act(act, scope, who("ana")).await;
+    let unknown = client.act(act, scope, who("ana")).await;
     assert_eq!(unknown.lines[0].result, Err(Refusal::Unknown { id: SessionId(12) }));
-    let running = link.act(Act::Retry, Scope::AllOngoing, who("ana")).await;
+    let running = client.act(Act::Retry, Scope::AllOngoing, who("ana")).await;
     assert!(matches!(running.lines[0].result, Err(Refusal::Running { .. })), "{running:?}");
-    assert_eq!(link.act(Act::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
-    assert_eq!(link.snapshots().borrow().ongoing.len(), 0, "it does not watch");
+    assert_eq!(client.act(Act::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
+    assert_eq!(client.snapshots().borrow().ongoing.len(), 0, "it does not watch");
 }
 
 #[tokio::test]
 async fn who_acts_is_vouched_by_the_kernel() {
     let hall = Hall::open();
-    let link = hall.link(false).await;
-    link.start(order([1])).await;
+    let client = hall.client(false).await;
+    client.start(order([1])).await;
     let (act, scope) = cancel(1);
-    link.act(act, scope, who("somebody else")).await;
+    client.act(act, scope, who("somebody else")).await;
     let vouched = format!("ana@bastion (process {} on pts/9)", std::process::id());
     let session = hall.house.handle.session(SessionId(1)).await.unwrap();
     assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
@@ -108,17 +108,17 @@ async fn who_acts_is_vouched_by_the_kernel() {
 #[tokio::test]
 async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
     let hall = Hall::open();
-    let link = hall.link(false).await;
+    let client = hall.client(false).await;
     let mut wanted = order(1..=12);
     for request in &mut wanted.requests {
         // Twelve of these are three lines' worth.
         request.point.path = format!("/backup/{}", "x".repeat(300_000)).into();
     }
-    let receipt = within("a large order", link.start(wanted)).await;
+    let receipt = within("a large order", client.start(wanted)).await;
     let ids: Vec<u64> = receipt.lines.iter().map(|line| line.session.unwrap().0).collect();
     assert_eq!(ids, (1..=12).collect::<Vec<_>>());
     let all = Scope::Sessions((1..=2500).chain(1..=10).map(SessionId).collect());
-    let cancelled = link.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), all, who("ana"));
+    let cancelled = client.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), all, who("ana"));
     let receipt = within("a large scope", cancelled).await;
     assert_eq!((receipt.lines.len(), receipt.done()), (2500, 12));
 }
@@ -127,10 +127,10 @@ async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
 async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
     let hall = Hall::open();
-    let link = hall.link(false).await;
+    let client = hall.client(false).await;
     let mut wanted = order(1..=3);
     wanted.requests[1].point.path = OsString::from_vec(b"/backup/\xff".to_vec()).into();
-    let receipt = link.start(wanted).await;
+    let receipt = client.start(wanted).await;
     let results: Vec<bool> = receipt.lines.iter().map(|line| line.result.is_ok()).collect();
     assert_eq!(results, [true, false, true], "{receipt:?}");
     let Err(Refusal::NotSent { reason }) = &receipt.lines[1].result else { panic!("{receipt:?}") };
@@ -178,6 +178,6 @@ async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["session"], 1, "{answer}");
     assert!(raw.bye().await.contains("the sessions go on"));
     within("the end of the server", closed).await.unwrap();
-    let refused = Link::open(road(hall.state.path()), who("ana"), false).await.unwrap_err();
+    let refused = Client::open(connector(hall.state.path()), who("ana"), false).await.unwrap_err();
     assert!(refused.to_string().contains("nobody listens"), "{refused}");
 }

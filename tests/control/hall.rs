@@ -7,7 +7,7 @@ use crate::{
 use futures_util::future::BoxFuture;
 use howdah::{
     attempt::Scenario,
-    control::{Link, Road, RoadError, Server, bind, connect, serve},
+    control::{Client, ConnectError, Connector, Server, bind, connect, serve},
     domain::{Who, ticket::Ticket},
 };
 use serde_json::{Value, json};
@@ -47,8 +47,8 @@ impl Hall {
         Self { house, server, state }
     }
 
-    pub(crate) async fn link(&self, watch: bool) -> Link {
-        within("a link", Link::open(road(self.state.path()), who("ana"), watch)).await.unwrap()
+    pub(crate) async fn client(&self, watch: bool) -> Client {
+        within("a client", Client::open(connector(self.state.path()), who("ana"), watch)).await.unwrap()
     }
 
     pub(crate) fn raw(&self) -> Raw {
@@ -143,16 +143,16 @@ pub(crate) fn who(user: &str) -> Who {
     Who::new(user, "bastion", 1, Some("pts/9"))
 }
 
-/// The road to whoever listens in a state directory now.
-pub(crate) fn road(state: &Path) -> Arc<dyn Road> {
+/// Connects to whoever listens in a state directory now.
+pub(crate) fn connector(state: &Path) -> Arc<dyn Connector> {
     Arc::new(Straight(state.to_owned()))
 }
 
 struct Straight(PathBuf);
 
-impl Road for Straight {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
-        let stream = connect(&self.0).map_err(|error| RoadError::new(&format!("nobody listens: {error}")));
+impl Connector for Straight {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
+        let stream = connect(&self.0).map_err(|error| ConnectError::new(&format!("nobody listens: {error}")));
         Box::pin(std::future::ready(stream))
     }
 }

@@ -1,4 +1,4 @@
-//! Owners that are hostile, broken, silent or of another version: a link says so in one sentence, and stays whole.
+//! Owners that are hostile, broken, silent or of another version: a client says so in one sentence, and stays whole.
 
 use crate::{
     hall::{Raw, who, within},
@@ -6,7 +6,7 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use howdah::{
-    control::{Link, LinkError, Road, RoadError},
+    control::{Client, ClientError, ConnectError, Connector},
     domain::{InstanceName, RetryPolicy, SessionId},
     machine::{CompletedResult, CompletedRow, Refusal},
     manager::Steer,
@@ -18,14 +18,14 @@ use tokio::net::UnixStream;
 /// Leads to one owner, once.
 struct Once(Mutex<Option<UnixStream>>);
 
-impl Road for Once {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
+impl Connector for Once {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         let stream = self.0.lock().unwrap().take();
-        Box::pin(std::future::ready(stream.ok_or_else(|| RoadError::new("there is no other owner"))))
+        Box::pin(std::future::ready(stream.ok_or_else(|| ConnectError::new("there is no other owner"))))
     }
 }
 
-fn once() -> (Arc<dyn Road>, Raw) {
+fn once() -> (Arc<dyn Connector>, Raw) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     (Arc::new(Once(Mutex::new(Some(ours)))), Raw::new(theirs))
 }
@@ -33,17 +33,17 @@ fn once() -> (Arc<dyn Road>, Raw) {
 const WELCOME: &str = r#"{"welcome":{"protocol":2,"program":"0","pid":5}}"#;
 const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 
-/// What a link to an owner that says these bytes comes to.
-async fn open(bytes: &[u8], watch: bool) -> Result<(Link, Raw), LinkError> {
-    let (road, mut owner) = once();
-    let opening = tokio::spawn(Link::open(road, who("ana"), watch));
+/// What a client to an owner that says these bytes comes to.
+async fn open(bytes: &[u8], watch: bool) -> Result<(Client, Raw), ClientError> {
+    let (connector, mut owner) = once();
+    let opening = tokio::spawn(Client::open(connector, who("ana"), watch));
     owner.hear().await;
     owner.shout(bytes).await;
-    let link = within("a link", opening).await.unwrap();
-    Ok((link?, owner))
+    let client = within("a client", opening).await.unwrap();
+    Ok((client?, owner))
 }
 
-/// The sentence that a link which watches makes of an owner that says these lines, before it has told a picture.
+/// The sentence that a client which watches makes of an owner that says these lines, before it has told a picture.
 async fn sentence(lines: &[&[u8]]) -> String {
     let bytes = lines.iter().flat_map(|line| [*line, b"\n"]).collect::<Vec<_>>().concat();
     let told = open(&bytes, true).await.map(|_| "it is content").unwrap_err().to_string();
@@ -107,10 +107,10 @@ async fn an_owner_that_talks_nonsense_is_told_as_such() {
 
 #[tokio::test]
 async fn an_endless_line_is_not_kept() {
-    let (link, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
+    let (client, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
     let chunk = vec![b'x'; 1 << 20];
     let mut sent = 0;
-    let mut standing = link.standing();
+    let mut state = client.state();
     let flood = async {
         while tokio::io::AsyncWriteExt::write_all(&mut owner.writer, &chunk).await.is_ok() {
             sent += 1;
@@ -118,7 +118,7 @@ async fn an_endless_line_is_not_kept() {
         }
     };
     within("the end of the flood", flood).await;
-    let now = crate::hall::until("it is away", &mut standing, |now| format!("{now:?}").contains("longer than")).await;
+    let now = crate::hall::until("it is lost", &mut state, |now| format!("{now:?}").contains("longer than")).await;
     assert!(format!("{now:?}").contains("67108864"), "{now:?}");
 }
 
@@ -130,15 +130,15 @@ async fn numbers_that_no_owner_has_do_no_harm() {
             .to_string()
     };
     let lines = [WELCOME, WATCHING, &picture(true), &picture(false), &picture(false)].join("\n") + "\n";
-    let (link, _owner) = open(lines.as_bytes(), true).await.unwrap();
-    let seen = crate::hall::until("a picture", &mut link.snapshots(), |now| now.revision > 0).await;
+    let (client, _owner) = open(lines.as_bytes(), true).await.unwrap();
+    let seen = crate::hall::until("a picture", &mut client.snapshots(), |now| now.revision > 0).await;
     assert!(seen.counts.completed() > 0 && seen.ongoing.is_empty());
 }
 
 #[tokio::test]
 async fn an_answer_of_another_kind_is_no_receipt() {
-    let (link, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
-    let asked = tokio::spawn(link.start(crate::asking::order([1])));
+    let (client, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
+    let asked = tokio::spawn(client.start(crate::asking::order([1])));
     let number = within("the question", owner.hear()).await["ask"]["number"].clone();
     owner.say(&json!({"answer": {"number": number, "answer": {"session": null}}})).await;
     let receipt = within("a receipt", asked).await.unwrap();
@@ -148,14 +148,14 @@ async fn an_answer_of_another_kind_is_no_receipt() {
 #[tokio::test(start_paused = true)]
 async fn an_owner_that_says_nothing_is_named() {
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
-    let (road, owner) = once();
-    let error = Link::open(road, who("ana"), false).await.unwrap_err().to_string();
+    let (connector, owner) = once();
+    let error = Client::open(connector, who("ana"), false).await.unwrap_err().to_string();
     let own = std::process::id();
     assert!(error.contains("has not answered for 10s") && error.contains(&format!("kill -TERM {own}")), "{error}");
     drop(owner);
     // Nor is one that says welcome and no picture.
-    let (road, mut owner) = once();
+    let (connector, mut owner) = once();
     owner.shout(format!("{WELCOME}\n{WATCHING}\n").as_bytes()).await;
-    let error = Link::open(road, who("ana"), true).await.unwrap_err().to_string();
+    let error = Client::open(connector, who("ana"), true).await.unwrap_err().to_string();
     assert!(error.contains("process 5") && error.contains("has not answered"), "{error}");
 }

@@ -50,11 +50,11 @@ async fn fill(hall: &Hall) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_completed_sessions_arrive() {
     let hall = large().await;
-    let early = hall.link(true).await;
+    let early = hall.client(true).await;
     fill(&hall).await;
     let whole = COMPLETED.try_into().unwrap();
     let begun = Instant::now();
-    let late = hall.link(true).await;
+    let late = hall.client(true).await;
     let first = late.snapshots().borrow().clone();
     let to_first = begun.elapsed();
     assert_eq!((first.ongoing.len(), first.counts.completed()), (1_000, whole));
@@ -62,8 +62,8 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
     until("all rows", &mut late.snapshots(), |now| now.completed.len() == whole).await;
     println!("first picture after {to_first:?}, all of {COMPLETED} rows after {:?}", begun.elapsed());
     let newest = hall.house.handle.snapshots().borrow().clone();
-    for link in [&early, &late] {
-        let seen = until("all rows", &mut link.snapshots(), |now| now.completed.len() == whole).await;
+    for client in [&early, &late] {
+        let seen = until("all rows", &mut client.snapshots(), |now| now.completed.len() == whole).await;
         assert!(seen.completed == newest.completed && seen.ongoing == newest.ongoing);
         assert_eq!(seen.counts, newest.counts);
     }

@@ -2,11 +2,11 @@
 
 use crate::{
     asking::order,
-    hall::{Hall, OWNER, Raw, road, until, who, within},
+    hall::{Hall, OWNER, Raw, connector, until, who, within},
 };
 use futures_util::future::BoxFuture;
 use howdah::{
-    control::{Link, LinkError, Road, RoadError, Standing, bind, serve},
+    control::{Client, ClientError, ConnectError, ConnectionState, Connector, bind, serve},
     domain::SessionId,
     machine::{Refusal, Scope},
     manager::{Act, Receipt, Snapshot, Steer},
@@ -25,8 +25,8 @@ struct Pairs {
     came: Arc<watch::Sender<usize>>,
 }
 
-impl Road for Pairs {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
+impl Connector for Pairs {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         self.other.lock().unwrap().push(theirs);
         self.came.send_modify(|came| *came += 1);
@@ -45,24 +45,26 @@ impl Pairs {
     }
 }
 
-fn away(standing: &Standing) -> bool {
-    matches!(standing, Standing::Away { .. })
+fn is_lost(state: &ConnectionState) -> bool {
+    matches!(state, ConnectionState::Disconnected { .. })
 }
 
 #[tokio::test]
 async fn a_watching_link_finds_the_next_owner_and_keeps_the_last_picture_meanwhile() {
     let hall = Hall::open();
     hall.house.start(1..=3).await;
-    let link = hall.link(true).await;
-    let mut snapshots = link.snapshots();
+    let client = hall.client(true).await;
+    let mut snapshots = client.snapshots();
     let before = until("three run", &mut snapshots, |now| now.counts.running == 3).await;
-    let mut standing = link.standing();
+    let mut state = client.state();
     within("the end of the server", hall.server.close()).await;
-    let Standing::Away { reason } = until("it is away", &mut standing, away).await else { panic!("it is not") };
+    let ConnectionState::Disconnected { reason } = until("it is lost", &mut state, is_lost).await else {
+        panic!("it is not")
+    };
     assert!(reason.contains("nobody listens") || reason.contains("the sessions go on"), "{reason}");
-    assert!(Arc::ptr_eq(&before, &link.snapshots().borrow()), "the last picture went away");
+    assert!(Arc::ptr_eq(&before, &client.snapshots().borrow()), "the last picture went away");
     // An order finds no way, and says that nothing was done.
-    let receipt = link.start(order([4])).await;
+    let receipt = client.start(order([4])).await;
     let Err(Refusal::NotSent { reason }) = &receipt.lines[0].result else { panic!("{receipt:?}") };
     assert!(reason.contains("nobody listens"), "{reason}");
     assert_eq!(receipt.lines[0].instance, Some(hall_instance(4)));
@@ -70,14 +72,14 @@ async fn a_watching_link_finds_the_next_owner_and_keeps_the_last_picture_meanwhi
     hall.house.act(Act::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2).await.unwrap();
     within("its end", hall.house.until_completed(2)).await;
     let server = serve(bind(hall.state.path()).unwrap(), hall.house.handle.clone(), OWNER + 1);
-    until("it is back", &mut standing, |now| *now == Standing::Attached { pid: OWNER + 1 }).await;
+    until("it is back", &mut state, |now| *now == ConnectionState::Connected { pid: OWNER + 1 }).await;
     let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled == 1).await;
     assert!(after.revision > before.revision);
     for id in [1, 3] {
         let (old, new) = (before.session(SessionId(id)).unwrap(), after.session(SessionId(id)).unwrap());
         assert!(Arc::ptr_eq(old, new), "session {id} has not changed");
     }
-    assert_eq!(link.start(order([4])).await.done(), 1);
+    assert_eq!(client.start(order([4])).await.done(), 1);
     within("the end of the server", server.close()).await;
 }
 
@@ -88,23 +90,23 @@ fn hall_instance(number: u64) -> howdah::domain::InstanceName {
 #[tokio::test]
 async fn a_link_that_does_not_watch_goes_over_the_road_again_for_the_next_question() {
     let hall = Hall::open();
-    let link = hall.link(false).await;
-    assert_eq!(link.start(order([1])).await.done(), 1);
+    let client = hall.client(false).await;
+    assert_eq!(client.start(order([1])).await.done(), 1);
     within("the end of the server", hall.server.close()).await;
-    until("it is away", &mut link.standing(), away).await;
+    until("it is lost", &mut client.state(), is_lost).await;
     let server = serve(bind(hall.state.path()).unwrap(), hall.house.handle.clone(), OWNER);
     assert_eq!(*server.connections().borrow(), 0, "nobody has asked yet");
-    assert_eq!(link.start(order([2])).await.done(), 1);
-    assert_eq!(*link.standing().borrow(), Standing::Attached { pid: OWNER });
+    assert_eq!(client.start(order([2])).await.done(), 1);
+    assert_eq!(*client.state().borrow(), ConnectionState::Connected { pid: OWNER });
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Link::open(Arc::new(pairs.clone()), who("ana"), false));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
     let mut owner = pairs.welcome(1).await;
-    let link = within("a link", opening).await.unwrap().unwrap();
-    let asked = tokio::spawn(link.act(Act::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
+    let client = within("a client", opening).await.unwrap().unwrap();
+    let asked = tokio::spawn(client.act(Act::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
     let heard = within("the question", owner.hear()).await;
     assert_eq!(heard["ask"]["question"]["act"]["act"], "retry", "{heard}");
     drop(owner);
@@ -114,7 +116,7 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     assert_eq!(refusal, Refusal::ManagerGone);
     assert!(refusal.to_string().contains("may or may not have been done"), "{refusal}");
     // The next question goes to the next owner, and is the first that it hears. Reading is asked again.
-    let asked = tokio::spawn(link.session(SessionId(6)));
+    let asked = tokio::spawn(client.session(SessionId(6)));
     let mut owner = pairs.welcome(2).await;
     let heard = within("the question", owner.hear()).await;
     assert_eq!(heard["ask"]["question"], json!({"session": 6}));
@@ -130,15 +132,15 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
 #[tokio::test]
 async fn a_question_that_was_not_heard_to_its_end_goes_to_the_next_owner() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Link::open(Arc::new(pairs.clone()), who("ana"), false));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
     let owner = pairs.welcome(1).await;
-    let link = within("a link", opening).await.unwrap().unwrap();
+    let client = within("a client", opening).await.unwrap().unwrap();
     // Longer than a socket holds, so it cannot be written while nobody reads.
     let mut wanted = order([1]);
     wanted.requests[0].point.path = format!("/backup/{}", "x".repeat(900_000)).into();
-    let asked = tokio::spawn(link.start(wanted));
+    let asked = tokio::spawn(client.start(wanted));
     within("its beginning", owner.reader.get_ref().readable()).await.unwrap();
-    let behind = tokio::spawn(link.act(Act::Retry, Scope::AllOngoing, who("ana")));
+    let behind = tokio::spawn(client.act(Act::Retry, Scope::AllOngoing, who("ana")));
     drop(owner);
     let mut owner = pairs.welcome(2).await;
     let heard = within("the question", owner.hear()).await;
@@ -161,13 +163,13 @@ struct DeadEnd {
     enough: watch::Sender<bool>,
 }
 
-impl Road for DeadEnd {
-    fn reach(&self) -> BoxFuture<'static, Result<UnixStream, RoadError>> {
+impl Connector for DeadEnd {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         let mut came = self.came.lock().unwrap();
         came.push(Instant::now());
         self.enough.send_replace(came.len() > 10);
         let first = self.first.lock().unwrap().take();
-        Box::pin(std::future::ready(first.ok_or_else(|| RoadError::new("the bridge\u{1b}[2J is down"))))
+        Box::pin(std::future::ready(first.ok_or_else(|| ConnectError::new("the bridge\u{1b}[2J is down"))))
     }
 }
 
@@ -175,14 +177,14 @@ impl Road for DeadEnd {
 async fn the_pause_between_two_ways_grows_to_two_seconds() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let dead_end = Arc::new(DeadEnd { first: Mutex::new(Some(ours)), ..DeadEnd::default() });
-    let opening = tokio::spawn(Link::open(dead_end.clone(), who("ana"), true));
+    let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true));
     let mut owner = Raw::new(theirs);
     owner.hear().await;
     owner.say(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 1}})).await;
     owner.hear().await;
     owner.say(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
     owner.say(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;
-    let link = within("a link", opening).await.unwrap().unwrap();
+    let client = within("a client", opening).await.unwrap().unwrap();
     tokio::time::pause();
     drop(owner);
     dead_end.enough.subscribe().wait_for(|enough| *enough).await.unwrap();
@@ -192,14 +194,14 @@ async fn the_pause_between_two_ways_grows_to_two_seconds() {
     for (pause, wanted) in pauses.iter().zip([100, 200, 400, 800, 1600, 2000, 2000, 2000]) {
         assert!((wanted..=wanted + 1).contains(pause), "{pauses:?}");
     }
-    let standing = link.standing().borrow().clone();
-    assert_eq!(standing, Standing::Away { reason: "the bridge\\u{1b}[2J is down".to_owned() });
+    let state = client.state().borrow().clone();
+    assert_eq!(state, ConnectionState::Disconnected { reason: "the bridge\\u{1b}[2J is down".to_owned() });
 }
 
 #[tokio::test]
 async fn a_link_waits_for_a_hand_over_while_it_is_being_opened() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Link::open(Arc::new(pairs.clone()), who("ana"), true));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), true));
     // The first owner ends before it says a word, the second says that it ends, the third is there to stay.
     until("somebody comes", &mut pairs.came.subscribe(), |now| *now == 1).await;
     pairs.other.lock().unwrap().remove(0);
@@ -211,27 +213,27 @@ async fn a_link_waits_for_a_hand_over_while_it_is_being_opened() {
     owner.hear().await;
     owner.say(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
     owner.say(&json!({"change": {"picture": {"revision": 7, "succeeded": 0, "cancelled": 2, "more": false}}})).await;
-    let link = within("a link", opening).await.unwrap().unwrap();
-    let seen: Arc<Snapshot> = link.snapshots().borrow().clone();
+    let client = within("a client", opening).await.unwrap().unwrap();
+    let seen: Arc<Snapshot> = client.snapshots().borrow().clone();
     assert_eq!((seen.revision, seen.counts.cancelled), (7, 2));
 }
 
 #[tokio::test]
 async fn a_road_that_leads_nowhere_is_told_at_once() {
     let none = tempfile::tempdir().unwrap();
-    let error = within("an answer", Link::open(road(none.path()), who("ana"), true)).await.unwrap_err();
-    assert!(matches!(error, LinkError::Road(_)) && error.to_string().contains("nobody listens"), "{error}");
+    let error = within("an answer", Client::open(connector(none.path()), who("ana"), true)).await.unwrap_err();
+    assert!(matches!(error, ClientError::Connect(_)) && error.to_string().contains("nobody listens"), "{error}");
 }
 
 #[tokio::test]
 async fn a_link_that_nobody_holds_any_more_leaves() {
     let hall = Hall::open();
-    let link = hall.link(true).await;
-    let other = link.clone();
-    drop(link);
+    let client = hall.client(true).await;
+    let other = client.clone();
+    drop(client);
     assert_eq!(other.start(order([1])).await.done(), 1);
     hall.connected(1).await;
-    // An answer that is waited for holds the link.
+    // An answer that is waited for holds the client.
     let asked = other.start(order([2]));
     drop(other);
     assert_eq!(within("an answer", asked).await.done(), 1);

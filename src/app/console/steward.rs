@@ -12,7 +12,7 @@ use crate::{
         setting::Setting,
     },
     console::ports::OwnerPlace,
-    control::{Link, Standing},
+    control::{Client, ConnectionState},
     domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
     manager::{Act, ManagerSettings, Receipt, ReceiptLine, Snapshot, StartOrder, Steer},
@@ -46,7 +46,7 @@ enum Seat {
     /// In this process.
     Here(Owner),
     /// In another one.
-    There(Link),
+    There(Client),
     /// Nowhere that is known: between two seats, or because none was found.
     Nowhere(String),
 }
@@ -142,9 +142,9 @@ impl Steward {
         let seat = std::mem::replace(&mut *self.seat.lock().unwrap_or_else(PoisonError::into_inner), gone);
         match seat {
             Seat::Here(owner) => owner.leave(self.keeper.clone()).await,
-            Seat::There(link) => Ok(match &*link.standing().borrow() {
-                Standing::Attached { pid } => After::Kept(*pid),
-                Standing::Away { reason } => After::Lost(reason.clone()),
+            Seat::There(client) => Ok(match &*client.state().borrow() {
+                ConnectionState::Connected { pid } => After::Kept(*pid),
+                ConnectionState::Disconnected { reason } => After::Lost(reason.clone()),
             }),
             Seat::Nowhere(reason) => Ok(After::Lost(reason)),
         }
@@ -154,7 +154,7 @@ impl Steward {
     fn face(&self) -> Result<Box<dyn Steer>, Refusal> {
         match &*self.seat.lock().unwrap_or_else(PoisonError::into_inner) {
             Seat::Here(owner) => Ok(Box::new(owner.handle.clone())),
-            Seat::There(link) => Ok(Box::new(link.clone())),
+            Seat::There(client) => Ok(Box::new(client.clone())),
             Seat::Nowhere(reason) => Err(Refusal::NotSent { reason: reason.clone() }),
         }
     }
@@ -186,7 +186,7 @@ impl Seat {
                 let (here, place) = watch::channel(OwnerPlace::Here);
                 Source { snapshots: owner.handle.snapshots(), place, _here: Some(here) }
             }
-            Self::There(link) => Source { snapshots: link.snapshots(), place: places(link.standing()), _here: None },
+            Self::There(client) => Source { snapshots: client.snapshots(), place: places(client.state()), _here: None },
             Self::Nowhere(reason) => {
                 let (here, place) = watch::channel(OwnerPlace::Away { reason: reason.clone() });
                 let (_, snapshots) = watch::channel(Arc::default());
@@ -207,7 +207,7 @@ async fn take_seat(
             owner.fill_completed();
             Ok(Seat::Here(owner))
         }
-        Err(OwnerError::Held { .. }) => Ok(Seat::There(attach::link(keeper, who, true).await?)),
+        Err(OwnerError::Held { .. }) => Ok(Seat::There(attach::connect(keeper, who, true).await?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -250,15 +250,15 @@ async fn relay(
 }
 
 /// Where the owner is, in the words of the screen.
-fn places(mut standing: watch::Receiver<Standing>) -> watch::Receiver<OwnerPlace> {
-    let place = |standing: &Standing| match standing {
-        Standing::Attached { pid } => OwnerPlace::Elsewhere { pid: *pid },
-        Standing::Away { reason } => OwnerPlace::Away { reason: reason.clone() },
+fn places(mut state: watch::Receiver<ConnectionState>) -> watch::Receiver<OwnerPlace> {
+    let place = |state: &ConnectionState| match state {
+        ConnectionState::Connected { pid } => OwnerPlace::Elsewhere { pid: *pid },
+        ConnectionState::Disconnected { reason } => OwnerPlace::Away { reason: reason.clone() },
     };
-    let (tell, told) = watch::channel(place(&standing.borrow_and_update()));
+    let (tell, told) = watch::channel(place(&state.borrow_and_update()));
     tokio::spawn(async move {
-        while standing.changed().await.is_ok() {
-            let now = place(&standing.borrow_and_update());
+        while state.changed().await.is_ok() {
+            let now = place(&state.borrow_and_update());
             if tell.send(now).is_err() {
                 return;
             }

@@ -1,6 +1,6 @@
-//! Orders cut into questions that an owner takes: none longer than a line, none naming too many sessions.
+//! Large requests split into parts that an owner takes: none longer than a line, none naming too many sessions.
 //!
-//! Each session is accepted or refused by itself, so an order in two parts comes to the same as a whole one.
+//! Each session is accepted or refused by itself, so a request in two parts comes to the same as a whole one.
 
 use crate::{
     control::{
@@ -13,11 +13,11 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// The lines that a receipt would have, should there be none.
-type Expected = Vec<ReceiptLine>;
+/// A request part, and the lines that its receipt would have, should there be none.
+type Part<T> = (T, Vec<ReceiptLine>);
 
-/// An order for new sessions, in parts that fit; or, for a request that fits nowhere, the line that says so.
-pub(super) fn of_order(order: StartOrder) -> Vec<Result<(Question, Expected), ReceiptLine>> {
+/// A request for new sessions, in parts that fit; or, for one that fits nowhere, the line that says so.
+pub(super) fn split_start(order: StartOrder) -> Vec<Result<Part<Question>, ReceiptLine>> {
     let mut parts = Vec::new();
     // A stack: the first half of what is cut comes up first.
     let mut left = vec![order];
@@ -39,7 +39,7 @@ pub(super) fn of_order(order: StartOrder) -> Vec<Result<(Question, Expected), Re
 }
 
 /// A scope, in parts that fit. A session that is named twice is meant once.
-pub(super) fn of_scope(scope: Scope) -> Vec<(Scope, Expected)> {
+pub(super) fn split_scope(scope: Scope) -> Vec<Part<Scope>> {
     let Scope::Sessions(ids) = scope else { return vec![(scope, vec![line(None)])] };
     let mut seen = BTreeSet::new();
     let ids: Vec<_> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
@@ -55,7 +55,7 @@ fn line(session: Option<crate::domain::SessionId>) -> ReceiptLine {
     ReceiptLine { session, instance: None, result: Ok(()) }
 }
 
-fn unfit(expected: Expected, error: &EncodeError) -> ReceiptLine {
+fn unfit(expected: Vec<ReceiptLine>, error: &EncodeError) -> ReceiptLine {
     let refusal = Refusal::NotSent { reason: error.to_string() };
     let line = expected.into_iter().next().unwrap_or_else(|| line(None));
     ReceiptLine { result: Err(refusal), ..line }

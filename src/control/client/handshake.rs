@@ -1,6 +1,6 @@
-//! The first lines between a client and an owner.
+//! The first lines between a client and an owner: hello and welcome.
 
-use super::{FIRST_PAUSE, PATIENCE, Road, RoadError};
+use super::{ConnectError, Connector, HANDSHAKE_TIMEOUT, MIN_RETRY_DELAY};
 use crate::{
     control::{
         protocol::{
@@ -22,12 +22,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// Why there is no link to an owner. Each is one printable sentence.
+/// Why there is no connection to an owner. Each is one printable sentence.
 #[derive(Debug, Error)]
-pub enum LinkError {
+pub enum ClientError {
     /// Nobody was reached.
     #[error(transparent)]
-    Road(#[from] RoadError),
+    Connect(#[from] ConnectError),
     /// Another user listens there.
     #[error("the owner of the sessions is a process of user {owner}, and this is user {ours}: nothing was asked of it")]
     OtherUser {
@@ -41,8 +41,8 @@ pub enum LinkError {
     Version(String),
     /// It closed the connection and said why.
     #[error("the owner of the sessions closed the connection: {reason}")]
-    TurnedAway {
-        /// What it said.
+    Rejected {
+        /// Its reason.
         reason: String,
     },
     /// It does not speak as an owner does.
@@ -56,10 +56,10 @@ pub enum LinkError {
         /// What is wrong.
         problem: String,
     },
-    /// It says nothing at all.
+    /// It sends nothing at all.
     #[error(
-        "the owner of the sessions (process {pid}) has not answered for {PATIENCE:?}: see whether it was stopped (`ps -o \
-         stat {pid}`), or end it with `kill -TERM {pid}`; its sessions go on"
+        "the owner of the sessions (process {pid}) has not answered for {HANDSHAKE_TIMEOUT:?}: see whether it was \
+         stopped (`ps -o stat {pid}`), or end it with `kill -TERM {pid}`; its sessions go on"
     )]
     Silent {
         /// Its process, 0 when the kernel does not tell.
@@ -75,64 +75,64 @@ pub enum LinkError {
 
 /// A connection to an owner that has said welcome.
 #[derive(Debug)]
-pub(super) struct Meeting {
+pub(super) struct Connected {
     pub(super) pid: u32,
     pub(super) lines: Lines<OwnedReadHalf>,
     pub(super) writer: OwnedWriteHalf,
 }
 
-/// Goes over the road and says hello; and again, for a while, when the owner there is about to end.
-pub(super) async fn reach(road: &dyn Road, who: &Who) -> Result<Meeting, LinkError> {
-    let until = Instant::now() + PATIENCE;
-    let mut pause = FIRST_PAUSE;
+/// Connects and shakes hands; and again, for a while, when the owner there is about to end.
+pub(super) async fn connect(connector: &dyn Connector, who: &Who) -> Result<Connected, ClientError> {
+    let until = Instant::now() + HANDSHAKE_TIMEOUT;
+    let mut delay = MIN_RETRY_DELAY;
     loop {
-        match go(road, who).await {
-            Err(LinkError::Lost { .. }) if Instant::now() + pause < until => sleep(pause).await,
-            met => return met,
+        match connect_once(connector, who).await {
+            Err(ClientError::Lost { .. }) if Instant::now() + delay < until => sleep(delay).await,
+            settled => return settled,
         }
-        pause *= 2;
+        delay *= 2;
     }
 }
 
-async fn go(road: &dyn Road, who: &Who) -> Result<Meeting, LinkError> {
-    let stream = road.reach().await?;
+async fn connect_once(connector: &dyn Connector, who: &Who) -> Result<Connected, ClientError> {
+    let stream = connector.connect().await?;
     let peer = stream.peer_cred().map_err(lost)?;
     let (owner, ours) = (peer.uid(), geteuid().as_raw());
     if owner != ours {
-        return Err(LinkError::OtherUser { owner, ours });
+        return Err(ClientError::OtherUser { owner, ours });
     }
     let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
-    timeout(PATIENCE, meet(stream, who, pid)).await.map_err(|_| LinkError::Silent { pid })?
+    timeout(HANDSHAKE_TIMEOUT, handshake(stream, who, pid)).await.map_err(|_| ClientError::Silent { pid })?
 }
 
-async fn meet(stream: UnixStream, who: &Who, pid: u32) -> Result<Meeting, LinkError> {
-    let garbage = |problem: String| LinkError::Garbage { pid, problem };
+async fn handshake(stream: UnixStream, who: &Who, pid: u32) -> Result<Connected, ClientError> {
+    let garbage = |problem: String| ClientError::Garbage { pid, problem };
     let (reader, mut writer) = stream.into_split();
     let mut lines = Lines::new(reader, LONGEST_GREETING);
     let mut out = Outbox::default();
     let hello = Hello { protocol: PROTOCOL, program: PROGRAM.to_owned(), who: who.clone() };
     let hello = encode(&FromClient::Hello(hello), LONGEST_HELLO);
-    out.push(&hello.map_err(|error| LinkError::Lost { reason: format!("hello cannot be said: {error}") })?);
+    out.push(&hello.map_err(|error| ClientError::Lost { reason: format!("hello cannot be sent: {error}") })?);
     // An owner that lets nobody in says so and closes, perhaps before it has heard us.
-    let said = out.flush(&mut writer).await;
+    let sent = out.flush(&mut writer).await;
     let line = match lines.next().await {
         Ok(Some(line)) => line,
-        Ok(None) => return Err(said.err().map_or_else(ended, lost)),
+        Ok(None) => return Err(sent.err().map_or_else(ended, lost)),
         Err(LineError::Io(error)) => return Err(lost(error)),
         Err(error @ (LineError::TooLong(_) | LineError::CutOff)) => return Err(garbage(error.to_string())),
     };
     match greeting(line) {
-        Some(Greeting::Bye { reason, leaves: true }) => return Err(LinkError::Lost { reason }),
-        Some(Greeting::Bye { reason, leaves: false }) => return Err(LinkError::TurnedAway { reason }),
+        Some(Greeting::Bye { reason, leaves: true }) => return Err(ClientError::Lost { reason }),
+        Some(Greeting::Bye { reason, leaves: false }) => return Err(ClientError::Rejected { reason }),
         Some(Greeting::Speaks(owner)) if owner.protocol != u64::from(PROTOCOL) => {
-            return Err(LinkError::Version(versions_differ(&owner, pid, &Speaker::ours())));
+            return Err(ClientError::Version(versions_differ(&owner, pid, &Speaker::ours())));
         }
         Some(Greeting::Speaks(_)) | None => {}
     }
     match decode(line).map_err(garbage)? {
         FromOwner::Welcome(welcome) => {
             lines.allow(LONGEST_ANSWER);
-            Ok(Meeting { pid: welcome.pid, lines, writer })
+            Ok(Connected { pid: welcome.pid, lines, writer })
         }
         FromOwner::Bye { .. } | FromOwner::Answer { .. } | FromOwner::Change(_) => {
             Err(garbage("it says no welcome".to_owned()))
@@ -140,11 +140,11 @@ async fn meet(stream: UnixStream, who: &Who, pid: u32) -> Result<Meeting, LinkEr
     }
 }
 
-fn ended() -> LinkError {
-    LinkError::Lost { reason: "it ended before it said a word".to_owned() }
+fn ended() -> ClientError {
+    ClientError::Lost { reason: "it ended before it sent anything".to_owned() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits map_err")]
-fn lost(error: io::Error) -> LinkError {
-    LinkError::Lost { reason: error.to_string() }
+fn lost(error: io::Error) -> ClientError {
+    ClientError::Lost { reason: error.to_string() }
 }
