@@ -1,6 +1,6 @@
 //! What the system lets this process have: files that are open at once, and files that may grow.
 
-use crate::control::MOST_CONNECTIONS;
+use crate::control::MAX_CONNECTIONS;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,7 @@ const OWN_FILES: u64 = 64;
 ///
 /// An owner that cannot accept a connection, or start a worker, holds up everybody else: it must not become one.
 pub(super) fn allow_open_files(max_running: usize) -> Result<(), (u64, u64)> {
-    let needed = OWN_FILES + (MOST_CONNECTIONS as u64).saturating_add(max_running as u64);
+    let needed = OWN_FILES + (MAX_CONNECTIONS as u64).saturating_add(max_running as u64);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
         return Ok(());

@@ -1,8 +1,8 @@
-//! What leads from one picture of all sessions to another, cut into lines of bounded size.
+//! What leads from one snapshot of all sessions to another, cut into lines of bounded size.
 //!
-//! Promises: the way from one picture to another is as long as what differs between the two, however many pictures lay
-//! between them; only what was replaced is looked at, never what is still the same value in memory. Never: a line may be
-//! shown by itself, a picture is complete only at its [`Change::Picture`].
+//! Promises: a delta is as long as what differs between its two snapshots, however many lay between them; only what was
+//! replaced is compared, not what is still the same value in memory; a snapshot is complete at its
+//! [`Change::Snapshot`]. Never: makes a line that may be shown by itself.
 
 use crate::{
     domain::SessionId,
@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-/// Completed sessions that the first picture shows at once: more than any screen has rows.
+/// Completed sessions that the first snapshot shows at once: more than any screen has rows.
 pub const FIRST_ROWS: usize = 200;
 
 /// Completed sessions in one line: some 150 KiB.
@@ -25,7 +25,7 @@ pub const ROWS_PER_LINE: usize = 1000;
 /// Numbers of sessions in one line: some 70 KiB.
 pub const IDS_PER_LINE: usize = 10_000;
 
-/// One line on the way to a picture.
+/// One line of a delta.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change<'a> {
@@ -39,89 +39,90 @@ pub enum Change<'a> {
     RowsGone(Vec<SessionId>),
     /// All records that cannot be read.
     Unreadable(Vec<Cow<'a, UnreadableSession>>),
-    /// With the lines up to this one a picture is complete.
-    Picture {
+    /// With the lines up to this one a snapshot is complete.
+    #[serde(rename = "picture")]
+    Snapshot {
         /// The owner's number for it.
         revision: u64,
         /// Ended and not dismissed, the instance back: all of them, also those whose rows are still to come.
         succeeded: usize,
         /// Ended and not dismissed, cancelled.
         cancelled: usize,
-        /// Whether older completed sessions follow at once, which belong to this picture too.
+        /// Whether older completed sessions follow at once, which belong to this snapshot too.
         more: bool,
     },
 }
 
-/// A line that is still to be told; it holds on to what it tells of, and is written down when its turn comes.
+/// A line that is still to be sent; it keeps a reference to its content, and is encoded when its turn comes.
 #[derive(Debug)]
-enum Piece {
+enum Part {
     Session(Arc<Session>),
     Gone(Vec<SessionId>),
     Rows(Vec<Arc<CompletedRow>>),
     RowsGone(Vec<SessionId>),
     Unreadable(Arc<Vec<UnreadableSession>>),
-    Picture { more: bool },
+    Complete { more: bool },
 }
 
-type Pieces = VecDeque<Piece>;
+type Parts = VecDeque<Part>;
 
-/// The lines from one picture to another, in order.
+/// The lines from one snapshot to another, in order.
 #[derive(Debug)]
-pub struct Way {
+pub struct Delta {
     target: Arc<Snapshot>,
-    pieces: Pieces,
+    parts: Parts,
 }
 
-impl Way {
-    /// From nothing: all ongoing sessions and the newest completed ones make a picture that can be shown; the other
+impl Delta {
+    /// From nothing: all ongoing sessions and the newest completed ones make a snapshot that can be shown; the other
     /// completed ones follow.
-    pub fn to_first(target: Arc<Snapshot>) -> Self {
-        let mut pieces: Pieces = target.ongoing.iter().cloned().map(Piece::Session).collect();
+    pub fn initial(target: Arc<Snapshot>) -> Self {
+        let mut parts: Parts = target.ongoing.iter().cloned().map(Part::Session).collect();
         if !target.unreadable.is_empty() {
-            pieces.push_back(Piece::Unreadable(Arc::clone(&target.unreadable)));
+            parts.push_back(Part::Unreadable(Arc::clone(&target.unreadable)));
         }
         let (newest, others) = target.completed.split_at(target.completed.len().min(FIRST_ROWS));
-        pieces.extend(rows(newest));
+        parts.extend(rows(newest));
         if !others.is_empty() {
-            pieces.push_back(Piece::Picture { more: true });
-            pieces.extend(rows(others));
+            parts.push_back(Part::Complete { more: true });
+            parts.extend(rows(others));
         }
-        pieces.push_back(Piece::Picture { more: false });
-        Self { target, pieces }
+        parts.push_back(Part::Complete { more: false });
+        Self { target, parts }
     }
 
-    /// From a picture that is known.
+    /// From a snapshot that is known.
     pub fn between(known: &Snapshot, target: Arc<Snapshot>) -> Self {
-        let mut pieces = Pieces::new();
-        differing_sessions(&mut pieces, known, &target);
+        let mut parts = Parts::new();
+        differing_sessions(&mut parts, known, &target);
         if !Arc::ptr_eq(&known.completed, &target.completed) {
-            differing_rows(&mut pieces, &known.completed, &target.completed);
+            differing_rows(&mut parts, &known.completed, &target.completed);
         }
         if !Arc::ptr_eq(&known.unreadable, &target.unreadable) && known.unreadable != target.unreadable {
-            pieces.push_back(Piece::Unreadable(Arc::clone(&target.unreadable)));
+            parts.push_back(Part::Unreadable(Arc::clone(&target.unreadable)));
         }
-        pieces.push_back(Piece::Picture { more: false });
-        Self { target, pieces }
+        parts.push_back(Part::Complete { more: false });
+        Self { target, parts }
     }
 
-    /// Where it leads to.
+    /// The snapshot it leads to.
     pub fn target(&self) -> &Arc<Snapshot> {
         &self.target
     }
 
-    /// Whether everything has been told.
-    pub fn is_told(&self) -> bool {
-        self.pieces.is_empty()
+    /// Whether all lines have been taken.
+    pub fn is_done(&self) -> bool {
+        self.parts.is_empty()
     }
 
-    /// Gives the next line to `tell`; `None` when everything has been told.
-    pub fn tell_next<T>(&mut self, tell: impl FnOnce(Change<'_>) -> T) -> Option<T> {
-        let piece = self.pieces.pop_front()?;
-        Some(tell(piece.change(&self.target)))
+    /// Gives the next line to `encode`; `None` when all have been taken.
+    pub fn next_line<T>(&mut self, encode: impl FnOnce(Change<'_>) -> T) -> Option<T> {
+        let part = self.parts.pop_front()?;
+        Some(encode(part.change(&self.target)))
     }
 }
 
-impl Piece {
+impl Part {
     fn change(&self, target: &Snapshot) -> Change<'_> {
         match self {
             Self::Session(session) => Change::Session(Box::new(Cow::Borrowed(session))),
@@ -129,7 +130,7 @@ impl Piece {
             Self::Rows(rows) => Change::Rows(rows.iter().map(|row| Cow::Borrowed(&**row)).collect()),
             Self::RowsGone(ids) => Change::RowsGone(ids.clone()),
             Self::Unreadable(all) => Change::Unreadable(all.iter().map(Cow::Borrowed).collect()),
-            Self::Picture { more } => Change::Picture {
+            Self::Complete { more } => Change::Snapshot {
                 revision: target.revision,
                 succeeded: target.counts.succeeded,
                 cancelled: target.counts.cancelled,
@@ -139,21 +140,21 @@ impl Piece {
     }
 }
 
-fn differing_sessions(pieces: &mut Pieces, known: &Snapshot, target: &Snapshot) {
+fn differing_sessions(parts: &mut Parts, known: &Snapshot, target: &Snapshot) {
     let mut old: HashMap<SessionId, &Arc<Session>> =
         known.ongoing.iter().map(|session| (session.id(), session)).collect();
     for session in &target.ongoing {
         let before = old.remove(&session.id());
         if !before.is_some_and(|before| Arc::ptr_eq(before, session)) {
-            pieces.push_back(Piece::Session(Arc::clone(session)));
+            parts.push_back(Part::Session(Arc::clone(session)));
         }
     }
     let gone: Vec<SessionId> = old.into_keys().collect();
-    pieces.extend(gone.chunks(IDS_PER_LINE).map(|ids| Piece::Gone(ids.to_vec())));
+    parts.extend(gone.chunks(IDS_PER_LINE).map(|ids| Part::Gone(ids.to_vec())));
 }
 
 /// Rows come at the beginning and go anywhere, so most is the same at both ends: only what lies between is compared.
-fn differing_rows(pieces: &mut Pieces, known: &[Arc<CompletedRow>], target: &[Arc<CompletedRow>]) {
+fn differing_rows(parts: &mut Parts, known: &[Arc<CompletedRow>], target: &[Arc<CompletedRow>]) {
     let same = |(a, b): &(&Arc<CompletedRow>, &Arc<CompletedRow>)| Arc::ptr_eq(a, b);
     let before = known.iter().zip(target).take_while(same).count();
     let (known, target) = (&known[before..], &target[before..]);
@@ -162,12 +163,12 @@ fn differing_rows(pieces: &mut Pieces, known: &[Arc<CompletedRow>], target: &[Ar
     let old: HashMap<SessionId, &Arc<CompletedRow>> = known.iter().map(|row| (row.id, row)).collect();
     let new: HashSet<SessionId> = target.iter().map(|row| row.id).collect();
     let gone: Vec<SessionId> = known.iter().map(|row| row.id).filter(|id| !new.contains(id)).collect();
-    pieces.extend(gone.chunks(IDS_PER_LINE).map(|ids| Piece::RowsGone(ids.to_vec())));
+    parts.extend(gone.chunks(IDS_PER_LINE).map(|ids| Part::RowsGone(ids.to_vec())));
     let is_new = |row: &&Arc<CompletedRow>| !old.get(&row.id).is_some_and(|before| Arc::ptr_eq(before, row));
     let added: Vec<Arc<CompletedRow>> = target.iter().filter(is_new).cloned().collect();
-    pieces.extend(rows(&added));
+    parts.extend(rows(&added));
 }
 
-fn rows(rows: &[Arc<CompletedRow>]) -> impl Iterator<Item = Piece> {
-    rows.chunks(ROWS_PER_LINE).map(|rows| Piece::Rows(rows.to_vec()))
+fn rows(rows: &[Arc<CompletedRow>]) -> impl Iterator<Item = Part> {
+    rows.chunks(ROWS_PER_LINE).map(|rows| Part::Rows(rows.to_vec()))
 }

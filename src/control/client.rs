@@ -12,7 +12,7 @@ mod handshake;
 pub use connector::{ConnectError, Connector};
 pub use handshake::ClientError;
 
-use super::protocol::{Answer, Question};
+use super::protocol::{Request, Response};
 use crate::{
     domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
@@ -30,7 +30,7 @@ use tokio::{
 /// Requests that may wait for the driver before a caller has to wait itself. A person makes a few a minute.
 const REQUEST_CAPACITY: usize = 64;
 
-/// How long an owner may take to say hello, and then to send its first snapshot. It does both at once; only a machine
+/// How long an owner may take to send its welcome, and then its first snapshot. It does both at once; only a machine
 /// that is busy or an owner that was stopped takes longer.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -125,20 +125,20 @@ impl Client {
         self.inner.state.clone()
     }
 
-    async fn request(&self, question: Question) -> Result<Answer<'static>, RequestError> {
+    async fn request(&self, request: Request) -> Result<Response<'static>, RequestError> {
         let (answer, reply) = oneshot::channel();
         let gone = |_| RequestError::NotSent("the connection has ended".to_owned());
-        self.inner.requests.send(Pending::new(question, answer)).await.map_err(gone)?;
+        self.inner.requests.send(Pending::new(request, answer)).await.map_err(gone)?;
         reply.await.unwrap_or(Err(RequestError::Lost))
     }
 
     /// Makes a request that is answered with a receipt; without one, each line that was expected says why it is
     /// missing.
-    async fn receipt(&self, question: Question, expected: Vec<ReceiptLine>) -> Vec<ReceiptLine> {
-        let refusal = match self.request(question).await {
-            Ok(Answer::Receipt(receipt)) => return receipt.lines,
+    async fn receipt(&self, request: Request, expected: Vec<ReceiptLine>) -> Vec<ReceiptLine> {
+        let refusal = match self.request(request).await {
+            Ok(Response::Receipt(receipt)) => return receipt.lines,
             // The owner does not speak as it should: what it has done is not known.
-            Ok(Answer::Session(_) | Answer::Watching) | Err(RequestError::Lost) => Refusal::ManagerGone,
+            Ok(Response::Session(_) | Response::Watching) | Err(RequestError::Lost) => Refusal::ManagerGone,
             Err(RequestError::NotSent(reason)) => Refusal::NotSent { reason },
         };
         let refused = |line: ReceiptLine| ReceiptLine { result: Err(refusal.clone()), ..line };
@@ -149,7 +149,7 @@ impl Client {
         let mut lines = Vec::new();
         for part in batch::split_start(order) {
             match part {
-                Ok((question, expected)) => lines.extend(self.receipt(question, expected).await),
+                Ok((request, expected)) => lines.extend(self.receipt(request, expected).await),
                 Err(refused) => lines.push(refused),
             }
         }
@@ -159,7 +159,7 @@ impl Client {
     async fn send_act(self, act: Act, scope: Scope) -> Receipt {
         let mut lines = Vec::new();
         for (scope, expected) in batch::split_scope(scope) {
-            lines.extend(self.receipt(Question::Act { act, scope }, expected).await);
+            lines.extend(self.receipt(Request::Act { act, scope }, expected).await);
         }
         Receipt { lines }
     }
@@ -167,9 +167,9 @@ impl Client {
     async fn fetch(self, id: SessionId) -> Option<Arc<Session>> {
         // Reading changes nothing, so it may be repeated; once, since an owner that ends over this ends over it again.
         for _ in 0..2 {
-            match self.request(Question::Session(id)).await {
-                Ok(Answer::Session(found)) => return found.map(|session| Arc::new(session.into_owned())),
-                Ok(Answer::Receipt(_) | Answer::Watching) | Err(RequestError::NotSent(_)) => return None,
+            match self.request(Request::Session(id)).await {
+                Ok(Response::Session(found)) => return found.map(|session| Arc::new(session.into_owned())),
+                Ok(Response::Receipt(_) | Response::Watching) | Err(RequestError::NotSent(_)) => return None,
                 Err(RequestError::Lost) => {}
             }
         }

@@ -1,22 +1,22 @@
-//! The owner's side of the socket: who may come in, and one task for each who has.
+//! The owner's side of the socket: accepts connections, and runs one task for each.
 //!
 //! Promises: what one connection does, however bad, touches no other and never holds up the manager; every connection
-//! that is closed for a reason is told it, and the log too; after [`Server::close`] nothing of it runs any more. Never:
-//! it keeps a queue of what has changed, only the newest picture.
+//! that is closed for a reason gets it, and the log too; after [`Server::close`] nothing of it runs any more. Never:
+//! keeps a queue of changes, only the newest snapshot.
 
+mod close_reason;
 mod connection;
-mod fault;
-mod feed;
-mod order;
+mod request;
 mod silent;
+mod subscription;
 
 use super::{
-    protocol::LONGEST_GREETING,
-    wire::{Outbox, encode},
+    protocol::MAX_WELCOME_LEN,
+    wire::{LineWriter, encode},
 };
 use crate::manager::Handle;
+use close_reason::CloseReason;
 use connection::Connection;
-use fault::Fault;
 use rustix::process::geteuid;
 use silent::Silent;
 use std::{sync::Arc, time::Duration};
@@ -28,112 +28,113 @@ use tokio::{
 };
 
 /// Connections at once: a screen or a script for each of more terminals than one person has. Each may cost some MiB.
-pub const MOST_CONNECTIONS: usize = 64;
+pub const MAX_CONNECTIONS: usize = 64;
 
-/// How long a connection that is being closed may take to hand over its last lines. An owner that leaves must not wait
+/// How long a connection that is being closed may take to send its last lines. An owner that shuts down must not wait
 /// for a client that does not read.
-pub const LAST_WORDS: Duration = Duration::from_secs(2);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long to wait when no connection can be accepted, which is when this process has no file descriptors left.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// An owner's open door. When it is dropped, all connections end as by [`Server::close`], but nobody waits for it.
+/// A listening owner. When it is dropped, all connections end as by [`Server::close`], but nobody waits for it.
 #[derive(Debug)]
 pub struct Server {
     closing: watch::Sender<bool>,
     connections: watch::Receiver<usize>,
-    door: JoinHandle<()>,
+    accepting: JoinHandle<()>,
 }
 
 /// What every connection needs to know of its owner.
 #[derive(Debug)]
-struct House {
+struct Shared {
     owner: Handle,
     pid: u32,
     uid: u32,
     closing: watch::Receiver<bool>,
 }
 
-/// Serves everybody who comes to the listener. `pid` is told to clients as the owner's. To be called within a tokio runtime.
+/// Serves everybody who connects to the listener. `pid` is sent to clients as the owner's. To be called within a tokio
+/// runtime.
 pub fn serve(listener: UnixListener, owner: Handle, pid: u32) -> Server {
     let (closing, closed) = watch::channel(false);
     let (count, connections) = watch::channel(0);
-    let house = House { owner, pid, uid: geteuid().as_raw(), closing: closed };
-    let door = tokio::spawn(keep_door(listener, Arc::new(house), count));
-    Server { closing, connections, door }
+    let shared = Shared { owner, pid, uid: geteuid().as_raw(), closing: closed };
+    let accepting = tokio::spawn(accept_loop(listener, Arc::new(shared), count));
+    Server { closing, connections, accepting }
 }
 
 impl Server {
-    /// How many are connected, and word of each change.
+    /// How many are connected, and each change of that.
     pub fn connections(&self) -> watch::Receiver<usize> {
         self.connections.clone()
     }
 
-    /// Lets nobody in any more, lets questions that were read be answered, says goodbye to all, and waits until all are
-    /// gone; at most [`LAST_WORDS`]. The socket's file stays; the next owner removes it.
+    /// Accepts nobody any more, answers the requests that were read, sends a goodbye to all, and waits until all are
+    /// gone; at most [`CLOSE_TIMEOUT`]. The socket's file stays; the next owner removes it.
     pub async fn close(self) {
         self.closing.send_replace(true);
-        if let Err(error) = self.door.await {
-            tracing::error!(%error, "the socket's door fell");
+        if let Err(error) = self.accepting.await {
+            tracing::error!(%error, "the task that accepts connections failed");
         }
     }
 }
 
-impl House {
-    /// Waits until the owner leaves.
+impl Shared {
+    /// Waits until the server is closed.
     async fn closing(&self) {
-        // A server that was dropped has left as well.
+        // A server that was dropped is closed as well.
         let _: Result<_, _> = self.closing.clone().wait_for(|closing| *closing).await;
     }
 }
 
-async fn keep_door(listener: UnixListener, house: Arc<House>, count: watch::Sender<usize>) {
-    let mut guests = JoinSet::new();
+async fn accept_loop(listener: UnixListener, shared: Arc<Shared>, count: watch::Sender<usize>) {
+    let mut tasks = JoinSet::new();
     let silent = Silent::default();
     // A newcomer for whom a silent connection is being ended.
     let mut newcomer: Option<UnixStream> = None;
     loop {
-        if guests.len() < MOST_CONNECTIONS
+        if tasks.len() < MAX_CONNECTIONS
             && let Some(stream) = newcomer.take()
         {
-            count.send_replace(guests.len() + 1);
-            guests.spawn(Connection::serve(stream, Arc::clone(&house), silent.add()));
+            count.send_replace(tasks.len() + 1);
+            tasks.spawn(Connection::serve(stream, Arc::clone(&shared), silent.add()));
         }
         tokio::select! {
             biased;
-            () = house.closing() => break,
-            Some(ended) = guests.join_next() => saw_off(ended, &guests, &count),
+            () = shared.closing() => break,
+            Some(ended) = tasks.join_next() => reap(ended, &tasks, &count),
             accepted = listener.accept(), if newcomer.is_none() => match accepted {
-                Ok((stream, _)) if guests.len() < MOST_CONNECTIONS || silent.evict_oldest() => newcomer = Some(stream),
-                Ok((stream, _)) => turn_away(stream).await,
+                Ok((stream, _)) if tasks.len() < MAX_CONNECTIONS || silent.evict_oldest() => newcomer = Some(stream),
+                Ok((stream, _)) => reject(stream).await,
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
-                    sleep(ACCEPT_AGAIN).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                 }
             },
         }
     }
     drop(listener);
-    while let Some(ended) = guests.join_next().await {
-        saw_off(ended, &guests, &count);
+    while let Some(ended) = tasks.join_next().await {
+        reap(ended, &tasks, &count);
     }
 }
 
-fn saw_off(ended: Result<(), JoinError>, guests: &JoinSet<()>, count: &watch::Sender<usize>) {
+fn reap(ended: Result<(), JoinError>, tasks: &JoinSet<()>, count: &watch::Sender<usize>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection ended badly");
     }
-    count.send_replace(guests.len());
+    count.send_replace(tasks.len());
 }
 
 /// One line fits into a new socket at once, so this waits for nobody.
-async fn turn_away(mut stream: UnixStream) {
-    let fault = Fault::Full;
-    tracing::warn!(%fault, "a connection was turned away");
-    if let Ok(line) = encode(&fault.bye(), LONGEST_GREETING) {
-        let mut out = Outbox::default();
+async fn reject(mut stream: UnixStream) {
+    let reason = CloseReason::Full;
+    tracing::warn!(%reason, "a connection was rejected");
+    if let Ok(line) = encode(&reason.bye(), MAX_WELCOME_LEN) {
+        let mut out = LineWriter::default();
         out.push(&line);
-        // Whoever has left already needs no reason.
-        let _: Result<_, _> = timeout(LAST_WORDS, out.flush(&mut stream)).await;
+        // A peer that is gone already needs no reason.
+        let _: Result<_, _> = timeout(CLOSE_TIMEOUT, out.flush(&mut stream)).await;
     }
 }

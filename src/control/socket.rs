@@ -1,7 +1,7 @@
-//! The socket's place in the file system: how an owner listens there, and how others get to it.
+//! The socket in the file system: how an owner listens there, and how others connect.
 //!
 //! Promises: nobody but the owner of the state directory can open the socket, from its first moment on; neither call
-//! waits for anybody; a state directory may have a path of any length. Never: it removes nothing but an old socket.
+//! waits for anybody; a state directory may have a path of any length. Never: removes anything but an old socket.
 
 use crate::domain::instance::printable;
 use rustix::{
@@ -22,10 +22,10 @@ use tokio::net::{UnixListener, UnixStream};
 pub const SOCKET: &str = "control.sock";
 
 /// The longest path that a socket address holds, without the zero byte at its end: `sun_path` has 108 bytes (unix(7)).
-const LONGEST_ADDRESS: usize = 107;
+const MAX_ADDRESS_LEN: usize = 107;
 
-/// Peers that may stand before the door at once. The owner opens it within milliseconds; a script that starts a hundred
-/// commands at once must not be turned away meanwhile.
+/// Connections that may wait to be accepted. The owner accepts within milliseconds; a script that starts a hundred
+/// commands at once must not be rejected meanwhile.
 const BACKLOG: i32 = 128;
 
 /// Listens in the state directory. The caller holds the owner's lock, so a socket that stands there is a dead owner's and
@@ -52,8 +52,8 @@ pub fn bind(state: &Path) -> io::Result<UnixListener> {
     UnixListener::from_std(socket.into())
 }
 
-/// Gets to the owner that listens in the state directory. `NotFound` and `ConnectionRefused` mean that none does,
-/// `WouldBlock` that too many stand before its door. To be called within a tokio runtime.
+/// Connects to the owner that listens in the state directory. `NotFound` and `ConnectionRefused` mean that none does,
+/// `WouldBlock` that too many wait to be accepted. To be called within a tokio runtime.
 pub fn connect(state: &Path) -> io::Result<UnixStream> {
     let socket = new_socket()?;
     let address = Address::of(state)?;
@@ -76,7 +76,7 @@ struct Address {
 impl Address {
     fn of(state: &Path) -> io::Result<Self> {
         let path = state.join(SOCKET);
-        if path.as_os_str().as_bytes().len() <= LONGEST_ADDRESS {
+        if path.as_os_str().as_bytes().len() <= MAX_ADDRESS_LEN {
             return Ok(Self { address: SocketAddrUnix::new(path)?, _directory: None });
         }
         let directory = openat(CWD, state, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;

@@ -1,15 +1,15 @@
-//! Lines in and lines out: JSON values with a newline behind each, never more of them in memory than agreed.
+//! LineReader in and lines out: JSON values with a newline behind each, never more of them in memory than agreed.
 
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// What is read at once: the usual line fits, and a hundred idle connections cost nothing.
-const CHUNK: usize = 16 << 10;
+/// Bytes that are read at once: the usual line fits, and a hundred idle connections cost nothing.
+const READ_SIZE: usize = 16 << 10;
 
 /// A buffer that a long line has blown up beyond this is given back when it is empty.
-const KEPT: usize = 1 << 20;
+const MAX_IDLE_CAPACITY: usize = 1 << 20;
 
 /// Why there is no next line.
 #[derive(Debug, Error)]
@@ -17,7 +17,7 @@ pub(super) enum LineError {
     /// A line is longer than agreed.
     #[error("a line is longer than {0} bytes")]
     TooLong(usize),
-    /// The peer went away in the midst of a line. What it had said of it is worth nothing.
+    /// The peer went away in the midst of a line. What came of it is worth nothing.
     #[error("the last line was cut off")]
     CutOff,
     /// The socket failed.
@@ -31,53 +31,53 @@ pub(super) enum EncodeError {
     /// It would be longer than the peer reads.
     #[error("it takes more than {0} bytes")]
     TooLong(usize),
-    /// JSON cannot say it: a path that is not UTF-8.
+    /// JSON cannot hold it: a path that is not UTF-8.
     #[error("it cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Takes a stream apart into its lines. Waiting for one can be given up at any moment and taken up again.
+/// Splits a stream into its lines. Waiting for one can be cancelled at any moment and taken up again.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(super) struct LineReader<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
-    /// How far a newline has been sought.
-    sought: usize,
-    longest: usize,
+    /// How far the buffer has been scanned for a newline.
+    scanned: usize,
+    max_len: usize,
 }
 
-/// Lines on their way out, written as far as the peer takes them.
+/// LineReader on their way out, written as far as the peer takes them.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct LineWriter {
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, longest: usize) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, sought: 0, longest }
+impl<R: AsyncRead + Unpin> LineReader<R> {
+    pub(super) fn new(reader: R, max_len: usize) -> Self {
+        Self { reader, buffer: Vec::new(), start: 0, scanned: 0, max_len }
     }
 
     /// From now on a line may have so many bytes.
-    pub(super) fn allow(&mut self, longest: usize) {
-        self.longest = longest;
+    pub(super) fn allow(&mut self, max_len: usize) {
+        self.max_len = max_len;
     }
 
-    /// The next line without its newline; `None` when the peer has said its last.
+    /// The next line without its newline; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, LineError> {
         let length = loop {
-            let unsought = &self.buffer[self.sought..];
-            let end = unsought.iter().position(|byte| *byte == b'\n').map(|at| self.sought + at);
+            let unscanned = &self.buffer[self.scanned..];
+            let end = unscanned.iter().position(|byte| *byte == b'\n').map(|at| self.scanned + at);
             let length = end.unwrap_or(self.buffer.len()) - self.start;
-            if length > self.longest {
-                return Err(LineError::TooLong(self.longest));
+            if length > self.max_len {
+                return Err(LineError::TooLong(self.max_len));
             }
             if end.is_some() {
                 break length;
             }
-            self.sought = self.buffer.len();
+            self.scanned = self.buffer.len();
             self.make_room();
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(LineError::CutOff) };
@@ -85,23 +85,23 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         };
         let start = self.start;
         self.start += length + 1;
-        self.sought = self.start;
+        self.scanned = self.start;
         Ok(Some(&self.buffer[start..start + length]))
     }
 
     /// Throws away the lines that were read, and makes room for the next chunk.
     fn make_room(&mut self) {
         self.buffer.drain(..self.start);
-        self.sought -= self.start;
+        self.scanned -= self.start;
         self.start = 0;
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+        if self.buffer.is_empty() && self.buffer.capacity() > MAX_IDLE_CAPACITY {
             self.buffer = Vec::new();
         }
-        self.buffer.reserve(CHUNK);
+        self.buffer.reserve(READ_SIZE);
     }
 }
 
-impl Outbox {
+impl LineWriter {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -116,7 +116,7 @@ impl Outbox {
         self.bytes.extend_from_slice(line);
     }
 
-    /// Writes what the peer takes now, and waits until it takes something. Nothing is lost when it is given up.
+    /// Writes what the peer takes now, and waits until it takes something. Nothing is lost when it is cancelled.
     pub(super) async fn write(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         let taken = writer.write(&self.bytes[self.written..]).await?;
         if taken == 0 && !self.is_empty() {
@@ -126,7 +126,7 @@ impl Outbox {
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
-            if self.bytes.capacity() > KEPT {
+            if self.bytes.capacity() > MAX_IDLE_CAPACITY {
                 self.bytes = Vec::new();
             }
         }
@@ -143,10 +143,10 @@ impl Outbox {
 }
 
 /// A value as a line of at most so many bytes, newline not counted.
-pub(super) fn encode(value: &impl Serialize, longest: usize) -> Result<Vec<u8>, EncodeError> {
+pub(super) fn encode(value: &impl Serialize, max_len: usize) -> Result<Vec<u8>, EncodeError> {
     let mut line = serde_json::to_vec(value)?;
-    if line.len() > longest {
-        return Err(EncodeError::TooLong(longest));
+    if line.len() > max_len {
+        return Err(EncodeError::TooLong(max_len));
     }
     line.push(b'\n');
     Ok(line)
@@ -154,5 +154,5 @@ pub(super) fn encode(value: &impl Serialize, longest: usize) -> Result<Vec<u8>, 
 
 /// The value that a line holds, or in one clause what is wrong with the line.
 pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(line).map_err(|error| super::protocol::foreign(&error.to_string()))
+    serde_json::from_slice(line).map_err(|error| super::protocol::sanitize(&error.to_string()))
 }

@@ -101,7 +101,7 @@ async fn garbage_ends_the_connection_with_a_reason() {
         is_told(&hall, greets, bytes, words).await;
         hall.is_well().await;
     }
-    is_told(&hall, true, format!("{}\n", hello()).as_bytes(), &["hello is said once"]).await;
+    is_told(&hall, true, format!("{}\n", hello()).as_bytes(), &["hello is sent once"]).await;
 }
 
 #[tokio::test]
@@ -167,12 +167,12 @@ async fn a_peer_that_says_nothing_is_shown_out() {
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
     let mut raw = hall.raw();
     let bye = raw.hear().await;
-    assert_eq!(bye["bye"]["reason"], "nothing was said for 2s: a client says hello first");
+    assert_eq!(bye["bye"]["reason"], "nothing was sent for 2s: a client sends hello first");
     assert_eq!(raw.hear_line().await, None);
     // Neither does it help to say it letter by letter.
     let mut raw = hall.raw();
     raw.shout(b"{\"hel").await;
-    assert!(raw.hear().await["bye"]["reason"].as_str().unwrap().contains("nothing was said"));
+    assert!(raw.hear().await["bye"]["reason"].as_str().unwrap().contains("nothing was sent"));
     assert_eq!(log.lines().len(), 2, "{:?}", log.lines());
 }
 
@@ -220,7 +220,7 @@ async fn silent_peers_keep_nobody_out() {
     }
     for raw in &mut silent[2..4] {
         let reason = raw.bye().await;
-        assert!(reason.contains("nothing was said yet"), "{reason}");
+        assert!(reason.contains("nothing was sent yet"), "{reason}");
     }
     // Those who have said hello stay, and so do those who came later.
     for raw in &mut silent[..2] {

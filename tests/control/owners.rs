@@ -93,7 +93,7 @@ async fn an_owner_that_talks_nonsense_is_told_as_such() {
         (&[welcome, b"\xff\xff"], "is not understood"),
         (&[welcome, welcome], "a second welcome"),
         (&[welcome, unasked.as_bytes()], "changes that nobody watches"),
-        (&[welcome, br#"{"answer":{"number":9,"answer":"watching"}}"#], "an answer to no question"),
+        (&[welcome, br#"{"answer":{"number":9,"answer":"watching"}}"#], "an answer to no request"),
         (&[welcome, watching, row.as_bytes()], "a name of more than 4096 bytes"),
         (&[welcome, br#"{"bye":{"reason":"enough\u0007"}}"#], "enough\\u{7}"),
     ];
@@ -102,7 +102,7 @@ async fn an_owner_that_talks_nonsense_is_told_as_such() {
         assert!(told.contains(words), "{words}: {told}");
     }
     let told = sentence(&[welcome, watching, ended.as_bytes()]).await;
-    assert!(told.contains("told as ongoing and has ended"), "{told}");
+    assert!(told.contains("sent as ongoing and has ended"), "{told}");
 }
 
 #[tokio::test]

@@ -4,17 +4,17 @@ use crate::{
     hall::{Hall, Raw, until, within},
     sample,
 };
-use howdah::{control::Mirror, domain::fact::Fact, machine::Report};
+use howdah::{control::Replica, domain::fact::Fact, machine::Report};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Reads until the picture is the manager's newest; returns how many bytes and pictures that took.
-async fn catch_up(hall: &Hall, raw: &mut Raw, mirror: &mut Mirror) -> (usize, usize) {
+async fn catch_up(hall: &Hall, raw: &mut Raw, replica: &mut Replica) -> (usize, usize) {
     let (mut bytes, mut pictures) = (0, 0);
     loop {
         let line = raw.hear().await.to_string();
         bytes += line.len();
-        let Some(picture) = take_in(mirror, &line) else { continue };
+        let Some(picture) = apply(replica, &line) else { continue };
         pictures += 1;
         let newest = hall.house.handle.snapshots().borrow().clone();
         if picture.revision == newest.revision {
@@ -24,10 +24,10 @@ async fn catch_up(hall: &Hall, raw: &mut Raw, mirror: &mut Mirror) -> (usize, us
     }
 }
 
-fn take_in(mirror: &mut Mirror, line: &str) -> Option<std::sync::Arc<howdah::manager::Snapshot>> {
+fn apply(replica: &mut Replica, line: &str) -> Option<std::sync::Arc<howdah::manager::Snapshot>> {
     let mut value: Value = serde_json::from_str(line).unwrap();
     let change = serde_json::from_value(value["change"].take()).unwrap_or_else(|error| panic!("{error}: {line}"));
-    mirror.take_in(change, line.len()).unwrap()
+    replica.apply(change, line.len()).unwrap()
 }
 
 /// A session runs and its attempt comes further, so far and no less often than it can be seen.
@@ -55,7 +55,7 @@ async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
     let (mut sleeper, mut reader) = (hall.raw(), hall.raw());
     sleeper.watch().await;
     reader.watch().await;
-    let (mut mirror, mut other) = (Mirror::default(), Mirror::default());
+    let (mut replica, mut other) = (Replica::default(), Replica::default());
     catch_up(&hall, &mut reader, &mut other).await;
     // Each change is far enough from the last that everybody may be told of it.
     tokio::time::pause();
@@ -67,7 +67,7 @@ async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
         }
     }
     tokio::time::resume();
-    let (bytes, pictures) = within("the newest picture", catch_up(&hall, &mut sleeper, &mut mirror)).await;
+    let (bytes, pictures) = within("the newest picture", catch_up(&hall, &mut sleeper, &mut replica)).await;
     let every_change = 2000 * 3500;
     assert!(bytes < every_change / 5, "{bytes} bytes in {pictures} pictures were waiting");
     assert!(pictures > 2, "it was told of nothing while it did not read");
@@ -83,8 +83,8 @@ async fn a_busy_owner_tells_twenty_pictures_a_second() {
     let hall = with_one_running(0).await;
     let mut raw = hall.raw();
     raw.watch().await;
-    let mut mirror = Mirror::default();
-    within("the first picture", catch_up(&hall, &mut raw, &mut mirror)).await;
+    let mut replica = Replica::default();
+    within("the first picture", catch_up(&hall, &mut raw, &mut replica)).await;
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
     for number in 1..=2000 {
@@ -93,7 +93,7 @@ async fn a_busy_owner_tells_twenty_pictures_a_second() {
     }
     let took = begun.elapsed().as_secs_f64();
     tokio::time::resume();
-    let (_, pictures) = within("the newest picture", catch_up(&hall, &mut raw, &mut mirror)).await;
+    let (_, pictures) = within("the newest picture", catch_up(&hall, &mut raw, &mut replica)).await;
     // One may have begun just before, and one comes after.
     let most = took * 20.0 + 2.0;
     assert!(pictures as f64 <= most, "{pictures} pictures in {took} s");

@@ -2,7 +2,7 @@
 
 use crate::sample;
 use howdah::{
-    control::{Mirror, change::Way, protocol::FromOwner},
+    control::{Replica, change::Delta, protocol::FromOwner},
     domain::{AttemptNo, InstanceName, RetryPolicy, SessionId, fact::Fact},
     machine::{
         Command, CompletedResult, CompletedRow, Report, Session, UnreadableSession, decide, evolve, sort_for_screen,
@@ -75,12 +75,12 @@ fn picture(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts })
 }
 
-/// Tells a way to a mirror through the wire; returns what was shown.
-fn tell(mut way: Way, mirror: &mut Mirror) -> Vec<Arc<Snapshot>> {
+/// Tells a way to a replica through the wire; returns what was shown.
+fn tell(mut way: Delta, replica: &mut Replica) -> Vec<Arc<Snapshot>> {
     let mut shown = Vec::new();
-    while let Some(line) = way.tell_next(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()) {
+    while let Some(line) = way.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()) {
         let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
-        shown.extend(mirror.take_in(change, line.len()).unwrap());
+        shown.extend(replica.apply(change, line.len()).unwrap());
     }
     shown
 }
@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn the_way_from_any_picture_to_any_other_leads_there(sketches in prop::collection::vec((sketch(), any::<bool>()), 1..8)) {
-        let mut mirror = Mirror::default();
+        let mut replica = Replica::default();
         let mut known: Option<Arc<Snapshot>> = None;
         let mut before = Arc::new(Snapshot::default());
         let mut seen = Arc::new(Snapshot::default());
@@ -131,12 +131,12 @@ proptest! {
                 continue;
             }
             let way = if let Some(known) = &known {
-                Way::between(known, Arc::clone(&target))
+                Delta::between(known, Arc::clone(&target))
             } else {
-                mirror.begin_anew();
-                Way::to_first(Arc::clone(&target))
+                replica.reset();
+                Delta::initial(Arc::clone(&target))
             };
-            let shown = tell(way, &mut mirror);
+            let shown = tell(way, &mut replica);
             let newest = shown.last().expect("every way ends in a picture");
             same(newest, &target);
             assert!(shown.iter().all(|picture| picture.revision > seen.revision));
@@ -163,19 +163,19 @@ fn a_connection_that_breaks_in_the_midst_of_a_picture_leaves_nothing_of_it() {
     };
     let first = picture(&sketch(&[(1, 1), (2, 0)], 1..500), &Snapshot::default());
     let second = picture(&sketch(&[(2, 1), (3, 0)], 100..900), &first);
-    let mut mirror = Mirror::default();
-    mirror.begin_anew();
-    tell(Way::to_first(Arc::clone(&first)), &mut mirror);
-    let lines = |mut way: Way| std::iter::from_fn(move || way.tell_next(|_| ())).count();
-    for cut in 0..lines(Way::between(&first, Arc::clone(&second))) {
-        let mut way = Way::between(&first, Arc::clone(&second));
+    let mut replica = Replica::default();
+    replica.reset();
+    tell(Delta::initial(Arc::clone(&first)), &mut replica);
+    let lines = |mut way: Delta| std::iter::from_fn(move || way.next_line(|_| ())).count();
+    for cut in 0..lines(Delta::between(&first, Arc::clone(&second))) {
+        let mut way = Delta::between(&first, Arc::clone(&second));
         for _ in 0..cut {
-            let line = way.tell_next(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()).unwrap();
+            let line = way.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()).unwrap();
             let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
-            assert_eq!(mirror.take_in(change, line.len()).unwrap().map(|picture| picture.revision), None);
+            assert_eq!(replica.apply(change, line.len()).unwrap().map(|picture| picture.revision), None);
         }
-        mirror.begin_anew();
-        let shown = tell(Way::to_first(Arc::clone(&first)), &mut mirror);
+        replica.reset();
+        let shown = tell(Delta::initial(Arc::clone(&first)), &mut replica);
         assert_eq!(shown.len(), 1, "the early part of a first picture was shown in place of a whole one");
         same(&shown[0], &first);
     }

@@ -1,6 +1,6 @@
 //! The lines of protocol 1, checked in: this version and every later one that speaks it must understand them for ever.
 
-use howdah::control::protocol::{FromClient, FromOwner, Greeting, Speaker, greeting};
+use howdah::control::protocol::{FirstLine, FromClient, FromOwner, PeerVersion, parse_hello};
 use serde_json::Value;
 
 const LINES: &str = include_str!("protocol-1.jsonl");
@@ -42,12 +42,12 @@ fn the_first_line_of_any_version_tells_its_protocol() {
         (r#"{"more":[],"welcome":{"pid":"text","protocol":12345678901}}"#, 12_345_678_901, "of an unknown version"),
         (r#"{"hello":{"protocol":2,"program":{"name":"howdah"}}}"#, 2, "of an unknown version"),
     ] {
-        let speaks = Greeting::Speaks(Speaker { protocol, program: program.to_owned() });
-        assert_eq!(greeting(line.as_bytes()), Some(speaks), "{line}");
+        let speaks = FirstLine::Version(PeerVersion { protocol, program: program.to_owned() });
+        assert_eq!(parse_hello(line.as_bytes()), Some(speaks), "{line}");
     }
-    let bye = Greeting::Bye { reason: "it gave no reason".to_owned(), leaves: false };
-    assert_eq!(greeting(br#"{"bye":{"why":1}}"#), Some(bye));
+    let bye = FirstLine::Bye { reason: "it gave no reason".to_owned(), shutting_down: false };
+    assert_eq!(parse_hello(br#"{"bye":{"why":1}}"#), Some(bye));
     for line in ["", "1", "{}", r#"{"hello":{}}"#, r#"{"hello":{"protocol":-1}}"#, "{\"hello\":"] {
-        assert_eq!(greeting(line.as_bytes()), None, "{line}");
+        assert_eq!(parse_hello(line.as_bytes()), None, "{line}");
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::{
     control::{
-        protocol::{FromClient, IDS_PER_QUESTION, LONGEST_QUESTION, Question},
+        protocol::{FromClient, MAX_IDS_PER_REQUEST, MAX_REQUEST_LEN, Request},
         wire::{EncodeError, encode},
     },
     domain::RestoreRequest,
@@ -17,16 +17,16 @@ use std::collections::BTreeSet;
 type Part<T> = (T, Vec<ReceiptLine>);
 
 /// A request for new sessions, in parts that fit; or, for one that fits nowhere, the line that says so.
-pub(super) fn split_start(order: StartOrder) -> Vec<Result<Part<Question>, ReceiptLine>> {
+pub(super) fn split_start(order: StartOrder) -> Vec<Result<Part<Request>, ReceiptLine>> {
     let mut parts = Vec::new();
     // A stack: the first half of what is cut comes up first.
     let mut left = vec![order];
     while let Some(order) = left.pop() {
-        let question = FromClient::Ask { number: u64::MAX, question: Question::Start(order.clone()) };
-        let problem = encode(&question, LONGEST_QUESTION).err();
+        let line = FromClient::Ask { number: u64::MAX, question: Request::Start(order.clone()) };
+        let problem = encode(&line, MAX_REQUEST_LEN).err();
         let expected = order.requests.iter().map(line_of).collect();
         match (problem, order.requests.as_slice()) {
-            (None, _) => parts.push(Ok((Question::Start(order), expected))),
+            (None, _) => parts.push(Ok((Request::Start(order), expected))),
             (Some(error), [] | [_]) => parts.push(Err(unfit(expected, &error))),
             (Some(_), requests) => {
                 let (first, second) = requests.split_at(requests.len() / 2);
@@ -44,7 +44,7 @@ pub(super) fn split_scope(scope: Scope) -> Vec<Part<Scope>> {
     let mut seen = BTreeSet::new();
     let ids: Vec<_> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
     let part = |ids: &[_]| (Scope::Sessions(ids.to_vec()), ids.iter().map(|id| line(Some(*id))).collect());
-    ids.chunks(IDS_PER_QUESTION).map(part).collect()
+    ids.chunks(MAX_IDS_PER_REQUEST).map(part).collect()
 }
 
 fn line_of(request: &RestoreRequest) -> ReceiptLine {

@@ -1,6 +1,6 @@
 //! How to connect to an owner: the composition root knows.
 
-use crate::control::protocol::foreign;
+use crate::control::protocol::sanitize;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::net::UnixStream;
@@ -20,6 +20,6 @@ pub struct ConnectError(String);
 impl ConnectError {
     /// Made of the sentence; what could steer a terminal in it is escaped.
     pub fn new(sentence: &str) -> Self {
-        Self(foreign(sentence))
+        Self(sanitize(sentence))
     }
 }

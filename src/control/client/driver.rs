@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     control::{
-        mirror::Mirror,
-        protocol::{Answer, FromClient, FromOwner, LONGEST_QUESTION, Question, foreign},
-        wire::{LineError, Outbox, decode, encode},
+        protocol::{FromClient, FromOwner, MAX_REQUEST_LEN, Request, Response, sanitize},
+        replica::Replica,
+        wire::{LineError, LineWriter, decode, encode},
     },
     domain::Who,
     manager::Snapshot,
@@ -28,12 +28,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that may break under one request before it fails.
 const MAX_SENDS: u32 = 3;
 
-type Reply = oneshot::Sender<Result<Answer<'static>, RequestError>>;
+type Reply = oneshot::Sender<Result<Response<'static>, RequestError>>;
 
 /// One request, and the channel for its response. Dropped without a response it counts as lost.
 #[derive(Debug)]
 pub(super) struct Pending {
-    question: Question,
+    body: Request,
     reply: Reply,
     sends: u32,
 }
@@ -46,7 +46,7 @@ pub(super) struct Driver {
     requests: mpsc::Receiver<Pending>,
     /// A request that is still to be sent.
     unsent: Option<Pending>,
-    mirror: Mirror,
+    replica: Replica,
     publisher: watch::Sender<Arc<Snapshot>>,
     state: watch::Sender<ConnectionState>,
     retry_delay: Duration,
@@ -55,7 +55,7 @@ pub(super) struct Driver {
 /// What a lost connection takes with it.
 #[derive(Default)]
 struct InFlight {
-    out: Outbox,
+    out: LineWriter,
     /// The request whose line is being written.
     sending: Option<(u64, Pending)>,
     /// The requests that the owner may have read.
@@ -74,13 +74,13 @@ enum Disconnect {
 }
 
 impl Pending {
-    pub(super) fn new(question: Question, reply: Reply) -> Self {
-        Self { question, reply, sends: 0 }
+    pub(super) fn new(body: Request, reply: Reply) -> Self {
+        Self { body, reply, sends: 0 }
     }
 
-    fn respond(self, answer: Result<Answer<'static>, RequestError>) {
+    fn respond(self, answer: Result<Response<'static>, RequestError>) {
         // Whoever asked may have gone away.
-        let _: Result<(), Result<Answer<'static>, RequestError>> = self.reply.send(answer);
+        let _: Result<(), Result<Response<'static>, RequestError>> = self.reply.send(answer);
     }
 }
 
@@ -93,8 +93,8 @@ impl Driver {
         publisher: watch::Sender<Arc<Snapshot>>,
         state: watch::Sender<ConnectionState>,
     ) -> Self {
-        let (unsent, mirror, retry_delay) = (None, Mirror::default(), MIN_RETRY_DELAY);
-        Self { connector, who, watches, requests, unsent, mirror, publisher, state, retry_delay }
+        let (unsent, replica, retry_delay) = (None, Replica::default(), MIN_RETRY_DELAY);
+        Self { connector, who, watches, requests, unsent, replica, publisher, state, retry_delay }
     }
 
     /// Works until no client is left.
@@ -140,7 +140,7 @@ impl Driver {
     async fn serve(&mut self, connection: Connected) -> Disconnect {
         let Connected { mut lines, mut writer, .. } = connection;
         let mut flight = InFlight::default();
-        self.mirror.begin_anew();
+        self.replica.reset();
         if self.watches {
             flight.request_watch();
         }
@@ -186,25 +186,25 @@ impl Driver {
     /// Applies one line of the owner; an error is one printable clause, after which nothing more is read from it.
     fn receive(&mut self, message: FromOwner<'static>, bytes: usize, flight: &mut InFlight) -> Result<(), String> {
         match message {
-            FromOwner::Answer { number, answer: Answer::Watching } if flight.watch == Some(number) => {
+            FromOwner::Answer { number, answer: Response::Watching } if flight.watch == Some(number) => {
                 flight.watch = None;
             }
             FromOwner::Answer { number, answer } => {
-                let reply = flight.asked.remove(&number).ok_or_else(|| not_understood(&"an answer to no question"))?;
+                let reply = flight.asked.remove(&number).ok_or_else(|| not_understood(&"an answer to no request"))?;
                 // Whoever asked may have gone away.
-                let _: Result<(), Result<Answer<'static>, RequestError>> = reply.send(Ok(answer));
+                let _: Result<(), Result<Response<'static>, RequestError>> = reply.send(Ok(answer));
             }
             FromOwner::Change(_) if !self.watches || flight.watch.is_some() => {
                 return Err(not_understood(&"changes that nobody watches"));
             }
             FromOwner::Change(change) => {
-                let complete = self.mirror.take_in(change, bytes).map_err(|problem| not_understood(&problem))?;
+                let complete = self.replica.apply(change, bytes).map_err(|problem| not_understood(&problem))?;
                 if let Some(snapshot) = complete {
                     self.publisher.send_replace(snapshot);
                     self.retry_delay = MIN_RETRY_DELAY;
                 }
             }
-            FromOwner::Bye { reason, .. } => return Err(foreign(&reason)),
+            FromOwner::Bye { reason, .. } => return Err(sanitize(&reason)),
             FromOwner::Welcome(_) => return Err(not_understood(&"a second welcome")),
         }
         Ok(())
@@ -214,8 +214,8 @@ impl Driver {
 impl InFlight {
     fn request_watch(&mut self) {
         let number = self.next_number();
-        let request = FromClient::Ask { number, question: Question::Watch };
-        let line = encode(&request, LONGEST_QUESTION).expect("two words and a number make a line");
+        let line = FromClient::Ask { number, question: Request::Watch };
+        let line = encode(&line, MAX_REQUEST_LEN).expect("two words and a number make a line");
         self.out.push(&line);
         self.watch = Some(number);
     }
@@ -223,8 +223,8 @@ impl InFlight {
     fn take(&mut self, mut request: Pending) {
         let number = self.next_number();
         request.sends += 1;
-        let line = FromClient::Ask { number, question: request.question.clone() };
-        match encode(&line, LONGEST_QUESTION) {
+        let line = FromClient::Ask { number, question: request.body.clone() };
+        match encode(&line, MAX_REQUEST_LEN) {
             Ok(line) => {
                 self.out.push(&line);
                 self.sending = Some((number, request));
@@ -249,7 +249,7 @@ impl InFlight {
 }
 
 fn not_understood(problem: &impl fmt::Display) -> String {
-    format!("what it says is not understood: {problem}")
+    format!("what it sends is not understood: {problem}")
 }
 
 /// The next request; `None` when no client is left.

@@ -4,10 +4,10 @@ use super::{ConnectError, Connector, HANDSHAKE_TIMEOUT, MIN_RETRY_DELAY};
 use crate::{
     control::{
         protocol::{
-            FromClient, FromOwner, Greeting, Hello, LONGEST_ANSWER, LONGEST_GREETING, LONGEST_HELLO, PROGRAM, PROTOCOL,
-            Speaker, greeting, versions_differ,
+            FirstLine, FromClient, FromOwner, Hello, MAX_HELLO_LEN, MAX_RESPONSE_LEN, MAX_WELCOME_LEN, PROGRAM,
+            PROTOCOL, PeerVersion, parse_hello, version_mismatch,
         },
-        wire::{LineError, Lines, Outbox, decode, encode},
+        wire::{LineError, LineReader, LineWriter, decode, encode},
     },
     domain::Who,
 };
@@ -39,7 +39,7 @@ pub enum ClientError {
     /// It speaks another protocol.
     #[error("{0}")]
     Version(String),
-    /// It closed the connection and said why.
+    /// It closed the connection for a reason.
     #[error("the owner of the sessions closed the connection: {reason}")]
     Rejected {
         /// Its reason.
@@ -51,7 +51,7 @@ pub enum ClientError {
          sessions go on"
     )]
     Garbage {
-        /// Its process, 0 when the kernel does not tell.
+        /// Its process, 0 when the kernel does not know it.
         pid: u32,
         /// What is wrong.
         problem: String,
@@ -62,7 +62,7 @@ pub enum ClientError {
          stopped (`ps -o stat {pid}`), or end it with `kill -TERM {pid}`; its sessions go on"
     )]
     Silent {
-        /// Its process, 0 when the kernel does not tell.
+        /// Its process, 0 when the kernel does not know it.
         pid: u32,
     },
     /// The connection was lost at once.
@@ -73,11 +73,11 @@ pub enum ClientError {
     },
 }
 
-/// A connection to an owner that has said welcome.
+/// A connection to an owner that has sent its welcome.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) pid: u32,
-    pub(super) lines: Lines<OwnedReadHalf>,
+    pub(super) lines: LineReader<OwnedReadHalf>,
     pub(super) writer: OwnedWriteHalf,
 }
 
@@ -108,12 +108,12 @@ async fn connect_once(connector: &dyn Connector, who: &Who) -> Result<Connected,
 async fn handshake(stream: UnixStream, who: &Who, pid: u32) -> Result<Connected, ClientError> {
     let garbage = |problem: String| ClientError::Garbage { pid, problem };
     let (reader, mut writer) = stream.into_split();
-    let mut lines = Lines::new(reader, LONGEST_GREETING);
-    let mut out = Outbox::default();
+    let mut lines = LineReader::new(reader, MAX_WELCOME_LEN);
+    let mut out = LineWriter::default();
     let hello = Hello { protocol: PROTOCOL, program: PROGRAM.to_owned(), who: who.clone() };
-    let hello = encode(&FromClient::Hello(hello), LONGEST_HELLO);
+    let hello = encode(&FromClient::Hello(hello), MAX_HELLO_LEN);
     out.push(&hello.map_err(|error| ClientError::Lost { reason: format!("hello cannot be sent: {error}") })?);
-    // An owner that lets nobody in says so and closes, perhaps before it has heard us.
+    // An owner that rejects us sends why and closes, perhaps before it has read our hello.
     let sent = out.flush(&mut writer).await;
     let line = match lines.next().await {
         Ok(Some(line)) => line,
@@ -121,21 +121,21 @@ async fn handshake(stream: UnixStream, who: &Who, pid: u32) -> Result<Connected,
         Err(LineError::Io(error)) => return Err(lost(error)),
         Err(error @ (LineError::TooLong(_) | LineError::CutOff)) => return Err(garbage(error.to_string())),
     };
-    match greeting(line) {
-        Some(Greeting::Bye { reason, leaves: true }) => return Err(ClientError::Lost { reason }),
-        Some(Greeting::Bye { reason, leaves: false }) => return Err(ClientError::Rejected { reason }),
-        Some(Greeting::Speaks(owner)) if owner.protocol != u64::from(PROTOCOL) => {
-            return Err(ClientError::Version(versions_differ(&owner, pid, &Speaker::ours())));
+    match parse_hello(line) {
+        Some(FirstLine::Bye { reason, shutting_down: true }) => return Err(ClientError::Lost { reason }),
+        Some(FirstLine::Bye { reason, shutting_down: false }) => return Err(ClientError::Rejected { reason }),
+        Some(FirstLine::Version(owner)) if owner.protocol != u64::from(PROTOCOL) => {
+            return Err(ClientError::Version(version_mismatch(&owner, pid, &PeerVersion::ours())));
         }
-        Some(Greeting::Speaks(_)) | None => {}
+        Some(FirstLine::Version(_)) | None => {}
     }
     match decode(line).map_err(garbage)? {
         FromOwner::Welcome(welcome) => {
-            lines.allow(LONGEST_ANSWER);
+            lines.allow(MAX_RESPONSE_LEN);
             Ok(Connected { pid: welcome.pid, lines, writer })
         }
         FromOwner::Bye { .. } | FromOwner::Answer { .. } | FromOwner::Change(_) => {
-            Err(garbage("it says no welcome".to_owned()))
+            Err(garbage("it sends no welcome".to_owned()))
         }
     }
 }

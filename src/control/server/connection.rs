@@ -1,16 +1,19 @@
 //! One connection, from hello to goodbye.
 //!
-//! Promises: a question is answered before the next one is read, so what waits for a client is one answer and one picture;
-//! the manager is never waited for in a way that keeps others from it; what a question led to is told before its answer.
+//! Promises: a request is answered before the next one is read, so what waits for a client is one response and one
+//! snapshot; waiting for the manager keeps no other connection from it; the changes that a request made are sent before
+//! its response.
 
-use super::{House, LAST_WORDS, fault::Fault, feed::Feed, order, silent::SilentConnection};
+use super::{
+    CLOSE_TIMEOUT, Shared, close_reason::CloseReason, request, silent::SilentConnection, subscription::Subscription,
+};
 use crate::{
     control::{
         protocol::{
-            FromClient, FromOwner, Greeting, Hello, LONGEST_ANSWER, LONGEST_HELLO, LONGEST_QUESTION, PROGRAM, PROTOCOL,
-            Question, Speaker, Welcome, greeting,
+            FirstLine, FromClient, FromOwner, Hello, MAX_HELLO_LEN, MAX_REQUEST_LEN, MAX_RESPONSE_LEN, PROGRAM,
+            PROTOCOL, PeerVersion, Request, Welcome, parse_hello,
         },
-        wire::{Lines, Outbox, decode, encode},
+        wire::{LineReader, LineWriter, decode, encode},
     },
     domain::Who,
     manager::Snapshot,
@@ -27,186 +30,189 @@ use tokio::{
     time::timeout,
 };
 
-/// How long a peer may take for its hello. A client says it at once, and a busy machine makes it wait for a part of this.
+/// How long a peer may take for its hello. A client sends it at once, and a busy machine makes it wait for a part of
+/// this.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes that are prepared before the peer has taken them: enough for a whole write, and little for one who never reads.
-const PREPARED: usize = 64 << 10;
+/// Bytes that are encoded before the peer has taken them: enough for a whole write, and little for one that never
+/// reads.
+const BUFFER_SIZE: usize = 64 << 10;
 
-/// A peer and what is to be said to it.
+/// A peer and what is to be sent to it.
 pub(super) struct Connection {
-    house: Arc<House>,
-    lines: Lines<OwnedReadHalf>,
+    shared: Arc<Shared>,
+    lines: LineReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
-    out: Outbox,
-    /// The question that the manager is answering.
-    question: Option<BoxFuture<'static, Result<Vec<u8>, Fault>>>,
-    /// An answer that is not told yet, and the revision of the picture that goes before it.
-    answer: Option<(Vec<u8>, u64)>,
+    out: LineWriter,
+    /// The request that the manager works on.
+    request: Option<BoxFuture<'static, Result<Vec<u8>, CloseReason>>>,
+    /// A response that is not sent yet, and the revision of the snapshot that goes before it.
+    response: Option<(Vec<u8>, u64)>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    feed: Option<Feed>,
+    subscription: Option<Subscription>,
 }
 
 impl Connection {
-    /// Speaks with a peer until one of both has had enough.
-    pub(super) async fn serve(stream: UnixStream, house: Arc<House>, silent: SilentConnection) {
+    /// Serves a peer until one of both ends the connection.
+    pub(super) async fn serve(stream: UnixStream, shared: Arc<Shared>, silent: SilentConnection) {
         let peer = stream.peer_cred();
         let (reader, writer) = stream.into_split();
         let mut connection = Self {
-            lines: Lines::new(reader, LONGEST_HELLO),
+            lines: LineReader::new(reader, MAX_HELLO_LEN),
             writer,
-            out: Outbox::default(),
-            question: None,
-            answer: None,
-            snapshots: house.owner.snapshots(),
-            feed: None,
-            house,
+            out: LineWriter::default(),
+            request: None,
+            response: None,
+            snapshots: shared.owner.snapshots(),
+            subscription: None,
+            shared,
         };
         let ended = match &peer {
-            Ok(peer) => connection.attend(peer, silent).await,
+            Ok(peer) => connection.run(peer, silent).await,
             Err(error) => Err(std::io::Error::from(error.kind()).into()),
         };
-        if let Err(fault) = &ended
-            && fault.is_remarkable()
+        if let Err(reason) = &ended
+            && reason.is_logged()
         {
             let pid = peer.ok().and_then(|peer| peer.pid());
-            tracing::warn!(pid, %fault, "a connection was closed");
+            tracing::warn!(pid, %reason, "a connection was closed");
         }
         // A peer that does not take its last lines in time does without.
-        let _: Result<(), tokio::time::error::Elapsed> = timeout(LAST_WORDS, connection.leave(ended)).await;
+        let _: Result<(), tokio::time::error::Elapsed> = timeout(CLOSE_TIMEOUT, connection.leave(ended)).await;
     }
 
-    async fn attend(&mut self, peer: &UCred, mut silent: SilentConnection) -> Result<(), Fault> {
-        let house = Arc::clone(&self.house);
-        let mut closing = pin!(house.closing());
+    async fn run(&mut self, peer: &UCred, mut silent: SilentConnection) -> Result<(), CloseReason> {
+        let shared = Arc::clone(&self.shared);
+        let mut closing = pin!(shared.closing());
         let who = tokio::select! {
             biased;
-            () = &mut closing => return Err(Fault::Closing),
-            () = silent.evicted() => return Err(Fault::Evicted),
-            who = timeout(HELLO_TIMEOUT, self.greet(peer)) => who.map_err(|_| Fault::Silent(HELLO_TIMEOUT))??,
+            () = &mut closing => return Err(CloseReason::Closing),
+            () = silent.evicted() => return Err(CloseReason::Evicted),
+            who = timeout(HELLO_TIMEOUT, self.greet(peer)) => who.map_err(|_| CloseReason::Silent(HELLO_TIMEOUT))??,
         };
         let Some(who) = who else { return Ok(()) };
         if !silent.keep() {
-            return Err(Fault::Evicted);
+            return Err(CloseReason::Evicted);
         }
         loop {
             self.prepare()?;
-            let is_free = self.question.is_none() && self.answer.is_none();
+            let is_free = self.request.is_none() && self.response.is_none();
             let is_idle = self.out.is_empty();
-            // None comes first: a peer that reads as fast as it is told must not keep us from what it asks.
+            // None comes first: a peer that reads as fast as we send must not keep us from its requests.
             tokio::select! {
-                () = &mut closing => return Err(Fault::Closing),
+                () = &mut closing => return Err(CloseReason::Closing),
                 written = self.out.write(&mut self.writer), if !is_idle => written?,
-                answer = answered(&mut self.question) => {
-                    self.question = None;
-                    self.answer = Some((answer?, self.snapshots.borrow().revision));
+                response = completed(&mut self.request) => {
+                    self.request = None;
+                    self.response = Some((response?, self.snapshots.borrow().revision));
                 }
                 line = self.lines.next(), if is_free => {
                     let Some(line) = line? else { return Ok(()) };
-                    let (number, question) =
-                        decode(line).and_then(|line| order::read(line, &who)).map_err(Fault::NoQuestion)?;
-                    let begins_to_watch = question == Question::Watch && self.feed.is_none();
-                    let asked = order::ask(number, question, self.house.owner.clone(), who.clone());
-                    if begins_to_watch {
-                        // The changes follow the answer.
-                        self.out.push(&asked.await?);
-                        self.feed = Some(Feed::new(Arc::clone(&self.snapshots.borrow_and_update())));
+                    let (number, request) =
+                        decode(line).and_then(|line| request::validate(line, &who)).map_err(CloseReason::NoRequest)?;
+                    let starts_watching = request == Request::Watch && self.subscription.is_none();
+                    let response = request::respond(number, request, self.shared.owner.clone(), who.clone());
+                    if starts_watching {
+                        // The changes follow the response.
+                        self.out.push(&response.await?);
+                        self.subscription = Some(Subscription::new(Arc::clone(&self.snapshots.borrow_and_update())));
                     } else {
-                        self.question = Some(Box::pin(asked));
+                        self.request = Some(Box::pin(response));
                     }
                 }
-                newest = due(self.feed.as_ref(), &mut self.snapshots), if is_idle => {
-                    if let Some(feed) = &mut self.feed {
-                        feed.go_on(newest);
+                newest = due(self.subscription.as_ref(), &mut self.snapshots), if is_idle => {
+                    if let Some(subscription) = &mut self.subscription {
+                        subscription.advance(newest);
                     }
                 }
             }
         }
     }
 
-    /// Hears who comes; `None` when the peer has left without a word.
-    async fn greet(&mut self, peer: &UCred) -> Result<Option<Who>, Fault> {
-        let (owner, pid) = (self.house.uid, self.house.pid);
+    /// Reads who connects; `None` when the peer has left without sending anything.
+    async fn greet(&mut self, peer: &UCred) -> Result<Option<Who>, CloseReason> {
+        let (owner, pid) = (self.shared.uid, self.shared.pid);
         if peer.uid() != owner {
-            return Err(Fault::OtherUser { owner, peer: peer.uid() });
+            return Err(CloseReason::OtherUser { owner, peer: peer.uid() });
         }
         let Some(line) = self.lines.next().await? else { return Ok(None) };
-        match greeting(line) {
-            Some(Greeting::Speaks(client)) if client.protocol != u64::from(PROTOCOL) => {
-                return Err(Fault::Version { owner: Speaker::ours(), pid, client });
+        match parse_hello(line) {
+            Some(FirstLine::Version(client)) if client.protocol != u64::from(PROTOCOL) => {
+                return Err(CloseReason::Version { owner: PeerVersion::ours(), pid, client });
             }
-            Some(Greeting::Speaks(_) | Greeting::Bye { .. }) | None => {}
+            Some(FirstLine::Version(_) | FirstLine::Bye { .. }) | None => {}
         }
-        let hello: Hello = match decode(line).map_err(Fault::NoHello)? {
+        let hello: Hello = match decode(line).map_err(CloseReason::NoHello)? {
             FromClient::Hello(hello) => hello,
-            FromClient::Ask { .. } => return Err(Fault::NoHello("it asks already".to_owned())),
+            FromClient::Ask { .. } => return Err(CloseReason::NoHello("it asks already".to_owned())),
         };
-        self.lines.allow(LONGEST_QUESTION);
+        self.lines.allow(MAX_REQUEST_LEN);
         let welcome = Welcome { protocol: PROTOCOL, program: PROGRAM.to_owned(), pid };
-        self.say("a welcome", &FromOwner::Welcome(welcome))?;
+        self.send("a welcome", &FromOwner::Welcome(welcome))?;
         // A process that the kernel does not know here (another pid namespace) has the number 0.
         let vouched = peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
         Ok(Some(hello.who.vouched(vouched)))
     }
 
-    /// Writes down what is to be said next, as long as the peer takes it.
-    fn prepare(&mut self) -> Result<(), Fault> {
-        while self.out.len() < PREPARED {
-            if let Some(feed) = &mut self.feed {
-                let told = feed.way().tell_next(|change| encode(&FromOwner::Change(change), LONGEST_ANSWER));
-                if let Some(line) = told {
-                    self.out.push(&line.map_err(|cause| Fault::Untold { what: "a change", cause })?);
+    /// Encodes what is to be sent next, as long as the peer takes it.
+    fn prepare(&mut self) -> Result<(), CloseReason> {
+        while self.out.len() < BUFFER_SIZE {
+            if let Some(subscription) = &mut self.subscription {
+                let next =
+                    subscription.delta().next_line(|change| encode(&FromOwner::Change(change), MAX_RESPONSE_LEN));
+                if let Some(line) = next {
+                    self.out.push(&line.map_err(|cause| CloseReason::Encode { what: "a change", cause })?);
                     continue;
                 }
-                if self.answer.as_ref().is_some_and(|(_, revision)| feed.revision() < *revision) {
-                    feed.go_on(Arc::clone(&self.snapshots.borrow()));
+                if self.response.as_ref().is_some_and(|(_, revision)| subscription.revision() < *revision) {
+                    subscription.advance(Arc::clone(&self.snapshots.borrow()));
                     continue;
                 }
             }
-            let Some((line, _)) = self.answer.take() else { break };
+            let Some((line, _)) = self.response.take() else { break };
             self.out.push(&line);
         }
         Ok(())
     }
 
-    /// Says what is still to be said: the answer to what was asked, and why the connection ends.
-    async fn leave(&mut self, ended: Result<(), Fault>) {
-        if let Some(question) = self.question.take()
-            && let Ok(line) = question.await
+    /// Sends what is still to be sent: the response to a request, and why the connection ends.
+    async fn leave(&mut self, ended: Result<(), CloseReason>) {
+        if let Some(request) = self.request.take()
+            && let Ok(line) = request.await
         {
             self.out.push(&line);
         }
-        if let Some((line, _)) = self.answer.take() {
+        if let Some((line, _)) = self.response.take() {
             self.out.push(&line);
         }
-        if let Err(fault) = ended
-            && let Err(unsaid) = self.say("a goodbye", &fault.bye())
+        if let Err(reason) = ended
+            && let Err(unsent) = self.send("a goodbye", &reason.bye())
         {
-            tracing::error!(%unsaid, "a goodbye was not said");
+            tracing::error!(%unsent, "a goodbye was not sent");
         }
-        // A peer that is gone needs no last words.
+        // A peer that is gone needs no goodbye.
         let _: std::io::Result<()> = self.out.flush(&mut self.writer).await;
     }
 
-    fn say(&mut self, what: &'static str, value: &impl Serialize) -> Result<(), Fault> {
-        let line = encode(value, LONGEST_ANSWER).map_err(|cause| Fault::Untold { what, cause })?;
+    fn send(&mut self, what: &'static str, value: &impl Serialize) -> Result<(), CloseReason> {
+        let line = encode(value, MAX_RESPONSE_LEN).map_err(|cause| CloseReason::Encode { what, cause })?;
         self.out.push(&line);
         Ok(())
     }
 }
 
-/// Waits for the answer, if something was asked.
-async fn answered<T>(question: &mut Option<BoxFuture<'static, T>>) -> T {
-    match question {
-        Some(question) => question.await,
+/// Waits for the response, if there is a request.
+async fn completed<T>(request: &mut Option<BoxFuture<'static, T>>) -> T {
+    match request {
+        Some(request) => request.await,
         None => std::future::pending().await,
     }
 }
 
-/// Waits for a picture that a watching peer does not know.
-async fn due(feed: Option<&Feed>, snapshots: &mut watch::Receiver<Arc<Snapshot>>) -> Arc<Snapshot> {
-    match feed {
-        Some(feed) => feed.due(snapshots).await,
+/// Waits for a snapshot that a watching peer does not have.
+async fn due(subscription: Option<&Subscription>, snapshots: &mut watch::Receiver<Arc<Snapshot>>) -> Arc<Snapshot> {
+    match subscription {
+        Some(subscription) => subscription.due(snapshots).await,
         None => std::future::pending().await,
     }
 }

@@ -1,7 +1,7 @@
-//! Connections whose peer has not said hello yet.
+//! Connections whose peer has not sent its hello yet.
 //!
 //! Promise: when all places are taken, the one that has been silent for longest gives its place to a newcomer, so that
-//! silent peers keep nobody out. Never: takes the place of a peer that has said hello.
+//! silent peers keep nobody out. Never: takes the place of a peer that has sent its hello.
 
 use std::{
     collections::BTreeMap,
@@ -65,7 +65,7 @@ impl SilentConnection {
         }
     }
 
-    /// Its peer has said hello: `true` when it may stay, `false` when its place was given away a moment before.
+    /// Its peer has sent its hello: `true` when it may stay, `false` when its place was given away a moment before.
     pub(super) fn keep(self) -> bool {
         self.all.waiting().connections.remove(&self.number).is_some()
     }

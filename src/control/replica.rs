@@ -1,10 +1,10 @@
-//! The owner's picture as a client builds it from what it is told.
+//! A copy of the owner's snapshot, as a client builds it from the changes that it receives.
 //!
-//! Promises: what comes out is always a picture that the owner had, never half of a change; what has not changed stays
-//! the same value in memory, also when the owner is another one than before. What an owner says is not trusted: more
-//! than a client can hold is an error, counts are counted here. Never: it speaks with nobody.
+//! Promises: what comes out is always a snapshot that the owner had, never half of a change; what has not changed stays
+//! the same value in memory, also when the owner is another one than before. What an owner sends is not trusted: more
+//! than a client can hold is an error, counts are counted here. Never: does input or output.
 
-use super::{change::Change, protocol::LONGEST_NAME};
+use super::{change::Change, protocol::MAX_NAME_LEN};
 use crate::{
     domain::SessionId,
     machine::{CompletedRow, Session, UnreadableSession, sort_for_screen},
@@ -18,19 +18,19 @@ use std::{
 use thiserror::Error;
 
 /// Bytes of ongoing sessions, as they came over the wire, that are held: a hundred times what a thousand sessions take.
-const MOST_BYTES: usize = 512 << 20;
+const MAX_BYTES: usize = 512 << 20;
 
 /// Completed sessions that are held, some 200 MiB; of more than these the newest stay, as on any screen, and the counts
-/// tell of all.
-const MOST_ROWS: usize = 1_000_000;
+/// include all.
+const MAX_ROWS: usize = 1_000_000;
 
 /// A count that no owner reaches; a larger one is not believed, since sums of counts must not overflow.
-const MOST_COUNTED: usize = 1 << 40;
+const MAX_COUNT: usize = 1 << 40;
 
-/// The owner's picture, as far as it is told.
+/// The owner's snapshot, as far as it was received.
 #[derive(Debug, Default)]
-pub struct Mirror {
-    /// The picture that was shown last.
+pub struct Replica {
+    /// The snapshot that was shown last.
     shown: Arc<Snapshot>,
     ongoing: HashMap<SessionId, (Arc<Session>, usize)>,
     bytes: usize,
@@ -38,39 +38,39 @@ pub struct Mirror {
     rows_new: HashMap<SessionId, Arc<CompletedRow>>,
     rows_gone: HashSet<SessionId>,
     unreadable: Arc<Vec<UnreadableSession>>,
-    /// What an earlier owner had told, while another one tells its first picture.
-    earlier: Option<Earlier>,
+    /// What a previous owner had sent, until the present one has sent its first snapshot.
+    previous: Option<Previous>,
 }
 
 #[derive(Debug, Default)]
-struct Earlier {
+struct Previous {
     ongoing: HashMap<SessionId, (Arc<Session>, usize)>,
     rows: HashMap<SessionId, Arc<CompletedRow>>,
 }
 
-/// What an owner said makes no picture.
+/// A change that no owner of ours would send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Nonsense {
+pub enum InvalidChange {
     /// A session under Restore that has ended.
-    #[error("session {0} is told as ongoing and has ended")]
+    #[error("session {0} is sent as ongoing and has ended")]
     Ended(SessionId),
     /// More than can be held.
-    #[error("its ongoing sessions take more than {MOST_BYTES} bytes")]
+    #[error("its ongoing sessions take more than {MAX_BYTES} bytes")]
     TooMuch,
     /// A name that no instance has.
-    #[error("the instance of session {0} has a name of more than {LONGEST_NAME} bytes")]
+    #[error("the instance of session {0} has a name of more than {MAX_NAME_LEN} bytes")]
     Name(SessionId),
 }
 
-impl Mirror {
-    /// Begins anew with another connection. What is known is kept to compare with, and stays on the screen until the new
-    /// owner has told its whole picture.
-    pub fn begin_anew(&mut self) {
-        let mut earlier = self.earlier.take().unwrap_or_default();
-        earlier.ongoing.extend(std::mem::take(&mut self.ongoing));
-        earlier.rows.extend(self.rows.iter().map(|row| (row.id, Arc::clone(row))));
+impl Replica {
+    /// Starts over with another connection. What is known is kept to compare with, and stays on the screen until the
+    /// new owner has sent its whole snapshot.
+    pub fn reset(&mut self) {
+        let mut previous = self.previous.take().unwrap_or_default();
+        previous.ongoing.extend(std::mem::take(&mut self.ongoing));
+        previous.rows.extend(self.rows.iter().map(|row| (row.id, Arc::clone(row))));
         if self.shown.revision > 0 {
-            self.earlier = Some(earlier);
+            self.previous = Some(previous);
         }
         self.bytes = 0;
         self.rows = Arc::default();
@@ -79,9 +79,9 @@ impl Mirror {
         self.unreadable = Arc::default();
     }
 
-    /// Takes in one change that came in a line of so many bytes. Returns the picture when one is complete and can be
+    /// Applies one change that came in a line of so many bytes. Returns the snapshot when one is complete and can be
     /// shown.
-    pub fn take_in(&mut self, change: Change<'static>, bytes: usize) -> Result<Option<Arc<Snapshot>>, Nonsense> {
+    pub fn apply(&mut self, change: Change<'static>, bytes: usize) -> Result<Option<Arc<Snapshot>>, InvalidChange> {
         match change {
             Change::Session(session) => self.session(session.into_owned(), bytes)?,
             Change::Gone(ids) => ids.into_iter().for_each(|id| self.forget(id)),
@@ -91,7 +91,7 @@ impl Mirror {
                     self.rows_new.remove(&id);
                     self.rows_gone.insert(id);
                 }
-                if self.rows_gone.len() > MOST_ROWS {
+                if self.rows_gone.len() > MAX_ROWS {
                     self.merge_rows();
                 }
             }
@@ -99,27 +99,27 @@ impl Mirror {
                 let all: Vec<UnreadableSession> = all.into_iter().map(std::borrow::Cow::into_owned).collect();
                 self.unreadable = Arc::new(all);
             }
-            Change::Picture { revision, succeeded, cancelled, more } => {
-                return Ok(self.picture(revision, succeeded, cancelled, more));
+            Change::Snapshot { revision, succeeded, cancelled, more } => {
+                return Ok(self.complete(revision, succeeded, cancelled, more));
             }
         }
         Ok(None)
     }
 
-    fn session(&mut self, session: Session, bytes: usize) -> Result<(), Nonsense> {
+    fn session(&mut self, session: Session, bytes: usize) -> Result<(), InvalidChange> {
         let id = session.id();
         if !session.is_ongoing() {
-            return Err(Nonsense::Ended(id));
+            return Err(InvalidChange::Ended(id));
         }
-        let earlier = self.earlier.as_ref().and_then(|earlier| earlier.ongoing.get(&id));
-        let session = match earlier {
+        let previous = self.previous.as_ref().and_then(|previous| previous.ongoing.get(&id));
+        let session = match previous {
             Some((known, _)) if **known == session => Arc::clone(known),
             Some(_) | None => Arc::new(session),
         };
         self.forget(id);
         self.ongoing.insert(id, (session, bytes));
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > MOST_BYTES { Err(Nonsense::TooMuch) } else { Ok(()) }
+        if self.bytes > MAX_BYTES { Err(InvalidChange::TooMuch) } else { Ok(()) }
     }
 
     fn forget(&mut self, id: SessionId) {
@@ -128,18 +128,18 @@ impl Mirror {
         }
     }
 
-    fn row(&mut self, row: CompletedRow) -> Result<(), Nonsense> {
+    fn row(&mut self, row: CompletedRow) -> Result<(), InvalidChange> {
         let id = row.id;
-        if row.instance.as_str().len() > LONGEST_NAME {
-            return Err(Nonsense::Name(id));
+        if row.instance.as_str().len() > MAX_NAME_LEN {
+            return Err(InvalidChange::Name(id));
         }
-        let earlier = self.earlier.as_ref().and_then(|earlier| earlier.rows.get(&id));
-        let row = match earlier {
+        let previous = self.previous.as_ref().and_then(|previous| previous.rows.get(&id));
+        let row = match previous {
             Some(known) if **known == row => Arc::clone(known),
             Some(_) | None => Arc::new(row),
         };
         self.rows_new.insert(id, row);
-        if self.rows_new.len() > MOST_ROWS {
+        if self.rows_new.len() > MAX_ROWS {
             self.merge_rows();
         }
         Ok(())
@@ -154,17 +154,17 @@ impl Mirror {
         let mut rows: Vec<Arc<CompletedRow>> = self.rows.iter().filter(stays).cloned().collect();
         rows.extend(new.into_values());
         rows.sort_unstable_by_key(|row| Reverse((row.ended, row.id)));
-        rows.truncate(MOST_ROWS);
+        rows.truncate(MAX_ROWS);
         self.rows = Arc::new(rows);
     }
 
-    fn picture(&mut self, revision: u64, succeeded: usize, cancelled: usize, more: bool) -> Option<Arc<Snapshot>> {
+    fn complete(&mut self, revision: u64, succeeded: usize, cancelled: usize, more: bool) -> Option<Arc<Snapshot>> {
         self.merge_rows();
-        if self.earlier.is_some() {
+        if self.previous.is_some() {
             if more {
                 return None;
             }
-            self.earlier = None;
+            self.previous = None;
             let same = |a: &Arc<CompletedRow>, b: &Arc<CompletedRow>| Arc::ptr_eq(a, b);
             let shown = &self.shown.completed;
             if shown.len() == self.rows.len() && shown.iter().zip(&*self.rows).all(|(a, b)| same(a, b)) {
@@ -176,8 +176,8 @@ impl Mirror {
         }
         let mut ongoing: Vec<Arc<Session>> = self.ongoing.values().map(|(session, _)| Arc::clone(session)).collect();
         sort_for_screen(&mut ongoing);
-        let counts = Counts::of(&ongoing, succeeded.min(MOST_COUNTED), cancelled.min(MOST_COUNTED));
-        // A new owner counts from one again; here a later picture has a greater number all the same.
+        let counts = Counts::of(&ongoing, succeeded.min(MAX_COUNT), cancelled.min(MAX_COUNT));
+        // A new owner counts from one again; here a later snapshot has a greater number all the same.
         let revision = revision.max(self.shown.revision.saturating_add(1));
         let (completed, unreadable) = (Arc::clone(&self.rows), Arc::clone(&self.unreadable));
         self.shown = Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts });
