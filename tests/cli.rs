@@ -215,14 +215,19 @@ fn s07_a_plan_is_printed_and_nothing_is_written() {
 fn the_result_as_json_is_one_object_on_stdout_and_progress_goes_to_stderr() {
     needs_postgres!();
     let target = scratch("target").join("data");
-    let ran = Howdah::new().restore(&Repository::of(Form::TAR).0, &target, &["--no-start"]).expect_code(0);
+    let howdah = Howdah::new();
+    let ran = howdah.restore(&Repository::of(Form::TAR).0, &target, &["--no-start"]).expect_code(0);
     let result = ran.json();
-    assert_eq!(result["session"], 1, "{ran}");
+    let state = howdah.state.to_str().unwrap();
+    let shown = howdah.run(["session", "show", "1", "--json", "--state-dir", state]).expect_code(0).json();
+    assert_eq!(result, shown, "a session has one shape");
+    assert!(result["files_done"].as_u64().unwrap() > 900 && result["bytes_reused"] == 0, "{ran}");
+    assert_eq!(result["id"], 1, "{ran}");
     assert_eq!(result["instance"], "shop", "{ran}");
-    assert_eq!(result["outcome"], "succeeded", "{ran}");
+    assert_eq!(result["phase"], "succeeded", "{ran}");
     assert_eq!(result["failure"], Value::Null, "{ran}");
-    assert_eq!(result["attempts"], 1, "{ran}");
-    assert!(result["bytes"].as_u64().unwrap() > 20 << 20, "{ran}");
+    assert_eq!(result["attempt"], 1, "{ran}");
+    assert!(result["bytes_done"].as_u64().unwrap() > 20 << 20, "{ran}");
     assert!(
         !ran.stderr.is_empty() && !ran.stderr.contains('\u{1b}'),
         "progress without a terminal is plain lines\n{ran}"

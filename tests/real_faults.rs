@@ -34,8 +34,8 @@ fn with<'a>(parts: &[&[&'a str]]) -> Vec<&'a str> {
 /// What a restore that was resumed must show in the end: it reused bytes, and the server has all rows.
 fn was_resumed(form: Form, howdah: &Howdah, ran: &Ran, restored: &Restored) {
     let result = ran.json();
-    assert_eq!(result["outcome"], "succeeded", "{form:?}\n{ran}");
-    let attempts = u32::try_from(result["attempts"].as_u64().unwrap()).unwrap();
+    assert_eq!(result["phase"], "succeeded", "{form:?}\n{ran}");
+    let attempts = u32::try_from(result["attempt"].as_u64().unwrap()).unwrap();
     let progress = howdah.events().progress(1, attempts);
     assert!(progress.bytes_reused.0 > 0, "begun anew: {form:?}: {progress:?}");
     assert_eq!(restored.ask(SUM_OF_ROWS), source().sum, "{form:?}");
@@ -60,7 +60,7 @@ fn r10_a_repository_that_vanishes_in_mid_copy_and_comes_back_is_resumed() {
     }
     fs::rename(&away, &repository.0).unwrap();
     let ran = running.wait().expect_code(0);
-    assert!(ran.json()["attempts"].as_u64().unwrap() >= 3, "{ran}");
+    assert!(ran.json()["attempt"].as_u64().unwrap() >= 3, "{ran}");
     was_resumed(Form::PLAIN, &howdah, &ran, &restored);
 }
 
@@ -83,7 +83,7 @@ fn r10_a_target_whose_file_system_vanishes_is_waited_for_and_nothing_is_written_
     assert_eq!(fs::read_dir(&disk.0).unwrap().count(), 0, "{:?}", listing(&disk.0));
     disk.come_back(&vanished);
     let ran = running.wait().expect_code(0);
-    let attempts = u32::try_from(ran.json()["attempts"].as_u64().unwrap()).unwrap();
+    let attempts = u32::try_from(ran.json()["attempt"].as_u64().unwrap()).unwrap();
     assert!(howdah.events().progress(1, attempts).bytes_reused.0 > 0, "begun anew\n{ran}");
     assert!(target.join("global/pg_control").exists());
     assert_eq!(listing(&disk.0).iter().filter(|row| row.contains(".howdah")).count(), 0, "its claims are given back");
@@ -124,8 +124,8 @@ fn r09_tries_that_are_used_up_leave_the_session_stuck() {
     fs::rename(&repository.0, repository.0.with_extension("away")).unwrap();
     let ran = running.wait().expect_code(4);
     let result = ran.json();
-    assert_eq!(result["outcome"], "stuck", "{ran}");
-    assert_eq!(result["attempts"], 3, "one attempt and two tries\n{ran}");
+    assert_eq!(result["phase"], "stuck", "{ran}");
+    assert_eq!(result["attempt"], 3, "one attempt and two tries\n{ran}");
     assert_eq!(howdah.events().attempts(1), 3, "{ran}");
     assert_eq!(result["failure"]["class"], "disruption", "{ran}");
     assert!(!target.join("global/pg_control").exists(), "S3: a half-restored cluster cannot start");
@@ -144,7 +144,7 @@ fn a_killed_worker_is_a_disruption_and_a_try_gets_through() {
         howdah.events().wait_for_bytes(1, 1, SOME_FILES);
         kill(howdah.events().worker(1, 1));
         let ran = running.wait().expect_code(0);
-        assert_eq!(ran.json()["attempts"], 2, "{form:?}\n{ran}");
+        assert_eq!(ran.json()["attempt"], 2, "{form:?}\n{ran}");
         was_resumed(form, &howdah, &ran, &restored);
     }
 }
@@ -181,7 +181,7 @@ fn d04_a_disk_that_fills_up_in_mid_copy_makes_the_session_stuck_at_once() {
     let ran = running.wait().expect_code(4);
     let result = ran.json();
     assert_eq!(result["failure"]["class"], "incurable", "{ran}");
-    assert_eq!(result["attempts"], 1, "no try is wasted\n{ran}");
+    assert_eq!(result["attempt"], 1, "no try is wasted\n{ran}");
     assert!(!target.join("global/pg_control").exists());
     ran.expect_words(&["space"]);
 }
@@ -195,9 +195,9 @@ fn d04_a_checksum_that_does_not_match_is_stuck_at_once_and_names_the_file() {
     let target = scratch("target").join("data");
     let ran = Howdah::new().restore(&repository.0, &target, &with(&[&SOON, &["--no-start"]])).expect_code(4);
     let result = ran.json();
-    assert_eq!(result["outcome"], "stuck", "{ran}");
+    assert_eq!(result["phase"], "stuck", "{ran}");
     assert_eq!(result["failure"]["class"], "incurable", "{ran}");
-    assert_eq!(result["attempts"], 1, "{ran}");
+    assert_eq!(result["attempt"], 1, "{ran}");
     assert!(!target.join("global/pg_control").exists(), "S3: a corrupt restore cannot start");
     ran.expect_words(&[victim.file_name().unwrap().to_str().unwrap(), "altered", "CRC32C"]);
 }
@@ -284,7 +284,7 @@ fn r18_sigterm_cancels_in_mid_copy_and_leaves_nothing_behind() {
         howdah.events().wait_for_bytes(1, 1, UNDER_WAY);
         running.signal(signal);
         let ran = running.wait().expect_code(5);
-        assert_eq!(ran.json()["outcome"], "cancelled", "{form:?}\n{ran}");
+        assert_eq!(ran.json()["phase"], "cancelled", "{form:?}\n{ran}");
         assert!(!group_is_alive(worker.pid), "D6: a process of the worker is alive\n{ran}");
         assert_eq!(listing(&parent).len(), 1, "D7: {:?}\n{ran}", listing(&parent));
     }

@@ -50,7 +50,7 @@ fn s07_files_without_their_wal_are_restored_only_by_somebody_who_has_agreed() {
         howdah.run(plan).expect_code(0).expect_words(&["WAL         missing", "refused     no server could start"]);
         let ran = howdah.restore(&repository.0, &target, &["--no-start", "--without-wal"]).expect_code(6);
         let result = ran.json();
-        assert_eq!(result["outcome"], "succeeded", "{what}: {ran}");
+        assert_eq!(result["phase"], "succeeded", "{what}: {ran}");
         let warning = result["warnings"][0].as_str().unwrap();
         assert!(warning.contains("no server can start on these files"), "{what}: {warning}");
         assert!(ran.stderr.contains("warning: ") && !ran.stderr.contains("verified"), "{what}: {ran}");

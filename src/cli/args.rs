@@ -86,7 +86,7 @@ pub struct RestoreArgs {
     /// Print the plan and stop
     #[arg(long)]
     pub plan: bool,
-    /// Print the result, or the plan, as JSON
+    /// Print the session at its end, or the plan, as JSON; the fields of a session: howdah session list --help
     #[arg(long)]
     pub json: bool,
 }

@@ -3,8 +3,8 @@
 use super::{
     backup_list::escaped,
     exit::Exit,
-    session::object::system_identifier,
-    state::{CommandForm, commands, left, left_in, state},
+    session::object::SessionObject,
+    state::{CommandForm, commands, left, state},
     streams::Streams,
 };
 use crate::{
@@ -132,7 +132,7 @@ fn bar(session: &Session, columns: usize, line: &str) -> String {
 }
 
 /// The end, as a sentence on stderr and, if wanted, as one JSON object on stdout.
-pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm) -> io::Result<()> {
+pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, now: Timestamp) -> io::Result<()> {
     let name = session.request().point.instance.as_str();
     let directory = printable(&session.request().target.directory().to_string_lossy());
     let sentence = match session.phase() {
@@ -155,7 +155,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm) 
         }
     };
     ignore_closed(writeln!(streams.err, "{sentence}"))?;
-    if streams.json { writeln!(streams.out, "{}", escaped(&session_json(session).to_string())) } else { Ok(()) }
+    if streams.json { writeln!(streams.out, "{}", SessionObject::of(session, None, now).line()?) } else { Ok(()) }
 }
 
 /// A refusal before anything was begun.
@@ -169,8 +169,7 @@ pub fn refused(streams: &mut Streams<'_>, instance: &str, reason: &Refused) -> i
             .iter()
             .map(|one| json!({ "instance_id": one.instance_id, "path": one.path.to_string_lossy() }))
             .collect();
-        let object =
-            json!({ "instance": instance, "outcome": "refused", "reason": sentence, "candidates": candidates });
+        let object = json!({ "instance": instance, "phase": "refused", "reason": sentence, "candidates": candidates });
         writeln!(streams.out, "{}", escaped(&object.to_string()))?;
     }
     Ok(Exit::Refused)
@@ -193,57 +192,6 @@ impl fmt::Display for Candidate {
         write!(f, "  {}", self.words)?;
         if self.about.is_empty() { Ok(()) } else { write!(f, "  ({})", self.about) }
     }
-}
-
-fn session_json(session: &Session) -> Value {
-    let (outcome, server, disposed, failure) = match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
-            ("succeeded", json!(success.server), Value::Null, Value::Null)
-        }
-        Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => {
-            ("cancelled", Value::Null, json!(disposed), Value::Null)
-        }
-        Phase::Stuck { failure, .. } => ("stuck", Value::Null, Value::Null, json!(failure)),
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {
-            ("ongoing", Value::Null, Value::Null, Value::Null)
-        }
-    };
-    let request = session.request();
-    let progress = session.progress();
-    let reason = if let Phase::Stuck { reason, .. } = session.phase() { json!(reason) } else { Value::Null };
-    let success = match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Some(success),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. }
-        | Phase::Stuck { .. }
-        | Phase::Queued { .. }
-        | Phase::Running { .. }
-        | Phase::Waiting { .. }
-        | Phase::Canceling { .. } => None,
-    };
-    json!({
-        "session": session.id().0,
-        "uuid": session.uuid(),
-        "instance": request.point.instance.as_str(),
-        "restore_point": request.point.label,
-        "backup": request.point.path.to_string_lossy(),
-        "system_identifier": system_identifier(session).map(|cluster| cluster.to_string()),
-        "directory": request.target.directory().to_string_lossy(),
-        "port": request.target.port().number(),
-        "outcome": outcome,
-        "server": server,
-        "warnings": success.map_or(&[][..], |success| &success.warnings),
-        "unchecked": success.map_or(&[][..], |success| &success.unchecked),
-        "disposed": disposed,
-        "left": left_in(session),
-        "failure": failure,
-        "reason": reason,
-        "attempts": session.attempts().iter().filter(|attempt| attempt.cause.is_some()).count(),
-        "tries": session.tries_total(),
-        "tries_of": session.policy().tries,
-        "bytes": session.bytes_done().0,
-        "bytes_reused": progress.bytes_reused.0,
-        "files": progress.files_done,
-    })
 }
 
 /// One line of the copy's settings and what it is good for; a long one stands alone.

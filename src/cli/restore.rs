@@ -32,7 +32,7 @@ pub async fn run(
         return report::refused(streams, instance, &reason.into());
     };
     let session = follow(owner, (clock, form), id, &by, &mut interrupts, streams).await?;
-    report::result(streams, &session, form)?;
+    report::result(streams, &session, form, clock.now())?;
     Ok(match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Exit::of(success),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Exit::Cancelled,

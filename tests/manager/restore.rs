@@ -103,7 +103,7 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
     );
     assert!(lines.iter().any(|line| line.contains("attempt 3, try 2 of 10")), "{lines:#?}");
     assert_eq!(
-        (&object["reason"], &object["tries"], &object["tries_of"]),
+        (&object["reason"], &object["tries_total"], &object["tries_of"]),
         (&"tries_used_up".into(), &10.into(), &10.into())
     );
 }

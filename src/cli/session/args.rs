@@ -214,7 +214,7 @@ const FIELDS: &str = "\
 Ongoing sessions stand in the order of their creation, so [n] means the same session while sessions change their \
 state; it moves up when an older one is completed. Quote it where the shell takes brackets as a pattern: '[0]'.
 
-The JSON object of a session is the same for list, show, watch and start. What does not apply or is not known is null.
+The JSON object of a session is the same for list, show, watch, start and restore. What does not apply or is not known is null.
   index          its place among the ongoing ones, counted from 0 (list only)
   id, uuid       its number in this state directory, and its name everywhere
   instance, restore_point
@@ -229,6 +229,7 @@ The JSON object of a session is the same for list, show, watch and start. What d
   percent        bytes on disk and verified, 0 to 100; 100 only when it is all
   wal_percent    WAL replayed, 0 to 100, once replay has begun
   bytes_done, bytes_total    what earlier attempts left counts, also while the session waits
+  bytes_reused, files_done   of the newest attempt: bytes that an earlier one had left, files
   tries_used, tries_of, next_try    of the present disruption; when the next try is due
   tries_total    tries in all
   first_cause    the failure that began the disruption

@@ -1,4 +1,4 @@
-//! A session as programs see it: one flat JSON object, the same for `list`, `show`, `watch` and `start`.
+//! A session as programs see it: one flat JSON object, the same for `list`, `show`, `watch`, `start` and `restore`.
 //!
 //! Promises: the fields stay; a new one may come. What does not apply or is not known is `null`. Texts are exact:
 //! characters that could steer a terminal are written as `\u` escapes, which every JSON reader undoes. Never: a phase
@@ -38,6 +38,8 @@ pub struct SessionObject {
     pub wal_percent: Option<u8>,
     pub bytes_done: Option<u64>,
     pub bytes_total: Option<u64>,
+    pub bytes_reused: Option<u64>,
+    pub files_done: Option<u64>,
     pub tries_used: Option<u32>,
     pub tries_of: u32,
     pub next_try: Option<String>,
@@ -96,6 +98,8 @@ impl SessionObject {
             wal_percent: progress.wal.map(|wal| percent(wal.ratio())),
             bytes_done: total.map(|_| session.bytes_done().0),
             bytes_total: total,
+            bytes_reused: total.map(|_| progress.bytes_reused.0),
+            files_done: total.map(|_| progress.files_done),
             tries_used: tries_used(session),
             tries_of: session.policy().tries,
             next_try: None,
@@ -133,8 +137,9 @@ impl SessionObject {
     /// set back holds it off.
     #[must_use]
     pub fn at_rest(&self) -> Self {
-        let (percent, wal_percent, bytes_done, bytes_total, next_try) = (None, None, None, None, None);
-        Self { percent, wal_percent, bytes_done, bytes_total, next_try, ..self.clone() }
+        let (percent, wal_percent, bytes_done, bytes_total) = (None, None, None, None);
+        let (bytes_reused, files_done, next_try) = (None, None, None);
+        Self { percent, wal_percent, bytes_done, bytes_total, bytes_reused, files_done, next_try, ..self.clone() }
     }
 
     /// One line of JSON.
@@ -181,7 +186,7 @@ impl SessionObject {
 }
 
 /// The cluster that is restored, as far as the order or the plan tells it.
-pub(in crate::cli) fn system_identifier(session: &Session) -> Option<SystemIdentifier> {
+fn system_identifier(session: &Session) -> Option<SystemIdentifier> {
     let ordered = session.request().point.facts.system_identifier;
     ordered.or_else(|| session.plan().and_then(|plan| plan.system_identifier))
 }
