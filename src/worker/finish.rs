@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{Failure, Plan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
     engine::Halt,
-    postgres::{account::Account, binaries::Binaries, configure::Configured},
+    postgres::{account::Account, binaries::Binaries, configure::Configured, server::replay::ServerStage},
 };
 
 /// The steps that an attempt has behind it when it comes to the last one.
@@ -110,7 +110,7 @@ impl<'a> Restore<'a> {
     fn open(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
         self.report.detail(&format!("starting the server on port {}", self.request.target.port()));
         runner.start_open()?;
-        runner.wait(|sight| sight.ready, &mut |_| ())?;
+        runner.wait(ServerStage::HotStandby, &mut |_| ())?;
         runner.wait_for_answer()
     }
 

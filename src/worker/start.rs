@@ -23,7 +23,7 @@ use crate::{
             log::ServerLog,
             port,
             probe::{self, Answer},
-            replay::{Sight, Watch},
+            replay::{Observation, ServerStage, Watch},
             resume,
             stop::{Manner, stop},
         },
@@ -111,27 +111,27 @@ impl Runner<'_> {
     }
 
     /// Waits until the server has come so far, telling each look. Ends early when it died, stands still or we must stop.
-    pub(super) fn wait(&mut self, enough: fn(Sight) -> bool, tell: &mut dyn FnMut(Sight)) -> Result<Sight, Halt> {
+    pub(super) fn wait(&mut self, enough: ServerStage, tell: &mut dyn FnMut(Observation)) -> Result<Observation, Halt> {
         let mut since = Instant::now();
         loop {
             let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
             let ended = running.server.ended();
-            let sight = running.watch.look(running.server.mark().pid);
-            let sight = sight.map_err(|e| classify::of_io("watching the restored server", &e))?;
-            tell(sight);
+            let seen = running.watch.poll(running.server.mark().pid);
+            let seen = seen.map_err(|e| classify::of_io("watching the restored server", &e))?;
+            tell(seen);
             if let Some(end) = ended {
                 return Err(self.died(end).into());
             }
-            if enough(sight) {
-                return Ok(sight);
+            if seen.stage >= enough {
+                return Ok(seen);
             }
             if self.stop.requested() {
                 return Err(Halt::Stopped);
             }
-            if sight.moved {
+            if seen.moved {
                 since = Instant::now();
             } else if since.elapsed() >= self.patience {
-                return Err(self.stands_still(sight.at).into());
+                return Err(self.stands_still(seen.at).into());
             }
             thread::sleep(LOOK);
         }
@@ -157,7 +157,7 @@ impl Runner<'_> {
         let sockets = configure::socket_directory(&self.account);
         let began = Instant::now();
         while !port::answers(self.port, &sockets) {
-            self.wait(|_| true, &mut |_| ())?;
+            self.wait(ServerStage::Launching, &mut |_| ())?;
             if self.stop.requested() {
                 return Err(Halt::Stopped);
             }

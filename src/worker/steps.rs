@@ -21,7 +21,7 @@ use crate::{
         account::Account,
         binaries::Binaries,
         configure::{self, Configured, DataDirectory, Wish},
-        server::classify,
+        server::{classify, replay::ServerStage},
     },
 };
 use std::path::{Path, PathBuf};
@@ -175,7 +175,7 @@ impl<'a> Restore<'a> {
         if let Some(from) = runner.start_guarded()? {
             self.report.say_note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
         }
-        runner.wait(|sight| sight.up, &mut |_| ())?;
+        runner.wait(ServerStage::Recovering, &mut |_| ())?;
         let (version, user) = (runner.binaries.version(), runner.account.name());
         self.report.done(&format!("PostgreSQL {version} as {user}, closed to others until it is probed"));
         Ok(())
@@ -188,17 +188,17 @@ impl<'a> Restore<'a> {
         };
         self.report
             .begin(Step::Replay, &span.map_or_else(String::new, |(start, stop)| format!("from {start} to {stop}")));
-        let sight = runner.wait(|sight| sight.ready, &mut |sight| {
-            if let (Some((start, stop)), Some(at)) = (span, sight.at) {
+        let seen = runner.wait(ServerStage::HotStandby, &mut |seen| {
+            if let (Some((start, stop)), Some(at)) = (span, seen.at) {
                 self.report.replayed(WalProgress { start, at: at.max(start), stop });
             }
         })?;
         if let Some((start, stop)) = span {
-            // A server that is ready has come as far as the backup needs, whether or not it told of each step.
-            let at = sight.at.map_or(stop, |at| at.max(stop));
+            // A server that answers has come as far as the backup needs, whether or not it told of each step.
+            let at = seen.at.map_or(stop, |at| at.max(stop));
             self.report.replayed(WalProgress { start, at, stop });
         }
-        let at = sight.at.or(span.map(|(_, stop)| stop));
+        let at = seen.at.or(span.map(|(_, stop)| stop));
         self.report.done(&at.map_or_else(String::new, |at| format!("consistent, replayed to {at}")));
         Ok(())
     }

@@ -13,13 +13,24 @@ use std::{
 /// A process that only wakes up to look around uses a clock tick now and then. Ten of them (0.1 s) are work.
 const WORK: u64 = 10;
 
+/// How far a server has come, in order. What it writes into its lock file (`pidfile.h`, `PM_STATUS_*`) says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ServerStage {
+    /// It reads its settings and takes the data directory.
+    Launching,
+    /// It has the data directory to itself and replays WAL; it also says so while it shuts down.
+    Recovering,
+    /// It is consistent and accepts queries, and replays on: `standby`.
+    HotStandby,
+    /// Recovery is over and it accepts connections: `ready`.
+    Ready,
+}
+
 /// What one look has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sight {
-    /// The server has read its settings, has the data directory to itself, and goes on to replay.
-    pub up: bool,
-    /// The server accepts connections.
-    pub ready: bool,
+pub struct Observation {
+    /// How far it is.
+    pub stage: ServerStage,
     /// Where replay stands, if that is known.
     pub at: Option<Lsn>,
     /// Something has moved since the last time that something had.
@@ -44,13 +55,11 @@ impl Watch {
     }
 
     /// Looks once at the server with this pid.
-    pub fn look(&mut self, postmaster: u32) -> io::Result<Sight> {
+    pub fn poll(&mut self, postmaster: u32) -> io::Result<Observation> {
         let mut moved = self.log.look()?;
         // A lock file of an earlier, dead server stands there until ours has written its own.
         let ours = pidfile::read(&self.data)?.filter(|file| file.pid == postmaster);
         let status = ours.map(|file| file.status).unwrap_or_default();
-        // The first word is written when all is set up and recovery begins.
-        let up = !status.is_empty();
         moved |= std::mem::replace(&mut self.status, status) != self.status;
         let startup = process::children(postmaster).into_iter().map(|pid| (pid, process::title(pid)));
         if let Some((pid, title)) = startup.into_iter().find(|(_, title)| title.contains("startup")) {
@@ -64,15 +73,23 @@ impl Watch {
             moved |= std::mem::replace(&mut self.title, title) != self.title;
         }
         self.at = self.at.max(self.log.position());
-        // `standby` is a server that accepts queries while it replays.
-        let ready = matches!(self.status.as_str(), "ready" | "standby");
-        Ok(Sight { up, ready, at: self.at, moved })
+        Ok(Observation { stage: stage(&self.status), at: self.at, moved })
     }
 
     /// What the server said, to the end of its log.
     pub fn log(&mut self) -> io::Result<&ServerLog> {
         self.log.look()?;
         Ok(&self.log)
+    }
+}
+
+/// The first word is written when all is set up and recovery begins.
+fn stage(status: &str) -> ServerStage {
+    match status {
+        "" => ServerStage::Launching,
+        "standby" => ServerStage::HotStandby,
+        "ready" => ServerStage::Ready,
+        _ => ServerStage::Recovering,
     }
 }
 
@@ -121,13 +138,16 @@ mod tests {
             fs::write(data.path().join(pidfile::NAME), format!("{pid}\n/x\n1\n2\n3\n4\n5\n{status}\n")).unwrap();
         };
         lock(me + 1, "ready");
-        assert_eq!(watch.look(me).unwrap(), Sight { up: false, ready: false, at: None, moved: false });
+        let seen = |stage, at, moved| Observation { stage, at, moved };
+        assert_eq!(watch.poll(me).unwrap(), seen(ServerStage::Launching, None, false));
         lock(me, "starting");
-        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: None, moved: true });
-        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: None, moved: false });
+        assert_eq!(watch.poll(me).unwrap(), seen(ServerStage::Recovering, None, true));
+        assert_eq!(watch.poll(me).unwrap(), seen(ServerStage::Recovering, None, false));
         fs::write(&log, "x LOG:  redo starts at 0/2000028\n").unwrap();
-        assert_eq!(watch.look(me).unwrap(), Sight { up: true, ready: false, at: Some(Lsn(0x200_0028)), moved: true });
+        assert_eq!(watch.poll(me).unwrap(), seen(ServerStage::Recovering, Some(Lsn(0x200_0028)), true));
+        lock(me, "standby");
+        assert_eq!(watch.poll(me).unwrap().stage, ServerStage::HotStandby, "it answers, and still replays");
         lock(me, "ready");
-        assert!(watch.look(me).unwrap().ready);
+        assert_eq!(watch.poll(me).unwrap().stage, ServerStage::Ready);
     }
 }
