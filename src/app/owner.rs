@@ -12,7 +12,7 @@ use crate::{
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     machine::{Session, UnreadableSession},
-    manager::{Clock, Ended, Handle, Manager, ManagerSettings},
+    manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings},
     private_file,
 };
 use std::{
@@ -143,7 +143,8 @@ impl Owner {
         let (words, inbox) = mpsc::channel(WORDS_QUEUED);
         let attempts = Processes::new(state.to_owned(), words);
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
-        let (manager, handle) = Manager::open(settings, Clock::system(), (store, opening), (attempts, inbox), claims);
+        let (manager, handle) =
+            Manager::open(settings, (Clock::system(), Ids::random()), (store, opening), (attempts, inbox), claims);
         let manager = manager.with_traces(traces);
         let listener = control::bind(state).map_err(io)?;
         let (ending, ended) = watch::channel(None);

@@ -1,7 +1,7 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Act, Claims, Clock, Counts, Handle, Receipt, ReceiptLine, Snapshot, UnreadableSession,
+    Act, Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, Snapshot, UnreadableSession,
     commit::Turn,
     handle::{REQUESTS_QUEUED, Request},
     recover::Traces,
@@ -54,6 +54,7 @@ pub struct ManagerSettings {
 pub struct Manager<S, A> {
     pub(super) settings: ManagerSettings,
     pub(super) clock: Clock,
+    pub(super) ids: Ids,
     store: S,
     attempts: A,
     pub(super) registry: Registry,
@@ -80,7 +81,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// adopted as soon as it runs.
     pub fn open(
         settings: ManagerSettings,
-        clock: Clock,
+        (clock, ids): (Clock, Ids),
         (store, opening): (S, Opening),
         (attempts, words): (A, mpsc::Receiver<Word>),
         claims: Arc<dyn Claims>,
@@ -99,6 +100,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let mut manager = Self {
             settings,
             clock,
+            ids,
             store,
             attempts,
             registry,

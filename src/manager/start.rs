@@ -94,7 +94,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let at = self.clock.now();
         let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
         for request in &order.requests {
-            let session = Uuid::now_v7();
+            let session = self.ids.next();
             if let Some(refusal) = claims.holder(request) {
                 wanted.push((SessionId(0), session, Err(refusal)));
                 continue;

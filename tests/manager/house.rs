@@ -8,7 +8,9 @@ use howdah::{
     machine::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
-    manager::{Act, Claims, Clock, Ended, Handle, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed},
+    manager::{
+        Act, Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed,
+    },
 };
 use std::{
     sync::{Arc, Mutex, atomic::AtomicI64},
@@ -26,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) claims: Arc<dyn Claims>,
     /// By how many milliseconds somebody has set the clock.
     pub(crate) clock_set_by: &'static AtomicI64,
+    pub(crate) ids: Ids,
 }
 
 impl Default for Plan {
@@ -33,7 +36,8 @@ impl Default for Plan {
         let policy = RetryPolicy::default();
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
         let (claims, clock_set_by) = (Arc::new(Unclaimed), Box::leak(Box::default()));
-        Self { max_running: 4, policy, remains: Remains::Lost, store, unreadable, claims, clock_set_by }
+        let (max_running, remains, ids) = (4, Remains::Lost, Ids::random());
+        Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids }
     }
 }
 
@@ -65,7 +69,7 @@ impl Plan {
             .max();
         let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start)).set_by(self.clock_set_by);
         let (manager, handle) =
-            Manager::open(settings, clock, (self.store.clone(), opening), (attempts, inbox), self.claims);
+            Manager::open(settings, (clock, self.ids), (self.store.clone(), opening), (attempts, inbox), self.claims);
         House { handle, store: self.store, launched, clock, words, task: tokio::spawn(manager.run()) }
     }
 }

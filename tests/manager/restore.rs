@@ -18,7 +18,7 @@ use howdah::{
         ticket::Work,
     },
     machine::{CancelStage, Phase, Report, Session, Urgency},
-    manager::StartOrder,
+    manager::{Ids, StartOrder},
 };
 use std::{
     io,
@@ -185,4 +185,17 @@ async fn progress_is_told_on_although_the_clock_was_set_back() {
         person.interrupt().await;
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_come_from_outside_so_that_a_run_can_be_repeated() {
+    let named = async || {
+        let house = Plan { ids: Ids::counted(), ..Plan::default() }.open(|_| runs());
+        house.start([1, 2]).await;
+        let now = house.until(|now| now.ongoing.len() == 2).await;
+        now.ongoing.iter().map(|session| session.uuid()).collect::<Vec<_>>()
+    };
+    let (once, again) = (named().await, named().await);
+    assert_eq!(once, again);
+    assert_ne!(once[0], once[1]);
 }
