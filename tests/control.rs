@@ -1,33 +1,33 @@
 //! The socket floor: real sockets between a real manager with simulated attempts and clients of every kind.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-#![allow(clippy::print_stdout, reason = "how long a first picture takes is worth a line")]
+#![allow(clippy::print_stdout, reason = "how long a first snapshot takes is worth a line")]
 
 mod support;
 
-#[path = "control/asking.rs"]
-mod asking;
-#[path = "control/hall.rs"]
-mod hall;
+#[path = "control/bad_clients.rs"]
+mod bad_clients;
+#[path = "control/bad_servers.rs"]
+mod bad_servers;
+#[path = "control/delta_properties.rs"]
+mod delta_properties;
+#[path = "control/harness.rs"]
+mod harness;
 #[allow(dead_code, reason = "each floor uses its part of the house")]
 #[path = "manager/house.rs"]
 mod house;
-#[path = "control/manners.rs"]
-mod manners;
-#[path = "control/owners.rs"]
-mod owners;
-#[path = "control/pictures.rs"]
-mod pictures;
-#[path = "control/place.rs"]
-mod place;
-#[path = "control/roads.rs"]
-mod roads;
+#[path = "control/large_snapshots.rs"]
+mod large_snapshots;
+#[path = "control/reconnect.rs"]
+mod reconnect;
+#[path = "control/requests.rs"]
+mod requests;
 #[allow(dead_code, reason = "each floor uses its part of the samples")]
 #[path = "machine/sample.rs"]
 mod sample;
 #[path = "control/slow.rs"]
 mod slow;
-#[path = "control/ways.rs"]
-mod ways;
+#[path = "control/socket_path.rs"]
+mod socket_path;
 #[path = "control/wire.rs"]
 mod wire;

@@ -1,25 +1,25 @@
-//! Clients that read slowly or not at all, and how often anybody is told.
+//! Clients that read slowly or not at all, and how often anything is sent.
 
 use crate::{
-    hall::{Hall, Raw, until, within},
+    harness::{Harness, RawPeer, until, within},
     sample,
 };
 use howdah::{control::Replica, domain::fact::Fact, machine::Report};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Reads until the picture is the manager's newest; returns how many bytes and pictures that took.
-async fn catch_up(hall: &Hall, raw: &mut Raw, replica: &mut Replica) -> (usize, usize) {
-    let (mut bytes, mut pictures) = (0, 0);
+/// Reads until the snapshot is the manager's newest; returns how many bytes and snapshots that took.
+async fn catch_up(harness: &Harness, raw: &mut RawPeer, replica: &mut Replica) -> (usize, usize) {
+    let (mut bytes, mut snapshots) = (0, 0);
     loop {
-        let line = raw.hear().await.to_string();
+        let line = raw.receive().await.to_string();
         bytes += line.len();
-        let Some(picture) = apply(replica, &line) else { continue };
-        pictures += 1;
-        let newest = hall.house.handle.snapshots().borrow().clone();
-        if picture.revision == newest.revision {
-            assert_eq!(picture.ongoing, newest.ongoing);
-            return (bytes, pictures);
+        let Some(snapshot) = apply(replica, &line) else { continue };
+        snapshots += 1;
+        let newest = harness.house.handle.snapshots().borrow().clone();
+        if snapshot.revision == newest.revision {
+            assert_eq!(snapshot.ongoing, newest.ongoing);
+            return (bytes, snapshots);
         }
     }
 }
@@ -31,9 +31,9 @@ fn apply(replica: &mut Replica, line: &str) -> Option<std::sync::Arc<howdah::man
 }
 
 /// A session runs and its attempt comes further, so far and no less often than it can be seen.
-async fn come_further(hall: &Hall, bytes: u64) {
-    hall.house.say(1, 1, Report::Fact(Fact::Progress(sample::progress(bytes, None)))).await;
-    let mut snapshots = hall.house.handle.snapshots();
+async fn come_further(harness: &Harness, bytes: u64) {
+    harness.house.say(1, 1, Report::Fact(Fact::Progress(sample::progress(bytes, None)))).await;
+    let mut snapshots = harness.house.handle.snapshots();
     let there = |now: &std::sync::Arc<howdah::manager::Snapshot>| {
         now.ongoing.first().is_some_and(|session| session.progress().bytes_done.0 == bytes)
     };
@@ -41,78 +41,78 @@ async fn come_further(hall: &Hall, bytes: u64) {
 }
 
 /// Its session takes so many bytes more than it must.
-async fn with_one_running(weight: usize) -> Hall {
-    let hall = Hall::open();
-    hall.house.start([1]).await;
-    until("it runs", &mut hall.house.handle.snapshots(), |now| now.counts.running == 1).await;
-    hall.house.say(1, 1, Report::Fact(Fact::Note("n".repeat(weight)))).await;
-    hall
+async fn with_one_running(weight: usize) -> Harness {
+    let harness = Harness::open();
+    harness.house.start([1]).await;
+    until("it runs", &mut harness.house.handle.snapshots(), |now| now.counts.running == 1).await;
+    harness.house.say(1, 1, Report::Fact(Fact::Note("n".repeat(weight)))).await;
+    harness
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_gets_the_newest_picture_and_no_queue() {
-    let hall = with_one_running(3000).await;
-    let (mut sleeper, mut reader) = (hall.raw(), hall.raw());
+async fn a_client_that_does_not_read_gets_the_newest_snapshot_and_no_queue() {
+    let harness = with_one_running(3000).await;
+    let (mut sleeper, mut reader) = (harness.raw(), harness.raw());
     sleeper.watch().await;
     reader.watch().await;
     let (mut replica, mut other) = (Replica::default(), Replica::default());
-    catch_up(&hall, &mut reader, &mut other).await;
-    // Each change is far enough from the last that everybody may be told of it.
+    catch_up(&harness, &mut reader, &mut other).await;
+    // Each change is far enough from the last that everybody may be sent it.
     tokio::time::pause();
     for number in 1..=2000 {
-        come_further(&hall, number).await;
+        come_further(&harness, number).await;
         tokio::time::advance(Duration::from_millis(51)).await;
         if number % 100 == 0 {
-            catch_up(&hall, &mut reader, &mut other).await;
+            catch_up(&harness, &mut reader, &mut other).await;
         }
     }
     tokio::time::resume();
-    let (bytes, pictures) = within("the newest picture", catch_up(&hall, &mut sleeper, &mut replica)).await;
+    let (bytes, snapshots) = within("the newest snapshot", catch_up(&harness, &mut sleeper, &mut replica)).await;
     let every_change = 2000 * 3500;
-    assert!(bytes < every_change / 5, "{bytes} bytes in {pictures} pictures were waiting");
-    assert!(pictures > 2, "it was told of nothing while it did not read");
+    assert!(bytes < every_change / 5, "{bytes} bytes in {snapshots} snapshots were waiting");
+    assert!(snapshots > 2, "it was sent nothing while it did not read");
     // It was not dropped, and is served like everybody.
-    sleeper.say(&json!({"ask": {"number": 2, "question": {"session": 1}}})).await;
-    let answer = within("an answer", sleeper.hear()).await;
+    sleeper.send(&json!({"ask": {"number": 2, "question": {"session": 1}}})).await;
+    let answer = within("an answer", sleeper.receive()).await;
     assert_eq!(answer["answer"]["answer"]["session"]["progress"]["bytes_done"], 2000);
-    assert_eq!(*hall.server.connections().borrow(), 2);
+    assert_eq!(*harness.server.connections().borrow(), 2);
 }
 
 #[tokio::test]
-async fn a_busy_owner_tells_twenty_pictures_a_second() {
-    let hall = with_one_running(0).await;
-    let mut raw = hall.raw();
+async fn a_busy_owner_sends_twenty_snapshots_a_second() {
+    let harness = with_one_running(0).await;
+    let mut raw = harness.raw();
     raw.watch().await;
     let mut replica = Replica::default();
-    within("the first picture", catch_up(&hall, &mut raw, &mut replica)).await;
+    within("the first snapshot", catch_up(&harness, &mut raw, &mut replica)).await;
     tokio::time::pause();
     let begun = tokio::time::Instant::now();
     for number in 1..=2000 {
-        come_further(&hall, number).await;
+        come_further(&harness, number).await;
         tokio::time::advance(Duration::from_millis(1)).await;
     }
     let took = begun.elapsed().as_secs_f64();
     tokio::time::resume();
-    let (_, pictures) = within("the newest picture", catch_up(&hall, &mut raw, &mut replica)).await;
+    let (_, snapshots) = within("the newest snapshot", catch_up(&harness, &mut raw, &mut replica)).await;
     // One may have begun just before, and one comes after.
     let most = took * 20.0 + 2.0;
-    assert!(pictures as f64 <= most, "{pictures} pictures in {took} s");
-    assert!(pictures as f64 >= took * 10.0, "only {pictures} pictures in {took} s");
+    assert!(snapshots as f64 <= most, "{snapshots} snapshots in {took} s");
+    assert!(snapshots as f64 >= took * 10.0, "only {snapshots} snapshots in {took} s");
 }
 
 #[tokio::test]
 async fn orders_of_a_client_that_does_not_read_are_carried_out() {
-    let hall = with_one_running(3000).await;
-    let mut raw = hall.raw();
+    let harness = with_one_running(3000).await;
+    let mut raw = harness.raw();
     raw.watch().await;
-    raw.say(&json!({"ask": {"number": 2, "question": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
+    raw.send(&json!({"ask": {"number": 2, "question": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
         .await;
-    within("the cancel", hall.house.until_completed(1)).await;
+    within("the cancel", harness.house.until_completed(1)).await;
     // What is too much for the socket stops the client itself, and nobody else.
     let ask = json!({"ask": {"number": 3, "question": {"session": 1}}}).to_string() + "\n";
     let many = ask.repeat(20_000);
-    let flood = tokio::time::timeout(Duration::from_millis(300), raw.shout(many.as_bytes())).await;
-    assert!(flood.is_err(), "twenty thousand questions were taken and their answers kept");
-    hall.is_well().await;
-    within("the end of the server", hall.server.close()).await;
+    let flood = tokio::time::timeout(Duration::from_millis(300), raw.send_bytes(many.as_bytes())).await;
+    assert!(flood.is_err(), "twenty thousand requests were taken and their answers kept");
+    harness.is_well().await;
+    within("the end of the server", harness.server.close()).await;
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 const LINES: &str = include_str!("protocol-1.jsonl");
 
-/// Whether all that was said is still said so; more may be said beside it.
+/// Whether all that was sent is still sent so; more may be sent beside it.
 fn keeps(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -19,7 +19,7 @@ fn keeps(old: &Value, new: &Value) -> bool {
 }
 
 #[test]
-fn every_line_of_protocol_1_is_understood_and_said_as_it_was() {
+fn every_line_of_protocol_1_is_understood_and_sent_as_it_was() {
     let (mut clients, mut owners) = (0, 0);
     for line in LINES.lines() {
         let value: Value = serde_json::from_str(line).unwrap();
@@ -36,7 +36,7 @@ fn every_line_of_protocol_1_is_understood_and_said_as_it_was() {
 }
 
 #[test]
-fn the_first_line_of_any_version_tells_its_protocol() {
+fn the_first_line_of_any_version_holds_its_protocol() {
     for (line, protocol, program) in [
         (r#"{"hello":{"protocol":1,"program":"0.1.0"}}"#, 1, "0.1.0"),
         (r#"{"more":[],"welcome":{"pid":"text","protocol":12345678901}}"#, 12_345_678_901, "of an unknown version"),

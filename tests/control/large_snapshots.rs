@@ -1,7 +1,7 @@
-//! Large pictures: a thousand ongoing and a hundred thousand completed sessions reach a client in pieces, soon.
+//! Large snapshots: a thousand ongoing and a hundred thousand completed sessions reach a client in pieces, soon.
 
 use crate::{
-    hall::{Hall, until, within},
+    harness::{Harness, until, within},
     house::{Plan, runs},
     sample,
 };
@@ -30,38 +30,38 @@ fn rows() -> Vec<CompletedRow> {
     (1..=COMPLETED).map(row).collect()
 }
 
-async fn large() -> Hall {
+async fn large() -> Harness {
     let mut store = MemoryStore::default();
     let entry = |number| {
         let created = sample::created(number, RetryPolicy::default());
         Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
     };
     store.append(Batch { entries: (1..=ONGOING).map(entry).collect() }).await.unwrap();
-    let hall = Hall::with(Plan { store, ..Plan::default() }, |_| runs());
-    until("four run", &mut hall.house.handle.snapshots(), |now| now.counts.running == 4).await;
-    hall
+    let harness = Harness::with(Plan { store, ..Plan::default() }, |_| runs());
+    until("four run", &mut harness.house.handle.snapshots(), |now| now.counts.running == 4).await;
+    harness
 }
 
-async fn fill(hall: &Hall) {
-    hall.house.handle.fill_completed(rows()).await;
-    until("the rows", &mut hall.house.handle.snapshots(), |now| !now.completed.is_empty()).await;
+async fn fill(harness: &Harness) {
+    harness.house.handle.fill_completed(rows()).await;
+    until("the rows", &mut harness.house.handle.snapshots(), |now| !now.completed.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_completed_sessions_arrive() {
-    let hall = large().await;
-    let early = hall.client(true).await;
-    fill(&hall).await;
+    let harness = large().await;
+    let early = harness.client(true).await;
+    fill(&harness).await;
     let whole = COMPLETED.try_into().unwrap();
     let begun = Instant::now();
-    let late = hall.client(true).await;
+    let late = harness.client(true).await;
     let first = late.snapshots().borrow().clone();
     let to_first = begun.elapsed();
     assert_eq!((first.ongoing.len(), first.counts.completed()), (1_000, whole));
     assert_eq!(first.completed[0].id, SessionId(10_000 + COMPLETED), "the newest come first");
     until("all rows", &mut late.snapshots(), |now| now.completed.len() == whole).await;
-    println!("first picture after {to_first:?}, all of {COMPLETED} rows after {:?}", begun.elapsed());
-    let newest = hall.house.handle.snapshots().borrow().clone();
+    println!("first snapshot after {to_first:?}, all of {COMPLETED} rows after {:?}", begun.elapsed());
+    let newest = harness.house.handle.snapshots().borrow().clone();
     for client in [&early, &late] {
         let seen = until("all rows", &mut client.snapshots(), |now| now.completed.len() == whole).await;
         assert!(seen.completed == newest.completed && seen.ongoing == newest.ongoing);
@@ -69,7 +69,7 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
     }
     // What has not changed is the same value as before.
     let before = late.snapshots().borrow().clone();
-    hall.house.say(1, 1, howdah::machine::Report::Fact(Fact::Note("a change".to_owned()))).await;
+    harness.house.say(1, 1, howdah::machine::Report::Fact(Fact::Note("a change".to_owned()))).await;
     let after = until("a change", &mut late.snapshots(), |now| now.revision > before.revision).await;
     assert!(Arc::ptr_eq(&before.completed, &after.completed));
     let changed: Vec<SessionId> = after
@@ -82,18 +82,18 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
 }
 
 #[tokio::test]
-async fn a_large_picture_comes_in_lines_of_bounded_size_and_can_be_shown_early() {
-    let hall = large().await;
-    fill(&hall).await;
-    let mut raw = hall.raw();
+async fn a_large_snapshot_comes_in_lines_of_bounded_size_and_can_be_shown_early() {
+    let harness = large().await;
+    fill(&harness).await;
+    let mut raw = harness.raw();
     raw.watch().await;
     let (mut sessions, mut first_rows, mut other_rows, mut shown) = (0, 0, 0, false);
     loop {
-        let line = within("a line", raw.hear()).await;
+        let line = within("a line", raw.receive()).await;
         assert!(line.to_string().len() < 300_000, "a line of {} bytes", line.to_string().len());
         let change = &line["change"];
         if change["session"].is_object() {
-            assert!(!shown, "a session comes after the first picture");
+            assert!(!shown, "a session comes after the first snapshot");
             sessions += 1;
         }
         if let Some(rows) = change["rows"].as_array() {

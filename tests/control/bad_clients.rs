@@ -1,8 +1,8 @@
-//! Peers that are hostile, broken, silent, too many, of another version or of another user: each is told why, and nothing
-//! else is touched.
+//! Peers that are hostile, broken, silent, too many, of another version or of another user: each is sent the reason,
+//! and nothing else is touched.
 
 use crate::{
-    hall::{Hall, OWNER, hello, until, within},
+    harness::{Harness, OWNER, hello, until, within},
     support::skip::skip,
 };
 use serde_json::json;
@@ -50,30 +50,30 @@ impl Log {
     }
 }
 
-/// What a peer says, with or without a proper hello before it, earns it this goodbye, and one line in the log.
-async fn is_told(hall: &Hall, greets: bool, bytes: &[u8], words: &[&str]) {
+/// What a peer sends, with or without a proper hello before it, earns it this goodbye, and one line in the log.
+async fn is_rejected(harness: &Harness, greets: bool, bytes: &[u8], words: &[&str]) {
     let (log, _guard) = Log::keep();
-    let mut raw = hall.raw();
+    let mut raw = harness.raw();
     if greets {
         raw.greet().await;
     }
-    raw.shout(bytes).await;
+    raw.send_bytes(bytes).await;
     let reason = raw.bye().await;
-    let said = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
+    let sent = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
     for word in words {
-        assert!(reason.contains(word), "{said:?}: {word:?} is missing in: {reason}");
+        assert!(reason.contains(word), "{sent:?}: {word:?} is missing in: {reason}");
     }
-    assert!(!reason.chars().any(char::is_control), "{said:?}: {reason:?}");
+    assert!(!reason.chars().any(char::is_control), "{sent:?}: {reason:?}");
     drop(raw);
-    hall.connected(0).await;
+    harness.connected(0).await;
     let lines = log.lines();
-    assert_eq!(lines.len(), 1, "{said:?}: {lines:#?}");
+    assert_eq!(lines.len(), 1, "{sent:?}: {lines:#?}");
     assert!(lines[0].contains("WARN") && lines[0].contains(&reason), "{lines:?}");
 }
 
 #[tokio::test]
 async fn garbage_ends_the_connection_with_a_reason() {
-    let hall = Hall::open();
+    let harness = Harness::open();
     let endless = vec![b'x'; (1 << 20) + 2];
     let nested = "[".repeat(100_000);
     let deep = format!("{{\"ask\":{{\"number\":1,\"question\":\"watch\",\"more\":{nested}\n");
@@ -98,123 +98,134 @@ async fn garbage_ends_the_connection_with_a_reason() {
         (true, deep.as_bytes(), &["not understood"]),
         (true, &endless, &["longer than 1048576 bytes"]),
     ] {
-        is_told(&hall, greets, bytes, words).await;
-        hall.is_well().await;
+        is_rejected(&harness, greets, bytes, words).await;
+        harness.is_well().await;
     }
-    is_told(&hall, true, format!("{}\n", hello()).as_bytes(), &["hello is sent once"]).await;
+    is_rejected(&harness, true, format!("{}\n", hello()).as_bytes(), &["hello is sent once"]).await;
 }
 
 #[tokio::test]
 async fn an_order_that_no_client_of_ours_sends_is_not_carried_out() {
-    let hall = Hall::open();
-    let good = serde_json::to_string(&crate::asking::order([1])).unwrap();
+    let harness = Harness::open();
+    let good = serde_json::to_string(&crate::requests::order([1])).unwrap();
     let ids: Vec<u64> = (1..=1001).collect();
     let long = good.replace("\"orders-1\"", &format!("\"{}\"", "x".repeat(5000)));
-    for (question, words) in [
+    for (request, words) in [
         (good.replace("/srv/pg/orders-1", "../etc"), "not an absolute path"),
         (good.replace("/srv/pg/orders-1", "/"), "root directory"),
         (good.replace("\"tablespaces\":{}", "\"tablespaces\":{\"1\":\"/srv\"}"), "lie in each other"),
         (long, "longer than 4096 bytes"),
     ] {
-        assert_ne!(question, good);
-        let line = format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{question}}}}}}}\n");
-        is_told(&hall, true, line.as_bytes(), &["not understood", words]).await;
+        assert_ne!(request, good);
+        let line = format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{request}}}}}}}\n");
+        is_rejected(&harness, true, line.as_bytes(), &["not understood", words]).await;
     }
     let act = json!({"ask": {"number": 1, "question": {"act": {"act": "retry", "scope": {"sessions": ids}}}}});
-    is_told(&hall, true, format!("{act}\n").as_bytes(), &["names 1001 sessions"]).await;
-    assert!(hall.house.handle.snapshots().borrow().ongoing.is_empty());
+    is_rejected(&harness, true, format!("{act}\n").as_bytes(), &["names 1001 sessions"]).await;
+    assert!(harness.house.handle.snapshots().borrow().ongoing.is_empty());
 }
 
 #[tokio::test]
 async fn half_a_line_is_no_line() {
-    let hall = Hall::open();
-    let order = json!({"ask": {"number": 1, "question": {"start": crate::asking::order([1])}}}).to_string();
-    for (greets, said) in [(true, order.as_str()), (true, "{"), (false, "{\"hello\":")] {
-        let mut raw = hall.raw();
+    let harness = Harness::open();
+    let order = json!({"ask": {"number": 1, "question": {"start": crate::requests::order([1])}}}).to_string();
+    for (greets, sent) in [(true, order.as_str()), (true, "{"), (false, "{\"hello\":")] {
+        let mut raw = harness.raw();
         if greets {
             raw.greet().await;
         }
-        raw.shout(said.as_bytes()).await;
-        raw.say_no_more().await;
+        raw.send_bytes(sent.as_bytes()).await;
+        raw.shutdown_write().await;
         assert!(raw.bye().await.contains("the last line was cut off"));
     }
-    hall.is_well().await;
-    assert!(hall.house.handle.snapshots().borrow().ongoing.is_empty(), "an order without its end was carried out");
+    harness.is_well().await;
+    assert!(harness.house.handle.snapshots().borrow().ongoing.is_empty(), "an order without its end was carried out");
 }
 
 #[tokio::test]
 async fn a_client_of_another_version_gets_one_clear_sentence() {
-    let hall = Hall::open();
+    let harness = Harness::open();
     // A newer client, of which only the protocol can be read; and one from before the first protocol.
     let newer = br#"{"hello":{"protocol":3,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
     let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
     let ours = format!("howdah {} with protocol 2", env!("CARGO_PKG_VERSION"));
     let owner = format!("process {OWNER}");
     let line = [newer, &b"\n"[..]].concat();
-    is_told(&hall, false, &line, &["howdah 0.9.0 with protocol 3", &ours, &owner, "use the same version", &kill]).await;
+    is_rejected(
+        &harness,
+        false,
+        &line,
+        &["howdah 0.9.0 with protocol 3", &ours, &owner, "use the same version", &kill],
+    )
+    .await;
     let older = b"{\"hello\":{\"protocol\":0}}\n";
-    is_told(&hall, false, older, &["howdah of an unknown version with protocol 0", &ours, "use the same version"])
-        .await;
+    is_rejected(
+        &harness,
+        false,
+        older,
+        &["howdah of an unknown version with protocol 0", &ours, "use the same version"],
+    )
+    .await;
     let far = b"{\"hello\":{\"protocol\":99999999999,\"program\":\"\\u001b[2J\"}}\n";
-    is_told(&hall, false, far, &["protocol 99999999999", "\\u{1b}[2J", &kill]).await;
-    hall.is_well().await;
+    is_rejected(&harness, false, far, &["protocol 99999999999", "\\u{1b}[2J", &kill]).await;
+    harness.is_well().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_says_nothing_is_shown_out() {
-    let hall = Hall::open();
+    let harness = Harness::open();
     let (log, _guard) = Log::keep();
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
-    let mut raw = hall.raw();
-    let bye = raw.hear().await;
+    let mut raw = harness.raw();
+    let bye = raw.receive().await;
     assert_eq!(bye["bye"]["reason"], "nothing was sent for 2s: a client sends hello first");
-    assert_eq!(raw.hear_line().await, None);
-    // Neither does it help to say it letter by letter.
-    let mut raw = hall.raw();
-    raw.shout(b"{\"hel").await;
-    assert!(raw.hear().await["bye"]["reason"].as_str().unwrap().contains("nothing was sent"));
+    assert_eq!(raw.next_line_or_end().await, None);
+    // Neither does it help to send it byte by byte.
+    let mut raw = harness.raw();
+    raw.send_bytes(b"{\"hel").await;
+    assert!(raw.receive().await["bye"]["reason"].as_str().unwrap().contains("nothing was sent"));
     assert_eq!(log.lines().len(), 2, "{:?}", log.lines());
 }
 
 #[tokio::test]
-async fn the_sixty_fifth_is_told_that_all_places_are_taken() {
-    let hall = Hall::open();
+async fn the_sixty_fifth_is_sent_that_all_places_are_taken() {
+    let harness = Harness::open();
     let mut guests = Vec::new();
     for _ in 0..64 {
-        let mut raw = hall.raw();
+        let mut raw = harness.raw();
         raw.greet().await;
         guests.push(raw);
     }
-    assert_eq!(*hall.server.connections().borrow(), 64);
+    assert_eq!(*harness.server.connections().borrow(), 64);
     for _ in 0..3 {
-        let reason = hall.raw().bye().await;
+        let reason = harness.raw().bye().await;
         assert!(reason.contains("64") && reason.contains("close one"), "{reason}");
     }
-    guests[0].say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
-    assert_eq!(within("an answer", guests[0].hear()).await["answer"]["number"], 7);
+    guests[0].send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+    assert_eq!(within("an answer", guests[0].receive()).await["answer"]["number"], 7);
     guests.truncate(63);
-    hall.connected(63).await;
-    hall.is_well().await;
+    harness.connected(63).await;
+    harness.is_well().await;
     drop(guests);
-    until("nobody", &mut hall.server.connections(), |now| *now == 0).await;
+    until("nobody", &mut harness.server.connections(), |now| *now == 0).await;
 }
 
 #[tokio::test]
 async fn silent_peers_keep_nobody_out() {
-    let hall = Hall::open();
+    let harness = Harness::open();
     let mut silent = Vec::new();
-    let mut connections = hall.server.connections();
-    let greeted = [hall.raw(), hall.raw()];
+    let mut connections = harness.server.connections();
+    let greeted = [harness.raw(), harness.raw()];
     for mut raw in greeted {
         raw.greet().await;
         silent.push(raw);
     }
     for _ in 2..64 {
-        silent.push(hall.raw());
+        silent.push(harness.raw());
     }
     until("all places are taken", &mut connections, |now| *now == 64).await;
     // Whoever comes now is served, and the one that has been silent for longest has gone for each.
-    let mut newcomers = [hall.raw(), hall.raw()];
+    let mut newcomers = [harness.raw(), harness.raw()];
     for newcomer in &mut newcomers {
         newcomer.greet().await;
     }
@@ -222,10 +233,10 @@ async fn silent_peers_keep_nobody_out() {
         let reason = raw.bye().await;
         assert!(reason.contains("nothing was sent yet"), "{reason}");
     }
-    // Those who have said hello stay, and so do those who came later.
+    // Those who have sent a hello stay, and so do those who came later.
     for raw in &mut silent[..2] {
-        raw.say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
-        assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], 7);
+        raw.send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        assert_eq!(within("an answer", raw.receive()).await["answer"]["number"], 7);
     }
     silent[4].greet().await;
     assert_eq!(*connections.borrow(), 64);
@@ -236,10 +247,10 @@ async fn another_user_is_not_heard() {
     if !rustix::process::geteuid().is_root() {
         return skip("only root can be somebody else", false);
     }
-    let hall = Hall::open();
+    let harness = Harness::open();
     // The doors that usually keep others away stand open here, so that only the last one is tried.
-    let socket = hall.state.path().join("control.sock");
-    fs::set_permissions(hall.state.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = harness.state.path().join("control.sock");
+    fs::set_permissions(harness.state.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
     let talk = "use Socket; $SIG{PIPE} = 'IGNORE'; socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die; \
                 connect($s, sockaddr_un($ARGV[0])) or die \"connect: $!\"; syswrite($s, $ARGV[1] . \"\\n\"); \
@@ -253,19 +264,22 @@ async fn another_user_is_not_heard() {
     };
     let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap());
     let output = within("the stranger", output).await.unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("bye") && said.contains("user 0") && said.contains("not user 65534"), "{output:?}");
-    assert!(!said.contains("welcome"), "{said}");
+    let received = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        received.contains("bye") && received.contains("user 0") && received.contains("not user 65534"),
+        "{output:?}"
+    );
+    assert!(!received.contains("welcome"), "{received}");
     assert!(log.lines()[0].contains("not user 65534"), "{:?}", log.lines());
-    hall.is_well().await;
+    harness.is_well().await;
 }
 
 #[tokio::test]
-async fn who_looks_in_and_leaves_is_not_worth_a_word() {
-    let hall = Hall::open();
+async fn who_connects_and_leaves_is_not_worth_a_line() {
+    let harness = Harness::open();
     let (log, _guard) = Log::keep();
-    drop(hall.raw());
-    hall.is_well().await;
-    hall.connected(0).await;
+    drop(harness.raw());
+    harness.is_well().await;
+    harness.connected(0).await;
     assert_eq!(log.lines(), Vec::<String>::new());
 }

@@ -1,8 +1,9 @@
-//! Links that outlive their owners: a new one is found, nothing is asked twice, and the last picture stays meanwhile.
+//! Clients that outlive their owners: a new one is found, no request is sent twice, and the last snapshot stays
+//! meanwhile.
 
 use crate::{
-    asking::order,
-    hall::{Hall, OWNER, Raw, connector, until, who, within},
+    harness::{Harness, OWNER, RawPeer, connector, until, who, within},
+    requests::order,
 };
 use futures_util::future::BoxFuture;
 use howdah::{
@@ -35,12 +36,12 @@ impl Connector for Pairs {
 }
 
 impl Pairs {
-    /// The owner's end of the next connection, after it has said welcome.
-    async fn welcome(&self, came: usize) -> Raw {
+    /// The owner's end of the next connection, after it has sent its welcome.
+    async fn welcome(&self, came: usize) -> RawPeer {
         until("somebody comes", &mut self.came.subscribe(), |now| *now >= came).await;
-        let mut owner = Raw::new(self.other.lock().unwrap().remove(0));
-        assert_eq!(within("hello", owner.hear()).await["hello"]["protocol"], 2);
-        owner.say(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 100 + came}})).await;
+        let mut owner = RawPeer::new(self.other.lock().unwrap().remove(0));
+        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 2);
+        owner.send(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 100 + came}})).await;
         owner
     }
 }
@@ -50,28 +51,32 @@ fn is_lost(state: &ConnectionState) -> bool {
 }
 
 #[tokio::test]
-async fn a_watching_link_finds_the_next_owner_and_keeps_the_last_picture_meanwhile() {
-    let hall = Hall::open();
-    hall.house.start(1..=3).await;
-    let client = hall.client(true).await;
+async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_meanwhile() {
+    let harness = Harness::open();
+    harness.house.start(1..=3).await;
+    let client = harness.client(true).await;
     let mut snapshots = client.snapshots();
     let before = until("three run", &mut snapshots, |now| now.counts.running == 3).await;
     let mut state = client.state();
-    within("the end of the server", hall.server.close()).await;
+    within("the end of the server", harness.server.close()).await;
     let ConnectionState::Disconnected { reason } = until("it is lost", &mut state, is_lost).await else {
         panic!("it is not")
     };
     assert!(reason.contains("nobody listens") || reason.contains("the sessions go on"), "{reason}");
-    assert!(Arc::ptr_eq(&before, &client.snapshots().borrow()), "the last picture went away");
-    // An order finds no way, and says that nothing was done.
+    assert!(Arc::ptr_eq(&before, &client.snapshots().borrow()), "the last snapshot went away");
+    // A request that cannot be sent reports that nothing was done.
     let receipt = client.start(order([4])).await;
     let Err(Refusal::NotSent { reason }) = &receipt.lines[0].result else { panic!("{receipt:?}") };
     assert!(reason.contains("nobody listens"), "{reason}");
-    assert_eq!(receipt.lines[0].instance, Some(hall_instance(4)));
+    assert_eq!(receipt.lines[0].instance, Some(instance(4)));
     // The next owner comes; one session has gone on meanwhile.
-    hall.house.act(Act::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2).await.unwrap();
-    within("its end", hall.house.until_completed(2)).await;
-    let server = serve(bind(hall.state.path()).unwrap(), hall.house.handle.clone(), OWNER + 1);
+    harness
+        .house
+        .act(Act::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2)
+        .await
+        .unwrap();
+    within("its end", harness.house.until_completed(2)).await;
+    let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER + 1);
     until("it is back", &mut state, |now| *now == ConnectionState::Connected { pid: OWNER + 1 }).await;
     let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled == 1).await;
     assert!(after.revision > before.revision);
@@ -83,18 +88,18 @@ async fn a_watching_link_finds_the_next_owner_and_keeps_the_last_picture_meanwhi
     within("the end of the server", server.close()).await;
 }
 
-fn hall_instance(number: u64) -> howdah::domain::InstanceName {
+fn instance(number: u64) -> howdah::domain::InstanceName {
     crate::sample::request(number).point.instance
 }
 
 #[tokio::test]
-async fn a_link_that_does_not_watch_goes_over_the_road_again_for_the_next_question() {
-    let hall = Hall::open();
-    let client = hall.client(false).await;
+async fn a_client_that_does_not_watch_reconnects_for_the_next_request() {
+    let harness = Harness::open();
+    let client = harness.client(false).await;
     assert_eq!(client.start(order([1])).await.done(), 1);
-    within("the end of the server", hall.server.close()).await;
+    within("the end of the server", harness.server.close()).await;
     until("it is lost", &mut client.state(), is_lost).await;
-    let server = serve(bind(hall.state.path()).unwrap(), hall.house.handle.clone(), OWNER);
+    let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER);
     assert_eq!(*server.connections().borrow(), 0, "nobody has asked yet");
     assert_eq!(client.start(order([2])).await.done(), 1);
     assert_eq!(*client.state().borrow(), ConnectionState::Connected { pid: OWNER });
@@ -107,7 +112,7 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let mut owner = pairs.welcome(1).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     let asked = tokio::spawn(client.act(Act::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
-    let heard = within("the question", owner.hear()).await;
+    let heard = within("the request", owner.receive()).await;
     assert_eq!(heard["ask"]["question"]["act"]["act"], "retry", "{heard}");
     drop(owner);
     let receipt = within("a receipt", asked).await.unwrap();
@@ -115,22 +120,22 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let refusal = receipt.lines[0].result.clone().unwrap_err();
     assert_eq!(refusal, Refusal::ManagerGone);
     assert!(refusal.to_string().contains("may or may not have been done"), "{refusal}");
-    // The next question goes to the next owner, and is the first that it hears. Reading is asked again.
+    // The next request goes to the next owner, and is the first that it receives. Reading is repeated.
     let asked = tokio::spawn(client.session(SessionId(6)));
     let mut owner = pairs.welcome(2).await;
-    let heard = within("the question", owner.hear()).await;
+    let heard = within("the request", owner.receive()).await;
     assert_eq!(heard["ask"]["question"], json!({"session": 6}));
     drop(owner);
     let mut owner = pairs.welcome(3).await;
-    let heard = within("the question", owner.hear()).await;
+    let heard = within("the request", owner.receive()).await;
     assert_eq!(heard["ask"]["question"], json!({"session": 6}));
-    owner.say(&json!({"answer": {"number": heard["ask"]["number"], "answer": {"session": null}}})).await;
+    owner.send(&json!({"answer": {"number": heard["ask"]["number"], "answer": {"session": null}}})).await;
     assert_eq!(within("an answer", asked).await.unwrap(), None);
     assert_eq!(*pairs.came.subscribe().borrow(), 3);
 }
 
 #[tokio::test]
-async fn a_question_that_was_not_heard_to_its_end_goes_to_the_next_owner() {
+async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     let pairs = Pairs::default();
     let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
     let owner = pairs.welcome(1).await;
@@ -143,15 +148,15 @@ async fn a_question_that_was_not_heard_to_its_end_goes_to_the_next_owner() {
     let behind = tokio::spawn(client.act(Act::Retry, Scope::AllOngoing, who("ana")));
     drop(owner);
     let mut owner = pairs.welcome(2).await;
-    let heard = within("the question", owner.hear()).await;
+    let heard = within("the request", owner.receive()).await;
     let told = json!({"session": 9, "instance": "orders-1", "result": {"Ok": null}});
     let number = &heard["ask"]["number"];
-    owner.say(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": [told]}}}})).await;
+    owner.send(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": [told]}}}})).await;
     assert_eq!(within("a receipt", asked).await.unwrap().lines[0].session, Some(SessionId(9)));
-    // So does the question that stood behind it.
-    let heard = within("the question", owner.hear()).await;
+    // So does the request that was queued behind it.
+    let heard = within("the request", owner.receive()).await;
     let number = &heard["ask"]["number"];
-    owner.say(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": []}}}})).await;
+    owner.send(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": []}}}})).await;
     assert_eq!(within("a receipt", behind).await.unwrap(), Receipt::default());
 }
 
@@ -174,16 +179,16 @@ impl Connector for DeadEnd {
 }
 
 #[tokio::test]
-async fn the_pause_between_two_ways_grows_to_two_seconds() {
+async fn the_delay_between_two_connects_grows_to_two_seconds() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let dead_end = Arc::new(DeadEnd { first: Mutex::new(Some(ours)), ..DeadEnd::default() });
     let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true));
-    let mut owner = Raw::new(theirs);
-    owner.hear().await;
-    owner.say(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 1}})).await;
-    owner.hear().await;
-    owner.say(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
-    owner.say(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;
+    let mut owner = RawPeer::new(theirs);
+    owner.receive().await;
+    owner.send(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 1}})).await;
+    owner.receive().await;
+    owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
+    owner.send(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     tokio::time::pause();
     drop(owner);
@@ -199,45 +204,45 @@ async fn the_pause_between_two_ways_grows_to_two_seconds() {
 }
 
 #[tokio::test]
-async fn a_link_waits_for_a_hand_over_while_it_is_being_opened() {
+async fn a_client_waits_for_a_hand_over_while_it_is_being_opened() {
     let pairs = Pairs::default();
     let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), true));
-    // The first owner ends before it says a word, the second says that it ends, the third is there to stay.
+    // The first owner ends before it sends anything, the second sends that it ends, the third is there to stay.
     until("somebody comes", &mut pairs.came.subscribe(), |now| *now == 1).await;
     pairs.other.lock().unwrap().remove(0);
     until("somebody comes", &mut pairs.came.subscribe(), |now| *now == 2).await;
-    let mut owner = Raw::new(pairs.other.lock().unwrap().remove(0));
-    owner.say(&json!({"bye": {"reason": "it ends", "leaves": true}})).await;
+    let mut owner = RawPeer::new(pairs.other.lock().unwrap().remove(0));
+    owner.send(&json!({"bye": {"reason": "it ends", "leaves": true}})).await;
     drop(owner);
     let mut owner = pairs.welcome(3).await;
-    owner.hear().await;
-    owner.say(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
-    owner.say(&json!({"change": {"picture": {"revision": 7, "succeeded": 0, "cancelled": 2, "more": false}}})).await;
+    owner.receive().await;
+    owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
+    owner.send(&json!({"change": {"picture": {"revision": 7, "succeeded": 0, "cancelled": 2, "more": false}}})).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     let seen: Arc<Snapshot> = client.snapshots().borrow().clone();
     assert_eq!((seen.revision, seen.counts.cancelled), (7, 2));
 }
 
 #[tokio::test]
-async fn a_road_that_leads_nowhere_is_told_at_once() {
+async fn a_connector_that_fails_is_reported_at_once() {
     let none = tempfile::tempdir().unwrap();
     let error = within("an answer", Client::open(connector(none.path()), who("ana"), true)).await.unwrap_err();
     assert!(matches!(error, ClientError::Connect(_)) && error.to_string().contains("nobody listens"), "{error}");
 }
 
 #[tokio::test]
-async fn a_link_that_nobody_holds_any_more_leaves() {
-    let hall = Hall::open();
-    let client = hall.client(true).await;
+async fn a_client_that_nobody_holds_any_more_leaves() {
+    let harness = Harness::open();
+    let client = harness.client(true).await;
     let other = client.clone();
     drop(client);
     assert_eq!(other.start(order([1])).await.done(), 1);
-    hall.connected(1).await;
+    harness.connected(1).await;
     // An answer that is waited for holds the client.
     let asked = other.start(order([2]));
     drop(other);
     assert_eq!(within("an answer", asked).await.done(), 1);
-    hall.connected(0).await;
+    harness.connected(0).await;
     let limit = Duration::from_secs(2);
-    assert!(tokio::time::timeout(limit, hall.server.close()).await.is_ok());
+    assert!(tokio::time::timeout(limit, harness.server.close()).await.is_ok());
 }

@@ -1,7 +1,7 @@
-//! What can be asked over the socket, and that everybody sees what came of it.
+//! The requests over the socket, and that everybody sees what came of them.
 
 use crate::{
-    hall::{Hall, Raw, connector, hello, until, who, within},
+    harness::{Harness, RawPeer, connector, hello, until, who, within},
     house::{Plan, ends, runs},
     sample,
 };
@@ -25,35 +25,35 @@ fn cancel(number: u64) -> (Act, Scope) {
 }
 
 #[tokio::test]
-async fn what_one_link_does_every_link_sees() {
-    let hall = Hall::open();
-    let (ana, ben) = (hall.client(true).await, hall.client(true).await);
-    assert_eq!(*ana.state().borrow(), ConnectionState::Connected { pid: crate::hall::OWNER });
+async fn what_one_client_does_every_client_sees() {
+    let harness = Harness::open();
+    let (ana, ben) = (harness.client(true).await, harness.client(true).await);
+    assert_eq!(*ana.state().borrow(), ConnectionState::Connected { pid: crate::harness::OWNER });
     let receipt = ana.start(order(1..=3)).await;
     assert_eq!(receipt.done(), 3, "{receipt:?}");
     for client in [&ana, &ben] {
         let seen = until("three run", &mut client.snapshots(), |now| now.counts.running == 3).await;
-        assert_eq!(seen.ongoing, hall.house.handle.snapshots().borrow().ongoing);
+        assert_eq!(seen.ongoing, harness.house.handle.snapshots().borrow().ongoing);
     }
     let (act, scope) = cancel(2);
     let receipt = ben.act(act, scope, who("ben")).await;
     assert_eq!(receipt.lines[0].instance, Some(InstanceName::new("orders-2")), "{receipt:?}");
     for client in [&ana, &ben] {
         let seen = until("one is cancelled", &mut client.snapshots(), |now| now.counts.cancelled == 1).await;
-        assert_eq!(seen.completed, hall.house.handle.snapshots().borrow().completed);
+        assert_eq!(seen.completed, harness.house.handle.snapshots().borrow().completed);
         assert_eq!(seen.ongoing.len(), 2);
     }
     // A whole session, ended or not, and one that there is not.
     let ended = ben.session(SessionId(2)).await.unwrap();
     assert!(matches!(ended.phase(), Phase::Completed { .. }));
-    assert_eq!(Some(ended), hall.house.handle.session(SessionId(2)).await);
+    assert_eq!(Some(ended), harness.house.handle.session(SessionId(2)).await);
     assert_eq!(ana.session(SessionId(99)).await, None);
 }
 
 #[tokio::test]
-async fn what_a_question_led_to_is_seen_before_its_answer() {
-    let hall = Hall::open();
-    let client = hall.client(true).await;
+async fn what_a_request_led_to_is_seen_before_its_answer() {
+    let harness = Harness::open();
+    let client = harness.client(true).await;
     for number in 1..=30 {
         let receipt = client.start(order([number])).await;
         let seen = client.snapshots().borrow().clone();
@@ -63,8 +63,8 @@ async fn what_a_question_led_to_is_seen_before_its_answer() {
 
 #[tokio::test]
 async fn refusals_come_back_as_they_are() {
-    let hall = Hall::open();
-    let client = hall.client(false).await;
+    let harness = Harness::open();
+    let client = harness.client(false).await;
     client.start(order([1])).await;
     let again = client.start(order([1])).await;
     assert!(matches!(again.lines[0].result, Err(Refusal::DirectoryHeld { .. })), "{again:?}");
@@ -79,36 +79,36 @@ async fn refusals_come_back_as_they_are() {
 
 #[tokio::test]
 async fn who_acts_is_vouched_by_the_kernel() {
-    let hall = Hall::open();
-    let client = hall.client(false).await;
+    let harness = Harness::open();
+    let client = harness.client(false).await;
     client.start(order([1])).await;
     let (act, scope) = cancel(1);
     client.act(act, scope, who("somebody else")).await;
     let vouched = format!("ana@bastion (process {} on pts/9)", std::process::id());
-    let session = hall.house.handle.session(SessionId(1)).await.unwrap();
+    let session = harness.house.handle.session(SessionId(1)).await.unwrap();
     assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
-    let asked = hall.house.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
+    let asked = harness.house.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
         Change::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
         Change::Happened { .. } | Change::Created(_) => None,
     });
     assert_eq!(asked.as_deref(), Some(vouched.as_str()));
     // Words that could steer a terminal are escaped, wherever they stand.
-    let mut raw = hall.raw();
+    let mut raw = harness.raw();
     let nasty = hello().to_string().replace("raw", "\\u001b[2Jraw");
-    raw.shout(format!("{nasty}\n").as_bytes()).await;
-    raw.hear().await;
+    raw.send_bytes(format!("{nasty}\n").as_bytes()).await;
+    raw.receive().await;
     let start = serde_json::to_string(&order([2])).unwrap().replace("orders-2\"", "orders\\u001b-2\"");
-    raw.shout(format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
-    let answer = within("an answer", raw.hear()).await;
+    raw.send_bytes(format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
+    let answer = within("an answer", raw.receive()).await;
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["instance"], "orders\\u{1b}-2", "{answer}");
-    let session = hall.house.handle.session(SessionId(2)).await.unwrap();
+    let session = harness.house.handle.session(SessionId(2)).await.unwrap();
     assert!(session.by().starts_with("\\u{1b}[2Jraw@bastion"), "{}", session.by());
 }
 
 #[tokio::test]
 async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
-    let hall = Hall::open();
-    let client = hall.client(false).await;
+    let harness = Harness::open();
+    let client = harness.client(false).await;
     let mut wanted = order(1..=12);
     for request in &mut wanted.requests {
         // Twelve of these are three lines' worth.
@@ -126,8 +126,8 @@ async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
 #[tokio::test]
 async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
-    let hall = Hall::open();
-    let client = hall.client(false).await;
+    let harness = Harness::open();
+    let client = harness.client(false).await;
     let mut wanted = order(1..=3);
     wanted.requests[1].point.path = OsString::from_vec(b"/backup/\xff".to_vec()).into();
     let receipt = client.start(wanted).await;
@@ -138,46 +138,46 @@ async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
 }
 
 #[tokio::test]
-async fn several_questions_in_one_breath_are_answered_in_order() {
-    let hall = Hall::open();
-    let mut raw = hall.raw();
+async fn several_requests_in_one_breath_are_answered_in_order() {
+    let harness = Harness::open();
+    let mut raw = harness.raw();
     let ask = |number: u64| json!({"ask": {"number": number, "question": {"session": number}, "mood": "new field"}});
     let lines: Vec<String> = [hello()].into_iter().chain((1..=50).map(ask)).map(|line| format!("{line}\n")).collect();
-    raw.shout(lines.concat().as_bytes()).await;
-    assert!(raw.hear().await["welcome"].is_object());
+    raw.send_bytes(lines.concat().as_bytes()).await;
+    assert!(raw.receive().await["welcome"].is_object());
     for number in 1..=50 {
-        assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], number);
+        assert_eq!(within("an answer", raw.receive()).await["answer"]["number"], number);
     }
 }
 
 #[tokio::test]
 async fn an_order_whose_giver_has_gone_is_done() {
-    let hall = Hall::with(Plan::default(), |_| ends(0, sample::over(End::Succeeded(sample::success()))));
-    let mut raw = hall.raw();
+    let harness = Harness::with(Plan::default(), |_| ends(0, sample::over(End::Succeeded(sample::success()))));
+    let mut raw = harness.raw();
     raw.greet().await;
-    raw.say(&json!({"ask": {"number": 1, "question": {"start": order([1])}}})).await;
+    raw.send(&json!({"ask": {"number": 1, "question": {"start": order([1])}}})).await;
     drop(raw);
-    within("the session", hall.house.until_completed(1)).await;
-    hall.connected(0).await;
+    within("the session", harness.house.until_completed(1)).await;
+    harness.connected(0).await;
 }
 
 #[tokio::test]
 async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
-    let hall = Hall::with(Plan::default(), |_| runs());
-    let mut raw: Raw = hall.raw();
+    let harness = Harness::with(Plan::default(), |_| runs());
+    let mut raw: RawPeer = harness.raw();
     raw.greet().await;
-    // The journal answers late, so the owner closes while the manager is at it. Both questions come in one breath, so when
-    // the first is answered the second has been read.
-    hall.house.store.slow(Duration::from_millis(300));
+    // The journal answers late, so the owner closes while the manager is at it. Both requests come in one write, so
+    // when the first is answered the second has been read.
+    harness.house.store.slow(Duration::from_millis(300));
     let first = json!({"ask": {"number": 1, "question": {"session": 1}}});
     let second = json!({"ask": {"number": 2, "question": {"start": order([1])}}});
-    raw.shout(format!("{first}\n{second}\n").as_bytes()).await;
-    assert_eq!(within("an answer", raw.hear()).await["answer"]["number"], 1);
-    let closed = tokio::spawn(hall.server.close());
-    let answer = within("an answer", raw.hear()).await;
+    raw.send_bytes(format!("{first}\n{second}\n").as_bytes()).await;
+    assert_eq!(within("an answer", raw.receive()).await["answer"]["number"], 1);
+    let closed = tokio::spawn(harness.server.close());
+    let answer = within("an answer", raw.receive()).await;
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["session"], 1, "{answer}");
     assert!(raw.bye().await.contains("the sessions go on"));
     within("the end of the server", closed).await.unwrap();
-    let refused = Client::open(connector(hall.state.path()), who("ana"), false).await.unwrap_err();
+    let refused = Client::open(connector(harness.state.path()), who("ana"), false).await.unwrap_err();
     assert!(refused.to_string().contains("nobody listens"), "{refused}");
 }

@@ -1,7 +1,7 @@
-//! Owners that are hostile, broken, silent or of another version: a client says so in one sentence, and stays whole.
+//! Owners that are hostile, broken, silent or of another version: a client reports it in one sentence, and stays whole.
 
 use crate::{
-    hall::{Raw, who, within},
+    harness::{RawPeer, who, within},
     sample,
 };
 use futures_util::future::BoxFuture;
@@ -25,30 +25,30 @@ impl Connector for Once {
     }
 }
 
-fn once() -> (Arc<dyn Connector>, Raw) {
+fn once() -> (Arc<dyn Connector>, RawPeer) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    (Arc::new(Once(Mutex::new(Some(ours)))), Raw::new(theirs))
+    (Arc::new(Once(Mutex::new(Some(ours)))), RawPeer::new(theirs))
 }
 
 const WELCOME: &str = r#"{"welcome":{"protocol":2,"program":"0","pid":5}}"#;
 const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 
-/// What a client to an owner that says these bytes comes to.
-async fn open(bytes: &[u8], watch: bool) -> Result<(Client, Raw), ClientError> {
+/// What a client of an owner that sends these bytes comes to.
+async fn open(bytes: &[u8], watch: bool) -> Result<(Client, RawPeer), ClientError> {
     let (connector, mut owner) = once();
     let opening = tokio::spawn(Client::open(connector, who("ana"), watch));
-    owner.hear().await;
-    owner.shout(bytes).await;
+    owner.receive().await;
+    owner.send_bytes(bytes).await;
     let client = within("a client", opening).await.unwrap();
     Ok((client?, owner))
 }
 
-/// The sentence that a client which watches makes of an owner that says these lines, before it has told a picture.
+/// The sentence that a client which watches makes of an owner that sends these lines before a snapshot.
 async fn sentence(lines: &[&[u8]]) -> String {
     let bytes = lines.iter().flat_map(|line| [*line, b"\n"]).collect::<Vec<_>>().concat();
-    let told = open(&bytes, true).await.map(|_| "it is content").unwrap_err().to_string();
-    assert!(!told.chars().any(char::is_control), "{told:?}");
-    told
+    let reason = open(&bytes, true).await.map(|_| "it is content").unwrap_err().to_string();
+    assert!(!reason.chars().any(char::is_control), "{reason:?}");
+    reason
 }
 
 #[tokio::test]
@@ -67,10 +67,10 @@ async fn an_owner_of_another_version_gets_one_clear_sentence() {
 }
 
 #[tokio::test]
-async fn an_owner_that_talks_nonsense_is_told_as_such() {
+async fn an_owner_that_sends_nonsense_is_reported_as_such() {
     let welcome = WELCOME.as_bytes();
     let watching = WATCHING.as_bytes();
-    let picture = |change: Value| json!({"change": change}).to_string();
+    let snapshot = |change: Value| json!({"change": change}).to_string();
     let mut ended = serde_json::to_value(sample::session(1, RetryPolicy::default())).unwrap();
     ended["phase"] = json!({"completed": {"at": sample::start(), "outcome": {"cancelled": {"disposed": "nothing"}}}});
     let long = vec![b'x'; (64 << 10) + 1];
@@ -81,8 +81,8 @@ async fn an_owner_that_talks_nonsense_is_told_as_such() {
         took: std::time::Duration::ZERO,
         result: CompletedResult::Succeeded,
     };
-    let (ended, row) = (picture(json!({"session": ended})), picture(json!({"rows": [row]})));
-    let unasked = picture(json!({"gone": [1]}));
+    let (ended, row) = (snapshot(json!({"session": ended})), snapshot(json!({"rows": [row]})));
+    let unasked = snapshot(json!({"gone": [1]}));
     let cases: [(&[&[u8]], &str); 12] = [
         (&[b"HTTP/1.1 400 Bad Request"], "is not understood"),
         (&[b""], "is not understood"),
@@ -98,11 +98,11 @@ async fn an_owner_that_talks_nonsense_is_told_as_such() {
         (&[welcome, br#"{"bye":{"reason":"enough\u0007"}}"#], "enough\\u{7}"),
     ];
     for (lines, words) in cases {
-        let told = sentence(lines).await;
-        assert!(told.contains(words), "{words}: {told}");
+        let reason = sentence(lines).await;
+        assert!(reason.contains(words), "{words}: {reason}");
     }
-    let told = sentence(&[welcome, watching, ended.as_bytes()]).await;
-    assert!(told.contains("sent as ongoing and has ended"), "{told}");
+    let reason = sentence(&[welcome, watching, ended.as_bytes()]).await;
+    assert!(reason.contains("sent as ongoing and has ended"), "{reason}");
 }
 
 #[tokio::test]
@@ -118,44 +118,44 @@ async fn an_endless_line_is_not_kept() {
         }
     };
     within("the end of the flood", flood).await;
-    let now = crate::hall::until("it is lost", &mut state, |now| format!("{now:?}").contains("longer than")).await;
+    let now = crate::harness::until("it is lost", &mut state, |now| format!("{now:?}").contains("longer than")).await;
     assert!(format!("{now:?}").contains("67108864"), "{now:?}");
 }
 
 #[tokio::test]
 async fn numbers_that_no_owner_has_do_no_harm() {
     let most = u64::MAX;
-    let picture = |more: bool| {
+    let snapshot = |more: bool| {
         json!({"change": {"picture": {"revision": most, "succeeded": most, "cancelled": most, "more": more}}})
             .to_string()
     };
-    let lines = [WELCOME, WATCHING, &picture(true), &picture(false), &picture(false)].join("\n") + "\n";
+    let lines = [WELCOME, WATCHING, &snapshot(true), &snapshot(false), &snapshot(false)].join("\n") + "\n";
     let (client, _owner) = open(lines.as_bytes(), true).await.unwrap();
-    let seen = crate::hall::until("a picture", &mut client.snapshots(), |now| now.revision > 0).await;
+    let seen = crate::harness::until("a snapshot", &mut client.snapshots(), |now| now.revision > 0).await;
     assert!(seen.counts.completed() > 0 && seen.ongoing.is_empty());
 }
 
 #[tokio::test]
 async fn an_answer_of_another_kind_is_no_receipt() {
     let (client, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
-    let asked = tokio::spawn(client.start(crate::asking::order([1])));
-    let number = within("the question", owner.hear()).await["ask"]["number"].clone();
-    owner.say(&json!({"answer": {"number": number, "answer": {"session": null}}})).await;
+    let asked = tokio::spawn(client.start(crate::requests::order([1])));
+    let number = within("the request", owner.receive()).await["ask"]["number"].clone();
+    owner.send(&json!({"answer": {"number": number, "answer": {"session": null}}})).await;
     let receipt = within("a receipt", asked).await.unwrap();
     assert_eq!(receipt.lines[0].result, Err(Refusal::ManagerGone));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_says_nothing_is_named() {
+async fn an_owner_that_sends_nothing_is_named() {
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
     let (connector, owner) = once();
     let error = Client::open(connector, who("ana"), false).await.unwrap_err().to_string();
     let own = std::process::id();
     assert!(error.contains("has not answered for 10s") && error.contains(&format!("kill -TERM {own}")), "{error}");
     drop(owner);
-    // Nor is one that says welcome and no picture.
+    // Nor is one that sends a welcome and no snapshot.
     let (connector, mut owner) = once();
-    owner.shout(format!("{WELCOME}\n{WATCHING}\n").as_bytes()).await;
+    owner.send_bytes(format!("{WELCOME}\n{WATCHING}\n").as_bytes()).await;
     let error = Client::open(connector, who("ana"), true).await.unwrap_err().to_string();
     assert!(error.contains("process 5") && error.contains("has not answered"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A manager behind a socket, and clients that speak with it: real ones, and raw ones that say whatever a test wants.
+//! A manager behind a socket, and its clients: real ones, and raw ones that send whatever a test wants.
 
 use crate::{
     house::{House, Plan, runs},
@@ -25,17 +25,17 @@ use tokio::{
     sync::watch,
 };
 
-/// The process id that the owner of these tests tells.
+/// The process id that the owner of these tests sends.
 pub(crate) const OWNER: u32 = 4711;
 
 /// A served manager.
-pub(crate) struct Hall {
+pub(crate) struct Harness {
     pub(crate) house: House,
     pub(crate) server: Server,
     pub(crate) state: TempDir,
 }
 
-impl Hall {
+impl Harness {
     pub(crate) fn open() -> Self {
         Self::with(Plan::default(), |_| runs())
     }
@@ -51,8 +51,8 @@ impl Hall {
         within("a client", Client::open(connector(self.state.path()), who("ana"), watch)).await.unwrap()
     }
 
-    pub(crate) fn raw(&self) -> Raw {
-        Raw::new(connect(self.state.path()).unwrap())
+    pub(crate) fn raw(&self) -> RawPeer {
+        RawPeer::new(connect(self.state.path()).unwrap())
     }
 
     /// Waits until so many are connected.
@@ -61,51 +61,51 @@ impl Hall {
         within("connections", connections.wait_for(|now| *now == wanted)).await.unwrap();
     }
 
-    /// A new connection is heard and gets an answer: nothing of this owner is broken or held up.
+    /// A new connection is served and gets an answer: nothing of this owner is broken or held up.
     pub(crate) async fn is_well(&self) {
         let mut raw = self.raw();
         raw.greet().await;
-        raw.say(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
-        assert_eq!(raw.hear().await["answer"]["number"], 7);
+        raw.send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        assert_eq!(raw.receive().await["answer"]["number"], 7);
     }
 }
 
 /// A client in the hands of a test.
-pub(crate) struct Raw {
+pub(crate) struct RawPeer {
     pub(crate) reader: BufReader<OwnedReadHalf>,
     pub(crate) writer: OwnedWriteHalf,
 }
 
-impl Raw {
+impl RawPeer {
     pub(crate) fn new(stream: UnixStream) -> Self {
         let (reader, writer) = stream.into_split();
         Self { reader: BufReader::new(reader), writer }
     }
 
-    pub(crate) async fn say(&mut self, value: &Value) {
-        self.shout(format!("{value}\n").as_bytes()).await;
+    pub(crate) async fn send(&mut self, value: &Value) {
+        self.send_bytes(format!("{value}\n").as_bytes()).await;
     }
 
     /// Sends bytes as they are; a peer that closes meanwhile takes no more of them.
-    pub(crate) async fn shout(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let _: std::io::Result<()> = self.writer.write_all(bytes).await;
     }
 
     /// Ends the sending half; we can still hear.
-    pub(crate) async fn say_no_more(&mut self) {
+    pub(crate) async fn shutdown_write(&mut self) {
         self.writer.shutdown().await.unwrap();
     }
 
-    pub(crate) async fn hear(&mut self) -> Value {
-        self.hear_line().await.unwrap_or_else(|| panic!("the owner closed the connection without a word"))
+    pub(crate) async fn receive(&mut self) -> Value {
+        self.next_line_or_end().await.unwrap_or_else(|| panic!("the owner closed the connection without a word"))
     }
 
     /// The next line; `None` when there is none any more.
-    pub(crate) async fn hear_line(&mut self) -> Option<Value> {
+    pub(crate) async fn next_line_or_end(&mut self) -> Option<Value> {
         let mut line = String::new();
         match self.reader.read_line(&mut line).await {
             Ok(0) => None,
-            // What the owner did not read of what we said makes the kernel say this instead of the end.
+            // What the owner did not read of what we sent makes the kernel report this instead of the end.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             read => {
                 read.unwrap();
@@ -115,22 +115,22 @@ impl Raw {
     }
 
     pub(crate) async fn greet(&mut self) {
-        self.say(&hello()).await;
-        let welcome = within("a welcome", self.hear()).await;
+        self.send(&hello()).await;
+        let welcome = within("a welcome", self.receive()).await;
         assert_eq!(welcome["welcome"]["pid"], OWNER, "{welcome}");
     }
 
     pub(crate) async fn watch(&mut self) {
         self.greet().await;
-        self.say(&json!({"ask": {"number": 1, "question": "watch"}})).await;
-        assert_eq!(within("an answer", self.hear()).await, json!({"answer": {"number": 1, "answer": "watching"}}));
+        self.send(&json!({"ask": {"number": 1, "question": "watch"}})).await;
+        assert_eq!(within("an answer", self.receive()).await, json!({"answer": {"number": 1, "answer": "watching"}}));
     }
 
     /// The reason of the goodbye, which is the last line.
     pub(crate) async fn bye(&mut self) -> String {
-        let bye = within("a goodbye", self.hear()).await;
+        let bye = within("a goodbye", self.receive()).await;
         let reason = bye["bye"]["reason"].as_str().unwrap_or_else(|| panic!("no goodbye: {bye}")).to_owned();
-        assert_eq!(within("the end", self.hear_line()).await, None);
+        assert_eq!(within("the end", self.next_line_or_end()).await, None);
         reason
     }
 }
@@ -145,12 +145,12 @@ pub(crate) fn who(user: &str) -> Who {
 
 /// Connects to whoever listens in a state directory now.
 pub(crate) fn connector(state: &Path) -> Arc<dyn Connector> {
-    Arc::new(Straight(state.to_owned()))
+    Arc::new(ToState(state.to_owned()))
 }
 
-struct Straight(PathBuf);
+struct ToState(PathBuf);
 
-impl Connector for Straight {
+impl Connector for ToState {
     fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         let stream = connect(&self.0).map_err(|error| ConnectError::new(&format!("nobody listens: {error}")));
         Box::pin(std::future::ready(stream))

@@ -1,4 +1,4 @@
-//! Random pictures: the lines that lead from one to the next build exactly the next one, whatever lay between.
+//! Random snapshots: the lines that lead from one to the next build exactly the next one, whatever lay between.
 
 use crate::sample;
 use howdah::{
@@ -12,13 +12,13 @@ use howdah::{
 use proptest::prelude::*;
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-/// What is random of a picture: which sessions there are and how far each has come, which rows, which unreadable ones.
+/// What is random of a snapshot: which sessions there are and how far each has come, which rows, which unreadable ones.
 #[derive(Debug, Clone)]
 struct Sketch {
     ongoing: Vec<(u64, u64)>,
     rows: Vec<(u64, bool)>,
     unreadable: Vec<u64>,
-    /// Another process owns the sessions from this picture on.
+    /// Another process owns the sessions from this snapshot on.
     new_owner: bool,
 }
 
@@ -52,8 +52,8 @@ fn row(number: u64, succeeded: bool) -> CompletedRow {
     CompletedRow { id: SessionId(100 + number), instance, ended, took: Duration::from_secs(number), result }
 }
 
-/// The manager's next picture: what is the same as before is the same value in memory, as the manager does it.
-fn picture(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
+/// The manager's next snapshot: what is the same as before is the same value in memory, as the manager does it.
+fn snapshot(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     let kept = |session: Session| match before.session(session.id()) {
         Some(known) if **known == session => Arc::clone(known),
         Some(_) | None => Arc::new(session),
@@ -75,10 +75,10 @@ fn picture(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts })
 }
 
-/// Tells a way to a replica through the wire; returns what was shown.
-fn tell(mut way: Delta, replica: &mut Replica) -> Vec<Arc<Snapshot>> {
+/// Sends a delta to a replica through the wire; returns what was shown.
+fn send(mut delta: Delta, replica: &mut Replica) -> Vec<Arc<Snapshot>> {
     let mut shown = Vec::new();
-    while let Some(line) = way.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()) {
+    while let Some(line) = delta.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()) {
         let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         shown.extend(replica.apply(change, line.len()).unwrap());
     }
@@ -101,7 +101,7 @@ fn shares(shown: &Snapshot, seen: &Snapshot, target: &Snapshot, known: &Snapshot
     assert!(!untouched || Arc::ptr_eq(&shown.completed, &seen.completed), "the rows were copied");
 }
 
-/// What another owner tells as the one before did is the same value in memory, too.
+/// What another owner sends as the one before did is the same value in memory, too.
 fn shares_with_earlier(shown: &Snapshot, seen: &Snapshot) {
     for session in &shown.ongoing {
         let before = seen.session(session.id()).filter(|before| *before == session);
@@ -115,33 +115,35 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_way_from_any_picture_to_any_other_leads_there(sketches in prop::collection::vec((sketch(), any::<bool>()), 1..8)) {
+    fn the_delta_from_any_snapshot_to_any_other_leads_there(
+        sketches in prop::collection::vec((sketch(), any::<bool>()), 1..8)
+    ) {
         let mut replica = Replica::default();
         let mut known: Option<Arc<Snapshot>> = None;
         let mut before = Arc::new(Snapshot::default());
         let mut seen = Arc::new(Snapshot::default());
-        for (sketch, told) in sketches {
-            let target = picture(&sketch, &before);
+        for (sketch, sent) in sketches {
+            let target = snapshot(&sketch, &before);
             before = Arc::clone(&target);
             if sketch.new_owner {
                 known = None;
             }
-            // A client that does not read is told of the newest picture only.
-            if !told {
+            // A client that does not read is sent the newest snapshot only.
+            if !sent {
                 continue;
             }
-            let way = if let Some(known) = &known {
+            let delta = if let Some(known) = &known {
                 Delta::between(known, Arc::clone(&target))
             } else {
                 replica.reset();
                 Delta::initial(Arc::clone(&target))
             };
-            let shown = tell(way, &mut replica);
-            let newest = shown.last().expect("every way ends in a picture");
+            let shown = send(delta, &mut replica);
+            let newest = shown.last().expect("every delta ends in a snapshot");
             same(newest, &target);
-            assert!(shown.iter().all(|picture| picture.revision > seen.revision));
+            assert!(shown.iter().all(|snapshot| snapshot.revision > seen.revision));
             if seen.revision > 0 {
-                assert_eq!(shown.len(), 1, "one change is one picture");
+                assert_eq!(shown.len(), 1, "one change is one snapshot");
                 match &known {
                     Some(known) => shares(newest, &seen, &target, known),
                     None => shares_with_earlier(newest, &seen),
@@ -154,29 +156,29 @@ proptest! {
 }
 
 #[test]
-fn a_connection_that_breaks_in_the_midst_of_a_picture_leaves_nothing_of_it() {
+fn a_connection_that_breaks_within_a_snapshot_leaves_nothing_of_it() {
     let sketch = |ongoing: &[(u64, u64)], rows: std::ops::Range<u64>| Sketch {
         ongoing: ongoing.to_vec(),
         rows: rows.map(|number| (number, true)).collect(),
         unreadable: Vec::new(),
         new_owner: false,
     };
-    let first = picture(&sketch(&[(1, 1), (2, 0)], 1..500), &Snapshot::default());
-    let second = picture(&sketch(&[(2, 1), (3, 0)], 100..900), &first);
+    let first = snapshot(&sketch(&[(1, 1), (2, 0)], 1..500), &Snapshot::default());
+    let second = snapshot(&sketch(&[(2, 1), (3, 0)], 100..900), &first);
     let mut replica = Replica::default();
     replica.reset();
-    tell(Delta::initial(Arc::clone(&first)), &mut replica);
-    let lines = |mut way: Delta| std::iter::from_fn(move || way.next_line(|_| ())).count();
+    send(Delta::initial(Arc::clone(&first)), &mut replica);
+    let lines = |mut delta: Delta| std::iter::from_fn(move || delta.next_line(|_| ())).count();
     for cut in 0..lines(Delta::between(&first, Arc::clone(&second))) {
-        let mut way = Delta::between(&first, Arc::clone(&second));
+        let mut delta = Delta::between(&first, Arc::clone(&second));
         for _ in 0..cut {
-            let line = way.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()).unwrap();
+            let line = delta.next_line(|change| serde_json::to_string(&FromOwner::Change(change)).unwrap()).unwrap();
             let FromOwner::Change(change) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
-            assert_eq!(replica.apply(change, line.len()).unwrap().map(|picture| picture.revision), None);
+            assert_eq!(replica.apply(change, line.len()).unwrap().map(|snapshot| snapshot.revision), None);
         }
         replica.reset();
-        let shown = tell(Delta::initial(Arc::clone(&first)), &mut replica);
-        assert_eq!(shown.len(), 1, "the early part of a first picture was shown in place of a whole one");
+        let shown = send(Delta::initial(Arc::clone(&first)), &mut replica);
+        assert_eq!(shown.len(), 1, "the early part of a first snapshot was shown in place of a whole one");
         same(&shown[0], &first);
     }
 }
