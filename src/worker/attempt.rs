@@ -4,13 +4,14 @@
 //! Never: an end is not made up; it is what the steps said.
 
 use super::{
-    dispose,
-    engines::Engines,
-    guarded, places,
-    report::Report,
+    catch_panic,
+    engine_factory::EngineFactory,
+    event_writer::EventWriter,
+    places,
+    restore::{self, Restore, dispose},
+    server::ServerSupervisor,
     signals::Stop,
-    start::Runner,
-    steps::{self, Restore},
+    workspace::Workspace,
 };
 use crate::{
     domain::{
@@ -23,43 +24,48 @@ use crate::{
 use std::path::Path;
 
 /// Carries out the ticket.
-pub(super) fn carry_out(dir: &Path, ticket: &Ticket, engines: &Engines<'_>, report: &Report, stop: &Stop) -> End {
+pub(super) fn carry_out(
+    dir: &Path,
+    ticket: &Ticket,
+    factory: &EngineFactory<'_>,
+    report: &EventWriter,
+    stop: &Stop,
+) -> End {
     match &ticket.work {
-        Work::Restore(request) => restore(dir, ticket, request, engines, report, stop),
+        Work::Restore(request) => bring_back(dir, ticket, request, factory, report, stop),
         Work::Dispose { target, disposition } => {
-            let dispose = || dispose::dispose(dir, ticket, target, *disposition, engines);
-            guarded(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
+            let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
+            catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
     }
 }
 
-fn restore(
+fn bring_back(
     attempt_dir: &Path,
     ticket: &Ticket,
     request: &RestoreRequest,
-    engines: &Engines<'_>,
-    report: &Report,
+    factory: &EngineFactory<'_>,
+    report: &EventWriter,
     stop: &Stop,
 ) -> End {
     let settings = &ticket.settings;
     let restore = Restore {
-        attempt_dir,
+        workspace: Workspace { attempt: attempt_dir, session: ticket.session_uuid, data: request.target.directory() },
         request,
         settings,
-        session: ticket.session_uuid,
         by: ticket.by.as_deref(),
         places: places::Session::of(ticket, attempt_dir),
         report,
         stop,
     };
-    let mut runner: Option<Runner<'_>> = None;
-    let result = guarded(|| steps::run(&restore, engines, &mut runner));
+    let mut supervisor: Option<ServerSupervisor<'_>> = None;
+    let result = catch_panic(|| restore::run(&restore, factory, &mut supervisor));
     let end = match result {
         Ok(success) => End::Succeeded(success),
         Err(halt) => end_of(halt, report),
     };
-    // After a success nothing is left in the runner.
-    match (runner.as_mut().map_or(Ok(()), Runner::clear), end) {
+    // After a success nothing is left in the supervisor.
+    match (supervisor.as_mut().map_or(Ok(()), ServerSupervisor::clear), end) {
         (Ok(()), end) => end,
         (Err(failure), End::Failed(first)) => {
             report.say_note(&failure.to_string());
@@ -70,7 +76,7 @@ fn restore(
     }
 }
 
-fn end_of(halt: Halt, report: &Report) -> End {
+fn end_of(halt: Halt, report: &EventWriter) -> End {
     match halt {
         Halt::Stopped => End::Stopped,
         Halt::Failed(failure) => End::Failed(report.failed(failure)),

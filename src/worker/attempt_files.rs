@@ -24,7 +24,13 @@ mod tests {
     use crate::{
         domain::{Failure, FailureClass, ServerOutcome, Success},
         engine::Halt,
-        worker::{alone, finished, ledger::Record, signals::Stop, tether},
+        worker::{
+            restore::completion,
+            server::{server_lock, server_record::ServerRecord},
+            session_lock,
+            signals::Stop,
+            workspace::Workspace,
+        },
     };
     use std::{
         fs::{self, File},
@@ -67,12 +73,13 @@ mod tests {
             Err(Halt::Failed(failure)) => failure,
             other => panic!("{other:?}"),
         };
-        let record = Record::new(Uuid::nil(), data, None, data, "postgres");
+        let workspace = Workspace { attempt: &attempt, session: Uuid::nil(), data };
+        let record = ServerRecord::new(&workspace, None, data, "postgres");
         let failures: [Failure; 4] = [
-            failed(alone::wait(&attempt, Duration::ZERO, &Stop::default()).map(drop)),
-            tether::tie(&attempt).unwrap_err(),
+            failed(session_lock::wait(&attempt, Duration::ZERO, &Stop::default()).map(drop)),
+            server_lock::acquire(&attempt).unwrap_err(),
             record.keep(&attempt).unwrap_err(),
-            finished::keep(&attempt, Uuid::nil(), data, &success).unwrap_err(),
+            completion::keep(&workspace, &success).unwrap_err(),
         ];
         for failure in failures {
             assert_eq!(failure.class, FailureClass::Disruption, "{failure}");

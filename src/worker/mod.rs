@@ -1,32 +1,21 @@
 //! One attempt from inside: the process that does the work while the console only watches.
 //!
-//! Promises: nothing is touched beside another worker of the same session; facts come first as `Began`, last as `Ended`, and the last is on disk before the process exits; a stop is
-//! obeyed at every step; a server that the attempt started is either what was asked for or gone. Never: it knows neither
-//! the owner nor the screen, and needs neither.
+//! Promises: nothing is touched beside another worker of the same session; facts come first as `Began`, last as `Ended`,
+//! and the last is on disk before the process exits; a stop is obeyed at every step; a server that the attempt started is
+//! either what was asked for or gone. Never: needs the owner or the screen.
 
-mod alone;
 mod attempt;
 mod attempt_files;
-mod check;
-mod dead_lock;
-mod dispose;
-mod engines;
-mod finish;
-mod finished;
-mod history;
-mod ledger;
-mod leftover;
+mod engine_factory;
+mod event_writer;
 mod places;
-mod record;
-mod report;
+mod restore;
+mod server;
+mod session_lock;
 mod signals;
-mod start;
-mod steps;
-mod tablespaces;
 #[cfg(test)]
 mod tests;
-mod tether;
-mod wal;
+mod workspace;
 
 use crate::{
     domain::{
@@ -40,7 +29,8 @@ use crate::{
     postgres::{account::Account, configure::DataDirectory},
     process,
 };
-use report::Report;
+use event_writer::EventWriter;
+use restore::check;
 use serde::Deserialize;
 use signals::Stop;
 use std::{
@@ -68,33 +58,39 @@ const LONGEST_TICKET: u64 = 16 << 20;
 pub fn run(attempt_dir: &Path) -> io::Result<u8> {
     lead_session()?;
     let stop = signals::listen()?;
-    let report = Report::open(attempt_dir, stop.clone())?;
-    Ok(carry_out(attempt_dir, &engines::NATIVE, &report, &stop))
+    let report = EventWriter::open(attempt_dir, stop.clone())?;
+    Ok(carry_out(attempt_dir, &engine_factory::NATIVE, &report, &stop))
 }
 
 /// Makes the plan of a restore and writes nothing. This is what `--plan` prints.
 pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: Uuid) -> Result<Plan, Failure> {
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
-    let mut engine = (engines::NATIVE.make)(&engines::Order { request, session_uuid, owner, settings, devices: &[] });
+    let mut engine = (engine_factory::NATIVE.make)(&engine_factory::EngineRequest {
+        request,
+        session_uuid,
+        owner,
+        settings,
+        devices: &[],
+    });
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)
 }
 
 /// The whole attempt, from the first line of the report to the last.
-fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report, stop: &Stop) -> u8 {
+fn carry_out(attempt_dir: &Path, factory: &engine_factory::EngineFactory<'_>, report: &EventWriter, stop: &Stop) -> u8 {
     let ticket = read_ticket(attempt_dir);
     match process::mark(std::process::id()) {
         Some(mark) => report.began(mark, ticket.as_ref().ok().map(|ticket| ticket.session_uuid)),
         None => report.say_note("this process is not to be found in /proc"),
     }
-    let end = match alone::wait(attempt_dir, alone::PATIENCE, stop) {
+    let end = match session_lock::wait(attempt_dir, session_lock::PATIENCE, stop) {
         // Held until the end is told.
-        Ok(_alone) => match ticket {
+        Ok(_lock) => match ticket {
             Ok(ticket) => {
                 note_environment(&ticket.settings.environment, report);
-                attempt::carry_out(attempt_dir, &ticket, engines, report, stop)
+                attempt::carry_out(attempt_dir, &ticket, factory, report, stop)
             }
             Err(failure) => End::Failed(failure),
         },
@@ -110,7 +106,7 @@ fn carry_out(attempt_dir: &Path, engines: &engines::Engines<'_>, report: &Report
 }
 
 /// Says which variables there are of those that the settings name: names, never values.
-fn note_environment(patterns: &[VariablePattern], report: &Report) {
+fn note_environment(patterns: &[VariablePattern], report: &EventWriter) {
     if patterns.is_empty() {
         return;
     }
@@ -124,7 +120,7 @@ fn note_environment(patterns: &[VariablePattern], report: &Report) {
 }
 
 /// Runs work that must not take the report down with it.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Halt>) -> Result<T, Halt> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, Halt>) -> Result<T, Halt> {
     // What the work holds is dropped or cleaned up by its caller; nothing of it is used as if it had succeeded.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());

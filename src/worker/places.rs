@@ -144,7 +144,7 @@ impl Session {
             number: self.number,
             instance: self.instance.clone(),
             holder,
-            since: super::report::now(),
+            since: super::event_writer::now(),
         };
         claim::take(holds, &claimant, &Scope { owner, is_stale: &|_| false, ports: None })?;
         Ok(())

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod completion;
 mod fake;
-mod finished;
 mod interrupted;
 mod real;
 mod starting;

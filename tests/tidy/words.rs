@@ -21,7 +21,7 @@ struct Ban {
     why: &'static str,
 }
 
-const CLOCKS: &[&str] = &["src/manager/clock.rs", "src/worker/report.rs"];
+const CLOCKS: &[&str] = &["src/manager/clock.rs", "src/worker/event_writer.rs"];
 const ROOT: &[&str] = &["src/app.rs", "src/app/", "src/main.rs"];
 const SCREEN_EDGE: &[&str] = &["src/console/input.rs", "src/console/terminal.rs", "src/app.rs", "src/app/"];
 

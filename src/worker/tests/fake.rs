@@ -5,8 +5,8 @@ mod port;
 
 use super::{
     super::{
-        engines::{Engines, Order},
-        report::Report,
+        engine_factory::{EngineFactory, EngineRequest},
+        event_writer::EventWriter,
         signals::Stop,
     },
     carry_out,
@@ -211,9 +211,9 @@ impl Bench {
             std::fs::write(dir.join("ticket.json"), ticket).unwrap();
         }
         let stop = self.stop.clone();
-        let report = Report::open(&dir, stop.clone()).unwrap();
+        let report = EventWriter::open(&dir, stop.clone()).unwrap();
         let trick = self.trick;
-        let make = |order: &Order<'_>| -> Box<dyn Engine> {
+        let make = |order: &EngineRequest<'_>| -> Box<dyn Engine> {
             Box::new(Fake {
                 backup: order.request.point.path.clone(),
                 data: order.request.target.directory().to_owned(),
@@ -236,8 +236,8 @@ impl Bench {
             Ok(())
         };
         let is_marked = |target: &Target, _: Uuid| target.directory().join(".howdah").exists();
-        let engines = Engines { make: &make, unmark: &unmark, is_marked: &is_marked, dispose: &dispose };
-        let status = carry_out(&dir, &engines, &report, &stop);
+        let factory = EngineFactory { make: &make, unmark: &unmark, is_marked: &is_marked, dispose: &dispose };
+        let status = carry_out(&dir, &factory, &report, &stop);
         let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
         (status, text.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect())
     }

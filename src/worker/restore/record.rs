@@ -3,13 +3,14 @@
 //! Promises: it is on disk before the session's marks go, belongs to the owner of the cluster's files and has their
 //! mode. Never: written before all but the marks is done.
 
-use super::{report::Report, steps::Restore};
+use super::Restore;
 use crate::{
     domain::{
         Failure,
         restored::{RECORD, RECORD_VERSION, RestoreRecord},
     },
     postgres::{configure::DataDirectory, manifest, server::classify},
+    worker::event_writer::EventWriter,
 };
 use std::{fs::File, io, path::Path};
 
@@ -17,15 +18,15 @@ use std::{fs::File, io, path::Path};
 const LIKE: &str = "PG_VERSION";
 
 /// Leaves the record.
-pub(super) fn leave(restore: &Restore<'_>) -> Result<(), Failure> {
+pub(in crate::worker) fn leave(restore: &Restore<'_>) -> Result<(), Failure> {
     let data = restore.request.target.directory();
     let failed = |error: io::Error| classify::of_io(&format!("writing {RECORD} in {}", data.display()), &error);
     let point = &restore.request.point;
     let record = RestoreRecord {
         version: RECORD_VERSION,
-        session: restore.session,
+        session: restore.workspace.session,
         by: restore.by.map(str::to_owned),
-        finished: Report::now(),
+        finished: EventWriter::now(),
         backup: point.path.clone(),
         repository: point.repository.clone(),
         instance: point.instance.clone(),

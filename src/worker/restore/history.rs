@@ -2,23 +2,22 @@
 //!
 //! Promises: only reads; a line that cannot be read says nothing.
 
-use super::ledger::attempts;
 use crate::{
     domain::{
         Failure, Step, StepState,
         fact::{Fact, FactLine},
     },
     postgres::server::classify,
+    worker::workspace::Workspace,
 };
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
-    path::Path,
 };
 
 /// Whether an attempt of this session has begun to copy: from then on there was something at the target.
-pub(super) fn has_copied(attempt_dir: &Path) -> Result<bool, Failure> {
-    for place in attempts(attempt_dir)? {
+pub(in crate::worker) fn has_copied(workspace: &Workspace<'_>) -> Result<bool, Failure> {
+    for place in workspace.attempts()? {
         let path = place.join("events.jsonl");
         let file = match File::open(&path) {
             Ok(file) => file,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The order to bring files.
-pub(super) struct Order<'a> {
+pub(super) struct EngineRequest<'a> {
     pub(super) request: &'a RestoreRequest,
     pub(super) session_uuid: Uuid,
     /// Who must own them, when that is not whoever writes them.
@@ -24,7 +24,7 @@ pub(super) struct Order<'a> {
 }
 
 /// Makes the engine for an order.
-pub(super) type Make<'a> = dyn Fn(&Order<'_>) -> Box<dyn Engine> + 'a;
+pub(super) type Make<'a> = dyn Fn(&EngineRequest<'_>) -> Box<dyn Engine> + 'a;
 
 /// Deals with what a session left at its target.
 pub(super) type Dispose<'a> = dyn Fn(&Target, Uuid, Disposition) -> Disposed + 'a;
@@ -36,7 +36,7 @@ pub(super) type Unmark<'a> = dyn Fn(&Target, Uuid) -> Result<(), Failure> + 'a;
 pub(super) type IsMarked<'a> = dyn Fn(&Target, Uuid) -> bool + 'a;
 
 /// What does the work on files.
-pub(super) struct Engines<'a> {
+pub(super) struct EngineFactory<'a> {
     pub(super) make: &'a Make<'a>,
     pub(super) unmark: &'a Unmark<'a>,
     pub(super) is_marked: &'a IsMarked<'a>,
@@ -44,10 +44,14 @@ pub(super) struct Engines<'a> {
 }
 
 /// The native engine: the only one so far.
-pub(super) const NATIVE: Engines<'static> =
-    Engines { make: &make_native, unmark: &native::unmark, is_marked: &native::is_marked, dispose: &native::dispose };
+pub(super) const NATIVE: EngineFactory<'static> = EngineFactory {
+    make: &make_native,
+    unmark: &native::unmark,
+    is_marked: &native::is_marked,
+    dispose: &native::dispose,
+};
 
-fn make_native(order: &Order<'_>) -> Box<dyn Engine> {
-    let Order { request, session_uuid, owner, settings, devices } = *order;
+fn make_native(order: &EngineRequest<'_>) -> Box<dyn Engine> {
+    let EngineRequest { request, session_uuid, owner, settings, devices } = *order;
     Box::new(NativeEngine::new(request, session_uuid, owner, settings).on_devices(devices))
 }

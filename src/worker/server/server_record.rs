@@ -3,14 +3,14 @@
 //! Promises: it is on disk before the server runs, so that whoever comes after a crash can find it. Never: it is no proof
 //! by itself; the process is looked at before anything is done to it.
 
-use super::attempt_files;
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::{configure::DataDirectory, server::classify},
+    worker::{attempt_files, workspace::Workspace},
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -28,16 +28,16 @@ const VERSION: u32 = 1;
 
 /// One server of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(in crate::worker) struct ServerRecord {
     version: u32,
     /// The session that started it.
-    pub(super) session: Uuid,
+    pub(in crate::worker) session: Uuid,
     /// Its data directory.
-    pub(super) data: PathBuf,
+    pub(in crate::worker) data: PathBuf,
     /// How far it is known.
-    pub(super) state: State,
+    pub(in crate::worker) state: ServerState,
     /// The private directory of a guarded start.
-    pub(super) guard: Option<PathBuf>,
+    pub(in crate::worker) guard: Option<PathBuf>,
     /// Where its programs are: for a person who reads this.
     binaries: PathBuf,
     /// The user it runs as: for a person who reads this.
@@ -47,7 +47,7 @@ pub(super) struct Record {
 /// What is known of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum State {
+pub(in crate::worker) enum ServerState {
     /// It is about to be started, or was and its pid was not written any more.
     Starting,
     /// It was started.
@@ -56,13 +56,13 @@ pub(super) enum State {
     Stopped,
 }
 
-impl Record {
-    pub(super) fn new(session: Uuid, data: &Path, guard: Option<&Path>, binaries: &Path, user: &str) -> Self {
+impl ServerRecord {
+    pub(in crate::worker) fn new(workspace: &Workspace<'_>, guard: Option<&Path>, binaries: &Path, user: &str) -> Self {
         Self {
             version: VERSION,
-            session,
-            data: data.to_owned(),
-            state: State::Starting,
+            session: workspace.session,
+            data: workspace.data.to_owned(),
+            state: ServerState::Starting,
             guard: guard.map(Path::to_owned),
             binaries: binaries.to_owned(),
             user: user.to_owned(),
@@ -70,7 +70,7 @@ impl Record {
     }
 
     /// Writes it to both places.
-    pub(super) fn keep(&self, attempt_dir: &Path) -> Result<(), Failure> {
+    pub(in crate::worker) fn keep(&self, attempt_dir: &Path) -> Result<(), Failure> {
         const DOING: &str = "noting the server that is about to start";
         let keep = || DataDirectory::open(attempt_dir)?.replace(NAME, &serde_json::to_vec(self)?, None);
         keep().map_err(|e| attempt_files::failure(DOING, &e))?;
@@ -90,9 +90,9 @@ impl Record {
 /// All records of this session for this data directory: at the target, and in the directories of its attempts.
 ///
 /// A record that cannot be read is an error: behind it may be a server that still writes.
-pub(super) fn of_session(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<Vec<Record>, Failure> {
-    let mut places = vec![data.join(MARKS)];
-    places.extend(attempts(attempt_dir)?);
+pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Vec<ServerRecord>, Failure> {
+    let mut places = vec![workspace.data.join(MARKS)];
+    places.extend(workspace.attempts()?);
     let mut records = Vec::new();
     for place in places {
         let failed = |e: &io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
@@ -102,19 +102,10 @@ pub(super) fn of_session(session: Uuid, data: &Path, attempt_dir: &Path) -> Resu
             Err(e) => return Err(failed(&e)),
         };
         let Some(bytes) = bytes else { continue };
-        let record: Record = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
-        if record.session == session && record.data == data {
+        let record: ServerRecord = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
+        if record.session == workspace.session && record.data == workspace.data {
             records.push(record);
         }
     }
     Ok(records)
-}
-
-/// The directories of all attempts of the session that this attempt belongs to.
-pub(super) fn attempts(attempt_dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |e: io::Error| classify::of_io("reading the session's attempts", &e);
-    let Some(session) = attempt_dir.parent() else { return Ok(Vec::new()) };
-    let entries = fs::read_dir(session).map_err(failed)?;
-    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
-    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }

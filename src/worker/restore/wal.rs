@@ -3,7 +3,7 @@
 //! Promises: nothing is called verified that was not read (S15). Never: damaged WAL makes the restore fail; whoever wants
 //! the files alone gets them, and is told.
 
-use super::{start::Runner, steps::Restore};
+use super::Restore;
 use crate::{
     domain::{Failure, FailureClass, plan::WalFinding},
     engine::Halt,
@@ -14,18 +14,19 @@ use crate::{
         server::classify,
         wal_check::{self, WalReading},
     },
+    worker::server::ServerSupervisor,
 };
 
 /// What a person should read of it, and what was not verified.
 #[derive(Debug, Default)]
-pub(super) struct WalReport {
-    pub(super) warnings: Vec<String>,
-    pub(super) unchecked: Vec<String>,
+pub(in crate::worker) struct WalReport {
+    pub(in crate::worker) warnings: Vec<String>,
+    pub(in crate::worker) unchecked: Vec<String>,
 }
 
 impl Restore<'_> {
     /// Reads the WAL that the files need, where its programs are here.
-    pub(super) fn read_wal(
+    pub(in crate::worker) fn read_wal(
         &self,
         planned: &WalFinding,
         account: &Account,
@@ -58,12 +59,17 @@ impl Restore<'_> {
     }
 
     /// A server that gave up on WAL which is there says little of why: the WAL itself is read.
-    pub(super) fn blame_wal(&self, halt: Halt, planned: &WalFinding, runner: &Runner<'_>) -> Halt {
+    pub(in crate::worker) fn blame_wal(
+        &self,
+        halt: Halt,
+        planned: &WalFinding,
+        supervisor: &ServerSupervisor<'_>,
+    ) -> Halt {
         let failure = match (halt, planned) {
             (Halt::Failed(failure), WalFinding::Included { .. }) if failure.class == FailureClass::Incurable => failure,
             (halt, _) => return halt,
         };
-        let reading = self.read_ranges(&runner.account, &runner.binaries);
+        let reading = self.read_ranges(&supervisor.account, &supervisor.binaries);
         match reading {
             Ok(WalReading::Damaged(said)) => {
                 let cause = format!("{}: the WAL is there but damaged: {said}", failure.cause);

@@ -3,13 +3,22 @@
 //! Promises: each step is told when it begins and how it ends; one that does not apply is told with its reason; a second
 //! attempt does only what the first has not. Never: a step is not called done before it is.
 
+pub(in crate::worker) mod check;
+pub(in crate::worker) mod completion;
+pub(in crate::worker) mod dispose;
+mod finish;
+mod history;
+mod record;
+mod tablespaces;
+mod wal;
+
 use super::{
-    check::{self, Checked, Who},
-    engines::{Engines, Order},
-    finished, leftover, places,
-    report::Report,
+    engine_factory::{EngineFactory, EngineRequest},
+    event_writer::EventWriter,
+    places,
+    server::{ServerSupervisor, orphan_server},
     signals::Stop,
-    start::Runner,
+    workspace::Workspace,
 };
 use crate::{
     domain::{
@@ -24,38 +33,36 @@ use crate::{
         server::{classify, replay::ServerStage},
     },
 };
+use check::{Checked, Who};
 use std::path::{Path, PathBuf};
-use uuid::Uuid;
 
 /// All that the steps of one attempt share.
-pub(super) struct Restore<'a> {
-    pub(super) attempt_dir: &'a Path,
-    pub(super) request: &'a RestoreRequest,
-    pub(super) settings: &'a WorkerSettings,
-    pub(super) session: Uuid,
+pub(in crate::worker) struct Restore<'a> {
+    pub(in crate::worker) workspace: Workspace<'a>,
+    pub(in crate::worker) request: &'a RestoreRequest,
+    pub(in crate::worker) settings: &'a WorkerSettings,
     /// Who ordered it.
-    pub(super) by: Option<&'a str>,
-    pub(super) places: places::Session,
-    pub(super) report: &'a Report,
-    pub(super) stop: &'a Stop,
+    pub(in crate::worker) by: Option<&'a str>,
+    pub(in crate::worker) places: places::Session,
+    pub(in crate::worker) report: &'a EventWriter,
+    pub(in crate::worker) stop: &'a Stop,
 }
 
-/// Runs them all. A server that is still in `runner` afterwards is the caller's to clear.
-pub(super) fn run<'a>(
+/// Runs them all. A server that is still in `supervisor` afterwards is the caller's to clear.
+pub(in crate::worker) fn run<'a>(
     restore: &Restore<'a>,
-    engines: &Engines<'_>,
-    runner: &mut Option<Runner<'a>>,
+    factory: &EngineFactory<'_>,
+    supervisor: &mut Option<ServerSupervisor<'a>>,
 ) -> Result<Success, Halt> {
     restore.report.begin(Step::Check, "");
     let who = Account::for_server(&restore.settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
     // Held until the attempt has ended, in whatever way.
     let places = restore.places.enter(&restore.request.holds(), owner).map_err(Failure::from)?;
-    let data = restore.request.target.directory();
-    if let Some(success) = finished::of_session(restore.session, data, restore.attempt_dir)? {
-        return restore.end(engines, who, success, runner);
+    if let Some(success) = completion::of_session(&restore.workspace)? {
+        return restore.end(factory, who, success, supervisor);
     }
-    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(engines, &who, &places.devices)?;
+    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
     restore.copy(engine.as_mut(), &plan)?;
     let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
@@ -65,29 +72,30 @@ pub(super) fn run<'a>(
         (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
         (ServerPlan::NoServer { reason }, binaries) => {
             let programs = (&account, binaries.as_ref());
-            return restore.finish_files(engines, &plan, programs, reason, configured);
+            return restore.finish_files(factory, &plan, programs, reason, configured);
         }
     };
-    let runner = runner.insert(restore.runner(account, binaries));
-    let replayed = restore.start(runner).and_then(|()| restore.replay(runner, &plan.wal));
-    replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, runner))?;
-    let answer = restore.probe(runner, cluster)?;
-    restore.finish(runner, engines, &plan, answer, configured)
+    let supervisor = supervisor.insert(restore.supervisor(account, binaries));
+    let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
+    replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
+    let answer = restore.probe(supervisor, cluster)?;
+    restore.finish(supervisor, factory, &plan, answer, configured)
 }
 
 impl<'a> Restore<'a> {
     fn check(
         &self,
-        engines: &Engines<'_>,
+        factory: &EngineFactory<'_>,
         who: &Who,
         devices: &[(PathBuf, u64)],
     ) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
-        if leftover::clear(self.session, request.target.directory(), self.attempt_dir)? {
+        if orphan_server::stop(&self.workspace)? {
             report.say_note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
-        let mut engine = (engines.make)(&Order { request, session_uuid: self.session, owner, settings, devices });
+        let mut engine =
+            (factory.make)(&EngineRequest { request, session_uuid: self.workspace.session, owner, settings, devices });
         let checked = check::plan(engine.as_mut(), request, settings, who, &self.places.own())?;
         let plan = &checked.plan;
         report.planned(plan.clone());
@@ -155,40 +163,40 @@ impl<'a> Restore<'a> {
         Ok(configured)
     }
 
-    pub(super) fn runner(&self, account: Account, binaries: Binaries) -> Runner<'a> {
-        Runner {
-            attempt_dir: self.attempt_dir,
+    pub(in crate::worker) fn supervisor(&self, account: Account, binaries: Binaries) -> ServerSupervisor<'a> {
+        ServerSupervisor {
+            workspace: self.workspace,
             stop: self.stop,
             account,
             binaries,
-            data: self.request.target.directory(),
             port: self.request.target.port(),
-            session: self.session,
             patience: self.settings.start_timeout,
             running: None,
         }
     }
 
-    fn start(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
-        self.report
-            .begin(Step::Start, &format!("PostgreSQL {} as {}", runner.binaries.version(), runner.account.name()));
-        if let Some(from) = runner.start_guarded()? {
+    fn start(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<(), Halt> {
+        self.report.begin(
+            Step::Start,
+            &format!("PostgreSQL {} as {}", supervisor.binaries.version(), supervisor.account.name()),
+        );
+        if let Some(from) = supervisor.start_guarded()? {
             self.report.say_note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
         }
-        runner.wait(ServerStage::Recovering, &mut |_| ())?;
-        let (version, user) = (runner.binaries.version(), runner.account.name());
+        supervisor.wait(ServerStage::Recovering, &mut |_| ())?;
+        let (version, user) = (supervisor.binaries.version(), supervisor.account.name());
         self.report.done(&format!("PostgreSQL {version} as {user}, closed to others until it is probed"));
         Ok(())
     }
 
-    fn replay(&self, runner: &mut Runner<'_>, wal: &WalFinding) -> Result<(), Halt> {
+    fn replay(&self, supervisor: &mut ServerSupervisor<'_>, wal: &WalFinding) -> Result<(), Halt> {
         let span = match wal {
             WalFinding::Included { start, stop } => Some((*start, *stop)),
             WalFinding::Missing { .. } => None,
         };
         self.report
             .begin(Step::Replay, &span.map_or_else(String::new, |(start, stop)| format!("from {start} to {stop}")));
-        let seen = runner.wait(ServerStage::HotStandby, &mut |seen| {
+        let seen = supervisor.wait(ServerStage::HotStandby, &mut |seen| {
             if let (Some((start, stop)), Some(at)) = (span, seen.at) {
                 self.report.replayed(WalProgress { start, at: at.max(start), stop });
             }
@@ -203,10 +211,10 @@ impl<'a> Restore<'a> {
         Ok(())
     }
 
-    fn probe(&self, runner: &mut Runner<'_>, cluster: Option<SystemIdentifier>) -> Result<String, Halt> {
+    fn probe(&self, supervisor: &mut ServerSupervisor<'_>, cluster: Option<SystemIdentifier>) -> Result<String, Halt> {
         self.report.begin(Step::Probe, "");
-        let user = runner.account.name().to_owned();
-        let answer = runner.ask(&[&self.settings.probe_role, &user])?;
+        let user = supervisor.account.name().to_owned();
+        let answer = supervisor.ask(&[&self.settings.probe_role, &user])?;
         right_cluster(cluster, answer.system_identifier)?;
         let sentence = answer.to_string();
         self.report.done(&sentence);
@@ -214,7 +222,7 @@ impl<'a> Restore<'a> {
         Ok(sentence)
     }
 
-    pub(super) fn go_on(&self) -> Result<(), Halt> {
+    pub(in crate::worker) fn go_on(&self) -> Result<(), Halt> {
         if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
     }
 }
@@ -231,7 +239,7 @@ fn right_cluster(wanted: Option<SystemIdentifier>, found: SystemIdentifier) -> R
 }
 
 /// What `PG_VERSION` says: one number and a line feed.
-pub(super) fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
+pub(in crate::worker) fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
     let bytes = DataDirectory::open(data)
         .and_then(|data| data.read("PG_VERSION", 64))
         .map_err(|e| classify::of_io(&format!("reading PG_VERSION in {}", data.display()), &e))?;

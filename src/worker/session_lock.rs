@@ -28,12 +28,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The lock, held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Alone {
+pub(super) struct SessionLock {
     _lock: File,
 }
 
 /// Takes the lock for the attempt in this directory, waiting for whoever has it.
-pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Result<Alone, Halt> {
+pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Result<SessionLock, Halt> {
     let (Some(session), Some(attempt)) = (attempt_dir.parent(), number(attempt_dir)) else {
         return Err(Failure::bug(format!("{} is not the directory of an attempt", attempt_dir.display())).into());
     };
@@ -59,7 +59,7 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
     }
     let note = format!("{attempt} {}\n", std::process::id());
     lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(note.as_bytes())).map_err(failed)?;
-    Ok(Alone { _lock: lock })
+    Ok(SessionLock { _lock: lock })
 }
 
 /// Who has the lock, as far as the file tells.
@@ -107,7 +107,7 @@ mod tests {
         both
     }
 
-    fn failure(result: Result<Alone, Halt>) -> Failure {
+    fn failure(result: Result<SessionLock, Halt>) -> Failure {
         let Err(Halt::Failed(failure)) = result else { panic!("{result:?}") };
         failure
     }

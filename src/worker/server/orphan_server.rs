@@ -4,56 +4,58 @@
 //! touched; the engine refuses it.
 
 use super::{
-    dead_lock,
-    ledger::{self, State},
-    start::guard_name,
-    tether,
+    guard_name, server_lock,
+    server_record::{self, ServerState},
+    stale_lock,
 };
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::server::{
         classify, guard, pidfile,
-        stop::{Manner, stop},
+        stop::{self, Manner},
     },
     process,
+    worker::workspace::Workspace,
 };
 use std::{path::Path, time::Duration};
-use uuid::Uuid;
 
 /// Stops what this session has left on its data directory; says whether there was anything.
-pub(super) fn clear(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bool, Failure> {
-    let mut found = false;
-    let records = ledger::of_session(session, data, attempt_dir)?;
+pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure> {
+    let (mut found, data) = (false, workspace.data);
+    let records = server_record::of_session(workspace)?;
     let started = !records.is_empty();
     for record in &records {
         let server = match record.state {
-            State::Stopped => None,
-            State::Started(mark) => runs_here(mark, data).then_some(mark),
-            State::Starting => pidfile::running(data)
+            ServerState::Stopped => None,
+            ServerState::Started(mark) => runs_here(mark, data).then_some(mark),
+            ServerState::Starting => pidfile::running(data)
                 .or_else(missing)
                 .map_err(|e| classify::of_io("looking for a running server", &e))?,
         };
         if let Some(mark) = server {
             // Its work is begun anew in any case, so there is nothing to be gained by patience.
-            stop(mark, Manner::Immediate, Duration::ZERO, &|| false)?;
+            stop::stop(mark, Manner::Immediate, Duration::ZERO, &|| false)?;
             found = true;
         }
     }
     // What no record tells of: a server that was being started, and children that outlive theirs.
-    found |= tether::cut(attempt_dir)?;
+    found |= server_lock::kill_holders(workspace.attempt)?;
     // By name, not by record: one that was just made may not have been noted.
-    guard::remove_all(&guard_name(session)).map_err(|e| classify::of_io("removing private directories", &e))?;
+    guard::remove_all(&guard_name(workspace.session))
+        .map_err(|e| classify::of_io("removing private directories", &e))?;
     if started {
-        let dropped = dead_lock::drop_from(data, pidfile::NAME, data);
+        let dropped = stale_lock::remove_from(data, pidfile::NAME, data);
         dropped.map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
     }
     Ok(found)
 }
 
 /// Whether a server that this session has started runs on its data directory.
-pub(super) fn runs(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<bool, Failure> {
-    let records = ledger::of_session(session, data, attempt_dir)?;
-    Ok(records.iter().any(|record| matches!(record.state, State::Started(mark) if runs_here(mark, data))))
+pub(in crate::worker) fn runs(workspace: &Workspace<'_>) -> Result<bool, Failure> {
+    let records = server_record::of_session(workspace)?;
+    Ok(records
+        .iter()
+        .any(|record| matches!(record.state, ServerState::Started(mark) if runs_here(mark, workspace.data))))
 }
 
 /// Exactly this process is alive, and its data directory is this one.
@@ -69,8 +71,12 @@ fn missing(error: std::io::Error) -> std::io::Result<Option<ProcessMark>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-    use super::{ledger::Record, *};
-    use std::{path::PathBuf, process::Command};
+    use super::{server_record::ServerRecord, *};
+    use std::{
+        path::{Path, PathBuf},
+        process::Command,
+    };
+    use uuid::Uuid;
 
     struct Places {
         _root: tempfile::TempDir,
@@ -95,25 +101,38 @@ mod tests {
         let mut child = Command::new("sleep").arg("1000").current_dir(&data).spawn().unwrap();
         let mark = process::mark(child.id()).unwrap();
         let check = |session: Uuid, mark: ProcessMark, found: bool| {
-            let mut record = Record::new(session, &data, None, Path::new("/bin"), "postgres");
-            record.state = State::Started(mark);
+            let mut record = ServerRecord::new(
+                &Workspace { attempt: &attempts[0], session, data: &data },
+                None,
+                Path::new("/bin"),
+                "postgres",
+            );
+            record.state = ServerState::Started(mark);
             record.keep(&attempts[0]).unwrap();
-            assert_eq!(clear(ours, &data, &attempts[1]).unwrap(), found);
+            assert_eq!(stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap(), found);
             assert_eq!(process::is_alive(mark), found == process::is_alive(mark) && !found);
         };
         let reused = ProcessMark { started: mark.started + 1, ..mark };
-        let mut record = Record::new(ours, &data, None, Path::new("/bin"), "postgres");
-        record.state = State::Started(reused);
+        let mut record = ServerRecord::new(
+            &Workspace { attempt: &attempts[0], session: ours, data: &data },
+            None,
+            Path::new("/bin"),
+            "postgres",
+        );
+        record.state = ServerState::Started(reused);
         record.keep(&attempts[0]).unwrap();
-        assert!(!clear(ours, &data, &attempts[1]).unwrap(), "a reused pid");
+        assert!(!stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap(), "a reused pid");
         record.session = Uuid::from_u128(2);
-        record.state = State::Started(mark);
+        record.state = ServerState::Started(mark);
         record.keep(&attempts[0]).unwrap();
-        assert!(!clear(ours, &data, &attempts[1]).unwrap(), "another session's server");
+        assert!(
+            !stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap(),
+            "another session's server"
+        );
         assert!(process::is_alive(mark));
         check(ours, mark, true);
         child.wait().unwrap();
-        assert!(!clear(ours, &data, &attempts[1]).unwrap(), "it is gone already");
+        assert!(!stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap(), "it is gone already");
     }
 
     #[test]
@@ -126,10 +145,17 @@ mod tests {
         while !process::stat(dead.id()).unwrap().zombie {
             std::thread::yield_now();
         }
-        assert!(!clear(ours, &data, &attempts[0]).unwrap());
+        assert!(!stop(&Workspace { attempt: &attempts[0], session: ours, data: &data }).unwrap());
         assert!(lock.exists(), "this session has started nothing here");
-        Record::new(ours, &data, None, Path::new("/bin"), "postgres").keep(&attempts[0]).unwrap();
-        assert!(!clear(ours, &data, &attempts[1]).unwrap());
+        ServerRecord::new(
+            &Workspace { attempt: &attempts[0], session: ours, data: &data },
+            None,
+            Path::new("/bin"),
+            "postgres",
+        )
+        .keep(&attempts[0])
+        .unwrap();
+        assert!(!stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap());
         assert!(!lock.exists());
         dead.wait().unwrap();
     }
@@ -137,8 +163,8 @@ mod tests {
     #[test]
     fn a_record_that_cannot_be_read_is_not_passed_over() {
         let Places { data, attempts, _root } = places();
-        assert!(!clear(Uuid::from_u128(1), &data, &attempts[0]).unwrap());
+        assert!(!stop(&Workspace { attempt: &attempts[0], session: Uuid::from_u128(1), data: &data }).unwrap());
         std::fs::write(attempts[0].join("server.json"), "{").unwrap();
-        assert!(clear(Uuid::from_u128(1), &data, &attempts[1]).is_err());
+        assert!(stop(&Workspace { attempt: &attempts[1], session: Uuid::from_u128(1), data: &data }).is_err());
     }
 }

@@ -1,16 +1,16 @@
-//! The tether of a session's servers: `server.lock` in the session's directory, locked and given to each server as its
+//! The lock of a session's servers: `server.lock` in the session's directory, locked and given to each server as its
 //! standard input, and so to whatever the server starts.
 //!
 //! The lock is held from the moment a server process comes to be until the last of its children is gone, without a gap
 //! in which only a record could tell, or not tell yet. The file is empty: who reads it is at the end, as with /dev/null.
 //!
-//! Promises: when [`cut`] has succeeded, no process that a server of this session left behind can write any more. Never:
-//! a process that does not hold the tether is touched.
+//! Promises: when [`kill_holders`] has succeeded, no process that a server of this session left behind can write any more. Never:
+//! touches a process that does not hold the lock.
 
-use super::attempt_files;
 use crate::{
     domain::{Failure, fact::ProcessMark},
     private_file, process,
+    worker::attempt_files,
 };
 use rustix::process::Signal;
 use std::{
@@ -33,39 +33,39 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A killed process goes at once, unless it waits for a device.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A fresh tether for one server. Nothing of an earlier one is left then.
-pub(super) fn tie(attempt_dir: &Path) -> Result<File, Failure> {
-    cut(attempt_dir)?;
+/// A fresh lock for one server. Nothing of an earlier one is left then.
+pub(in crate::worker) fn acquire(attempt_dir: &Path) -> Result<File, Failure> {
+    kill_holders(attempt_dir)?;
     let path = place(attempt_dir);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let tether = private_file::open(&path, &mut options).map_err(|e| failed(&path, &e))?;
-    match tether.try_lock() {
-        Ok(()) => Ok(tether),
+    let lock = private_file::open(&path, &mut options).map_err(|e| failed(&path, &e))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Failure::bug("two servers of one session are started at once")),
         Err(TryLockError::Error(e)) => Err(failed(&path, &e)),
     }
 }
 
-/// Kills whatever hangs on the session's tether; says whether there was anything.
-pub(super) fn cut(attempt_dir: &Path) -> Result<bool, Failure> {
+/// Kills whoever holds the session's lock; says whether there was anything.
+pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failure> {
     let path = place(attempt_dir);
-    let tether = match File::open(&path) {
-        Ok(tether) => tether,
+    let lock = match File::open(&path) {
+        Ok(lock) => lock,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(failed(&path, &e)),
     };
     let began = Instant::now();
     let mut found = false;
     loop {
-        match tether.try_lock() {
+        match lock.try_lock() {
             // Given back by word: a process that another thread is just starting has a copy of the file until it execs.
-            Ok(()) => return tether.unlock().map(|()| found).map_err(|e| failed(&path, &e)),
+            Ok(()) => return lock.unlock().map(|()| found).map_err(|e| failed(&path, &e)),
             Err(TryLockError::WouldBlock) => found = true,
             Err(TryLockError::Error(e)) => return Err(failed(&path, &e)),
         }
         if began.elapsed() >= GRACE {
-            let held = holders(&tether).map_err(|e| failed(&path, &e))?;
+            let held = holders(&lock).map_err(|e| failed(&path, &e))?;
             for holder in &held {
                 process::signal(*holder, Signal::KILL).map_err(|e| failed(&path, &e))?;
             }
@@ -81,16 +81,16 @@ fn place(attempt_dir: &Path) -> PathBuf {
     attempt_dir.with_file_name(NAME)
 }
 
-/// Who holds the tether: not whoever has the file open, but those whose own descriptor has the lock.
-fn holders(tether: &File) -> io::Result<Vec<ProcessMark>> {
-    let tether = tether.metadata()?;
+/// Who holds the lock: not whoever has the file open, but those whose own descriptor has the lock.
+fn holders(lock: &File) -> io::Result<Vec<ProcessMark>> {
+    let lock = lock.metadata()?;
     let holds = |pid: &u32| {
         let place = PathBuf::from(format!("/proc/{pid}"));
         // A process that is gone by now, or another user's, shows nothing.
         let open = fs::read_dir(place.join("fd")).into_iter().flatten().filter_map(Result::ok);
         open.filter(|entry| {
             let file = fs::metadata(entry.path());
-            file.is_ok_and(|file| (file.dev(), file.ino()) == (tether.dev(), tether.ino()))
+            file.is_ok_and(|file| (file.dev(), file.ino()) == (lock.dev(), lock.ino()))
         })
         .any(|entry| {
             // Each lock that an open file has is told there (proc(5), `/proc/<pid>/fdinfo`).
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn whatever_hangs_on_the_tether_is_gone_when_it_is_cut_and_nothing_else() {
+    fn whoever_holds_the_lock_is_killed_and_nobody_else() {
         let session = tempfile::tempdir().unwrap();
         let attempt = session.path().join("1");
-        assert!(!cut(&attempt).unwrap(), "no server was ever started");
-        let tether = tie(&attempt).unwrap();
+        assert!(!kill_holders(&attempt).unwrap(), "no server was ever started");
+        let lock = acquire(&attempt).unwrap();
         // A server in a session of its own with a child, as postgres is; the server dies first.
         let script = "exec 3<&0; timeout 60 tail -f /dev/null & wait";
-        let mut server = Started::new(Command::new("setsid").args(["sh", "-c", script]).stdin(tether));
+        let mut server = Started::new(Command::new("setsid").args(["sh", "-c", script]).stdin(lock));
         let file = File::open(place(&attempt)).unwrap();
         let mut bystander =
             Started::new(Command::new("tail").args(["-f", "/dev/null"]).stdin(file.try_clone().unwrap()));
@@ -169,9 +169,9 @@ mod tests {
         }
         server.end();
         assert_eq!(holders(&file).unwrap().len(), 2, "its children live on");
-        assert!(cut(&session.path().join("2")).unwrap(), "the next attempt finds them");
+        assert!(kill_holders(&session.path().join("2")).unwrap(), "the next attempt finds them");
         assert_eq!(holders(&file).unwrap(), Vec::new());
-        assert!(!cut(&attempt).unwrap());
+        assert!(!kill_holders(&attempt).unwrap());
         assert!(bystander.0.try_wait().unwrap().is_none(), "it had the file open, and no lock");
     }
 }

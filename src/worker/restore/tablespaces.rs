@@ -3,7 +3,7 @@
 //! Promises: a tablespace that the cluster's own catalog names and that is not there is a warning of the end (S15). Never:
 //! asks the server, which does not miss a directory before somebody reads a table in it.
 
-use super::steps::{Restore, version_of};
+use super::{Restore, version_of};
 use crate::{
     domain::Success,
     postgres::{
@@ -17,7 +17,7 @@ use std::{io, path::Path};
 const LARGEST: u64 = 16 << 20;
 
 /// The end of a restore, with a warning for each tablespace that is missing.
-pub(super) fn with_lost(restore: &Restore<'_>, mut success: Success) -> Success {
+pub(in crate::worker) fn with_lost(restore: &Restore<'_>, mut success: Success) -> Success {
     let data = restore.request.target.directory();
     let version = version_of(data).ok();
     let (warnings, unchecked) = match lost(data) {

@@ -27,19 +27,19 @@ use crate::{
 use std::path::Path;
 
 /// Who would own the files and run the server, or why nobody could. A restore of files alone does without.
-pub(super) type Who = Result<Account, Failure>;
+pub(in crate::worker) type Who = Result<Account, Failure>;
 
 /// The plan, and what the later steps need of how it was made.
-pub(super) struct Checked {
-    pub(super) plan: Plan,
+pub(in crate::worker) struct Checked {
+    pub(in crate::worker) plan: Plan,
     /// The programs of the backup's version, where they are here.
-    pub(super) binaries: Option<Binaries>,
+    pub(in crate::worker) binaries: Option<Binaries>,
     /// The cluster that was backed up, where that is known.
-    pub(super) cluster: Option<SystemIdentifier>,
+    pub(in crate::worker) cluster: Option<SystemIdentifier>,
 }
 
 /// Makes the whole plan.
-pub(super) fn plan(
+pub(in crate::worker) fn plan(
     engine: &mut dyn Engine,
     request: &RestoreRequest,
     settings: &WorkerSettings,
@@ -126,7 +126,7 @@ fn shown(tablespace: TablespacePlan) -> TablespacePlan {
 }
 
 /// What happens after the files, and the programs that do it.
-pub(super) fn server(
+pub(in crate::worker) fn server(
     request: &RestoreRequest,
     settings: &WorkerSettings,
     who: &Who,

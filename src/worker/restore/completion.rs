@@ -1,53 +1,58 @@
-//! The word that a restore is finished but for its marks: `finished.json` in the attempt's directory.
+//! The record that a restore is finished but for its marks: `finished.json` in the attempt's directory.
 //!
 //! A worker that dies after it has taken its marks from the target, and before it could say so, leaves a directory that
-//! looks like anybody's. This word is on disk before the first mark goes, and the next attempt ends what is left.
+//! looks like anybody's. This record is on disk before the first mark goes, and the next attempt ends what is left.
 //!
 //! Promises: once written, it stays true: the files are whole and the server has answered. Never: it is written before
 //! all but the marks is done.
 
-use super::{attempt_files, ledger::attempts};
 use crate::{
     domain::{Failure, Success},
     postgres::{configure::DataDirectory, server::classify},
+    worker::{attempt_files, workspace::Workspace},
 };
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 const NAME: &str = "finished.json";
 
-/// A word is a few hundred bytes; more than this is something else.
+/// A record is a few hundred bytes; more than this is something else.
 const LONGEST: u64 = 1 << 20;
 
-/// The version of the word that this build writes and reads.
+/// The version of the record that this build writes and reads.
 const VERSION: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Word {
+struct CompletionRecord {
     version: u32,
     session: Uuid,
     data: PathBuf,
     success: Success,
 }
 
-/// Writes the word, durably.
-pub(super) fn keep(attempt_dir: &Path, session: Uuid, data: &Path, success: &Success) -> Result<(), Failure> {
-    let word = Word { version: VERSION, session, data: data.to_owned(), success: success.clone() };
-    let kept = DataDirectory::open(attempt_dir)
-        .and_then(|directory| directory.replace(NAME, &serde_json::to_vec(&word)?, None));
+/// Writes the record, durably.
+pub(in crate::worker) fn keep(workspace: &Workspace<'_>, success: &Success) -> Result<(), Failure> {
+    let record = CompletionRecord {
+        version: VERSION,
+        session: workspace.session,
+        data: workspace.data.to_owned(),
+        success: success.clone(),
+    };
+    let kept = DataDirectory::open(workspace.attempt)
+        .and_then(|directory| directory.replace(NAME, &serde_json::to_vec(&record)?, None));
     kept.map_err(|e| attempt_files::failure("noting that the restore is finished", &e))
 }
 
 /// What an attempt of this session has finished in this data directory.
-pub(super) fn of_session(session: Uuid, data: &Path, attempt_dir: &Path) -> Result<Option<Success>, Failure> {
-    for place in attempts(attempt_dir)? {
+pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Option<Success>, Failure> {
+    for place in workspace.attempts()? {
         let failed = |e: &std::io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
         let read = DataDirectory::open(&place).and_then(|directory| directory.read(NAME, LONGEST));
         let Some(bytes) = read.map_err(|e| failed(&e))? else { continue };
-        let word: Word = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
-        if word.version == VERSION && word.session == session && word.data == data {
-            return Ok(Some(word.success));
+        let record: CompletionRecord = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
+        if record.version == VERSION && record.session == workspace.session && record.data == workspace.data {
+            return Ok(Some(record.success));
         }
     }
     Ok(None)
@@ -58,6 +63,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use crate::domain::ServerOutcome;
+    use std::path::Path;
 
     #[test]
     fn the_word_counts_for_its_own_session_and_place_alone() {
@@ -70,13 +76,14 @@ mod tests {
         let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (here, there) = (Path::new("/srv/pg/a"), Path::new("/srv/pg/b"));
         let success = Success::plain(ServerOutcome::Stopped { answer: "PostgreSQL 15".to_owned() });
-        assert_eq!(of_session(ours, here, &two).unwrap(), None);
-        keep(&one, ours, here, &success).unwrap();
-        assert_eq!(of_session(ours, here, &two).unwrap(), Some(success));
-        assert_eq!(of_session(other, here, &two).unwrap(), None);
-        assert_eq!(of_session(ours, there, &two).unwrap(), None);
+        let at = |attempt: &Path, session: Uuid, data: &Path| of_session(&Workspace { attempt, session, data });
+        assert_eq!(at(&two, ours, here).unwrap(), None);
+        keep(&Workspace { attempt: &one, session: ours, data: here }, &success).unwrap();
+        assert_eq!(at(&two, ours, here).unwrap(), Some(success));
+        assert_eq!(at(&two, other, here).unwrap(), None);
+        assert_eq!(at(&two, ours, there).unwrap(), None);
         std::fs::write(two.join(NAME), "{").unwrap();
         std::fs::remove_file(one.join(NAME)).unwrap();
-        assert!(of_session(ours, here, &two).is_err(), "what cannot be read is not passed over");
+        assert!(at(&two, ours, here).is_err(), "what cannot be read is not passed over");
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn now() -> Timestamp {
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(200);
 
 /// The report of one attempt. Shared by the threads of an engine.
-pub(super) struct Report {
+pub(super) struct EventWriter {
     state: Mutex<State>,
     stop: Stop,
 }
@@ -46,7 +46,7 @@ struct State {
     lost: Option<io::Error>,
 }
 
-impl Report {
+impl EventWriter {
     /// Opens the report of this attempt, after what is in it.
     pub(super) fn open(attempt_dir: &Path, stop: Stop) -> io::Result<Self> {
         let path = attempt_dir.join("events.jsonl");
@@ -159,7 +159,7 @@ impl Report {
     }
 }
 
-impl Observer for Report {
+impl Observer for EventWriter {
     fn progress(&self, progress: Progress) {
         let mut state = self.state();
         let wal = progress.wal.or(state.progress.wal);
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn progress_is_thinned_but_never_missing_before_a_step() {
         let directory = tempfile::tempdir().unwrap();
-        let report = Report::open(directory.path(), Stop::default()).unwrap();
+        let report = EventWriter::open(directory.path(), Stop::default()).unwrap();
         report.begin(Step::Copy, "");
         for done in 1..=1000 {
             report.progress(Progress { bytes_done: ByteCount(done), ..Progress::default() });
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_failure_carries_the_step_it_happened_in() {
         let directory = tempfile::tempdir().unwrap();
-        let report = Report::open(directory.path(), Stop::default()).unwrap();
+        let report = EventWriter::open(directory.path(), Stop::default()).unwrap();
         assert_eq!(report.failed(Failure::bug("x")).step, None);
         report.begin(Step::Start, "");
         assert_eq!(report.failed(Failure::bug("x")).step, Some(Step::Start));
@@ -258,7 +258,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/dev/full", directory.path().join("events.jsonl")).unwrap();
         let stop = Stop::default();
-        let report = Report::open(directory.path(), stop.clone()).unwrap();
+        let report = EventWriter::open(directory.path(), stop.clone()).unwrap();
         report.say_note("lost");
         assert!(stop.requested());
         assert!(!report.ended(End::Stopped));

@@ -5,18 +5,19 @@
 //! a server that was left running is not stopped.
 
 use super::{
+    Restore,
     check::{self, Who},
-    engines::Engines,
-    finished, leftover, record,
-    start::Runner,
-    steps::{Restore, version_of},
-    tablespaces,
+    completion, record, tablespaces, version_of,
     wal::WalReport,
 };
 use crate::{
     domain::{Failure, Plan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
     engine::Halt,
     postgres::{account::Account, binaries::Binaries, configure::Configured, server::replay::ServerStage},
+    worker::{
+        engine_factory::EngineFactory,
+        server::{ServerSupervisor, orphan_server},
+    },
 };
 
 /// The steps that an attempt has behind it when it comes to the last one.
@@ -24,33 +25,33 @@ const BEFORE: [Step; 6] = [Step::Check, Step::Copy, Step::Configure, Step::Start
 
 impl<'a> Restore<'a> {
     /// After the probe: what was asked for the server.
-    pub(super) fn finish(
+    pub(in crate::worker) fn finish(
         &self,
-        runner: &mut Runner<'_>,
-        engines: &Engines<'_>,
+        supervisor: &mut ServerSupervisor<'_>,
+        factory: &EngineFactory<'_>,
         plan: &Plan,
         answer: String,
         configured: Configured,
     ) -> Result<Success, Halt> {
         self.report.begin(Step::Finish, "stopping the guarded server");
-        runner.stop_fast()?;
+        supervisor.stop_fast()?;
         let server = match self.request.server {
             ServerWish::LeaveRunning => {
-                self.open(runner)?;
+                self.open(supervisor)?;
                 self.go_on()?;
                 ServerOutcome::Running { port: self.request.target.port(), answer }
             }
             ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
         };
-        let success = self.unmark(engines, success_of(server, plan, configured))?;
-        runner.let_go();
+        let success = self.unmark(factory, success_of(server, plan, configured))?;
+        supervisor.let_go();
         Ok(success)
     }
 
     /// Files alone were wanted, or nothing else was possible.
-    pub(super) fn finish_files(
+    pub(in crate::worker) fn finish_files(
         &self,
-        engines: &Engines<'_>,
+        factory: &EngineFactory<'_>,
         plan: &Plan,
         (account, binaries): (&Account, Option<&Binaries>),
         reason: String,
@@ -64,16 +65,16 @@ impl<'a> Restore<'a> {
         let mut success = success_of(ServerOutcome::NotStarted { reason }, plan, configured);
         success.warnings.extend(warnings);
         success.unchecked.extend(unchecked);
-        self.unmark(engines, success)
+        self.unmark(factory, success)
     }
 
     /// An earlier attempt has done all the work and could not tell its end.
-    pub(super) fn end(
+    pub(in crate::worker) fn end(
         &self,
-        engines: &Engines<'_>,
+        factory: &EngineFactory<'_>,
         who: Who,
         success: Success,
-        runner: &mut Option<Runner<'a>>,
+        supervisor: &mut Option<ServerSupervisor<'a>>,
     ) -> Result<Success, Halt> {
         for step in BEFORE {
             self.report.skip(step, "an earlier attempt has done it");
@@ -81,10 +82,10 @@ impl<'a> Restore<'a> {
         self.report.begin(Step::Finish, "");
         let data = self.request.target.directory();
         if let ServerOutcome::Running { .. } = &success.server
-            && !leftover::runs(self.session, data, self.attempt_dir)?
+            && !orphan_server::runs(&self.workspace)?
         {
             // Seldom: the machine went down in that very moment, too.
-            leftover::clear(self.session, data, self.attempt_dir)?;
+            orphan_server::stop(&self.workspace)?;
             let planned = check::server(self.request, self.settings, &who, Some(version_of(data)?))?;
             let binaries = match planned {
                 (ServerPlan::Start { .. }, Some(binaries)) => binaries,
@@ -96,31 +97,31 @@ impl<'a> Restore<'a> {
                     return Err(Failure::incurable(cause, "start it by hand, or make that possible and retry").into());
                 }
             };
-            let runner = runner.insert(self.runner(who.or_else(|_| Account::own())?, binaries));
-            self.open(runner)?;
+            let supervisor = supervisor.insert(self.supervisor(who.or_else(|_| Account::own())?, binaries));
+            self.open(supervisor)?;
         }
-        let success = self.unmark(engines, success)?;
-        if let Some(runner) = runner {
-            runner.let_go();
+        let success = self.unmark(factory, success)?;
+        if let Some(supervisor) = supervisor {
+            supervisor.let_go();
         }
         Ok(success)
     }
 
     /// Starts the server to be left running, and waits until it answers at its door.
-    fn open(&self, runner: &mut Runner<'_>) -> Result<(), Halt> {
+    fn open(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<(), Halt> {
         self.report.detail(&format!("starting the server on port {}", self.request.target.port()));
-        runner.start_open()?;
-        runner.wait(ServerStage::HotStandby, &mut |_| ())?;
-        runner.wait_for_answer()
+        supervisor.start_open()?;
+        supervisor.wait(ServerStage::HotStandby, &mut |_| ())?;
+        supervisor.wait_for_answer()
     }
 
     /// The point of no return: from the word on, the restore is done.
-    fn unmark(&self, engines: &Engines<'_>, success: Success) -> Result<Success, Halt> {
+    fn unmark(&self, factory: &EngineFactory<'_>, success: Success) -> Result<Success, Halt> {
         let target = &self.request.target;
         let success = tablespaces::with_lost(self, success);
-        finished::keep(self.attempt_dir, self.session, target.directory(), &success)?;
+        completion::keep(&self.workspace, &success)?;
         record::leave(self)?;
-        (engines.unmark)(target, self.session)?;
+        (factory.unmark)(target, self.workspace.session)?;
         self.places.leave(&self.request.holds())?;
         self.report.done("");
         Ok(success)

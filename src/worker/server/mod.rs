@@ -1,14 +1,14 @@
 //! The servers of one attempt: at most one at a time, known on disk before it runs.
 //!
-//! Promises: whatever happens to the attempt, [`Runner::clear`] leaves no server behind; a server is let go of only when
+//! Promises: whatever happens to the attempt, [`ServerSupervisor::clear`] leaves no server behind; a server is let go of only when
 //! it is what was asked for. Never: it does not judge an answer.
 
-use super::{
-    attempt_files, dead_lock,
-    ledger::{Record, State},
-    signals::Stop,
-    tether,
-};
+pub(in crate::worker) mod orphan_server;
+pub(in crate::worker) mod server_lock;
+pub(in crate::worker) mod server_record;
+pub(in crate::worker) mod stale_lock;
+
+use super::{attempt_files, signals::Stop, workspace::Workspace};
 use crate::{
     domain::{Failure, Lsn, Port},
     engine::Halt,
@@ -30,6 +30,7 @@ use crate::{
     },
     private_file,
 };
+use server_record::{ServerRecord, ServerState};
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
@@ -44,35 +45,33 @@ use uuid::Uuid;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What all servers of an attempt have in common.
-pub(super) struct Runner<'a> {
-    pub(super) attempt_dir: &'a Path,
-    pub(super) stop: &'a Stop,
-    pub(super) account: Account,
-    pub(super) binaries: Binaries,
-    pub(super) data: &'a Path,
-    pub(super) port: Port,
-    pub(super) session: Uuid,
+pub(in crate::worker) struct ServerSupervisor<'a> {
+    pub(in crate::worker) workspace: Workspace<'a>,
+    pub(in crate::worker) stop: &'a Stop,
+    pub(in crate::worker) account: Account,
+    pub(in crate::worker) binaries: Binaries,
+    pub(in crate::worker) port: Port,
     /// How long nothing may move.
-    pub(super) patience: Duration,
-    pub(super) running: Option<Running>,
+    pub(in crate::worker) patience: Duration,
+    pub(in crate::worker) running: Option<Running>,
 }
 
 /// The server that runs now.
-pub(super) struct Running {
+pub(in crate::worker) struct Running {
     server: Server,
-    record: Record,
+    record: ServerRecord,
     guard: Option<Guard>,
     watch: Watch,
 }
 
-impl Runner<'_> {
+impl ServerSupervisor<'_> {
     /// Starts the server so that only we can reach it; says from where replay begins anew, if it was interrupted.
-    pub(super) fn start_guarded(&mut self) -> Result<Option<Lsn>, Halt> {
-        let anew = resume::put_label_back(self.data, &self.account, &self.binaries)?;
-        let name = format!("{}-{}", guard_name(self.session), std::process::id());
+    pub(in crate::worker) fn start_guarded(&mut self) -> Result<Option<Lsn>, Halt> {
+        let anew = resume::put_label_back(self.workspace.data, &self.account, &self.binaries)?;
+        let name = format!("{}-{}", guard_name(self.workspace.session), std::process::id());
         let guard = Guard::make(&name, &self.account)?;
-        let arguments = guard.arguments(self.data, self.port, self.binaries.version());
-        let path = self.attempt_dir.join("output.log");
+        let arguments = guard.arguments(self.workspace.data, self.port, self.binaries.version());
+        let path = self.workspace.attempt.join("output.log");
         let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
         let log = opened.map_err(|e| attempt_files::failure(&format!("opening {}", path.display()), &e))?;
         self.start(&arguments, Some(guard), &log, &path)?;
@@ -81,18 +80,19 @@ impl Runner<'_> {
 
     /// Starts the server as its own configuration says, to be left running. Its log must not stand in our directories,
     /// since the server outlives them.
-    pub(super) fn start_open(&mut self) -> Result<(), Halt> {
+    pub(in crate::worker) fn start_open(&mut self) -> Result<(), Halt> {
         let sockets = configure::socket_directory(&self.account);
         let lock = format!(".s.PGSQL.{}.lock", self.port);
-        dead_lock::drop_from(&sockets, &lock, self.data).map_err(|e| {
+        stale_lock::remove_from(&sockets, &lock, self.workspace.data).map_err(|e| {
             classify::of_io(&format!("removing {lock} of a dead server from {}", sockets.display()), &e)
         })?;
         port::check_free(self.port, &sockets)?;
         let owner = self.account.owner();
-        let (log, path) = DataDirectory::open(self.data)
-            .and_then(|data| logs::open(&data, owner))
-            .map_err(|e| classify::of_io(&format!("opening the server's log in {}", self.data.display()), &e))?;
-        self.start(&["-D".into(), self.data.into()], None, &log, &path)
+        let (log, path) =
+            DataDirectory::open(self.workspace.data).and_then(|data| logs::open(&data, owner)).map_err(|e| {
+                classify::of_io(&format!("opening the server's log in {}", self.workspace.data.display()), &e)
+            })?;
+        self.start(&["-D".into(), self.workspace.data.into()], None, &log, &path)
     }
 
     fn start(&mut self, arguments: &[OsString], guard: Option<Guard>, log: &File, path: &Path) -> Result<(), Halt> {
@@ -100,18 +100,22 @@ impl Runner<'_> {
         let words =
             ServerLog::from_end_of(path).map_err(|e| classify::of_io(&format!("reading {}", path.display()), &e))?;
         let (directory, user) = (self.binaries.directory(), self.account.name());
-        let mut record = Record::new(self.session, self.data, guard.as_ref().map(Guard::directory), directory, user);
-        record.keep(self.attempt_dir)?;
-        let tether = tether::tie(self.attempt_dir)?;
-        let server = Server::start(&self.account, &self.binaries, arguments, tether, log)?;
-        record.state = State::Started(server.mark());
-        let watch = Watch::new(self.data, words);
+        let mut record = ServerRecord::new(&self.workspace, guard.as_ref().map(Guard::directory), directory, user);
+        record.keep(self.workspace.attempt)?;
+        let lock = server_lock::acquire(self.workspace.attempt)?;
+        let server = Server::start(&self.account, &self.binaries, arguments, lock, log)?;
+        record.state = ServerState::Started(server.mark());
+        let watch = Watch::new(self.workspace.data, words);
         let running = self.running.insert(Running { server, record, guard, watch });
-        Ok(running.record.keep(self.attempt_dir)?)
+        Ok(running.record.keep(self.workspace.attempt)?)
     }
 
     /// Waits until the server has come so far, telling each look. Ends early when it died, stands still or we must stop.
-    pub(super) fn wait(&mut self, enough: ServerStage, tell: &mut dyn FnMut(Observation)) -> Result<Observation, Halt> {
+    pub(in crate::worker) fn wait(
+        &mut self,
+        enough: ServerStage,
+        tell: &mut dyn FnMut(Observation),
+    ) -> Result<Observation, Halt> {
         let mut since = Instant::now();
         loop {
             let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
@@ -138,7 +142,7 @@ impl Runner<'_> {
     }
 
     /// Asks the guarded server its question.
-    pub(super) fn ask(&mut self, roles: &[&str]) -> Result<Answer, Halt> {
+    pub(in crate::worker) fn ask(&mut self, roles: &[&str]) -> Result<Answer, Halt> {
         let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
         let Some(guard) = &running.guard else { return Err(Failure::bug("the server is not guarded").into()) };
         let answer = probe::ask(guard.directory(), self.port, roles, self.patience, &|| self.stop.requested());
@@ -153,7 +157,7 @@ impl Runner<'_> {
     }
 
     /// Waits until the open server answers at its door.
-    pub(super) fn wait_for_answer(&mut self) -> Result<(), Halt> {
+    pub(in crate::worker) fn wait_for_answer(&mut self) -> Result<(), Halt> {
         let sockets = configure::socket_directory(&self.account);
         let began = Instant::now();
         while !port::answers(self.port, &sockets) {
@@ -173,7 +177,7 @@ impl Runner<'_> {
     }
 
     /// Stops the server cleanly.
-    pub(super) fn stop_fast(&mut self) -> Result<(), Halt> {
+    pub(in crate::worker) fn stop_fast(&mut self) -> Result<(), Halt> {
         let Some(running) = &mut self.running else { return Ok(()) };
         stop(running.server.mark(), Manner::Fast, self.patience, &|| self.stop.requested())?;
         let end = running.server.ended();
@@ -188,7 +192,7 @@ impl Runner<'_> {
     }
 
     /// Leaves no server of this attempt behind.
-    pub(super) fn clear(&mut self) -> Result<(), Failure> {
+    pub(in crate::worker) fn clear(&mut self) -> Result<(), Failure> {
         if let Some(running) = &self.running {
             stop(running.server.mark(), Manner::Immediate, Duration::ZERO, &|| false)?;
             self.forget()?;
@@ -197,7 +201,7 @@ impl Runner<'_> {
     }
 
     /// Lets the running server live on its own.
-    pub(super) fn let_go(&mut self) {
+    pub(in crate::worker) fn let_go(&mut self) {
         self.running = None;
     }
 
@@ -209,8 +213,8 @@ impl Runner<'_> {
         if let Some(guard) = &running.guard {
             guard::remove(guard.directory());
         }
-        running.record.state = State::Stopped;
-        running.record.keep(self.attempt_dir)
+        running.record.state = ServerState::Stopped;
+        running.record.keep(self.workspace.attempt)
     }
 
     fn died(&mut self, end: ServerEnd) -> Failure {
@@ -236,7 +240,7 @@ impl Runner<'_> {
 
     /// Adds to the attempt's log.
     fn say(&self, text: &str) -> Result<(), Failure> {
-        let path = self.attempt_dir.join("output.log");
+        let path = self.workspace.attempt.join("output.log");
         let write = || -> io::Result<()> {
             private_file::open(&path, OpenOptions::new().append(true).create(true))?.write_all(text.as_bytes())
         };
@@ -245,6 +249,6 @@ impl Runner<'_> {
 }
 
 /// How the names of all private directories of a session begin: short, and with the part of its name that is chance.
-pub(super) fn guard_name(session: Uuid) -> String {
+pub(in crate::worker) fn guard_name(session: Uuid) -> String {
     session.simple().to_string().split_off(20)
 }

@@ -14,7 +14,7 @@ use std::{io, path::Path};
 const LONGEST: u64 = 16 * 1024;
 
 /// Removes the lock file of this name, of a dead server of `data`, from `directory`.
-pub(super) fn drop_from(directory: &Path, name: &str, data: &Path) -> io::Result<()> {
+pub(in crate::worker) fn remove_from(directory: &Path, name: &str, data: &Path) -> io::Result<()> {
     let place = match DataDirectory::open(directory) {
         Ok(place) => place,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -48,7 +48,7 @@ mod tests {
         let lock = elsewhere.path().join("lock");
         let stands = |pid: u32, of: &Path| {
             fs::write(&lock, format!("{pid}\n{}\n1795236541\n", of.display())).unwrap();
-            drop_from(elsewhere.path(), "lock", data.path()).unwrap();
+            remove_from(elsewhere.path(), "lock", data.path()).unwrap();
             lock.exists()
         };
         let mut dead = Command::new("true").spawn().unwrap();
@@ -59,10 +59,10 @@ mod tests {
         assert!(stands(dead.id(), elsewhere.path()), "another server's");
         assert!(stands(u32::MAX, data.path()), "PostgreSQL sees that nobody is there");
         assert!(!stands(dead.id(), data.path()));
-        drop_from(elsewhere.path(), "lock", data.path()).unwrap();
-        drop_from(&data.path().join("gone"), "lock", data.path()).unwrap();
+        remove_from(elsewhere.path(), "lock", data.path()).unwrap();
+        remove_from(&data.path().join("gone"), "lock", data.path()).unwrap();
         fs::write(&lock, "").unwrap();
-        drop_from(elsewhere.path(), "lock", data.path()).unwrap();
+        remove_from(elsewhere.path(), "lock", data.path()).unwrap();
         assert!(lock.exists(), "it is being written");
         dead.wait().unwrap();
     }
