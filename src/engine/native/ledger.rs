@@ -12,7 +12,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// By what a file is known again: nobody has written to it while these are the same.
@@ -44,8 +44,20 @@ pub(super) struct Account {
 /// A ledger that is being written.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    file: Mutex<File>,
+    open: Mutex<Open>,
 }
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Lines that wait to be written, and how many.
+    held: Vec<u8>,
+    lines: usize,
+}
+
+/// Lines that wait for one write. Whoever kills this process loses what was noted of so many small files at most: they
+/// are copied anew.
+const LINES_HELD: usize = 64;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,18 +94,44 @@ impl Stamp {
 impl Ledger {
     /// Goes on writing at the end of `file`, which must be open for appending.
     pub(super) const fn new(file: File) -> Self {
-        Self { file: Mutex::new(file) }
+        Self { open: Mutex::new(Open { file, held: Vec::new(), lines: 0 }) }
     }
 
-    /// Adds lines in one write. They survive the end of this process; see [`Ledger::sync`] for that of the machine.
+    /// Adds lines in one write, behind those that were held. They survive the end of this process; see [`Ledger::sync`]
+    /// for that of the machine.
     pub(super) fn add(&self, lines: &[Line]) -> io::Result<()> {
-        let text: Vec<u8> = lines.iter().flat_map(Line::write).collect();
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text)
+        let mut open = self.open();
+        open.held.extend(lines.iter().flat_map(Line::write));
+        open.write_held()
+    }
+
+    /// Adds a line that may wait for others: one that says what can be done again.
+    pub(super) fn add_soon(&self, line: &Line) -> io::Result<()> {
+        let text = line.write();
+        let mut open = self.open();
+        open.held.extend(text);
+        open.lines += 1;
+        if open.lines < LINES_HELD { Ok(()) } else { open.write_held() }
     }
 
     /// Makes all lines durable.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).sync_data()
+        let mut open = self.open();
+        open.write_held()?;
+        open.file.sync_data()
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// What could not be written is not tried again: half of it may stand.
+    fn write_held(&mut self) -> io::Result<()> {
+        let held = std::mem::take(&mut self.held);
+        self.lines = 0;
+        self.file.write_all(&held)
     }
 }
 
@@ -246,6 +284,26 @@ mod tests {
             let (last, body) = written.split_last().unwrap();
             assert_eq!((Line::read(body), *last), (Some(line), b'\n'));
         }
+    }
+
+    #[test]
+    fn s02_lines_that_wait_are_written_in_order_and_never_more_than_a_few_wait() {
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let ledger = Ledger::new(place.reopen().unwrap());
+        let written = || std::fs::read(place.path()).unwrap().split_inclusive(|byte| *byte == b'\n').count();
+        for _ in 0..LINES_HELD - 1 {
+            ledger.add_soon(&verified("a")).unwrap();
+        }
+        assert_eq!(written(), 0);
+        ledger.add_soon(&verified("a")).unwrap();
+        assert_eq!(written(), LINES_HELD);
+        ledger.add_soon(&verified("b")).unwrap();
+        ledger.add(&[Line::Archive("c".into())]).unwrap();
+        ledger.add_soon(&verified("d")).unwrap();
+        ledger.sync().unwrap();
+        let bytes = std::fs::read(place.path()).unwrap();
+        let last: Vec<Line> = bytes.split(|byte| *byte == b'\n').filter_map(Line::read).skip(LINES_HELD).collect();
+        assert_eq!(last, [verified("b"), Line::Archive("c".into()), verified("d")]);
     }
 
     #[test]

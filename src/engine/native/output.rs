@@ -3,7 +3,13 @@
 //! Promises: large files go to the disk directly, past the page cache, where the file system allows it; of others the
 //! write-back is begun as soon as there is something to write. So nothing is left to flush at the end but what is small.
 
-use super::{buffers::ALIGNMENT, ledger::Stamp, root::Root, shared::Watch, trouble::at_target};
+use super::{
+    buffers::ALIGNMENT,
+    ledger::Stamp,
+    root::{Access, Root},
+    shared::Watch,
+    trouble::at_target,
+};
 use crate::{
     domain::Failure,
     engine::Halt,
@@ -31,6 +37,7 @@ const FLUSH_EVERY: u64 = 8 << 20;
 pub(super) struct Output {
     file: File,
     path: PathBuf,
+    access: Access,
     direct: bool,
     offset: u64,
     /// Up to where write-back was begun.
@@ -49,15 +56,15 @@ impl Output {
     ) -> Result<Self, Failure> {
         let path = root.path().join(below);
         watch.on(&path);
-        let file = watch.during(|| root.create(below)).map_err(|error| at_target("create", &path, &error))?;
-        Ok(Self::from(file, path, size, Hasher::new(algorithm), 0))
+        let file = watch.during(|| root.begin(below)).map_err(|error| at_target("create", &path, &error))?;
+        Ok(Self::from(file, (path, root.access()), size, Hasher::new(algorithm), 0))
     }
 
     /// Goes on with a file of which `offset` bytes stand and went through `hasher`.
-    pub(super) fn from(file: File, path: PathBuf, size: u64, hasher: Hasher, offset: u64) -> Self {
+    pub(super) fn from(file: File, (path, access): (PathBuf, Access), size: u64, hasher: Hasher, offset: u64) -> Self {
         // A file system that cannot do it says so; then the page cache does.
         let direct = size >= DIRECT_FROM && rustix::fs::fcntl_setfl(&file, OFlags::DIRECT).is_ok();
-        Self { file, path, direct, offset, flushed: offset, hasher }
+        Self { file, path, access, direct, offset, flushed: offset, hasher }
     }
 
     /// Hashes and writes the next bytes, which lie aligned in memory: a whole buffer, or less at the end of the file.
@@ -71,8 +78,9 @@ impl Output {
     /// Ends the file.
     pub(super) fn finish(mut self) -> io::Result<(Checksum, Stamp)> {
         self.begin_write_back();
-        let stamp = Stamp::of(&rustix::fs::fstat(&self.file)?);
-        Ok((self.hasher.finish(), stamp))
+        let stands = rustix::fs::fstat(&self.file)?;
+        self.access.give_mode(&self.file, &stands)?;
+        Ok((self.hasher.finish(), Stamp::of(&stands)))
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {

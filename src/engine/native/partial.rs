@@ -52,5 +52,5 @@ pub(super) fn go_on(
         hasher.update(buffer.room());
         work.shared.reuse_bytes(SIZE as u64);
     }
-    Ok(Some((Output::from(file, path, size, hasher, kept), kept)))
+    Ok(Some((Output::from(file, (path, root.access()), size, hasher, kept), kept)))
 }

@@ -35,7 +35,7 @@ impl Source {
 
     /// Leaves out the bytes before this one.
     pub(super) fn begin_at(&mut self, offset: u64) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(offset)).map(drop)
+        if offset == 0 { Ok(()) } else { self.file.seek(SeekFrom::Start(offset)).map(drop) }
     }
 }
 
@@ -60,13 +60,23 @@ impl Read for Source {
 
 /// Fills as much of `room` as the reader has.
 pub(super) fn fill(reader: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
+    let all = room.len();
+    fill_from(reader, room, all)
+}
+
+/// Reads until `room` is full, the reader is at its end, or at least `enough` bytes came, which is asked after each read:
+/// one that leaves room for more than `enough` and brings no more shows the end without a read of its own.
+pub(super) fn fill_from(reader: &mut impl Read, room: &mut [u8], enough: usize) -> io::Result<usize> {
     let mut filled = 0;
     while filled < room.len() {
         match reader.read(&mut room[filled..]) {
             Ok(0) => break,
             Ok(got) => filled += got,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
+        }
+        if filled >= enough {
+            break;
         }
     }
     Ok(filled)

@@ -1,12 +1,13 @@
 //! Writing below a directory without ever leaving it.
 //!
-//! Promises: every path is walked part by part from an open directory, and no symbolic link is followed on the way or
-//! at its end; files are created, never opened over something that stands. Never: a path with `..` in it gets here (the
-//! manifest and the archive readers refuse it), and if one did, it would be refused again.
+//! Promises: every path is walked from an open directory, by the kernel in one call where it can (`openat2`, Linux 5.6),
+//! else part by part; no symbolic link is followed on the way or at its end; files are created, never opened over
+//! something that stands. Never: a path with `..` in it gets here (the manifest and the archive readers refuse it), and if
+//! one did, it would be refused again.
 
 use rustix::{
-    fd::{AsFd, OwnedFd},
-    fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid},
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid},
     io::Errno,
 };
 use std::{
@@ -38,6 +39,28 @@ pub(super) struct Root {
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
+/// What the kernel must not do on its way down: leave the directory, follow a link, or enter another file system.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_XDEV);
+
+/// The directory that something is done in: the root itself, or one below it.
+#[derive(Debug)]
+enum Above<'a> {
+    Root(&'a OwnedFd),
+    Below(OwnedFd),
+}
+
+impl AsFd for Above<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(fd) => fd.as_fd(),
+            Self::Below(fd) => fd.as_fd(),
+        }
+    }
+}
+
 impl Access {
     fn directory_mode(self) -> Mode {
         Mode::from_raw_mode(if self.group { 0o750 } else { 0o700 })
@@ -61,11 +84,25 @@ impl Access {
         Ok(holder == own && holder != user)
     }
 
-    fn give(self, fd: impl AsFd, mode: Mode) -> io::Result<()> {
-        if let Some((user, group)) = self.owner {
-            rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+    /// The mode of a file that stands so, whatever the umask was.
+    pub(super) fn give_mode(self, file: impl AsFd, stands: &Stat) -> io::Result<()> {
+        let right = self.file_mode();
+        if Mode::from_raw_mode(stands.st_mode) != right {
+            rustix::fs::fchmod(file, right)?;
         }
+        Ok(())
+    }
+
+    fn give(self, fd: impl AsFd, mode: Mode) -> io::Result<()> {
+        self.give_owner(&fd)?;
         Ok(rustix::fs::fchmod(&fd, mode)?)
+    }
+
+    fn give_owner(self, fd: impl AsFd) -> io::Result<()> {
+        if let Some((user, group)) = self.owner {
+            rustix::fs::fchown(fd, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+        }
+        Ok(())
     }
 }
 
@@ -134,18 +171,24 @@ impl Root {
 
     /// Creates a file that is not there yet, open for writing.
     pub(super) fn create(&self, relative: &Path) -> io::Result<File> {
-        let (directory, name) = self.above(relative)?;
+        let file = self.begin(relative)?;
+        rustix::fs::fchmod(&file, self.access.file_mode())?;
+        Ok(file)
+    }
+
+    /// The same, where the umask may have taken from the file's mode: whoever ends it gives it the right one, by
+    /// [`Access::give_mode`].
+    pub(super) fn begin(&self, relative: &Path) -> io::Result<File> {
         let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&directory, name, how, self.access.file_mode())?;
-        self.access.give(&fd, self.access.file_mode())?;
+        let fd = self.open_below(relative, how, self.access.file_mode())?;
+        self.access.give_owner(&fd)?;
         Ok(File::from(fd))
     }
 
     /// Opens a file that is there, to read what stands in it and to write on.
     pub(super) fn reopen(&self, relative: &Path) -> io::Result<File> {
-        let (directory, name) = self.above(relative)?;
         let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = rustix::fs::openat(&directory, name, how, Mode::empty())?;
+        let fd = self.open_below(relative, how, Mode::empty())?;
         if self.access.is_to_be_given(&fd)? {
             self.access.give(&fd, self.access.file_mode())?;
         }
@@ -154,18 +197,16 @@ impl Root {
 
     /// Opens a file for reading.
     pub(super) fn open_file(&self, relative: &Path) -> io::Result<File> {
-        let (directory, name) = self.above(relative)?;
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        Ok(File::from(rustix::fs::openat(&directory, name, how, Mode::empty())?))
+        Ok(File::from(self.open_below(relative, how, Mode::empty())?))
     }
 
     /// Opens a directory, to make its entries durable or to list it.
     pub(super) fn open_directory(&self, relative: &Path) -> io::Result<OwnedFd> {
-        let mut at = self.fd.try_clone()?;
-        for part in parts(relative)? {
-            at = self.enter(&at, part)?;
+        match self.directory(&parts(relative)?, relative)? {
+            Above::Root(fd) => fd.try_clone(),
+            Above::Below(fd) => Ok(fd),
         }
-        Ok(at)
     }
 
     /// What stands at the path; `None` when nothing does.
@@ -211,15 +252,36 @@ impl Root {
         }
     }
 
+    /// Opens what is at a path below, in one call where that can be done.
+    fn open_below(&self, relative: &Path, how: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        if parts(relative)?.is_empty() {
+            return Err(Errno::INVAL.into());
+        }
+        // Where the kernel cannot or will not, each part says for itself what is in the way.
+        rustix::fs::openat2(&self.fd, relative, how, mode, BENEATH).or_else(|_| {
+            let (directory, name) = self.above(relative)?;
+            Ok(rustix::fs::openat(&directory, name, how, mode)?)
+        })
+    }
+
     /// The open directory above a path, and the path's last part.
-    fn above<'a>(&self, relative: &'a Path) -> io::Result<(OwnedFd, &'a OsStr)> {
+    fn above<'a>(&self, relative: &'a Path) -> io::Result<(Above<'_>, &'a OsStr)> {
         let mut all = parts(relative)?;
         let name = all.pop().ok_or(Errno::INVAL)?;
-        let mut at = self.fd.try_clone()?;
-        for part in all {
+        Ok((self.directory(&all, relative.parent().unwrap_or(Path::new("")))?, name))
+    }
+
+    /// The directory of these parts, which are those of `path`.
+    fn directory(&self, all: &[&OsStr], path: &Path) -> io::Result<Above<'_>> {
+        let Some((first, rest)) = all.split_first() else { return Ok(Above::Root(&self.fd)) };
+        if let Ok(below) = rustix::fs::openat2(&self.fd, path, DIRECTORY, Mode::empty(), BENEATH) {
+            return Ok(Above::Below(below));
+        }
+        let mut at = self.enter(&self.fd, first)?;
+        for part in rest {
             at = self.enter(&at, part)?;
         }
-        Ok((at, name))
+        Ok(Above::Below(at))
     }
 }
 

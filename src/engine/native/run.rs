@@ -37,8 +37,10 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Job>, observer: &dyn Observer, sta
         let thread = thread::Builder::new().name("copy".to_owned()).spawn(move || {
             // Dropped when the thread ends in whatever way, so that nobody waits for it in vain.
             let _done = done;
+            // However it ends, what it has done is noted: here, since writing may hang.
+            let (ended, noted) = (job(&work), work.write_ledger().map_err(Halt::from));
             // A thread that only stopped does so because the end was told already, or is about to be by another.
-            if let Err(Halt::Failed(failure)) = job(&work) {
+            if let Err(Halt::Failed(failure)) = ended.and(noted) {
                 work.shared.end(failure.into());
             }
         });

@@ -24,9 +24,13 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
+
+/// From this size on a file is entered into the ledger at once: to copy it anew takes longer than to write the line.
+const LARGE: u64 = 1 << 20;
 
 /// One copy.
 #[derive(Debug)]
@@ -138,6 +142,15 @@ impl Work {
         Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch })
     }
 
+    /// Writes the lines of the ledger that still wait.
+    pub(super) fn write_ledger(&self) -> Result<(), Failure> {
+        self.ledger.add(&[]).map_err(|error| self.in_ledger(&error))
+    }
+
+    fn in_ledger(&self, error: &io::Error) -> Failure {
+        at_target("note in the ledger of", self.places.data.path(), error)
+    }
+
     /// Notes that a file came out of an archive; a second one of the same name is refused.
     pub(super) fn note_received(&self, path: &Path) -> Result<(), Failure> {
         if lock(&self.received).insert(path.to_owned()) { Ok(()) } else { Err(damaged(path, "is there twice")) }
@@ -193,8 +206,8 @@ impl Receiving<'_> {
         if came != size {
             return Err(plain::wrong_size(&path, came, size).into());
         }
-        let shown = work.places.shown(&path);
-        let (checksum, stamp) = output.finish().map_err(|error| at_target("write", &shown, &error))?;
+        let (checksum, stamp) =
+            output.finish().map_err(|error| at_target("write", &work.places.shown(&path), &error))?;
         match expect {
             Expect::Listed(at) if checksum != work.manifest.files[at].checksum => {
                 return Err(altered(&path, checksum.algorithm()).into());
@@ -204,8 +217,10 @@ impl Receiving<'_> {
             }
             Expect::Listed(_) | Expect::MayDiffer(_) | Expect::Wal | Expect::Manifest => {}
         }
-        let entered = work.ledger.add(&[Line::Verified(path, stamp)]);
-        entered.map_err(|error| at_target("note in the ledger", &shown, &error))?;
+        let line = Line::Verified(path, stamp);
+        // A large file is worth a write of its own.
+        let entered = if size < LARGE { work.ledger.add_soon(&line) } else { work.ledger.add(&[line]) };
+        entered.map_err(|error| work.in_ledger(&error))?;
         work.shared.add_file();
         Ok(())
     }
