@@ -47,12 +47,12 @@ enum Switch {
     MainGroup,
 }
 
-/// What a user may do with a path; the letter is that of `test`(1).
+/// What a user may do with a path, as `test`(1) tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Read a file.
     Read,
-    /// Create entries in a directory.
+    /// Create entries in a directory, for which it must be passed through, too.
     Write,
     /// Pass through a directory.
     Enter,
@@ -159,12 +159,13 @@ impl Account {
 
     /// Whether the user may do this with the path. Asked of the kernel by the user itself, so that lists and mounts count.
     pub fn may(&self, access: Access, path: &Path) -> io::Result<bool> {
-        let letter = match access {
-            Access::Read => "-r",
-            Access::Write => "-w",
-            Access::Enter => "-x",
+        let mut test = self.command("test");
+        match access {
+            Access::Read => test.arg("-r").arg(path),
+            Access::Write => test.arg("-w").arg(path).args(["-a", "-x"]).arg(path),
+            Access::Enter => test.arg("-x").arg(path),
         };
-        Ok(self.output(self.command("test").arg(letter).arg(path))?.status.success())
+        Ok(self.output(&mut test)?.status.success())
     }
 }
 

@@ -41,8 +41,8 @@ pub struct Installed {
 
 /// Every directory with a server program, of whatever version, in the order in which [`Binaries::find`] looks.
 pub fn installed(settings: &WorkerSettings, search_path: Option<&OsStr>, account: Option<&Account>) -> Vec<Installed> {
-    let mut places = places(every_usual_place(), settings, search_path);
-    places.retain(|place| place.join("postgres").is_file());
+    let places = places(every_usual_place(), settings, search_path);
+    let places: Vec<PathBuf> = places.filter(|place| place.join("postgres").is_file()).collect();
     // Each may be slow to answer; together they take no longer than the slowest.
     thread::scope(|scope| {
         let asked =
@@ -61,9 +61,14 @@ impl Binaries {
         search_path: Option<&OsStr>,
         account: Option<&Account>,
     ) -> Result<Self, NoBinaries> {
-        let looked = places(usual_places(version).to_vec(), settings, search_path);
-        let found = looked.iter().find(|place| major_of(place, account) == Some(version)).cloned();
-        found.map(|directory| Self { directory, version }).ok_or(NoBinaries { version, looked })
+        let mut looked = Vec::new();
+        for directory in places(usual_places(version).to_vec(), settings, search_path) {
+            if major_of(&directory, account) == Some(version) {
+                return Ok(Self { directory, version });
+            }
+            looked.push(directory);
+        }
+        Err(NoBinaries { version, looked })
     }
 
     /// The directory that holds them.
@@ -111,27 +116,20 @@ fn every_usual_place() -> Vec<PathBuf> {
     versions.into_iter().map(MajorVersion).flat_map(usual_places).collect()
 }
 
-/// All places to look, in order, each once.
-fn places(usual: Vec<PathBuf>, settings: &WorkerSettings, search_path: Option<&OsStr>) -> Vec<PathBuf> {
-    let mut places = Vec::new();
-    let mut add = |place: PathBuf| {
-        if place.is_absolute() && !places.contains(&place) {
-            places.push(place);
-        }
-    };
-    for wish in &settings.binaries {
-        add(wish.clone());
-        add(wish.join("bin"));
-    }
-    usual.into_iter().for_each(&mut add);
+/// All places to look, in order, each once. `pg_config` is a script in places, and started only by whoever looks so far.
+fn places<'a>(
+    usual: Vec<PathBuf>,
+    settings: &'a WorkerSettings,
+    search_path: Option<&OsStr>,
+) -> impl Iterator<Item = PathBuf> + use<'a> {
+    let wished = settings.binaries.iter().flat_map(|wish| [wish.clone(), wish.join("bin")]);
     let along: Vec<PathBuf> = search_path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    for directory in &along {
-        if let Some(place) = asked_of_pg_config(directory) {
-            add(place);
-        }
-    }
-    along.into_iter().filter(|directory| directory.join("postgres").is_file()).for_each(add);
-    places
+    let with_server: Vec<PathBuf> =
+        along.iter().filter(|directory| directory.join("postgres").is_file()).cloned().collect();
+    let asked = along.into_iter().filter_map(|directory| asked_of_pg_config(&directory));
+    let mut seen = BTreeSet::new();
+    let is_new = move |place: &PathBuf| place.is_absolute() && seen.insert(place.clone());
+    wished.chain(usual).chain(asked).chain(with_server).filter(is_new)
 }
 
 /// What the `pg_config` of this directory says, if there is one.
@@ -195,6 +193,16 @@ mod tests {
         let account = Account::for_server("postgres").unwrap_or_else(|_| Account::for_server("nobody").unwrap());
         let found = Binaries::find(MajorVersion(99), &settings, None, Some(&account)).unwrap();
         assert_eq!(found.directory(), right);
+
+        let asking = root.path().join("asking");
+        let pg_config = fake(&asking, "bin", "").join("pg_config");
+        std::fs::write(&pg_config, format!("#!/bin/sh\ntouch '{}/asked'\n", asking.display())).unwrap();
+        std::fs::set_permissions(&pg_config, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let slow = std::env::join_paths([pg_config.parent().unwrap()]).unwrap();
+        Binaries::find(MajorVersion(99), &settings, Some(&slow), Some(&account)).unwrap();
+        assert!(!asking.join("asked").exists(), "they were found before");
+        Binaries::find(MajorVersion(97), &settings, Some(&slow), Some(&account)).unwrap_err();
+        assert!(asking.join("asked").exists());
 
         let along = std::env::join_paths([&wrong]).unwrap();
         let found = Binaries::find(MajorVersion(98), &WorkerSettings::default(), Some(&along), Some(&account)).unwrap();

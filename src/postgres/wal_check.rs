@@ -9,7 +9,8 @@ use crate::domain::instance::printable;
 use std::{
     io::{self, Read},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
@@ -25,8 +26,11 @@ pub enum WalReading {
     Stopped,
 }
 
-/// How often it is looked whether the program is done or we must stop.
+/// How often it is looked whether we must stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The same for whether a program that has said all is gone; Linux before 5.3 has no other way.
+const END_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The bytes of complaint that are kept; a damaged record takes one line.
 const MAX_COMPLAINT: u64 = 4096;
@@ -47,14 +51,17 @@ pub fn read(
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut complaint = String::new();
         let stderr = child.stderr.take();
+        let (said_all, silence) = mpsc::channel::<()>();
         let reader = thread::spawn(move || -> io::Result<Vec<u8>> {
+            // Dropped at the end of what the program says, which is its own end.
+            let _said_all = said_all;
             let mut text = Vec::new();
             if let Some(stderr) = stderr {
                 stderr.take(MAX_COMPLAINT).read_to_end(&mut text)?;
             }
             Ok(text)
         });
-        let Some(status) = wait(&mut child, stop_requested)? else { return Ok(WalReading::Stopped) };
+        let Some(status) = wait(&mut child, &silence, stop_requested)? else { return Ok(WalReading::Stopped) };
         if let Ok(text) = reader.join() {
             complaint = String::from_utf8_lossy(&text?).into_owned();
         }
@@ -69,7 +76,11 @@ pub fn read(
 }
 
 /// The status that the program ended with; `None` when it was ended because we must stop.
-fn wait(child: &mut Child, stop_requested: &dyn Fn() -> bool) -> io::Result<Option<std::process::ExitStatus>> {
+fn wait(
+    child: &mut Child,
+    silence: &Receiver<()>,
+    stop_requested: &dyn Fn() -> bool,
+) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -79,6 +90,8 @@ fn wait(child: &mut Child, stop_requested: &dyn Fn() -> bool) -> io::Result<Opti
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(POLL_INTERVAL);
+        if silence.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Disconnected) {
+            thread::sleep(END_INTERVAL);
+        }
     }
 }

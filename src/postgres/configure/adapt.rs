@@ -4,8 +4,9 @@
 //! here. Never: it does not guess how PostgreSQL reads its files.
 
 use super::{
-    Wish,
+    DataDirectory, Wish,
     block::{Setting, setting},
+    defaults::Named,
     logs,
     preload::{self, Preloaded},
 };
@@ -46,8 +47,16 @@ pub(super) struct Adapted {
 
 /// Finds out what this cluster needs here. Refuses one that would run elsewhere.
 pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
-    let ask = |name: &str| ask(wish, binaries, name);
+    let named = DataDirectory::open(wish.data).and_then(|place| Named::in_files_of(&place));
+    let named =
+        named.map_err(|e| classify::of_io(&format!("reading the configuration of {}", wish.data.display()), &e))?;
+    // Each question starts a server program: none is put twice, or where the answer is known.
+    let ask = |name: &str| match named.default_of(name) {
+        Some(default) => Ok(OsString::from(default)),
+        None => ask(wish, binaries, name),
+    };
     let mut found = Vec::new();
+    // Never known, so that files which PostgreSQL cannot read are found here and not when the server starts.
     let home = PathBuf::from(ask("data_directory")?);
     if same(&home, wish.data) != Some(true) {
         return Err(Failure::incurable(
@@ -55,7 +64,6 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Fai
             "remove data_directory from the configuration files of the restored directory, then retry",
         ));
     }
-    // Each question starts a server program: none is put twice.
     let ssl = ask("ssl")? == "on";
     if ssl && !ask("ssl_passphrase_command")?.is_empty() {
         let why = "ssl is off, because the passphrase of its key comes from a command of the source \

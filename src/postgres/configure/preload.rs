@@ -4,7 +4,9 @@
 //! where the server can do without it; what is not known is told. Never: changes the order of the others.
 
 use super::{
+    DataDirectory,
     block::{Setting, names, setting},
+    defaults::Named,
     libraries::{self, Needed, Treatment},
     switched_off::line,
 };
@@ -68,7 +70,11 @@ pub(super) fn of(
 
 /// Judges a plain backup before it is copied, by its own configuration files. Writes nothing.
 pub fn of_backup(backup: &Path, binaries: &Binaries) -> Result<Preloaded, Failure> {
+    let named = DataDirectory::open(backup).and_then(|place| Named::in_files_of(&place));
     let question = |name: &str| {
+        if let Some(default) = named.as_ref().ok().and_then(|named| named.default_of(name)) {
+            return Ok(default.to_owned());
+        }
         // The question is put first, so that root may ask it: the backup may be root's alone (`main.c`).
         let mut command = bare(binaries.postgres());
         command.args(["-C", name, "-D"]).arg(backup);
