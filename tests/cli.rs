@@ -157,7 +157,7 @@ fn a_list_tells_what_each_backup_is() {
         let row = row(instance);
         assert_eq!(row["restore_point"], "b1");
         assert_eq!(row["path"], format!("{path}/{instance}/b1"));
-        assert_eq!(row["form"], form);
+        assert_eq!(row["format"], form);
         assert!(row["size"].as_u64().unwrap() > 20 << 20, "{row}");
         assert_eq!(row["timeline"], 1);
         assert!(row["start_lsn"].as_str().unwrap().contains('/'), "{row}");

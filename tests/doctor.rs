@@ -1,4 +1,4 @@
-//! `howdah doctor`: what it says of healthy and of broken places, that its cures cure, and that it changes nothing.
+//! `howdah doctor`: what it says of healthy and of broken places, that its fixes fix, and that it changes nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -34,20 +34,20 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
     let before = listing(&patient.howdah.home);
     insta::assert_snapshot!(patient.json(&arguments, 0), @r#"
         [
-        {"check":"settings","state":"ok","found":"HOME/config/howdah/howdah.toml holds","cure":null},
-        {"check":"state","state":"ok","found":"HOME/state; N bytes and N inodes free","cure":null},
-        {"check":"lock","state":"ok","found":"a lock was taken, kept and given back","cure":null},
-        {"check":"owner","state":"ok","found":"nobody; a console or keeper becomes it when it starts","cure":null},
-        {"check":"socket","state":"ok","found":"none; the next owner makes it","cure":null},
-        {"check":"journal","state":"ok","found":"schema 2; 4 ongoing and 1 ended sessions","cure":null},
-        {"check":"repository","state":"ok","found":"HOME/state/sample-f1fd948da994: 4 restore points of 3 instances","cure":null},
-        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","cure":null},
-        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
-        {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
-        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
-        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
-        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
-        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
+        {"check":"settings","state":"ok","found":"HOME/config/howdah/howdah.toml holds","fix":null},
+        {"check":"state","state":"ok","found":"HOME/state; N bytes and N inodes free","fix":null},
+        {"check":"lock","state":"ok","found":"a lock was taken, kept and given back","fix":null},
+        {"check":"owner","state":"ok","found":"nobody; a console or keeper becomes it when it starts","fix":null},
+        {"check":"socket","state":"ok","found":"none; the next owner makes it","fix":null},
+        {"check":"journal","state":"ok","found":"schema 2; 4 ongoing and 1 ended sessions","fix":null},
+        {"check":"repository","state":"ok","found":"HOME/state/sample-f1fd948da994: 4 restore points of 3 instances","fix":null},
+        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
+        {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
+        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","fix":null},
+        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","fix":null},
+        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","fix":null}
         ]
         "#);
     insta::assert_snapshot!(patient.text(&arguments, 0), @r#"
@@ -76,27 +76,27 @@ fn before_the_first_start_nothing_is_made() {
     let before = listing(&patient.howdah.home);
     insta::assert_snapshot!(patient.json(&[], 0), @r#"
         [
-        {"check":"settings","state":"ok","found":"HOME/config/howdah/howdah.toml holds","cure":null},
-        {"check":"state","state":"ok","found":"HOME/state is not there yet and can be made; N bytes and N inodes free","cure":null},
-        {"check":"lock","state":"ok","found":"not tried: the state directory is made when it is needed","cure":null},
-        {"check":"owner","state":"ok","found":"nobody; a console or keeper becomes it when it starts","cure":null},
-        {"check":"socket","state":"ok","found":"none; the next owner makes it","cure":null},
-        {"check":"journal","state":"ok","found":"none yet; the first owner makes it","cure":null},
-        {"check":"repository","state":"ok","found":"none is named; the console shows a sample","cure":"to show backups of your own: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml"},
-        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","cure":null},
-        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
-        {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
-        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
-        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
-        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
-        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
+        {"check":"settings","state":"ok","found":"HOME/config/howdah/howdah.toml holds","fix":null},
+        {"check":"state","state":"ok","found":"HOME/state is not there yet and can be made; N bytes and N inodes free","fix":null},
+        {"check":"lock","state":"ok","found":"not tried: the state directory is made when it is needed","fix":null},
+        {"check":"owner","state":"ok","found":"nobody; a console or keeper becomes it when it starts","fix":null},
+        {"check":"socket","state":"ok","found":"none; the next owner makes it","fix":null},
+        {"check":"journal","state":"ok","found":"none yet; the first owner makes it","fix":null},
+        {"check":"repository","state":"ok","found":"none is named; the console shows a sample","fix":"to show backups of your own: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml"},
+        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
+        {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
+        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","fix":null},
+        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","fix":null},
+        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","fix":null}
         ]
         "#);
     assert_eq!(listing(&patient.howdah.home), before);
 }
 
 #[test]
-fn a_broken_place_is_told_with_its_cures() {
+fn a_broken_place_is_told_with_its_fixes() {
     let patient = Patient::new();
     patient.journal();
     patient.spoil("PRAGMA user_version = 99");
@@ -112,25 +112,25 @@ fn a_broken_place_is_told_with_its_cures() {
     let arguments = ["--repo", nowhere.to_str().unwrap()];
     insta::assert_snapshot!(patient.json(&arguments, 1), @r#"
         [
-        {"check":"settings","state":"error","found":"HOME/config/howdah/howdah.toml under [console]: keys: there is no action \"re\\u{202e}try\"; the help (?) and the README list the names; the console does not open","cure":"mend the line or remove it"},
-        {"check":"state","state":"error","found":"HOME/state is open to other users (mode 0755)","cure":"chmod 700 HOME/state"},
-        {"check":"lock","state":"ok","found":"not tried: the state directory cannot be used","cure":null},
-        {"check":"owner","state":"error","found":"process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start","cure":"kill PID"},
-        {"check":"socket","state":"ok","found":"stale: an earlier owner's; the next one replaces it","cure":null},
-        {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 2","cure":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
-        {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","cure":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
-        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","cure":null},
-        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","cure":null},
-        {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet","cure":"pgbackrest version"},
-        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","cure":null},
-        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","cure":null},
-        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","cure":null},
-        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","cure":null}
+        {"check":"settings","state":"error","found":"HOME/config/howdah/howdah.toml under [console]: keys: there is no action \"re\\u{202e}try\"; the help (?) and the README list the names; the console does not open","fix":"mend the line or remove it"},
+        {"check":"state","state":"error","found":"HOME/state is open to other users (mode 0755)","fix":"chmod 700 HOME/state"},
+        {"check":"lock","state":"ok","found":"not tried: the state directory cannot be used","fix":null},
+        {"check":"owner","state":"error","found":"process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start","fix":"kill PID"},
+        {"check":"socket","state":"ok","found":"stale: an earlier owner's; the next one replaces it","fix":null},
+        {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 2","fix":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
+        {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","fix":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
+        {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
+        {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet","fix":"pgbackrest version"},
+        {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
+        {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","fix":null},
+        {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","fix":null},
+        {"check":"terminal","state":"ok","found":"xterm-256color; 256 colours; locale C.UTF-8","fix":null}
         ]
         "#);
     insta::assert_snapshot!(patient.text(&arguments, 1), @r#"
         ✖ error    settings     HOME/config/howdah/howdah.toml under [console]: keys: there is no action "re\u{202e}try"; the help (?) and the README list the names; the console does not open
-                                cure: mend the line or remove it
+                                fix: mend the line or remove it
         ✖ error    state        HOME/state is open to other users (mode 0755)
                                 run: chmod 700 HOME/state
         ✓ ok       lock         not tried: the state directory cannot be used
@@ -138,9 +138,9 @@ fn a_broken_place_is_told_with_its_cures() {
                                 run: kill PID
         ✓ ok       socket       stale: an earlier owner's; the next one replaces it
         ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 2
-                                cure: use the newer howdah that wrote it, or another state directory (--state-dir)
+                                fix: use the newer howdah that wrote it, or another state directory (--state-dir)
         ✖ error    repository   HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup
-                                cure: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml
+                                fix: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml
         ✓ ok       restore-dir  HOME/restored is made when it is needed; N bytes and N inodes free
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
         ⚑ warning  pgbackrest   HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet
@@ -154,7 +154,7 @@ fn a_broken_place_is_told_with_its_cures() {
 }
 
 #[test]
-fn the_command_that_cures_a_state_directory_cures_it_whatever_its_name() {
+fn the_command_that_cures_a_state_directory_fixes_it_whatever_its_name() {
     for name in [&b"state"[..], b"it's $HOME", b"\x1b[2J\n\xff", "a\u{202e}b".as_bytes()] {
         let patient = Patient::new();
         let state = patient.howdah.home.join(OsStr::from_bytes(name));
@@ -163,7 +163,7 @@ fn the_command_that_cures_a_state_directory_cures_it_whatever_its_name() {
         let sick = patient.rows_of(&state, 1);
         let row = Row::of(&sick, "state");
         assert!(row.found.contains("mode 0750") && row.state == "error", "{row:?}");
-        let status = process::Command::new("bash").args(["-c", row.cure.as_ref().unwrap()]).status().unwrap();
+        let status = process::Command::new("bash").args(["-c", row.fix.as_ref().unwrap()]).status().unwrap();
         assert!(status.success(), "{row:?}");
         assert_eq!(Row::of(&patient.rows_of(&state, 0), "state").state, "ok");
     }
@@ -176,7 +176,7 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     for (state, word) in [(file.clone(), "not a directory"), (file.join("below"), "Not a directory")] {
         let rows = patient.rows_of(&state, 1);
         let row = Row::of(&rows, "state");
-        assert!(row.state == "error" && row.found.contains(word) && row.cure.is_some(), "{row:?}");
+        assert!(row.state == "error" && row.found.contains(word) && row.fix.is_some(), "{row:?}");
         assert!(Row::of(&rows, "lock").found.starts_with("not tried"), "{rows:?}");
     }
     let link = patient.howdah.home.join("link");
@@ -256,7 +256,7 @@ fn settings_that_cannot_be_used_do_not_keep_the_other_checks_from_being_made() {
         patient.write("config/howdah/howdah.toml", toml);
         let rows = patient.rows(&[], 1);
         let row = Row::of(&rows, "settings");
-        assert!(row.state == "error" && row.found.contains(word) && row.cure.is_some(), "{row:?}");
+        assert!(row.state == "error" && row.found.contains(word) && row.fix.is_some(), "{row:?}");
         assert_eq!(Row::of(&rows, "state").state, "ok");
     }
     let rows = patient.rows(&["--config", "/no/such/file"], 1);
@@ -281,7 +281,7 @@ fn repositories_are_counted_each_by_itself() {
     assert!(told[0].found.ends_with(" of 3 instances") && told[0].state == "ok", "{told:?}");
     let odd = "odd \\u{1b}\\xff: 0 restore points of 0 instances; 1 backup cannot be restored";
     assert!(told[1].found.ends_with(odd) && told[1].state == "warning", "{told:?}");
-    assert!(told[1].cure.as_ref().unwrap().ends_with("odd \\x1b\\xff'"), "{told:?}");
+    assert!(told[1].fix.as_ref().unwrap().ends_with("odd \\x1b\\xff'"), "{told:?}");
     assert!(told[2].found.contains(" holds no backup ") && told[2].state == "warning", "{told:?}");
 }
 
@@ -300,7 +300,7 @@ fn programs_are_found_where_the_settings_and_the_path_say() {
     assert!(Row::of(&rows, "pgbackrest").found.starts_with("pgBackRest 2.54 in "), "{found:?}");
     assert!(Row::of(&rows, "barman").found.starts_with("3.11 \\u{1b}[2J in "), "{found:?}");
     let clock = Row::of(&rows, "clock");
-    assert_eq!((&*clock.state, clock.cure.as_deref()), ("warning", Some("timedatectl set-ntp true")));
+    assert_eq!((&*clock.state, clock.fix.as_deref()), ("warning", Some("timedatectl set-ntp true")));
     patient.program("timedatectl", "echo NTPSynchronized=yes");
     assert!(Row::of(&patient.rows(&[], 0), "clock").found.ends_with("kept by NTP"));
 }

@@ -97,7 +97,7 @@ fn plan_and_doctor_tell_what_the_owner_lacks() {
     let lacks = row(&mut shell(&howdah, &["doctor", "--json"]));
     assert_eq!(lacks["state"], "warning", "{lacks}");
     assert!(lacks["found"].as_str().unwrap().contains("PGBACKREST_REPO1_S3_KEY"), "{lacks}");
-    assert_eq!(lacks["cure"], format!("kill -TERM {owner}; howdah"));
+    assert_eq!(lacks["fix"], format!("kill -TERM {owner}; howdah"));
     // A shell that has nothing of it misses nothing.
     let bare = |arguments: &[&str]| {
         let mut command = shell(&howdah, arguments);

@@ -109,7 +109,7 @@ fn s10_what_a_lost_journal_forgot_is_told_held_and_brought_back() {
         .run(["doctor", "--state-dir", howdah.state.to_str().unwrap()])
         .expect_words(&["of which 1 had not ended", told[1]]);
     let listed = session(&howdah, &["recover", "--json"]).expect_code(0).json();
-    assert_eq!((&listed[0]["id"], &listed[0]["stood"]), (&1.into(), &"not ended".into()));
+    assert_eq!((&listed[0]["id"], &listed[0]["last_state"]), (&1.into(), &"not ended".into()));
     // Nobody else gets the place meanwhile, and a new session gets a number of its own.
     let (repo, to) = (repository.0.to_str().unwrap(), target.to_str().unwrap());
     let start = |to: &str, more: &[&str]| {

@@ -7,7 +7,7 @@
 //! - Ten seconds after the *last* session of a user is gone, the user's manager (`user@UID.service`) is stopped with all
 //!   that lives under it, unless the user lingers. What `systemd-run --user --scope` starts lives there.
 //!
-//! So a scope of its own is the cure in the one case and the illness in the other: without lingering, and where logind
+//! So a scope of its own helps in the one case and harms in the other: without lingering, and where logind
 //! ends nothing, a process is safer in the abandoned session. Root needs no lingering, since it may ask for a scope of
 //! the system. Promises: the verdict is a pure function of [`Facts`]; looking never hangs. Never: nothing is changed.
 
@@ -35,9 +35,9 @@ pub enum Survival {
     Killed {
         /// At which logout.
         when: Logout,
-        /// What a person can do about it: a command. What runs already stays where it is; the cure is for what is
+        /// What a person can do about it: a command. What runs already stays where it is; the fix is for what is
         /// started afterwards.
-        cure: String,
+        fix: String,
     },
 }
 
@@ -60,17 +60,17 @@ pub fn survival(facts: &Facts) -> Survival {
         Place::Session | Place::UserManager if own_scope && facts.system_scopes => Survival::InScope,
         Place::Session if own_scope && facts.lingers => Survival::InScope,
         Place::UserManager if facts.lingers => Survival::Safe,
-        Place::UserManager => Survival::Killed { when: Logout::Last, cure: linger() },
-        Place::Session if own_scope => Survival::Killed { when: Logout::Last, cure: linger() },
+        Place::UserManager => Survival::Killed { when: Logout::Last, fix: linger() },
+        Place::Session if own_scope => Survival::Killed { when: Logout::Last, fix: linger() },
         Place::Session => {
             let manager = format!("systemctl start user@{}.service", facts.uid);
-            let cure = match (&facts.systemd_run, facts.lingers) {
+            let fix = match (&facts.systemd_run, facts.lingers) {
                 (Some(_), false) => linger(),
                 (Some(_), true) => manager,
                 (None, true) => "put systemd-run (of the package systemd) on the PATH".to_owned(),
                 (None, false) => format!("put systemd-run (of the package systemd) on the PATH, then: {}", linger()),
             };
-            Survival::Killed { when: Logout::This, cure }
+            Survival::Killed { when: Logout::This, fix }
         }
     }
 }

@@ -144,7 +144,7 @@ pub struct KeeperArgs {
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR)]
 pub struct DoctorArgs {
-    /// Print a JSON array of objects with check, state (ok, warning or error), found, and cure or null
+    /// Print a JSON array of objects with check, state (ok, warning or error), found, and fix or null
     #[arg(long)]
     pub json: bool,
 }
@@ -190,7 +190,7 @@ the copy replaces its source. A preloaded library that howdah does not know is a
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 
-const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a cure.
+const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 
 Exit codes: 0 no error, though there may be warnings; 1 at least one error; 2 wrong usage.";
 

@@ -42,8 +42,8 @@ struct JsonRow<'a> {
     instance: &'a str,
     restore_point: &'a str,
     path: String,
-    origin: String,
-    form: Option<String>,
+    repository_kind: String,
+    format: Option<String>,
     size: Option<u64>,
     timeline: Option<u32>,
     start_lsn: Option<Lsn>,
@@ -61,8 +61,8 @@ const COLUMNS: usize = 13;
 const HEAD: [&str; COLUMNS] = [
     "INSTANCE",
     "RESTORE POINT",
-    "ORIGIN",
-    "FORM",
+    "KIND",
+    "FORMAT",
     "SIZE",
     "TIMELINE",
     "START LSN",
@@ -128,8 +128,8 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a Row) -> JsonRow<'a> {
         instance: row.instance().as_str(),
         restore_point: row.label(),
         path: row.path().to_string_lossy().into_owned(),
-        origin: instance.origin.to_string(),
-        form: facts.map(|facts| facts.form.to_string()),
+        repository_kind: instance.origin.to_string(),
+        format: facts.map(|facts| facts.form.to_string()),
         size: facts.map(|facts| facts.size.0),
         timeline: facts.map(|facts| facts.timeline.0),
         start_lsn: facts.map(|facts| facts.start_lsn),
@@ -247,7 +247,10 @@ mod tests {
         assert_eq!(good["instance"], "or\\u{9b}2Jders");
         assert_eq!(good["restore_point"], "n\u{e4}chtlich");
         assert!(good["path"].as_str().unwrap().ends_with("or\u{9b}2Jders/n\u{e4}chtlich"), "the path is exact");
-        assert_eq!((&good["form"], &good["origin"], &good["version"]), (&"tar+gzip".into(), &"own".into(), &15.into()));
+        assert_eq!(
+            (&good["format"], &good["repository_kind"], &good["version"]),
+            (&"tar+gzip".into(), &"own".into(), &15.into())
+        );
         assert!(good["size"].as_u64().unwrap() > 1 << 20 && good["timeline"] == 1);
         assert!(good["start_lsn"].as_str().unwrap().parse::<Lsn>().is_ok());
         assert!(good["stop_lsn"].as_str().unwrap().parse::<Lsn>().is_ok());
@@ -256,7 +259,8 @@ mod tests {
         assert!(good["problem"].is_null());
         let bad = &rows[1];
         assert!(bad["problem"].as_str().unwrap().contains("no backup_manifest"));
-        for unknown in ["form", "size", "timeline", "start_lsn", "stop_lsn", "taken_at", "version", "system_identifier"]
+        for unknown in
+            ["format", "size", "timeline", "start_lsn", "stop_lsn", "taken_at", "version", "system_identifier"]
         {
             assert!(bad[unknown].is_null(), "{unknown}");
         }
@@ -277,8 +281,8 @@ mod tests {
         let (_, text) = listed(&[RepositoryPath::own(&repository)], false);
         let lines: Vec<&str> = text.lines().collect();
         let column = |line: &str, word: &str| width_of(&line[..line.find(word).unwrap()]);
-        assert_eq!(column(lines[0], "ORIGIN"), column(lines[1], "own"));
-        assert_eq!(column(lines[0], "ORIGIN"), column(lines[2], "own"), "wide characters take two columns");
+        assert_eq!(column(lines[0], "KIND"), column(lines[1], "own"));
+        assert_eq!(column(lines[0], "KIND"), column(lines[2], "own"), "wide characters take two columns");
         assert_eq!(column(lines[0], "FORM"), column(lines[1], "tar+gzip"));
         assert_eq!(column(lines[0], "PROBLEM"), column(lines[2], "the archives have no backup_manifest"));
     }

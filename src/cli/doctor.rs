@@ -1,6 +1,6 @@
 //! `howdah doctor`: what was found on this machine, as lines for people or as JSON for programs.
 //!
-//! Promises: each finding is told by sign and word, never by colour; whatever is not ok comes with a cure; nothing that
+//! Promises: each finding is told by sign and word, never by colour; whatever is not ok comes with a fix; nothing that
 //! was found can steer a terminal. Never: it looks at nothing itself.
 
 use super::exit::Exit;
@@ -14,7 +14,7 @@ pub struct Finding {
     check: &'static str,
     state: State,
     found: String,
-    cure: Option<Cure>,
+    fix: Option<Fix>,
 }
 
 /// How it stands.
@@ -31,7 +31,7 @@ pub enum State {
 
 /// What a person can do about it. In JSON both are the text alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cure {
+pub enum Fix {
     /// A command to type.
     Run(String),
     /// Words, where no command would do.
@@ -44,27 +44,27 @@ const INDENT: usize = 24;
 impl Finding {
     /// It is as it should be.
     pub fn ok(check: &'static str, found: &str) -> Self {
-        Self { check, state: State::Ok, found: printable(found), cure: None }
+        Self { check, state: State::Ok, found: printable(found), fix: None }
     }
 
     /// howdah works, but.
-    pub fn warning(check: &'static str, found: &str, cure: Cure) -> Self {
-        Self { state: State::Warning, ..Self::ok(check, found) }.with(cure)
+    pub fn warning(check: &'static str, found: &str, fix: Fix) -> Self {
+        Self { state: State::Warning, ..Self::ok(check, found) }.with(fix)
     }
 
     /// howdah cannot do its work.
-    pub fn error(check: &'static str, found: &str, cure: Cure) -> Self {
-        Self { state: State::Error, ..Self::ok(check, found) }.with(cure)
+    pub fn error(check: &'static str, found: &str, fix: Fix) -> Self {
+        Self { state: State::Error, ..Self::ok(check, found) }.with(fix)
     }
 
     /// The same with something that can be done about it.
     #[must_use]
-    pub fn with(self, cure: Cure) -> Self {
-        let cure = match cure {
-            Cure::Run(command) => Cure::Run(printable(&command)),
-            Cure::Do(words) => Cure::Do(printable(&words)),
+    pub fn with(self, fix: Fix) -> Self {
+        let fix = match fix {
+            Fix::Run(command) => Fix::Run(printable(&command)),
+            Fix::Do(words) => Fix::Do(printable(&words)),
         };
-        Self { cure: Some(cure), ..self }
+        Self { fix: Some(fix), ..self }
     }
 
     /// How it stands.
@@ -83,25 +83,25 @@ pub fn exit(findings: &[Finding]) -> Exit {
     if findings.iter().any(|finding| finding.state == State::Error) { Exit::Broken } else { Exit::Done }
 }
 
-/// One JSON array, an element a finding: `check`, `state`, `found`, and `cure` or null.
+/// One JSON array, an element a finding: `check`, `state`, `found`, and `fix` or null.
 pub fn json(findings: &[Finding]) -> serde_json::Result<String> {
     let rows = findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("[\n{}\n]\n", rows.join(",\n")))
 }
 
-/// A line for each finding and a line for its cure, wrapped where a width is given. Commands are never wrapped, so that
+/// A line for each finding and a line for its fix, wrapped where a width is given. Commands are never wrapped, so that
 /// they can be copied.
 pub fn text(findings: &[Finding], columns: Option<usize>, ascii: bool) -> String {
     let mut out = String::new();
     let shown = |text: &str| if ascii { escaped(text) } else { text.to_owned() };
-    for Finding { check, state, found, cure } in findings {
+    for Finding { check, state, found, fix } in findings {
         let head = format!("{} {:7}  {check:11}  ", state.sign(ascii), state.word());
         paragraph(&mut out, &head, &shown(found), columns);
         let margin = " ".repeat(INDENT);
-        match cure {
-            Some(Cure::Run(command)) => paragraph(&mut out, &format!("{margin}run: "), &shown(command), None),
-            Some(Cure::Do(words)) => {
-                let label = if *state == State::Ok { "note" } else { "cure" };
+        match fix {
+            Some(Fix::Run(command)) => paragraph(&mut out, &format!("{margin}run: "), &shown(command), None),
+            Some(Fix::Do(words)) => {
+                let label = if *state == State::Ok { "note" } else { "fix" };
                 paragraph(&mut out, &format!("{margin}{label}: "), &shown(words), columns);
             }
             None => {}
@@ -141,7 +141,7 @@ impl State {
     }
 }
 
-impl Serialize for Cure {
+impl Serialize for Fix {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Run(text) | Self::Do(text) => serializer.serialize_str(text),
@@ -197,14 +197,14 @@ mod tests {
             Finding::error(
                 "state",
                 "/var/lib/state of the operators/howdah is open to other users (mode 0755)",
-                Cure::Run("chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line".to_owned()),
+                Fix::Run("chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line".to_owned()),
             ),
             Finding::warning(
                 "repository",
                 "/srv/\u{1b}[2J\u{202e}gr\u{f6}\u{5009}\u{5eab}: 3 restore points, 1 backup cannot be read",
-                Cure::Do("howdah backup list says for each of them what is wrong with it, and what can be done".into()),
+                Fix::Do("howdah backup list says for each of them what is wrong with it, and what can be done".into()),
             ),
-            Finding::ok("systemd-run", "not needed here").with(Cure::Do("but good to have".to_owned())),
+            Finding::ok("systemd-run", "not needed here").with(Fix::Do("but good to have".to_owned())),
         ]
     }
 
@@ -217,8 +217,8 @@ mod tests {
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
         ⚑ warning  repository   /srv/\u{1b}[2J\u{202e}grö倉庫: 3 restore points, 1
                                 backup cannot be read
-                                cure: howdah backup list says for each of them what is
-                                      wrong with it, and what can be done
+                                fix: howdah backup list says for each of them what is
+                                     wrong with it, and what can be done
         ✓ ok       systemd-run  not needed here
                                 note: but good to have
         1 error, 1 warning.
@@ -232,7 +232,7 @@ mod tests {
         ✖ error    state        /var/lib/state of the operators/howdah is open to other users (mode 0755)
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
         ⚑ warning  repository   /srv/\u{1b}[2J\u{202e}grö倉庫: 3 restore points, 1 backup cannot be read
-                                cure: howdah backup list says for each of them what is wrong with it, and what can be done
+                                fix: howdah backup list says for each of them what is wrong with it, and what can be done
         ✓ ok       systemd-run  not needed here
                                 note: but good to have
         1 error, 1 warning.
@@ -250,8 +250,8 @@ mod tests {
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
         ! warning  repository   /srv/\u{1b}[2J\u{202e}gr\u{f6}\u{5009}\u{5eab}: 3
                                 restore points, 1 backup cannot be read
-                                cure: howdah backup list says for each of them what is
-                                      wrong with it, and what can be done
+                                fix: howdah backup list says for each of them what is
+                                     wrong with it, and what can be done
         + ok       systemd-run  not needed here
                                 note: but good to have
         1 error, 1 warning.
@@ -262,10 +262,10 @@ mod tests {
     fn a_program_reads_one_array_with_the_same_words() {
         insta::assert_snapshot!(json(&findings()).unwrap(), @r#"
         [
-        {"check":"settings","state":"ok","found":"none; the built-in values hold","cure":null},
-        {"check":"state","state":"error","found":"/var/lib/state of the operators/howdah is open to other users (mode 0755)","cure":"chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line"},
-        {"check":"repository","state":"warning","found":"/srv/\\u{1b}[2J\\u{202e}grö倉庫: 3 restore points, 1 backup cannot be read","cure":"howdah backup list says for each of them what is wrong with it, and what can be done"},
-        {"check":"systemd-run","state":"ok","found":"not needed here","cure":"but good to have"}
+        {"check":"settings","state":"ok","found":"none; the built-in values hold","fix":null},
+        {"check":"state","state":"error","found":"/var/lib/state of the operators/howdah is open to other users (mode 0755)","fix":"chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line"},
+        {"check":"repository","state":"warning","found":"/srv/\\u{1b}[2J\\u{202e}grö倉庫: 3 restore points, 1 backup cannot be read","fix":"howdah backup list says for each of them what is wrong with it, and what can be done"},
+        {"check":"systemd-run","state":"ok","found":"not needed here","fix":"but good to have"}
         ]
         "#);
         assert_eq!(json(&[]).unwrap(), "[\n\n]\n");

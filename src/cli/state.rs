@@ -120,12 +120,12 @@ fn canceling(session: &Session, stage: &CancelStage) -> String {
     let (CancelStage::Stopping { attempt, urgency, .. } | CancelStage::Disposing { attempt, urgency, .. }) = stage;
     let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
     match (urgency, stage) {
-        (Urgency::InTime, CancelStage::Stopping { .. }) => format!("canceling: attempt {attempt} is being stopped"),
-        (Urgency::InTime, CancelStage::Disposing { .. }) => "canceling: partial data is being dealt with".to_owned(),
+        (Urgency::InTime, CancelStage::Stopping { .. }) => format!("cancelling: attempt {attempt} is being stopped"),
+        (Urgency::InTime, CancelStage::Disposing { .. }) => "cancelling: partial data is being dealt with".to_owned(),
         (Urgency::Overdue, _) => {
-            format!("canceling, overdue: attempt {attempt}{process} is still alive past its deadline")
+            format!("cancelling, overdue: attempt {attempt}{process} is still alive past its deadline")
         }
-        (Urgency::Forced, _) => format!("canceling: attempt {attempt}{process} is being killed"),
+        (Urgency::Forced, _) => format!("cancelling: attempt {attempt}{process} is being killed"),
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Closing {
     /// It goes on when the screen closes, but not beyond the logout.
     LogoutEnds {
         /// The command that makes it go on.
-        cure: String,
+        fix: String,
     },
 }
 

@@ -25,8 +25,8 @@ fn a_lock_that_no_owner_holds_is_an_error_and_names_the_process() {
         fs::write(&path, text).unwrap();
         let rows = patient.rows(&[], 1);
         let row = Row::of(&rows, "owner");
-        let cure = format!("kill {}", process::id());
-        assert_eq!((&*row.state, row.cure.as_deref()), ("error", Some(&*cure)), "{text:?}: {row:?}");
+        let fix = format!("kill {}", process::id());
+        assert_eq!((&*row.state, row.fix.as_deref()), ("error", Some(&*fix)), "{text:?}: {row:?}");
     }
     fs::write(&path, format!("{}\n", process::id())).unwrap();
     let rows = patient.rows(&[], 0);

@@ -30,7 +30,7 @@ pub(crate) struct Row {
     pub(crate) check: String,
     pub(crate) state: String,
     pub(crate) found: String,
-    pub(crate) cure: Option<String>,
+    pub(crate) fix: Option<String>,
 }
 
 impl Row {

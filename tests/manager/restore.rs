@@ -103,7 +103,7 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
     );
     assert!(lines.iter().any(|line| line.contains("attempt 3, try 2 of 10")), "{lines:#?}");
     assert_eq!(
-        (&object["reason"], &object["tries_total"], &object["tries_of"]),
+        (&object["reason"], &object["tries_total"], &object["tries_limit"]),
         (&"tries_used_up".into(), &10.into(), &10.into())
     );
 }
@@ -152,7 +152,7 @@ async fn a_cancel_that_left_data_says_where() {
     .await;
     let there = there.path().to_str().unwrap();
     assert_eq!((exit, &object["left"]), (Exit::Cancelled, &serde_json::json!([there])));
-    let overdue = "orders-1: canceling, overdue: attempt 2 (process 1002) is still alive past its deadline; howdah session \
+    let overdue = "orders-1: cancelling, overdue: attempt 2 (process 1002) is still alive past its deadline; howdah session \
                    cancel 1 --force --state-dir /srv/state kills it";
     assert!(lines.iter().any(|line| line == overdue), "{lines:#?}");
     let left =

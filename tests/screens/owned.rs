@@ -96,7 +96,7 @@ pub(crate) fn lost(stage: &mut Stage) {
 }
 
 pub(crate) fn mortal() -> Closing {
-    Closing::LogoutEnds { cure: "loginctl enable-linger ops".to_owned() }
+    Closing::LogoutEnds { fix: "loginctl enable-linger ops".to_owned() }
 }
 
 /// Billing is selected, and the journal tells of it.

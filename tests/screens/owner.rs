@@ -113,12 +113,12 @@ fn s04_without_its_owner_the_header_tells_how_old_the_picture_is() {
 }
 
 #[test]
-fn the_cure_for_a_logout_is_told_at_the_start_and_found_again_in_the_help() {
+fn the_fix_for_a_logout_is_told_at_the_start_and_found_again_in_the_help() {
     let mut stage = Stage::new(nothing(), own());
     stage.with_closing(mortal());
     let notice = stage.model.notice().unwrap().clone();
     assert_eq!(notice.tone, Tone::Warning);
-    assert_eq!(notice.text, "Logout ends the work; cure: loginctl enable-linger ops (? tells it again)");
+    assert_eq!(notice.text, "Logout ends the work; fix: loginctl enable-linger ops (? tells it again)");
     assert!(stage.model.overlay().is_none(), "nothing stands in the way");
     stage.tell_at(Message::Due, notice.until);
     assert!(!stage.text().contains("loginctl"));
@@ -136,7 +136,7 @@ fn a_state_directory_that_is_opened_to_others_is_told_until_it_is_closed_again()
     let told = "The state directory is open to other users (mode 0777\\u{1b}): chmod 700 /var/lib/howdah";
     assert_eq!(notice.text, told);
     stage.tell_at(Message::Due, notice.until).press("?");
-    assert!(stage.text().contains("Cure: chmod 700 /var/lib/howdah"), "{}", stage.text());
+    assert!(stage.text().contains("Fix: chmod 700 /var/lib/howdah"), "{}", stage.text());
     stage.press("esc").tell(Message::Exposed(None));
     assert_eq!(said(&stage), "The state directory is for its user alone again");
     stage.press("?");

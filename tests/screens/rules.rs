@@ -311,8 +311,8 @@ fn s12_every_state_has_a_sign_and_a_word() {
         (waiting(1, "a"), "◌", "try 4/10"),
         (stuck(1, "a"), "✖", "stuck"),
         (used_up(1, "a"), "✖", "stuck: 10/10"),
-        (canceling(1, "a"), "⊘", "canceling"),
-        (overdue(1, "a"), "⊘", "canceling"),
+        (canceling(1, "a"), "⊘", "cancelling"),
+        (overdue(1, "a"), "⊘", "cancelling"),
     ];
     let tomorrow = now().checked_add(secs(24 * 3600)).unwrap();
     for size in [(120, 40), (100, 30), (80, 24), (40, 10)] {

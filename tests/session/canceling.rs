@@ -221,7 +221,7 @@ fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_go
         said,
         [
             "howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper",
-            "howdah: session 1 (orders-1): canceling, overdue: attempt 1 (process 1001) is still alive past its deadline; \
+            "howdah: session 1 (orders-1): cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline; \
              howdah session cancel 1 --force kills it",
         ]
     );
@@ -248,6 +248,6 @@ fn a_wait_with_a_limit_ends_and_says_how_the_session_stands() {
     assert_eq!(waited, Waited { all_cancelled: false, data_left: false });
     assert_eq!(
         said,
-        ["howdah: session 1 orders-1: canceling: attempt 1 is being stopped; it goes on without this command"]
+        ["howdah: session 1 orders-1: cancelling: attempt 1 is being stopped; it goes on without this command"]
     );
 }

@@ -20,7 +20,7 @@ fn a_table_shows_each_phase_by_sign_and_word() {
       [1]       2  aaaa0002  orders-2  ◉ running                  43 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
       [2]       3  aaaa0003  orders-3  ◌ waiting, try 1 of 3       0 %  /var/tmp/howdah-never/orders-3  2020-02-02 02:00:00
       [3]       4  aaaa0004  orders-4  ✖ stuck                     0 %  /var/tmp/howdah-never/orders-4  2020-02-02 02:00:00
-      [4]       5  aaaa0005  orders-5  ⊘ canceling                 0 %  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
+      [4]       5  aaaa0005  orders-5  ⊘ cancelling                0 %  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
         -       7  aaaa0007  orders-7  ∅ cancelled                 0 %  /var/tmp/howdah-never/orders-7  2020-02-02 02:00:00
         -       6  aaaa0006  orders-6  ✓ succeeded               100 %  /var/tmp/howdah-never/orders-6  2020-02-02 02:00:00
     ");
@@ -33,7 +33,7 @@ fn a_table_shows_each_phase_by_sign_and_word() {
       [1]       2  aaaa0002  orders-2  * running                  43 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
       [2]       3  aaaa0003  orders-3  ~ waiting, try 1 of 3       0 %  /var/tmp/howdah-never/orders-3  2020-02-02 02:00:00
       [3]       4  aaaa0004  orders-4  ! stuck                     0 %  /var/tmp/howdah-never/orders-4  2020-02-02 02:00:00
-      [4]       5  aaaa0005  orders-5  x canceling                 0 %  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
+      [4]       5  aaaa0005  orders-5  x cancelling                0 %  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
     ");
     drop(owner);
     let ran = house.run(&["list"]).expect_code(0);
@@ -52,7 +52,7 @@ fn r23_the_array_holds_the_ongoing_sessions_in_the_order_of_their_places() {
         assert_eq!(named["uuid"], row["uuid"]);
     }
     let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str().unwrap()).collect();
-    assert_eq!(phases, ["queued", "running", "waiting", "stuck", "canceling"]);
+    assert_eq!(phases, ["queued", "running", "waiting", "stuck", "cancelling"]);
     let all = house.run(&["list", "--json", "--all"]).expect_code(0).json();
     let all: Vec<(u64, Value)> =
         all.as_array().unwrap().iter().map(|row| (row["id"].as_u64().unwrap(), row["index"].clone())).collect();
@@ -70,7 +70,7 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
-    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created dismissed disposed disposition ended ending failure files_done first_cause id index instance left lost next_try origin overdue percent phase port process reason restore_point server step system_identifier target took_seconds tries_of tries_total tries_used unchecked uuid wal_percent warnings");
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created dismissed disposed disposition ended ending failure files_done first_cause id index instance left lost next_try origin overdue percent phase pid port reason restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
     let mut told = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
@@ -85,13 +85,13 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
         told.push('\n');
     }
     assert_snapshot!(told, @r#"
-    dismissed=false id=1 index=0 lost=false origin="command_line" phase="queued" tries_of=3 tries_total=0
-    attempt=1 bytes_done=999 bytes_reused=0 bytes_total=1000 dismissed=false files_done=9 id=2 index=1 lost=false origin="command_line" percent=99 phase="running" process=1001 step="copy" tries_of=3 tries_total=0
-    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false failure={"advice":"","cause":"the repository is gone","class":"disruption","step":null} files_done=0 first_cause="the repository is gone" id=3 index=2 lost=false next_try="2120-01-09T02:00:10Z" origin="console" percent=0 phase="waiting" tries_of=3 tries_total=0 tries_used=0
-    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false failure={"advice":"make room, then retry","cause":"no space left on /var/tmp/howdah-never","class":"incurable","step":"copy"} files_done=0 first_cause="no space left on /var/tmp/howdah-never" id=4 index=3 lost=false origin="command_line" percent=0 phase="stuck" reason="incurable" tries_of=3 tries_total=0
-    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false disposition="remove" files_done=0 id=5 index=4 lost=false origin="command_line" overdue=false percent=0 phase="canceling" process=1001 step="copy" tries_of=3 tries_total=0
-    attempt=2 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false disposed="removed" ended="2020-02-02T02:03:20Z" ending="partial data removed" files_done=0 id=7 left=[] lost=false origin="console" percent=0 phase="cancelled" took_seconds=200.0 tries_of=3 tries_total=0
-    attempt=1 bytes_done=1000 bytes_reused=0 bytes_total=1000 dismissed=false ended="2020-02-02T02:01:40Z" ending="files restored; no server was started: as asked" files_done=0 id=6 lost=false origin="command_line" percent=100 phase="succeeded" server="not_started" took_seconds=100.0 tries_of=3 tries_total=0 unchecked=[] warnings=[]
+    dismissed=false id=1 index=0 lost=false origin="command_line" phase="queued" tries_limit=3 tries_total=0
+    attempt=1 bytes_done=999 bytes_reused=0 bytes_total=1000 dismissed=false files_done=9 id=2 index=1 lost=false origin="command_line" percent=99 phase="running" pid=1001 step="copy" tries_limit=3 tries_total=0
+    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false failure={"advice":"","cause":"the repository is gone","class":"disruption","step":null} files_done=0 first_cause="the repository is gone" id=3 index=2 lost=false next_try="2120-01-09T02:00:10Z" origin="console" percent=0 phase="waiting" tries_limit=3 tries_total=0 tries_used=0
+    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false failure={"advice":"make room, then retry","cause":"no space left on /var/tmp/howdah-never","class":"incurable","step":"copy"} files_done=0 first_cause="no space left on /var/tmp/howdah-never" id=4 index=3 lost=false origin="command_line" percent=0 phase="stuck" reason="incurable" tries_limit=3 tries_total=0
+    attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false disposition="remove" files_done=0 id=5 index=4 lost=false origin="command_line" overdue=false percent=0 phase="cancelling" pid=1001 step="copy" tries_limit=3 tries_total=0
+    attempt=2 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false disposed="removed" ended="2020-02-02T02:03:20Z" ending="partial data removed" files_done=0 id=7 left=[] lost=false origin="console" percent=0 phase="cancelled" took_seconds=200.0 tries_limit=3 tries_total=0
+    attempt=1 bytes_done=1000 bytes_reused=0 bytes_total=1000 dismissed=false ended="2020-02-02T02:01:40Z" ending="files restored; no server was started: as asked" files_done=0 id=6 lost=false origin="command_line" percent=100 phase="succeeded" server="not_started" took_seconds=100.0 tries_limit=3 tries_total=0 unchecked=[] warnings=[]
     "#);
 }
 

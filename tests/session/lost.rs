@@ -33,7 +33,7 @@ fn s12_what_is_lost_is_told_by_every_reading_verb() {
     assert_snapshot!(list.stdout, @"
     INDEX  NUMBER  UUID      INSTANCE  PHASE                  PROGRESS  TARGET                          STARTED (UTC)
       [0]       1  aaaa0001  orders-1  ? lost (running)           43 %  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
-      [1]       2  aaaa0002  orders-2  ? lost (canceling)          0 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
+      [1]       2  aaaa0002  orders-2  ? lost (cancelling)         0 %  /var/tmp/howdah-never/orders-2  2020-02-02 02:00:00
       [2]       3  aaaa0003  orders-3  ◌ waiting, try 1 of 3       0 %  /var/tmp/howdah-never/orders-3  2020-02-02 02:00:00
     ");
     assert!(list.stderr.contains("nobody owns") && list.stderr.contains("start howdah keeper"), "{list}");

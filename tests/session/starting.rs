@@ -26,7 +26,7 @@ fn r01_each_instance_gets_a_session_of_its_own() {
         let shown = session(&howdah, &["show", number, "--json"]).expect_code(0).json();
         assert_eq!((&shown["uuid"], &shown["origin"]), (&(*uuid).into(), &"command_line".into()));
         assert_eq!(shown["target"], targets.join(shown["instance"].as_str().unwrap()).to_str().unwrap());
-        assert_eq!((&shown["tries_of"], ran.stderr.as_str()), (&0.into(), ""));
+        assert_eq!((&shown["tries_limit"], ran.stderr.as_str()), (&0.into(), ""));
         ports.insert(shown["port"].as_u64().unwrap());
     }
     assert_eq!(ports.len(), 2, "each has a port of its own");

@@ -101,16 +101,16 @@ fn tries_are_numbered_while_they_run_and_wait() {
 fn d06_an_overdue_cancel_is_told_with_its_process() {
     let house = House::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
     let _owner = house.owned();
-    let told = "canceling, overdue: attempt 1 (process 1001) is still alive past its deadline";
+    let told = "cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline";
     house.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
-    house.run(&["list"]).expect_code(0).expect_words(&["⊘ canceling, overdue: process 1001"]);
+    house.run(&["list"]).expect_code(0).expect_words(&["⊘ cancelling, overdue: process 1001"]);
     let watch = house.follow(&["watch", "1"]);
     assert_eq!(
         house.masked(&watch.line()),
         format!("1 orders-1: {told}; howdah session cancel 1 --force --state-dir ~/state kills it")
     );
     let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
-    assert_eq!((&object["overdue"], &object["process"]), (&true.into(), &1001.into()));
+    assert_eq!((&object["overdue"], &object["pid"]), (&true.into(), &1001.into()));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn as_json_each_line_is_the_whole_object_and_progress_comes_too() {
     assert_eq!((&next["phase"], &next["percent"]), (&"running".into(), &43.into()));
     let life = life.then(cancel(), 20);
     house.store([life.clone()]);
-    assert_eq!(object(&watch)["phase"], "canceling");
+    assert_eq!(object(&watch)["phase"], "cancelling");
     house.store([life.over(End::Stopped, 21).over(End::Disposed(Disposed::Removed), 22)]);
     let last = object(&watch);
     assert_eq!((&last["phase"], &last["disposed"]), (&"cancelled".into(), &"removed".into()));

@@ -70,7 +70,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
 /// warn of.
 fn with_endings(options: Options, looks: std::thread::JoinHandle<(Survival, AfterReboot)>) -> Options {
     let closing = match looks.join() {
-        Ok((Survival::Killed { cure, .. }, _)) => Closing::LogoutEnds { cure },
+        Ok((Survival::Killed { fix, .. }, _)) => Closing::LogoutEnds { fix },
         Ok((Survival::Safe | Survival::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
         Ok((Survival::Safe | Survival::InScope, _)) => Closing::UntilReboot,
         Err(_) => {

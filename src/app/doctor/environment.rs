@@ -3,7 +3,7 @@
 use super::Ground;
 use crate::{
     app::environment::{lacking, wanted},
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     domain::instance::printable_name,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn look(ground: &Ground) -> Finding {
     }
     if let Some(lacking) = ground.state.as_deref().and_then(|state| lacking(state, patterns)) {
         let (found, command) = lacking.sentence();
-        return Finding::warning(CHECK, &found, Cure::Run(format!("{command}; howdah")));
+        return Finding::warning(CHECK, &found, Fix::Run(format!("{command}; howdah")));
     }
     let shown: Vec<String> = patterns.iter().map(ToString::to_string).collect();
     let here = wanted(ground.variables.keys().cloned(), patterns);

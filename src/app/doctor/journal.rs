@@ -3,7 +3,7 @@
 use super::words::{quoted, shown};
 use crate::{
     attempt,
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     domain::{SessionId, Timestamp},
     journal::{
         JournalError,
@@ -30,8 +30,8 @@ pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
         }
         Err(error) => {
             let found = format!("{} cannot be looked at: {error}", shown(&path));
-            let cure = "make the state directory belong to this user, or name another with --state-dir";
-            return vec![Finding::error(CHECK, &found, Cure::Do(cure.to_owned()))];
+            let fix = "make the state directory belong to this user, or name another with --state-dir";
+            return vec![Finding::error(CHECK, &found, Fix::Do(fix.to_owned()))];
         }
     }
     match health(&path) {
@@ -54,21 +54,21 @@ fn read(health: &Health, now: Timestamp) -> Vec<Finding> {
         let named: Vec<String> = unreadable.iter().take(NAMED).map(ToString::to_string).collect();
         let more = if unreadable.len() > NAMED { ", ..." } else { "" };
         let found = format!("{found}; {} of them cannot be read ({}{more})", unreadable.len(), named.join(", "));
-        let cure = "if a newer howdah wrote them, use that one; the others go on either way";
-        Finding::warning(CHECK, &found, Cure::Do(cure.to_owned()))
+        let fix = "if a newer howdah wrote them, use that one; the others go on either way";
+        Finding::warning(CHECK, &found, Fix::Do(fix.to_owned()))
     }];
     if let Some(ahead) = newest_event.filter(|at| at.duration_since(now) > AHEAD) {
         let found = format!(
             "the newest event is of {ahead:.0}, ahead of the clock ({now:.0}): lengths of time in its history are wrong"
         );
-        findings.push(Finding::warning(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned())));
+        findings.push(Finding::warning(CHECK, &found, Fix::Run("timedatectl set-ntp true".to_owned())));
     }
     findings
 }
 
 /// What the files of attempts tell of that the journal does not: it was lost, or put back from a copy (S10).
 fn strays(state: &Path, known: &BTreeSet<SessionId>) -> Option<Finding> {
-    let right = || Cure::Do("give this user the right to read them".to_owned());
+    let right = || Fix::Do("give this user the right to read them".to_owned());
     let (strays, unread) = match attempt::traces(state, |id| !known.contains(&id)) {
         Ok(found) => found,
         Err(error) => {
@@ -87,7 +87,7 @@ fn strays(state: &Path, known: &BTreeSet<SessionId>) -> Option<Finding> {
     let named = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let found =
         format!("it does not know {sessions} that left files here ({named}{more}), of which {open} had not ended");
-    Some(Finding::warning(CHECK, &found, Cure::Run("howdah session recover".to_owned())))
+    Some(Finding::warning(CHECK, &found, Fix::Run("howdah session recover".to_owned())))
 }
 
 fn unread(path: &Path, error: &JournalError) -> Finding {
@@ -104,12 +104,12 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         | JournalError::ReadOnly { .. }
         | JournalError::WriterGone => error.to_string(),
     };
-    let cure = match error {
+    let fix = match error {
         JournalError::Newer { .. } => {
-            Cure::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
+            Fix::Do("use the newer howdah that wrote it, or another state directory (--state-dir)".to_owned())
         }
-        JournalError::NotAFile { .. } => Cure::Do(format!("move it away: mv {0} {0}.away", quoted(path))),
-        JournalError::NotPrivate { .. } => Cure::Do("make the state directory belong to this user".to_owned()),
+        JournalError::NotAFile { .. } => Fix::Do(format!("move it away: mv {0} {0}.away", quoted(path))),
+        JournalError::NotPrivate { .. } => Fix::Do("make the state directory belong to this user".to_owned()),
         JournalError::Sqlite { .. }
         | JournalError::Record { .. }
         | JournalError::Superseded { .. }
@@ -117,11 +117,11 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         | JournalError::ReadOnly { .. }
         | JournalError::WriterGone => {
             let path = quoted(path);
-            Cure::Do(format!(
+            Fix::Do(format!(
                 "while no howdah runs, put back a copy, or give up the history with: mv {path} {path}.broken; then \
                  howdah session recover brings back what the files of attempts tell"
             ))
         }
     };
-    Finding::error(CHECK, &found, cure)
+    Finding::error(CHECK, &found, fix)
 }

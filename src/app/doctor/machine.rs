@@ -8,7 +8,7 @@ use crate::{
             AfterReboot, Facts, Logout, Place, Survival, after_reboot, linger, on_path, scope_prefix, survival,
         },
     },
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     domain::Timestamp,
     postgres::{
         account::bare,
@@ -36,17 +36,17 @@ fn reboot(after: &AfterReboot, facts: &Facts) -> Finding {
         AfterReboot::GoesOn { unit } => Finding::ok(CHECK, &format!("{} starts a keeper", shown(unit))),
         AfterReboot::AtLogin { unit } => {
             let found = format!("{} starts a keeper at the first login only: this user does not linger", shown(unit));
-            Finding::warning(CHECK, &found, Cure::Run(linger(facts)))
+            Finding::warning(CHECK, &found, Fix::Run(linger(facts)))
         }
         AfterReboot::ForAnother { unit } => {
             let found = format!("{} starts a keeper for another user or state directory", shown(unit));
-            let cure = "name this state directory behind --state-dir in a unit of this user; until then its sessions wait \
+            let fix = "name this state directory behind --state-dir in a unit of this user; until then its sessions wait \
                         after a reboot until howdah is opened";
-            Finding::warning(CHECK, &found, Cure::Do(cure.to_owned()))
+            Finding::warning(CHECK, &found, Fix::Do(fix.to_owned()))
         }
         AfterReboot::Waits => {
             Finding::ok(CHECK, "nothing starts a keeper then: the sessions wait until howdah is opened")
-                .with(Cure::Do(service.to_owned()))
+                .with(Fix::Do(service.to_owned()))
         }
     }
 }
@@ -67,13 +67,13 @@ fn logout(facts: &Facts) -> Finding {
             let found = format!("a logout ends this login session ({lingers}); the keeper gets a scope of its own");
             Finding::ok(CHECK, &found)
         }
-        Survival::Killed { when, cure } => {
+        Survival::Killed { when, fix } => {
             let when = match when {
                 Logout::This => "the logout",
                 Logout::Last => "the last logout of this user",
             };
             let found = format!("{when} ends restores and the keeper, until howdah is opened again: {lingers}");
-            Finding::warning(CHECK, &found, Cure::Run(cure))
+            Finding::warning(CHECK, &found, Fix::Run(fix))
         }
     }
 }
@@ -98,26 +98,26 @@ pub(super) fn clock(ground: &Ground) -> Finding {
     let zone = TimeZone::system();
     let offset = zone.to_offset(ground.now);
     let zone = zone.iana_name().map_or_else(String::new, |name| format!(" ({name})"));
-    let (synchronized, cure) = synchronized(ground);
+    let (synchronized, fix) = synchronized(ground);
     let found = format!("{:.0}, UTC{offset}{zone}; {synchronized}", ground.now);
     // The program itself cannot be younger than the present.
     let made = fs::metadata(OWN_PROGRAM).and_then(|program| program.modified());
     if let Some(made) = made.ok().and_then(|made| Timestamp::try_from(made).ok()).filter(|made| *made > ground.now) {
         let found = format!("{found}: that is before this program was made ({made:.0})");
-        return Finding::error(CHECK, &found, Cure::Run("timedatectl set-ntp true".to_owned()));
+        return Finding::error(CHECK, &found, Fix::Run("timedatectl set-ntp true".to_owned()));
     }
-    match cure {
-        Some(cure) => Finding::warning(CHECK, &found, cure),
+    match fix {
+        Some(fix) => Finding::warning(CHECK, &found, fix),
         None => Finding::ok(CHECK, &found),
     }
 }
 
-fn synchronized(ground: &Ground) -> (&'static str, Option<Cure>) {
+fn synchronized(ground: &Ground) -> (&'static str, Option<Fix>) {
     let answer = on_path(ground.variable("PATH"), "timedatectl")
         .and_then(|program| ask(bare(program).args(["show", "-p", "NTPSynchronized"]), LIMIT).ok());
     match answer.as_deref().map(str::trim) {
         Some("NTPSynchronized=yes") => ("kept by NTP", None),
-        Some("NTPSynchronized=no") => ("not kept by NTP", Some(Cure::Run("timedatectl set-ntp true".to_owned()))),
+        Some("NTPSynchronized=no") => ("not kept by NTP", Some(Fix::Run("timedatectl set-ntp true".to_owned()))),
         Some(_) | None => ("whether NTP keeps it is not known", None),
     }
 }
@@ -126,8 +126,8 @@ fn synchronized(ground: &Ground) -> (&'static str, Option<Cure>) {
 pub(super) fn terminal(ground: &Ground) -> Finding {
     const CHECK: &str = "terminal";
     let Some(term) = ground.variable("TERM").map(|term| term.to_string_lossy()).filter(|term| term != "dumb") else {
-        let cure = "open the console in a terminal; every verb works without one";
-        return Finding::warning(CHECK, "none that could show the console (TERM)", Cure::Do(cure.to_owned()));
+        let fix = "open the console in a terminal; every verb works without one";
+        return Finding::warning(CHECK, "none that could show the console (TERM)", Fix::Do(fix.to_owned()));
     };
     let says = |name: &str, words: &[&str]| {
         ground.variable(name).is_some_and(|value| words.iter().any(|word| value.to_string_lossy().contains(word)))
@@ -148,7 +148,7 @@ pub(super) fn terminal(ground: &Ground) -> Finding {
         return Finding::ok(CHECK, &format!("{found}; only ASCII is used"));
     }
     let found = format!("{found} is not UTF-8, so signs and frames come out wrong");
-    Finding::warning(CHECK, &found, Cure::Run("howdah --ascii".to_owned()))
+    Finding::warning(CHECK, &found, Fix::Run("howdah --ascii".to_owned()))
 }
 
 /// Whether the locale's characters are UTF-8.
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logout_is_told_in_words_with_the_command_that_cures_it() {
+    fn the_logout_is_told_in_words_with_the_command_that_fixes_it() {
         let told = |facts: Facts| {
             let [logout, scopes] = lingering(&facts, None).try_into().expect("there are two");
             (crate::cli::doctor::text(&[logout], None, true), crate::cli::doctor::text(&[scopes], None, true))
@@ -237,7 +237,7 @@ mod tests {
         "#);
         insta::assert_snapshot!(told(AfterReboot::ForAnother { unit: unit() }), @r#"
         ! warning  reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper for another user or state directory
-                                cure: name this state directory behind --state-dir in a unit of this user; until then its sessions wait after a reboot until howdah is opened
+                                fix: name this state directory behind --state-dir in a unit of this user; until then its sessions wait after a reboot until howdah is opened
         1 warning.
         "#);
         insta::assert_snapshot!(told(AfterReboot::Waits), @r#"

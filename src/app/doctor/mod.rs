@@ -25,7 +25,7 @@ use super::{
 use crate::{
     cli::{
         args::{Common, DoctorArgs},
-        doctor::{Cure, Finding, exit, json, text},
+        doctor::{Finding, Fix, exit, json, text},
         exit::Exit,
     },
     domain::Timestamp,
@@ -73,8 +73,8 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let (config, mut findings) = settings::look(common.config.as_deref());
     let state = state_dir(common.state_dir.as_deref());
     if let Err(error) = &state {
-        let cure = Cure::Run("howdah --state-dir DIR".to_owned());
-        findings.push(Finding::error("state", &error.to_string(), cure));
+        let fix = Fix::Run("howdah --state-dir DIR".to_owned());
+        findings.push(Finding::error("state", &error.to_string(), fix));
     }
     let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
     let absolute = named.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
@@ -146,12 +146,12 @@ fn answers(ground: &Arc<Ground>, checks: Vec<Check>, patience: Duration) -> Vec<
             Ok(found) => findings.extend(found),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 let found = format!("no answer in {} s: a disk, a mount or a program hangs", patience.as_secs_f32());
-                let cure = "see whether network mounts answer (findmnt -t nfs,nfs4,cifs), then ask again";
-                findings.push(Finding::error(name, &found, Cure::Do(cure.to_owned())));
+                let fix = "see whether network mounts answer (findmnt -t nfs,nfs4,cifs), then ask again";
+                findings.push(Finding::error(name, &found, Fix::Do(fix.to_owned())));
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                let cure = Cure::Do("report it with the lines above; the other checks stand".to_owned());
-                findings.push(Finding::error(name, "this check broke down, which is a fault of howdah", cure));
+                let fix = Fix::Do("report it with the lines above; the other checks stand".to_owned());
+                findings.push(Finding::error(name, "this check broke down, which is a fault of howdah", fix));
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use super::words::{quoted, shown};
 use crate::{
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     process::{is_alive, mark},
 };
 use rustix::{
@@ -50,8 +50,8 @@ pub(super) fn look(state: &Path) -> Vec<Finding> {
         Ok(holder) => (Some(holder), owner(state, holder)),
         Err(cause) => {
             let found = format!("{}: {cause}", shown(&state.join("owner.lock")));
-            let cure = Cure::Do("make it a file of this user, or use another --state-dir".to_owned());
-            (None, Finding::error("owner", &found, cure))
+            let fix = Fix::Do("make it a file of this user, or use another --state-dir".to_owned());
+            (None, Finding::error("owner", &found, fix))
         }
     };
     vec![owner, socket(state, holder, &knock(state))]
@@ -67,22 +67,22 @@ fn owner(state: &Path, holder: Holder) -> Finding {
                 name_of(pid),
                 shown(&state.join("owner.lock"))
             );
-            Finding::error("owner", &found, Cure::Run(format!("kill {pid}")))
+            Finding::error("owner", &found, Fix::Run(format!("kill {pid}")))
         }
         Holder::Stranger(None) => {
             let found =
                 format!("{} is held by a process that is not to be seen here", shown(&state.join("owner.lock")));
-            let cure = "look for howdah in other containers or on the machine that shares the directory; each needs a \
+            let fix = "look for howdah in other containers or on the machine that shares the directory; each needs a \
                         state directory of its own (--state-dir)";
-            Finding::error("owner", &found, Cure::Do(cure.to_owned()))
+            Finding::error("owner", &found, Fix::Do(fix.to_owned()))
         }
     }
 }
 
 fn socket(state: &Path, holder: Option<Holder>, socket: &Socket) -> Finding {
     let path = state.join("control.sock");
-    let warning = |found: &str, cure| Finding::warning("socket", found, cure);
-    let restart = |pid: u32| Cure::Run(format!("kill -TERM {pid}; howdah"));
+    let warning = |found: &str, fix| Finding::warning("socket", found, fix);
+    let restart = |pid: u32| Fix::Run(format!("kill -TERM {pid}; howdah"));
     match (socket, holder) {
         (Socket::Answers, _) => Finding::ok("socket", "the owner answers"),
         (Socket::Absent, Some(Holder::Owner(pid))) => {
@@ -95,17 +95,17 @@ fn socket(state: &Path, holder: Option<Holder>, socket: &Socket) -> Finding {
         // An owner leaves its socket where it is, however it ends.
         (Socket::Stale, _) => Finding::ok("socket", "stale: an earlier owner's; the next one replaces it"),
         (Socket::Crowded, _) => {
-            warning("more wait at the socket than the owner takes in", Cure::Do("ask again in a while".to_owned()))
+            warning("more wait at the socket than the owner takes in", Fix::Do("ask again in a while".to_owned()))
         }
         (Socket::Other, _) => Finding::error(
             "socket",
             &format!("{} is not a socket, so no owner can listen there", shown(&path)),
-            Cure::Run(format!("mv {0} {1}", quoted(&path), quoted(&path.with_extension("away")))),
+            Fix::Run(format!("mv {0} {1}", quoted(&path), quoted(&path.with_extension("away")))),
         ),
         (Socket::Closed(cause), _) => Finding::error(
             "socket",
             &format!("{} cannot be used: {cause}", shown(&path)),
-            Cure::Do("make it and the state directory belong to this user".to_owned()),
+            Fix::Do("make it and the state directory belong to this user".to_owned()),
         ),
     }
 }

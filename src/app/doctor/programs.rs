@@ -3,7 +3,7 @@
 use super::{Ground, words::shown};
 use crate::{
     app::survival::on_path,
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     postgres::{
         account::{Account, bare, is_root},
         ask::{LIMIT, Unanswered, ask},
@@ -29,8 +29,8 @@ fn versions(installed: &[Installed]) -> Vec<Finding> {
     for Installed { directory, version } in installed {
         let Some(version) = version else {
             let found = format!("the program postgres in {} does not tell its version", shown(directory));
-            let cure = "see whether the user that runs servers may run it: postgres --version";
-            findings.push(Finding::warning(CHECK, &found, Cure::Do(cure.to_owned())));
+            let fix = "see whether the user that runs servers may run it: postgres --version";
+            findings.push(Finding::warning(CHECK, &found, Fix::Do(fix.to_owned())));
             continue;
         };
         if !seen.insert(*version) {
@@ -40,15 +40,15 @@ fn versions(installed: &[Installed]) -> Vec<Finding> {
         findings.push(if directory.join(HELPER).is_file() {
             Finding::ok(CHECK, &found)
         } else {
-            let cure = format!("install the whole server package of PostgreSQL {version}");
-            Finding::warning(CHECK, &format!("{found}, without {HELPER}"), Cure::Do(cure))
+            let fix = format!("install the whole server package of PostgreSQL {version}");
+            Finding::warning(CHECK, &format!("{found}, without {HELPER}"), Fix::Do(fix))
         });
     }
     if seen.is_empty() {
         let found = "no server programs: files are restored and verified, but no server is started";
-        let cure = "install PostgreSQL of the major version of your backups, or name its directory with binaries under \
+        let fix = "install PostgreSQL of the major version of your backups, or name its directory with binaries under \
                     [worker] in howdah.toml";
-        findings.push(Finding::warning(CHECK, found, Cure::Do(cure.to_owned())));
+        findings.push(Finding::warning(CHECK, found, Fix::Do(fix.to_owned())));
     }
     findings
 }
@@ -61,20 +61,20 @@ pub(super) fn os_user(ground: &Ground) -> Finding {
     // The account is asked for without a limit; a directory service that hangs is met here.
     if let Err(error @ Unanswered::Late(_)) = ask(bare("getent").args(["passwd", "--", &key]), LIMIT) {
         let found = format!("the system cannot tell who {key} is: getent: {error}");
-        return Finding::error(CHECK, &found, Cure::Run(format!("getent passwd {key}")));
+        return Finding::error(CHECK, &found, Fix::Run(format!("getent passwd {key}")));
     }
     if !is_root() {
         return match Account::own() {
             Ok(own) => Finding::ok(CHECK, &format!("{}: restored files and servers are this user's own", own.name())),
-            Err(failure) => Finding::error(CHECK, &failure.cause, Cure::Do(failure.advice)),
+            Err(failure) => Finding::error(CHECK, &failure.cause, Fix::Do(failure.advice)),
         };
     }
     match Account::for_server(name) {
         Ok(account) => match account.lost_groups() {
             None => Finding::ok(CHECK, &format!("{} owns restored files and runs their servers", account.name())),
-            Some(lost) => Finding::warning(CHECK, &lost, Cure::Do("install util-linux".to_owned())),
+            Some(lost) => Finding::warning(CHECK, &lost, Fix::Do("install util-linux".to_owned())),
         },
-        Err(failure) => Finding::error(CHECK, &failure.cause, Cure::Do(failure.advice)),
+        Err(failure) => Finding::error(CHECK, &failure.cause, Fix::Do(failure.advice)),
     }
 }
 
@@ -103,7 +103,7 @@ fn engine(ground: &Ground, name: &'static str, question: &str) -> Finding {
         Err(error) => {
             let found =
                 format!("{} does not tell its version: {error}; this howdah does not use it yet", shown(&program));
-            Finding::warning(name, &found, Cure::Run(format!("{name} {question}")))
+            Finding::warning(name, &found, Fix::Run(format!("{name} {question}")))
         }
     }
 }

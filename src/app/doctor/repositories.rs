@@ -3,7 +3,7 @@
 use super::words::{quoted, shown};
 use crate::{
     catalog::{self, RepositoryPath},
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
 };
 use std::{fs, path::Path};
 
@@ -11,8 +11,8 @@ const CHECK: &str = "repository";
 
 /// What is said when there is none.
 pub(super) fn none() -> Finding {
-    let cure = "to show backups of your own: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
-    Finding::ok(CHECK, "none is named; the console shows a sample").with(Cure::Do(cure.to_owned()))
+    let fix = "to show backups of your own: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
+    Finding::ok(CHECK, "none is named; the console shows a sample").with(Fix::Do(fix.to_owned()))
 }
 
 pub(super) fn look(path: &Path) -> Finding {
@@ -22,10 +22,10 @@ pub(super) fn look(path: &Path) -> Finding {
     let instances = catalog.instances.iter().filter(|instance| instance.newest().is_some()).count();
     let problem = catalog.repositories.iter().find_map(|repository| repository.problem.as_deref());
     if let Some(problem) = problem {
-        let cure = "make it readable for this user, or name another: --repo DIR, repositories in howdah.toml";
+        let fix = "make it readable for this user, or name another: --repo DIR, repositories in howdah.toml";
         // A directory that stands and can be read may yet be filled.
         let tell = if fs::read_dir(path).is_ok() { Finding::warning } else { Finding::error };
-        return tell(CHECK, problem, Cure::Do(cure.to_owned()));
+        return tell(CHECK, problem, Fix::Do(fix.to_owned()));
     }
     let number = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut found =
@@ -33,7 +33,7 @@ pub(super) fn look(path: &Path) -> Finding {
     if unreadable > 0 {
         found = format!("{found}; {} cannot be restored", number(unreadable, "backup"));
         // The list says for each of them why, and what to do.
-        return Finding::warning(CHECK, &found, Cure::Run(format!("howdah backup list --repo {}", quoted(path))));
+        return Finding::warning(CHECK, &found, Fix::Run(format!("howdah backup list --repo {}", quoted(path))));
     }
     Finding::ok(CHECK, &found)
 }

@@ -6,7 +6,7 @@ use super::{
     words::shown,
 };
 use crate::{
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     postgres::account::{Access, Account, is_root},
 };
 
@@ -20,7 +20,7 @@ const ENOUGH_INODES: u64 = 2000;
 
 pub(super) fn restore_dir(ground: &Ground) -> Finding {
     let place = &ground.config.restore_dir;
-    let elsewhere = || Cure::Do("name another with restore_dir in howdah.toml, or restore with --to DIR".to_owned());
+    let elsewhere = || Fix::Do("name another with restore_dir in howdah.toml, or restore with --to DIR".to_owned());
     let error = |found: &str| Finding::error(CHECK, &format!("{} {found}", shown(place)), elsewhere());
     if !place.is_absolute() {
         return error("is not a path from the root on");

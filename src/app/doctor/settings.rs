@@ -3,7 +3,7 @@
 use super::words::shown;
 use crate::{
     app::config::{Config, ConfigError, settings_file},
-    cli::doctor::{Cure, Finding},
+    cli::doctor::{Finding, Fix},
     console::{keymap::Keymap, theme::Theme},
 };
 use std::path::Path;
@@ -32,7 +32,7 @@ fn told(config: &Config, file: Option<&Path>) -> Finding {
     };
     if let Err(wrong) = keys.and(theme) {
         let found = format!("{} under [console]: {wrong}; the console does not open", shown(file));
-        return Finding::error(CHECK, &found, Cure::Do("mend the line or remove it".to_owned()));
+        return Finding::error(CHECK, &found, Fix::Do("mend the line or remove it".to_owned()));
     }
     let found = if file.exists() {
         format!("{} holds", shown(file))
@@ -47,17 +47,15 @@ fn unusable(error: &ConfigError) -> Finding {
         ConfigError::Unreadable { path, cause } => Finding::error(
             CHECK,
             &format!("{} cannot be read: {cause}", shown(path)),
-            Cure::Do("make it readable for this user, or name another one with --config".to_owned()),
+            Fix::Do("make it readable for this user, or name another one with --config".to_owned()),
         ),
         ConfigError::Wrong { path, cause } => {
             // The first of its lines tells the place, the last the fault; between them stands a drawing.
             let whole = cause.to_string();
             let place = whole.lines().next().unwrap_or_default();
             let found = format!("{}: {place}: {}", shown(path), cause.message());
-            Finding::error(CHECK, &found, Cure::Do("mend the line or remove it; nothing else starts before".to_owned()))
+            Finding::error(CHECK, &found, Fix::Do("mend the line or remove it; nothing else starts before".to_owned()))
         }
-        ConfigError::NoHome => {
-            Finding::error(CHECK, &error.to_string(), Cure::Run("howdah --state-dir DIR".to_owned()))
-        }
+        ConfigError::NoHome => Finding::error(CHECK, &error.to_string(), Fix::Run("howdah --state-dir DIR".to_owned())),
     }
 }

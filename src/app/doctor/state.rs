@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::exposure::{self, Exposure},
-    cli::doctor::{Cure, Finding, State},
+    cli::doctor::{Finding, Fix, State},
 };
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -33,8 +33,8 @@ pub(super) fn look(state: &Path) -> Vec<Finding> {
 }
 
 fn directory(state: &Path) -> Finding {
-    let error = |found: String, cure| Finding::error("state", &found, cure);
-    let elsewhere = || Cure::Do("name another directory with --state-dir".to_owned());
+    let error = |found: String, fix| Finding::error("state", &found, fix);
+    let elsewhere = || Fix::Do("name another directory with --state-dir".to_owned());
     let place = match nearest(state) {
         Ok(place) => place,
         Err(cause) => return error(format!("{} cannot be used: {cause}", shown(state)), elsewhere()),
@@ -55,31 +55,31 @@ fn directory(state: &Path) -> Finding {
     };
     let found = format!("{}{}; {left}", shown(state), if stands { "" } else { " is not there yet and can be made" });
     if left.is_below(ENOUGH_BYTES, ENOUGH_INODES) {
-        let cure = "free space on that disk: without any, no change of a session can be stored";
-        return Finding::warning("state", &found, Cure::Do(cure.to_owned()));
+        let fix = "free space on that disk: without any, no change of a session can be stored";
+        return Finding::warning("state", &found, Fix::Do(fix.to_owned()));
     }
     Finding::ok("state", &found)
 }
 
 /// The rules of the owner itself: ours alone, and a directory.
 fn unsafe_for_one(state: &Path) -> Option<Finding> {
-    let error = |found: &str, cure| Some(Finding::error("state", &format!("{} {found}", shown(state)), cure));
+    let error = |found: &str, fix| Some(Finding::error("state", &format!("{} {found}", shown(state)), fix));
     let found = match fs::metadata(state) {
         Ok(found) => found,
-        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Cure::Do("name another one".to_owned())),
+        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Fix::Do("name another one".to_owned())),
     };
     if !found.is_dir() {
-        return error("is not a directory", Cure::Do("move it away, or name another with --state-dir".to_owned()));
+        return error("is not a directory", Fix::Do("move it away, or name another with --state-dir".to_owned()));
     }
     let exposure = match exposure::of(state) {
         Ok(exposure) => exposure?,
-        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Cure::Do("name another one".to_owned())),
+        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Fix::Do("name another one".to_owned())),
     };
     error(
         &exposure.to_string(),
         match exposure {
-            Exposure::OtherUser(_) => Cure::Do("use one of your own (--state-dir), or act as that user".to_owned()),
-            Exposure::Open(_) => Cure::Run(format!("chmod 700 {}", quoted(state))),
+            Exposure::OtherUser(_) => Fix::Do("use one of your own (--state-dir), or act as that user".to_owned()),
+            Exposure::Open(_) => Fix::Run(format!("chmod 700 {}", quoted(state))),
         },
     )
 }
@@ -87,7 +87,7 @@ fn unsafe_for_one(state: &Path) -> Option<Finding> {
 /// Takes a lock and sees that a second one is refused: on a file system that forgets locks, two owners would write to
 /// one journal.
 fn lock(state: &Path) -> Finding {
-    let elsewhere = || Cure::Do("put the state directory on a local disk (--state-dir)".to_owned());
+    let elsewhere = || Fix::Do("put the state directory on a local disk (--state-dir)".to_owned());
     match probe(state) {
         Ok(true) => Finding::ok("lock", "a lock was taken, kept and given back"),
         Ok(false) => {

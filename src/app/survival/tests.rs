@@ -92,7 +92,7 @@ const SYSTEM: &str = "/usr/bin/systemd-run --scope --quiet --collect --";
 #[test]
 fn the_table_of_verdicts() {
     use Place::{Elsewhere, Session, UserManager as Manager};
-    let killed = |when, cure: &str| Survival::Killed { when, cure: cure.to_owned() };
+    let killed = |when, fix: &str| Survival::Killed { when, fix: fix.to_owned() };
     for (place, ends, lingers, verdict, words) in [
         (Elsewhere, false, false, Survival::Safe, ""),
         (Elsewhere, false, true, Survival::Safe, ""),
@@ -120,7 +120,7 @@ fn the_table_of_verdicts() {
 #[test]
 fn what_is_missing_is_named_by_the_cure() {
     let ended = |facts: &Facts| match survival(facts) {
-        Survival::Killed { when: Logout::This, cure } => cure,
+        Survival::Killed { when: Logout::This, fix } => fix,
         other @ (Survival::Safe | Survival::InScope | Survival::Killed { when: Logout::Last, .. }) => {
             panic!("{other:?} for {facts:?}")
         }

@@ -13,20 +13,20 @@ pub enum SessionVerb {
     /// List the ongoing sessions, oldest first
     #[command(after_long_help = FIELDS)]
     List(ListArgs),
-    /// Tell all about one session
+    /// Show one session
     #[command(after_help = OBJECT)]
     Show(ShowArgs),
-    /// Tell what happened to a session, in order
+    /// Show the events of a session, in order
     Events(ShowArgs),
     /// Print the raw output of an attempt
     Log(LogArgs),
-    /// Print a line for each change, until nothing goes on by itself
+    /// Print a line for each change, until no session is active
     Watch(WatchArgs),
     /// Start restores and return at once
     Start(StartArgs),
     /// Make another attempt now, for a session that waits or is stuck
     Retry(RetryArgs),
-    /// End a session
+    /// Cancel a session
     Cancel(CancelArgs),
     /// Take a completed session off the screen; its history is kept
     Dismiss(DismissArgs),
@@ -104,7 +104,7 @@ pub struct RetryArgs {
     /// Which session, or the pipe; `None` is all.
     #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
     pub session: Option<Which>,
-    /// Every ongoing session; those that cannot be retried are told
+    /// Every ongoing session; those that cannot be retried are listed with the reason
     #[arg(long, conflicts_with = "session")]
     pub all: bool,
 }
@@ -199,10 +199,10 @@ const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is r
                       time. Exit code 6: all were cancelled, and partial data was left (stderr names the directories).";
 
 const RECOVER: &str = "A session that had not ended is queued again: its next attempt goes on from what the earlier ones \
-                       left. One that was being cancelled goes on being cancelled. One that had ended is told again under \
+                       left. One that was being cancelled goes on being cancelled. One that had ended is listed again under \
                        Completed. Nothing is printed on success; exit code 3: at least one was refused.";
 
-const WATCH: &str = "A change of state is told at once, progress alone every few seconds. It ends when \
+const WATCH: &str = "A change of state is printed at once, progress alone every few seconds. It ends when \
                      nothing is ongoing (exit code 0), or all that is ongoing waits for a person (4). With SESSION, \
                      exit code 0: it succeeded, 4: it is stuck, 5: it was cancelled. The fields of the JSON object \
                      are explained by howdah session list --help.";
@@ -220,7 +220,7 @@ The JSON object of a session is the same for list, show, watch, start and restor
   instance, restore_point
   backup         the directory of the backup
   system_identifier    of the cluster that was backed up, as a string
-  phase          queued, running, waiting, stuck, canceling, succeeded or cancelled
+  phase          queued, running, waiting, stuck, cancelling, succeeded or cancelled
   origin, by     console or command_line; who started it
   created        when, as all moments in UTC (RFC 3339)
   target, port   the data directory and the port of the restored server
@@ -230,7 +230,7 @@ The JSON object of a session is the same for list, show, watch, start and restor
   wal_percent    WAL replayed, 0 to 100, once replay has begun
   bytes_done, bytes_total    what earlier attempts left counts, also while the session waits
   bytes_reused, files_done   of the newest attempt: bytes that an earlier one had left, files
-  tries_used, tries_of, next_try    of the present disruption; when the next try is due
+  tries_used, tries_limit, next_try   of the present disruption; when the next try is due
   tries_total    tries in all
   first_cause    the failure that began the disruption
   failure        the last failure, as {class, step, cause, advice}; its class is
@@ -238,7 +238,7 @@ The JSON object of a session is the same for list, show, watch, start and restor
   reason         why it is stuck: tries_used_up, incurable or bug
   disposition    of a cancel that is under way: default, remove, keep or set_aside
   overdue        of a cancel that is under way: whether a process is still alive past its time
-  process        the id of the worker's process, while an attempt is under way
+  pid            the process id of the worker, while an attempt is under way
   server         of one that succeeded: running, stopped or not_started
   warnings       of one that succeeded: what a person should read, an array of sentences
   unchecked      of one that succeeded: what was not verified, an array of sentences

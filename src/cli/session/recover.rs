@@ -22,7 +22,7 @@ use serde_json::json;
 use std::io;
 
 const COLUMNS: [table::Column; 5] =
-    [numbers("NUMBER"), words("UUID"), words("INSTANCE"), words("STOOD"), words("TARGET")];
+    [numbers("NUMBER"), words("UUID"), words("INSTANCE"), words("LAST STATE"), words("TARGET")];
 
 /// Lists them.
 pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Result<Exit, SessionError> {
@@ -32,7 +32,7 @@ pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Resul
             json!({
                 "id": one.id.0, "uuid": one.uuid, "instance": one.request.point.instance.as_str(),
                 "target": one.request.target.directory(), "attempt": one.trace.newest.0,
-                "stood": word(&one.trace.stood), "ended": one.trace.stood.has_ended(),
+                "last_state": word(&one.trace.stood), "ended": one.trace.stood.has_ended(),
             })
         };
         let objects: Vec<_> = strays.iter().map(object).collect();

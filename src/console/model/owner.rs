@@ -86,8 +86,8 @@ impl Model {
 
 /// What has to be said before anything else: how work is kept beyond a logout, where it would not be.
 pub(super) fn first_word(options: &Options, now: Timestamp) -> Option<Notice> {
-    let Closing::LogoutEnds { cure } = &options.closing else { return None };
+    let Closing::LogoutEnds { fix } = &options.closing else { return None };
     let again = options.keymap.key(Place::Tree, Action::Help);
     let again = again.map_or_else(String::new, |key| format!(" ({key} tells it again)"));
-    Some(Notice::new(Tone::Warning, format!("Logout ends the work; cure: {}{again}", words::clean(cure)), now))
+    Some(Notice::new(Tone::Warning, format!("Logout ends the work; fix: {}{again}", words::clean(fix)), now))
 }

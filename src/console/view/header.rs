@@ -151,7 +151,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
         (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
         (counts.running, glyphs.running, "running", Role::Running),
-        (counts.canceling, glyphs.canceling, "canceling", Role::Canceling),
+        (counts.canceling, glyphs.canceling, "cancelling", Role::Canceling),
         (counts.queued, glyphs.queued, "queued", Role::Queued),
         (counts.succeeded, glyphs.done, "done", Role::Done),
         (counts.cancelled, glyphs.cancelled, "cancelled", Role::Cancelled),

@@ -53,13 +53,13 @@ fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     };
     if let Some(problem) = model.exposed() {
         let state = words::path(&model.options().state_dir);
-        let text = format!("The state directory {state} {}. Cure: chmod 700 {state}", words::clean(problem));
+        let text = format!("The state directory {state} {}. Fix: chmod 700 {state}", words::clean(problem));
         lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
     }
     match &model.options().closing {
-        Closing::LogoutEnds { cure } => {
+        Closing::LogoutEnds { fix } => {
             let text = format!(
-                "Work that was started here ends with the login: at a logout, or when the link is lost. Cure: {cure}"
+                "Work that was started here ends with the login: at a logout, or when the link is lost. Fix: {fix}"
             );
             lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
         }

@@ -147,12 +147,12 @@ fn running(session: &Session, history: Option<&History>, now: Moment) -> (String
 
 const fn canceling(stage: &CancelStage) -> &'static str {
     match stage {
-        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "canceling: stopping",
-        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "canceling: cleaning up",
+        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "cancelling: stopping",
+        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "cancelling: cleaning up",
         CancelStage::Stopping { urgency: Urgency::Overdue, .. }
-        | CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "canceling: overdue",
+        | CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "cancelling: overdue",
         CancelStage::Stopping { urgency: Urgency::Forced, .. }
-        | CancelStage::Disposing { urgency: Urgency::Forced, .. } => "canceling: killing",
+        | CancelStage::Disposing { urgency: Urgency::Forced, .. } => "cancelling: killing",
     }
 }
 
