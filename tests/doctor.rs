@@ -121,7 +121,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","fix":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
-        {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet","fix":"pgbackrest version"},
+        {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not report its version: it ended with exit status: 3; not supported yet","fix":"pgbackrest version"},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
         {"check":"environment","state":"ok","found":"workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others","fix":null},
         {"check":"systemd-run","state":"ok","found":"not installed; the keeper is started without it","fix":null},
@@ -143,7 +143,7 @@ fn a_broken_place_is_told_with_its_fixes() {
                                 fix: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml
         ✓ ok       restore-dir  HOME/restored is made when it is needed; N bytes and N inodes free
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
-        ⚑ warning  pgbackrest   HOME/bin/pgbackrest does not tell its version: it ended with exit status: 3; this howdah does not use it yet
+        ⚑ warning  pgbackrest   HOME/bin/pgbackrest does not report its version: it ended with exit status: 3; not supported yet
                                 run: pgbackrest version
         ✓ ok       barman       not installed; only its own repositories need it, which this howdah does not read yet
         ✓ ok       environment  workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others

@@ -13,7 +13,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 #[derive(Debug, Parser)]
 #[command(name = "howdah", version, about, long_about = None, after_help = AFTER)]
 pub struct Cli {
-    /// What to do; without a word the console opens.
+    /// What to do; without a verb the console opens.
     #[command(subcommand)]
     pub verb: Option<Verb>,
     /// What every verb takes.
@@ -52,7 +52,7 @@ pub enum Verb {
     Session(Box<SessionVerb>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
-    /// Look whether this machine has all that howdah needs
+    /// Check whether this machine has all that howdah needs
     Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output
     Completions(CompletionsArgs),
@@ -115,7 +115,7 @@ pub struct How {
     /// Stop the server again after it has answered a query
     #[arg(long)]
     pub stop_after_probe: bool,
-    /// The most bytes a second to read from the backup, such as 100M
+    /// Read at most so many bytes a second from the backup, such as 100M
     #[arg(long, value_name = "R")]
     pub max_rate: Option<Rate>,
     /// Rename data that stands at the target; its directory name must be typed here
@@ -135,7 +135,7 @@ pub struct KeeperArgs {
     /// End when nothing is left to do and nobody is connected; what is stuck waits without a keeper
     #[arg(long)]
     pub until_idle: bool,
-    /// Leave the terminal, tell `ready` and the process id on standard output; howdah itself asks for this
+    /// Leave the terminal, print `ready` and the process id on standard output; howdah itself asks for this
     #[arg(long, hide = true)]
     pub detach: bool,
 }
@@ -153,7 +153,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "For bash: source <(howdah completions bash)")]
 pub struct CompletionsArgs {
-    /// The shell that shall complete
+    /// The shell to complete for
     pub shell: Shell,
 }
 
@@ -176,7 +176,7 @@ pub struct WorkerArgs {
     /// The directory of the attempt
     #[arg(required_unless_present = "plan")]
     pub attempt: Option<PathBuf>,
-    /// Read a question on standard input, write the plan to standard output
+    /// Read a request on standard input, write the plan to standard output
     #[arg(long)]
     pub plan: bool,
 }

@@ -193,7 +193,7 @@ mod tests {
 
     fn findings() -> Vec<Finding> {
         vec![
-            Finding::ok("settings", "none; the built-in values hold"),
+            Finding::ok("settings", "none; defaults apply"),
             Finding::error(
                 "state",
                 "/var/lib/state of the operators/howdah is open to other users (mode 0755)",
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_person_reads_lines_of_eighty_columns_and_commands_in_one_piece() {
         insta::assert_snapshot!(text(&findings(), Some(80), false), @r#"
-        ✓ ok       settings     none; the built-in values hold
+        ✓ ok       settings     none; defaults apply
         ✖ error    state        /var/lib/state of the operators/howdah is open to other
                                 users (mode 0755)
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_pipe_gets_each_finding_in_one_line() {
         insta::assert_snapshot!(text(&findings(), None, false), @r#"
-        ✓ ok       settings     none; the built-in values hold
+        ✓ ok       settings     none; defaults apply
         ✖ error    state        /var/lib/state of the operators/howdah is open to other users (mode 0755)
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
         ⚑ warning  repository   /srv/\u{1b}[2J\u{202e}grö倉庫: 3 restore points, 1 backup cannot be read
@@ -244,7 +244,7 @@ mod tests {
         let text = text(&findings(), Some(80), true);
         assert!(text.is_ascii());
         insta::assert_snapshot!(text, @r#"
-        + ok       settings     none; the built-in values hold
+        + ok       settings     none; defaults apply
         x error    state        /var/lib/state of the operators/howdah is open to other
                                 users (mode 0755)
                                 run: chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line
@@ -262,7 +262,7 @@ mod tests {
     fn a_program_reads_one_array_with_the_same_words() {
         insta::assert_snapshot!(json(&findings()).unwrap(), @r#"
         [
-        {"check":"settings","state":"ok","found":"none; the built-in values hold","fix":null},
+        {"check":"settings","state":"ok","found":"none; defaults apply","fix":null},
         {"check":"state","state":"error","found":"/var/lib/state of the operators/howdah is open to other users (mode 0755)","fix":"chmod 700 '/var/lib/state of the operators/howdah' # all of it in one line"},
         {"check":"repository","state":"warning","found":"/srv/\\u{1b}[2J\\u{202e}grö倉庫: 3 restore points, 1 backup cannot be read","fix":"howdah backup list says for each of them what is wrong with it, and what can be done"},
         {"check":"systemd-run","state":"ok","found":"not needed here","fix":"but good to have"}
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(exit(&[ok.clone(), warning.clone()]), Exit::Done);
         assert_eq!(exit(&[ok.clone(), warning, error]), Exit::Broken);
         assert_eq!(text(std::slice::from_ref(&ok), None, true).lines().last(), Some("Nothing is wrong."));
-        assert_eq!((ok.state(), ok.found()), (State::Ok, "none; the built-in values hold"));
+        assert_eq!((ok.state(), ok.found()), (State::Ok, "none; defaults apply"));
     }
 
     #[test]

@@ -103,10 +103,10 @@ fn s04_without_its_owner_the_header_tells_how_old_the_picture_is() {
         lost(stage);
         stage.tell_at(Message::Due, now().checked_add(secs(90)).unwrap());
     };
-    check(play, &[busy(), nothing()], &["⚑ owner gone"], &["safe", "14:03"]);
+    check(play, &[busy(), nothing()], &["⚑ owner lost"], &["safe", "14:03"]);
     let mut stage = Stage::sized(busy(), own(), (80, 24));
     play(&mut stage);
-    assert!(header(&stage).contains("owner gone, looking for it: picture of 14:02:11"), "{}", header(&stage));
+    assert!(header(&stage).contains("owner lost, reconnecting; data from 14:02:11"), "{}", header(&stage));
     // The countdown of a try that nobody will make stands still with the picture.
     assert!(stage.text().contains("try 4/10 in 3:12"), "{}", stage.text());
     assert_eq!(stage.model.next_change(), None);
@@ -118,7 +118,7 @@ fn the_fix_for_a_logout_is_told_at_the_start_and_found_again_in_the_help() {
     stage.with_closing(mortal());
     let notice = stage.model.notice().unwrap().clone();
     assert_eq!(notice.tone, Tone::Warning);
-    assert_eq!(notice.text, "Logout ends the work; fix: loginctl enable-linger ops (? tells it again)");
+    assert_eq!(notice.text, "Logout ends the work; fix: loginctl enable-linger ops (? shows it again)");
     assert!(stage.model.overlay().is_none(), "nothing stands in the way");
     stage.tell_at(Message::Due, notice.until);
     assert!(!stage.text().contains("loginctl"));
@@ -159,11 +159,11 @@ fn an_owner_that_goes_and_comes_back_is_told() {
     attached(&mut stage);
     lost(&mut stage);
     let reason = "it closed the connection (Connection reset by peer)";
-    assert_eq!(said(&stage), format!("The owner is gone, looking for it: {reason}"));
+    assert_eq!(said(&stage), format!("Owner lost, reconnecting: {reason}"));
     let later = Message::Owner(OwnerPlace::Away { reason: "no keeper \u{1b}could be started".to_owned() });
     stage.tell_at(later, now().checked_add(secs(10)).unwrap());
-    assert_eq!(said(&stage), "The owner is still gone: no keeper \\u{1b}could be started");
-    assert!(header(&stage).contains("picture of 14:02:11"), "{}", header(&stage));
+    assert_eq!(said(&stage), "Still no owner, reconnecting: no keeper \\u{1b}could be started");
+    assert!(header(&stage).contains("data from 14:02:11"), "{}", header(&stage));
     stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
     assert_eq!(said(&stage), "Attached to process 4091 again");
     assert!(header(&stage).contains("safe to close"), "{}", header(&stage));

@@ -29,7 +29,7 @@ pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
             return strays(state, &BTreeSet::new()).map_or_else(|| vec![none], |finding| vec![finding]);
         }
         Err(error) => {
-            let found = format!("{} cannot be looked at: {error}", shown(&path));
+            let found = format!("{} cannot be examined: {error}", shown(&path));
             let fix = "make the state directory belong to this user, or name another with --state-dir";
             return vec![Finding::error(CHECK, &found, Fix::Do(fix.to_owned()))];
         }

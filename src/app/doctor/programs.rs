@@ -28,7 +28,7 @@ fn versions(installed: &[Installed]) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     for Installed { directory, version } in installed {
         let Some(version) = version else {
-            let found = format!("the program postgres in {} does not tell its version", shown(directory));
+            let found = format!("the program postgres in {} does not report its version", shown(directory));
             let fix = "see whether the user that runs servers may run it: postgres --version";
             findings.push(Finding::warning(CHECK, &found, Fix::Do(fix.to_owned())));
             continue;
@@ -97,12 +97,11 @@ fn engine(ground: &Ground, name: &'static str, question: &str) -> Finding {
     match ask(bare(&program).arg(question), LIMIT) {
         Ok(answer) => {
             let version = answer.lines().next().unwrap_or_default().trim();
-            let found = format!("{version} in {}; this howdah does not use it yet", shown(&program));
+            let found = format!("{version} in {}; not supported yet", shown(&program));
             Finding::ok(name, &found)
         }
         Err(error) => {
-            let found =
-                format!("{} does not tell its version: {error}; this howdah does not use it yet", shown(&program));
+            let found = format!("{} does not report its version: {error}; not supported yet", shown(&program));
             Finding::warning(name, &found, Fix::Run(format!("{name} {question}")))
         }
     }
@@ -127,7 +126,7 @@ mod tests {
         let nothing = "no server programs: files are restored and verified, but no server is started";
         assert_eq!(told(&[]), [(State::Warning, nothing.to_owned())]);
         let found = told(&[("/opt/a", None)]);
-        assert!(found[0].1.contains("/opt/a does not tell its version"), "{found:?}");
+        assert!(found[0].1.contains("/opt/a does not report its version"), "{found:?}");
         assert_eq!(found[1], (State::Warning, nothing.to_owned()));
     }
 

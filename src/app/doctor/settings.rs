@@ -28,7 +28,7 @@ fn told(config: &Config, file: Option<&Path>) -> Finding {
     let keys = Keymap::with(&keys).map(drop).map_err(|error| error.to_string());
     let theme = Theme::choose(config.console.theme.as_deref(), false).map(drop).map_err(|error| error.to_string());
     let Some(file) = file else {
-        return Finding::ok(CHECK, "there is no home directory to look in; the built-in values hold");
+        return Finding::ok(CHECK, "there is no home directory to look in; defaults apply");
     };
     if let Err(wrong) = keys.and(theme) {
         let found = format!("{} under [console]: {wrong}; the console does not open", shown(file));
@@ -37,7 +37,7 @@ fn told(config: &Config, file: Option<&Path>) -> Finding {
     let found = if file.exists() {
         format!("{} holds", shown(file))
     } else {
-        format!("{} is not there; the built-in values hold", shown(file))
+        format!("{} is not there; defaults apply", shown(file))
     };
     Finding::ok(CHECK, &found)
 }

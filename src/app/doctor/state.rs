@@ -66,14 +66,14 @@ fn unsafe_for_one(state: &Path) -> Option<Finding> {
     let error = |found: &str, fix| Some(Finding::error("state", &format!("{} {found}", shown(state)), fix));
     let found = match fs::metadata(state) {
         Ok(found) => found,
-        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Fix::Do("name another one".to_owned())),
+        Err(cause) => return error(&format!("cannot be examined: {cause}"), Fix::Do("name another one".to_owned())),
     };
     if !found.is_dir() {
         return error("is not a directory", Fix::Do("move it away, or name another with --state-dir".to_owned()));
     }
     let exposure = match exposure::of(state) {
         Ok(exposure) => exposure?,
-        Err(cause) => return error(&format!("cannot be looked at: {cause}"), Fix::Do("name another one".to_owned())),
+        Err(cause) => return error(&format!("cannot be examined: {cause}"), Fix::Do("name another one".to_owned())),
     };
     error(
         &exposure.to_string(),

@@ -190,7 +190,7 @@ const PIPED: &str = "The session: its number, [n] of the list (counted from 0), 
                      beginning of its uuid; - reads session objects (JSON, one or many) from standard input";
 
 const ACTING: &str = "Nothing is printed on success. Exit code 3: at least one session was refused; stderr names each \
-                      with its reason, and the others were done.";
+                      with its reason, and the others were carried out.";
 
 const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is removed when the session created the \
                       directory, and kept otherwise. Nothing is printed on success. Exit code 3: at least one session \

@@ -88,6 +88,6 @@ impl Model {
 pub(super) fn first_word(options: &Options, now: Timestamp) -> Option<Notice> {
     let Closing::LogoutEnds { fix } = &options.closing else { return None };
     let again = options.keymap.key(Place::Tree, Action::Help);
-    let again = again.map_or_else(String::new, |key| format!(" ({key} tells it again)"));
+    let again = again.map_or_else(String::new, |key| format!(" ({key} shows it again)"));
     Some(Notice::new(Tone::Warning, format!("Logout ends the work; fix: {}{again}", words::clean(fix)), now))
 }

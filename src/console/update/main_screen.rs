@@ -234,9 +234,9 @@ fn freeze(model: &mut Model) {
     if model.frozen.take().is_some() {
         let latest = std::sync::Arc::clone(&model.latest);
         super::snapshots::show(model, latest);
-        say(model, Tone::Word, "The picture moves again");
+        say(model, Tone::Word, "Display updates again");
     } else {
         model.frozen = Some(model.moment());
-        say(model, Tone::Word, "The picture is frozen; the work goes on");
+        say(model, Tone::Word, "Display frozen; the work goes on");
     }
 }

@@ -24,11 +24,11 @@ pub(super) fn owner(model: &mut Model, place: OwnerPlace) -> Vec<Intent> {
     }
     match (&before, &model.owner) {
         (Owner::Away { .. }, Owner::Away { reason, .. }) => {
-            let text = format!("The owner is still gone: {reason}");
+            let text = format!("Still no owner, reconnecting: {reason}");
             say(model, Tone::Warning, text);
         }
         (_, Owner::Away { reason, .. }) => {
-            let text = format!("The owner is gone, looking for it: {reason}");
+            let text = format!("Owner lost, reconnecting: {reason}");
             say(model, Tone::Warning, text);
         }
         // Between two looks it may have gone and come back as another process.

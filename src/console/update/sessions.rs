@@ -58,7 +58,7 @@ pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
         matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. })
     };
     if sessions.iter().any(is_stop) {
-        lines.push("An attempt is killed; partial data is then dealt with as the cancel said.".to_owned());
+        lines.push("An attempt is killed; partial data is then handled as the cancel asked.".to_owned());
     }
     if !sessions.iter().all(is_stop) {
         lines.push("A worker that deals with partial data is killed; what it has not dealt with stays.".to_owned());

@@ -21,7 +21,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
     match &events.told {
         Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
-        Ok(told) if told.is_empty() => say(Role::Dim, "The journal tells nothing of this session."),
+        Ok(told) if told.is_empty() => say(Role::Dim, "The journal has no events for this session."),
         Ok(told) => {
             let mut lines = Vec::new();
             if events.left_out > 0 {

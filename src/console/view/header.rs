@@ -192,12 +192,12 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
         (MayClose::ManagerGone, _) => brush.span(Role::Stuck, "session manager ended: open howdah again"),
         (MayClose::Away, Safe::Long) => {
             let moment = words::clock(model.now());
-            brush.span(Role::Stuck, format!("{sign} owner gone, looking for it: picture of {moment}"))
+            brush.span(Role::Stuck, format!("{sign} owner lost, reconnecting; data from {moment}"))
         }
         (MayClose::Away, Safe::Short) => {
-            brush.span(Role::Stuck, format!("{sign} owner gone: picture of {}", words::clock(model.now())))
+            brush.span(Role::Stuck, format!("{sign} owner lost; data from {}", words::clock(model.now())))
         }
-        (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner gone")),
+        (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner lost")),
         (MayClose::LogoutEnds, Safe::Long | Safe::Short) => {
             brush.span(Role::Stuck, format!("{sign} logout ends the work"))
         }

@@ -47,7 +47,7 @@ fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             pen::wrapped(&text, width, 0, Role::Text, brush)
         }
         Owner::Away { reason, .. } => {
-            let text = format!("The owner of the sessions is gone, and being looked for: {reason}");
+            let text = format!("The owner of the sessions is lost, reconnecting: {reason}");
             pen::wrapped(&text, width, 0, Role::Stuck, brush)
         }
     };

@@ -49,7 +49,7 @@ fn namesakes(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) 
     let mut text = format!("Not the only {}: this is {}, of {cluster}.", one.name, words::path(&one.folder));
     let in_its_folder = model.matter().catalog.instances.iter().filter(|other| other.folder == one.folder).count();
     if in_its_folder > 1 {
-        text = format!("{text} Its folder holds {in_its_folder} instances, told apart by their cluster.");
+        text = format!("{text} Its folder holds {in_its_folder} instances, distinguished by their cluster.");
     }
     let mut lines = vec![Line::default()];
     lines.extend(pen::wrapped(&text, width, 0, Role::Waiting, brush));
