@@ -19,7 +19,7 @@ use howdah::{
         ticket::CONTRACT_VERSION,
     },
     machine::Event,
-    manager::{Snapshot, Steer},
+    manager::{Service, Snapshot},
     process::mark,
 };
 use std::{

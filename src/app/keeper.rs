@@ -6,7 +6,10 @@ use super::{
     owner::{Owner, OwnerError},
     setting::Setting,
 };
-use crate::cli::{args::KeeperArgs, exit::Exit, streams::print_error};
+use crate::{
+    cli::{args::KeeperArgs, exit::Exit, streams::print_error},
+    manager::Service as _,
+};
 use std::{io, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 

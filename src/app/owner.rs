@@ -12,7 +12,7 @@ use crate::{
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     machine::{Session, UnreadableSession},
-    manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings},
+    manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings, Service as _},
     private_file,
 };
 use std::{

@@ -2,7 +2,7 @@
 //!
 //! The journal's epoch keeps an owner that was replaced from changing anything; this makes it notice sooner.
 
-use crate::manager::Handle;
+use crate::manager::{Handle, Service as _};
 use std::{
     fs::{self, File, Metadata},
     io,

@@ -8,9 +8,9 @@ use crate::{
     cli::args::How,
     console::{World, places, ports::Occupancy},
     control::Client,
-    domain::{Failure, Plan, Port, RestoreRequest, SessionId, Target, Who, WorkerSettings},
-    machine::{Refusal, Scope, Session},
-    manager::{Act, Receipt, Snapshot, StartOrder, Steer},
+    domain::{Failure, Plan, Port, RestoreRequest, Target, Who, WorkerSettings},
+    machine::Refusal,
+    manager::{Receipt, Reply, Request, Service, Snapshot, StartRequest},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -106,47 +106,49 @@ pub(super) struct Proposing {
     pub(super) choices: Choices,
 }
 
-impl Steer for Proposing {
-    fn start(&self, order: StartOrder) -> BoxFuture<'static, Receipt> {
-        let Self { owner, choices } = self.clone();
+impl Service for Proposing {
+    fn ask(&self, request: Request, by: Who) -> BoxFuture<'static, Reply> {
+        let own = self.clone();
         Box::pin(async move {
-            let mut requests = order.requests.clone();
-            let mut receipt = owner.start(order.clone()).await;
-            for _ in 0..ROUNDS {
-                let mut taken = Taken::default();
-                for request in &requests {
-                    taken.add(request);
-                }
-                let refused = receipt.lines.iter().enumerate().filter_map(|(at, line)| {
-                    let why = line.result.as_ref().err().filter(|why| why.is_of_place())?;
-                    let other = choices.again(requests.get(at)?, &taken, Some(why))?;
-                    taken.add(&other);
-                    Some((at, other))
-                });
-                let (places, others): (Vec<usize>, Vec<RestoreRequest>) = refused.unzip();
-                if others.is_empty() {
-                    break;
-                }
-                let second = owner.start(StartOrder { requests: others.clone(), ..order.clone() }).await;
-                for ((at, other), line) in places.into_iter().zip(others).zip(second.lines) {
-                    requests[at] = other;
-                    receipt.lines[at] = line;
-                }
+            match request {
+                Request::Start(order) => Reply::Receipt(own.start_somewhere(order, by).await),
+                request @ (Request::Act { .. } | Request::Session(_)) => own.owner.ask(request, by).await,
             }
-            receipt
         })
-    }
-
-    fn act(&self, act: Act, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
-        self.owner.act(act, scope, by)
-    }
-
-    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        self.owner.session(id)
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.owner.snapshots()
+    }
+}
+
+impl Proposing {
+    async fn start_somewhere(self, order: StartRequest, by: Who) -> Receipt {
+        let Self { owner, choices } = self;
+        let mut requests = order.requests.clone();
+        let mut receipt = owner.start(order.clone(), by.clone()).await;
+        for _ in 0..ROUNDS {
+            let mut taken = Taken::default();
+            for request in &requests {
+                taken.add(request);
+            }
+            let refused = receipt.lines.iter().enumerate().filter_map(|(at, line)| {
+                let why = line.result.as_ref().err().filter(|why| why.is_of_place())?;
+                let other = choices.again(requests.get(at)?, &taken, Some(why))?;
+                taken.add(&other);
+                Some((at, other))
+            });
+            let (places, others): (Vec<usize>, Vec<RestoreRequest>) = refused.unzip();
+            if others.is_empty() {
+                break;
+            }
+            let second = owner.start(StartRequest { requests: others.clone(), ..order.clone() }, by.clone()).await;
+            for ((at, other), line) in places.into_iter().zip(others).zip(second.lines) {
+                requests[at] = other;
+                receipt.lines[at] = line;
+            }
+        }
+        receipt
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         streams::Streams,
     },
     domain::{Origin, RestoreRequest},
-    manager::{Clock, StartOrder},
+    manager::{Clock, StartRequest},
 };
 use anyhow::Context;
 use std::io::{self, IsTerminal};
@@ -70,9 +70,10 @@ async fn session(
     let policy = requests::policy(setting, &args.how);
     let client = attach::connect(&setting.keeper(), &who(), true).await?;
     let owner = Proposing { owner: client, choices: Choices::of(setting, &args.how) };
-    let order = StartOrder { requests: vec![request], policy, origin: Origin::CommandLine, by: who() };
+    let order = StartRequest { requests: vec![request], policy, origin: Origin::CommandLine };
     let interrupts = interrupts()?;
-    let end = restore::run(&owner, (Clock::system(), &setting.command_form()), order, interrupts, streams).await;
+    let end =
+        restore::run(&owner, (Clock::system(), &setting.command_form()), (order, &who()), interrupts, streams).await;
     end.context("the session cannot be followed; it goes on, and howdah session list shows it")
 }
 

@@ -26,7 +26,7 @@ use crate::{
     },
     control::Client,
     domain::{Origin, RestoreRequest, Who},
-    manager::{Act, Clock, StartOrder},
+    manager::{Act, Clock, StartRequest},
 };
 use futures_util::{StreamExt, stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -208,16 +208,12 @@ fn started(
     if accepted.is_empty() {
         return Ok(exit(refused));
     }
-    let order = StartOrder {
-        requests: accepted,
-        policy: requests::policy(setting, &args.how),
-        origin: Origin::CommandLine,
-        by: who(),
-    };
+    let order =
+        StartRequest { requests: accepted, policy: requests::policy(setting, &args.how), origin: Origin::CommandLine };
     streams.json = args.json;
     steer(setting, async |owner| {
         let owner = Proposing { owner: owner.clone(), choices };
-        let accepted = start::run(&owner, order, streams).await.map_err(SessionError::from)?;
+        let accepted = start::run(&owner, (order, &who()), streams).await.map_err(SessionError::from)?;
         Ok(exit(refused || !accepted))
     })
 }

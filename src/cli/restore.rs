@@ -4,7 +4,7 @@ use super::{exit::Exit, report, state::CommandForm, streams::Streams};
 use crate::{
     domain::{Disposition, Outcome, Reach, SessionId, Who},
     machine::{Phase, Scope, Session},
-    manager::{Act, Clock, StartOrder, Steer},
+    manager::{Act, Clock, Service, StartRequest},
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -17,21 +17,20 @@ pub struct Interrupt;
 /// as `form` says. The first interrupt cancels it, each
 /// further one forces the cancel.
 pub async fn run(
-    owner: &dyn Steer,
+    owner: &dyn Service,
     (clock, form): (Clock, &CommandForm),
-    order: StartOrder,
+    (order, by): (StartRequest, &Who),
     mut interrupts: mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Exit> {
-    let by = order.by.clone();
     let instance = order.requests.first().map(|request| request.point.instance.clone());
-    let receipt = owner.start(order).await;
+    let receipt = owner.start(order, by.clone()).await;
     let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
         let reason = receipt.refused().next().map_or_else(String::new, |(_, refusal)| refusal.to_string());
         let instance = instance.as_ref().map_or("", |instance| instance.as_str());
         return report::refused(streams, instance, &reason.into());
     };
-    let session = follow(owner, (clock, form), id, &by, &mut interrupts, streams).await?;
+    let session = follow(owner, (clock, form), id, by, &mut interrupts, streams).await?;
     report::result(streams, &session, form, clock.now())?;
     Ok(match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Exit::of(success),
@@ -42,7 +41,7 @@ pub async fn run(
 }
 
 async fn follow(
-    owner: &dyn Steer,
+    owner: &dyn Service,
     (clock, form): (Clock, &CommandForm),
     id: SessionId,
     by: &Who,
@@ -56,7 +55,7 @@ async fn follow(
         let Some(session) = ongoing else {
             talk.end(streams)?;
             let gone = || io::Error::other(format!("session {id} cannot be read from the journal"));
-            return owner.session(id).await.ok_or_else(gone);
+            return owner.session(id, by.clone()).await.ok_or_else(gone);
         };
         let now = clock.now();
         talk.tell(streams, &session, now)?;

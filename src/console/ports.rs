@@ -6,7 +6,7 @@
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
     domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId, Timestamp, Who},
-    manager::{Clock, Steer},
+    manager::{Clock, Service},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -86,7 +86,7 @@ pub type SeatPort = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 /// The sockets.
 pub struct Ports {
     /// The owner of sessions.
-    pub manager: Arc<dyn Steer>,
+    pub manager: Arc<dyn Service>,
     /// Where that owner is.
     pub owner: watch::Receiver<OwnerPlace>,
     /// What is wrong with the state directory's mode or owner, in a clause that goes on after its name; `None` when it is

@@ -16,8 +16,8 @@ use super::{
     update::update,
 };
 use crate::{
-    domain::{Origin, RestoreRequest},
-    manager::StartOrder,
+    domain::{Origin, RestoreRequest, Who},
+    manager::StartRequest,
 };
 use futures_util::{
     FutureExt as _, Stream, StreamExt as _,
@@ -138,10 +138,10 @@ pub(super) async fn drive(
                         orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
                     }
                     Intent::Start(requests) => {
-                        let answer = ports.manager.start(order(requests, &model));
+                        let answer = ports.manager.start(order(requests), model.options().by.clone());
                         orders.push(answer.map(Message::Started).boxed());
                     }
-                    Intent::Look(look) => looks.push(look_up(&ports, look)),
+                    Intent::Look(look) => looks.push(look_up(&ports, look, &model.options().by)),
                 }
             }
         }
@@ -175,14 +175,16 @@ pub(super) async fn drive(
 }
 
 /// The order of a person at this screen.
-fn order(requests: Vec<RestoreRequest>, model: &Model) -> StartOrder {
-    StartOrder { requests, policy: None, origin: Origin::Console, by: model.options().by.clone() }
+fn order(requests: Vec<RestoreRequest>) -> StartRequest {
+    StartRequest { requests, policy: None, origin: Origin::Console }
 }
 
 /// Looks something up, without holding up the loop.
-fn look_up(ports: &Ports, look: Look) -> BoxFuture<'static, Message> {
+fn look_up(ports: &Ports, look: Look, by: &Who) -> BoxFuture<'static, Message> {
     match look {
-        Look::Session(id) => ports.manager.session(id).map(move |session| Message::Session(id, session)).boxed(),
+        Look::Session(id) => {
+            ports.manager.session(id, by.clone()).map(move |session| Message::Session(id, session)).boxed()
+        }
         Look::Log(session, attempt) => {
             let text = (ports.log)(session, attempt, LOG_BYTES);
             let told = |error: io::Error| error.to_string();

@@ -12,11 +12,11 @@ mod handshake;
 pub use connector::{ConnectError, Connector};
 pub use handshake::ClientError;
 
-use super::protocol::{Request, Response};
+use super::protocol::Response;
 use crate::{
     domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
-    manager::{Act, Receipt, ReceiptLine, Snapshot, StartOrder, Steer},
+    manager::{Act, Receipt, ReceiptLine, Reply, Request, Service, Snapshot, StartRequest},
 };
 use driver::{Driver, Pending};
 use futures_util::future::BoxFuture;
@@ -84,7 +84,7 @@ impl Drop for Inner {
 
 impl Client {
     /// Connects and shakes hands with the owner. With `watch` the first snapshot is there when this returns, and is
-    /// kept up to date; without, [`Steer::snapshots`] stays empty for ever.
+    /// kept up to date; without, [`Service::snapshots`] stays empty for ever.
     pub async fn open(connector: Arc<dyn Connector>, who: Who, watch: bool) -> Result<Self, ClientError> {
         let connection = handshake::connect(&*connector, &who).await?;
         let (requests, receiver) = mpsc::channel(REQUEST_CAPACITY);
@@ -145,7 +145,7 @@ impl Client {
         expected.into_iter().map(refused).collect()
     }
 
-    async fn send_start(self, order: StartOrder) -> Receipt {
+    async fn send_start(self, order: StartRequest) -> Receipt {
         let mut lines = Vec::new();
         for part in batch::split_start(order) {
             match part {
@@ -177,18 +177,17 @@ impl Client {
     }
 }
 
-impl Steer for Client {
-    fn start(&self, order: StartOrder) -> BoxFuture<'static, Receipt> {
-        Box::pin(self.clone().send_start(order))
-    }
-
+impl Service for Client {
     /// `_by` is who opened the client, and the owner knows that already.
-    fn act(&self, act: Act, scope: Scope, _by: Who) -> BoxFuture<'static, Receipt> {
-        Box::pin(self.clone().send_act(act, scope))
-    }
-
-    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        Box::pin(self.clone().fetch(id))
+    fn ask(&self, request: Request, _by: Who) -> BoxFuture<'static, Reply> {
+        let client = self.clone();
+        Box::pin(async move {
+            match request {
+                Request::Start(order) => Reply::Receipt(client.send_start(order).await),
+                Request::Act { act, scope } => Reply::Receipt(client.send_act(act, scope).await),
+                Request::Session(id) => Reply::Session(client.fetch(id).await),
+            }
+        })
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {

@@ -4,9 +4,9 @@
 //!  client                                   owner
 //!  hello {protocol, program, who}    ──▶
 //!                                    ◀──    welcome {protocol, program, pid}     or  bye {reason, leaves}
-//!  ask {number, question}            ──▶
+//!  ask {number, request}             ──▶
 //!                                    ◀──    answer {number, answer}
-//!  ask {number, watch}               ──▶
+//!  watch {number}                    ──▶
 //!                                    ◀──    answer {number, watching}, then changes for ever
 //! ```
 //!
@@ -16,16 +16,16 @@
 
 use super::change::Change;
 use crate::{
-    domain::{SessionId, Who, instance::printable},
-    machine::{Scope, Session},
-    manager::{Act, Receipt, StartOrder},
+    domain::{Who, instance::printable},
+    machine::Session,
+    manager::{Receipt, Request},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 
 /// The version of this protocol. It grows with every change that an older peer would misunderstand.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// This program's own version, as peers receive it.
 pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -56,12 +56,17 @@ pub const MAX_NAME_LEN: usize = 4 << 10;
 pub enum FromClient {
     /// Always the first line.
     Hello(Hello),
-    /// Every other line.
+    /// A request, for the person of the hello. Those of one client are carried out one after the other.
     Ask {
         /// Comes back with the response. The client counts; the owner does not care.
         number: u64,
-        /// The request.
-        question: Request,
+        /// The request; a scope names at most [`MAX_IDS_PER_REQUEST`] sessions.
+        request: Request,
+    },
+    /// A snapshot of all sessions, and from then on what changes.
+    Watch {
+        /// As with a request.
+        number: u64,
     },
 }
 
@@ -74,25 +79,6 @@ pub struct Hello {
     pub program: String,
     /// The client's user. The owner takes the process id from the kernel.
     pub who: Who,
-}
-
-/// What an owner does for a client. The requests of one client are answered one after the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Request {
-    /// Start sessions. Its `by` is not trusted: the one of the hello is put in its place.
-    Start(StartOrder),
-    /// One verb on every session of a scope.
-    Act {
-        /// The verb.
-        act: Act,
-        /// Which sessions; at most [`MAX_IDS_PER_REQUEST`] by number.
-        scope: Scope,
-    },
-    /// A whole session.
-    Session(SessionId),
-    /// A snapshot of all sessions, and from then on what changes.
-    Watch,
 }
 
 /// A line of an owner.

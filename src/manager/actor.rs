@@ -3,8 +3,9 @@
 use super::{
     Act, Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, Snapshot, UnreadableSession,
     commit::Turn,
-    handle::{REQUESTS_QUEUED, Request},
+    handle::{CHANNEL_CAPACITY, Message},
     recover::Traces,
+    request::{Reply, Request},
     shelf::Shelf,
     start::Orders,
 };
@@ -72,7 +73,7 @@ pub struct Manager<S, A> {
     journal_failed: bool,
     /// Why this is no owner any more, once it is known.
     lost: Option<String>,
-    requests: mpsc::Receiver<Request>,
+    messages: mpsc::Receiver<Message>,
     publisher: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -86,7 +87,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         (attempts, words): (A, mpsc::Receiver<Word>),
         claims: Arc<dyn Claims>,
     ) -> (Self, Handle) {
-        let (sender, requests) = mpsc::channel(REQUESTS_QUEUED);
+        let (sender, messages) = mpsc::channel(CHANNEL_CAPACITY);
         let mut registry = Registry::new(settings.max_running);
         let orders = Orders::new(claims);
         for uuid in &opening.holding {
@@ -114,11 +115,11 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             unstored: Vec::new(),
             journal_failed: false,
             lost: None,
-            requests,
+            messages,
             publisher,
         };
         manager.publish();
-        (manager, Handle { requests: sender, snapshots })
+        (manager, Handle { messages: sender, snapshots })
     }
 
     /// Runs until it is closed, every handle is gone, or the sessions are not its own any more.
@@ -136,14 +137,14 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             let wake = self.next_wake();
             tokio::select! {
                 biased;
-                request = self.requests.recv() => match request {
-                    Some(Request::Close { answer }) => {
+                message = self.messages.recv() => match message {
+                    Some(Message::Close { done }) => {
                         self.orders.settle().await;
                         // Whoever closes may have given up waiting; the manager ends all the same.
-                        let _: Result<(), ()> = answer.send(());
+                        let _: Result<(), ()> = done.send(());
                         return Ended::Closed;
                     }
-                    Some(request) => self.answer(request).await,
+                    Some(message) => self.take(message).await,
                     None => return Ended::Closed,
                 },
                 claimed = self.orders.claimed() => match claimed {
@@ -169,18 +170,22 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    async fn answer(&mut self, request: Request) {
+    async fn take(&mut self, message: Message) {
         // A person who has gone away needs no answer; what was asked is done all the same.
-        match request {
-            Request::Start { order, answer } => self.orders.push(order, answer),
-            Request::Act { act, scope, by, answer } => drop(answer.send(self.act(act, &scope, &by).await)),
-            Request::Session { id, answer } => drop(answer.send(self.find(id).await.ok())),
-            Request::Completed { rows } => {
+        match message {
+            Message::Ask { request: Request::Start(order), by, reply } => self.orders.push(order, by, reply),
+            Message::Ask { request: Request::Act { act, scope }, by, reply } => {
+                drop(reply.send(Reply::Receipt(self.act(act, &scope, &by).await)));
+            }
+            Message::Ask { request: Request::Session(id), reply, .. } => {
+                drop(reply.send(Reply::Session(self.find(id).await.ok())));
+            }
+            Message::Completed { rows } => {
                 self.shelf.fill(rows);
                 self.publish();
             }
-            Request::StepDown { reason } => self.lost = Some(reason),
-            Request::Close { answer } => drop(answer.send(())),
+            Message::StepDown { reason } => self.lost = Some(reason),
+            Message::Close { done } => drop(done.send(())),
         }
     }
 

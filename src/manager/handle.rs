@@ -1,81 +1,70 @@
 //! How everybody else speaks with the manager.
 
-use super::{Act, CompletedRow, Receipt, Snapshot, StartOrder};
-use crate::{
-    domain::{SessionId, Who},
-    machine::{Refusal, Scope, Session},
+use super::{
+    CompletedRow, Snapshot,
+    request::{Reply, Request, Service},
 };
+use crate::{domain::Who, machine::Refusal};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Requests that may wait for the actor before a sender has to wait itself. A person sends a few a minute.
-pub(super) const REQUESTS_QUEUED: usize = 64;
+/// Messages that may wait for the actor before a sender has to wait itself. A person sends a few a minute.
+pub(super) const CHANNEL_CAPACITY: usize = 64;
 
 /// A way to the manager; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) messages: mpsc::Sender<Message>,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
-/// One question to the actor, with the way back for its answer.
+/// What is sent to the actor: a request with the way back for its reply, or what only its own process may ask.
 #[derive(Debug)]
-pub(super) enum Request {
-    Start { order: StartOrder, answer: oneshot::Sender<Receipt> },
-    Act { act: Act, scope: Scope, by: Who, answer: oneshot::Sender<Receipt> },
-    Session { id: SessionId, answer: oneshot::Sender<Option<Arc<Session>>> },
+pub(super) enum Message {
+    Ask { request: Request, by: Who, reply: oneshot::Sender<Reply> },
     Completed { rows: Vec<CompletedRow> },
     StepDown { reason: String },
-    Close { answer: oneshot::Sender<()> },
+    Close { done: oneshot::Sender<()> },
+}
+
+impl Service for Handle {
+    fn ask(&self, request: Request, by: Who) -> BoxFuture<'static, Reply> {
+        let (sender, reply) = oneshot::channel();
+        let messages = self.messages.clone();
+        let gone = request.refused(Refusal::ManagerGone);
+        Box::pin(async move {
+            if messages.send(Message::Ask { request, by, reply: sender }).await.is_err() {
+                return gone;
+            }
+            reply.await.unwrap_or(gone)
+        })
+    }
+
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
 }
 
 impl Handle {
-    /// Starts one session for each request (R1). Each is created or refused by itself (R21).
-    pub async fn start(&self, order: StartOrder) -> Receipt {
-        self.ask(|answer| Request::Start { order, answer }).await.unwrap_or_else(gone)
-    }
-
-    /// Applies one verb to every session of a scope.
-    pub async fn act(&self, act: Act, scope: Scope, by: Who) -> Receipt {
-        self.ask(|answer| Request::Act { act, scope, by, answer }).await.unwrap_or_else(gone)
-    }
-
-    /// A whole session, ongoing or completed; `None` when there is none with this number.
-    pub async fn session(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.ask(|answer| Request::Session { id, answer }).await.flatten()
-    }
-
-    /// The newest picture, and word of each new one.
-    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshots.clone()
-    }
-
     /// Gives the manager the completed sessions that were left out when it was opened.
     pub async fn fill_completed(&self, rows: Vec<CompletedRow>) {
         // A manager that has ended shows no rows.
-        let _: Result<(), mpsc::error::SendError<Request>> = self.requests.send(Request::Completed { rows }).await;
+        let _: Result<(), mpsc::error::SendError<Message>> = self.messages.send(Message::Completed { rows }).await;
     }
 
     /// Ends the manager, which is no owner any more: it touches nothing from here on.
     pub async fn step_down(&self, reason: String) {
         // One that has ended already touches nothing either.
-        let _: Result<(), mpsc::error::SendError<Request>> = self.requests.send(Request::StepDown { reason }).await;
+        let _: Result<(), mpsc::error::SendError<Message>> = self.messages.send(Message::StepDown { reason }).await;
     }
 
     /// Ends the manager after what it has begun is durable. Attempts go on.
     pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
         // A manager that has ended already is closed.
-        let _: Option<()> = self.ask(|answer| Request::Close { answer }).await;
+        if self.messages.send(Message::Close { done }).await.is_ok() {
+            let _: Result<(), oneshot::error::RecvError> = closed.await;
+        }
     }
-
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
-        let (answer, reply) = oneshot::channel();
-        self.requests.send(request(answer)).await.ok()?;
-        reply.await.ok()
-    }
-}
-
-fn gone() -> Receipt {
-    let line = super::ReceiptLine { session: None, instance: None, result: Err(Refusal::ManagerGone) };
-    Receipt { lines: vec![line] }
 }

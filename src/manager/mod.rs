@@ -13,10 +13,10 @@ pub mod handle;
 pub mod ids;
 pub mod receipt;
 mod recover;
+pub mod request;
 mod shelf;
 pub mod snapshot;
 mod start;
-pub mod steer;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
 pub use act::Act;
@@ -26,5 +26,5 @@ pub use clock::{Clock, Moment};
 pub use handle::Handle;
 pub use ids::Ids;
 pub use receipt::{Receipt, ReceiptLine};
+pub use request::{Reply, Request, Service, StartRequest};
 pub use snapshot::{Counts, Snapshot};
-pub use steer::{StartOrder, Steer};

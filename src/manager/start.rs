@@ -4,11 +4,12 @@
 //! else is asked meanwhile is answered.
 
 use super::{
-    Claims, KnownSessions, Manager, Receipt, ReceiptLine, StartOrder, actor::refuse_all, claims::Wanted, commit::Turn,
+    Claims, KnownSessions, Manager, Receipt, ReceiptLine, Reply, StartRequest, actor::refuse_all, claims::Wanted,
+    commit::Turn,
 };
 use crate::{
     attempt::Attempts,
-    domain::{HeldDirectory, RestoreRequest, SessionId},
+    domain::{HeldDirectory, RestoreRequest, SessionId, Who},
     journal::Store,
     machine::{Refusal, Session, event::Created},
 };
@@ -24,15 +25,21 @@ pub(super) struct Orders {
     claims: Arc<dyn Claims>,
     /// Sessions that are ongoing or about to be created.
     pub(super) known: KnownSessions,
-    waiting: VecDeque<(StartOrder, oneshot::Sender<Receipt>)>,
+    waiting: VecDeque<Waiting>,
     claiming: JoinSet<Claimed>,
     releasing: JoinSet<()>,
 }
 
+/// An order, who gave it, and where its receipt goes.
+struct Waiting {
+    order: StartRequest,
+    by: Who,
+    reply: oneshot::Sender<Reply>,
+}
+
 /// An order whose places were claimed, as far as they could be.
 pub(super) struct Claimed {
-    order: StartOrder,
-    answer: oneshot::Sender<Receipt>,
+    from: Waiting,
     sessions: Vec<(SessionId, Uuid, Result<Vec<HeldDirectory>, Refusal>)>,
 }
 
@@ -48,8 +55,8 @@ impl Orders {
         Self { claims, known: KnownSessions::default(), waiting: VecDeque::new(), claiming, releasing }
     }
 
-    pub(super) fn push(&mut self, order: StartOrder, answer: oneshot::Sender<Receipt>) {
-        self.waiting.push_back((order, answer));
+    pub(super) fn push(&mut self, order: StartRequest, by: Who, reply: oneshot::Sender<Reply>) {
+        self.waiting.push_back(Waiting { order, by, reply });
     }
 
     /// The next order whose places are claimed. Never ends while there is none.
@@ -89,11 +96,11 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         if !self.orders.claiming.is_empty() {
             return;
         }
-        let Some((order, answer)) = self.orders.waiting.pop_front() else { return };
+        let Some(from) = self.orders.waiting.pop_front() else { return };
         let mut claims = self.registry.clone();
         let at = self.clock.now();
         let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
-        for request in &order.requests {
+        for request in &from.order.requests {
             let session = self.ids.next();
             if let Some(refusal) = claims.holder(request) {
                 wanted.push((SessionId(0), session, Err(refusal)));
@@ -101,9 +108,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             }
             self.last_id += 1;
             let number = SessionId(self.last_id);
-            claims.put(Arc::new(Session::create(self.created(&order, number, session, request, Vec::new()))));
+            claims.put(Arc::new(Session::create(self.created(&from, number, session, request, Vec::new()))));
             self.orders.known.add(session);
-            let (by, request, known) = (order.by.clone(), request.clone(), self.orders.known.clone());
+            let (by, request, known) = (from.by.clone(), request.clone(), self.orders.known.clone());
             wanted.push((number, session, Ok(Wanted { session, number, by, at, request, known })));
         }
         let places = Arc::clone(&self.orders.claims);
@@ -116,20 +123,20 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 };
                 sessions.push((number, session, taken));
             }
-            Claimed { order, answer, sessions }
+            Claimed { from, sessions }
         });
     }
 
     /// Creates one session a request; each is accepted or refused by itself.
     pub(super) async fn create_claimed(&mut self, claimed: Claimed) {
-        let Claimed { order, answer, sessions } = claimed;
+        let Claimed { from, sessions } = claimed;
         let (mut turn, mut receipt) = (Turn::default(), Receipt::default());
         let mut created = Vec::new();
-        for (request, (number, session, taken)) in order.requests.iter().zip(sessions) {
+        for (request, (number, session, taken)) in from.order.requests.iter().zip(sessions) {
             let instance = Some(request.point.instance.clone());
             match taken {
                 Ok(places) => {
-                    turn.create(self.created(&order, number, session, request, places));
+                    turn.create(self.created(&from, number, session, request, places));
                     created.push((session, request));
                     receipt.lines.push(ReceiptLine { session: Some(number), instance, result: Ok(()) });
                 }
@@ -146,19 +153,19 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             refuse_all(&mut receipt, &refusal);
         }
         // A person who has gone away needs no answer; what was asked is done all the same.
-        drop(answer.send(receipt));
+        drop(from.reply.send(Reply::Receipt(receipt)));
     }
 
     fn created(
         &self,
-        order: &StartOrder,
+        from: &Waiting,
         id: SessionId,
         uuid: Uuid,
         request: &RestoreRequest,
         places: Vec<HeldDirectory>,
     ) -> Created {
-        let policy = order.policy.unwrap_or(self.settings.policy);
-        let (by, origin, at) = (order.by.to_string(), order.origin, self.clock.now());
+        let policy = from.order.policy.unwrap_or(self.settings.policy);
+        let (by, origin, at) = (from.by.to_string(), from.order.origin, self.clock.now());
         Created { id, uuid, request: request.clone(), policy, by, origin, at, places }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     harness::{Harness, OWNER, hello, until, within},
     support::skip::skip,
 };
+use howdah::manager::Service as _;
 use serde_json::json;
 use std::{
     fs,
@@ -76,25 +77,25 @@ async fn garbage_ends_the_connection_with_a_reason() {
     let harness = Harness::open();
     let endless = vec![b'x'; (1 << 20) + 2];
     let nested = "[".repeat(100_000);
-    let deep = format!("{{\"ask\":{{\"number\":1,\"question\":\"watch\",\"more\":{nested}\n");
+    let deep = format!("{{\"watch\":{{\"number\":1,\"more\":{nested}\n");
     let deep_hello = format!("{{\"hello\":{}\n", &nested[..4000]);
     for (greets, bytes, words) in [
         (false, &b"\n"[..], &["no hello"][..]),
         (false, b"GET / HTTP/1.1\r\n\r\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":2}}\n", &["no hello", "missing field"]),
+        (false, b"{\"hello\":{\"protocol\":3}}\n", &["no hello", "missing field"]),
         (false, b"{\"hello\":{\"protocol\":\"one\",\"program\":\"0\"}}\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":2,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
-        (false, b"{\"ask\":{\"number\":1,\"question\":\"watch\"}}\n", &["asks already"]),
+        (false, b"{\"hello\":{\"protocol\":3,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
+        (false, b"{\"watch\":{\"number\":1}}\n", &["asks already"]),
         (false, b"\0\0\0\0\n", &["no hello"]),
         (false, deep_hello.as_bytes(), &["no hello"]),
         (false, &[b'x'; 5000], &["longer than 4096 bytes"]),
         (true, b"\xff\xfe\xfd\n", &["not understood"]),
         (true, b"null\n", &["not understood"]),
-        (true, b"{\"ask\":{\"number\":1,\"question\":\"dance\"}}\n", &["not understood", "dance"]),
-        (true, b"{\"ask\":{\"number\":1,\"question\":{\"dance\\u001b[2J\":1}}}\n", &["not understood", "dance"]),
-        (true, b"{\"ask\":{\"number\":-1,\"question\":\"watch\"}}\n", &["not understood"]),
-        (true, b"{\"ask\":{\"number\":1,\"question\":{\"session\":18446744073709551616}}}\n", &["not understood"]),
-        (true, b"{\"ask\":{\"number\":1,\"question\":{\"act\":{\"act\":\"retry\",\"scope\":\"none\"}}}}\n", &["none"]),
+        (true, b"{\"ask\":{\"number\":1,\"request\":\"dance\"}}\n", &["not understood", "dance"]),
+        (true, b"{\"ask\":{\"number\":1,\"request\":{\"dance\\u001b[2J\":1}}}\n", &["not understood", "dance"]),
+        (true, b"{\"watch\":{\"number\":-1}}\n", &["not understood"]),
+        (true, b"{\"ask\":{\"number\":1,\"request\":{\"session\":18446744073709551616}}}\n", &["not understood"]),
+        (true, b"{\"ask\":{\"number\":1,\"request\":{\"act\":{\"act\":\"retry\",\"scope\":\"none\"}}}}\n", &["none"]),
         (true, deep.as_bytes(), &["not understood"]),
         (true, &endless, &["longer than 1048576 bytes"]),
     ] {
@@ -117,10 +118,10 @@ async fn an_order_that_no_client_of_ours_sends_is_not_carried_out() {
         (long, "longer than 4096 bytes"),
     ] {
         assert_ne!(request, good);
-        let line = format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{request}}}}}}}\n");
+        let line = format!("{{\"ask\":{{\"number\":1,\"request\":{{\"start\":{request}}}}}}}\n");
         is_rejected(&harness, true, line.as_bytes(), &["not understood", words]).await;
     }
-    let act = json!({"ask": {"number": 1, "question": {"act": {"act": "retry", "scope": {"sessions": ids}}}}});
+    let act = json!({"ask": {"number": 1, "request": {"act": {"act": "retry", "scope": {"sessions": ids}}}}});
     is_rejected(&harness, true, format!("{act}\n").as_bytes(), &["names 1001 sessions"]).await;
     assert!(harness.house.handle.snapshots().borrow().ongoing.is_empty());
 }
@@ -128,7 +129,7 @@ async fn an_order_that_no_client_of_ours_sends_is_not_carried_out() {
 #[tokio::test]
 async fn half_a_line_is_no_line() {
     let harness = Harness::open();
-    let order = json!({"ask": {"number": 1, "question": {"start": crate::requests::order([1])}}}).to_string();
+    let order = json!({"ask": {"number": 1, "request": {"start": crate::requests::order([1])}}}).to_string();
     for (greets, sent) in [(true, order.as_str()), (true, "{"), (false, "{\"hello\":")] {
         let mut raw = harness.raw();
         if greets {
@@ -146,16 +147,16 @@ async fn half_a_line_is_no_line() {
 async fn a_client_of_another_version_gets_one_clear_sentence() {
     let harness = Harness::open();
     // A newer client, of which only the protocol can be read; and one from before the first protocol.
-    let newer = br#"{"hello":{"protocol":3,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
+    let newer = br#"{"hello":{"protocol":4,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
     let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
-    let ours = format!("howdah {} with protocol 2", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 3", env!("CARGO_PKG_VERSION"));
     let owner = format!("process {OWNER}");
     let line = [newer, &b"\n"[..]].concat();
     is_rejected(
         &harness,
         false,
         &line,
-        &["howdah 0.9.0 with protocol 3", &ours, &owner, "use the same version", &kill],
+        &["howdah 0.9.0 with protocol 4", &ours, &owner, "use the same version", &kill],
     )
     .await;
     let older = b"{\"hello\":{\"protocol\":0}}\n";
@@ -201,7 +202,7 @@ async fn the_sixty_fifth_is_sent_that_all_places_are_taken() {
         let reason = harness.raw().bye().await;
         assert!(reason.contains("64") && reason.contains("close one"), "{reason}");
     }
-    guests[0].send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+    guests[0].send(&json!({"ask": {"number": 7, "request": {"session": 1}}})).await;
     assert_eq!(within("an answer", guests[0].receive()).await["answer"]["number"], 7);
     guests.truncate(63);
     harness.connected(63).await;
@@ -235,7 +236,7 @@ async fn silent_peers_keep_nobody_out() {
     }
     // Those who have sent a hello stay, and so do those who came later.
     for raw in &mut silent[..2] {
-        raw.send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        raw.send(&json!({"ask": {"number": 7, "request": {"session": 1}}})).await;
         assert_eq!(within("an answer", raw.receive()).await["answer"]["number"], 7);
     }
     silent[4].greet().await;

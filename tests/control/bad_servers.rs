@@ -9,7 +9,7 @@ use howdah::{
     control::{Client, ClientError, ConnectError, Connector},
     domain::{InstanceName, RetryPolicy, SessionId},
     machine::{CompletedResult, CompletedRow, Refusal},
-    manager::Steer,
+    manager::Service,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ fn once() -> (Arc<dyn Connector>, RawPeer) {
     (Arc::new(Once(Mutex::new(Some(ours)))), RawPeer::new(theirs))
 }
 
-const WELCOME: &str = r#"{"welcome":{"protocol":2,"program":"0","pid":5}}"#;
+const WELCOME: &str = r#"{"welcome":{"protocol":3,"program":"0","pid":5}}"#;
 const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 
 /// What a client of an owner that sends these bytes comes to.
@@ -53,10 +53,10 @@ async fn sentence(lines: &[&[u8]]) -> String {
 
 #[tokio::test]
 async fn an_owner_of_another_version_gets_one_clear_sentence() {
-    let ours = format!("howdah {} with protocol 2", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 3", env!("CARGO_PKG_VERSION"));
     let own = std::process::id();
-    let newer = sentence(&[br#"{"welcome":{"protocol":3,"program":"0.9.0","else":1}}"#]).await;
-    for word in [&*ours, "howdah 0.9.0 with protocol 3", &format!("process {own}"), "use the same version"] {
+    let newer = sentence(&[br#"{"welcome":{"protocol":4,"program":"0.9.0","else":1}}"#]).await;
+    for word in [&*ours, "howdah 0.9.0 with protocol 4", &format!("process {own}"), "use the same version"] {
         assert!(newer.contains(word), "{word}: {newer}");
     }
     assert!(!newer.contains("kill"), "the older one is this one: {newer}");
@@ -88,7 +88,7 @@ async fn an_owner_that_sends_nonsense_is_reported_as_such() {
         (&[b""], "is not understood"),
         (&[b"\xff\xff"], "is not understood"),
         (&[&long], "longer than 65536 bytes"),
-        (&[br#"{"welcome":{"protocol":2}}"#], "is not understood"),
+        (&[br#"{"welcome":{"protocol":3}}"#], "is not understood"),
         (&[watching], "is not understood"),
         (&[welcome, b"\xff\xff"], "is not understood"),
         (&[welcome, welcome], "a second welcome"),
@@ -138,7 +138,7 @@ async fn numbers_that_no_owner_has_do_no_harm() {
 #[tokio::test]
 async fn an_answer_of_another_kind_is_no_receipt() {
     let (client, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
-    let asked = tokio::spawn(client.start(crate::requests::order([1])));
+    let asked = tokio::spawn(client.start(crate::requests::order([1]), who("ana")));
     let number = within("the request", owner.receive()).await["ask"]["number"].clone();
     owner.send(&json!({"answer": {"number": number, "answer": {"session": null}}})).await;
     let receipt = within("a receipt", asked).await.unwrap();

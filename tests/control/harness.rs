@@ -65,7 +65,7 @@ impl Harness {
     pub(crate) async fn is_well(&self) {
         let mut raw = self.raw();
         raw.greet().await;
-        raw.send(&json!({"ask": {"number": 7, "question": {"session": 1}}})).await;
+        raw.send(&json!({"ask": {"number": 7, "request": {"session": 1}}})).await;
         assert_eq!(raw.receive().await["answer"]["number"], 7);
     }
 }
@@ -122,7 +122,7 @@ impl RawPeer {
 
     pub(crate) async fn watch(&mut self) {
         self.greet().await;
-        self.send(&json!({"ask": {"number": 1, "question": "watch"}})).await;
+        self.send(&json!({"watch": {"number": 1}})).await;
         assert_eq!(within("an answer", self.receive()).await, json!({"answer": {"number": 1, "answer": "watching"}}));
     }
 
@@ -136,7 +136,7 @@ impl RawPeer {
 }
 
 pub(crate) fn hello() -> Value {
-    json!({"hello": {"protocol": 2, "program": "0.1.0", "who": who("raw")}})
+    json!({"hello": {"protocol": 3, "program": "0.1.0", "who": who("raw")}})
 }
 
 pub(crate) fn who(user: &str) -> Who {

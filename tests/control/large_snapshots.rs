@@ -9,7 +9,7 @@ use howdah::{
     domain::{InstanceName, RetryPolicy, SessionId, fact::Fact},
     journal::{Batch, Change, Entry, MemoryStore, Store},
     machine::{CompletedResult, CompletedRow, Session},
-    manager::Steer,
+    manager::Service,
 };
 use std::{
     sync::Arc,

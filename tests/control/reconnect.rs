@@ -10,7 +10,7 @@ use howdah::{
     control::{Client, ClientError, ConnectError, ConnectionState, Connector, bind, serve},
     domain::SessionId,
     machine::{Refusal, Scope},
-    manager::{Act, Receipt, Snapshot, Steer},
+    manager::{Act, Receipt, Service, Snapshot},
 };
 use serde_json::json;
 use std::{
@@ -40,8 +40,8 @@ impl Pairs {
     async fn welcome(&self, came: usize) -> RawPeer {
         until("somebody comes", &mut self.came.subscribe(), |now| *now >= came).await;
         let mut owner = RawPeer::new(self.other.lock().unwrap().remove(0));
-        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 2);
-        owner.send(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 100 + came}})).await;
+        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 3);
+        owner.send(&json!({"welcome": {"protocol": 3, "program": "0", "pid": 100 + came}})).await;
         owner
     }
 }
@@ -65,7 +65,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     assert!(reason.contains("nobody listens") || reason.contains("the sessions go on"), "{reason}");
     assert!(Arc::ptr_eq(&before, &client.snapshots().borrow()), "the last snapshot went away");
     // A request that cannot be sent reports that nothing was done.
-    let receipt = client.start(order([4])).await;
+    let receipt = client.start(order([4]), who("ana")).await;
     let Err(Refusal::NotSent { reason }) = &receipt.lines[0].result else { panic!("{receipt:?}") };
     assert!(reason.contains("nobody listens"), "{reason}");
     assert_eq!(receipt.lines[0].instance, Some(instance(4)));
@@ -84,7 +84,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
         let (old, new) = (before.session(SessionId(id)).unwrap(), after.session(SessionId(id)).unwrap());
         assert!(Arc::ptr_eq(old, new), "session {id} has not changed");
     }
-    assert_eq!(client.start(order([4])).await.done(), 1);
+    assert_eq!(client.start(order([4]), who("ana")).await.done(), 1);
     within("the end of the server", server.close()).await;
 }
 
@@ -96,12 +96,12 @@ fn instance(number: u64) -> howdah::domain::InstanceName {
 async fn a_client_that_does_not_watch_reconnects_for_the_next_request() {
     let harness = Harness::open();
     let client = harness.client(false).await;
-    assert_eq!(client.start(order([1])).await.done(), 1);
+    assert_eq!(client.start(order([1]), who("ana")).await.done(), 1);
     within("the end of the server", harness.server.close()).await;
     until("it is lost", &mut client.state(), is_lost).await;
     let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER);
     assert_eq!(*server.connections().borrow(), 0, "nobody has asked yet");
-    assert_eq!(client.start(order([2])).await.done(), 1);
+    assert_eq!(client.start(order([2]), who("ana")).await.done(), 1);
     assert_eq!(*client.state().borrow(), ConnectionState::Connected { pid: OWNER });
 }
 
@@ -113,7 +113,7 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let client = within("a client", opening).await.unwrap().unwrap();
     let asked = tokio::spawn(client.act(Act::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
     let heard = within("the request", owner.receive()).await;
-    assert_eq!(heard["ask"]["question"]["act"]["act"], "retry", "{heard}");
+    assert_eq!(heard["ask"]["request"]["act"]["act"], "retry", "{heard}");
     drop(owner);
     let receipt = within("a receipt", asked).await.unwrap();
     assert_eq!(receipt.lines[0].session, Some(SessionId(5)));
@@ -121,14 +121,14 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     assert_eq!(refusal, Refusal::ManagerGone);
     assert!(refusal.to_string().contains("may or may not have been done"), "{refusal}");
     // The next request goes to the next owner, and is the first that it receives. Reading is repeated.
-    let asked = tokio::spawn(client.session(SessionId(6)));
+    let asked = tokio::spawn(client.session(SessionId(6), who("ana")));
     let mut owner = pairs.welcome(2).await;
     let heard = within("the request", owner.receive()).await;
-    assert_eq!(heard["ask"]["question"], json!({"session": 6}));
+    assert_eq!(heard["ask"]["request"], json!({"session": 6}));
     drop(owner);
     let mut owner = pairs.welcome(3).await;
     let heard = within("the request", owner.receive()).await;
-    assert_eq!(heard["ask"]["question"], json!({"session": 6}));
+    assert_eq!(heard["ask"]["request"], json!({"session": 6}));
     owner.send(&json!({"answer": {"number": heard["ask"]["number"], "answer": {"session": null}}})).await;
     assert_eq!(within("an answer", asked).await.unwrap(), None);
     assert_eq!(*pairs.came.subscribe().borrow(), 3);
@@ -143,7 +143,7 @@ async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     // Longer than a socket holds, so it cannot be written while nobody reads.
     let mut wanted = order([1]);
     wanted.requests[0].point.path = format!("/backup/{}", "x".repeat(900_000)).into();
-    let asked = tokio::spawn(client.start(wanted));
+    let asked = tokio::spawn(client.start(wanted, who("ana")));
     within("its beginning", owner.reader.get_ref().readable()).await.unwrap();
     let behind = tokio::spawn(client.act(Act::Retry, Scope::AllOngoing, who("ana")));
     drop(owner);
@@ -185,7 +185,7 @@ async fn the_delay_between_two_connects_grows_to_two_seconds() {
     let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true));
     let mut owner = RawPeer::new(theirs);
     owner.receive().await;
-    owner.send(&json!({"welcome": {"protocol": 2, "program": "0", "pid": 1}})).await;
+    owner.send(&json!({"welcome": {"protocol": 3, "program": "0", "pid": 1}})).await;
     owner.receive().await;
     owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
     owner.send(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;
@@ -236,10 +236,10 @@ async fn a_client_that_nobody_holds_any_more_leaves() {
     let client = harness.client(true).await;
     let other = client.clone();
     drop(client);
-    assert_eq!(other.start(order([1])).await.done(), 1);
+    assert_eq!(other.start(order([1]), who("ana")).await.done(), 1);
     harness.connected(1).await;
     // An answer that is waited for holds the client.
-    let asked = other.start(order([2]));
+    let asked = other.start(order([2]), who("ana"));
     drop(other);
     assert_eq!(within("an answer", asked).await.done(), 1);
     harness.connected(0).await;

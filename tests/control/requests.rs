@@ -10,14 +10,14 @@ use howdah::{
     domain::{Disposition, InstanceName, Origin, Reach, SessionId, fact::End},
     journal::Change,
     machine::{Event, Phase, Refusal, Scope},
-    manager::{Act, Receipt, StartOrder, Steer},
+    manager::{Act, Receipt, Service, StartRequest},
 };
 use serde_json::json;
 use std::time::Duration;
 
-pub(crate) fn order(numbers: impl IntoIterator<Item = u64>) -> StartOrder {
+pub(crate) fn order(numbers: impl IntoIterator<Item = u64>) -> StartRequest {
     let requests = numbers.into_iter().map(sample::request).collect();
-    StartOrder { requests, policy: None, origin: Origin::CommandLine, by: who("somebody else") }
+    StartRequest { requests, policy: None, origin: Origin::CommandLine }
 }
 
 fn cancel(number: u64) -> (Act, Scope) {
@@ -29,7 +29,7 @@ async fn what_one_client_does_every_client_sees() {
     let harness = Harness::open();
     let (ana, ben) = (harness.client(true).await, harness.client(true).await);
     assert_eq!(*ana.state().borrow(), ConnectionState::Connected { pid: crate::harness::OWNER });
-    let receipt = ana.start(order(1..=3)).await;
+    let receipt = ana.start(order(1..=3), who("somebody else")).await;
     assert_eq!(receipt.done(), 3, "{receipt:?}");
     for client in [&ana, &ben] {
         let seen = until("three run", &mut client.snapshots(), |now| now.counts.running == 3).await;
@@ -44,10 +44,10 @@ async fn what_one_client_does_every_client_sees() {
         assert_eq!(seen.ongoing.len(), 2);
     }
     // A whole session, ended or not, and one that there is not.
-    let ended = ben.session(SessionId(2)).await.unwrap();
+    let ended = ben.session(SessionId(2), who("ana")).await.unwrap();
     assert!(matches!(ended.phase(), Phase::Completed { .. }));
-    assert_eq!(Some(ended), harness.house.handle.session(SessionId(2)).await);
-    assert_eq!(ana.session(SessionId(99)).await, None);
+    assert_eq!(Some(ended), harness.house.handle.session(SessionId(2), who("ana")).await);
+    assert_eq!(ana.session(SessionId(99), who("ana")).await, None);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn what_a_request_led_to_is_seen_before_its_answer() {
     let harness = Harness::open();
     let client = harness.client(true).await;
     for number in 1..=30 {
-        let receipt = client.start(order([number])).await;
+        let receipt = client.start(order([number]), who("somebody else")).await;
         let seen = client.snapshots().borrow().clone();
         assert!(seen.session(receipt.lines[0].session.unwrap()).is_some(), "session {number} is not there yet");
     }
@@ -65,8 +65,8 @@ async fn what_a_request_led_to_is_seen_before_its_answer() {
 async fn refusals_come_back_as_they_are() {
     let harness = Harness::open();
     let client = harness.client(false).await;
-    client.start(order([1])).await;
-    let again = client.start(order([1])).await;
+    client.start(order([1]), who("somebody else")).await;
+    let again = client.start(order([1]), who("somebody else")).await;
     assert!(matches!(again.lines[0].result, Err(Refusal::DirectoryHeld { .. })), "{again:?}");
     let (act, scope) = cancel(12);
     let unknown = client.act(act, scope, who("ana")).await;
@@ -81,11 +81,11 @@ async fn refusals_come_back_as_they_are() {
 async fn who_acts_is_vouched_by_the_kernel() {
     let harness = Harness::open();
     let client = harness.client(false).await;
-    client.start(order([1])).await;
+    client.start(order([1]), who("somebody else")).await;
     let (act, scope) = cancel(1);
     client.act(act, scope, who("somebody else")).await;
     let vouched = format!("ana@bastion (process {} on pts/9)", std::process::id());
-    let session = harness.house.handle.session(SessionId(1)).await.unwrap();
+    let session = harness.house.handle.session(SessionId(1), who("ana")).await.unwrap();
     assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
     let asked = harness.house.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
         Change::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
@@ -98,10 +98,10 @@ async fn who_acts_is_vouched_by_the_kernel() {
     raw.send_bytes(format!("{nasty}\n").as_bytes()).await;
     raw.receive().await;
     let start = serde_json::to_string(&order([2])).unwrap().replace("orders-2\"", "orders\\u001b-2\"");
-    raw.send_bytes(format!("{{\"ask\":{{\"number\":1,\"question\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
+    raw.send_bytes(format!("{{\"ask\":{{\"number\":1,\"request\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
     let answer = within("an answer", raw.receive()).await;
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["instance"], "orders\\u{1b}-2", "{answer}");
-    let session = harness.house.handle.session(SessionId(2)).await.unwrap();
+    let session = harness.house.handle.session(SessionId(2), who("ana")).await.unwrap();
     assert!(session.by().starts_with("\\u{1b}[2Jraw@bastion"), "{}", session.by());
 }
 
@@ -114,7 +114,7 @@ async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
         // Twelve of these are three lines' worth.
         request.point.path = format!("/backup/{}", "x".repeat(300_000)).into();
     }
-    let receipt = within("a large order", client.start(wanted)).await;
+    let receipt = within("a large order", client.start(wanted, who("somebody else"))).await;
     let ids: Vec<u64> = receipt.lines.iter().map(|line| line.session.unwrap().0).collect();
     assert_eq!(ids, (1..=12).collect::<Vec<_>>());
     let all = Scope::Sessions((1..=2500).chain(1..=10).map(SessionId).collect());
@@ -130,7 +130,7 @@ async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
     let client = harness.client(false).await;
     let mut wanted = order(1..=3);
     wanted.requests[1].point.path = OsString::from_vec(b"/backup/\xff".to_vec()).into();
-    let receipt = client.start(wanted).await;
+    let receipt = client.start(wanted, who("somebody else")).await;
     let results: Vec<bool> = receipt.lines.iter().map(|line| line.result.is_ok()).collect();
     assert_eq!(results, [true, false, true], "{receipt:?}");
     let Err(Refusal::NotSent { reason }) = &receipt.lines[1].result else { panic!("{receipt:?}") };
@@ -141,7 +141,7 @@ async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
 async fn several_requests_in_one_breath_are_answered_in_order() {
     let harness = Harness::open();
     let mut raw = harness.raw();
-    let ask = |number: u64| json!({"ask": {"number": number, "question": {"session": number}, "mood": "new field"}});
+    let ask = |number: u64| json!({"ask": {"number": number, "request": {"session": number}, "mood": "new field"}});
     let lines: Vec<String> = [hello()].into_iter().chain((1..=50).map(ask)).map(|line| format!("{line}\n")).collect();
     raw.send_bytes(lines.concat().as_bytes()).await;
     assert!(raw.receive().await["welcome"].is_object());
@@ -155,7 +155,7 @@ async fn an_order_whose_giver_has_gone_is_done() {
     let harness = Harness::with(Plan::default(), |_| ends(0, sample::over(End::Succeeded(sample::success()))));
     let mut raw = harness.raw();
     raw.greet().await;
-    raw.send(&json!({"ask": {"number": 1, "question": {"start": order([1])}}})).await;
+    raw.send(&json!({"ask": {"number": 1, "request": {"start": order([1])}}})).await;
     drop(raw);
     within("the session", harness.house.until_completed(1)).await;
     harness.connected(0).await;
@@ -169,8 +169,8 @@ async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
     // The journal answers late, so the owner closes while the manager is at it. Both requests come in one write, so
     // when the first is answered the second has been read.
     harness.house.store.slow(Duration::from_millis(300));
-    let first = json!({"ask": {"number": 1, "question": {"session": 1}}});
-    let second = json!({"ask": {"number": 2, "question": {"start": order([1])}}});
+    let first = json!({"ask": {"number": 1, "request": {"session": 1}}});
+    let second = json!({"ask": {"number": 2, "request": {"start": order([1])}}});
     raw.send_bytes(format!("{first}\n{second}\n").as_bytes()).await;
     assert_eq!(within("an answer", raw.receive()).await["answer"]["number"], 1);
     let closed = tokio::spawn(harness.server.close());

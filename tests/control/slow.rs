@@ -4,7 +4,7 @@ use crate::{
     harness::{Harness, RawPeer, until, within},
     sample,
 };
-use howdah::{control::Replica, domain::fact::Fact, machine::Report};
+use howdah::{control::Replica, domain::fact::Fact, machine::Report, manager::Service as _};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn a_client_that_does_not_read_gets_the_newest_snapshot_and_no_queue() {
     assert!(bytes < every_change / 5, "{bytes} bytes in {snapshots} snapshots were waiting");
     assert!(snapshots > 2, "it was sent nothing while it did not read");
     // It was not dropped, and is served like everybody.
-    sleeper.send(&json!({"ask": {"number": 2, "question": {"session": 1}}})).await;
+    sleeper.send(&json!({"ask": {"number": 2, "request": {"session": 1}}})).await;
     let answer = within("an answer", sleeper.receive()).await;
     assert_eq!(answer["answer"]["answer"]["session"]["progress"]["bytes_done"], 2000);
     assert_eq!(*harness.server.connections().borrow(), 2);
@@ -105,11 +105,11 @@ async fn orders_of_a_client_that_does_not_read_are_carried_out() {
     let harness = with_one_running(3000).await;
     let mut raw = harness.raw();
     raw.watch().await;
-    raw.send(&json!({"ask": {"number": 2, "question": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
+    raw.send(&json!({"ask": {"number": 2, "request": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
         .await;
     within("the cancel", harness.house.until_completed(1)).await;
     // What is too much for the socket stops the client itself, and nobody else.
-    let ask = json!({"ask": {"number": 3, "question": {"session": 1}}}).to_string() + "\n";
+    let ask = json!({"ask": {"number": 3, "request": {"session": 1}}}).to_string() + "\n";
     let many = ask.repeat(20_000);
     let flood = tokio::time::timeout(Duration::from_millis(300), raw.send_bytes(many.as_bytes())).await;
     assert!(flood.is_err(), "twenty thousand requests were taken and their answers kept");

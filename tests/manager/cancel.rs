@@ -12,7 +12,7 @@ use howdah::{
         ticket::Work,
     },
     machine::{CancelStage, Event, Phase, Refusal, Report, Scope, Session, Urgency},
-    manager::{Act, StartOrder},
+    manager::{Act, Service as _, StartRequest},
 };
 use std::time::Duration;
 
@@ -226,8 +226,8 @@ async fn r27_a_cancel_from_the_command_line_leaves_a_session_of_a_console_alone(
 async fn r27_a_cancel_from_the_command_line_ends_what_was_started_there() {
     let house = Plan::default().open(|_| runs());
     let requests = vec![sample::request(1)];
-    let order = StartOrder { requests, policy: None, origin: Origin::CommandLine, by: ops() };
-    assert_eq!(house.handle.start(order).await.done(), 1);
+    let order = StartRequest { requests, policy: None, origin: Origin::CommandLine };
+    assert_eq!(house.handle.start(order, ops()).await.done(), 1);
     house.act(FROM_COMMAND_LINE, 1).await.unwrap();
     house.until_completed(1).await;
 }

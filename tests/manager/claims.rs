@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use howdah::{
     domain::{Disposition, Filesystem, HeldDirectory, Hold, Origin, Reach, SessionId},
     machine::{Phase, Refusal},
-    manager::{Act, Claims, StartOrder, Wanted},
+    manager::{Act, Claims, Service as _, StartRequest, Wanted},
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
@@ -75,8 +75,8 @@ async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
     house.start([1]).await;
     let order = |number| {
         let (handle, requests) = (house.handle.clone(), vec![sample::request(number)]);
-        let order = StartOrder { requests, policy: None, origin: Origin::Console, by: ops() };
-        tokio::spawn(async move { handle.start(order).await })
+        let order = StartRequest { requests, policy: None, origin: Origin::Console };
+        tokio::spawn(async move { handle.start(order, ops()).await })
     };
     let (second, third) = (order(2), order(3));
     house.now().await;
@@ -91,7 +91,7 @@ async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
 async fn s09_places_are_given_back_when_a_session_has_ended_and_when_it_never_came_to_be() {
     let (house, steered) = open(None, 8);
     house.start([1]).await;
-    let uuid = house.handle.session(SessionId(1)).await.unwrap().uuid();
+    let uuid = house.handle.session(SessionId(1), ops()).await.unwrap().uuid();
     assert!(steered.given_back.lock().unwrap().is_empty());
     house.act(Act::Cancel(Disposition::Default, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;

@@ -1,13 +1,13 @@
 //! What stands under Completed, and how it leaves.
 
 use crate::{
-    house::{House, Plan, ends, runs},
+    house::{House, Plan, ends, ops, runs},
     sample,
 };
 use howdah::{
     domain::{Disposition, Reach, SessionId, fact::End},
     machine::{CompletedResult, CompletedRow, Refusal, Scope},
-    manager::Act,
+    manager::{Act, Service as _},
 };
 
 async fn with_completed(numbers: std::ops::RangeInclusive<u64>) -> House {
@@ -49,7 +49,7 @@ async fn d10_completed_sessions_stay_until_they_are_dismissed() {
     assert_eq!(house.all(Act::Dismiss, Scope::AllCompleted).await.done(), 2);
     let now = house.now().await;
     assert_eq!((now.completed.len(), now.counts.completed()), (0, 0));
-    assert!(house.handle.session(SessionId(2)).await.unwrap().is_dismissed(), "the journal keeps it");
+    assert!(house.handle.session(SessionId(2), ops()).await.unwrap().is_dismissed(), "the journal keeps it");
 }
 
 #[tokio::test(start_paused = true)]

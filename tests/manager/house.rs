@@ -9,7 +9,8 @@ use howdah::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
     manager::{
-        Act, Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Snapshot, StartOrder, Unclaimed,
+        Act, Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, Snapshot,
+        StartRequest, Unclaimed,
     },
 };
 use std::{
@@ -103,7 +104,7 @@ impl House {
     }
 
     pub(crate) async fn order(&self, requests: Vec<RestoreRequest>) -> Receipt {
-        self.handle.start(StartOrder { requests, policy: None, origin: Origin::Console, by: ops() }).await
+        self.handle.start(StartRequest { requests, policy: None, origin: Origin::Console }, ops()).await
     }
 
     /// One verb on one session; what became of it.
@@ -142,7 +143,7 @@ impl House {
     /// Waits until the session has ended.
     pub(crate) async fn until_completed(&self, number: u64) -> Arc<Session> {
         self.until(|now| now.completed.iter().any(|row| row.id == SessionId(number))).await;
-        self.handle.session(SessionId(number)).await.unwrap()
+        self.handle.session(SessionId(number), ops()).await.unwrap()
     }
 
     /// Lets so much time pass, with all that is due in it.

@@ -18,7 +18,7 @@ use howdah::{
         ticket::Work,
     },
     machine::{CancelStage, Phase, Report, Session, Urgency},
-    manager::{Ids, StartOrder},
+    manager::{Ids, StartRequest},
 };
 use std::{
     io,
@@ -74,12 +74,13 @@ async fn run_request(
     script: impl AsyncFnOnce(Person),
 ) -> (Exit, Vec<String>, serde_json::Value) {
     let (interrupts, receiver) = mpsc::channel(2);
-    let order = StartOrder { requests: vec![request], policy: None, origin: Origin::CommandLine, by: ops() };
+    let order = StartRequest { requests: vec![request], policy: None, origin: Origin::CommandLine };
     let (mut out, mut err) = (Vec::new(), Heard::default());
     let person = Person { interrupts, err: err.clone() };
     let form = CommandForm::new(Some("/srv/state".to_owned()));
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: true };
-    let command = restore::run(&house.handle, (house.clock, &form), order, receiver, &mut streams);
+    let by = ops();
+    let command = restore::run(&house.handle, (house.clock, &form), (order, &by), receiver, &mut streams);
     let (exit, ()) = tokio::join!(command, script(person));
     (exit.unwrap(), err.lines(), serde_json::from_slice(&out).unwrap())
 }

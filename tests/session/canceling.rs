@@ -17,8 +17,8 @@ use howdah::{
         streams::Streams,
     },
     domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
-    machine::{Command, Refusal, Scope, Session},
-    manager::{Act, Clock, Receipt, ReceiptLine, Snapshot, StartOrder, Steer},
+    machine::{Command, Refusal, Scope},
+    manager::{Act, Clock, Receipt, ReceiptLine, Reply, Request, Service, Snapshot},
 };
 use std::{
     cell::RefCell,
@@ -40,12 +40,9 @@ impl Scripted {
     }
 }
 
-impl Steer for Scripted {
-    fn start(&self, _: StartOrder) -> BoxFuture<'static, Receipt> {
-        panic!("a cancel starts nothing")
-    }
-
-    fn act(&self, act: Act, scope: Scope, _: Who) -> BoxFuture<'static, Receipt> {
+impl Service for Scripted {
+    fn ask(&self, request: Request, _: Who) -> BoxFuture<'static, Reply> {
+        let Request::Act { act, scope } = request else { panic!("a cancel only acts: {request:?}") };
         let ids = match &scope {
             Scope::Sessions(ids) => ids.clone(),
             Scope::AllOngoing | Scope::AllCompleted => vec![SessionId(1), SessionId(2), SessionId(3)],
@@ -53,11 +50,7 @@ impl Steer for Scripted {
         self.asked.lock().unwrap().push((act, scope));
         let results = self.answers.lock().unwrap().pop_front().expect("an answer for each question");
         let line = |(id, result)| ReceiptLine { session: Some(id), instance: Some(InstanceName::new("shop")), result };
-        Box::pin(ready(Receipt { lines: ids.into_iter().zip(results).map(line).collect() }))
-    }
-
-    fn session(&self, _: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        panic!("a cancel reads from the journal")
+        Box::pin(ready(Reply::Receipt(Receipt { lines: ids.into_iter().zip(results).map(line).collect() })))
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {

@@ -23,7 +23,7 @@ use crate::{
     },
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
-    manager::{Clock, Steer},
+    manager::{Clock, Service},
 };
 use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
@@ -111,7 +111,7 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
     let journal = setting.state.join("journal.db");
     let (settings, state) = (setting.worker_settings(), setting.state.clone());
     Ports {
-        manager: Arc::clone(steward) as Arc<dyn Steer>,
+        manager: Arc::clone(steward) as Arc<dyn Service>,
         owner: steward.place(),
         exposed: exposed(setting.state.clone()),
         let_go: seat_port(steward, |steward| Box::pin(async move { steward.let_go().await })),

@@ -13,9 +13,9 @@ use crate::{
     },
     console::ports::OwnerPlace,
     control::{Client, ConnectionState},
-    domain::{SessionId, Who},
-    machine::{Refusal, Scope, Session},
-    manager::{Act, ManagerSettings, Receipt, ReceiptLine, Snapshot, StartOrder, Steer},
+    domain::Who,
+    machine::Refusal,
+    manager::{ManagerSettings, Reply, Request, Service, Snapshot},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -151,7 +151,7 @@ impl Steward {
     }
 
     /// The way to the owner as it is now.
-    fn face(&self) -> Result<Box<dyn Steer>, Refusal> {
+    fn face(&self) -> Result<Box<dyn Service>, Refusal> {
         match &*self.seat.lock().unwrap_or_else(PoisonError::into_inner) {
             Seat::Here(owner) => Ok(Box::new(owner.handle.clone())),
             Seat::There(client) => Ok(Box::new(client.clone())),
@@ -160,18 +160,12 @@ impl Steward {
     }
 }
 
-impl Steer for Steward {
-    fn start(&self, order: StartOrder) -> BoxFuture<'static, Receipt> {
-        self.face().map_or_else(refused, |face| face.start(order))
-    }
-
-    fn act(&self, act: Act, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
-        self.face().map_or_else(refused, |face| face.act(act, scope, by))
-    }
-
-    fn session(&self, id: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        self.face()
-            .map_or_else(|_| Box::pin(std::future::ready(None)) as BoxFuture<'static, _>, |face| face.session(id))
+impl Service for Steward {
+    fn ask(&self, request: Request, by: Who) -> BoxFuture<'static, Reply> {
+        match self.face() {
+            Ok(face) => face.ask(request, by),
+            Err(refusal) => Box::pin(std::future::ready(request.refused(refusal))),
+        }
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
@@ -265,9 +259,4 @@ fn places(mut state: watch::Receiver<ConnectionState>) -> watch::Receiver<OwnerP
         }
     });
     told
-}
-
-fn refused(refusal: Refusal) -> BoxFuture<'static, Receipt> {
-    let line = ReceiptLine { session: None, instance: None, result: Err(refusal) };
-    Box::pin(std::future::ready(Receipt { lines: vec![line] }))
 }

@@ -16,7 +16,7 @@ use crate::{
     domain::{SessionId, Timestamp, Who},
     journal::JournalError,
     machine::{Refusal, Scope, decide},
-    manager::{Act, Receipt, ReceiptLine, Steer},
+    manager::{Act, Receipt, ReceiptLine, Service},
 };
 use std::io::{self, Read};
 
@@ -80,7 +80,7 @@ pub fn aim(
 
 /// Asks the owner, and tells what was refused.
 pub async fn carry_out(
-    steer: &dyn Steer,
+    steer: &dyn Service,
     (act, by): (Act, &Who),
     aim: Aim,
     streams: &mut Streams<'_>,

@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{Disposed, Outcome, SessionId, Timestamp, Who},
     machine::{CancelStage, Phase, Refusal, Scope, Session, decide::CANCEL_GRACE, session::Urgency},
-    manager::{Act, Steer},
+    manager::{Act, Service},
 };
 use std::{
     collections::BTreeSet,
@@ -52,7 +52,7 @@ pub struct Waited {
 
 /// Cancels, then kills the processes.
 pub async fn force(
-    steer: &dyn Steer,
+    steer: &dyn Service,
     (cancel, by): (Act, &Who),
     aim: Aim,
     streams: &mut Streams<'_>,

@@ -1,7 +1,7 @@
 //! `howdah session`: the sessions listed, shown, watched and steered from a shell.
 //!
 //! Reading needs no owner: it sees the journal and the attempts' own files. Acting asks an owner, whoever that is,
-//! through [`crate::manager::Steer`].
+//! through [`crate::manager::Service`].
 //!
 //! Promises: data on stdout, talk on stderr; the same object of a session everywhere; nothing is printed when an act
 //! succeeded (R26); each refusal is told with its reason. Never: a verb decides nothing about a session, and no text

@@ -5,19 +5,24 @@
 use super::{object::SessionObject, say};
 use crate::{
     cli::streams::Streams,
-    manager::{StartOrder, Steer},
+    domain::Who,
+    manager::{Service, StartRequest},
 };
 use std::io;
 
 /// Hands the order to the owner; whether all of it was accepted.
-pub async fn run(steer: &dyn Steer, order: StartOrder, streams: &mut Streams<'_>) -> io::Result<bool> {
-    let receipt = steer.start(order).await;
+pub async fn run(
+    steer: &dyn Service,
+    (order, by): (StartRequest, &Who),
+    streams: &mut Streams<'_>,
+) -> io::Result<bool> {
+    let receipt = steer.start(order, by.clone()).await;
     for (line, refusal) in receipt.refused() {
         let instance = line.instance.as_ref().map_or("the instance", |instance| instance.as_str());
         say(streams, &not_started(instance, &refusal.to_string()))?;
     }
     for id in receipt.lines.iter().filter(|line| line.result.is_ok()).filter_map(|line| line.session) {
-        let Some(session) = steer.session(id).await else {
+        let Some(session) = steer.session(id, by.clone()).await else {
             // It was started all the same, and its number is the way to it.
             say(streams, &format!("session {id} was started, but its owner cannot show it now"))?;
             continue;

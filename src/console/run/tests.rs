@@ -15,7 +15,7 @@ use crate::{
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
-    manager::{Act, Clock, Receipt, Snapshot, Steer},
+    manager::{Act, Clock, Receipt, Reply, Request, Service, Snapshot},
 };
 use futures_util::stream;
 use std::{
@@ -84,24 +84,22 @@ struct Fake {
     acts: Arc<Mutex<Vec<(Act, Scope)>>>,
 }
 
-impl Steer for Fake {
-    fn start(&self, _: StartOrder) -> BoxFuture<'static, Receipt> {
-        std::future::ready(Receipt::default()).boxed()
-    }
-
-    fn act(&self, act: Act, scope: Scope, _: Who) -> BoxFuture<'static, Receipt> {
+impl Service for Fake {
+    fn ask(&self, request: Request, _: Who) -> BoxFuture<'static, Reply> {
         let acts = Arc::clone(&self.acts);
         // A manager that is asked only when it is polled, and answers later.
         async move {
-            sleep(Duration::from_millis(100)).await;
-            acts.lock().unwrap().push((act, scope));
-            Receipt::default()
+            match request {
+                Request::Start(_) => Reply::Receipt(Receipt::default()),
+                Request::Act { act, scope } => {
+                    sleep(Duration::from_millis(100)).await;
+                    acts.lock().unwrap().push((act, scope));
+                    Reply::Receipt(Receipt::default())
+                }
+                Request::Session(_) => Reply::Session(None),
+            }
         }
         .boxed()
-    }
-
-    fn session(&self, _: SessionId) -> BoxFuture<'static, Option<Arc<Session>>> {
-        std::future::ready(None).boxed()
     }
 
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {

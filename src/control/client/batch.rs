@@ -4,12 +4,12 @@
 
 use crate::{
     control::{
-        protocol::{FromClient, MAX_IDS_PER_REQUEST, MAX_REQUEST_LEN, Request},
+        protocol::{FromClient, MAX_IDS_PER_REQUEST, MAX_REQUEST_LEN},
         wire::{EncodeError, encode},
     },
     domain::RestoreRequest,
     machine::{Refusal, Scope},
-    manager::{ReceiptLine, StartOrder},
+    manager::{ReceiptLine, Request, StartRequest},
 };
 use std::collections::BTreeSet;
 
@@ -17,12 +17,12 @@ use std::collections::BTreeSet;
 type Part<T> = (T, Vec<ReceiptLine>);
 
 /// A request for new sessions, in parts that fit; or, for one that fits nowhere, the line that says so.
-pub(super) fn split_start(order: StartOrder) -> Vec<Result<Part<Request>, ReceiptLine>> {
+pub(super) fn split_start(order: StartRequest) -> Vec<Result<Part<Request>, ReceiptLine>> {
     let mut parts = Vec::new();
     // A stack: the first half of what is cut comes up first.
     let mut left = vec![order];
     while let Some(order) = left.pop() {
-        let line = FromClient::Ask { number: u64::MAX, question: Request::Start(order.clone()) };
+        let line = FromClient::Ask { number: u64::MAX, request: Request::Start(order.clone()) };
         let problem = encode(&line, MAX_REQUEST_LEN).err();
         let expected = order.requests.iter().map(line_of).collect();
         match (problem, order.requests.as_slice()) {
@@ -30,7 +30,7 @@ pub(super) fn split_start(order: StartOrder) -> Vec<Result<Part<Request>, Receip
             (Some(error), [] | [_]) => parts.push(Err(unfit(expected, &error))),
             (Some(_), requests) => {
                 let (first, second) = requests.split_at(requests.len() / 2);
-                let part = |requests: &[RestoreRequest]| StartOrder { requests: requests.to_vec(), ..order.clone() };
+                let part = |requests: &[RestoreRequest]| StartRequest { requests: requests.to_vec(), ..order.clone() };
                 left.extend([part(second), part(first)]);
             }
         }

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     control::{
-        protocol::{FromClient, FromOwner, MAX_REQUEST_LEN, Request, Response, sanitize},
+        protocol::{FromClient, FromOwner, MAX_REQUEST_LEN, Response, sanitize},
         replica::Replica,
         wire::{LineError, LineWriter, decode, encode},
     },
     domain::Who,
-    manager::Snapshot,
+    manager::{Request, Snapshot},
 };
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -214,7 +214,7 @@ impl Driver {
 impl InFlight {
     fn request_watch(&mut self) {
         let number = self.next_number();
-        let line = FromClient::Ask { number, question: Request::Watch };
+        let line = FromClient::Watch { number };
         let line = encode(&line, MAX_REQUEST_LEN).expect("two words and a number make a line");
         self.out.push(&line);
         self.watch = Some(number);
@@ -223,7 +223,7 @@ impl InFlight {
     fn take(&mut self, mut request: Pending) {
         let number = self.next_number();
         request.sends += 1;
-        let line = FromClient::Ask { number, question: request.body.clone() };
+        let line = FromClient::Ask { number, request: request.body.clone() };
         match encode(&line, MAX_REQUEST_LEN) {
             Ok(line) => {
                 self.out.push(&line);

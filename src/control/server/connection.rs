@@ -11,12 +11,12 @@ use crate::{
     control::{
         protocol::{
             FirstLine, FromClient, FromOwner, Hello, MAX_HELLO_LEN, MAX_REQUEST_LEN, MAX_RESPONSE_LEN, PROGRAM,
-            PROTOCOL, PeerVersion, Request, Welcome, parse_hello,
+            PROTOCOL, PeerVersion, Welcome, parse_hello,
         },
         wire::{LineReader, LineWriter, decode, encode},
     },
     domain::Who,
-    manager::Snapshot,
+    manager::{Service as _, Snapshot},
 };
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -108,16 +108,21 @@ impl Connection {
                 }
                 line = self.lines.next(), if is_free => {
                     let Some(line) = line? else { return Ok(()) };
-                    let (number, request) =
-                        decode(line).and_then(|line| request::validate(line, &who)).map_err(CloseReason::NoRequest)?;
-                    let starts_watching = request == Request::Watch && self.subscription.is_none();
-                    let response = request::respond(number, request, self.shared.owner.clone(), who.clone());
-                    if starts_watching {
-                        // The changes follow the response.
-                        self.out.push(&response.await?);
-                        self.subscription = Some(Subscription::new(Arc::clone(&self.snapshots.borrow_and_update())));
-                    } else {
-                        self.request = Some(Box::pin(response));
+                    match decode(line).map_err(CloseReason::NoRequest)? {
+                        FromClient::Ask { number, request } => {
+                            let request = request::validate(request).map_err(CloseReason::NoRequest)?;
+                            let owner = self.shared.owner.clone();
+                            self.request = Some(Box::pin(request::respond(number, request, owner, who.clone())));
+                        }
+                        FromClient::Watch { number } => {
+                            // The changes follow the response.
+                            self.out.push(&request::watching(number)?);
+                            if self.subscription.is_none() {
+                                let now = Arc::clone(&self.snapshots.borrow_and_update());
+                                self.subscription = Some(Subscription::new(now));
+                            }
+                        }
+                        FromClient::Hello(_) => return Err(CloseReason::NoRequest("hello is sent once".to_owned())),
                     }
                 }
                 newest = due(self.subscription.as_ref(), &mut self.snapshots), if is_idle => {
@@ -144,7 +149,9 @@ impl Connection {
         }
         let hello: Hello = match decode(line).map_err(CloseReason::NoHello)? {
             FromClient::Hello(hello) => hello,
-            FromClient::Ask { .. } => return Err(CloseReason::NoHello("it asks already".to_owned())),
+            FromClient::Ask { .. } | FromClient::Watch { .. } => {
+                return Err(CloseReason::NoHello("it asks already".to_owned()));
+            }
         };
         self.lines.allow(MAX_REQUEST_LEN);
         let welcome = Welcome { protocol: PROTOCOL, program: PROGRAM.to_owned(), pid };

@@ -1,0 +1,109 @@
+//! What every face asks of whoever owns the sessions, be it in this process or behind a socket: one list of requests.
+
+use super::{Act, Receipt, ReceiptLine, Snapshot};
+use crate::{
+    domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who},
+    machine::{Refusal, Scope, Session},
+};
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Start sessions.
+    Start(StartRequest),
+    /// One verb on every session of a scope.
+    Act {
+        /// The verb.
+        act: Act,
+        /// Which sessions.
+        scope: Scope,
+    },
+    /// A whole session.
+    Session(SessionId),
+}
+
+/// New sessions, one for each of `requests` (R1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartRequest {
+    /// What to restore, and where to.
+    pub requests: Vec<RestoreRequest>,
+    /// How they are tried again; the owner's own setting when `None`.
+    pub policy: Option<RetryPolicy>,
+    /// Through which face it comes (R27).
+    pub origin: Origin,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Of a start or a verb.
+    Receipt(Receipt),
+    /// The session, ongoing or completed; `None` when there is none with this number.
+    Session(Option<Arc<Session>>),
+}
+
+/// Whoever carries requests out. [`super::Handle`] is the owner in this process; the socket's client speaks with another
+/// one.
+pub trait Service: Send + Sync {
+    /// Carries one request out, for this person. Each session is accepted or refused by itself (R21).
+    fn ask(&self, request: Request, by: Who) -> BoxFuture<'static, Reply>;
+
+    /// The newest picture, and word of each new one.
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>>;
+
+    /// Starts sessions.
+    fn start(&self, request: StartRequest, by: Who) -> BoxFuture<'static, Receipt> {
+        let reply = self.ask(Request::Start(request), by);
+        Box::pin(async move { reply.await.into_receipt() })
+    }
+
+    /// Applies one verb to every session of a scope.
+    fn act(&self, act: Act, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
+        let reply = self.ask(Request::Act { act, scope }, by);
+        Box::pin(async move { reply.await.into_receipt() })
+    }
+
+    /// A whole session, ongoing or completed; `None` when there is none with this number.
+    fn session(&self, id: SessionId, by: Who) -> BoxFuture<'static, Option<Arc<Session>>> {
+        let reply = self.ask(Request::Session(id), by);
+        Box::pin(async move { reply.await.into_session() })
+    }
+}
+
+impl Request {
+    /// The reply when nobody is there to carry it out.
+    pub fn refused(&self, refusal: Refusal) -> Reply {
+        match self {
+            Self::Start(_) | Self::Act { .. } => {
+                let line = ReceiptLine { session: None, instance: None, result: Err(refusal) };
+                Reply::Receipt(Receipt { lines: vec![line] })
+            }
+            Self::Session(_) => Reply::Session(None),
+        }
+    }
+}
+
+impl Reply {
+    /// The receipt. A reply of another kind does not say what was done.
+    fn into_receipt(self) -> Receipt {
+        match self {
+            Self::Receipt(receipt) => receipt,
+            Self::Session(_) => {
+                let line = ReceiptLine { session: None, instance: None, result: Err(Refusal::ManagerGone) };
+                Receipt { lines: vec![line] }
+            }
+        }
+    }
+
+    fn into_session(self) -> Option<Arc<Session>> {
+        match self {
+            Self::Session(session) => session,
+            Self::Receipt(_) => None,
+        }
+    }
+}
