@@ -13,12 +13,12 @@ use crate::{
         exit::Exit,
         report::write_candidates,
         session::{
-            Around, Reading, SessionError,
-            act::{self, Aim},
+            Reading, SessionError, VerbContext,
+            act::{self, Selection},
             args::{CancelArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
             events, list, log,
-            name::Which,
+            name::SessionSelector,
             reader::Reader,
             recover, say, show, start, watch,
         },
@@ -66,14 +66,14 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
     let state = setting.state.as_path();
     let owned = || is_owned(state);
     let (clock, form) = (Clock::system(), setting.command_form());
-    let around = Around { clock, owned: &owned, pause: &until_next_look, ascii: setting.ascii, form };
+    let context = VerbContext { clock, owned: &owned, pause: &until_next_look, ascii: setting.ascii, form };
     let reader = &mut Reader::open(state).map_err(SessionError::from)?;
     Ok(match verb {
-        SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
-        SessionVerb::Show(args) => show::run(reader, args, &around, streams)?,
-        SessionVerb::Events(args) => events::run(reader, args, &around, streams)?,
-        SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
-        SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
+        SessionVerb::List(args) => list::run(reader, args, &context, streams)?,
+        SessionVerb::Show(args) => show::run(reader, args, &context, streams)?,
+        SessionVerb::Events(args) => events::run(reader, args, &context, streams)?,
+        SessionVerb::Log(args) => log::run(reader, args, &context, streams)?,
+        SessionVerb::Watch(args) => watch::run(reader, args, &context, streams)?,
         SessionVerb::Start(args) => started(setting, reader, args, streams)?,
         SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), Act::Retry, streams)?,
         SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), Act::Dismiss, streams)?,
@@ -81,10 +81,10 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
-            let aim = recover::aim(reader, args)?;
-            carry_out(setting, (Act::Recover, &who()), aim, streams)?
+            let selection = recover::select(reader, args)?;
+            carry_out(setting, (Act::Recover, &who()), selection, streams)?
         }
-        SessionVerb::Cancel(args) => cancelled(setting, reader, args, &around, streams)?,
+        SessionVerb::Cancel(args) => cancelled(setting, reader, args, &context, streams)?,
     })
 }
 
@@ -100,55 +100,60 @@ fn steer(setting: &Setting, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Ex
 fn act_on(
     setting: &Setting,
     reader: &mut Reader,
-    which: Option<&Which>,
+    which: Option<&SessionSelector>,
     act: Act,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
     let now = Clock::system().now();
-    let aim = act::aim(reader, which, (act, &by, now), &mut io::stdin().lock(), streams)?;
-    carry_out(setting, (act, &by), aim, streams)
+    let selection = act::select(reader, which, (act, &by, now), &mut io::stdin().lock(), streams)?;
+    carry_out(setting, (act, &by), selection, streams)
 }
 
-fn carry_out(setting: &Setting, (act, by): (Act, &Who), aim: Aim, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-    if aim.scopes.is_empty() {
-        return Ok(exit(aim.refused));
+fn carry_out(
+    setting: &Setting,
+    (act, by): (Act, &Who),
+    selection: Selection,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    if selection.scopes.is_empty() {
+        return Ok(exit(selection.refused));
     }
-    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, by), aim, streams).await?.refused)))
+    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, by), selection, streams).await?.refused)))
 }
 
 fn cancelled(
     setting: &Setting,
     reader: &mut Reader,
     args: &CancelArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
     let act = Act::Cancel(args.disposition(), args.reach());
-    let now = around.clock.now();
-    let aim = act::aim(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
-    if aim.scopes.is_empty() {
-        return Ok(exit(aim.refused));
+    let now = context.clock.now();
+    let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
+    if selection.scopes.is_empty() {
+        return Ok(exit(selection.refused));
     }
     steer(setting, async |owner| {
         let forced = if args.force {
-            cancel::force(owner, (act, &by), aim, streams).await?
+            cancel::force(owner, (act, &by), selection, streams).await?
         } else {
-            Forced { acted: act::carry_out(owner, (act, &by), aim, streams).await?, killed: Vec::new() }
+            Forced { result: act::carry_out(owner, (act, &by), selection, streams).await?, killed: Vec::new() }
         };
         let pause = || {
             std::thread::sleep(LOOK);
             Reading::GoesOn
         };
-        let around = Around { pause: &pause, form: around.form.clone(), ..*around };
-        let Forced { acted, killed } = forced;
+        let context = VerbContext { pause: &pause, form: context.form.clone(), ..*context };
+        let Forced { result, killed } = forced;
         // What was killed is followed to its end, so that data which is left is told.
-        let (sessions, limit) = if args.wait { (acted.done, None) } else { (killed, Some(FORCED_LIMIT)) };
-        let waited = cancel::wait(reader, (&sessions, limit), &around, streams)?;
+        let (sessions, limit) = if args.wait { (result.done, None) } else { (killed, Some(FORCED_LIMIT)) };
+        let waited = cancel::wait(reader, (&sessions, limit), &context, streams)?;
         Ok(match waited {
             Waited { all_cancelled: false, .. } => Exit::Refused,
-            Waited { .. } if acted.refused => Exit::Refused,
+            Waited { .. } if result.refused => Exit::Refused,
             Waited { data_left: true, .. } => Exit::Warned,
             Waited { .. } => Exit::Done,
         })

@@ -8,8 +8,8 @@ use futures_util::future::{BoxFuture, ready};
 use howdah::{
     cli::{
         session::{
-            Around, Reading,
-            act::{self, Aim},
+            Reading, VerbContext,
+            act::{self, Selection},
             cancel::{self, Waited},
             reader::Reader,
         },
@@ -76,11 +76,12 @@ fn force(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, bool, Vec<String>) 
 
 fn force_and_kill(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, Vec<u64>, bool, Vec<String>) {
     let who = Who::new("ops", "here", 1, None);
-    let aim = Aim { scopes, refused: false };
+    let selection = Selection { scopes, refused: false };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (forced, said) = heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), aim, streams)).unwrap());
+    let (forced, said) =
+        heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), selection, streams)).unwrap());
     let numbers = |ids: &[SessionId]| ids.iter().map(|id| id.0).collect();
-    (numbers(&forced.acted.done), numbers(&forced.killed), forced.acted.refused, said)
+    (numbers(&forced.result.done), numbers(&forced.killed), forced.result.refused, said)
 }
 
 #[test]
@@ -98,11 +99,12 @@ fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
 #[test]
 fn r17_a_cancel_of_all_skips_what_is_being_cancelled_already_and_says_so() {
     let owner = Scripted::new([vec![Ok(()), Err(Refusal::Canceling), Ok(())]]);
-    let (who, aim) = (Who::new("ops", "here", 1, None), Aim { scopes: vec![Scope::AllOngoing], refused: false });
+    let (who, selection) =
+        (Who::new("ops", "here", 1, None), Selection { scopes: vec![Scope::AllOngoing], refused: false });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let (acted, said) =
-        heard(|streams| runtime.block_on(act::carry_out(&owner, (CANCEL, &who), aim, streams)).unwrap());
-    assert_eq!((acted.done, acted.refused), (vec![SessionId(1), SessionId(3)], true));
+    let (result, said) =
+        heard(|streams| runtime.block_on(act::carry_out(&owner, (CANCEL, &who), selection, streams)).unwrap());
+    assert_eq!((result.done, result.refused), (vec![SessionId(1), SessionId(3)], true));
     assert_eq!(said, ["howdah: session 2 (shop) was not cancelled: it is being cancelled"]);
 }
 
@@ -168,9 +170,14 @@ fn wait_for(
         house.store(lives.borrow_mut().pop_front());
         Reading::GoesOn
     };
-    let around =
-        Around { clock: Clock::system(), owned: &|| owned, pause: &pause, ascii: false, form: CommandForm::default() };
-    let (waited, said) = heard(|streams| cancel::wait(&mut reader, (&ids, limit), &around, streams).unwrap());
+    let context = VerbContext {
+        clock: Clock::system(),
+        owned: &|| owned,
+        pause: &pause,
+        ascii: false,
+        form: CommandForm::default(),
+    };
+    let (waited, said) = heard(|streams| cancel::wait(&mut reader, (&ids, limit), &context, streams).unwrap());
     assert!(lives.borrow().is_empty(), "it did not wait long enough");
     (waited, said.iter().map(|line| house.masked(line)).collect())
 }

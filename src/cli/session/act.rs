@@ -6,7 +6,7 @@
 
 use super::{
     SessionError,
-    name::Which,
+    name::SessionSelector,
     pipe::{self, Piped},
     reader::Reader,
     say, say_problems,
@@ -25,16 +25,16 @@ const AT_ONCE: usize = 256;
 
 /// Which sessions an act is for, in turn, and whether some that were named are refused already.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Aim {
+pub struct Selection {
     /// What an owner is asked, one scope after the other.
     pub scopes: Vec<Scope>,
     /// Whether any was refused, which has been told.
     pub refused: bool,
 }
 
-/// What became of an act.
+/// The result of a verb.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Acted {
+pub struct ActionResult {
     /// The sessions for which it was done.
     pub done: Vec<SessionId>,
     /// Whether any was refused, which has been told.
@@ -42,23 +42,23 @@ pub struct Acted {
 }
 
 /// Finds out which sessions are meant: one, those of the pipe, or all (`None`) that the act can be for.
-pub fn aim(
+pub fn select(
     reader: &mut Reader,
-    which: Option<&Which>,
+    which: Option<&SessionSelector>,
     (act, by, now): (Act, &Who, Timestamp),
     input: &mut dyn Read,
     streams: &mut Streams<'_>,
-) -> Result<Aim, SessionError> {
-    let aim = match which {
-        None => Aim { scopes: all(reader, act)?, refused: false },
-        Some(Which::One(name)) => {
+) -> Result<Selection, SessionError> {
+    let selection = match which {
+        None => Selection { scopes: all(reader, act)?, refused: false },
+        Some(SessionSelector::One(name)) => {
             let id = name.resolve(reader)?;
-            let mut aim = Aim::default();
-            aim.add(reader, id, (act, by, now), streams)?;
-            aim
+            let mut selection = Selection::default();
+            selection.add(reader, id, (act, by, now), streams)?;
+            selection
         }
-        Some(Which::Piped) => {
-            let mut aim = Aim::default();
+        Some(SessionSelector::Piped) => {
+            let mut selection = Selection::default();
             for Piped { id, uuid } in pipe::read(input)? {
                 if reader.journal.uuid(id)?.is_some_and(|own| own != uuid.to_string()) {
                     let own = reader.state().display().to_string();
@@ -66,34 +66,34 @@ pub fn aim(
                         streams,
                         &format!("session {id} with the uuid {uuid} is not of {own}; nothing was done to it"),
                     )?;
-                    aim.refused = true;
+                    selection.refused = true;
                 } else {
-                    aim.add(reader, id, (act, by, now), streams)?;
+                    selection.add(reader, id, (act, by, now), streams)?;
                 }
             }
-            aim
+            selection
         }
     };
     say_problems(reader, streams)?;
-    Ok(aim)
+    Ok(selection)
 }
 
 /// Asks the owner, and tells what was refused.
 pub async fn carry_out(
     steer: &dyn Service,
     (act, by): (Act, &Who),
-    aim: Aim,
+    selection: Selection,
     streams: &mut Streams<'_>,
-) -> io::Result<Acted> {
-    let mut acted = Acted { done: Vec::new(), refused: aim.refused };
-    for scope in aim.scopes {
+) -> io::Result<ActionResult> {
+    let mut result = ActionResult { done: Vec::new(), refused: selection.refused };
+    for scope in selection.scopes {
         let receipt = steer.act(act, scope, by.clone()).await;
-        acted.take_in(receipt, act, streams)?;
+        result.add_receipt(receipt, act, streams)?;
     }
-    Ok(acted)
+    Ok(result)
 }
 
-impl Aim {
+impl Selection {
     fn add(
         &mut self,
         reader: &mut Reader,
@@ -117,7 +117,7 @@ impl Aim {
             None => self.scopes.push(Scope::Sessions(vec![id])),
             Some(refusal) => {
                 self.refused = true;
-                tell(
+                report(
                     &ReceiptLine { session: Some(id), instance, result: Err(refusal.clone()) },
                     &refusal,
                     act,
@@ -129,14 +129,14 @@ impl Aim {
     }
 }
 
-impl Acted {
-    fn take_in(&mut self, receipt: Receipt, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+impl ActionResult {
+    fn add_receipt(&mut self, receipt: Receipt, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
         for line in receipt.lines {
             match &line.result {
                 Ok(()) => self.done.extend(line.session),
                 Err(refusal) => {
                     self.refused = true;
-                    tell(&line, refusal, act, streams)?;
+                    report(&line, refusal, act, streams)?;
                 }
             }
         }
@@ -161,7 +161,7 @@ fn all(reader: &mut Reader, act: Act) -> Result<Vec<Scope>, SessionError> {
 }
 
 /// Tells one refusal.
-pub(super) fn tell(line: &ReceiptLine, refusal: &Refusal, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+pub(super) fn report(line: &ReceiptLine, refusal: &Refusal, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
     let what = match act {
         Act::Retry => "retried",
         Act::Cancel(..) => "cancelled",

@@ -1,6 +1,6 @@
 //! The words of `howdah session`.
 
-use super::name::{SessionName, Which};
+use super::name::{SessionName, SessionSelector};
 use crate::{
     cli::args::How,
     domain::{Disposition, Reach},
@@ -103,7 +103,7 @@ pub struct StartArgs {
 pub struct RetryArgs {
     /// Which session, or the pipe; `None` is all.
     #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
-    pub session: Option<Which>,
+    pub session: Option<SessionSelector>,
     /// Every ongoing session; those that cannot be retried are listed with the reason
     #[arg(long, conflicts_with = "session")]
     pub all: bool,
@@ -116,7 +116,7 @@ pub struct RetryArgs {
 pub struct CancelArgs {
     /// Which session, or the pipe; `None` is all.
     #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
-    pub session: Option<Which>,
+    pub session: Option<SessionSelector>,
     /// Every ongoing session
     #[arg(long, conflicts_with = "session")]
     pub all: bool,
@@ -146,7 +146,7 @@ pub struct CancelArgs {
 pub struct DismissArgs {
     /// Which session, or the pipe; `None` is all.
     #[arg(help = PIPED, required_unless_present = "all", value_name = "SESSION | -")]
-    pub session: Option<Which>,
+    pub session: Option<SessionSelector>,
     /// Every completed session
     #[arg(long, conflicts_with = "session")]
     pub all: bool,

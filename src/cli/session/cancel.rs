@@ -5,10 +5,11 @@
 //! before and where data was left. Never: a cancel that hangs is waited for in silence.
 
 use super::{
-    Around, SessionError,
-    act::{Acted, Aim, tell},
+    SessionError, VerbContext,
+    act::{ActionResult, Selection, report},
+    format,
     reader::Reader,
-    say, say_if_unowned, say_problems, words,
+    say, say_if_unowned, say_problems,
 };
 use crate::{
     cli::{
@@ -36,7 +37,7 @@ pub const FORCED_LIMIT: Duration = CANCEL_GRACE.saturating_mul(2);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forced {
     /// The cancel.
-    pub acted: Acted,
+    pub result: ActionResult,
     /// The sessions whose processes were killed.
     pub killed: Vec<SessionId>,
 }
@@ -54,18 +55,19 @@ pub struct Waited {
 pub async fn force(
     steer: &dyn Service,
     (cancel, by): (Act, &Who),
-    aim: Aim,
+    selection: Selection,
     streams: &mut Streams<'_>,
 ) -> io::Result<Forced> {
-    let mut forced = Forced { acted: Acted { done: Vec::new(), refused: aim.refused }, killed: Vec::new() };
+    let mut forced =
+        Forced { result: ActionResult { done: Vec::new(), refused: selection.refused }, killed: Vec::new() };
     let mut to_force = Vec::new();
-    for scope in aim.scopes {
+    for scope in selection.scopes {
         for line in steer.act(cancel, scope, by.clone()).await.lines {
             match &line.result {
                 Ok(()) | Err(Refusal::Canceling) => to_force.extend(line.session.map(|id| (id, line.result.is_ok()))),
                 Err(refusal) => {
-                    forced.acted.refused = true;
-                    tell(&line, refusal, cancel, streams)?;
+                    forced.result.refused = true;
+                    report(&line, refusal, cancel, streams)?;
                 }
             }
         }
@@ -74,19 +76,19 @@ pub async fn force(
         for line in steer.act(Act::Force, Scope::Sessions(vec![id]), by.clone()).await.lines {
             match &line.result {
                 Ok(()) => {
-                    forced.acted.done.extend(line.session);
+                    forced.result.done.extend(line.session);
                     forced.killed.extend(line.session);
                 }
                 // A cancel that has ended by itself needs no force.
-                Err(Refusal::Completed | Refusal::NothingToForce) => forced.acted.done.extend(line.session),
+                Err(Refusal::Completed | Refusal::NothingToForce) => forced.result.done.extend(line.session),
                 Err(refusal) => {
                     // What was cancelled just now goes on to its end without force.
                     let goes_on = is_cancelled && matches!(refusal, Refusal::DisposalInTime { .. });
                     if goes_on {
-                        forced.acted.done.extend(line.session);
+                        forced.result.done.extend(line.session);
                     }
-                    forced.acted.refused |= !goes_on;
-                    tell(&line, refusal, Act::Force, streams)?;
+                    forced.result.refused |= !goes_on;
+                    report(&line, refusal, Act::Force, streams)?;
                 }
             }
         }
@@ -98,20 +100,20 @@ pub async fn force(
 pub fn wait(
     reader: &mut Reader,
     (sessions, limit): (&[SessionId], Option<Duration>),
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Waited, SessionError> {
     let ended = Waited { all_cancelled: true, data_left: false };
     if sessions.is_empty() {
         return Ok(ended);
     }
-    let form = &around.form;
+    let form = &context.form;
     let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), ended, form };
     let begun = Instant::now();
     let mut owner_seen: Option<Timestamp> = None;
     let mut unowned_told = false;
     loop {
-        let now = around.clock.now();
+        let now = context.clock.now();
         if reader.journal.changed()? {
             waiting.look(reader, now, streams)?;
         }
@@ -126,11 +128,11 @@ pub fn wait(
         let due = owner_seen.is_none_or(|at| is_due(at, OWNER_LOOK, now));
         if due && !unowned_told {
             owner_seen = Some(now);
-            unowned_told = !(around.owned)();
-            say_if_unowned(reader, around, streams)?;
+            unowned_told = !(context.owned)();
+            say_if_unowned(reader, context, streams)?;
         }
         // Nobody reads what a wait does not print: only the end counts.
-        let _: super::Reading = (around.pause)();
+        let _: super::Reading = (context.pause)();
     }
 }
 
@@ -166,7 +168,7 @@ impl Waiting<'_> {
                     streams,
                     &format!(
                         "session {}; it goes on without this command",
-                        words::line(&session, false, self.form, now)
+                        format::line(&session, false, self.form, now)
                     ),
                 )?;
             }

@@ -1,6 +1,6 @@
 //! `howdah session events`: what happened to a session, from the order on.
 
-use super::{Around, SessionError, args::ShowArgs, is_lost, reader::Reader, say, say_if_unowned, words};
+use super::{SessionError, VerbContext, args::ShowArgs, format, is_lost, reader::Reader, say, say_if_unowned};
 use crate::{
     cli::{backup_list::escaped, exit::Exit, streams::Streams},
     domain::Timestamp,
@@ -20,7 +20,7 @@ struct JsonLine<'a> {
 pub fn run(
     reader: &mut Reader,
     args: &ShowArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
@@ -29,18 +29,18 @@ pub fn run(
             let line = JsonLine { at: told.at, event: &told.event, text: &told.text };
             writeln!(streams.out, "{}", escaped(&serde_json::to_string(&line).map_err(io::Error::from)?))?;
         } else {
-            writeln!(streams.out, "{}  {}", words::moment(told.at), told.text)?;
+            writeln!(streams.out, "{}  {}", format::moment(told.at), told.text)?;
         }
     }
     streams.out.flush()?;
     // The history can be told of a session whose record cannot be read.
-    if let Ok(Some(session)) = reader.session(id, around.clock.now())
+    if let Ok(Some(session)) = reader.session(id, context.clock.now())
         && session.goes_on_by_itself()
     {
-        if is_lost(&session, reader, around) {
-            say(streams, &words::line(&session, true, &around.form, around.clock.now()))?;
+        if is_lost(&session, reader, context) {
+            say(streams, &format::line(&session, true, &context.form, context.clock.now()))?;
         }
-        say_if_unowned(reader, around, streams)?;
+        say_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }

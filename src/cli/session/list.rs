@@ -4,14 +4,13 @@
 //! state; completed ones follow with the newest end first, and have no place. Never: no session is listed twice.
 
 use super::{
-    Around, SessionError,
+    SessionError, VerbContext,
     args::ListArgs,
-    is_lost,
+    format, is_lost,
     object::SessionObject,
     reader::Reader,
     say, say_if_unowned, say_problems,
     table::{self, Column, numbers, words},
-    words,
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
@@ -42,19 +41,19 @@ const SHORT: usize = 8;
 pub fn run(
     reader: &mut Reader,
     args: &ListArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let now = around.clock.now();
+    let now = context.clock.now();
     let ongoing = reader.ongoing(now)?;
     let mut lines = if args.json { Lines::Json { first: true } } else { Lines::Table(Vec::new()) };
     for (index, session) in ongoing.iter().enumerate() {
-        let lost = is_lost(session, reader, around);
-        lines.add(reader, session, (Some(index), lost), (around.ascii, now), streams.out)?;
+        let lost = is_lost(session, reader, context);
+        lines.add(reader, session, (Some(index), lost), (context.ascii, now), streams.out)?;
     }
     if args.all {
         completed(reader, &ongoing, |reader, session| {
-            lines.add(reader, session, (None, false), (around.ascii, now), streams.out)
+            lines.add(reader, session, (None, false), (context.ascii, now), streams.out)
         })?;
     }
     let any = lines.end(streams.out)?;
@@ -63,35 +62,35 @@ pub fn run(
     if !any {
         say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
-    say_strays(reader, around, streams)?;
-    say_used_up(&ongoing, around, streams)?;
+    say_strays(reader, context, streams)?;
+    say_used_up(&ongoing, context, streams)?;
     if ongoing.iter().any(Session::goes_on_by_itself) {
-        say_if_unowned(reader, around, streams)?;
+        say_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }
 
 /// Says of how many sessions only their files tell, so that a journal that was lost or put back is not taken for all there
 /// is (S10).
-fn say_strays(reader: &mut Reader, around: &Around<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
+fn say_strays(reader: &mut Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
     let strays = reader.strays()?;
     if strays.is_empty() {
         return Ok(());
     }
     let open = strays.iter().filter(|one| !one.trace.stood.has_ended()).count();
     let sessions = if strays.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", strays.len()) };
-    let command = around.form.of("recover");
+    let command = context.form.of("recover");
     let sentence = format!("the journal does not know {sessions} that left files here, of which {open} had not ended");
     Ok(say(streams, &format!("{sentence}: {command} lists them"))?)
 }
 
 /// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.
-fn say_used_up(ongoing: &[Session], around: &Around<'_>, streams: &mut Streams<'_>) -> std::io::Result<()> {
+fn say_used_up(ongoing: &[Session], context: &VerbContext<'_>, streams: &mut Streams<'_>) -> std::io::Result<()> {
     let used_up = |session: &&Session| matches!(session.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. });
     let all: Vec<&Session> = ongoing.iter().filter(used_up).collect();
     for session in all.iter().take(NAMED) {
         let (id, instance) = (session.id(), &session.request().point.instance);
-        let commands = state::commands(session, &around.form).unwrap_or_default();
+        let commands = state::commands(session, &context.form).unwrap_or_default();
         say(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
     }
     let more = all.len().saturating_sub(NAMED);
@@ -146,10 +145,10 @@ impl Lines {
                 session.id().to_string(),
                 short(reader, session.uuid())?,
                 printable(session.request().point.instance.as_str()),
-                words::phase_and_try(session, lost, ascii),
-                words::progress(session),
+                format::phase_and_try(session, lost, ascii),
+                format::progress(session),
                 printable(&session.request().target.directory().to_string_lossy()),
-                words::moment(session.created_at()),
+                format::moment(session.created_at()),
             ]),
         }
         Ok(())

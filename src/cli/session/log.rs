@@ -4,7 +4,7 @@
 //! completed. Never: a log is not held in memory, however long it or one of its lines is.
 
 use super::{
-    Around, Reading, SessionError, args::LogArgs, reader::Reader, say, say_if_unowned, say_problems, show::whole,
+    Reading, SessionError, VerbContext, args::LogArgs, reader::Reader, say, say_if_unowned, say_problems, show::whole,
 };
 use crate::{
     cli::{exit::Exit, streams::Streams},
@@ -24,14 +24,14 @@ const CHUNK: usize = 64 << 10;
 pub fn run(
     reader: &mut Reader,
     args: &LogArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
-    let session = whole(reader, id, around.clock.now())?;
+    let session = whole(reader, id, context.clock.now())?;
     let first = chosen(&session, args.attempt)?;
     if args.follow {
-        return follow(reader, id, (first, args.attempt.is_some()), around, streams);
+        return follow(reader, id, (first, args.attempt.is_some()), context, streams);
     }
     match first {
         Some(attempt) => {
@@ -66,14 +66,14 @@ fn follow(
     reader: &mut Reader,
     id: SessionId,
     (mut attempt, only_this): (Option<AttemptNo>, bool),
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let mut log = attempt.map(|attempt| RawLog::new(reader.place(id, attempt).output()));
     let mut first = true;
     loop {
         // First how the session stands, then the log: so what was written before the end is printed before the end.
-        let session = whole(reader, id, around.clock.now())?;
+        let session = whole(reader, id, context.clock.now())?;
         say_problems(reader, streams)?;
         if let Some(log) = &mut log {
             log.print(streams.out)?;
@@ -97,9 +97,9 @@ fn follow(
             return Ok(Exit::Done);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, around, streams)?;
+            say_if_unowned(reader, context, streams)?;
         }
-        if (around.pause)() == Reading::Ended {
+        if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
         }
     }

@@ -11,6 +11,7 @@ pub mod act;
 pub mod args;
 pub mod cancel;
 pub mod events;
+mod format;
 pub mod list;
 pub mod log;
 pub mod name;
@@ -22,7 +23,6 @@ pub mod show;
 pub mod start;
 mod table;
 pub mod watch;
-mod words;
 
 use super::{report::ignore_closed, state::CommandForm, streams::Streams};
 use crate::{domain::instance::printable, journal::JournalError, machine::Session, manager::Clock};
@@ -47,7 +47,7 @@ pub enum SessionError {
 }
 
 /// What the verbs need of the process around them.
-pub struct Around<'a> {
+pub struct VerbContext<'a> {
     /// The time.
     pub clock: Clock,
     /// Whether anybody owns the state directory.
@@ -81,13 +81,13 @@ fn say_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::R
 
 /// Whether a session stands still because its worker is gone and nobody owns it: its owner would have seen that, and
 /// would try again.
-fn is_lost(session: &Session, reader: &reader::Reader, around: &Around<'_>) -> bool {
-    session.live_attempt().is_some() && !(around.owned)() && reader.is_lost(session)
+fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>) -> bool {
+    session.live_attempt().is_some() && !(context.owned)() && reader.is_lost(session)
 }
 
 /// Says that nobody carries the sessions on, if that is so.
-fn say_if_unowned(reader: &reader::Reader, around: &Around<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
-    if (around.owned)() {
+fn say_if_unowned(reader: &reader::Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
+    if (context.owned)() {
         return Ok(());
     }
     let state = reader.state().display();

@@ -21,7 +21,7 @@ pub enum SessionName {
 
 /// One session, or those that come through a pipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub enum SessionSelector {
     /// `-`: session objects on standard input (R25).
     Piped,
     /// One.
@@ -58,7 +58,7 @@ impl FromStr for SessionName {
     }
 }
 
-impl FromStr for Which {
+impl FromStr for SessionSelector {
     type Err = NoName;
 
     fn from_str(word: &str) -> Result<Self, NoName> {
@@ -163,6 +163,6 @@ mod tests {
             assert_eq!(word.parse::<SessionName>(), Err(NoName), "{word:?}");
         }
         assert_eq!("0199abcd1234756789012345678901234".parse::<SessionName>(), Err(NoName), "too long");
-        assert_eq!("-".parse::<Which>(), Ok(Which::Piped));
+        assert_eq!("-".parse::<SessionSelector>(), Ok(SessionSelector::Piped));
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     SessionError,
-    act::Aim,
+    act::Selection,
     args::RecoverArgs,
     reader::Reader,
     say, say_problems,
@@ -48,15 +48,15 @@ pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Resul
     Ok(Exit::Done)
 }
 
-/// Which ones an owner is asked to bring back: those that are named, or all.
-pub fn aim(reader: &mut Reader, args: &RecoverArgs) -> Result<Aim, SessionError> {
+/// SessionSelector ones an owner is asked to bring back: those that are named, or all.
+pub fn select(reader: &mut Reader, args: &RecoverArgs) -> Result<Selection, SessionError> {
     let ids: Vec<SessionId> = if args.all {
         reader.strays()?.into_iter().map(|one| one.id).collect()
     } else {
         args.sessions.iter().copied().map(SessionId).collect()
     };
     let scopes = if ids.is_empty() { Vec::new() } else { vec![Scope::Sessions(ids)] };
-    Ok(Aim { scopes, refused: false })
+    Ok(Selection { scopes, refused: false })
 }
 
 fn row(one: &Traced) -> [String; 5] {

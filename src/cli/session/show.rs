@@ -1,8 +1,8 @@
 //! `howdah session show`: all about one session.
 
 use super::{
-    Around, SessionError, args::ShowArgs, is_lost, object::SessionObject, reader::Reader, say_if_unowned, say_problems,
-    words,
+    SessionError, VerbContext, args::ShowArgs, format, is_lost, object::SessionObject, reader::Reader, say_if_unowned,
+    say_problems,
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
@@ -15,25 +15,25 @@ use std::io;
 pub fn run(
     reader: &mut Reader,
     args: &ShowArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
-    let now = around.clock.now();
+    let now = context.clock.now();
     let session = whole(reader, id, now)?;
-    let lost = is_lost(&session, reader, around);
+    let lost = is_lost(&session, reader, context);
     if args.json {
         let object = SessionObject::of(&session, None, now).lost(lost);
         writeln!(streams.out, "{}", object.line().map_err(io::Error::from)?)?;
     } else {
-        for (label, value) in facts(&session, lost, around, now) {
+        for (label, value) in facts(&session, lost, context, now) {
             writeln!(streams.out, "{label:<14} {}", printable(&value))?;
         }
     }
     streams.out.flush()?;
     say_problems(reader, streams)?;
     if session.goes_on_by_itself() {
-        say_if_unowned(reader, around, streams)?;
+        say_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }
@@ -43,7 +43,7 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
     reader.session(id, now)?.ok_or_else(|| SessionError::Refused(format!("there is no session {id}")))
 }
 
-fn facts(session: &Session, lost: bool, around: &Around<'_>, now: Timestamp) -> Vec<(String, String)> {
+fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestamp) -> Vec<(String, String)> {
     let request = session.request();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
@@ -54,11 +54,11 @@ fn facts(session: &Session, lost: bool, around: &Around<'_>, now: Timestamp) -> 
     tell("target", format!("{}, port {}", request.target.directory().display(), request.target.port()));
     tell(
         "ordered",
-        format!("{} UTC by {} through {}", words::moment(session.created_at()), session.by(), session.origin()),
+        format!("{} UTC by {} through {}", format::moment(session.created_at()), session.by(), session.origin()),
     );
-    tell("phase", words::phase(session, lost, around.ascii));
-    tell("state", words::state(session, lost, now));
-    if let Some(commands) = state::commands(session, &around.form).filter(|_| !lost) {
+    tell("phase", format::phase(session, lost, context.ascii));
+    tell("state", format::state(session, lost, now));
+    if let Some(commands) = state::commands(session, &context.form).filter(|_| !lost) {
         tell("what to do", commands);
     }
     if session.tries_total() > 0 {
@@ -66,7 +66,7 @@ fn facts(session: &Session, lost: bool, around: &Around<'_>, now: Timestamp) -> 
     }
     if session.bytes_total().0 > 0 {
         let (done, total) = (session.bytes_done(), session.bytes_total());
-        tell("progress", format!("{}, {done} of {total}", words::progress(session)));
+        tell("progress", format!("{}, {done} of {total}", format::progress(session)));
     }
     for step in Step::ALL {
         if let Some(state) = step_state(session.step(step)) {
@@ -95,7 +95,7 @@ fn facts(session: &Session, lost: bool, around: &Around<'_>, now: Timestamp) -> 
     }
     if let Phase::Completed { at, .. } = session.phase() {
         let took = session.elapsed(*at).as_secs();
-        tell("ended", format!("{} UTC, after {took} s", words::moment(*at)));
+        tell("ended", format!("{} UTC, after {took} s", format::moment(*at)));
     }
     facts
 }
@@ -120,7 +120,7 @@ fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
         Some(Cause::Retry) => "a retry".to_owned(),
         None => "deals with partial data".to_owned(),
     };
-    let launched = words::moment(record.launched);
+    let launched = format::moment(record.launched);
     match &record.ended {
         None => match record.mark {
             Some(mark) if lost => format!("{why}, launched {launched} UTC, was process {}, which is gone", mark.pid),
@@ -136,7 +136,7 @@ fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
                     return "known by its files alone: the journal was lost or put back".to_owned();
                 }
             };
-            format!("{why}, launched {launched} UTC, ended {} UTC, {end}", words::moment(*at))
+            format!("{why}, launched {launched} UTC, ended {} UTC, {end}", format::moment(*at))
         }
     }
 }

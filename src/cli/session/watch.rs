@@ -4,8 +4,8 @@
 //! alone is told now and then. Never: it asks the owner for nothing, and it does not outlive its reader.
 
 use super::{
-    Around, Reading, SessionError, args::WatchArgs, is_lost, object::SessionObject, reader::Reader, say,
-    say_if_unowned, say_problems, show::whole, words,
+    Reading, SessionError, VerbContext, args::WatchArgs, format, is_lost, object::SessionObject, reader::Reader, say,
+    say_if_unowned, say_problems, show::whole,
 };
 use crate::{
     cli::{exit::Exit, report::is_due, state::CommandForm, streams::Streams},
@@ -22,14 +22,14 @@ const FOR_PROGRAMS: Duration = Duration::from_secs(1);
 pub fn run(
     reader: &mut Reader,
     args: &WatchArgs,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let only = args.session.as_ref().map(|name| name.resolve(reader)).transpose()?;
-    let mut screen = Screen { json: args.json, form: around.form.clone(), shown: BTreeMap::new() };
+    let mut screen = Screen { json: args.json, form: context.form.clone(), shown: BTreeMap::new() };
     match only {
-        Some(id) => one(reader, id, &mut screen, around, streams),
-        None => all(reader, &mut screen, around, streams),
+        Some(id) => one(reader, id, &mut screen, context, streams),
+        None => all(reader, &mut screen, context, streams),
     }
 }
 
@@ -37,22 +37,22 @@ fn one(
     reader: &mut Reader,
     id: SessionId,
     screen: &mut Screen,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let mut first = true;
     loop {
-        let now = around.clock.now();
+        let now = context.clock.now();
         let session = whole(reader, id, now)?;
-        screen.show(&session, is_lost(&session, reader, around), now, streams)?;
+        screen.show(&session, is_lost(&session, reader, context), now, streams)?;
         say_problems(reader, streams)?;
         if let Some(exit) = end(&session) {
             return Ok(exit);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, around, streams)?;
+            say_if_unowned(reader, context, streams)?;
         }
-        if (around.pause)() == Reading::Ended {
+        if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
         }
     }
@@ -61,13 +61,13 @@ fn one(
 fn all(
     reader: &mut Reader,
     screen: &mut Screen,
-    around: &Around<'_>,
+    context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let mut newest = reader.journal.newest()?;
     let mut first = true;
     loop {
-        let now = around.clock.now();
+        let now = context.clock.now();
         // Whoever has left the ongoing ones since the last look, or was never seen among them. New ones are counted
         // before the look: so each of them is ongoing in it, or has ended.
         let mut left: Vec<SessionId> = screen.shown.keys().copied().collect();
@@ -76,7 +76,7 @@ fn all(
         left.extend(new);
         let ongoing = reader.ongoing(now)?;
         for session in &ongoing {
-            screen.show(session, is_lost(session, reader, around), now, streams)?;
+            screen.show(session, is_lost(session, reader, context), now, streams)?;
         }
         left.retain(|id| ongoing.iter().all(|session| session.id() != *id));
         for id in left {
@@ -94,9 +94,9 @@ fn all(
             return Ok(Exit::Stuck);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, around, streams)?;
+            say_if_unowned(reader, context, streams)?;
         }
-        if (around.pause)() == Reading::Ended {
+        if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
         }
     }
@@ -139,7 +139,7 @@ impl Screen {
         let line = if self.json {
             object.line().map_err(io::Error::from)?
         } else {
-            words::line(session, lost, &self.form, now)
+            format::line(session, lost, &self.form, now)
         };
         writeln!(streams.out, "{line}")?;
         streams.out.flush()?;

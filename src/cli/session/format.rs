@@ -1,6 +1,6 @@
-//! How a session is said to people: a sign, a word, a line.
+//! How a session is displayed to people: a sign, a word, a line.
 //!
-//! Promises: every state is told by sign and word (S12), and foreign text comes out printable.
+//! Promises: every state has a sign and a word (S12), and foreign text comes out printable.
 
 use super::object::phase_word;
 use crate::{
