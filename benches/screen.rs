@@ -93,7 +93,7 @@ fn key_that_asks_about_all_ongoing(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn snapshot_to_cells(bencher: Bencher<'_, '_>) {
     let mut stage = heavy_stage();
-    let snapshots = [stage.model.matter().snapshot.clone(), Arc::new(changed(&stage))];
+    let snapshots = [stage.model.data().snapshot.clone(), Arc::new(changed(&stage))];
     let (mut terminal, mut brush) = (terminal(), Brush::new(Theme::Dark, false));
     let mut odd = false;
     bencher.bench_local(|| {
@@ -109,7 +109,7 @@ fn snapshot_to_cells(bencher: Bencher<'_, '_>) {
 fn snapshot_with_a_new_completed_row_to_cells(bencher: Bencher<'_, '_>) {
     let mut stage = heavy_stage();
     stage.press("] pgdn pgdn pgdn");
-    let old = stage.model.matter().snapshot.clone();
+    let old = stage.model.data().snapshot.clone();
     let mut rows = old.completed.as_ref().clone();
     rows.remove(0);
     let new = Arc::new(Snapshot { completed: Arc::new(rows), ..old.as_ref().clone() });
@@ -147,7 +147,7 @@ fn first_frame(bencher: Bencher<'_, '_>) {
 }
 
 fn changed(stage: &Stage) -> Snapshot {
-    let old = stage.model.matter().snapshot.as_ref().clone();
+    let old = stage.model.data().snapshot.as_ref().clone();
     let mut ongoing = old.ongoing.clone();
     ongoing[2] = stage::copying_at(2, "copying-2", 40 * stage::GIB);
     Snapshot { ongoing, revision: old.revision + 1, ..old }

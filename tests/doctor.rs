@@ -11,7 +11,7 @@ mod patient;
 mod sample;
 mod support;
 
-use patient::{Patient, Row};
+use patient::{JsonFinding, Patient};
 use std::{
     ffi::OsStr,
     fs::{self, File, Permissions},
@@ -161,11 +161,11 @@ fn the_command_that_cures_a_state_directory_fixes_it_whatever_its_name() {
         let _stands_for_the_first: std::io::Result<()> = fs::create_dir(&state);
         fs::set_permissions(&state, Permissions::from_mode(0o750)).unwrap();
         let sick = patient.rows_of(&state, 1);
-        let row = Row::of(&sick, "state");
+        let row = JsonFinding::of(&sick, "state");
         assert!(row.found.contains("mode 0750") && row.state == "error", "{row:?}");
         let status = process::Command::new("bash").args(["-c", row.fix.as_ref().unwrap()]).status().unwrap();
         assert!(status.success(), "{row:?}");
-        assert_eq!(Row::of(&patient.rows_of(&state, 0), "state").state, "ok");
+        assert_eq!(JsonFinding::of(&patient.rows_of(&state, 0), "state").state, "ok");
     }
 }
 
@@ -175,13 +175,13 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     let file = patient.write("file", "");
     for (state, word) in [(file.clone(), "not a directory"), (file.join("below"), "Not a directory")] {
         let rows = patient.rows_of(&state, 1);
-        let row = Row::of(&rows, "state");
+        let row = JsonFinding::of(&rows, "state");
         assert!(row.state == "error" && row.found.contains(word) && row.fix.is_some(), "{row:?}");
-        assert!(Row::of(&rows, "lock").found.starts_with("not tried"), "{rows:?}");
+        assert!(JsonFinding::of(&rows, "lock").found.starts_with("not tried"), "{rows:?}");
     }
     let link = patient.howdah.home.join("link");
     std::os::unix::fs::symlink("/no/such/place", &link).unwrap();
-    assert_eq!(Row::of(&patient.rows_of(&link, 1), "state").state, "error");
+    assert_eq!(JsonFinding::of(&patient.rows_of(&link, 1), "state").state, "error");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn s10_records_that_cannot_be_read_are_counted_and_named() {
     patient.spoil("UPDATE sessions SET body = '{' WHERE id IN (2, 4)");
     patient.spoil("UPDATE sessions SET version = 99 WHERE id = 3");
     let rows = patient.rows(&[], 0);
-    let row = Row::of(&rows, "journal");
+    let row = JsonFinding::of(&rows, "journal");
     assert_eq!(row.found, "schema 2; 4 ongoing and 1 ended sessions; 3 of them cannot be read (2, 3, 4)");
     assert_eq!(row.state, "warning");
 }
@@ -212,7 +212,7 @@ fn a_journal_of_a_killed_owner_is_read_with_its_last_changes_and_not_touched() {
     let bytes = |end: &str| fs::read(copy.join(end)).unwrap();
     let shared = bytes("journal.db-shm");
     let rows = patient.rows_of(&copy, 0);
-    assert_eq!(Row::of(&rows, "journal").found, "schema 2; 4 ongoing and 1 ended sessions");
+    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 2; 4 ongoing and 1 ended sessions");
     assert_eq!((listing(&copy), bytes("journal.db-shm")), (before, shared));
 }
 
@@ -221,17 +221,17 @@ fn a_file_that_is_no_journal_is_an_error_and_keeps_the_others() {
     let patient = Patient::new();
     patient.write("state/journal.db", &"no database ".repeat(1000));
     let rows = patient.rows(&[], 1);
-    let row = Row::of(&rows, "journal");
+    let row = JsonFinding::of(&rows, "journal");
     assert!(row.state == "error" && row.found.contains("not a database"), "{row:?}");
-    assert_eq!(Row::of(&rows, "state").state, "ok");
+    assert_eq!(JsonFinding::of(&rows, "state").state, "ok");
     let path = patient.state.join("journal.db");
     fs::remove_file(&path).unwrap();
     assert!(process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let rows = patient.rows(&[], 1);
-    assert!(Row::of(&rows, "journal").found.ends_with("journal.db: it is not a file"), "{rows:?}");
+    assert!(JsonFinding::of(&rows, "journal").found.ends_with("journal.db: it is not a file"), "{rows:?}");
     fs::remove_file(&path).unwrap();
     fs::write(&path, "").unwrap();
-    assert_eq!(Row::of(&patient.rows(&[], 0), "journal").found, "empty; 0 ongoing and 0 ended sessions");
+    assert_eq!(JsonFinding::of(&patient.rows(&[], 0), "journal").found, "empty; 0 ongoing and 0 ended sessions");
 }
 
 #[test]
@@ -255,12 +255,12 @@ fn settings_that_cannot_be_used_do_not_keep_the_other_checks_from_being_made() {
     ] {
         patient.write("config/howdah/howdah.toml", toml);
         let rows = patient.rows(&[], 1);
-        let row = Row::of(&rows, "settings");
+        let row = JsonFinding::of(&rows, "settings");
         assert!(row.state == "error" && row.found.contains(word) && row.fix.is_some(), "{row:?}");
-        assert_eq!(Row::of(&rows, "state").state, "ok");
+        assert_eq!(JsonFinding::of(&rows, "state").state, "ok");
     }
     let rows = patient.rows(&["--config", "/no/such/file"], 1);
-    assert!(Row::of(&rows, "settings").found.starts_with("/no/such/file cannot be read"), "{rows:?}");
+    assert!(JsonFinding::of(&rows, "settings").found.starts_with("/no/such/file cannot be read"), "{rows:?}");
 }
 
 #[test]
@@ -276,8 +276,8 @@ fn repositories_are_counted_each_by_itself() {
     for path in &paths {
         command.arg("--repo").arg(path);
     }
-    let rows = Row::all(&command.output().unwrap().stdout);
-    let told: Vec<&Row> = rows.iter().filter(|row| row.check == "repository").collect();
+    let rows = JsonFinding::all(&command.output().unwrap().stdout);
+    let told: Vec<&JsonFinding> = rows.iter().filter(|row| row.check == "repository").collect();
     assert!(told[0].found.ends_with(" of 3 instances") && told[0].state == "ok", "{told:?}");
     let odd = "odd \\u{1b}\\xff: 0 restore points of 0 instances; 1 backup cannot be restored";
     assert!(told[1].found.ends_with(odd) && told[1].state == "warning", "{told:?}");
@@ -297,12 +297,12 @@ fn programs_are_found_where_the_settings_and_the_path_say() {
     let rows = patient.rows(&[], 0);
     let found: Vec<&str> = rows.iter().map(|row| &*row.found).collect();
     assert!(found.contains(&&*format!("99 in {}, without pg_controldata", bin.display())), "{found:?}");
-    assert!(Row::of(&rows, "pgbackrest").found.starts_with("pgBackRest 2.54 in "), "{found:?}");
-    assert!(Row::of(&rows, "barman").found.starts_with("3.11 \\u{1b}[2J in "), "{found:?}");
-    let clock = Row::of(&rows, "clock");
+    assert!(JsonFinding::of(&rows, "pgbackrest").found.starts_with("pgBackRest 2.54 in "), "{found:?}");
+    assert!(JsonFinding::of(&rows, "barman").found.starts_with("3.11 \\u{1b}[2J in "), "{found:?}");
+    let clock = JsonFinding::of(&rows, "clock");
     assert_eq!((&*clock.state, clock.fix.as_deref()), ("warning", Some("timedatectl set-ntp true")));
     patient.program("timedatectl", "echo NTPSynchronized=yes");
-    assert!(Row::of(&patient.rows(&[], 0), "clock").found.ends_with("kept by NTP"));
+    assert!(JsonFinding::of(&patient.rows(&[], 0), "clock").found.ends_with("kept by NTP"));
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn a_locale_without_utf8_gets_ascii_and_is_told_how_to_have_it_everywhere() {
     let hostile = text(&["doctor"], "\u{1b}[2J.UTF-8");
     assert!(!hostile.contains('\u{1b}') && hostile.contains("\\u{1b}[2J"), "{hostile}");
     let output = patient.command(&["doctor", "--json"]).env("TERM", "dumb").output().unwrap();
-    assert_eq!(Row::of(&Row::all(&output.stdout), "terminal").state, "warning");
+    assert_eq!(JsonFinding::of(&JsonFinding::all(&output.stdout), "terminal").state, "warning");
 }
 
 #[test]

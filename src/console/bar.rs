@@ -1,6 +1,6 @@
 //! The action bar: which actions stand in it, and in which columns, for the eye and for the mouse.
 
-use super::{action::Action, keymap::Place, model::Model, words};
+use super::{action::Action, format, keymap::KeyContext, model::Model};
 use std::ops::Range;
 
 /// One action of the bar.
@@ -26,7 +26,7 @@ pub(super) const TAB: &str = "[Restore]";
 pub(super) fn items(model: &Model) -> Vec<Item> {
     let columns = model.size().0;
     let full = place(model, columns, Action::label);
-    if full.first().is_none_or(|item| usize::from(item.columns.start) > words::width(TAB) + 2) {
+    if full.first().is_none_or(|item| usize::from(item.columns.start) > format::width(TAB) + 2) {
         return full;
     }
     let has_sign_enough = |action| matches!(action, Action::Palette | Action::Help | Action::Menu);
@@ -39,9 +39,9 @@ fn place(model: &Model, columns: u16, label: impl Fn(Action) -> &'static str) ->
     let mut right = usize::from(columns).saturating_sub(1);
     let mut items = Vec::new();
     for action in ACTIONS.into_iter().rev() {
-        let Some(key) = model.options().keymap.key(Place::Tree, action) else { continue };
+        let Some(key) = model.options().keymap.key(KeyContext::Tree, action) else { continue };
         let (key, label) = (key.to_string(), label(action));
-        let width = words::width(&key) + if label.is_empty() { 0 } else { 1 + words::width(label) };
+        let width = format::width(&key) + if label.is_empty() { 0 } else { 1 + format::width(label) };
         let Some(left) = right.checked_sub(width) else { break };
         let column = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
         items.push(Item { action, key, label, columns: column(left)..column(right) });

@@ -2,9 +2,9 @@
 
 use super::{
     chord::{Chord, Held, Key},
-    message::{Message, Mouse, MouseDeed},
+    message::{Message, Mouse, MouseAction},
     ports::EndReason,
-    run::Outside,
+    run::ExternalEvent,
 };
 use crossterm::event::{
     Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
@@ -12,12 +12,12 @@ use crossterm::event::{
 use futures_util::{Stream, StreamExt as _};
 
 /// What the terminal sends, as it comes.
-pub(super) fn events() -> impl Stream<Item = Outside> {
+pub(super) fn events() -> impl Stream<Item = ExternalEvent> {
     EventStream::new().filter_map(|event| {
         let one = match event {
-            Ok(event) => translate(event).map(Outside::Message),
+            Ok(event) => translate(event).map(ExternalEvent::Message),
             // Reading the terminal fails when it is gone, before the watcher may have had its turn.
-            Err(_) => Some(Outside::End(EndReason::HungUp)),
+            Err(_) => Some(ExternalEvent::End(EndReason::HungUp)),
         };
         std::future::ready(one)
     })
@@ -83,11 +83,11 @@ fn chord(event: KeyEvent) -> Option<Chord> {
 }
 
 fn mouse(event: MouseEvent) -> Option<Mouse> {
-    let deed = match event.kind {
-        MouseEventKind::Down(MouseButton::Left) => MouseDeed::Press,
-        MouseEventKind::Down(MouseButton::Right) => MouseDeed::Menu,
-        MouseEventKind::ScrollUp => MouseDeed::WheelUp,
-        MouseEventKind::ScrollDown => MouseDeed::WheelDown,
+    let action = match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => MouseAction::Press,
+        MouseEventKind::Down(MouseButton::Right) => MouseAction::Menu,
+        MouseEventKind::ScrollUp => MouseAction::WheelUp,
+        MouseEventKind::ScrollDown => MouseAction::WheelDown,
         MouseEventKind::Down(MouseButton::Middle)
         | MouseEventKind::Up(_)
         | MouseEventKind::Drag(_)
@@ -95,7 +95,7 @@ fn mouse(event: MouseEvent) -> Option<Mouse> {
         | MouseEventKind::ScrollLeft
         | MouseEventKind::ScrollRight => return None,
     };
-    Some(Mouse { deed, column: event.column, row: event.row })
+    Some(Mouse { action, column: event.column, row: event.row })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which chord means which action where: the one table behind keys, action bar, menu, footer, help and README.
 //!
-//! Promises: within one place a chord means one action; configuration that breaks this is refused, naming both.
+//! Promises: within one context a chord means one action; configuration that breaks this is refused, naming both.
 //! Never: it does not say whether an action may be done now (that is the situation's matter).
 
 use super::{
@@ -12,7 +12,7 @@ use thiserror::Error;
 
 /// Where keys go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum KeyContext {
     /// The tree on the left.
     Tree,
     /// The preview on the right.
@@ -24,9 +24,9 @@ pub enum Place {
     /// The context menu.
     Menu,
     /// The help, a report, and other things to read and close.
-    Reading,
+    TextView,
     /// A question with buttons.
-    Question,
+    Confirmation,
     /// A question that wants a name typed.
     TypeName,
     /// The wizard's list of instances.
@@ -41,9 +41,9 @@ pub enum Place {
     Plan,
 }
 
-/// A set of places.
+/// A set of contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places(u16);
+pub struct KeyContexts(u16);
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,7 @@ pub struct Binding {
     /// What it means.
     pub action: Action,
     /// Where it means that.
-    pub places: Places,
+    pub contexts: KeyContexts,
 }
 
 /// The table in force.
@@ -76,7 +76,7 @@ pub enum KeymapError {
         /// What was wrong with it.
         cause: NotAChord,
     },
-    /// Two actions want the same key in the same place.
+    /// Two actions want the same key in the same context.
     #[error("keys: {chord} is given to both {first} and {second}: choose another key for one of them")]
     Conflict {
         /// The key.
@@ -94,12 +94,12 @@ pub enum KeymapError {
     },
 }
 
-impl Places {
-    const fn of(places: &[Place]) -> Self {
+impl KeyContexts {
+    const fn of(contexts: &[KeyContext]) -> Self {
         let mut set = 0;
         let mut at = 0;
-        while at < places.len() {
-            set |= 1 << places[at] as u16;
+        while at < contexts.len() {
+            set |= 1 << contexts[at] as u16;
             at += 1;
         }
         Self(set)
@@ -109,9 +109,9 @@ impl Places {
         Self(self.0 | other.0)
     }
 
-    /// Whether the set holds this place.
-    pub const fn holds(self, place: Place) -> bool {
-        self.0 & (1 << place as u16) != 0
+    /// Whether the set holds this context.
+    pub const fn holds(self, context: KeyContext) -> bool {
+        self.0 & (1 << context as u16) != 0
     }
 
     const fn meets(self, other: Self) -> bool {
@@ -119,36 +119,43 @@ impl Places {
     }
 }
 
-impl Place {
+impl KeyContext {
     /// Whether plain characters are typed into a text here.
     pub const fn takes_text(self) -> bool {
         matches!(self, Self::Filter | Self::Palette | Self::TypeName | Self::FormText)
     }
 }
 
-const TREE: Places = Places::of(&[Place::Tree]);
-const PREVIEW: Places = Places::of(&[Place::Preview]);
-const MAIN: Places = TREE.or(PREVIEW);
+const TREE: KeyContexts = KeyContexts::of(&[KeyContext::Tree]);
+const PREVIEW: KeyContexts = KeyContexts::of(&[KeyContext::Preview]);
+const MAIN: KeyContexts = TREE.or(PREVIEW);
 /// Lists and pages, where letters are free to move about.
-const LISTS: Places =
-    MAIN.or(Places::of(&[Place::Menu, Place::Reading, Place::Question, Place::Instances, Place::Points, Place::Plan]));
-const FORM: Places = Places::of(&[Place::Form, Place::FormText]);
-const TEXTS: Places = Places::of(&[Place::Filter, Place::Palette, Place::TypeName]);
-const EVERYWHERE: Places = LISTS.or(FORM).or(TEXTS);
+const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
+    KeyContext::Menu,
+    KeyContext::TextView,
+    KeyContext::Confirmation,
+    KeyContext::Instances,
+    KeyContext::Points,
+    KeyContext::Plan,
+]));
+const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
+const TEXTS: KeyContexts = KeyContexts::of(&[KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName]);
+const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
 /// Where left and right change a value or a tab; in a text they move the cursor instead.
-const SIDEWAYS: Places = LISTS.or(Places::of(&[Place::Form]));
-const PICKS: Places = TREE.or(Places::of(&[Place::Instances, Place::Form, Place::Points, Place::Question]));
+const SIDEWAYS: KeyContexts = LISTS.or(KeyContexts::of(&[KeyContext::Form]));
+const PICKS: KeyContexts =
+    TREE.or(KeyContexts::of(&[KeyContext::Instances, KeyContext::Form, KeyContext::Points, KeyContext::Confirmation]));
 
 /// The keys as they come, in the order of the help.
-const DEFAULTS: &[(&[&str], Action, Places)] = &[
+const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["up"], Action::Up, EVERYWHERE),
-    (&["k"], Action::Up, LISTS.or(Places::of(&[Place::Form]))),
+    (&["k"], Action::Up, LISTS.or(KeyContexts::of(&[KeyContext::Form]))),
     (&["down"], Action::Down, EVERYWHERE),
-    (&["j"], Action::Down, LISTS.or(Places::of(&[Place::Form]))),
+    (&["j"], Action::Down, LISTS.or(KeyContexts::of(&[KeyContext::Form]))),
     (&["left", "h"], Action::Left, SIDEWAYS),
     (&["right"], Action::Right, SIDEWAYS),
     // In the tree `l` shows the log, which is to the right as well.
-    (&["l"], Action::Right, Places(SIDEWAYS.0 & !TREE.0)),
+    (&["l"], Action::Right, KeyContexts(SIDEWAYS.0 & !TREE.0)),
     (&["pgup"], Action::PageUp, EVERYWHERE),
     (&["pgdn"], Action::PageDown, EVERYWHERE),
     (&["home", "g"], Action::Top, LISTS),
@@ -167,8 +174,8 @@ const DEFAULTS: &[(&[&str], Action, Places)] = &[
     (&["n"], Action::NewRestore, MAIN),
     (&["m"], Action::Menu, MAIN),
     (&[":"], Action::Palette, MAIN),
-    (&["?"], Action::Help, Places(LISTS.0 & !(1 << Place::Reading as u16))),
-    (&["f1"], Action::Help, Places(EVERYWHERE.0 & !(1 << Place::Reading as u16))),
+    (&["?"], Action::Help, KeyContexts(LISTS.0 & !(1 << KeyContext::TextView as u16))),
+    (&["f1"], Action::Help, KeyContexts(EVERYWHERE.0 & !(1 << KeyContext::TextView as u16))),
     (&["/"], Action::Filter, MAIN),
     (&["f"], Action::Freeze, MAIN),
     (&["M"], Action::Mouse, MAIN),
@@ -179,7 +186,7 @@ const DEFAULTS: &[(&[&str], Action, Places)] = &[
     (&["4", "e"], Action::Events, MAIN),
     (&["<"], Action::OlderAttempt, MAIN),
     (&[">"], Action::NewerAttempt, MAIN),
-    (&["R"], Action::Refresh, MAIN.or(Places::of(&[Place::Instances]))),
+    (&["R"], Action::Refresh, MAIN.or(KeyContexts::of(&[KeyContext::Instances]))),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),
     (&["ctrl-c"], Action::Close, EVERYWHERE),
@@ -188,8 +195,8 @@ const DEFAULTS: &[(&[&str], Action, Places)] = &[
 impl Default for Keymap {
     fn default() -> Self {
         let read = |text: &&str| text.parse().expect("the table above names keys only, and a test reads it");
-        let rows = DEFAULTS.iter().flat_map(|(chords, action, places)| {
-            chords.iter().map(move |chord| Binding { chord: read(chord), action: *action, places: *places })
+        let rows = DEFAULTS.iter().flat_map(|(chords, action, contexts)| {
+            chords.iter().map(move |chord| Binding { chord: read(chord), action: *action, contexts: *contexts })
         });
         Self { bindings: rows.collect() }
     }
@@ -209,20 +216,20 @@ impl Keymap {
         Ok(map)
     }
 
-    /// What a chord means in a place.
-    pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
-        if place.takes_text() && chord.typed().is_some() {
+    /// What a chord means in a context.
+    pub fn action(&self, context: KeyContext, chord: Chord) -> Option<Action> {
+        if context.takes_text() && chord.typed().is_some() {
             return None;
         }
-        self.bindings.iter().find(|row| row.chord == chord && row.places.holds(place)).map(|row| row.action)
+        self.bindings.iter().find(|row| row.chord == chord && row.contexts.holds(context)).map(|row| row.action)
     }
 
-    /// The first key of an action in a place.
-    pub fn key(&self, place: Place, action: Action) -> Option<Chord> {
-        self.bindings.iter().find(|row| row.action == action && row.places.holds(place)).map(|row| row.chord)
+    /// The first key of an action in a context.
+    pub fn key(&self, context: KeyContext, action: Action) -> Option<Chord> {
+        self.bindings.iter().find(|row| row.action == action && row.contexts.holds(context)).map(|row| row.chord)
     }
 
-    /// Every key of an action in any of the places where it applies, each once.
+    /// Every key of an action in any of the contexts where it applies, each once.
     pub fn keys(&self, action: Action) -> Vec<Chord> {
         let mut keys: Vec<Chord> = Vec::new();
         for row in self.bindings.iter().filter(|row| row.action == action) {
@@ -234,12 +241,12 @@ impl Keymap {
     }
 
     fn rebind(&mut self, action: Action, keys: &[String]) -> Result<(), KeymapError> {
-        let places = self.bindings.iter().filter(|row| row.action == action);
-        let places = places.fold(Places(0), |all, row| all.or(row.places));
+        let contexts = self.bindings.iter().filter(|row| row.action == action);
+        let contexts = contexts.fold(KeyContexts(0), |all, row| all.or(row.contexts));
         self.bindings.retain(|row| row.action != action);
         for key in keys {
             let chord = key.parse().map_err(|cause| KeymapError::NoSuchKey { action: action.name(), cause })?;
-            self.bindings.push(Binding { chord, action, places });
+            self.bindings.push(Binding { chord, action, contexts });
         }
         Ok(())
     }
@@ -247,7 +254,7 @@ impl Keymap {
     fn check(&self) -> Result<(), KeymapError> {
         for (at, one) in self.bindings.iter().enumerate() {
             let clash =
-                |two: &&Binding| two.chord == one.chord && two.places.meets(one.places) && two.action != one.action;
+                |two: &&Binding| two.chord == one.chord && two.contexts.meets(one.contexts) && two.action != one.action;
             if let Some(two) = self.bindings[..at].iter().find(clash) {
                 let (first, second) = (two.action.name(), one.action.name());
                 return Err(KeymapError::Conflict { chord: one.chord, first, second });
@@ -287,9 +294,9 @@ mod tests {
     #[test]
     fn keys_can_be_replaced_by_name() {
         let map = with(&[("retry", &["ctrl-r", "T"])]).unwrap();
-        assert_eq!(map.action(Place::Tree, "T".parse().unwrap()), Some(Action::Retry));
-        assert_eq!(map.action(Place::Tree, "r".parse().unwrap()), None);
-        assert_eq!(map.key(Place::Preview, Action::Retry), Some("ctrl-r".parse().unwrap()));
+        assert_eq!(map.action(KeyContext::Tree, "T".parse().unwrap()), Some(Action::Retry));
+        assert_eq!(map.action(KeyContext::Tree, "r".parse().unwrap()), None);
+        assert_eq!(map.key(KeyContext::Preview, Action::Retry), Some("ctrl-r".parse().unwrap()));
     }
 
     #[test]
@@ -314,17 +321,17 @@ mod tests {
     #[test]
     fn where_text_is_typed_letters_mean_nothing_else() {
         let map = Keymap::default();
-        for place in [Place::Filter, Place::Palette, Place::TypeName, Place::FormText] {
-            assert_eq!(map.action(place, "q".parse().unwrap()), None);
-            assert_eq!(map.action(place, "esc".parse().unwrap()), Some(Action::Back));
+        for context in [KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName, KeyContext::FormText] {
+            assert_eq!(map.action(context, "q".parse().unwrap()), None);
+            assert_eq!(map.action(context, "esc".parse().unwrap()), Some(Action::Back));
         }
     }
 
     #[test]
     fn nothing_quits_but_close() {
         let map = Keymap::default();
-        assert_eq!(map.action(Place::Tree, "esc".parse().unwrap()), Some(Action::Back));
-        assert_eq!(map.action(Place::Tree, "q".parse().unwrap()), Some(Action::Close));
-        assert_eq!(map.action(Place::Question, "q".parse().unwrap()), None);
+        assert_eq!(map.action(KeyContext::Tree, "esc".parse().unwrap()), Some(Action::Back));
+        assert_eq!(map.action(KeyContext::Tree, "q".parse().unwrap()), Some(Action::Close));
+        assert_eq!(map.action(KeyContext::Confirmation, "q".parse().unwrap()), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     chord::Chord,
     places::{Proposal, Wanted},
-    ports::{Catalog, OwnerPlace, Told},
+    ports::{Catalog, EventHistory, OwnerState},
 };
 use crate::{
     domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
@@ -23,12 +23,12 @@ pub enum Message {
     Mouse(Mouse),
     /// The terminal has this many columns and rows now.
     Resize(u16, u16),
-    /// The manager published a new picture.
+    /// The manager published a new snapshot.
     Snapshot(Arc<Snapshot>),
-    /// The manager has ended: no new picture will come.
+    /// The manager has ended: no new snapshot will come.
     ManagerGone,
     /// The owner of the sessions is here now, or there, or nowhere to be found.
-    Owner(OwnerPlace),
+    Owner(OwnerState),
     /// The state directory is not for its user alone any more, and why; or it is again.
     Exposed(Option<String>),
     /// The repositories were read.
@@ -41,27 +41,27 @@ pub enum Message {
     Session(SessionId, Option<Arc<Session>>),
     /// The end of a log was read.
     Log(SessionId, AttemptNo, Result<Vec<u8>, String>),
-    /// The journal has told what happened to a session.
-    History(SessionId, Result<Told, String>),
-    /// Places were found for the wizard with this ticket.
-    Proposed(Ticket, Vec<Proposal>),
+    /// The history of a session was read.
+    History(SessionId, Result<EventHistory, String>),
+    /// KeyContexts were found for the wizard with this ticket.
+    Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
-    Planned(Ticket, usize, Box<Result<Plan, Failure>>),
+    Planned(RequestId, usize, Box<Result<Plan, Failure>>),
     /// The process could not be suspended: there is no shell to come back from.
     NotSuspended,
     /// A moment that [`super::model::Model::next_change`] named has come.
     Due,
 }
 
-/// Which question an answer belongs to: what has been asked anew since makes older answers void.
+/// Which query an answer belongs to: a newer query makes older answers void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(pub u64);
+pub struct RequestId(pub u64);
 
 /// What the mouse did, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mouse {
     /// What.
-    pub deed: MouseDeed,
+    pub action: MouseAction,
     /// The column, from 0.
     pub column: u16,
     /// The row, from 0.
@@ -70,7 +70,7 @@ pub struct Mouse {
 
 /// What the mouse can do here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MouseDeed {
+pub enum MouseAction {
     /// The left button.
     Press,
     /// The right button.
@@ -88,8 +88,8 @@ pub enum Intent {
     Act(Act, Scope),
     /// Start sessions.
     Start(Vec<RestoreRequest>),
-    /// Look something up; nothing is changed by it.
-    Look(Look),
+    /// Query something up; nothing is changed by it.
+    Query(Query),
     /// Read the repositories again.
     RefreshCatalog,
     /// Switch the mouse.
@@ -104,7 +104,7 @@ pub enum Intent {
 
 /// Something to look up, off the screen's thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub enum Query {
     /// A whole session.
     Session(SessionId),
     /// The end of a log.
@@ -112,7 +112,7 @@ pub enum Look {
     /// What happened to a session.
     History(SessionId),
     /// Free places for the wizard's instances.
-    Places(Ticket, Wanted),
+    Places(RequestId, Wanted),
     /// The plan for one of the wizard's instances.
-    Plan(Ticket, usize, Box<RestoreRequest>),
+    Plan(RequestId, usize, Box<RestoreRequest>),
 }

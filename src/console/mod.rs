@@ -10,6 +10,7 @@
 pub mod action;
 mod bar;
 pub mod chord;
+mod format;
 mod glyphs;
 mod input;
 pub mod keymap;
@@ -25,9 +26,8 @@ mod terminal;
 pub mod theme;
 pub mod update;
 pub mod view;
-mod words;
 
 pub use keymap::{Keymap, KeymapError};
-pub use ports::{Closing, EndReason, Ending, Options, OwnerPlace, Ports, World};
+pub use ports::{Closing, EndReason, Ending, Options, OwnerState, Ports, World};
 pub use run::run;
 pub use theme::{Brush, Theme};

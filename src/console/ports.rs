@@ -1,7 +1,7 @@
 //! What the screen needs from the rest of the program, as a set of sockets that the composition root fills.
 //!
 //! Promises: everything here is asynchronous or a value; the screen never waits for any of it while it draws.
-//! Never: the screen opens no file and starts no process by itself.
+//! Never: lets the screen open a file or start a process by itself.
 
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
@@ -43,24 +43,24 @@ pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send + Sync>;
 
-/// What the journal tells of a session, oldest first: when something happened, and the sentence for it.
-pub type Told = Vec<(Timestamp, String)>;
+/// The history of a session in the journal, oldest first: when something happened, and the sentence for it.
+pub type EventHistory = Vec<(Timestamp, String)>;
 
-/// Reads what the journal tells of a session, whoever owns it.
-pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<Told>> + Send + Sync>;
+/// Reads the history of a session, whoever owns it.
+pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
 
 /// Where the owner of the sessions is, seen from this screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OwnerPlace {
+pub enum OwnerState {
     /// In this process.
-    Here,
+    Local,
     /// In another process, which this one is attached to.
-    Elsewhere {
+    Remote {
         /// The process.
         pid: u32,
     },
     /// It was in another process, and that cannot be reached; it is being looked for.
-    Away {
+    Unreachable {
         /// Why it cannot be reached, in one clause.
         reason: String,
     },
@@ -81,14 +81,14 @@ pub enum Closing {
 }
 
 /// A change of who owns the sessions; over when it is done, as far as it can be.
-pub type SeatPort = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+pub type SwitchPort = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The sockets.
 pub struct Ports {
     /// The owner of sessions.
     pub manager: Arc<dyn Service>,
     /// Where that owner is.
-    pub owner: watch::Receiver<OwnerPlace>,
+    pub owner: watch::Receiver<OwnerState>,
     /// What is wrong with the state directory's mode or owner, in a clause that goes on after its name; `None` when it is
     /// for its user alone.
     pub exposed: watch::Receiver<Option<String>>,
@@ -102,10 +102,10 @@ pub struct Ports {
     pub log: LogPort,
     /// See [`HistoryPort`].
     pub history: HistoryPort,
-    /// Lets go of the sessions before this process is stopped by its shell.
-    pub let_go: SeatPort,
+    /// Releases the sessions before this process is stopped by its shell.
+    pub release: SwitchPort,
     /// Looks for their owner again after it was continued.
-    pub come_back: SeatPort,
+    pub reacquire: SwitchPort,
     /// This machine.
     pub world: Arc<dyn World>,
     /// The time.

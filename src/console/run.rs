@@ -7,10 +7,10 @@ mod published;
 
 use super::{
     input,
-    message::{Intent, Look, Message},
+    message::{Intent, Message, Query},
     model::{Model, preview::LOG_BYTES},
     places::propose,
-    ports::{EndReason, Ending, Options, Ports, Told},
+    ports::{EndReason, Ending, EventHistory, Options, Ports},
     terminal::{HangUp, Screen},
     theme::Brush,
     update::update,
@@ -60,7 +60,7 @@ pub(super) trait Surface {
 
 /// What comes from outside the program.
 #[derive(Debug)]
-pub(super) enum Outside {
+pub(super) enum ExternalEvent {
     /// A key, a click, a size.
     Message(Message),
     /// The process is to stop for a while (SIGTSTP).
@@ -76,7 +76,7 @@ pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
     let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
     let screen = Screen::enter(options.mouse)?;
-    let gone = (&mut hang_up.word).map(|_| Outside::End(EndReason::HungUp)).into_stream();
+    let gone = (&mut hang_up.fired).map(|_| ExternalEvent::End(EndReason::HungUp)).into_stream();
     let outside = stream::select(gone, stream::select(signals, input::events()));
     drive(ports, options, screen, outside).await
 }
@@ -86,16 +86,16 @@ pub(super) async fn drive(
     ports: Ports,
     options: Options,
     mut surface: impl Surface,
-    outside: impl Stream<Item = Outside>,
+    outside: impl Stream<Item = ExternalEvent>,
 ) -> io::Result<Ending> {
     let mut outside = pin!(outside);
     let (first, mut published) = published(&ports);
     let mut brush = Brush::new(options.theme, options.ascii);
-    let mut model = Model::new(options, first.matter, surface.size()?, ports.clock.moment());
+    let mut model = Model::new(options, first.data, surface.size()?, ports.clock.moment());
     // Orders are for the manager and must arrive; looks are for the screen alone.
     let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
-    let mut looks: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
-    let mut inbox: Vec<Outside> = Vec::new();
+    let mut queries: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
+    let mut inbox: Vec<ExternalEvent> = Vec::new();
     let mut messages: Vec<Message> = vec![Message::Owner(first.owner)];
     let mut painted: Option<Instant> = None;
     let mut stale = true;
@@ -105,23 +105,23 @@ pub(super) async fn drive(
             // With the loop's own waker: crossterm's stream keeps the waker of its first poll and wakes no other.
             match poll_fn(|context| Poll::Ready(outside.as_mut().poll_next(context))).await {
                 Poll::Ready(Some(one)) => inbox.push(one),
-                Poll::Ready(None) => inbox.push(Outside::End(EndReason::HungUp)),
+                Poll::Ready(None) => inbox.push(ExternalEvent::End(EndReason::HungUp)),
                 Poll::Pending => break,
             }
-            if matches!(inbox.last(), Some(Outside::End(_))) {
+            if matches!(inbox.last(), Some(ExternalEvent::End(_))) {
                 break;
             }
         }
         for one in inbox.drain(..) {
             match one {
-                Outside::Message(message) => messages.push(message),
-                Outside::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
-                Outside::Continued => {
+                ExternalEvent::Message(message) => messages.push(message),
+                ExternalEvent::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
+                ExternalEvent::Continued => {
                     surface.repair()?;
                     let (columns, rows) = surface.size()?;
                     messages.push(Message::Resize(columns, rows));
                 }
-                Outside::End(reason) => break 'screen reason,
+                ExternalEvent::End(reason) => break 'screen reason,
             }
         }
         for message in std::mem::take(&mut messages) {
@@ -141,7 +141,7 @@ pub(super) async fn drive(
                         let answer = ports.manager.start(order(requests), model.options().by.clone());
                         orders.push(answer.map(Message::Started).boxed());
                     }
-                    Intent::Look(look) => looks.push(look_up(&ports, look, &model.options().by)),
+                    Intent::Query(query) => queries.push(run_query(&ports, query, &model.options().by)),
                 }
             }
         }
@@ -158,9 +158,9 @@ pub(super) async fn drive(
         let due = model.next_change().map(|moment| now + ports.clock.until_steady(moment));
         tokio::select! {
             biased;
-            one = outside.next() => inbox.push(one.unwrap_or(Outside::End(EndReason::HungUp))),
+            one = outside.next() => inbox.push(one.unwrap_or(ExternalEvent::End(EndReason::HungUp))),
             Some(message) = orders.next(), if !orders.is_empty() => messages.push(message),
-            Some(message) = looks.next(), if !looks.is_empty() => messages.push(message),
+            Some(message) = queries.next(), if !queries.is_empty() => messages.push(message),
             Some(message) = published.next() => messages.push(message),
             () = sleep_until(may_paint), if stale => {}
             () = sleep_until(due.unwrap_or(now)), if due.is_some() => messages.push(Message::Due),
@@ -180,27 +180,27 @@ fn order(requests: Vec<RestoreRequest>) -> StartRequest {
 }
 
 /// Looks something up, without holding up the loop.
-fn look_up(ports: &Ports, look: Look, by: &Who) -> BoxFuture<'static, Message> {
-    match look {
-        Look::Session(id) => {
+fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Message> {
+    match query {
+        Query::Session(id) => {
             ports.manager.session(id, by.clone()).map(move |session| Message::Session(id, session)).boxed()
         }
-        Look::Log(session, attempt) => {
+        Query::Log(session, attempt) => {
             let text = (ports.log)(session, attempt, LOG_BYTES);
             let told = |error: io::Error| error.to_string();
             text.map(move |text| Message::Log(session, attempt, text.map_err(told))).boxed()
         }
-        Look::History(id) => {
-            let told = |told: io::Result<Told>| told.map_err(|error| error.to_string());
+        Query::History(id) => {
+            let told = |told: io::Result<EventHistory>| told.map_err(|error| error.to_string());
             (ports.history)(id).map(move |answer| Message::History(id, told(answer))).boxed()
         }
-        Look::Places(ticket, wanted) => {
+        Query::Places(ticket, wanted) => {
             let world = Arc::clone(&ports.world);
             let found = tokio::task::spawn_blocking(move || propose(&wanted, world.as_ref()));
             // Without an answer the fields keep what they say.
             found.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
         }
-        Look::Plan(ticket, at, request) => {
+        Query::Plan(ticket, at, request) => {
             (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
         }
     }
@@ -213,17 +213,17 @@ async fn suspend(ports: &Ports, surface: &mut impl Surface, messages: &mut Vec<M
         messages.push(Message::NotSuspended);
         return Ok(());
     }
-    (ports.let_go)().await;
+    (ports.release)().await;
     surface.suspend()?;
-    (ports.come_back)().await;
+    (ports.reacquire)().await;
     let (columns, rows) = surface.size()?;
     messages.push(Message::Resize(columns, rows));
     Ok(())
 }
 
 /// SIGTERM and SIGHUP end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
-fn signals() -> io::Result<impl Stream<Item = Outside>> {
-    let watch = |kind: SignalKind, make: fn() -> Outside| -> io::Result<_> {
+fn signals() -> io::Result<impl Stream<Item = ExternalEvent>> {
+    let watch = |kind: SignalKind, make: fn() -> ExternalEvent| -> io::Result<_> {
         let source = signal(kind)?;
         Ok(stream::unfold(source, move |mut source| async move {
             source.recv().await;
@@ -233,10 +233,10 @@ fn signals() -> io::Result<impl Stream<Item = Outside>> {
     };
     let raw = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
     Ok(stream::select_all([
-        watch(SignalKind::terminate(), || Outside::End(EndReason::Signal))?,
-        watch(SignalKind::hangup(), || Outside::End(EndReason::Signal))?,
-        watch(raw(rustix::process::Signal::TSTP), || Outside::Suspend)?,
-        watch(raw(rustix::process::Signal::CONT), || Outside::Continued)?,
+        watch(SignalKind::terminate(), || ExternalEvent::End(EndReason::Signal))?,
+        watch(SignalKind::hangup(), || ExternalEvent::End(EndReason::Signal))?,
+        watch(raw(rustix::process::Signal::TSTP), || ExternalEvent::Suspend)?,
+        watch(raw(rustix::process::Signal::CONT), || ExternalEvent::Continued)?,
     ]))
 }
 

@@ -5,12 +5,12 @@
 
 use super::{
     action::Action,
-    keymap::Place,
+    format,
+    keymap::KeyContext,
     model::{
         Model,
         tree::{Group, Node},
     },
-    words,
 };
 use crate::{
     domain::{Disposition, Reach},
@@ -32,7 +32,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Situation {
     /// Where keys go.
-    pub place: Place,
+    pub context: KeyContext,
     /// What is selected, in words.
     pub subject: String,
     /// Retry.
@@ -71,9 +71,9 @@ impl Situation {
     /// The situation of the model as it stands.
     pub fn of(model: &Model) -> Self {
         let subject = model.subject();
-        let instances = model.matter().catalog.instances.len();
+        let instances = model.data().catalog.instances.len();
         Self {
-            place: model.place(),
+            context: model.key_context(),
             retry: judge(model, &subject, Act::Retry),
             cancel: judge(model, &subject, Act::Cancel(Disposition::Default, Reach::AnyOrigin)),
             force: judge(model, &subject, Act::Force),
@@ -126,7 +126,7 @@ fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
     refusals.extend(std::iter::repeat_n(completed, subject.completed));
     match refusals.as_slice() {
         [] => Verdict::No(nobody(model)),
-        [refusal] => Verdict::No(format!("{}: {}", subject.words, words::clean(&refusal.to_string()))),
+        [refusal] => Verdict::No(format!("{}: {}", subject.words, format::clean(&refusal.to_string()))),
         several => Verdict::No(format!("{}: {}", subject.words, counted(several))),
     }
 }
@@ -151,13 +151,13 @@ fn counted(refusals: &[Refusal]) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for refusal in refusals {
         let known = REASONS.iter().find(|(is, _)| is(refusal)).map(|(_, word)| (*word).to_owned());
-        let reason = known.unwrap_or_else(|| words::clean(&refusal.to_string()).into_owned());
+        let reason = known.unwrap_or_else(|| format::clean(&refusal.to_string()).into_owned());
         match counts.iter_mut().find(|(other, _)| *other == reason) {
             Some((_, count)) => *count += 1,
             None => counts.push((reason, 1)),
         }
     }
-    let parts = counts.into_iter().map(|(reason, count)| format!("{} {reason}", words::count(count as u64)));
+    let parts = counts.into_iter().map(|(reason, count)| format!("{} {reason}", format::count(count as u64)));
     parts.collect::<Vec<_>>().join(", ")
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Screen {
 /// Word of a terminal that has hung up. Watched on a thread of its own, since crossterm 0.29 spins on it.
 pub(super) struct HangUp {
     /// Comes when the terminal has hung up.
-    pub(super) word: oneshot::Receiver<()>,
+    pub(super) fired: oneshot::Receiver<()>,
     /// Ends the watch when it is dropped.
     watch: Option<(PipeWriter, JoinHandle<()>)>,
 }
@@ -115,7 +115,7 @@ impl Surface for Screen {
     fn suspend(&mut self) -> io::Result<()> {
         self.give_back();
         // The whole group, as a shell's own Ctrl-Z does it, so that a parent such as cargo is not left waiting.
-        // STOP, since TSTP comes to us as a word and would not stop anything. Workers are in sessions of their own.
+        // STOP, since we handle TSTP and would not stop. Workers are in sessions of their own.
         kill_current_process_group(Signal::STOP)?;
         self.take()
     }
@@ -134,24 +134,24 @@ impl Drop for Screen {
 impl HangUp {
     /// Begins to watch the terminal on standard input; where that is no terminal there is nothing to watch.
     pub(super) fn watch() -> io::Result<Self> {
-        let (tell, word) = oneshot::channel();
+        let (fire, fired) = oneshot::channel();
         if !io::stdin().is_terminal() {
-            // The sender is kept by nobody: the word would come at once, so it is forgotten for good.
-            return Ok(Self { word: never(tell, word), watch: None });
+            // The sender is kept by nobody: it would fire at once, so it is forgotten for good.
+            return Ok(Self { fired: never(fire, fired), watch: None });
         }
         let (ended, end) = io::pipe()?;
         let idle = io::pipe()?;
         let watcher = thread::Builder::new().name("hang-up".to_owned()).spawn(move || {
             if wait_for_hang_up(&ended) {
                 put_aside(idle);
-                // The loop may be gone already; then nobody needs the word.
-                let _: Result<(), ()> = tell.send(());
+                // The loop may be gone already; then nobody needs to know.
+                let _: Result<(), ()> = fire.send(());
             } else {
                 // The loop ended first. A dropped sender would read as a hang-up to anybody still listening.
                 drop(idle);
             }
         })?;
-        Ok(Self { word, watch: Some((end, watcher)) })
+        Ok(Self { fired, watch: Some((end, watcher)) })
     }
 }
 
@@ -166,9 +166,9 @@ impl Drop for HangUp {
 }
 
 /// A receiver whose sender lives as long as the process.
-fn never(tell: oneshot::Sender<()>, word: oneshot::Receiver<()>) -> oneshot::Receiver<()> {
-    std::mem::forget(tell);
-    word
+fn never(fire: oneshot::Sender<()>, fired: oneshot::Receiver<()>) -> oneshot::Receiver<()> {
+    std::mem::forget(fire);
+    fired
 }
 
 /// True when the terminal has hung up, false when the other end of `ended` was closed first.

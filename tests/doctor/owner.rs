@@ -1,7 +1,7 @@
 //! Who owns the state directory, and whether the owner can be talked to.
 
 use super::{
-    patient::{Patient, Row},
+    patient::{JsonFinding, Patient},
     support::{patience::until, place::listing},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,19 +24,19 @@ fn a_lock_that_no_owner_holds_is_an_error_and_names_the_process() {
     for text in ["", "1\n", "999999999\n", "-4\n", "\u{1b}[2J", &"9".repeat(100_000)] {
         fs::write(&path, text).unwrap();
         let rows = patient.rows(&[], 1);
-        let row = Row::of(&rows, "owner");
+        let row = JsonFinding::of(&rows, "owner");
         let fix = format!("kill {}", process::id());
         assert_eq!((&*row.state, row.fix.as_deref()), ("error", Some(&*fix)), "{text:?}: {row:?}");
     }
     fs::write(&path, format!("{}\n", process::id())).unwrap();
     let rows = patient.rows(&[], 0);
-    assert!(Row::of(&rows, "owner").found.starts_with(&format!("process {} (", process::id())), "{rows:?}");
+    assert!(JsonFinding::of(&rows, "owner").found.starts_with(&format!("process {} (", process::id())), "{rows:?}");
     drop(lock);
-    assert!(Row::of(&patient.rows(&[], 0), "owner").found.starts_with("nobody"));
+    assert!(JsonFinding::of(&patient.rows(&[], 0), "owner").found.starts_with("nobody"));
     // What is no file at all is not waited for.
     fs::remove_file(&path).unwrap();
     assert!(process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    assert_eq!(Row::of(&patient.rows(&[], 1), "owner").state, "error");
+    assert_eq!(JsonFinding::of(&patient.rows(&[], 1), "owner").state, "error");
 }
 
 #[test]
@@ -46,12 +46,12 @@ fn a_keeper_that_runs_is_the_owner_and_is_not_disturbed() {
     let owned = format!("process {} (howdah)", keeper.id());
     until("the keeper owns", || {
         let rows = patient.rows(&[], 0);
-        let answers = Row::of(&rows, "socket").found == "the owner answers";
-        (answers && Row::of(&rows, "owner").found == owned).then_some(())
+        let answers = JsonFinding::of(&rows, "socket").found == "the owner answers";
+        (answers && JsonFinding::of(&rows, "owner").found == owned).then_some(())
     });
     let before = listing(&patient.state);
     let rows = patient.rows(&[], 0);
-    assert_eq!(Row::of(&rows, "journal").found, "schema 2; 0 ongoing and 0 ended sessions", "{rows:?}");
+    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 2; 0 ongoing and 0 ended sessions", "{rows:?}");
     assert_eq!(listing(&patient.state), before);
     kill_process(Pid::from_child(&keeper), Signal::TERM).unwrap();
     assert!(keeper.wait().unwrap().success());
@@ -65,7 +65,7 @@ fn a_socket_is_knocked_at_however_long_its_path_is() {
     fs::set_permissions(&deep, Permissions::from_mode(0o700)).unwrap();
     let socket = |code| {
         let rows = patient.rows_of(&deep, code);
-        let row = Row::of(&rows, "socket");
+        let row = JsonFinding::of(&rows, "socket");
         (row.state.clone(), row.found.clone())
     };
     let path = deep.join("control.sock");
@@ -96,6 +96,6 @@ fn an_owner_that_takes_in_nobody_is_not_waited_for() {
     // The kernel lets one more wait than it was told.
     let _waits = UnixStream::connect(patient.state.join("control.sock")).unwrap();
     let rows = patient.rows(&[], 0);
-    let row = Row::of(&rows, "socket");
+    let row = JsonFinding::of(&rows, "socket");
     assert!(row.state == "warning" && row.found.contains("more wait"), "{row:?}");
 }

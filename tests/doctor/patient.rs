@@ -26,14 +26,14 @@ pub(crate) struct Patient {
 /// One finding.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Row {
+pub(crate) struct JsonFinding {
     pub(crate) check: String,
     pub(crate) state: String,
     pub(crate) found: String,
     pub(crate) fix: Option<String>,
 }
 
-impl Row {
+impl JsonFinding {
     pub(crate) fn all(json: &[u8]) -> Vec<Self> {
         serde_json::from_slice(json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(json)))
     }
@@ -131,15 +131,15 @@ impl Patient {
     }
 
     /// The findings, with the exit code that is expected.
-    pub(crate) fn rows(&self, arguments: &[&str], code: i32) -> Vec<Row> {
-        Row::all(&self.run(&[&["--json"], arguments].concat(), code))
+    pub(crate) fn rows(&self, arguments: &[&str], code: i32) -> Vec<JsonFinding> {
+        JsonFinding::all(&self.run(&[&["--json"], arguments].concat(), code))
     }
 
     /// The findings about another state directory, whose path may be any bytes.
-    pub(crate) fn rows_of(&self, state: &Path, code: i32) -> Vec<Row> {
+    pub(crate) fn rows_of(&self, state: &Path, code: i32) -> Vec<JsonFinding> {
         let output = self.command(&["doctor", "--json", "--state-dir"]).arg(state).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stdout));
-        Row::all(&output.stdout)
+        JsonFinding::all(&output.stdout)
     }
 
     /// The JSON as it is written, masked, without what depends on the machine.

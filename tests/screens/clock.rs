@@ -4,7 +4,7 @@
 
 use super::stage::*;
 use howdah::{
-    console::message::{Intent, Look, Message},
+    console::message::{Intent, Message, Query},
     domain::{AttemptNo, SessionId},
     manager::{Moment, Snapshot},
 };
@@ -49,7 +49,7 @@ fn the_log_and_the_events_in_view_are_read_again() {
         stage.tell_at(Message::Due, later(set, 500));
         assert_eq!(stage.wanted(), []);
         stage.tell_at(Message::Due, later(set, 1_500));
-        assert_eq!(stage.wanted(), [Intent::Look(Look::Log(SessionId(1), AttemptNo(2)))]);
+        assert_eq!(stage.wanted(), [Intent::Query(Query::Log(SessionId(1), AttemptNo(2)))]);
         stage.tell_at(Message::Log(SessionId(1), AttemptNo(2), Ok(b"two".to_vec())), later(set, 1_600));
 
         stage.tell_at(Message::Key("e".parse().unwrap()), later(set, 1_700)).wanted();
@@ -58,7 +58,7 @@ fn the_log_and_the_events_in_view_are_read_again() {
         stage.snapshot_at(changed, later(set, 2_000));
         assert_eq!(stage.wanted(), []);
         stage.tell_at(Message::Due, later(set, 3_000));
-        assert_eq!(stage.wanted(), [Intent::Look(Look::History(SessionId(1)))]);
+        assert_eq!(stage.wanted(), [Intent::Query(Query::History(SessionId(1)))]);
     }
 }
 

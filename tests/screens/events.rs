@@ -4,14 +4,14 @@
 
 use super::stage::*;
 use howdah::{
-    console::message::{Intent, Look, Message},
+    console::message::{Intent, Message, Query},
     domain::{AttemptNo, SessionId, Timestamp},
 };
 use std::sync::Arc;
 
 fn asked(stage: &mut Stage) -> Vec<u64> {
     let id = |intent| match intent {
-        Intent::Look(Look::History(id)) => Some(id.0),
+        Intent::Query(Query::History(id)) => Some(id.0),
         _ => None,
     };
     stage.wanted().into_iter().filter_map(id).collect()
@@ -94,7 +94,7 @@ fn a_frozen_picture_reads_the_events_once_and_then_holds_them() {
 fn a_frozen_picture_reads_a_log_once_and_then_holds_it() {
     let mut stage = Stage::new(snapshot(vec![copying(1, "orders")], &[]), own());
     stage.press("f 2");
-    let log = Intent::Look(Look::Log(SessionId(1), AttemptNo(2)));
+    let log = Intent::Query(Query::Log(SessionId(1), AttemptNo(2)));
     assert_eq!(stage.wanted(), [log]);
     stage.tell(Message::Log(SessionId(1), AttemptNo(2), Ok(b"copying base.tar.zst".to_vec())));
     assert!(stage.text().contains("copying base.tar.zst"), "{}", stage.text());

@@ -23,7 +23,7 @@ pub(crate) fn state(stage: &Stage) -> String {
         Node::Unreadable(id) => format!("unreadable #{id}"),
         Node::Instance(key) => format!("={}", key.name),
     };
-    let mut text = format!("{:?} {selected}", model.place());
+    let mut text = format!("{:?} {selected}", model.key_context());
     if model.focus() == Focus::Preview || model.preview().tab != howdah::console::model::preview::Tab::Progress {
         write!(text, " {:?}", model.preview().tab).unwrap();
     }
@@ -140,7 +140,7 @@ fn escape_goes_back_and_never_quits() {
         ("n esc", "Tree #4"),
         ("n enter esc", "Instances #4"),
         ("n enter enter esc", "Instances #4"),
-        ("c ? esc", "Question #4 Keep default"),
+        ("c ? esc", "Confirmation #4 Keep default"),
         ("G enter down ?", "FormText =orders"),
         ("G enter down f1 esc", "FormText =orders"),
     ]);
@@ -149,25 +149,25 @@ fn escape_goes_back_and_never_quits() {
 #[test]
 fn the_cancel_question_starts_on_its_safe_button() {
     check(&[
-        ("c", "Question #4 Keep default"),
+        ("c", "Confirmation #4 Keep default"),
         ("c enter", "Tree #4"),
-        ("c right", "Question #4 Cancel default"),
-        ("c right left", "Question #4 Keep default"),
-        ("c tab", "Question #4 Cancel default"),
-        ("c tab tab", "Question #4 Disposition default"),
-        ("c tab tab right", "Question #4 Disposition remove"),
-        ("c tab tab right right", "Question #4 Disposition keep"),
-        ("c tab tab left", "Question #4 Disposition set aside"),
-        ("c tab tab right enter", "Question #4 Keep remove"),
-        ("c q", "Question #4 Keep default"),
-        ("c r", "Question #4 Keep default"),
+        ("c right", "Confirmation #4 Cancel default"),
+        ("c right left", "Confirmation #4 Keep default"),
+        ("c tab", "Confirmation #4 Cancel default"),
+        ("c tab tab", "Confirmation #4 Disposition default"),
+        ("c tab tab right", "Confirmation #4 Disposition remove"),
+        ("c tab tab right right", "Confirmation #4 Disposition keep"),
+        ("c tab tab left", "Confirmation #4 Disposition set aside"),
+        ("c tab tab right enter", "Confirmation #4 Keep remove"),
+        ("c q", "Confirmation #4 Keep default"),
+        ("c r", "Confirmation #4 Keep default"),
     ]);
 }
 
 #[test]
 fn the_palette_carries_out_what_it_finds() {
     check(&[
-        (": h e l p enter", "Reading #4"),
+        (": h e l p enter", "TextView #4"),
         (": f r e e z e enter", "Tree #4 frozen"),
         (": e v e n t s enter", "Tree #4 Events"),
         (": q", "Palette #4"),

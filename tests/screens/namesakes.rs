@@ -9,7 +9,7 @@ use super::{
 use howdah::{
     catalog::{Catalog, Origin, Repository, Row},
     console::{
-        message::{Intent, Message, Ticket},
+        message::{Intent, Message, RequestId},
         model::tree::{InstanceKey, Node},
         places::Proposal,
     },
@@ -73,7 +73,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
 /// The answer to the first question for places, for two instances.
 fn two_places() -> Message {
     let place = |name: &str, port| Proposal { directory: name.into(), port: Port::new(port).unwrap() };
-    Message::Proposed(Ticket(1), vec![place("/srv/pg/orders", 5433), place("/srv/pg/orders-2", 5434)])
+    Message::Proposed(RequestId(1), vec![place("/srv/pg/orders", 5433), place("/srv/pg/orders-2", 5434)])
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]

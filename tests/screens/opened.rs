@@ -7,7 +7,7 @@ use super::{Scene, nothing, one, scene};
 use crate::stage::*;
 use howdah::{
     console::{
-        message::{Intent, Look, Message, Ticket},
+        message::{Intent, Message, Query, RequestId},
         places::Proposal,
     },
     domain::{AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::Standing},
@@ -180,10 +180,10 @@ pub(crate) fn wizard() -> Vec<Scene> {
     ]
 }
 
-/// Places are found for the wizard's question with this number.
+/// KeyContexts are found for the wizard's question with this number.
 pub(crate) fn places(ticket: u64) -> Message {
     let proposal = Proposal { directory: "/srv/pg/crm".into(), port: Port::new(5433).unwrap() };
-    Message::Proposed(Ticket(ticket), vec![proposal])
+    Message::Proposed(RequestId(ticket), vec![proposal])
 }
 
 /// From the first instance through the form to answered plans.
@@ -206,7 +206,7 @@ pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&RestoreRequest) -> Res
             .wanted()
             .into_iter()
             .filter_map(|intent| match intent {
-                Intent::Look(Look::Plan(ticket, at, request)) => Some((ticket, at, request)),
+                Intent::Query(Query::Plan(ticket, at, request)) => Some((ticket, at, request)),
                 _ => None,
             })
             .collect();

@@ -5,7 +5,7 @@
 use super::{Scene, nothing, scene};
 use crate::stage::*;
 use howdah::{
-    console::{Closing, OwnerPlace, message::Message, ports::Told},
+    console::{Closing, OwnerState, message::Message, ports::EventHistory},
     domain::SessionId,
 };
 
@@ -27,7 +27,7 @@ pub(crate) fn owners() -> Vec<Scene> {
             |stage| {
                 attached(stage);
                 lost(stage);
-                stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
+                stage.tell(Message::Owner(OwnerState::Remote { pid: 4_091 }));
             },
         ),
         scene(
@@ -87,12 +87,12 @@ pub(crate) fn events() -> Vec<Scene> {
 }
 
 pub(crate) fn attached(stage: &mut Stage) {
-    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_090 }));
+    stage.tell(Message::Owner(OwnerState::Remote { pid: 4_090 }));
 }
 
 pub(crate) fn lost(stage: &mut Stage) {
     let reason = "it closed the connection (Connection reset by peer)".to_owned();
-    stage.tell(Message::Owner(OwnerPlace::Away { reason }));
+    stage.tell(Message::Owner(OwnerState::Unreachable { reason }));
 }
 
 pub(crate) fn mortal() -> Closing {
@@ -106,7 +106,7 @@ fn story(stage: &mut Stage) {
 }
 
 /// Four attempts, the acts of two people, and a word that somebody hostile has put in.
-fn told() -> Told {
+fn told() -> EventHistory {
     let order = "ordered by ops@bastion (process 42 on pts/3) through a console: 2026-11-20T0200 to /srv/pg/billing";
     let mut told = vec![(ago(mins(25)), order.to_owned())];
     for number in 1..=4 {

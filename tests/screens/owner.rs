@@ -8,7 +8,7 @@ use super::{
 };
 use howdah::{
     console::{
-        Closing, OwnerPlace,
+        Closing, OwnerState,
         message::{Intent, Message},
         model::notice::Tone,
     },
@@ -160,11 +160,11 @@ fn an_owner_that_goes_and_comes_back_is_told() {
     lost(&mut stage);
     let reason = "it closed the connection (Connection reset by peer)";
     assert_eq!(said(&stage), format!("Owner lost, reconnecting: {reason}"));
-    let later = Message::Owner(OwnerPlace::Away { reason: "no keeper \u{1b}could be started".to_owned() });
+    let later = Message::Owner(OwnerState::Unreachable { reason: "no keeper \u{1b}could be started".to_owned() });
     stage.tell_at(later, now().checked_add(secs(10)).unwrap());
     assert_eq!(said(&stage), "Still no owner, reconnecting: no keeper \\u{1b}could be started");
     assert!(header(&stage).contains("data from 14:02:11"), "{}", header(&stage));
-    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
+    stage.tell(Message::Owner(OwnerState::Remote { pid: 4_091 }));
     assert_eq!(said(&stage), "Attached to process 4091 again");
     assert!(header(&stage).contains("safe to close"), "{}", header(&stage));
 }
@@ -176,9 +176,9 @@ fn another_owner_is_told_even_if_its_absence_was_not_seen() {
     attached(&mut stage);
     attached(&mut stage);
     assert_eq!(said(&stage), "");
-    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_091 }));
+    stage.tell(Message::Owner(OwnerState::Remote { pid: 4_091 }));
     assert_eq!(said(&stage), "Attached to process 4091 again");
-    stage.tell(Message::Owner(OwnerPlace::Here));
+    stage.tell(Message::Owner(OwnerState::Local));
     assert_eq!(said(&stage), "This console owns the sessions now");
 }
 
@@ -189,11 +189,11 @@ fn without_an_owner_orders_are_still_given_and_their_answer_comes_later() {
     lost(&mut stage);
     stage.press("down r");
     let orders: Vec<Intent> = stage.wanted().into_iter().filter(|intent| matches!(intent, Intent::Act(..))).collect();
-    let billing = stage.model.matter().snapshot.ongoing[1].id();
+    let billing = stage.model.data().snapshot.ongoing[1].id();
     assert_eq!(orders, [Intent::Act(Act::Retry, Scope::Sessions(vec![billing]))]);
     assert_eq!(said(&stage), "Handed over as soon as the owner is found; the answer comes then");
-    stage.tell(Message::Owner(OwnerPlace::Elsewhere { pid: 4_090 }));
-    let instance = stage.model.matter().snapshot.ongoing[1].request().point.instance.clone();
+    stage.tell(Message::Owner(OwnerState::Remote { pid: 4_090 }));
+    let instance = stage.model.data().snapshot.ongoing[1].request().point.instance.clone();
     let line = ReceiptLine { session: Some(billing), instance: Some(instance), result: Ok(()) };
     stage.tell(Message::Acted(Act::Retry, Receipt { lines: vec![line] }));
     assert_eq!(said(&stage), "Retry: billing");

@@ -6,7 +6,7 @@ use super::{keys::state, stage::*};
 use howdah::{
     console::{
         action::Action,
-        message::{Intent, Look, Message, Mouse, MouseDeed},
+        message::{Intent, Message, Mouse, MouseAction, Query},
         model::tree::Group,
         situation::Verdict,
     },
@@ -17,10 +17,10 @@ use howdah::{
 use std::sync::Arc;
 
 fn rows_of(stage: &Stage, group: Group) -> Vec<u64> {
-    let matter = stage.model.matter();
+    let data = stage.model.data();
     let id = |at: usize| match group {
-        Group::Restore => matter.snapshot.ongoing[at].id().0,
-        _ => matter.snapshot.completed[at].id.0,
+        Group::Restore => data.snapshot.ongoing[at].id().0,
+        _ => data.snapshot.completed[at].id.0,
     };
     stage.model.tree().members(group).map(id).collect()
 }
@@ -67,7 +67,7 @@ fn r04_r05_a_session_that_ends_moves_to_completed_and_the_selection_goes_with_it
         stage.tell(Message::Snapshot(Arc::new(snapshot(vec![], &[ended]))));
         assert_eq!((rows_of(&stage, Group::Restore), rows_of(&stage, Group::Completed)), (vec![], vec![1]));
         assert_eq!(state(&stage), "Tree #1");
-        assert!(stage.wanted().contains(&Intent::Look(Look::Session(SessionId(1)))));
+        assert!(stage.wanted().contains(&Intent::Query(Query::Session(SessionId(1)))));
         assert!(stage.model.notice().is_some());
     }
 }
@@ -237,9 +237,9 @@ fn ways(button: &str, keys: &[&str], in_menu: &str) -> Vec<(String, Stage)> {
         stage.press("down M").wanted();
         stage
     };
-    let click = |deed, column, row| {
+    let click = |action, column, row| {
         let [column, row] = [column, row].map(|at| u16::try_from(at).unwrap());
-        Message::Mouse(Mouse { deed, column, row })
+        Message::Mouse(Mouse { action, column, row })
     };
     let mut ways = Vec::new();
     for key in keys {
@@ -249,11 +249,11 @@ fn ways(button: &str, keys: &[&str], in_menu: &str) -> Vec<(String, Stage)> {
     }
     let mut stage = start();
     let column = stage.text().lines().nth(1).unwrap().find(button).unwrap();
-    stage.tell(click(MouseDeed::Press, column, 1));
+    stage.tell(click(MouseAction::Press, column, 1));
     ways.push(("the bar".to_owned(), stage));
     let mut stage = start();
     let row = stage.text().lines().position(|line| line.contains("◌ billing")).unwrap();
-    stage.tell(click(MouseDeed::Menu, 5, row));
+    stage.tell(click(MouseAction::Menu, 5, row));
     assert_eq!(state(&stage), "Menu #3");
     stage.press(in_menu);
     ways.push(("the right button".to_owned(), stage));

@@ -10,7 +10,7 @@ use howdah::{
     console::{
         Brush, Closing, Keymap, Options, Theme,
         message::{Intent, Message},
-        model::{Model, tree::Matter},
+        model::{Model, tree::TreeData},
         update::update,
         view,
     },
@@ -136,8 +136,8 @@ impl Stage {
     }
 
     pub(crate) fn sized(snapshot: Snapshot, catalog: Catalog, size: (u16, u16)) -> Self {
-        let matter = Matter { snapshot: Arc::new(snapshot), catalog: Arc::new(catalog) };
-        let mut stage = Self { model: Model::new(options(), matter, size, now()), intents: Vec::new() };
+        let data = TreeData { snapshot: Arc::new(snapshot), catalog: Arc::new(catalog) };
+        let mut stage = Self { model: Model::new(options(), data, size, now()), intents: Vec::new() };
         stage.tell(Message::Due);
         stage
     }
@@ -145,7 +145,7 @@ impl Stage {
     /// The same world, where closing means something else.
     pub(crate) fn with_closing(&mut self, closing: Closing) -> &mut Self {
         let options = Options { closing, ..options() };
-        self.model = Model::new(options, self.model.matter().clone(), self.model.size(), now());
+        self.model = Model::new(options, self.model.data().clone(), self.model.size(), now());
         self.tell(Message::Due)
     }
 

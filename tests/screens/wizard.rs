@@ -8,7 +8,7 @@ use super::{
     stage::*,
 };
 use howdah::{
-    console::message::{Intent, Look, Message},
+    console::message::{Intent, Message, Query},
     domain::{
         ExistingData, Failure, InstanceName, MissingWal, RestoreRequest, ServerWish, SessionId,
         plan::{ServerPlan, Standing, WalFinding},
@@ -81,7 +81,7 @@ fn one_session_for_each_instance_with_places_of_their_own() {
     assert_eq!(state(&stage), "Instances =crm");
     stage.press("enter");
     let wanted = stage.wanted();
-    let Some(Intent::Look(Look::Places(_, wanted))) = wanted.last() else { panic!("{wanted:?}") };
+    let Some(Intent::Query(Query::Places(_, wanted))) = wanted.last() else { panic!("{wanted:?}") };
     assert_eq!(wanted.directories.len(), 1, "crm was checked from the start, so Space took it away");
 }
 
@@ -90,7 +90,7 @@ fn answers_to_older_questions_are_void() {
     let mut stage = fresh();
     stage.press("enter").tell(places(1)).press("enter");
     let asked = stage.wanted();
-    let Some(Intent::Look(Look::Plan(ticket, at, request))) = asked.into_iter().next_back() else { panic!() };
+    let Some(Intent::Query(Query::Plan(ticket, at, request))) = asked.into_iter().next_back() else { panic!() };
     stage.press("esc");
     stage.tell(Message::Planned(ticket, at, Box::new(fine(&request))));
     stage.press("enter enter");

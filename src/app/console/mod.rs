@@ -18,7 +18,7 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{Closing, EndReason, Ending, Options, Ports, SeatPort},
+        ports::{Closing, EndReason, Ending, Options, Ports, SwitchPort},
         theme::Theme,
     },
     domain::{AttemptNo, Port, SessionId},
@@ -45,7 +45,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
     let options = options(setting)?;
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&setting.state);
-    let looks = std::thread::spawn(move || {
+    let queries = std::thread::spawn(move || {
         let facts = survival::look();
         (survival::survival(&facts), survival::after_reboot(Path::new("/"), &facts, &sessions))
     });
@@ -55,7 +55,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
         limits::outlive_file_size()?;
         let steward = Steward::open(setting, &options.by).await?;
         log::begin(&setting.state)?;
-        let ending = console::run(ports(setting, &steward), with_endings(options, looks)).await;
+        let ending = console::run(ports(setting, &steward), with_endings(options, queries)).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = steward.leave().await?;
         anyhow::Ok((ending.context("the screen cannot go on")?, after))
@@ -68,8 +68,8 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
 
 /// The options, with what is known of a logout and of a restart of the machine. What cannot be found out is nothing to
 /// warn of.
-fn with_endings(options: Options, looks: std::thread::JoinHandle<(Survival, AfterReboot)>) -> Options {
-    let closing = match looks.join() {
+fn with_endings(options: Options, queries: std::thread::JoinHandle<(Survival, AfterReboot)>) -> Options {
+    let closing = match queries.join() {
         Ok((Survival::Killed { fix, .. }, _)) => Closing::LogoutEnds { fix },
         Ok((Survival::Safe | Survival::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
         Ok((Survival::Safe | Survival::InScope, _)) => Closing::UntilReboot,
@@ -114,8 +114,8 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
         manager: Arc::clone(steward) as Arc<dyn Service>,
         owner: steward.place(),
         exposed: exposed(setting.state.clone()),
-        let_go: seat_port(steward, |steward| Box::pin(async move { steward.let_go().await })),
-        come_back: seat_port(steward, |steward| Box::pin(async move { steward.come_back().await })),
+        release: seat_port(steward, |steward| Box::pin(async move { steward.release().await })),
+        reacquire: seat_port(steward, |steward| Box::pin(async move { steward.reacquire().await })),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -156,7 +156,7 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
     exposed
 }
 
-fn seat_port(steward: &Arc<Steward>, change: fn(Arc<Steward>) -> BoxFuture<'static, ()>) -> SeatPort {
+fn seat_port(steward: &Arc<Steward>, change: fn(Arc<Steward>) -> BoxFuture<'static, ()>) -> SwitchPort {
     let steward = Arc::clone(steward);
     Box::new(move || change(Arc::clone(&steward)))
 }
@@ -183,7 +183,7 @@ async fn read_catalog(
 }
 
 /// All that happened to a session, as the journal tells it.
-fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::Told> {
+fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::EventHistory> {
     let told =
         JournalReader::open(journal).and_then(|mut journal| journal.history(session)).map_err(io::Error::other)?;
     Ok(told.into_iter().map(|event| (event.at, event.text)).collect())

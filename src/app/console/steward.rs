@@ -11,7 +11,7 @@ use crate::{
         owner::{After, Owner, OwnerError},
         setting::Setting,
     },
-    console::ports::OwnerPlace,
+    console::ports::OwnerState,
     control::{Client, ConnectionState},
     domain::Who,
     machine::Refusal,
@@ -37,7 +37,7 @@ pub(super) struct Steward {
     /// Sources of pictures for the relay, the newest one counts.
     sources: mpsc::Sender<Source>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    place: watch::Receiver<OwnerPlace>,
+    place: watch::Receiver<OwnerState>,
     relay: JoinHandle<()>,
 }
 
@@ -54,9 +54,9 @@ enum Seat {
 /// Where pictures come from.
 struct Source {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    place: watch::Receiver<OwnerPlace>,
+    place: watch::Receiver<OwnerState>,
     /// Keeps `place` open where it never changes.
-    _here: Option<watch::Sender<OwnerPlace>>,
+    _here: Option<watch::Sender<OwnerState>>,
 }
 
 impl Steward {
@@ -91,17 +91,17 @@ impl Steward {
             if let Seat::Here(owner) = gone {
                 owner.close().await;
             }
-            own.come_back().await;
+            own.reacquire().await;
         });
     }
 
     /// Where the owner is, and word of each change.
-    pub(super) fn place(&self) -> watch::Receiver<OwnerPlace> {
+    pub(super) fn place(&self) -> watch::Receiver<OwnerState> {
         self.place.clone()
     }
 
     /// Lets go of the sessions before this process stands still. A console that is attached has nothing to let go of.
-    pub(super) async fn let_go(&self) {
+    pub(super) async fn release(&self) {
         let owner = {
             let mut seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner);
             match std::mem::replace(&mut *seat, Seat::Nowhere("this console was stopped".to_owned())) {
@@ -118,7 +118,7 @@ impl Steward {
     }
 
     /// Looks for a seat again after this process went on.
-    pub(super) async fn come_back(self: &Arc<Self>) {
+    pub(super) async fn reacquire(self: &Arc<Self>) {
         if !matches!(*self.seat.lock().unwrap_or_else(PoisonError::into_inner), Seat::Nowhere(_)) {
             return;
         }
@@ -177,12 +177,12 @@ impl Seat {
     fn source(&self) -> Source {
         match self {
             Self::Here(owner) => {
-                let (here, place) = watch::channel(OwnerPlace::Here);
+                let (here, place) = watch::channel(OwnerState::Local);
                 Source { snapshots: owner.handle.snapshots(), place, _here: Some(here) }
             }
             Self::There(client) => Source { snapshots: client.snapshots(), place: places(client.state()), _here: None },
             Self::Nowhere(reason) => {
-                let (here, place) = watch::channel(OwnerPlace::Away { reason: reason.clone() });
+                let (here, place) = watch::channel(OwnerState::Unreachable { reason: reason.clone() });
                 let (_, snapshots) = watch::channel(Arc::default());
                 Source { snapshots, place, _here: Some(here) }
             }
@@ -211,7 +211,7 @@ async fn relay(
     mut source: Source,
     mut newer: mpsc::Receiver<Source>,
     publisher: watch::Sender<Arc<Snapshot>>,
-    teller: watch::Sender<OwnerPlace>,
+    teller: watch::Sender<OwnerState>,
 ) {
     let mut pictures = true;
     loop {
@@ -220,7 +220,7 @@ async fn relay(
             Some(next) = newer.recv() => {
                 source = next;
                 pictures = true;
-                if !matches!(*source.place.borrow_and_update(), OwnerPlace::Away { .. }) {
+                if !matches!(*source.place.borrow_and_update(), OwnerState::Unreachable { .. }) {
                     publisher.send_replace(Arc::clone(&source.snapshots.borrow_and_update()));
                 }
                 teller.send_replace(source.place.borrow().clone());
@@ -232,7 +232,7 @@ async fn relay(
                 } else {
                     // The manager in this process has ended. If it was let go of, the next source tells more.
                     let reason = "the session manager of this console has ended; open howdah again".to_owned();
-                    teller.send_replace(OwnerPlace::Away { reason });
+                    teller.send_replace(OwnerState::Unreachable { reason });
                 }
             }
             changed = source.place.changed() => match changed {
@@ -244,10 +244,10 @@ async fn relay(
 }
 
 /// Where the owner is, in the words of the screen.
-fn places(mut state: watch::Receiver<ConnectionState>) -> watch::Receiver<OwnerPlace> {
+fn places(mut state: watch::Receiver<ConnectionState>) -> watch::Receiver<OwnerState> {
     let place = |state: &ConnectionState| match state {
-        ConnectionState::Connected { pid } => OwnerPlace::Elsewhere { pid: *pid },
-        ConnectionState::Disconnected { reason } => OwnerPlace::Away { reason: reason.clone() },
+        ConnectionState::Connected { pid } => OwnerState::Remote { pid: *pid },
+        ConnectionState::Disconnected { reason } => OwnerState::Unreachable { reason: reason.clone() },
     };
     let (tell, told) = watch::channel(place(&state.borrow_and_update()));
     tokio::spawn(async move {

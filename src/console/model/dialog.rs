@@ -15,13 +15,13 @@ pub enum Overlay {
     /// What can be done with the selection.
     Menu(Menu),
     /// Losing work: cancel.
-    Cancel(CancelQuestion),
+    Cancel(CancelDialog),
     /// Another question with two buttons.
-    Ask(Question),
+    Confirm(Confirmation),
     /// What became of an act on several sessions.
-    Report(Reading),
+    Report(TextView),
     /// Every key.
-    Help(Reading),
+    Help(TextView),
     /// Every action, by name.
     Palette(Palette),
     /// Destroying data: type the directory's name.
@@ -41,7 +41,7 @@ pub struct Menu {
 
 /// The question before a cancel.
 #[derive(Debug, Clone)]
-pub struct CancelQuestion {
+pub struct CancelDialog {
     /// The sessions that will be cancelled: exactly these, whatever comes up meanwhile.
     pub sessions: Vec<SessionId>,
     /// Their instances and states, one line each.
@@ -67,7 +67,7 @@ pub enum CancelFocus {
 
 /// A question with two buttons.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct Confirmation {
     /// What it is about.
     pub title: String,
     /// What will happen.
@@ -84,7 +84,7 @@ pub struct Question {
 
 /// Something to read and close.
 #[derive(Debug, Clone)]
-pub struct Reading {
+pub struct TextView {
     /// What it is about.
     pub title: String,
     /// The text; help makes its own when it is painted.
@@ -119,7 +119,7 @@ impl TypeName {
     /// The name that has to be typed: the last part of the directory's path, as it is shown.
     pub fn wanted(&self) -> Option<String> {
         let (directory, _) = self.directories.first()?;
-        Some(crate::console::words::clean(&directory.file_name()?.to_string_lossy()).into_owned())
+        Some(crate::console::format::clean(&directory.file_name()?.to_string_lossy()).into_owned())
     }
 }
 

@@ -4,7 +4,7 @@
 //! missing is told.
 
 use crate::{
-    console::{ports::Told, words},
+    console::{format, ports::EventHistory},
     domain::Timestamp,
     machine::Session,
 };
@@ -20,7 +20,7 @@ pub struct Events {
     /// How many events came before those that are kept.
     pub left_out: usize,
     /// The newest events, oldest first, safe to show; or why they could not be read.
-    pub told: Result<Told, String>,
+    pub told: Result<EventHistory, String>,
 }
 
 /// How often the events in view are read again while their session changes.
@@ -31,12 +31,12 @@ const KEPT: usize = 1_000;
 
 impl Events {
     /// Takes in what was read.
-    pub fn new(session: Arc<Session>, read: Timestamp, told: Result<Told, String>) -> Self {
+    pub fn new(session: Arc<Session>, read: Timestamp, told: Result<EventHistory, String>) -> Self {
         let left_out = told.as_ref().map_or(0, |told| told.len().saturating_sub(KEPT));
-        let clean = |(at, text): (Timestamp, String)| (at, words::clean(&text).into_owned());
+        let clean = |(at, text): (Timestamp, String)| (at, format::clean(&text).into_owned());
         let told = told
             .map(|told| told.into_iter().skip(left_out).map(clean).collect())
-            .map_err(|cause| words::clean(&cause).into_owned());
+            .map_err(|cause| format::clean(&cause).into_owned());
         Self { session, read, left_out, told }
     }
 }

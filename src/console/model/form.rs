@@ -5,9 +5,9 @@
 use super::tree::InstanceKey;
 use crate::{
     console::{
+        format,
         places::Proposal,
         ports::{CatalogInstance, Row},
-        words,
     },
     domain::{ExistingData, InstanceName, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
 };
@@ -194,7 +194,7 @@ impl Form {
 }
 
 fn told(choice: &Choice, error: &dyn std::fmt::Display) -> String {
-    words::clean(&format!("{}: {error}", choice.title)).into_owned()
+    format::clean(&format!("{}: {error}", choice.title)).into_owned()
 }
 
 impl Choice {

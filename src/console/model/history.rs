@@ -4,7 +4,7 @@
 //! nothing moves (S6). Memory is bounded.
 
 use crate::{
-    console::words,
+    console::format,
     domain::{AttemptNo, Timestamp},
     machine::Session,
     manager::Moment,
@@ -92,12 +92,12 @@ impl History {
         // The newest sample moves along until it is far enough from the one before.
         let mut newest = self.samples.iter().rev();
         let crowded = matches!((newest.next(), newest.next()), (Some((at, _)), Some((before, _)))
-            if words::between(*before, *at) < APART);
+            if format::between(*before, *at) < APART);
         if crowded {
             self.samples.pop_back();
         }
         self.samples.push_back((now.steady, position));
-        while self.samples.len() > 2 && words::between(self.samples[1].0, now.steady) > KEPT {
+        while self.samples.len() > 2 && format::between(self.samples[1].0, now.steady) > KEPT {
             self.samples.pop_front();
         }
     }
@@ -109,23 +109,23 @@ impl History {
         let (began, start) = *self.samples.front()?;
         let (_, end) = *self.samples.back()?;
         let (since, base) = if began >= from { (began, start) } else { (from, self.position_at(from)) };
-        let seconds = words::between(since, now).as_secs_f64();
+        let seconds = format::between(since, now).as_secs_f64();
         (seconds >= 1.0).then(|| (end.saturating_sub(base)) as f64 / seconds)
     }
 
     /// How long the rest will take.
     pub fn left(&self, rest: u64, now: Moment) -> Left {
-        if words::between(self.last_change.steady, now.steady) >= STALLED {
+        if format::between(self.last_change.steady, now.steady) >= STALLED {
             return Left::Stalled(self.last_change);
         }
-        let known = self.samples.front().map_or(Duration::ZERO, |(began, _)| words::between(*began, now.steady));
+        let known = self.samples.front().map_or(Duration::ZERO, |(began, _)| format::between(*began, now.steady));
         if known < HIDDEN {
             return Left::Hidden;
         }
         // A short and a long look: where they differ, so do the two ends of the range.
-        let looks = [Duration::from_secs(10), Duration::from_mins(1)];
+        let queries = [Duration::from_secs(10), Duration::from_mins(1)];
         let rates: Vec<f64> =
-            looks.iter().filter_map(|span| self.rate(now, *span)).filter(|rate| *rate > 0.0).collect();
+            queries.iter().filter_map(|span| self.rate(now, *span)).filter(|rate| *rate > 0.0).collect();
         let (Some(slow), Some(fast)) = (rates.iter().copied().reduce(f64::min), rates.iter().copied().reduce(f64::max))
         else {
             return Left::Hidden;
@@ -154,8 +154,8 @@ impl History {
         let mut before = self.samples.front().copied().unwrap_or((moment, 0));
         for sample in &self.samples {
             if sample.0 > moment {
-                let span = words::between(before.0, sample.0).as_secs_f64();
-                let part = words::between(before.0, moment).as_secs_f64();
+                let span = format::between(before.0, sample.0).as_secs_f64();
+                let part = format::between(before.0, moment).as_secs_f64();
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,

@@ -19,7 +19,7 @@ pub mod tree;
 pub mod wizard;
 
 use super::{
-    keymap::Place,
+    keymap::KeyContext,
     layout::{Layout, layout},
     ports::{Catalog, EndReason, Ending, Options},
     situation::Situation,
@@ -36,7 +36,7 @@ use notice::Notice;
 use owner::Owner;
 use preview::Preview;
 use std::{collections::BTreeMap, sync::Arc};
-use tree::{Matter, Node, Tree};
+use tree::{Node, Tree, TreeData};
 use tui_input::Input;
 use wizard::{Page, Wizard};
 
@@ -52,10 +52,10 @@ pub enum Focus {
 /// A completed session, which is read from the journal when it is selected.
 #[derive(Debug, Clone)]
 pub enum Detail {
-    /// It was asked for.
-    Asked(SessionId),
-    /// It is here.
-    Here(Arc<Session>),
+    /// It is being read.
+    Loading(SessionId),
+    /// It was read.
+    Loaded(Arc<Session>),
     /// The journal has no such session.
     Missing(SessionId),
 }
@@ -67,7 +67,7 @@ pub struct Model {
     pub(super) now: Moment,
     /// Since when the picture is held still.
     pub(super) frozen: Option<Moment>,
-    pub(super) shown: Matter,
+    pub(super) shown: TreeData,
     /// The newest picture; the one shown unless it is frozen.
     pub(super) latest: Arc<Snapshot>,
     pub(super) tree: Tree,
@@ -92,9 +92,9 @@ pub struct Model {
 
 impl Model {
     /// A screen of this many columns and rows that shows what is published now.
-    pub fn new(options: Options, shown: Matter, size: (u16, u16), now: impl Into<Moment>) -> Self {
+    pub fn new(options: Options, shown: TreeData, size: (u16, u16), now: impl Into<Moment>) -> Self {
         let now = now.into();
-        let nothing = Matter { snapshot: Arc::default(), catalog: Arc::default() };
+        let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default() };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing);
         let latest = Arc::clone(&shown.snapshot);
@@ -117,7 +117,7 @@ impl Model {
             typing: None,
             size,
             manager_gone: false,
-            owner: Owner::Here,
+            owner: Owner::Local,
             exposed: None,
         };
         model.count_queue();
@@ -141,7 +141,7 @@ impl Model {
     }
 
     /// The sessions and instances that are shown.
-    pub const fn matter(&self) -> &Matter {
+    pub const fn data(&self) -> &TreeData {
         &self.shown
     }
 
@@ -211,30 +211,30 @@ impl Model {
     }
 
     /// Where keys go.
-    pub fn place(&self) -> Place {
+    pub fn key_context(&self) -> KeyContext {
         match self.overlays.last() {
-            Some(Overlay::Menu(_)) => return Place::Menu,
-            Some(Overlay::Cancel(_) | Overlay::Ask(_)) => return Place::Question,
-            Some(Overlay::Report(_) | Overlay::Help(_)) => return Place::Reading,
-            Some(Overlay::Palette(_)) => return Place::Palette,
-            Some(Overlay::TypeName(_)) => return Place::TypeName,
+            Some(Overlay::Menu(_)) => return KeyContext::Menu,
+            Some(Overlay::Cancel(_) | Overlay::Confirm(_)) => return KeyContext::Confirmation,
+            Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
+            Some(Overlay::Palette(_)) => return KeyContext::Palette,
+            Some(Overlay::TypeName(_)) => return KeyContext::TypeName,
             None => {}
         }
         if let Some(wizard) = &self.wizard {
             return match wizard.page {
-                Page::Instances => Place::Instances,
-                Page::Points { .. } => Place::Points,
-                Page::Plan => Place::Plan,
+                Page::Instances => KeyContext::Instances,
+                Page::Points { .. } => KeyContext::Points,
+                Page::Plan => KeyContext::Plan,
                 Page::Form => match wizard.form.field() {
-                    Field::Directory(_) | Field::Port(_) | Field::Rate => Place::FormText,
-                    Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => Place::Form,
+                    Field::Directory(_) | Field::Port(_) | Field::Rate => KeyContext::FormText,
+                    Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => KeyContext::Form,
                 },
             };
         }
         match (&self.typing, self.focus) {
-            (Some(_), _) => Place::Filter,
-            (None, Focus::Tree) => Place::Tree,
-            (None, Focus::Preview) => Place::Preview,
+            (Some(_), _) => KeyContext::Filter,
+            (None, Focus::Tree) => KeyContext::Tree,
+            (None, Focus::Preview) => KeyContext::Preview,
         }
     }
 
@@ -253,8 +253,8 @@ impl Model {
         let Node::Session(id) = self.tree.selected() else { return None };
         let ongoing = self.shown.snapshot.session(*id);
         ongoing.or_else(|| match &self.detail {
-            Some(Detail::Here(session)) if session.id() == *id => Some(session),
-            Some(Detail::Here(_) | Detail::Asked(_) | Detail::Missing(_)) | None => None,
+            Some(Detail::Loaded(session)) if session.id() == *id => Some(session),
+            Some(Detail::Loaded(_) | Detail::Loading(_) | Detail::Missing(_)) | None => None,
         })
     }
 

@@ -33,9 +33,9 @@ pub enum Node {
     Instance(InstanceKey),
 }
 
-/// Where a row's matter stands in the snapshot or the catalog.
+/// Where a row's data is in the snapshot or the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Row {
+pub enum TreeRow {
     /// A heading.
     Group(Group),
     /// The ongoing session at this index.
@@ -48,16 +48,16 @@ pub enum Row {
     Instance(usize),
 }
 
-/// What the rows are made of.
+/// The data that the rows show.
 #[derive(Debug, Clone)]
-pub struct Matter {
+pub struct TreeData {
     /// The sessions.
     pub snapshot: Arc<Snapshot>,
     /// The instances.
     pub catalog: Arc<Catalog>,
 }
 
-impl Row {
+impl TreeRow {
     pub(super) const fn at(group: Group, index: usize) -> Self {
         match group {
             Group::Restore => Self::Ongoing(index),
@@ -68,15 +68,15 @@ impl Row {
     }
 }
 
-impl Matter {
+impl TreeData {
     /// What a row stands for.
-    pub fn node(&self, row: Row) -> Option<Node> {
+    pub fn node(&self, row: TreeRow) -> Option<Node> {
         Some(match row {
-            Row::Group(group) => Node::Group(group),
-            Row::Ongoing(at) => Node::Session(self.snapshot.ongoing.get(at)?.id()),
-            Row::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
-            Row::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
-            Row::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
+            TreeRow::Group(group) => Node::Group(group),
+            TreeRow::Ongoing(at) => Node::Session(self.snapshot.ongoing.get(at)?.id()),
+            TreeRow::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
+            TreeRow::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
+            TreeRow::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
         })
     }
 

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     console::{
         action::Action,
-        keymap::Place,
+        format,
+        keymap::KeyContext,
         ports::{Closing, Options},
-        words,
     },
     domain::Timestamp,
     manager::Moment,
@@ -21,14 +21,14 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// This process.
-    Here,
+    Local,
     /// Another process.
-    Elsewhere {
+    Remote {
         /// Its id.
         pid: u32,
     },
     /// Nobody that is known; the owner is being looked for.
-    Away {
+    Unreachable {
         /// Since when; the picture is of this moment.
         since: Moment,
         /// Why, safe to show.
@@ -67,7 +67,7 @@ impl Model {
         let works = counts.going_on() > 0;
         match (&self.owner, &self.options.closing) {
             _ if self.manager_gone => MayClose::ManagerGone,
-            (Owner::Away { .. }, _) => MayClose::Away,
+            (Owner::Unreachable { .. }, _) => MayClose::Away,
             _ if !works => MayClose::Idle,
             (_, Closing::LogoutEnds { .. }) => MayClose::LogoutEnds,
             (_, Closing::UntilReboot) => MayClose::UntilReboot,
@@ -78,8 +78,8 @@ impl Model {
     /// The moment of the picture, where its owner is gone.
     pub(super) const fn away_since(&self) -> Option<Moment> {
         match &self.owner {
-            Owner::Away { since, .. } => Some(*since),
-            Owner::Here | Owner::Elsewhere { .. } => None,
+            Owner::Unreachable { since, .. } => Some(*since),
+            Owner::Local | Owner::Remote { .. } => None,
         }
     }
 }
@@ -87,7 +87,7 @@ impl Model {
 /// What has to be said before anything else: how work is kept beyond a logout, where it would not be.
 pub(super) fn first_word(options: &Options, now: Timestamp) -> Option<Notice> {
     let Closing::LogoutEnds { fix } = &options.closing else { return None };
-    let again = options.keymap.key(Place::Tree, Action::Help);
+    let again = options.keymap.key(KeyContext::Tree, Action::Help);
     let again = again.map_or_else(String::new, |key| format!(" ({key} shows it again)"));
-    Some(Notice::new(Tone::Warning, format!("Logout ends the work; fix: {}{again}", words::clean(fix)), now))
+    Some(Notice::new(Tone::Warning, format!("Logout ends the work; fix: {}{again}", format::clean(fix)), now))
 }

@@ -2,7 +2,7 @@
 
 use super::events::Events;
 use crate::{
-    console::{ports::Told, words},
+    console::{format, ports::EventHistory},
     domain::{AttemptNo, SessionId, Timestamp},
     machine::Session,
 };
@@ -112,7 +112,7 @@ impl Preview {
     }
 
     /// Takes in events that were asked for.
-    pub fn take_events(&mut self, of: SessionId, read: Timestamp, told: Result<Told, String>) {
+    pub fn take_events(&mut self, of: SessionId, read: Timestamp, told: Result<EventHistory, String>) {
         if let Some(session) = self.asked_events.take_if(|asked| asked.id() == of) {
             self.events = Some(Events::new(session, read, told));
         }
@@ -123,7 +123,7 @@ impl Preview {
         if self.asked == Some(of) {
             self.asked = None;
         }
-        let lines = text.map(|bytes| lines(&bytes)).map_err(|cause| words::clean(&cause).into_owned());
+        let lines = text.map(|bytes| lines(&bytes)).map_err(|cause| format::clean(&cause).into_owned());
         self.log = Some(Log { session: of.0, attempt: of.1, read, lines });
     }
 }
@@ -139,7 +139,7 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let last_state = |line: &str| {
         let line = line.trim_end_matches('\r');
-        words::clean(&line.rsplit('\r').next().unwrap_or(line).replace('\t', "    ")).into_owned()
+        format::clean(&line.rsplit('\r').next().unwrap_or(line).replace('\t', "    ")).into_owned()
     };
     text.lines().map(last_state).collect()
 }

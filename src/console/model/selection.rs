@@ -2,10 +2,10 @@
 
 use super::{
     Model,
-    tree::{Group, Node, Row},
+    tree::{Group, Node, TreeRow},
 };
 use crate::{
-    console::{situation::Subject, words},
+    console::{format, situation::Subject},
     domain::SessionId,
     machine::{Scope, Session},
 };
@@ -55,9 +55,9 @@ impl Model {
             }
         };
         let words = match (ongoing.as_slice(), completed, self.tree.selected()) {
-            ([one], 0, _) => words::clean(one.request().point.instance.as_str()).into_owned(),
+            ([one], 0, _) => format::clean(one.request().point.instance.as_str()).into_owned(),
             ([], 1, Node::Session(id)) => self.completed_name(*id),
-            (all, done, _) => words::many(all.len() + done, "session"),
+            (all, done, _) => format::many(all.len() + done, "session"),
         };
         Subject { words, ongoing, completed }
     }
@@ -65,9 +65,9 @@ impl Model {
     fn completed_name(&self, id: SessionId) -> String {
         let row = self.tree.row(self.tree.index());
         let name = row.and_then(|row| match row {
-            Row::Completed(at) => self.shown.snapshot.completed.get(at),
-            Row::Group(_) | Row::Ongoing(_) | Row::Unreadable(_) | Row::Instance(_) => None,
+            TreeRow::Completed(at) => self.shown.snapshot.completed.get(at),
+            TreeRow::Group(_) | TreeRow::Ongoing(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
         });
-        name.map_or_else(|| format!("session {id}"), |row| words::clean(row.instance.as_str()).into_owned())
+        name.map_or_else(|| format!("session {id}"), |row| format::clean(row.instance.as_str()).into_owned())
     }
 }

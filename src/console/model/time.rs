@@ -4,7 +4,7 @@ use super::{
     Model,
     events::EVENTS_EVERY,
     preview::{LOG_EVERY, Tab},
-    tree::{Group, Node, Row},
+    tree::{Group, Node, TreeRow},
 };
 use crate::{
     domain::Timestamp,
@@ -56,8 +56,8 @@ impl Model {
     fn something_runs_in_view(&self) -> bool {
         let snapshot = &self.shown.snapshot;
         let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
-            Row::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
-            Row::Group(_) | Row::Completed(_) | Row::Unreadable(_) | Row::Instance(_) => false,
+            TreeRow::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
+            TreeRow::Group(_) | TreeRow::Completed(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => false,
         });
         let in_preview = self.session().is_some_and(|one| is_moving(one));
         let in_summary = matches!(self.tree.selected(), Node::Group(Group::Restore))

@@ -5,7 +5,7 @@
 //! Never: it does not paint, and it keeps no copy of what the snapshot holds.
 
 use super::list::{List, filtered};
-pub use super::node::{Group, Matter, Node, Row};
+pub use super::node::{Group, Node, TreeData, TreeRow};
 pub use crate::console::ports::InstanceKey;
 use crate::domain::SessionId;
 use std::{collections::BTreeSet, sync::Arc};
@@ -86,16 +86,16 @@ impl Tree {
     }
 
     /// The row with this number.
-    pub fn row(&self, number: usize) -> Option<Row> {
+    pub fn row(&self, number: usize) -> Option<TreeRow> {
         let mut left = number;
         for group in self.shown() {
             if left == 0 {
-                return Some(Row::Group(group));
+                return Some(TreeRow::Group(group));
             }
             left -= 1;
             let len = self.open_len(group);
             if left < len {
-                return Some(Row::at(group, self.lists[group as usize].get(left)));
+                return Some(TreeRow::at(group, self.lists[group as usize].get(left)));
             }
             left -= len;
         }
@@ -105,11 +105,11 @@ impl Tree {
     /// The heading that a row stands under; a heading stands under itself.
     pub fn group_of(&self, number: usize) -> Group {
         match self.row(number) {
-            Some(Row::Group(group)) => group,
-            Some(Row::Ongoing(_)) => Group::Restore,
-            Some(Row::Completed(_)) => Group::Completed,
-            Some(Row::Unreadable(_)) => Group::Unreadable,
-            Some(Row::Instance(_)) | None => Group::Instances,
+            Some(TreeRow::Group(group)) => group,
+            Some(TreeRow::Ongoing(_)) => Group::Restore,
+            Some(TreeRow::Completed(_)) => Group::Completed,
+            Some(TreeRow::Unreadable(_)) => Group::Unreadable,
+            Some(TreeRow::Instance(_)) | None => Group::Instances,
         }
     }
 
@@ -130,22 +130,22 @@ impl Tree {
     }
 
     /// Selects a node now or, when it is not there yet, as soon as it comes.
-    pub fn want(&mut self, node: &Node, matter: &Matter) {
-        self.wanted = (!self.select_node(node, matter)).then(|| node.clone());
+    pub fn want(&mut self, node: &Node, data: &TreeData) {
+        self.wanted = (!self.select_node(node, data)).then(|| node.clone());
     }
 
     /// Selects the row with this number, or the nearest there is.
-    pub fn select(&mut self, number: usize, matter: &Matter) {
+    pub fn select(&mut self, number: usize, data: &TreeData) {
         self.wanted = None;
         self.index = number.min(self.size().saturating_sub(1));
-        if let Some(node) = self.row(self.index).and_then(|row| matter.node(row)) {
+        if let Some(node) = self.row(self.index).and_then(|row| data.node(row)) {
             self.selected = node;
         }
     }
 
     /// Selects a node wherever it stands; its group is opened. Nothing changes when it is not there.
-    pub fn select_node(&mut self, node: &Node, matter: &Matter) -> bool {
-        let Some((group, index)) = matter.place(node, self.index) else { return false };
+    pub fn select_node(&mut self, node: &Node, data: &TreeData) -> bool {
+        let Some((group, index)) = data.place(node, self.index) else { return false };
         self.closed.remove(&group);
         let Some(at) = index.map_or(Some(0), |index| self.lists[group as usize].position(index).map(|at| at + 1))
         else {
@@ -157,37 +157,37 @@ impl Tree {
     }
 
     /// Shows or hides the rows of a group.
-    pub fn set_open(&mut self, group: Group, open: bool, matter: &Matter) {
+    pub fn set_open(&mut self, group: Group, open: bool, data: &TreeData) {
         if open {
             self.closed.remove(&group);
         } else {
             self.closed.insert(group);
         }
-        self.settle(matter);
+        self.settle(data);
     }
 
     /// Changes the filter.
-    pub fn set_filter(&mut self, text: &str, matter: &Matter) {
+    pub fn set_filter(&mut self, text: &str, data: &TreeData) {
         text.clone_into(&mut self.filter);
-        self.list(matter, None);
+        self.list(data, None);
         let selected = self.selected.clone();
         let is_heading = matches!(selected, Node::Group(_)) && !text.is_empty();
-        if !self.select_node(&selected, matter) || is_heading {
+        if !self.select_node(&selected, data) || is_heading {
             // The first row that the filter lets through is the one that is looked for.
-            let first = (0..self.size()).find(|at| !matches!(self.row(*at), Some(Row::Group(_))));
-            self.select(first.unwrap_or(0), matter);
+            let first = (0..self.size()).find(|at| !matches!(self.row(*at), Some(TreeRow::Group(_))));
+            self.select(first.unwrap_or(0), data);
         }
     }
 
     /// Takes in changed sessions or instances; `before` is what the rows were made of until now.
-    pub fn refresh(&mut self, matter: &Matter, before: &Matter) {
-        self.list(matter, Some(before));
+    pub fn refresh(&mut self, data: &TreeData, before: &TreeData) {
+        self.list(data, Some(before));
         if !self.moved {
-            self.select_first_use(matter);
+            self.select_first_use(data);
         }
-        self.settle(matter);
+        self.settle(data);
         if let Some(wanted) = self.wanted.take() {
-            self.want(&wanted, matter);
+            self.want(&wanted, data);
         }
     }
 
@@ -198,36 +198,36 @@ impl Tree {
     }
 
     /// Where the first Enter is most useful: the first ongoing session; on a fresh machine the first instance.
-    fn select_first_use(&mut self, matter: &Matter) {
-        let first = match (matter.snapshot.ongoing.first(), matter.catalog.instances.first()) {
+    fn select_first_use(&mut self, data: &TreeData) {
+        let first = match (data.snapshot.ongoing.first(), data.catalog.instances.first()) {
             (Some(session), _) => Node::Session(session.id()),
             (None, Some(instance)) => Node::Instance(InstanceKey::of(instance)),
             (None, None) => return,
         };
-        self.select_node(&first, matter);
+        self.select_node(&first, data);
     }
 
     /// Finds the selected node again; when it is gone, the row that took its place is selected.
-    fn settle(&mut self, matter: &Matter) {
+    fn settle(&mut self, data: &TreeData) {
         let selected = self.selected.clone();
         let was_open = self.closed.clone();
-        let found = self.select_node(&selected, matter);
+        let found = self.select_node(&selected, data);
         // Following a selection must not open what a person has closed.
         let group = self.group_of(self.index);
         if found && was_open.contains(&group) && !matches!(selected, Node::Group(_)) {
             self.closed = was_open;
-            self.select(self.heading(group), matter);
+            self.select(self.heading(group), data);
             return;
         }
         self.closed = was_open;
         if !found {
-            self.select(self.index, matter);
+            self.select(self.index, data);
         }
     }
 
-    fn list(&mut self, matter: &Matter, before: Option<&Matter>) {
+    fn list(&mut self, data: &TreeData, before: Option<&TreeData>) {
         let needle = self.filter.to_lowercase();
-        let (snapshot, catalog) = (&matter.snapshot, &matter.catalog);
+        let (snapshot, catalog) = (&data.snapshot, &data.catalog);
         let completed_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.snapshot.completed, &snapshot.completed));
         self.lists[0] = filtered(&needle, &snapshot.ongoing, |one| one.request().point.instance.as_str());
         if !completed_unchanged || self.lists[1] == List::All(0) {

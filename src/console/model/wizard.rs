@@ -9,7 +9,7 @@ use super::{
     tree::InstanceKey,
 };
 use crate::{
-    console::{message::Ticket, ports::Catalog},
+    console::{message::RequestId, ports::Catalog},
     domain::{Failure, Plan, RestoreRequest, plan::Standing},
 };
 use std::{collections::BTreeSet, path::PathBuf};
@@ -30,7 +30,7 @@ pub struct Wizard {
     /// Lines of the plan scrolled down.
     pub scroll: usize,
     /// What the wizard asked last; answers to older questions are void.
-    pub ticket: Ticket,
+    pub ticket: RequestId,
     /// What is being waited for.
     pub waits: Waits,
     /// Whether it was opened on an instance, so that Back from the form closes it.
@@ -61,7 +61,7 @@ pub enum Waits {
     /// Nothing.
     No,
     /// Free places are being looked for.
-    Places {
+    KeyContexts {
         /// Whether Enter was pressed meanwhile.
         go_on: bool,
     },
@@ -82,7 +82,7 @@ pub struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanState {
     /// It is being made.
-    Asked,
+    Pending,
     /// It can be started.
     Ready(Box<Plan>),
     /// It was refused.
@@ -95,15 +95,15 @@ pub enum PlanState {
 
 impl Wizard {
     /// A wizard over these instances: at the form when some are given, else at the list.
-    pub fn new(checked: BTreeSet<InstanceKey>, form: Form, direct: bool, ticket: Ticket) -> Self {
+    pub fn new(checked: BTreeSet<InstanceKey>, form: Form, direct: bool, ticket: RequestId) -> Self {
         let page = if direct { Page::Form } else { Page::Instances };
         let waits = Waits::No;
         Self { page, at: 0, checked, form, plans: Vec::new(), scroll: 0, ticket, waits, direct }
     }
 
     /// A new question: older answers are void from now on.
-    pub const fn next_ticket(&mut self) -> Ticket {
-        self.ticket = Ticket(self.ticket.0 + 1);
+    pub const fn next_ticket(&mut self) -> RequestId {
+        self.ticket = RequestId(self.ticket.0 + 1);
         self.ticket
     }
 
@@ -115,7 +115,7 @@ impl Wizard {
 
     /// Whether a plan is still being made.
     pub fn is_planning(&self) -> bool {
-        self.plans.iter().any(|planned| matches!(planned.state, PlanState::Asked))
+        self.plans.iter().any(|planned| matches!(planned.state, PlanState::Pending))
     }
 
     /// The directories that will be renamed and whose names have to be typed first.
@@ -125,7 +125,7 @@ impl Wizard {
                 Standing::SetAside { to } => Some((plan.directory.clone(), to.clone())),
                 Standing::Missing | Standing::Empty | Standing::Leftover => None,
             },
-            PlanState::Asked | PlanState::Ready(_) | PlanState::Refused(_) | PlanState::NotStarted(_) => None,
+            PlanState::Pending | PlanState::Ready(_) | PlanState::Refused(_) | PlanState::NotStarted(_) => None,
         };
         self.plans.iter().filter_map(renamed).collect()
     }

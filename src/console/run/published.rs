@@ -5,8 +5,8 @@
 
 use crate::console::{
     message::Message,
-    model::tree::Matter,
-    ports::{OwnerPlace, Ports},
+    model::tree::TreeData,
+    ports::{OwnerState, Ports},
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use std::{future::ready, sync::Arc};
@@ -15,9 +15,9 @@ use tokio::sync::watch;
 /// What is published when the screen opens.
 pub(super) struct First {
     /// The sessions and instances.
-    pub(super) matter: Matter,
+    pub(super) data: TreeData,
     /// The place of the owner.
-    pub(super) owner: OwnerPlace,
+    pub(super) owner: OwnerState,
 }
 
 /// What is published now, and all that is published from now on.
@@ -26,11 +26,11 @@ pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + 
         (ports.manager.snapshots(), ports.catalog.clone(), ports.owner.clone());
     // It begins with nothing wrong: an owner does not start otherwise.
     let exposed = follow(ports.exposed.clone(), Message::Exposed);
-    let matter = Matter {
+    let data = TreeData {
         snapshot: Arc::clone(&snapshots.borrow_and_update()),
         catalog: Arc::clone(&catalog.borrow_and_update()),
     };
-    let first = First { matter, owner: owner.borrow_and_update().clone() };
+    let first = First { data, owner: owner.borrow_and_update().clone() };
     let snapshots = follow(snapshots, Message::Snapshot).chain(stream::once(ready(Message::ManagerGone)));
     let owner = follow(owner, Message::Owner);
     let later = [snapshots.boxed(), follow(catalog, Message::Catalog).boxed(), owner.boxed(), exposed.boxed()];

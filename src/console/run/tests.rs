@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     catalog::Catalog,
     console::{
-        Closing, Keymap, OwnerPlace, Theme,
+        Closing, Keymap, OwnerState, Theme,
         model::owner::Owner,
         ports::{Occupancy, World},
     },
@@ -122,10 +122,10 @@ impl World for Nowhere {
 struct Bench {
     frames: Counter,
     publish: watch::Sender<Arc<Snapshot>>,
-    place: watch::Sender<OwnerPlace>,
+    place: watch::Sender<OwnerState>,
     acts: Arc<Mutex<Vec<(Act, Scope)>>>,
     histories: Arc<AtomicUsize>,
-    send: mpsc::UnboundedSender<Outside>,
+    send: mpsc::UnboundedSender<ExternalEvent>,
     ends: tokio::task::JoinHandle<io::Result<Ending>>,
 }
 
@@ -133,7 +133,7 @@ impl Bench {
     fn new(snapshot: Snapshot) -> Self {
         let (publish, snapshots) = watch::channel(Arc::new(snapshot));
         let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
-        let (place, owner) = watch::channel(OwnerPlace::Here);
+        let (place, owner) = watch::channel(OwnerState::Local);
         let acts: Arc<Mutex<Vec<(Act, Scope)>>> = Arc::default();
         let histories: Arc<AtomicUsize> = Arc::default();
         let asked = Arc::clone(&histories);
@@ -149,8 +149,8 @@ impl Bench {
                 asked.fetch_add(1, Ordering::SeqCst);
                 std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()
             }),
-            let_go: Box::new(|| std::future::ready(()).boxed()),
-            come_back: Box::new(|| std::future::ready(()).boxed()),
+            release: Box::new(|| std::future::ready(()).boxed()),
+            reacquire: Box::new(|| std::future::ready(()).boxed()),
             world: Arc::new(Nowhere),
             clock: Clock::starting_at(noon()),
         };
@@ -178,7 +178,7 @@ impl Bench {
     }
 
     fn press(&self, key: &str) {
-        self.send.send(Outside::Message(Message::Key(key.parse().unwrap()))).unwrap();
+        self.send.send(ExternalEvent::Message(Message::Key(key.parse().unwrap()))).unwrap();
     }
 }
 
@@ -271,7 +271,7 @@ async fn who_orders_and_leaves_in_one_breath_has_still_ordered() {
 async fn a_hang_up_and_a_signal_end_the_screen_at_once() {
     for reason in [EndReason::HungUp, EndReason::Signal] {
         let bench = Bench::new(Snapshot::default());
-        bench.send.send(Outside::End(reason)).unwrap();
+        bench.send.send(ExternalEvent::End(reason)).unwrap();
         assert_eq!(bench.ends.await.unwrap().unwrap().reason, reason);
     }
 }
@@ -284,7 +284,7 @@ async fn a_manager_that_ends_is_told_and_does_not_spin() {
     drop(publish);
     sleep(Duration::from_secs(5)).await;
     assert_eq!(frames.frames(), 2);
-    send.send(Outside::End(EndReason::Closed)).unwrap();
+    send.send(ExternalEvent::End(EndReason::Closed)).unwrap();
     assert!(ends.await.unwrap().is_ok());
 }
 
@@ -292,17 +292,17 @@ async fn a_manager_that_ends_is_told_and_does_not_spin() {
 async fn an_owner_who_goes_and_comes_back_is_shown_without_a_new_picture() {
     let bench = Bench::new(Snapshot::default());
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(bench.frames.owner(), Some(Owner::Here));
+    assert_eq!(bench.frames.owner(), Some(Owner::Local));
     for (place, shown) in [
-        (OwnerPlace::Elsewhere { pid: 4_090 }, Owner::Elsewhere { pid: 4_090 }),
+        (OwnerState::Remote { pid: 4_090 }, Owner::Remote { pid: 4_090 }),
         (
-            OwnerPlace::Away { reason: "it hung up".to_owned() },
-            Owner::Away {
+            OwnerState::Unreachable { reason: "it hung up".to_owned() },
+            Owner::Unreachable {
                 since: noon().checked_add(Duration::from_secs(2)).unwrap().into(),
                 reason: "it hung up".to_owned(),
             },
         ),
-        (OwnerPlace::Elsewhere { pid: 4_091 }, Owner::Elsewhere { pid: 4_091 }),
+        (OwnerState::Remote { pid: 4_091 }, Owner::Remote { pid: 4_091 }),
     ] {
         bench.place.send_replace(place);
         sleep(Duration::from_secs(1)).await;

@@ -3,15 +3,15 @@
 use super::main_screen::say;
 use crate::{
     console::{
+        format,
         message::Intent,
         model::{
             Model,
-            dialog::{Overlay, Reading},
+            dialog::{Overlay, TextView},
             notice::Tone,
             tree::Node,
             wizard::{PlanState, Waits},
         },
-        words,
     },
     manager::{Act, Receipt, ReceiptLine},
 };
@@ -31,13 +31,13 @@ pub(super) fn acted(model: &mut Model, act: Act, receipt: &Receipt) -> Vec<Inten
     match (done, refused.as_slice()) {
         (0, []) => say(model, Tone::Word, format!("{verb}: there was no session to act on")),
         (1, []) => say(model, Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name))),
-        (_, []) => say(model, Tone::Done, format!("{verb}: {}", words::many(done, "session"))),
-        (0, [one]) => say(model, Tone::Refused, words::clean(&format!("{verb} refused: {one}"))),
+        (_, []) => say(model, Tone::Done, format!("{verb}: {}", format::many(done, "session"))),
+        (0, [one]) => say(model, Tone::Refused, format::clean(&format!("{verb} refused: {one}"))),
         (_, several) => {
             let title = format!("{verb}: {done} done, {} skipped", several.len());
             say(model, Tone::Refused, title.clone());
-            let lines = several.iter().map(|line| words::clean(line).into_owned()).collect();
-            model.overlays.push(Overlay::Report(Reading { title, lines, scroll: 0 }));
+            let lines = several.iter().map(|line| format::clean(line).into_owned()).collect();
+            model.overlays.push(Overlay::Report(TextView { title, lines, scroll: 0 }));
         }
     }
     Vec::new()
@@ -51,7 +51,7 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
     let ready = wizard.plans.iter_mut().filter(|planned| matches!(planned.state, PlanState::Ready(_)));
     for (planned, line) in ready.zip(&receipt.lines) {
         if let Err(refusal) = &line.result {
-            planned.state = PlanState::NotStarted(words::clean(&refusal.to_string()).into_owned());
+            planned.state = PlanState::NotStarted(format::clean(&refusal.to_string()).into_owned());
         }
     }
     if done == 0 {
@@ -66,12 +66,12 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
 
 fn acted_on_start(model: &mut Model, receipt: &Receipt) {
     let refused: Vec<String> =
-        receipt.refused().map(|(line, why)| words::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
+        receipt.refused().map(|(line, why)| format::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
     let done = receipt.done();
-    say(model, Tone::Done, format!("Started {}", words::many(done, "session")));
+    say(model, Tone::Done, format!("Started {}", format::many(done, "session")));
     if !refused.is_empty() {
         let title = format!("Started {done}, refused {}", refused.len());
-        model.overlays.push(Overlay::Report(Reading { title, lines: refused, scroll: 0 }));
+        model.overlays.push(Overlay::Report(TextView { title, lines: refused, scroll: 0 }));
     }
     // The first new session is what the person wants to see; until the next picture has it, the heading stands for it.
     let first = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session);

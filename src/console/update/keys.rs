@@ -4,18 +4,18 @@ use super::{main_screen, overlays, palette, text, wizard};
 use crate::console::{
     action::Action,
     chord::Chord,
-    keymap::Place,
+    keymap::KeyContext,
     message::Intent,
     model::{
         Model,
-        dialog::{Overlay, Reading},
+        dialog::{Overlay, TextView},
         notice::Tone,
     },
 };
 
 /// Takes in a press. One that means nothing here changes nothing.
 pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Intent> {
-    let place = model.place();
+    let place = model.key_context();
     // What was said about the last key is not about this one. What was done stays to be read.
     model.notice.take_if(|notice| notice.tone != Tone::Done);
     match model.options.keymap.action(place, chord) {
@@ -26,7 +26,7 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Intent> {
 }
 
 /// Carries out an action as if its key had been pressed in this place.
-pub(super) fn act(model: &mut Model, place: Place, action: Action) -> Vec<Intent> {
+pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec<Intent> {
     if action == Action::Close {
         return vec![Intent::Close];
     }
@@ -34,13 +34,17 @@ pub(super) fn act(model: &mut Model, place: Place, action: Action) -> Vec<Intent
         return vec![Intent::Suspend];
     }
     if action == Action::Help {
-        model.overlays.push(Overlay::Help(Reading { title: "Help".to_owned(), lines: Vec::new(), scroll: 0 }));
+        model.overlays.push(Overlay::Help(TextView { title: "Help".to_owned(), lines: Vec::new(), scroll: 0 }));
         return Vec::new();
     }
-    match place {
-        Place::Tree | Place::Preview | Place::Filter => main_screen::act(model, action),
-        Place::Palette => palette::act(model, action),
-        Place::Menu | Place::Reading | Place::Question | Place::TypeName => overlays::act(model, action),
-        Place::Instances | Place::Form | Place::FormText | Place::Points | Place::Plan => wizard::act(model, action),
+    match context {
+        KeyContext::Tree | KeyContext::Preview | KeyContext::Filter => main_screen::act(model, action),
+        KeyContext::Palette => palette::act(model, action),
+        KeyContext::Menu | KeyContext::TextView | KeyContext::Confirmation | KeyContext::TypeName => {
+            overlays::act(model, action)
+        }
+        KeyContext::Instances | KeyContext::Form | KeyContext::FormText | KeyContext::Points | KeyContext::Plan => {
+            wizard::act(model, action)
+        }
     }
 }

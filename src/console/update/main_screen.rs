@@ -8,7 +8,7 @@ use crate::console::{
         Focus, Model,
         notice::{Notice, Tone},
         preview::Tab,
-        tree::{Group, Node, Row},
+        tree::{Group, Node, TreeRow},
     },
     situation::Verdict,
 };
@@ -211,21 +211,21 @@ fn back(model: &mut Model) {
 fn mark(model: &mut Model) {
     let at = model.tree.index();
     match model.tree.row(at) {
-        Some(Row::Ongoing(_) | Row::Completed(_)) => {
+        Some(TreeRow::Ongoing(_) | TreeRow::Completed(_)) => {
             if let Node::Session(id) = *model.tree.selected()
                 && !model.tree.marked.remove(&id)
             {
                 model.tree.marked.insert(id);
             }
         }
-        Some(Row::Instance(_)) => {
+        Some(TreeRow::Instance(_)) => {
             if let Node::Instance(name) = model.tree.selected().clone()
                 && !model.tree.marked_instances.remove(&name)
             {
                 model.tree.marked_instances.insert(name);
             }
         }
-        Some(Row::Group(_) | Row::Unreadable(_)) | None => {}
+        Some(TreeRow::Group(_) | TreeRow::Unreadable(_)) | None => {}
     }
     select(model, at + 1);
 }

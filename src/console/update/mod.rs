@@ -17,7 +17,7 @@ mod wizard;
 mod wizard_plan;
 
 use super::{
-    message::{Intent, Look, Message},
+    message::{Intent, Message, Query},
     model::{Detail, Model, notice::Tone, tree::Node},
 };
 use crate::manager::Moment;
@@ -46,8 +46,8 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         Message::Acted(act, receipt) => answers::acted(model, act, &receipt),
         Message::Started(receipt) => answers::started(model, &receipt),
         Message::Session(id, session) => {
-            if matches!(model.detail, Some(Detail::Asked(asked)) if asked == id) {
-                model.detail = Some(session.map_or(Detail::Missing(id), Detail::Here));
+            if matches!(model.detail, Some(Detail::Loading(asked)) if asked == id) {
+                model.detail = Some(session.map_or(Detail::Missing(id), Detail::Loaded));
             }
             Vec::new()
         }
@@ -85,25 +85,25 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
         && model.shown.snapshot.session(id).is_none()
     {
         let known = match &model.detail {
-            Some(Detail::Asked(known) | Detail::Missing(known)) => *known == id,
-            Some(Detail::Here(session)) => session.id() == id,
+            Some(Detail::Loading(known) | Detail::Missing(known)) => *known == id,
+            Some(Detail::Loaded(session)) => session.id() == id,
             None => false,
         };
         if !known {
-            model.detail = Some(Detail::Asked(id));
-            intents.push(Intent::Look(Look::Session(id)));
+            model.detail = Some(Detail::Loading(id));
+            intents.push(Intent::Query(Query::Session(id)));
         }
     }
     if model.log_due().is_some_and(|due| due <= model.now.steady)
         && let Some((session, attempt)) = model.log_attempt()
     {
         model.preview.asked = Some((session, attempt));
-        intents.push(Intent::Look(Look::Log(session, attempt)));
+        intents.push(Intent::Query(Query::Log(session, attempt)));
     }
     if model.events_due().is_some_and(|due| due <= model.now.steady)
         && let Some(session) = model.session().map(Arc::clone)
     {
-        intents.push(Intent::Look(Look::History(session.id())));
+        intents.push(Intent::Query(Query::History(session.id())));
         model.preview.asked_events = Some(session);
     }
 }

@@ -4,21 +4,21 @@ use super::{keys, main_screen, overlays::main_place};
 use crate::console::{
     action::Action,
     bar,
-    message::{Intent, Mouse, MouseDeed},
+    message::{Intent, Mouse, MouseAction},
     model::{Focus, Model},
 };
 use ratatui::layout::{Position, Rect};
 
 /// Takes in what the mouse did. Over a dialog only the wheel means something: a click beside it must not act.
 pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
-    let place = model.place();
+    let place = model.key_context();
     let is_main = model.overlays.is_empty() && model.wizard.is_none();
     let layout = model.layout();
     let at = Position::new(mouse.column, mouse.row);
     let hit = |area: Rect| area.contains(at);
-    match mouse.deed {
-        MouseDeed::WheelUp | MouseDeed::WheelDown => {
-            let action = if mouse.deed == MouseDeed::WheelUp { Action::Up } else { Action::Down };
+    match mouse.action {
+        MouseAction::WheelUp | MouseAction::WheelDown => {
+            let action = if mouse.action == MouseAction::WheelUp { Action::Up } else { Action::Down };
             if is_main && hit(layout.preview) {
                 model.focus = Focus::Preview;
             } else if is_main && hit(layout.tree) {
@@ -26,27 +26,27 @@ pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
             }
             keys::act(model, if is_main { main_place(model) } else { place }, action)
         }
-        MouseDeed::Press | MouseDeed::Menu if !is_main => Vec::new(),
-        MouseDeed::Press if hit(layout.bar) => {
+        MouseAction::Press | MouseAction::Menu if !is_main => Vec::new(),
+        MouseAction::Press if hit(layout.bar) => {
             let items = bar::items(model);
             let found = items.iter().find(|item| item.columns.contains(&mouse.column));
             found.map_or_else(Vec::new, |item| keys::act(model, main_place(model), item.action))
         }
-        MouseDeed::Press | MouseDeed::Menu if hit(layout.inside(layout.tree)) => {
+        MouseAction::Press | MouseAction::Menu if hit(layout.inside(layout.tree)) => {
             let row = model.tree.offset + usize::from(mouse.row - layout.inside(layout.tree).y);
             if row < model.tree.size() {
                 model.focus = Focus::Tree;
                 main_screen::select(model, row);
-                if mouse.deed == MouseDeed::Menu {
+                if mouse.action == MouseAction::Menu {
                     return keys::act(model, main_place(model), Action::Menu);
                 }
             }
             Vec::new()
         }
-        MouseDeed::Press if hit(layout.preview) => {
+        MouseAction::Press if hit(layout.preview) => {
             model.focus = Focus::Preview;
             Vec::new()
         }
-        MouseDeed::Press | MouseDeed::Menu => Vec::new(),
+        MouseAction::Press | MouseAction::Menu => Vec::new(),
     }
 }

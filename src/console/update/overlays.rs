@@ -9,11 +9,11 @@ use super::{
 use crate::{
     console::{
         action::{Action, Go, Press},
-        keymap::Place,
+        keymap::KeyContext,
         message::Intent,
         model::{
             Focus, Model,
-            dialog::{CancelFocus, CancelQuestion, Menu, Overlay, Question, Reading, TypeName},
+            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, TextView, TypeName},
             notice::Tone,
         },
         view::help,
@@ -38,7 +38,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     match top {
         Overlay::Menu(menu) => in_menu(model, menu, press),
         Overlay::Cancel(question) => in_cancel(model, question, press),
-        Overlay::Ask(question) => in_question(model, question, press),
+        Overlay::Confirm(question) => in_question(model, question, press),
         Overlay::Report(reading) => {
             if press != Press::Accept {
                 let lines = reading.lines.len();
@@ -62,10 +62,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
 }
 
 /// The place that an action of the menu or the palette is carried out in.
-pub(super) const fn main_place(model: &Model) -> Place {
+pub(super) const fn main_place(model: &Model) -> KeyContext {
     match model.focus {
-        Focus::Tree => Place::Tree,
-        Focus::Preview => Place::Preview,
+        Focus::Tree => KeyContext::Tree,
+        Focus::Preview => KeyContext::Preview,
     }
 }
 
@@ -87,7 +87,7 @@ fn in_menu(model: &mut Model, mut menu: Menu, press: Press) -> Vec<Intent> {
     keys::act(model, place, chosen)
 }
 
-fn in_cancel(model: &mut Model, mut question: CancelQuestion, press: Press) -> Vec<Intent> {
+fn in_cancel(model: &mut Model, mut question: CancelDialog, press: Press) -> Vec<Intent> {
     let focus = question.focus;
     match (press, focus) {
         (Press::Accept, CancelFocus::Keep) => return Vec::new(),
@@ -111,18 +111,18 @@ fn in_cancel(model: &mut Model, mut question: CancelQuestion, press: Press) -> V
     Vec::new()
 }
 
-fn in_question(model: &mut Model, mut question: Question, press: Press) -> Vec<Intent> {
+fn in_question(model: &mut Model, mut question: Confirmation, press: Press) -> Vec<Intent> {
     match press {
         Press::Accept if question.armed => return vec![Intent::Act(question.act, question.scope)],
         Press::Accept => return Vec::new(),
         Press::Left | Press::Right | Press::Go(_) => question.armed = !question.armed,
         Press::Mark | Press::Back | Press::Other(_) => {}
     }
-    model.overlays.push(Overlay::Ask(question));
+    model.overlays.push(Overlay::Confirm(question));
     Vec::new()
 }
 
-fn scrolled(model: &Model, mut reading: Reading, press: Press, lines: usize) -> Reading {
+fn scrolled(model: &Model, mut reading: TextView, press: Press, lines: usize) -> TextView {
     let height = usize::from(help::area(model).height).saturating_sub(2);
     let steps = lines.saturating_sub(height) + 1;
     if let Press::Go(go) = press {

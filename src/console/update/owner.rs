@@ -2,20 +2,20 @@
 
 use super::main_screen::say;
 use crate::console::{
+    format,
     message::Intent,
     model::{Model, notice::Tone, owner::Owner},
-    ports::OwnerPlace,
-    words,
+    ports::OwnerState,
 };
 
 /// Takes in where the owner is. What a person must know is told; that one is attached at all, the header tells.
-pub(super) fn owner(model: &mut Model, place: OwnerPlace) -> Vec<Intent> {
+pub(super) fn owner(model: &mut Model, place: OwnerState) -> Vec<Intent> {
     let next = match place {
-        OwnerPlace::Here => Owner::Here,
-        OwnerPlace::Elsewhere { pid } => Owner::Elsewhere { pid },
-        OwnerPlace::Away { reason } => {
-            let since = if let Owner::Away { since, .. } = &model.owner { *since } else { model.now };
-            Owner::Away { since, reason: words::clean(&reason).into_owned() }
+        OwnerState::Local => Owner::Local,
+        OwnerState::Remote { pid } => Owner::Remote { pid },
+        OwnerState::Unreachable { reason } => {
+            let since = if let Owner::Unreachable { since, .. } = &model.owner { *since } else { model.now };
+            Owner::Unreachable { since, reason: format::clean(&reason).into_owned() }
         }
     };
     let before = std::mem::replace(&mut model.owner, next);
@@ -23,23 +23,23 @@ pub(super) fn owner(model: &mut Model, place: OwnerPlace) -> Vec<Intent> {
         return Vec::new();
     }
     match (&before, &model.owner) {
-        (Owner::Away { .. }, Owner::Away { reason, .. }) => {
+        (Owner::Unreachable { .. }, Owner::Unreachable { reason, .. }) => {
             let text = format!("Still no owner, reconnecting: {reason}");
             say(model, Tone::Warning, text);
         }
-        (_, Owner::Away { reason, .. }) => {
+        (_, Owner::Unreachable { reason, .. }) => {
             let text = format!("Owner lost, reconnecting: {reason}");
             say(model, Tone::Warning, text);
         }
         // Between two looks it may have gone and come back as another process.
-        (Owner::Away { .. } | Owner::Elsewhere { .. }, Owner::Elsewhere { pid }) => {
+        (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Remote { pid }) => {
             let text = format!("Attached to process {pid} again");
             say(model, Tone::Done, text);
         }
-        (Owner::Away { .. } | Owner::Elsewhere { .. }, Owner::Here) => {
+        (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Local) => {
             say(model, Tone::Done, "This console owns the sessions now");
         }
-        (Owner::Here, Owner::Here | Owner::Elsewhere { .. }) => {}
+        (Owner::Local, Owner::Local | Owner::Remote { .. }) => {}
     }
     Vec::new()
 }
@@ -48,8 +48,8 @@ pub(super) fn owner(model: &mut Model, place: OwnerPlace) -> Vec<Intent> {
 pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent> {
     match &problem {
         Some(problem) => {
-            let state = words::path(&model.options.state_dir);
-            let text = format!("The state directory {}: chmod 700 {state}", words::clean(problem));
+            let state = format::path(&model.options.state_dir);
+            let text = format!("The state directory {}: chmod 700 {state}", format::clean(problem));
             say(model, Tone::Warning, text);
         }
         None => say(model, Tone::Done, "The state directory is for its user alone again"),
@@ -61,7 +61,7 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
 /// An order that is given while nobody is there to take it is not lost, but its answer comes late: that is told.
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
     let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));
-    if orders && matches!(model.owner, Owner::Away { .. }) {
+    if orders && matches!(model.owner, Owner::Unreachable { .. }) {
         say(model, Tone::Word, "Handed over as soon as the owner is found; the answer comes then");
     }
 }

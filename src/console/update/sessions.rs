@@ -4,16 +4,16 @@ use super::main_screen::say;
 use crate::{
     console::{
         action::Action,
+        format,
         message::Intent,
         model::{
             Model,
-            dialog::{CancelFocus, CancelQuestion, Menu, Overlay, Question},
+            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay},
             notice::Tone,
             tree::Node,
         },
         situation::Verdict,
         view::states,
-        words,
     },
     domain::{ByteCount, Disposition, Reach, SessionId},
     machine::{CancelStage, Phase, Scope, Session, decide},
@@ -33,7 +33,7 @@ pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
     let sessions = cancellable(model);
     let cost = sessions.iter().map(|session| session.bytes_done().0).sum();
     let lines = sessions.iter().map(|session| line(model, session)).collect();
-    model.overlays.push(Overlay::Cancel(CancelQuestion {
+    model.overlays.push(Overlay::Cancel(CancelDialog {
         sessions: ids(&sessions),
         lines,
         cost: ByteCount(cost),
@@ -75,7 +75,7 @@ pub(super) fn dismiss(model: &mut Model) -> Vec<Intent> {
         return vec![Intent::Act(Act::Dismiss, scope)];
     }
     let lines = vec![
-        format!("{} leave the screen.", words::many(subject.completed, "completed session")),
+        format!("{} leave the screen.", format::many(subject.completed, "completed session")),
         "The journal keeps their history; restored servers are not touched.".to_owned(),
     ];
     ask(model, "Dismiss?", lines, "Dismiss", Act::Dismiss, scope);
@@ -102,14 +102,14 @@ pub(super) fn menu(model: &mut Model) {
 }
 
 /// Sends a cancel that was confirmed.
-pub(super) fn cancel(model: &mut Model, question: CancelQuestion) -> Vec<Intent> {
-    say(model, Tone::Word, format!("Canceling {}", words::many(question.sessions.len(), "session")));
+pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
+    say(model, Tone::Word, format!("Canceling {}", format::many(question.sessions.len(), "session")));
     vec![Intent::Act(Act::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 
 fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: Act, scope: Scope) {
     let title = title.to_owned();
-    model.overlays.push(Overlay::Ask(Question { title, lines, button, act, scope, armed: false }));
+    model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button, act, scope, armed: false }));
 }
 
 /// The sessions of the selection that are not being cancelled already.
@@ -123,14 +123,14 @@ fn ids(sessions: &[Arc<Session>]) -> Vec<SessionId> {
 }
 
 fn line(model: &Model, session: &Session) -> String {
-    let name = words::clean(session.request().point.instance.as_str());
+    let name = format::clean(session.request().point.instance.as_str());
     let state = states::long(session, model.now(), model.queued_ahead(session.id()));
     format!("{name}: {state}")
 }
 
 fn selected_name(model: &Model) -> String {
     match model.tree.selected() {
-        Node::Instance(key) => words::clean(&key.title(&model.shown.catalog)).into_owned(),
+        Node::Instance(key) => format::clean(&key.title(&model.shown.catalog)).into_owned(),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => "Menu".to_owned(),
     }
 }

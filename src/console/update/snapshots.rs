@@ -3,10 +3,10 @@
 use super::main_screen::say;
 use crate::{
     console::{
+        format,
         message::Intent,
-        model::{Model, notice::Tone, tree::Matter},
+        model::{Model, notice::Tone, tree::TreeData},
         ports::Catalog,
-        words,
     },
     domain::SessionId,
     machine::{Phase, Session, StuckReason},
@@ -53,7 +53,7 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
 }
 
 /// A mark on a session that has changed sides or is gone must not surprise anybody later.
-fn forget_marks(model: &mut Model, before: &Matter) {
+fn forget_marks(model: &mut Model, before: &TreeData) {
     if model.tree.marked.is_empty() {
         return;
     }
@@ -80,7 +80,7 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
             let used_up =
                 if *reason == StuckReason::TriesUsedUp { session.policy().used_up() + ": " } else { String::new() };
             let text = format!("{name} is stuck: {used_up}{}", failure.cause);
-            news.push((Tone::Refused, words::clean(&text).into_owned()));
+            news.push((Tone::Refused, format::clean(&text).into_owned()));
         }
     }
     // Newest first: those that went from ongoing to completed stand at the front.
@@ -93,10 +93,10 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
         }
         gone -= 1;
         let text = match row.result {
-            CompletedResult::Succeeded => format!("{} is restored, took {}", row.instance, words::duration(row.took)),
+            CompletedResult::Succeeded => format!("{} is restored, took {}", row.instance, format::duration(row.took)),
             CompletedResult::Cancelled => format!("{} is cancelled", row.instance),
         };
-        news.push((Tone::Done, words::clean(&text).into_owned()));
+        news.push((Tone::Done, format::clean(&text).into_owned()));
     }
     news
 }

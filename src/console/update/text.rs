@@ -3,48 +3,48 @@
 use super::{palette, wizard};
 use crate::console::{
     chord::{Chord, Held, Key},
-    keymap::Place,
+    keymap::KeyContext,
     message::Intent,
     model::{Model, dialog::Overlay},
 };
 use tui_input::{Input, InputRequest};
 
 /// A key that is no action here.
-pub(super) fn key(model: &mut Model, place: Place, chord: Chord) -> Vec<Intent> {
+pub(super) fn key(model: &mut Model, context: KeyContext, chord: Chord) -> Vec<Intent> {
     if let Some(request) = request(chord) {
-        edit(model, place, &[request]);
+        edit(model, context, &[request]);
     }
     Vec::new()
 }
 
 /// Pasted text goes where typed text goes; elsewhere it is dropped, since it would be read as commands.
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Intent> {
-    let place = model.place();
-    if place.takes_text() {
+    let context = model.key_context();
+    if context.takes_text() {
         // A line break would be Enter, and a paste must not press it.
         let requests: Vec<_> = text.chars().filter(|c| !c.is_control()).map(InputRequest::InsertChar).collect();
-        edit(model, place, &requests);
+        edit(model, context, &requests);
     }
     Vec::new()
 }
 
-fn edit(model: &mut Model, place: Place, requests: &[InputRequest]) {
-    match (place, model.overlays.last_mut()) {
-        (Place::Filter, _) => {
+fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
+    match (context, model.overlays.last_mut()) {
+        (KeyContext::Filter, _) => {
             let Some(input) = &mut model.typing else { return };
             apply(input, requests);
             let text = input.value().to_owned();
             model.tree.set_filter(&text, &model.shown);
         }
-        (Place::Palette, Some(Overlay::Palette(state))) => {
+        (KeyContext::Palette, Some(Overlay::Palette(state))) => {
             apply(&mut state.input, requests);
             palette::find(model);
         }
-        (Place::TypeName, Some(Overlay::TypeName(state))) => {
+        (KeyContext::TypeName, Some(Overlay::TypeName(state))) => {
             apply(&mut state.input, requests);
             state.wrong = false;
         }
-        (Place::FormText, _) => wizard::edit(model, |input| apply(input, requests)),
+        (KeyContext::FormText, _) => wizard::edit(model, |input| apply(input, requests)),
         _ => {}
     }
 }

@@ -4,7 +4,7 @@ use super::{main_screen::say, overlays::PAGE, wizard_plan};
 use crate::{
     console::{
         action::{Action, Press},
-        message::{Intent, Look, Ticket},
+        message::{Intent, Query, RequestId},
         model::{
             Model,
             form::{Choice, Field, Form, directory_for},
@@ -33,7 +33,7 @@ pub(super) fn open(model: &mut Model, direct: bool) -> Vec<Intent> {
         refuse(model, key);
         return Vec::new();
     }
-    let ticket = model.wizard.as_ref().map_or(Ticket(0), |wizard| wizard.ticket);
+    let ticket = model.wizard.as_ref().map_or(RequestId(0), |wizard| wizard.ticket);
     let form = Form::new(model.options.max_rate);
     let direct = direct && !checked.is_empty();
     let mut wizard = Wizard::new(checked, form, direct, ticket);
@@ -68,12 +68,12 @@ pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
     }
 }
 
-/// Places were found.
-pub(super) fn proposed(model: &mut Model, ticket: Ticket, proposals: Vec<Proposal>) -> Vec<Intent> {
+/// KeyContexts were found.
+pub(super) fn proposed(model: &mut Model, ticket: RequestId, proposals: Vec<Proposal>) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     wizard.form.take(proposals);
     let waited = std::mem::replace(&mut wizard.waits, Waits::No);
-    if waited == (Waits::Places { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
+    if waited == (Waits::KeyContexts { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
 }
 
 fn in_instances(model: &mut Model, press: Press) -> Vec<Intent> {
@@ -125,12 +125,12 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
         Press::Back if wizard.direct => model.wizard = None,
         Press::Back => {
             wizard.page = Page::Instances;
-            // Places that come now must not lead on to a plan.
+            // KeyContexts that come now must not lead on to a plan.
             wizard.next_ticket();
             wizard.waits = Waits::No;
         }
         Press::Accept => match wizard.waits {
-            Waits::Places { .. } => wizard.waits = Waits::Places { go_on: true },
+            Waits::KeyContexts { .. } => wizard.waits = Waits::KeyContexts { go_on: true },
             Waits::No | Waits::Start => return wizard_plan::make(model),
         },
         Press::Left => wizard.form.step(field, -1),
@@ -173,7 +173,7 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
                 wizard.page = Page::Form;
             }
             Some(Row::Unreadable { problem, .. }) => {
-                let problem = crate::console::words::clean(problem).into_owned();
+                let problem = crate::console::format::clean(problem).into_owned();
                 say(model, Tone::Refused, format!("This backup cannot be restored: {problem}"));
             }
             None => {}
@@ -213,10 +213,10 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     }
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
     wizard.page = Page::Form;
-    wizard.waits = Waits::Places { go_on: false };
+    wizard.waits = Waits::KeyContexts { go_on: false };
     let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
-    vec![Intent::Look(Look::Places(wizard.next_ticket(), wanted))]
+    vec![Intent::Query(Query::Places(wizard.next_ticket(), wanted))]
 }
 
 fn selected_instance(model: &Model) -> Option<InstanceKey> {

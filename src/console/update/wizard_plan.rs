@@ -4,7 +4,7 @@ use super::main_screen::say;
 use crate::{
     console::{
         action::Press,
-        message::{Intent, Look, Ticket},
+        message::{Intent, Query, RequestId},
         model::{
             Model,
             dialog::{Overlay, TypeName},
@@ -31,16 +31,16 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
     wizard.form.problem = None;
     wizard.page = Page::Plan;
     wizard.scroll = 0;
-    wizard.plans = requests.into_iter().map(|request| Planned { request, state: PlanState::Asked }).collect();
+    wizard.plans = requests.into_iter().map(|request| Planned { request, state: PlanState::Pending }).collect();
     let asked = wizard.plans.iter().enumerate();
-    asked.map(|(at, planned)| Intent::Look(Look::Plan(ticket, at, Box::new(planned.request.clone())))).collect()
+    asked.map(|(at, planned)| Intent::Query(Query::Plan(ticket, at, Box::new(planned.request.clone())))).collect()
 }
 
 /// How a person agrees on the screen to files that no server can start on.
 const WITHOUT_WAL: &str = "go back and choose to restore the files though WAL is missing";
 
 /// A plan was made or refused.
-pub(super) fn planned(model: &mut Model, ticket: Ticket, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
+pub(super) fn planned(model: &mut Model, ticket: RequestId, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
     if let Ok(plan) = &answer {

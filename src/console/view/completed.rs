@@ -1,11 +1,11 @@
 //! The Completed heading in the preview, and records that could not be read.
 
-use super::{pen, states};
+use super::{states, widgets};
 use crate::{
     console::{
+        format,
         model::{Model, tree::Group},
         theme::{Brush, Role},
-        words,
     },
     domain::Timestamp,
     manager::{CompletedResult, CompletedRow},
@@ -14,18 +14,19 @@ use ratatui::text::Line;
 
 /// How many ended how, and the newest of them.
 pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let snapshot = &model.matter().snapshot;
+    let snapshot = &model.data().snapshot;
     let counts = &snapshot.counts;
     if counts.completed() == 0 {
         let text = "Nothing has been completed yet. Sessions come here when they succeed or are cancelled.";
-        return pen::wrapped(text, width, 0, Role::Text, brush);
+        return widgets::wrapped(text, width, 0, Role::Text, brush);
     }
     let mut lines = vec![
         Line::from(vec![
-            brush.span(Role::Done, format!("{} {} restored", brush.glyphs.done, words::count(counts.succeeded as u64))),
+            brush
+                .span(Role::Done, format!("{} {} restored", brush.glyphs.done, format::count(counts.succeeded as u64))),
             brush.span(
                 Role::Cancelled,
-                format!("   {} {} cancelled", brush.glyphs.cancelled, words::count(counts.cancelled as u64)),
+                format!("   {} {} cancelled", brush.glyphs.cancelled, format::count(counts.cancelled as u64)),
             ),
         ]),
         Line::default(),
@@ -35,8 +36,8 @@ pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -
     lines.extend(table(&rows, width, brush));
     let missing = counts.completed().saturating_sub(snapshot.completed.len());
     if missing > 0 {
-        let text = format!("{} older ones are still being read from the journal.", words::count(missing as u64));
-        lines.extend(pen::wrapped(&text, width, 0, Role::Dim, brush));
+        let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
     }
     lines
 }
@@ -51,8 +52,8 @@ struct Cells {
 
 impl Cells {
     fn of(row: &CompletedRow, now: Timestamp) -> Self {
-        let name = words::clean(row.instance.as_str()).into_owned();
-        Self { result: row.result, name, ended: words::moment(row.ended, now), took: words::duration(row.took) }
+        let name = format::clean(row.instance.as_str()).into_owned();
+        Self { result: row.result, name, ended: format::moment(row.ended, now), took: format::duration(row.took) }
     }
 }
 
@@ -62,7 +63,7 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
     const NAME: usize = 8;
     const GAP: usize = 2;
     const WORD: usize = "cancelled".len();
-    let widest = |text: fn(&Cells) -> &str| rows.iter().map(|row| words::width(text(row))).max().unwrap_or(0);
+    let widest = |text: fn(&Cells) -> &str| rows.iter().map(|row| format::width(text(row))).max().unwrap_or(0);
     let (ended, took) = (widest(|row| &row.ended), widest(|row| &row.took));
     let room = |columns: &[usize]| {
         let wanted = GAP + NAME + GAP + WORD + columns.iter().map(|column| GAP + column).sum::<usize>();
@@ -81,7 +82,7 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
         };
         let mut spans = vec![
             brush.span(role, format!("{sign} ")),
-            brush.span(Role::Text, pen::cell(&row.name, name, brush)),
+            brush.span(Role::Text, widgets::cell(&row.name, name, brush)),
             brush.span(role, format!("  {:<WORD$}", states::ended(row.result))),
         ];
         spans.extend(with_ended.then(|| brush.span(Role::Dim, format!("  {:>ended$}", row.ended))));
@@ -95,11 +96,11 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
 pub(super) fn unreadable(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let text = "Of these sessions the journal has no record, or one that this build cannot read. What is there is kept \
                 as it is.";
-    let mut lines = pen::wrapped(text, width, 0, Role::Text, brush);
+    let mut lines = widgets::wrapped(text, width, 0, Role::Text, brush);
     lines.push(Line::default());
-    for record in model.matter().snapshot.unreadable.iter() {
+    for record in model.data().snapshot.unreadable.iter() {
         let text = format!("session {}: {}", record.id, record.problem);
-        lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Stuck, brush));
     }
     lines
 }

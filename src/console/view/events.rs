@@ -1,11 +1,11 @@
 //! The Events page: what the journal tells of a session, in order, and so who did what.
 
-use super::pen;
+use super::widgets;
 use crate::{
     console::{
+        format,
         model::Model,
         theme::{Brush, Role},
-        words,
     },
     domain::Timestamp,
     machine::Session,
@@ -17,7 +17,7 @@ const NARROW: usize = 50;
 
 /// One sentence for each event, the newest at the bottom.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let say = |role: Role, text: &str| pen::wrapped(text, width, 0, role, brush);
+    let say = |role: Role, text: &str| widgets::wrapped(text, width, 0, role, brush);
     let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
     match &events.told {
         Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
@@ -25,7 +25,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         Ok(told) => {
             let mut lines = Vec::new();
             if events.left_out > 0 {
-                let before = words::count(events.left_out as u64);
+                let before = format::count(events.left_out as u64);
                 lines = say(Role::Dim, &format!("{before} older; howdah session events {} has all", session.id()));
             }
             lines.extend(told.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
@@ -40,7 +40,7 @@ fn event(at: Timestamp, text: &str, width: usize, brush: &Brush) -> Vec<Line<'st
     let text = format!("{time}  {text}");
     let indent = if width < NARROW { 2 } else { time.len() + 2 };
     let mut lines = Vec::new();
-    for (number, line) in words::hang(&text, width, indent).into_iter().enumerate() {
+    for (number, line) in format::hang(&text, width, indent).into_iter().enumerate() {
         match line.strip_prefix(&time) {
             Some(rest) if number == 0 => {
                 lines.push(Line::from(vec![

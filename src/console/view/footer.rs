@@ -1,16 +1,16 @@
 //! The lowest line: the answer to the last action, else what is being typed, else the most useful keys here.
 
-use super::pen;
+use super::widgets;
 use crate::console::{
     action::Action,
-    keymap::Place,
+    format,
+    keymap::KeyContext,
     model::{
         Model,
         notice::Tone,
         tree::{Group, Node},
     },
     theme::{Brush, Role},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -27,7 +27,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     let keys = keys(model, width, brush);
     if let Some(input) = model.typing() {
         let mut spans = vec![brush.span(Role::Key, " /")];
-        spans.extend(pen::input(input, width.saturating_sub(34).clamp(1, 40), true, brush));
+        spans.extend(widgets::input(input, width.saturating_sub(34).clamp(1, 40), true, brush));
         spans.push(brush.span(Role::Dim, "  Enter keeps it, Esc clears it"));
         buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
         return;
@@ -53,12 +53,12 @@ fn left(model: &Model, brush: &Brush) -> Line<'static> {
                 Tone::Word => Role::Text,
                 Tone::Warning => Role::Stuck,
             },
-            words::clean(&notice.text).into_owned(),
+            format::clean(&notice.text).into_owned(),
         ),
         None => (Role::Dim, hint(model)),
     };
     let room = usize::from(model.size().0).saturating_sub(2);
-    let text = words::fit(&text, room, brush.glyphs.more).into_owned();
+    let text = format::fit(&text, room, brush.glyphs.more).into_owned();
     Line::from(vec![Span::raw(" "), brush.span(role, text)])
 }
 
@@ -68,47 +68,45 @@ fn hint(model: &Model) -> String {
         return String::new();
     }
     match model.tree().selected() {
-        Node::Instance(key) => format!("Enter restores {}", words::clean(&key.title(&model.matter().catalog))),
-        Node::Group(Group::Restore) if model.matter().snapshot.ongoing.is_empty() => {
-            "No restore is under way".to_owned()
-        }
+        Node::Instance(key) => format!("Enter restores {}", format::clean(&key.title(&model.data().catalog))),
+        Node::Group(Group::Restore) if model.data().snapshot.ongoing.is_empty() => "No restore is under way".to_owned(),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => String::new(),
     }
 }
 
 /// As many of the keys as there is room for.
 fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
-    let wanted: &[(Action, &str)] = match model.place() {
-        Place::Tree => &[
+    let wanted: &[(Action, &str)] = match model.key_context() {
+        KeyContext::Tree => &[
             (Action::Filter, "filter"),
             (Action::Log, "log"),
             (Action::Mark, "mark"),
             (Action::NextPane, "preview"),
             (Action::Close, "close"),
         ],
-        Place::Preview => {
+        KeyContext::Preview => {
             &[(Action::Left, "tab"), (Action::Right, "tab"), (Action::NextPane, "tree"), (Action::Back, "back")]
         }
-        Place::Filter
-        | Place::Palette
-        | Place::Menu
-        | Place::Reading
-        | Place::Question
-        | Place::TypeName
-        | Place::Instances
-        | Place::Form
-        | Place::FormText
-        | Place::Points
-        | Place::Plan => &[],
+        KeyContext::Filter
+        | KeyContext::Palette
+        | KeyContext::Menu
+        | KeyContext::TextView
+        | KeyContext::Confirmation
+        | KeyContext::TypeName
+        | KeyContext::Instances
+        | KeyContext::Form
+        | KeyContext::FormText
+        | KeyContext::Points
+        | KeyContext::Plan => &[],
     };
     let keymap = &model.options().keymap;
     let pair = |(action, label): &(Action, &'static str)| {
-        let key = keymap.key(model.place(), *action)?;
+        let key = keymap.key(model.key_context(), *action)?;
         Some((key.to_string(), *label))
     };
     let mut pairs: Vec<_> = wanted.iter().filter_map(pair).collect();
-    while pen::hints(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
-    let mut line = pen::hints(&pairs, brush);
+    while widgets::hints(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
+    let mut line = widgets::hints(&pairs, brush);
     line.spans.insert(0, Span::raw(" "));
     line
 }

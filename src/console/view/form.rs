@@ -1,7 +1,8 @@
 //! The wizard's form.
 
-use super::{instance, pen, request};
+use super::{instance, request, widgets};
 use crate::console::{
+    format,
     model::{
         Model,
         form::{Choice, Field},
@@ -9,7 +10,6 @@ use crate::console::{
     },
     ports::Origin,
     theme::{Brush, Role},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -47,22 +47,22 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
     let mut first_problem = None;
     if let Some(problem) = &form.problem {
         first_problem = Some(lines.len());
-        lines.extend(pen::wrapped(problem, width, 0, Role::Stuck, brush));
+        lines.extend(widgets::wrapped(problem, width, 0, Role::Stuck, brush));
     } else {
-        lines.extend(pen::wrapped(help(form.field()), width, 0, Role::Dim, brush));
+        lines.extend(widgets::wrapped(help(form.field()), width, 0, Role::Dim, brush));
         let sample = form.choices.iter().find(|choice| choice.key.origin == Origin::Sample);
-        let known = sample.and_then(|choice| choice.key.find(&model.matter().catalog));
+        let known = sample.and_then(|choice| choice.key.find(&model.data().catalog));
         lines.extend(known.into_iter().flat_map(|one| instance::sample(model, one, width, brush)));
     }
     let height = usize::from(area.height);
     // A problem at the end is worth seeing together with its field, where both fit.
     let bottom = if first_problem.is_some() && lines.len() - focused <= height { lines.len() } else { focused + 2 };
     let from = bottom.saturating_sub(height).min(lines.len().saturating_sub(height));
-    pen::lines(buffer, area, &lines, from);
+    widgets::lines(buffer, area, &lines, from);
 }
 
 fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
-    let mut spans = vec![brush.span(Role::Title, words::clean(&choice.title).into_owned())];
+    let mut spans = vec![brush.span(Role::Title, format::clean(&choice.title).into_owned())];
     if choice.key.origin == Origin::Sample {
         spans.push(brush.span(Role::Sample, "  sample"));
     }
@@ -74,7 +74,7 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
     let has_keys = form.field() == field;
     let (name, role) = (name(field), if has_keys { Role::Key } else { Role::Dim });
     let pointer = if has_keys { brush.glyphs.closed } else { " " };
-    let mut spans = vec![brush.span(role, format!("{pointer} {}", pen::cell(name, NAME, brush)))];
+    let mut spans = vec![brush.span(role, format!("{pointer} {}", widgets::cell(name, NAME, brush)))];
     let room = width.saturating_sub(NAME + 2);
     let choice = |number: usize| form.choices.get(number);
     match field {
@@ -84,15 +84,15 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
         }
         Field::Directory(number) => {
             let Some(choice) = choice(number) else { return Line::from(spans) };
-            spans.extend(pen::input(&choice.directory.input, room.min(72), has_keys, brush));
+            spans.extend(widgets::input(&choice.directory.input, room.min(72), has_keys, brush));
         }
         Field::Port(number) => {
             let Some(choice) = choice(number) else { return Line::from(spans) };
-            spans.extend(pen::input(&choice.port.input, room.min(8), has_keys, brush));
+            spans.extend(widgets::input(&choice.port.input, room.min(8), has_keys, brush));
         }
         Field::Server => spans.extend(value(request::wish(form.server), room, has_keys, brush)),
         Field::Rate => {
-            spans.extend(pen::input(&form.rate, room.min(16), has_keys, brush));
+            spans.extend(widgets::input(&form.rate, room.min(16), has_keys, brush));
             if form.rate.value().trim().is_empty() {
                 spans.push(brush.span(Role::Dim, "  as fast as it goes"));
             }
@@ -105,7 +105,7 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
 
 /// A value that is chosen from a few.
 fn value(text: &str, room: usize, has_keys: bool, brush: &Brush) -> Vec<Span<'static>> {
-    let text = words::fit(text, room.saturating_sub(4), brush.glyphs.more).into_owned();
+    let text = format::fit(text, room.saturating_sub(4), brush.glyphs.more).into_owned();
     if has_keys {
         vec![brush.span(Role::Key, "< "), brush.span(Role::Input, text), brush.span(Role::Key, " >")]
     } else {
@@ -117,7 +117,7 @@ fn point(choice: &Choice) -> String {
     let Some(point) = choice.chosen() else { return String::new() };
     let newest = if choice.is_newest() { "  newest" } else { "" };
     let facts = &point.facts;
-    format!("{}  {}  {}{newest}", words::full(facts.taken_at), facts.size, words::clean(&point.label))
+    format!("{}  {}  {}{newest}", format::full(facts.taken_at), facts.size, format::clean(&point.label))
 }
 
 const fn name(field: Field) -> &'static str {

@@ -1,14 +1,13 @@
 //! The two upper lines: what is going on, whether this window may be closed (S4), what can be done.
 
 use crate::console::{
-    bar,
+    bar, format,
     model::{
         Model,
         owner::{MayClose, Owner},
     },
     situation::Verdict,
     theme::{Brush, Role},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -92,7 +91,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let width = usize::from(area.width);
-    let attached = matches!(model.owner(), Owner::Elsewhere { .. });
+    let attached = matches!(model.owner(), Owner::Remote { .. });
     let fills = if model.may_close() == MayClose::Away { &AWAY[..] } else { &FILLS[..] };
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
@@ -116,7 +115,7 @@ pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &
     let about = if model.tree().marked.is_empty() {
         String::new()
     } else {
-        format!("  for {} marked", words::count(model.tree().marked.len() as u64))
+        format!("  for {} marked", format::count(model.tree().marked.len() as u64))
     };
     let tab = Line::from(vec![Span::raw(" "), brush.span(Role::Title, bar::TAB), brush.span(Role::Mark, about)]);
     if tab.width() + 1 < usize::from(free) {
@@ -135,16 +134,16 @@ pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &
 }
 
 fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
-    let counts = &model.matter().snapshot.counts;
+    let counts = &model.data().snapshot.counts;
     let glyphs = &brush.glyphs;
     let mut spans = Vec::new();
     if fill.front != Front::Nothing {
         spans.push(brush.span(Role::Title, " howdah"));
     }
     if fill.front == Front::Who {
-        spans.push(brush.span(Role::Dim, format!("  {}", words::clean(&model.options().by.account()))));
+        spans.push(brush.span(Role::Dim, format!("  {}", format::clean(&model.options().by.account()))));
     }
-    if let (Front::Who | Front::Place, Owner::Elsewhere { pid }) = (fill.front, model.owner()) {
+    if let (Front::Who | Front::Place, Owner::Remote { pid }) = (fill.front, model.owner()) {
         spans.push(brush.span(Role::Dim, format!("  attached to process {pid}")));
     }
     let all = [
@@ -159,7 +158,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     // The last two are the ends.
     let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 2] };
     for (count, glyph, word, role) in told.iter().filter(|(count, ..)| *count > 0) {
-        let count = words::count(*count as u64);
+        let count = format::count(*count as u64);
         let text = match fill.counts {
             Counts::All | Counts::Ongoing => format!("  {glyph} {count} {word}"),
             Counts::Signs => format!(" {glyph} {count}"),
@@ -178,7 +177,7 @@ fn right(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     spans.push(safe(model, fill.safe, brush));
     if fill.clock {
         // A clock that stands still must not look like one that goes: nothing is painted while nothing changes.
-        let clock = words::clock(model.now());
+        let clock = format::clock(model.now());
         let clock = if model.is_ticking() { format!("  {clock} UTC") } else { format!("  as of {clock} UTC") };
         spans.push(brush.span(Role::Dim, clock));
     }
@@ -191,11 +190,11 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
     match (model.may_close(), how) {
         (MayClose::ManagerGone, _) => brush.span(Role::Stuck, "session manager ended: open howdah again"),
         (MayClose::Away, Safe::Long) => {
-            let moment = words::clock(model.now());
+            let moment = format::clock(model.now());
             brush.span(Role::Stuck, format!("{sign} owner lost, reconnecting; data from {moment}"))
         }
         (MayClose::Away, Safe::Short) => {
-            brush.span(Role::Stuck, format!("{sign} owner lost; data from {}", words::clock(model.now())))
+            brush.span(Role::Stuck, format!("{sign} owner lost; data from {}", format::clock(model.now())))
         }
         (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner lost")),
         (MayClose::LogoutEnds, Safe::Long | Safe::Short) => {

@@ -1,13 +1,13 @@
 //! The help: every action with its keys, generated from the key map in force.
 
-use super::{overlays::place_below, pen};
+use super::{overlays::place_below, widgets};
 use crate::console::{
     action::Action,
+    format,
     layout::centered,
-    model::{Model, dialog::Reading, owner::Owner},
+    model::{Model, dialog::TextView, owner::Owner},
     ports::Closing,
     theme::{Brush, Role, Theme},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -19,10 +19,10 @@ use ratatui::{
 const FRAME: usize = 4;
 
 /// Paints it.
-pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &Reading, brush: &Brush) {
+pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &TextView, brush: &Brush) {
     let area = area(model).intersection(buffer.area);
-    let area = pen::dialog(buffer, area, "Help: every key; Esc closes", brush);
-    pen::lines(buffer, area, &lines(model, usize::from(area.width), brush), state.scroll);
+    let area = widgets::dialog(buffer, area, "Help: every key; Esc closes", brush);
+    widgets::lines(buffer, area, &lines(model, usize::from(area.width), brush), state.scroll);
 }
 
 /// Where it stands.
@@ -41,32 +41,32 @@ pub(in crate::console) fn length(model: &Model) -> usize {
 /// What is unusual about this console; the notice that told it may be long gone.
 fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = match model.owner() {
-        Owner::Here => Vec::new(),
-        Owner::Elsewhere { pid } => {
+        Owner::Local => Vec::new(),
+        Owner::Remote { pid } => {
             let text = format!("The sessions belong to process {pid}; this console is attached to it.");
-            pen::wrapped(&text, width, 0, Role::Text, brush)
+            widgets::wrapped(&text, width, 0, Role::Text, brush)
         }
-        Owner::Away { reason, .. } => {
+        Owner::Unreachable { reason, .. } => {
             let text = format!("The owner of the sessions is lost, reconnecting: {reason}");
-            pen::wrapped(&text, width, 0, Role::Stuck, brush)
+            widgets::wrapped(&text, width, 0, Role::Stuck, brush)
         }
     };
     if let Some(problem) = model.exposed() {
-        let state = words::path(&model.options().state_dir);
-        let text = format!("The state directory {state} {}. Fix: chmod 700 {state}", words::clean(problem));
-        lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+        let state = format::path(&model.options().state_dir);
+        let text = format!("The state directory {state} {}. Fix: chmod 700 {state}", format::clean(problem));
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Stuck, brush));
     }
     match &model.options().closing {
         Closing::LogoutEnds { fix } => {
             let text = format!(
                 "Work that was started here ends with the login: at a logout, or when the link is lost. Fix: {fix}"
             );
-            lines.extend(pen::wrapped(&text, width, 0, Role::Stuck, brush));
+            lines.extend(widgets::wrapped(&text, width, 0, Role::Stuck, brush));
         }
         Closing::UntilReboot => {
             let text = "After a restart of this machine the work waits until howdah is opened: no service starts a keeper \
                         (howdah doctor says more).";
-            lines.extend(pen::wrapped(text, width, 0, Role::Text, brush));
+            lines.extend(widgets::wrapped(text, width, 0, Role::Text, brush));
         }
         Closing::Safe => {}
     }
@@ -89,8 +89,8 @@ fn lines(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         let here = keymap.key(place, action).is_some();
         let (key, label) = if here { (Role::Key, Role::Text) } else { (Role::Off, Role::Off) };
         lines.push(Line::from(vec![
-            brush.span(key, pen::cell(&keys.join(" "), 16, brush)),
-            brush.span(label, pen::cell(action.label(), 16, brush)),
+            brush.span(key, widgets::cell(&keys.join(" "), 16, brush)),
+            brush.span(label, widgets::cell(action.label(), 16, brush)),
             brush.span(Role::Dim, action.help()),
         ]));
     }

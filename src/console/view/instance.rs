@@ -1,36 +1,36 @@
 //! An instance of the catalog in the preview: its restore points, newest first, readable or not.
 
-use super::pen;
+use super::widgets;
 use crate::console::{
     action::Action,
+    format,
     model::{Model, is_reading, tree::InstanceKey},
     ports::{CatalogInstance, Origin, Row},
     theme::{Brush, Role},
-    words,
 };
 use ratatui::text::Line;
 
 /// One instance.
 pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let Some(one) = key.find(&model.matter().catalog) else {
+    let Some(one) = key.find(&model.data().catalog) else {
         return vec![Line::from(brush.span(Role::Dim, "This instance is no longer in the catalog."))];
     };
     let mut lines = Vec::new();
-    let enter = pen::key(model, Action::Accept);
+    let enter = widgets::key(model, Action::Accept);
     let newest = one.newest();
     lines.extend(match newest {
         Some(point) => {
-            let when = words::full(point.facts.taken_at);
+            let when = format::full(point.facts.taken_at);
             let text =
                 format!("Press {enter} to restore the backup of {when}. The plan is shown before anything is written.");
-            pen::wrapped(&text, width, 0, Role::Text, brush)
+            widgets::wrapped(&text, width, 0, Role::Text, brush)
         }
-        None => pen::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
+        None => widgets::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
     });
     lines.extend(sample(model, one, width, brush));
     lines.extend(namesakes(model, one, width, brush));
     lines.push(Line::default());
-    lines.push(Line::from(brush.span(Role::Title, words::many(one.rows.len(), "restore point"))));
+    lines.push(Line::from(brush.span(Role::Title, format::many(one.rows.len(), "restore point"))));
     for row in &one.rows {
         lines.extend(backup(row, width, brush));
     }
@@ -46,48 +46,49 @@ fn namesakes(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) 
         Some(cluster) => format!("the cluster {cluster}"),
         None => "a cluster that is not yet known; the plan reads it".to_owned(),
     };
-    let mut text = format!("Not the only {}: this is {}, of {cluster}.", one.name, words::path(&one.folder));
-    let in_its_folder = model.matter().catalog.instances.iter().filter(|other| other.folder == one.folder).count();
+    let mut text = format!("Not the only {}: this is {}, of {cluster}.", one.name, format::path(&one.folder));
+    let in_its_folder = model.data().catalog.instances.iter().filter(|other| other.folder == one.folder).count();
     if in_its_folder > 1 {
         text = format!("{text} Its folder holds {in_its_folder} instances, distinguished by their cluster.");
     }
     let mut lines = vec![Line::default()];
-    lines.extend(pen::wrapped(&text, width, 0, Role::Waiting, brush));
+    lines.extend(widgets::wrapped(&text, width, 0, Role::Waiting, brush));
     lines
 }
 
 /// All instances, or why there are none.
 pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let catalog = &model.matter().catalog;
+    let catalog = &model.data().catalog;
     if is_reading(catalog) {
         return vec![Line::from(brush.span(Role::Dim, "Reading the repositories"))];
     }
     let mut lines = Vec::new();
     for repository in &catalog.repositories {
         let (what, role) = match repository.origin {
-            Origin::Own => (words::path(&repository.path), Role::Text),
+            Origin::Own => (format::path(&repository.path), Role::Text),
             Origin::Sample => ("the sample repository that comes with howdah".to_owned(), Role::Sample),
         };
-        lines.extend(pen::wrapped(&what, width, 0, role, brush));
+        lines.extend(widgets::wrapped(&what, width, 0, role, brush));
         if let Some(problem) = &repository.problem {
-            lines.extend(pen::wrapped(problem, width, 2, Role::Stuck, brush));
+            lines.extend(widgets::wrapped(problem, width, 2, Role::Stuck, brush));
         }
     }
     if catalog.instances.is_empty() {
-        lines.extend(pen::wrapped("No backup was found there.", width, 0, Role::Text, brush));
+        lines.extend(widgets::wrapped("No backup was found there.", width, 0, Role::Text, brush));
     }
     if catalog.repositories.iter().all(|one| one.origin == Origin::Sample) {
-        lines.extend(pen::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
+        lines.extend(widgets::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
     }
     lines.push(Line::default());
     for one in &catalog.instances {
-        let name = pen::cell(&words::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
-        let distinction = one.distinction.as_ref().map_or_else(String::new, |text| format!("  {}", words::clean(text)));
+        let name = widgets::cell(&format::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
+        let distinction =
+            one.distinction.as_ref().map_or_else(String::new, |text| format!("  {}", format::clean(text)));
         let newest = one.newest();
-        let when = newest.map_or_else(|| "unreadable".to_owned(), |point| words::full(point.facts.taken_at));
+        let when = newest.map_or_else(|| "unreadable".to_owned(), |point| format::full(point.facts.taken_at));
         lines.push(Line::from(vec![
             brush.span(Role::Text, name + &distinction),
-            brush.span(Role::Dim, format!("  {when}  {}", words::many(one.rows.len(), "backup"))),
+            brush.span(Role::Dim, format!("  {when}  {}", format::many(one.rows.len(), "backup"))),
         ]));
     }
     lines
@@ -100,8 +101,8 @@ pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: 
     }
     let mut lines = vec![Line::default()];
     let text = "This is a sample: a small PostgreSQL backup that comes with howdah.";
-    lines.extend(pen::wrapped(text, width, 0, Role::Sample, brush));
-    lines.extend(pen::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
+    lines.extend(widgets::wrapped(text, width, 0, Role::Sample, brush));
+    lines.extend(widgets::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
     lines
 }
 
@@ -112,21 +113,22 @@ pub(super) fn backup(row: &Row, width: usize, brush: &Brush) -> Vec<Line<'static
             let facts = &point.facts;
             let version = facts.version.map_or_else(String::new, |version| format!("  PostgreSQL {version}"));
             let system = facts.system_identifier.map_or_else(String::new, |id| format!("  system {id}"));
-            let label = words::clean(&point.label).into_owned();
-            let first = format!("{}  {}  {}{version}", words::full(facts.taken_at), facts.size, facts.form);
+            let label = format::clean(&point.label).into_owned();
+            let first = format!("{}  {}  {}{version}", format::full(facts.taken_at), facts.size, facts.form);
             let second =
                 format!("{label}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
             let more = brush.glyphs.more;
             vec![
-                Line::from(brush.span(Role::Text, words::fit(&format!(" {first}"), width, more).into_owned())),
-                Line::from(brush.span(Role::Dim, words::fit(&format!("   {second}"), width, more).into_owned())),
+                Line::from(brush.span(Role::Text, format::fit(&format!(" {first}"), width, more).into_owned())),
+                Line::from(brush.span(Role::Dim, format::fit(&format!("   {second}"), width, more).into_owned())),
             ]
         }
         Row::Unreadable { label, problem, .. } => {
             let mut lines = vec![Line::from(
-                brush.span(Role::Stuck, format!(" {} {}  cannot be restored", brush.glyphs.stuck, words::clean(label))),
+                brush
+                    .span(Role::Stuck, format!(" {} {}  cannot be restored", brush.glyphs.stuck, format::clean(label))),
             )];
-            lines.extend(pen::wrapped(problem, width, 3, Role::Dim, brush));
+            lines.extend(widgets::wrapped(problem, width, 3, Role::Dim, brush));
             lines
         }
     }

@@ -1,12 +1,12 @@
 //! The Log page: the end of an attempt's raw output.
 
-use super::pen;
+use super::widgets;
 use crate::{
     console::{
         action::Action,
+        format,
         model::Model,
         theme::{Brush, Role},
-        words,
     },
     machine::Session,
 };
@@ -19,9 +19,9 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         return vec![say(Role::Dim, "No attempt has been made yet, so there is no output.")];
     };
     let number = session.attempts().len();
-    let (older, newer) = (pen::key(model, Action::OlderAttempt), pen::key(model, Action::NewerAttempt));
+    let (older, newer) = (widgets::key(model, Action::OlderAttempt), widgets::key(model, Action::NewerAttempt));
     let which = format!("Output of attempt {attempt} of {number}; {older} and {newer} show the others");
-    let mut lines = vec![Line::from(brush.span(Role::Dim, words::fit(&which, width, brush.glyphs.more).into_owned()))];
+    let mut lines = vec![Line::from(brush.span(Role::Dim, format::fit(&which, width, brush.glyphs.more).into_owned()))];
     let log = model.preview().log.as_ref().filter(|log| (log.session, log.attempt) == (id, attempt));
     match log.map(|log| &log.lines) {
         None => lines.push(say(Role::Dim, "Reading")),

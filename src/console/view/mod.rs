@@ -13,7 +13,6 @@ pub(super) mod help;
 mod instance;
 mod log;
 mod overlays;
-mod pen;
 pub(super) mod plan;
 pub(super) mod preview;
 mod progress;
@@ -21,6 +20,7 @@ mod request;
 pub(super) mod states;
 mod summary;
 mod tree;
+mod widgets;
 mod wizard;
 
 use super::{model::Model, theme::Brush};

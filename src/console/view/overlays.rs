@@ -1,17 +1,17 @@
 //! Menu, questions, reports, palette: what lies over everything else.
 
-use super::{help, pen, wizard::middle};
+use super::{help, widgets, wizard::middle};
 use crate::{
     console::{
         action::Action,
-        keymap::Place,
+        format,
+        keymap::KeyContext,
         model::{
             Model,
-            dialog::{CancelFocus, CancelQuestion, Menu, Overlay, Palette, Question, Reading, TypeName},
+            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, Palette, TextView, TypeName},
         },
         situation::Verdict,
         theme::{Brush, Role},
-        words,
     },
     domain::Disposition,
 };
@@ -27,7 +27,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         None => {}
         Some(Overlay::Menu(state)) => menu(buffer, model, state, brush),
         Some(Overlay::Cancel(state)) => cancel(buffer, state, brush),
-        Some(Overlay::Ask(state)) => question(buffer, state, brush),
+        Some(Overlay::Confirm(state)) => question(buffer, state, brush),
         Some(Overlay::Report(state)) => report(buffer, model, state, brush),
         Some(Overlay::Help(state)) => help::paint(buffer, model, state, brush),
         Some(Overlay::Palette(state)) => palette(buffer, model, state, brush),
@@ -40,29 +40,29 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
     let inside = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
     // Why the selected item is refused, in full: its row has no room for that.
     let reason = match state.items.get(state.at) {
-        Some((_, Verdict::No(reason))) => pen::wrapped(reason, inside, 0, Role::Waiting, brush),
+        Some((_, Verdict::No(reason))) => widgets::wrapped(reason, inside, 0, Role::Waiting, brush),
         Some((_, Verdict::Ready)) | None => Vec::new(),
     };
     let below = if reason.is_empty() { 0 } else { reason.len() + 1 };
     let area = middle(buffer, WIDTH, rows(state.items.len() + below + 2));
-    let area = pen::dialog(buffer, area, &state.title, brush);
+    let area = widgets::dialog(buffer, area, &state.title, brush);
     let list = Rect { height: area.height.min(rows(state.items.len())), ..area };
     actions(buffer, list, model, &state.items, state.at, brush);
     let start = list.bottom().saturating_add(1);
     if start < area.bottom() {
-        pen::lines(buffer, Rect { y: start, height: area.bottom() - start, ..area }, &reason, 0);
+        widgets::lines(buffer, Rect { y: start, height: area.bottom() - start, ..area }, &reason, 0);
     }
 }
 
 fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {
     let height = rows(state.found.len().clamp(4, 14) + 4);
-    let area = pen::dialog(buffer, middle(buffer, 78, height), "All actions", brush);
+    let area = widgets::dialog(buffer, middle(buffer, 78, height), "All actions", brush);
     let mut spans = vec![brush.span(Role::Key, ": ")];
-    spans.extend(pen::input(&state.input, usize::from(area.width).saturating_sub(2), true, brush));
+    spans.extend(widgets::input(&state.input, usize::from(area.width).saturating_sub(2), true, brush));
     buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
     let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
     if state.found.is_empty() {
-        pen::lines(buffer, list, &[Line::from(brush.span(Role::Dim, "No action matches"))], 0);
+        widgets::lines(buffer, list, &[Line::from(brush.span(Role::Dim, "No action matches"))], 0);
     }
     actions(buffer, list, model, &state.found, state.at, brush);
 }
@@ -78,30 +78,30 @@ fn actions(buffer: &mut Buffer, area: Rect, model: &Model, items: &[(Action, Ver
         };
         let room = usize::from(area.width).saturating_sub(26);
         let line = Line::from(vec![
-            brush.span(key_role, pen::cell(&key, 9, brush)),
-            brush.span(role, pen::cell(action.label(), 15, brush)),
-            brush.span(Role::Dim, words::fit(about, room, brush.glyphs.more).into_owned()),
+            brush.span(key_role, widgets::cell(&key, 9, brush)),
+            brush.span(role, widgets::cell(action.label(), 15, brush)),
+            brush.span(Role::Dim, format::fit(about, room, brush.glyphs.more).into_owned()),
         ]);
         buffer.set_line(area.x, y, &line, area.width);
         if number == at {
-            pen::select(buffer, area, y, brush);
+            widgets::select(buffer, area, y, brush);
         }
     }
 }
 
-fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
+fn cancel(buffer: &mut Buffer, state: &CancelDialog, brush: &Brush) {
     const WIDTH: u16 = 74;
     // Below the list stand cost, disposition, a blank, the buttons and the hint; around it the frame.
     const FIXED: usize = 7;
     let room = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
     let line =
-        |role: Role, text: &str| Line::from(brush.span(role, words::fit(text, room, brush.glyphs.more).into_owned()));
+        |role: Role, text: &str| Line::from(brush.span(role, format::fit(text, room, brush.glyphs.more).into_owned()));
     // More than these would push the buttons off a small screen; the rest is counted.
     let space = usize::from(buffer.area.height).saturating_sub(FIXED + 1).clamp(1, 8);
     let shown = state.lines.len().min(space);
     let mut lines: Vec<Line<'_>> = state.lines.iter().take(shown).map(|text| line(Role::Text, text)).collect();
     if state.lines.len() > shown {
-        lines.push(line(Role::Dim, &format!("and {} more", words::count((state.lines.len() - shown) as u64))));
+        lines.push(line(Role::Dim, &format!("and {} more", format::count((state.lines.len() - shown) as u64))));
     }
     lines.push(line(Role::Waiting, &cost(state)));
     let has_keys = state.focus == CancelFocus::Disposition;
@@ -115,15 +115,15 @@ fn cancel(buffer: &mut Buffer, state: &CancelQuestion, brush: &Brush) {
     let (keep, go) = if state.sessions.len() == 1 { ("Keep it", "Cancel it") } else { ("Keep them", "Cancel them") };
     lines.push(buttons(keep, go, state.focus == CancelFocus::Keep, state.focus == CancelFocus::Cancel, brush));
     lines.push(line(Role::Dim, "Tab moves on, left and right change, Enter chooses, Esc leaves"));
-    let title = format!("Cancel {}?", words::many(state.sessions.len(), "session"));
+    let title = format!("Cancel {}?", format::many(state.sessions.len(), "session"));
     let area = middle(buffer, WIDTH, rows(lines.len() + 2));
-    let area = pen::dialog(buffer, area, &title, brush);
+    let area = widgets::dialog(buffer, area, &title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
-    pen::lines(buffer, area, &lines, from);
+    widgets::lines(buffer, area, &lines, from);
 }
 
 /// What becomes of what was copied: it is given up only where it is removed.
-fn cost(state: &CancelQuestion) -> String {
+fn cost(state: &CancelDialog) -> String {
     let copied = state.cost;
     match state.disposition {
         _ if copied.0 == 0 => "Nothing has been copied yet.".to_owned(),
@@ -144,17 +144,17 @@ const fn disposition(wish: Disposition) -> &'static str {
     }
 }
 
-fn question(buffer: &mut Buffer, state: &Question, brush: &Brush) {
+fn question(buffer: &mut Buffer, state: &Confirmation, brush: &Brush) {
     let width = 72;
     let inside = usize::from(width).min(usize::from(buffer.area.width)).saturating_sub(4);
     let mut lines: Vec<Line<'_>> =
-        state.lines.iter().flat_map(|text| pen::wrapped(text, inside, 0, Role::Text, brush)).collect();
+        state.lines.iter().flat_map(|text| widgets::wrapped(text, inside, 0, Role::Text, brush)).collect();
     lines.push(Line::default());
     lines.push(buttons("Leave it", state.button, !state.armed, state.armed, brush));
     let area = middle(buffer, width, rows(lines.len() + 2));
-    let area = pen::dialog(buffer, area, &state.title, brush);
+    let area = widgets::dialog(buffer, area, &state.title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
-    pen::lines(buffer, area, &lines, from);
+    widgets::lines(buffer, area, &lines, from);
 }
 
 fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) -> Line<'static> {
@@ -166,13 +166,13 @@ fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) ->
     Line::from(vec![button(safe, on_safe, Role::Button), Span::raw("   "), button(act, on_act, Role::Danger)])
 }
 
-fn report(buffer: &mut Buffer, model: &Model, state: &Reading, brush: &Brush) {
+fn report(buffer: &mut Buffer, model: &Model, state: &TextView, brush: &Brush) {
     let area = help::area(model);
-    let area = pen::dialog(buffer, area.intersection(buffer.area), &state.title, brush);
+    let area = widgets::dialog(buffer, area.intersection(buffer.area), &state.title, brush);
     let width = usize::from(area.width);
     let lines: Vec<Line<'_>> =
-        state.lines.iter().flat_map(|text| pen::wrapped(text, width, 0, Role::Text, brush)).collect();
-    pen::lines(buffer, area, &lines, state.scroll);
+        state.lines.iter().flat_map(|text| widgets::wrapped(text, width, 0, Role::Text, brush)).collect();
+    widgets::lines(buffer, area, &lines, state.scroll);
 }
 
 fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
@@ -181,13 +181,19 @@ fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
     let Some((directory, to)) = state.directories.first() else { return };
     let wanted = state.wanted().unwrap_or_default();
     let mut lines = Vec::new();
-    let text = format!("{} holds other data.", words::path(directory));
-    lines.extend(pen::wrapped(&text, inside, 0, Role::Text, brush));
-    lines.extend(pen::wrapped(&format!("It will be renamed to {}.", words::path(to)), inside, 0, Role::Waiting, brush));
+    let text = format!("{} holds other data.", format::path(directory));
+    lines.extend(widgets::wrapped(&text, inside, 0, Role::Text, brush));
+    lines.extend(widgets::wrapped(
+        &format!("It will be renamed to {}.", format::path(to)),
+        inside,
+        0,
+        Role::Waiting,
+        brush,
+    ));
     let more = state.directories.len() - 1;
     if more > 0 {
-        let text = format!("{} after this one.", words::many(more, "directory").replace("directorys", "directories"));
-        lines.extend(pen::wrapped(&text, inside, 0, Role::Dim, brush));
+        let text = format!("{} after this one.", format::many(more, "directory").replace("directorys", "directories"));
+        lines.extend(widgets::wrapped(&text, inside, 0, Role::Dim, brush));
     }
     lines.push(Line::default());
     lines.push(Line::from(vec![
@@ -195,7 +201,7 @@ fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
         brush.span(Role::Key, wanted),
         brush.span(Role::Text, ", to allow this:"),
     ]));
-    lines.push(Line::from(pen::input(&state.input, inside, true, brush)));
+    lines.push(Line::from(widgets::input(&state.input, inside, true, brush)));
     let last = if state.wrong {
         brush.span(Role::Stuck, "That is not its name; nothing was done")
     } else {
@@ -203,9 +209,9 @@ fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
     };
     lines.push(Line::from(last));
     let area = middle(buffer, width, rows(lines.len() + 2));
-    let area = pen::dialog(buffer, area, "Rename other data?", brush);
+    let area = widgets::dialog(buffer, area, "Rename other data?", brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
-    pen::lines(buffer, area, &lines, from);
+    widgets::lines(buffer, area, &lines, from);
 }
 
 fn rows(number: usize) -> u16 {
@@ -213,10 +219,10 @@ fn rows(number: usize) -> u16 {
 }
 
 /// The place whose keys the help tells when it is opened from an overlay.
-pub(super) const fn place_below(model: &Model) -> Place {
+pub(super) const fn place_below(model: &Model) -> KeyContext {
     match (&model.wizard, model.focus) {
-        (Some(_), _) => Place::Form,
-        (None, crate::console::model::Focus::Tree) => Place::Tree,
-        (None, crate::console::model::Focus::Preview) => Place::Preview,
+        (Some(_), _) => KeyContext::Form,
+        (None, crate::console::model::Focus::Tree) => KeyContext::Tree,
+        (None, crate::console::model::Focus::Preview) => KeyContext::Preview,
     }
 }

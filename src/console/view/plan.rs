@@ -1,14 +1,14 @@
 //! A plan, told before the first byte is written (S7), and the wizard's page of plans.
 
-use super::{pen, request::pair};
+use super::{request::pair, widgets};
 use crate::{
     console::{
+        format,
         model::{
             Model,
             wizard::{PlanState, Planned},
         },
         theme::{Brush, Role, Theme},
-        words,
     },
     domain::{
         Plan,
@@ -25,11 +25,11 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
         Standing::Missing => "will be created".to_owned(),
         Standing::Empty => "is there and empty".to_owned(),
         Standing::Leftover => "holds what an earlier attempt left".to_owned(),
-        Standing::SetAside { to } => format!("holds other data, which is renamed to {} first", words::path(to)),
+        Standing::SetAside { to } => format!("holds other data, which is renamed to {} first", format::path(to)),
     };
-    tell("Directory", format!("{} ({standing})", words::path(&plan.directory)));
+    tell("Directory", format!("{} ({standing})", format::path(&plan.directory)));
     if let Some(backup) = &plan.backup {
-        tell("Backup", words::path(backup));
+        tell("Backup", format::path(backup));
         let cluster = match plan.system_identifier {
             Some(cluster) => format!("system identifier {cluster}"),
             None => "not known before the copy".to_owned(),
@@ -37,11 +37,11 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
         tell("Cluster", cluster);
     }
     let reused = if plan.reused.0 > 0 { format!(", {} of them there already", plan.reused) } else { String::new() };
-    tell("Writes", format!("{} in {} files{reused}", plan.bytes, words::count(plan.files)));
-    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", words::count(free)));
+    tell("Writes", format!("{} in {} files{reused}", plan.bytes, format::count(plan.files)));
+    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", format::count(free)));
     tell("Free", format!("{}{inodes}", plan.free_bytes));
     for one in &plan.tablespaces {
-        let (from, to) = (words::path(&one.original), words::path(&one.directory));
+        let (from, to) = (format::path(&one.original), format::path(&one.directory));
         tell("Tablespace", format!("{}: {to} (was {from})", one.oid));
     }
     tell(
@@ -56,7 +56,7 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
         match &plan.server {
             ServerPlan::Start { binaries, version, user, port, leave_running } => {
                 let after = if *leave_running { "left running" } else { "stopped after the query" };
-                let binaries = words::path(binaries);
+                let binaries = format::path(binaries);
                 format!("PostgreSQL {version} from {binaries} as {user}, port {port}, {after}")
             }
             ServerPlan::NoServer { reason } => format!("none is started: {reason}"),
@@ -70,7 +70,7 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
     tell("Verified by", sums);
     for warning in &plan.warnings {
         let text = format!("{} {warning}", brush.glyphs.warning);
-        lines.extend(pen::wrapped(&text, width, 1, Role::Waiting, brush));
+        lines.extend(widgets::wrapped(&text, width, 1, Role::Waiting, brush));
     }
     lines
 }
@@ -81,9 +81,9 @@ pub(super) fn switched_off(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line
         return Vec::new();
     }
     let title = "Without these lines of its postgresql.auto.conf the copy would";
-    let mut lines = pen::wrapped(title, width, 1, Role::Dim, brush);
+    let mut lines = widgets::wrapped(title, width, 1, Role::Dim, brush);
     for SwitchedOff { line, effect } in &plan.switched_off {
-        lines.extend(pen::wrapped(&format!("{line}: {effect}"), width, 3, Role::Text, brush));
+        lines.extend(widgets::wrapped(&format!("{line}: {effect}"), width, 3, Role::Text, brush));
     }
     lines
 }
@@ -116,11 +116,11 @@ pub(super) const fn area(columns: u16, rows: u16) -> Rect {
 
 fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let request = &planned.request;
-    let name = words::clean(request.point.instance.as_str()).into_owned();
-    let when = words::full(request.point.facts.taken_at);
+    let name = format::clean(request.point.instance.as_str()).into_owned();
+    let when = format::full(request.point.facts.taken_at);
     let glyphs = &brush.glyphs;
     let (sign, role) = match &planned.state {
-        PlanState::Asked => (glyphs.pending, Role::Dim),
+        PlanState::Pending => (glyphs.pending, Role::Dim),
         PlanState::Ready(_) => (glyphs.done, Role::Done),
         PlanState::Overwrites(_) => (glyphs.warning, Role::Waiting),
         PlanState::Refused(_) | PlanState::NotStarted(_) => (glyphs.stuck, Role::Stuck),
@@ -128,13 +128,13 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut out = vec![Line::from(vec![
         brush.span(role, format!("{sign} ")),
         brush.span(Role::Title, name),
-        brush.span(Role::Dim, format!("  {}, taken {when}", words::clean(&request.point.label))),
+        brush.span(Role::Dim, format!("  {}, taken {when}", format::clean(&request.point.label))),
     ])];
     match &planned.state {
-        PlanState::Asked => {
-            let to = words::path(request.target.directory());
+        PlanState::Pending => {
+            let to = format::path(request.target.directory());
             out.extend(pair("Directory", &to, width, brush));
-            out.extend(pen::wrapped("The plan is being made", width, 1, Role::Dim, brush));
+            out.extend(widgets::wrapped("The plan is being made", width, 1, Role::Dim, brush));
         }
         PlanState::Ready(plan) => {
             out.extend(lines(plan, width, brush));
@@ -143,17 +143,17 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         PlanState::Overwrites(plan) => {
             out.extend(lines(plan, width, brush));
             let text = "Other data stands there. It will be renamed, not deleted; you will be asked to type its name.";
-            out.extend(pen::wrapped(text, width, 1, Role::Waiting, brush));
+            out.extend(widgets::wrapped(text, width, 1, Role::Waiting, brush));
             out.extend(switched_off(plan, width, brush));
         }
         PlanState::Refused(failure) => {
-            out.extend(pen::wrapped(&format!("Refused: {}", failure.cause), width, 1, Role::Stuck, brush));
+            out.extend(widgets::wrapped(&format!("Refused: {}", failure.cause), width, 1, Role::Stuck, brush));
             if !failure.advice.is_empty() {
-                out.extend(pen::wrapped(&format!("What to do: {}", failure.advice), width, 1, Role::Text, brush));
+                out.extend(widgets::wrapped(&format!("What to do: {}", failure.advice), width, 1, Role::Text, brush));
             }
         }
         PlanState::NotStarted(reason) => {
-            out.extend(pen::wrapped(&format!("Not started: {reason}"), width, 1, Role::Stuck, brush));
+            out.extend(widgets::wrapped(&format!("Not started: {reason}"), width, 1, Role::Stuck, brush));
         }
     }
     out

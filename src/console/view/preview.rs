@@ -1,7 +1,8 @@
 //! The preview pane: what is selected, in detail (R7).
 
-use super::{completed, events, instance, log, pen, progress, request, summary};
+use super::{completed, events, instance, log, progress, request, summary, widgets};
 use crate::console::{
+    format,
     layout::Layout,
     model::{
         Detail, Focus, Model,
@@ -9,7 +10,6 @@ use crate::console::{
         tree::{Group, Node},
     },
     theme::{Brush, Role, Theme},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -25,7 +25,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         return;
     }
     if layout.bordered {
-        pen::pane(buffer, area, &title(model, brush), model.focus() == Focus::Preview, brush);
+        widgets::pane(buffer, area, &title(model, brush), model.focus() == Focus::Preview, brush);
         tabs(buffer, area, model, brush);
     }
     let inside = text_area(layout);
@@ -36,7 +36,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
     } else {
         scroll
     };
-    pen::marked_lines(buffer, inside, &lines, from, brush);
+    widgets::marked_lines(buffer, inside, &lines, from, brush);
 }
 
 /// How far the preview can be scrolled: until its last line is at the bottom.
@@ -63,13 +63,13 @@ fn title(model: &Model, brush: &Brush) -> String {
         Node::Group(Group::Completed) => "Completed".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
         Node::Group(Group::Instances) => "Instances".to_owned(),
-        Node::Instance(key) => words::clean(&key.title(&model.matter().catalog)).into_owned(),
+        Node::Instance(key) => format::clean(&key.title(&model.data().catalog)).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
             |session| {
                 let request = session.request();
-                let name = words::clean(request.point.instance.as_str());
-                let (to, directory) = (brush.glyphs.to, words::path(request.target.directory()));
+                let name = format::clean(request.point.instance.as_str());
+                let (to, directory) = (brush.glyphs.to, format::path(request.target.directory()));
                 format!("{name} {to} {directory}  port {}", request.target.port())
             },
         ),

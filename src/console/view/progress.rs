@@ -1,12 +1,12 @@
 //! The Progress page of a session: head line, gauges, numbers, speed, steps, attempts with their causes.
 
-use super::{pen, states};
+use super::{states, widgets};
 use crate::{
     console::{
         action::Action,
+        format,
         model::{Model, history::Left},
         theme::{Brush, Role},
-        words,
     },
     domain::{BackupForm, ByteCount, Compression, Disposed, Outcome, Step, StepState, Timestamp},
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
@@ -46,19 +46,19 @@ fn head(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Li
             (Cause::Retry, _) => format!("attempt {attempt} (retry)"),
         },
         Phase::Completed { at, .. } => {
-            format!("{}, took {}", words::full(*at), words::duration(session.elapsed(*at)))
+            format!("{}, took {}", format::full(*at), format::duration(session.elapsed(*at)))
         }
         Phase::Waiting { .. } => tries(session),
         Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } => String::new(),
     };
     let head = format!("{sign} {state}");
-    if words::width(&head) + 3 + words::width(&about) <= width && !about.is_empty() {
+    if format::width(&head) + 3 + format::width(&about) <= width && !about.is_empty() {
         return vec![Line::from(vec![brush.span(role, head), brush.span(Role::Dim, format!("   {about}"))])];
     }
     let mut lines: Vec<_> =
-        words::hang(&head, width, 2).into_iter().map(|line| Line::from(brush.span(role, line))).collect();
+        format::hang(&head, width, 2).into_iter().map(|line| Line::from(brush.span(role, line))).collect();
     if !about.is_empty() {
-        lines.extend(pen::wrapped(&about, width, 2, Role::Dim, brush));
+        lines.extend(widgets::wrapped(&about, width, 2, Role::Dim, brush));
     }
     lines
 }
@@ -81,12 +81,12 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     };
     let ongoing_first = session.first_cause().filter(|_| session.is_ongoing());
     if let Some(first) = ongoing_first.filter(|first| last.is_none_or(|(last, _)| last != *first)) {
-        lines.extend(pen::wrapped(&format!("First cause: {}", first.cause), width, 2, Role::Waiting, brush));
+        lines.extend(widgets::wrapped(&format!("First cause: {}", first.cause), width, 2, Role::Waiting, brush));
     }
     if let Some((failure, role)) = last {
-        lines.extend(pen::wrapped(&failure.cause, width, 2, role, brush));
+        lines.extend(widgets::wrapped(&failure.cause, width, 2, role, brush));
         if !failure.advice.is_empty() {
-            lines.extend(pen::wrapped(&format!("What to do: {}", failure.advice), width, 2, Role::Text, brush));
+            lines.extend(widgets::wrapped(&format!("What to do: {}", failure.advice), width, 2, Role::Text, brush));
         }
     }
     if let Phase::Canceling {
@@ -97,19 +97,19 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     } = session.phase()
     {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
-        let key = pen::key(model, Action::Force);
+        let key = widgets::key(model, Action::Force);
         let text = format!("Attempt {attempt}{process} is still alive past its deadline; {key} offers to kill it");
-        lines.extend(pen::wrapped(&text, width, 2, Role::Stuck, brush));
+        lines.extend(widgets::wrapped(&text, width, 2, Role::Stuck, brush));
     }
     lines
 }
 
 fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let Phase::Completed { outcome, .. } = session.phase() else { return Vec::new() };
-    let text = |text: &str| pen::wrapped(text, width, 2, Role::Text, brush);
+    let text = |text: &str| widgets::wrapped(text, width, 2, Role::Text, brush);
     match outcome {
         Outcome::Succeeded(success) => {
-            let warning = |warning| pen::wrapped(&format!("Warning: {warning}"), width, 2, Role::Stuck, brush);
+            let warning = |warning| widgets::wrapped(&format!("Warning: {warning}"), width, 2, Role::Stuck, brush);
             let unchecked = |unchecked| text(&format!("Not verified: {unchecked}"));
             let warnings = success.warnings.iter().flat_map(warning);
             text(&success.server.to_string())
@@ -139,8 +139,8 @@ fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> 
     let room = width.saturating_sub(14).clamp(4, 60);
     let line = |name: &'static str, ratio: f64, role: Role| {
         let mut spans = vec![brush.span(Role::Dim, format!("{name:<5}"))];
-        spans.extend(pen::gauge(ratio, room, role, brush));
-        spans.push(brush.span(Role::Text, format!("  {}", words::percent(ratio))));
+        spans.extend(widgets::gauge(ratio, room, role, brush));
+        spans.push(brush.span(Role::Text, format!("  {}", format::percent(ratio))));
         Line::from(spans)
     };
     let mut lines = vec![line("Copy", session.ratio(), Role::Gauge)];
@@ -156,7 +156,7 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let now = model.moment();
     let mut parts = vec![format!("{} of {}", session.bytes_done(), session.bytes_total())];
     if progress.files_total > 0 {
-        parts.push(format!("{} of {} files", words::count(progress.files_done), words::count(progress.files_total)));
+        parts.push(format!("{} of {} files", format::count(progress.files_done), format::count(progress.files_total)));
     }
     if let Some(wal) = progress.wal {
         parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
@@ -178,15 +178,15 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     }
     let time = match states::left(session, history, now) {
         Some(Left::Range(fast, slow)) => {
-            let (fast, slow) = (words::coarse(fast), words::coarse(slow));
+            let (fast, slow) = (format::coarse(fast), format::coarse(slow));
             Some((
                 if fast == slow { format!("about {slow} left") } else { format!("{fast} to {slow} left") },
                 Role::Text,
             ))
         }
         Some(Left::Stalled(since)) => {
-            let ago = words::coarse(words::between(since.steady, now.steady));
-            Some((format!("stalled since {} ({ago})", words::clock(since.wall)), Role::Waiting))
+            let ago = format::coarse(format::between(since.steady, now.steady));
+            Some((format!("stalled since {} ({ago})", format::clock(since.wall)), Role::Waiting))
         }
         Some(Left::Hidden) | None => None,
     };
@@ -196,7 +196,7 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let mut line = Line::default();
     for (text, role) in parts.into_iter().map(|text| (text, Role::Text)).chain(time) {
         let gap = if line.spans.is_empty() { "" } else { "   " };
-        if line.width() + gap.len() + words::width(&text) > width && !line.spans.is_empty() {
+        if line.width() + gap.len() + format::width(&text) > width && !line.spans.is_empty() {
             lines.push(std::mem::take(&mut line));
         } else {
             line.push_span(Span::raw(gap));
@@ -219,7 +219,7 @@ fn spark(bars: &[u64], brush: &Brush) -> Line<'static> {
     let height = |bar: &u64| heights[usize::try_from((bar * steps).div_ceil(most)).unwrap_or(0)];
     let text: String = bars.iter().map(height).collect();
     let span = Duration::from_secs(2 * bars.len() as u64);
-    Line::from(vec![brush.span(Role::Spark, text), brush.span(Role::Dim, format!("  last {}", words::coarse(span)))])
+    Line::from(vec![brush.span(Role::Spark, text), brush.span(Role::Dim, format!("  last {}", format::coarse(span)))])
 }
 
 fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush: &Brush) -> Line<'static> {
@@ -230,14 +230,14 @@ fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush:
             let since = if let Phase::Running { since, .. } = session.phase() { Some(*since) } else { None };
             (glyphs.running, Role::Running, running_for(session, since, now), detail.clone())
         }
-        StepState::Done { took, detail } => (glyphs.done, Role::Done, words::duration(*took), detail.clone()),
+        StepState::Done { took, detail } => (glyphs.done, Role::Done, format::duration(*took), detail.clone()),
         StepState::Skipped { reason } => (glyphs.skipped, Role::Dim, String::new(), format!("skipped: {reason}")),
         StepState::Stopped => (glyphs.cancelled, Role::Cancelled, String::new(), "stopped".to_owned()),
-        StepState::Failed { took } => (glyphs.stuck, Role::Stuck, words::duration(*took), "failed".to_owned()),
+        StepState::Failed { took } => (glyphs.stuck, Role::Stuck, format::duration(*took), "failed".to_owned()),
     };
     let name = format!("{:<10}", step.to_string());
     let room = width.saturating_sub(24);
-    let detail = words::fit(&words::clean(&detail), room, glyphs.more).into_owned();
+    let detail = format::fit(&format::clean(&detail), room, glyphs.more).into_owned();
     Line::from(vec![
         brush.span(role, format!(" {sign} ")),
         brush.span(role, name),
@@ -256,7 +256,7 @@ fn running_for(session: &Session, since: Option<Timestamp>, now: Timestamp) -> S
             StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
         })
         .sum();
-    words::duration(words::between(since, now).saturating_sub(before))
+    format::duration(format::between(since, now).saturating_sub(before))
 }
 
 fn notes(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -264,7 +264,7 @@ fn notes(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     const SHOWN: usize = 3;
     let notes = session.notes();
     let newest = notes.iter().skip(notes.len().saturating_sub(SHOWN));
-    newest.flat_map(|note| pen::wrapped(note, width, 3, Role::Dim, brush)).collect()
+    newest.flat_map(|note| widgets::wrapped(note, width, 3, Role::Dim, brush)).collect()
 }
 
 fn attempts(session: &Session, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -285,7 +285,7 @@ fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) 
     let (took, role, text) = match &record.ended {
         None => ("now".to_owned(), Role::Running, String::new()),
         Some((at, end)) => {
-            let took = words::duration(words::between(record.launched, *at));
+            let took = format::duration(format::between(record.launched, *at));
             match end {
                 AttemptEnd::Done => (took, Role::Done, "done".to_owned()),
                 AttemptEnd::Failed(failure) => (took, Role::Text, failure.cause.clone()),
@@ -302,9 +302,9 @@ fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) 
         Some(Cause::Retry) => "retry".to_owned(),
     };
     let text = [why, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-    let front = format!(" {:>2}  {:>5}  {took:>6}  ", record.number, words::moment(record.launched, now));
-    let indent = words::width(&front);
-    let mut wrapped = pen::wrapped(&text, width, indent, role, brush);
+    let front = format!(" {:>2}  {:>5}  {took:>6}  ", record.number, format::moment(record.launched, now));
+    let indent = format::width(&front);
+    let mut wrapped = widgets::wrapped(&text, width, indent, role, brush);
     if let Some(first) = wrapped.first_mut() {
         let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
         *first = Line::from(vec![brush.span(Role::Dim, front), brush.span(role, text.trim_start().to_owned())]);

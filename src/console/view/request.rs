@@ -1,11 +1,11 @@
 //! The Request page: what was asked, the plan, and the exact command (S11).
 
-use super::{pen, plan};
+use super::{plan, widgets};
 use crate::{
     console::{
+        format,
         model::Model,
         theme::{Brush, Role},
-        words,
     },
     domain::{ExistingData, MissingWal, ServerWish},
     machine::Session,
@@ -19,12 +19,12 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     let mut lines = vec![title("Request")];
     let point = &request.point;
     lines.extend(pair("Session", &format!("{}  {}", session.id(), session.uuid()), width, brush));
-    lines.extend(pair("Backup", &format!("{}  {}", point.label, words::full(point.facts.taken_at)), width, brush));
-    lines.extend(pair("From", &words::path(&point.path), width, brush));
-    lines.extend(pair("To", &words::path(request.target.directory()), width, brush));
+    lines.extend(pair("Backup", &format!("{}  {}", point.label, format::full(point.facts.taken_at)), width, brush));
+    lines.extend(pair("From", &format::path(&point.path), width, brush));
+    lines.extend(pair("To", &format::path(request.target.directory()), width, brush));
     lines.extend(pair("Port", &request.target.port().to_string(), width, brush));
     for (oid, path) in request.target.tablespaces() {
-        lines.extend(pair("Tablespace", &format!("{oid} to {}", words::path(path)), width, brush));
+        lines.extend(pair("Tablespace", &format!("{oid} to {}", format::path(path)), width, brush));
     }
     lines.extend(pair("Server", wish(request.server), width, brush));
     let rate = request.max_rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
@@ -34,7 +34,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         lines.extend(pair("Missing WAL", missing_wal(request.missing_wal), width, brush));
     }
     let policy = session.policy();
-    let every = words::coarse(policy.every);
+    let every = format::coarse(policy.every);
     lines.extend(pair("Tries", &format!("{} on a disruption, one every {every}", policy.tries), width, brush));
     lines.extend(pair("By", &format!("{}, through {}", session.by(), session.origin()), width, brush));
     lines.push(Line::default());
@@ -44,13 +44,15 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
             lines.extend(plan::lines(made, width, brush));
             lines.extend(plan::switched_off(made, width, brush));
         }
-        None => lines.extend(pen::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush)),
+        None => {
+            lines.extend(widgets::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush));
+        }
     }
     if !session.attempts().is_empty() {
         lines.push(Line::default());
         lines.push(title("Exact command of each attempt"));
         for record in session.attempts() {
-            lines.extend(pen::wrapped(&command(model, session, record.number.0), width, 1, Role::Text, brush));
+            lines.extend(widgets::wrapped(&command(model, session, record.number.0), width, 1, Role::Text, brush));
         }
     }
     lines
@@ -84,12 +86,12 @@ pub(super) const fn missing_wal(missing: MissingWal) -> &'static str {
 /// A name and its value.
 pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     const NAME: usize = 12;
-    let mut lines = pen::wrapped(value, width, NAME + 1, Role::Text, brush);
+    let mut lines = widgets::wrapped(value, width, NAME + 1, Role::Text, brush);
     if let Some(first) = lines.first_mut() {
         let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
         let value = text.get(NAME + 1..).unwrap_or("").to_owned();
         *first = Line::from(vec![
-            brush.span(Role::Dim, format!(" {}", pen::cell(name, NAME, brush))),
+            brush.span(Role::Dim, format!(" {}", widgets::cell(name, NAME, brush))),
             brush.span(Role::Text, value),
         ]);
     }
@@ -100,7 +102,7 @@ pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<
 fn command(model: &Model, session: &Session, attempt: u32) -> String {
     let options = model.options();
     let directory = options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
-    format!("{} worker {}", quoted(&words::path(&options.program)), quoted(&words::path(&directory)))
+    format!("{} worker {}", quoted(&format::path(&options.program)), quoted(&format::path(&directory)))
 }
 
 /// The word as a shell takes it.

@@ -2,10 +2,10 @@
 
 use crate::{
     console::{
+        format,
         glyphs::Glyphs,
         model::history::{History, Left},
         theme::Role,
-        words,
     },
     domain::{Outcome, Step, Timestamp},
     machine::{CancelStage, Cause, CompletedResult, Phase, Session, StuckReason, session::Urgency},
@@ -40,14 +40,17 @@ pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, a
             let of = session.policy().tries;
             alone(format!("stuck: {of}/{of} tries"))
         }
-        Phase::Stuck { failure, .. } => alone(format!("stuck: {}", words::clean(&failure.cause))),
+        Phase::Stuck { failure, .. } => alone(format!("stuck: {}", format::clean(&failure.cause))),
         Phase::Canceling { stage, .. } => alone(canceling(stage).to_owned()),
         Phase::Completed { at, outcome } => {
             let result = match outcome {
                 Outcome::Succeeded(_) => CompletedResult::Succeeded,
                 Outcome::Cancelled { .. } => CompletedResult::Cancelled,
             };
-            (format!("{} {}", ended(result), words::moment(*at, now.wall)), words::duration(session.elapsed(now.wall)))
+            (
+                format!("{} {}", ended(result), format::moment(*at, now.wall)),
+                format::duration(session.elapsed(now.wall)),
+            )
         }
     }
 }
@@ -88,12 +91,12 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
         Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "Restored, with a warning".to_owned(),
         Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "Cancelled".to_owned(),
     };
-    words::clean(&text).into_owned()
+    format::clean(&text).into_owned()
 }
 
 /// Until the next try.
 fn countdown(session: &Session, now: Timestamp) -> String {
-    words::countdown(session.until_next_try(now).unwrap_or_default())
+    format::countdown(session.until_next_try(now).unwrap_or_default())
 }
 
 /// Why an attempt is made, in brackets; nothing for the first.
@@ -132,13 +135,13 @@ pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) ->
 fn running(session: &Session, history: Option<&History>, now: Moment) -> (String, String) {
     let progress = session.progress();
     let state = match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!("copy {}", words::percent(session.ratio())),
-        (Some(Step::Replay), Some(wal)) => format!("replay {}", words::percent(wal.ratio())),
+        (Some(Step::Copy), _) => format!("copy {}", format::percent(session.ratio())),
+        (Some(Step::Replay), Some(wal)) => format!("replay {}", format::percent(wal.ratio())),
         (Some(step), _) => step.to_string().to_lowercase(),
         (None, _) => "running".to_owned(),
     };
     let time = match left(session, history, now) {
-        Some(Left::Range(_, slow)) => format!("~{}", words::coarse(slow)),
+        Some(Left::Range(_, slow)) => format!("~{}", format::coarse(slow)),
         Some(Left::Stalled(_)) => "stalled".to_owned(),
         Some(Left::Hidden) | None => String::new(),
     };
@@ -163,8 +166,8 @@ fn doing(session: &Session) -> &'static str {
 fn share(session: &Session) -> String {
     let progress = session.progress();
     match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!(", {}", words::percent(session.ratio())),
-        (Some(Step::Replay), Some(wal)) => format!(", {}", words::percent(wal.ratio())),
+        (Some(Step::Copy), _) => format!(", {}", format::percent(session.ratio())),
+        (Some(Step::Replay), Some(wal)) => format!(", {}", format::percent(wal.ratio())),
         _ => String::new(),
     }
 }

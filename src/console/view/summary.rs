@@ -1,13 +1,13 @@
 //! The Restore heading in the preview: all ongoing sessions in one table.
 
-use super::{pen, states};
+use super::{states, widgets};
 use crate::{
     console::{
         action::Action,
+        format,
         model::Model,
         model::tree::Group,
         theme::{Brush, Role},
-        words,
     },
     domain::ByteCount,
     machine::Session,
@@ -20,34 +20,34 @@ const MOST: usize = 200;
 
 /// The table; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let snapshot = &model.matter().snapshot;
+    let snapshot = &model.data().snapshot;
     if snapshot.ongoing.is_empty() {
         return empty(model, width, brush);
     }
     let shown: Vec<_> = model.tree().members(Group::Restore).map(|at| &snapshot.ongoing[at]).collect();
     let mut lines = vec![
-        Line::from(brush.span(Role::Text, format!("{} under way", words::many(shown.len(), "session")))),
+        Line::from(brush.span(Role::Text, format!("{} under way", format::many(shown.len(), "session")))),
         Line::from(brush.span(Role::Dim, copied(&shown))),
         Line::default(),
     ];
     let name = (width * 2 / 5).clamp(8, 24);
-    lines.push(Line::from(brush.span(Role::Title, format!("{}  State", pen::cell("Instance", name + 2, brush)))));
+    lines.push(Line::from(brush.span(Role::Title, format!("{}  State", widgets::cell("Instance", name + 2, brush)))));
     for session in shown.iter().take(MOST) {
         let (sign, role) = states::sign(session, &brush.glyphs);
-        let instance = words::clean(session.request().point.instance.as_str()).into_owned();
+        let instance = format::clean(session.request().point.instance.as_str()).into_owned();
         let state = states::long(session, model.now(), model.queued_ahead(session.id()));
         let room = width.saturating_sub(name + 4);
         lines.push(Line::from(vec![
             brush.span(role, format!("{sign} ")),
-            brush.span(Role::Text, pen::cell(&instance, name, brush)),
-            brush.span(role, format!("  {}", words::fit(&state, room, brush.glyphs.more))),
+            brush.span(Role::Text, widgets::cell(&instance, name, brush)),
+            brush.span(role, format!("  {}", format::fit(&state, room, brush.glyphs.more))),
         ]));
     }
     if shown.len() > MOST {
-        lines.push(Line::from(brush.span(Role::Dim, format!("{} more", words::count((shown.len() - MOST) as u64)))));
+        lines.push(Line::from(brush.span(Role::Dim, format!("{} more", format::count((shown.len() - MOST) as u64)))));
     }
     lines.push(Line::default());
-    lines.extend(pen::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
+    lines.extend(widgets::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
     lines
 }
 
@@ -59,15 +59,15 @@ fn copied(sessions: &[&Arc<Session>]) -> String {
     match (planned.len(), sessions.len() - planned.len()) {
         (0, _) => "nothing planned yet".to_owned(),
         (_, 0) => format!("{done} of {total} copied"),
-        (_, some) => format!("{done} of {total} copied, {} not planned yet", words::many(some, "session")),
+        (_, some) => format!("{done} of {total} copied, {} not planned yet", format::many(some, "session")),
     }
 }
 
 fn empty(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let text = format!(
         "No restore is under way. Press {} for a new restore, or go down to an instance and press {}.",
-        pen::key(model, Action::NewRestore),
-        pen::key(model, Action::Accept),
+        widgets::key(model, Action::NewRestore),
+        widgets::key(model, Action::Accept),
     );
-    pen::wrapped(&text, width, 0, Role::Text, brush)
+    widgets::wrapped(&text, width, 0, Role::Text, brush)
 }

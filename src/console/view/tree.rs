@@ -1,16 +1,16 @@
 //! The tree pane: tui-tree-widget paints the rows in view, and those only.
 
-use super::{pen, states};
+use super::{states, widgets};
 use crate::{
     console::{
+        format,
         layout::Layout,
         model::{
             Focus, Model,
-            tree::{Group, InstanceKey, Row},
+            tree::{Group, InstanceKey, TreeRow},
         },
         ports::Origin,
         theme::{Brush, Role},
-        words,
     },
     manager::CompletedResult,
 };
@@ -41,9 +41,9 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         let title = if model.tree().filter().is_empty() {
             "Sessions".to_owned()
         } else {
-            format!("Sessions: /{}", words::clean(model.tree().filter()))
+            format!("Sessions: /{}", format::clean(model.tree().filter()))
         };
-        pen::pane(buffer, area, &title, model.focus() == Focus::Tree, brush);
+        widgets::pane(buffer, area, &title, model.focus() == Focus::Tree, brush);
     }
     let inside = layout.inside(area);
     let rows = model.tree();
@@ -67,7 +67,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
 fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &Model, brush: &mut Brush) {
     let tree = model.tree();
     let width = usize::from(area.width);
-    let begins_inside = !matches!(tree.row(rows.start), Some(Row::Group(_)));
+    let begins_inside = !matches!(tree.row(rows.start), Some(TreeRow::Group(_)));
     let mut items: Vec<TreeItem<'_, u64>> = Vec::new();
     let mut state = TreeState::default();
     let mut group = tree.group_of(rows.start);
@@ -81,8 +81,8 @@ fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: 
     };
     for at in rows.clone() {
         match tree.row(at) {
-            Some(Row::Group(next)) if at == rows.start => group = next,
-            Some(Row::Group(next)) => {
+            Some(TreeRow::Group(next)) if at == rows.start => group = next,
+            Some(TreeRow::Group(next)) => {
                 close(group, std::mem::take(&mut children), &mut state);
                 group = next;
             }
@@ -97,7 +97,7 @@ fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: 
     let selected = tree.index();
     if rows.contains(&selected) {
         let heading = heading_id(tree.group_of(selected));
-        let is_heading = matches!(tree.row(selected), Some(Row::Group(_)));
+        let is_heading = matches!(tree.row(selected), Some(TreeRow::Group(_)));
         state.select(if is_heading { vec![heading] } else { vec![heading, selected as u64] });
     }
     let above = u16::from(begins_inside);
@@ -125,75 +125,75 @@ const fn heading_id(group: Group) -> u64 {
 
 fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'static> {
     let tree = model.tree();
-    let counts = &model.matter().snapshot.counts;
+    let counts = &model.data().snapshot.counts;
     let (name, all) = match group {
         Group::Restore => ("Restore", counts.ongoing()),
         Group::Completed => ("Completed", counts.completed()),
         Group::Unreadable => ("Unreadable", tree.count(group)),
-        Group::Instances => ("Instances", model.matter().catalog.instances.len()),
+        Group::Instances => ("Instances", model.data().catalog.instances.len()),
     };
     let shown = tree.count(group);
     let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
     let count = if is_filtered {
-        format!("{} of {}", words::count(shown as u64), words::count(all as u64))
+        format!("{} of {}", format::count(shown as u64), format::count(all as u64))
     } else {
-        words::count(all as u64)
+        format::count(all as u64)
     };
     let glyph = if tree.is_open(group) { brush.glyphs.open } else { brush.glyphs.closed };
     let left = format!("{glyph} {name}");
-    let room = width.saturating_sub(words::width(&count) + 1);
-    Line::from(vec![brush.span(Role::Title, pen::cell(&left, room, brush)), brush.span(Role::Dim, count)])
+    let room = width.saturating_sub(format::width(&count) + 1);
+    Line::from(vec![brush.span(Role::Title, widgets::cell(&left, room, brush)), brush.span(Role::Dim, count)])
 }
 
-fn cells(row: Row, at: usize, model: &Model, brush: &Brush) -> Cells {
-    let (matter, tree) = (model.matter(), model.tree());
+fn cells(row: TreeRow, at: usize, model: &Model, brush: &Brush) -> Cells {
+    let (data, tree) = (model.data(), model.tree());
     let (glyphs, now) = (&brush.glyphs, model.now());
     let empty = || (String::new(), Role::Dim);
     match row {
-        Row::Ongoing(index) => {
-            let session = &matter.snapshot.ongoing[index];
+        TreeRow::Ongoing(index) => {
+            let session = &data.snapshot.ongoing[index];
             let id = session.id();
             let sign = states::sign(session, glyphs);
             let (state, right) = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
-            let name = words::clean(session.request().point.instance.as_str()).into_owned();
+            let name = format::clean(session.request().point.instance.as_str()).into_owned();
             let marked = tree.marked.contains(&id);
             Cells { sign, marked, name, state: (state, sign.1), right: (right, Role::Dim) }
         }
-        Row::Completed(index) => {
-            let row = &matter.snapshot.completed[index];
+        TreeRow::Completed(index) => {
+            let row = &data.snapshot.completed[index];
             let sign = match row.result {
                 CompletedResult::Succeeded => (glyphs.done, Role::Done),
                 CompletedResult::Cancelled => (glyphs.cancelled, Role::Cancelled),
             };
-            let name = words::clean(row.instance.as_str()).into_owned();
-            let state = (format!("{} {}", states::ended(row.result), words::moment(row.ended, now)), sign.1);
-            let right = (words::duration(row.took), Role::Dim);
+            let name = format::clean(row.instance.as_str()).into_owned();
+            let state = (format!("{} {}", states::ended(row.result), format::moment(row.ended, now)), sign.1);
+            let right = (format::duration(row.took), Role::Dim);
             Cells { sign, marked: tree.marked.contains(&row.id), name, state, right }
         }
-        Row::Unreadable(index) => {
-            let record = &matter.snapshot.unreadable[index];
-            let state = (words::clean(&record.problem).into_owned(), Role::Stuck);
+        TreeRow::Unreadable(index) => {
+            let record = &data.snapshot.unreadable[index];
+            let state = (format::clean(&record.problem).into_owned(), Role::Stuck);
             let name = format!("session {}", record.id);
             Cells { sign: (glyphs.warning, Role::Stuck), marked: false, name, state, right: empty() }
         }
-        Row::Instance(index) => {
-            let one = &matter.catalog.instances[index];
-            let newest = one.newest().map(|point| words::moment(point.facts.taken_at, now));
+        TreeRow::Instance(index) => {
+            let one = &data.catalog.instances[index];
+            let newest = one.newest().map(|point| format::moment(point.facts.taken_at, now));
             let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
             // What tells it from its namesakes comes before what it shares with others.
             let state = match &one.distinction {
-                Some(distinction) => format!("{}  {state}", words::clean(distinction)),
+                Some(distinction) => format!("{}  {state}", format::clean(distinction)),
                 None => state,
             };
             let right = match one.origin {
                 Origin::Sample => ("sample".to_owned(), Role::Sample),
-                Origin::Own => (words::many(one.rows.len(), "backup"), Role::Dim),
+                Origin::Own => (format::many(one.rows.len(), "backup"), Role::Dim),
             };
-            let name = words::clean(one.name.as_str()).into_owned();
+            let name = format::clean(one.name.as_str()).into_owned();
             let marked = tree.marked_instances.contains(&InstanceKey::of(one));
             Cells { sign: (glyphs.instance, Role::Dim), marked, name, state: (state, role), right }
         }
-        Row::Group(_) => {
+        TreeRow::Group(_) => {
             Cells { sign: ("", Role::Dim), marked: false, name: at.to_string(), state: empty(), right: empty() }
         }
     }
@@ -208,13 +208,13 @@ fn laid_out(cells: Cells, width: usize, brush: &Brush) -> Line<'static> {
     let mut spans = vec![mark, brush.span(cells.sign.1, cells.sign.0), Span::raw(" ")];
     let room = width.saturating_sub(3);
     let name_room = if room >= NAME * 2 { (room * 2 / 5).clamp(NAME, 24) } else { room };
-    spans.push(brush.span(Role::Text, pen::cell(&cells.name, name_room, brush)));
+    spans.push(brush.span(Role::Text, widgets::cell(&cells.name, name_room, brush)));
     let Some(rest) = room.checked_sub(name_room + 1).filter(|rest| *rest > 0) else { return Line::from(spans) };
     spans.push(Span::raw(" "));
-    let (wants, right_wants) = (words::width(&cells.state.0), words::width(&cells.right.0));
+    let (wants, right_wants) = (format::width(&cells.state.0), format::width(&cells.right.0));
     let right_fits = right_wants > 0 && wants + 1 + right_wants <= rest;
     let state_room = if right_fits { rest - right_wants } else { rest };
-    spans.push(brush.span(cells.state.1, pen::cell(&cells.state.0, state_room, brush)));
+    spans.push(brush.span(cells.state.1, widgets::cell(&cells.state.0, state_room, brush)));
     if right_fits {
         spans.push(brush.span(cells.right.1, cells.right.0));
     }
@@ -228,13 +228,13 @@ fn bare(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &M
     let width = usize::from(area.width);
     for (at, y) in rows.zip(area.y..area.bottom()) {
         let line = match tree.row(at) {
-            Some(Row::Group(group)) => heading(group, model, width, brush),
+            Some(TreeRow::Group(group)) => heading(group, model, width, brush),
             Some(row) => {
                 let cells = cells(row, at, model, brush);
                 let name_room = if width >= 3 * NAME { width / 3 } else { width.saturating_sub(2) };
                 Line::from(vec![
                     brush.span(cells.sign.1, cells.sign.0),
-                    brush.span(Role::Text, format!(" {} ", pen::cell(&cells.name, name_room, brush))),
+                    brush.span(Role::Text, format!(" {} ", widgets::cell(&cells.name, name_room, brush))),
                     brush.span(cells.state.1, cells.state.0.trim_start().to_owned()),
                 ])
             }
@@ -242,7 +242,7 @@ fn bare(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &M
         };
         buffer.set_line(area.x, y, &line, area.width);
         if at == tree.index() {
-            pen::select(buffer, area, y, brush);
+            widgets::select(buffer, area, y, brush);
         }
     }
 }

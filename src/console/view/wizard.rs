@@ -1,9 +1,10 @@
 //! The wizard over the main screen: its frame, the list of instances, the list of restore points.
 
-use super::{form, instance, pen, plan};
+use super::{form, instance, plan, widgets};
 use crate::console::{
     action::Action,
-    keymap::Place,
+    format,
+    keymap::KeyContext,
     layout::centered,
     model::{
         Model, is_reading,
@@ -12,7 +13,6 @@ use crate::console::{
     },
     ports::{Origin, Row},
     theme::{Brush, Role},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -24,7 +24,7 @@ use ratatui::{
 pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
     let Some(wizard) = model.wizard() else { return };
     let (columns, rows) = (buffer.area.width, buffer.area.height);
-    pen::dialog(buffer, outside(columns, rows), &title(wizard), brush);
+    widgets::dialog(buffer, outside(columns, rows), &title(wizard), brush);
     let body = body(columns, rows);
     let upper = Rect { height: body.height.saturating_sub(2), ..body };
     match wizard.page {
@@ -33,7 +33,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         Page::Points { choice, at } => points(buffer, upper, wizard, choice, at, brush),
         Page::Plan => {
             let lines = plan::pages(model, usize::from(upper.width), brush);
-            pen::lines(buffer, upper, &lines, wizard.scroll);
+            widgets::lines(buffer, upper, &lines, wizard.scroll);
         }
     }
     if body.height > 2 {
@@ -69,10 +69,10 @@ fn title(wizard: &Wizard) -> String {
 }
 
 fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, brush: &Brush) {
-    let catalog = &model.matter().catalog;
+    let catalog = &model.data().catalog;
     if catalog.instances.is_empty() {
         let text = if is_reading(catalog) { "Reading the repositories" } else { "There is no instance to restore." };
-        pen::lines(buffer, area, &[Line::from(brush.span(Role::Dim, text))], 0);
+        widgets::lines(buffer, area, &[Line::from(brush.span(Role::Dim, text))], 0);
         return;
     }
     let height = usize::from(area.height).max(1);
@@ -82,14 +82,14 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
         let checked = wizard.checked.contains(&InstanceKey::of(one));
         let (glyph, role) =
             if checked { (brush.glyphs.checked, Role::Mark) } else { (brush.glyphs.unchecked, Role::Dim) };
-        let newest = one.newest().map(|point| format!("{}  {}", words::full(point.facts.taken_at), point.facts.size));
+        let newest = one.newest().map(|point| format!("{}  {}", format::full(point.facts.taken_at), point.facts.size));
         let bad = one.rows.iter().filter(|row| matches!(row, Row::Unreadable { .. })).count();
         let mut spans = vec![
             brush.span(role, format!("{glyph} ")),
-            brush.span(Role::Text, pen::cell(&words::clean(one.name.as_str()), name_room, brush)),
+            brush.span(Role::Text, widgets::cell(&format::clean(one.name.as_str()), name_room, brush)),
         ];
         if let Some(distinction) = &one.distinction {
-            spans.push(brush.span(Role::Text, format!("  {}", words::clean(distinction))));
+            spans.push(brush.span(Role::Text, format!("  {}", format::clean(distinction))));
         }
         match newest {
             Some(text) => spans.push(brush.span(Role::Dim, format!("  newest {text}"))),
@@ -103,7 +103,7 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
         }
         buffer.set_line(area.x, y, &Line::from(spans), area.width);
         if at == wizard.at {
-            pen::select(buffer, area, y, brush);
+            widgets::select(buffer, area, y, brush);
         }
     }
 }
@@ -117,22 +117,22 @@ fn points(buffer: &mut Buffer, area: Rect, wizard: &Wizard, choice: usize, at: u
     let own = blocks.get(at).map_or(1, Vec::len);
     let from = (before + own).saturating_sub(height);
     let lines: Vec<Line<'_>> = blocks.into_iter().flatten().collect();
-    pen::lines(buffer, area, &lines, from);
+    widgets::lines(buffer, area, &lines, from);
     for line in before..before + own {
         let y = usize::from(area.y) + line.saturating_sub(from);
         if let Ok(y) = u16::try_from(y)
             && y < area.bottom()
         {
-            pen::select(buffer, area, y, brush);
+            widgets::select(buffer, area, y, brush);
         }
     }
 }
 
 fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
-    let place = model.place();
+    let place = model.key_context();
     let go = match (wizard.page, wizard.waits) {
         (_, Waits::Start) => return Line::from(brush.span(Role::Dim, "Starting")),
-        (Page::Form, Waits::Places { go_on: true }) => {
+        (Page::Form, Waits::KeyContexts { go_on: true }) => {
             return Line::from(brush.span(Role::Dim, "Looking for free places"));
         }
         (Page::Instances | Page::Form, _) => "goes on".to_owned(),
@@ -141,30 +141,30 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
         (Page::Plan, _) => match (wizard.startable().len(), wizard.overwrites().len(), wizard.plans.len()) {
             (0, 0, _) => return with_back("nothing here can be started", model, brush),
             (_, 1.., _) => "asks for the name of what is renamed, then starts".to_owned(),
-            (ready, _, all) if ready == all => format!("starts {}", words::many(ready, "session")),
+            (ready, _, all) if ready == all => format!("starts {}", format::many(ready, "session")),
             (ready, _, all) => format!("starts {ready} of {all}, without the refused"),
         },
     };
     let wanted: &[(Action, &str)] = match place {
-        Place::Instances => &[(Action::Accept, ""), (Action::Mark, "checks"), (Action::Back, "closes")],
-        Place::Form => &[
+        KeyContext::Instances => &[(Action::Accept, ""), (Action::Mark, "checks"), (Action::Back, "closes")],
+        KeyContext::Form => &[
             (Action::Accept, ""),
             (Action::Down, "next field"),
             (Action::Right, "other value"),
             (Action::Mark, "list"),
             (Action::Back, "back"),
         ],
-        Place::FormText => &[(Action::Accept, ""), (Action::Down, "next field"), (Action::Back, "back")],
-        Place::Points
-        | Place::Plan
-        | Place::Tree
-        | Place::Preview
-        | Place::Filter
-        | Place::Palette
-        | Place::Menu
-        | Place::Reading
-        | Place::Question
-        | Place::TypeName => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
+        KeyContext::FormText => &[(Action::Accept, ""), (Action::Down, "next field"), (Action::Back, "back")],
+        KeyContext::Points
+        | KeyContext::Plan
+        | KeyContext::Tree
+        | KeyContext::Preview
+        | KeyContext::Filter
+        | KeyContext::Palette
+        | KeyContext::Menu
+        | KeyContext::TextView
+        | KeyContext::Confirmation
+        | KeyContext::TypeName => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
     };
     let pair = |(action, label): &(Action, &'static str)| {
         let key = model.options().keymap.key(place, *action)?;
@@ -183,7 +183,7 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
 }
 
 fn with_back(text: &'static str, model: &Model, brush: &Brush) -> Line<'static> {
-    let key = model.options().keymap.key(Place::Plan, Action::Back);
+    let key = model.options().keymap.key(KeyContext::Plan, Action::Back);
     let key = key.map_or_else(String::new, |key| key.to_string());
     Line::from(vec![
         brush.span(Role::Waiting, text),

@@ -1,11 +1,11 @@
-//! Small strokes that all views share.
+//! Small widgets that all views share.
 
 use crate::console::{
     action::Action,
-    keymap::Place,
+    format,
+    keymap::KeyContext,
     model::Model,
     theme::{Brush, Role},
-    words,
 };
 use ratatui::{
     buffer::Buffer,
@@ -18,7 +18,7 @@ use tui_input::Input;
 /// A bordered pane with a title on its upper edge.
 pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, brush: &Brush) {
     let role = if focused { Role::Focus } else { Role::Border };
-    let title = words::fit(title, usize::from(area.width).saturating_sub(4), brush.glyphs.more).into_owned();
+    let title = format::fit(title, usize::from(area.width).saturating_sub(4), brush.glyphs.more).into_owned();
     let title = if title.is_empty() { Line::default() } else { Line::from(brush.span(role, format!(" {title} "))) };
     let block = Block::bordered().border_set(brush.glyphs.border).border_style(brush.style(role)).title(title);
     block.render(area, buffer);
@@ -53,8 +53,8 @@ pub(super) fn marked_lines(buffer: &mut Buffer, area: Rect, all: &[Line<'_>], fr
 
 /// A text that is padded or cut to exactly `room` columns.
 pub(super) fn cell(text: &str, room: usize, brush: &Brush) -> String {
-    let text = words::fit(text, room, brush.glyphs.more);
-    let pad = room.saturating_sub(words::width(&text));
+    let text = format::fit(text, room, brush.glyphs.more);
+    let pad = room.saturating_sub(format::width(&text));
     format!("{text}{:pad$}", "")
 }
 
@@ -71,7 +71,7 @@ pub(super) fn gauge(ratio: f64, room: usize, full: Role, brush: &Brush) -> Vec<S
 /// A text field of `room` columns with its caret.
 pub(super) fn input(input: &Input, room: usize, focused: bool, brush: &Brush) -> Vec<Span<'static>> {
     let role = if focused { Role::Input } else { Role::Text };
-    let value = words::clean(input.value()).into_owned();
+    let value = format::clean(input.value()).into_owned();
     if !focused || value != input.value() {
         return vec![brush.span(role, cell(&value, room, brush))];
     }
@@ -81,7 +81,7 @@ pub(super) fn input(input: &Input, room: usize, focused: bool, brush: &Brush) ->
     let (mut before, mut under, mut after) = (String::new(), String::new(), String::new());
     for c in value.chars() {
         let mut bytes = [0; 4];
-        let wide = words::width(c.encode_utf8(&mut bytes));
+        let wide = format::width(c.encode_utf8(&mut bytes));
         if column >= skip && column + wide <= skip + room {
             let part = match column.cmp(&caret) {
                 std::cmp::Ordering::Less => &mut before,
@@ -95,7 +95,7 @@ pub(super) fn input(input: &Input, room: usize, focused: bool, brush: &Brush) ->
     if under.is_empty() {
         under.push(' ');
     }
-    let used = words::width(&before) + words::width(&under) + words::width(&after);
+    let used = format::width(&before) + format::width(&under) + format::width(&after);
     after.push_str(&" ".repeat(room.saturating_sub(used)));
     vec![brush.span(role, before), brush.span(Role::Caret, under), brush.span(role, after)]
 }
@@ -103,7 +103,7 @@ pub(super) fn input(input: &Input, room: usize, focused: bool, brush: &Brush) ->
 /// Paragraphs of plain text in lines of `room` columns, each indented.
 pub(super) fn wrapped(text: &str, room: usize, indent: usize, role: Role, brush: &Brush) -> Vec<Line<'static>> {
     let pad = " ".repeat(indent);
-    let lines = words::wrap(&words::clean(text), room.saturating_sub(indent));
+    let lines = format::wrap(&format::clean(text), room.saturating_sub(indent));
     lines.into_iter().map(|line| Line::from(brush.span(role, format!("{pad}{line}")))).collect()
 }
 
@@ -114,7 +114,7 @@ pub(super) fn select(buffer: &mut Buffer, area: Rect, y: u16, brush: &Brush) {
 
 /// The key of an action on the main screen, for a sentence that names it.
 pub(super) fn key(model: &Model, action: Action) -> String {
-    let key = model.options().keymap.key(Place::Tree, action);
+    let key = model.options().keymap.key(KeyContext::Tree, action);
     key.map_or_else(|| action.label().to_owned(), |key| key.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! How amounts of time, moments and states are said, everywhere on the screen in the same way.
+//! How amounts of time, moments and states are displayed, everywhere on the screen in the same way.
 //!
 //! Promises: short, without colour, and foreign text comes out printable.
 
