@@ -2,7 +2,7 @@
 
 use super::doctor::words::{quoted, shown};
 use crate::{
-    catalog::{Catalog, CatalogInstance, NotChosen, Row},
+    catalog::{Catalog, CatalogEntry, CatalogInstance, NotChosen},
     cli::report::{Candidate, Refused},
     domain::RestorePoint,
 };
@@ -29,7 +29,7 @@ fn refused(catalog: &Catalog, word: &str, point: &str, reason: &NotChosen<'_>) -
             points.iter().take(MOST_NAMED).map(|(one, row)| point_candidate(one, row)).collect(),
         ),
         NotChosen::NoPoint(one) => {
-            let known: Vec<&str> = one.rows.iter().map(Row::label).take(MOST_NAMED).collect();
+            let known: Vec<&str> = one.rows.iter().map(CatalogEntry::label).take(MOST_NAMED).collect();
             let known = known.join(", ");
             (format!("{} has no restore point {point:?}; the newest are: {known}", one.spelling), Vec::new())
         }
@@ -73,7 +73,7 @@ fn instance_candidate(instance: &CatalogInstance) -> Candidate {
     }
 }
 
-fn point_candidate(instance: &CatalogInstance, row: &Row) -> Candidate {
+fn point_candidate(instance: &CatalogInstance, row: &CatalogEntry) -> Candidate {
     let words = format!("{} --point {}", quoted(Path::new(&instance.spelling)), quoted(row.path()));
     let about = row.problem().unwrap_or_default().to_owned();
     Candidate { instance_id: instance.id(), path: row.path().to_owned(), words, about }

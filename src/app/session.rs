@@ -26,7 +26,7 @@ use crate::{
     },
     control::Client,
     domain::{Origin, RestoreRequest, Who},
-    manager::{Act, Clock, StartRequest},
+    manager::{Clock, SessionAction, StartRequest},
 };
 use futures_util::{StreamExt, stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -75,14 +75,14 @@ fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) ->
         SessionVerb::Log(args) => log::run(reader, args, &context, streams)?,
         SessionVerb::Watch(args) => watch::run(reader, args, &context, streams)?,
         SessionVerb::Start(args) => started(setting, reader, args, streams)?,
-        SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), Act::Retry, streams)?,
-        SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), Act::Dismiss, streams)?,
+        SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
+        SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
             let selection = recover::select(reader, args)?;
-            carry_out(setting, (Act::Recover, &who()), selection, streams)?
+            carry_out(setting, (SessionAction::Recover, &who()), selection, streams)?
         }
         SessionVerb::Cancel(args) => cancelled(setting, reader, args, &context, streams)?,
     })
@@ -101,7 +101,7 @@ fn act_on(
     setting: &Setting,
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    act: Act,
+    act: SessionAction,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
@@ -112,7 +112,7 @@ fn act_on(
 
 fn carry_out(
     setting: &Setting,
-    (act, by): (Act, &Who),
+    (act, by): (SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
@@ -130,7 +130,7 @@ fn cancelled(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = Act::Cancel(args.disposition(), args.reach());
+    let act = SessionAction::Cancel(args.disposition(), args.reach());
     let now = context.clock.now();
     let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {

@@ -4,8 +4,8 @@
 //! by age among instances.
 
 use super::{
-    contents::{Catalog, CatalogInstance, Row},
     identity,
+    model::{Catalog, CatalogEntry, CatalogInstance},
 };
 use crate::domain::RestorePoint;
 use std::{fs, path::Path};
@@ -20,7 +20,7 @@ pub enum NotChosen<'a> {
     /// The instance has no restore point of this label or path.
     NoPoint(&'a CatalogInstance),
     /// Several backups are meant.
-    Points(Vec<(&'a CatalogInstance, &'a Row)>),
+    Points(Vec<(&'a CatalogInstance, &'a CatalogEntry)>),
     /// The backup that was named cannot be restored.
     Unreadable(&'a str),
     /// The instance has no backup that can be restored; the problem of the first is told, if it has one.
@@ -49,7 +49,7 @@ impl Catalog {
             if instances.len() > 1 {
                 return Err(NotChosen::Instances(instances));
             }
-            let problem = || first.rows.iter().find_map(Row::problem);
+            let problem = || first.rows.iter().find_map(CatalogEntry::problem);
             return first.newest().ok_or_else(|| NotChosen::Nothing(first, problem()));
         };
         let rows = || instances.iter().flat_map(|one| one.rows.iter().map(|row| (*one, row)));
@@ -61,8 +61,8 @@ impl Catalog {
         match meant.as_slice() {
             [] if instances.len() > 1 => Err(NotChosen::Instances(instances)),
             [] => Err(NotChosen::NoPoint(first)),
-            [(_, Row::Restorable(point))] => Ok(point),
-            [(_, Row::Unreadable { problem, .. })] => Err(NotChosen::Unreadable(problem)),
+            [(_, CatalogEntry::Restorable(point))] => Ok(point),
+            [(_, CatalogEntry::Unreadable { problem, .. })] => Err(NotChosen::Unreadable(problem)),
             _ => Err(NotChosen::Points(meant)),
         }
     }

@@ -3,7 +3,7 @@
 //! Promises: two instances never share a spelling that [`CatalogInstance::id`] gives, whatever bytes their folders are
 //! named with; a spelling that is offered leads back to its instance and to no other. Never: looks at a disk.
 
-use super::contents::{Catalog, CatalogInstance, Origin};
+use super::model::{Catalog, CatalogInstance, RepositoryKind};
 use crate::domain::{InstanceName, SystemIdentifier, instance::printable};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ const TAIL: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceKey {
     /// Whose it is.
-    pub origin: Origin,
+    pub kind: RepositoryKind,
     /// Its name.
     pub name: InstanceName,
     /// The repository that holds it.
@@ -37,13 +37,13 @@ pub struct InstanceKey {
 impl InstanceKey {
     /// The key of an instance.
     pub fn of(instance: &CatalogInstance) -> Self {
-        let CatalogInstance { name, origin, repository, folder, cluster, .. } = instance.clone();
-        Self { origin, name, repository, folder, cluster }
+        let CatalogInstance { name, kind, repository, folder, cluster, .. } = instance.clone();
+        Self { kind, name, repository, folder, cluster }
     }
 
     /// Whether it is the key of this instance. The folder is a path from the root on, so it is of one repository.
     pub fn is(&self, instance: &CatalogInstance) -> bool {
-        self.origin == instance.origin
+        self.kind == instance.kind
             && self.name == instance.name
             && self.cluster == instance.cluster
             && self.folder == instance.folder

@@ -5,9 +5,9 @@
 //! repository, follows a symbolic link while it searches, or reads a backup whole.
 
 mod choose;
-mod contents;
-mod facts;
 mod identity;
+mod inspect;
+mod model;
 mod read;
 mod restored;
 pub mod sample;
@@ -17,6 +17,6 @@ mod tests;
 mod wording;
 
 pub use choose::NotChosen;
-pub use contents::{Catalog, CatalogInstance, Origin, Repository, RepositoryPath, Row};
 pub use identity::InstanceKey;
+pub use model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath};
 pub use read::read;

@@ -1,8 +1,8 @@
 //! Repositories in, catalog out.
 
 use super::{
-    contents::{Catalog, CatalogInstance, Origin, Repository, RepositoryPath, Row},
-    facts,
+    inspect,
+    model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
     scan::{Candidate, scan},
 };
 use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
@@ -22,7 +22,7 @@ use std::{
 const READERS: usize = 2;
 
 /// One folder of one repository, as the backups in it are gathered.
-type Folder = (Origin, InstanceName, PathBuf, PathBuf);
+type Folder = (RepositoryKind, InstanceName, PathBuf, PathBuf);
 
 /// Reads what is in these repositories. Blocks for as long as the disks take: call it on a thread that may wait.
 ///
@@ -32,16 +32,16 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
     let mut roots = BTreeSet::new();
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let mut found = Vec::new();
-    for RepositoryPath { path, origin } in repositories {
+    for RepositoryPath { path, kind } in repositories {
         let scan = scan(path);
         if !roots.insert(scan.root.clone()) {
             continue;
         }
         let new = scan.candidates.into_iter().filter(|candidate| paths.insert(candidate.path.clone()));
-        found.extend(new.map(|candidate| (*origin, candidate)));
-        read.push(Repository { path: scan.root, origin: *origin, problem: scan.problem });
+        found.extend(new.map(|candidate| (*kind, candidate)));
+        read.push(Repository { path: scan.root, kind: *kind, problem: scan.problem });
     }
-    let mut folders: BTreeMap<Folder, Vec<Row>> = BTreeMap::new();
+    let mut folders: BTreeMap<Folder, Vec<CatalogEntry>> = BTreeMap::new();
     for (folder, row) in rows(&found) {
         folders.entry(folder).or_default().push(row);
     }
@@ -51,9 +51,10 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
 /// The instances of one folder: one for each cluster, and one for what does not tell its cluster.
 ///
 /// What cannot be restored stands with the only instance there is; beside several, with what tells no cluster.
-fn instances(folder: &Folder, rows: Vec<Row>) -> Vec<CatalogInstance> {
-    let mut clusters: BTreeMap<Option<SystemIdentifier>, Vec<Row>> = BTreeMap::new();
-    let (restorable, unreadable): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.point().is_some());
+fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
+    let mut clusters: BTreeMap<Option<SystemIdentifier>, Vec<CatalogEntry>> = BTreeMap::new();
+    let (restorable, unreadable): (Vec<CatalogEntry>, Vec<CatalogEntry>) =
+        rows.into_iter().partition(|row| row.point().is_some());
     for row in restorable {
         let cluster = row.point().and_then(|point| point.facts.system_identifier);
         clusters.entry(cluster).or_default().push(row);
@@ -62,27 +63,27 @@ fn instances(folder: &Folder, rows: Vec<Row>) -> Vec<CatalogInstance> {
         let only = if clusters.len() == 1 { clusters.keys().next().copied().flatten() } else { None };
         clusters.entry(only).or_default().extend(unreadable);
     }
-    let instance = |(cluster, mut rows): (Option<SystemIdentifier>, Vec<Row>)| {
-        let (origin, name, repository, folder) = folder.clone();
+    let instance = |(cluster, mut rows): (Option<SystemIdentifier>, Vec<CatalogEntry>)| {
+        let (kind, name, repository, folder) = folder.clone();
         rows.sort_by_cached_key(newest_first);
         let (spelling, distinction) = (name.to_string(), None);
-        CatalogInstance { name, origin, rows, repository, folder, cluster, spelling, distinction }
+        CatalogInstance { name, kind, rows, repository, folder, cluster, spelling, distinction }
     };
     clusters.into_iter().map(instance).collect()
 }
 
 /// By time, then by name, backwards; what cannot be read has no time and comes last.
-fn newest_first(row: &Row) -> Reverse<(Option<Timestamp>, String, PathBuf)> {
+fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, PathBuf)> {
     Reverse((row.taken_at(), row.label().to_owned(), row.path().to_owned()))
 }
 
-fn rows(found: &[(Origin, Candidate)]) -> Vec<(Folder, Row)> {
+fn rows(found: &[(RepositoryKind, Candidate)]) -> Vec<(Folder, CatalogEntry)> {
     let rows = Mutex::new(Vec::with_capacity(found.len()));
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((origin, candidate)) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((kind, candidate)) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Candidate { instance, repository, folder, .. } = candidate;
-            let folder = (*origin, instance.clone(), repository.clone(), folder.clone());
+            let folder = (*kind, instance.clone(), repository.clone(), folder.clone());
             let row = row(candidate);
             rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, row));
         }
@@ -96,13 +97,17 @@ fn rows(found: &[(Origin, Candidate)]) -> Vec<(Folder, Row)> {
     rows.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn row(candidate: &Candidate) -> Row {
+fn row(candidate: &Candidate) -> CatalogEntry {
     let Candidate { instance, label, path, finding, repository, folder: _ } = candidate;
     let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
-    match facts::read(&path, finding) {
-        Ok(facts) => {
-            Row::Restorable(RestorePoint { instance, label, path, facts, repository: Some(repository.clone()) })
-        }
-        Err(problem) => Row::Unreadable { instance, label, path, problem },
+    match inspect::read(&path, finding) {
+        Ok(facts) => CatalogEntry::Restorable(RestorePoint {
+            instance,
+            label,
+            path,
+            facts,
+            repository: Some(repository.clone()),
+        }),
+        Err(problem) => CatalogEntry::Unreadable { instance, label, path, problem },
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use crate::{
-        catalog::{Catalog, Origin, RepositoryPath, read},
+        catalog::{Catalog, RepositoryKind, RepositoryPath, read},
         domain::{BackupForm, Compression, MajorVersion, RestorePoint},
     };
     use sha2::{Digest, Sha256};
@@ -121,7 +121,7 @@ mod tests {
         let point = |name| -> RestorePoint { catalog.named(name)[0].newest().unwrap().clone() };
         assert_eq!(catalog.rows().filter_map(|(_, row)| row.problem()).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(catalog.instances.len(), 3);
-        assert!(catalog.instances.iter().all(|instance| instance.origin == Origin::Sample));
+        assert!(catalog.instances.iter().all(|instance| instance.kind == RepositoryKind::Sample));
         assert_eq!(point("orders").facts.form, BackupForm::Tar(Compression::Zstd));
         assert_eq!(point("crm").facts.form, BackupForm::Tar(Compression::Gzip));
         assert_eq!(point("depot").facts.form, BackupForm::Tar(Compression::None));

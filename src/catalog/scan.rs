@@ -37,11 +37,11 @@ pub(super) struct Candidate {
     pub(super) folder: PathBuf,
     pub(super) label: String,
     pub(super) path: PathBuf,
-    pub(super) finding: Finding,
+    pub(super) finding: Layout,
 }
 
 /// What a directory is.
-pub(super) enum Finding {
+pub(super) enum Layout {
     /// A data directory with a manifest.
     Plain,
     /// Archives with a manifest.
@@ -96,7 +96,7 @@ impl Search {
             Ok(entries) => entries,
             // It was there a moment ago: somebody expired a backup meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.found(directory, Finding::Fault(refused("the directory", &error))),
+            Err(error) => return self.found(directory, Layout::Fault(refused("the directory", &error))),
         };
         if let Some(finding) = classify(directory, &entries) {
             return self.found(directory, finding);
@@ -113,7 +113,7 @@ impl Search {
     }
 
     /// The instance is the first folder below the repository; a backup that lies directly in it names its own.
-    fn found(&mut self, path: &Path, finding: Finding) {
+    fn found(&mut self, path: &Path, finding: Layout) {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         let mut parts = below.iter();
         let own = parts.next();
@@ -150,20 +150,20 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
 }
 
 /// What a directory with these entries is; `None` for one that has nothing to do with backups.
-fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<Finding> {
+fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<Layout> {
     let has = |name: &str| entries.contains_key(OsStr::new(name));
-    let fault = |cause: &str, advice: &str| Some(Finding::Fault(problem(cause, advice)));
+    let fault = |cause: &str, advice: &str| Some(Layout::Fault(problem(cause, advice)));
     let has_manifest = has(manifest::FILE_NAME);
     let data_directory = has("PG_VERSION") && (has("base") || has("global"));
     if data_directory && has("postmaster.pid") {
         if let Some(fault) = restored::server_fault(directory).unwrap_or_else(Some) {
-            return Some(Finding::Fault(fault));
+            return Some(Layout::Fault(fault));
         }
         let cause = "this is the data directory of a server, which runs or has crashed (postmaster.pid is there)";
         return fault(cause, "take a backup of it with pg_basebackup, and never start a server on a backup itself");
     }
     if data_directory && has_manifest {
-        return Some(Finding::Plain);
+        return Some(Layout::Plain);
     }
     let archive = |name: &OsString| {
         let bytes = name.as_encoded_bytes();
@@ -182,7 +182,7 @@ fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<
         return fault(cause, "take the backup with pg_basebackup 13 or newer, without --no-manifest");
     }
     match TarSet::find(directory) {
-        Ok(Some(set)) if set.manifest.is_some() => Some(Finding::Tar(set)),
+        Ok(Some(set)) if set.manifest.is_some() => Some(Layout::Tar(set)),
         Ok(Some(_)) => fault(
             "the archives have no backup_manifest beside them, so nothing in them can be verified",
             "copy the manifest too, or take the backup without --no-manifest",
@@ -192,7 +192,7 @@ fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<
             "copy the rest of the backup, or use another one",
         ),
         Ok(None) => None,
-        Err(TarSetError::Unreadable { source, .. }) => Some(Finding::Fault(refused("the directory", &source))),
+        Err(TarSetError::Unreadable { source, .. }) => Some(Layout::Fault(refused("the directory", &source))),
         Err(error @ TarSetError::NoBase { .. }) => fault(&error.to_string(), "copy all archives of the backup"),
         Err(error @ TarSetError::Twice { .. }) => {
             fault(&error.to_string(), "keep the one that belongs to the manifest and move the other away")

@@ -4,7 +4,7 @@
 mod identity;
 mod restored;
 
-use super::{Catalog, Origin, RepositoryPath, Row, read, sample};
+use super::{Catalog, CatalogEntry, RepositoryKind, RepositoryPath, read, sample};
 use crate::domain::{BackupForm, ByteCount, Compression, Lsn, MajorVersion, Timeline};
 use std::{
     ffi::OsStr,
@@ -74,7 +74,7 @@ impl Lab {
     }
 
     /// The one row there is.
-    fn row(&self) -> Row {
+    fn row(&self) -> CatalogEntry {
         let catalog = self.read();
         let rows: Vec<_> = catalog.rows().map(|(_, row)| row.clone()).collect();
         assert_eq!(rows.len(), 1, "{rows:?}");
@@ -326,8 +326,8 @@ fn a_repository_given_twice_is_read_once_and_the_sample_stays_apart() {
     ]);
     let orders: Vec<_> = catalog.instances.iter().filter(|instance| instance.name.as_str() == "orders").collect();
     assert_eq!(
-        orders.iter().map(|o| (o.origin, o.rows.len())).collect::<Vec<_>>(),
-        [(Origin::Own, 1), (Origin::Sample, 2)]
+        orders.iter().map(|o| (o.kind, o.rows.len())).collect::<Vec<_>>(),
+        [(RepositoryKind::Own, 1), (RepositoryKind::Sample, 2)]
     );
     assert_eq!(catalog.repositories.len(), 3);
     let text = serde_json::to_string(&catalog).unwrap();

@@ -4,7 +4,7 @@
 //! either form. Never: it writes to nothing but the writer it is given, and decides no exit status.
 
 use crate::{
-    catalog::{self, Catalog, CatalogInstance, RepositoryPath, Row},
+    catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryPath},
     domain::{
         Lsn,
         instance::{printable, printable_name},
@@ -122,13 +122,13 @@ fn write_json(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(if catalog.instances.is_empty() { b"]\n" } else { b"\n]\n" })
 }
 
-fn json_row<'a>(instance: &'a CatalogInstance, row: &'a Row) -> JsonRow<'a> {
+fn json_row<'a>(instance: &'a CatalogInstance, row: &'a CatalogEntry) -> JsonRow<'a> {
     let facts = row.point().map(|point| &point.facts);
     JsonRow {
         instance: row.instance().as_str(),
         restore_point: row.label(),
         path: row.path().to_string_lossy().into_owned(),
-        repository_kind: instance.origin.to_string(),
+        repository_kind: instance.kind.to_string(),
         format: facts.map(|facts| facts.form.to_string()),
         size: facts.map(|facts| facts.size.0),
         timeline: facts.map(|facts| facts.timeline.0),
@@ -182,13 +182,13 @@ fn write_table(catalog: &Catalog, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(instance: &CatalogInstance, row: &Row) -> [String; COLUMNS] {
+fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
     let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let facts = row.point().map(|point| &point.facts);
     [
         printable(&instance.spelling),
         row.label().to_owned(),
-        instance.origin.to_string(),
+        instance.kind.to_string(),
         shown(facts.map(|facts| facts.form.to_string())),
         shown(facts.map(|facts| facts.size.to_string())),
         shown(facts.map(|facts| facts.timeline.to_string())),

@@ -4,7 +4,7 @@ use super::{exit::Exit, report, state::CommandForm, streams::Streams};
 use crate::{
     domain::{Disposition, Outcome, Reach, SessionId, Who},
     machine::{Phase, Scope, Session},
-    manager::{Act, Clock, Service, StartRequest},
+    manager::{Clock, Service, SessionAction, StartRequest},
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -70,7 +70,7 @@ async fn follow(
             }
             Some(Interrupt) = interrupts.recv() => {
                 let canceling = matches!(session.phase(), Phase::Canceling { .. });
-                let act = if canceling { Act::Force } else { Act::Cancel(Disposition::Default, Reach::AnyOrigin) };
+                let act = if canceling { SessionAction::Force } else { SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin) };
                 let receipt = owner.act(act, Scope::Sessions(vec![id]), by.clone()).await;
                 let done = if canceling { "forced" } else { "cancelled" };
                 for (_, refusal) in receipt.refused() {

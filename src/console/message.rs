@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
     machine::{Scope, Session},
-    manager::{Act, Receipt, Snapshot},
+    manager::{Receipt, SessionAction, Snapshot},
 };
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub enum Message {
     /// The repositories were read.
     Catalog(Arc<Catalog>),
     /// An act was answered.
-    Acted(Act, Receipt),
+    Acted(SessionAction, Receipt),
     /// A start was answered, line by line as the requests were.
     Started(Receipt),
     /// A whole session was read; `None` when there is none.
@@ -85,7 +85,7 @@ pub enum MouseAction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
     /// Apply a verb to sessions.
-    Act(Act, Scope),
+    Act(SessionAction, Scope),
     /// Start sessions.
     Start(Vec<RestoreRequest>),
     /// Query something up; nothing is changed by it.

@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-pub use crate::catalog::{Catalog, CatalogInstance, InstanceKey, Origin, Repository, Row};
+pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Repository, RepositoryKind};
 
 /// What the screen asks of this machine when it proposes targets. May block: it is called off the screen's thread.
 pub trait World: Send + Sync {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{Disposition, Reach},
     machine::{Refusal, Session, decide},
-    manager::Act,
+    manager::SessionAction,
 };
 use std::sync::Arc;
 
@@ -74,10 +74,10 @@ impl Situation {
         let instances = model.data().catalog.instances.len();
         Self {
             context: model.key_context(),
-            retry: judge(model, &subject, Act::Retry),
-            cancel: judge(model, &subject, Act::Cancel(Disposition::Default, Reach::AnyOrigin)),
-            force: judge(model, &subject, Act::Force),
-            dismiss: judge(model, &subject, Act::Dismiss),
+            retry: judge(model, &subject, SessionAction::Retry),
+            cancel: judge(model, &subject, SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin)),
+            force: judge(model, &subject, SessionAction::Force),
+            dismiss: judge(model, &subject, SessionAction::Dismiss),
             new_restore: if instances > 0 {
                 Verdict::Ready
             } else {
@@ -107,7 +107,7 @@ impl Situation {
 }
 
 /// Whether an act would be carried out for at least one session of the subject.
-fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
+fn judge(model: &Model, subject: &Subject, act: SessionAction) -> Verdict {
     let now = model.now();
     let mut refusals: Vec<Refusal> = Vec::new();
     for session in &subject.ongoing {
@@ -117,11 +117,11 @@ fn judge(model: &Model, subject: &Subject, act: Act) -> Verdict {
         }
     }
     let completed = match act {
-        Act::Retry | Act::Cancel(..) => Refusal::Completed,
-        Act::Force => Refusal::NothingToForce,
-        Act::Dismiss if subject.completed > 0 => return Verdict::Ready,
-        Act::Dismiss => Refusal::Ongoing,
-        Act::Recover => Refusal::NothingToRecover,
+        SessionAction::Retry | SessionAction::Cancel(..) => Refusal::Completed,
+        SessionAction::Force => Refusal::NothingToForce,
+        SessionAction::Dismiss if subject.completed > 0 => return Verdict::Ready,
+        SessionAction::Dismiss => Refusal::Ongoing,
+        SessionAction::Recover => Refusal::NothingToRecover,
     };
     refusals.extend(std::iter::repeat_n(completed, subject.completed));
     match refusals.as_slice() {

@@ -16,7 +16,7 @@ use super::protocol::Response;
 use crate::{
     domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
-    manager::{Act, Receipt, ReceiptLine, Reply, Request, Service, Snapshot, StartRequest},
+    manager::{Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot, StartRequest},
 };
 use driver::{Driver, Pending};
 use futures_util::future::BoxFuture;
@@ -156,7 +156,7 @@ impl Client {
         Receipt { lines }
     }
 
-    async fn send_act(self, act: Act, scope: Scope) -> Receipt {
+    async fn send_act(self, act: SessionAction, scope: Scope) -> Receipt {
         let mut lines = Vec::new();
         for (scope, expected) in batch::split_scope(scope) {
             lines.extend(self.receipt(Request::Act { act, scope }, expected).await);

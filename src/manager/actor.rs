@@ -1,12 +1,12 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Act, Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, Snapshot, UnreadableSession,
+    Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, SessionAction, Snapshot, UnreadableSession,
     commit::Turn,
+    completed_list::CompletedList,
     handle::{CHANNEL_CAPACITY, Message},
     recover::Traces,
     request::{Reply, Request},
-    shelf::Shelf,
     start::Orders,
 };
 use crate::{
@@ -59,7 +59,7 @@ pub struct Manager<S, A> {
     store: S,
     attempts: A,
     pub(super) registry: Registry,
-    shelf: Shelf,
+    completed: CompletedList,
     pub(super) unreadable: Arc<Vec<UnreadableSession>>,
     pub(super) traces: Traces,
     pub(super) orders: Orders,
@@ -105,7 +105,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             store,
             attempts,
             registry,
-            shelf: Shelf::new(opening.completed, opening.succeeded, opening.cancelled),
+            completed: CompletedList::new(opening.completed, opening.succeeded, opening.cancelled),
             unreadable: Arc::new(opening.unreadable),
             traces: Traces::default(),
             orders,
@@ -181,7 +181,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 drop(reply.send(Reply::Session(self.find(id).await.ok())));
             }
             Message::Completed { rows } => {
-                self.shelf.fill(rows);
+                self.completed.extend(rows);
                 self.publish();
             }
             Message::StepDown { reason } => self.lost = Some(reason),
@@ -190,9 +190,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
-    async fn act(&mut self, act: Act, scope: &Scope, by: &Who) -> Receipt {
+    async fn act(&mut self, act: SessionAction, scope: &Scope, by: &Who) -> Receipt {
         let ids = match scope {
-            Scope::AllCompleted => self.shelf.rows().iter().map(|row| row.id).collect(),
+            Scope::AllCompleted => self.completed.rows().iter().map(|row| row.id).collect(),
             Scope::AllOngoing | Scope::Sessions(_) => self.registry.expand(scope),
         };
         let now = self.clock.now();
@@ -201,7 +201,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         for id in ids {
             let session = match self.find(id).await {
                 Ok(session) => session,
-                Err(Refusal::Unknown { .. }) if act == Act::Recover => {
+                Err(Refusal::Unknown { .. }) if act == SessionAction::Recover => {
                     let result = self.recover(&mut turn, id, by);
                     let instance = turn.after.get(&id).map(|session| session.request().point.instance.clone());
                     receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
@@ -218,7 +218,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
         let ids: Vec<SessionId> = turn.after.keys().copied().collect();
         match self.commit(turn).await {
-            Ok(()) if act == Act::Recover => self.recovered(&ids),
+            Ok(()) if act == SessionAction::Recover => self.recovered(&ids),
             Ok(()) => {}
             Err(refusal) => refuse_all(&mut receipt, &refusal),
         }
@@ -308,7 +308,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             return Err(Refusal::NotStored { cause: error.to_string() });
         }
         let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();
-        self.shelf.take_in(&changed);
+        self.completed.apply(&changed);
         for session in changed {
             if !session.is_ongoing() && self.registry.get(session.id()).is_some() {
                 self.orders.release(session.uuid(), session.request());
@@ -350,11 +350,11 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     pub(super) fn publish(&mut self) {
         self.revision += 1;
         let ongoing = self.registry.in_order();
-        let counts = Counts::of(&ongoing, self.shelf.succeeded(), self.shelf.cancelled());
+        let counts = Counts::of(&ongoing, self.completed.succeeded(), self.completed.cancelled());
         self.publisher.send_replace(Arc::new(Snapshot {
             revision: self.revision,
             ongoing,
-            completed: Arc::clone(self.shelf.rows()),
+            completed: Arc::clone(self.completed.rows()),
             unreadable: Arc::clone(&self.unreadable),
             counts,
         }));

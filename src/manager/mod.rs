@@ -4,22 +4,22 @@
 //! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer.
 //! Never: it meets no engine and draws nothing.
 
-pub mod act;
+pub mod action;
 mod actor;
 pub mod claims;
 pub mod clock;
 mod commit;
+mod completed_list;
 pub mod handle;
 pub mod ids;
 pub mod receipt;
 mod recover;
 pub mod request;
-mod shelf;
 pub mod snapshot;
 mod start;
 
 pub use crate::machine::{CompletedResult, CompletedRow, UnreadableSession};
-pub use act::Act;
+pub use action::SessionAction;
 pub use actor::{Ended, Manager, ManagerSettings};
 pub use claims::{Claims, KnownSessions, Unclaimed, Wanted};
 pub use clock::{Clock, Moment};

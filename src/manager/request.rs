@@ -1,6 +1,6 @@
 //! What every face asks of whoever owns the sessions, be it in this process or behind a socket: one list of requests.
 
-use super::{Act, Receipt, ReceiptLine, Snapshot};
+use super::{Receipt, ReceiptLine, SessionAction, Snapshot};
 use crate::{
     domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who},
     machine::{Refusal, Scope, Session},
@@ -19,7 +19,7 @@ pub enum Request {
     /// One verb on every session of a scope.
     Act {
         /// The verb.
-        act: Act,
+        act: SessionAction,
         /// Which sessions.
         scope: Scope,
     },
@@ -63,7 +63,7 @@ pub trait Service: Send + Sync {
     }
 
     /// Applies one verb to every session of a scope.
-    fn act(&self, act: Act, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
+    fn act(&self, act: SessionAction, scope: Scope, by: Who) -> BoxFuture<'static, Receipt> {
         let reply = self.ask(Request::Act { act, scope }, by);
         Box::pin(async move { reply.await.into_receipt() })
     }

@@ -10,7 +10,7 @@ use howdah::{
     control::{Client, ClientError, ConnectError, ConnectionState, Connector, bind, serve},
     domain::SessionId,
     machine::{Refusal, Scope},
-    manager::{Act, Receipt, Service, Snapshot},
+    manager::{Receipt, Service, SessionAction, Snapshot},
 };
 use serde_json::json;
 use std::{
@@ -72,7 +72,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     // The next owner comes; one session has gone on meanwhile.
     harness
         .house
-        .act(Act::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2)
+        .act(SessionAction::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2)
         .await
         .unwrap();
     within("its end", harness.house.until_completed(2)).await;
@@ -111,7 +111,7 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
     let mut owner = pairs.welcome(1).await;
     let client = within("a client", opening).await.unwrap().unwrap();
-    let asked = tokio::spawn(client.act(Act::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
+    let asked = tokio::spawn(client.act(SessionAction::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
     let heard = within("the request", owner.receive()).await;
     assert_eq!(heard["ask"]["request"]["act"]["act"], "retry", "{heard}");
     drop(owner);
@@ -145,7 +145,7 @@ async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     wanted.requests[0].point.path = format!("/backup/{}", "x".repeat(900_000)).into();
     let asked = tokio::spawn(client.start(wanted, who("ana")));
     within("its beginning", owner.reader.get_ref().readable()).await.unwrap();
-    let behind = tokio::spawn(client.act(Act::Retry, Scope::AllOngoing, who("ana")));
+    let behind = tokio::spawn(client.act(SessionAction::Retry, Scope::AllOngoing, who("ana")));
     drop(owner);
     let mut owner = pairs.welcome(2).await;
     let heard = within("the request", owner.receive()).await;

@@ -10,7 +10,7 @@ use howdah::{
     domain::{Disposition, InstanceName, Origin, Reach, SessionId, fact::End},
     journal::Change,
     machine::{Event, Phase, Refusal, Scope},
-    manager::{Act, Receipt, Service, StartRequest},
+    manager::{Receipt, Service, SessionAction, StartRequest},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub(crate) fn order(numbers: impl IntoIterator<Item = u64>) -> StartRequest {
     StartRequest { requests, policy: None, origin: Origin::CommandLine }
 }
 
-fn cancel(number: u64) -> (Act, Scope) {
-    (Act::Cancel(Disposition::Keep, Reach::AnyOrigin), Scope::Sessions(vec![SessionId(number)]))
+fn cancel(number: u64) -> (SessionAction, Scope) {
+    (SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), Scope::Sessions(vec![SessionId(number)]))
 }
 
 #[tokio::test]
@@ -71,9 +71,9 @@ async fn refusals_come_back_as_they_are() {
     let (act, scope) = cancel(12);
     let unknown = client.act(act, scope, who("ana")).await;
     assert_eq!(unknown.lines[0].result, Err(Refusal::Unknown { id: SessionId(12) }));
-    let running = client.act(Act::Retry, Scope::AllOngoing, who("ana")).await;
+    let running = client.act(SessionAction::Retry, Scope::AllOngoing, who("ana")).await;
     assert!(matches!(running.lines[0].result, Err(Refusal::Running { .. })), "{running:?}");
-    assert_eq!(client.act(Act::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
+    assert_eq!(client.act(SessionAction::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
     assert_eq!(client.snapshots().borrow().ongoing.len(), 0, "it does not watch");
 }
 
@@ -118,7 +118,7 @@ async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
     let ids: Vec<u64> = receipt.lines.iter().map(|line| line.session.unwrap().0).collect();
     assert_eq!(ids, (1..=12).collect::<Vec<_>>());
     let all = Scope::Sessions((1..=2500).chain(1..=10).map(SessionId).collect());
-    let cancelled = client.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), all, who("ana"));
+    let cancelled = client.act(SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), all, who("ana"));
     let receipt = within("a large scope", cancelled).await;
     assert_eq!((receipt.lines.len(), receipt.done()), (2500, 12));
 }

@@ -12,12 +12,12 @@ use howdah::{
         ticket::Work,
     },
     machine::{CancelStage, Event, Phase, Refusal, Report, Scope, Session, Urgency},
-    manager::{Act, Service as _, StartRequest},
+    manager::{Service as _, SessionAction, StartRequest},
 };
 use std::time::Duration;
 
-const CANCEL: Act = Act::Cancel(Disposition::Remove, Reach::AnyOrigin);
-const FROM_COMMAND_LINE: Act = Act::Cancel(Disposition::Remove, Reach::CommandLine);
+const CANCEL: SessionAction = SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin);
+const FROM_COMMAND_LINE: SessionAction = SessionAction::Cancel(Disposition::Remove, Reach::CommandLine);
 
 fn disposed(session: &Session) -> &Disposed {
     let Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } = session.phase() else {
@@ -42,7 +42,7 @@ async fn r05_r18_d06_cancel_of_a_running_session_waits_for_its_attempt() {
     house.act(CANCEL, 1).await.unwrap();
     let stopping = house.wait(8).await;
     assert_eq!((stopping.counts.canceling, stopping.counts.cancelled, house.workers()), (1, 0, 1));
-    assert_eq!(house.act(Act::Retry, 1).await, Err(Refusal::Canceling));
+    assert_eq!(house.act(SessionAction::Retry, 1).await, Err(Refusal::Canceling));
     assert_eq!(house.act(CANCEL, 1).await, Err(Refusal::Canceling));
     let done = house.until_completed(1).await;
     assert_eq!((disposed(&done), house.workers()), (&Disposed::Removed, 2));
@@ -103,14 +103,14 @@ async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
     });
     house.start([1]).await;
     house.until(|now| now.session(SessionId(1)).is_some_and(|session| session.live_mark().is_some())).await;
-    assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::NothingToForce));
+    assert_eq!(house.act(SessionAction::Force, 1).await, Err(Refusal::NothingToForce));
     house.act(CANCEL, 1).await.unwrap();
     let overdue = house.until_phase(1, |phase| stage(phase, Urgency::Overdue)).await;
     assert_eq!(house.times(1, |event| event == &Event::CancelOverdue), [30]);
     assert_eq!(overdue.live_mark(), Some(sample::mark(AttemptNo(1))), "the process is named");
     house.wait(3600).await;
     assert_eq!(house.now().await.counts.canceling, 1);
-    house.act(Act::Force, 1).await.unwrap();
+    house.act(SessionAction::Force, 1).await.unwrap();
     assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
 }
 
@@ -124,7 +124,7 @@ async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
     house.until(|now| now.counts.running == 1).await;
     house.act(CANCEL, 1).await.unwrap();
     house.until_phase(1, |phase| stage(phase, Urgency::Overdue)).await;
-    house.act(Act::Force, 1).await.unwrap();
+    house.act(SessionAction::Force, 1).await.unwrap();
     let done = house.until_completed(1).await;
     assert!(matches!(disposed(&done), Disposed::Failed { .. }));
 }
@@ -140,7 +140,7 @@ async fn d06_force_never_ends_a_disposal_that_is_in_time() {
     house.act(CANCEL, 1).await.unwrap();
     let disposing = |phase: &Phase| matches!(phase, Phase::Canceling { stage: CancelStage::Disposing { .. }, .. });
     house.until_phase(1, disposing).await;
-    assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::DisposalInTime { until: sample::after(31) }));
+    assert_eq!(house.act(SessionAction::Force, 1).await, Err(Refusal::DisposalInTime { until: sample::after(31) }));
     assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
     assert_eq!(house.times(1, |event| matches!(event, Event::Forced { .. })), [0_i64; 0]);
 }
@@ -154,9 +154,9 @@ async fn d06_force_of_a_stop_leaves_the_disposal_that_follows_its_time() {
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
     house.act(CANCEL, 1).await.unwrap();
-    house.act(Act::Force, 1).await.unwrap();
+    house.act(SessionAction::Force, 1).await.unwrap();
     house.wait(1).await;
-    assert!(matches!(house.act(Act::Force, 1).await, Err(Refusal::DisposalInTime { .. })));
+    assert!(matches!(house.act(SessionAction::Force, 1).await, Err(Refusal::DisposalInTime { .. })));
     assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
 }
 
@@ -165,7 +165,7 @@ async fn r17_a_session_that_is_being_cancelled_already_is_skipped_and_left_to_en
     let house = Plan::default().open(|_| Scenario { stops_in: Some(Duration::from_secs(9)), ..Scenario::default() });
     house.start(1..=3).await;
     house.until(|now| now.counts.running == 3).await;
-    house.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), 2).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), 2).await.unwrap();
     let receipt = house.all(CANCEL, Scope::AllOngoing).await;
     let results: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
     assert_eq!(results, [(1, Ok(())), (2, Err(Refusal::Canceling)), (3, Ok(()))]);

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use howdah::{
     domain::{Disposition, Filesystem, HeldDirectory, Hold, Origin, Reach, SessionId},
     machine::{Phase, Refusal},
-    manager::{Act, Claims, Service as _, StartRequest, Wanted},
+    manager::{Claims, Service as _, SessionAction, StartRequest, Wanted},
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
@@ -80,7 +80,7 @@ async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
     };
     let (second, third) = (order(2), order(3));
     house.now().await;
-    let cancel = Act::Cancel(Disposition::Default, Reach::AnyOrigin);
+    let cancel = SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin);
     assert_eq!(house.act(cancel, 1).await, Ok(()), "a person is answered meanwhile");
     assert_eq!(steered.asked.lock().unwrap().len(), 2, "one order after the other");
     steered.gate.add_permits(2);
@@ -93,7 +93,7 @@ async fn s09_places_are_given_back_when_a_session_has_ended_and_when_it_never_ca
     house.start([1]).await;
     let uuid = house.handle.session(SessionId(1), ops()).await.unwrap().uuid();
     assert!(steered.given_back.lock().unwrap().is_empty());
-    house.act(Act::Cancel(Disposition::Default, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;
     house.now().await;
     assert_eq!(*steered.given_back.lock().unwrap(), [uuid]);

@@ -8,7 +8,7 @@ use howdah::{
     attempt::Scenario,
     domain::{AttemptNo, Disposition, Reach, SessionId, fact::Fact, ticket::Ticket},
     machine::{CancelStage, Event, Phase, Report, Urgency},
-    manager::Act,
+    manager::SessionAction,
 };
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -87,7 +87,7 @@ async fn d06_a_cancel_is_overdue_in_time_although_the_clock_was_set_back() {
     let house = Plan { clock_set_by, ..Plan::default() }.open(|_| Scenario::default());
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
-    house.act(Act::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     clock_set_by.store(-DAY, Ordering::SeqCst);
     let begun = Instant::now();
     let overdue = |phase: &Phase| {

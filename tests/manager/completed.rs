@@ -7,7 +7,7 @@ use crate::{
 use howdah::{
     domain::{Disposition, Reach, SessionId, fact::End},
     machine::{CompletedResult, CompletedRow, Refusal, Scope},
-    manager::{Act, Service as _},
+    manager::{Service as _, SessionAction},
 };
 
 async fn with_completed(numbers: std::ops::RangeInclusive<u64>) -> House {
@@ -30,23 +30,23 @@ async fn r03_r04_success_moves_to_completed_newest_first() {
 #[tokio::test(start_paused = true)]
 async fn r20_a_completed_session_offers_neither_retry_nor_cancel() {
     let house = with_completed(1..=1).await;
-    for act in [Act::Retry, Act::Cancel(Disposition::Keep, Reach::AnyOrigin)] {
+    for act in [SessionAction::Retry, SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin)] {
         assert_eq!(house.act(act, 1).await, Err(Refusal::Completed));
     }
-    assert_eq!(house.act(Act::Force, 1).await, Err(Refusal::NothingToForce));
+    assert_eq!(house.act(SessionAction::Force, 1).await, Err(Refusal::NothingToForce));
     assert_eq!(house.workers(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn d10_completed_sessions_stay_until_they_are_dismissed() {
     let house = with_completed(1..=3).await;
-    house.act(Act::Dismiss, 2).await.unwrap();
+    house.act(SessionAction::Dismiss, 2).await.unwrap();
     let now = house.now().await;
     assert_eq!(now.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(now.counts.completed(), 2);
-    assert!(house.act(Act::Dismiss, 2).await.is_ok(), "twice is as good as once");
+    assert!(house.act(SessionAction::Dismiss, 2).await.is_ok(), "twice is as good as once");
     assert_eq!(house.now().await.counts.completed(), 2);
-    assert_eq!(house.all(Act::Dismiss, Scope::AllCompleted).await.done(), 2);
+    assert_eq!(house.all(SessionAction::Dismiss, Scope::AllCompleted).await.done(), 2);
     let now = house.now().await;
     assert_eq!((now.completed.len(), now.counts.completed()), (0, 0));
     assert!(house.handle.session(SessionId(2), ops()).await.unwrap().is_dismissed(), "the journal keeps it");
@@ -56,7 +56,7 @@ async fn d10_completed_sessions_stay_until_they_are_dismissed() {
 async fn d10_an_ongoing_session_cannot_be_dismissed() {
     let house = Plan::default().open(|_| runs());
     house.start([1]).await;
-    assert_eq!(house.act(Act::Dismiss, 1).await, Err(Refusal::Ongoing));
+    assert_eq!(house.act(SessionAction::Dismiss, 1).await, Err(Refusal::Ongoing));
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn rows_that_come_later_join_without_those_that_were_dismissed() {
         result: CompletedResult::Cancelled,
     };
     let read_before: Vec<_> = house.now().await.completed.iter().map(|row| row.as_ref().clone()).collect();
-    house.act(Act::Dismiss, 1).await.unwrap();
+    house.act(SessionAction::Dismiss, 1).await.unwrap();
     house.handle.fill_completed([read_before, vec![row(7, -10), row(8, -5)]].concat()).await;
     let now = house.now().await;
     assert_eq!(now.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 8, 7]);

@@ -9,7 +9,7 @@ use howdah::{
         Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
     },
     manager::{
-        Act, Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, Snapshot,
+        Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, SessionAction, Snapshot,
         StartRequest, Unclaimed,
     },
 };
@@ -108,13 +108,13 @@ impl House {
     }
 
     /// One verb on one session; what became of it.
-    pub(crate) async fn act(&self, act: Act, number: u64) -> Result<(), Refusal> {
+    pub(crate) async fn act(&self, act: SessionAction, number: u64) -> Result<(), Refusal> {
         let receipt = self.all(act, Scope::Sessions(vec![SessionId(number)])).await;
         let [line] = receipt.lines.as_slice() else { panic!("one line for one session: {receipt:?}") };
         line.result.clone()
     }
 
-    pub(crate) async fn all(&self, act: Act, scope: Scope) -> Receipt {
+    pub(crate) async fn all(&self, act: SessionAction, scope: Scope) -> Receipt {
         self.handle.act(act, scope, ops()).await
     }
 

@@ -13,7 +13,7 @@ use howdah::{
     },
     journal::MemoryStore,
     machine::{Cause, Phase, Refusal, Report, Session, StuckReason, UnreadableSession},
-    manager::{Act, Ended},
+    manager::{Ended, SessionAction},
 };
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn d09_crashes_at_one_place_use_the_tries_up() {
     let stuck = house.until_phase(1, |phase| matches!(phase, Phase::Stuck { .. })).await;
     assert!(matches!(stuck.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. }));
     assert_eq!((stuck.tries_total(), house.workers()), (3, 0));
-    house.act(Act::Retry, 1).await.unwrap();
+    house.act(SessionAction::Retry, 1).await.unwrap();
     house.until_phase(1, |phase| is_attempt(phase, 5)).await;
 }
 
@@ -111,7 +111,7 @@ async fn a_wish_to_stop_is_told_again_by_the_next_owner() {
     let house = Plan::default().open(|_| Scenario { stops_in: None, ..Scenario::default() });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
-    house.act(Act::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     let store = house.crash().await;
     let house = Plan { store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
     house.until_completed(1).await;
@@ -126,8 +126,8 @@ async fn a_kill_is_told_again_by_the_next_owner() {
     house.until(|now| now.counts.running == 1).await;
     // The wish and the kill are stored; what comes of them is not, as if the owner had died before it told anybody.
     house.store.fail_after(2);
-    house.act(Act::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
-    house.act(Act::Force, 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Force, 1).await.unwrap();
     let store = house.crash().await;
     store.fail(false);
     let house = Plan { store, remains: Remains::Alive(deaf()), ..Plan::default() }.open(|_| Scenario::default());
@@ -143,7 +143,7 @@ async fn d09_a_disposal_that_was_lost_is_done_again() {
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
-    house.act(Act::Cancel(Disposition::SetAside, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::SetAside, Reach::AnyOrigin), 1).await.unwrap();
     house.until_phase(1, |phase| matches!(phase, Phase::Canceling { .. })).await;
     house.wait(2).await;
     let store = house.crash().await;
@@ -162,7 +162,7 @@ async fn r28_closing_stops_nothing_and_everything_is_found_again() {
     house.start(1..=3).await;
     let before = house.until(|now| now.counts.succeeded == 1 && now.counts.running == 1).await;
     house.handle.close().await;
-    assert_eq!(house.act(Act::Retry, 2).await, Err(Refusal::ManagerGone));
+    assert_eq!(house.act(SessionAction::Retry, 2).await, Err(Refusal::ManagerGone));
     let store = house.store.clone();
     let house = Plan { max_running: 1, store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| runs());
     let after = house.now().await;
@@ -180,7 +180,7 @@ async fn s10_a_record_that_cannot_be_read_is_shown_and_hides_no_other() {
     let now = house.until(|now| now.counts.running == 1).await;
     assert_eq!(now.unreadable.as_ref(), &unreadable);
     house.store.spoil(SessionId(3));
-    let refusal = house.act(Act::Retry, 3).await.unwrap_err();
+    let refusal = house.act(SessionAction::Retry, 3).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Unreadable { id: SessionId(3), .. }), "never told as missing: {refusal}");
 }
 

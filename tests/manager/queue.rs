@@ -9,7 +9,7 @@ use howdah::{
         AttemptNo, InstanceName, Port, Reach, RestoreRequest, ServerWish, SessionId, Target, fact::End, ticket::Work,
     },
     machine::{Cause, Phase, Refusal, Report, Scope},
-    manager::Act,
+    manager::SessionAction,
 };
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn s09_one_session_for_each_directory_and_port() {
     assert_eq!((receipt.done(), receipt.refused().count()), (1, 1));
     assert_eq!(house.now().await.counts.ongoing(), 3);
     // A session that has ended holds nothing.
-    house.act(Act::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;
     assert_eq!(house.start([1]).await.done(), 1);
 }
@@ -109,7 +109,7 @@ async fn s09_the_home_of_a_tablespace_that_was_named_is_one_sessions_alone_until
         let refused = &receipt.lines[0].result;
         assert!(matches!(refused, Err(Refusal::DirectoryHeld { holder: SessionId(1), .. })), "{receipt:?}");
     }
-    house.act(Act::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;
     assert_eq!(house.order(vec![with_home(2)]).await.done(), 1);
     assert_eq!(house.order(vec![at_home]).await.done(), 0);
@@ -119,7 +119,8 @@ async fn s09_the_home_of_a_tablespace_that_was_named_is_one_sessions_alone_until
 async fn each_session_that_is_named_is_told_once_even_one_that_is_not_there() {
     let house = Plan::default().open(|_| runs());
     house.start([1]).await;
-    let receipt = house.all(Act::Retry, Scope::Sessions(vec![SessionId(7), SessionId(1), SessionId(7)])).await;
+    let receipt =
+        house.all(SessionAction::Retry, Scope::Sessions(vec![SessionId(7), SessionId(1), SessionId(7)])).await;
     assert_eq!(receipt.lines.len(), 2);
     assert_eq!(receipt.lines[0].result, Err(Refusal::Unknown { id: SessionId(7) }));
 }

@@ -12,7 +12,7 @@ use howdah::{
         ticket::Ticket,
     },
     machine::{Event, Phase, Refusal, Report, Scope, StuckReason},
-    manager::Act,
+    manager::SessionAction,
 };
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn r08_r09_r11_d02_ten_tries_five_minutes_apart_and_never_an_eleventh() {
     let day_after = house.wait(24 * 3600).await;
     assert_eq!(house.launches(1).len(), 11);
     assert_eq!((day_after.counts.stuck, day_after.counts.ongoing()), (1, 1), "R6: it stays under Restore");
-    assert!(house.act(Act::Retry, 1).await.is_ok(), "R11: a person may retry");
+    assert!(house.act(SessionAction::Retry, 1).await.is_ok(), "R11: a person may retry");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +93,7 @@ async fn r13_d05_a_retry_that_meets_the_same_cause_begins_a_new_series() {
     let house = Plan::default().open(|_| ends(1, fails()));
     house.start([1]).await;
     house.until_phase(1, is_stuck).await;
-    house.act(Act::Retry, 1).await.unwrap();
+    house.act(SessionAction::Retry, 1).await.unwrap();
     let waiting = house.until_phase(1, is_waiting).await;
     assert!(matches!(waiting.phase(), Phase::Waiting { tries_used: 0, .. }));
     let stuck = house.until_phase(1, is_stuck).await;
@@ -107,7 +107,7 @@ async fn d01_a_retry_while_waiting_runs_now_and_takes_no_try() {
     house.start([1]).await;
     house.until_phase(1, is_waiting).await;
     house.wait(9).await;
-    house.act(Act::Retry, 1).await.unwrap();
+    house.act(SessionAction::Retry, 1).await.unwrap();
     let running = house.until_phase(1, is_running).await;
     assert_eq!(house.launches(1), [0, 10]);
     assert_eq!(running.tries_total(), 0);
@@ -121,10 +121,10 @@ async fn d01_the_strict_reading_names_the_next_try() {
     let house = Plan { policy, ..Plan::default() }.open(|_| ends(1, fails()));
     house.start([1]).await;
     house.until_phase(1, is_waiting).await;
-    let refusal = house.act(Act::Retry, 1).await.unwrap_err();
+    let refusal = house.act(SessionAction::Retry, 1).await.unwrap_err();
     assert_eq!(refusal, Refusal::TriesRemain { next: 1, of: 10, at: sample::after(301) });
     house.until_phase(1, is_stuck).await;
-    assert_eq!(house.act(Act::Retry, 1).await, Ok(()));
+    assert_eq!(house.act(SessionAction::Retry, 1).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +132,7 @@ async fn r12_a_running_session_is_not_retried() {
     let house = Plan::default().open(|_| runs());
     house.start([1]).await;
     house.until_phase(1, is_running).await;
-    assert_eq!(house.act(Act::Retry, 1).await, Err(Refusal::Running { attempt: AttemptNo(1) }));
+    assert_eq!(house.act(SessionAction::Retry, 1).await, Err(Refusal::Running { attempt: AttemptNo(1) }));
     assert_eq!(house.workers(), 1);
 }
 
@@ -157,7 +157,7 @@ async fn r15_retry_on_the_node_tells_of_each_one_that_was_skipped() {
     });
     house.start(1..=4).await;
     house.until(|now| now.counts.waiting == 1 && now.counts.stuck == 1 && now.counts.running == 1).await;
-    let receipt = house.all(Act::Retry, Scope::AllOngoing).await;
+    let receipt = house.all(SessionAction::Retry, Scope::AllOngoing).await;
     let told: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
     let running = Err(Refusal::Running { attempt: AttemptNo(1) });
     assert_eq!(told, [(2, Ok(())), (1, Ok(())), (3, running), (4, Err(Refusal::Queued))]);
@@ -169,7 +169,7 @@ async fn r14_r21_retry_of_one_leaves_the_others_alone() {
     let house = Plan::default().open(|ticket| if ticket.attempt == AttemptNo(1) { ends(1, fails()) } else { runs() });
     house.start(1..=3).await;
     let before = house.until(|now| now.counts.waiting == 3).await;
-    house.act(Act::Retry, 2).await.unwrap();
+    house.act(SessionAction::Retry, 2).await.unwrap();
     let after = house.until(|now| now.counts.running == 1).await;
     for number in [1, 3] {
         assert_eq!(before.session(SessionId(number)), after.session(SessionId(number)));

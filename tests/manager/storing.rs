@@ -10,7 +10,7 @@ use howdah::{
         fact::{End, Fact},
     },
     machine::{Event, Phase, Refusal, Report},
-    manager::Act,
+    manager::SessionAction,
 };
 use std::time::Duration;
 
@@ -55,11 +55,11 @@ async fn a_slow_journal_is_waited_for_before_anything_is_done_or_shown() {
 async fn a_cancel_that_is_not_stored_stops_nothing() {
     let house = running().await;
     house.store.fail(true);
-    assert!(is_not_stored(&house.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), 1).await));
+    assert!(is_not_stored(&house.act(SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), 1).await));
     house.wait(600).await;
     assert_eq!(house.now().await.counts.running, 1);
     house.store.fail(false);
-    house.act(Act::Cancel(Disposition::Keep, Reach::AnyOrigin), 1).await.unwrap();
+    house.act(SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), 1).await.unwrap();
     house.until_completed(1).await;
 }
 

@@ -192,7 +192,7 @@ fn q_and_ctrl_c_close_and_nothing_else_does() {
 /// the dismissal of one completed session.
 #[test]
 fn no_single_key_does_harm() {
-    use howdah::{machine::Scope, manager::Act};
+    use howdah::{machine::Scope, manager::SessionAction};
     let keys = (b'!'..=b'~').map(|byte| char::from(byte).to_string());
     let named = ["enter", "space", "tab", "delete", "backspace", "insert", "f5", "ctrl-d", "ctrl-x"].map(str::to_owned);
     for key in keys.chain(named) {
@@ -203,8 +203,8 @@ fn no_single_key_does_harm() {
             stage.press(&key);
             for intent in stage.wanted() {
                 let harmless = match &intent {
-                    Intent::Act(Act::Retry, _) => true,
-                    Intent::Act(Act::Dismiss, Scope::Sessions(ids)) => ids.len() == 1,
+                    Intent::Act(SessionAction::Retry, _) => true,
+                    Intent::Act(SessionAction::Dismiss, Scope::Sessions(ids)) => ids.len() == 1,
                     Intent::Act(..) | Intent::Start(_) => false,
                     _ => true,
                 };

@@ -7,7 +7,7 @@ use super::{
     stage::*,
 };
 use howdah::{
-    catalog::{Catalog, Origin, Repository, Row},
+    catalog::{Catalog, CatalogEntry, Repository, RepositoryKind},
     console::{
         message::{Intent, Message, RequestId},
         model::tree::{InstanceKey, Node},
@@ -27,10 +27,10 @@ fn namesakes() -> Catalog {
         let mut point = point("orders", label, 61 * GIB);
         point.path = format!("{repository}/orders/{label}").into();
         point.facts.system_identifier = cluster.map(SystemIdentifier);
-        instance(repository, "orders", cluster, vec![Row::Restorable(point)])
+        instance(repository, "orders", cluster, vec![CatalogEntry::Restorable(point)])
     };
-    let crm = instance("/srv/r1", "crm", Some(CLUSTERS[2]), vec![Row::Restorable(point("crm", "b1", GIB))]);
-    let repository = |path: &str| Repository { path: path.into(), origin: Origin::Own, problem: None };
+    let crm = instance("/srv/r1", "crm", Some(CLUSTERS[2]), vec![CatalogEntry::Restorable(point("crm", "b1", GIB))]);
+    let repository = |path: &str| Repository { path: path.into(), kind: RepositoryKind::Own, problem: None };
     Catalog::new(
         vec![repository("/srv/r1"), repository("/srv/r3")],
         vec![

@@ -12,7 +12,7 @@ use howdah::{
     },
     domain::{AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::Standing},
     machine::Refusal,
-    manager::{Act, Receipt, ReceiptLine},
+    manager::{Receipt, ReceiptLine, SessionAction},
 };
 
 pub(crate) fn dialogs() -> Vec<Scene> {
@@ -81,7 +81,7 @@ pub(crate) fn dialogs() -> Vec<Scene> {
                     line(1, "orders", Err(running)),
                     line(5, "depot", Err(Refusal::Queued)),
                 ];
-                stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+                stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines }));
             },
         ),
         scene(

@@ -13,7 +13,7 @@ use howdah::{
         model::notice::Tone,
     },
     machine::Scope,
-    manager::{Act, Receipt, ReceiptLine, Snapshot},
+    manager::{Receipt, ReceiptLine, SessionAction, Snapshot},
 };
 use std::sync::Arc;
 
@@ -190,11 +190,11 @@ fn without_an_owner_orders_are_still_given_and_their_answer_comes_later() {
     stage.press("down r");
     let orders: Vec<Intent> = stage.wanted().into_iter().filter(|intent| matches!(intent, Intent::Act(..))).collect();
     let billing = stage.model.data().snapshot.ongoing[1].id();
-    assert_eq!(orders, [Intent::Act(Act::Retry, Scope::Sessions(vec![billing]))]);
+    assert_eq!(orders, [Intent::Act(SessionAction::Retry, Scope::Sessions(vec![billing]))]);
     assert_eq!(said(&stage), "Handed over as soon as the owner is found; the answer comes then");
     stage.tell(Message::Owner(OwnerState::Remote { pid: 4_090 }));
     let instance = stage.model.data().snapshot.ongoing[1].request().point.instance.clone();
     let line = ReceiptLine { session: Some(billing), instance: Some(instance), result: Ok(()) };
-    stage.tell(Message::Acted(Act::Retry, Receipt { lines: vec![line] }));
+    stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines: vec![line] }));
     assert_eq!(said(&stage), "Retry: billing");
 }

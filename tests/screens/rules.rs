@@ -12,7 +12,7 @@ use howdah::{
     },
     domain::{AttemptNo, Disposition, InstanceName, Reach, SessionId},
     machine::{Refusal, Scope},
-    manager::{Act, Receipt, ReceiptLine},
+    manager::{Receipt, ReceiptLine, SessionAction},
 };
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn rows_of(stage: &Stage, group: Group) -> Vec<u64> {
     stage.model.tree().members(group).map(id).collect()
 }
 
-fn acts(stage: &mut Stage) -> Vec<(Act, Scope)> {
+fn acts(stage: &mut Stage) -> Vec<(SessionAction, Scope)> {
     let act = |intent| match intent {
         Intent::Act(act, scope) => Some((act, scope)),
         _ => None,
@@ -37,7 +37,7 @@ fn these(ids: &[u64]) -> Scope {
     Scope::Sessions(ids.iter().map(|id| SessionId(*id)).collect())
 }
 
-const CANCEL: Act = Act::Cancel(Disposition::Default, Reach::AnyOrigin);
+const CANCEL: SessionAction = SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin);
 
 #[test]
 fn r02_restore_holds_exactly_the_ongoing_sessions() {
@@ -104,14 +104,14 @@ fn r12_retry_of_a_running_session_is_refused_with_the_reason() {
 fn r14_retry_on_an_instance_acts_on_that_session_only() {
     let mut stage = Stage::new(busy(), own());
     stage.press("down r");
-    assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))]);
+    assert_eq!(acts(&mut stage), [(SessionAction::Retry, these(&[3]))]);
 }
 
 #[test]
 fn r15_retry_on_the_restore_node_acts_on_all_and_tells_each_one_skipped() {
     let mut stage = Stage::new(busy(), own());
     stage.press("g r");
-    assert_eq!(acts(&mut stage), [(Act::Retry, Scope::AllOngoing)]);
+    assert_eq!(acts(&mut stage), [(SessionAction::Retry, Scope::AllOngoing)]);
     let line = |id, name: &str, result| ReceiptLine {
         session: Some(SessionId(id)),
         instance: Some(InstanceName::new(name)),
@@ -119,7 +119,7 @@ fn r15_retry_on_the_restore_node_acts_on_all_and_tells_each_one_skipped() {
     };
     let running = Refusal::Running { attempt: AttemptNo(2) };
     let lines = vec![line(4, "audit", Ok(())), line(1, "orders", Err(running)), line(5, "depot", Err(Refusal::Queued))];
-    stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+    stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines }));
     let text = stage.text();
     for part in ["1 done, 2 skipped", "orders: it is running (attempt 2)", "depot: it is queued already"] {
         assert!(text.contains(part), "{part}\n{text}");
@@ -135,7 +135,7 @@ fn r15_one_done_and_one_skipped_are_both_told() {
         result,
     };
     let lines = vec![line(4, "audit", Ok(())), line(5, "depot", Err(Refusal::Queued))];
-    stage.tell(Message::Acted(Act::Retry, Receipt { lines }));
+    stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines }));
     assert_eq!(stage.model.notice().unwrap().text, "Retry: 1 done, 1 skipped");
     assert!(stage.text().contains("depot: it is queued already"), "{}", stage.text());
 }
@@ -160,7 +160,7 @@ fn r15_where_nothing_can_be_retried_each_kind_of_reason_is_told_with_its_count()
 fn r15_with_a_filter_the_restore_node_means_what_is_shown() {
     let mut stage = Stage::new(busy(), own());
     stage.press("/ b i l enter g r");
-    assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))]);
+    assert_eq!(acts(&mut stage), [(SessionAction::Retry, these(&[3]))]);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn ways(button: &str, keys: &[&str], in_menu: &str) -> Vec<(String, Stage)> {
 #[test]
 fn r19_retry_by_key_menu_palette_bar_and_mouse_does_the_same() {
     for (way, mut stage) in ways("r Retry", &["r", "m enter", ": r e t r y enter"], "enter") {
-        assert_eq!(acts(&mut stage), [(Act::Retry, these(&[3]))], "{way}");
+        assert_eq!(acts(&mut stage), [(SessionAction::Retry, these(&[3]))], "{way}");
     }
 }
 

@@ -6,7 +6,7 @@
 mod story;
 
 use howdah::{
-    catalog::{Catalog, CatalogInstance, Origin, Repository, Row},
+    catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
     console::{
         Brush, Closing, Keymap, Options, Theme,
         message::{Intent, Message},
@@ -58,19 +58,19 @@ pub(crate) fn with_rows(ongoing: Vec<Arc<Session>>, completed: Vec<Arc<Completed
 }
 
 pub(crate) fn sample() -> Catalog {
-    let rows = |name| vec![Row::Restorable(point(name, "2026-11-20T0200", 31 << 20))];
-    let one = |name| CatalogInstance { origin: Origin::Sample, ..instance("/sample", name, None, rows(name)) };
+    let rows = |name| vec![CatalogEntry::Restorable(point(name, "2026-11-20T0200", 31 << 20))];
+    let one = |name| CatalogInstance { kind: RepositoryKind::Sample, ..instance("/sample", name, None, rows(name)) };
     Catalog::new(
-        vec![Repository { path: "/sample".into(), origin: Origin::Sample, problem: None }],
+        vec![Repository { path: "/sample".into(), kind: RepositoryKind::Sample, problem: None }],
         vec![one("ledger"), one("orders"), one("shop")],
     )
 }
 
 /// What a repository holds under a name.
-pub(crate) fn instance(repository: &str, name: &str, cluster: Option<u64>, rows: Vec<Row>) -> CatalogInstance {
+pub(crate) fn instance(repository: &str, name: &str, cluster: Option<u64>, rows: Vec<CatalogEntry>) -> CatalogInstance {
     CatalogInstance {
         name: InstanceName::new(name),
-        origin: Origin::Own,
+        kind: RepositoryKind::Own,
         rows,
         repository: repository.into(),
         folder: format!("{repository}/{name}").into(),
@@ -85,18 +85,18 @@ pub(crate) fn own() -> Catalog {
         let mut point = point(name, "2026-11-19T0200", 60 * GIB);
         point.facts.taken_at = "2026-11-19T02:00:00Z".parse().unwrap();
         point.facts.form = BackupForm::Plain;
-        Row::Restorable(point)
+        CatalogEntry::Restorable(point)
     };
-    let bad = |name: &str| Row::Unreadable {
+    let bad = |name: &str| CatalogEntry::Unreadable {
         instance: InstanceName::new(name),
         label: "2026-11-18T0200".to_owned(),
         path: "/backups/x".into(),
         problem: "backup_manifest is cut short after 1,024 bytes: copy the backup again".to_owned(),
     };
     let one = |name, rows| instance("/backups", name, None, rows);
-    let newest = |name: &str| Row::Restorable(point(name, "2026-11-20T0200", 61 * GIB));
+    let newest = |name: &str| CatalogEntry::Restorable(point(name, "2026-11-20T0200", 61 * GIB));
     Catalog::new(
-        vec![Repository { path: "/backups".into(), origin: Origin::Own, problem: None }],
+        vec![Repository { path: "/backups".into(), kind: RepositoryKind::Own, problem: None }],
         vec![
             one("crm", vec![newest("crm")]),
             one("legacy", vec![bad("legacy")]),

@@ -18,7 +18,7 @@ use howdah::{
     },
     domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
     machine::{Command, Refusal, Scope},
-    manager::{Act, Clock, Receipt, ReceiptLine, Reply, Request, Service, Snapshot},
+    manager::{Clock, Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot},
 };
 use std::{
     cell::RefCell,
@@ -31,7 +31,7 @@ use tokio::sync::watch;
 /// An owner that answers as written, and remembers what it was asked.
 struct Scripted {
     answers: Mutex<VecDeque<Vec<Result<(), Refusal>>>>,
-    asked: Mutex<Vec<(Act, Scope)>>,
+    asked: Mutex<Vec<(SessionAction, Scope)>>,
 }
 
 impl Scripted {
@@ -58,7 +58,7 @@ impl Service for Scripted {
     }
 }
 
-const CANCEL: Act = Act::Cancel(Disposition::Default, Reach::CommandLine);
+const CANCEL: SessionAction = SessionAction::Cancel(Disposition::Default, Reach::CommandLine);
 
 /// Runs with streams in memory; gives the outcome and what was said on stderr. Nothing may come on stdout (R26).
 fn heard<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> (T, Vec<String>) {
@@ -92,7 +92,7 @@ fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
     assert_eq!(force(&owner, vec![one(2)]), (vec![2], false, vec![]));
     assert_eq!(
         *owner.asked.lock().unwrap(),
-        [(CANCEL, one(1)), (Act::Force, one(1)), (CANCEL, one(2)), (Act::Force, one(2))]
+        [(CANCEL, one(1)), (SessionAction::Force, one(1)), (CANCEL, one(2)), (SessionAction::Force, one(2))]
     );
 }
 

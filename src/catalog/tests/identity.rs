@@ -20,7 +20,7 @@ fn without_wal(backup: &Path) {
 }
 
 fn labels(instance: &CatalogInstance) -> Vec<&str> {
-    instance.rows.iter().map(Row::label).collect()
+    instance.rows.iter().map(CatalogEntry::label).collect()
 }
 
 /// An instance as it is made by hand, for names that no file system would take as often as this.
@@ -28,7 +28,7 @@ fn instance(repository: &str, folder: &[u8], cluster: Option<u64>) -> CatalogIns
     let folder = Path::new(OsStr::from_bytes(folder));
     CatalogInstance {
         name: InstanceName::new(&crate::domain::instance::printable_name(folder.as_os_str())),
-        origin: Origin::Own,
+        kind: RepositoryKind::Own,
         rows: Vec::new(),
         repository: repository.into(),
         folder: Path::new(repository).join(folder),
@@ -186,7 +186,7 @@ fn every_spelling_that_is_offered_means_its_instance_and_every_id_is_its_own() {
 
 #[test]
 fn a_name_of_its_own_needs_no_more() {
-    let repository = |path: &str| Repository { path: path.into(), origin: Origin::Own, problem: None };
+    let repository = |path: &str| Repository { path: path.into(), kind: RepositoryKind::Own, problem: None };
     let instances = vec![instance("/a/deep/pg", b"crm", Some(1)), instance("/b/deep/pg", b"orders", Some(1))];
     let catalog = Catalog::new(vec![repository("/a/deep/pg"), repository("/b/deep/pg")], instances.clone());
     assert_eq!(catalog.instances.iter().map(|one| &*one.spelling).collect::<Vec<_>>(), ["crm", "orders"]);

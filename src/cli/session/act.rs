@@ -16,7 +16,7 @@ use crate::{
     domain::{SessionId, Timestamp, Who},
     journal::JournalError,
     machine::{Refusal, Scope, decide},
-    manager::{Act, Receipt, ReceiptLine, Service},
+    manager::{Receipt, ReceiptLine, Service, SessionAction},
 };
 use std::io::{self, Read};
 
@@ -45,7 +45,7 @@ pub struct ActionResult {
 pub fn select(
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    (act, by, now): (Act, &Who, Timestamp),
+    (act, by, now): (SessionAction, &Who, Timestamp),
     input: &mut dyn Read,
     streams: &mut Streams<'_>,
 ) -> Result<Selection, SessionError> {
@@ -81,7 +81,7 @@ pub fn select(
 /// Asks the owner, and tells what was refused.
 pub async fn carry_out(
     steer: &dyn Service,
-    (act, by): (Act, &Who),
+    (act, by): (SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> io::Result<ActionResult> {
@@ -98,7 +98,7 @@ impl Selection {
         &mut self,
         reader: &mut Reader,
         id: SessionId,
-        (act, by, now): (Act, &Who, Timestamp),
+        (act, by, now): (SessionAction, &Who, Timestamp),
         streams: &mut Streams<'_>,
     ) -> Result<(), SessionError> {
         let (instance, refusal) = match reader.journal.session(id) {
@@ -130,7 +130,7 @@ impl Selection {
 }
 
 impl ActionResult {
-    fn add_receipt(&mut self, receipt: Receipt, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+    fn add_receipt(&mut self, receipt: Receipt, act: SessionAction, streams: &mut Streams<'_>) -> io::Result<()> {
         for line in receipt.lines {
             match &line.result {
                 Ok(()) => self.done.extend(line.session),
@@ -145,15 +145,15 @@ impl ActionResult {
 }
 
 /// Every session that the act can be for; nothing when there is none, so that nobody is asked.
-fn all(reader: &mut Reader, act: Act) -> Result<Vec<Scope>, SessionError> {
+fn all(reader: &mut Reader, act: SessionAction) -> Result<Vec<Scope>, SessionError> {
     match act {
-        Act::Retry | Act::Cancel(..) | Act::Force => {
+        SessionAction::Retry | SessionAction::Cancel(..) | SessionAction::Force => {
             let found = reader.journal.ongoing()?;
             reader.note(&found.unreadable);
             Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::AllOngoing] })
         }
-        Act::Recover => Ok(Vec::new()),
-        Act::Dismiss => {
+        SessionAction::Recover => Ok(Vec::new()),
+        SessionAction::Dismiss => {
             let ids = reader.journal.completed_ids()?;
             Ok(ids.chunks(AT_ONCE).map(|ids| Scope::Sessions(ids.to_vec())).collect())
         }
@@ -161,13 +161,18 @@ fn all(reader: &mut Reader, act: Act) -> Result<Vec<Scope>, SessionError> {
 }
 
 /// Tells one refusal.
-pub(super) fn report(line: &ReceiptLine, refusal: &Refusal, act: Act, streams: &mut Streams<'_>) -> io::Result<()> {
+pub(super) fn report(
+    line: &ReceiptLine,
+    refusal: &Refusal,
+    act: SessionAction,
+    streams: &mut Streams<'_>,
+) -> io::Result<()> {
     let what = match act {
-        Act::Retry => "retried",
-        Act::Cancel(..) => "cancelled",
-        Act::Force => "forced",
-        Act::Dismiss => "dismissed",
-        Act::Recover => "recovered",
+        SessionAction::Retry => "retried",
+        SessionAction::Cancel(..) => "cancelled",
+        SessionAction::Force => "forced",
+        SessionAction::Dismiss => "dismissed",
+        SessionAction::Recover => "recovered",
     };
     let sentence = match (line.session, &line.instance) {
         (Some(id), Some(instance)) => format!("session {id} ({instance}) was not {what}: {refusal}"),

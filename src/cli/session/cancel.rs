@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{Disposed, Outcome, SessionId, Timestamp, Who},
     machine::{CancelStage, Phase, Refusal, Scope, Session, decide::CANCEL_GRACE, session::Urgency},
-    manager::{Act, Service},
+    manager::{Service, SessionAction},
 };
 use std::{
     collections::BTreeSet,
@@ -54,7 +54,7 @@ pub struct Waited {
 /// Cancels, then kills the processes.
 pub async fn force(
     steer: &dyn Service,
-    (cancel, by): (Act, &Who),
+    (cancel, by): (SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> io::Result<Forced> {
@@ -73,7 +73,7 @@ pub async fn force(
         }
     }
     for (id, is_cancelled) in to_force {
-        for line in steer.act(Act::Force, Scope::Sessions(vec![id]), by.clone()).await.lines {
+        for line in steer.act(SessionAction::Force, Scope::Sessions(vec![id]), by.clone()).await.lines {
             match &line.result {
                 Ok(()) => {
                     forced.result.done.extend(line.session);
@@ -88,7 +88,7 @@ pub async fn force(
                         forced.result.done.extend(line.session);
                     }
                     forced.result.refused |= !goes_on;
-                    report(&line, refusal, Act::Force, streams)?;
+                    report(&line, refusal, SessionAction::Force, streams)?;
                 }
             }
         }

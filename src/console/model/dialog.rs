@@ -4,7 +4,7 @@ use crate::{
     console::{action::Action, situation::Verdict},
     domain::{ByteCount, Disposition, SessionId},
     machine::Scope,
-    manager::Act,
+    manager::SessionAction,
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -75,7 +75,7 @@ pub struct Confirmation {
     /// The label of the button that does it.
     pub button: &'static str,
     /// What is done.
-    pub act: Act,
+    pub act: SessionAction,
     /// To which sessions.
     pub scope: Scope,
     /// Whether the keys go to the button that does it; the other, safe one comes first.

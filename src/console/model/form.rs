@@ -7,7 +7,7 @@ use crate::{
     console::{
         format,
         places::Proposal,
-        ports::{CatalogInstance, Row},
+        ports::{CatalogEntry, CatalogInstance},
     },
     domain::{ExistingData, InstanceName, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
 };
@@ -41,7 +41,7 @@ pub struct Choice {
     /// Its name, and what tells it from others of the same.
     pub title: String,
     /// Its backups, newest first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CatalogEntry>,
     /// The chosen one: an index of a restorable row.
     pub point: usize,
     /// The data directory.
@@ -200,7 +200,7 @@ fn told(choice: &Choice, error: &dyn std::fmt::Display) -> String {
 impl Choice {
     /// The newest restore point of an instance; `None` when none can be restored.
     pub fn newest(instance: &CatalogInstance, directory: &std::path::Path, port: Port) -> Option<Self> {
-        let point = instance.rows.iter().position(|row| matches!(row, Row::Restorable(_)))?;
+        let point = instance.rows.iter().position(|row| matches!(row, CatalogEntry::Restorable(_)))?;
         Some(Self {
             key: InstanceKey::of(instance),
             title: instance.title(),
@@ -218,12 +218,12 @@ impl Choice {
 
     /// Whether the chosen one is the newest that can be restored.
     pub fn is_newest(&self) -> bool {
-        self.rows.iter().position(|row| matches!(row, Row::Restorable(_))) == Some(self.point)
+        self.rows.iter().position(|row| matches!(row, CatalogEntry::Restorable(_))) == Some(self.point)
     }
 
     /// Chooses the restorable row before or after the present one.
     fn step(&mut self, by: isize) {
-        let restorable = |at: &usize| matches!(self.rows[*at], Row::Restorable(_));
+        let restorable = |at: &usize| matches!(self.rows[*at], CatalogEntry::Restorable(_));
         let found = if by < 0 {
             (0..self.point).rev().find(restorable)
         } else {

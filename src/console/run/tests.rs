@@ -15,7 +15,7 @@ use crate::{
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
-    manager::{Act, Clock, Receipt, Reply, Request, Service, Snapshot},
+    manager::{Clock, Receipt, Reply, Request, Service, SessionAction, Snapshot},
 };
 use futures_util::stream;
 use std::{
@@ -81,7 +81,7 @@ impl Surface for Counter {
 
 struct Fake {
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    acts: Arc<Mutex<Vec<(Act, Scope)>>>,
+    acts: Arc<Mutex<Vec<(SessionAction, Scope)>>>,
 }
 
 impl Service for Fake {
@@ -123,7 +123,7 @@ struct Bench {
     frames: Counter,
     publish: watch::Sender<Arc<Snapshot>>,
     place: watch::Sender<OwnerState>,
-    acts: Arc<Mutex<Vec<(Act, Scope)>>>,
+    acts: Arc<Mutex<Vec<(SessionAction, Scope)>>>,
     histories: Arc<AtomicUsize>,
     send: mpsc::UnboundedSender<ExternalEvent>,
     ends: tokio::task::JoinHandle<io::Result<Ending>>,
@@ -134,7 +134,7 @@ impl Bench {
         let (publish, snapshots) = watch::channel(Arc::new(snapshot));
         let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
         let (place, owner) = watch::channel(OwnerState::Local);
-        let acts: Arc<Mutex<Vec<(Act, Scope)>>> = Arc::default();
+        let acts: Arc<Mutex<Vec<(SessionAction, Scope)>>> = Arc::default();
         let histories: Arc<AtomicUsize> = Arc::default();
         let asked = Arc::clone(&histories);
         let ports = Ports {
@@ -264,7 +264,7 @@ async fn who_orders_and_leaves_in_one_breath_has_still_ordered() {
     bench.press("q");
     let ending = bench.ends.await.unwrap().unwrap();
     assert_eq!(ending.reason, EndReason::Closed);
-    assert_eq!(*bench.acts.lock().unwrap(), [(Act::Retry, Scope::Sessions(vec![SessionId(1)]))]);
+    assert_eq!(*bench.acts.lock().unwrap(), [(SessionAction::Retry, Scope::Sessions(vec![SessionId(1)]))]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,17 +13,17 @@ use crate::{
             wizard::{PlanState, Waits},
         },
     },
-    manager::{Act, Receipt, ReceiptLine},
+    manager::{Receipt, ReceiptLine, SessionAction},
 };
 
 /// An act was answered: one line in the footer, or a report that tells of each one skipped and why (R15).
-pub(super) fn acted(model: &mut Model, act: Act, receipt: &Receipt) -> Vec<Intent> {
+pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) -> Vec<Intent> {
     let verb = match act {
-        Act::Retry => "Retry",
-        Act::Cancel(..) => "Cancel",
-        Act::Force => "Force",
-        Act::Dismiss => "Dismiss",
-        Act::Recover => "Recover",
+        SessionAction::Retry => "Retry",
+        SessionAction::Cancel(..) => "Cancel",
+        SessionAction::Force => "Force",
+        SessionAction::Dismiss => "Dismiss",
+        SessionAction::Recover => "Recover",
     };
     model.tree.marked.clear();
     let refused: Vec<String> = receipt.refused().map(|(line, why)| format!("{}: {why}", name(line))).collect();

@@ -17,14 +17,14 @@ use crate::{
     },
     domain::{ByteCount, Disposition, Reach, SessionId},
     machine::{CancelStage, Phase, Scope, Session, decide},
-    manager::Act,
+    manager::SessionAction,
 };
 use std::sync::Arc;
 
 /// Harmless: at once, and the answer is told when it comes (R14, R15).
 pub(super) fn retry(model: &mut Model) -> Vec<Intent> {
     let scope = model.scope();
-    vec![Intent::Act(Act::Retry, scope)]
+    vec![Intent::Act(SessionAction::Retry, scope)]
 }
 
 /// Losing work: a question that lists what it acts on and what it costs (R16, R17). Only the sessions it lists are
@@ -45,7 +45,7 @@ pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
 
 /// Kills processes: a question.
 pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
-    let command = || Act::Force.command(&model.options().by);
+    let command = || SessionAction::Force.command(&model.options().by);
     let can_be = |session: &&Arc<Session>| decide(session, command(), model.now()).is_ok();
     let subject = model.subject();
     let sessions: Vec<_> = subject.ongoing.iter().filter(can_be).cloned().collect();
@@ -63,7 +63,7 @@ pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
     if !sessions.iter().all(is_stop) {
         lines.push("A worker that deals with partial data is killed; what it has not dealt with stays.".to_owned());
     }
-    ask(model, "Force the cancel?", lines, "Kill the processes", Act::Force, Scope::Sessions(ids(&sessions)));
+    ask(model, "Force the cancel?", lines, "Kill the processes", SessionAction::Force, Scope::Sessions(ids(&sessions)));
     Vec::new()
 }
 
@@ -72,13 +72,13 @@ pub(super) fn dismiss(model: &mut Model) -> Vec<Intent> {
     let subject = model.subject();
     let scope = model.scope();
     if subject.completed <= 1 {
-        return vec![Intent::Act(Act::Dismiss, scope)];
+        return vec![Intent::Act(SessionAction::Dismiss, scope)];
     }
     let lines = vec![
         format!("{} leave the screen.", format::many(subject.completed, "completed session")),
         "The journal keeps their history; restored servers are not touched.".to_owned(),
     ];
-    ask(model, "Dismiss?", lines, "Dismiss", Act::Dismiss, scope);
+    ask(model, "Dismiss?", lines, "Dismiss", SessionAction::Dismiss, scope);
     Vec::new()
 }
 
@@ -104,10 +104,10 @@ pub(super) fn menu(model: &mut Model) {
 /// Sends a cancel that was confirmed.
 pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
     say(model, Tone::Word, format!("Canceling {}", format::many(question.sessions.len(), "session")));
-    vec![Intent::Act(Act::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
+    vec![Intent::Act(SessionAction::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 
-fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: Act, scope: Scope) {
+fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: SessionAction, scope: Scope) {
     let title = title.to_owned();
     model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button, act, scope, armed: false }));
 }

@@ -13,7 +13,7 @@ use crate::{
             wizard::{Page, Waits, Wizard},
         },
         places::{Proposal, Wanted},
-        ports::Row,
+        ports::CatalogEntry,
     },
     domain::{Port, ServerWish},
 };
@@ -168,11 +168,11 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
     match press {
         Press::Back => wizard.page = Page::Form,
         Press::Accept | Press::Mark => match one.rows.get(at) {
-            Some(Row::Restorable(_)) => {
+            Some(CatalogEntry::Restorable(_)) => {
                 one.point = at;
                 wizard.page = Page::Form;
             }
-            Some(Row::Unreadable { problem, .. }) => {
+            Some(CatalogEntry::Unreadable { problem, .. }) => {
                 let problem = crate::console::format::clean(problem).into_owned();
                 say(model, Tone::Refused, format!("This backup cannot be restored: {problem}"));
             }

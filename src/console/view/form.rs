@@ -8,7 +8,7 @@ use crate::console::{
         form::{Choice, Field},
         wizard::Wizard,
     },
-    ports::Origin,
+    ports::RepositoryKind,
     theme::{Brush, Role},
 };
 use ratatui::{
@@ -50,7 +50,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
         lines.extend(widgets::wrapped(problem, width, 0, Role::Stuck, brush));
     } else {
         lines.extend(widgets::wrapped(help(form.field()), width, 0, Role::Dim, brush));
-        let sample = form.choices.iter().find(|choice| choice.key.origin == Origin::Sample);
+        let sample = form.choices.iter().find(|choice| choice.key.kind == RepositoryKind::Sample);
         let known = sample.and_then(|choice| choice.key.find(&model.data().catalog));
         lines.extend(known.into_iter().flat_map(|one| instance::sample(model, one, width, brush)));
     }
@@ -63,7 +63,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
 
 fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
     let mut spans = vec![brush.span(Role::Title, format::clean(&choice.title).into_owned())];
-    if choice.key.origin == Origin::Sample {
+    if choice.key.kind == RepositoryKind::Sample {
         spans.push(brush.span(Role::Sample, "  sample"));
     }
     Line::from(spans)

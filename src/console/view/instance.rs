@@ -5,7 +5,7 @@ use crate::console::{
     action::Action,
     format,
     model::{Model, is_reading, tree::InstanceKey},
-    ports::{CatalogInstance, Origin, Row},
+    ports::{CatalogEntry, CatalogInstance, RepositoryKind},
     theme::{Brush, Role},
 };
 use ratatui::text::Line;
@@ -64,9 +64,9 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
     }
     let mut lines = Vec::new();
     for repository in &catalog.repositories {
-        let (what, role) = match repository.origin {
-            Origin::Own => (format::path(&repository.path), Role::Text),
-            Origin::Sample => ("the sample repository that comes with howdah".to_owned(), Role::Sample),
+        let (what, role) = match repository.kind {
+            RepositoryKind::Own => (format::path(&repository.path), Role::Text),
+            RepositoryKind::Sample => ("the sample repository that comes with howdah".to_owned(), Role::Sample),
         };
         lines.extend(widgets::wrapped(&what, width, 0, role, brush));
         if let Some(problem) = &repository.problem {
@@ -76,7 +76,7 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
     if catalog.instances.is_empty() {
         lines.extend(widgets::wrapped("No backup was found there.", width, 0, Role::Text, brush));
     }
-    if catalog.repositories.iter().all(|one| one.origin == Origin::Sample) {
+    if catalog.repositories.iter().all(|one| one.kind == RepositoryKind::Sample) {
         lines.extend(widgets::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
     }
     lines.push(Line::default());
@@ -96,7 +96,7 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
 
 /// The sample is labelled as such, with one line that says how to add one's own.
 pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    if one.origin == Origin::Own {
+    if one.kind == RepositoryKind::Own {
         return Vec::new();
     }
     let mut lines = vec![Line::default()];
@@ -107,9 +107,9 @@ pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: 
 }
 
 /// One backup in two lines; an unreadable one says why.
-pub(super) fn backup(row: &Row, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     match row {
-        Row::Restorable(point) => {
+        CatalogEntry::Restorable(point) => {
             let facts = &point.facts;
             let version = facts.version.map_or_else(String::new, |version| format!("  PostgreSQL {version}"));
             let system = facts.system_identifier.map_or_else(String::new, |id| format!("  system {id}"));
@@ -123,7 +123,7 @@ pub(super) fn backup(row: &Row, width: usize, brush: &Brush) -> Vec<Line<'static
                 Line::from(brush.span(Role::Dim, format::fit(&format!("   {second}"), width, more).into_owned())),
             ]
         }
-        Row::Unreadable { label, problem, .. } => {
+        CatalogEntry::Unreadable { label, problem, .. } => {
             let mut lines = vec![Line::from(
                 brush
                     .span(Role::Stuck, format!(" {} {}  cannot be restored", brush.glyphs.stuck, format::clean(label))),

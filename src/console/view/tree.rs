@@ -9,7 +9,7 @@ use crate::{
             Focus, Model,
             tree::{Group, InstanceKey, TreeRow},
         },
-        ports::Origin,
+        ports::RepositoryKind,
         theme::{Brush, Role},
     },
     manager::CompletedResult,
@@ -185,9 +185,9 @@ fn cells(row: TreeRow, at: usize, model: &Model, brush: &Brush) -> Cells {
                 Some(distinction) => format!("{}  {state}", format::clean(distinction)),
                 None => state,
             };
-            let right = match one.origin {
-                Origin::Sample => ("sample".to_owned(), Role::Sample),
-                Origin::Own => (format::many(one.rows.len(), "backup"), Role::Dim),
+            let right = match one.kind {
+                RepositoryKind::Sample => ("sample".to_owned(), Role::Sample),
+                RepositoryKind::Own => (format::many(one.rows.len(), "backup"), Role::Dim),
             };
             let name = format::clean(one.name.as_str()).into_owned();
             let marked = tree.marked_instances.contains(&InstanceKey::of(one));

@@ -11,7 +11,7 @@ use crate::console::{
         tree::InstanceKey,
         wizard::{Page, Waits, Wizard},
     },
-    ports::{Origin, Row},
+    ports::{CatalogEntry, RepositoryKind},
     theme::{Brush, Role},
 };
 use ratatui::{
@@ -83,7 +83,7 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
         let (glyph, role) =
             if checked { (brush.glyphs.checked, Role::Mark) } else { (brush.glyphs.unchecked, Role::Dim) };
         let newest = one.newest().map(|point| format!("{}  {}", format::full(point.facts.taken_at), point.facts.size));
-        let bad = one.rows.iter().filter(|row| matches!(row, Row::Unreadable { .. })).count();
+        let bad = one.rows.iter().filter(|row| matches!(row, CatalogEntry::Unreadable { .. })).count();
         let mut spans = vec![
             brush.span(role, format!("{glyph} ")),
             brush.span(Role::Text, widgets::cell(&format::clean(one.name.as_str()), name_room, brush)),
@@ -98,7 +98,7 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
         if bad > 0 {
             spans.push(brush.span(Role::Waiting, format!("  {bad} unreadable")));
         }
-        if one.origin == Origin::Sample {
+        if one.kind == RepositoryKind::Sample {
             spans.push(brush.span(Role::Sample, "  sample"));
         }
         buffer.set_line(area.x, y, &Line::from(spans), area.width);

@@ -20,7 +20,7 @@ pub struct Catalog {
 /// Where backups come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum RepositoryKind {
     /// A directory of the operator's.
     Own,
     /// The sample that is embedded in howdah.
@@ -34,7 +34,7 @@ pub struct RepositoryPath {
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Whose it is.
-    pub origin: Origin,
+    pub kind: RepositoryKind,
 }
 
 /// A directory that was looked into.
@@ -44,7 +44,7 @@ pub struct Repository {
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Whose it is.
-    pub origin: Origin,
+    pub kind: RepositoryKind,
     /// Why it gave nothing or not all, and what to do: one printable sentence.
     pub problem: Option<String>,
 }
@@ -55,9 +55,9 @@ pub struct CatalogInstance {
     /// Its name.
     pub name: InstanceName,
     /// Whose it is.
-    pub origin: Origin,
+    pub kind: RepositoryKind,
     /// Its restore points, newest first; behind them what cannot be read.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CatalogEntry>,
     /// The repository that holds it.
     #[serde(serialize_with = "lossy")]
     pub repository: PathBuf,
@@ -76,7 +76,7 @@ pub struct CatalogInstance {
 /// One backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Row {
+pub enum CatalogEntry {
     /// It can be restored, as far as can be told without reading it whole.
     Restorable(RestorePoint),
     /// It cannot be restored, or not even be read.
@@ -96,12 +96,12 @@ pub enum Row {
 impl RepositoryPath {
     /// A directory of the operator's.
     pub fn own(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), origin: Origin::Own }
+        Self { path: path.into(), kind: RepositoryKind::Own }
     }
 
     /// The directory that the sample was unpacked into.
     pub fn sample(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), origin: Origin::Sample }
+        Self { path: path.into(), kind: RepositoryKind::Sample }
     }
 }
 
@@ -113,7 +113,7 @@ impl Catalog {
     }
 
     /// All rows with their instance.
-    pub fn rows(&self) -> impl Iterator<Item = (&CatalogInstance, &Row)> {
+    pub fn rows(&self) -> impl Iterator<Item = (&CatalogInstance, &CatalogEntry)> {
         self.instances.iter().flat_map(|instance| instance.rows.iter().map(move |row| (instance, row)))
     }
 }
@@ -121,7 +121,7 @@ impl Catalog {
 impl CatalogInstance {
     /// What can be restored, newest first.
     pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
-        self.rows.iter().filter_map(Row::point)
+        self.rows.iter().filter_map(CatalogEntry::point)
     }
 
     /// Its name, and what tells it from others of the same.
@@ -138,7 +138,7 @@ impl CatalogInstance {
     }
 }
 
-impl Row {
+impl CatalogEntry {
     /// The restore point, if it is one.
     pub const fn point(&self) -> Option<&RestorePoint> {
         match self {
@@ -185,7 +185,7 @@ impl Row {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for RepositoryKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Own => "own",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// One verb; it is applied to every session of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Act {
+pub enum SessionAction {
     /// Another attempt now.
     Retry,
     /// End the session, if it is within reach.
@@ -22,7 +22,7 @@ pub enum Act {
     Recover,
 }
 
-impl Act {
+impl SessionAction {
     /// The machine's command for it.
     pub fn command(self, by: &Who) -> Command {
         let by = by.to_string();

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 
 /// Completed and not dismissed sessions, newest first, and how many there are in all.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct CompletedList {
     rows: Arc<Vec<Arc<CompletedRow>>>,
     succeeded: usize,
     cancelled: usize,
@@ -16,7 +16,7 @@ pub(super) struct Shelf {
     dismissed: HashSet<SessionId>,
 }
 
-impl Shelf {
+impl CompletedList {
     /// The newest rows, and how many there are of each kind.
     pub(super) fn new(rows: Vec<CompletedRow>, succeeded: usize, cancelled: usize) -> Self {
         let rows = Arc::new(rows.into_iter().map(Arc::new).collect());
@@ -35,9 +35,9 @@ impl Shelf {
         self.cancelled
     }
 
-    /// Takes in sessions that have changed: those that have ended come, those that were dismissed go. All at once, since
+    /// Applies the changes of sessions: those that have ended come, those that were dismissed go. All at once, since
     /// a person may dismiss a hundred thousand.
-    pub(super) fn take_in(&mut self, changed: &[Arc<Session>]) {
+    pub(super) fn apply(&mut self, changed: &[Arc<Session>]) {
         let mut gone = HashSet::new();
         for session in changed {
             let Some(row) = CompletedRow::of(session) else { continue };
@@ -59,8 +59,8 @@ impl Shelf {
         }
     }
 
-    /// Takes in the rows that were left out at the opening.
-    pub(super) fn fill(&mut self, rows: Vec<CompletedRow>) {
+    /// Adds the rows that were left out at the opening.
+    pub(super) fn extend(&mut self, rows: Vec<CompletedRow>) {
         let known: HashSet<SessionId> = self.rows.iter().map(|row| row.id).collect();
         let is_new = |row: &CompletedRow| !known.contains(&row.id) && !self.dismissed.contains(&row.id);
         let all = Arc::make_mut(&mut self.rows);

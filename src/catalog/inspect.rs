@@ -1,11 +1,11 @@
-//! What a backup says of itself, read from its manifest and a few small places.
+//! What a backup is, read from its manifest and a few small files.
 //!
 //! Promises: the manifest is verified against its own checksum; all that can be seen without reading the backup whole
-//! to be missing is told as a sentence. Never: no file of the backup is read beyond its first bytes.
+//! to be missing is reported as a sentence. Never: reads a file of the backup beyond its first bytes.
 
 use super::{
     restored,
-    scan::Finding,
+    scan::Layout,
     wording::{self, problem, refused},
 };
 use crate::{
@@ -33,11 +33,11 @@ const ANOTHER: &str = "copy it again from where it came, or use another backup";
 type Identity = (Option<MajorVersion>, Option<SystemIdentifier>);
 
 /// Reads the facts of what was found in `directory`, or tells why they cannot be read.
-pub(super) fn read(directory: &Path, finding: &Finding) -> Result<BackupFacts, String> {
+pub(super) fn read(directory: &Path, finding: &Layout) -> Result<BackupFacts, String> {
     if directory.to_str().is_none() {
         return Err(problem("the name of the directory is not UTF-8", "rename it, so that it can be written down"));
     }
-    if let Finding::Fault(fault) = finding {
+    if let Layout::Fault(fault) = finding {
         return Err(fault.clone());
     }
     let path = directory.join(manifest::FILE_NAME);
@@ -49,8 +49,8 @@ pub(super) fn read(directory: &Path, finding: &Finding) -> Result<BackupFacts, S
         return Err(problem(cause, "make a full one of it and those before it with pg_combinebackup"));
     }
     let (form, (version, found)) = match finding {
-        Finding::Tar(set) => tar(set, &manifest)?,
-        Finding::Plain | Finding::Fault(_) => (BackupForm::Plain, plain(directory, &manifest)?),
+        Layout::Tar(set) => tar(set, &manifest)?,
+        Layout::Plain | Layout::Fault(_) => (BackupForm::Plain, plain(directory, &manifest)?),
     };
     if let (Some(told), Some(found)) = (manifest.system_identifier, found)
         && told != found
