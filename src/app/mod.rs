@@ -26,7 +26,7 @@ mod run;
 mod session;
 mod setting;
 pub mod survival;
+mod system;
 mod worker;
-mod world;
 
 pub use run::run;

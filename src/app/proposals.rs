@@ -3,12 +3,12 @@
 //! Promises: what was named is never changed; what nobody named is refused only when nothing else is to be had. Never: a
 //! place is reserved here; the owner claims it when the session is created.
 
-use super::{planner, setting::Setting, world::ThisMachine};
+use super::{planner, setting::Setting, system::ThisMachine};
 use crate::{
+    catalog::propose::{self, Occupancy, System as _, directory_for},
     cli::args::How,
-    console::{World, places, ports::Occupancy},
     control::Client,
-    domain::{Failure, Plan, Port, RestoreRequest, Target, Who, WorkerSettings},
+    domain::{Failure, InstanceName, Plan, Port, RestoreRequest, Target, Who, WorkerSettings},
     machine::Refusal,
     manager::{Receipt, Reply, Request, Service, Snapshot, StartRequest},
 };
@@ -81,7 +81,7 @@ impl Choices {
         taken.add(refused);
         let directory = match &self.below {
             Some(below) if directory_lost || !matches!(ThisMachine::of_name(old.directory()), Occupancy::Free) => {
-                free_directory(below, refused.point.instance.as_str(), &taken).ok()?
+                free_directory(below, &refused.point.instance, &taken).ok()?
             }
             Some(_) | None => old.directory().to_owned(),
         };
@@ -153,20 +153,16 @@ impl Proposing {
 }
 
 /// A directory for this instance that does not exist yet: `<base>/<instance>`, then `-2`, `-3`, ...
-pub(super) fn free_directory(base: &Path, instance: &str, taken: &Taken) -> Result<PathBuf, String> {
-    let name: String =
-        instance.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-    let name = if name.trim_matches('.').is_empty() { "instance".to_owned() } else { name };
+pub(super) fn free_directory(base: &Path, instance: &InstanceName, taken: &Taken) -> Result<PathBuf, String> {
     let occupancy =
         |path: &Path| if taken.directories.contains(path) { Occupancy::Occupied } else { ThisMachine::of_name(path) };
-    places::free_directory(&base.join(name), occupancy).map_err(|error| {
+    propose::free_directory(&directory_for(base, instance), occupancy).map_err(|error| {
         format!("no directory can be proposed: {error}; name one with --to, or another restore_dir in howdah.toml")
     })
 }
 
 /// The first port that nobody listens on and no session holds.
 pub(super) fn free_port(taken: &Taken) -> Result<Port, String> {
-    let mut ports = (FIRST_PORT..=u16::MAX).filter_map(|number| Port::new(number).ok());
-    let is_free = |port: &Port| !taken.ports.contains(port) && !ThisMachine.is_taken(*port);
-    ports.find(is_free).ok_or_else(|| "no port above 5432 is free; name one with --port".to_owned())
+    let first = Port::new(FIRST_PORT).map_err(|error| error.to_string())?;
+    propose::free_port(first, &taken.ports, &ThisMachine).map_err(|error| format!("{error}; name one with --port"))
 }

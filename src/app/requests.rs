@@ -34,7 +34,7 @@ pub(super) fn beside(
     let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
-        None => proposals::free_directory(&setting.config.restore_dir, point.instance.as_str(), taken)?,
+        None => proposals::free_directory(&setting.config.restore_dir, &point.instance, taken)?,
     };
     let port = args.port.map_or_else(|| proposals::free_port(taken), Ok)?;
     let mut target = Target::new(&directory, port).map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ mod choose;
 mod identity;
 mod inspect;
 mod model;
+pub mod propose;
 mod read;
 mod restored;
 pub mod sample;

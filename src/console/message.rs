@@ -2,10 +2,10 @@
 
 use super::{
     chord::Chord,
-    places::{Proposal, Wanted},
     ports::{Catalog, EventHistory, OwnerState},
 };
 use crate::{
+    catalog::propose::{Proposal, Wanted},
     domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
     machine::{Scope, Session},
     manager::{Receipt, SessionAction, Snapshot},
@@ -43,7 +43,7 @@ pub enum Message {
     Log(SessionId, AttemptNo, Result<Vec<u8>, String>),
     /// The history of a session was read.
     History(SessionId, Result<EventHistory, String>),
-    /// KeyContexts were found for the wizard with this ticket.
+    /// Free places were found for the wizard with this ticket.
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
     Planned(RequestId, usize, Box<Result<Plan, Failure>>),
@@ -88,7 +88,7 @@ pub enum Intent {
     Act(SessionAction, Scope),
     /// Start sessions.
     Start(Vec<RestoreRequest>),
-    /// Query something up; nothing is changed by it.
+    /// Look something up; nothing is changed by it.
     Query(Query),
     /// Read the repositories again.
     RefreshCatalog,

@@ -17,7 +17,6 @@ pub mod keymap;
 mod layout;
 pub mod message;
 pub mod model;
-pub mod places;
 pub mod ports;
 mod run;
 pub mod situation;
@@ -28,6 +27,6 @@ pub mod update;
 pub mod view;
 
 pub use keymap::{Keymap, KeymapError};
-pub use ports::{Closing, EndReason, Ending, Options, OwnerState, Ports, World};
+pub use ports::{Closing, EndReason, Ending, Options, OwnerState, Ports};
 pub use run::run;
 pub use theme::{Brush, Theme};

@@ -9,33 +9,11 @@ use crate::{
     manager::{Clock, Service},
 };
 use futures_util::future::BoxFuture;
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 
+use crate::catalog::propose::System;
 pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Repository, RepositoryKind};
-
-/// What the screen asks of this machine when it proposes targets. May block: it is called off the screen's thread.
-pub trait World: Send + Sync {
-    /// Whether a directory of this name could be restored into.
-    fn occupancy(&self, directory: &Path) -> Occupancy;
-    /// Whether somebody listens on this port, or a session holds it.
-    fn is_taken(&self, port: Port) -> bool;
-}
-
-/// What stands where a directory is wanted.
-#[derive(Debug)]
-pub enum Occupancy {
-    /// Nothing, or an empty directory.
-    Free,
-    /// Something else.
-    Occupied,
-    /// The way there cannot be gone: no other name at its end will do either.
-    Unreachable(io::Error),
-}
 
 /// Makes the plan of a request without writing anything; runs in another process.
 pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan, Failure>> + Send + Sync>;
@@ -107,7 +85,7 @@ pub struct Ports {
     /// Looks for their owner again after it was continued.
     pub reacquire: SwitchPort,
     /// This machine.
-    pub world: Arc<dyn World>,
+    pub system: Arc<dyn System>,
     /// The time.
     pub clock: Clock,
 }

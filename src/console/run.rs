@@ -9,13 +9,13 @@ use super::{
     input,
     message::{Intent, Message, Query},
     model::{Model, preview::LOG_BYTES},
-    places::propose,
     ports::{EndReason, Ending, EventHistory, Options, Ports},
     terminal::{HangUp, Screen},
     theme::Brush,
     update::update,
 };
 use crate::{
+    catalog::propose::propose,
     domain::{Origin, RestoreRequest, Who},
     manager::StartRequest,
 };
@@ -195,8 +195,8 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
             (ports.history)(id).map(move |answer| Message::History(id, told(answer))).boxed()
         }
         Query::Places(ticket, wanted) => {
-            let world = Arc::clone(&ports.world);
-            let found = tokio::task::spawn_blocking(move || propose(&wanted, world.as_ref()));
+            let system = Arc::clone(&ports.system);
+            let found = tokio::task::spawn_blocking(move || propose(&wanted, system.as_ref()));
             // Without an answer the fields keep what they say.
             found.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
         }

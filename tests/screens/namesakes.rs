@@ -7,11 +7,11 @@ use super::{
     stage::*,
 };
 use howdah::{
+    catalog::propose::Proposal,
     catalog::{Catalog, CatalogEntry, Repository, RepositoryKind},
     console::{
         message::{Intent, Message, RequestId},
         model::tree::{InstanceKey, Node},
-        places::Proposal,
     },
     domain::{ExistingData, Port, RestoreRequest, SystemIdentifier, plan::Standing},
     manager::Snapshot,

@@ -6,10 +6,8 @@
 use super::{Scene, nothing, one, scene};
 use crate::stage::*;
 use howdah::{
-    console::{
-        message::{Intent, Message, Query, RequestId},
-        places::Proposal,
-    },
+    catalog::propose::Proposal,
+    console::message::{Intent, Message, Query, RequestId},
     domain::{AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::Standing},
     machine::Refusal,
     manager::{Receipt, ReceiptLine, SessionAction},
@@ -180,7 +178,7 @@ pub(crate) fn wizard() -> Vec<Scene> {
     ]
 }
 
-/// KeyContexts are found for the wizard's question with this number.
+/// Free places are found for the wizard's question with this number.
 pub(crate) fn places(ticket: u64) -> Message {
     let proposal = Proposal { directory: "/srv/pg/crm".into(), port: Port::new(5433).unwrap() };
     Message::Proposed(RequestId(ticket), vec![proposal])

@@ -9,7 +9,7 @@ use super::{
     proposals::FIRST_PORT,
     setting::{Setting, sessions, sources, who},
     survival::{self, AfterReboot, Survival},
-    world::ThisMachine,
+    system::ThisMachine,
 };
 use crate::{
     attempt::AttemptPlace,
@@ -136,7 +136,7 @@ fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
                 read.map_err(io::Error::other)?
             })
         }),
-        world: Arc::new(ThisMachine),
+        system: Arc::new(ThisMachine),
         clock: Clock::system(),
     }
 }

@@ -48,7 +48,7 @@ pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Resul
     Ok(Exit::Done)
 }
 
-/// SessionSelector ones an owner is asked to bring back: those that are named, or all.
+/// Which ones an owner is asked to bring back: those that are named, or all.
 pub fn select(reader: &mut Reader, args: &RecoverArgs) -> Result<Selection, SessionError> {
     let ids: Vec<SessionId> = if args.all {
         reader.strays()?.into_iter().map(|one| one.id).collect()

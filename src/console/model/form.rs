@@ -4,14 +4,13 @@
 
 use super::tree::InstanceKey;
 use crate::{
+    catalog::propose::Proposal,
     console::{
         format,
-        places::Proposal,
         ports::{CatalogEntry, CatalogInstance},
     },
-    domain::{ExistingData, InstanceName, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
+    domain::{ExistingData, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
 };
-use std::path::PathBuf;
 use tui_input::Input;
 
 /// The form.
@@ -253,14 +252,4 @@ impl Entry {
             self.input = Input::new(text);
         }
     }
-}
-
-/// The directory that an instance has if it is free: its name below the common one.
-///
-/// A name may hold what a path must not; such characters become dashes.
-pub fn directory_for(below: &std::path::Path, instance: &InstanceName) -> PathBuf {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '+' | '@');
-    let name: String = instance.as_str().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
-    let name = name.trim_matches(['.', ' ']);
-    below.join(if name.is_empty() { "instance" } else { name })
 }

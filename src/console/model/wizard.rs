@@ -61,7 +61,7 @@ pub enum Waits {
     /// Nothing.
     No,
     /// Free places are being looked for.
-    KeyContexts {
+    Proposals {
         /// Whether Enter was pressed meanwhile.
         go_on: bool,
     },

@@ -5,11 +5,8 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    console::{
-        Closing, Keymap, OwnerState, Theme,
-        model::owner::Owner,
-        ports::{Occupancy, World},
-    },
+    catalog::propose::{Occupancy, System},
+    console::{Closing, Keymap, OwnerState, Theme, model::owner::Owner},
     domain::{
         BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, RestorePoint,
         RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
@@ -109,7 +106,7 @@ impl Service for Fake {
 
 struct Nowhere;
 
-impl World for Nowhere {
+impl System for Nowhere {
     fn occupancy(&self, _: &Path) -> Occupancy {
         Occupancy::Free
     }
@@ -151,7 +148,7 @@ impl Bench {
             }),
             release: Box::new(|| std::future::ready(()).boxed()),
             reacquire: Box::new(|| std::future::ready(()).boxed()),
-            world: Arc::new(Nowhere),
+            system: Arc::new(Nowhere),
             clock: Clock::starting_at(noon()),
         };
         let options = Options {

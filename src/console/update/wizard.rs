@@ -2,17 +2,17 @@
 
 use super::{main_screen::say, overlays::PAGE, wizard_plan};
 use crate::{
+    catalog::propose::{Proposal, Wanted, directory_for},
     console::{
         action::{Action, Press},
         message::{Intent, Query, RequestId},
         model::{
             Model,
-            form::{Choice, Field, Form, directory_for},
+            form::{Choice, Field, Form},
             notice::Tone,
             tree::{InstanceKey, Node},
             wizard::{Page, Waits, Wizard},
         },
-        places::{Proposal, Wanted},
         ports::CatalogEntry,
     },
     domain::{Port, ServerWish},
@@ -68,12 +68,12 @@ pub(super) fn edit(model: &mut Model, change: impl FnOnce(&mut Input)) {
     }
 }
 
-/// KeyContexts were found.
+/// Free places were found.
 pub(super) fn proposed(model: &mut Model, ticket: RequestId, proposals: Vec<Proposal>) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     wizard.form.take(proposals);
     let waited = std::mem::replace(&mut wizard.waits, Waits::No);
-    if waited == (Waits::KeyContexts { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
+    if waited == (Waits::Proposals { go_on: true }) { wizard_plan::make(model) } else { Vec::new() }
 }
 
 fn in_instances(model: &mut Model, press: Press) -> Vec<Intent> {
@@ -125,12 +125,12 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
         Press::Back if wizard.direct => model.wizard = None,
         Press::Back => {
             wizard.page = Page::Instances;
-            // KeyContexts that come now must not lead on to a plan.
+            // Proposals that come now must not lead on to a plan.
             wizard.next_ticket();
             wizard.waits = Waits::No;
         }
         Press::Accept => match wizard.waits {
-            Waits::KeyContexts { .. } => wizard.waits = Waits::KeyContexts { go_on: true },
+            Waits::Proposals { .. } => wizard.waits = Waits::Proposals { go_on: true },
             Waits::No | Waits::Start => return wizard_plan::make(model),
         },
         Press::Left => wizard.form.step(field, -1),
@@ -213,7 +213,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     }
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
     wizard.page = Page::Form;
-    wizard.waits = Waits::KeyContexts { go_on: false };
+    wizard.waits = Waits::Proposals { go_on: false };
     let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
     vec![Intent::Query(Query::Places(wizard.next_ticket(), wanted))]

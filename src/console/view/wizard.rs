@@ -132,7 +132,7 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
     let place = model.key_context();
     let go = match (wizard.page, wizard.waits) {
         (_, Waits::Start) => return Line::from(brush.span(Role::Dim, "Starting")),
-        (Page::Form, Waits::KeyContexts { go_on: true }) => {
+        (Page::Form, Waits::Proposals { go_on: true }) => {
             return Line::from(brush.span(Role::Dim, "Looking for free places"));
         }
         (Page::Instances | Page::Form, _) => "goes on".to_owned(),

@@ -1,7 +1,7 @@
 //! What stands on this machine where a restore would go: files, listeners, and the claims of other sessions.
 
 use crate::{
-    console::{World, ports::Occupancy},
+    catalog::propose::{Occupancy, System},
     domain::{Hold, Port},
     engine::claim,
     postgres::server::port,
@@ -23,7 +23,7 @@ impl ThisMachine {
     }
 }
 
-impl World for ThisMachine {
+impl System for ThisMachine {
     fn occupancy(&self, directory: &Path) -> Occupancy {
         match fs::read_dir(directory) {
             Ok(mut entries) => entries.next().map_or_else(|| claimed_or_free(directory), |_| Occupancy::Occupied),

@@ -1,16 +1,34 @@
-//! Which directory and which port the wizard proposes for each instance.
+//! Which directory and which port are proposed for an instance, in the console and at the command line.
 //!
-//! Promises: no two proposals share a place, none is in use as far as `World` can tell, and the search is bounded.
-//! Never: it reserves nothing; the plan has the last word.
+//! Promises: no two proposals share a place, none is in use as far as [`System`] can tell, and the search is bounded.
+//! Never: reserves anything; the plan has the last word.
 
-use super::ports::{Occupancy, World};
-use crate::domain::{Port, instance::printable_name};
+use crate::domain::{InstanceName, Port, instance::printable_name};
 use std::{
     collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
 use thiserror::Error;
+
+/// What is asked of this machine when targets are proposed. May block: the console calls it off the screen's thread.
+pub trait System: Send + Sync {
+    /// Whether a directory of this name could be restored into.
+    fn occupancy(&self, directory: &Path) -> Occupancy;
+    /// Whether somebody listens on this port, or a session holds it.
+    fn is_taken(&self, port: Port) -> bool;
+}
+
+/// What stands where a directory is wanted.
+#[derive(Debug)]
+pub enum Occupancy {
+    /// Nothing, or an empty directory.
+    Free,
+    /// Something else.
+    Occupied,
+    /// The way there cannot be gone: no other name at its end will do either.
+    Unreachable(io::Error),
+}
 
 /// What proposals are wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,21 +71,39 @@ pub enum NoDirectory {
     },
 }
 
+/// Why no port is free.
+#[derive(Debug, Error)]
+#[error("no port from {first} to {last} is free")]
+pub struct NoPort {
+    first: Port,
+    last: u16,
+}
+
 /// Names tried for one directory and ports tried for one server. Past a thousand something else is wrong, and the plan
 /// says what.
 const LOOKS: u16 = 1000;
 
+/// The directory that an instance has if it is free: its name below the common one.
+///
+/// A name may hold what a path must not; such characters become dashes.
+pub fn directory_for(below: &Path, instance: &InstanceName) -> PathBuf {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | '+' | '@');
+    let name: String = instance.as_str().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let name = name.trim_matches(['.', ' ']);
+    below.join(if name.is_empty() { "instance" } else { name })
+}
+
 /// One proposal for each wanted directory, in order.
-pub fn propose(wanted: &Wanted, world: &dyn World) -> Vec<Proposal> {
+pub fn propose(wanted: &Wanted, system: &dyn System) -> Vec<Proposal> {
     let mut directories = wanted.held_directories.clone();
     let mut ports = wanted.held_ports.clone();
     let mut proposals = Vec::new();
     for base in &wanted.directories {
         let clash = |path: &Path| directories.iter().any(|held| held.starts_with(path) || path.starts_with(held));
-        let occupancy = |path: &Path| if clash(path) { Occupancy::Occupied } else { world.occupancy(path) };
+        let occupancy = |path: &Path| if clash(path) { Occupancy::Occupied } else { system.occupancy(path) };
         // The plan says what is wrong with the name that nothing is better than.
         let directory = free_directory(base, occupancy).unwrap_or_else(|_| base.clone());
-        let port = free_port(wanted.first_port, &ports, world);
+        let port = free_port(wanted.first_port, &ports, system).unwrap_or(wanted.first_port);
         directories.push(directory.clone());
         ports.insert(port);
         proposals.push(Proposal { directory, port });
@@ -101,10 +137,11 @@ fn with_suffix(base: &Path, number: u16) -> PathBuf {
     base.with_file_name(name)
 }
 
-fn free_port(first: Port, held: &BTreeSet<Port>, world: &dyn World) -> Port {
+/// The first port that is free, counting up from `first`.
+pub fn free_port(first: Port, held: &BTreeSet<Port>, system: &dyn System) -> Result<Port, NoPort> {
     let last = first.number().saturating_add(LOOKS);
-    let candidates = (first.number()..=last).filter_map(|number| Port::new(number).ok());
-    candidates.into_iter().find(|port| !held.contains(port) && !world.is_taken(*port)).unwrap_or(first)
+    let mut candidates = (first.number()..=last).filter_map(|number| Port::new(number).ok());
+    candidates.find(|port| !held.contains(port) && !system.is_taken(*port)).ok_or(NoPort { first, last })
 }
 
 #[cfg(test)]
@@ -117,7 +154,7 @@ mod tests {
         listening: Vec<u16>,
     }
 
-    impl World for Small {
+    impl System for Small {
         fn occupancy(&self, directory: &Path) -> Occupancy {
             if directory.starts_with("/file") {
                 return Occupancy::Unreachable(io::ErrorKind::NotADirectory.into());
@@ -133,14 +170,14 @@ mod tests {
 
     #[test]
     fn proposals_avoid_what_exists_what_is_held_and_each_other() {
-        let world = Small { occupied: vec!["/r/orders".into(), "/r/orders-3".into()], listening: vec![5434] };
+        let system = Small { occupied: vec!["/r/orders".into(), "/r/orders-3".into()], listening: vec![5434] };
         let wanted = Wanted {
             directories: vec!["/r/orders".into(), "/r/crm".into(), "/r/crm".into()],
             held_directories: vec!["/r/orders-2".into()],
             held_ports: [Port::new(5433).unwrap()].into(),
             first_port: Port::new(5433).unwrap(),
         };
-        let found: Vec<_> = propose(&wanted, &world)
+        let found: Vec<_> = propose(&wanted, &system)
             .into_iter()
             .map(|proposal| (proposal.directory.display().to_string(), proposal.port.number()))
             .collect();
@@ -164,13 +201,13 @@ mod tests {
         let taken = "/r/or\\u{1b}ders and all names up to /r/or\\u{1b}ders-1000 are taken";
         assert_eq!(search(|| Occupancy::Occupied), (taken.to_owned(), 1000));
         // The console proposes the name all the same, and the plan says what is wrong with it.
-        let world = Small { occupied: Vec::new(), listening: Vec::new() };
+        let system = Small { occupied: Vec::new(), listening: Vec::new() };
         let wanted = Wanted {
             directories: vec!["/file/orders".into()],
             held_directories: Vec::new(),
             held_ports: BTreeSet::new(),
             first_port: Port::new(5433).unwrap(),
         };
-        assert_eq!(propose(&wanted, &world)[0].directory, Path::new("/file/orders"));
+        assert_eq!(propose(&wanted, &system)[0].directory, Path::new("/file/orders"));
     }
 }
