@@ -88,8 +88,8 @@ fn tablespaces(
     index: &Index,
     pulse: &Pulse,
 ) -> Result<BTreeMap<u32, PathBuf>, Failure> {
-    let map = match index.paths().find(|(path, _)| *path == Path::new(TABLESPACE_MAP)) {
-        Some((_, at)) => {
+    let map = match index.position(Path::new(TABLESPACE_MAP)) {
+        Some(at) => {
             let bytes = read_map(backup, &set.base, manifest, at, pulse)?;
             label::parse_tablespace_map(&bytes)
                 .map_err(|error| damaged(Path::new(TABLESPACE_MAP), format!("is wrong: {error}")))?

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsStr,
     path::{Path, PathBuf},
 };
@@ -74,7 +74,7 @@ pub(super) enum Expect {
 
 /// Where the paths of a manifest are looked up.
 #[derive(Debug)]
-pub(super) struct Index(BTreeMap<PathBuf, usize>);
+pub(super) struct Index(HashMap<PathBuf, usize>);
 
 /// Segments that are named when they are missing or damaged; the rest of a long row says nothing new.
 const NAMED: usize = 3;
@@ -92,7 +92,7 @@ impl Index {
 
     /// The reason for a file at this path; `None` when there is none.
     pub(super) fn expect(&self, path: &Path) -> Option<Expect> {
-        let listed = self.0.get(path).copied();
+        let listed = self.position(path);
         if MAY_DIFFER.iter().any(|name| path == Path::new(name)) {
             Some(Expect::MayDiffer(listed))
         } else if let Some(at) = listed {
@@ -104,7 +104,17 @@ impl Index {
         }
     }
 
-    /// The paths of the manifest.
+    /// Where the manifest lists this path.
+    pub(super) fn position(&self, path: &Path) -> Option<usize> {
+        self.0.get(path).copied()
+    }
+
+    /// How many paths the manifest lists.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The paths of the manifest, in no order.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, usize)> {
         self.0.iter().map(|(path, at)| (path.as_path(), *at))
     }

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -118,8 +118,9 @@ fn check_files(
     warnings: &mut Vec<String>,
 ) -> Result<BTreeMap<PathBuf, u64>, Failure> {
     let mut wal = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for file in &tree.files {
+    let mut seen = vec![false; manifest.files.len()];
+    let mut others = Vec::with_capacity(tree.files.len());
+    for file in tree.files.drain(..) {
         let expect = index.expect(&file.path).ok_or_else(|| extra(&file.path))?;
         match expect {
             Expect::Listed(at) => {
@@ -127,10 +128,12 @@ fn check_files(
                 if listed != file.size {
                     return Err(wrong_size(&file.path, file.size, listed));
                 }
-                seen.insert(at);
+                seen[at] = true;
             }
             Expect::MayDiffer(at) => {
-                seen.extend(at);
+                if let Some(at) = at {
+                    seen[at] = true;
+                }
                 if at.is_none_or(|at| manifest.files[at].size != file.size) {
                     warnings.push(may_differ(&file.path));
                 }
@@ -138,14 +141,15 @@ fn check_files(
             Expect::Wal => {
                 wal.insert(file.path.clone(), file.size);
             }
-            Expect::Manifest => {}
+            Expect::Manifest => continue,
         }
+        others.push(file);
     }
-    if let Some((path, _)) = index.paths().find(|(_, at)| !seen.contains(at)) {
-        let more = manifest.files.len() - seen.len() - 1;
-        return Err(missing(path, more));
+    tree.files = others;
+    let unseen = || manifest.files.iter().zip(&seen).filter(|(_, seen)| !**seen).map(|(file, _)| file.path.as_path());
+    if let Some(path) = unseen().min() {
+        return Err(missing(path, unseen().count() - 1));
     }
-    tree.files.retain(|file| index.expect(&file.path) != Some(Expect::Manifest));
     Ok(wal)
 }
 

@@ -112,8 +112,14 @@ fn came_meanwhile(place: &Path) -> Failure {
 /// Enters all that is about to be created, durably, before the first of it is.
 fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
     let mut all: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut last = None;
     for file in &decision.manifest.files {
-        all.extend(file.path.ancestors().skip(1).map(Path::to_owned));
+        // Files of one directory stand together in a manifest.
+        let above = file.path.parent();
+        if above != last {
+            all.extend(file.path.ancestors().skip(1).map(Path::to_owned));
+            last = above;
+        }
     }
     if let super::layout::Form::Plain(tree) = &decision.layout.form {
         all.extend(tree.directories.iter().cloned());

@@ -40,7 +40,8 @@ pub(super) struct Ending {
 /// Ends the copy.
 pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
     let places = &work.places;
-    if let Some((path, _)) = work.index.paths().find(|(path, _)| !is_accounted_for(work, ending, path)) {
+    let missing = work.index.paths().map(|(path, _)| path).filter(|path| !is_accounted_for(work, ending, path));
+    if let Some(path) = missing.min() {
         return Err(plain::missing(path, 0).into());
     }
     let control = control_file(work, ending)?;
@@ -77,7 +78,7 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
 }
 
 fn listed(work: &Work, path: &str) -> Option<usize> {
-    work.index.paths().find(|(listed, _)| *listed == Path::new(path)).map(|(_, at)| at)
+    work.index.position(Path::new(path))
 }
 
 fn is_accounted_for(work: &Work, ending: &Ending, path: &Path) -> bool {

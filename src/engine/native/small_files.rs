@@ -65,7 +65,7 @@ pub(super) fn ask(
 ) -> Result<Answers, Failure> {
     let is_packed = !is_bare(backup, base)?;
     let size = fs::metadata(base).map_err(|error| backup.failure("look at", base, &error))?.len();
-    let is_quick = if is_packed { size <= SMALL_ARCHIVE } else { index.paths().count() <= FEW_FILES };
+    let is_quick = if is_packed { size <= SMALL_ARCHIVE } else { index.len() <= FEW_FILES };
     let questions = Questions { tablespaces: questions.tablespaces && (is_quick || questions.cluster), ..questions };
     if !questions.cluster && !questions.tablespaces {
         return Ok(Answers::default());

@@ -17,9 +17,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
+    collections::HashSet,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
 };
 
 /// The fields as PostgreSQL names them; `serde` tells the missing, doubled and unknown ones with line and column.
@@ -172,15 +173,16 @@ fn last_modified(text: &str) -> Option<Timestamp> {
 
 /// What only shows when all entries are looked at together.
 fn check_together(files: &[ManifestFile]) -> Result<(), ManifestError> {
-    let mut paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
-    // Paths sort part by part, so whatever lies below a path comes right behind it.
-    paths.sort_unstable();
-    for pair in paths.windows(2) {
-        if pair[0] == pair[1] {
-            return Err(ManifestError::Duplicate(pair[0].to_owned()));
-        }
-        if pair[1].starts_with(pair[0]) {
-            return Err(ManifestError::FileAsDirectory(pair[0].to_owned()));
+    let mut paths: HashSet<&[u8]> = HashSet::with_capacity(files.len());
+    if let Some(twice) = files.iter().find(|file| !paths.insert(file.path.as_os_str().as_bytes())) {
+        return Err(ManifestError::Duplicate(twice.path.clone()));
+    }
+    for file in files {
+        // Each directory ends before a slash; the parts of a path were checked when it was read.
+        let path = file.path.as_os_str().as_bytes();
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        if let Some(above) = slashes.map(|at| &path[..at]).find(|above| paths.contains(above)) {
+            return Err(ManifestError::FileAsDirectory(PathBuf::from(OsStr::from_bytes(above))));
         }
     }
     // File offsets are signed, so no sum above that can lie on a disk.
