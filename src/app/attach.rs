@@ -75,6 +75,10 @@ async fn stream(keeper: KeeperCall) -> Result<UnixStream, ConnectError> {
                 keeper.state.display()
             )));
         }
+        // The keeper has said that it is ready only after it began to listen; one that was faster may not do so yet.
+        if let Ok(stream) = socket::connect(&keeper.state) {
+            return Ok(stream);
+        }
         sleep(RETRY_DELAY).await;
     }
 }
