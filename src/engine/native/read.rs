@@ -81,3 +81,40 @@ pub(super) fn fill_from(reader: &mut impl Read, room: &mut [u8], enough: usize) 
     }
     Ok(filled)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    /// Gives at most so many bytes a read, and counts the reads.
+    struct Counted<'a> {
+        bytes: &'a [u8],
+        at_once: usize,
+        reads: usize,
+    }
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            let most = out.len().min(self.at_once);
+            self.bytes.read(&mut out[..most])
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_file_of_known_size_shows_in_the_read_that_brings_it() {
+        let check = |bytes: usize, at_once, enough, expected| {
+            let mut reader = Counted { bytes: &[7; 100][..bytes], at_once, reads: 0 };
+            let mut room = [0; 11];
+            let got = fill_from(&mut reader, &mut room, enough).unwrap();
+            assert_eq!((got, reader.reads), expected);
+        };
+        check(10, 100, 10, (10, 1));
+        check(10, 4, 10, (10, 3));
+        check(0, 100, 0, (0, 1));
+        // It has grown, or is shorter than it was.
+        check(12, 100, 10, (11, 1));
+        check(9, 100, 10, (9, 2));
+    }
+}

@@ -340,6 +340,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_umask_took_from_a_mode_is_given_back_at_the_end() {
+        let place = tempfile::tempdir().unwrap();
+        let access = Access { owner: None, group: true };
+        let file = Root::open(place.path(), access).unwrap().begin(Path::new("file")).unwrap();
+        rustix::fs::fchmod(&file, Mode::RUSR).unwrap();
+        access.give_mode(&file, &rustix::fs::fstat(&file).unwrap()).unwrap();
+        assert_eq!(rustix::fs::fstat(&file).unwrap().st_mode & 0o7777, 0o640);
+    }
+
+    #[test]
     fn what_was_made_but_never_given_is_given_when_it_is_met_again() {
         use std::os::unix::fs::MetadataExt;
         // Only root can give anything away.
