@@ -15,7 +15,7 @@ use crate::{
     },
     postgres::{
         account::{Access, Account},
-        binaries::Binaries,
+        binaries::{Binaries, NoBinaries},
         configure::{
             self,
             preload::{self, Preloaded},
@@ -24,7 +24,7 @@ use crate::{
         server::port,
     },
 };
-use std::path::Path;
+use std::{path::Path, thread};
 
 /// Who would own the files and run the server, or why nobody could. A restore of files alone does without.
 pub(in crate::worker) type Who = Result<Account, Failure>;
@@ -54,10 +54,17 @@ pub(in crate::worker) fn plan(
     if let Ok(account) = who {
         reachable(account, request)?;
     }
-    let files = engine.plan()?;
+    let told = request.point.facts.version;
+    // To ask a program its version takes as long as to look at the files: both at once, where the catalog has told it.
+    let (files, programs) = thread::scope(|scope| {
+        let asked = scope.spawn(|| told.map(|version| programs(settings, who, version)));
+        (engine.plan(), asked.join().ok().flatten())
+    });
+    let files = files?;
     let cluster = cluster(request, files.system_identifier)?;
-    let version = files.version.or(request.point.facts.version);
-    let (server, binaries) = server(request, settings, who, version)?;
+    let version = files.version.or(told);
+    let found = programs.filter(|_| version == told);
+    let (server, binaries) = server_with(request, settings, who, version, found)?;
     if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
         return Err(Failure::incurable(
             format!("the backup does not hold the WAL that a server needs to start on it: {what}"),
@@ -132,12 +139,29 @@ pub(in crate::worker) fn server(
     who: &Who,
     version: Option<MajorVersion>,
 ) -> Result<(ServerPlan, Option<Binaries>), Failure> {
+    server_with(request, settings, who, version, None)
+}
+
+type Found = Result<Binaries, NoBinaries>;
+
+fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> Found {
+    Binaries::find(version, settings, std::env::var_os("PATH").as_deref(), who.as_ref().ok())
+}
+
+/// The same where the programs of this version were looked for already.
+fn server_with(
+    request: &RestoreRequest,
+    settings: &WorkerSettings,
+    who: &Who,
+    version: Option<MajorVersion>,
+    found: Option<Found>,
+) -> Result<(ServerPlan, Option<Binaries>), Failure> {
     let none = |reason: String| (ServerPlan::NoServer { reason }, None);
     let Some(version) = version else {
         let reason = "the backup tells its PostgreSQL version only once it is copied; what to start is settled then";
         return Ok(none(reason.to_owned()));
     };
-    let found = Binaries::find(version, settings, std::env::var_os("PATH").as_deref(), who.as_ref().ok());
+    let found = found.unwrap_or_else(|| programs(settings, who, version));
     let leave_running = match request.server {
         ServerWish::LeaveRunning => true,
         ServerWish::StopAfterProbe => false,
