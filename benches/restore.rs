@@ -1,24 +1,46 @@
-//! The native restore against the tools that an operator would use by hand, on the same files, in one run.
+//! Restores against the tools that an operator would use by hand, on the same files, in one run.
 //!
-//! `cargo bench --bench restore` makes its own cluster (pgbench data, about 2 GB) and its own backups, keeps them for
-//! the next run, and prints medians and ratios. `HOWDAH_BENCH_DIR` names another place, `HOWDAH_BENCH_SCALE` another
-//! size, `HOWDAH_BENCH_ROUNDS` more rounds. Page cache warm; each round runs both sides in turn.
+//! `cargo bench --bench restore` makes its own clusters and backups (few large files in 1.5 GB, plain and packed; many
+//! small files in 2 GB), keeps them for the next run, and prints medians and ratios. Each round runs all contenders in
+//! turn: page cache warm, nothing dirty; the rounds are fewer where there is no room to keep what was restored until the
+//! end. `HOWDAH_BENCH_DIR` names another place, `HOWDAH_BENCH_SCALE` and
+//! `HOWDAH_BENCH_TABLES` other sizes, `HOWDAH_BENCH_ROUNDS` more rounds, `HOWDAH_BENCH_ONLY` a part (`small`, ...).
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
 mod bed;
 
-use bed::{Bed, median, timed};
+use bed::{Bed, copier, is_installed, median, pgbackrest, run, timed};
 use howdah::{
     domain::{
         BackupFacts, BackupForm, Compression, ExistingData, InstanceName, MissingWal, Port, Progress, RestorePoint,
         RestoreRequest, ServerWish, Target, Timestamp, WorkerSettings,
     },
     engine::{Engine, Observer, native::NativeEngine},
-    postgres::manifest::Manifest,
+    postgres::{account::Account, manifest::Manifest},
 };
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use uuid::Uuid;
+
+/// What howdah promises of one backup, against the three commands of a person: copy or unpack, verify, sync.
+const BACKUPS: [(&str, BackupForm, f64); 4] = [
+    ("plain", BackupForm::Plain, 0.62),
+    ("small", BackupForm::Plain, 0.75),
+    ("zstd", BackupForm::Tar(Compression::Zstd), 0.35),
+    ("gzip", BackupForm::Tar(Compression::Gzip), 0.25),
+];
+
+/// One way to bring the files back.
+struct Contender<'a> {
+    name: String,
+    /// What it reads.
+    source: PathBuf,
+    work: Box<dyn Fn() + 'a>,
+}
 
 struct Quiet;
 
@@ -32,20 +54,20 @@ impl Observer for Quiet {
 
 fn main() {
     let bed = Bed::prepare();
-    println!("{} rounds each, medians; {} processors", bed.rounds, std::thread::available_parallelism().unwrap());
-    let disk = Disk::measure(&bed);
-    println!("disk   reads {:.0} MB/s, writes {:.0} MB/s", disk.read / 1e6, disk.write / 1e6);
-    for (label, form, goal) in [
-        ("plain", BackupForm::Plain, 0.6),
-        ("zstd", BackupForm::Tar(Compression::Zstd), 0.45),
-        ("gzip", BackupForm::Tar(Compression::Gzip), 0.3),
-    ] {
-        compare(&bed, &point(&bed, label, form), goal, &disk);
+    let only = std::env::var("HOWDAH_BENCH_ONLY").ok();
+    println!("medians of rounds in turn; {} processors", std::thread::available_parallelism().unwrap());
+    for program in ["rsync", "pgbackrest"].into_iter().filter(|program| !is_installed(program)) {
+        println!("{program} is not installed: left out");
+    }
+    for (label, form, goal) in BACKUPS {
+        if only.as_deref().is_none_or(|only| only == label) {
+            compare(&bed, &point(&bed, label, form), goal);
+        }
     }
 }
 
 fn point(bed: &Bed, label: &str, form: BackupForm) -> RestorePoint {
-    let path = bed.repository().join("bench").join(label);
+    let path = bed.backup(label);
     let manifest = Manifest::read(&path.join("backup_manifest")).unwrap();
     let facts = BackupFacts {
         form,
@@ -61,31 +83,68 @@ fn point(bed: &Bed, label: &str, form: BackupForm) -> RestorePoint {
     RestorePoint { instance: InstanceName::new("bench"), label: label.to_owned(), path, facts, repository: None }
 }
 
-fn compare(bed: &Bed, point: &RestorePoint, goal: f64, disk: &Disk) {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..bed.rounds {
-        bed.settle(&point.path);
-        ours.push(timed(|| native(bed, point)));
-        bed.settle(&point.path);
-        theirs.push(timed(|| by_hand(bed, point)));
+fn compare(bed: &Bed, point: &RestorePoint, goal: f64) {
+    let (size, files) = (Bed::size(&point.path) as f64, point.facts.files);
+    let contenders = contenders(bed, point);
+    let rounds = bed.rounds(contenders.len(), point.facts.size.0);
+    println!("\n{}: {files} files, {:.2} GB as they lie there; {rounds} rounds", point.label, size / 1e9);
+    let mut times = vec![Vec::new(); contenders.len()];
+    for _ in 0..rounds {
+        for (contender, times) in contenders.iter().zip(&mut times) {
+            bed.settle(&contender.source);
+            times.push(timed(&contender.work));
+        }
     }
     bed.clear();
-    let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
-    let (mine, other) = (median(&ours), median(&theirs));
-    let rate = point.facts.size.0 as f64 / mine;
-    println!(
-        "{:<6} howdah {mine:6.2} s   by hand {other:6.2} s   ratio {:.2} (goal: at most {goal})   {:.0} MB/s, {:.0} % of \
-         the disk's writes, {:.0} % of its reads",
-        point.label,
-        median(&ratios),
-        rate / 1e6,
-        100.0 * rate / disk.write,
-        100.0 * Bed::size(&point.path) as f64 / mine / disk.read,
-    );
+    for (at, contender) in contenders.iter().enumerate() {
+        // The first is howdah, the second the three commands.
+        let against = |other: &[f64]| median(&times[at].iter().zip(other).map(|(a, b)| a / b).collect::<Vec<_>>());
+        let goal = if at == 0 { format!("  (goal: at most {goal})") } else { String::new() };
+        let all: Vec<String> = times[at].iter().map(|time| format!("{time:.2}")).collect();
+        println!(
+            "  {:<36} {:6.2} s   {:.2} of the three commands{goal}   [{}]",
+            contender.name,
+            median(&times[at]),
+            against(&times[1]),
+            all.join(" ")
+        );
+    }
+}
+
+fn contenders<'a>(bed: &'a Bed, point: &'a RestorePoint) -> Vec<Contender<'a>> {
+    let (plain, label) = (point.facts.form == BackupForm::Plain, point.label.as_str());
+    let mut all = Vec::new();
+    let mut add = |name: &str, source: PathBuf, work: Box<dyn Fn() + 'a>| {
+        all.push(Contender { name: name.to_owned(), source, work });
+    };
+    add("howdah restore --no-start", point.path.clone(), Box::new(|| command(bed, point)));
+    let by_hand = if plain { "cp -a, pg_verifybackup, sync" } else { "tar, pg_verifybackup, sync" };
+    add(by_hand, point.path.clone(), Box::new(|| by_hand_with(bed, point, "cp")));
+    add("the engine alone, WAL not read", point.path.clone(), Box::new(|| engine(bed, point)));
+    if plain {
+        add("bare copier, two threads, no hash", point.path.clone(), Box::new(|| copier::copy(bed, &point.path)));
+        if is_installed("rsync") {
+            add("rsync, pg_verifybackup, sync", point.path.clone(), Box::new(|| by_hand_with(bed, point, "rsync")));
+        }
+        for packing in pgbackrest::PACKINGS.into_iter().filter(|packing| pgbackrest::is_there(bed, label, packing)) {
+            let source = pgbackrest::repository(bed, label, packing);
+            let work = move || pgbackrest::restore(bed, label, packing);
+            add(&format!("pgbackrest ({packing}), sync"), source, Box::new(work));
+        }
+    }
+    all
+}
+
+/// The whole command: catalog, plan, owner, worker, copy, configuration, WAL.
+fn command(bed: &Bed, point: &RestorePoint) {
+    let mut howdah = Command::new(env!("CARGO_BIN_EXE_howdah"));
+    howdah.arg("--repo").arg(bed.repository()).arg("--state-dir").arg(bed.state());
+    howdah.args(["restore", "bench", "--no-start", "--port", "5499", "--point", &point.label]);
+    run(howdah.arg("--to").arg(bed.target()));
 }
 
 /// Copy, verify, make durable: the whole of what the engine does.
-fn native(bed: &Bed, point: &RestorePoint) {
+fn engine(bed: &Bed, point: &RestorePoint) {
     let request = RestoreRequest {
         point: point.clone(),
         target: Target::new(bed.target(), Port::new(5499).unwrap()).unwrap(),
@@ -94,26 +153,30 @@ fn native(bed: &Bed, point: &RestorePoint) {
         existing: ExistingData::Refuse,
         missing_wal: MissingWal::Refuse,
     };
-    let mut engine = NativeEngine::new(&request, Uuid::now_v7(), None, &WorkerSettings::default());
+    let settings = WorkerSettings::default();
+    let owner = Account::for_server(&settings.os_user).ok().and_then(|account| account.owner());
+    let mut engine = NativeEngine::new(&request, Uuid::now_v7(), owner, &settings);
     engine.plan().unwrap();
     engine.copy(&Quiet).unwrap();
     engine.complete().unwrap();
     engine.finish().unwrap();
 }
 
-/// What the handbook says: unpack or copy, verify, sync.
-fn by_hand(bed: &Bed, point: &RestorePoint) {
+/// What the handbook says: unpack or copy, verify (which reads the WAL too), sync.
+fn by_hand_with(bed: &Bed, point: &RestorePoint, copier: &str) {
     let target = bed.target();
-    if point.label == "plain" {
-        run(Command::new("cp").arg("-a").arg(&point.path).arg(&target));
-    } else {
+    if point.facts.form != BackupForm::Plain {
         fs::create_dir(&target).unwrap();
         unpack(&point.path, "base", &target);
         unpack(&point.path, "pg_wal", &target.join("pg_wal"));
         run(Command::new("cp").arg(point.path.join("backup_manifest")).arg(&target));
+    } else if copier == "rsync" {
+        run(Command::new("rsync").args(["-a", "--whole-file"]).arg(point.path.join("")).arg(&target));
+    } else {
+        run(Command::new("cp").arg("-a").arg(&point.path).arg(&target));
     }
     run(Command::new(bed.program("pg_verifybackup")).arg(&target));
-    run(&mut Command::new("sync"));
+    bed.run("sync");
 }
 
 fn unpack(backup: &Path, archive: &str, target: &Path) {
@@ -124,38 +187,4 @@ fn unpack(backup: &Path, archive: &str, target: &Path) {
         .find(|(path, _)| path.exists())
         .unwrap();
     run(Command::new("tar").arg(flag).arg("-xf").arg(packed).arg("-C").arg(target));
-}
-
-/// What the disk does with as many bytes and no work on them, past the page cache, in bytes a second.
-struct Disk {
-    read: f64,
-    write: f64,
-}
-
-impl Disk {
-    fn measure(bed: &Bed) -> Self {
-        let plain = bed.repository().join("bench/plain");
-        let bytes = Bed::size(&plain);
-        let (mut reads, mut writes) = (Vec::new(), Vec::new());
-        for _ in 0..bed.rounds {
-            bed.settle(&plain);
-            writes.push(timed(|| {
-                let mut dd = Command::new("dd");
-                dd.arg("if=/dev/zero").arg(format!("of={}", bed.target().display())).arg("bs=1M");
-                run(dd.arg(format!("count={}", bytes >> 20)).args(["oflag=direct", "conv=fsync", "status=none"]));
-            }));
-            reads.push(timed(|| {
-                let mut dd = Command::new("dd");
-                dd.arg(format!("if={}", bed.target().display())).args(["of=/dev/null", "bs=1M", "iflag=direct"]);
-                run(dd.arg("status=none"));
-            }));
-            fs::remove_file(bed.target()).unwrap();
-        }
-        Self { read: bytes as f64 / median(&reads), write: bytes as f64 / median(&writes) }
-    }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,20 +1,32 @@
-//! The bed of the restore benchmark: a cluster of its own and a backup of it in each form.
+//! The bed of the restore benchmark: two clusters of its own, few large files and many small ones, and their backups.
+
+pub(crate) mod copier;
+pub(crate) mod pgbackrest;
 
 use std::{
+    cell::Cell,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
 };
 
-/// About 2.2 GB of pgbench tables.
-const SCALE: u32 = 145;
+/// About 1.5 GB of pgbench tables.
+const SCALE: u32 = 95;
+
+/// About 75,000 files in 2.3 GB: each table has five (heap, free space map, index, TOAST table and its index).
+const TABLES: u32 = 15_000;
 
 /// The directory with the backups, and room for restores beside it.
+///
+/// What was restored is removed when all rounds are done, as far as there is room: ext4 without a journal passes over each
+/// inode that was freed within the last minutes, one by one, whenever it makes a file.
 pub(crate) struct Bed {
     root: PathBuf,
     bin: PathBuf,
-    pub(crate) rounds: usize,
+    rounds: usize,
+    /// The number of the target that is restored into.
+    at: Cell<usize>,
 }
 
 impl Bed {
@@ -24,9 +36,20 @@ impl Bed {
         let root =
             env::var_os("HOWDAH_BENCH_DIR").map_or_else(|| PathBuf::from("/var/tmp/howdah-bench"), PathBuf::from);
         let bin = env::var_os("PGBIN").map_or_else(|| PathBuf::from("/usr/lib/postgresql/15/bin"), PathBuf::from);
-        let bed = Self { root, bin, rounds: number("HOWDAH_BENCH_ROUNDS", 3) };
-        if !bed.root.join("complete").exists() {
-            bed.make(u32::try_from(number("HOWDAH_BENCH_SCALE", SCALE as usize)).unwrap());
+        let rounds = usize::try_from(number("HOWDAH_BENCH_ROUNDS", 5)).unwrap().max(1);
+        let bed = Self { root, bin, rounds, at: Cell::new(0) };
+        bed.clear();
+        fs::create_dir_all(bed.instance()).unwrap();
+        if rustix::process::geteuid().is_root() {
+            for directory in [bed.root.clone(), bed.repository(), bed.instance()] {
+                bed.run(&format!("chown postgres '{}'", directory.display()));
+            }
+        }
+        if !bed.backup("gzip").join("backup_manifest").exists() {
+            bed.make_large(number("HOWDAH_BENCH_SCALE", SCALE));
+        }
+        if !bed.backup("small").join("backup_manifest").exists() {
+            bed.make_small(number("HOWDAH_BENCH_TABLES", TABLES));
         }
         bed
     }
@@ -35,25 +58,54 @@ impl Bed {
         self.root.join("repository")
     }
 
-    pub(crate) fn target(&self) -> PathBuf {
+    fn instance(&self) -> PathBuf {
+        self.repository().join("bench")
+    }
+
+    pub(crate) fn backup(&self, label: &str) -> PathBuf {
+        self.instance().join(label)
+    }
+
+    fn restored(&self) -> PathBuf {
         self.root.join("restored")
+    }
+
+    /// Where the next contender restores to.
+    pub(crate) fn target(&self) -> PathBuf {
+        self.restored().join(format!("data-{}", self.at.get()))
+    }
+
+    /// The state directory of its order.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.restored().join(format!("state-{}", self.at.get()))
     }
 
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
 
+    /// How many rounds of so many contenders there is room for.
+    pub(crate) fn rounds(&self, contenders: usize, bytes: u64) -> usize {
+        let about = rustix::fs::statvfs(&self.root).unwrap();
+        let round = bytes * contenders as u64;
+        usize::try_from(about.f_bavail * about.f_frsize * 9 / 10 / round).unwrap().clamp(1, self.rounds)
+    }
+
     /// An empty place, clean disks, a warm cache.
-    pub(crate) fn settle(&self, backup: &Path) {
-        self.clear();
+    pub(crate) fn settle(&self, source: &Path) {
+        self.at.set(self.at.get() + 1);
+        self.run(&format!("find '{}' -type f -print0 | xargs -0 cat > /dev/null", source.display()));
         self.run("sync");
-        self.run(&format!("find '{}' -type f -exec cat {{}} + > /dev/null", backup.display()));
     }
 
     pub(crate) fn clear(&self) {
-        match fs::remove_dir_all(self.target()) {
+        match fs::remove_dir_all(self.restored()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
             _ => {}
+        }
+        fs::create_dir_all(self.restored()).unwrap();
+        if rustix::process::geteuid().is_root() {
+            self.run(&format!("chown postgres '{}'", self.restored().display()));
         }
     }
 
@@ -62,32 +114,41 @@ impl Bed {
         String::from_utf8(output.stdout).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// A cluster with pgbench data, backed up in three forms, then thrown away.
-    fn make(&self, scale: u32) {
-        println!("making a cluster and its backups in {} (once)", self.root.display());
-        fs::create_dir_all(self.repository().join("bench")).unwrap();
-        let (root, bin) = (self.root.display(), self.bin.display());
-        let data = format!("{root}/cluster");
-        if rustix::process::geteuid().is_root() {
-            self.run(&format!("chown postgres '{root}' '{root}/repository' '{root}/repository/bench'"));
-        }
-        self.server(&format!("rm -rf '{data}' && '{bin}/initdb' -D '{data}' -U postgres -A trust --data-checksums"));
-        let options = format!("-c listen_addresses= -c unix_socket_directories={root} -p 5498 -c max_wal_size=8GB");
-        self.server(&format!("'{bin}/pg_ctl' -D '{data}' -w -l '{root}/server.log' -o '{options}' start"));
-        self.server(&format!("'{bin}/pgbench' -h '{root}' -p 5498 -U postgres -i -q -s {scale} postgres"));
+    /// pgbench data, backed up in three forms.
+    fn make_large(&self, scale: u32) {
+        let cluster = Cluster::start(self, "large");
+        self.server(&format!(
+            "'{}' {} -i -q -s {scale} postgres",
+            self.program("pgbench").display(),
+            cluster.connection
+        ));
         for (label, form) in
             [("plain", "-Fp"), ("zstd", "-Ft --compress=client-zstd:3"), ("gzip", "-Ft --compress=client-gzip:6")]
         {
-            let to = format!("{root}/repository/bench/{label}");
-            let connection = format!("-h '{root}' -p 5498 -U postgres");
-            self.server(&format!("rm -rf '{to}' && '{bin}/pg_basebackup' {connection} -D '{to}' {form} -c fast"));
+            cluster.back_up(label, form);
         }
-        self.server(&format!("'{bin}/pg_ctl' -D '{data}' -w -m fast stop && rm -rf '{data}'"));
-        fs::write(self.root.join("complete"), "").unwrap();
+        cluster.end("plain");
+    }
+
+    /// Many tables, each of a few pages.
+    fn make_small(&self, tables: u32) {
+        let cluster = Cluster::start(self, "small");
+        let script = self.root.join("tables.sql");
+        let text = format!(
+            "DO $$ BEGIN FOR i IN 1..{tables} LOOP
+             EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, filler text)', i);
+             EXECUTE format('INSERT INTO t%s SELECT n, repeat(md5(n::text), 28) FROM generate_series(1, 100) n', i);
+             IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$;"
+        );
+        fs::write(&script, text).unwrap();
+        let (psql, script) = (self.program("psql"), script.display());
+        self.server(&format!("'{}' {} -q -f '{script}' postgres", psql.display(), cluster.connection));
+        cluster.back_up("small", "-Fp");
+        cluster.end("small");
     }
 
     /// Runs a line as the user that may run servers.
-    fn server(&self, line: &str) {
+    pub(crate) fn server(&self, line: &str) {
         if rustix::process::geteuid().is_root() {
             self.run_with(Command::new("runuser").args(["-u", "postgres", "--", "sh", "-c", line]));
         } else {
@@ -95,14 +156,62 @@ impl Bed {
         }
     }
 
-    fn run(&self, line: &str) {
+    pub(crate) fn run(&self, line: &str) {
         self.run_with(Command::new("sh").args(["-c", line]));
     }
 
     fn run_with(&self, command: &mut Command) {
-        let status = command.current_dir(&self.root).stdout(std::process::Stdio::null()).status().unwrap();
-        assert!(status.success(), "{command:?} ended with {status}");
+        run(command.current_dir(&self.root));
     }
+}
+
+/// A cluster that lives until it was backed up.
+struct Cluster<'a> {
+    bed: &'a Bed,
+    data: String,
+    connection: String,
+}
+
+impl<'a> Cluster<'a> {
+    fn start(bed: &'a Bed, shape: &str) -> Self {
+        println!("making a cluster and its backups in {} (once): {shape}", bed.root.display());
+        let (root, bin) = (bed.root.display(), bed.bin.display());
+        let data = format!("{root}/cluster");
+        bed.server(&format!("rm -rf '{data}' && '{bin}/initdb' -N -D '{data}' -U postgres -A trust --data-checksums"));
+        // Its end is to be deleted: nothing of it need survive a power cut.
+        let options =
+            format!("-c listen_addresses= -c unix_socket_directories={root} -p 5498 -c max_wal_size=8GB -c fsync=off");
+        bed.server(&format!("'{bin}/pg_ctl' -D '{data}' -w -l '{root}/server.log' -o '{options}' start"));
+        let connection = format!("-h '{root}' -p 5498 -U postgres");
+        Self { bed, data, connection }
+    }
+
+    fn back_up(&self, label: &str, form: &str) {
+        let (program, to) = (self.bed.program("pg_basebackup"), self.bed.backup(label));
+        let (program, to, connection) = (program.display(), to.display(), &self.connection);
+        self.bed.server(&format!("rm -rf '{to}' && '{program}' {connection} -D '{to}' {form} -c fast"));
+    }
+
+    /// Other tools need the cluster itself, or one that stands.
+    fn end(self, label: &str) {
+        let (program, data) = (self.bed.program("pg_ctl"), &self.data);
+        self.bed.server(&format!("'{}' -D '{data}' -w -m fast stop", program.display()));
+        pgbackrest::back_up(self.bed, label, Path::new(data));
+        self.bed.server(&format!("rm -rf '{data}'"));
+    }
+}
+
+/// Runs a program to its end, which must be a good one; tells what it printed.
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} ended with {}: {complaint}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether a program is on the search path.
+pub(crate) fn is_installed(program: &str) -> bool {
+    env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|place| place.join(program).is_file())
 }
 
 /// Seconds that `work` takes.
