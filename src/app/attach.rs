@@ -1,6 +1,6 @@
 //! Connects to the owner of a state directory: the one that is there, else a keeper that is started for it.
 
-use super::handover::KeeperCall;
+use super::handover::KeeperCommand;
 use crate::{
     control::{Client, ClientError, ConnectError, Connector, socket},
     domain::Who,
@@ -22,14 +22,14 @@ const RETRY_DELAY: Duration = Duration::from_millis(20);
 /// How every face that is not the owner itself connects.
 #[derive(Debug, Clone)]
 struct OwnerConnector {
-    keeper: KeeperCall,
+    keeper: KeeperCommand,
 }
 
 /// Owners in a row that are connected to before this is given up: one may hand over, one may end in the same moment.
 const MAX_CONNECTS: u32 = 3;
 
 /// A client of the owner. An owner that is lost before it has sent anything got no request, so the next one is tried.
-pub(super) async fn connect(keeper: &KeeperCall, who: &Who, watch: bool) -> Result<Client, ClientError> {
+pub(super) async fn connect(keeper: &KeeperCommand, who: &Who, watch: bool) -> Result<Client, ClientError> {
     let connector = Arc::new(OwnerConnector { keeper: keeper.clone() });
     for _ in 1..MAX_CONNECTS {
         match Client::open(Arc::clone(&connector) as Arc<dyn Connector>, who.clone(), watch).await {
@@ -46,7 +46,7 @@ impl Connector for OwnerConnector {
     }
 }
 
-async fn stream(keeper: KeeperCall) -> Result<UnixStream, ConnectError> {
+async fn stream(keeper: KeeperCommand) -> Result<UnixStream, ConnectError> {
     let begun = Instant::now();
     loop {
         match socket::connect(&keeper.state) {

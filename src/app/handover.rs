@@ -4,9 +4,8 @@
 //! Never: a session is touched here; the journal tells the keeper all there is to know.
 
 use super::{
-    log,
+    log, logout,
     owner::{OwnerError, prepare},
-    survival,
 };
 use crate::{
     domain::environment::{self, VariablePattern},
@@ -39,7 +38,7 @@ const READY: &str = "ready ";
 
 /// How to start a keeper for one state directory.
 #[derive(Debug, Clone)]
-pub(super) struct KeeperCall {
+pub(super) struct KeeperCommand {
     /// The state directory.
     pub(super) state: PathBuf,
     /// The settings file, if one was named.
@@ -71,11 +70,11 @@ pub(super) enum KeeperError {
     },
 }
 
-impl KeeperCall {
+impl KeeperCommand {
     /// Starts a keeper and waits until it owns the state directory; its process id. Where one cannot be started out of
     /// the reach of a logout, one is started within it: better than none.
     pub(super) fn start(&self) -> Result<u32, KeeperError> {
-        let Some(prefix) = survival::scope_prefix(&survival::look()) else { return self.start_with(&[]) };
+        let Some(prefix) = logout::scope_prefix(&logout::look()) else { return self.start_with(&[]) };
         self.start_with(&prefix).or_else(|error| {
             tracing::warn!(%error, ?prefix, "the keeper could not be started in a scope of its own");
             self.start_with(&[])
@@ -86,17 +85,17 @@ impl KeeperCall {
         prepare(&self.state)?;
         let log = self.state.join(log::NAME);
         let mut child = self.command(prefix, &log)?.spawn()?;
-        let answer = child.stdout.take().map_or(Ok(Answer::Nothing), first_line)?;
+        let answer = child.stdout.take().map_or(Ok(FirstLine::Nothing), first_line)?;
         match answer {
-            Answer::Ready(pid) => {
+            FirstLine::Ready(pid) => {
                 reap(child)?;
                 Ok(pid)
             }
-            Answer::Nothing => {
+            FirstLine::Nothing => {
                 reap(child)?;
                 Err(KeeperError::Ended { log })
             }
-            Answer::Silence => Err(KeeperError::Silent { log }),
+            FirstLine::Silence => Err(KeeperError::Silent { log }),
         }
     }
 
@@ -144,19 +143,19 @@ pub(super) fn announce(owner: u32) -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(&nothing)?)
 }
 
-enum Answer {
+enum FirstLine {
     Ready(u32),
     Nothing,
     Silence,
 }
 
-fn first_line(out: ChildStdout) -> io::Result<Answer> {
+fn first_line(out: ChildStdout) -> io::Result<FirstLine> {
     let mut watched = [PollFd::new(&out, PollFlags::IN)];
     let begun = Instant::now();
     loop {
         let left = PATIENCE.saturating_sub(begun.elapsed());
         match poll(&mut watched, Some(&Timespec::try_from(left).map_err(io::Error::other)?)) {
-            Ok(0) => return Ok(Answer::Silence),
+            Ok(0) => return Ok(FirstLine::Silence),
             Ok(_) => break,
             // The process that stepped away has ended, and its parent is told.
             Err(Errno::INTR) => {}
@@ -166,7 +165,7 @@ fn first_line(out: ChildStdout) -> io::Result<Answer> {
     let mut line = String::new();
     // A line of a process that may be any program: never more than the words that we know.
     BufReader::new(out.take(64)).read_line(&mut line)?;
-    Ok(line.strip_prefix(READY).and_then(|pid| pid.trim().parse().ok()).map_or(Answer::Nothing, Answer::Ready))
+    Ok(line.strip_prefix(READY).and_then(|pid| pid.trim().parse().ok()).map_or(FirstLine::Nothing, FirstLine::Ready))
 }
 
 /// The process that was started only stepped away; it ends at once, and nobody else waits for it.

@@ -1,10 +1,10 @@
 //! `howdah keeper`: an owner without a screen.
 
 use super::{
+    context::AppContext,
     handover::{announce, step_away},
     limits, log,
     owner::{Owner, OwnerError},
-    setting::Setting,
 };
 use crate::{
     cli::{args::KeeperArgs, exit::Exit, streams::print_error},
@@ -17,21 +17,21 @@ use tokio::signal::unix::{SignalKind, signal};
 /// and the next command of a script should find it.
 const IDLE: Duration = Duration::from_secs(2);
 
-pub(super) fn run(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext, args: &KeeperArgs) -> anyhow::Result<Exit> {
     if args.detach && step_away()? {
         return Ok(Exit::Done);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let ended = runtime.block_on(keep(setting, args));
+    let ended = runtime.block_on(keep(context, args));
     // What still runs here (older sessions being read) is of no use to anybody now.
     runtime.shutdown_background();
     ended
 }
 
-async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
+async fn keep(context: &AppContext, args: &KeeperArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     limits::outlive_file_size()?;
-    let owner = match Owner::open(&setting.state, setting.manager_settings()) {
+    let owner = match Owner::open(&context.state, context.manager_settings()) {
         Ok(owner) => owner,
         Err(OwnerError::Held { holder: Some(holder), .. }) if args.detach => {
             announce(holder)?;
@@ -43,7 +43,7 @@ async fn keep(setting: &Setting, args: &KeeperArgs) -> anyhow::Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    log::begin(&setting.state)?;
+    log::begin(&context.state)?;
     owner.fill_completed();
     tracing::info!(pid = std::process::id(), "the keeper owns the state directory");
     if args.detach {

@@ -3,7 +3,7 @@
 use super::{
     claims::MachineClaims,
     exposure::{self, Exposure},
-    handover::{KeeperCall, KeeperError},
+    handover::{KeeperCommand, KeeperError},
     limits,
     ownership::{self, LOCK},
 };
@@ -199,7 +199,7 @@ impl Owner {
     }
 
     /// Ends the manager and gives the state directory to a keeper, if there is anything for one to do.
-    pub(super) async fn leave(self, keeper: KeeperCall) -> anyhow::Result<After> {
+    pub(super) async fn leave(self, keeper: KeeperCommand) -> anyhow::Result<After> {
         let left = self.handle.snapshots().borrow().counts;
         self.close().await;
         if left.going_on() == 0 {

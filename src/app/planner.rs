@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::{path::Path, process::Stdio};
 use tokio::io::AsyncWriteExt;
 
-/// The question to the planning process, on its standard input.
+/// The request to the planning process, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Question {
+pub struct PlanRequest {
     /// What would be restored.
     pub request: RestoreRequest,
     /// How.
@@ -22,7 +22,7 @@ pub struct Question {
 /// Its answer, on its standard output.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum PlanReply {
     /// It can be done, like this.
     Plan(Box<Plan>),
     /// It cannot.
@@ -33,22 +33,22 @@ pub enum Answer {
 /// nothing is written.
 pub async fn plan(request: RestoreRequest, settings: WorkerSettings) -> Result<Plan, Failure> {
     let lacking = settings.state.as_deref().and_then(|state| environment::lacking(state, &settings.environment));
-    match ask(&Question { request, settings }).await {
-        Ok(Answer::Plan(mut plan)) => {
+    match ask(&PlanRequest { request, settings }).await {
+        Ok(PlanReply::Plan(mut plan)) => {
             plan.warnings.extend(lacking.map(|lacking| {
                 let (sentence, command) = lacking.sentence();
                 format!("{sentence}; {command} lets the next one have what is set here")
             }));
             Ok(*plan)
         }
-        Ok(Answer::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
 
-async fn ask(question: &Question) -> std::io::Result<Answer> {
+async fn ask(request: &PlanRequest) -> std::io::Result<PlanReply> {
     // With what a worker would have: a plan that sees more would promise more.
-    let mut child = worker_command(Path::new(OWN_PROGRAM), &question.settings.environment)
+    let mut child = worker_command(Path::new(OWN_PROGRAM), &request.settings.environment)
         .arg("--plan")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -57,7 +57,7 @@ async fn ask(question: &Question) -> std::io::Result<Answer> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&serde_json::to_vec(question)?).await?;
+        stdin.write_all(&serde_json::to_vec(request)?).await?;
     }
     let output = child.wait_with_output().await?;
     Ok(serde_json::from_slice(&output.stdout)?)

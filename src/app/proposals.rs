@@ -3,7 +3,7 @@
 //! Promises: what was named is never changed; what nobody named is refused only when nothing else is to be had. Never: a
 //! place is reserved here; the owner claims it when the session is created.
 
-use super::{planner, setting::Setting, system::ThisMachine};
+use super::{context::AppContext, planner, system::ThisMachine};
 use crate::{
     catalog::propose::{self, Occupancy, System as _, directory_for},
     cli::args::How,
@@ -51,8 +51,8 @@ impl Taken {
 }
 
 impl Choices {
-    pub(super) fn of(setting: &Setting, how: &How) -> Self {
-        Self { below: how.to.is_none().then(|| setting.config.restore_dir.clone()), port: how.port.is_none() }
+    pub(super) fn of(context: &AppContext, how: &How) -> Self {
+        Self { below: how.to.is_none().then(|| context.config.restore_dir.clone()), port: how.port.is_none() }
     }
 
     /// The plan of a request, or of the same with other places where its own are not free any more.

@@ -2,8 +2,8 @@
 
 use super::{
     choice,
+    context::AppContext,
     proposals::{self, Taken},
-    setting::Setting,
 };
 use crate::{
     catalog::Catalog,
@@ -19,14 +19,14 @@ use std::path::Path;
 pub(super) const WITHOUT_WAL: &str = "add --without-wal to restore the files all the same";
 
 /// The request of `howdah restore`, or why there is none.
-pub(super) fn request(setting: &Setting, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, Refused> {
-    beside(&Taken::default(), setting, catalog, &args.instance, &args.how)
+pub(super) fn request(context: &AppContext, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, Refused> {
+    beside(&Taken::default(), context, catalog, &args.instance, &args.how)
 }
 
 /// The same for one of several: what is not named by the person is chosen beside what is taken.
 pub(super) fn beside(
     taken: &Taken,
-    setting: &Setting,
+    context: &AppContext,
     catalog: &Catalog,
     instance: &str,
     args: &How,
@@ -34,7 +34,7 @@ pub(super) fn beside(
     let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
-        None => proposals::free_directory(&setting.config.restore_dir, &point.instance, taken)?,
+        None => proposals::free_directory(&context.config.restore_dir, &point.instance, taken)?,
     };
     let port = args.port.map_or_else(|| proposals::free_port(taken), Ok)?;
     let mut target = Target::new(&directory, port).map_err(|error| error.to_string())?;
@@ -60,11 +60,11 @@ pub(super) fn beside(
 }
 
 /// The tries that were asked for; none leaves them to the owner's own setting.
-pub(super) fn policy(setting: &Setting, how: &How) -> Option<RetryPolicy> {
+pub(super) fn policy(context: &AppContext, how: &How) -> Option<RetryPolicy> {
     if how.tries.is_none() && how.every.is_none() {
         return None;
     }
-    let own = setting.config.policy();
+    let own = context.config.policy();
     let (tries, every) = (how.tries.unwrap_or(own.tries), how.every.unwrap_or(own.every));
     Some(RetryPolicy { tries, every, ..own })
 }

@@ -3,9 +3,9 @@
 
 use super::{
     attach,
+    context::{AppContext, who},
     proposals::{Choices, Proposing, Taken},
     requests,
-    setting::{Setting, who},
 };
 use crate::{
     catalog,
@@ -26,21 +26,21 @@ use tokio::{
     sync::mpsc,
 };
 
-pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let live = err.is_terminal();
     let columns = rustix::termios::tcgetwinsize(&err).map_or(80, |size| usize::from(size.ws_col)).max(20);
     let json = args.json;
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
-    let catalog = catalog::read(&setting.sources()?);
-    let request = match requests::request(setting, &catalog, args) {
+    let catalog = catalog::read(&context.sources()?);
+    let request = match requests::request(context, &catalog, args) {
         Ok(request) => request,
         Err(reason) => return Ok(report::refused(&mut streams, &args.instance, &reason)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let choices = Choices::of(setting, &args.how);
-        let (mut request, plan) = choices.plan(request, &Taken::default(), &setting.worker_settings()).await;
+        let choices = Choices::of(context, &args.how);
+        let (mut request, plan) = choices.plan(request, &Taken::default(), &context.worker_settings()).await;
         let plan = match plan {
             Ok(plan) => plan,
             Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?),
@@ -57,23 +57,23 @@ pub(super) fn run(setting: &Setting, args: &RestoreArgs) -> anyhow::Result<Exit>
             return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?);
         }
         request.point.facts.learn(plan.system_identifier);
-        session(setting, args, request, &mut streams).await
+        session(context, args, request, &mut streams).await
     })
 }
 
 async fn session(
-    setting: &Setting,
+    context: &AppContext,
     args: &RestoreArgs,
     request: RestoreRequest,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
-    let policy = requests::policy(setting, &args.how);
-    let client = attach::connect(&setting.keeper(), &who(), true).await?;
-    let owner = Proposing { owner: client, choices: Choices::of(setting, &args.how) };
+    let policy = requests::policy(context, &args.how);
+    let client = attach::connect(&context.keeper(), &who(), true).await?;
+    let owner = Proposing { owner: client, choices: Choices::of(context, &args.how) };
     let order = StartRequest { requests: vec![request], policy, origin: Origin::CommandLine };
     let interrupts = interrupts()?;
     let end =
-        restore::run(&owner, (Clock::system(), &setting.command_form()), (order, &who()), interrupts, streams).await;
+        restore::run(&owner, (Clock::system(), &context.command_form()), (order, &who()), interrupts, streams).await;
     end.context("the session cannot be followed; it goes on, and howdah session list shows it")
 }
 

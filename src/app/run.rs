@@ -1,6 +1,6 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, doctor, keeper, pages, restore, session, setting::Setting, worker};
+use super::{console, context::AppContext, doctor, generate, keeper, restore, session, worker};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -16,20 +16,20 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     rustix::thread::set_name(c"howdah").context("the process cannot be given its name")?;
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
-        Some(Verb::Backup(BackupVerb::List { json })) => list(&Setting::read(&cli.common)?, json),
-        Some(Verb::Restore(args)) => restore::run(&Setting::read(&cli.common)?, &args),
-        Some(Verb::Keeper(args)) => keeper::run(&Setting::read(&cli.common)?, &args),
+        Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
+        Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),
+        Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),
-        Some(Verb::Completions(args)) => pages::completions(&args),
-        Some(Verb::Man(args)) => pages::man(&args),
-        Some(Verb::Session(verb)) => session::run(&Setting::read(&cli.common)?, &verb),
-        None => console::run(&Setting::read(&cli.common)?),
+        Some(Verb::Completions(args)) => generate::completions(&args),
+        Some(Verb::Man(args)) => generate::man(&args),
+        Some(Verb::Session(verb)) => session::run(&AppContext::read(&cli.common)?, &verb),
+        None => console::run(&AppContext::read(&cli.common)?),
     }
 }
 
 /// What is wrong with one backup stands in its row; what is wrong with a repository as a whole is told beside the list.
-fn list(setting: &Setting, json: bool) -> anyhow::Result<Exit> {
-    match backup_list::run(&setting.sources()?, json, &mut io::stdout().lock()) {
+fn list(context: &AppContext, json: bool) -> anyhow::Result<Exit> {
+    match backup_list::run(&context.sources()?, json, &mut io::stdout().lock()) {
         // `| head` has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Err(error).context("the list cannot be written"),

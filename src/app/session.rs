@@ -2,9 +2,9 @@
 
 use super::{
     attach,
+    context::{AppContext, who},
     proposals::{Choices, Proposing, Taken},
     requests,
-    setting::{Setting, who},
 };
 use crate::{
     catalog,
@@ -43,10 +43,10 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Plans that are made side by side: each is a process that reads a manifest.
 const PLANS: usize = 4;
 
-pub(super) fn run(setting: &Setting, verb: &SessionVerb) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext, verb: &SessionVerb) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 0, json: false };
-    let ended = dispatch(setting, verb, &mut streams);
+    let ended = dispatch(context, verb, &mut streams);
     let flushed = streams.out.flush().map_err(|error| SessionError::from(error).into());
     let (exit, reason) = match ended.and_then(|exit| flushed.map(|()| exit)) {
         Ok(exit) => return Ok(exit),
@@ -62,43 +62,43 @@ pub(super) fn run(setting: &Setting, verb: &SessionVerb) -> anyhow::Result<Exit>
     Ok(exit)
 }
 
-fn dispatch(setting: &Setting, verb: &SessionVerb, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-    let state = setting.state.as_path();
+fn dispatch(context: &AppContext, verb: &SessionVerb, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    let state = context.state.as_path();
     let owned = || is_owned(state);
-    let (clock, form) = (Clock::system(), setting.command_form());
-    let context = VerbContext { clock, owned: &owned, pause: &until_next_look, ascii: setting.ascii, form };
+    let (clock, form) = (Clock::system(), context.command_form());
+    let around = VerbContext { clock, owned: &owned, pause: &until_next_look, ascii: context.ascii, form };
     let reader = &mut Reader::open(state).map_err(SessionError::from)?;
     Ok(match verb {
-        SessionVerb::List(args) => list::run(reader, args, &context, streams)?,
-        SessionVerb::Show(args) => show::run(reader, args, &context, streams)?,
-        SessionVerb::Events(args) => events::run(reader, args, &context, streams)?,
-        SessionVerb::Log(args) => log::run(reader, args, &context, streams)?,
-        SessionVerb::Watch(args) => watch::run(reader, args, &context, streams)?,
-        SessionVerb::Start(args) => started(setting, reader, args, streams)?,
-        SessionVerb::Retry(args) => act_on(setting, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
-        SessionVerb::Dismiss(args) => act_on(setting, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
+        SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
+        SessionVerb::Show(args) => show::run(reader, args, &around, streams)?,
+        SessionVerb::Events(args) => events::run(reader, args, &around, streams)?,
+        SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
+        SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
+        SessionVerb::Start(args) => started(context, reader, args, streams)?,
+        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
+        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
             let selection = recover::select(reader, args)?;
-            carry_out(setting, (SessionAction::Recover, &who()), selection, streams)?
+            carry_out(context, (SessionAction::Recover, &who()), selection, streams)?
         }
-        SessionVerb::Cancel(args) => cancelled(setting, reader, args, &context, streams)?,
+        SessionVerb::Cancel(args) => cancelled(context, reader, args, &around, streams)?,
     })
 }
 
 /// Does what needs an owner: the one that is there, else a keeper that is started for it.
-fn steer(setting: &Setting, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+fn steer(context: &AppContext, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let client = attach::connect(&setting.keeper(), &who(), false).await?;
+        let client = attach::connect(&context.keeper(), &who(), false).await?;
         work(&client).await
     })
 }
 
 fn act_on(
-    setting: &Setting,
+    context: &AppContext,
     reader: &mut Reader,
     which: Option<&SessionSelector>,
     act: SessionAction,
@@ -107,11 +107,11 @@ fn act_on(
     let by = who();
     let now = Clock::system().now();
     let selection = act::select(reader, which, (act, &by, now), &mut io::stdin().lock(), streams)?;
-    carry_out(setting, (act, &by), selection, streams)
+    carry_out(context, (act, &by), selection, streams)
 }
 
 fn carry_out(
-    setting: &Setting,
+    context: &AppContext,
     (act, by): (SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
@@ -119,24 +119,24 @@ fn carry_out(
     if selection.scopes.is_empty() {
         return Ok(exit(selection.refused));
     }
-    steer(setting, async |owner| Ok(exit(act::carry_out(owner, (act, by), selection, streams).await?.refused)))
+    steer(context, async |owner| Ok(exit(act::carry_out(owner, (act, by), selection, streams).await?.refused)))
 }
 
 fn cancelled(
-    setting: &Setting,
+    context: &AppContext,
     reader: &mut Reader,
     args: &CancelArgs,
-    context: &VerbContext<'_>,
+    around: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
     let act = SessionAction::Cancel(args.disposition(), args.reach());
-    let now = context.clock.now();
+    let now = around.clock.now();
     let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
         return Ok(exit(selection.refused));
     }
-    steer(setting, async |owner| {
+    steer(context, async |owner| {
         let forced = if args.force {
             cancel::force(owner, (act, &by), selection, streams).await?
         } else {
@@ -146,11 +146,11 @@ fn cancelled(
             std::thread::sleep(LOOK);
             Reading::GoesOn
         };
-        let context = VerbContext { pause: &pause, form: context.form.clone(), ..*context };
+        let around = VerbContext { pause: &pause, form: around.form.clone(), ..*around };
         let Forced { result, killed } = forced;
         // What was killed is followed to its end, so that data which is left is told.
         let (sessions, limit) = if args.wait { (result.done, None) } else { (killed, Some(FORCED_LIMIT)) };
-        let waited = cancel::wait(reader, (&sessions, limit), &context, streams)?;
+        let waited = cancel::wait(reader, (&sessions, limit), &around, streams)?;
         Ok(match waited {
             Waited { all_cancelled: false, .. } => Exit::Refused,
             Waited { .. } if result.refused => Exit::Refused,
@@ -161,7 +161,7 @@ fn cancelled(
 }
 
 fn started(
-    setting: &Setting,
+    context: &AppContext,
     reader: &mut Reader,
     args: &StartArgs,
     streams: &mut Streams<'_>,
@@ -171,7 +171,7 @@ fn started(
     {
         return Err(SessionError::Usage(format!("{option} is for one instance; start the others by themselves")).into());
     }
-    let catalog = catalog::read(&setting.sources()?);
+    let catalog = catalog::read(&context.sources()?);
     let mut taken = Taken::default();
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
         taken.add(session.request());
@@ -179,7 +179,7 @@ fn started(
     let mut wanted: Vec<RestoreRequest> = Vec::new();
     let mut refused = false;
     for instance in &args.instances {
-        match requests::beside(&taken, setting, &catalog, instance, &args.how) {
+        match requests::beside(&taken, context, &catalog, instance, &args.how) {
             Ok(request) => {
                 taken.add(&request);
                 wanted.push(request);
@@ -192,7 +192,7 @@ fn started(
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (choices, settings) = (Choices::of(setting, &args.how), setting.worker_settings());
+    let (choices, settings) = (Choices::of(context, &args.how), context.worker_settings());
     let plans = wanted.into_iter().map(|request| choices.plan(request, &taken, &settings));
     let plans: Vec<_> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
     drop(runtime);
@@ -214,9 +214,9 @@ fn started(
         return Ok(exit(refused));
     }
     let order =
-        StartRequest { requests: accepted, policy: requests::policy(setting, &args.how), origin: Origin::CommandLine };
+        StartRequest { requests: accepted, policy: requests::policy(context, &args.how), origin: Origin::CommandLine };
     streams.json = args.json;
-    steer(setting, async |owner| {
+    steer(context, async |owner| {
         let owner = Proposing { owner: owner.clone(), choices };
         let accepted = start::run(&owner, (order, &who()), streams).await.map_err(SessionError::from)?;
         Ok(exit(refused || !accepted))

@@ -1,6 +1,6 @@
 //! The hidden verb `worker`: one attempt, or one plan, in a process of its own.
 
-use super::planner::{Answer, Question};
+use super::planner::{PlanReply, PlanRequest};
 use crate::{
     cli::{args::WorkerArgs, exit::Exit},
     worker,
@@ -20,10 +20,10 @@ pub(super) fn run(args: &WorkerArgs) -> anyhow::Result<Exit> {
 }
 
 fn plan() -> anyhow::Result<Exit> {
-    let question: Question = serde_json::from_reader(io::stdin().lock()).context("the question cannot be read")?;
-    let answer = match worker::plan(&question.request, &question.settings, Uuid::nil()) {
-        Ok(plan) => Answer::Plan(Box::new(plan)),
-        Err(failure) => Answer::Refused(failure),
+    let request: PlanRequest = serde_json::from_reader(io::stdin().lock()).context("the question cannot be read")?;
+    let answer = match worker::plan(&request.request, &request.settings, Uuid::nil()) {
+        Ok(plan) => PlanReply::Plan(Box::new(plan)),
+        Err(failure) => PlanReply::Refused(failure),
     };
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &answer)?;

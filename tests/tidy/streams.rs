@@ -10,7 +10,7 @@ const OUT: &[&str] = &[
     "src/app/console/mod.rs",
     "src/app/doctor/mod.rs",
     "src/app/handover.rs",
-    "src/app/pages.rs",
+    "src/app/generate.rs",
     "src/app/restore.rs",
     "src/app/run.rs",
     "src/app/session.rs",

@@ -1,14 +1,14 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
-mod steward;
+mod owner_switch;
 
 use super::{
+    context::{AppContext, sessions, sources, who},
     exposure, limits, log,
+    logout::{self, AfterLogout, AfterReboot},
     owner::After,
     planner,
     proposals::FIRST_PORT,
-    setting::{Setting, sessions, sources, who},
-    survival::{self, AfterReboot, Survival},
     system::ThisMachine,
 };
 use crate::{
@@ -27,37 +27,37 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
+use owner_switch::OwnerSwitch;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use steward::Steward;
 use tokio::sync::{mpsc, watch};
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
-pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
     }
-    let options = options(setting)?;
+    let options = options(context)?;
     // While the journal is opened: a bus may take its time to answer.
-    let sessions = sessions(&setting.state);
+    let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
-        let facts = survival::look();
-        (survival::survival(&facts), survival::after_reboot(Path::new("/"), &facts, &sessions))
+        let facts = logout::look();
+        (logout::after_logout(&facts), logout::after_reboot(Path::new("/"), &facts, &sessions))
     });
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
         limits::outlive_file_size()?;
-        let steward = Steward::open(setting, &options.by).await?;
-        log::begin(&setting.state)?;
-        let ending = console::run(ports(setting, &steward), with_endings(options, queries)).await;
+        let switch = OwnerSwitch::open(context, &options.by).await?;
+        log::begin(&context.state)?;
+        let ending = console::run(ports(context, &switch), with_endings(options, queries)).await;
         // Whatever ended the screen, the sessions get another owner.
-        let after = steward.leave().await?;
+        let after = switch.leave().await?;
         anyhow::Ok((ending.context("the screen cannot go on")?, after))
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
@@ -68,11 +68,11 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Exit> {
 
 /// The options, with what is known of a logout and of a restart of the machine. What cannot be found out is nothing to
 /// warn of.
-fn with_endings(options: Options, queries: std::thread::JoinHandle<(Survival, AfterReboot)>) -> Options {
+fn with_endings(options: Options, queries: std::thread::JoinHandle<(AfterLogout, AfterReboot)>) -> Options {
     let closing = match queries.join() {
-        Ok((Survival::Killed { fix, .. }, _)) => Closing::LogoutEnds { fix },
-        Ok((Survival::Safe | Survival::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
-        Ok((Survival::Safe | Survival::InScope, _)) => Closing::UntilReboot,
+        Ok((AfterLogout::Killed { fix, .. }, _)) => Closing::LogoutEnds { fix },
+        Ok((AfterLogout::Safe | AfterLogout::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
+        Ok((AfterLogout::Safe | AfterLogout::InScope, _)) => Closing::UntilReboot,
         Err(_) => {
             tracing::error!("what a logout does could not be found out");
             Closing::Safe
@@ -81,41 +81,41 @@ fn with_endings(options: Options, queries: std::thread::JoinHandle<(Survival, Af
     Options { closing, ..options }
 }
 
-fn options(setting: &Setting) -> anyhow::Result<Options> {
-    let screen = &setting.config.console;
+fn options(context: &AppContext) -> anyhow::Result<Options> {
+    let screen = &context.config.console;
     let keys = screen.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
     let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
     Ok(Options {
         by: who(),
         closing: Closing::Safe,
-        restore_dir: setting.config.restore_dir.clone(),
+        restore_dir: context.config.restore_dir.clone(),
         max_rate: None,
         first_port: Port::new(FIRST_PORT)?,
         own_hint: OWN_HINT.to_owned(),
         program: std::env::current_exe().unwrap_or_else(|_| "howdah".into()),
-        state_dir: setting.state.clone(),
-        attempts_dir: setting.state.join("attempts"),
+        state_dir: context.state.clone(),
+        attempts_dir: context.state.join("attempts"),
         keymap,
         theme: Theme::choose(screen.theme.as_deref(), std::env::var_os("NO_COLOR").is_some())
             .map_err(|error| anyhow::anyhow!("[console] in howdah.toml: {error}"))?,
-        ascii: setting.ascii,
+        ascii: context.ascii,
         mouse: screen.mouse,
         bell: screen.bell,
     })
 }
 
-fn ports(setting: &Setting, steward: &Arc<Steward>) -> Ports {
+fn ports(context: &AppContext, switch: &Arc<OwnerSwitch>) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
-    tokio::spawn(read_catalog(setting.repositories.clone(), setting.state.clone(), publish, wishes));
-    let journal = setting.state.join("journal.db");
-    let (settings, state) = (setting.worker_settings(), setting.state.clone());
+    tokio::spawn(read_catalog(context.repositories.clone(), context.state.clone(), publish, wishes));
+    let journal = context.state.join("journal.db");
+    let (settings, state) = (context.worker_settings(), context.state.clone());
     Ports {
-        manager: Arc::clone(steward) as Arc<dyn Service>,
-        owner: steward.place(),
-        exposed: exposed(setting.state.clone()),
-        release: seat_port(steward, |steward| Box::pin(async move { steward.release().await })),
-        reacquire: seat_port(steward, |steward| Box::pin(async move { steward.reacquire().await })),
+        manager: Arc::clone(switch) as Arc<dyn Service>,
+        owner: switch.owner(),
+        exposed: exposed(context.state.clone()),
+        release: switch_port(switch, |switch| Box::pin(async move { switch.release().await })),
+        reacquire: switch_port(switch, |switch| Box::pin(async move { switch.reacquire().await })),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -156,9 +156,9 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
     exposed
 }
 
-fn seat_port(steward: &Arc<Steward>, change: fn(Arc<Steward>) -> BoxFuture<'static, ()>) -> SwitchPort {
-    let steward = Arc::clone(steward);
-    Box::new(move || change(Arc::clone(&steward)))
+fn switch_port(switch: &Arc<OwnerSwitch>, change: fn(Arc<OwnerSwitch>) -> BoxFuture<'static, ()>) -> SwitchPort {
+    let switch = Arc::clone(switch);
+    Box::new(move || change(Arc::clone(&switch)))
 }
 
 /// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.

@@ -1,6 +1,6 @@
 //! The variables that workers get, and whether the owner who starts them has what this shell has.
 
-use super::Ground;
+use super::Env;
 use crate::{
     app::environment::{lacking, wanted},
     cli::doctor::{Finding, Fix},
@@ -9,18 +9,18 @@ use crate::{
 
 const CHECK: &str = "environment";
 
-pub(super) fn look(ground: &Ground) -> Finding {
-    let patterns = &ground.config.worker.environment;
+pub(super) fn look(env: &Env) -> Finding {
+    let patterns = &env.config.worker.environment;
     if patterns.is_empty() {
         let found = "workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others";
         return Finding::ok(CHECK, found);
     }
-    if let Some(lacking) = ground.state.as_deref().and_then(|state| lacking(state, patterns)) {
+    if let Some(lacking) = env.state.as_deref().and_then(|state| lacking(state, patterns)) {
         let (found, command) = lacking.sentence();
         return Finding::warning(CHECK, &found, Fix::Run(format!("{command}; howdah")));
     }
     let shown: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-    let here = wanted(ground.variables.keys().cloned(), patterns);
+    let here = wanted(env.variables.keys().cloned(), patterns);
     let here: Vec<String> = here.iter().map(|name| printable_name(name)).collect();
     let here = if here.is_empty() { "none is set here".to_owned() } else { format!("set here: {}", here.join(", ")) };
     Finding::ok(CHECK, &format!("workers get {}, too; {here}", shown.join(", ")))

@@ -1,6 +1,6 @@
 //! The journal: whether this howdah can read it, and all of it. It is neither made nor brought up to date.
 
-use super::words::{quoted, shown};
+use super::format::{quoted, shown};
 use crate::{
     attempt,
     cli::doctor::{Finding, Fix},

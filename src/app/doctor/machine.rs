@@ -1,11 +1,11 @@
 //! The machine around: logout, clock and terminal.
 
-use super::{Ground, words::shown};
+use super::{Env, format::shown};
 use crate::{
     app::{
-        setting::sessions,
-        survival::{
-            AfterReboot, Facts, Logout, Place, Survival, after_reboot, linger, on_path, scope_prefix, survival,
+        context::sessions,
+        logout::{
+            AfterLogout, AfterReboot, Facts, Logout, Place, after_logout, after_reboot, linger, on_path, scope_prefix,
         },
     },
     cli::doctor::{Finding, Fix},
@@ -54,8 +54,8 @@ fn reboot(after: &AfterReboot, facts: &Facts) -> Finding {
 fn logout(facts: &Facts) -> Finding {
     const CHECK: &str = "lingering";
     let lingers = if facts.lingers { "this user lingers" } else { "this user does not linger" };
-    match survival(facts) {
-        Survival::Safe => {
+    match after_logout(facts) {
+        AfterLogout::Safe => {
             let why = match facts.place {
                 Place::Elsewhere => "howdah runs in no login session here, so no logout ends its work".to_owned(),
                 Place::Session => "logind lets work go on after the logout (KillUserProcesses=no)".to_owned(),
@@ -63,11 +63,11 @@ fn logout(facts: &Facts) -> Finding {
             };
             Finding::ok(CHECK, &why)
         }
-        Survival::InScope => {
+        AfterLogout::InScope => {
             let found = format!("a logout ends this login session ({lingers}); the keeper gets a scope of its own");
             Finding::ok(CHECK, &found)
         }
-        Survival::Killed { when, fix } => {
+        AfterLogout::Killed { when, fix } => {
             let when = match when {
                 Logout::This => "the logout",
                 Logout::Last => "the last logout of this user",
@@ -93,16 +93,16 @@ fn scopes(facts: &Facts) -> Finding {
 }
 
 /// Whether the clock can be right: each try is set for a time of day.
-pub(super) fn clock(ground: &Ground) -> Finding {
+pub(super) fn clock(env: &Env) -> Finding {
     const CHECK: &str = "clock";
     let zone = TimeZone::system();
-    let offset = zone.to_offset(ground.now);
+    let offset = zone.to_offset(env.now);
     let zone = zone.iana_name().map_or_else(String::new, |name| format!(" ({name})"));
-    let (synchronized, fix) = synchronized(ground);
-    let found = format!("{:.0}, UTC{offset}{zone}; {synchronized}", ground.now);
+    let (synchronized, fix) = synchronized(env);
+    let found = format!("{:.0}, UTC{offset}{zone}; {synchronized}", env.now);
     // The program itself cannot be younger than the present.
     let made = fs::metadata(OWN_PROGRAM).and_then(|program| program.modified());
-    if let Some(made) = made.ok().and_then(|made| Timestamp::try_from(made).ok()).filter(|made| *made > ground.now) {
+    if let Some(made) = made.ok().and_then(|made| Timestamp::try_from(made).ok()).filter(|made| *made > env.now) {
         let found = format!("{found}: that is before this program was made ({made:.0})");
         return Finding::error(CHECK, &found, Fix::Run("timedatectl set-ntp true".to_owned()));
     }
@@ -112,8 +112,8 @@ pub(super) fn clock(ground: &Ground) -> Finding {
     }
 }
 
-fn synchronized(ground: &Ground) -> (&'static str, Option<Fix>) {
-    let answer = on_path(ground.variable("PATH"), "timedatectl")
+fn synchronized(env: &Env) -> (&'static str, Option<Fix>) {
+    let answer = on_path(env.variable("PATH"), "timedatectl")
         .and_then(|program| ask(bare(program).args(["show", "-p", "NTPSynchronized"]), LIMIT).ok());
     match answer.as_deref().map(str::trim) {
         Some("NTPSynchronized=yes") => ("kept by NTP", None),
@@ -123,28 +123,28 @@ fn synchronized(ground: &Ground) -> (&'static str, Option<Fix>) {
 }
 
 /// Whether the console can be shown here.
-pub(super) fn terminal(ground: &Ground) -> Finding {
+pub(super) fn terminal(env: &Env) -> Finding {
     const CHECK: &str = "terminal";
-    let Some(term) = ground.variable("TERM").map(|term| term.to_string_lossy()).filter(|term| term != "dumb") else {
+    let Some(term) = env.variable("TERM").map(|term| term.to_string_lossy()).filter(|term| term != "dumb") else {
         let fix = "open the console in a terminal; every verb works without one";
         return Finding::warning(CHECK, "none that could show the console (TERM)", Fix::Do(fix.to_owned()));
     };
     let says = |name: &str, words: &[&str]| {
-        ground.variable(name).is_some_and(|value| words.iter().any(|word| value.to_string_lossy().contains(word)))
+        env.variable(name).is_some_and(|value| words.iter().any(|word| value.to_string_lossy().contains(word)))
     };
-    let colours = if ground.variable("NO_COLOR").is_some() {
+    let colours = if env.variable("NO_COLOR").is_some() {
         "no colours (NO_COLOR)"
     } else if says("COLORTERM", &["truecolor", "24bit"]) || says("TERM", &["256color", "direct"]) {
         "256 colours"
     } else {
         "16 colours for certain (theme = \"16\" uses no more)"
     };
-    let locale = locale(ground);
+    let locale = locale(env);
     let found = format!("{term}; {colours}; locale {locale}");
-    if speaks_utf8(ground) {
+    if speaks_utf8(env) {
         return Finding::ok(CHECK, &found);
     }
-    if ground.ascii {
+    if env.ascii {
         return Finding::ok(CHECK, &format!("{found}; only ASCII is used"));
     }
     let found = format!("{found} is not UTF-8, so signs and frames come out wrong");
@@ -152,21 +152,21 @@ pub(super) fn terminal(ground: &Ground) -> Finding {
 }
 
 /// Whether the locale's characters are UTF-8.
-pub(super) fn speaks_utf8(ground: &Ground) -> bool {
-    let locale = locale(ground).to_ascii_lowercase();
+pub(super) fn speaks_utf8(env: &Env) -> bool {
+    let locale = locale(env).to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
 /// The variables that name the character set, the first that is set counts (locale(7)).
-fn locale(ground: &Ground) -> String {
-    let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| ground.variable(name));
+fn locale(env: &Env) -> String {
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.variable(name));
     named.map_or_else(|| "C".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::ground, *};
-    use crate::{app::survival::UserManager, cli::doctor::State};
+    use super::{super::tests::env, *};
+    use crate::{app::logout::UserManager, cli::doctor::State};
     use std::path::PathBuf;
 
     fn facts(place: Place, logout_ends_session: bool, lingers: bool) -> Facts {
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_clock_before_the_program_was_made_is_an_error() {
-        let at = |now| clock(&Ground { now, ..ground() });
+        let at = |now| clock(&Env { now, ..env() });
         let early = at(Timestamp::UNIX_EPOCH);
         assert!(early.state() == State::Error && early.found().contains("before this program was made"), "{early:?}");
         assert!(early.found().starts_with("1970-01-01T00:00:00Z, UTC"), "{early:?}");

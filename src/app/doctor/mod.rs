@@ -6,21 +6,21 @@
 
 mod disk;
 mod environment;
+pub(super) mod format;
 mod journal;
 mod machine;
 mod owner;
 mod programs;
 mod repositories;
-mod room;
+mod restore_dir;
 mod settings;
 mod state;
-pub(super) mod words;
 
-pub(super) use words::quoted;
+pub(super) use format::quoted;
 
 use super::{
     config::{Config, state_dir},
-    pages::print,
+    generate::print,
 };
 use crate::{
     cli::{
@@ -46,7 +46,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the checks stand on.
-struct Ground {
+struct Env {
     /// The environment.
     variables: BTreeMap<OsString, OsString>,
     /// The settings; the built-in ones where the file cannot be used.
@@ -60,13 +60,13 @@ struct Ground {
     now: Timestamp,
 }
 
-/// Looks at one thing and tells what was found.
-type Look = Box<dyn FnOnce(&Ground) -> Vec<Finding> + Send>;
+/// Looks at one thing and reports what was found.
+type CheckFn = Box<dyn FnOnce(&Env) -> Vec<Finding> + Send>;
 
 /// One thing to look at.
 struct Check {
     name: &'static str,
-    look: Look,
+    look: CheckFn,
 }
 
 pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
@@ -78,7 +78,7 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
     }
     let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
     let absolute = named.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    let ground = Ground {
+    let env = Env {
         variables: std::env::vars_os().collect(),
         repositories: absolute.collect(),
         ascii: common.ascii || config.console.ascii,
@@ -86,54 +86,54 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
         config,
         now: Clock::system().now(),
     };
-    let ascii = ground.ascii || !machine::speaks_utf8(&ground);
-    let checks = checks(&ground);
-    findings.extend(answers(&Arc::new(ground), checks, PATIENCE));
+    let ascii = env.ascii || !machine::speaks_utf8(&env);
+    let checks = checks(&env);
+    findings.extend(answers(&Arc::new(env), checks, PATIENCE));
     let out = io::stdout();
     let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| size.ws_col.into()));
     print(if args.json { json(&findings)? } else { text(&findings, columns, ascii) }.as_bytes())?;
     Ok(exit(&findings))
 }
 
-fn checks(ground: &Ground) -> Vec<Check> {
+fn checks(env: &Env) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut add = |name, look: Look| checks.push(Check { name, look });
-    if let Some(state) = &ground.state {
+    let mut add = |name, look: CheckFn| checks.push(Check { name, look });
+    if let Some(state) = &env.state {
         let places = [state.clone(), state.clone(), state.clone()];
         let [first, second, third] = places;
         add("state", Box::new(move |_| state::look(&first)));
         add("owner", Box::new(move |_| owner::look(&second)));
-        add("journal", Box::new(move |ground| journal::look(&third, ground.now)));
+        add("journal", Box::new(move |env| journal::look(&third, env.now)));
     }
-    for path in ground.repositories.clone() {
+    for path in env.repositories.clone() {
         add("repository", Box::new(move |_| vec![repositories::look(&path)]));
     }
-    if ground.repositories.is_empty() {
+    if env.repositories.is_empty() {
         add("repository", Box::new(|_| vec![repositories::none()]));
     }
-    add("restore-dir", Box::new(|ground| vec![room::restore_dir(ground)]));
+    add("restore-dir", Box::new(|env| vec![restore_dir::check(env)]));
     add("postgresql", Box::new(programs::postgresql));
-    add("os-user", Box::new(|ground| vec![programs::os_user(ground)]));
+    add("os-user", Box::new(|env| vec![programs::os_user(env)]));
     add("engines", Box::new(programs::engines));
-    add("environment", Box::new(|ground| vec![environment::look(ground)]));
-    add("lingering", Box::new(|ground| machine::lingering(&crate::app::survival::look(), ground.state.as_deref())));
-    add("clock", Box::new(|ground| vec![machine::clock(ground)]));
-    add("terminal", Box::new(|ground| vec![machine::terminal(ground)]));
+    add("environment", Box::new(|env| vec![environment::look(env)]));
+    add("lingering", Box::new(|env| machine::lingering(&crate::app::logout::look(), env.state.as_deref())));
+    add("clock", Box::new(|env| vec![machine::clock(env)]));
+    add("terminal", Box::new(|env| vec![machine::terminal(env)]));
     checks
 }
 
 /// Runs all checks at the same time and tells their findings in order. One that is late is left behind: what it waits
 /// for may never come, and ends with this process.
-fn answers(ground: &Arc<Ground>, checks: Vec<Check>, patience: Duration) -> Vec<Finding> {
+fn answers(env: &Arc<Env>, checks: Vec<Check>, patience: Duration) -> Vec<Finding> {
     let end = Instant::now() + patience;
     let running: Vec<_> = checks
         .into_iter()
         .map(|Check { name, look }| {
             let (teller, answers) = mpsc::sync_channel(1);
-            let ground = Arc::clone(ground);
+            let env = Arc::clone(env);
             // A thread that cannot be had drops the other end of the channel, as one that panics does.
             let _: io::Result<thread::JoinHandle<()>> = thread::Builder::new().spawn(move || {
-                let findings = look(&ground);
+                let findings = look(&env);
                 // Nobody waits any more for one that is late.
                 teller.send(findings).unwrap_or_default();
             });
@@ -158,7 +158,7 @@ fn answers(ground: &Arc<Ground>, checks: Vec<Check>, patience: Duration) -> Vec<
     findings
 }
 
-impl Ground {
+impl Env {
     /// A variable of the environment that says something.
     fn variable(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
@@ -172,8 +172,8 @@ mod tests {
     use crate::cli::doctor::State;
 
     /// A machine of which nothing is known.
-    pub(super) fn ground() -> Ground {
-        Ground {
+    pub(super) fn env() -> Env {
+        Env {
             variables: BTreeMap::new(),
             config: Config::default(),
             state: None,
@@ -190,7 +190,7 @@ mod tests {
         let checks = vec![
             check(
                 "hangs",
-                Box::new(move |_: &Ground| {
+                Box::new(move |_: &Env| {
                     let _: Result<(), mpsc::RecvError> = word.recv();
                     Vec::new()
                 }),
@@ -198,7 +198,7 @@ mod tests {
             Check { name: "breaks", look: Box::new(|_| panic!("as it should in this test")) },
             Check { name: "good", look: Box::new(|_| vec![Finding::ok("good", "a"), Finding::ok("good", "b")]) },
         ];
-        let found = answers(&Arc::new(ground()), checks, Duration::from_millis(300));
+        let found = answers(&Arc::new(env()), checks, Duration::from_millis(300));
         let told: Vec<(State, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
         assert_eq!(told[0], (State::Error, "no answer in 0.3 s: a disk, a mount or a program hangs"));
         assert_eq!(told[1].0, State::Error);

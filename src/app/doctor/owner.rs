@@ -3,7 +3,7 @@
 //! Never: a word is said to the owner; a connection is opened and closed. The lock itself is the only witness that
 //! counts, so where it is free it is held for some microseconds.
 
-use super::words::{quoted, shown};
+use super::format::{quoted, shown};
 use crate::{
     cli::doctor::{Finding, Fix},
     process::{is_alive, mark},

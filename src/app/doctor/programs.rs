@@ -1,8 +1,8 @@
 //! The programs of others: PostgreSQL, the user that runs it, and the engines.
 
-use super::{Ground, words::shown};
+use super::{Env, format::shown};
 use crate::{
-    app::survival::on_path,
+    app::logout::on_path,
     cli::doctor::{Finding, Fix},
     postgres::{
         account::{Account, bare, is_root},
@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 const HELPER: &str = "pg_controldata";
 
 /// Every major version whose server can be started; of two in one version, the first is taken.
-pub(super) fn postgresql(ground: &Ground) -> Vec<Finding> {
-    let settings = ground.config.worker_settings();
+pub(super) fn postgresql(env: &Env) -> Vec<Finding> {
+    let settings = env.config.worker_settings();
     let account = Account::for_server(&settings.os_user).ok();
-    versions(&installed(&settings, ground.variable("PATH"), account.as_ref()))
+    versions(&installed(&settings, env.variable("PATH"), account.as_ref()))
 }
 
 fn versions(installed: &[Installed]) -> Vec<Finding> {
@@ -54,9 +54,9 @@ fn versions(installed: &[Installed]) -> Vec<Finding> {
 }
 
 /// The user that owns restored files and runs the server.
-pub(super) fn os_user(ground: &Ground) -> Finding {
+pub(super) fn os_user(env: &Env) -> Finding {
     const CHECK: &str = "os-user";
-    let name = &ground.config.worker.os_user;
+    let name = &env.config.worker.os_user;
     let key = if is_root() { name.clone() } else { rustix::process::geteuid().as_raw().to_string() };
     // The account is asked for without a limit; a directory service that hangs is met here.
     if let Err(error @ Unanswered::Late(_)) = ask(bare("getent").args(["passwd", "--", &key]), LIMIT) {
@@ -79,16 +79,16 @@ pub(super) fn os_user(ground: &Ground) -> Finding {
 }
 
 /// The engine of our own, and those of others as far as they are here.
-pub(super) fn engines(ground: &Ground) -> Vec<Finding> {
+pub(super) fn engines(env: &Env) -> Vec<Finding> {
     vec![
         Finding::ok("native", "built in; reads what pg_basebackup writes, plain and tar"),
-        engine(ground, "pgbackrest", "version"),
-        engine(ground, "barman", "--version"),
+        engine(env, "pgbackrest", "version"),
+        engine(env, "barman", "--version"),
     ]
 }
 
-fn engine(ground: &Ground, name: &'static str, question: &str) -> Finding {
-    let Some(program) = on_path(ground.variable("PATH"), name) else {
+fn engine(env: &Env, name: &'static str, question: &str) -> Finding {
+    let Some(program) = on_path(env.variable("PATH"), name) else {
         return Finding::ok(
             name,
             "not installed; only its own repositories need it, which this howdah does not read yet",

@@ -1,6 +1,6 @@
 //! The repositories: whether each can be read, and what it holds. Nothing is unpacked, and no backup is read whole.
 
-use super::words::{quoted, shown};
+use super::format::{quoted, shown};
 use crate::{
     catalog::{self, RepositoryPath},
     cli::doctor::{Finding, Fix},

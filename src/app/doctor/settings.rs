@@ -1,6 +1,6 @@
 //! The settings file: whether it can be used, and which one it is.
 
-use super::words::shown;
+use super::format::shown;
 use crate::{
     app::config::{Config, ConfigError, settings_file},
     cli::doctor::{Finding, Fix},

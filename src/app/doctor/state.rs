@@ -2,7 +2,7 @@
 
 use super::{
     disk::{may_write, nearest, room},
-    words::{quoted, shown},
+    format::{quoted, shown},
 };
 use crate::{
     app::exposure::{self, Exposure},

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 
 /// What a logout does to what we start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Survival {
+pub enum AfterLogout {
     /// Nothing, however it is started.
     Safe,
     /// Nothing, if it is started behind [`scope_prefix`]; else it ends.
@@ -51,17 +51,17 @@ pub enum Logout {
 }
 
 /// What a logout does to what a process in this place starts, behind [`scope_prefix`] where there is one.
-pub fn survival(facts: &Facts) -> Survival {
+pub fn after_logout(facts: &Facts) -> AfterLogout {
     let own_scope = scope_prefix(facts).is_some();
     let linger = || linger(facts);
     match facts.place {
-        Place::Elsewhere => Survival::Safe,
-        Place::Session if !facts.logout_ends_session => Survival::Safe,
-        Place::Session | Place::UserManager if own_scope && facts.system_scopes => Survival::InScope,
-        Place::Session if own_scope && facts.lingers => Survival::InScope,
-        Place::UserManager if facts.lingers => Survival::Safe,
-        Place::UserManager => Survival::Killed { when: Logout::Last, fix: linger() },
-        Place::Session if own_scope => Survival::Killed { when: Logout::Last, fix: linger() },
+        Place::Elsewhere => AfterLogout::Safe,
+        Place::Session if !facts.logout_ends_session => AfterLogout::Safe,
+        Place::Session | Place::UserManager if own_scope && facts.system_scopes => AfterLogout::InScope,
+        Place::Session if own_scope && facts.lingers => AfterLogout::InScope,
+        Place::UserManager if facts.lingers => AfterLogout::Safe,
+        Place::UserManager => AfterLogout::Killed { when: Logout::Last, fix: linger() },
+        Place::Session if own_scope => AfterLogout::Killed { when: Logout::Last, fix: linger() },
         Place::Session => {
             let manager = format!("systemctl start user@{}.service", facts.uid);
             let fix = match (&facts.systemd_run, facts.lingers) {
@@ -70,7 +70,7 @@ pub fn survival(facts: &Facts) -> Survival {
                 (None, true) => "put systemd-run (of the package systemd) on the PATH".to_owned(),
                 (None, false) => format!("put systemd-run (of the package systemd) on the PATH, then: {}", linger()),
             };
-            Survival::Killed { when: Logout::This, fix }
+            AfterLogout::Killed { when: Logout::This, fix }
         }
     }
 }

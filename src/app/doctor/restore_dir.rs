@@ -1,9 +1,9 @@
 //! The directory that new restores go to by default.
 
 use super::{
-    Ground,
+    Env,
     disk::{may_write, nearest, room},
-    words::shown,
+    format::shown,
 };
 use crate::{
     cli::doctor::{Finding, Fix},
@@ -18,8 +18,8 @@ const ENOUGH_BYTES: u64 = 100 << 20;
 /// Its files; each database adds 300.
 const ENOUGH_INODES: u64 = 2000;
 
-pub(super) fn restore_dir(ground: &Ground) -> Finding {
-    let place = &ground.config.restore_dir;
+pub(super) fn check(env: &Env) -> Finding {
+    let place = &env.config.restore_dir;
     let elsewhere = || Fix::Do("name another with restore_dir in howdah.toml, or restore with --to DIR".to_owned());
     let error = |found: &str| Finding::error(CHECK, &format!("{} {found}", shown(place)), elsewhere());
     if !place.is_absolute() {
@@ -35,7 +35,7 @@ pub(super) fn restore_dir(ground: &Ground) -> Finding {
         return error(&format!("{what}: {}: {cause}", shown(&there)));
     }
     // What does not stand yet is made so that the server's user can pass.
-    let user = &ground.config.worker.os_user;
+    let user = &env.config.worker.os_user;
     if is_root()
         && let Ok(account) = Account::for_server(user)
         && !account.may(Access::Enter, &there).unwrap_or(true)

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use super::{
-    Facts, Logout, Place, Survival, UserManager,
+    AfterLogout, Facts, Logout, Place, UserManager, after_logout,
     facts::{Machine, look},
-    scope_prefix, survival,
+    scope_prefix,
 };
 use std::{
     fs,
@@ -92,26 +92,26 @@ const SYSTEM: &str = "/usr/bin/systemd-run --scope --quiet --collect --";
 #[test]
 fn the_table_of_verdicts() {
     use Place::{Elsewhere, Session, UserManager as Manager};
-    let killed = |when, fix: &str| Survival::Killed { when, fix: fix.to_owned() };
+    let killed = |when, fix: &str| AfterLogout::Killed { when, fix: fix.to_owned() };
     for (place, ends, lingers, verdict, words) in [
-        (Elsewhere, false, false, Survival::Safe, ""),
-        (Elsewhere, false, true, Survival::Safe, ""),
+        (Elsewhere, false, false, AfterLogout::Safe, ""),
+        (Elsewhere, false, true, AfterLogout::Safe, ""),
         // A scope under a manager that stops at the last logout would be worse than the abandoned session.
-        (Session, false, false, Survival::Safe, ""),
-        (Session, false, true, Survival::Safe, ""),
-        (Session, true, true, Survival::InScope, USER),
+        (Session, false, false, AfterLogout::Safe, ""),
+        (Session, false, true, AfterLogout::Safe, ""),
+        (Session, true, true, AfterLogout::InScope, USER),
         (Session, true, false, killed(Logout::Last, LINGER), USER),
-        (Manager, false, true, Survival::Safe, USER),
+        (Manager, false, true, AfterLogout::Safe, USER),
         (Manager, false, false, killed(Logout::Last, LINGER), USER),
     ] {
         let facts = facts(place, ends, lingers);
-        assert_eq!((survival(&facts), &*prefix(&facts)), (verdict, words), "{facts:?}");
+        assert_eq!((after_logout(&facts), &*prefix(&facts)), (verdict, words), "{facts:?}");
         // Root has scopes of the system, which no logout reaches.
         let root = Facts { uid: 0, system_scopes: true, user_manager: None, ..facts };
-        let (needs, spared) = ((place, ends) != (Session, false) && place != Elsewhere, (Survival::Safe, ""));
+        let (needs, spared) = ((place, ends) != (Session, false) && place != Elsewhere, (AfterLogout::Safe, ""));
         assert_eq!(
-            (survival(&root), &*prefix(&root)),
-            if needs { (Survival::InScope, SYSTEM) } else { spared },
+            (after_logout(&root), &*prefix(&root)),
+            if needs { (AfterLogout::InScope, SYSTEM) } else { spared },
             "{root:?}"
         );
     }
@@ -119,9 +119,9 @@ fn the_table_of_verdicts() {
 
 #[test]
 fn what_is_missing_is_named_by_the_cure() {
-    let ended = |facts: &Facts| match survival(facts) {
-        Survival::Killed { when: Logout::This, fix } => fix,
-        other @ (Survival::Safe | Survival::InScope | Survival::Killed { when: Logout::Last, .. }) => {
+    let ended = |facts: &Facts| match after_logout(facts) {
+        AfterLogout::Killed { when: Logout::This, fix } => fix,
+        other @ (AfterLogout::Safe | AfterLogout::InScope | AfterLogout::Killed { when: Logout::Last, .. }) => {
             panic!("{other:?} for {facts:?}")
         }
     };
@@ -311,6 +311,8 @@ fn this_machine_can_be_looked_at() {
     let begun = Instant::now();
     let facts = look();
     assert_eq!(facts.uid, rustix::process::geteuid().as_raw());
-    assert!(facts.place != Place::Elsewhere || (survival(&facts), scope_prefix(&facts)) == (Survival::Safe, None));
+    assert!(
+        facts.place != Place::Elsewhere || (after_logout(&facts), scope_prefix(&facts)) == (AfterLogout::Safe, None)
+    );
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }

@@ -1,11 +1,11 @@
-//! What every verb stands on: settings, state directory, repositories, and who is asking.
+//! What every verb needs: settings, state directory, repositories, and who is asking.
 
 use super::{
     config::{Config, state_dir},
     doctor::quoted,
-    handover::KeeperCall,
+    handover::KeeperCommand,
+    logout::Sessions,
     owner,
-    survival::Sessions,
 };
 use crate::{
     catalog::{self, RepositoryPath},
@@ -17,8 +17,8 @@ use anyhow::Context;
 use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
 
-/// What every verb but `worker` stands on.
-pub(super) struct Setting {
+/// What every verb but `worker` needs.
+pub(super) struct AppContext {
     pub(super) config: Config,
     pub(super) state: PathBuf,
     pub(super) repositories: Vec<PathBuf>,
@@ -27,7 +27,7 @@ pub(super) struct Setting {
     named: Option<PathBuf>,
 }
 
-impl Setting {
+impl AppContext {
     pub(super) fn read(common: &Common) -> anyhow::Result<Self> {
         let config = Config::read(common.config.as_deref())?;
         let state = state_dir(common.state_dir.as_deref())?;
@@ -42,22 +42,22 @@ impl Setting {
         sources(&self.repositories, &self.state)
     }
 
-    /// What the manager and its workers are told.
+    /// The settings of the manager and its workers.
     pub(super) fn manager_settings(&self) -> ManagerSettings {
         let (max_running, policy) = (self.config.max_running, self.config.policy());
         ManagerSettings { max_running, policy, worker: self.worker_settings() }
     }
 
-    /// What workers are told.
+    /// The settings of workers.
     pub(super) fn worker_settings(&self) -> WorkerSettings {
         let (repositories, state) = (self.repositories.clone(), Some(self.state.clone()));
         WorkerSettings { repositories, state, ..self.config.worker_settings() }
     }
 
     /// How a keeper is started that owns what these settings mean.
-    pub(super) fn keeper(&self) -> KeeperCall {
+    pub(super) fn keeper(&self) -> KeeperCommand {
         let environment = self.config.worker.environment.clone();
-        KeeperCall { state: self.state.clone(), config: self.named.clone(), environment }
+        KeeperCommand { state: self.state.clone(), config: self.named.clone(), environment }
     }
 
     /// How commands are written that mean the sessions of this state directory.

@@ -110,7 +110,7 @@ fn is_ours(unit: &str, is_system: bool, facts: &Facts, sessions: &Sessions) -> b
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use crate::app::survival::Place;
+    use crate::app::logout::Place;
     use std::os::unix::fs::symlink;
 
     const EXEC: &str = "[Service]\nExecStart=/usr/local/bin/howdah keeper";
