@@ -11,7 +11,7 @@ mod journal;
 
 use futures_util::future::BoxFuture;
 use howdah::{
-    attempt::AttemptPlace,
+    attempt::AttemptDir,
     control::{Client, ConnectError, Connector, connect},
     domain::{
         AttemptNo, ByteCount, Failure, Progress, Reached, SessionId, Timestamp, Who,
@@ -108,7 +108,7 @@ struct Worker(Child);
 
 impl Worker {
     fn start(state: &Path, number: u64) -> Self {
-        let place = AttemptPlace::new(state, SessionId(number), AttemptNo(1));
+        let place = AttemptDir::new(state, SessionId(number), AttemptNo(1));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(place.directory()).unwrap();
         let mut command = Command::new("bash");
         command.args(["-c", "kill -STOP $$", "worker"]).arg(place.directory()).process_group(0);

@@ -17,7 +17,7 @@ mod adoption;
 mod elsewhere;
 
 use howdah::{
-    attempt::{AttemptPlace, Attempts, Processes, WORDS_QUEUED, Word},
+    attempt::{AttemptDir, AttemptMessage, Attempts, CHANNEL_CAPACITY, Processes},
     domain::{
         AttemptNo, FailureClass, SessionId, WorkerSettings,
         fact::{End, Fact, ProcessMark},
@@ -37,7 +37,7 @@ const ATTEMPT: AttemptNo = AttemptNo(1);
 struct House {
     state: State,
     attempts: Processes,
-    words: mpsc::Receiver<Word>,
+    words: mpsc::Receiver<AttemptMessage>,
 }
 
 impl House {
@@ -50,7 +50,7 @@ impl House {
 
     /// A new owner of the same state directory.
     fn over(state: State) -> Self {
-        let (sender, words) = mpsc::channel(WORDS_QUEUED);
+        let (sender, words) = mpsc::channel(CHANNEL_CAPACITY);
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
         let attempts = Processes::new(state.0.clone(), sender).with_program(program);
         Self { state, attempts, words }
@@ -71,8 +71,8 @@ impl House {
         self.state
     }
 
-    fn place(&self) -> AttemptPlace {
-        AttemptPlace::new(&self.state.0, SESSION, ATTEMPT)
+    fn place(&self) -> AttemptDir {
+        AttemptDir::new(&self.state.0, SESSION, ATTEMPT)
     }
 
     async fn word(&mut self) -> Command {
@@ -245,13 +245,13 @@ async fn a_worker_that_cannot_be_started_is_told_with_its_class() {
     let mut house = House::new("");
     let attempts =
         |program: &str, sender| Processes::new("/dev/null/state".into(), sender).with_program(program.into());
-    let (sender, words) = mpsc::channel(WORDS_QUEUED);
+    let (sender, words) = mpsc::channel(CHANNEL_CAPACITY);
     (house.attempts, house.words) = (attempts("/bin/sh", sender), words);
     house.launch();
     let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };
     assert!(failure.cause.contains("/dev/null/state"), "{failure}");
 
-    let (sender, words) = mpsc::channel(WORDS_QUEUED);
+    let (sender, words) = mpsc::channel(CHANNEL_CAPACITY);
     let missing = Processes::new(house.state.0.clone(), sender).with_program("/no/such/program".into());
     (house.attempts, house.words) = (missing, words);
     house.launch();

@@ -8,7 +8,7 @@ use super::{
     ownership::{self, LOCK},
 };
 use crate::{
-    attempt::{self, Processes, WORDS_QUEUED},
+    attempt::{self, CHANNEL_CAPACITY, Processes},
     control::{self, Server},
     journal::{JournalError, SqliteJournal, ThreadStore},
     machine::{Session, UnreadableSession},
@@ -140,7 +140,7 @@ impl Owner {
         }));
         let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
         let store = ThreadStore::spawn(journal).map_err(io)?;
-        let (words, inbox) = mpsc::channel(WORDS_QUEUED);
+        let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
         let attempts = Processes::new(state.to_owned(), words);
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
         let (manager, handle) =

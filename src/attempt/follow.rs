@@ -1,11 +1,11 @@
 //! Following one attempt from its launch to the proof that nothing of it is left.
 
 use super::{
-    AttemptPlace, Word,
-    crew::{Crew, kill_earlier, worker_in},
+    AttemptDir, AttemptMessage,
     processes::worker_command,
-    supervise::{Inbox, Order},
+    supervise::{Control, Inbox},
     tail::Tail,
+    worker_group::{WorkerGroup, kill_earlier, worker_in},
 };
 use crate::{
     domain::{
@@ -38,11 +38,11 @@ pub(super) const EXIT_GRACE: Duration = Duration::from_secs(10);
 pub(super) struct Follower {
     session: SessionId,
     attempt: AttemptNo,
-    place: AttemptPlace,
+    dir: AttemptDir,
     inbox: Inbox,
-    words: mpsc::Sender<Word>,
+    messages: mpsc::Sender<AttemptMessage>,
     tail: Tail,
-    crew: Crew,
+    group: WorkerGroup,
     ended: Option<(Instant, End)>,
     exit_grace: Duration,
     /// Whether this owner has seen the worker alive: if so, its death is a death under our eyes.
@@ -53,45 +53,45 @@ impl Follower {
     pub(super) fn new(
         (session, uuid): (SessionId, Uuid),
         attempt: AttemptNo,
-        place: AttemptPlace,
+        dir: AttemptDir,
         inbox: Inbox,
-        words: mpsc::Sender<Word>,
+        messages: mpsc::Sender<AttemptMessage>,
         exit_grace: Duration,
     ) -> Self {
-        let tail = Tail::new(&place, uuid);
-        let crew = Crew::new(place.directory().to_owned(), None);
-        Self { session, attempt, place, inbox, words, tail, crew, ended: None, exit_grace, seen_alive: false }
+        let tail = Tail::new(&dir, uuid);
+        let group = WorkerGroup::new(dir.directory().to_owned(), None);
+        Self { session, attempt, dir, inbox, messages, tail, group, ended: None, exit_grace, seen_alive: false }
     }
 
     /// Starts the worker and follows it to its end.
     pub(super) async fn launch(mut self, program: PathBuf, ticket: Ticket) {
-        let place = self.place.clone();
+        let dir = self.dir.clone();
         let command = worker_command(&program, &ticket.settings.environment);
-        let prepared = tokio::task::spawn_blocking(move || prepare(&place, &ticket)).await;
+        let prepared = tokio::task::spawn_blocking(move || prepare(&dir, &ticket)).await;
         let child = match prepared {
-            Ok(Ok(output)) => start(command, &self.place, output),
+            Ok(Ok(output)) => start(command, &self.dir, output),
             Ok(Err(error)) => Err(error),
             Err(panic) => Err(io::Error::other(panic)),
         };
         match child {
             Ok(child) => {
-                self.crew.worker = child.id().and_then(process::mark);
+                self.group.worker = child.id().and_then(process::mark);
                 self.seen_alive = true;
                 self.follow(Some(child)).await;
             }
-            Err(error) => self.report(Report::NotLaunched(not_launched(&self.place, &error))).await,
+            Err(error) => self.report(Report::NotLaunched(not_launched(&self.dir, &error))).await,
         }
     }
 
     /// Follows a worker that an earlier owner has started, from its first word on.
     pub(super) async fn adopt(mut self, mark: Option<ProcessMark>) {
-        self.crew.worker = mark;
-        self.look().await;
-        if self.crew.worker.is_none() {
+        self.group.worker = mark;
+        self.poll().await;
+        if self.group.worker.is_none() {
             // It may have just been started and not have said a word yet.
-            self.crew.worker = worker_in(self.place.directory());
+            self.group.worker = worker_in(self.dir.directory());
         }
-        self.seen_alive = self.crew.works();
+        self.seen_alive = self.group.is_running();
         self.follow(None).await;
     }
 
@@ -103,22 +103,22 @@ impl Follower {
         loop {
             tokio::select! {
                 _ = looks.tick() => {
-                    self.look().await;
-                    let gone = adopted && !self.crew.works();
+                    self.poll().await;
+                    let gone = adopted && !self.group.is_running();
                     if gone { break; }
                     if self.ended.as_ref().is_some_and(|(since, _)| since.elapsed() > self.exit_grace) { self.kill(); }
                 }
-                order = self.inbox.next() => match order {
-                    Some(Order::Stop) => self.stop(),
-                    Some(Order::Kill) => self.kill(),
+                control = self.inbox.next() => match control {
+                    Some(Control::Stop) => self.stop(),
+                    Some(Control::Kill) => self.kill(),
                     // The manager is closing: the attempt goes on without a follower.
                     None => return,
                 },
                 _ = exit_of(&mut child) => break,
             }
         }
-        self.look().await;
-        self.bury().await;
+        self.poll().await;
+        self.wait_until_gone().await;
         let end = self.ended.take().map(|(_, end)| end);
         if end.is_none() && !self.seen_alive {
             self.say(Command::Lost { attempt: self.attempt }).await;
@@ -129,9 +129,9 @@ impl Follower {
 
     /// Waits until no process of the worker's group is left. What outlives its worker is an engine without a master:
     /// it must not write beside a new attempt, so it is killed.
-    async fn bury(&mut self) {
+    async fn wait_until_gone(&mut self) {
         loop {
-            match self.crew.living() {
+            match self.group.members() {
                 Ok(members) if members.is_empty() => return,
                 Ok(_) => self.kill(),
                 Err(error) => tracing::error!(%error, "cannot see whether an attempt's processes are gone"),
@@ -140,7 +140,7 @@ impl Follower {
         }
     }
 
-    async fn look(&mut self) {
+    async fn poll(&mut self) {
         let lines = match self.tail.read() {
             Ok(lines) => lines,
             Err(error) => {
@@ -152,7 +152,7 @@ impl Follower {
         for line in lines {
             match line.into_fact() {
                 Fact::Began(began) => {
-                    self.crew.worker = Some(began.mark());
+                    self.group.worker = Some(began.mark());
                     self.report(Report::Fact(Fact::Began(began))).await;
                     if self.inbox.stop_wanted().await {
                         self.stop();
@@ -175,13 +175,13 @@ impl Follower {
     }
 
     fn stop(&self) {
-        if let Err(error) = self.crew.ask_to_stop() {
+        if let Err(error) = self.group.ask_to_stop() {
             tracing::error!(session = self.session.0, %error, "cannot ask the worker to stop");
         }
     }
 
     fn kill(&self) {
-        if let Err(error) = self.crew.kill() {
+        if let Err(error) = self.group.kill() {
             tracing::error!(session = self.session.0, %error, "cannot kill the worker's process group");
         }
     }
@@ -192,7 +192,7 @@ impl Follower {
 
     async fn say(&self, command: Command) {
         // When the manager is gone nobody listens; the worker's own file keeps what it said.
-        let _: Result<(), mpsc::error::SendError<Word>> = self.words.send((self.session, command)).await;
+        let _: Result<(), mpsc::error::SendError<AttemptMessage>> = self.messages.send((self.session, command)).await;
     }
 }
 
@@ -206,20 +206,20 @@ async fn exit_of(child: &mut Option<Child>) -> io::Result<std::process::ExitStat
 
 /// Makes the attempt's directory, writes the ticket durably, opens the raw log, and makes sure that no worker of an earlier
 /// attempt comes late: whoever is one by now is killed, and whoever becomes one later finds this directory and gives up.
-fn prepare(place: &AttemptPlace, ticket: &Ticket) -> io::Result<File> {
-    place.make(ticket.session_uuid)?;
-    let mut file = private_file::open(&place.ticket(), OpenOptions::new().write(true).create_new(true))?;
+fn prepare(dir: &AttemptDir, ticket: &Ticket) -> io::Result<File> {
+    dir.make(ticket.session_uuid)?;
+    let mut file = private_file::open(&dir.ticket(), OpenOptions::new().write(true).create_new(true))?;
     file.write_all(&serde_json::to_vec_pretty(ticket)?)?;
     file.sync_all()?;
-    File::open(place.directory())?.sync_all()?;
-    kill_earlier(place.session(), ticket.attempt)?;
-    private_file::open(&place.output(), OpenOptions::new().append(true).create(true))
+    File::open(dir.directory())?.sync_all()?;
+    kill_earlier(dir.session(), ticket.attempt)?;
+    private_file::open(&dir.output(), OpenOptions::new().append(true).create(true))
 }
 
 /// Starts the worker. It makes a session of its own as its first act, and needs nothing of us from then on.
-fn start(mut command: tokio::process::Command, place: &AttemptPlace, output: File) -> io::Result<Child> {
+fn start(mut command: tokio::process::Command, dir: &AttemptDir, output: File) -> io::Result<Child> {
     command
-        .arg(place.directory())
+        .arg(dir.directory())
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
@@ -228,8 +228,8 @@ fn start(mut command: tokio::process::Command, place: &AttemptPlace, output: Fil
         .spawn()
 }
 
-fn not_launched(place: &AttemptPlace, error: &io::Error) -> Failure {
-    let cause = format!("the worker for {} could not be started: {error}", place.directory().display());
+fn not_launched(dir: &AttemptDir, error: &io::Error) -> Failure {
+    let cause = format!("the worker for {} could not be started: {error}", dir.directory().display());
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         Failure::disruption(cause, "make room on the disk of the state directory; the session goes on by itself then")
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_cannot_be_started_waits_for_what_may_pass_alone() {
-        let place = AttemptPlace::new(Path::new("/state"), SessionId(1), AttemptNo(1));
+        let dir = AttemptDir::new(Path::new("/state"), SessionId(1), AttemptNo(1));
         for (kind, class, advice) in [
             (io::ErrorKind::StorageFull, FailureClass::Disruption, "make room"),
             (io::ErrorKind::QuotaExceeded, FailureClass::Disruption, "make room"),
@@ -260,7 +260,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied, FailureClass::Incurable, "writable"),
             (io::ErrorKind::WouldBlock, FailureClass::Disruption, ""),
         ] {
-            let failure = not_launched(&place, &kind.into());
+            let failure = not_launched(&dir, &kind.into());
             assert_eq!(failure.class, class, "{failure}");
             assert!(failure.advice.contains(advice), "{failure}");
         }

@@ -1,13 +1,13 @@
-//! A session as its next owner will see it: what its live attempt has told since the journal was written.
+//! A session as its next owner will see it: what its live attempt has reported since the journal was written.
 //!
 //! Promises: the facts go through the machine itself, so that a reader and an owner never disagree; each line is read
-//! once; a worker that is proven gone without its last word is told. Never: it writes nothing, and concludes nothing: what
+//! once; a worker that is proven gone without its last report is reported. Never: writes or concludes anything: what
 //! the end of an attempt means is for an owner to decide.
 
 use super::{
-    AttemptPlace,
-    crew::Crew,
+    AttemptDir,
     tail::{Line, Tail},
+    worker_group::WorkerGroup,
 };
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp, fact::Fact},
@@ -21,7 +21,7 @@ use std::{
 
 /// Who looks on at the attempts of one state directory.
 #[derive(Debug)]
-pub struct Onlooker {
+pub struct Observer {
     state: PathBuf,
     seen: BTreeMap<SessionId, Seen>,
 }
@@ -36,22 +36,22 @@ struct Seen {
     ended: bool,
 }
 
-impl Onlooker {
+impl Observer {
     /// Looks on below this state directory.
     pub const fn new(state: PathBuf) -> Self {
         Self { state, seen: BTreeMap::new() }
     }
 
-    /// The session, as the journal has it, with what its live attempt has told since. When the attempt's file cannot be
+    /// The session, as the journal has it, with what its live attempt has reported since. When the attempt's file cannot be
     /// read, what was read before stands, and the error is told beside it.
-    pub fn look(&mut self, session: &Session, now: Timestamp) -> (Session, Option<io::Error>) {
+    pub fn poll(&mut self, session: &Session, now: Timestamp) -> (Session, Option<io::Error>) {
         let Some(attempt) = session.live_attempt() else {
             self.seen.remove(&session.id());
             return (session.clone(), None);
         };
         let fresh = || Seen {
             attempt,
-            tail: Tail::new(&AttemptPlace::new(&self.state, session.id(), attempt), session.uuid()),
+            tail: Tail::new(&AttemptDir::new(&self.state, session.id(), attempt), session.uuid()),
             facts: Vec::new(),
             ended: false,
         };
@@ -68,15 +68,15 @@ impl Onlooker {
             }
             Err(error) => Some(error),
         };
-        (caught_up(session.clone(), attempt, &seen.facts, now), problem)
+        (replay(session.clone(), attempt, &seen.facts, now), problem)
     }
 
-    /// Whether the worker of a session's live attempt is gone without its last word, the session being as `look` told it.
+    /// Whether the worker of a session's live attempt is gone without its last word, the session being as `poll` returned it.
     /// With an owner, that is the owner's to find out and to answer within a moment.
     pub fn is_lost(&self, session: &Session) -> bool {
         let (Some(attempt), Some(seen)) = (session.live_attempt(), self.seen.get(&session.id())) else { return false };
-        let place = AttemptPlace::new(&self.state, session.id(), attempt);
-        !seen.ended && Crew::new(place.directory().to_owned(), session.live_mark()).is_gone()
+        let dir = AttemptDir::new(&self.state, session.id(), attempt);
+        !seen.ended && WorkerGroup::new(dir.directory().to_owned(), session.live_mark()).is_gone()
     }
 
     /// Forgets the attempts of all other sessions.
@@ -101,7 +101,7 @@ impl Seen {
 }
 
 /// The session after these facts of its attempt.
-pub fn caught_up(session: Session, attempt: AttemptNo, facts: &[Fact], now: Timestamp) -> Session {
+pub fn replay(session: Session, attempt: AttemptNo, facts: &[Fact], now: Timestamp) -> Session {
     facts.iter().fold(session, |session, fact| {
         let command = Command::Report { attempt, report: Report::Fact(fact.clone()) };
         // A report is never refused; if it were, it would change nothing.

@@ -1,9 +1,9 @@
 //! Attempts as real worker processes.
 
 use super::{
-    AttemptPlace, Attempts, Word,
+    AttemptDir, AttemptMessage, Attempts,
     follow::{EXIT_GRACE, Follower},
-    supervise::{Inbox, Order, to_the_end},
+    supervise::{Control, Inbox, restart_on_panic},
 };
 use crate::domain::{
     AttemptNo, SessionId,
@@ -34,17 +34,17 @@ pub struct Processes {
     state: PathBuf,
     program: PathBuf,
     exit_grace: Duration,
-    words: mpsc::Sender<Word>,
-    orders: HashMap<(SessionId, AttemptNo), mpsc::Sender<Order>>,
+    messages: mpsc::Sender<AttemptMessage>,
+    controls: HashMap<(SessionId, AttemptNo), mpsc::Sender<Control>>,
     /// Each follower has its owner here; dropping it ends the following, never the attempt.
     followers: JoinSet<()>,
 }
 
 impl Processes {
     /// Workers of this state directory, run by this very program.
-    pub fn new(state: PathBuf, words: mpsc::Sender<Word>) -> Self {
-        let (orders, followers) = (HashMap::new(), JoinSet::new());
-        Self { state, program: PathBuf::from(OWN_PROGRAM), exit_grace: EXIT_GRACE, words, orders, followers }
+    pub fn new(state: PathBuf, messages: mpsc::Sender<AttemptMessage>) -> Self {
+        let (controls, followers) = (HashMap::new(), JoinSet::new());
+        Self { state, program: PathBuf::from(OWN_PROGRAM), exit_grace: EXIT_GRACE, messages, controls, followers }
     }
 
     /// The same with another program as worker.
@@ -64,18 +64,18 @@ impl Processes {
     /// What makes a follower of this attempt, as often as one is needed.
     fn followers(&mut self, session: (SessionId, Uuid), attempt: AttemptNo) -> impl Fn() -> Follower + Send + use<> {
         while self.followers.try_join_next().is_some() {}
-        self.orders.retain(|_, orders| !orders.is_closed());
-        let (orders, inbox) = Inbox::new();
-        self.orders.insert((session.0, attempt), orders);
-        let (place, words) = (AttemptPlace::new(&self.state, session.0, attempt), self.words.clone());
+        self.controls.retain(|_, controls| !controls.is_closed());
+        let (controls, inbox) = Inbox::new();
+        self.controls.insert((session.0, attempt), controls);
+        let (dir, messages) = (AttemptDir::new(&self.state, session.0, attempt), self.messages.clone());
         let exit_grace = self.exit_grace;
-        move || Follower::new(session, attempt, place.clone(), inbox.clone(), words.clone(), exit_grace)
+        move || Follower::new(session, attempt, dir.clone(), inbox.clone(), messages.clone(), exit_grace)
     }
 
-    fn order(&self, session: SessionId, attempt: AttemptNo, order: Order) {
-        if let Some(orders) = self.orders.get(&(session, attempt)) {
+    fn control(&self, session: SessionId, attempt: AttemptNo, control: Control) {
+        if let Some(controls) = self.controls.get(&(session, attempt)) {
             // A full queue already holds the same order; a closed one belongs to an attempt that is over.
-            let _: Result<(), mpsc::error::TrySendError<Order>> = orders.try_send(order);
+            let _: Result<(), mpsc::error::TrySendError<Control>> = controls.try_send(control);
         }
     }
 }
@@ -84,19 +84,19 @@ impl Attempts for Processes {
     fn launch(&mut self, ticket: Ticket) {
         let follower = self.followers((ticket.session, ticket.session_uuid), ticket.attempt);
         let launched = follower().launch(self.program.clone(), ticket);
-        self.followers.spawn(to_the_end(launched, move || follower().adopt(None)));
+        self.followers.spawn(restart_on_panic(launched, move || follower().adopt(None)));
     }
 
     fn adopt(&mut self, session: SessionId, uuid: Uuid, attempt: AttemptNo, mark: Option<ProcessMark>) {
         let follower = self.followers((session, uuid), attempt);
-        self.followers.spawn(to_the_end(follower().adopt(mark), move || follower().adopt(mark)));
+        self.followers.spawn(restart_on_panic(follower().adopt(mark), move || follower().adopt(mark)));
     }
 
     fn stop(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, Order::Stop);
+        self.control(session, attempt, Control::Stop);
     }
 
     fn kill(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, Order::Kill);
+        self.control(session, attempt, Control::Kill);
     }
 }

@@ -1,6 +1,6 @@
 //! Attempts that play a scenario on tokio's clock: for tests and demos, never for a restore.
 
-use super::{Attempts, Word};
+use super::{AttemptMessage, Attempts};
 use crate::{
     domain::{
         AttemptNo, Disposed, SessionId,
@@ -24,14 +24,14 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub struct Scenario {
     /// Each report after a pause. Without `Over` or `NotLaunched` at its end the attempt runs until it is stopped.
-    pub beats: Vec<(Duration, Report)>,
+    pub steps: Vec<(Duration, Report)>,
     /// How long it takes to stop when asked; `None` ignores the wish until it is killed.
     pub stops_in: Option<Duration>,
 }
 
 /// What is left of an attempt for a later owner.
 #[derive(Debug, Clone)]
-pub enum Remains {
+pub enum Survivor {
     /// It went down with its owner.
     Lost,
     /// It is alive and plays this.
@@ -42,10 +42,10 @@ type Writer = Box<dyn Fn(&Ticket) -> Scenario + Send>;
 
 /// A world of simulated attempts.
 pub struct Simulated {
-    words: mpsc::Sender<Word>,
+    messages: mpsc::Sender<AttemptMessage>,
     scenario: Writer,
-    remains: Remains,
-    orders: HashMap<(SessionId, AttemptNo), watch::Sender<Wanted>>,
+    survivor: Survivor,
+    controls: HashMap<(SessionId, AttemptNo), watch::Sender<Wanted>>,
     launched: Arc<Mutex<Vec<Ticket>>>,
     players: JoinSet<()>,
 }
@@ -59,18 +59,21 @@ enum Wanted {
 
 impl std::fmt::Debug for Simulated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulated").field("remains", &self.remains).finish_non_exhaustive()
+        f.debug_struct("Simulated").field("survivor", &self.survivor).finish_non_exhaustive()
     }
 }
 
 impl Simulated {
     /// Attempts whose course `scenario` writes, one ticket at a time. Disposals succeed at once unless written.
-    pub fn new(words: mpsc::Sender<Word>, scenario: impl Fn(&Ticket) -> Scenario + Send + 'static) -> Self {
+    pub fn new(
+        messages: mpsc::Sender<AttemptMessage>,
+        scenario: impl Fn(&Ticket) -> Scenario + Send + 'static,
+    ) -> Self {
         Self {
-            words,
+            messages,
             scenario: Box::new(scenario),
-            remains: Remains::Lost,
-            orders: HashMap::new(),
+            survivor: Survivor::Lost,
+            controls: HashMap::new(),
             launched: Arc::default(),
             players: JoinSet::new(),
         }
@@ -78,8 +81,8 @@ impl Simulated {
 
     /// The same, with this left of attempts that an earlier owner launched.
     #[must_use]
-    pub fn finding(mut self, remains: Remains) -> Self {
-        self.remains = remains;
+    pub fn with_survivor(mut self, survivor: Survivor) -> Self {
+        self.survivor = survivor;
         self
     }
 
@@ -89,18 +92,18 @@ impl Simulated {
     }
 
     fn play(&mut self, session: SessionId, attempt: AttemptNo, scenario: Scenario) {
-        let (orders, wanted) = watch::channel(Wanted::Play);
-        self.orders.insert((session, attempt), orders);
-        let words = self.words.clone();
-        self.players.spawn(play(session, attempt, scenario, wanted, words));
+        let (controls, wanted) = watch::channel(Wanted::Play);
+        self.controls.insert((session, attempt), controls);
+        let messages = self.messages.clone();
+        self.players.spawn(play(session, attempt, scenario, wanted, messages));
     }
 }
 
 impl Attempts for Simulated {
     fn launch(&mut self, ticket: Ticket) {
         let mut scenario = (self.scenario)(&ticket);
-        if matches!(ticket.work, Work::Dispose { .. }) && scenario.beats.is_empty() {
-            scenario.beats.push((Duration::ZERO, Report::Over(Some(End::Disposed(Disposed::Removed)))));
+        if matches!(ticket.work, Work::Dispose { .. }) && scenario.steps.is_empty() {
+            scenario.steps.push((Duration::ZERO, Report::Over(Some(End::Disposed(Disposed::Removed)))));
         }
         let (session, attempt) = (ticket.session, ticket.attempt);
         self.launched.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
@@ -108,35 +111,35 @@ impl Attempts for Simulated {
     }
 
     fn adopt(&mut self, session: SessionId, _uuid: Uuid, attempt: AttemptNo, _mark: Option<ProcessMark>) {
-        match &self.remains {
-            Remains::Alive(scenario) => {
+        match &self.survivor {
+            Survivor::Alive(scenario) => {
                 let scenario = scenario.clone();
                 self.play(session, attempt, scenario);
             }
-            Remains::Lost => {
-                let words = self.words.clone();
+            Survivor::Lost => {
+                let messages = self.messages.clone();
                 self.players.spawn(async move {
                     // The manager may have gone; then nobody needs the word.
-                    let _: Result<(), mpsc::error::SendError<Word>> =
-                        words.send((session, Command::Lost { attempt })).await;
+                    let _: Result<(), mpsc::error::SendError<AttemptMessage>> =
+                        messages.send((session, Command::Lost { attempt })).await;
                 });
             }
         }
     }
 
     fn stop(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, Wanted::Stop);
+        self.control(session, attempt, Wanted::Stop);
     }
 
     fn kill(&mut self, session: SessionId, attempt: AttemptNo) {
-        self.order(session, attempt, Wanted::Kill);
+        self.control(session, attempt, Wanted::Kill);
     }
 }
 
 impl Simulated {
-    fn order(&self, session: SessionId, attempt: AttemptNo, wanted: Wanted) {
-        if let Some(orders) = self.orders.get(&(session, attempt)) {
-            orders.send_replace(wanted);
+    fn control(&self, session: SessionId, attempt: AttemptNo, wanted: Wanted) {
+        if let Some(controls) = self.controls.get(&(session, attempt)) {
+            controls.send_replace(wanted);
         }
     }
 }
@@ -146,15 +149,15 @@ async fn play(
     attempt: AttemptNo,
     scenario: Scenario,
     mut wanted: watch::Receiver<Wanted>,
-    words: mpsc::Sender<Word>,
+    messages: mpsc::Sender<AttemptMessage>,
 ) {
     let say = async |report| {
         // The manager may have gone; then nobody needs the word.
-        let _: Result<(), mpsc::error::SendError<Word>> =
-            words.send((session, Command::Report { attempt, report })).await;
+        let _: Result<(), mpsc::error::SendError<AttemptMessage>> =
+            messages.send((session, Command::Report { attempt, report })).await;
     };
     let course = async {
-        for (pause, report) in scenario.beats {
+        for (pause, report) in scenario.steps {
             tokio::time::sleep(pause).await;
             let ends = matches!(report, Report::Over(_) | Report::NotLaunched(_));
             say(report).await;
@@ -180,8 +183,8 @@ async fn play(
 }
 
 /// Waits for an order; an owner that has gone gives no more.
-async fn told(orders: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
-    if orders.wait_for(|now| meant(*now)).await.is_err() {
+async fn told(controls: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
+    if controls.wait_for(|now| meant(*now)).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

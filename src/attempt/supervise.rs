@@ -1,4 +1,4 @@
-//! A follower's end always leads to a word: one that panics is followed by another.
+//! The end of a follower is always reported: one that panics is followed by another.
 //!
 //! Promises: an attempt whose follower fell over is adopted again by this same owner, after a pause, and what the manager
 //! has ordered meanwhile is not lost. Never: a panic passes in silence.
@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 
-/// Orders that may wait for a follower: there are two kinds, and a person may press each twice.
-const ORDERS_QUEUED: usize = 4;
+/// Controls that may wait for a follower: there are two kinds, and a person may press each twice.
+const CONTROL_CAPACITY: usize = 4;
 
 /// How long to wait before an attempt is adopted again: what made a follower fall over may be there still, and a person
 /// who reads the log should find the reason in it, not a thousand copies.
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the manager wants of a running attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Control {
     Stop,
     Kill,
 }
@@ -27,23 +27,23 @@ pub(super) struct Inbox(Arc<Mutex<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    orders: mpsc::Receiver<Order>,
+    controls: mpsc::Receiver<Control>,
     stop_wanted: bool,
 }
 
 impl Inbox {
     /// A way to order, and where the orders arrive.
-    pub(super) fn new() -> (mpsc::Sender<Order>, Self) {
-        let (sender, orders) = mpsc::channel(ORDERS_QUEUED);
-        (sender, Self(Arc::new(Mutex::new(Kept { orders, stop_wanted: false }))))
+    pub(super) fn new() -> (mpsc::Sender<Control>, Self) {
+        let (sender, controls) = mpsc::channel(CONTROL_CAPACITY);
+        (sender, Self(Arc::new(Mutex::new(Kept { controls, stop_wanted: false }))))
     }
 
     /// The next order; `None` once nobody is left to give one. May be dropped while it waits.
-    pub(super) async fn next(&self) -> Option<Order> {
+    pub(super) async fn next(&self) -> Option<Control> {
         let mut kept = self.0.lock().await;
-        let order = kept.orders.recv().await;
-        kept.stop_wanted |= order == Some(Order::Stop);
-        order
+        let control = kept.controls.recv().await;
+        kept.stop_wanted |= control == Some(Control::Stop);
+        control
     }
 
     /// Whether the attempt was to stop.
@@ -53,7 +53,10 @@ impl Inbox {
 }
 
 /// Runs `first`, and after each panic what `again` makes, until one ends by itself.
-pub(super) async fn to_the_end<F: Future<Output = ()>>(first: impl Future<Output = ()>, mut again: impl FnMut() -> F) {
+pub(super) async fn restart_on_panic<F: Future<Output = ()>>(
+    first: impl Future<Output = ()>,
+    mut again: impl FnMut() -> F,
+) {
     // What a follower holds is dropped with it; the next one reads all from the attempt's own files.
     let mut ended = AssertUnwindSafe(first).catch_unwind().await;
     while let Err(panic) = ended {
@@ -76,16 +79,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_follower_that_falls_over_is_followed_by_another_with_all_orders() {
-        let (orders, inbox) = Inbox::new();
+        let (controls, inbox) = Inbox::new();
         let fallen = Cell::new(0);
-        orders.send(Order::Stop).await.unwrap();
+        controls.send(Control::Stop).await.unwrap();
         let (first, others) = (inbox.clone(), inbox.clone());
         let falls = async {
-            assert_eq!(first.next().await, Some(Order::Stop));
+            assert_eq!(first.next().await, Some(Control::Stop));
             fallen.set(1);
             panic!("the first fell over");
         };
-        to_the_end(falls, || {
+        restart_on_panic(falls, || {
             let inbox = others.clone();
             let fallen = &fallen;
             async move {
@@ -96,9 +99,9 @@ mod tests {
         })
         .await;
         assert_eq!(fallen.get(), 3);
-        orders.send(Order::Kill).await.unwrap();
-        assert_eq!(inbox.next().await, Some(Order::Kill));
-        drop(orders);
+        controls.send(Control::Kill).await.unwrap();
+        assert_eq!(inbox.next().await, Some(Control::Kill));
+        drop(controls);
         assert_eq!(inbox.next().await, None);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading `events.jsonl` while a worker writes it.
 
-use super::AttemptPlace;
+use super::AttemptDir;
 use crate::domain::{
     fact::{Fact, FactLine},
     ticket::CONTRACT_VERSION,
@@ -18,7 +18,7 @@ const LONGEST_LINE: usize = 4 << 20;
 /// is not given.
 #[derive(Debug)]
 pub struct Tail {
-    place: AttemptPlace,
+    dir: AttemptDir,
     session: Uuid,
     whose: Whose,
     offset: u64,
@@ -57,8 +57,8 @@ impl Line {
 
 impl Tail {
     /// A reader for this session that begins at the first line; the file may not exist yet.
-    pub fn new(place: &AttemptPlace, session: Uuid) -> Self {
-        Self { place: place.clone(), session, whose: Whose::Unknown, offset: 0, rest: Vec::new() }
+    pub fn new(dir: &AttemptDir, session: Uuid) -> Self {
+        Self { dir: dir.clone(), session, whose: Whose::Unknown, offset: 0, rest: Vec::new() }
     }
 
     /// The complete lines that have come since the last call.
@@ -66,7 +66,7 @@ impl Tail {
         if self.whose == Whose::Foreign {
             return Ok(Vec::new());
         }
-        let mut file = match File::open(self.place.events()) {
+        let mut file = match File::open(self.dir.events()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -104,7 +104,7 @@ impl Tail {
             },
             Line::Unreadable(_) => None,
         });
-        Ok(told.is_none_or(|session| session == self.session) && self.place.is_of(self.session)?)
+        Ok(told.is_none_or(|session| session == self.session) && self.dir.is_of(self.session)?)
     }
 }
 
@@ -128,16 +128,16 @@ mod tests {
 
     const SESSION: Uuid = Uuid::from_u128(1);
 
-    fn place(state: &tempfile::TempDir) -> AttemptPlace {
-        let place = AttemptPlace::new(state.path(), SessionId(1), AttemptNo(1));
-        place.make(SESSION).unwrap();
-        place
+    fn dir(state: &tempfile::TempDir) -> AttemptDir {
+        let dir = AttemptDir::new(state.path(), SessionId(1), AttemptNo(1));
+        dir.make(SESSION).unwrap();
+        dir
     }
 
     #[test]
     fn what_another_session_left_under_the_same_number_is_not_read() {
         let state = tempfile::tempdir().unwrap();
-        let place = place(&state);
+        let dir = dir(&state);
         let line = |fact| {
             let at = "2026-11-20T02:00:00Z".parse().unwrap();
             serde_json::to_string(&FactLine { version: 1, at, fact }).unwrap() + "\n"
@@ -146,26 +146,26 @@ mod tests {
             line(Fact::Began(Began::of(ProcessMark { pid: 9, started: 1, realm: None }, session)))
                 + &line(Fact::Note("x".into()))
         };
-        let read = |of: Uuid| Tail::new(&place, of).read().unwrap().len();
-        std::fs::write(place.events(), began(Some(SESSION))).unwrap();
+        let read = |of: Uuid| Tail::new(&dir, of).read().unwrap().len();
+        std::fs::write(dir.events(), began(Some(SESSION))).unwrap();
         assert_eq!((read(SESSION), read(Uuid::from_u128(2))), (2, 1), "one line says why");
-        std::fs::write(place.events(), began(None)).unwrap();
+        std::fs::write(dir.events(), began(None)).unwrap();
         assert_eq!((read(SESSION), read(Uuid::from_u128(2))), (2, 1), "the directory tells, too");
-        std::fs::write(place.events(), began(Some(Uuid::from_u128(2)))).unwrap();
+        std::fs::write(dir.events(), began(Some(Uuid::from_u128(2)))).unwrap();
         assert_eq!(read(SESSION), 1);
-        let mut foreign = Tail::new(&place, Uuid::from_u128(2));
+        let mut foreign = Tail::new(&dir, Uuid::from_u128(2));
         assert_eq!(foreign.read().unwrap().len(), 1);
-        std::fs::write(place.events(), began(Some(SESSION)) + &line(Fact::Note("more".into()))).unwrap();
+        std::fs::write(dir.events(), began(Some(SESSION)) + &line(Fact::Note("more".into()))).unwrap();
         assert_eq!(foreign.read().unwrap(), Vec::new());
     }
 
     #[test]
     fn a_half_written_line_waits_for_its_other_half() {
         let state = tempfile::tempdir().unwrap();
-        let place = place(&state);
-        let mut tail = Tail::new(&place, SESSION);
+        let dir = dir(&state);
+        let mut tail = Tail::new(&dir, SESSION);
         assert_eq!(tail.read().unwrap(), vec![]);
-        let mut file = File::create(place.events()).unwrap();
+        let mut file = File::create(dir.events()).unwrap();
         let note = |text: &str| {
             let at = "2026-11-20T02:00:00Z".parse().unwrap();
             serde_json::to_string(&FactLine { version: 1, at, fact: Fact::Note(text.into()) }).unwrap()

@@ -3,8 +3,8 @@
 //! Promises: attempts of several sessions under one number are told and not mixed. Never: changes a file.
 
 use super::{
-    AttemptPlace,
-    place::{MAX_TICKET, numbers, read_start, sessions},
+    AttemptDir,
+    attempt_dir::{MAX_TICKET, numbers, read_start, sessions},
     tail::{Line, Tail},
 };
 use crate::{
@@ -70,15 +70,15 @@ pub fn traces(state: &Path, wanted: impl Fn(SessionId) -> bool) -> io::Result<Tr
 
 /// What the files of this session tell; `None` where no attempt has left its order.
 fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
-    let place = |attempt| AttemptPlace::new(state, id, attempt);
-    let first = place(AttemptNo(1));
+    let dir = |attempt| AttemptDir::new(state, id, attempt);
+    let first = dir(AttemptNo(1));
     let session = first.session();
     let mut attempts: Vec<AttemptNo> =
         numbers(session)?.into_iter().filter_map(|number| u32::try_from(number).ok()).map(AttemptNo).collect();
     attempts.sort_unstable();
     let (mut newest, mut request, mut since): (Option<Ticket>, _, _) = (None, None, None);
     for attempt in attempts {
-        let Some(ticket) = read_ticket(&place(attempt).ticket())? else { continue };
+        let Some(ticket) = read_ticket(&dir(attempt).ticket())? else { continue };
         let is_next = newest.as_ref().is_none_or(|newest| newest.session_uuid == ticket.session_uuid);
         if !is_next || (ticket.session, ticket.attempt) != (id, attempt) {
             return Err(io::Error::other(format!("{} holds attempts of several sessions", session.display())));
@@ -86,7 +86,7 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
         if let Work::Restore(wanted) = &ticket.work {
             request = Some(wanted.clone());
         }
-        since = since.or(written(&place(attempt).ticket())?);
+        since = since.or(written(&dir(attempt).ticket())?);
         newest = Some(ticket);
     }
     let (Some(newest), Some(request), Some(since)) = (newest, request, since) else { return Ok(None) };
@@ -94,8 +94,8 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
     if !first.is_of(uuid)? {
         return Err(io::Error::other(format!("{} was made for another session", session.display())));
     }
-    let stood = stood(work, last_word(&place(attempt), uuid)?);
-    let until = written(&place(attempt).events())?.unwrap_or(since);
+    let stood = stood(work, last_word(&dir(attempt), uuid)?);
+    let until = written(&dir(attempt).events())?.unwrap_or(since);
     Ok(Some(Traced { id, uuid, request, by, places, since, until, trace: Trace { newest: attempt, stood } }))
 }
 
@@ -136,9 +136,9 @@ fn read_ticket(path: &Path) -> io::Result<Option<Ticket>> {
 }
 
 /// How the attempt ended, if it came to say so.
-fn last_word(place: &AttemptPlace, session: Uuid) -> io::Result<Option<End>> {
+fn last_word(dir: &AttemptDir, session: Uuid) -> io::Result<Option<End>> {
     let mut end = None;
-    for line in Tail::new(place, session).read()? {
+    for line in Tail::new(dir, session).read()? {
         if let Line::Fact(fact) = line
             && let Fact::Ended(word) = *fact
         {
@@ -159,8 +159,8 @@ mod tests {
 
     /// Writes the order of an attempt, and what it reported.
     fn attempt(state: &TempDir, number: u32, uuid: u128, work: &Value, end: Option<Value>) {
-        let place = AttemptPlace::new(state.path(), ID, AttemptNo(number));
-        fs::create_dir_all(place.directory()).unwrap();
+        let dir = AttemptDir::new(state.path(), ID, AttemptNo(number));
+        fs::create_dir_all(dir.directory()).unwrap();
         let record = include_str!("../../tests/records/v1/ticket_restore.json");
         let mut ticket: Value = serde_json::from_str(record).unwrap();
         ticket["session"] = json!(7);
@@ -169,11 +169,11 @@ mod tests {
         if !work.is_null() {
             ticket["work"] = work.clone();
         }
-        fs::write(place.ticket(), ticket.to_string()).unwrap();
+        fs::write(dir.ticket(), ticket.to_string()).unwrap();
         let line = |fact: &Value| format!("{}\n", json!({"version": 1, "at": "2026-11-20T02:00:00Z", "fact": fact}));
         let began = json!({"began": {"pid": 1, "started": 1, "session": Uuid::from_u128(uuid).to_string()}});
         let facts = end.map_or_else(String::new, |end| line(&json!({"ended": end})));
-        fs::write(place.events(), line(&began) + &facts).unwrap();
+        fs::write(dir.events(), line(&began) + &facts).unwrap();
     }
 
     fn dispose() -> Value {
@@ -204,7 +204,7 @@ mod tests {
         let ended = stood();
         assert!(ended.0 == 12 && ended.1.has_ended(), "{ended:?}");
         // What a crash has left of the next one.
-        let next = AttemptPlace::new(state.path(), ID, AttemptNo(13));
+        let next = AttemptDir::new(state.path(), ID, AttemptNo(13));
         fs::create_dir_all(next.directory()).unwrap();
         fs::write(next.ticket(), "{\"vers").unwrap();
         assert_eq!(stood(), ended);

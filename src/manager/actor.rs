@@ -10,7 +10,7 @@ use super::{
     start::Orders,
 };
 use crate::{
-    attempt::{Attempts, Word},
+    attempt::{AttemptMessage, Attempts},
     domain::{
         RetryPolicy, SessionId, Who, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
@@ -65,10 +65,10 @@ pub struct Manager<S, A> {
     pub(super) orders: Orders,
     pub(super) last_id: u64,
     revision: u64,
-    words: mpsc::Receiver<Word>,
+    words: mpsc::Receiver<AttemptMessage>,
     /// Words that the journal could not store yet, in order. While there are any, no more are taken: those wait in the
     /// channel, and in the attempts' own files.
-    unstored: Vec<Word>,
+    unstored: Vec<AttemptMessage>,
     /// Whether the journal failed last time, so that what follows from its work must be tried again.
     journal_failed: bool,
     /// Why this is no owner any more, once it is known.
@@ -84,7 +84,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         settings: ManagerSettings,
         (clock, ids): (Clock, Ids),
         (store, opening): (S, Opening),
-        (attempts, words): (A, mpsc::Receiver<Word>),
+        (attempts, words): (A, mpsc::Receiver<AttemptMessage>),
         claims: Arc<dyn Claims>,
     ) -> (Self, Handle) {
         let (sender, messages) = mpsc::channel(CHANNEL_CAPACITY);
@@ -234,7 +234,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Takes in what attempts have said, as much as is there.
-    async fn listen(&mut self, first: Word) {
+    async fn listen(&mut self, first: AttemptMessage) {
         let mut words = vec![first];
         while words.len() < WORDS_PER_TURN
             && let Ok(word) = self.words.try_recv()
@@ -263,7 +263,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    async fn take_in(&mut self, words: Vec<Word>) {
+    async fn take_in(&mut self, words: Vec<AttemptMessage>) {
         let now = self.clock.now();
         let mut turn = Turn::default();
         for (id, command) in &words {

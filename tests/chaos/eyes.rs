@@ -2,7 +2,7 @@
 
 use howdah::{
     attempt::{
-        AttemptPlace,
+        AttemptDir,
         tail::{Line, Tail},
     },
     domain::{
@@ -70,7 +70,7 @@ impl Eyes {
     /// What an attempt has told so far.
     pub(crate) fn facts(&mut self, attempt: u32) -> &[Fact] {
         if !self.attempts.contains_key(&attempt) {
-            let place = AttemptPlace::new(&self.state, SessionId(1), AttemptNo(attempt));
+            let place = AttemptDir::new(&self.state, SessionId(1), AttemptNo(attempt));
             let ticket = fs::read(place.ticket()).ok();
             let Some(ticket) = ticket.and_then(|ticket| serde_json::from_slice::<Ticket>(&ticket).ok()) else {
                 return &[];

@@ -1,4 +1,4 @@
-//! An onlooker that knows only what went into the machine and what came out of it, and what the rules make of that.
+//! An observer that knows only what went into the machine and what came out of it, and what the rules make of that.
 
 use super::model::{Broken, hold};
 use howdah::{

@@ -98,7 +98,7 @@ async fn r17_cancel_on_the_node_ends_every_session() {
 async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
     let house = Plan::default().open(|ticket| match ticket.work {
         // It hears no wish to stop.
-        Work::Restore(_) => Scenario { beats: vec![(Duration::ZERO, began(1))], stops_in: None },
+        Work::Restore(_) => Scenario { steps: vec![(Duration::ZERO, began(1))], stops_in: None },
         Work::Dispose { .. } => Scenario::default(),
     });
     house.start([1]).await;
@@ -118,7 +118,7 @@ async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
 async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
     let house = Plan::default().open(|ticket| match ticket.work {
         Work::Restore(_) => runs(),
-        Work::Dispose { .. } => Scenario { beats: vec![(Duration::ZERO, began(2))], stops_in: None },
+        Work::Dispose { .. } => Scenario { steps: vec![(Duration::ZERO, began(2))], stops_in: None },
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
@@ -179,7 +179,7 @@ async fn r17_a_session_that_is_being_cancelled_already_is_skipped_and_left_to_en
 #[tokio::test(start_paused = true)]
 async fn a_restore_that_was_done_before_it_heard_of_the_cancel_is_told_as_done() {
     let house = Plan::default().open(|_| Scenario {
-        beats: vec![(Duration::from_secs(5), sample::over(End::Succeeded(sample::success())))],
+        steps: vec![(Duration::from_secs(5), sample::over(End::Succeeded(sample::success())))],
         stops_in: Some(Duration::from_mins(1)),
     });
     house.start([1]).await;

@@ -58,7 +58,7 @@ async fn a_clock_that_is_set_back_is_noticed_at_once_while_another_session_repor
             return fails_once(ticket);
         }
         let report = |bytes| (Duration::from_millis(200), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
-        Scenario { beats: (0..10_000).map(report).collect(), stops_in: None }
+        Scenario { steps: (0..10_000).map(report).collect(), stops_in: None }
     });
     house.start(1..=2).await;
     house.wait(100).await;

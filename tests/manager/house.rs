@@ -2,7 +2,7 @@
 
 use crate::sample;
 use howdah::{
-    attempt::{Scenario, Simulated, WORDS_QUEUED, Word, simulated::Remains},
+    attempt::{AttemptMessage, CHANNEL_CAPACITY, Scenario, Simulated, simulated::Survivor},
     domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
     journal::{Change, MemoryStore, Opening},
     machine::{
@@ -23,7 +23,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 pub(crate) struct Plan {
     pub(crate) max_running: usize,
     pub(crate) policy: RetryPolicy,
-    pub(crate) remains: Remains,
+    pub(crate) remains: Survivor,
     pub(crate) store: MemoryStore,
     pub(crate) unreadable: Vec<UnreadableSession>,
     pub(crate) claims: Arc<dyn Claims>,
@@ -37,7 +37,7 @@ impl Default for Plan {
         let policy = RetryPolicy::default();
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
         let (claims, clock_set_by) = (Arc::new(Unclaimed), Box::leak(Box::default()));
-        let (max_running, remains, ids) = (4, Remains::Lost, Ids::random());
+        let (max_running, remains, ids) = (4, Survivor::Lost, Ids::random());
         Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids }
     }
 }
@@ -48,15 +48,15 @@ pub(crate) struct House {
     pub(crate) store: MemoryStore,
     pub(crate) launched: Arc<Mutex<Vec<Ticket>>>,
     pub(crate) clock: Clock,
-    words: mpsc::Sender<Word>,
+    words: mpsc::Sender<AttemptMessage>,
     pub(crate) task: JoinHandle<Ended>,
 }
 
 impl Plan {
     /// Opens the manager over what the store holds; `course` writes the course of each attempt.
     pub(crate) fn open(self, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> House {
-        let (words, inbox) = mpsc::channel(WORDS_QUEUED);
-        let attempts = Simulated::new(words.clone(), course).finding(self.remains);
+        let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
+        let attempts = Simulated::new(words.clone(), course).with_survivor(self.remains);
         let launched = attempts.launched();
         let (max_running, policy, worker) = (self.max_running, self.policy, WorkerSettings::default());
         let settings = ManagerSettings { max_running, policy, worker };
@@ -189,10 +189,10 @@ impl House {
 
 /// The attempt runs for so long and then ends like this.
 pub(crate) fn ends(seconds: u64, last: Report) -> Scenario {
-    Scenario { beats: vec![(Duration::from_secs(seconds), last)], stops_in: Some(Duration::from_secs(1)) }
+    Scenario { steps: vec![(Duration::from_secs(seconds), last)], stops_in: Some(Duration::from_secs(1)) }
 }
 
 /// The attempt runs until it is stopped.
 pub(crate) fn runs() -> Scenario {
-    Scenario { beats: Vec::new(), stops_in: Some(Duration::from_secs(1)) }
+    Scenario { steps: Vec::new(), stops_in: Some(Duration::from_secs(1)) }
 }

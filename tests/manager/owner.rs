@@ -5,7 +5,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    attempt::{Scenario, simulated::Remains},
+    attempt::{Scenario, simulated::Survivor},
     domain::{
         AttemptNo, Disposition, Reach, RetryPolicy, SessionId,
         fact::{Began, End, Fact},
@@ -39,7 +39,7 @@ async fn d09_an_attempt_that_is_alive_goes_on_in_its_slot() {
     house.start(1..=2).await;
     house.until(|now| now.counts.running == 1).await;
     let store = house.crash().await;
-    let alive = Remains::Alive(ends(50, succeeds()));
+    let alive = Survivor::Alive(ends(50, succeeds()));
     let house = Plan { max_running: 1, store, remains: alive, ..Plan::default() }.open(|_| runs());
     let now = house.wait(49).await;
     assert_eq!((now.counts.running, now.counts.queued, house.workers()), (1, 1, 0));
@@ -74,8 +74,8 @@ async fn d09_crashes_at_one_place_use_the_tries_up() {
 async fn d03_d09_a_crash_past_the_furthest_point_begins_a_new_count() {
     let course = |ticket: &Ticket| {
         let bytes = 10 * u64::from(ticket.attempt.0);
-        let beats = vec![(Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))))];
-        Scenario { beats, ..Scenario::default() }
+        let steps = vec![(Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))))];
+        Scenario { steps, ..Scenario::default() }
     };
     let policy = RetryPolicy { tries: 1, ..RetryPolicy::default() };
     let mut store = MemoryStore::default();
@@ -113,7 +113,7 @@ async fn a_wish_to_stop_is_told_again_by_the_next_owner() {
     house.until(|now| now.counts.running == 1).await;
     house.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     let store = house.crash().await;
-    let house = Plan { store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
+    let house = Plan { store, remains: Survivor::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
     house.until_completed(1).await;
     assert_eq!(house.now().await.counts.cancelled, 1);
 }
@@ -130,7 +130,7 @@ async fn a_kill_is_told_again_by_the_next_owner() {
     house.act(SessionAction::Force, 1).await.unwrap();
     let store = house.crash().await;
     store.fail(false);
-    let house = Plan { store, remains: Remains::Alive(deaf()), ..Plan::default() }.open(|_| Scenario::default());
+    let house = Plan { store, remains: Survivor::Alive(deaf()), ..Plan::default() }.open(|_| Scenario::default());
     house.until_completed(1).await;
 }
 
@@ -139,7 +139,7 @@ async fn d09_a_disposal_that_was_lost_is_done_again() {
     let began = || vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))];
     let house = Plan::default().open(move |ticket| match ticket.work {
         Work::Restore(_) => runs(),
-        Work::Dispose { .. } => Scenario { beats: began(), stops_in: None },
+        Work::Dispose { .. } => Scenario { steps: began(), stops_in: None },
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
@@ -164,7 +164,7 @@ async fn r28_closing_stops_nothing_and_everything_is_found_again() {
     house.handle.close().await;
     assert_eq!(house.act(SessionAction::Retry, 2).await, Err(Refusal::ManagerGone));
     let store = house.store.clone();
-    let house = Plan { max_running: 1, store, remains: Remains::Alive(runs()), ..Plan::default() }.open(|_| runs());
+    let house = Plan { max_running: 1, store, remains: Survivor::Alive(runs()), ..Plan::default() }.open(|_| runs());
     let after = house.now().await;
     assert_eq!((after.counts, &after.ongoing, &after.completed), (before.counts, &before.ongoing, &before.completed));
     house.start([4]).await;

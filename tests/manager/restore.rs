@@ -136,7 +136,7 @@ async fn a_cancel_that_left_data_says_where() {
     let house = Plan::default().open(|ticket| match ticket.work {
         Work::Restore(_) => runs(),
         Work::Dispose { .. } => Scenario {
-            beats: vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))],
+            steps: vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))],
             stops_in: None,
         },
     });
@@ -171,9 +171,9 @@ fn is_overdue(session: &Arc<Session>) -> bool {
 async fn progress_is_told_on_although_the_clock_was_set_back() {
     let clock_set_by: &'static AtomicI64 = Box::leak(Box::default());
     let report = |bytes| (Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
-    let beats: Vec<_> = (0..60).map(report).collect();
+    let steps: Vec<_> = (0..60).map(report).collect();
     let house = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
-        Work::Restore(_) => Scenario { beats: beats.clone(), stops_in: Some(Duration::ZERO) },
+        Work::Restore(_) => Scenario { steps: steps.clone(), stops_in: Some(Duration::ZERO) },
         Work::Dispose { .. } => Scenario::default(),
     });
     run(&house, async |person| {

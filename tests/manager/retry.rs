@@ -77,8 +77,8 @@ async fn d03_past_the_furthest_point_the_count_starts_anew() {
     let course = |ticket: &Ticket| {
         let bytes = if ticket.attempt < AttemptNo(9) { 10 } else { 11 };
         let progress = Report::Fact(Fact::Progress(sample::progress(bytes, None)));
-        let beats = vec![(Duration::from_millis(500), progress), (Duration::from_millis(500), fails())];
-        Scenario { beats, stops_in: None }
+        let steps = vec![(Duration::from_millis(500), progress), (Duration::from_millis(500), fails())];
+        Scenario { steps, stops_in: None }
     };
     let house = Plan::default().open(course);
     house.start([1]).await;

@@ -5,7 +5,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    attempt::observe::caught_up,
+    attempt::observe::replay,
     domain::{
         SessionId, Step, StepState,
         fact::{Began, End, Fact},
@@ -144,9 +144,9 @@ fn a_replay_changes_no_phase_and_may_come_twice() {
     ];
     for life in one_of_each().into_iter().chain([Life::queued(9).waiting()]) {
         let before = life.session;
-        let once = caught_up(before.clone(), FIRST, &facts, start());
+        let once = replay(before.clone(), FIRST, &facts, start());
         assert_eq!(once.phase(), before.phase());
-        assert_eq!(caught_up(once.clone(), FIRST, &facts, start()), once);
+        assert_eq!(replay(once.clone(), FIRST, &facts, start()), once);
         if !matches!(before.phase(), Phase::Running { .. }) {
             assert_eq!(once.progress(), before.progress(), "a dead attempt tells nothing");
         }

@@ -12,7 +12,7 @@ use super::{
     system::ThisMachine,
 };
 use crate::{
-    attempt::AttemptPlace,
+    attempt::AttemptDir,
     catalog::{self, Catalog},
     cli::exit::Exit,
     console::{
@@ -191,7 +191,7 @@ fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::Eve
 
 /// The last bytes of an attempt's raw output; none when it has not written any.
 fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> io::Result<Vec<u8>> {
-    let mut file = match File::open(AttemptPlace::new(state, session, attempt).output()) {
+    let mut file = match File::open(AttemptDir::new(state, session, attempt).output()) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),

@@ -4,7 +4,7 @@
 //! Never: it needs no socket and takes no lock.
 
 use crate::{
-    attempt::{self, AttemptPlace, Traced, observe::Onlooker},
+    attempt::{self, AttemptDir, Traced, observe::Observer},
     domain::{AttemptNo, SessionId, Timestamp},
     journal::{JournalError, JournalReader},
     machine::{Session, UnreadableSession},
@@ -21,7 +21,7 @@ pub struct Reader {
     /// The journal alone.
     pub journal: JournalReader,
     state: PathBuf,
-    onlooker: Onlooker,
+    observer: Observer,
     ongoing: Vec<Session>,
     problems: Vec<String>,
     told: BTreeSet<String>,
@@ -33,7 +33,7 @@ impl Reader {
         Ok(Self {
             journal: JournalReader::open(&state.join("journal.db"))?,
             state: state.to_owned(),
-            onlooker: Onlooker::new(state.to_owned()),
+            observer: Observer::new(state.to_owned()),
             ongoing: Vec::new(),
             problems: Vec::new(),
             told: BTreeSet::new(),
@@ -46,8 +46,8 @@ impl Reader {
     }
 
     /// Where an attempt keeps its files.
-    pub fn place(&self, session: SessionId, attempt: AttemptNo) -> AttemptPlace {
-        AttemptPlace::new(&self.state, session, attempt)
+    pub fn place(&self, session: SessionId, attempt: AttemptNo) -> AttemptDir {
+        AttemptDir::new(&self.state, session, attempt)
     }
 
     /// The ongoing sessions as they stand now, oldest first. The journal is read again only when something was stored.
@@ -69,7 +69,7 @@ impl Reader {
 
     /// Whether the worker of this session, which was read a moment ago, is gone without a last word.
     pub fn is_lost(&self, session: &Session) -> bool {
-        self.onlooker.is_lost(session)
+        self.observer.is_lost(session)
     }
 
     /// Notes records that cannot be read, to be told.
@@ -111,14 +111,14 @@ impl Reader {
         if self.journal.changed()? {
             let found = self.journal.ongoing()?;
             self.note(&found.unreadable);
-            self.onlooker.keep_only(&found.sessions.iter().map(Session::id).collect());
+            self.observer.keep_only(&found.sessions.iter().map(Session::id).collect());
             self.ongoing = found.sessions;
         }
         Ok(())
     }
 
     fn look(&mut self, session: &Session, now: Timestamp) -> Session {
-        let (session, problem) = self.onlooker.look(session, now);
+        let (session, problem) = self.observer.poll(session, now);
         self.problems.extend(problem.map(|error| {
             let file = session.live_attempt().map(|attempt| self.place(session.id(), attempt).events());
             let file = file.unwrap_or_default();

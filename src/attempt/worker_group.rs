@@ -28,41 +28,41 @@ const VERB: &[u8] = b"worker";
 
 /// The processes of the attempt in one directory.
 #[derive(Debug, Clone)]
-pub(super) struct Crew {
+pub(super) struct WorkerGroup {
     directory: PathBuf,
     /// Who is said to be the worker.
     pub(super) worker: Option<ProcessMark>,
 }
 
-impl Crew {
+impl WorkerGroup {
     pub(super) const fn new(directory: PathBuf, worker: Option<ProcessMark>) -> Self {
         Self { directory, worker }
     }
 
     /// Whether the worker is alive.
-    pub(super) fn works(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.worker.is_some_and(|mark| is_alive(mark) && is_worker(mark.pid, &self.directory))
     }
 
     /// All that live: the worker, and its group, whether or not the worker still leads it.
-    pub(super) fn living(&self) -> io::Result<Vec<ProcessMark>> {
+    pub(super) fn members(&self) -> io::Result<Vec<ProcessMark>> {
         let Some(mark) = self.worker else { return Ok(Vec::new()) };
         if is_alive(mark) && !is_worker(mark.pid, &self.directory) {
             return Ok(Vec::new());
         }
-        let mut living = group_members(mark)?;
+        let mut members = group_members(mark)?;
         // A worker that has only just been started leads no group of its own yet.
-        if is_alive(mark) && !living.contains(&mark) {
-            living.push(mark);
+        if is_alive(mark) && !members.contains(&mark) {
+            members.push(mark);
         }
-        Ok(living)
+        Ok(members)
     }
 
     /// Whether it is proven that none lives. One that lives where it cannot be seen from here is not proven to be gone.
     pub(super) fn is_gone(&self) -> bool {
         match self.worker {
             Some(mark) if is_out_of_sight(mark) => false,
-            Some(_) => self.living().is_ok_and(|living| living.is_empty()),
+            Some(_) => self.members().is_ok_and(|members| members.is_empty()),
             // It may have been started and not have said a word yet.
             None => worker_in(&self.directory).is_none(),
         }
@@ -71,18 +71,18 @@ impl Crew {
     /// Asks the worker to stop. One that is gone has stopped.
     pub(super) fn ask_to_stop(&self) -> io::Result<()> {
         match self.worker {
-            Some(mark) if self.works() => signal(mark, Signal::TERM).map(drop),
+            Some(mark) if self.is_running() => signal(mark, Signal::TERM).map(drop),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Kills all that live now. One of them may have had a child meanwhile: look again until nobody is left.
     pub(super) fn kill(&self) -> io::Result<()> {
-        self.living()?.into_iter().try_for_each(|mark| signal(mark, Signal::KILL).map(drop))
+        self.members()?.into_iter().try_for_each(|mark| signal(mark, Signal::KILL).map(drop))
     }
 }
 
-/// The living worker that was started for this directory. A process shows it from the moment it runs, before it has said
+/// The members worker that was started for this directory. A process shows it from the moment it runs, before it has said
 /// a word.
 pub(super) fn worker_in(directory: &Path) -> Option<ProcessMark> {
     pids().ok()?.filter(|pid| is_worker(*pid, directory)).find_map(mark).filter(|mark| is_alive(*mark))
@@ -98,22 +98,22 @@ pub(super) fn kill_earlier(session: &Path, than: AttemptNo) -> io::Result<()> {
             // What cannot be killed holds the session's lock, and the new worker tells of it.
             return Ok(());
         }
-        for crew in left {
-            tracing::warn!(worker = ?crew.worker, "the worker of an earlier attempt is killed");
-            crew.kill()?;
+        for group in left {
+            tracing::warn!(worker = ?group.worker, "the worker of an earlier attempt is killed");
+            group.kill()?;
         }
         thread::sleep(LOOK);
     }
 }
 
-fn earlier(session: &Path, than: AttemptNo) -> io::Result<Vec<Crew>> {
-    let crew = |pid: u32| {
+fn earlier(session: &Path, than: AttemptNo) -> io::Result<Vec<WorkerGroup>> {
+    let group = |pid: u32| {
         let directory = directory_of(&own_arguments(pid)?)?;
         let number: u32 = directory.file_name()?.to_str()?.parse().ok()?;
         let mark = mark(pid).filter(|mark| is_alive(*mark))?;
-        (directory.parent() == Some(session) && number < than.0).then(|| Crew::new(directory, Some(mark)))
+        (directory.parent() == Some(session) && number < than.0).then(|| WorkerGroup::new(directory, Some(mark)))
     };
-    Ok(pids()?.filter_map(crew).collect())
+    Ok(pids()?.filter_map(group).collect())
 }
 
 fn is_worker(pid: u32, directory: &Path) -> bool {
@@ -174,18 +174,18 @@ mod tests {
     #[test]
     fn a_process_with_the_right_numbers_and_another_ticket_is_left_alone() {
         let other = Bystander::showing(&["worker", "/no/such/state/attempts/1/2"]);
-        let crew = Crew::new("/no/such/state/attempts/1/1".into(), Some(other.mark()));
-        assert!(!crew.works());
-        assert_eq!(crew.living().unwrap(), Vec::new());
-        crew.ask_to_stop().unwrap();
-        crew.kill().unwrap();
+        let group = WorkerGroup::new("/no/such/state/attempts/1/1".into(), Some(other.mark()));
+        assert!(!group.is_running());
+        assert_eq!(group.members().unwrap(), Vec::new());
+        group.ask_to_stop().unwrap();
+        group.kill().unwrap();
         assert!(is_alive(other.mark()));
     }
 
     #[test]
     fn only_workers_of_earlier_attempts_of_the_same_session_are_killed() {
         let session = Path::new("/no/such/state/attempts/7");
-        let show = |place: &str| Bystander::showing(&["worker", &session.join(place).to_string_lossy()]);
+        let show = |dir: &str| Bystander::showing(&["worker", &session.join(dir).to_string_lossy()]);
         let (first, second, third) = (show("1"), show("2"), show("3"));
         let others = [show("../8/1"), show("x"), Bystander::showing(&["/no/such/state/attempts/7/1", "worker"])];
         kill_earlier(session, AttemptNo(3)).unwrap();

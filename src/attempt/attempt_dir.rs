@@ -32,12 +32,12 @@ const MAX_SESSION: u64 = 1 << 53;
 
 /// The directory of one attempt and the names in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptPlace {
+pub struct AttemptDir {
     session: PathBuf,
     directory: PathBuf,
 }
 
-impl AttemptPlace {
+impl AttemptDir {
     /// The place of an attempt below a state directory.
     pub fn new(state: &Path, session: SessionId, attempt: AttemptNo) -> Self {
         let session = state.join(ATTEMPTS).join(session.to_string());
@@ -121,7 +121,7 @@ pub(super) fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
 
 /// The uuid of the session that has this number, as far as its directory says so.
 pub fn uuid_of(state: &Path, session: SessionId) -> Option<Uuid> {
-    owner_of(AttemptPlace::new(state, session, AttemptNo(1)).session()).ok().flatten()
+    owner_of(AttemptDir::new(state, session, AttemptNo(1)).session()).ok().flatten()
 }
 
 /// The session that a directory was made for, as far as it says so: by its own file, else by the ticket of an attempt.
@@ -174,25 +174,25 @@ mod tests {
     fn a_directory_is_made_once_and_for_one_session() {
         let state = tempfile::tempdir().unwrap();
         let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let place = |attempt| AttemptPlace::new(state.path(), SessionId(7), AttemptNo(attempt));
-        place(1).make(ours).unwrap();
-        place(2).make(ours).unwrap();
+        let dir = |attempt| AttemptDir::new(state.path(), SessionId(7), AttemptNo(attempt));
+        dir(1).make(ours).unwrap();
+        dir(2).make(ours).unwrap();
         for (attempt, session) in [(2, ours), (3, other)] {
-            assert_eq!(place(attempt).make(session).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(dir(attempt).make(session).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         }
-        assert!(!place(3).directory().exists());
-        assert!(place(1).is_of(ours).unwrap() && !place(1).is_of(other).unwrap());
+        assert!(!dir(3).directory().exists());
+        assert!(dir(1).is_of(ours).unwrap() && !dir(1).is_of(other).unwrap());
     }
 
     #[test]
     fn a_directory_without_a_name_of_its_own_is_known_by_its_tickets() {
         let state = tempfile::tempdir().unwrap();
-        let place = AttemptPlace::new(state.path(), SessionId(7), AttemptNo(1));
-        assert!(place.is_of(Uuid::from_u128(1)).unwrap(), "there is nothing yet");
-        fs::create_dir_all(place.directory()).unwrap();
-        fs::write(place.session().join(SESSION), "0000").unwrap();
-        fs::write(place.ticket(), format!(r#"{{"version":1,"session_uuid":"{}"}}"#, Uuid::from_u128(1))).unwrap();
-        assert!(place.is_of(Uuid::from_u128(1)).unwrap() && !place.is_of(Uuid::from_u128(2)).unwrap());
+        let dir = AttemptDir::new(state.path(), SessionId(7), AttemptNo(1));
+        assert!(dir.is_of(Uuid::from_u128(1)).unwrap(), "there is nothing yet");
+        fs::create_dir_all(dir.directory()).unwrap();
+        fs::write(dir.session().join(SESSION), "0000").unwrap();
+        fs::write(dir.ticket(), format!(r#"{{"version":1,"session_uuid":"{}"}}"#, Uuid::from_u128(1))).unwrap();
+        assert!(dir.is_of(Uuid::from_u128(1)).unwrap() && !dir.is_of(Uuid::from_u128(2)).unwrap());
     }
 
     #[test]
