@@ -74,7 +74,7 @@ const AT_ONCE: usize = 5;
 const STARTED_EVERY: u64 = 10;
 
 /// After this many failed rounds nothing new is to be learned.
-const MOST_FAILURES: usize = 3;
+const MAX_FAILURES: usize = 3;
 
 fn rounds() -> u64 {
     let usual = if env::var_os("HOWDAH_LONG").is_some() { ROUNDS_LONG } else { ROUNDS };
@@ -96,7 +96,7 @@ struct Run {
 impl Run {
     fn more(&self) -> Option<u64> {
         let enough = self.tally.lock().unwrap().rounds >= self.wanted;
-        let hopeless = self.failures.lock().unwrap().len() >= MOST_FAILURES;
+        let hopeless = self.failures.lock().unwrap().len() >= MAX_FAILURES;
         (!enough && !hopeless).then(|| self.next.fetch_add(1, Ordering::Relaxed))
     }
 

@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, fs, process::Command};
 use support::{
     backup::{Form, Repository},
     howdah::{Howdah, Ran},
-    patience::until,
     place::scratch,
+    timeout::until,
 };
 
 const SECRET: &str = "hunter2-and-nobody-else";

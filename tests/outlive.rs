@@ -11,9 +11,9 @@ use support::{
     backup::{Form, Repository},
     events::group_is_alive,
     howdah::Howdah,
-    patience::{until, until_true},
     place::scratch,
     pty::{Terminal, processor_ticks},
+    timeout::{until, until_true},
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_howdah");

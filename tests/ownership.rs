@@ -9,8 +9,8 @@ use std::{fs, path::PathBuf};
 use support::{
     backup::{Form, Repository},
     howdah::{Howdah, Ran, Running},
-    patience::until_true,
     place::scratch,
+    timeout::until_true,
 };
 
 /// So much of the source is whole files already.

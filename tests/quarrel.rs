@@ -15,8 +15,8 @@ use support::{
     backup::{Form, Repository},
     cluster::{Restored, SUM_OF_ROWS, free_port, source},
     howdah::{Howdah, Ran},
-    patience::until_true,
     place::{listing, scratch},
+    timeout::until_true,
 };
 
 /// Copies far enough below this rate that a test can act in the midst of one.

@@ -13,9 +13,9 @@ use support::{
     events::group_is_alive,
     faults::{SmallDisk, flip_byte, largest_data_file},
     howdah::{Howdah, Ran},
-    patience::until_true,
     place::{copy_of, listing, scratch},
     skip::skip,
+    timeout::until_true,
 };
 
 /// Slow enough to do something in mid-copy, fast enough that the whole copy takes seconds.

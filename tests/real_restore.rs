@@ -14,8 +14,8 @@ use support::{
     cluster::{Cluster, Restored, SUM_OF_ROWS, free_port, is_root, must, program, source, start},
     faults::edit_manifest,
     howdah::{Howdah, Ran},
-    patience::{until, until_true},
     place::{listing, scratch},
+    timeout::{until, until_true},
 };
 
 /// Restores the backup `shop/b1` and insists on success.

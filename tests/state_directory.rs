@@ -17,10 +17,10 @@ use support::{
     events::group_is_alive,
     faults::SmallDisk,
     howdah::Howdah,
-    patience::until_true,
     place::scratch,
     pty::Terminal,
     skip::skip,
+    timeout::until_true,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_howdah");

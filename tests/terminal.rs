@@ -10,9 +10,9 @@ use support::{
     backup::{Form, Repository},
     cluster::Restored,
     howdah::Howdah,
-    patience::{until, until_true},
     place::scratch,
     pty::{Terminal, processor_ticks},
+    timeout::{until, until_true},
 };
 
 const SIZE: (u16, u16) = (100, 30);

@@ -18,7 +18,7 @@ use std::{
 };
 
 /// More lines than this are more than one idea.
-const MOST_LINES: usize = 400;
+const MAX_LINES: usize = 400;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,8 +34,8 @@ fn guard(check: fn(&Source) -> Vec<String>) {
 
 fn too_long(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    let problem = format!("{}: {lines} lines, the most is {MOST_LINES}: give each idea its own file", source.path);
-    if lines > MOST_LINES { vec![problem] } else { Vec::new() }
+    let problem = format!("{}: {lines} lines, the most is {MAX_LINES}: give each idea its own file", source.path);
+    if lines > MAX_LINES { vec![problem] } else { Vec::new() }
 }
 
 fn without_module_doc(source: &Source) -> Vec<String> {

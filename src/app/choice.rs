@@ -9,7 +9,7 @@ use crate::{
 use std::path::Path;
 
 /// Restore points, instances or candidates that a refusal names; `howdah backup list` names all.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// The restore point that is meant, or why there is none.
 pub(super) fn point(catalog: &Catalog, instance: &str, point: Option<&str>) -> Result<RestorePoint, Refused> {
@@ -22,14 +22,14 @@ fn refused(catalog: &Catalog, word: &str, point: &str, reason: &NotChosen<'_>) -
         NotChosen::NoInstance => (unknown(catalog, word), Vec::new()),
         NotChosen::Instances(instances) => (
             format!("{word:?} means {} instances; write one of these", instances.len()),
-            instances.iter().take(MOST_NAMED).map(|one| instance_candidate(one)).collect(),
+            instances.iter().take(MAX_NAMED).map(|one| instance_candidate(one)).collect(),
         ),
         NotChosen::Points(points) => (
             format!("{point:?} means {} backups; write one of these", points.len()),
-            points.iter().take(MOST_NAMED).map(|(one, row)| point_candidate(one, row)).collect(),
+            points.iter().take(MAX_NAMED).map(|(one, row)| point_candidate(one, row)).collect(),
         ),
         NotChosen::NoPoint(one) => {
-            let known: Vec<&str> = one.rows.iter().map(CatalogEntry::label).take(MOST_NAMED).collect();
+            let known: Vec<&str> = one.rows.iter().map(CatalogEntry::label).take(MAX_NAMED).collect();
             let known = known.join(", ");
             (format!("{} has no restore point {point:?}; the newest are: {known}", one.spelling), Vec::new())
         }
@@ -45,7 +45,7 @@ fn refused(catalog: &Catalog, word: &str, point: &str, reason: &NotChosen<'_>) -
 }
 
 fn unknown(catalog: &Catalog, word: &str) -> String {
-    let known: Vec<&str> = catalog.instances.iter().map(|one| one.spelling.as_str()).take(MOST_NAMED).collect();
+    let known: Vec<&str> = catalog.instances.iter().map(|one| one.spelling.as_str()).take(MAX_NAMED).collect();
     let known = if known.is_empty() { "none was found".to_owned() } else { format!("there are: {}", known.join(", ")) };
     // A repository that cannot be read may be the one that holds it.
     let unread = catalog.repositories.iter().filter_map(|repository| {

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 /// How long a keeper may take to own the state directory. It reads the journal, which takes a tenth of a second with
 /// a hundred thousand sessions; a machine in trouble may take long, and a person waits for this line.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a keeper says on its standard output once the state directory is owned; the process id of the owner follows,
 /// which is another one where somebody was faster.
@@ -63,7 +63,7 @@ pub(super) enum KeeperError {
         log: PathBuf,
     },
     /// It did not say a word in time.
-    #[error("the keeper did not answer in {} seconds; {} may say why", PATIENCE.as_secs(), .log.display())]
+    #[error("the keeper did not answer in {} seconds; {} may say why", TIMEOUT.as_secs(), .log.display())]
     Silent {
         /// Its log.
         log: PathBuf,
@@ -153,7 +153,7 @@ fn first_line(out: ChildStdout) -> io::Result<FirstLine> {
     let mut watched = [PollFd::new(&out, PollFlags::IN)];
     let begun = Instant::now();
     loop {
-        let left = PATIENCE.saturating_sub(begun.elapsed());
+        let left = TIMEOUT.saturating_sub(begun.elapsed());
         match poll(&mut watched, Some(&Timespec::try_from(left).map_err(io::Error::other)?)) {
             Ok(0) => return Ok(FirstLine::Silence),
             Ok(_) => break,

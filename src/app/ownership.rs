@@ -16,7 +16,7 @@ use tokio::time::sleep;
 pub(super) const LOCK: &str = "owner.lock";
 
 /// A change of the sessions is reason to look; this often at most, since an attempt at work changes them all the time.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Device and inode of a file.
 pub(super) type Identity = (u64, u64);
@@ -34,7 +34,7 @@ pub(super) async fn watch(state: PathBuf, lock: Identity, owner: Handle) {
             owner.step_down(reason).await;
             return;
         }
-        sleep(LOOK_INTERVAL).await;
+        sleep(POLL_INTERVAL).await;
         snapshots.mark_unchanged();
     }
 }

@@ -38,7 +38,7 @@ use std::{
 };
 
 /// How often a reader that follows looks again: a person sees a change within the blink of an eye.
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Plans that are made side by side: each is a process that reads a manifest.
 const PLANS: usize = 4;
@@ -143,7 +143,7 @@ fn cancelled(
             Forced { result: act::carry_out(owner, (act, &by), selection, streams).await?, killed: Vec::new() }
         };
         let pause = || {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
             Reading::GoesOn
         };
         let around = VerbContext { pause: &pause, form: around.form.clone(), ..*around };
@@ -244,7 +244,7 @@ fn until_next_look() -> Reading {
     let out = io::stdout();
     // No event is asked for: errors and hang-ups are told always (poll(2)).
     let mut watched = [PollFd::new(&out, PollFlags::empty())];
-    let wait = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+    let wait = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.subsec_nanos().into() };
     match poll(&mut watched, Some(&wait)) {
         Ok(told) if told > 0 => Reading::Ended,
         Ok(_) | Err(_) => Reading::GoesOn,

@@ -28,7 +28,7 @@ use tokio::{process::Child, sync::mpsc};
 use uuid::Uuid;
 
 /// How often a worker's file is looked at: often enough for a gauge that moves, seldom enough to cost nothing.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a worker may stay after its last word before its group is killed: it has nothing left to do.
 pub(super) const EXIT_GRACE: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ impl Follower {
     /// Reports what the worker says until it has ended and its group is gone.
     async fn follow(&mut self, mut child: Option<Child>) {
         let adopted = child.is_none();
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -136,7 +136,7 @@ impl Follower {
                 Ok(_) => self.kill(),
                 Err(error) => tracing::error!(%error, "cannot see whether an attempt's processes are gone"),
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -12,7 +12,7 @@ const CONTROL_CAPACITY: usize = 4;
 
 /// How long to wait before an attempt is adopted again: what made a follower fall over may be there still, and a person
 /// who reads the log should find the reason in it, not a thousand copies.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What the manager wants of a running attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(super) async fn restart_on_panic<F: Future<Output = ()>>(
     let mut ended = AssertUnwindSafe(first).catch_unwind().await;
     while let Err(panic) = ended {
         tracing::error!(reason = told(&panic), "the follower of an attempt fell over; the attempt is adopted again");
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_DELAY).await;
         ended = AssertUnwindSafe(again()).catch_unwind().await;
     }
 }

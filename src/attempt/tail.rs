@@ -12,7 +12,7 @@ use std::{
 use uuid::Uuid;
 
 /// The longest line that is read as a fact; a plan with ten thousand tablespaces is shorter.
-const LONGEST_LINE: usize = 4 << 20;
+const MAX_LINE_LEN: usize = 4 << 20;
 
 /// The reader of one file of facts; it gives each complete line once, in order. What another session has written there
 /// is not given.
@@ -75,7 +75,7 @@ impl Tail {
         let read = file.read_to_end(&mut self.rest)?;
         self.offset += read as u64;
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
-            if self.rest.len() > LONGEST_LINE {
+            if self.rest.len() > MAX_LINE_LEN {
                 return Err(io::Error::other("a line is longer than any fact"));
             }
             return Ok(Vec::new());

@@ -18,10 +18,10 @@ use std::{
 };
 
 /// How often it is looked whether a killed process is gone.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long the worker of an earlier attempt may take to die: a killed process goes at once, unless it waits for a device.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The word before the directory on a worker's command line.
 const VERB: &[u8] = b"worker";
@@ -94,7 +94,7 @@ pub(super) fn kill_earlier(session: &Path, than: AttemptNo) -> io::Result<()> {
     let began = Instant::now();
     loop {
         let mut left = earlier(session, than)?.into_iter().peekable();
-        if left.peek().is_none() || began.elapsed() > KILL_PATIENCE {
+        if left.peek().is_none() || began.elapsed() > KILL_TIMEOUT {
             // What cannot be killed holds the session's lock, and the new worker tells of it.
             return Ok(());
         }
@@ -102,7 +102,7 @@ pub(super) fn kill_earlier(session: &Path, than: AttemptNo) -> io::Result<()> {
             tracing::warn!(worker = ?group.worker, "the worker of an earlier attempt is killed");
             group.kill()?;
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: each backup is found once, what only looks like one is told, ordinary directories are passed over in
 //! silence. A symbolic link is never followed (only the repository itself may be one), so there are no loops and no
-//! way out. The search goes [`DEEPEST`] levels down and stops after [`MOST`] directories.
+//! way out. The search goes [`MAX_DEPTH`] levels down and stops after [`MAX_DIRECTORIES`] directories.
 
 use super::{
     restored,
@@ -24,10 +24,10 @@ use std::{
 };
 
 /// How far below the repository a backup may lie: an instance, a year, a month, a day, a kind, the backup.
-const DEEPEST: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 /// The most directories that are looked into, so that `--repo /` ends. Ten thousand backups are far fewer.
-const MOST: usize = 100_000;
+const MAX_DIRECTORIES: usize = 100_000;
 
 /// What the search found in one directory.
 pub(super) struct Candidate {
@@ -89,7 +89,7 @@ struct Search {
 impl Search {
     fn visit(&mut self, directory: &Path, depth: usize) {
         self.directories += 1;
-        if self.directories > MOST {
+        if self.directories > MAX_DIRECTORIES {
             return;
         }
         let entries = match list(directory) {
@@ -101,7 +101,7 @@ impl Search {
         if let Some(finding) = classify(directory, &entries) {
             return self.found(directory, finding);
         }
-        if depth == DEEPEST {
+        if depth == MAX_DEPTH {
             return;
         }
         for (name, kind) in entries {
@@ -132,12 +132,13 @@ impl Search {
 
     fn verdict(&self) -> Option<String> {
         let at = wording::path(&self.root);
-        if self.directories > MOST {
-            let cause = format!("{at} holds more than {MOST} directories, and only so many were looked into");
+        if self.directories > MAX_DIRECTORIES {
+            let cause =
+                format!("{at} holds more than {MAX_DIRECTORIES} directories, and only so many were looked into");
             return Some(problem(&cause, "name a directory nearer to the backups"));
         }
         if self.candidates.is_empty() {
-            let cause = format!("{at} holds no backup down to {DEEPEST} levels below it");
+            let cause = format!("{at} holds no backup down to {MAX_DEPTH} levels below it");
             return Some(problem(&cause, "name a directory that pg_basebackup wrote to, or one above it"));
         }
         None

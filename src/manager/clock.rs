@@ -88,7 +88,7 @@ impl Clock {
     /// How long until `moment`; zero when it has passed. At most a minute, so that a clock which is set while somebody
     /// waits is noticed soon.
     pub fn until(&self, moment: Timestamp) -> Duration {
-        const LONGEST: Duration = Duration::from_mins(1);
-        Duration::try_from(moment.duration_since(self.now())).unwrap_or_default().min(LONGEST)
+        const MAX_SLEEP: Duration = Duration::from_mins(1);
+        Duration::try_from(moment.duration_since(self.now())).unwrap_or_default().min(MAX_SLEEP)
     }
 }

@@ -82,9 +82,9 @@ impl Orders {
     /// Waits until what is being given back is, for as long as a person who leaves may wait. What is not given back by then
     /// gives way to the next session of this state directory.
     pub(super) async fn settle(&mut self) {
-        const PATIENCE: Duration = Duration::from_secs(1);
+        const TIMEOUT: Duration = Duration::from_secs(1);
         let settled = async { while self.releasing.join_next().await.is_some() {} };
-        if tokio::time::timeout(PATIENCE, settled).await.is_err() {
+        if tokio::time::timeout(TIMEOUT, settled).await.is_err() {
             tracing::warn!("places are still being given back");
         }
     }

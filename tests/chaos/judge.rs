@@ -22,7 +22,7 @@ use std::{
 };
 
 /// How long processes may take to go after the last word was said.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Checks all of it; `reference` is what undisturbed restores of this form have come to.
 pub(crate) fn judge(
@@ -78,7 +78,7 @@ fn no_stranger(round: &Round<'_>) -> Result<(), String> {
         if left.is_empty() {
             return Ok(());
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > TIMEOUT {
             return Err(format!("orphans: {left:?}"));
         }
         thread::park_timeout(Duration::from_millis(20));

@@ -26,10 +26,10 @@ use std::{
 };
 
 /// Long enough for all that is done in one quarrel on a machine that does other things, too.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How often is looked whether something has changed.
-const LOOK: Duration = Duration::from_millis(15);
+const POLL_INTERVAL: Duration = Duration::from_millis(15);
 
 /// What is said of an order whose owner was killed.
 pub(crate) const LOST: &str = "it may or may not have been done";
@@ -95,7 +95,7 @@ impl Quarrel {
         for blow in &plan.blows {
             let due = begun + course.total.mul_f64(blow.at);
             while Instant::now() < due {
-                thread::park_timeout(due.saturating_duration_since(Instant::now()).min(LOOK));
+                thread::park_timeout(due.saturating_duration_since(Instant::now()).min(POLL_INTERVAL));
             }
             let side = &mut self.sides[blow.side];
             match blow.deed {
@@ -138,12 +138,12 @@ impl Quarrel {
                     return Ok(());
                 }
             }
-            if self.begun.elapsed() > PATIENCE {
+            if self.begun.elapsed() > TIMEOUT {
                 let phases =
                     self.sides.iter_mut().flat_map(Side::sessions).map(|session| format!("{:?}", session.phase()));
-                return Err(format!("no end in {PATIENCE:?}: {:?}", phases.collect::<Vec<_>>()));
+                return Err(format!("no end in {TIMEOUT:?}: {:?}", phases.collect::<Vec<_>>()));
             }
-            thread::park_timeout(LOOK);
+            thread::park_timeout(POLL_INTERVAL);
         }
     }
 
@@ -271,8 +271,8 @@ impl Side {
     fn owner_leaves(&mut self, begun: Instant) -> Result<(), String> {
         while let Some(owner) = seen::owner(&self.howdah.state) {
             howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
-            thread::park_timeout(LOOK);
-            if begun.elapsed() > PATIENCE {
+            thread::park_timeout(POLL_INTERVAL);
+            if begun.elapsed() > TIMEOUT {
                 return Err("the owner does not leave".to_owned());
             }
         }

@@ -26,7 +26,7 @@ use std::{
 };
 
 /// How long processes may take to go after the last word was said.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What several quarrels came to.
 #[derive(Debug, Default)]
@@ -257,7 +257,7 @@ fn no_stranger(quarrel: &Quarrel) -> Result<(), String> {
         if left.is_empty() {
             return Ok(());
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > TIMEOUT {
             return Err(format!("orphans: {left:?}"));
         }
         thread::park_timeout(Duration::from_millis(20));

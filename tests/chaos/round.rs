@@ -23,10 +23,10 @@ use std::{
 };
 
 /// Long enough for a round of three volleys on a machine that does other things, too.
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How often is looked whether a moment has come.
-const LOOK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often is looked whether anybody owns the state directory.
 const TEND: Duration = Duration::from_millis(25);
@@ -153,7 +153,8 @@ impl<'a> Round<'a> {
                 return Ok(false);
             }
             self.tend()?;
-            let left = due.map_or(LOOK, |due| due.saturating_duration_since(Instant::now()).min(LOOK));
+            let left =
+                due.map_or(POLL_INTERVAL, |due| due.saturating_duration_since(Instant::now()).min(POLL_INTERVAL));
             thread::park_timeout(left);
         }
     }
@@ -199,8 +200,8 @@ impl<'a> Round<'a> {
 
     /// Brings the next owner when nobody else does.
     fn tend(&mut self) -> Result<(), String> {
-        if self.begun.elapsed() > PATIENCE {
-            return Err(format!("it has not come to its end in {PATIENCE:?}"));
+        if self.begun.elapsed() > TIMEOUT {
+            return Err(format!("it has not come to its end in {TIMEOUT:?}"));
         }
         if self.tended.elapsed() < TEND {
             return Ok(());
@@ -247,7 +248,7 @@ impl<'a> Round<'a> {
                 Some(_) | None => {}
             }
             self.tend()?;
-            thread::park_timeout(LOOK * 5);
+            thread::park_timeout(POLL_INTERVAL * 5);
         };
         self.client_ends()?;
         self.owner_leaves()?;
@@ -273,8 +274,8 @@ impl<'a> Round<'a> {
         let status = loop {
             match client.try_wait().unwrap() {
                 Some(status) => break status,
-                None if begun.elapsed() > PATIENCE => return Err("the command does not end".to_owned()),
-                None => thread::park_timeout(LOOK),
+                None if begun.elapsed() > TIMEOUT => return Err("the command does not end".to_owned()),
+                None => thread::park_timeout(POLL_INTERVAL),
             }
         };
         if self.client_was_killed || status.success() {
@@ -293,8 +294,8 @@ impl<'a> Round<'a> {
         let begun = Instant::now();
         while let Some(owner) = seen::owner(&self.howdah.state) {
             howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
-            thread::park_timeout(LOOK * 5);
-            if begun.elapsed() > PATIENCE {
+            thread::park_timeout(POLL_INTERVAL * 5);
+            if begun.elapsed() > TIMEOUT {
                 return Err("the owner does not leave".to_owned());
             }
         }

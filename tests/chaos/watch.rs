@@ -18,7 +18,7 @@ use std::{
 };
 
 /// Often enough to see what lives for a moment, seldom enough to leave the processors to the rounds.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(40);
+const POLL_INTERVAL: Duration = Duration::from_millis(40);
 
 /// The watcher; it looks as long as the tests run.
 pub(crate) struct Watch {
@@ -49,7 +49,7 @@ impl Watch {
                 theirs.twice.lock().unwrap().extend(at_once(&sight.workers).chain(at_once(&before.servers)));
                 before = sight;
                 theirs.looks.fetch_add(1, Ordering::Relaxed);
-                thread::park_timeout(BETWEEN_LOOKS);
+                thread::park_timeout(POLL_INTERVAL);
             }
         });
         Self { shared }

@@ -2,7 +2,7 @@
 
 use crate::{
     house::{House, Plan, runs},
-    support::patience::PATIENCE,
+    support::timeout::TIMEOUT,
 };
 use futures_util::future::BoxFuture;
 use howdah::{
@@ -159,7 +159,7 @@ impl Connector for ToState {
 
 /// Waits for something that comes soon, and fails when it does not.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+    tokio::time::timeout(TIMEOUT, work).await.unwrap_or_else(|_| panic!("waited {TIMEOUT:?} in vain: {what}"))
 }
 
 /// Waits until a watched value is as wanted.

@@ -2,7 +2,7 @@
 
 use super::{
     patient::{JsonFinding, Patient},
-    support::{patience::until, place::listing},
+    support::{place::listing, timeout::until},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{

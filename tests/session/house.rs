@@ -4,7 +4,7 @@ use crate::{
     sample,
     support::{
         howdah::{Howdah, Ran, Running},
-        patience::{PATIENCE, until},
+        timeout::{TIMEOUT, until},
     },
 };
 use howdah::{
@@ -172,7 +172,7 @@ impl Following {
     /// Its next line, with patience that ends.
     #[track_caller]
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("a line")
+        self.lines.recv_timeout(TIMEOUT).expect("a line")
     }
 
     /// Its exit code, once it has ended without another line.

@@ -3,7 +3,7 @@
 use crate::{
     house::{FIRST, House, Life},
     sample,
-    support::patience::{until, until_true},
+    support::timeout::{until, until_true},
 };
 use howdah::{
     domain::{Disposed, fact::End},

@@ -2,8 +2,8 @@
 
 pub(crate) use super::port::free_port;
 use super::{
-    patience::until_true,
     place::{open_to_all, root, scratch},
+    timeout::until_true,
 };
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! What the workers of a state directory have told: the tests' eyes inside a running restore.
 
-use super::patience::until;
+use super::timeout::until;
 use howdah::domain::{
     Failure, Plan, Progress,
     fact::{End, Fact, FactLine, ProcessMark},

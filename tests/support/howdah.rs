@@ -1,6 +1,6 @@
 //! The real binary, kept away from the settings and the state of whoever runs the tests.
 
-use super::{events::Events, patience::until, place::scratch};
+use super::{events::Events, place::scratch, timeout::until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{

@@ -1,7 +1,7 @@
 //! What the tests share: a real PostgreSQL, its backups, the real binary, and a terminal to run it in.
 //!
 //! Everything lives below one temporary directory for each test binary; a janitor process clears it when the binary
-//! ends, however it ends. Nothing here sleeps: [`patience`] waits for conditions.
+//! ends, however it ends. Nothing here sleeps: [`timeout`] waits for conditions.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
@@ -14,8 +14,8 @@ pub(crate) mod cluster;
 pub(crate) mod events;
 pub(crate) mod faults;
 pub(crate) mod howdah;
-pub(crate) mod patience;
 pub(crate) mod place;
 pub(crate) mod port;
 pub(crate) mod pty;
 pub(crate) mod skip;
+pub(crate) mod timeout;

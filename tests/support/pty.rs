@@ -1,6 +1,6 @@
 //! A terminal: a pseudo terminal with a program in it, and a screen that shows what the program has drawn.
 
-use super::patience::PATIENCE;
+use super::timeout::TIMEOUT;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process},
@@ -83,7 +83,7 @@ impl Terminal {
         let begun = Instant::now();
         while !is_so(self.screen()) {
             let alive = self.show_more(Duration::from_millis(200));
-            let in_vain = begun.elapsed() >= PATIENCE || (!alive && !is_so(self.screen()));
+            let in_vain = begun.elapsed() >= TIMEOUT || (!alive && !is_so(self.screen()));
             assert!(!in_vain, "waited in vain: {what}\n{}", self.text());
         }
     }
@@ -99,7 +99,7 @@ impl Terminal {
         let begun = Instant::now();
         let mut before = self.written.len();
         let mut since = Instant::now();
-        while since.elapsed() < calm && begun.elapsed() < PATIENCE {
+        while since.elapsed() < calm && begun.elapsed() < TIMEOUT {
             if !self.show_more(calm) {
                 return;
             }
@@ -133,17 +133,17 @@ impl Terminal {
         loop {
             if !self.show_more(Duration::from_millis(20)) {
                 // Nothing more can come; only the end is missing.
-                return super::patience::until("the program ends", || self.child.try_wait().unwrap());
+                return super::timeout::until("the program ends", || self.child.try_wait().unwrap());
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                while self.show_more(Duration::from_millis(20)) && begun.elapsed() < PATIENCE {
+                while self.show_more(Duration::from_millis(20)) && begun.elapsed() < TIMEOUT {
                     if self.screen_is_settled() {
                         break;
                     }
                 }
                 return status;
             }
-            assert!(begun.elapsed() < PATIENCE, "the program does not end\n{}", self.text());
+            assert!(begun.elapsed() < TIMEOUT, "the program does not end\n{}", self.text());
         }
     }
 

@@ -43,7 +43,7 @@ use std::{
 
 /// How long all checks together may take. A program that is asked may take five seconds, and some checks ask two, one
 /// after the other.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the checks stand on.
 struct Env {
@@ -88,7 +88,7 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
     };
     let ascii = env.ascii || !machine::speaks_utf8(&env);
     let checks = checks(&env);
-    findings.extend(answers(&Arc::new(env), checks, PATIENCE));
+    findings.extend(answers(&Arc::new(env), checks, TIMEOUT));
     let out = io::stdout();
     let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).map_or(80, |size| size.ws_col.into()));
     print(if args.json { json(&findings)? } else { text(&findings, columns, ascii) }.as_bytes())?;
@@ -124,8 +124,8 @@ fn checks(env: &Env) -> Vec<Check> {
 
 /// Runs all checks at the same time and tells their findings in order. One that is late is left behind: what it waits
 /// for may never come, and ends with this process.
-fn answers(env: &Arc<Env>, checks: Vec<Check>, patience: Duration) -> Vec<Finding> {
-    let end = Instant::now() + patience;
+fn answers(env: &Arc<Env>, checks: Vec<Check>, limit: Duration) -> Vec<Finding> {
+    let end = Instant::now() + limit;
     let running: Vec<_> = checks
         .into_iter()
         .map(|Check { name, look }| {
@@ -145,7 +145,7 @@ fn answers(env: &Arc<Env>, checks: Vec<Check>, patience: Duration) -> Vec<Findin
         match answers.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(found) => findings.extend(found),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                let found = format!("no answer in {} s: a disk, a mount or a program hangs", patience.as_secs_f32());
+                let found = format!("no answer in {} s: a disk, a mount or a program hangs", limit.as_secs_f32());
                 let fix = "see whether network mounts answer (findmnt -t nfs,nfs4,cifs), then ask again";
                 findings.push(Finding::error(name, &found, Fix::Do(fix.to_owned())));
             }

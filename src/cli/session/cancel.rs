@@ -28,7 +28,7 @@ use std::{
 };
 
 /// How often it is looked whether anybody still owns the state directory.
-const OWNER_LOOK: Duration = Duration::from_secs(5);
+const OWNER_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long it is waited for the end of what was killed: the kill and the disposal after it have their time each (D6).
 pub const FORCED_LIMIT: Duration = CANCEL_GRACE.saturating_mul(2);
@@ -125,7 +125,7 @@ pub fn wait(
             waiting.give_up(reader, now, streams)?;
             return Ok(waiting.ended);
         }
-        let due = owner_seen.is_none_or(|at| is_due(at, OWNER_LOOK, now));
+        let due = owner_seen.is_none_or(|at| is_due(at, OWNER_POLL_INTERVAL, now));
         if due && !unowned_told {
             owner_seen = Some(now);
             unowned_told = !(context.owned)();

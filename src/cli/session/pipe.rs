@@ -26,16 +26,16 @@ pub struct Piped {
 }
 
 /// The most that is read. An object has about a kilobyte: sixty thousand sessions are more than a pipe is for.
-const MOST: u64 = 64 << 20;
+const MAX_INPUT: u64 = 64 << 20;
 
 /// Reads all sessions, each once, in the order of their first appearance.
 pub fn read(input: &mut dyn Read) -> Result<Vec<Piped>, SessionError> {
     let mut bytes = Vec::new();
-    input.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| {
+    input.take(MAX_INPUT + 1).read_to_end(&mut bytes).map_err(|error| {
         SessionError::Stream(io::Error::new(error.kind(), format!("the standard input cannot be read: {error}")))
     })?;
-    if bytes.len() as u64 > MOST {
-        let most = MOST >> 20;
+    if bytes.len() as u64 > MAX_INPUT {
+        let most = MAX_INPUT >> 20;
         return Err(SessionError::Usage(format!("the standard input is longer than {most} MiB; nothing was done")));
     }
     let mut sessions: Vec<Piped> = Vec::new();

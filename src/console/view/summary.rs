@@ -16,7 +16,7 @@ use ratatui::text::Line;
 use std::sync::Arc;
 
 /// One screen of them is what a person reads; the tree has them all.
-const MOST: usize = 200;
+const MAX_LINES: usize = 200;
 
 /// The table; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -32,7 +32,7 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
     ];
     let name = (width * 2 / 5).clamp(8, 24);
     lines.push(Line::from(brush.span(Role::Title, format!("{}  State", widgets::cell("Instance", name + 2, brush)))));
-    for session in shown.iter().take(MOST) {
+    for session in shown.iter().take(MAX_LINES) {
         let (sign, role) = states::sign(session, &brush.glyphs);
         let instance = format::clean(session.request().point.instance.as_str()).into_owned();
         let state = states::long(session, model.now(), model.queued_ahead(session.id()));
@@ -43,8 +43,10 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
             brush.span(role, format!("  {}", format::fit(&state, room, brush.glyphs.more))),
         ]));
     }
-    if shown.len() > MOST {
-        lines.push(Line::from(brush.span(Role::Dim, format!("{} more", format::count((shown.len() - MOST) as u64)))));
+    if shown.len() > MAX_LINES {
+        lines.push(Line::from(
+            brush.span(Role::Dim, format!("{} more", format::count((shown.len() - MAX_LINES) as u64))),
+        ));
     }
     lines.push(Line::default());
     lines.extend(widgets::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));

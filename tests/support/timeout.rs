@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Long enough for a busy machine with two cores; a test that needs it all has failed anyway.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Looks again and again until `look` finds something; panics with `what` when patience ends.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -15,7 +15,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        assert!(begun.elapsed() < TIMEOUT, "waited {TIMEOUT:?} in vain: {what}");
         // Files and processes of others cannot wake us; a look every few milliseconds costs nothing.
         thread::park_timeout(Duration::from_millis(5));
     }
