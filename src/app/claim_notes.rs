@@ -1,8 +1,8 @@
 //! What the sessions of a state directory claim, noted in `claims/` before it is claimed: an owner that is killed before
 //! its session comes to be leaves claims that nothing else tells of, and that keep everybody else out.
 //!
-//! Promises: a note is whole and durable before the first claim is taken, and goes after the last one. Never: a note that
-//! cannot be read counts for anything; nothing was claimed before it was whole.
+//! Promises: a note is whole and durable before the first claim is taken, and goes after the last one. Never: counts a
+//! note that cannot be read; nothing was claimed before it was whole.
 
 use crate::{
     domain::{Hold, RestoreRequest},

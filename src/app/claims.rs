@@ -1,7 +1,7 @@
 //! The places of this owner's sessions, claimed on the machine for all to see (S9).
 //!
 //! Promises: a claim of this state directory whose session is no more gives way, and the next owner gives it back; any
-//! other one is respected. Never: the owner waits for a disk that hangs.
+//! other one is respected. Never: lets the owner wait for a disk that hangs.
 
 use super::claim_notes;
 use crate::{

@@ -1,8 +1,8 @@
 //! Whether the state directory is still for its user alone.
 //!
-//! An owner refuses one that is not when it starts. One that is opened to others while it works may be read and changed by
-//! them, so it is looked at for as long as anybody works with it. Promise: what is found, and that it is well again, is
-//! reported once. Never: mends it; somebody may have had a reason, and should hear of it.
+//! An owner refuses one that is not when it starts. One that is opened to others while it works may be read and changed
+//! by them, so it is looked at for as long as anybody works with it. Promise: what is found, and that it is well again,
+//! is reported once. Never: repairs it; somebody may have had a reason, and should know of it.
 
 use rustix::process::geteuid;
 use std::{

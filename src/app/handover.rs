@@ -1,7 +1,7 @@
 //! Handing over: an owner that leaves starts a keeper, and the keeper does what every owner does after a crash.
 //!
-//! Promise: the keeper needs nothing of the process that started it, neither its terminal nor its process group.
-//! Never: a session is touched here; the journal tells the keeper all there is to know.
+//! Promise: the keeper needs nothing of the process that started it, neither its terminal nor its process group. Never:
+//! touches a session; the journal has all that the keeper needs.
 
 use super::{
     log, logout,

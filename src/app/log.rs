@@ -1,9 +1,9 @@
 //! `howdah.log` in the state directory: what owners and consoles note for a person who looks for a fault.
 //!
-//! Promises: to write a line never fails or panics, whatever the disk does; what is missing is counted, and the
-//! count stands before the next line. The log and its predecessor `howdah.log.1` take at most twice [`MAX_LEN`], also
-//! where several processes write it, and a flood of warnings leaves room for errors. Never: anything is written to
-//! standard error, which in a detached process is this same file.
+//! Promises: to write a line never fails or panics, whatever the disk does; what is missing is counted, and the count
+//! stands before the next line. The log and its predecessor `howdah.log.1` take at most twice [`MAX_LEN`], also where
+//! several processes write it, and a flood of warnings leaves room for errors. Never: writes to standard error, which
+//! in a detached process is this same file.
 
 use crate::private_file;
 use anyhow::Context;

@@ -7,9 +7,9 @@
 //! - Ten seconds after the *last* session of a user is gone, the user's manager (`user@UID.service`) is stopped with all
 //!   that lives under it, unless the user lingers. What `systemd-run --user --scope` starts lives there.
 //!
-//! So a scope of its own helps in the one case and harms in the other: without lingering, and where logind
-//! ends nothing, a process is safer in the abandoned session. Root needs no lingering, since it may ask for a scope of
-//! the system. Promises: the verdict is a pure function of [`Facts`]; looking never hangs. Never: nothing is changed.
+//! So a scope of its own helps in the one case and harms in the other: without lingering, and where logind ends
+//! nothing, a process is safer in the abandoned session. Root needs no lingering, since it may ask for a scope of the
+//! system. Promises: the verdict is a pure function of [`Facts`]; looking never hangs. Never: changes anything.
 
 mod facts;
 mod logind;

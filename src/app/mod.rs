@@ -1,6 +1,6 @@
 //! The composition root: the only place that knows every layer.
 //!
-//! Promises: it puts parts together and decides nothing itself. Never: no rule of a session, no drawing lives here.
+//! Promises: it puts parts together and decides nothing itself. Never: holds a rule of a session, or draws.
 
 mod attach;
 mod choice;

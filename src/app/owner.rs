@@ -193,7 +193,7 @@ impl Owner {
         });
     }
 
-    /// How many faces are connected, and word of each change.
+    /// How many faces are connected, and each change.
     pub fn connections(&self) -> watch::Receiver<usize> {
         self.server.connections()
     }

@@ -79,7 +79,7 @@ async fn session(
 
 /// Ctrl-C and the system's wish to end, as words for the session.
 fn interrupts() -> io::Result<mpsc::Receiver<Interrupt>> {
-    // Two presses can be told apart from one; more say nothing new.
+    // Two presses can be distinguished from one; more say nothing new.
     let (sender, receiver) = mpsc::channel(2);
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let mut signals = signal(kind)?;

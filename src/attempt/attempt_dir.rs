@@ -1,7 +1,7 @@
 //! Where an attempt keeps its files: `attempts/<session>/<n>/` below the state directory.
 //!
 //! Promises: the directory of a session is made for it and for nobody else, and bears its uuid: a number that is given
-//! again, since a journal was lost or put back, finds the place taken. Never: a directory that stands is taken for a new
+//! again, since a journal was lost or put back, finds the place taken. Never: takes an existing directory for a new
 //! one.
 
 use crate::{

@@ -30,7 +30,7 @@ use uuid::Uuid;
 /// How often a worker's file is looked at: often enough for a gauge that moves, seldom enough to cost nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a worker may stay after its last word before its group is killed: it has nothing left to do.
+/// How long a worker may stay after its last report before its group is killed: it has nothing left to do.
 pub(super) const EXIT_GRACE: Duration = Duration::from_secs(10);
 
 /// One attempt being followed.

@@ -1,7 +1,7 @@
 //! Launching, following, adopting and stopping attempts.
 //!
 //! Promises: an attempt is over only when its whole process group is proven gone; a pid that was reused is never
-//! signalled; nothing of an attempt depends on this process staying alive. Never: it decides nothing about sessions.
+//! signalled; nothing of an attempt depends on this process staying alive. Never: decides anything about sessions.
 
 pub mod attempt_dir;
 pub mod observe;

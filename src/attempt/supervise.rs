@@ -1,7 +1,7 @@
 //! The end of a follower is always reported: one that panics is followed by another.
 //!
-//! Promises: an attempt whose follower fell over is adopted again by this same owner, after a pause, and what the manager
-//! has ordered meanwhile is not lost. Never: a panic passes in silence.
+//! Promises: an attempt whose follower fell over is adopted again by this same owner, after a pause, and what the
+//! manager has ordered meanwhile is not lost. Never: hides a panic.
 
 use futures_util::FutureExt;
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};

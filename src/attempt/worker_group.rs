@@ -1,8 +1,8 @@
 //! The processes of one attempt: its worker, and whoever is in the worker's group.
 //!
-//! Promises: a process counts as the worker only if pid and start time are those of the mark, it is this user's, and its
-//! command line names the attempt's own directory; what is not proven to be of the attempt is never signalled. Never:
-//! nothing is believed because a file says so, since files can be wrong.
+//! Promises: a process counts as the worker only if pid and start time are those of the mark, it is this user's, and
+//! its command line names the attempt's own directory; what is not proven to be of the attempt is never signalled.
+//! Never: trusts a file alone, since files can be wrong.
 
 use crate::{
     domain::{AttemptNo, fact::ProcessMark},

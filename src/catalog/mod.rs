@@ -1,8 +1,8 @@
 //! What can be restored: repositories, the instances in them, and their restore points.
 //!
 //! Promises: reading never fails as a whole; what cannot be read is a row that says why and what to do, and the others
-//! stand (S10). Text that comes from disk is printable before it leaves this module. Never: nothing here writes to a
-//! repository, follows a symbolic link while it searches, or reads a backup whole.
+//! stand (S10). Text that comes from disk is printable before it leaves this module. Never: writes to a repository,
+//! follows a symbolic link while it searches, or reads a backup whole.
 
 mod choose;
 mod identity;

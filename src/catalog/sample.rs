@@ -1,8 +1,8 @@
 //! The sample repository: real backups of three small clusters, embedded in the binary (`assets/sample/make.sh`).
 //!
 //! Promises: it is unpacked once for each state directory and version of the sample, whole or not at all, whoever else
-//! does the same at that moment; what it writes stays below the state directory. Never: an older sample is not
-//! removed, since a session may still be restoring from it.
+//! does the same at that moment; what it writes stays below the state directory. Never: removes an older sample, since
+//! a session may still be restoring from it.
 
 use super::wording;
 use crate::postgres::compression;

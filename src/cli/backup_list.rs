@@ -1,7 +1,7 @@
 //! `howdah backup list`: what can be restored, as a table for people or as JSON for programs.
 //!
 //! Promises: one line for each backup, also for those that cannot be read; no name from disk can steer a terminal, in
-//! either form. Never: it writes to nothing but the writer it is given, and decides no exit status.
+//! either form. Never: writes to anything but the writer it is given, or decides an exit status.
 
 use crate::{
     catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryPath},

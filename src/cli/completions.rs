@@ -1,6 +1,6 @@
 //! `howdah completions`: what a shell may complete, from the definitions that read the command line.
 //!
-//! Promises: every visible verb and flag is in it, nothing hidden is. Never: it reads neither settings nor state.
+//! Promises: every visible verb and flag is in it, nothing hidden is. Never: reads settings or state.
 
 use super::args::{Cli, CompletionsArgs};
 use clap::{ArgGroup, Command, CommandFactory};

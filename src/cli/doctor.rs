@@ -1,7 +1,7 @@
 //! `howdah doctor`: what was found on this machine, as lines for people or as JSON for programs.
 //!
-//! Promises: each finding is told by sign and word, never by colour; whatever is not ok comes with a fix; nothing that
-//! was found can steer a terminal. Never: it looks at nothing itself.
+//! Promises: each finding is shown by sign and word, never by colour; whatever is not ok comes with a fix; nothing that
+//! was found can steer a terminal. Never: looks at anything itself.
 
 use super::exit::Exit;
 use crate::domain::instance::printable;

@@ -1,4 +1,4 @@
-//! Exit codes: each end of a command is told apart.
+//! Exit codes: each end of a command is distinguished.
 
 use crate::domain::Success;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `howdah man`: manual pages, from the definitions that read the command line.
 //!
 //! Promises: one page for each visible verb, named as git's are: `howdah-backup-list.1`. A page that stands is replaced
-//! whole or not at all. Never: a file of another name is touched, a link is followed, anything hidden is told.
+//! whole or not at all. Never: touches a file of another name, follows a link, or shows anything hidden.
 
 use super::args::Cli;
 use clap::{Command, CommandFactory};
@@ -63,7 +63,7 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
-/// Writes every page into a directory, which is made if it is missing, and tells how many there are.
+/// Writes every page into a directory, which is made if it is missing, and reports how many there are.
 pub fn write(directory: &Path) -> Result<usize, ManError> {
     let failed = |path: &Path| {
         let path = path.to_owned();

@@ -1,5 +1,5 @@
 //! The command line, one verb a file. Promises: data on stdout, talk on stderr, an exit code that says what happened.
-//! Never: a verb decides nothing about a session.
+//! Never: decides anything about a session.
 
 pub mod args;
 pub mod backup_list;

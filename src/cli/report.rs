@@ -86,7 +86,7 @@ impl Talk {
     }
 }
 
-/// Whether so much time has passed since `at`. A clock that was set back since makes it due: what is told now and then
+/// Whether so much time has passed since `at`. A clock that was set back since makes it due: what is printed now and then
 /// must not fall silent for the time that it lost.
 pub(in crate::cli) fn is_due(at: Timestamp, every: Duration, now: Timestamp) -> bool {
     Duration::try_from(now.duration_since(at)).map_or(true, |since| since >= every)

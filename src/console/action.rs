@@ -1,7 +1,7 @@
 //! What a person can do on the screen: one value for each, with its name, label and help.
 //!
-//! Promises: the names are what configuration, palette, help and README use.
-//! Never: no Tick, Render or Resize: plumbing is no action.
+//! Promises: the names are what configuration, palette, help and README use. Never: holds a Tick, Render or Resize:
+//! plumbing is no action.
 
 /// One thing a person can do. Where it applies is the key map's matter, whether it may be done now the situation's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! A key with its modifiers, as configuration writes it (`ctrl-r`, `shift-tab`, `pgdn`, `?`).
 //!
-//! Promises: what [`fmt::Display`] writes, [`FromStr`] reads back to the same chord.
-//! Never: no terminal library; `input` translates into these.
+//! Promises: what [`fmt::Display`] writes, [`FromStr`] reads back to the same chord. Never: imports a terminal library;
+//! `input` translates into these.
 
 use std::{fmt, str::FromStr};
 use thiserror::Error;

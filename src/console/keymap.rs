@@ -1,7 +1,7 @@
 //! Which chord means which action where: the one table behind keys, action bar, menu, footer, help and README.
 //!
 //! Promises: within one context a chord means one action; configuration that breaks this is refused, naming both.
-//! Never: it does not say whether an action may be done now (that is the situation's matter).
+//! Never: decides whether an action may be done now (that is the situation's part).
 
 use super::{
     action::Action,

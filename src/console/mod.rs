@@ -4,8 +4,7 @@
 //! `update` and `view` are pure; `run` is the only loop, `input` the only file that knows crossterm's events.
 //!
 //! Promises: it redraws when something has changed, never by a tick; closing it stops no work; the terminal is given
-//! back whole on every way out.
-//! Never: it decides nothing about sessions, reads no files, starts no processes.
+//! back whole on every way out. Never: decides anything about sessions, reads a file, or starts a process.
 
 pub mod action;
 mod bar;

@@ -1,8 +1,8 @@
 //! The terminal: taken when the screen opens, given back whole on every way out.
 //!
 //! Promises: raw mode, alternate screen, paste and mouse modes are undone on return, on error, on a panic of the
-//! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once.
-//! Never: it asks the terminal nothing (late answers arrive as typed garbage).
+//! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once. Never:
+//! asks the terminal anything (late answers arrive as typed garbage).
 
 use super::{model::Model, run::Surface, theme::Brush, view};
 use crossterm::{

@@ -1,8 +1,8 @@
 //! Roles, not colours: what a piece of the screen means, and how four themes show it.
 //!
 //! Promises: no role is told by colour alone; the words and signs carry the state. The default is safe for the common
-//! kinds of colour blindness (blue, orange, vermilion, bluish green after Okabe and Ito).
-//! Never: no view names a colour.
+//! kinds of colour blindness (blue, orange, vermilion, bluish green after Okabe and Ito). Never: lets a view name a
+//! colour.
 
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 use ratatui::{

@@ -1,8 +1,8 @@
 //! The only owner of sessions.
 //!
 //! One actor takes every command, decides it, stores it durably, and only then acts; everybody else sees an
-//! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer.
-//! Never: it meets no engine and draws nothing.
+//! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer. Never: meets
+//! an engine, or draws.
 
 pub mod action;
 mod actor;

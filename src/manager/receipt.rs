@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What became of one command on all sessions it was meant for (R15: each one skipped is told with its reason).
+/// What became of one command on all sessions it was meant for (R15: each one skipped is reported with its reason).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Receipt {
     /// One line a session, in the order of the screen.

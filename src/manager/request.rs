@@ -53,7 +53,7 @@ pub trait Service: Send + Sync {
     /// Carries one request out, for this person. Each session is accepted or refused by itself (R21).
     fn ask(&self, request: Request, by: Who) -> BoxFuture<'static, Reply>;
 
-    /// The newest picture, and word of each new one.
+    /// The newest snapshot, and each new one.
     fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>>;
 
     /// Starts sessions.

@@ -1,4 +1,4 @@
-//! What everybody sees: one consistent picture of all sessions, cheap to share.
+//! What everybody sees: one consistent snapshot of all sessions, cheap to share.
 
 use crate::{
     domain::SessionId,

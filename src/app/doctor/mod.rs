@@ -1,8 +1,8 @@
 //! `howdah doctor`: looks at all that howdah needs on this machine.
 //!
 //! Promises: every check answers, whatever hangs (a program, a disk, a network); they run at the same time. Never:
-//! anything is made or changed, but for one file in the state directory that is removed before it is used; nothing that
-//! was found wrong is mended here.
+//! makes or changes anything, but for one file in the state directory that is removed before it is used; what is found
+//! wrong is left as it is.
 
 mod disk;
 mod environment;

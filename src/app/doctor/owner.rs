@@ -1,6 +1,6 @@
 //! Who owns the state directory, and whether the owner can be talked to.
 //!
-//! Never: a word is said to the owner; a connection is opened and closed. The lock itself is the only witness that
+//! Never: sends anything to the owner; a connection is opened and closed. The lock itself is the only witness that
 //! counts, so where it is free it is held for some microseconds.
 
 use super::format::{quoted, shown};

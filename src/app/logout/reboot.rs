@@ -1,7 +1,8 @@
 //! Does anybody go on with the sessions after the machine was restarted?
 //!
-//! Only a keeper that is started with the machine does, which is what `assets/howdah-keeper.service` is for; without one
-//! they wait until howdah is opened. Promises: files are looked at, and no program is asked. Never: anything is changed.
+//! Only a keeper that is started with the machine does, which is what `assets/howdah-keeper.service` is for; without
+//! one they wait until howdah is opened. Promises: files are looked at, and no program is asked. Never: changes
+//! anything.
 
 use super::facts::{Facts, small};
 use std::{

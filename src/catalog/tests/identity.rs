@@ -1,4 +1,4 @@
-//! Instances of one name: told apart, offered in spellings that mean one of them, never merged and never guessed (S14).
+//! Instances of one name: distinguished, offered in spellings that mean one of them, never merged and never guessed (S14).
 
 use super::*;
 use crate::{

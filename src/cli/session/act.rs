@@ -1,8 +1,8 @@
 //! `howdah session retry`, `cancel` and `dismiss`: which sessions are meant, and what an owner says to it.
 //!
 //! Promises: all names are understood before anything is done; those that come through a pipe are taken in turn (R25);
-//! nothing is printed on success (R26); each refusal is told with its reason. Never: an owner is troubled with what can
-//! never be: a session that is not there, is another's, or has ended (R20, R22).
+//! nothing is printed on success (R26); each refusal is reported with its reason. Never: sends an owner what can never be
+//! done: a session that is not there, is another's, or has ended (R20, R22).
 
 use super::{
     SessionError,
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 256;
 pub struct Selection {
     /// What an owner is asked, one scope after the other.
     pub scopes: Vec<Scope>,
-    /// Whether any was refused, which has been told.
+    /// Whether any was refused, which has been reported.
     pub refused: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct Selection {
 pub struct ActionResult {
     /// The sessions for which it was done.
     pub done: Vec<SessionId>,
-    /// Whether any was refused, which has been told.
+    /// Whether any was refused, which has been reported.
     pub refused: bool,
 }
 

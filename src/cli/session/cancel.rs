@@ -2,7 +2,7 @@
 //!
 //! Promises: force reaches a session that is being cancelled already, but none that the cancel may not touch (R27), and
 //! what it killed is followed to its end; a wait ends when each session is completed, and says which one had succeeded
-//! before and where data was left. Never: a cancel that hangs is waited for in silence.
+//! before and where data was left. Never: waits in silence for a cancel that hangs.
 
 use super::{
     SessionError, VerbContext,
@@ -47,7 +47,7 @@ pub struct Forced {
 pub struct Waited {
     /// Whether each session was cancelled.
     pub all_cancelled: bool,
-    /// Whether data was left that should have been dealt with, which has been told.
+    /// Whether data was left that should have been dealt with, which has been reported.
     pub data_left: bool,
 }
 

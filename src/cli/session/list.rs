@@ -1,7 +1,7 @@
 //! `howdah session list`: the ongoing sessions in the order of their creation, then, if wanted, the completed ones.
 //!
 //! Promises: the place of a session among the ongoing ones is its `[n]` (R23), and stays while sessions change their
-//! state; completed ones follow with the newest end first, and have no place. Never: no session is listed twice.
+//! state; completed ones follow with the newest end first, and have no place. Never: lists a session twice.
 
 use super::{
     SessionError, VerbContext,

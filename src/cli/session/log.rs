@@ -1,7 +1,7 @@
 //! `howdah session log`: the raw output of an attempt, line by line.
 //!
 //! Promises: every line comes out printable; a log that is followed goes on with the next attempts until the session is
-//! completed. Never: a log is not held in memory, however long it or one of its lines is.
+//! completed. Never: holds a log in memory, or a long line of it.
 
 use super::{
     Reading, SessionError, VerbContext, args::LogArgs, reader::Reader, say, say_if_unowned, say_problems, show::whole,

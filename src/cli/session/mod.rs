@@ -4,8 +4,8 @@
 //! through [`crate::manager::Service`].
 //!
 //! Promises: data on stdout, talk on stderr; the same object of a session everywhere; nothing is printed when an act
-//! succeeded (R26); each refusal is told with its reason. Never: a verb decides nothing about a session, and no text
-//! from outside reaches a terminal as it is.
+//! succeeded (R26); each refusal is reported with its reason. Never: decides anything about a session, or writes text from
+//! outside to a terminal as it is.
 
 pub mod act;
 pub mod args;

@@ -1,7 +1,7 @@
 //! How a person or a script names a session: `3`, `[0]`, or the beginning of its uuid.
 //!
-//! Promises: a name that fits several sessions names none. Never: a name is not guessed; a word that can be no name is
-//! refused as wrong usage before anything is read.
+//! Promises: a name that fits several sessions names none. Never: guesses a name; a word that can be no name is refused
+//! as wrong usage before anything is read.
 
 use super::{SessionError, reader::Reader};
 use crate::domain::{SessionId, instance::printable};

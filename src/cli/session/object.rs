@@ -1,8 +1,8 @@
 //! A session as programs see it: one flat JSON object, the same for `list`, `show`, `watch`, `start` and `restore`.
 //!
 //! Promises: the fields stay; a new one may come. What does not apply or is not known is `null`. Texts are exact:
-//! characters that could steer a terminal are written as `\u` escapes, which every JSON reader undoes. Never: a phase
-//! is told by anything but its word.
+//! characters that could steer a terminal are written as `\u` escapes, which every JSON reader undoes. Never: shows a
+//! phase by anything but its word.
 
 use crate::{
     cli::{

@@ -2,7 +2,7 @@
 //! them (R25).
 //!
 //! Promises: all of it is read and understood before anything is done; what is wrong is named with its line and column.
-//! Never: an unlimited amount is not read.
+//! Never: reads an unlimited amount.
 
 use super::SessionError;
 use crate::domain::SessionId;

@@ -1,7 +1,7 @@
 //! What the reading verbs see of the sessions: the journal, and what live attempts have told since it was written.
 //!
-//! Promises: works beside an owner and without one; what cannot be read is told once and hides nothing else (S10).
-//! Never: it needs no socket and takes no lock.
+//! Promises: works beside an owner and without one; what cannot be read is reported once and hides nothing else (S10).
+//! Never: uses a socket or takes a lock.
 
 use crate::{
     attempt::{self, AttemptDir, Traced, observe::Observer},
@@ -67,17 +67,17 @@ impl Reader {
         Ok(stored.map(|session| self.look(&session, now)))
     }
 
-    /// Whether the worker of this session, which was read a moment ago, is gone without a last word.
+    /// Whether the worker of this session, which was read a moment ago, is gone without a last report.
     pub fn is_lost(&self, session: &Session) -> bool {
         self.observer.is_lost(session)
     }
 
-    /// Notes records that cannot be read, to be told.
+    /// Notes records that cannot be read, to be reported.
     pub fn note(&mut self, unreadable: &[UnreadableSession]) {
         self.problems.extend(unreadable.iter().map(|record| record.problem.clone()));
     }
 
-    /// What could not be read, or cannot be kept up to date, and was not told yet.
+    /// What could not be read, or cannot be kept up to date, and was not reported yet.
     pub fn problems(&mut self) -> Vec<String> {
         // The journal stands still then, and what it says is what it said last.
         if statvfs(&self.state).is_ok_and(|disk| disk.f_bavail == 0) {
@@ -89,7 +89,7 @@ impl Reader {
     }
 
     /// Sessions that have left files and that the journal does not know, by number. Files that cannot be read are a
-    /// problem to be told.
+    /// problem to be reported.
     pub fn strays(&mut self) -> Result<Vec<Traced>, JournalError> {
         let known = self.journal.ids()?;
         Ok(match attempt::traces(&self.state, |id| !known.contains(&id)) {

@@ -1,6 +1,6 @@
 //! `howdah session start`: one session an instance, and back to the shell at once.
 //!
-//! Promises: what was started is told on stdout, what was refused on stderr, each by itself (R21).
+//! Promises: what was started is printed on stdout, what was refused on stderr, each by itself (R21).
 
 use super::{object::SessionObject, say};
 use crate::{

@@ -1,7 +1,7 @@
 //! `howdah session watch`: a line for each change.
 //!
-//! Promises: a change of state is told at once, also that of a session which came and went between two looks; progress
-//! alone is told now and then. Never: it asks the owner for nothing, and it does not outlive its reader.
+//! Promises: a change of state is printed at once, also that of a session which came and went between two looks; progress
+//! alone is printed now and then. Never: asks the owner for anything, or outlives its reader.
 
 use super::{
     Reading, SessionError, VerbContext, args::WatchArgs, format, is_lost, object::SessionObject, reader::Reader, say,
@@ -112,7 +112,7 @@ fn end(session: &Session) -> Option<Exit> {
     }
 }
 
-/// What was told so far.
+/// What was printed so far.
 struct Screen {
     json: bool,
     form: CommandForm,

@@ -1,8 +1,8 @@
 //! Everything the screen knows: what was published, what is selected, what lies open.
 //!
 //! Promises: only `update` changes it and `view` only reads it; nothing in it changes by itself: the time is told with
-//! every message, and [`Model::next_change`] says when the passing of time alone would change the picture.
-//! Never: no terminal, no files, no tasks.
+//! every message, and [`Model::next_change`] says when the passing of time alone would change the picture. Never: uses
+//! a terminal, a file or a task.
 
 pub mod dialog;
 pub mod events;
@@ -68,7 +68,7 @@ pub struct Model {
     /// Since when the picture is held still.
     pub(super) frozen: Option<Moment>,
     pub(super) shown: TreeData,
-    /// The newest picture; the one shown unless it is frozen.
+    /// The newest snapshot; the one shown unless it is frozen.
     pub(super) latest: Arc<Snapshot>,
     pub(super) tree: Tree,
     pub(super) focus: Focus,

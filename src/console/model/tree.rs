@@ -1,8 +1,8 @@
 //! The tree: which rows there are, which one is selected, what is marked, what the filter lets through.
 //!
 //! Promises: a row is found by its number without building the others, so 100,000 completed sessions cost what ten do;
-//! the selection follows its session when it moves from Restore to Completed.
-//! Never: it does not paint, and it keeps no copy of what the snapshot holds.
+//! the selection follows its session when it moves from Restore to Completed. Never: paints, or keeps a copy of what
+//! the snapshot holds.
 
 use super::list::{List, filtered};
 pub use super::node::{Group, Node, TreeData, TreeRow};

@@ -1,8 +1,8 @@
 //! The wizard of a new restore: instances, a form with every choice and its default, the plan, the start.
 //!
 //! Promises: every page has a default, so Enter goes on; nothing is written before the plan has been shown; a request
-//! is made only of values that are valid in themselves.
-//! Never: it looks at no disk; places are proposed and plans are made elsewhere and come in as messages.
+//! is made only of values that are valid in themselves. Never: looks at a disk; places are proposed and plans are made
+//! elsewhere and come in as messages.
 
 use super::{
     form::{Field, Form},

@@ -1,7 +1,7 @@
 //! How a message changes the model, and what the model wants done then.
 //!
-//! Promises: pure: the same model, message and time lead to the same model and intents.
-//! Never: it waits for nothing and asks no clock.
+//! Promises: pure: the same model, message and time lead to the same model and intents. Never: waits for anything, or
+//! asks a clock.
 
 mod answers;
 mod keys;

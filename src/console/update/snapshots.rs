@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Takes in a new picture of the sessions.
+/// Takes in a new snapshot of the sessions.
 pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Intent> {
     let before = std::mem::replace(&mut model.latest, Arc::clone(snapshot));
     model.record();
@@ -40,7 +40,7 @@ pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     model.count_queue();
 }
 
-/// Takes in a new picture of the instances.
+/// Takes in a new snapshot of the instances.
 pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
     let before = model.shown.clone();
     if let Some(wizard) = &mut model.wizard {
@@ -65,7 +65,7 @@ fn forget_marks(model: &mut Model, before: &TreeData) {
     });
 }
 
-/// What a person wants to be told: a session completed, or needs a person.
+/// What a person wants to be reported: a session completed, or needs a person.
 fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
     let was: BTreeMap<SessionId, &Arc<Session>> = before.ongoing.iter().map(|one| (one.id(), one)).collect();
     let mut gone = was.len();

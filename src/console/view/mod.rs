@@ -1,8 +1,7 @@
 //! How the model looks: pure painting, for every size from 1x1 on.
 //!
 //! Promises: the same model and brush paint the same cells; every state is told by sign and word; foreign text is made
-//! printable before it is painted.
-//! Never: it changes nothing and names no colour.
+//! printable before it is painted. Never: changes anything, or names a colour.
 
 mod completed;
 mod events;
