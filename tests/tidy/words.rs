@@ -49,6 +49,33 @@ const BANS: &[Ban] = &[
     only(&["crossterm"], SCREEN_EDGE, "keys and screens have one edge each"),
 ];
 
+/// Names that were metaphors of our own, and the word of the field for each. A name that a reader must learn first is a
+/// cost for everybody; none of these comes back.
+const OLD_NAMES: &[(&str, &str)] = &[
+    ("AttemptPlace", "AttemptDir"),
+    ("Carrier", "Driver"),
+    ("Crew", "WorkerGroup"),
+    ("Errands", "InFlight"),
+    ("KeeperCall", "KeeperCommand"),
+    ("LinkError", "ClientError"),
+    ("Matter", "TreeData"),
+    ("Mirror", "Replica"),
+    ("MouseDeed", "MouseAction"),
+    ("Nonsense", "InvalidChange"),
+    ("Onlooker", "Observer"),
+    ("Outbox", "LineWriter"),
+    ("Road", "Connector"),
+    ("RoadError", "ConnectError"),
+    ("SeatPort", "SwitchPort"),
+    ("Shelf", "CompletedList"),
+    ("Speaker", "PeerVersion"),
+    ("StartOrder", "StartRequest"),
+    ("Steer", "Service"),
+    ("Steward", "OwnerSwitch"),
+    ("Survival", "AfterLogout"),
+    ("WORDS_QUEUED", "CHANNEL_CAPACITY"),
+];
+
 /// Marks of unfinished work, sought in comments too.
 const MARKS: [&str; 3] = ["TODO", "FIXME", "XXX"];
 
@@ -62,6 +89,15 @@ pub(crate) fn check(source: &Source) -> Vec<String> {
             if same && (ban.part == Part::Both || (ban.part == Part::Tests) == source.is_test(at)) {
                 problems.push(format!("{}:{}: {}: {}", source.path, source.line(at), ban.tokens.concat(), ban.why));
             }
+        }
+    }
+    for token in &tokens {
+        if let Some((old, new)) = OLD_NAMES.iter().find(|(old, _)| *old == token.text) {
+            problems.push(format!(
+                "{}:{}: {old}: say {new}, which needs no explanation",
+                source.path,
+                source.line(token.at)
+            ));
         }
     }
     for mark in MARKS {
@@ -96,6 +132,9 @@ fn unwelcome_words_are_seen() {
         ("src/console/view/a.rs", "use ratatui::crossterm::event::KeyCode;"),
         ("src/cli/a.rs", "// TODO later"),
         ("tests/a.rs", "/* FIXME */"),
+        ("src/attempt/a.rs", "struct Crew;"),
+        ("tests/a.rs", "fn f(switch: &Steward) {}"),
+        ("benches/a.rs", "use howdah::control::RoadError;"),
     ] {
         assert_eq!(check(&Source::new(path, bad)).len(), 1, "{path}: {bad}: {:?}", check(&Source::new(path, bad)));
     }
@@ -109,6 +148,10 @@ fn welcome_words_are_left_alone() {
         ("src/engine/mod.rs", "#[cfg(test)]\nmod tests { fn f() { SystemTime::now(); } }"),
         ("src/engine/mod.rs", "fn f() { match x { A => 1, _ => 2 } }"),
         ("src/app.rs", "use anyhow::Result;"),
+        (
+            "src/attempt/a.rs",
+            "// Crew\nstruct WorkerGroup; const A: &str = \"Steward\"; fn f(crew: u32, crewed: CrewCut) {}",
+        ),
         ("src/console/input.rs", "use crossterm::event;"),
         ("src/machine/decide.rs", "fn f() { match x { A(_) => 1, B { .. } => 2 } }"),
     ] {
