@@ -63,6 +63,9 @@ pub enum Press {
     Other(Action),
 }
 
+/// Rows that a page key goes in a list that is never longer than a screen.
+pub const PAGE: usize = 10;
+
 /// A way through rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after the action it comes from")]

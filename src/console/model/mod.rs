@@ -32,7 +32,7 @@ use crate::{
 use dialog::Overlay;
 use form::Field;
 use history::History;
-use notice::Notice;
+use notice::{Notice, Tone};
 use owner::Owner;
 use preview::Preview;
 use std::{collections::BTreeMap, sync::Arc};
@@ -231,11 +231,20 @@ impl Model {
                 },
             };
         }
-        match (&self.typing, self.focus) {
-            (Some(_), _) => KeyContext::Filter,
-            (None, Focus::Tree) => KeyContext::Tree,
-            (None, Focus::Preview) => KeyContext::Preview,
+        if self.typing.is_some() { KeyContext::Filter } else { self.main_context() }
+    }
+
+    /// Where the actions of the action bar, a menu and the palette are carried out.
+    pub const fn main_context(&self) -> KeyContext {
+        match self.focus {
+            Focus::Tree => KeyContext::Tree,
+            Focus::Preview => KeyContext::Preview,
         }
+    }
+
+    /// Puts an answer into the footer.
+    pub(super) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.notice = Some(Notice::new(tone, text, self.now.steady));
     }
 
     /// What is wrong with the state directory, in a clause that goes on after its name.

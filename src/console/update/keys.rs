@@ -1,6 +1,6 @@
 //! A key: first to what lies on top, then to the wizard, then to the main screen.
 
-use super::{main_screen, overlays, palette, text, wizard};
+use super::{main_screen, next::Next, overlays, palette, text, wizard};
 use crate::console::{
     action::Action,
     chord::Chord,
@@ -39,12 +39,19 @@ pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec
     }
     match context {
         KeyContext::Tree | KeyContext::Preview | KeyContext::Filter => main_screen::act(model, action),
-        KeyContext::Palette => palette::act(model, action),
+        KeyContext::Palette => perform(palette::act(model, action), model),
         KeyContext::Menu | KeyContext::TextView | KeyContext::Confirmation | KeyContext::TypeName => {
-            overlays::act(model, action)
+            perform(overlays::act(model, action), model)
         }
         KeyContext::Instances | KeyContext::Form | KeyContext::FormText | KeyContext::Points | KeyContext::Plan => {
             wizard::act(model, action)
         }
+    }
+}
+
+fn perform(next: Next, model: &mut Model) -> Vec<Intent> {
+    match next {
+        Next::Done(intents) => intents,
+        Next::Perform(action) => act(model, model.main_context(), action),
     }
 }

@@ -6,7 +6,7 @@ use crate::console::{
     message::Intent,
     model::{
         Focus, Model,
-        notice::{Notice, Tone},
+        notice::Tone,
         preview::Tab,
         tree::{Group, Node, TreeRow},
     },
@@ -30,11 +30,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Mouse => {
             model.mouse = !model.mouse;
             let state = if model.mouse { "on: the terminal selects text with Shift held" } else { "off" };
-            say(model, Tone::Word, format!("Mouse {state}"));
+            model.say(Tone::Word, format!("Mouse {state}"));
             return vec![Intent::Mouse(model.mouse)];
         }
         Action::Refresh => {
-            say(model, Tone::Word, "Reading the repositories again");
+            model.say(Tone::Word, "Reading the repositories again");
             return vec![Intent::RefreshCatalog];
         }
         Action::Freeze => freeze(model),
@@ -71,11 +71,6 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     Vec::new()
 }
 
-/// Puts an answer into the footer.
-pub(super) fn say(model: &mut Model, tone: Tone, text: impl Into<String>) {
-    model.notice = Some(Notice::new(tone, text, model.now.steady));
-}
-
 /// Selects a row, as a person does.
 pub(super) fn select(model: &mut Model, row: usize) {
     let before = model.tree.selected().clone();
@@ -87,7 +82,7 @@ pub(super) fn select(model: &mut Model, row: usize) {
 }
 
 fn refuse(model: &mut Model, action: Action, reason: &str) -> Vec<Intent> {
-    say(model, Tone::Refused, format!("{} refused: {reason}", action.label()));
+    model.say(Tone::Refused, format!("{} refused: {reason}", action.label()));
     Vec::new()
 }
 
@@ -234,9 +229,9 @@ fn freeze(model: &mut Model) {
     if model.frozen.take().is_some() {
         let latest = std::sync::Arc::clone(&model.latest);
         super::snapshots::show(model, latest);
-        say(model, Tone::Word, "Display updates again");
+        model.say(Tone::Word, "Display updates again");
     } else {
         model.frozen = Some(model.moment());
-        say(model, Tone::Word, "Display frozen; the work goes on");
+        model.say(Tone::Word, "Display frozen; the work goes on");
     }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod keys;
 mod main_screen;
 mod mouse;
+mod next;
 mod overlays;
 mod owner;
 mod palette;
@@ -62,7 +63,7 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
         Message::NotSuspended => {
-            main_screen::say(model, Tone::Refused, "Suspend refused: there is no shell here to come back from");
+            model.say(Tone::Refused, "Suspend refused: there is no shell here to come back from");
             Vec::new()
         }
         Message::Due => Vec::new(),

@@ -1,6 +1,6 @@
 //! The mouse: the same actions, pointed at.
 
-use super::{keys, main_screen, overlays::main_place};
+use super::{keys, main_screen};
 use crate::console::{
     action::Action,
     bar,
@@ -24,13 +24,13 @@ pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
             } else if is_main && hit(layout.tree) {
                 model.focus = Focus::Tree;
             }
-            keys::act(model, if is_main { main_place(model) } else { place }, action)
+            keys::act(model, if is_main { model.main_context() } else { place }, action)
         }
         MouseAction::Press | MouseAction::Menu if !is_main => Vec::new(),
         MouseAction::Press if hit(layout.bar) => {
             let items = bar::items(model);
             let found = items.iter().find(|item| item.columns.contains(&mouse.column));
-            found.map_or_else(Vec::new, |item| keys::act(model, main_place(model), item.action))
+            found.map_or_else(Vec::new, |item| keys::act(model, model.main_context(), item.action))
         }
         MouseAction::Press | MouseAction::Menu if hit(layout.inside(layout.tree)) => {
             let row = model.tree.offset + usize::from(mouse.row - layout.inside(layout.tree).y);
@@ -38,7 +38,7 @@ pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
                 model.focus = Focus::Tree;
                 main_screen::select(model, row);
                 if mouse.action == MouseAction::Menu {
-                    return keys::act(model, main_place(model), Action::Menu);
+                    return keys::act(model, model.main_context(), Action::Menu);
                 }
             }
             Vec::new()

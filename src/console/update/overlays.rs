@@ -1,18 +1,16 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
-    keys,
-    main_screen::say,
+    next::Next,
     sessions::{cancel, refusal},
     wizard_plan,
 };
 use crate::{
     console::{
-        action::{Action, Go, Press},
-        keymap::KeyContext,
+        action::{Action, Go, PAGE, Press},
         message::Intent,
         model::{
-            Focus, Model,
+            Model,
             dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, TextView, TypeName},
             notice::Tone,
         },
@@ -22,21 +20,18 @@ use crate::{
 };
 use tui_input::Input;
 
-/// Rows that a page key goes in a list that is never longer than a screen.
-pub(super) const PAGE: usize = 10;
-
 const DISPOSITIONS: [Disposition; 4] =
     [Disposition::Default, Disposition::Remove, Disposition::Keep, Disposition::SetAside];
 
 /// Carries out an action on the topmost overlay.
-pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
-    let Some(top) = model.overlays.pop() else { return Vec::new() };
+pub(super) fn act(model: &mut Model, action: Action) -> Next {
+    let Some(top) = model.overlays.pop() else { return Next::nothing() };
     let press = action.press();
     if press == Press::Back {
-        return Vec::new();
+        return Next::nothing();
     }
-    match top {
-        Overlay::Menu(menu) => in_menu(model, menu, press),
+    let intents = match top {
+        Overlay::Menu(menu) => return in_menu(model, menu, press),
         Overlay::Cancel(question) => in_cancel(model, question, press),
         Overlay::Confirm(question) => in_question(model, question, press),
         Overlay::Report(reading) => {
@@ -58,33 +53,25 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()
         }
-    }
+    };
+    Next::Done(intents)
 }
 
-/// The place that an action of the menu or the palette is carried out in.
-pub(super) const fn main_place(model: &Model) -> KeyContext {
-    match model.focus {
-        Focus::Tree => KeyContext::Tree,
-        Focus::Preview => KeyContext::Preview,
-    }
-}
-
-fn in_menu(model: &mut Model, mut menu: Menu, press: Press) -> Vec<Intent> {
+fn in_menu(model: &mut Model, mut menu: Menu, press: Press) -> Next {
     if press != Press::Accept {
         if let Press::Go(go) = press {
             menu.at = go.from(menu.at, menu.items.len(), PAGE);
         }
         model.overlays.push(Overlay::Menu(menu));
-        return Vec::new();
+        return Next::nothing();
     }
-    let Some((chosen, verdict)) = menu.items.get(menu.at).cloned() else { return Vec::new() };
+    let Some((chosen, verdict)) = menu.items.get(menu.at).cloned() else { return Next::nothing() };
     if let Some(reason) = refusal(&verdict) {
-        say(model, Tone::Refused, format!("{} refused: {reason}", chosen.label()));
+        model.say(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
         model.overlays.push(Overlay::Menu(menu));
-        return Vec::new();
+        return Next::nothing();
     }
-    let place = main_place(model);
-    keys::act(model, place, chosen)
+    Next::Perform(chosen)
 }
 
 fn in_cancel(model: &mut Model, mut question: CancelDialog, press: Press) -> Vec<Intent> {

@@ -1,6 +1,5 @@
 //! The owner of the sessions comes and goes.
 
-use super::main_screen::say;
 use crate::console::{
     format,
     message::Intent,
@@ -25,19 +24,19 @@ pub(super) fn owner(model: &mut Model, place: OwnerState) -> Vec<Intent> {
     match (&before, &model.owner) {
         (Owner::Unreachable { .. }, Owner::Unreachable { reason, .. }) => {
             let text = format!("Still no owner, reconnecting: {reason}");
-            say(model, Tone::Warning, text);
+            model.say(Tone::Warning, text);
         }
         (_, Owner::Unreachable { reason, .. }) => {
             let text = format!("Owner lost, reconnecting: {reason}");
-            say(model, Tone::Warning, text);
+            model.say(Tone::Warning, text);
         }
         // Between two looks it may have gone and come back as another process.
         (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Remote { pid }) => {
             let text = format!("Attached to process {pid} again");
-            say(model, Tone::Done, text);
+            model.say(Tone::Done, text);
         }
         (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Local) => {
-            say(model, Tone::Done, "This console owns the sessions now");
+            model.say(Tone::Done, "This console owns the sessions now");
         }
         (Owner::Local, Owner::Local | Owner::Remote { .. }) => {}
     }
@@ -50,9 +49,9 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
         Some(problem) => {
             let state = format::path(&model.options.state_dir);
             let text = format!("The state directory {}: chmod 700 {state}", format::clean(problem));
-            say(model, Tone::Warning, text);
+            model.say(Tone::Warning, text);
         }
-        None => say(model, Tone::Done, "The state directory is for its user alone again"),
+        None => model.say(Tone::Done, "The state directory is for its user alone again"),
     }
     model.exposed = problem;
     Vec::new()
@@ -62,6 +61,6 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
     let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));
     if orders && matches!(model.owner, Owner::Unreachable { .. }) {
-        say(model, Tone::Word, "Handed over as soon as the owner is found; the answer comes then");
+        model.say(Tone::Word, "Handed over as soon as the owner is found; the answer comes then");
     }
 }

@@ -1,13 +1,8 @@
 //! The palette: every action by name, best match first.
 
-use super::{
-    keys,
-    main_screen::say,
-    overlays::{PAGE, main_place},
-};
+use super::next::Next;
 use crate::console::{
-    action::{Action, Press},
-    message::Intent,
+    action::{Action, PAGE, Press},
     model::{
         Model,
         dialog::{Overlay, Palette},
@@ -47,22 +42,21 @@ pub(super) fn find(model: &mut Model) {
 }
 
 /// Carries out an action inside the palette.
-pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
-    let Some(Overlay::Palette(mut state)) = model.overlays.pop() else { return Vec::new() };
+pub(super) fn act(model: &mut Model, action: Action) -> Next {
+    let Some(Overlay::Palette(mut state)) = model.overlays.pop() else { return Next::nothing() };
     match action.press() {
-        Press::Back => return Vec::new(),
+        Press::Back => return Next::nothing(),
         Press::Accept => {
-            let Some((chosen, verdict)) = state.found.get(state.at).cloned() else { return Vec::new() };
+            let Some((chosen, verdict)) = state.found.get(state.at).cloned() else { return Next::nothing() };
             if let Verdict::No(reason) = verdict {
-                say(model, Tone::Refused, format!("{} refused: {reason}", chosen.label()));
-                return Vec::new();
+                model.say(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
+                return Next::nothing();
             }
-            let place = main_place(model);
-            return keys::act(model, place, chosen);
+            return Next::Perform(chosen);
         }
         Press::Go(go) => state.at = go.from(state.at, state.found.len(), PAGE),
         Press::Left | Press::Right | Press::Mark | Press::Other(_) => {}
     }
     model.overlays.push(Overlay::Palette(state));
-    Vec::new()
+    Next::nothing()
 }

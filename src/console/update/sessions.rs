@@ -1,6 +1,5 @@
 //! Acts on sessions, in three grades: harmless at once, losing work after a question, each for exactly what is selected.
 
-use super::main_screen::say;
 use crate::{
     console::{
         action::Action,
@@ -103,7 +102,7 @@ pub(super) fn menu(model: &mut Model) {
 
 /// Sends a cancel that was confirmed.
 pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
-    say(model, Tone::Word, format!("Canceling {}", format::many(question.sessions.len(), "session")));
+    model.say(Tone::Word, format!("Canceling {}", format::many(question.sessions.len(), "session")));
     vec![Intent::Act(SessionAction::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 

@@ -1,6 +1,5 @@
 //! New pictures of sessions and instances, and the news in them.
 
-use super::main_screen::say;
 use crate::{
     console::{
         format,
@@ -23,7 +22,7 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
     }
     let news = news(&before, snapshot);
     if let Some((tone, text)) = news.last().cloned() {
-        say(model, tone, text);
+        model.say(tone, text);
     }
     if !model.options.bell {
         return Vec::new();

@@ -1,10 +1,10 @@
 //! The wizard's pages before the plan: instances, form, restore points.
 
-use super::{main_screen::say, overlays::PAGE, wizard_plan};
+use super::wizard_plan;
 use crate::{
     catalog::propose::{Proposal, Wanted, directory_for},
     console::{
-        action::{Action, Press},
+        action::{Action, PAGE, Press},
         message::{Intent, Query, RequestId},
         model::{
             Model,
@@ -174,7 +174,7 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
             }
             Some(CatalogEntry::Unreadable { problem, .. }) => {
                 let problem = crate::console::format::clean(problem).into_owned();
-                say(model, Tone::Refused, format!("This backup cannot be restored: {problem}"));
+                model.say(Tone::Refused, format!("This backup cannot be restored: {problem}"));
             }
             None => {}
         },
@@ -208,7 +208,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
         }
     }
     if wizard.form.is_empty() {
-        say(model, Tone::Refused, "Choose an instance first: Space marks it");
+        model.say(Tone::Refused, "Choose an instance first: Space marks it");
         return Vec::new();
     }
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
@@ -236,5 +236,5 @@ fn restorable(model: &Model, key: &InstanceKey) -> bool {
 
 fn refuse(model: &mut Model, key: &InstanceKey) {
     let title = key.title(&model.shown.catalog);
-    say(model, Tone::Refused, format!("{title} has no restore point that can be read"));
+    model.say(Tone::Refused, format!("{title} has no restore point that can be read"));
 }

@@ -1,6 +1,5 @@
 //! The wizard's last page: the plan, the name that must be typed where data would be renamed, the start.
 
-use super::main_screen::say;
 use crate::{
     console::{
         action::Press,
@@ -95,7 +94,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Intent> {
 fn accept(model: &mut Model) -> Vec<Intent> {
     let Some(wizard) = &model.wizard else { return Vec::new() };
     if wizard.is_planning() {
-        say(model, Tone::Word, "The plan is still being made; nothing is written before you have seen it");
+        model.say(Tone::Word, "The plan is still being made; nothing is written before you have seen it");
         return Vec::new();
     }
     let directories = wizard.overwrites();
@@ -111,7 +110,7 @@ fn start(model: &mut Model) -> Vec<Intent> {
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let requests = wizard.startable();
     if requests.is_empty() {
-        say(model, Tone::Refused, "Nothing here can be started; Esc goes back to change it");
+        model.say(Tone::Refused, "Nothing here can be started; Esc goes back to change it");
         return Vec::new();
     }
     wizard.waits = Waits::Start;
