@@ -8,16 +8,16 @@ use tokio::sync::oneshot;
 /// A journal whose work is done in order by one thread, which ends when this is dropped.
 #[derive(Debug)]
 pub struct ThreadStore {
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Task>,
 }
 
-type Job = Box<dyn FnOnce(&mut SqliteJournal) + Send>;
+type Task = Box<dyn FnOnce(&mut SqliteJournal) + Send>;
 
 impl ThreadStore {
     /// Gives the journal its thread.
     pub fn spawn(mut journal: SqliteJournal) -> std::io::Result<Self> {
         // Unbounded is bounded here: the manager waits for each answer before it asks again.
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, queue) = mpsc::channel::<Task>();
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
             for job in queue {
                 job(&mut journal);
@@ -31,7 +31,7 @@ impl ThreadStore {
         work: impl FnOnce(&mut SqliteJournal) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, reply) = oneshot::channel();
-        let job: Job = Box::new(move |journal| {
+        let job: Task = Box::new(move |journal| {
             // Nobody may be waiting any more: the owner is closing.
             let _: Result<(), Result<T, JournalError>> = answer.send(work(journal));
         });

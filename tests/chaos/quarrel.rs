@@ -99,7 +99,7 @@ impl Quarrel {
             }
             let side = &mut self.sides[blow.side];
             match blow.deed {
-                Deed::Order => side.order(),
+                Deed::Start => side.order(),
                 Deed::Cancel(wish) => side.cancel(wish),
                 Deed::Retry => side.command(false, &["session", "retry", "--all"]),
                 Deed::Kill(victim) => self.kills += u32::from(side.kill(victim)),

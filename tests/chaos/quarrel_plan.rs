@@ -23,7 +23,7 @@ pub(crate) const GROUNDS: [Ground; 5] =
 /// What is done by one of the two, or to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Deed {
-    Order,
+    Start,
     /// Cancels all that it has, with this disposition.
     Cancel(&'static str),
     Retry,
@@ -55,7 +55,7 @@ impl Plan {
         let forms = [dice.one_of(&FORMS), dice.one_of(&FORMS)];
         // Often in the same instant: that is when they can miss each other.
         let late = dice.one_of(&[0.0, 0.0, 0.02, 0.3]);
-        let mut blows: Vec<Blow> = [0, 1].map(|side| Blow { at: dice.part() * late, side, deed: Deed::Order }).into();
+        let mut blows: Vec<Blow> = [0, 1].map(|side| Blow { at: dice.part() * late, side, deed: Deed::Start }).into();
         blows.extend((0..dice.below(7) + 2).map(|_| Blow::drawn(dice)));
         blows.sort_by(|one, other| one.at.total_cmp(&other.at));
         Self { ground, forms, blows, last: side(dice) }
@@ -69,7 +69,7 @@ fn side(dice: &mut Dice) -> usize {
 impl Blow {
     fn drawn(dice: &mut Dice) -> Self {
         let deed = match dice.below(15) {
-            0..3 => Deed::Order,
+            0..3 => Deed::Start,
             3..6 => Deed::Cancel(dice.one_of(&["", "", "--keep", "--remove", "--set-aside"])),
             6 => Deed::Retry,
             7..11 => Deed::Kill(Victim::Owner),

@@ -2,11 +2,11 @@
 
 use super::{
     buffers::Pool,
-    decide::{self, Decision, Order},
+    decide::{self, CopyRequest, Decision},
     layout::{Form, WRITTEN_LAST},
     plain_copy,
     prepare::prepare,
-    run::{Job, run},
+    run::{Task, run},
     settle::{Ending, settle},
     shared::Shared,
     staged::STAGED,
@@ -41,7 +41,12 @@ pub(super) struct Manner {
 }
 
 /// Copies what the plan names and is not there yet.
-pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: &dyn Observer) -> Result<(), Halt> {
+pub(super) fn copy(
+    order: &CopyRequest,
+    decision: Decision,
+    manner: Manner,
+    observer: &dyn Observer,
+) -> Result<(), Halt> {
     let (places, ledger) = prepare(order, &decision, observer)?;
     let Decision { plan, manifest, manifest_bytes, index, layout, tablespaces, leftover, reused, archives, .. } =
         decision;
@@ -80,7 +85,7 @@ pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: 
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
-    let end: Job = Box::new(move |work: &Work| settle(work, &ending));
+    let end: Task = Box::new(move |work: &Work| settle(work, &ending));
     let copied = run(&work, jobs, observer, manner.stall).and_then(|()| run(&work, vec![end], observer, manner.stall));
     match copied {
         // What went wrong because the target is gone is told as that.
@@ -93,19 +98,19 @@ pub(super) fn copy(order: &Order, decision: Decision, manner: Manner, observer: 
 /// and no more memory than a small machine can spare.
 const BUFFERS: usize = 32;
 
-fn plain_jobs(work: &Work, files: Vec<super::layout::Found>, threads: usize) -> Vec<Job> {
+fn plain_jobs(work: &Work, files: Vec<super::layout::Found>, threads: usize) -> Vec<Task> {
     let wanted = |file: &super::layout::Found| {
         !work.has(&file.path) && !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last))
     };
     let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
-    let job = |_| -> Job {
+    let job = |_| -> Task {
         let queue = Arc::clone(&queue);
         Box::new(move |work| plain_copy::run(work, &queue))
     };
     (0..threads).map(job).collect()
 }
 
-fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Job> {
+fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task> {
     let mut archives: Vec<Archive> = Vec::new();
     for (path, kind) in decide::kinds(set) {
         let name = PathBuf::from(path.file_name().unwrap_or_default());
@@ -126,12 +131,12 @@ fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) 
     let archives = Arc::new(Mutex::new(archives));
     let (out, files) = mpsc::channel();
     let files = Arc::new(Mutex::new(files));
-    let unpack = |_| -> Job {
+    let unpack = |_| -> Task {
         let (archives, out) = (Arc::clone(&archives), out.clone());
         Box::new(move |work| tar_copy::unpack(work, &archives, &out))
     };
-    let mut jobs: Vec<Job> = (0..unpacking).map(unpack).collect();
-    let write = |_| -> Job {
+    let mut jobs: Vec<Task> = (0..unpacking).map(unpack).collect();
+    let write = |_| -> Task {
         let files = Arc::clone(&files);
         Box::new(move |work| tar_copy::write(work, &files))
     };

@@ -42,9 +42,9 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The order, as far as the plan needs it.
+/// What is to be copied, as far as the plan needs it.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct CopyRequest {
     pub(super) point: RestorePoint,
     pub(super) target: Target,
     pub(super) existing: ExistingData,
@@ -58,7 +58,7 @@ pub(super) struct Order {
     pub(super) disks: Arc<dyn Disks>,
 }
 
-impl Order {
+impl CopyRequest {
     /// The device that a directory must be on; `None` where none is known for it.
     pub(super) fn device_of(&self, directory: &Path) -> Option<u64> {
         self.devices.iter().find(|(claimed, _)| claimed == directory).map(|(_, device)| *device)
@@ -89,13 +89,13 @@ pub(super) struct Decision {
 }
 
 /// Makes the plan; looking at a repository whose server is gone may hang for ever.
-pub(super) fn decide_watched(order: &Order, stall: Duration) -> Result<Decision, Failure> {
+pub(super) fn decide_watched(order: &CopyRequest, stall: Duration) -> Result<Decision, Failure> {
     let (backup, target) = (order.point.path.display(), order.target.directory().display());
     let (what, order) = (format!("{backup} and {target}"), order.clone());
     watched(&what, stall, move |pulse| decide(&order, pulse))
 }
 
-fn decide(order: &Order, pulse: &Pulse) -> Result<Decision, Failure> {
+fn decide(order: &CopyRequest, pulse: &Pulse) -> Result<Decision, Failure> {
     let backup = Backup::at(&order.point.path);
     let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.point)?;
     let index = Index::of(&manifest);

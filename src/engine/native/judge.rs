@@ -4,7 +4,7 @@
 //! link, or believes a directory's contents more than its mark.
 
 use super::{
-    decide::{Decision, Order},
+    decide::{CopyRequest, Decision},
     home, set_aside, space,
     standing::{self, Found, Leftover},
 };
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 impl Decision {
     /// Judges what stands at the target.
-    pub(super) fn stand(&mut self, order: &Order, pulse: &Pulse) -> Result<(), Failure> {
+    pub(super) fn stand(&mut self, order: &CopyRequest, pulse: &Pulse) -> Result<(), Failure> {
         let directory = order.target.directory();
         let found = standing::look(directory)?;
         let ours = matches!(&found, Found::Leftover(left) if left.mark.session == order.session);
@@ -65,7 +65,7 @@ impl Decision {
     }
 
     /// Whether what a restore left can be gone on with.
-    fn judge_leftover(&mut self, left: Leftover, order: &Order) -> Result<bool, Failure> {
+    fn judge_leftover(&mut self, left: Leftover, order: &CopyRequest) -> Result<bool, Failure> {
         let same_backup = left.mark.manifest == self.manifest.identity() && left.mark.tablespaces == self.tablespaces;
         if !left.mark.is_for(order.session) {
             return match order.existing {
@@ -89,7 +89,7 @@ impl Decision {
 }
 
 /// What stands there is somebody's: it is set aside where that was allowed and hits nobody.
-fn make_room(order: &Order, pulse: &Pulse) -> Result<Standing, Failure> {
+fn make_room(order: &CopyRequest, pulse: &Pulse) -> Result<Standing, Failure> {
     let directory = order.target.directory();
     match order.existing {
         ExistingData::Refuse => Err(occupied(directory, "the target")),

@@ -1,11 +1,11 @@
 //! The tablespaces that an order sends somewhere, against those that the backup has.
 
-use super::{decide::Order, layout::Layout};
+use super::{decide::CopyRequest, layout::Layout};
 use crate::domain::{Failure, instance::printable};
 
 /// Refuses a home for a tablespace that the backup does not have: who gave it meant another one, and that would go to
 /// its default home without a word.
-pub(super) fn check(order: &Order, layout: &Layout) -> Result<(), Failure> {
+pub(super) fn check(order: &CopyRequest, layout: &Layout) -> Result<(), Failure> {
     let known = &layout.tablespaces;
     let unknown: Vec<String> =
         (order.target.tablespaces().keys()).filter(|oid| !known.contains_key(oid)).map(u32::to_string).collect();

@@ -46,7 +46,7 @@ mod work;
 use super::{Engine, FilePlan, Halt, Observer};
 use crate::domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings};
 use copy::Manner;
-use decide::{Decision, Order};
+use decide::{CopyRequest, Decision};
 use ledger::Line;
 use root::{Access, Root};
 use std::{path::PathBuf, sync::Arc};
@@ -55,7 +55,7 @@ use uuid::Uuid;
 /// The engine, set up for one request of one session.
 #[derive(Debug)]
 pub struct NativeEngine {
-    order: Order,
+    order: CopyRequest,
     manner: Manner,
     decision: Option<Decision>,
 }
@@ -68,7 +68,7 @@ impl NativeEngine {
         owner: Option<(u32, u32)>,
         settings: &WorkerSettings,
     ) -> Self {
-        let order = Order {
+        let order = CopyRequest {
             point: request.point.clone(),
             target: request.target.clone(),
             existing: request.existing,

@@ -4,7 +4,7 @@
 //! it is created; nothing is overwritten by a rename.
 
 use super::{
-    decide::{Decision, Order},
+    decide::{CopyRequest, Decision},
     home,
     ledger::{Ledger, Line},
     lock,
@@ -28,7 +28,7 @@ use std::{
 
 /// Makes the target ready for a copy.
 pub(super) fn prepare(
-    order: &Order,
+    order: &CopyRequest,
     decision: &Decision,
     observer: &dyn Observer,
 ) -> Result<(Places, Ledger), Failure> {
@@ -155,7 +155,7 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
     Ok(())
 }
 
-fn make_room(order: &Order, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
+fn make_room(order: &CopyRequest, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
     let (directory, session) = (order.target.directory(), order.session);
     let mut moved_data = directory.to_owned();
     if let Standing::SetAside { to } = &decision.plan.standing {

@@ -18,7 +18,7 @@ use std::{
 };
 
 /// What one thread does.
-pub(super) type Job = Box<dyn FnOnce(&Work) -> Result<(), Halt> + Send>;
+pub(super) type Task = Box<dyn FnOnce(&Work) -> Result<(), Halt> + Send>;
 
 /// How often progress is told and the order to stop is looked for.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs all jobs at once, each in a thread of its own.
-pub(super) fn run(work: &Arc<Work>, jobs: Vec<Job>, observer: &dyn Observer, stall: Duration) -> Result<(), Halt> {
+pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, stall: Duration) -> Result<(), Halt> {
     let shared = &work.shared;
     let (done, ended) = mpsc::channel();
     let mut threads: Vec<JoinHandle<()>> = Vec::new();

@@ -4,7 +4,7 @@
 //! a name.
 
 use super::{
-    decide::Order,
+    decide::CopyRequest,
     layout::{Form, Layout},
     standing,
 };
@@ -50,7 +50,7 @@ const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 const MEMORY: &str = "/dev/shm";
 
 /// Refuses places that a restore must not go to.
-pub(super) fn check(order: &Order, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
+pub(super) fn check(order: &CopyRequest, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
     let mut sources = vec![real(&order.point.path)?];
     for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
         sources.push(real(&order.point.path.join("pg_tblspc").join(original))?);
