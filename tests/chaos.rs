@@ -12,14 +12,16 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one variant among those there are")]
 #![allow(clippy::print_stderr, reason = "what a run came to is worth telling")]
 
-#[path = "chaos/dice.rs"]
-mod dice;
+#[path = "chaos/cluster.rs"]
+mod cluster;
 #[path = "chaos/eyes.rs"]
 mod eyes;
-#[path = "chaos/judge.rs"]
-mod judge;
+#[path = "chaos/oracle.rs"]
+mod oracle;
 #[path = "chaos/plan.rs"]
 mod plan;
+#[path = "chaos/processes.rs"]
+mod processes;
 #[path = "chaos/quarrel.rs"]
 mod quarrel;
 #[path = "chaos/quarrel_judge.rs"]
@@ -28,24 +30,24 @@ mod quarrel_judge;
 mod quarrel_plan;
 #[path = "chaos/quarrels.rs"]
 mod quarrels;
+#[path = "chaos/rng.rs"]
+mod rng;
 #[path = "chaos/round.rs"]
 mod round;
-#[path = "chaos/seen.rs"]
-mod seen;
+#[path = "chaos/stats.rs"]
+mod stats;
 mod support;
-#[path = "chaos/tally.rs"]
-mod tally;
-#[path = "chaos/tiny.rs"]
-mod tiny;
 #[path = "chaos/verify.rs"]
 mod verify;
 #[path = "chaos/watch.rs"]
 mod watch;
 
-use dice::Dice;
+use cluster::FORMS;
 use howdah::domain::{Step, StepState, fact::Fact};
 use plan::{Course, Moment, Plan, Victim, Volley};
+use rng::Dice;
 use round::Round;
+use stats::Tally;
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -59,8 +61,6 @@ use std::{
     thread,
 };
 use support::{place, port::free_port};
-use tally::Tally;
-use tiny::FORMS;
 use verify::Difference;
 use watch::Watch;
 
@@ -128,9 +128,9 @@ impl Run {
             tally.unborn = 1;
             return Ok(tally);
         };
-        judge::judge(round, plan, &session, self.watch, &self.references[plan.form])?;
+        oracle::judge(round, plan, &session, self.watch, &self.references[plan.form])?;
         if number.is_multiple_of(STARTED_EVERY) {
-            judge::start_it(round)?;
+            oracle::start_it(round)?;
             tally.started = 1;
         }
         tally.attempts = u64::from(round.eyes.newest());
@@ -164,8 +164,8 @@ fn undisturbed(form: &'static str) -> (Course, Difference) {
         _ => None,
     };
     let steps = round.eyes.facts(1).iter().filter_map(took).collect();
-    let difference = Difference::between(&round.target, tiny::tiny().manifest(form));
-    judge::start_it(&round).unwrap();
+    let difference = Difference::between(&round.target, cluster::tiny().manifest(form));
+    oracle::start_it(&round).unwrap();
     let home = round.home.clone();
     drop(round);
     fs::remove_dir_all(home).unwrap();
@@ -214,11 +214,11 @@ fn settle() {
 fn a_restore_comes_to_its_end_whoever_is_killed() {
     settle();
     needs_postgres!();
-    let ((seed, origin), wanted) = (dice::seed(), rounds());
+    let ((seed, origin), wanted) = (rng::seed(), rounds());
     eprintln!("chaos: {wanted} rounds with HOWDAH_CHAOS_SEED={seed} ({origin})");
     let (course, references) = measured();
     for (form, reference) in references {
-        let files = tiny::tiny().manifest(form).files.len();
+        let files = cluster::tiny().manifest(form).files.len();
         eprintln!("chaos: undisturbed, recovery alters {} of {files} files ({form})", reference.altered());
         assert!(reference.altered() * 10 < files, "too little is left to compare: {reference:?}");
     }
@@ -268,7 +268,7 @@ fn d09_a_server_without_a_master_is_gone_before_the_next_attempt_works() {
         let mut round = Round::begin(&plan, free_port());
         let session = round.run(course).unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
         let session = session.expect("an order that is taken");
-        let judged = judge::judge(&round, &plan, &session, watch::watch(), &references["plain"]);
+        let judged = oracle::judge(&round, &plan, &session, watch::watch(), &references["plain"]);
         judged.unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
         let noted = "a server that an earlier attempt had left running was stopped";
         round.tally.in_step(Step::Replay) > 0 && session.notes().iter().any(|note| note == noted)

@@ -4,30 +4,30 @@
 #![allow(clippy::match_same_arms, reason = "variants are listed in lines, so that a new one is decided by a person")]
 #![allow(clippy::print_stdout, reason = "the size of a search is worth a line")]
 
-#[path = "machine/always.rs"]
-mod always;
 #[path = "machine/figures.rs"]
 mod figures;
+#[path = "machine/invariants.rs"]
+mod invariants;
 #[path = "machine/model.rs"]
 mod model;
 #[path = "machine/mutant.rs"]
 mod mutant;
 #[path = "machine/mutants.rs"]
 mod mutants;
-#[path = "machine/pair.rs"]
-mod pair;
 #[path = "machine/random.rs"]
 mod random;
 #[path = "machine/records.rs"]
 mod records;
+#[path = "machine/reference_model.rs"]
+mod reference_model;
 #[path = "machine/sample.rs"]
 mod sample;
 #[path = "machine/search.rs"]
 mod search;
 #[path = "machine/traces.rs"]
 mod traces;
-#[path = "machine/witness.rs"]
-mod witness;
+#[path = "machine/two_sessions.rs"]
+mod two_sessions;
 
 /// What must be met at least once in all that can happen: a search that cannot reach it would prove nothing of it.
 const SOMETIMES: &[&str] = &[
@@ -117,7 +117,7 @@ fn every_seeded_bug_is_caught() {
 
 #[test]
 fn r14_r16_r21_two_sessions_with_one_slot_never_touch_each_other() {
-    match pair::search(sample::short_policy(true)) {
+    match two_sessions::search(sample::short_policy(true)) {
         Ok(states) => println!("{states} states of two sessions"),
         Err(broken) => panic!("{}\n  {}", broken.rule, broken.how),
     }

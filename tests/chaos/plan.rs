@@ -1,6 +1,6 @@
 //! What will be done to one restore: who is killed, when, and in which order. Chance decides, and can be repeated.
 
-use super::{dice::Dice, tiny::FORMS};
+use super::{cluster::FORMS, rng::Dice};
 use howdah::domain::Step;
 use std::{collections::BTreeMap, time::Duration};
 

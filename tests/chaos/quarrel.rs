@@ -1,10 +1,10 @@
 //! A quarrel: two state directories that want one place, and what is done by either and to either until both rest.
 
 use super::{
+    cluster::tiny,
     plan::{Course, Victim},
+    processes,
     quarrel_plan::{Deed, Ground, Plan},
-    seen,
-    tiny::tiny,
 };
 use crate::support::{
     howdah::Howdah,
@@ -204,12 +204,12 @@ impl Side {
 
     fn kill(&mut self, victim: Victim) -> bool {
         let found = match victim {
-            Victim::Owner => seen::owner(&self.howdah.state),
-            Victim::Worker => seen::workers(&self.howdah.state).pop(),
-            Victim::Engine | Victim::Backend => seen::engines(&self.target).pop(),
+            Victim::Owner => processes::owner(&self.howdah.state),
+            Victim::Worker => processes::workers(&self.howdah.state).pop(),
+            Victim::Engine | Victim::Backend => processes::engines(&self.target).pop(),
             Victim::Client => None,
         };
-        found.is_some_and(seen::kill)
+        found.is_some_and(processes::kill)
     }
 
     /// Whether it goes on by itself, or is about to; brings an owner where one is missing.
@@ -228,7 +228,7 @@ impl Side {
         self.keepers.retain_mut(|keeper| keeper.try_wait().unwrap().is_none());
         let busy = !self.commands.is_empty();
         let goes_on = self.ongoing().iter().any(Session::goes_on_by_itself);
-        if goes_on && !busy && self.keepers.is_empty() && seen::owner(&self.howdah.state).is_none() {
+        if goes_on && !busy && self.keepers.is_empty() && processes::owner(&self.howdah.state).is_none() {
             self.bring_owner();
         }
         busy || goes_on || !self.keepers.is_empty()
@@ -269,7 +269,7 @@ impl Side {
     }
 
     fn owner_leaves(&mut self, begun: Instant) -> Result<(), String> {
-        while let Some(owner) = seen::owner(&self.howdah.state) {
+        while let Some(owner) = processes::owner(&self.howdah.state) {
             howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
             thread::park_timeout(POLL_INTERVAL);
             if begun.elapsed() > TIMEOUT {
@@ -291,9 +291,9 @@ impl Drop for Side {
                 let _reaped = child.wait();
             }
         }
-        let left = seen::owner(&self.howdah.state).into_iter().chain(seen::workers(&self.howdah.state));
-        for left in left.chain(seen::engines(&self.target)) {
-            seen::kill(left);
+        let left = processes::owner(&self.howdah.state).into_iter().chain(processes::workers(&self.howdah.state));
+        for left in left.chain(processes::engines(&self.target)) {
+            processes::kill(left);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What must be true when two state directories have come to the end of a quarrel.
 
 use super::{
+    cluster::tiny,
     eyes,
     plan::Victim,
+    processes,
     quarrel::{BYSTANDER, LOST, Quarrel, Side},
     quarrel_plan::{Deed, Ground, Plan},
-    seen,
-    tiny::tiny,
     verify::Difference,
     watch::Watch,
 };
@@ -253,7 +253,7 @@ fn succeeded(session: &Session) -> bool {
 fn no_stranger(quarrel: &Quarrel) -> Result<(), String> {
     let begun = Instant::now();
     loop {
-        let left = seen::strangers(&quarrel.home);
+        let left = processes::strangers(&quarrel.home);
         if left.is_empty() {
             return Ok(());
         }

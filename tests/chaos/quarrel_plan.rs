@@ -1,6 +1,6 @@
 //! What will be done in a quarrel: where the two meet, and who orders, cancels, retries or is killed, and when.
 
-use super::{dice::Dice, plan::Victim, tiny::FORMS};
+use super::{cluster::FORMS, plan::Victim, rng::Dice};
 
 /// What both want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

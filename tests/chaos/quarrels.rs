@@ -2,11 +2,11 @@
 //! (S9, D7, R21).
 
 use super::{
-    dice::{self, Dice},
     keep, measured,
     quarrel::Quarrel,
     quarrel_judge::{self, Score},
     quarrel_plan::{GROUNDS, Plan},
+    rng::{self, Dice},
     settle, watch,
 };
 use crate::needs_postgres;
@@ -33,7 +33,7 @@ fn quarrels() -> u64 {
 
 fn one(number: u64, seed: u64) -> Result<Score, String> {
     let (course, references) = measured();
-    // Other dice than those of the round of this number.
+    // Another seed than those of the round of this number.
     let plan = Plan::drawn(&mut Dice::of_round(!seed, number));
     let mut quarrel = Quarrel::begin(&plan);
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -57,7 +57,7 @@ fn one(number: u64, seed: u64) -> Result<Score, String> {
 fn s09_two_state_directories_never_have_one_place_at_once_whoever_is_killed() {
     settle();
     needs_postgres!();
-    let ((seed, origin), wanted) = (dice::seed(), quarrels());
+    let ((seed, origin), wanted) = (rng::seed(), quarrels());
     eprintln!("chaos: {wanted} quarrels with HOWDAH_CHAOS_SEED={seed} ({origin})");
     let (next, score, failures) = (AtomicU64::new(0), Mutex::<Score>::default(), Mutex::<Vec<String>>::default());
     thread::scope(|scope| {

@@ -1,11 +1,11 @@
 //! One restore, and what is done to it until it is done all the same.
 
 use super::{
+    cluster::tiny,
     eyes::{Eyes, Stage},
     plan::{Course, Moment, Plan, Victim},
-    seen,
-    tally::Tally,
-    tiny::tiny,
+    processes,
+    stats::Tally,
 };
 use crate::support::{howdah::Howdah, place::scratch};
 use howdah::{
@@ -162,19 +162,19 @@ impl<'a> Round<'a> {
     /// Kills one; says whether there was anybody.
     fn kill(&mut self, victim: Victim) -> bool {
         match victim {
-            Victim::Owner => seen::owner(&self.howdah.state).is_some_and(seen::kill),
+            Victim::Owner => processes::owner(&self.howdah.state).is_some_and(processes::kill),
             Victim::Worker => {
                 let newest = self.eyes.newest();
                 let told = if newest > 0 { self.eyes.worker(newest) } else { None };
-                let worker = told.or_else(|| seen::workers(&self.howdah.state).into_iter().next());
-                worker.is_some_and(seen::kill)
+                let worker = told.or_else(|| processes::workers(&self.howdah.state).into_iter().next());
+                worker.is_some_and(processes::kill)
             }
-            Victim::Engine => self.engine().is_some_and(seen::kill),
+            Victim::Engine => self.engine().is_some_and(processes::kill),
             Victim::Backend => {
-                let children = self.engine().map(|engine| seen::children(engine.pid)).unwrap_or_default();
+                let children = self.engine().map(|engine| processes::children(engine.pid)).unwrap_or_default();
                 // Any of them; which ones there are differs from moment to moment.
                 let at = usize::try_from(self.begun.elapsed().subsec_micros()).unwrap() % children.len().max(1);
-                children.get(at).copied().is_some_and(seen::kill)
+                children.get(at).copied().is_some_and(processes::kill)
             }
             Victim::Client => {
                 // A command that only orders is not killed: the order itself is not what this is about.
@@ -190,7 +190,7 @@ impl<'a> Round<'a> {
     }
 
     fn engine(&self) -> Option<ProcessMark> {
-        seen::engines(&self.target).into_iter().next()
+        processes::engines(&self.target).into_iter().next()
     }
 
     /// Whether the command that ordered it still runs.
@@ -208,7 +208,7 @@ impl<'a> Round<'a> {
         }
         self.tended = Instant::now();
         self.keepers.retain_mut(|keeper| keeper.try_wait().unwrap().is_none());
-        if self.client_runs() || !self.keepers.is_empty() || seen::owner(&self.howdah.state).is_some() {
+        if self.client_runs() || !self.keepers.is_empty() || processes::owner(&self.howdah.state).is_some() {
             self.unowned = None;
             return Ok(());
         }
@@ -292,7 +292,7 @@ impl<'a> Round<'a> {
     /// Ends the owner in the way that is meant for it.
     fn owner_leaves(&mut self) -> Result<(), String> {
         let begun = Instant::now();
-        while let Some(owner) = seen::owner(&self.howdah.state) {
+        while let Some(owner) = processes::owner(&self.howdah.state) {
             howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
             thread::park_timeout(POLL_INTERVAL * 5);
             if begun.elapsed() > TIMEOUT {
@@ -334,11 +334,11 @@ impl Drop for Round<'_> {
                 let _reaped = child.wait();
             }
         }
-        if let Some(owner) = seen::owner(&self.howdah.state) {
-            seen::kill(owner);
+        if let Some(owner) = processes::owner(&self.howdah.state) {
+            processes::kill(owner);
         }
-        for left in seen::workers(&self.howdah.state).into_iter().chain(seen::engines(&self.target)) {
-            seen::kill(left);
+        for left in processes::workers(&self.howdah.state).into_iter().chain(processes::engines(&self.target)) {
+            processes::kill(left);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Somebody who looks at all processes all the time, and sees when one session runs twice at once.
 
-use super::seen::{arguments, pids, postmaster_of, worker_of};
+use super::processes::{arguments, pids, postmaster_of, worker_of};
 use crate::support::place;
 use howdah::{
     domain::fact::ProcessMark,

@@ -4,10 +4,10 @@
 //! search ends. Each state is explored from the first way to it that was found, which is among the shortest.
 
 use super::{
-    always::{self, Turn},
+    invariants::{self, Turn},
     model::{Broken, Machine, hold},
+    reference_model::Witness,
     sample,
-    witness::Witness,
 };
 use howdah::{
     domain::{
@@ -88,7 +88,7 @@ fn turn(
         met.insert("disposal lost".to_owned());
     }
     met.extend(moments(&next.session).into_iter().map(str::to_owned));
-    always::check(&Turn {
+    invariants::check(&Turn {
         before: &node.session,
         command,
         now,

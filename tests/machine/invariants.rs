@@ -2,7 +2,7 @@
 
 use super::{
     model::{Broken, hold},
-    witness::{Wish, Witness},
+    reference_model::{Wish, Witness},
 };
 use howdah::{
     domain::{Failure, FailureClass, Outcome, Timestamp, fact::End},

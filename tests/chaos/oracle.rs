@@ -1,10 +1,10 @@
 //! What must be true when a restore has come to its end, whatever was done to it.
 
 use super::{
+    cluster::{QUESTION, tiny},
     plan::Plan,
+    processes::{engines, strangers},
     round::Round,
-    seen::{engines, strangers},
-    tiny::{QUESTION, tiny},
     verify::{Difference, remains},
     watch::Watch,
 };
