@@ -25,7 +25,15 @@ use futures_util::{
     stream::{self, FuturesUnordered},
 };
 use published::published;
-use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    ops::ControlFlow,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, sleep_until, timeout},
@@ -85,93 +93,160 @@ pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
 pub(super) async fn drive(
     ports: Ports,
     options: Options,
-    mut surface: impl Surface,
+    surface: impl Surface,
     outside: impl Stream<Item = ExternalEvent>,
 ) -> io::Result<Ending> {
     let mut outside = pin!(outside);
     let (first, mut published) = published(&ports);
-    let mut brush = Brush::new(options.theme, options.ascii);
-    let mut model = Model::new(options, first.data, surface.size()?, ports.clock.moment());
-    // Orders are for the manager and must arrive; looks are for the screen alone.
-    let mut orders: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
-    let mut queries: FuturesUnordered<BoxFuture<'static, Message>> = FuturesUnordered::new();
+    let brush = Brush::new(options.theme, options.ascii);
+    let model = Model::new(options, first.data, surface.size()?, ports.clock.moment());
+    let mut screen = Running::new(ports, surface, brush, model);
     let mut inbox: Vec<ExternalEvent> = Vec::new();
-    let mut messages: Vec<Message> = vec![Message::Owner(first.owner)];
-    let mut painted: Option<Instant> = None;
-    let mut stale = true;
-    let reason = 'screen: loop {
-        // Everything that is ready is taken in before anything is drawn.
-        for _ in 0..DRAINED {
-            // With the loop's own waker: crossterm's stream keeps the waker of its first poll and wakes no other.
-            match poll_fn(|context| Poll::Ready(outside.as_mut().poll_next(context))).await {
-                Poll::Ready(Some(one)) => inbox.push(one),
-                Poll::Ready(None) => inbox.push(ExternalEvent::End(EndReason::HungUp)),
-                Poll::Pending => break,
-            }
-            if matches!(inbox.last(), Some(ExternalEvent::End(_))) {
-                break;
-            }
+    screen.messages.push(Message::Owner(first.owner));
+    let reason = loop {
+        drain(outside.as_mut(), &mut inbox).await;
+        if let ControlFlow::Break(reason) = screen.take_in(inbox.drain(..)).await? {
+            break reason;
         }
-        for one in inbox.drain(..) {
-            match one {
-                ExternalEvent::Message(message) => messages.push(message),
-                ExternalEvent::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
-                ExternalEvent::Continued => {
-                    surface.repair()?;
-                    let (columns, rows) = surface.size()?;
-                    messages.push(Message::Resize(columns, rows));
-                }
-                ExternalEvent::End(reason) => break 'screen reason,
-            }
-        }
-        for message in std::mem::take(&mut messages) {
-            stale = true;
-            for intent in update(&mut model, message, ports.clock.moment()) {
-                match intent {
-                    Intent::Close => break 'screen EndReason::Closed,
-                    Intent::Suspend => suspend(&ports, &mut surface, &mut messages).await?,
-                    Intent::Mouse(on) => surface.set_mouse(on)?,
-                    Intent::Ring(text) => surface.ring(&text)?,
-                    Intent::RefreshCatalog => (ports.refresh_catalog)(),
-                    Intent::Act(act, scope) => {
-                        let answer = ports.manager.act(act, scope, model.options().by.clone());
-                        orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
-                    }
-                    Intent::Start(requests) => {
-                        let answer = ports.manager.start(order(requests), model.options().by.clone());
-                        orders.push(answer.map(Message::Started).boxed());
-                    }
-                    Intent::Query(query) => queries.push(run_query(&ports, query, &model.options().by)),
-                }
-            }
-        }
-        if !messages.is_empty() {
+        if !screen.messages.is_empty() {
             continue;
         }
         let now = Instant::now();
-        let may_paint = painted.map_or(now, |painted| painted + FRAME);
-        if stale && may_paint <= now {
-            surface.draw(&model, &mut brush)?;
-            painted = Some(now);
-            stale = false;
-        }
-        let due = model.next_change().map(|moment| now + ports.clock.until_steady(moment));
+        let may_paint = screen.paint(now)?;
+        let due = screen.model.next_change().map(|moment| now + screen.ports.clock.until_steady(moment));
         tokio::select! {
             biased;
             one = outside.next() => inbox.push(one.unwrap_or(ExternalEvent::End(EndReason::HungUp))),
-            Some(message) = orders.next(), if !orders.is_empty() => messages.push(message),
-            Some(message) = queries.next(), if !queries.is_empty() => messages.push(message),
-            Some(message) = published.next() => messages.push(message),
-            () = sleep_until(may_paint), if stale => {}
-            () = sleep_until(due.unwrap_or(now)), if due.is_some() => messages.push(Message::Due),
+            Some(message) = screen.orders.next(), if !screen.orders.is_empty() => screen.messages.push(message),
+            Some(message) = screen.queries.next(), if !screen.queries.is_empty() => screen.messages.push(message),
+            Some(message) = published.next() => screen.messages.push(message),
+            () = sleep_until(may_paint), if screen.stale => {}
+            () = sleep_until(due.unwrap_or(now)), if due.is_some() => screen.messages.push(Message::Due),
         }
     };
-    // A person who orders and leaves in one breath has still ordered.
-    let last = async { while orders.next().await.is_some() {} };
-    if timeout(LAST_ORDERS, last).await.is_err() {
-        tracing::warn!("the session manager did not answer the last orders before the screen closed");
+    Ok(screen.close(reason).await)
+}
+
+/// Takes in everything that is ready, before anything is drawn.
+async fn drain(mut outside: Pin<&mut impl Stream<Item = ExternalEvent>>, inbox: &mut Vec<ExternalEvent>) {
+    for _ in 0..DRAINED {
+        // With the loop's own waker: crossterm's stream keeps the waker of its first poll and wakes no other.
+        match poll_fn(|context| Poll::Ready(outside.as_mut().poll_next(context))).await {
+            Poll::Ready(Some(one)) => inbox.push(one),
+            Poll::Ready(None) => inbox.push(ExternalEvent::End(EndReason::HungUp)),
+            Poll::Pending => return,
+        }
+        if matches!(inbox.last(), Some(ExternalEvent::End(_))) {
+            return;
+        }
     }
-    Ok(model.ending(reason))
+}
+
+/// A screen that runs.
+struct Running<S> {
+    ports: Ports,
+    surface: S,
+    brush: Brush,
+    model: Model,
+    /// Orders are for the manager and must arrive.
+    orders: FuturesUnordered<BoxFuture<'static, Message>>,
+    /// Queries are for the screen alone.
+    queries: FuturesUnordered<BoxFuture<'static, Message>>,
+    messages: Vec<Message>,
+    painted: Option<Instant>,
+    /// Whether the picture is older than the model.
+    stale: bool,
+}
+
+impl<S: Surface> Running<S> {
+    fn new(ports: Ports, surface: S, brush: Brush, model: Model) -> Self {
+        let (orders, queries, messages) = (FuturesUnordered::new(), FuturesUnordered::new(), Vec::new());
+        Self { ports, surface, brush, model, orders, queries, messages, painted: None, stale: true }
+    }
+
+    /// Takes in what came from outside, and all messages. What they lead to may be messages again.
+    async fn take_in(&mut self, inbox: impl Iterator<Item = ExternalEvent>) -> io::Result<ControlFlow<EndReason>> {
+        for one in inbox {
+            match one {
+                ExternalEvent::Message(message) => self.messages.push(message),
+                ExternalEvent::Suspend => self.suspend().await?,
+                ExternalEvent::Continued => {
+                    self.surface.repair()?;
+                    self.take_size()?;
+                }
+                ExternalEvent::End(reason) => return Ok(ControlFlow::Break(reason)),
+            }
+        }
+        for message in std::mem::take(&mut self.messages) {
+            self.stale = true;
+            for intent in update(&mut self.model, message, self.ports.clock.moment()) {
+                if let ControlFlow::Break(reason) = self.carry_out(intent).await? {
+                    return Ok(ControlFlow::Break(reason));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    async fn carry_out(&mut self, intent: Intent) -> io::Result<ControlFlow<EndReason>> {
+        let by = || self.model.options().by.clone();
+        match intent {
+            Intent::Close => return Ok(ControlFlow::Break(EndReason::Closed)),
+            Intent::Suspend => self.suspend().await?,
+            Intent::Mouse(on) => self.surface.set_mouse(on)?,
+            Intent::Ring(text) => self.surface.ring(&text)?,
+            Intent::RefreshCatalog => (self.ports.refresh_catalog)(),
+            Intent::Act(act, scope) => {
+                let answer = self.ports.manager.act(act, scope, by());
+                self.orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
+            }
+            Intent::Start(requests) => {
+                let answer = self.ports.manager.start(order(requests), by());
+                self.orders.push(answer.map(Message::Started).boxed());
+            }
+            Intent::Query(query) => self.queries.push(run_query(&self.ports, query, &by())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Paints what is stale, unless it was painted just now; says from when on it may be painted again.
+    fn paint(&mut self, now: Instant) -> io::Result<Instant> {
+        let may_paint = self.painted.map_or(now, |painted| painted + FRAME);
+        if self.stale && may_paint <= now {
+            self.surface.draw(&self.model, &mut self.brush)?;
+            self.painted = Some(now);
+            self.stale = false;
+        }
+        Ok(may_paint)
+    }
+
+    /// Stands still until the shell continues us. Nothing can be shown or answered meanwhile, so this is the one place
+    /// where the loop waits: a process that stands still must not own what others wait for.
+    async fn suspend(&mut self) -> io::Result<()> {
+        if !self.surface.may_suspend() {
+            self.messages.push(Message::NotSuspended);
+            return Ok(());
+        }
+        (self.ports.release)().await;
+        self.surface.suspend()?;
+        (self.ports.reacquire)().await;
+        self.take_size()
+    }
+
+    fn take_size(&mut self) -> io::Result<()> {
+        let (columns, rows) = self.surface.size()?;
+        self.messages.push(Message::Resize(columns, rows));
+        Ok(())
+    }
+
+    /// A person who orders and leaves in one breath has still ordered.
+    async fn close(mut self, reason: EndReason) -> Ending {
+        let last = async { while self.orders.next().await.is_some() {} };
+        if timeout(LAST_ORDERS, last).await.is_err() {
+            tracing::warn!("the session manager did not answer the last orders before the screen closed");
+        }
+        self.model.ending(reason)
+    }
 }
 
 /// The order of a person at this screen.
@@ -204,21 +279,6 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
             (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
         }
     }
-}
-
-/// Stands still until the shell continues us. Nothing can be shown or answered meanwhile, so this is the one place where
-/// the loop waits: a process that stands still must not own what others wait for.
-async fn suspend(ports: &Ports, surface: &mut impl Surface, messages: &mut Vec<Message>) -> io::Result<()> {
-    if !surface.may_suspend() {
-        messages.push(Message::NotSuspended);
-        return Ok(());
-    }
-    (ports.release)().await;
-    surface.suspend()?;
-    (ports.reacquire)().await;
-    let (columns, rows) = surface.size()?;
-    messages.push(Message::Resize(columns, rows));
-    Ok(())
 }
 
 /// SIGTERM and SIGHUP end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
