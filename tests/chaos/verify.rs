@@ -113,7 +113,7 @@ pub(crate) fn remains(parent: &Path, session: &str) -> Vec<PathBuf> {
     };
     let entries = walkdir::WalkDir::new(parent).into_iter().map(Result::unwrap).map(walkdir::DirEntry::into_path);
     let mut found: Vec<PathBuf> = entries.filter(|path| ours(path)).collect();
-    // The private directory of a guarded server bears the end of its session's name.
+    // The private directory of an isolated server bears the end of its session's name.
     let guard = format!("howdah-{}-", &session.replace('-', "")[20..]);
     let private = fs::read_dir("/tmp").unwrap().flatten().map(|entry| entry.path());
     found.extend(private.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&guard)));

@@ -4,7 +4,7 @@
 //! here. Never: it does not guess how PostgreSQL reads its files.
 
 use super::{
-    DataDirectory, Wish,
+    DataDirectory, Options,
     block::{Setting, setting},
     defaults::Named,
     logs,
@@ -46,19 +46,19 @@ pub(super) struct Adapted {
 }
 
 /// Finds out what this cluster needs here. Refuses one that would run elsewhere.
-pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
-    let named = DataDirectory::open(wish.data).and_then(|place| Named::in_files_of(&place));
+pub(super) fn adapt(options: &Options<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
+    let named = DataDirectory::open(options.data).and_then(|place| Named::in_files_of(&place));
     let named =
-        named.map_err(|e| classify::of_io(&format!("reading the configuration of {}", wish.data.display()), &e))?;
+        named.map_err(|e| classify::of_io(&format!("reading the configuration of {}", options.data.display()), &e))?;
     // Each question starts a server program: none is put twice, or where the answer is known.
     let ask = |name: &str| match named.default_of(name) {
         Some(default) => Ok(OsString::from(default)),
-        None => ask(wish, binaries, name),
+        None => ask(options, binaries, name),
     };
     let mut found = Vec::new();
     // Never known, so that files which PostgreSQL cannot read are found here and not when the server starts.
     let home = PathBuf::from(ask("data_directory")?);
-    if same(&home, wish.data) != Some(true) {
+    if same(&home, options.data) != Some(true) {
         return Err(Failure::incurable(
             format!("the restored postgresql.conf sends the server to {} instead of its own directory", home.display()),
             "remove data_directory from the configuration files of the restored directory, then retry",
@@ -72,14 +72,14 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Fai
     } else if ssl {
         for name in ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"] {
             let file = ask(name)?;
-            if !file.is_empty() && !wish.account.may(Access::Read, &wish.data.join(&file)).unwrap_or(false) {
+            if !file.is_empty() && !options.account.may(Access::Read, &options.data.join(&file)).unwrap_or(false) {
                 let file = file.display();
                 found.push((setting("ssl", "off"), format!("ssl is off, because {name} {file} cannot be read here")));
                 break;
             }
         }
     }
-    found.extend(own_logs(wish, &ask)?);
+    found.extend(own_logs(options, &ask)?);
     if binaries.version().0 <= LAST_WITH_STATS_FILES {
         let stats = ask("stats_temp_directory")?;
         if Path::new(&stats).is_absolute() {
@@ -93,19 +93,19 @@ pub(super) fn adapt(wish: &Wish<'_>, binaries: &Binaries) -> Result<Adapted, Fai
             Failure::incurable(cause, "correct the setting in the restored data directory, then retry")
         })
     };
-    let preloaded = preload::of(binaries, Some(wish.account), text)?;
+    let preloaded = preload::of(binaries, Some(options.account), text)?;
     Ok(Adapted { overrides: found, preloaded })
 }
 
 /// The server's log stays in the data directory, and is not mixed up with the source's.
 fn own_logs(
-    wish: &Wish<'_>,
+    options: &Options<'_>,
     ask: &impl Fn(&str) -> Result<OsString, Failure>,
 ) -> Result<Vec<(Setting, String)>, Failure> {
     let mut found = Vec::new();
     let theirs = ask("log_directory")?;
-    if !logs::is_usable(wish.data, Path::new(&theirs)) {
-        let own = logs::directory(wish.data);
+    if !logs::is_usable(options.data, Path::new(&theirs)) {
+        let own = logs::directory(options.data);
         let why = format!("the server's log goes to its own directory {own} instead of {}", theirs.display());
         found.push((setting("log_directory", own), why));
     }
@@ -127,8 +127,8 @@ fn own_logs(
 }
 
 /// Lines of configuration for the sizes that the source had.
-pub(super) fn recorded_sizes(wish: &Wish<'_>, binaries: &Binaries) -> Result<String, Failure> {
-    resume::control_data(wish.control, wish.account, binaries).map(|text| sizes_from(&text))
+pub(super) fn recorded_sizes(options: &Options<'_>, binaries: &Binaries) -> Result<String, Failure> {
+    resume::control_data(options.control, options.account, binaries).map(|text| sizes_from(&text))
 }
 
 fn sizes_from(text: &str) -> String {
@@ -148,10 +148,10 @@ fn sizes_from(text: &str) -> String {
 }
 
 /// The value of a setting as the server would see it.
-fn ask(wish: &Wish<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
-    let mut command = wish.account.command(binaries.postgres());
-    command.arg("-D").arg(wish.data).args(["-c", "lc_messages=C", "-C", name]);
-    let output = wish.account.output(&mut command);
+fn ask(options: &Options<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
+    let mut command = options.account.command(binaries.postgres());
+    command.arg("-D").arg(options.data).args(["-c", "lc_messages=C", "-C", name]);
+    let output = options.account.output(&mut command);
     let output = output.map_err(|e| classify::of_io(&format!("running {}", binaries.postgres().display()), &e))?;
     if output.status.success() {
         let mut value = output.stdout;

@@ -52,7 +52,7 @@ const MAIN: &str = "# Written by howdah, because the backup held no postgresql.c
 
 /// What is to be configured.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish<'a> {
+pub struct Options<'a> {
     /// The restored data directory.
     pub data: &'a Path,
     /// The port of the copy.
@@ -86,10 +86,10 @@ pub struct Configured {
 }
 
 /// Makes the restored cluster a copy of its own; returns what a person should know.
-pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
-    let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", wish.data.display()), e);
-    let place = DataDirectory::open(wish.data).map_err(|e| failed(&e, "opening the data directory"))?;
-    let owner = wish.account.owner();
+pub fn configure(options: &Options<'_>) -> Result<Configured, Failure> {
+    let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", options.data.display()), e);
+    let place = DataDirectory::open(options.data).map_err(|e| failed(&e, "opening the data directory"))?;
+    let owner = options.account.owner();
     let mut said = Vec::new();
 
     for name in SIGNALS {
@@ -101,8 +101,8 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
     for (name, text) in [("postgresql.conf", MAIN), ("pg_hba.conf", HBA), ("pg_ident.conf", IDENT)] {
         let failed = |e: io::Error| failed(&e, &format!("writing {name}"));
         if place.read(name, LONGEST).map_err(failed)?.is_none() {
-            let sizes = match wish.binaries {
-                Some(binaries) if text == MAIN => adapt::recorded_sizes(wish, binaries)?,
+            let sizes = match options.binaries {
+                Some(binaries) if text == MAIN => adapt::recorded_sizes(options, binaries)?,
                 Some(_) | None => String::new(),
             };
             place.replace(name, format!("{text}{sizes}").as_bytes(), owner).map_err(failed)?;
@@ -111,18 +111,18 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
     }
     let main = place.read("postgresql.conf", LONGEST).map_err(|e| failed(&e, "reading postgresql.conf"))?;
     let main = main.unwrap_or_default();
-    let renewed = with_block(&main, &places(&with_block(&main, &[]), wish.data));
+    let renewed = with_block(&main, &places(&with_block(&main, &[]), options.data));
     if renewed != main {
         place.replace("postgresql.conf", &renewed, owner).map_err(|e| failed(&e, "writing postgresql.conf"))?;
     }
-    let mut settings = own_settings(wish);
+    let mut settings = own_settings(options);
     settings.extend(in_place::allowed(&place).map_err(|e| failed(&e, "looking for tablespaces inside"))?);
-    let auto = write_auto(&place, &settings, wish).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
-    let mut switched_off = switched_off::page(wish.version);
+    let auto = write_auto(&place, &settings, options).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+    let mut switched_off = switched_off::page(options.version);
     let mut configured = Configured::default();
-    match wish.binaries {
+    match options.binaries {
         Some(binaries) => {
-            let Adapted { overrides, preloaded } = adapt::adapt(wish, binaries)?;
+            let Adapted { overrides, preloaded } = adapt::adapt(options, binaries)?;
             for (setting, why) in overrides {
                 settings.push(setting);
                 said.push(why);
@@ -132,7 +132,7 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
             said.extend(preloaded.switched_off.iter().map(without));
             switched_off.extend(preloaded.switched_off);
             configured.warnings = preloaded.warnings;
-            write_auto(&place, &settings, wish).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
+            write_auto(&place, &settings, options).map_err(|e| failed(&e, "writing postgresql.auto.conf"))?;
         }
         None => configured.unchecked.extend(preload::unseen(&[&main, &auto])),
     }
@@ -142,13 +142,13 @@ pub fn configure(wish: &Wish<'_>) -> Result<Configured, Failure> {
 }
 
 /// What every copy gets.
-fn own_settings(wish: &Wish<'_>) -> Vec<Setting> {
+fn own_settings(options: &Options<'_>) -> Vec<Setting> {
     let mut settings = vec![
-        setting("port", wish.port.to_string()),
+        setting("port", options.port.to_string()),
         setting("listen_addresses", LISTENS),
-        setting("unix_socket_directories", socket_directory(wish.account)),
+        setting("unix_socket_directories", socket_directory(options.account)),
     ];
-    settings.extend(switched_off::switches(wish.version).map(|switch| setting(switch.name, switch.value)));
+    settings.extend(switched_off::switches(options.version).map(|switch| setting(switch.name, switch.value)));
     settings
 }
 
@@ -169,13 +169,13 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
 }
 
 /// Writes the block into `postgresql.auto.conf`, and gives what the file then holds.
-fn write_auto(place: &DataDirectory, settings: &[Setting], wish: &Wish<'_>) -> io::Result<Vec<u8>> {
+fn write_auto(place: &DataDirectory, settings: &[Setting], options: &Options<'_>) -> io::Result<Vec<u8>> {
     let old = place.read("postgresql.auto.conf", LONGEST)?.unwrap_or_default();
     // `ALTER SYSTEM` takes all of them but the first, and what it has set comes after `postgresql.conf`.
-    let moved = places(&with_block(&old, &[]), wish.data).into_iter().filter(|(name, _)| *name != PLACES[0]);
+    let moved = places(&with_block(&old, &[]), options.data).into_iter().filter(|(name, _)| *name != PLACES[0]);
     let new = with_block(&old, &[settings.to_vec(), moved.collect()].concat());
     if new != old {
-        place.replace("postgresql.auto.conf", &new, wish.account.owner())?;
+        place.replace("postgresql.auto.conf", &new, options.account.owner())?;
     }
     Ok(new)
 }
@@ -203,7 +203,7 @@ mod tests {
 
     fn configured(data: &Path, account: &Account) -> Configured {
         let port = Port::new(5433).unwrap();
-        configure(&Wish { data, port, account, binaries: None, control: data, version: None }).unwrap()
+        configure(&Options { data, port, account, binaries: None, control: data, version: None }).unwrap()
     }
 
     /// The notes but for the last, which every copy gets.
@@ -255,8 +255,8 @@ mod tests {
             let port = Port::new(5433).unwrap();
             let binaries = Some(&binaries);
             let data = place.path();
-            let wish = Wish { data, port, account: &account, binaries, control: data, version: None };
-            let notes = configure(&wish).unwrap().notes;
+            let options = Options { data, port, account: &account, binaries, control: data, version: None };
+            let notes = configure(&options).unwrap().notes;
             assert_eq!(
                 notes.iter().any(|note| note.starts_with("ssl is off, because the passphrase")),
                 off,
@@ -299,8 +299,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
         let account = someone();
         let (port, data) = (Port::new(5433).unwrap(), place.path());
-        let wish = Wish { data, port, account: &account, binaries: None, control: data, version: None };
-        let failure = configure(&wish).unwrap_err();
+        let options = Options { data, port, account: &account, binaries: None, control: data, version: None };
+        let failure = configure(&options).unwrap_err();
         assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a copy would do to the world around it by itself, and the setting that keeps it from doing so (rule S13).
 //!
-//! The settings stand in the copy's own block of `postgresql.auto.conf` and on the command line of the guarded start.
+//! The settings stand in the copy's own block of `postgresql.auto.conf` and on the command line of the isolated server.
 //!
 //! Promises: one table for both, for the plan and for the docs. Never: holds what depends on the machine or the cluster;
 //! that is `adapt`, and `libraries` for what is preloaded.

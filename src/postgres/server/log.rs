@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The prefix that the guarded server puts before each line: time, pid, SQLSTATE.
+/// The prefix that the isolated server puts before each line: time, pid, SQLSTATE.
 pub const PREFIX: &str = "%m [%p] %e ";
 
 /// At most so much of a log is taken in one look, and so much of one unfinished line is kept: a server that floods its

@@ -4,7 +4,7 @@
 //! replays WAL only we can reach it. Never: no server runs as root, and none is started through a shell.
 
 pub mod classify;
-pub mod guard;
+pub mod isolation;
 pub mod launch;
 pub mod log;
 pub mod pidfile;

@@ -1,7 +1,7 @@
 //! The question that a restored server must answer before anyone calls it restored.
 //!
 //! Promises: a real query over a real connection, with an end to its patience. Never: it changes nothing, and it asks
-//! only the server behind the guarded socket.
+//! only the isolated server behind its private socket.
 
 use crate::domain::{Failure, Port, SystemIdentifier, Timeline, instance::printable};
 use std::{

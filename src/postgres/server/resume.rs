@@ -28,7 +28,7 @@ const USED: &str = "backup_label.old";
 const LONGEST: u64 = 1 << 20;
 
 /// Puts the label back where an interrupted recovery needs it; says from where replay begins anew.
-pub fn put_label_back(data: &Path, account: &Account, binaries: &Binaries) -> Result<Option<Lsn>, Failure> {
+pub fn restore_backup_label(data: &Path, account: &Account, binaries: &Binaries) -> Result<Option<Lsn>, Failure> {
     let failed =
         |e: &std::io::Error| classify::of_io(&format!("looking for an interrupted recovery in {}", data.display()), e);
     let place = DataDirectory::open(data).map_err(|e| failed(&e))?;

@@ -14,7 +14,7 @@ use std::{
 
 /// How a server is asked to stop (postgres(1)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum StopMode {
     /// Clients are sent away, a last checkpoint is written.
     Fast,
     /// At once, as in a crash; the next start replays WAL.
@@ -32,8 +32,8 @@ const IMMEDIATE_PATIENCE: Duration = Duration::from_secs(10);
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stops the server. A fast stop becomes an immediate one after `patience`, or as soon as `hurry` says so.
-pub fn stop(mark: ProcessMark, manner: Manner, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<(), Failure> {
-    if manner == Manner::Fast && ask(mark, Signal::INT, patience, hurry)? {
+pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<(), Failure> {
+    if mode == StopMode::Fast && ask(mark, Signal::INT, patience, hurry)? {
         return Ok(());
     }
     let never = || false;
@@ -99,16 +99,16 @@ mod tests {
     #[test]
     fn a_fast_stop_that_is_not_obeyed_becomes_an_immediate_one() {
         let (mut child, mark) = stubborn("trap '' INT; trap 'exit 0' QUIT");
-        stop(mark, Manner::Fast, Duration::from_millis(1), &|| false).unwrap();
+        stop(mark, StopMode::Fast, Duration::from_millis(1), &|| false).unwrap();
         assert!(!process::is_alive(mark));
         child.wait().unwrap();
-        stop(mark, Manner::Fast, Duration::ZERO, &|| false).unwrap();
+        stop(mark, StopMode::Fast, Duration::ZERO, &|| false).unwrap();
     }
 
     #[test]
     fn hurry_ends_the_patience() {
         let (mut child, mark) = stubborn("trap '' INT; trap 'exit 0' QUIT");
-        stop(mark, Manner::Fast, Duration::from_hours(1), &|| true).unwrap();
+        stop(mark, StopMode::Fast, Duration::from_hours(1), &|| true).unwrap();
         child.wait().unwrap();
     }
 }

@@ -33,7 +33,7 @@ impl<'a> Restore<'a> {
         answer: String,
         configured: Configured,
     ) -> Result<Success, Halt> {
-        self.report.begin(Step::Finish, "stopping the guarded server");
+        self.report.begin(Step::Finish, "stopping the isolated server");
         supervisor.stop_fast()?;
         let server = match self.request.server {
             ServerWish::LeaveRunning => {

@@ -29,7 +29,7 @@ use crate::{
     postgres::{
         account::Account,
         binaries::Binaries,
-        configure::{self, Configured, DataDirectory, Wish},
+        configure::{self, Configured, DataDirectory},
         server::{classify, replay::ServerStage},
     },
 };
@@ -153,7 +153,7 @@ impl<'a> Restore<'a> {
         let staged = data.join(STAGED_CONTROL);
         let control = if staged.is_dir() { staged.as_path() } else { data };
         let version = Some(version_of(data)?);
-        let configured = configure::configure(&Wish { data, port, account, binaries, control, version })?;
+        let configured = configure::configure(&configure::Options { data, port, account, binaries, control, version })?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
         let mut detail = vec![format!("port {port}")];
@@ -180,7 +180,7 @@ impl<'a> Restore<'a> {
             Step::Start,
             &format!("PostgreSQL {} as {}", supervisor.binaries.version(), supervisor.account.name()),
         );
-        if let Some(from) = supervisor.start_guarded()? {
+        if let Some(from) = supervisor.start_isolated()? {
             self.report.say_note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
         }
         supervisor.wait(ServerStage::Recovering, &mut |_| ())?;

@@ -18,14 +18,14 @@ use crate::{
         configure::{self, DataDirectory, logs},
         server::{
             classify::{self, ServerEnd},
-            guard::{self, Guard},
+            isolation::{self, IsolatedServer},
             launch::{self, Server},
             log::ServerLog,
             port,
             probe::{self, Answer},
             replay::{Observation, ServerStage, Watch},
             resume,
-            stop::{Manner, stop},
+            stop::{StopMode, stop},
         },
     },
     private_file,
@@ -60,21 +60,21 @@ pub(in crate::worker) struct ServerSupervisor<'a> {
 pub(in crate::worker) struct Running {
     server: Server,
     record: ServerRecord,
-    guard: Option<Guard>,
+    isolation: Option<IsolatedServer>,
     watch: Watch,
 }
 
 impl ServerSupervisor<'_> {
     /// Starts the server so that only we can reach it; says from where replay begins anew, if it was interrupted.
-    pub(in crate::worker) fn start_guarded(&mut self) -> Result<Option<Lsn>, Halt> {
-        let anew = resume::put_label_back(self.workspace.data, &self.account, &self.binaries)?;
-        let name = format!("{}-{}", guard_name(self.workspace.session), std::process::id());
-        let guard = Guard::make(&name, &self.account)?;
-        let arguments = guard.arguments(self.workspace.data, self.port, self.binaries.version());
+    pub(in crate::worker) fn start_isolated(&mut self) -> Result<Option<Lsn>, Halt> {
+        let anew = resume::restore_backup_label(self.workspace.data, &self.account, &self.binaries)?;
+        let name = format!("{}-{}", isolation_name(self.workspace.session), std::process::id());
+        let isolation = IsolatedServer::make(&name, &self.account)?;
+        let arguments = isolation.arguments(self.workspace.data, self.port, self.binaries.version());
         let path = self.workspace.attempt.join("output.log");
         let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
         let log = opened.map_err(|e| attempt_files::failure(&format!("opening {}", path.display()), &e))?;
-        self.start(&arguments, Some(guard), &log, &path)?;
+        self.start(&arguments, Some(isolation), &log, &path)?;
         Ok(anew)
     }
 
@@ -95,18 +95,25 @@ impl ServerSupervisor<'_> {
         self.start(&["-D".into(), self.workspace.data.into()], None, &log, &path)
     }
 
-    fn start(&mut self, arguments: &[OsString], guard: Option<Guard>, log: &File, path: &Path) -> Result<(), Halt> {
+    fn start(
+        &mut self,
+        arguments: &[OsString],
+        isolation: Option<IsolatedServer>,
+        log: &File,
+        path: &Path,
+    ) -> Result<(), Halt> {
         self.say(&format!("$ {}\n", launch::command_line(&self.binaries, arguments)))?;
         let words =
             ServerLog::from_end_of(path).map_err(|e| classify::of_io(&format!("reading {}", path.display()), &e))?;
         let (directory, user) = (self.binaries.directory(), self.account.name());
-        let mut record = ServerRecord::new(&self.workspace, guard.as_ref().map(Guard::directory), directory, user);
+        let mut record =
+            ServerRecord::new(&self.workspace, isolation.as_ref().map(IsolatedServer::directory), directory, user);
         record.keep(self.workspace.attempt)?;
         let lock = server_lock::acquire(self.workspace.attempt)?;
         let server = Server::start(&self.account, &self.binaries, arguments, lock, log)?;
         record.state = ServerState::Started(server.mark());
         let watch = Watch::new(self.workspace.data, words);
-        let running = self.running.insert(Running { server, record, guard, watch });
+        let running = self.running.insert(Running { server, record, isolation, watch });
         Ok(running.record.keep(self.workspace.attempt)?)
     }
 
@@ -141,11 +148,11 @@ impl ServerSupervisor<'_> {
         }
     }
 
-    /// Asks the guarded server its question.
+    /// Asks the isolated server its question.
     pub(in crate::worker) fn ask(&mut self, roles: &[&str]) -> Result<Answer, Halt> {
         let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
-        let Some(guard) = &running.guard else { return Err(Failure::bug("the server is not guarded").into()) };
-        let answer = probe::ask(guard.directory(), self.port, roles, self.patience, &|| self.stop.requested());
+        let Some(isolation) = &running.isolation else { return Err(Failure::bug("the server is not isolated").into()) };
+        let answer = probe::ask(isolation.directory(), self.port, roles, self.patience, &|| self.stop.requested());
         match answer {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(Halt::Stopped),
@@ -179,7 +186,7 @@ impl ServerSupervisor<'_> {
     /// Stops the server cleanly.
     pub(in crate::worker) fn stop_fast(&mut self) -> Result<(), Halt> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        stop(running.server.mark(), Manner::Fast, self.patience, &|| self.stop.requested())?;
+        stop(running.server.mark(), StopMode::Fast, self.patience, &|| self.stop.requested())?;
         let end = running.server.ended();
         if self.stop.requested() {
             return Err(Halt::Stopped);
@@ -194,7 +201,7 @@ impl ServerSupervisor<'_> {
     /// Leaves no server of this attempt behind.
     pub(in crate::worker) fn clear(&mut self) -> Result<(), Failure> {
         if let Some(running) = &self.running {
-            stop(running.server.mark(), Manner::Immediate, Duration::ZERO, &|| false)?;
+            stop(running.server.mark(), StopMode::Immediate, Duration::ZERO, &|| false)?;
             self.forget()?;
         }
         Ok(())
@@ -210,8 +217,8 @@ impl ServerSupervisor<'_> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         // Waited for here, or it would stay in the process table as long as we live.
         running.server.ended();
-        if let Some(guard) = &running.guard {
-            guard::remove(guard.directory());
+        if let Some(isolation) = &running.isolation {
+            isolation::remove(isolation.directory());
         }
         running.record.state = ServerState::Stopped;
         running.record.keep(self.workspace.attempt)
@@ -219,10 +226,10 @@ impl ServerSupervisor<'_> {
 
     fn died(&mut self, end: ServerEnd) -> Failure {
         let Some(running) = &mut self.running else { return classify::failure(end, None) };
-        let guarded = running.guard.is_some();
+        let isolated = running.isolation.is_some();
         let Ok(log) = running.watch.log() else { return classify::failure(end, None) };
         let failure = classify::failure(end, log.last_words());
-        if !guarded {
+        if !isolated {
             // What the open server said stands in its own log: the attempt's must say enough too.
             self.say(&format!("{}\n", failure.cause)).unwrap_or_default();
         }
@@ -249,6 +256,6 @@ impl ServerSupervisor<'_> {
 }
 
 /// How the names of all private directories of a session begin: short, and with the part of its name that is chance.
-pub(in crate::worker) fn guard_name(session: Uuid) -> String {
+pub(in crate::worker) fn isolation_name(session: Uuid) -> String {
     session.simple().to_string().split_off(20)
 }

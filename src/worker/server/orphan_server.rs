@@ -4,15 +4,15 @@
 //! touched; the engine refuses it.
 
 use super::{
-    guard_name, server_lock,
+    isolation_name, server_lock,
     server_record::{self, ServerState},
     stale_lock,
 };
 use crate::{
     domain::{Failure, fact::ProcessMark},
     postgres::server::{
-        classify, guard, pidfile,
-        stop::{self, Manner},
+        classify, isolation, pidfile,
+        stop::{self, StopMode},
     },
     process,
     worker::workspace::Workspace,
@@ -34,14 +34,14 @@ pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure
         };
         if let Some(mark) = server {
             // Its work is begun anew in any case, so there is nothing to be gained by patience.
-            stop::stop(mark, Manner::Immediate, Duration::ZERO, &|| false)?;
+            stop::stop(mark, StopMode::Immediate, Duration::ZERO, &|| false)?;
             found = true;
         }
     }
     // What no record tells of: a server that was being started, and children that outlive theirs.
     found |= server_lock::kill_holders(workspace.attempt)?;
     // By name, not by record: one that was just made may not have been noted.
-    guard::remove_all(&guard_name(workspace.session))
+    isolation::remove_all(&isolation_name(workspace.session))
         .map_err(|e| classify::of_io("removing private directories", &e))?;
     if started {
         let dropped = stale_lock::remove_from(data, pidfile::NAME, data);

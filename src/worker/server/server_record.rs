@@ -36,8 +36,9 @@ pub(in crate::worker) struct ServerRecord {
     pub(in crate::worker) data: PathBuf,
     /// How far it is known.
     pub(in crate::worker) state: ServerState,
-    /// The private directory of a guarded start.
-    pub(in crate::worker) guard: Option<PathBuf>,
+    /// The private directory of an isolated start.
+    #[serde(rename = "guard")]
+    pub(in crate::worker) private_directory: Option<PathBuf>,
     /// Where its programs are: for a person who reads this.
     binaries: PathBuf,
     /// The user it runs as: for a person who reads this.
@@ -57,13 +58,18 @@ pub(in crate::worker) enum ServerState {
 }
 
 impl ServerRecord {
-    pub(in crate::worker) fn new(workspace: &Workspace<'_>, guard: Option<&Path>, binaries: &Path, user: &str) -> Self {
+    pub(in crate::worker) fn new(
+        workspace: &Workspace<'_>,
+        private_directory: Option<&Path>,
+        binaries: &Path,
+        user: &str,
+    ) -> Self {
         Self {
             version: VERSION,
             session: workspace.session,
             data: workspace.data.to_owned(),
             state: ServerState::Starting,
-            guard: guard.map(Path::to_owned),
+            private_directory: private_directory.map(Path::to_owned),
             binaries: binaries.to_owned(),
             user: user.to_owned(),
         }

@@ -18,7 +18,7 @@ use crate::{
         configure::socket_directory,
         server::{
             pidfile, port,
-            stop::{Manner, stop},
+            stop::{StopMode, stop},
         },
     },
     process,
@@ -68,7 +68,7 @@ pub(super) struct StopsAtEnd<'a>(pub(super) &'a Path);
 impl Drop for StopsAtEnd<'_> {
     fn drop(&mut self) {
         if let Ok(Some(mark)) = pidfile::running(self.0) {
-            stop(mark, Manner::Immediate, Duration::ZERO, &|| false).unwrap();
+            stop(mark, StopMode::Immediate, Duration::ZERO, &|| false).unwrap();
         }
     }
 }

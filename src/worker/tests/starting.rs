@@ -71,7 +71,7 @@ fn assert_stopped(bench: &Bench, ran: &(u8, Vec<Fact>)) {
 fn a_stop_is_obeyed_while_the_open_server_still_starts() {
     let Some(bench) = bench(ServerWish::LeaveRunning, "") else { return };
     let _stops = StopsAtEnd(bench.data());
-    // The guarded start has access rules of its own; the open one waits for somebody to write what these include.
+    // The isolated start has access rules of its own; the open one waits for somebody to write what these include.
     let gate = bench.data().with_file_name("gate");
     mknodat(CWD, &gate, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
     let rules = format!("local @{} all trust\n", gate.display());

@@ -1,4 +1,4 @@
-//! The guarded start: a server that only we can reach, whatever its own configuration says.
+//! An isolated server: one that only we can reach, whatever its own configuration says.
 //!
 //! Promises: no TCP, a socket in a private directory, its own access rules, nothing sent to an archive, a primary or a
 //! publisher while WAL is replayed, and no command of the source run. Never: changes the cluster's own files.
@@ -19,25 +19,25 @@ use std::{
 };
 
 /// Where private directories go: the name of a socket must be short (107 bytes), and the server's user must get there.
-const ROOM: &str = "/tmp";
+const SOCKET_PARENT: &str = "/tmp";
 
 /// Two attempts never share a name; this many clashes mean that somebody plays tricks in `/tmp`.
 const TRIES: u32 = 100;
 
-/// A private directory with the socket and the access rules of a guarded server.
+/// A private directory with the socket and the access rules of an isolated server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
+pub struct IsolatedServer {
     directory: PathBuf,
 }
 
-impl Guard {
+impl IsolatedServer {
     /// Makes the directory, mode 0700, for this user. `name` tells attempts apart.
     pub fn make(name: &str, account: &Account) -> Result<Self, Failure> {
-        let failed = |e: io::Error| classify::of_io(&format!("making a private directory in {ROOM}"), &e);
+        let failed = |e: io::Error| classify::of_io(&format!("making a private directory in {SOCKET_PARENT}"), &e);
         let mut directory = PathBuf::new();
         let mut made = Err(io::Error::from(io::ErrorKind::AlreadyExists));
         for number in 0..TRIES {
-            directory = Path::new(ROOM).join(format!("howdah-{name}-{number}"));
+            directory = Path::new(SOCKET_PARENT).join(format!("howdah-{name}-{number}"));
             // `mkdir` follows no link and fails on what exists, so nobody can put their own directory in our way.
             made = fs::DirBuilder::new().mode(0o700).create(&directory);
             if !made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AlreadyExists) {
@@ -60,7 +60,7 @@ impl Guard {
         &self.directory
     }
 
-    /// The arguments of the guarded server. Those on the command line win over every file.
+    /// The arguments of the isolated server. Those on the command line win over every file.
     pub fn arguments(&self, data: &Path, port: Port, version: MajorVersion) -> Vec<OsString> {
         let mut arguments = vec!["-D".into(), data.into()];
         let mut set = |name: &str, value: &OsStr| {
@@ -91,7 +91,7 @@ impl Guard {
 
 /// Removes a private directory and the few files that it can hold; silent, since it holds nothing of worth.
 pub fn remove(directory: &Path) {
-    let ours = directory.parent() == Some(Path::new(ROOM))
+    let ours = directory.parent() == Some(Path::new(SOCKET_PARENT))
         && directory.file_name().is_some_and(|name| name.as_bytes().starts_with(b"howdah-"));
     let real = fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir());
     if ours && real {
@@ -102,7 +102,7 @@ pub fn remove(directory: &Path) {
 /// Removes all private directories that were made under names that begin so. Only for a `name` that nobody else has.
 pub fn remove_all(name: &str) -> io::Result<()> {
     let beginning = format!("howdah-{name}-");
-    for entry in fs::read_dir(ROOM)? {
+    for entry in fs::read_dir(SOCKET_PARENT)? {
         let entry = entry?;
         if entry.file_name().as_bytes().starts_with(beginning.as_bytes()) {
             remove(&entry.path());
@@ -148,16 +148,17 @@ mod tests {
     fn a_guard_is_private_short_and_goes_away() {
         let account = Account::for_server(if account::is_root() { "nobody" } else { "" }).unwrap();
         let name = format!("test-{}", std::process::id());
-        let one = Guard::make(&name, &account).unwrap();
-        let two = Guard::make(&name, &account).unwrap();
+        let one = IsolatedServer::make(&name, &account).unwrap();
+        let two = IsolatedServer::make(&name, &account).unwrap();
         assert_ne!(one, two);
         assert_eq!(one.directory().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(one.directory().as_os_str().len() + "/.s.PGSQL.65535".len() < 107);
-        for guard in [&one, &two] {
-            remove(guard.directory());
-            assert!(!guard.directory().exists());
+        for isolation in [&one, &two] {
+            remove(isolation.directory());
+            assert!(!isolation.directory().exists());
         }
-        let [one, two] = [format!("{name}-1"), format!("{name}-2")].map(|name| Guard::make(&name, &account).unwrap());
+        let [one, two] =
+            [format!("{name}-1"), format!("{name}-2")].map(|name| IsolatedServer::make(&name, &account).unwrap());
         remove_all(&format!("{name}-1")).unwrap();
         assert!(!one.directory().exists() && two.directory().exists(), "only what begins so");
         remove_all(&name).unwrap();
@@ -178,9 +179,9 @@ mod tests {
 
     #[test]
     fn settings_that_a_version_does_not_know_are_left_out() {
-        let guard = Guard { directory: "/tmp/howdah-x-0".into() };
+        let isolation = IsolatedServer { directory: "/tmp/howdah-x-0".into() };
         let of = |version| {
-            let all = guard.arguments(Path::new("/srv/pg"), Port::new(5433).unwrap(), MajorVersion(version));
+            let all = isolation.arguments(Path::new("/srv/pg"), Port::new(5433).unwrap(), MajorVersion(version));
             all.join(OsStr::new(" ")).into_string().unwrap()
         };
         assert!(of(13).starts_with("-D /srv/pg -c data_directory=/srv/pg -c hba_file=/tmp/howdah-x-0/pg_hba.conf"));
