@@ -51,6 +51,9 @@ impl Bed {
         if !bed.backup("small").join("backup_manifest").exists() {
             bed.make_small(number("HOWDAH_BENCH_TABLES", TABLES));
         }
+        for label in ["plain", "small"] {
+            pgbackrest::prepare(&bed, label);
+        }
         bed
     }
 
@@ -127,7 +130,7 @@ impl Bed {
         {
             cluster.back_up(label, form);
         }
-        cluster.end("plain");
+        cluster.end();
     }
 
     /// Many tables, each of a few pages.
@@ -144,7 +147,7 @@ impl Bed {
         let (psql, script) = (self.program("psql"), script.display());
         self.server(&format!("'{}' {} -q -f '{script}' postgres", psql.display(), cluster.connection));
         cluster.back_up("small", "-Fp");
-        cluster.end("small");
+        cluster.end();
     }
 
     /// Runs a line as the user that may run servers.
@@ -192,11 +195,9 @@ impl<'a> Cluster<'a> {
         self.bed.server(&format!("rm -rf '{to}' && '{program}' {connection} -D '{to}' {form} -c fast"));
     }
 
-    /// Other tools need the cluster itself, or one that stands.
-    fn end(self, label: &str) {
+    fn end(self) {
         let (program, data) = (self.bed.program("pg_ctl"), &self.data);
         self.bed.server(&format!("'{}' -D '{data}' -w -m fast stop", program.display()));
-        pgbackrest::back_up(self.bed, label, Path::new(data));
         self.bed.server(&format!("rm -rf '{data}'"));
     }
 }
