@@ -96,32 +96,35 @@ pub(super) async fn drive(
     surface: impl Surface,
     outside: impl Stream<Item = ExternalEvent>,
 ) -> io::Result<Ending> {
-    let mut outside = pin!(outside);
     let (first, mut published) = published(&ports);
     let brush = Brush::new(options.theme, options.ascii);
     let model = Model::new(options, first.data, surface.size()?, ports.clock.moment());
     let mut screen = Running::new(ports, surface, brush, model);
     let mut inbox: Vec<ExternalEvent> = Vec::new();
     screen.messages.push(Message::Owner(first.owner));
-    let reason = loop {
-        drain(outside.as_mut(), &mut inbox).await;
-        if let ControlFlow::Break(reason) = screen.take_in(inbox.drain(..)).await? {
-            break reason;
-        }
-        if !screen.messages.is_empty() {
-            continue;
-        }
-        let now = Instant::now();
-        let may_paint = screen.paint(now)?;
-        let due = screen.model.next_change().map(|moment| now + screen.ports.clock.until_steady(moment));
-        tokio::select! {
-            biased;
-            one = outside.next() => inbox.push(one.unwrap_or(ExternalEvent::End(EndReason::HungUp))),
-            Some(message) = screen.orders.next(), if !screen.orders.is_empty() => screen.messages.push(message),
-            Some(message) = screen.queries.next(), if !screen.queries.is_empty() => screen.messages.push(message),
-            Some(message) = published.next() => screen.messages.push(message),
-            () = sleep_until(may_paint), if screen.stale => {}
-            () = sleep_until(due.unwrap_or(now)), if due.is_some() => screen.messages.push(Message::Due),
+    let reason = {
+        // Dropped before the terminal is given back: what is typed from then on is for the shell.
+        let mut outside = pin!(outside);
+        loop {
+            drain(outside.as_mut(), &mut inbox).await;
+            if let ControlFlow::Break(reason) = screen.take_in(inbox.drain(..)).await? {
+                break reason;
+            }
+            if !screen.messages.is_empty() {
+                continue;
+            }
+            let now = Instant::now();
+            let may_paint = screen.paint(now)?;
+            let due = screen.model.next_change().map(|moment| now + screen.ports.clock.until_steady(moment));
+            tokio::select! {
+                biased;
+                one = outside.next() => inbox.push(one.unwrap_or(ExternalEvent::End(EndReason::HungUp))),
+                Some(message) = screen.orders.next(), if !screen.orders.is_empty() => screen.messages.push(message),
+                Some(message) = screen.queries.next(), if !screen.queries.is_empty() => screen.messages.push(message),
+                Some(message) = published.next() => screen.messages.push(message),
+                () = sleep_until(may_paint), if screen.stale => {}
+                () = sleep_until(due.unwrap_or(now)), if due.is_some() => screen.messages.push(Message::Due),
+            }
         }
     };
     Ok(screen.close(reason).await)

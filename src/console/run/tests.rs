@@ -18,7 +18,7 @@ use futures_util::stream;
 use std::{
     path::Path,
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -31,6 +31,18 @@ use tokio::{
 struct Counter {
     frames: Arc<AtomicUsize>,
     owner: Arc<Mutex<Option<Owner>>>,
+    /// The way in for input.
+    input: Arc<OnceLock<mpsc::WeakUnboundedSender<ExternalEvent>>>,
+    /// Whether nobody read input any more when the terminal was given back.
+    input_left: Arc<Mutex<Option<bool>>>,
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        let input = self.input.get().and_then(mpsc::WeakUnboundedSender::upgrade);
+        let mut left = self.input_left.lock().unwrap();
+        *left = left.or(input.map(|input| input.is_closed()));
+    }
 }
 
 impl Counter {
@@ -170,6 +182,7 @@ impl Bench {
         let (send, outside) = mpsc::unbounded_channel();
         let outside = stream::unfold(outside, |mut outside| async { Some((outside.recv().await?, outside)) });
         let frames = Counter::default();
+        frames.input.set(send.downgrade()).unwrap();
         let ends = tokio::spawn(drive(ports, options, frames.clone(), outside));
         Self { frames, publish, place, acts, histories, send, ends }
     }
@@ -322,4 +335,12 @@ async fn the_events_in_view_are_read_once_and_at_most_once_a_second_while_their_
     sleep(Duration::from_secs(10)).await;
     let read = bench.histories.load(Ordering::SeqCst) - 1;
     assert!((5..=7).contains(&read), "{read} times in five seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_is_left_to_the_shell_before_it_gets_the_terminal_back() {
+    let Bench { frames, send, ends, .. } = Bench::new(Snapshot::default());
+    send.send(ExternalEvent::Message(Message::Key("q".parse().unwrap()))).unwrap();
+    ends.await.unwrap().unwrap();
+    assert_eq!(*frames.input_left.lock().unwrap(), Some(true));
 }
