@@ -8,7 +8,7 @@ use super::wording::{self, problem, refused};
 use crate::{
     domain::{
         instance::printable,
-        restored::{LARGEST_RECORD, MARK, RECORD, RestoreRecord},
+        restored::{MARK, MAX_RECORD_LEN, RECORD, RestoreRecord},
     },
     postgres::{
         configure::{self, DataDirectory},
@@ -32,7 +32,7 @@ pub(super) fn fault(directory: &Path, manifest: &Manifest) -> Result<Option<Stri
         let cause = format!("a restore that is not finished, not a backup ({MARK} is there)");
         return Ok(Some(problem(&cause, "see howdah session list; a backup is made with pg_basebackup")));
     }
-    if let Some(text) = read(directory, RECORD, LARGEST_RECORD)? {
+    if let Some(text) = read(directory, RECORD, MAX_RECORD_LEN)? {
         let record = parsed(&text);
         let identity = manifest.identity();
         let is_of_this = |record: &RestoreRecord| {
@@ -50,7 +50,7 @@ pub(super) fn fault(directory: &Path, manifest: &Manifest) -> Result<Option<Stri
 
 /// What is wrong with the directory of a server as a backup, if it was restored.
 pub(super) fn server_fault(directory: &Path) -> Result<Option<String>, String> {
-    let record = read(directory, RECORD, LARGEST_RECORD)?;
+    let record = read(directory, RECORD, MAX_RECORD_LEN)?;
     Ok(record.map(|text| restored(parsed(&text).as_ref(), "; its server runs or has crashed")))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Disposed, Outcome, Plan, Timestamp,
         instance::printable,
-        plan::{ServerPlan, Standing, SwitchedOff, WalFinding},
+        plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
     machine::{CancelStage, Phase, Session},
 };
@@ -207,10 +207,10 @@ fn switched_off(one: &SwitchedOff) -> String {
 pub fn plan_text(plan: &Plan) -> String {
     let path = |path: &std::path::Path| printable(&path.to_string_lossy());
     let standing = match &plan.standing {
-        Standing::Missing => "does not exist yet and will be created".to_owned(),
-        Standing::Empty => "is empty".to_owned(),
-        Standing::Leftover => "holds what an earlier attempt left; it is reused".to_owned(),
-        Standing::SetAside { to } => format!("holds other data, which will be renamed to {}", path(to)),
+        TargetState::Missing => "does not exist yet and will be created".to_owned(),
+        TargetState::Empty => "is empty".to_owned(),
+        TargetState::Leftover => "holds what an earlier attempt left; it is reused".to_owned(),
+        TargetState::SetAside { to } => format!("holds other data, which will be renamed to {}", path(to)),
     };
     let mut lines = Vec::new();
     if let Some(backup) = &plan.backup {

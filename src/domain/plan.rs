@@ -23,7 +23,7 @@ pub struct Plan {
     /// Free inodes there; `None` where the file system does not count them.
     pub free_inodes: Option<u64>,
     /// What stands at the target now.
-    pub standing: Standing,
+    pub standing: TargetState,
     /// Where each tablespace goes.
     pub tablespaces: Vec<TablespacePlan>,
     /// Whether the WAL that the backup needs is there.
@@ -58,7 +58,7 @@ pub struct SwitchedOff {
 /// What the target holds before the restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum TargetState {
     /// The directory does not exist and will be created.
     Missing,
     /// It exists and is empty.

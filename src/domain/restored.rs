@@ -16,7 +16,7 @@ pub const MARK: &str = ".howdah";
 pub const RECORD_VERSION: u32 = 1;
 
 /// A record is a few hundred bytes; what is longer is none.
-pub const LARGEST_RECORD: u64 = 1 << 20;
+pub const MAX_RECORD_LEN: u64 = 1 << 20;
 
 /// What stands in [`RECORD`]. A later version may add fields; those that stand here stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The engines that bring files back, behind one trait.
 //!
 //! Promises: an engine writes only below the target's directories, resumes what an earlier attempt left verified, and
-//! tells every end as a classified [`Failure`]. Never: it does not start servers, does not know sessions or the screen.
+//! tells every end as a classified [`Failure`]. Never: starts a server, or knows sessions or the screen.
 
 mod at_target;
 pub mod claim;
@@ -11,7 +11,7 @@ pub mod watched;
 
 use crate::domain::{
     ByteCount, Disposed, Disposition, Failure, MajorVersion, Progress, SystemIdentifier,
-    plan::{Standing, TablespacePlan, WalFinding},
+    plan::{TablespacePlan, TargetState, WalFinding},
 };
 
 /// What an engine tells while it works, and where it learns that it should stop. Called from several threads.
@@ -53,7 +53,7 @@ pub struct FilePlan {
     /// Free inodes at the data directory, where the file system counts them.
     pub free_inodes: Option<u64>,
     /// What stands at the target.
-    pub standing: Standing,
+    pub standing: TargetState,
     /// Where tablespaces go.
     pub tablespaces: Vec<TablespacePlan>,
     /// Whether the WAL is there.
@@ -79,7 +79,7 @@ pub trait Engine {
     /// Plans first if nobody has.
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
     /// Notes durably that the session's own server is about to run on the data, so that what it creates counts as ours.
-    fn hand_to_server(&mut self) -> Result<(), Failure>;
+    fn before_server_start(&mut self) -> Result<(), Failure>;
     /// Puts `global/pg_control` in its place, durably: from here on a server can start on the directory (S3).
     fn complete(&mut self) -> Result<(), Failure>;
     /// Removes the session's own marks from the target; the restore is done.

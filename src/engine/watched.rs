@@ -16,9 +16,9 @@ use std::{
 
 /// A sign of life of a thread that only looks: it beats with each thing that it has seen.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<AtomicU64>);
+pub struct Heartbeat(Arc<AtomicU64>);
 
-impl Pulse {
+impl Heartbeat {
     /// Something more was seen.
     pub fn beat(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
@@ -33,22 +33,22 @@ impl Pulse {
 pub fn watched<T: Send + 'static, E: From<Failure> + Send + 'static>(
     what: &str,
     stall: Duration,
-    work: impl FnOnce(&Pulse) -> Result<T, E> + Send + 'static,
+    work: impl FnOnce(&Heartbeat) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
-    let pulse = Pulse::default();
-    let beating = pulse.clone();
+    let heartbeat = Heartbeat::default();
+    let beating = heartbeat.clone();
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new().name("look".to_owned()).spawn(move || {
         // Nobody listens any more when looking took too long.
         let _ = sender.send(work(&beating));
     });
     thread.map_err(|error| Failure::disruption(format!("cannot start a thread: {error}"), ""))?;
-    let mut seen = pulse.beats();
+    let mut seen = heartbeat.beats();
     loop {
         match receiver.recv_timeout(stall) {
             Ok(answer) => return answer,
             Err(RecvTimeoutError::Disconnected) => return Err(Failure::bug("a looking thread panicked").into()),
-            Err(RecvTimeoutError::Timeout) if pulse.beats() != seen => seen = pulse.beats(),
+            Err(RecvTimeoutError::Timeout) if heartbeat.beats() != seen => seen = heartbeat.beats(),
             Err(RecvTimeoutError::Timeout) => {
                 let cause = format!("looking at {what} brought nothing for {} s", stall.as_secs());
                 return Err(Failure::disruption(cause, "look at the disk, host and network that it is on").into());

@@ -1,7 +1,7 @@
 //! The durable history of sessions.
 //!
 //! Promises: what `append` has accepted survives a crash of the program and of the machine; one unreadable record
-//! hides no other (S10); an old record can be read for ever. Never: it decides nothing.
+//! hides no other (S10); an old record can be read for ever. Never: decides anything.
 
 pub mod health;
 pub mod memory;

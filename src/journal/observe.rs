@@ -1,7 +1,7 @@
 //! The journal seen from outside: read-only, beside an owner that writes or without any.
 //!
 //! Promises: nothing is changed and nothing is migrated; a journal that is not there yet holds no sessions; a record
-//! that cannot be read is told and hides no other (S10). Never: no read stays open between two calls, so a reader that
+//! that cannot be read is told and hides no other (S10). Never: keeps a read open between two calls, so a reader that
 //! is slow holds up nobody's checkpoints.
 
 use super::{JournalError, RECORD_VERSION, schema, sqlite::session_of};

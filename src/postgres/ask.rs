@@ -1,7 +1,7 @@
 //! Asking a program for a short answer.
 //!
 //! Promises: it never takes much longer than it may: a program that is late is killed, with all that it started, and
-//! what it says beyond [`MOST`] bytes is not read. Never: it reads from our standard input or writes to our terminal.
+//! what it says beyond [`MAX_OUTPUT_LEN`] bytes is not read. Never: reads from our standard input or writes to our terminal.
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -20,10 +20,10 @@ use thiserror::Error;
 pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// The bytes of an answer that are read; a version or a list of properties takes far fewer.
-const MOST: u64 = 64 << 10;
+const MAX_OUTPUT_LEN: u64 = 64 << 10;
 
 /// How often we look whether a program that has said all is gone; Linux before 5.3 has no other way.
-const LOOK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -67,7 +67,7 @@ fn read(mut out: ChildStdout, end: Instant) -> io::Result<Vec<u8>> {
         let mut piece = [0; 4096];
         let count = out.read(&mut piece)?;
         said.extend_from_slice(&piece[..count]);
-        if count == 0 || said.len() as u64 >= MOST {
+        if count == 0 || said.len() as u64 >= MAX_OUTPUT_LEN {
             return Ok(said);
         }
     }
@@ -78,7 +78,7 @@ fn wait(child: &mut Child, end: Instant) -> io::Result<ExitStatus> {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        thread::park_timeout(left(end)?.min(LOOK));
+        thread::park_timeout(left(end)?.min(POLL_INTERVAL));
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
         // The kernel needs a moment to end it.
         while !state().is_empty() && !state().contains(") Z ") {
             assert!(begun.elapsed() < LIMIT, "{}", state());
-            thread::park_timeout(LOOK);
+            thread::park_timeout(POLL_INTERVAL);
         }
         // One that has closed its output and goes on is late, too.
         assert!(matches!(shell("exec >/dev/null; exec tail -f /dev/null", SHORT), Err(Unanswered::Late(SHORT))));

@@ -1,7 +1,7 @@
 //! Where the PostgreSQL programs of one major version are.
 //!
 //! Promises: a directory counts only when its `postgres`, run as the user that will run the server, says that it is of
-//! that version. Never: it does not take a near version, since a data directory belongs to one major version.
+//! that version. Never: takes a near version, since a data directory belongs to one major version.
 
 use super::{
     account::{Account, bare},

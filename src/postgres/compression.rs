@@ -2,7 +2,7 @@
 //!
 //! Promises: the packing is told by the first bytes, never by the name; several gzip members, LZ4 frames or Zstandard
 //! frames in a row are read as one stream, as server-side compression writes them; a stream that is cut short is an
-//! error of kind `UnexpectedEof`. Never: the whole archive in memory.
+//! error of kind `UnexpectedEof`. Never: holds the whole archive in memory.
 
 use crate::domain::Compression;
 use lz4_flex::frame::FrameDecoder;

@@ -1,7 +1,7 @@
 //! `global/pg_control`: which cluster a data directory is, and in which state it was left.
 //!
-//! Promises: only the first fields are read, whose place has not changed since PostgreSQL 8. Never: it writes nothing,
-//! and does not judge whether the rest of the file is whole (the manifest's checksum does that).
+//! Promises: only the first fields are read, whose place has not changed since PostgreSQL 8. Never: writes anything,
+//! or judges whether the rest of the file is whole (the manifest's checksum does that).
 //!
 //! Source: `ControlFileData` in `src/include/catalog/pg_control.h`.
 

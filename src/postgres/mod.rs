@@ -1,7 +1,7 @@
 //! What PostgreSQL writes and how it is run.
 //!
 //! Promises: each format is read as its source says, hostile input included; each program is run with its own
-//! arguments, never through a shell. Never: nothing here knows sessions, engines or the screen.
+//! arguments, never through a shell. Never: knows sessions, engines or the screen.
 
 pub mod account;
 pub mod ask;

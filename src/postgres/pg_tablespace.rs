@@ -24,7 +24,7 @@ const BUILT_IN: [u32; 2] = [1663, 1664];
 const MAP_MAGIC: u32 = 0x0059_2717;
 
 /// `MAX_MAPPINGS` was 62 until 15; later versions take as many as fit into 512 bytes.
-const MOST_MAPPINGS: usize = 64;
+const MAX_MAPPINGS: usize = 64;
 
 const PAGE_HEADER: usize = 24;
 const TUPLE_HEADER: usize = 23;
@@ -62,7 +62,7 @@ pub fn lost(tablespace: &Tablespace, version: Option<MajorVersion>) -> String {
 /// The name of the catalog's file, as the map says it.
 pub fn file_name(map: &[u8]) -> Option<String> {
     let count = usize::try_from(u32_at(map, 4)?).ok()?;
-    if u32_at(map, 0)? != MAP_MAGIC || count > MOST_MAPPINGS {
+    if u32_at(map, 0)? != MAP_MAGIC || count > MAX_MAPPINGS {
         return None;
     }
     let file =

@@ -1,7 +1,7 @@
 //! The archives of a tar backup: which files of a directory belong together.
 //!
 //! Promises: a set is told whole or its fault is named; links and other oddities are never taken for archives. Never:
-//! it does not open an archive. The ending of a name only finds the file; how it is packed is told by its first bytes
+//! opens an archive. The ending of a name only finds the file; how it is packed is told by its first bytes
 //! (see `compression`).
 
 use super::manifest;

@@ -1,7 +1,7 @@
 //! Names and headers of WAL segments.
 //!
 //! Promises: a name is exactly what PostgreSQL would give the segment; a header is checked in every field that can be
-//! checked before anything is believed of it. Never: it does not open files and does not decode WAL records.
+//! checked before anything is believed of it. Never: opens a file or decodes a WAL record.
 //!
 //! Sources: `src/include/access/xlog_internal.h` of PostgreSQL (`XLogFileName`, `XLogLongPageHeaderData`).
 

@@ -1,7 +1,7 @@
 //! One order from beginning to end.
 //!
 //! Promises: however the work ends, by success, failure, stop or panic, its server is dealt with before the end is told.
-//! Never: an end is not made up; it is what the steps said.
+//! Never: makes up an end; it is what the steps said.
 
 use super::{
     catch_panic,

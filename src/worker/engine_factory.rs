@@ -1,6 +1,6 @@
 //! Which engine carries out an order.
 //!
-//! Promises: the rest of the worker meets engines only through their trait. Never: no work is done here.
+//! Promises: the rest of the worker meets engines only through their trait. Never: does any work itself.
 
 use crate::{
     domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings},

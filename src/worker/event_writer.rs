@@ -2,7 +2,7 @@
 //!
 //! Promises: each line is one write, in order; progress is thinned, never out of order, and never missing before a
 //! change of step; the end is on disk before anyone acts on it. A report that cannot be written stops the attempt, since
-//! work that nobody hears of could not be stopped. Never: a line is not changed once written.
+//! work that nobody hears of could not be stopped. Never: changes a line once written.
 
 use super::{attempt_files, signals::Stop};
 use crate::{

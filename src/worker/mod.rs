@@ -50,7 +50,7 @@ pub const STOPPED: u8 = 3;
 pub const UNREPORTED: u8 = 4;
 
 /// A ticket is a few kilobytes; more than this is something else.
-const LONGEST_TICKET: u64 = 16 << 20;
+const MAX_TICKET_LEN: u64 = 16 << 20;
 
 /// Carries out the ticket in this directory and returns the status to exit with. The status is a courtesy: what counts
 /// is in `events.jsonl`. The process must not be the leader of its group, so that it can lead a session of its own.
@@ -85,7 +85,7 @@ fn carry_out(attempt_dir: &Path, factory: &engine_factory::EngineFactory<'_>, re
         Some(mark) => report.began(mark, ticket.as_ref().ok().map(|ticket| ticket.session_uuid)),
         None => report.say_note("this process is not to be found in /proc"),
     }
-    let end = match session_lock::wait(attempt_dir, session_lock::PATIENCE, stop) {
+    let end = match session_lock::wait(attempt_dir, session_lock::TIMEOUT, stop) {
         // Held until the end is told.
         Ok(_lock) => match ticket {
             Ok(ticket) => {
@@ -148,7 +148,7 @@ fn read_ticket(attempt_dir: &Path) -> Result<Ticket, Failure> {
     }
     let bad = |what: String| Failure::bug(format!("ticket.json in {}: {what}", attempt_dir.display()));
     let bytes = DataDirectory::open(attempt_dir)
-        .and_then(|directory| directory.read("ticket.json", LONGEST_TICKET))
+        .and_then(|directory| directory.read("ticket.json", MAX_TICKET_LEN))
         .map_err(|e| bad(e.to_string()))?
         .ok_or_else(|| bad("it is missing".to_owned()))?;
     let Versioned { version } = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;

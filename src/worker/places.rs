@@ -2,7 +2,7 @@
 //! they were taken (S9).
 //!
 //! Promises: nothing is written to a place that another session holds, or whose mount vanished; whoever looks sees which
-//! process works there. Never: a claim is taken from anybody.
+//! process works there. Never: takes a claim from anybody.
 
 use crate::{
     domain::{

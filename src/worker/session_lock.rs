@@ -1,7 +1,7 @@
 //! One worker at a time for each session: `lock` in the session's directory, held for the worker's life.
 //!
 //! Promises: whoever holds it works for the newest attempt of its session, and no other worker of that session touches
-//! the target meanwhile, in whatever way it came to life. Never: it is not believed that somebody is gone; the kernel
+//! the target meanwhile, in whatever way it came to life. Never: believes that somebody is gone; the kernel
 //! gives the lock back when they are.
 
 use super::{attempt_files, signals::Stop};
@@ -21,10 +21,10 @@ use std::{
 const NAME: &str = "lock";
 
 /// How often it is looked whether the other one is gone.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long another worker may take to go: it has been killed, and goes at once unless it waits for a device.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lock, held until this is dropped.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
             Err(TryLockError::Error(e)) => return Err(failed(e).into()),
             Err(TryLockError::WouldBlock) if stop.requested() => return Err(Halt::Stopped),
             Err(TryLockError::WouldBlock) if began.elapsed() >= patience => return Err(held(&mut lock).into()),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
         }
     }
     // Asked only now: a newer attempt that comes after this look finds the lock held.
@@ -137,8 +137,8 @@ mod tests {
         assert!(refused.cause.contains(&named), "{refused}");
         let stop = Stop::default();
         stop.request();
-        assert!(matches!(wait(&new, PATIENCE, &stop), Err(Halt::Stopped)));
-        let waits = thread::spawn(move || wait(&new, PATIENCE, &Stop::default()));
+        assert!(matches!(wait(&new, TIMEOUT, &stop), Err(Halt::Stopped)));
+        let waits = thread::spawn(move || wait(&new, TIMEOUT, &Stop::default()));
         drop(works);
         waits.join().unwrap().unwrap();
     }

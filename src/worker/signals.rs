@@ -1,7 +1,7 @@
 //! Being told to stop.
 //!
 //! Promises: SIGTERM and SIGINT raise one flag and nothing else; SIGHUP is not heard, and SIGXFSZ leaves the failure to the
-//! write that met the limit. Never: no work is cut off in the middle by a signal.
+//! write that met the limit. Never: cuts off work in the middle by a signal.
 
 use rustix::process::Signal;
 use std::{

@@ -43,11 +43,11 @@ impl Watch {
         let shared = Arc::<Shared>::default();
         let (theirs, root) = (Arc::clone(&shared), root.to_owned());
         thread::spawn(move || {
-            let mut before = Sight::default();
+            let mut before = Observation::default();
             loop {
-                let sight = Sight::of(&root);
-                theirs.twice.lock().unwrap().extend(at_once(&sight.workers).chain(at_once(&before.servers)));
-                before = sight;
+                let seen = Observation::of(&root);
+                theirs.twice.lock().unwrap().extend(at_once(&seen.workers).chain(at_once(&before.servers)));
+                before = seen;
                 theirs.looks.fetch_add(1, Ordering::Relaxed);
                 thread::park_timeout(POLL_INTERVAL);
             }
@@ -68,7 +68,7 @@ impl Watch {
 
 /// What one look has shown.
 #[derive(Default)]
-struct Sight {
+struct Observation {
     /// Workers of different attempts of one session.
     workers: Vec<Vec<(PathBuf, ProcessMark)>>,
     /// Servers of one data directory. Orphans of one that was just killed look like it for a few milliseconds, so these
@@ -76,7 +76,7 @@ struct Sight {
     servers: Vec<Vec<(PathBuf, ProcessMark)>>,
 }
 
-impl Sight {
+impl Observation {
     fn of(root: &Path) -> Self {
         let (mut workers, mut servers) = (BTreeMap::new(), BTreeMap::new());
         for pid in pids() {

@@ -11,7 +11,7 @@ use howdah::{
         AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
         Step, StepState, Success, SystemIdentifier, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
-        plan::{ServerPlan, Standing, TablespacePlan},
+        plan::{ServerPlan, TablespacePlan, TargetState},
         restored::{RECORD_VERSION, RestoreRecord},
         ticket::{Ticket, Work},
     },
@@ -39,7 +39,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &s
 fn plan() -> howdah::domain::Plan {
     let (original, directory) = ("/old/ts".into(), "/srv/pg/orders-1.tablespaces/16384".into());
     howdah::domain::Plan {
-        standing: Standing::SetAside { to: "/srv/pg/orders-1.old".into() },
+        standing: TargetState::SetAside { to: "/srv/pg/orders-1.old".into() },
         tablespaces: vec![TablespacePlan { oid: 16384, original, directory }],
         server: ServerPlan::Start {
             binaries: "/usr/lib/postgresql/15/bin".into(),

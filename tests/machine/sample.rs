@@ -6,7 +6,7 @@ use howdah::{
         MissingWal, Origin, Plan, Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish,
         SessionId, Success, Target, Timeline, Timestamp, WalProgress,
         fact::{End, ProcessMark},
-        plan::{ServerPlan, Standing, WalFinding},
+        plan::{ServerPlan, TargetState, WalFinding},
     },
     machine::{Command, Report, Session, event::Created},
 };
@@ -102,7 +102,7 @@ pub(crate) fn plan() -> Plan {
         reused: ByteCount(0),
         free_bytes: ByteCount(1 << 40),
         free_inodes: None,
-        standing: Standing::Missing,
+        standing: TargetState::Missing,
         tablespaces: Vec::new(),
         wal: WalFinding::Included { start: Lsn(0x200_0028), stop: Lsn(0x200_0100) },
         server: ServerPlan::NoServer { reason: "as asked".to_owned() },

@@ -13,7 +13,7 @@ use howdah::{
         message::{Intent, Message, RequestId},
         model::tree::{InstanceKey, Node},
     },
-    domain::{ExistingData, Port, RestoreRequest, SystemIdentifier, plan::Standing},
+    domain::{ExistingData, Port, RestoreRequest, SystemIdentifier, plan::TargetState},
     manager::Snapshot,
 };
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn two_places() -> Message {
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
 fn planned(request: &RestoreRequest) -> Result<howdah::domain::Plan, howdah::domain::Failure> {
     let cluster = Some(SystemIdentifier(1));
-    Ok(howdah::domain::Plan { system_identifier: cluster, ..plan_of(request, Standing::Missing) })
+    Ok(howdah::domain::Plan { system_identifier: cluster, ..plan_of(request, TargetState::Missing) })
 }
 
 fn started(stage: &mut Stage) -> Vec<RestoreRequest> {

@@ -8,7 +8,9 @@ use crate::stage::*;
 use howdah::{
     catalog::propose::Proposal,
     console::message::{Intent, Message, Query, RequestId},
-    domain::{AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::Standing},
+    domain::{
+        AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::TargetState,
+    },
     machine::Refusal,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
@@ -162,7 +164,7 @@ pub(crate) fn wizard() -> Vec<Scene> {
             "wizard_3_plan",
             || (nothing(), own()),
             |stage| {
-                planned(stage, |request| Ok(plan_of(request, Standing::Missing)));
+                planned(stage, |request| Ok(plan_of(request, TargetState::Missing)));
             },
         ),
         scene("wizard_3_refused", || (nothing(), own()), |stage| planned(stage, |_| Err(refused()))),
@@ -217,7 +219,7 @@ pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&RestoreRequest) -> Res
     }
 }
 
-pub(crate) fn plan_of(request: &RestoreRequest, standing: Standing) -> Plan {
+pub(crate) fn plan_of(request: &RestoreRequest, standing: TargetState) -> Plan {
     plan(request.point.instance.as_str(), request.target.port().number(), standing)
 }
 
@@ -233,7 +235,7 @@ pub(crate) fn set_aside(request: &RestoreRequest) -> Result<Plan, Failure> {
             "choose another directory, or allow that it is renamed",
         )),
         ExistingData::SetAside => {
-            Ok(plan_of(request, Standing::SetAside { to: "/srv/pg/crm.before-2026-11-20".into() }))
+            Ok(plan_of(request, TargetState::SetAside { to: "/srv/pg/crm.before-2026-11-20".into() }))
         }
     }
 }

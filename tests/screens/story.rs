@@ -9,7 +9,7 @@ use howdah::{
         RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, SystemIdentifier,
         Target, Timeline, Timestamp, WalProgress,
         fact::ProcessMark,
-        plan::{ServerPlan, Standing, SwitchedOff, TablespacePlan, WalFinding},
+        plan::{ServerPlan, SwitchedOff, TablespacePlan, TargetState, WalFinding},
     },
     machine::{Cause, Event, Session, StuckReason, event::Created, evolve},
 };
@@ -66,7 +66,7 @@ pub(crate) fn request(instance: &str, port: u16) -> RestoreRequest {
     }
 }
 
-pub(crate) fn plan(instance: &str, port: u16, standing: Standing) -> Plan {
+pub(crate) fn plan(instance: &str, port: u16, standing: TargetState) -> Plan {
     Plan {
         directory: format!("/srv/pg/{instance}").into(),
         bytes: ByteCount(61 * GIB + GIB / 2),
@@ -172,7 +172,7 @@ impl Story {
 
     pub(crate) fn planned(self) -> Self {
         let (attempt, name) = (self.attempt(), self.session.request().point.instance.as_str().to_owned());
-        let plan = Box::new(plan(&name, self.session.request().target.port().number(), Standing::Missing));
+        let plan = Box::new(plan(&name, self.session.request().target.port().number(), TargetState::Missing));
         self.then(Event::Planned { attempt, plan })
     }
 

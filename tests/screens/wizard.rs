@@ -11,7 +11,7 @@ use howdah::{
     console::message::{Intent, Message, Query},
     domain::{
         ExistingData, Failure, InstanceName, MissingWal, RestoreRequest, ServerWish, SessionId,
-        plan::{ServerPlan, Standing, WalFinding},
+        plan::{ServerPlan, TargetState, WalFinding},
     },
     machine::Refusal,
     manager::{Receipt, ReceiptLine},
@@ -32,7 +32,7 @@ fn started(stage: &mut Stage) -> Vec<RestoreRequest> {
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
 fn fine(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
-    Ok(plan_of(request, Standing::Missing))
+    Ok(plan_of(request, TargetState::Missing))
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn s07_a_backup_that_lacks_wal_is_started_only_when_the_form_says_so() {
     fn lacking(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
         let wal = WalFinding::Missing { what: "000000010000000000000007 is not in the backup".to_owned() };
         let server = ServerPlan::NoServer { reason: "only the files were asked for".to_owned() };
-        Ok(howdah::domain::Plan { wal, server, ..plan_of(request, Standing::Missing) })
+        Ok(howdah::domain::Plan { wal, server, ..plan_of(request, TargetState::Missing) })
     }
     let mut stage = fresh();
     planned(&mut stage, lacking);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     console::{message::RequestId, ports::Catalog},
-    domain::{Failure, Plan, RestoreRequest, plan::Standing},
+    domain::{Failure, Plan, RestoreRequest, plan::TargetState},
 };
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -122,8 +122,8 @@ impl Wizard {
     pub fn overwrites(&self) -> Vec<(PathBuf, PathBuf)> {
         let renamed = |planned: &Planned| match &planned.state {
             PlanState::Overwrites(plan) => match &plan.standing {
-                Standing::SetAside { to } => Some((plan.directory.clone(), to.clone())),
-                Standing::Missing | Standing::Empty | Standing::Leftover => None,
+                TargetState::SetAside { to } => Some((plan.directory.clone(), to.clone())),
+                TargetState::Missing | TargetState::Empty | TargetState::Leftover => None,
             },
             PlanState::Pending | PlanState::Ready(_) | PlanState::Refused(_) | PlanState::NotStarted(_) => None,
         };

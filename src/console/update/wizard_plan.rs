@@ -11,7 +11,7 @@ use crate::{
             wizard::{Page, PlanState, Planned, Waits},
         },
     },
-    domain::{ExistingData, Failure, Plan, plan::Standing},
+    domain::{ExistingData, Failure, Plan, plan::TargetState},
 };
 use tui_input::Input;
 
@@ -49,8 +49,8 @@ pub(super) fn planned(model: &mut Model, ticket: RequestId, at: usize, answer: R
     planned.state = match answer {
         Ok(plan) if let Some(failure) = refused(&plan) => PlanState::Refused(failure),
         Ok(plan) => match plan.standing {
-            Standing::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
-            Standing::Missing | Standing::Empty | Standing::Leftover => {
+            TargetState::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
+            TargetState::Missing | TargetState::Empty | TargetState::Leftover => {
                 // Nobody typed a name, so data that turns up between plan and start must not be renamed.
                 planned.request.existing = ExistingData::Refuse;
                 PlanState::Ready(Box::new(plan))

@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         Plan,
-        plan::{ServerPlan, Standing, SwitchedOff, WalFinding},
+        plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
 };
 use ratatui::{layout::Rect, text::Line};
@@ -22,10 +22,10 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
     let mut lines = Vec::new();
     let mut tell = |name: &str, value: String| lines.extend(pair(name, &value, width, brush));
     let standing = match &plan.standing {
-        Standing::Missing => "will be created".to_owned(),
-        Standing::Empty => "is there and empty".to_owned(),
-        Standing::Leftover => "holds what an earlier attempt left".to_owned(),
-        Standing::SetAside { to } => format!("holds other data, which is renamed to {} first", format::path(to)),
+        TargetState::Missing => "will be created".to_owned(),
+        TargetState::Empty => "is there and empty".to_owned(),
+        TargetState::Leftover => "holds what an earlier attempt left".to_owned(),
+        TargetState::SetAside { to } => format!("holds other data, which is renamed to {} first", format::path(to)),
     };
     tell("Directory", format!("{} ({standing})", format::path(&plan.directory)));
     if let Some(backup) = &plan.backup {

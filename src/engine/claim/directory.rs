@@ -2,7 +2,7 @@
 
 use super::{
     ClaimError,
-    file::{self, Found},
+    file::{self, ClaimFile},
     record::Claim,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub struct ClaimLock {
 
 /// A file that holds a claim, where it stands.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct ExistingClaim {
     pub(super) path: PathBuf,
     pub(super) claim: Box<Claim>,
     pub(super) file: File,
@@ -45,8 +45,8 @@ pub(super) struct Standing {
 /// Locks the claim of this session on a directory for as long as it works there; `None` where it has none.
 pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<ClaimLock>, ClaimError> {
     let wanted = Hold::Directory(directory.to_owned());
-    for standing in claims_of(directory, &wanted)? {
-        let Standing { path, claim, file } = standing;
+    for existing in claims_of(directory, &wanted)? {
+        let ExistingClaim { path, claim, file } = existing;
         if !claim.is_of(session, state) {
             let worker = file::lock_holder(&file);
             return Err(ClaimError::Held { wanted, by: claim, worker, file: path });
@@ -69,32 +69,34 @@ pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<Clai
 
 /// The claim that stands at exactly this path, if it is one and was made there.
 pub fn at(path: &Path) -> Option<Box<Claim>> {
-    standing_at(path).map(|standing| standing.claim)
+    existing_at(path).map(|existing| existing.claim)
 }
 
-fn standing_at(path: &Path) -> Option<Standing> {
+fn existing_at(path: &Path) -> Option<ExistingClaim> {
     let name = path.file_name()?.to_string_lossy();
     let may_be = name == INSIDE || (name.starts_with('.') && name.ends_with(BESIDE));
     match may_be.then(|| file::read(path)) {
-        Some(Ok(Found::Claim(claim, file))) if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) => {
-            Some(Standing { path: path.to_owned(), claim, file })
+        Some(Ok(ClaimFile::Claim(claim, file)))
+            if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) =>
+        {
+            Some(ExistingClaim { path: path.to_owned(), claim, file })
         }
-        Some(Ok(Found::Claim(..) | Found::Nothing | Found::Unreadable(_)) | Err(_)) | None => None,
+        Some(Ok(ClaimFile::Claim(..) | ClaimFile::Nothing | ClaimFile::Unreadable(_)) | Err(_)) | None => None,
     }
 }
 
 /// The claims of exactly this directory: one, unless two were taken in the same instant.
-pub(super) fn claims_of(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>, ClaimError> {
+pub(super) fn claims_of(directory: &Path, wanted: &Hold) -> Result<Vec<ExistingClaim>, ClaimError> {
     let mut found = Vec::new();
     for path in claim_paths(directory) {
         match file::read(&path).map_err(ClaimError::io("read", &path))? {
-            Found::Nothing => {}
-            Found::Claim(claim, file) => {
+            ClaimFile::Nothing => {}
+            ClaimFile::Claim(claim, file) => {
                 if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) {
-                    found.push(Standing { path, claim, file });
+                    found.push(ExistingClaim { path, claim, file });
                 }
             }
-            Found::Unreadable(problem) => {
+            ClaimFile::Unreadable(problem) => {
                 return Err(ClaimError::Unreadable { wanted: wanted.clone(), file: path, problem });
             }
         }
@@ -108,7 +110,7 @@ pub(super) fn claim_paths(directory: &Path) -> impl Iterator<Item = PathBuf> + u
 }
 
 /// The claims of all directories that this one lies in.
-pub(super) fn claims_above(directory: &Path, wanted: &Hold) -> Result<Vec<Standing>, ClaimError> {
+pub(super) fn claims_above(directory: &Path, wanted: &Hold) -> Result<Vec<ExistingClaim>, ClaimError> {
     let place = real(directory).map_err(|failure| ClaimError::Io {
         doing: "look at",
         path: directory.to_owned(),
@@ -123,12 +125,12 @@ pub(super) fn claims_above(directory: &Path, wanted: &Hold) -> Result<Vec<Standi
 
 /// The claims of directories that lie in this one. Whoever may not look somewhere could not restore there either, so that
 /// is no reason to refuse.
-pub(super) fn claims_below(directory: &Path) -> Vec<Standing> {
+pub(super) fn claims_below(directory: &Path) -> Vec<ExistingClaim> {
     let entries = walkdir::WalkDir::new(directory).min_depth(1).follow_links(false).into_iter();
     let entries = entries.filter_entry(|entry| !is_of_a_cluster(entry.path()));
     // The directory's own claim, where it stands inside, is not below it.
     let entries = entries.filter_map(Result::ok).filter(|entry| entry.depth() > 1 || entry.file_name() != INSIDE);
-    entries.filter_map(|entry| standing_at(entry.path())).collect()
+    entries.filter_map(|entry| existing_at(entry.path())).collect()
 }
 
 /// Whether this is one of the directories of a cluster, whole or in the making, or of a tablespace: their files are many,

@@ -22,7 +22,7 @@ const MODE: u32 = 0o644;
 
 /// What stands at a path where a claim may be.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum ClaimFile {
     /// Nothing.
     Nothing,
     /// A claim, and the open file that it was read from.
@@ -32,7 +32,7 @@ pub(super) enum Found {
 }
 
 /// Reads what stands there. Links are not followed, and nothing is waited for.
-pub(super) fn read(path: &Path) -> io::Result<Found> {
+pub(super) fn read(path: &Path) -> io::Result<ClaimFile> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,
@@ -40,17 +40,17 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Found::Nothing),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(ClaimFile::Nothing),
         // Who may not even look into the directory cannot restore into it, and is refused for that.
-        Err(Errno::ACCESS) if fs::symlink_metadata(path).is_err() => return Ok(Found::Nothing),
+        Err(Errno::ACCESS) if fs::symlink_metadata(path).is_err() => return Ok(ClaimFile::Nothing),
         Err(error @ (Errno::LOOP | Errno::ACCESS | Errno::PERM)) => {
-            return Ok(Found::Unreadable(io::Error::from(error).to_string()));
+            return Ok(ClaimFile::Unreadable(io::Error::from(error).to_string()));
         }
         Err(error) => return Err(error.into()),
     };
     let about = file.metadata()?;
     if !about.is_file() || about.len() > MAX_SIZE {
-        return Ok(Found::Unreadable("it is not a small regular file".to_owned()));
+        return Ok(ClaimFile::Unreadable("it is not a small regular file".to_owned()));
     }
     let mut text = Vec::new();
     (&mut file).take(MAX_SIZE).read_to_end(&mut text)?;
@@ -61,8 +61,8 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
         serde_json::from_slice::<Claim>(&text).map_err(|error| error.to_string())
     });
     Ok(match claim {
-        Ok(claim) => Found::Claim(Box::new(claim), file),
-        Err(problem) => Found::Unreadable(problem),
+        Ok(claim) => ClaimFile::Claim(Box::new(claim), file),
+        Err(problem) => ClaimFile::Unreadable(problem),
     })
 }
 

@@ -11,7 +11,7 @@
 //! | a port | `/var/tmp/howdah-ports/`, one file for each port and network namespace |
 //!
 //! Promises: a claim appears whole or not at all, and never over another; a claim of a directory above or below counts,
-//! too; while an attempt works, it holds a lock on the claim, which the kernel gives back. Never: it judges whether
+//! too; while an attempt works, it holds a lock on the claim, which the kernel gives back. Never: judges whether
 //! another state directory still means its claim; a person does.
 
 mod directory;

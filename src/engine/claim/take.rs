@@ -2,8 +2,8 @@
 
 use super::{
     ClaimError, Claimant,
-    directory::{self, Standing},
-    file::{self, Found},
+    directory::{self, ExistingClaim},
+    file::{self, ClaimFile},
     filesystem::filesystem_of,
     port,
     record::{Claim, Own},
@@ -64,13 +64,13 @@ pub fn is_held(hold: &Hold) -> bool {
 
 fn refuse_unless(holds: &[Hold], is_ours: &dyn Fn(&Claim) -> bool, ports: Option<&Path>) -> Result<(), ClaimError> {
     for hold in holds {
-        let mut standing = standing(hold, ports)?;
+        let mut existing = existing_claims(hold, ports)?;
         if let Hold::Directory(directory) = hold {
-            standing.extend(directory::claims_above(directory, hold)?);
+            existing.extend(directory::claims_above(directory, hold)?);
             // Whoever claimed a directory below this one looked above itself then, and saw nobody.
-            standing.extend(directory::claims_below(directory));
+            existing.extend(directory::claims_below(directory));
         }
-        refuse_others(hold, standing, is_ours)?;
+        refuse_others(hold, existing, is_ours)?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub fn release(holds: &[Hold], session: Uuid, state: &Path, ports: Option<&Path>
         for path in unfinished {
             file::remove_unfinished(&path, session).map_err(ClaimError::io("remove", &path))?;
         }
-        for Standing { path, claim, file } in standing(hold, ports)? {
+        for ExistingClaim { path, claim, file } in existing_claims(hold, ports)? {
             if claim.is_of(session, state) {
                 file::remove_claim(&path, &file).map_err(ClaimError::io("remove", &path))?;
                 directory::remove_made(&claim.created)?;
@@ -121,15 +121,15 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
     let state = &claimant.holder.state;
     loop {
         let mut own = false;
-        for standing in standing(hold, scope.ports)? {
-            let Standing { path, claim, file } = standing;
+        for existing in existing_claims(hold, scope.ports)? {
+            let ExistingClaim { path, claim, file } = existing;
             if claim.is_of(claimant.session, state) {
                 own = true;
             } else if claim.is_kept_in(state) && (scope.is_stale)(&claim) && file.try_lock().is_ok() {
                 // Nobody works under it, and nobody begins to while it is locked here.
                 file::remove_claim(&path, &file).map_err(ClaimError::io("remove", &path))?;
             } else {
-                refuse_others(hold, vec![Standing { path, claim, file }], &|_| false)?;
+                refuse_others(hold, vec![ExistingClaim { path, claim, file }], &|_| false)?;
             }
         }
         if own {
@@ -167,14 +167,14 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
 /// The claim of a port whose state directory is no more stands in the way of the next one.
 fn remove_abandoned(path: &Path) -> io::Result<()> {
     match file::read(path)? {
-        Found::Claim(claim, file) if claim.is_abandoned() => file::remove_claim(path, &file),
-        Found::Claim(..) | Found::Nothing | Found::Unreadable(_) => Ok(()),
+        ClaimFile::Claim(claim, file) if claim.is_abandoned() => file::remove_claim(path, &file),
+        ClaimFile::Claim(..) | ClaimFile::Nothing | ClaimFile::Unreadable(_) => Ok(()),
     }
 }
 
 /// A claim that was copied here along with its directory holds nothing, but stands in the way.
 fn remove_copy(path: &Path) -> Result<(), ClaimError> {
-    let Found::Claim(claim, file) = file::read(path).map_err(ClaimError::io("read", path))? else { return Ok(()) };
+    let ClaimFile::Claim(claim, file) = file::read(path).map_err(ClaimError::io("read", path))? else { return Ok(()) };
     if path.parent().is_some_and(|stands_in| claim.stands_in(stands_in)) {
         return Ok(());
     }
@@ -182,25 +182,31 @@ fn remove_copy(path: &Path) -> Result<(), ClaimError> {
 }
 
 /// The claims of exactly this place, but for ports that were given up with their state directory.
-fn standing(hold: &Hold, ports: Option<&Path>) -> Result<Vec<Standing>, ClaimError> {
+fn existing_claims(hold: &Hold, ports: Option<&Path>) -> Result<Vec<ExistingClaim>, ClaimError> {
     match hold {
         Hold::Directory(directory) => directory::claims_of(directory, hold),
         Hold::Port(number) => {
             let path = port::file(ports.unwrap_or(Path::new(port::ROOM)), *number);
             match file::read(&path).map_err(ClaimError::io("read", &path))? {
-                Found::Nothing => Ok(Vec::new()),
-                Found::Claim(claim, _) if claim.is_abandoned() => Ok(Vec::new()),
-                Found::Claim(claim, file) => Ok(vec![Standing { path, claim, file }]),
-                Found::Unreadable(problem) => Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem }),
+                ClaimFile::Nothing => Ok(Vec::new()),
+                ClaimFile::Claim(claim, _) if claim.is_abandoned() => Ok(Vec::new()),
+                ClaimFile::Claim(claim, file) => Ok(vec![ExistingClaim { path, claim, file }]),
+                ClaimFile::Unreadable(problem) => {
+                    Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem })
+                }
             }
         }
     }
 }
 
-fn refuse_others(hold: &Hold, standing: Vec<Standing>, is_ours: &dyn Fn(&Claim) -> bool) -> Result<(), ClaimError> {
-    match standing.into_iter().find(|standing| !is_ours(&standing.claim)) {
+fn refuse_others(
+    hold: &Hold,
+    existing: Vec<ExistingClaim>,
+    is_ours: &dyn Fn(&Claim) -> bool,
+) -> Result<(), ClaimError> {
+    match existing.into_iter().find(|existing| !is_ours(&existing.claim)) {
         None => Ok(()),
-        Some(Standing { path, claim, file }) => {
+        Some(ExistingClaim { path, claim, file }) => {
             let worker = file::lock_holder(&file);
             Err(ClaimError::Held { wanted: hold.clone(), by: claim, worker, file: path })
         }

@@ -1,17 +1,17 @@
 //! Looking into the archives of a tar backup, no further than is cheap.
 //!
 //! Promises: the tablespace map is read and verified, each tablespace has its archive and each archive its tablespace;
-//! WAL is listed where that takes no reading of the whole base. Never: it writes.
+//! WAL is listed where that takes no reading of the whole base. Never: writes.
 
 use super::{
+    errors::{Backup, DAMAGED, damaged},
     layout::{self, Form, Index, Layout, in_tablespace},
     member::{self, Kind, Member},
     small_files::{self, Questions},
-    trouble::{Backup, DAMAGED, damaged},
 };
 use crate::{
     domain::{Compression, Failure, MajorVersion, SystemIdentifier},
-    engine::watched::Pulse,
+    engine::watched::Heartbeat,
     postgres::{
         compression,
         label::{self, TABLESPACE_MAP},
@@ -29,7 +29,7 @@ use std::{
 };
 
 /// A tablespace map has a line a tablespace; what is longer than this is none.
-const LARGEST_MAP: u64 = 16 << 20;
+const MAX_MAP_LEN: u64 = 16 << 20;
 
 /// Looks into the tar backup in `directory`, of the cluster `known` where that was found out before.
 pub(super) fn look(
@@ -37,7 +37,7 @@ pub(super) fn look(
     manifest: &Manifest,
     index: &Index,
     known: Option<SystemIdentifier>,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
     let set = match TarSet::find(directory) {
@@ -49,16 +49,16 @@ pub(super) fn look(
             return Err(Failure::incurable(format!("in {}: {error}", directory.display()), DAMAGED));
         }
     };
-    let tablespaces = tablespaces(&backup, &set, manifest, index, pulse)?;
+    let tablespaces = tablespaces(&backup, &set, manifest, index, heartbeat)?;
     let (mut wal, mut warnings) = (BTreeMap::new(), Vec::new());
     let mut header = None;
     if let Some(archive) = &set.wal {
-        header = list_wal(&backup, archive, Kind::Wal, &mut wal, pulse)?;
+        header = list_wal(&backup, archive, Kind::Wal, &mut wal, heartbeat)?;
     } else if manifest.files.iter().any(|file| file.path.starts_with("pg_wal/archive_status")) {
         // With `-X fetch` the server puts the WAL into the base and lists a `.done` file for each segment of it.
         wal.extend(fetched(manifest));
     } else if is_bare(&backup, &set.base)? {
-        header = list_wal(&backup, &set.base, Kind::Base, &mut wal, pulse)?;
+        header = list_wal(&backup, &set.base, Kind::Base, &mut wal, heartbeat)?;
     }
     let finding = layout::wal_finding(manifest, &wal, header.map(|header| header.segment_size));
     if let Some(header) = header.filter(|header| header.start > manifest.start_lsn()) {
@@ -67,7 +67,7 @@ pub(super) fn look(
     let version = layout::version(manifest).or_else(|| header.and_then(|header| header.version)).or(in_names(manifest));
     let told = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
     let questions = Questions { cluster: told.is_none(), tablespaces: may_lack_tablespaces(version) };
-    let answers = small_files::ask(&backup, &set.base, index, questions, pulse)?;
+    let answers = small_files::ask(&backup, &set.base, index, questions, heartbeat)?;
     let system_identifier = told.or(answers.cluster);
     let lost = answers.tablespaces.iter().filter(|one| !set.tablespaces.contains_key(&one.oid));
     warnings.extend(lost.map(|one| pg_tablespace::lost(one, version)));
@@ -86,11 +86,11 @@ fn tablespaces(
     set: &TarSet,
     manifest: &Manifest,
     index: &Index,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<BTreeMap<u32, PathBuf>, Failure> {
     let map = match index.position(Path::new(TABLESPACE_MAP)) {
         Some(at) => {
-            let bytes = read_map(backup, &set.base, manifest, at, pulse)?;
+            let bytes = read_map(backup, &set.base, manifest, at, heartbeat)?;
             label::parse_tablespace_map(&bytes)
                 .map_err(|error| damaged(Path::new(TABLESPACE_MAP), format!("is wrong: {error}")))?
         }
@@ -118,19 +118,25 @@ fn is_in_place(manifest: &Manifest, oid: u32) -> bool {
 }
 
 /// The bytes of the tablespace map; the server writes it among the first members of the base.
-fn read_map(backup: &Backup, base: &Path, manifest: &Manifest, at: usize, pulse: &Pulse) -> Result<Vec<u8>, Failure> {
+fn read_map(
+    backup: &Backup,
+    base: &Path,
+    manifest: &Manifest,
+    at: usize,
+    heartbeat: &Heartbeat,
+) -> Result<Vec<u8>, Failure> {
     let listed = &manifest.files[at];
     let failed = |error: &io::Error| backup.failure("read", base, error);
     let (_, reader) = compression::open(base).map_err(|error| failed(&error))?;
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(|error| failed(&error))?.raw(true) {
-        pulse.beat();
+        heartbeat.beat();
         let mut entry = entry.map_err(|error| failed(&error))?;
         if member::read(base, Kind::Base, entry.header())? != Member::File(TABLESPACE_MAP.into(), listed.size) {
             continue;
         }
         let mut bytes = Vec::new();
-        entry.by_ref().take(LARGEST_MAP).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        entry.by_ref().take(MAX_MAP_LEN).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
         let mut hasher = Hasher::new(listed.checksum.algorithm());
         hasher.update(&bytes);
         if hasher.finish() != listed.checksum {
@@ -147,10 +153,10 @@ fn list_wal(
     archive: &Path,
     kind: Kind,
     wal: &mut BTreeMap<PathBuf, u64>,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<Option<SegmentHeader>, Failure> {
     let failed = |error: &io::Error| backup.failure("read", archive, error);
-    let mut listing = Listing { archive, kind, wal, first: None, pulse };
+    let mut listing = Listing { archive, kind, wal, first: None, heartbeat };
     let listed = if is_bare(backup, archive)? {
         let file = File::open(archive).map_err(|error| failed(&error))?;
         let mut bare = tar::Archive::new(BufReader::new(file));
@@ -171,7 +177,7 @@ struct Listing<'a> {
     kind: Kind,
     wal: &'a mut BTreeMap<PathBuf, u64>,
     first: Option<SegmentHeader>,
-    pulse: &'a Pulse,
+    heartbeat: &'a Heartbeat,
 }
 
 enum Unlisted {
@@ -182,7 +188,7 @@ enum Unlisted {
 impl Listing<'_> {
     fn take_in<R: Read>(&mut self, entries: tar::Entries<'_, R>) -> Result<(), Unlisted> {
         for entry in entries.raw(true) {
-            self.pulse.beat();
+            self.heartbeat.beat();
             let mut entry = entry.map_err(Unlisted::Unread)?;
             let found = member::read(self.archive, self.kind, entry.header()).map_err(Unlisted::Refused)?;
             let Member::File(path, size) = found else { continue };

@@ -2,17 +2,17 @@
 
 use super::{
     buffers::Pool,
-    decide::{self, CopyRequest, Decision},
+    errors::Backup,
+    finalize::{Ending, finalize},
     layout::{Form, WRITTEN_LAST},
     plain_copy,
+    plan::{self, CopyPlan, CopyRequest},
     prepare::prepare,
     run::{Task, run},
-    settle::{Ending, settle},
     shared::Shared,
     staged::STAGED,
     tar_copy::{self, Archive},
     throttle::Throttle,
-    trouble::Backup,
     work::Work,
 };
 use crate::{
@@ -33,7 +33,7 @@ use std::{
 
 /// How a copy is made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manner {
+pub(super) struct CopyOptions {
     pub(super) max_rate: Option<Rate>,
     /// 0 means one thread for each processor.
     pub(super) threads: usize,
@@ -43,18 +43,18 @@ pub(super) struct Manner {
 /// Copies what the plan names and is not there yet.
 pub(super) fn copy(
     order: &CopyRequest,
-    decision: Decision,
-    manner: Manner,
+    copy_plan: CopyPlan,
+    options: CopyOptions,
     observer: &dyn Observer,
 ) -> Result<(), Halt> {
-    let (places, ledger) = prepare(order, &decision, observer)?;
-    let Decision { plan, manifest, manifest_bytes, index, layout, tablespaces, leftover, reused, archives, .. } =
-        decision;
-    let threads = match manner.threads {
+    let (places, ledger) = prepare(order, &copy_plan, observer)?;
+    let CopyPlan { plan, manifest, manifest_bytes, index, layout, tablespaces, leftover, reused, archives, .. } =
+        copy_plan;
+    let threads = match options.threads {
         0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
         wished => wished,
     };
-    let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, manner.max_rate.map(Throttle::new)));
+    let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, options.max_rate.map(Throttle::new)));
     for (path, stamp) in reused.iter().filter(|(path, _)| *path != Path::new(STAGED)) {
         if index.expect(path) == Some(super::layout::Expect::Wal) && !layout.wal.contains_key(path) {
             shared.expect_more(stamp.size, 1);
@@ -85,8 +85,9 @@ pub(super) fn copy(
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
-    let end: Task = Box::new(move |work: &Work| settle(work, &ending));
-    let copied = run(&work, jobs, observer, manner.stall).and_then(|()| run(&work, vec![end], observer, manner.stall));
+    let end: Task = Box::new(move |work: &Work| finalize(work, &ending));
+    let copied =
+        run(&work, jobs, observer, options.stall).and_then(|()| run(&work, vec![end], observer, options.stall));
     match copied {
         // What went wrong because the target is gone is told as that.
         Err(Halt::Failed(failure)) => Err(work.places.check_in_place().err().unwrap_or(failure).into()),
@@ -98,8 +99,8 @@ pub(super) fn copy(
 /// and no more memory than a small machine can spare.
 const BUFFERS: usize = 32;
 
-fn plain_jobs(work: &Work, files: Vec<super::layout::Found>, threads: usize) -> Vec<Task> {
-    let wanted = |file: &super::layout::Found| {
+fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize) -> Vec<Task> {
+    let wanted = |file: &super::layout::SourceFile| {
         !work.has(&file.path) && !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last))
     };
     let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
@@ -112,7 +113,7 @@ fn plain_jobs(work: &Work, files: Vec<super::layout::Found>, threads: usize) -> 
 
 fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task> {
     let mut archives: Vec<Archive> = Vec::new();
-    for (path, kind) in decide::kinds(set) {
+    for (path, kind) in plan::kinds(set) {
         let name = PathBuf::from(path.file_name().unwrap_or_default());
         if work.archives.contains(&name) {
             continue;

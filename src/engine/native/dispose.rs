@@ -1,7 +1,7 @@
 //! Dealing with the partial data of a cancelled session (D7).
 //!
 //! Promises: works under the target's lock; removes what the ledger names, and after a server ran, what a server makes in
-//! a data directory; nothing else. May be run again after it was interrupted: the mark goes last. Never: it follows a link, or touches a target
+//! a data directory; nothing else. May be run again after it was interrupted: the mark goes last. Never: follows a link, or touches a target
 //! that bears the mark of another session or none.
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     mark::{self, Mark},
     prepare::{follow_links, rename},
     root::{Access, Root},
-    set_aside, standing,
+    set_aside, target_state,
 };
 use crate::{
     domain::{Disposed, Disposition, Failure, Target},
@@ -55,7 +55,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     let directory = target.directory();
     let shadow = mark::shadow(directory, session);
     if shadow.symlink_metadata().is_ok() {
-        fs::remove_dir_all(&shadow).map_err(|error| super::trouble::at_target("remove", &shadow, &error))?;
+        fs::remove_dir_all(&shadow).map_err(|error| super::errors::at_target("remove", &shadow, &error))?;
     }
     let access = Access { owner: None, group: false };
     let root = match Root::open(directory, access) {
@@ -65,9 +65,9 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
         Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => {
             return clear_homes(target, session, wish);
         }
-        Err(error) => return Err(super::trouble::at_target("open", directory, &error)),
+        Err(error) => return Err(super::errors::at_target("open", directory, &error)),
     };
-    let failed = |error: io::Error| super::trouble::at_target("read the mark in", directory, &error);
+    let failed = |error: io::Error| super::errors::at_target("read the mark in", directory, &error);
     let marked = || Mark::read(&root).map_err(failed).map(|mark| mark.filter(|mark| mark.session == session));
     if marked()?.is_none() {
         return clear_homes(target, session, wish);
@@ -75,7 +75,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     // Read again under the lock: from here on nobody else marks this directory, or works in it.
     let _lock = lock::take(&root)?;
     let Some(mut mark) = marked()? else { return clear_homes(target, session, wish) };
-    if let Some(pid) = standing::postmaster(directory)? {
+    if let Some(pid) = target_state::postmaster(directory)? {
         let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
         return Err(Failure::incurable(cause, "stop it, then cancel again"));
     }
@@ -87,17 +87,17 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     match wish {
         Disposition::Keep | Disposition::Default => {
             mark.kept = true;
-            mark.write(&root).map_err(|error| super::trouble::at_target("mark", directory, &error))?;
+            mark.write(&root).map_err(|error| super::errors::at_target("mark", directory, &error))?;
             Ok(Disposed::Kept)
         }
         Disposition::SetAside => {
             let to = set_aside::free_name(directory);
             mark.kept = true;
-            mark.write(&root).map_err(|error| super::trouble::at_target("mark", directory, &error))?;
+            mark.write(&root).map_err(|error| super::errors::at_target("mark", directory, &error))?;
             rename(directory, &to)?;
             for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
                 let home = set_aside::free_name(place);
-                home::unmark(place, session).map_err(|error| super::trouble::at_target("unmark", place, &error))?;
+                home::unmark(place, session).map_err(|error| super::errors::at_target("unmark", place, &error))?;
                 rename(place, &home)?;
                 follow_links(&to, place, &home)?;
             }
@@ -113,7 +113,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
 /// Deals with the homes of tablespaces whose data directory is gone or is somebody else's: their own marks say that they
 /// are the session's.
 fn clear_homes(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {
-    let failed = |error: io::Error| super::trouble::at_target("clear the tablespaces of", target.directory(), &error);
+    let failed = |error: io::Error| super::errors::at_target("clear the tablespaces of", target.directory(), &error);
     let homes = home::candidates(target).map_err(failed)?;
     let mut homes = homes.into_iter().filter(|home| home::is_marked(home, session)).peekable();
     if homes.peek().is_none() {
@@ -157,7 +157,7 @@ impl Removal<'_> {
             // A part of the path that became something else is not ours any more; it shows in the count below.
             let _ = root.remove(below);
         }
-        if self.account.handed {
+        if self.account.server_started {
             self.remove_servers_own()?;
         }
         self.count_left()?;
@@ -170,7 +170,7 @@ impl Removal<'_> {
     }
 
     fn failed(&self, error: &io::Error) -> Failure {
-        super::trouble::at_target("remove", self.directory, error)
+        super::errors::at_target("remove", self.directory, error)
     }
 
     fn remove_servers_own(&self) -> Result<(), Failure> {

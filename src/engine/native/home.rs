@@ -4,7 +4,7 @@
 //! `PG_` (`CATALOG_VERSION_NO` in `catalog/catversion.h` is part of their names). So they are the session's own as long as
 //! the mark stands.
 //!
-//! Promises: only what the session made is cleared; the mark goes last. Never: a link is followed.
+//! Promises: only what the session made is cleared; the mark goes last. Never: follows a link.
 
 use super::{
     dispose::{names, remove_if_empty, remove_tree},

@@ -1,61 +1,63 @@
 //! Judging what stands at the target: free, this session's own, left for others, or somebody's (S2, S8).
 //!
-//! Promises: only looks; what another session may still go on with is never taken for a leftover. Never: it follows a
+//! Promises: only looks; what another session may still go on with is never taken for a leftover. Never: follows a
 //! link, or believes a directory's contents more than its mark.
 
 use super::{
-    decide::{CopyRequest, Decision},
-    home, set_aside, space,
-    standing::{self, Found, Leftover},
+    home,
+    plan::{CopyPlan, CopyRequest},
+    set_aside, space,
+    target_state::{self, Leftover, TargetContents},
 };
 use crate::{
-    domain::{ExistingData, Failure, plan::Standing},
-    engine::watched::Pulse,
+    domain::{ExistingData, Failure, plan::TargetState},
+    engine::watched::Heartbeat,
 };
 use std::path::Path;
 use uuid::Uuid;
 
-impl Decision {
+impl CopyPlan {
     /// Judges what stands at the target.
-    pub(super) fn stand(&mut self, order: &CopyRequest, pulse: &Pulse) -> Result<(), Failure> {
+    pub(super) fn stand(&mut self, order: &CopyRequest, heartbeat: &Heartbeat) -> Result<(), Failure> {
         let directory = order.target.directory();
-        let found = standing::look(directory)?;
-        let ours = matches!(&found, Found::Leftover(left) if left.mark.session == order.session);
-        let handed = ours && matches!(&found, Found::Leftover(left) if left.account.handed && left.account.complete);
-        if let Some(pid) = standing::postmaster(directory)? {
-            if !handed {
+        let found = target_state::look(directory)?;
+        let ours = matches!(&found, TargetContents::Leftover(left) if left.mark.session == order.session);
+        let server_started = ours
+            && matches!(&found, TargetContents::Leftover(left) if left.account.server_started && left.account.complete);
+        if let Some(pid) = target_state::postmaster(directory)? {
+            if !server_started {
                 let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
                 return Err(Failure::incurable(cause, "stop that server, or choose another target, then retry"));
             }
             self.plan.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
         }
         self.plan.standing = match found {
-            Found::Missing => Standing::Missing,
-            Found::Empty => Standing::Empty,
-            Found::Leftover(left) => {
+            TargetContents::Missing => TargetState::Missing,
+            TargetContents::Empty => TargetState::Empty,
+            TargetContents::Leftover(left) => {
                 if self.judge_leftover(*left, order)? {
-                    Standing::Leftover
+                    TargetState::Leftover
                 } else {
-                    make_room(order, pulse)?
+                    make_room(order, heartbeat)?
                 }
             }
-            Found::Foreign => make_room(order, pulse)?,
+            TargetContents::Foreign => make_room(order, heartbeat)?,
         };
-        self.handed = handed;
+        self.server_started = server_started;
         for (oid, place) in &self.tablespaces {
             let ours = self.leftover.as_ref().is_some_and(|left| left.mark.tablespaces.get(oid) == Some(place));
-            if ours || home::is_marked(place, order.session) || !standing::is_occupied(place)? {
+            if ours || home::is_marked(place, order.session) || !target_state::is_occupied(place)? {
                 continue;
             }
             match order.existing {
                 ExistingData::Refuse => return Err(occupied(place, "the tablespace directory")),
                 ExistingData::SetAside => {
-                    set_aside::check(place, order.session, pulse)?;
+                    set_aside::check(place, order.session, heartbeat)?;
                     self.aside.insert(place.clone(), set_aside::free_name(place));
                 }
             }
         }
-        if self.plan.standing == Standing::Missing || matches!(self.plan.standing, Standing::SetAside { .. }) {
+        if self.plan.standing == TargetState::Missing || matches!(self.plan.standing, TargetState::SetAside { .. }) {
             let above = directory.parent().unwrap_or(directory);
             space::check_writable(above)?;
         } else {
@@ -79,7 +81,7 @@ impl Decision {
                     format!("{} is no longer the backup that this restore began with", left.mark.backup.display());
                 return Err(Failure::incurable(cause, "cancel this restore and start a new one"));
             }
-        } else if !same_backup || left.account.handed {
+        } else if !same_backup || left.account.server_started {
             // A server may have changed the files of another session; they are data, not leftovers.
             return Ok(false);
         }
@@ -89,13 +91,13 @@ impl Decision {
 }
 
 /// What stands there is somebody's: it is set aside where that was allowed and hits nobody.
-fn make_room(order: &CopyRequest, pulse: &Pulse) -> Result<Standing, Failure> {
+fn make_room(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<TargetState, Failure> {
     let directory = order.target.directory();
     match order.existing {
         ExistingData::Refuse => Err(occupied(directory, "the target")),
         ExistingData::SetAside => {
-            set_aside::check(directory, order.session, pulse)?;
-            Ok(Standing::SetAside { to: set_aside::free_name(directory) })
+            set_aside::check(directory, order.session, heartbeat)?;
+            Ok(TargetState::SetAside { to: set_aside::free_name(directory) })
         }
     }
 }

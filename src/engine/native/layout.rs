@@ -1,7 +1,7 @@
 //! What a backup is made of, as far as it is known before its bytes are read.
 //!
 //! Promises: every file is expected for a reason: the manifest lists it, it is WAL, or it is one of the few that
-//! `pg_basebackup -R` changes. Never: a file without such a reason is copied.
+//! `pg_basebackup -R` changes. Never: copies a file without such a reason.
 
 use crate::{
     domain::{Lsn, MajorVersion, SystemIdentifier, Timeline, plan::WalFinding},
@@ -45,13 +45,13 @@ pub(super) enum Form {
 /// The files and directories of a plain backup.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    pub(super) files: Vec<Found>,
+    pub(super) files: Vec<SourceFile>,
     pub(super) directories: Vec<PathBuf>,
 }
 
 /// One file of a plain backup.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SourceFile {
     /// Where it is read.
     pub(super) source: PathBuf,
     /// Its path below the data directory, in the manifest's terms.

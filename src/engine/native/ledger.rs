@@ -2,7 +2,7 @@
 //! resume (S2) and lets a cancelled one remove exactly its own (D7).
 //!
 //! Promises: a line counts only whole, by its own checksum, so a torn end is not believed; what was verified before the
-//! machine went down counts only if it had been made durable. Never: a line is changed; the file only grows.
+//! machine went down counts only if it had been made durable. Never: changes a line; the file only grows.
 
 use rustix::fs::Stat;
 use std::{
@@ -36,7 +36,7 @@ pub(super) struct Account {
     /// Whether all files were in place at the end of an attempt.
     pub(super) complete: bool,
     /// Whether a server was let run on the files.
-    pub(super) handed: bool,
+    pub(super) server_started: bool,
     /// Whether the last attempt began since the machine came up.
     pub(super) this_boot: bool,
 }
@@ -75,7 +75,7 @@ pub(super) enum Line {
     /// All files are in place.
     Complete,
     /// A server is about to run on the files.
-    Handed,
+    ServerStarted,
 }
 
 impl Stamp {
@@ -157,7 +157,7 @@ impl Account {
                 Line::Verified(..) | Line::Archive(_) => fresh.push(line),
                 Line::Durable => account.believe(&mut fresh),
                 Line::Complete => account.complete = true,
-                Line::Handed => account.handed = true,
+                Line::ServerStarted => account.server_started = true,
             }
         }
         account.this_boot = under == boot;
@@ -176,7 +176,7 @@ impl Account {
                 Line::Archive(path) => {
                     self.archives.insert(path);
                 }
-                Line::Boot(_) | Line::Create(_) | Line::Durable | Line::Complete | Line::Handed => {}
+                Line::Boot(_) | Line::Create(_) | Line::Durable | Line::Complete | Line::ServerStarted => {}
             }
         }
     }
@@ -194,7 +194,7 @@ impl Line {
             Self::Archive(path) => format!("a {}", escape(path)),
             Self::Durable => "s".to_owned(),
             Self::Complete => "d".to_owned(),
-            Self::Handed => "h".to_owned(),
+            Self::ServerStarted => "h".to_owned(),
         };
         body.push('\n');
         let sum = crc32c::crc32c(body.trim_end().as_bytes());
@@ -222,7 +222,7 @@ impl Line {
             "a" => Self::Archive(unescape(fields.next()?)?),
             "s" => Self::Durable,
             "d" => Self::Complete,
-            "h" => Self::Handed,
+            "h" => Self::ServerStarted,
             _ => return None,
         };
         fields.next().is_none().then_some(line)
@@ -278,7 +278,7 @@ mod tests {
             Line::Archive("base.tar.zst".into()),
             Line::Durable,
             Line::Complete,
-            Line::Handed,
+            Line::ServerStarted,
         ] {
             let written = line.write();
             let (last, body) = written.split_last().unwrap();

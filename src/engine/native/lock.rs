@@ -1,10 +1,10 @@
 //! The lock of a target: the file of its ledger. Whoever has it may mark the target, write in it, set it aside or remove
 //! it, and nobody else (S9).
 //!
-//! Promises: the kernel gives it back when its holder is gone, in whatever way. Never: it is waited for; who comes second
+//! Promises: the kernel gives it back when its holder is gone, in whatever way. Never: waits for it; who comes second
 //! is refused.
 
-use super::{mark, root::Root, trouble::at_target};
+use super::{errors::at_target, mark, root::Root};
 use crate::domain::Failure;
 use rustix::{
     fs::{Mode, OFlags},

@@ -1,14 +1,14 @@
 //! The mark of a restore inside its target: whose the data is, of which backup, and what stood there before.
 //!
 //! Promises: a target that the session creates appears with its mark in it, in one step; a mark is replaced in one step
-//! too, under the target's lock. Never: the mark of another session is written over, unless it was left for others.
+//! too, under the target's lock. Never: writes over the mark of another session, unless it was left for others.
 
 use super::{
+    errors::at_target,
     home,
     ledger::{Account, Ledger, Line},
     lock, new_name,
     root::{Access, Root},
-    trouble::at_target,
 };
 use crate::{domain::Failure, process};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(super) const LEDGER: &str = ".howdah/ledger";
 const VERSION: u32 = 2;
 
 /// A mark is a few lines; what is longer was not written by us.
-const LARGEST: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// What `session.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl Mark {
     pub(super) fn read(root: &Root) -> io::Result<Option<Self>> {
         let mut text = Vec::new();
         match root.open_file(Path::new(SESSION)) {
-            Ok(file) => file.take(LARGEST).read_to_end(&mut text)?,
+            Ok(file) => file.take(MAX_LEN).read_to_end(&mut text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };

@@ -4,7 +4,7 @@
 //! writes nothing else since version 13: tablespaces are told by `tablespace_map`, not by links. Never: a link, a
 //! device, a name in an extension header, an absolute name, or `..`.
 
-use super::trouble::DAMAGED;
+use super::errors::DAMAGED;
 use crate::domain::{Failure, instance::printable};
 use std::{
     ffi::OsStr,

@@ -8,8 +8,9 @@
 mod archives;
 mod buffers;
 mod copy;
-mod decide;
 mod dispose;
+mod errors;
+mod finalize;
 mod home;
 mod judge;
 mod layout;
@@ -24,30 +25,29 @@ mod partial;
 mod places;
 mod plain;
 mod plain_copy;
+mod plan;
 mod prepare;
 mod read;
 mod root;
 mod run;
 mod set_aside;
-mod settle;
 mod shared;
 mod site;
 mod small_files;
 mod space;
 mod staged;
-mod standing;
 mod tar_copy;
+mod target_state;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod trouble;
 mod work;
 
 use super::{Engine, FilePlan, Halt, Observer};
 use crate::domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings};
-use copy::Manner;
-use decide::{CopyRequest, Decision};
+use copy::CopyOptions;
 use ledger::Line;
+use plan::{CopyPlan, CopyRequest};
 use root::{Access, Root};
 use std::{path::PathBuf, sync::Arc};
 use uuid::Uuid;
@@ -56,8 +56,8 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub struct NativeEngine {
     order: CopyRequest,
-    manner: Manner,
-    decision: Option<Decision>,
+    options: CopyOptions,
+    copy_plan: Option<CopyPlan>,
 }
 
 impl NativeEngine {
@@ -79,7 +79,7 @@ impl NativeEngine {
             disks: Arc::new(space::Machine),
         };
         let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
-        Self { order, manner: Manner { max_rate: request.max_rate, threads, stall }, decision: None }
+        Self { order, options: CopyOptions { max_rate: request.max_rate, threads, stall }, copy_plan: None }
     }
 
     /// The same, for a target whose directories must be on these devices: those that were claimed.
@@ -94,7 +94,7 @@ impl NativeEngine {
         let directory = self.order.target.directory();
         Root::open(directory, Access { owner: self.order.owner, group: false })
             .and_then(|root| root.on(self.order.device_of(directory)))
-            .map_err(|error| trouble::at_target("open", directory, &error))
+            .map_err(|error| errors::at_target("open", directory, &error))
     }
 }
 
@@ -122,41 +122,41 @@ pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Dispos
 
 impl Engine for NativeEngine {
     fn plan(&mut self) -> Result<FilePlan, Failure> {
-        let decision = decide::decide_watched(&self.order, self.manner.stall)?;
-        let plan = decision.plan.clone();
-        self.decision = Some(decision);
+        let copy_plan = plan::plan_watched(&self.order, self.options.stall)?;
+        let plan = copy_plan.plan.clone();
+        self.copy_plan = Some(copy_plan);
         Ok(plan)
     }
 
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
-        if self.decision.is_none() {
+        if self.copy_plan.is_none() {
             self.plan()?;
         }
-        let Some(decision) = self.decision.take() else {
+        let Some(copy_plan) = self.copy_plan.take() else {
             return Err(Failure::bug("the copy began without a plan").into());
         };
-        if decision.handed {
+        if copy_plan.server_started {
             observer.note("all files were restored by an earlier attempt; the server goes on with them".to_owned());
-            let shared = shared::Shared::new(decision.plan.bytes.0, decision.plan.files, None);
+            let shared = shared::Shared::new(copy_plan.plan.bytes.0, copy_plan.plan.files, None);
             shared.reuse_all();
             observer.progress(shared.progress());
             return Ok(());
         }
-        copy::copy(&self.order, decision, self.manner, observer)
+        copy::copy(&self.order, copy_plan, self.options, observer)
     }
 
-    fn hand_to_server(&mut self) -> Result<(), Failure> {
+    fn before_server_start(&mut self) -> Result<(), Failure> {
         let root = self.root()?;
         let ledger = mark::open_ledger(&root, &mark::boot_id())?;
-        let noted = ledger.add(&[Line::Handed]).and_then(|()| ledger.sync());
-        noted.map_err(|error| trouble::at_target("note in the ledger of", root.path(), &error))
+        let noted = ledger.add(&[Line::ServerStarted]).and_then(|()| ledger.sync());
+        noted.map_err(|error| errors::at_target("note in the ledger of", root.path(), &error))
     }
 
     fn complete(&mut self) -> Result<(), Failure> {
         let (root, boot) = (self.root()?, mark::boot_id());
         let ledger = mark::open_ledger(&root, &boot)?;
         let account = mark::read_ledger(&root, &boot)
-            .map_err(|error| trouble::at_target("read the ledger of", root.path(), &error))?;
+            .map_err(|error| errors::at_target("read the ledger of", root.path(), &error))?;
         staged::install(&root, &account, &ledger)
     }
 

@@ -5,10 +5,10 @@
 
 use super::{
     buffers::ALIGNMENT,
+    errors::at_target,
     ledger::Stamp,
     root::{Access, Root},
     shared::Watch,
-    trouble::at_target,
 };
 use crate::{
     domain::Failure,

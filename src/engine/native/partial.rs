@@ -5,7 +5,7 @@
 //! it does not, the caller copies it anew. Never: a file without a checksum is gone on with, or one that was begun
 //! before the machine came up last, since what a crash leaves of a file need not be what was written.
 
-use super::{buffers::SIZE, output::Output, root::Root, shared::Watch, trouble::at_target, work::Work};
+use super::{buffers::SIZE, errors::at_target, output::Output, root::Root, shared::Watch, work::Work};
 use crate::{
     engine::Halt,
     postgres::manifest::{Algorithm, Hasher},

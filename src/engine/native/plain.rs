@@ -4,12 +4,12 @@
 //! Links are followed in two places only, where `pg_basebackup` makes them: a tablespace and `pg_wal`.
 
 use super::{
-    layout::{self, Expect, Form, Found, Index, Layout, Tree},
-    trouble::{Backup, DAMAGED, damaged},
+    errors::{Backup, DAMAGED, damaged},
+    layout::{self, Expect, Form, Index, Layout, SourceFile, Tree},
 };
 use crate::{
     domain::{ByteCount, Failure, MajorVersion},
-    engine::watched::Pulse,
+    engine::watched::Heartbeat,
     postgres::{
         control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
         manifest::Manifest,
@@ -27,10 +27,15 @@ use std::{
 const SEGMENTS_ASKED: usize = 16;
 
 /// Looks through the plain backup in `directory`.
-pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: &Pulse) -> Result<Layout, Failure> {
+pub(super) fn look(
+    directory: &Path,
+    manifest: &Manifest,
+    index: &Index,
+    heartbeat: &Heartbeat,
+) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
     let mut walk =
-        Walk { backup: &backup, pulse, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
+        Walk { backup: &backup, heartbeat, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
     let mut open = vec![(directory.to_owned(), PathBuf::new())];
     while let Some((source, path)) = open.pop() {
         walk.directory(&source, &path, &mut open)?;
@@ -50,7 +55,7 @@ pub(super) fn look(directory: &Path, manifest: &Manifest, index: &Index, pulse: 
 
 struct Walk<'a> {
     backup: &'a Backup,
-    pulse: &'a Pulse,
+    heartbeat: &'a Heartbeat,
     tree: Tree,
     tablespaces: BTreeMap<u32, PathBuf>,
     warnings: Vec<String>,
@@ -60,13 +65,13 @@ impl Walk<'_> {
     fn directory(&mut self, source: &Path, path: &Path, open: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Failure> {
         let failed = |error: &io::Error| self.backup.failure("list", source, error);
         for entry in fs::read_dir(source).map_err(|error| failed(&error))? {
-            self.pulse.beat();
+            self.heartbeat.beat();
             let entry = entry.map_err(|error| failed(&error))?;
             let (source, path) = (entry.path(), path.join(entry.file_name()));
             let about = entry.metadata().map_err(|error| self.backup.failure("look at", &source, &error))?;
             let kind = about.file_type();
             if kind.is_file() {
-                self.tree.files.push(Found { source, path, size: about.len() });
+                self.tree.files.push(SourceFile { source, path, size: about.len() });
             } else if kind.is_dir() {
                 self.tree.directories.push(path.clone());
                 open.push((source, path));
@@ -190,7 +195,7 @@ pub(super) fn may_differ(path: &Path) -> String {
 /// The size that the header of a segment says; a segment may have lost its end, and one of them its beginning.
 fn segment_size(tree: &Tree) -> Option<SegmentSize> {
     let wal = tree.files.iter().filter(|file| file.path.starts_with("pg_wal") && layout::is_segment(&file.path));
-    let header = |file: &Found| {
+    let header = |file: &SourceFile| {
         let mut start = Vec::new();
         File::open(&file.source).and_then(|file| file.take(LONG_HEADER as u64).read_to_end(&mut start)).ok()?;
         SegmentHeader::parse(&start).ok()

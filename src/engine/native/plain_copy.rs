@@ -2,27 +2,27 @@
 
 use super::{
     buffers::Buffer,
-    layout::Found,
+    layout::SourceFile,
     read::{Source, fill_from},
-    shared::{Side, Watch, lock},
+    shared::{CopyEnd, Watch, lock},
     work::{Beginning, Work},
 };
 use crate::engine::Halt;
 use std::sync::{Arc, Mutex};
 
 /// Files that wait for a thread, the next one last.
-pub(super) type Queue = Mutex<Vec<Found>>;
+pub(super) type Queue = Mutex<Vec<SourceFile>>;
 
 /// The queue for these files: large ones come first, so that no thread is left alone with one at the end.
-pub(super) fn queue(mut files: Vec<Found>) -> Queue {
+pub(super) fn queue(mut files: Vec<SourceFile>) -> Queue {
     files.sort_by_key(|file| file.size);
     Mutex::new(files)
 }
 
 /// The work of one thread: until the queue is empty.
 pub(super) fn run(work: &Work, queue: &Queue) -> Result<(), Halt> {
-    let reading = work.shared.watch(Side::Backup);
-    let writing = work.shared.watch(Side::Target);
+    let reading = work.shared.watch(CopyEnd::Backup);
+    let writing = work.shared.watch(CopyEnd::Target);
     let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
     loop {
         work.shared.go_on()?;
@@ -33,7 +33,7 @@ pub(super) fn run(work: &Work, queue: &Queue) -> Result<(), Halt> {
 
 fn copy(
     work: &Work,
-    file: &Found,
+    file: &SourceFile,
     buffer: &mut Buffer,
     reading: &Arc<Watch>,
     writing: &Watch,

@@ -4,20 +4,20 @@
 //! it is created; nothing is overwritten by a rename.
 
 use super::{
-    decide::{CopyRequest, Decision},
+    errors::at_target,
     home,
     ledger::{Ledger, Line},
     lock,
     mark::{self, Mark},
     new_name,
     places::Places,
+    plan::{CopyPlan, CopyRequest},
     root::{Access, Root},
-    set_aside, standing,
-    trouble::at_target,
+    set_aside, target_state,
 };
 use crate::{
-    domain::{Failure, plan::Standing},
-    engine::{Observer, real_path::nearest, watched::Pulse},
+    domain::{Failure, plan::TargetState},
+    engine::{Observer, real_path::nearest, watched::Heartbeat},
     postgres::{control::CONTROL_FILE, directories},
 };
 use std::{
@@ -29,32 +29,32 @@ use std::{
 /// Makes the target ready for a copy.
 pub(super) fn prepare(
     order: &CopyRequest,
-    decision: &Decision,
+    copy_plan: &CopyPlan,
     observer: &dyn Observer,
 ) -> Result<(Places, Ledger), Failure> {
     let directory = order.target.directory();
-    make_room(order, decision, observer)?;
-    let mut mark = decision.leftover.as_ref().map_or_else(
+    make_room(order, copy_plan, observer)?;
+    let mut mark = copy_plan.leftover.as_ref().map_or_else(
         || {
-            let tablespaces = decision.tablespaces.clone();
-            Mark::new(order.session, &order.point.path, decision.manifest.identity(), tablespaces)
+            let tablespaces = copy_plan.tablespaces.clone();
+            Mark::new(order.session, &order.point.path, copy_plan.manifest.identity(), tablespaces)
         },
         |left| left.mark.clone(),
     );
     (mark.session, mark.kept) = (order.session, false);
-    for place in decision.tablespaces.values() {
-        if decision.leftover.is_none() {
+    for place in copy_plan.tablespaces.values() {
+        if copy_plan.leftover.is_none() {
             // Of an attempt whose data directory, and with it the ledger, somebody removed.
             let cleared = home::clear(place, order.session).map_err(|error| at_target("clear", place, &error))?;
             // What begins with `PG_` in a home that is marked would be cleared as the session's own one day.
-            if cleared.is_none() && standing::is_occupied(place)? {
+            if cleared.is_none() && target_state::is_occupied(place)? {
                 return Err(came_meanwhile(place));
             }
         }
         note_missing(place, &mut mark.created);
     }
-    let access = decision.access;
-    let (data, ledger) = if matches!(decision.plan.standing, Standing::Missing | Standing::SetAside { .. }) {
+    let access = copy_plan.access;
+    let (data, ledger) = if matches!(copy_plan.plan.standing, TargetState::Missing | TargetState::SetAside { .. }) {
         if let Some(above) = directory.parent() {
             check_device(above, order.device_of(directory))?;
             note_missing(above, &mut mark.created);
@@ -68,14 +68,14 @@ pub(super) fn prepare(
         let root =
             Root::open(directory, access).and_then(|root| root.on(order.device_of(directory))).map_err(failed)?;
         let mark_there = || Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error));
-        let was_empty = decision.plan.standing == Standing::Empty;
-        if was_empty && mark_there()?.is_none() && standing::is_occupied(directory)? {
+        let was_empty = copy_plan.plan.standing == TargetState::Empty;
+        if was_empty && mark_there()?.is_none() && target_state::is_occupied(directory)? {
             return Err(came_meanwhile(directory));
         }
         // The lock before the mark: whoever has it works here.
         let ledger = mark::open_ledger(&root, &mark::boot_id())?;
         let found = mark_there()?;
-        if found.as_ref() != decision.leftover.as_ref().map(|left| &left.mark) {
+        if found.as_ref() != copy_plan.leftover.as_ref().map(|left| &left.mark) {
             let cause = format!("another restore came to {} after the plan was made", directory.display());
             return Err(Failure::incurable(cause, "see whose it is, and choose another target or retry"));
         }
@@ -84,12 +84,12 @@ pub(super) fn prepare(
         (root, ledger)
     };
     let control = Path::new(CONTROL_FILE);
-    if decision.leftover.is_some() && !decision.reused.contains_key(control) {
+    if copy_plan.leftover.is_some() && !copy_plan.reused.contains_key(control) {
         let gone = data.remove(control);
         gone.map_err(|error| at_target("remove", &data.path().join(control), &error))?;
     }
     let mut tablespaces = BTreeMap::new();
-    for (oid, place) in &decision.tablespaces {
+    for (oid, place) in &copy_plan.tablespaces {
         make_noted(place, &mark.created, access)?;
         let root = Root::open(place, access)
             .and_then(|root| root.on(order.device_of(place)))
@@ -99,7 +99,7 @@ pub(super) fn prepare(
         tablespaces.insert(*oid, root);
     }
     let places = Places { data, tablespaces };
-    announce(decision, &places, &ledger)?;
+    announce(copy_plan, &places, &ledger)?;
     Ok((places, ledger))
 }
 
@@ -110,10 +110,10 @@ fn came_meanwhile(place: &Path) -> Failure {
 }
 
 /// Enters all that is about to be created, durably, before the first of it is.
-fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
+fn announce(copy_plan: &CopyPlan, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
     let mut all: BTreeSet<PathBuf> = BTreeSet::new();
     let mut last = None;
-    for file in &decision.manifest.files {
+    for file in &copy_plan.manifest.files {
         // Files of one directory stand together in a manifest.
         let above = file.path.parent();
         if above != last {
@@ -121,14 +121,14 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
             last = above;
         }
     }
-    if let super::layout::Form::Plain(tree) = &decision.layout.form {
+    if let super::layout::Form::Plain(tree) = &copy_plan.layout.form {
         all.extend(tree.directories.iter().cloned());
     }
     // Tools that carry backups from place to place may lose those with nothing in them. Besides, archives are read side
     // by side: that of the WAL must not wait for the base to make its directories.
-    all.extend(directories::fixed(decision.plan.version).map(Path::to_owned));
-    if let Some(below) = decision.plan.version.and_then(directories::of_tablespace) {
-        for oid in decision.tablespaces.keys() {
+    all.extend(directories::fixed(copy_plan.plan.version).map(Path::to_owned));
+    if let Some(below) = copy_plan.plan.version.and_then(directories::of_tablespace) {
+        for oid in copy_plan.tablespaces.keys() {
             let home = Path::new("pg_tblspc").join(oid.to_string());
             // What lies in a directory follows it in order.
             let next = all.range(home.clone()..).find(|path| **path != home);
@@ -140,8 +140,8 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
     all.remove(Path::new(""));
     // What is listed already need not be listed again for each attempt.
     let listed: BTreeSet<&Path> =
-        decision.leftover.iter().flat_map(|left| &left.account.created).map(PathBuf::as_path).collect();
-    let files = decision.manifest.files.iter().map(|file| &file.path);
+        copy_plan.leftover.iter().flat_map(|left| &left.account.created).map(PathBuf::as_path).collect();
+    let files = copy_plan.manifest.files.iter().map(|file| &file.path);
     let fresh = all.iter().chain(files).filter(|path| !listed.contains(path.as_path()));
     let lines: Vec<Line> = fresh.cloned().map(Line::Create).collect();
     if !lines.is_empty() {
@@ -155,20 +155,20 @@ fn announce(decision: &Decision, places: &Places, ledger: &Ledger) -> Result<(),
     Ok(())
 }
 
-fn make_room(order: &CopyRequest, decision: &Decision, observer: &dyn Observer) -> Result<(), Failure> {
+fn make_room(order: &CopyRequest, copy_plan: &CopyPlan, observer: &dyn Observer) -> Result<(), Failure> {
     let (directory, session) = (order.target.directory(), order.session);
     let mut moved_data = directory.to_owned();
-    if let Standing::SetAside { to } = &decision.plan.standing {
-        set_aside::check(directory, session, &Pulse::default())?;
-        let root = Root::open(directory, decision.access).map_err(|error| at_target("open", directory, &error))?;
+    if let TargetState::SetAside { to } = &copy_plan.plan.standing {
+        set_aside::check(directory, session, &Heartbeat::default())?;
+        let root = Root::open(directory, copy_plan.access).map_err(|error| at_target("open", directory, &error))?;
         // Held until the directory has its new name: nobody restores into what is being moved.
         let _lock = lock::take_if_there(&root)?;
         rename(directory, to)?;
         observer.note(format!("the old data in {} was set aside as {}", directory.display(), to.display()));
         moved_data.clone_from(to);
     }
-    for (from, to) in &decision.aside {
-        set_aside::check(from, session, &Pulse::default())?;
+    for (from, to) in &copy_plan.aside {
+        set_aside::check(from, session, &Heartbeat::default())?;
         rename(from, to)?;
         observer.note(format!("the old tablespace in {} was set aside as {}", from.display(), to.display()));
         follow_links(&moved_data, from, to)?;

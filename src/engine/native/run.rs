@@ -1,7 +1,7 @@
 //! Running the threads of a copy and speaking for them: progress and notes out, the order to stop in.
 //!
 //! Promises: returns when all threads are done, or soon after the copy was ended early; a thread that hangs in the
-//! system is left behind then, as nothing can end it but the end of the process. Never: a panic of a thread is lost.
+//! system is left behind then, as nothing can end it but the end of the process. Never: loses a panic of a thread.
 
 use super::{shared::Shared, work::Work};
 use crate::{

@@ -1,17 +1,17 @@
 //! What may be given another name to make room for a restore (S8).
 //!
 //! Promises: only looks; a directory on or in which a server runs, another session works or a file system is mounted
-//! stays where it is. Never: it follows a link.
+//! stays where it is. Never: follows a link.
 
 use super::{
+    errors::at_target,
     lock,
     root::{Access, Root},
-    standing,
-    trouble::at_target,
+    target_state,
 };
 use crate::{
     domain::Failure,
-    engine::{claim, real_path::real, watched::Pulse},
+    engine::{claim, real_path::real, watched::Heartbeat},
     postgres::server::pidfile,
     process,
 };
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// Refuses to set this directory aside for `session` where that would hit somebody.
-pub(super) fn check(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<(), Failure> {
+pub(super) fn check(directory: &Path, session: Uuid, heartbeat: &Heartbeat) -> Result<(), Failure> {
     if claim::is_mount_point(directory) {
         let cause = format!("{} is a mount point, which cannot be renamed", directory.display());
         return Err(Failure::incurable(cause, "restore into an empty directory below it"));
@@ -28,7 +28,7 @@ pub(super) fn check(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<()
         .map_err(|error| at_target("open", directory, &error))?;
     lock::take_if_there(&root)?;
     refuse_servers_at_work(directory)?;
-    refuse_what_lies_below(directory, session, pulse)
+    refuse_what_lies_below(directory, session, heartbeat)
 }
 
 /// A server works in its data directory, whatever its lock file says.
@@ -42,23 +42,23 @@ fn refuse_servers_at_work(directory: &Path) -> Result<(), Failure> {
     at_work.map_or(Ok(()), |pid| Err(runs(directory, pid)))
 }
 
-fn refuse_what_lies_below(directory: &Path, session: Uuid, pulse: &Pulse) -> Result<(), Failure> {
+fn refuse_what_lies_below(directory: &Path, session: Uuid, heartbeat: &Heartbeat) -> Result<(), Failure> {
     let entries = walkdir::WalkDir::new(directory).min_depth(1).follow_links(false).into_iter();
     // The files of a data directory are many, and no other one lies among them.
     let entries = entries.filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
         let of_a_cluster = matches!(&*name, "base" | "global") || name.starts_with("pg_");
-        !(of_a_cluster && entry.path().parent().is_some_and(standing::is_data_directory))
+        !(of_a_cluster && entry.path().parent().is_some_and(target_state::is_data_directory))
     });
     for entry in entries {
-        pulse.beat();
+        heartbeat.beat();
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(directory).to_owned();
             at_target("look into", &path, &error.into())
         })?;
         let above = entry.path().parent().unwrap_or(directory);
         if entry.file_name() == pidfile::NAME
-            && let Some(pid) = standing::postmaster(above)?
+            && let Some(pid) = target_state::postmaster(above)?
         {
             return Err(runs(above, pid));
         }

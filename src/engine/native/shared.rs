@@ -1,7 +1,7 @@
 //! What the threads of one copy share: how far they are, whether to stop, the first thing that went wrong, and which
 //! reads and writes are under way, so that a stall shows even when a thread hangs in the system.
 //!
-//! Promises: the first end wins and stops all others. Never: it waits for a thread.
+//! Promises: the first end wins and stops all others. Never: waits for a thread.
 
 use super::{buffers::ALIGNMENT, throttle::Throttle};
 use crate::{
@@ -37,7 +37,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Watch {
     began: Instant,
-    side: Side,
+    side: CopyEnd,
     path: Mutex<PathBuf>,
     /// Milliseconds from `began` to the start of the call under way, plus one; 0 when there is none.
     since: AtomicU64,
@@ -45,7 +45,7 @@ pub(super) struct Watch {
 
 /// At which end a thread hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum CopyEnd {
     /// It reads the backup.
     Backup,
     /// It writes the target.
@@ -158,7 +158,7 @@ impl Shared {
     }
 
     /// The totals as they turned out.
-    pub(super) fn settle_totals(&self) {
+    pub(super) fn finalize_totals(&self) {
         self.bytes_total.store(self.bytes_done.load(Ordering::Relaxed), Ordering::Relaxed);
         self.files_total.store(self.files_done.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -177,7 +177,7 @@ impl Shared {
     }
 
     /// A watch for one thread at one end.
-    pub(super) fn watch(&self, side: Side) -> Arc<Watch> {
+    pub(super) fn watch(&self, side: CopyEnd) -> Arc<Watch> {
         let (path, since) = (Mutex::default(), AtomicU64::new(0));
         let watch = Arc::new(Watch { began: self.began, side, path, since });
         lock(&self.watches).push(Arc::clone(&watch));
@@ -190,11 +190,11 @@ impl Shared {
         let stuck = watches.iter().find(|watch| watch.lasts().is_some_and(|lasts| lasts >= longest))?;
         let (path, seconds) = (lock(&stuck.path).display().to_string(), longest.as_secs());
         Some(match stuck.side {
-            Side::Backup => Failure::disruption(
+            CopyEnd::Backup => Failure::disruption(
                 format!("the repository stalls: reading {path} brought nothing for {seconds} s"),
                 "look at the repository's disk, host and network",
             ),
-            Side::Target => Failure::disruption(
+            CopyEnd::Target => Failure::disruption(
                 format!("the target stalls: writing {path} took nothing for {seconds} s"),
                 "look at the target's disk and host",
             ),
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn r08_a_call_that_hangs_is_told_with_its_path_and_its_side_while_it_lasts() {
         for (side, says) in [
-            (Side::Backup, "the repository stalls: reading /srv/base/1 brought nothing for 0 s"),
-            (Side::Target, "the target stalls: writing /srv/base/1 took nothing for 0 s"),
+            (CopyEnd::Backup, "the repository stalls: reading /srv/base/1 brought nothing for 0 s"),
+            (CopyEnd::Target, "the target stalls: writing /srv/base/1 took nothing for 0 s"),
         ] {
             let shared = Shared::new(1, 1, None);
             let watch = shared.watch(side);

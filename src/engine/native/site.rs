@@ -4,9 +4,9 @@
 //! a name.
 
 use super::{
-    decide::CopyRequest,
     layout::{Form, Layout},
-    standing,
+    plan::CopyRequest,
+    target_state,
 };
 use crate::{domain::Failure, engine::real_path::real};
 use std::{
@@ -78,7 +78,7 @@ pub(super) fn check(order: &CopyRequest, layout: &Layout, tablespaces: &BTreeMap
             let cause = format!("the target directories {} and {} lie in each other", place.display(), other.display());
             return Err(Failure::incurable(cause, "give the data directory and each tablespace a place of its own"));
         }
-        if let Some(cluster) = place.ancestors().skip(1).find(|above| standing::is_data_directory(above)) {
+        if let Some(cluster) = place.ancestors().skip(1).find(|above| target_state::is_data_directory(above)) {
             let cause = format!("the target {} lies in the data directory {}", place.display(), cluster.display());
             return Err(Failure::incurable(cause, "choose a target outside every cluster"));
         }

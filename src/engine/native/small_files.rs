@@ -1,17 +1,17 @@
 //! What small files in `base.tar` tell the plan before anything is unpacked: the cluster, and its tablespaces.
 //!
 //! Promises: a bare archive is read by seeking from member to member; a packed one must be unpacked up to the last file
-//! that is wanted, and each read beats the pulse, so that slow is told from hanging. Never: writes.
+//! that is wanted, and each read is a heartbeat, so that slow is told from hanging. Never: writes.
 
 use super::{
     archives::is_bare,
+    errors::Backup,
     layout::Index,
     member::{self, Kind, Member},
-    trouble::Backup,
 };
 use crate::{
     domain::{Failure, SystemIdentifier},
-    engine::watched::Pulse,
+    engine::watched::Heartbeat,
     postgres::{
         compression,
         control::{CONTROL_FILE, ControlFile},
@@ -26,10 +26,10 @@ use std::{
 };
 
 /// More bytes than a file has that is wanted here; of a longer one the beginning is kept.
-const LARGEST: u64 = 1 << 20;
+const MAX_FILE_LEN: u64 = 1 << 20;
 
 /// More files than lie in `global`; those of a hostile archive must not fill the memory.
-const MOST: usize = 256;
+const MAX_FILES: usize = 256;
 
 /// A bare archive of so many files is looked through in a moment even where each look goes over a network.
 const FEW_FILES: usize = 20_000;
@@ -61,7 +61,7 @@ pub(super) fn ask(
     base: &Path,
     index: &Index,
     questions: Questions,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<Answers, Failure> {
     let is_packed = !is_bare(backup, base)?;
     let size = fs::metadata(base).map_err(|error| backup.failure("look at", base, &error))?.len();
@@ -74,12 +74,12 @@ pub(super) fn ask(
     let failed = |error: &io::Error| backup.failure("read", base, error);
     let file = File::open(base).map_err(|error| failed(&error))?;
     let searched = if is_packed {
-        let source = Beating { source: file, pulse: pulse.clone() };
+        let source = Beating { source: file, heartbeat: heartbeat.clone() };
         let (_, reader) = compression::unpack(source).map_err(|error| failed(&error))?;
-        tar::Archive::new(reader).entries().map(|entries| search.take_in(entries, pulse))
+        tar::Archive::new(reader).entries().map(|entries| search.take_in(entries, heartbeat))
     } else {
         let mut archive = tar::Archive::new(BufReader::new(file));
-        archive.entries_with_seek().map(|entries| search.take_in(entries, pulse))
+        archive.entries_with_seek().map(|entries| search.take_in(entries, heartbeat))
     };
     match searched {
         Ok(Ok(())) => Ok(search.answers()),
@@ -100,9 +100,9 @@ enum Unread {
 }
 
 impl Search<'_> {
-    fn take_in<R: Read>(&mut self, entries: tar::Entries<'_, R>, pulse: &Pulse) -> Result<(), Unread> {
+    fn take_in<R: Read>(&mut self, entries: tar::Entries<'_, R>, heartbeat: &Heartbeat) -> Result<(), Unread> {
         for entry in entries.raw(true) {
-            pulse.beat();
+            heartbeat.beat();
             let mut entry = entry.map_err(Unread::Failed)?;
             let member = member::read(self.base, Kind::Base, entry.header()).map_err(Unread::Refused)?;
             let Member::File(path, _) = member else { continue };
@@ -110,7 +110,7 @@ impl Search<'_> {
                 continue;
             }
             let mut bytes = Vec::new();
-            entry.by_ref().take(LARGEST).read_to_end(&mut bytes).map_err(Unread::Failed)?;
+            entry.by_ref().take(MAX_FILE_LEN).read_to_end(&mut bytes).map_err(Unread::Failed)?;
             self.found.entry(path).or_insert(bytes);
             if self.has_all() {
                 return Ok(());
@@ -126,7 +126,7 @@ impl Search<'_> {
         }
         let name = path.strip_prefix(pg_tablespace::DIRECTORY).ok().and_then(Path::to_str);
         let of_catalog = |name: &str| name == pg_tablespace::MAP_NAME || name.parse::<u32>().is_ok();
-        self.questions.tablespaces && name.is_some_and(of_catalog) && self.found.len() < MOST
+        self.questions.tablespaces && name.is_some_and(of_catalog) && self.found.len() < MAX_FILES
     }
 
     fn has_all(&self) -> bool {
@@ -151,12 +151,12 @@ impl Search<'_> {
 /// Beats with each read, so that unpacking one large member is no silence.
 struct Beating {
     source: File,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
 }
 
 impl Read for Beating {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.pulse.beat();
+        self.heartbeat.beat();
         self.source.read(into)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Promises: only looks. File systems are told apart, so a tablespace on another disk is counted against that disk.
 
-use super::trouble::at_target;
+use super::errors::at_target;
 use crate::domain::{ByteCount, Failure};
 use crate::engine::real_path::nearest;
 use rustix::fs::Access;
@@ -15,16 +15,16 @@ use std::{
 
 /// What one place will take.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Need {
+pub(super) struct Required {
     /// Bytes, each file rounded up to whole blocks.
     pub(super) bytes: u64,
     /// Files; directories are few beside them.
     pub(super) inodes: u64,
 }
 
-/// Room at one place.
+/// What is free at one place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct Available {
     pub(super) bytes: ByteCount,
     /// `None` where the file system does not count them.
     pub(super) inodes: Option<u64>,
@@ -34,7 +34,7 @@ pub(super) struct Room {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Disk {
     pub(super) device: u64,
-    pub(super) room: Room,
+    pub(super) room: Available,
 }
 
 /// Tells on which disk a place is, or will be when it is made.
@@ -49,7 +49,7 @@ pub(super) struct Machine;
 /// Files take whole blocks; 4 KiB is the block of nearly every file system.
 const BLOCK: u64 = 4096;
 
-impl Need {
+impl Required {
     /// Adds a file.
     pub(super) const fn file(&mut self, size: u64) {
         self.bytes = self.bytes.saturating_add(size.saturating_add(BLOCK - 1) / BLOCK * BLOCK);
@@ -71,16 +71,16 @@ impl Disks for Machine {
         let found = rustix::fs::statvfs(&there).map_err(|error| failed(error.into()))?;
         let inodes = (found.f_files > 0).then_some(found.f_favail);
         let bytes = ByteCount(found.f_bavail.saturating_mul(found.f_frsize));
-        Ok(Disk { device, room: Room { bytes, inodes } })
+        Ok(Disk { device, room: Available { bytes, inodes } })
     }
 }
 
 /// Refuses when one of the file systems has not the room that its places need together.
-pub(super) fn check(needs: &BTreeMap<PathBuf, Need>, disks: &dyn Disks) -> Result<(), Failure> {
-    let mut sums: BTreeMap<u64, (&Path, Room, Need)> = BTreeMap::new();
+pub(super) fn check(needs: &BTreeMap<PathBuf, Required>, disks: &dyn Disks) -> Result<(), Failure> {
+    let mut sums: BTreeMap<u64, (&Path, Available, Required)> = BTreeMap::new();
     for (place, need) in needs {
         let disk = disks.of(place)?;
-        let (_, _, sum) = sums.entry(disk.device).or_insert((place, disk.room, Need::default()));
+        let (_, _, sum) = sums.entry(disk.device).or_insert((place, disk.room, Required::default()));
         sum.bytes = sum.bytes.saturating_add(need.bytes);
         sum.inodes = sum.inodes.saturating_add(need.inodes);
     }

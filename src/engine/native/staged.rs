@@ -4,9 +4,9 @@
 //! Promises: what waits was verified; where it stands in its place, it is on the disk, and so is all that came before.
 
 use super::{
+    errors::at_target,
     ledger::{Account, Ledger, Line, Stamp},
     root::Root,
-    trouble::at_target,
     work::Work,
 };
 use crate::{domain::Failure, postgres::control::CONTROL_FILE};

@@ -5,14 +5,14 @@
 
 use super::{
     buffers::Buffer,
+    errors::{at_target, damaged},
     layout::{Expect, WRITTEN_LAST},
     ledger::Line,
     member::{self, Kind, Member},
     plain,
     read::{Source, fill},
-    shared::{Side, Watch, lock},
+    shared::{CopyEnd, Watch, lock},
     staged,
-    trouble::{at_target, damaged},
     work::{Beginning, Work, altered},
 };
 use crate::{
@@ -54,11 +54,11 @@ pub(super) struct Coming {
 }
 
 /// `pg_control` has 8 KiB in every version; a tablespace map is read when the plan is made.
-const LARGEST_HELD: u64 = 16 << 20;
+const MAX_HELD_LEN: u64 = 16 << 20;
 
 /// The work of an unpacking thread: until no archive is left.
 pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
-    let watch = work.shared.watch(Side::Backup);
+    let watch = work.shared.watch(CopyEnd::Backup);
     loop {
         work.shared.go_on()?;
         let Some(archive) = lock(archives).pop() else { return Ok(()) };
@@ -70,7 +70,7 @@ pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<C
 
 /// The work of a writing thread: until no more files come.
 pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
-    let watch = work.shared.watch(Side::Target);
+    let watch = work.shared.watch(CopyEnd::Target);
     loop {
         work.shared.go_on()?;
         let Ok(file) = lock(files).recv() else { return Ok(()) };
@@ -199,7 +199,7 @@ impl Unpacking<'_> {
     /// Keeps a small file that is written at the end of the restore.
     fn hold(&self, path: &Path, expect: &Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
         let Expect::Listed(at) = *expect else { return Err(plain::extra(path).into()) };
-        if size > LARGEST_HELD {
+        if size > MAX_HELD_LEN {
             return Err(damaged(path, "is far too large for what it is").into());
         }
         let mut content = Vec::new();

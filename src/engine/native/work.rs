@@ -5,6 +5,7 @@
 
 use super::{
     buffers::Pool,
+    errors::{Backup, at_target, damaged},
     layout::{Expect, Index},
     ledger::{Ledger, Line, Stamp},
     output::Output,
@@ -12,7 +13,6 @@ use super::{
     places::Places,
     plain,
     shared::{Shared, Watch, lock},
-    trouble::{Backup, at_target, damaged},
 };
 use crate::{
     domain::{Failure, Lsn, SystemIdentifier},

@@ -1,7 +1,7 @@
 //! What the cluster's own settings amount to here, asked of PostgreSQL itself (`postgres -C`).
 //!
 //! Promises: a setting is overridden only when it points at a place that is not the copy's, or at files that are not
-//! here. Never: it does not guess how PostgreSQL reads its files.
+//! here. Never: guesses how PostgreSQL reads its files.
 
 use super::{
     DataDirectory, Options,

@@ -1,9 +1,9 @@
 //! Settings that no file of a cluster names: they have their default, and no program need be started to ask for it.
 //!
 //! Promises: a value is given only where nothing could have set another one: neither of the two files names the setting
-//! or includes a third one. Never: it reads a value out of a file; that is PostgreSQL's to do.
+//! or includes a third one. Never: reads a value out of a file; that is PostgreSQL's to do.
 
-use super::{DataDirectory, LONGEST, block::names};
+use super::{DataDirectory, MAX_LEN, block::names};
 use std::io;
 
 /// The two files that a server reads without being told to.
@@ -30,7 +30,7 @@ impl Named {
     pub(super) fn in_files_of(place: &DataDirectory) -> io::Result<Self> {
         let mut all = Vec::new();
         for file in FILES {
-            all.extend(names(&place.read(file, LONGEST)?.unwrap_or_default()));
+            all.extend(names(&place.read(file, MAX_LEN)?.unwrap_or_default()));
         }
         Ok(Self(all))
     }

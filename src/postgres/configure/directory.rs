@@ -1,7 +1,7 @@
 //! One directory, held open: small files in it are read and replaced without following links.
 //!
 //! Promises: a replaced file is there whole, old or new, after a crash at any moment; its owner is the one asked for.
-//! Never: a symbolic link or a device in the directory is neither read nor written through.
+//! Never: reads or writes through a symbolic link or a device in the directory.
 
 use rustix::{
     fs::{

@@ -12,11 +12,11 @@ use std::{fs, io};
 const SINCE: u32 = 15;
 
 /// `PG_VERSION` holds a number and a line feed.
-const LONGEST_VERSION: u64 = 64;
+const MAX_VERSION_LEN: u64 = 64;
 
 /// The setting that lets this cluster finish recovery, where it has such a tablespace.
 pub(super) fn allowed(place: &DataDirectory) -> io::Result<Option<Setting>> {
-    let version = place.read("PG_VERSION", LONGEST_VERSION)?.unwrap_or_default();
+    let version = place.read("PG_VERSION", MAX_VERSION_LEN)?.unwrap_or_default();
     let version = String::from_utf8_lossy(&version).trim().parse::<u32>();
     let is_needed = version.is_ok_and(|version| version >= SINCE) && has_one(place)?;
     Ok(is_needed.then(|| setting("allow_in_place_tablespaces", "on")))

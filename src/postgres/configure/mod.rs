@@ -34,7 +34,7 @@ const SOCKETS: &str = "/var/run/postgresql";
 const LISTENS: &str = "localhost";
 
 /// A configuration file is text that people write; what is longer is something else.
-const LONGEST: u64 = 16 << 20;
+const MAX_LEN: u64 = 16 << 20;
 
 /// Files that make a server follow a primary or ask an archive for more WAL (`xlogrecovery.h`).
 const SIGNALS: [&str; 2] = ["standby.signal", "recovery.signal"];
@@ -100,7 +100,7 @@ pub fn configure(options: &Options<'_>) -> Result<Configured, Failure> {
     }
     for (name, text) in [("postgresql.conf", MAIN), ("pg_hba.conf", HBA), ("pg_ident.conf", IDENT)] {
         let failed = |e: io::Error| failed(&e, &format!("writing {name}"));
-        if place.read(name, LONGEST).map_err(failed)?.is_none() {
+        if place.read(name, MAX_LEN).map_err(failed)?.is_none() {
             let sizes = match options.binaries {
                 Some(binaries) if text == MAIN => adapt::recorded_sizes(options, binaries)?,
                 Some(_) | None => String::new(),
@@ -109,7 +109,7 @@ pub fn configure(options: &Options<'_>) -> Result<Configured, Failure> {
             said.push(format!("the backup held no {name}, a minimal one was written"));
         }
     }
-    let main = place.read("postgresql.conf", LONGEST).map_err(|e| failed(&e, "reading postgresql.conf"))?;
+    let main = place.read("postgresql.conf", MAX_LEN).map_err(|e| failed(&e, "reading postgresql.conf"))?;
     let main = main.unwrap_or_default();
     let renewed = with_block(&main, &places(&with_block(&main, &[]), options.data));
     if renewed != main {
@@ -170,7 +170,7 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
 
 /// Writes the block into `postgresql.auto.conf`, and gives what the file then holds.
 fn write_auto(place: &DataDirectory, settings: &[Setting], options: &Options<'_>) -> io::Result<Vec<u8>> {
-    let old = place.read("postgresql.auto.conf", LONGEST)?.unwrap_or_default();
+    let old = place.read("postgresql.auto.conf", MAX_LEN)?.unwrap_or_default();
     // `ALTER SYSTEM` takes all of them but the first, and what it has set comes after `postgresql.conf`.
     let moved = places(&with_block(&old, &[]), options.data).into_iter().filter(|(name, _)| *name != PLACES[0]);
     let new = with_block(&old, &[settings.to_vec(), moved.collect()].concat());

@@ -2,7 +2,7 @@
 //! its documentation), versions 1 (13 to 16) and 2 (17 and later).
 //!
 //! Promises: a [`Manifest`] has passed its own checksum, each path in it stays below the data directory and occurs once,
-//! no file lies in another, and the sizes can be added up. Never: it does not look at the files it names.
+//! no file lies in another, and the sizes can be added up. Never: looks at the files it names.
 
 mod checksum;
 mod diagnose;
@@ -28,7 +28,7 @@ pub const FILE_NAME: &str = "backup_manifest";
 
 /// The largest manifest that is read. One file takes about 150 bytes in it, so this is room for seven million files;
 /// what is larger is no manifest, and must not fill the memory.
-const LARGEST: u64 = 1 << 30;
+const MAX_LEN: u64 = 1 << 30;
 
 /// The last line of a manifest is about a hundred bytes long.
 const LAST_LINE: u64 = 4096;
@@ -98,12 +98,12 @@ impl Manifest {
             return Err(ManifestError::NotAFile(path.to_owned()));
         }
         let mut bytes = Vec::new();
-        if about.len() <= LARGEST {
+        if about.len() <= MAX_LEN {
             // The file may grow meanwhile; the limit holds for what is really read.
-            file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+            file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         }
-        if about.len().max(bytes.len() as u64) > LARGEST {
-            return Err(ManifestError::TooLarge { limit: ByteCount(LARGEST) });
+        if about.len().max(bytes.len() as u64) > MAX_LEN {
+            return Err(ManifestError::TooLarge { limit: ByteCount(MAX_LEN) });
         }
         Ok(bytes)
     }

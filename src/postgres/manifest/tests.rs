@@ -139,7 +139,7 @@ fn a_manifest_that_is_not_a_file_is_refused_by_name() {
     let gone = directory.path().join(FILE_NAME);
     assert!(matches!(Manifest::read(&gone), Err(ManifestError::Unreadable { path, .. }) if path == gone));
     assert!(matches!(Manifest::read(directory.path()), Err(ManifestError::NotAFile(_))));
-    std::fs::File::create(&gone).unwrap().set_len(LARGEST + 1).unwrap();
+    std::fs::File::create(&gone).unwrap().set_len(MAX_LEN + 1).unwrap();
     assert!(matches!(Manifest::read(&gone), Err(ManifestError::TooLarge { .. })));
     std::fs::write(&gone, manifest("1", &[FILE], &[RANGE])).unwrap();
     let read = Manifest::read(&gone).unwrap();

@@ -1,7 +1,7 @@
 //! What follows from the way a server ended.
 //!
 //! Promises: decided first by how the process ended and by SQLSTATE (our isolated server logs it, in English), and only
-//! then by wording, all in the two tables below. Never: what nobody knows is not called curable by waiting.
+//! then by wording, all in the two tables below. Never: calls curable by waiting what nobody knows.
 
 use crate::domain::{
     Failure,

@@ -1,7 +1,7 @@
 //! Starting a server process.
 //!
 //! Promises: `postgres` itself is run, as the given user, in a session of its own, so that a signal to our process group
-//! does not reach it; its pid is known from the first moment. Never: not through `pg_ctl`, which hands a line to a shell.
+//! does not reach it; its pid is known from the first moment. Never: goes through `pg_ctl`, which hands a line to a shell.
 
 use super::classify::{self, ServerEnd};
 use crate::{

@@ -1,7 +1,7 @@
 //! What a server says on its standard error: how far replay is, and why it gave up.
 //!
 //! Promises: reads only what was added since, in bounded memory, and hides passwords in what it passes on.
-//! Never: it does not judge; [`super::classify`] does.
+//! Never: judges; [`super::classify`] does.
 
 use crate::domain::Lsn;
 use std::{
@@ -15,7 +15,7 @@ pub const PREFIX: &str = "%m [%p] %e ";
 
 /// At most so much of a log is taken in one look, and so much of one unfinished line is kept: a server that floods its
 /// log must not take our memory.
-const LOOK: u64 = 256 * 1024;
+const TAIL_LEN: u64 = 256 * 1024;
 
 /// The log of one server, from where it began.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ServerLog {
             let mut file = File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.offset))?;
             let mut added = Vec::new();
-            let count = file.take(LOOK).read_to_end(&mut added)?;
+            let count = file.take(TAIL_LEN).read_to_end(&mut added)?;
             if count == 0 {
                 return Ok(self.offset != before);
             }
@@ -56,7 +56,7 @@ impl ServerLog {
                 let line: Vec<u8> = self.rest.drain(..=end).collect();
                 self.take_line(&String::from_utf8_lossy(&line));
             }
-            if u64::try_from(self.rest.len()).is_ok_and(|kept| kept > LOOK) {
+            if u64::try_from(self.rest.len()).is_ok_and(|kept| kept > TAIL_LEN) {
                 self.rest.clear();
             }
         }

@@ -1,7 +1,7 @@
 //! Running the server of a restored cluster.
 //!
 //! Promises: a server is known by its pid, its start time and its data directory before it is signalled; while it
-//! replays WAL only we can reach it. Never: no server runs as root, and none is started through a shell.
+//! replays WAL only we can reach it. Never: runs a server as root, or starts one through a shell.
 
 pub mod classify;
 pub mod isolation;

@@ -1,6 +1,6 @@
 //! `postmaster.pid`, the lock file of a running server (`miscadmin.h`, `LOCK_FILE_LINE_*`).
 //!
-//! Promises: what is not a lock file is told apart from a missing one. Never: it does not believe the pid in it without
+//! Promises: what is not a lock file is told apart from a missing one. Never: believes the pid in it without
 //! looking at the process.
 
 use crate::{domain::fact::ProcessMark, postgres::configure::DataDirectory, process};
@@ -10,7 +10,7 @@ use std::{io, path::Path};
 pub const NAME: &str = "postmaster.pid";
 
 /// A lock file is eight short lines; more than this is something else.
-const LONGEST: u64 = 16 * 1024;
+const MAX_LEN: u64 = 16 * 1024;
 
 /// What a lock file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct PidFile {
 
 /// Reads the lock file of a data directory; `None` when there is none or it is not written yet.
 pub fn read(data: &Path) -> io::Result<Option<PidFile>> {
-    let Some(bytes) = DataDirectory::open(data)?.read(NAME, LONGEST)? else { return Ok(None) };
+    let Some(bytes) = DataDirectory::open(data)?.read(NAME, MAX_LEN)? else { return Ok(None) };
     Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 

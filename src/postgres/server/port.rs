@@ -1,7 +1,7 @@
 //! Whether a port is free for a server, and whether a server answers on it.
 //!
 //! Promises: looks at both kinds of door, TCP and the Unix socket's lock file; says who holds it where that is known.
-//! Never: it leaves nothing behind and sends nothing that a server would act on.
+//! Never: leaves anything behind, or sends what a server would act on.
 
 use crate::{
     domain::{Failure, Port},
@@ -25,7 +25,7 @@ use std::{
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// A server on this machine that has not answered in a second is not there to be used.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The lowest port that a server may take without being root; Linux keeps it here.
 const LOWEST: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -76,14 +76,14 @@ pub fn socket_path(sockets: &Path, port: Port) -> PathBuf {
 pub fn answers(port: Port, sockets: &Path) -> bool {
     let loopbacks: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let by_tcp = loopbacks.into_iter().any(|address| {
-        TcpStream::connect_timeout(&SocketAddr::new(address, port.number()), PATIENCE).is_ok_and(|stream| {
-            stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE))).is_ok()
+        TcpStream::connect_timeout(&SocketAddr::new(address, port.number()), TIMEOUT).is_ok_and(|stream| {
+            stream.set_read_timeout(Some(TIMEOUT)).and(stream.set_write_timeout(Some(TIMEOUT))).is_ok()
                 && replies(stream)
         })
     });
     by_tcp
         || UnixStream::connect(socket_path(sockets, port)).is_ok_and(|stream| {
-            stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE))).is_ok()
+            stream.set_read_timeout(Some(TIMEOUT)).and(stream.set_write_timeout(Some(TIMEOUT))).is_ok()
                 && replies(stream)
         })
 }

@@ -1,7 +1,7 @@
 //! The question that a restored server must answer before anyone calls it restored.
 //!
-//! Promises: a real query over a real connection, with an end to its patience. Never: it changes nothing, and it asks
-//! only the isolated server behind its private socket.
+//! Promises: a real query over a real connection, with an end to its patience. Never: changes anything, or asks
+//! another server than the isolated one behind its private socket.
 
 use crate::domain::{Failure, Port, SystemIdentifier, Timeline, instance::printable};
 use std::{
@@ -21,7 +21,7 @@ const QUESTION: &str = "select s.system_identifier::pg_catalog.text, c.timeline_
 const DATABASES: [&str; 2] = ["postgres", "template1"];
 
 /// How often the caller is asked whether to go on.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn ask(
         let question = ask_as_any(socket, port, roles);
         tokio::pin!(question);
         let began = Instant::now();
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = tokio::time::interval(POLL_INTERVAL);
         loop {
             tokio::select! {
                 answer = &mut question => return answer.map(Some),

@@ -1,7 +1,7 @@
 //! Watching a server on its way to accepting connections.
 //!
 //! Promises: says where replay stands as far as the server tells, and whether anything at all has moved since the last
-//! look. Never: it does not wait and does not decide how long is too long.
+//! look. Never: waits, or decides how long is too long.
 
 use super::{log::ServerLog, pidfile};
 use crate::{domain::Lsn, process};

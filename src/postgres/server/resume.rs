@@ -7,7 +7,7 @@
 //! is what a restart of recovery does anyway.
 //!
 //! Promises: the label is put back only if `pg_control` says that the recovery of this very backup is unfinished.
-//! Never: recovery that had come to its end is not begun anew.
+//! Never: begins a recovery anew that had come to its end.
 
 use super::classify;
 use crate::{
@@ -25,17 +25,17 @@ use std::path::Path;
 const USED: &str = "backup_label.old";
 
 /// A label is a few lines.
-const LONGEST: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// Puts the label back where an interrupted recovery needs it; says from where replay begins anew.
 pub fn restore_backup_label(data: &Path, account: &Account, binaries: &Binaries) -> Result<Option<Lsn>, Failure> {
     let failed =
         |e: &std::io::Error| classify::of_io(&format!("looking for an interrupted recovery in {}", data.display()), e);
     let place = DataDirectory::open(data).map_err(|e| failed(&e))?;
-    if place.read(BACKUP_LABEL, LONGEST).map_err(|e| failed(&e))?.is_some() {
+    if place.read(BACKUP_LABEL, MAX_LEN).map_err(|e| failed(&e))?.is_some() {
         return Ok(None);
     }
-    let Some(used) = place.read(USED, LONGEST).map_err(|e| failed(&e))? else { return Ok(None) };
+    let Some(used) = place.read(USED, MAX_LEN).map_err(|e| failed(&e))? else { return Ok(None) };
     // A label that cannot be read was not the one that recovery began with: it may be far older than the backup.
     let Ok(label) = BackupLabel::parse(&used) else { return Ok(None) };
     if unfinished_from(&control_data(data, account, binaries)?) != Some(label.start_wal) {

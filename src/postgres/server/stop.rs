@@ -1,7 +1,7 @@
 //! Stopping a server, ours or one that an earlier attempt of ours left.
 //!
 //! Promises: returns only when the process is gone; signals exactly the process that was marked; grows stronger when it
-//! is not obeyed. Never: a server that is not marked is not touched.
+//! is not obeyed. Never: touches a server that is not marked.
 
 use super::classify;
 use crate::domain::{Failure, fact::ProcessMark};
@@ -22,14 +22,14 @@ pub enum StopMode {
 }
 
 /// How often we look whether it is gone.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// PostgreSQL itself kills its children 5 seconds after an immediate stop (`SIGKILL_CHILDREN_AFTER_SECS`); after twice
 /// that, nothing is left that would obey.
-const IMMEDIATE_PATIENCE: Duration = Duration::from_secs(10);
+const IMMEDIATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A killed process goes at once, unless it waits for a device.
-const KILL_PATIENCE: Duration = Duration::from_secs(10);
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stops the server. A fast stop becomes an immediate one after `patience`, or as soon as `hurry` says so.
 pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn F
         return Ok(());
     }
     let never = || false;
-    if ask(mark, Signal::QUIT, IMMEDIATE_PATIENCE, &never)? {
+    if ask(mark, Signal::QUIT, IMMEDIATE_TIMEOUT, &never)? {
         return Ok(());
     }
     let children = process::children(mark.pid).into_iter().filter_map(process::mark);
@@ -46,7 +46,7 @@ pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn F
         send(*one, Signal::KILL)?;
     }
     for one in all {
-        if !gone(one, KILL_PATIENCE, &never) {
+        if !gone(one, KILL_TIMEOUT, &never) {
             return Err(Failure::incurable(
                 format!("process {} of the restored server does not end, even when killed", one.pid),
                 "see what it waits for (a device, a network file system), end it, then go on",
@@ -72,7 +72,7 @@ fn gone(mark: ProcessMark, patience: Duration, hurry: &dyn Fn() -> bool) -> bool
         if began.elapsed() >= patience || hurry() {
             return false;
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
     true
 }

@@ -1,6 +1,6 @@
 //! The plan: the engine's part of it, the server's part, and every reason to refuse that can be known before the copy.
 //!
-//! Promises: writes nothing; what it refuses would have failed later and at greater cost. Never: it does not refuse what
+//! Promises: writes nothing; what it refuses would have failed later and at greater cost. Never: refuses what
 //! it merely cannot know.
 
 use crate::{
@@ -142,9 +142,9 @@ pub(in crate::worker) fn server(
     server_with(request, settings, who, version, None)
 }
 
-type Found = Result<Binaries, NoBinaries>;
+type FoundPrograms = Result<Binaries, NoBinaries>;
 
-fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> Found {
+fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> FoundPrograms {
     Binaries::find(version, settings, std::env::var_os("PATH").as_deref(), who.as_ref().ok())
 }
 
@@ -154,7 +154,7 @@ fn server_with(
     settings: &WorkerSettings,
     who: &Who,
     version: Option<MajorVersion>,
-    found: Option<Found>,
+    found: Option<FoundPrograms>,
 ) -> Result<(ServerPlan, Option<Binaries>), Failure> {
     let none = |reason: String| (ServerPlan::NoServer { reason }, None);
     let Some(version) = version else {

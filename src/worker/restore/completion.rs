@@ -18,7 +18,7 @@ use uuid::Uuid;
 const NAME: &str = "finished.json";
 
 /// A record is a few hundred bytes; more than this is something else.
-const LONGEST: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// The version of the record that this build writes and reads.
 const VERSION: u32 = 1;
@@ -48,7 +48,7 @@ pub(in crate::worker) fn keep(workspace: &Workspace<'_>, success: &Success) -> R
 pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Option<Success>, Failure> {
     for place in workspace.attempts()? {
         let failed = |e: &std::io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
-        let read = DataDirectory::open(&place).and_then(|directory| directory.read(NAME, LONGEST));
+        let read = DataDirectory::open(&place).and_then(|directory| directory.read(NAME, MAX_LEN));
         let Some(bytes) = read.map_err(|e| failed(&e))? else { continue };
         let record: CompletionRecord = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
         if record.version == VERSION && record.session == workspace.session && record.data == workspace.data {

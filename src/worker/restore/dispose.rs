@@ -1,7 +1,7 @@
 //! Dealing with the partial data of a cancelled session.
 //!
 //! Promises: the session's places are its own while they are cleared; its own server is gone before its files are
-//! touched; a restore that was done is left as it is. Never: it decides what is the session's own; the engine has that on
+//! touched; a restore that was done is left as it is. Never: decides what is the session's own; the engine has that on
 //! record.
 
 use super::{completion, history};

@@ -1,7 +1,7 @@
 //! The steps of a restore, in order.
 //!
 //! Promises: each step is told when it begins and how it ends; one that does not apply is told with its reason; a second
-//! attempt does only what the first has not. Never: a step is not called done before it is.
+//! attempt does only what the first has not. Never: calls a step done before it is.
 
 pub(in crate::worker) mod check;
 pub(in crate::worker) mod completion;
@@ -64,7 +64,7 @@ pub(in crate::worker) fn run<'a>(
     }
     let (mut engine, Checked { plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
     restore.copy(engine.as_mut(), &plan)?;
-    let (server, binaries) = restore.settle(&plan.server, binaries, &who)?;
+    let (server, binaries) = restore.resolve_server(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
     let configured = restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
     let binaries = match (server, binaries) {
@@ -120,7 +120,7 @@ impl<'a> Restore<'a> {
     }
 
     /// What the plan could not know, the files tell: the version that they belong to.
-    fn settle(
+    fn resolve_server(
         &self,
         planned: &ServerPlan,
         binaries: Option<Binaries>,
@@ -147,7 +147,7 @@ impl<'a> Restore<'a> {
     ) -> Result<Configured, Halt> {
         self.report.begin(Step::Configure, "");
         // From here on there are files in the directory that the backup does not name, and they are ours.
-        engine.hand_to_server()?;
+        engine.before_server_start()?;
         let target = &self.request.target;
         let (data, port) = (target.directory(), target.port());
         let staged = data.join(STAGED_CONTROL);

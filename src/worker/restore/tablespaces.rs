@@ -14,7 +14,7 @@ use crate::{
 use std::{io, path::Path};
 
 /// A map takes 512 bytes, and a row of the catalog a hundred: there is room for thousands of tablespaces.
-const LARGEST: u64 = 16 << 20;
+const MAX_LEN: u64 = 16 << 20;
 
 /// The end of a restore, with a warning for each tablespace that is missing.
 pub(in crate::worker) fn with_lost(restore: &Restore<'_>, mut success: Success) -> Success {
@@ -43,9 +43,9 @@ fn lost(data: &Path) -> io::Result<Vec<Tablespace>> {
     let (Some(catalog), Some(homes)) = (below(&data, pg_tablespace::DIRECTORY)?, below(&data, "pg_tblspc")?) else {
         return Ok(Vec::new());
     };
-    let map = catalog.read(pg_tablespace::MAP_NAME, LARGEST)?.unwrap_or_default();
+    let map = catalog.read(pg_tablespace::MAP_NAME, MAX_LEN)?.unwrap_or_default();
     let Some(name) = pg_tablespace::file_name(&map) else { return Ok(Vec::new()) };
-    let file = catalog.read(&name, LARGEST)?.unwrap_or_default();
+    let file = catalog.read(&name, MAX_LEN)?.unwrap_or_default();
     let mut lost = pg_tablespace::tablespaces(&file);
     lost.retain(|one| !homes.path().join(one.oid.to_string()).is_dir());
     Ok(lost)

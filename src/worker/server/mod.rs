@@ -1,7 +1,7 @@
 //! The servers of one attempt: at most one at a time, known on disk before it runs.
 //!
 //! Promises: whatever happens to the attempt, [`ServerSupervisor::clear`] leaves no server behind; a server is let go of only when
-//! it is what was asked for. Never: it does not judge an answer.
+//! it is what was asked for. Never: judges an answer.
 
 pub(in crate::worker) mod orphan_server;
 pub(in crate::worker) mod server_lock;
@@ -42,7 +42,7 @@ use std::{
 use uuid::Uuid;
 
 /// How often we look at a server: often enough for the eye, cheap enough for hours.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What all servers of an attempt have in common.
 pub(in crate::worker) struct ServerSupervisor<'a> {
@@ -144,7 +144,7 @@ impl ServerSupervisor<'_> {
             } else if since.elapsed() >= self.patience {
                 return Err(self.stands_still(seen.at).into());
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -178,7 +178,7 @@ impl ServerSupervisor<'_> {
                     Failure::incurable(cause, "see whether localhost is what it should be on this machine").into()
                 );
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
         Ok(())
     }

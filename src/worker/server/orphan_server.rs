@@ -1,7 +1,7 @@
 //! The server that an earlier attempt of this session has left running.
 //!
-//! Promises: after this, no server of ours runs on the target. Never: a server that the session did not start is not
-//! touched; the engine refuses it.
+//! Promises: after this, no server of ours runs on the target. Never: touches a server that the session did not
+//! start; the engine refuses it.
 
 use super::{
     isolation_name, server_lock,

@@ -25,13 +25,13 @@ use std::{
 const NAME: &str = "server.lock";
 
 /// How often it is looked whether all are gone.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long children may outlive their server: PostgreSQL's notice its death within milliseconds.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A killed process goes at once, unless it waits for a device.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A fresh lock for one server. Nothing of an earlier one is left then.
 pub(in crate::worker) fn acquire(attempt_dir: &Path) -> Result<File, Failure> {
@@ -69,11 +69,11 @@ pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failur
             for holder in &held {
                 process::signal(*holder, Signal::KILL).map_err(|e| failed(&path, &e))?;
             }
-            if began.elapsed() >= PATIENCE {
+            if began.elapsed() >= TIMEOUT {
                 return Err(lives(&held));
             }
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let began = Instant::now();
         // The shell, and the two that it has started.
         while holders(&file).unwrap().len() < 3 {
-            assert!(began.elapsed() < PATIENCE, "{:?}", holders(&file));
+            assert!(began.elapsed() < TIMEOUT, "{:?}", holders(&file));
             thread::yield_now();
         }
         server.end();

@@ -21,7 +21,7 @@ const MARKS: &str = crate::domain::restored::MARK;
 const NAME: &str = "server.json";
 
 /// A record is a few hundred bytes; more than this is something else.
-const LONGEST: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// The version of the record that this build writes and reads.
 const VERSION: u32 = 1;
@@ -103,7 +103,7 @@ pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Vec<Ser
     for place in places {
         let failed = |e: &io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
         let bytes = match DataDirectory::open(&place) {
-            Ok(directory) => directory.read(NAME, LONGEST).map_err(|e| failed(&e))?,
+            Ok(directory) => directory.read(NAME, MAX_LEN).map_err(|e| failed(&e))?,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(e) => return Err(failed(&e)),
         };

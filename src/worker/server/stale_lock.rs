@@ -5,13 +5,13 @@
 //! would not start. One whose process is really gone it removes by itself.
 //!
 //! Promises: a file is removed only if it names this data directory and a process that is a zombie. To be called when
-//! nothing of that server can write any more. Never: a link is followed.
+//! nothing of that server can write any more. Never: follows a link.
 
 use crate::{postgres::configure::DataDirectory, process};
 use std::{io, path::Path};
 
 /// A lock file is eight short lines; more than this is something else.
-const LONGEST: u64 = 16 * 1024;
+const MAX_LEN: u64 = 16 * 1024;
 
 /// Removes the lock file of this name, of a dead server of `data`, from `directory`.
 pub(in crate::worker) fn remove_from(directory: &Path, name: &str, data: &Path) -> io::Result<()> {
@@ -20,7 +20,7 @@ pub(in crate::worker) fn remove_from(directory: &Path, name: &str, data: &Path) 
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
     };
-    let Some(bytes) = place.read(name, LONGEST)? else { return Ok(()) };
+    let Some(bytes) = place.read(name, MAX_LEN)? else { return Ok(()) };
     let text = String::from_utf8_lossy(&bytes);
     // The first two lines are the pid and the data directory (`LOCK_FILE_LINE_*` in `miscadmin.h`).
     let mut lines = text.lines();

@@ -17,7 +17,7 @@ use crate::{
         MajorVersion, MissingWal, Port, Progress, RestorePoint, RestoreRequest, ServerWish, SessionId,
         SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
         fact::{Fact, FactLine},
-        plan::{Standing, WalFinding},
+        plan::{TargetState, WalFinding},
         restored::RECORD,
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
@@ -280,7 +280,7 @@ impl Engine for Fake {
             reused: ByteCount(0),
             free_bytes: ByteCount(1 << 30),
             free_inodes: None,
-            standing: Standing::Missing,
+            standing: TargetState::Missing,
             tablespaces: Vec::new(),
             wal: WalFinding::Included { start: Lsn(1), stop: Lsn(2) },
             checksum: "NONE".to_owned(),
@@ -318,7 +318,7 @@ impl Engine for Fake {
         Ok(())
     }
 
-    fn hand_to_server(&mut self) -> Result<(), Failure> {
+    fn before_server_start(&mut self) -> Result<(), Failure> {
         if self.trick == Trick::StoppedInConfigure {
             self.stop.request();
         }

@@ -26,13 +26,13 @@ use std::{
 };
 
 /// What a busy machine may take; a condition that is not met by then is not met at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Waits until it is so; says whether it came to that.
 fn until(mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !is_so() {
-        if began.elapsed() >= PATIENCE {
+        if began.elapsed() >= TIMEOUT {
             return false;
         }
         thread::park_timeout(Duration::from_millis(1));
@@ -97,7 +97,7 @@ fn a_stop_is_obeyed_while_the_open_server_still_starts() {
 /// Holds on to the open server as soon as it is ready, tells the attempt to stop, and lets the server go on when told.
 fn stopped_when_ready(goes_on: fn(u32) -> bool) {
     let Some(mut bench) = bench(ServerWish::LeaveRunning, "") else { return };
-    bench.settings.start_timeout = PATIENCE;
+    bench.settings.start_timeout = TIMEOUT;
     let _stops = StopsAtEnd(bench.data());
     let (ran, in_time) = thread::scope(|scope| {
         let watcher = scope.spawn(|| {

@@ -101,7 +101,7 @@ fn d07_what_the_sessions_own_server_made_goes_too() {
     fake.write();
     let mut engine = fake.engine();
     engine.restore(&Ear::default()).unwrap();
-    engine.hand_to_server().unwrap();
+    engine.before_server_start().unwrap();
     for path in ["pg_stat_tmp/x", "global/new", "base/77/1", "postmaster.opts", "backup_label.old", "log/today.log"] {
         let path = fake.directory().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

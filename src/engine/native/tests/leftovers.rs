@@ -5,7 +5,7 @@ use super::{
     resume::{half_of_a_large_file, stopped_in_the_middle},
     *,
 };
-use crate::domain::{Disposed, Disposition, plan::Standing};
+use crate::domain::{Disposed, Disposition, plan::TargetState};
 use std::os::unix::fs::MetadataExt;
 
 /// Lets the ledger say that it was written before the machine came up last.
@@ -29,7 +29,7 @@ fn s02_half_a_file_from_before_the_machine_went_down_is_not_gone_on_with() {
     fs::write(&half, vec![0; usize::try_from(length).unwrap()]).unwrap();
     let mut engine = fake.engine();
     let plan = engine.plan().unwrap();
-    assert_eq!((plan.standing, plan.reused.0), (Standing::Leftover, 0));
+    assert_eq!((plan.standing, plan.reused.0), (TargetState::Leftover, 0));
     let ear = Ear::default();
     engine.restore(&ear).unwrap();
     fake.assert_restored();
@@ -55,9 +55,9 @@ fn s02_what_was_kept_with_its_tablespaces_elsewhere_is_not_gone_on_with() {
             request.existing = ExistingData::SetAside;
         };
         let plan = fake.engine_for(2, aside).plan().unwrap();
-        assert!(matches!(plan.standing, Standing::SetAside { .. }) && plan.reused.0 == 0, "{form}: {plan:?}");
+        assert!(matches!(plan.standing, TargetState::SetAside { .. }) && plan.reused.0 == 0, "{form}: {plan:?}");
         assert_eq!(contents(&fake), before, "{form}");
-        assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, Standing::Leftover, "{form}");
+        assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, TargetState::Leftover, "{form}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Disruptions and what a try makes of them (R8, R10, S2, S3).
 
 use super::*;
-use crate::domain::{Disposed, Disposition, FailureClass, plan::Standing};
+use crate::domain::{Disposed, Disposition, FailureClass, plan::TargetState};
 use std::os::unix::fs::MetadataExt;
 
 /// Stops a first attempt in the middle.
@@ -20,7 +20,7 @@ fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
         stopped_in_the_middle(&fake);
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
-        assert_eq!(plan.standing, Standing::Leftover, "{form}");
+        assert_eq!(plan.standing, TargetState::Leftover, "{form}");
         assert!(plan.reused.0 > 0, "{form}");
         let inode = |path: &String| fs::metadata(fake.directory().join(path)).unwrap().ino();
         let ledger = fs::read_to_string(fake.directory().join(".howdah/ledger")).unwrap();
@@ -137,7 +137,7 @@ fn s02_another_session_goes_on_with_what_was_kept_of_the_same_backup_only() {
     let before_it_was_kept = fake.engine_for(2, |_| {}).plan().unwrap_err();
     assert!(before_it_was_kept.cause.contains("the partial data of another session"), "{before_it_was_kept}");
     assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
-    assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, Standing::Leftover);
+    assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, TargetState::Leftover);
     let mut other = Fake::new(BackupForm::Tar(Compression::Lz4));
     other.files.insert("base/1/1259".into(), noise(55, 8192));
     other.write();
@@ -153,10 +153,10 @@ fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
     fake.write();
     let mut engine = fake.engine();
     engine.restore(&Ear::default()).unwrap();
-    engine.hand_to_server().unwrap();
+    engine.before_server_start().unwrap();
     fs::write(fake.directory().join("base/1/1259"), "replayed").unwrap();
     let (mut again, ear) = (fake.engine(), Ear::default());
-    assert_eq!(again.plan().unwrap().standing, Standing::Leftover);
+    assert_eq!(again.plan().unwrap().standing, TargetState::Leftover);
     again.restore(&ear).unwrap();
     assert_eq!(fs::read_to_string(fake.directory().join("base/1/1259")).unwrap(), "replayed");
     let end = *ear.last.lock().unwrap();
@@ -224,7 +224,7 @@ fn s03_nothing_could_start_before_the_engine_is_told_that_all_else_is_done() {
         fake.write();
         let mut engine = fake.engine();
         engine.copy(&Ear::default()).unwrap();
-        engine.hand_to_server().unwrap();
+        engine.before_server_start().unwrap();
         let (control, waits) = (fake.directory().join("global/pg_control"), fake.directory().join(".howdah/control"));
         assert!(!exists(&control) && exists(waits.join("global/pg_control")), "{form}");
         // The attempt fails here; the next one finds all else, and does not copy what was configured meanwhile.

@@ -5,7 +5,7 @@ use crate::{
     domain::FailureClass,
     engine::{
         FilePlan,
-        native::space::{Disk, Disks, Room},
+        native::space::{Available, Disk, Disks},
     },
 };
 use std::{os::unix::fs::MetadataExt, sync::Arc};
@@ -21,7 +21,7 @@ impl Disks for Made {
 }
 
 fn disk(device: u64, bytes: u64, inodes: Option<u64>) -> Disk {
-    Disk { device, room: Room { bytes: ByteCount(bytes), inodes } }
+    Disk { device, room: Available { bytes: ByteCount(bytes), inodes } }
 }
 
 fn home(fake: &Fake) -> PathBuf {

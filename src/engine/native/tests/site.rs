@@ -116,7 +116,7 @@ fn s08_what_a_server_runs_in_or_below_is_not_set_aside() {
         assert!(refused(&fake, &fake.directory()).contains(&format!("(process {})", server.0.id())), "no lock file");
     }
     let plan = fake.engine_for(1, |request| request.existing = ExistingData::SetAside).plan().unwrap();
-    assert!(matches!(plan.standing, crate::domain::plan::Standing::SetAside { .. }), "nobody runs there any more");
+    assert!(matches!(plan.standing, crate::domain::plan::TargetState::SetAside { .. }), "nobody runs there any more");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn s08_a_mount_point_is_not_set_aside() {
     let refused = crate::engine::native::set_aside::check(
         Path::new("/proc"),
         Uuid::from_u128(1),
-        &crate::engine::watched::Pulse::default(),
+        &crate::engine::watched::Heartbeat::default(),
     );
     assert!(refused.unwrap_err().cause.contains("is a mount point"));
 }

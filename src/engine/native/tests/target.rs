@@ -1,7 +1,7 @@
 //! What stands at the target: resumed, refused or set aside, and never touched in silence (S2, S7, S8).
 
 use super::{quarrel::contents, *};
-use crate::domain::{Disposed, Disposition, FailureClass, plan::Standing};
+use crate::domain::{Disposed, Disposition, FailureClass, plan::TargetState};
 use std::process::{Command, Stdio};
 
 const FORM: BackupForm = BackupForm::Tar(Compression::Zstd);
@@ -90,7 +90,7 @@ fn s08_a_running_postmaster_is_refused_even_when_setting_aside_was_allowed() {
     server.wait().unwrap();
     assert!(cause.contains(&format!("(postmaster process {})", server.id())), "{cause}");
     let plan = fake.engine_for(1, |request| request.existing = ExistingData::SetAside).plan().unwrap();
-    assert!(matches!(plan.standing, Standing::SetAside { .. }), "a dead postmaster's file stops nobody");
+    assert!(matches!(plan.standing, TargetState::SetAside { .. }), "a dead postmaster's file stops nobody");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn s08_old_data_is_set_aside_whole_and_never_over_something() {
         symlink(&old_home, fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap();
         fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
         let mut engine = fake.engine_for(1, |request| request.existing = ExistingData::SetAside);
-        let Standing::SetAside { to } = engine.plan().unwrap().standing else { panic!("not set aside") };
+        let TargetState::SetAside { to } = engine.plan().unwrap().standing else { panic!("not set aside") };
         assert_eq!(to, fake.place.path().join("data.set-aside-2"));
         engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
@@ -189,7 +189,7 @@ fn an_empty_directory_is_used_and_missing_parents_are_made() {
     fake.write();
     fs::create_dir(fake.directory()).unwrap();
     let mut engine = fake.engine();
-    assert_eq!(engine.plan().unwrap().standing, Standing::Empty);
+    assert_eq!(engine.plan().unwrap().standing, TargetState::Empty);
     engine.restore(&Ear::default()).unwrap();
     fake.assert_restored();
     let deep = fake.place.path().join("a/b/c/data");

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     domain::{
         MajorVersion, SystemIdentifier,
-        plan::{Standing, WalFinding},
+        plan::{TargetState, WalFinding},
     },
     engine::native::mark,
     postgres::directories,
@@ -27,7 +27,7 @@ fn every_form_with_every_checksum_is_restored_byte_for_byte() {
         fake.write();
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
-        assert_eq!((plan.standing, plan.checksum.as_str()), (Standing::Missing, algorithm.name()));
+        assert_eq!((plan.standing, plan.checksum.as_str()), (TargetState::Missing, algorithm.name()));
         assert!(matches!(plan.wal, WalFinding::Included { .. }), "{form}: {:?}", plan.wal);
         assert!(!exists(fake.directory()), "a plan writes nothing");
         let ear = Ear::default();

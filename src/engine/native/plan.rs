@@ -4,6 +4,7 @@
 
 use super::{
     archives,
+    errors::{Backup, DAMAGED, at_target},
     layout::{Form, Index, Layout, WRITTEN_LAST, in_tablespace},
     ledger::Stamp,
     mapping, mark,
@@ -11,19 +12,18 @@ use super::{
     partial, plain,
     root::{Access, Root},
     site,
-    space::{self, Disks, Need},
+    space::{self, Disks, Required},
     staged::STAGED,
-    standing::Leftover,
-    trouble::{Backup, DAMAGED, at_target},
+    target_state::Leftover,
 };
 use crate::{
     domain::{
         BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
-        plan::{Standing, TablespacePlan, WalFinding},
+        plan::{TablespacePlan, TargetState, WalFinding},
     },
     engine::{
         FilePlan,
-        watched::{Pulse, watched},
+        watched::{Heartbeat, watched},
     },
     postgres::{
         control::CONTROL_FILE,
@@ -67,7 +67,7 @@ impl CopyRequest {
 
 /// A plan that can be carried out.
 #[derive(Debug)]
-pub(super) struct Decision {
+pub(super) struct CopyPlan {
     pub(super) plan: FilePlan,
     pub(super) manifest: Arc<Manifest>,
     pub(super) manifest_bytes: Vec<u8>,
@@ -85,24 +85,24 @@ pub(super) struct Decision {
     /// Homes of tablespaces that hold other data, and what that is renamed to.
     pub(super) aside: BTreeMap<PathBuf, PathBuf>,
     /// Whether the session's own server was let run on the files already.
-    pub(super) handed: bool,
+    pub(super) server_started: bool,
 }
 
 /// Makes the plan; looking at a repository whose server is gone may hang for ever.
-pub(super) fn decide_watched(order: &CopyRequest, stall: Duration) -> Result<Decision, Failure> {
+pub(super) fn plan_watched(order: &CopyRequest, stall: Duration) -> Result<CopyPlan, Failure> {
     let (backup, target) = (order.point.path.display(), order.target.directory().display());
     let (what, order) = (format!("{backup} and {target}"), order.clone());
-    watched(&what, stall, move |pulse| decide(&order, pulse))
+    watched(&what, stall, move |heartbeat| plan(&order, heartbeat))
 }
 
-fn decide(order: &CopyRequest, pulse: &Pulse) -> Result<Decision, Failure> {
+fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure> {
     let backup = Backup::at(&order.point.path);
     let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.point)?;
     let index = Index::of(&manifest);
     let layout = match order.point.facts.form {
-        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index, pulse)?,
+        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index, heartbeat)?,
         BackupForm::Tar(_) => {
-            archives::look(&order.point.path, &manifest, &index, order.point.facts.system_identifier, pulse)?
+            archives::look(&order.point.path, &manifest, &index, order.point.facts.system_identifier, heartbeat)?
         }
     };
     let directory = order.target.directory();
@@ -111,14 +111,14 @@ fn decide(order: &CopyRequest, pulse: &Pulse) -> Result<Decision, Failure> {
     mapping::check(order, &layout)?;
     site::check(order, &layout, &tablespaces)?;
     let access = Access { owner: order.owner, group };
-    let mut decision = Decision {
+    let mut copy_plan = CopyPlan {
         plan: FilePlan {
             bytes: ByteCount(manifest.total_size().0 + layout.wal.values().sum::<u64>()),
             files: (manifest.files.len() + layout.wal.len()) as u64,
             reused: ByteCount(0),
             free_bytes: ByteCount(0),
             free_inodes: None,
-            standing: Standing::Missing,
+            standing: TargetState::Missing,
             tablespaces: tablespace_plans(&layout, &tablespaces),
             wal: layout.finding.clone(),
             checksum: manifest.checksum_name(),
@@ -136,20 +136,20 @@ fn decide(order: &CopyRequest, pulse: &Pulse) -> Result<Decision, Failure> {
         reused: BTreeMap::new(),
         archives: BTreeSet::new(),
         aside: BTreeMap::new(),
-        handed: false,
+        server_started: false,
     };
-    decision.stand(order, pulse)?;
-    if decision.handed {
-        decision.plan.reused = decision.plan.bytes;
+    copy_plan.stand(order, heartbeat)?;
+    if copy_plan.server_started {
+        copy_plan.plan.reused = copy_plan.plan.bytes;
     } else {
-        decision.reuse(directory)?;
-        decision.warn();
+        copy_plan.reuse(directory)?;
+        copy_plan.warn();
     }
-    decision.find_room(directory, &*order.disks)?;
-    Ok(decision)
+    copy_plan.find_room(directory, &*order.disks)?;
+    Ok(copy_plan)
 }
 
-impl Decision {
+impl CopyPlan {
     /// Finds out which files of a leftover are still as they were verified.
     fn reuse(&mut self, directory: &Path) -> Result<(), Failure> {
         let Some(left) = &self.leftover else { return Ok(()) };
@@ -238,7 +238,7 @@ impl Decision {
 
     /// Counts what is needed against what is free, place by place.
     fn find_room(&mut self, directory: &Path, disks: &dyn Disks) -> Result<(), Failure> {
-        let mut needs: BTreeMap<PathBuf, Need> = BTreeMap::new();
+        let mut needs: BTreeMap<PathBuf, Required> = BTreeMap::new();
         let wal = self.layout.wal.iter().map(|(path, size)| (path.as_path(), *size));
         let listed = self.manifest.files.iter().map(|file| (file.path.as_path(), file.size));
         for (path, size) in listed.chain(wal) {
@@ -256,7 +256,7 @@ impl Decision {
         }
         let room = disks.of(directory)?.room;
         (self.plan.free_bytes, self.plan.free_inodes) = (room.bytes, room.inodes);
-        if self.handed { Ok(()) } else { space::check(&needs, disks) }
+        if self.server_started { Ok(()) } else { space::check(&needs, disks) }
     }
 }
 

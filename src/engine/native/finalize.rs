@@ -3,11 +3,11 @@
 //! Promises: when this has ended, all but `pg_control` is in its place and on the disk. Never: a server could start.
 
 use super::{
+    errors::at_target,
     ledger::Line,
     plain,
     root::Root,
     staged::{self, STAGED},
-    trouble::at_target,
     work::{Work, altered},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) struct Ending {
 }
 
 /// Ends the copy.
-pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
+pub(super) fn finalize(work: &Work, ending: &Ending) -> Result<(), Halt> {
     let places = &work.places;
     let missing = work.index.paths().map(|(path, _)| path).filter(|path| !is_accounted_for(work, ending, path));
     if let Some(path) = missing.min() {
@@ -73,7 +73,7 @@ pub(super) fn settle(work: &Work, ending: &Ending) -> Result<(), Halt> {
     let noted = |error: io::Error| at_target("note in the ledger of", places.data.path(), &error);
     work.ledger.add(&[Line::Durable]).and_then(|()| work.ledger.sync()).map_err(noted)?;
     work.shared.go_on()?;
-    work.shared.settle_totals();
+    work.shared.finalize_totals();
     Ok(())
 }
 
@@ -104,7 +104,7 @@ fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
     }
     let Some(at) = listed(work, CONTROL_FILE) else {
         let cause = format!("the manifest does not list {CONTROL_FILE}");
-        return Err(Failure::incurable(cause, super::trouble::DAMAGED).into());
+        return Err(Failure::incurable(cause, super::errors::DAMAGED).into());
     };
     if let Some(held) = super::shared::lock(&work.held).remove(path) {
         return Ok(Some(held));
@@ -136,14 +136,14 @@ fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
 /// WAL of another cluster would be replayed to nothing good; recovery itself checks it only when it has begun.
 fn check_cluster(work: &Work, control: &[u8]) -> Result<(), Failure> {
     let told = ControlFile::parse(control)
-        .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::trouble::DAMAGED))?;
+        .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::errors::DAMAGED))?;
     let cluster = told.system_identifier;
     match work.system_identifier.filter(|other| *other != cluster) {
         None => Ok(()),
         Some(other) => {
             let cause =
                 format!("the files of the backup belong to cluster {cluster}, but its WAL to another cluster: {other}");
-            Err(Failure::incurable(cause, super::trouble::DAMAGED))
+            Err(Failure::incurable(cause, super::errors::DAMAGED))
         }
     }
 }

@@ -3,10 +3,10 @@
 //! Promises: only looks. A directory counts as ours only by its mark, never by its contents.
 
 use super::{
+    errors::at_target,
     ledger::Account,
     mark::{self, Mark},
     root::{Access, Root},
-    trouble::at_target,
 };
 use crate::{domain::Failure, engine::claim, postgres::server::pidfile};
 use std::{
@@ -16,7 +16,7 @@ use std::{
 
 /// What was found.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum TargetContents {
     /// Nothing.
     Missing,
     /// An empty directory.
@@ -35,17 +35,17 @@ pub(super) struct Leftover {
 }
 
 /// Looks at a data directory.
-pub(super) fn look(directory: &Path) -> Result<Found, Failure> {
+pub(super) fn look(directory: &Path) -> Result<TargetContents, Failure> {
     let failed = |error: &io::Error| at_target("look into", directory, error);
-    let Some(mut names) = entries(directory)? else { return Ok(Found::Missing) };
+    let Some(mut names) = entries(directory)? else { return Ok(TargetContents::Missing) };
     let root = Root::open(directory, Access { owner: None, group: false }).map_err(|error| failed(&error))?;
     if let Some(mark) = Mark::read(&root).map_err(|error| failed(&error))? {
         let account = mark::read_ledger(&root, &mark::boot_id()).map_err(|error| failed(&error))?;
-        return Ok(Found::Leftover(Box::new(Leftover { mark, account })));
+        return Ok(TargetContents::Leftover(Box::new(Leftover { mark, account })));
     }
     // A mark's directory without a mark is what a crash just before the first mark leaves.
     names.retain(|name| !is_ours(name));
-    Ok(if names.is_empty() { Found::Empty } else { Found::Foreign })
+    Ok(if names.is_empty() { TargetContents::Empty } else { TargetContents::Foreign })
 }
 
 /// Looks at the home of a tablespace: `true` when it holds something.
