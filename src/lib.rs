@@ -74,8 +74,8 @@
 //! - **Stop** is said of an attempt, **cancel** of a session.
 //! - **Refusal**: a "no" to a command. **Failure**: work that went wrong. **Disruption**: a failure that waiting may
 //!   cure. **Incurable**: one that needs a person.
-//! - **Owner**: the process that holds a state directory. **Keeper**: an owner without a screen. **Link**: a face's
-//!   connection to an owner in another process. **Worker**: the process of one attempt.
+//! - **Owner**: the process that holds a state directory. **Keeper**: an owner without a screen. **Client**: a
+//!   face's connection to an owner in another process. **Worker**: the process of one attempt.
 //! - **Disposition**: what becomes of the partial data of a cancelled session.
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 //! - **Claim**: the file that says for all to read which session holds a directory or a port. **Lock**: held on it, or on

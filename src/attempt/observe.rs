@@ -32,7 +32,7 @@ struct Seen {
     attempt: AttemptNo,
     tail: Tail,
     facts: Vec<Fact>,
-    /// Whether the worker has said its last report, which an owner has yet to hear.
+    /// Whether the worker has sent its last report, which an owner has yet to read.
     ended: bool,
 }
 
@@ -71,7 +71,8 @@ impl Observer {
         (replay(session.clone(), attempt, &seen.facts, now), problem)
     }
 
-    /// Whether the worker of a session's live attempt is gone without its last report, the session being as `poll` returned it.
+    /// Whether the worker of a session's live attempt is gone without its last report, the session being as `poll`
+    /// returned it.
     /// With an owner, that is the owner's to find out and to answer within a moment.
     pub fn is_lost(&self, session: &Session) -> bool {
         let (Some(attempt), Some(seen)) = (session.live_attempt(), self.seen.get(&session.id())) else { return false };

@@ -82,7 +82,7 @@ impl WorkerGroup {
     }
 }
 
-/// The members worker that was started for this directory. A process shows it from the moment it runs, before it has said
+/// The living worker that was started for this directory. A process shows it from the moment it runs, before it has said
 /// a word.
 pub(super) fn worker_in(directory: &Path) -> Option<ProcessMark> {
     pids().ok()?.filter(|pid| is_worker(*pid, directory)).find_map(mark).filter(|mark| is_alive(*mark))
