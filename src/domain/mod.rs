@@ -23,6 +23,7 @@ pub mod settings;
 pub mod step;
 pub mod target;
 pub mod ticket;
+pub mod verification;
 pub mod who;
 
 pub use backup::{BackupFacts, BackupForm, Compression, RestorePoint};
@@ -41,6 +42,7 @@ pub use retry::RetryPolicy;
 pub use settings::WorkerSettings;
 pub use step::{Step, StepState};
 pub use target::{Port, Target};
+pub use verification::{Damage, Verification};
 pub use who::{Origin, Reach, Who};
 
 /// A moment in UTC. Made only at the edges (see the manager's clock); everything below takes it as an argument.
