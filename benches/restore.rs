@@ -13,8 +13,8 @@ mod bed;
 use bed::{Bed, copier, is_installed, median, pgbackrest, run, timed};
 use howdah::{
     domain::{
-        BackupFacts, BackupForm, Compression, ExistingData, InstanceName, MissingWal, Port, Progress, RestorePoint,
-        RestoreRequest, ServerWish, Target, Timestamp, WorkerSettings,
+        BackupFacts, BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, InstanceName, MissingWal,
+        Port, Progress, Recovery, RestorePoint, ServerWish, Target, Timestamp, WorkerSettings,
     },
     engine::{Engine, Observer, native::NativeEngine},
     postgres::{account::Account, manifest::Manifest},
@@ -70,7 +70,6 @@ fn point(bed: &Bed, label: &str, form: BackupForm) -> RestorePoint {
     let path = bed.backup(label);
     let manifest = Manifest::read(&path.join("backup_manifest")).unwrap();
     let facts = BackupFacts {
-        form,
         size: manifest.total_size(),
         files: manifest.files.len() as u64,
         timeline: manifest.timeline(),
@@ -80,11 +79,23 @@ fn point(bed: &Bed, label: &str, form: BackupForm) -> RestorePoint {
         version: None,
         system_identifier: None,
     };
-    RestorePoint { instance: InstanceName::new("bench"), label: label.to_owned(), path, facts, repository: None }
+    let (instance, source) = (InstanceName::new("bench"), BackupSource::BaseBackup { directory: path, form });
+    RestorePoint { instance, label: label.to_owned(), source, facts, repository: None }
+}
+
+fn path_of(point: &RestorePoint) -> &Path {
+    point.source.directory().unwrap()
+}
+
+fn form_of(point: &RestorePoint) -> BackupForm {
+    match point.source {
+        BackupSource::BaseBackup { form, .. } => form,
+        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+    }
 }
 
 fn compare(bed: &Bed, point: &RestorePoint, goal: f64) {
-    let (size, files) = (Bed::size(&point.path) as f64, point.facts.files);
+    let (size, files) = (Bed::size(path_of(point)) as f64, point.facts.files);
     let contenders = contenders(bed, point);
     let rounds = bed.rounds(contenders.len(), point.facts.size.0);
     println!("\n{}: {files} files, {:.2} GB as they lie there; {rounds} rounds", point.label, size / 1e9);
@@ -112,19 +123,27 @@ fn compare(bed: &Bed, point: &RestorePoint, goal: f64) {
 }
 
 fn contenders<'a>(bed: &'a Bed, point: &'a RestorePoint) -> Vec<Contender<'a>> {
-    let (plain, label) = (point.facts.form == BackupForm::Plain, point.label.as_str());
+    let (plain, label) = (form_of(point) == BackupForm::Plain, point.label.as_str());
     let mut all = Vec::new();
     let mut add = |name: &str, source: PathBuf, work: Box<dyn Fn() + 'a>| {
         all.push(Contender { name: name.to_owned(), source, work });
     };
-    add("howdah restore --no-start", point.path.clone(), Box::new(|| command(bed, point)));
+    add("howdah restore --no-start", path_of(point).to_owned(), Box::new(|| command(bed, point)));
     let by_hand = if plain { "cp -a, pg_verifybackup, sync" } else { "tar, pg_verifybackup, sync" };
-    add(by_hand, point.path.clone(), Box::new(|| by_hand_with(bed, point, "cp")));
-    add("the engine alone, WAL not read", point.path.clone(), Box::new(|| engine(bed, point)));
+    add(by_hand, path_of(point).to_owned(), Box::new(|| by_hand_with(bed, point, "cp")));
+    add("the engine alone, WAL not read", path_of(point).to_owned(), Box::new(|| engine(bed, point)));
     if plain {
-        add("bare copier, two threads, no hash", point.path.clone(), Box::new(|| copier::copy(bed, &point.path)));
+        add(
+            "bare copier, two threads, no hash",
+            path_of(point).to_owned(),
+            Box::new(|| copier::copy(bed, path_of(point))),
+        );
         if is_installed("rsync") {
-            add("rsync, pg_verifybackup, sync", point.path.clone(), Box::new(|| by_hand_with(bed, point, "rsync")));
+            add(
+                "rsync, pg_verifybackup, sync",
+                path_of(point).to_owned(),
+                Box::new(|| by_hand_with(bed, point, "rsync")),
+            );
         }
         for packing in pgbackrest::PACKINGS.into_iter().filter(|packing| pgbackrest::is_there(bed, label, packing)) {
             let source = pgbackrest::repository(bed, label, packing);
@@ -145,9 +164,10 @@ fn command(bed: &Bed, point: &RestorePoint) {
 
 /// Copy, verify, make durable: the whole of what the engine does.
 fn engine(bed: &Bed, point: &RestorePoint) {
-    let request = RestoreRequest {
+    let request = ClusterRestore {
         point: point.clone(),
         target: Target::new(bed.target(), Port::new(5499).unwrap()).unwrap(),
+        recovery: Recovery::to_consistency(),
         server: ServerWish::FilesOnly,
         max_rate: None,
         existing: ExistingData::Refuse,
@@ -155,7 +175,7 @@ fn engine(bed: &Bed, point: &RestorePoint) {
     };
     let settings = WorkerSettings::default();
     let owner = Account::for_server(&settings.os_user).ok().and_then(|account| account.owner());
-    let mut engine = NativeEngine::new(&request, Uuid::now_v7(), owner, &settings);
+    let mut engine = NativeEngine::new((path_of(point), form_of(point)), &request, Uuid::now_v7(), owner, &settings);
     engine.plan().unwrap();
     engine.copy(&Quiet).unwrap();
     engine.complete().unwrap();
@@ -165,15 +185,15 @@ fn engine(bed: &Bed, point: &RestorePoint) {
 /// What the handbook says: unpack or copy, verify (which reads the WAL too), sync.
 fn by_hand_with(bed: &Bed, point: &RestorePoint, copier: &str) {
     let target = bed.target();
-    if point.facts.form != BackupForm::Plain {
+    if form_of(point) != BackupForm::Plain {
         fs::create_dir(&target).unwrap();
-        unpack(&point.path, "base", &target);
-        unpack(&point.path, "pg_wal", &target.join("pg_wal"));
-        run(Command::new("cp").arg(point.path.join("backup_manifest")).arg(&target));
+        unpack(path_of(point), "base", &target);
+        unpack(path_of(point), "pg_wal", &target.join("pg_wal"));
+        run(Command::new("cp").arg(path_of(point).join("backup_manifest")).arg(&target));
     } else if copier == "rsync" {
-        run(Command::new("rsync").args(["-a", "--whole-file"]).arg(point.path.join("")).arg(&target));
+        run(Command::new("rsync").args(["-a", "--whole-file"]).arg(path_of(point).join("")).arg(&target));
     } else {
-        run(Command::new("cp").arg("-a").arg(&point.path).arg(&target));
+        run(Command::new("cp").arg("-a").arg(path_of(point)).arg(&target));
     }
     run(Command::new(bed.program("pg_verifybackup")).arg(&target));
     bed.run("sync");

@@ -12,7 +12,7 @@ mod stage;
 use divan::{Bencher, black_box};
 use howdah::{
     console::{Brush, Theme, message::Message, view},
-    domain::{InstanceName, SessionId},
+    domain::{InstanceName, Kind, SessionId},
     manager::{CompletedResult, CompletedRow, Snapshot},
 };
 use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, buffer::Buffer, layout::Rect};
@@ -36,7 +36,7 @@ fn heavy() -> Snapshot {
         let result = if id % 9 == 0 { CompletedResult::Cancelled } else { CompletedResult::Succeeded };
         let instance = InstanceName::new(&format!("instance-{id}"));
         let (id, ended, took) = (SessionId(1_000_000 + id), ago(mins(id)), secs(500 + id % 1_000));
-        Arc::new(CompletedRow { id, instance, ended, took, result })
+        Arc::new(CompletedRow { id, kind: Kind::Restore, title: instance, ended, took, result })
     });
     with_rows(ongoing.collect(), completed.collect())
 }

@@ -129,7 +129,7 @@ fn ticket() -> Ticket {
         session,
         session_uuid,
         attempt,
-        work: Work::Restore(request),
+        work: Work::Run(request.into()),
         settings,
         places: Vec::new(),
         by: None,

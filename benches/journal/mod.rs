@@ -2,9 +2,9 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, ExistingData, Failure, InstanceName, Lsn, MissingWal,
-        Origin, Port, Reached, RestorePoint, RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline,
-        Timestamp,
+        AttemptNo, BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Disposed, ExistingData, Failure,
+        InstanceName, Lsn, MissingWal, Origin, Port, Reached, Recovery, RestorePoint, RetryPolicy, ServerWish,
+        SessionId, Target, Timeline, Timestamp,
     },
     journal::{Batch, Change, Entry, SqliteJournal},
     machine::{Event, Session, StuckReason, event::Created, evolve},
@@ -53,7 +53,6 @@ fn entry(number: u64, life: Vec<Event>) -> Entry {
 fn created(number: u64, at: Timestamp) -> Created {
     let instance = InstanceName::new(&format!("orders-{number}"));
     let facts = BackupFacts {
-        form: BackupForm::Plain,
         size: ByteCount(1 << 30),
         files: 1_000,
         timeline: Timeline(1),
@@ -64,16 +63,17 @@ fn created(number: u64, at: Timestamp) -> Created {
         system_identifier: None,
     };
     let point = RestorePoint {
-        path: format!("/backup/{instance}/b").into(),
+        source: BackupSource::BaseBackup { directory: format!("/backup/{instance}/b").into(), form: BackupForm::Plain },
         instance,
         label: "b".to_owned(),
         facts,
         repository: None,
     };
     let port = Port::new(u16::try_from(1_024 + number % 60_000).unwrap()).unwrap();
-    let request = RestoreRequest {
+    let request = ClusterRestore {
         point,
         target: Target::new(format!("/srv/pg/orders-{number}"), port).unwrap(),
+        recovery: Recovery::to_consistency(),
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
@@ -83,7 +83,8 @@ fn created(number: u64, at: Timestamp) -> Created {
     Created {
         id: SessionId(number),
         uuid: Uuid::from_u128(number.into()),
-        request,
+        order: request.into(),
+        parent: None,
         policy,
         by: "ops@bastion".into(),
         origin: Origin::Console,

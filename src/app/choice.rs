@@ -74,7 +74,9 @@ fn instance_candidate(instance: &CatalogInstance) -> Candidate {
 }
 
 fn point_candidate(instance: &CatalogInstance, row: &CatalogEntry) -> Candidate {
-    let words = format!("{} --point {}", quoted(Path::new(&instance.spelling)), quoted(row.path()));
+    // A backup without a directory of its own is named by its label.
+    let path = row.directory().unwrap_or_else(|| Path::new(row.label()));
+    let words = format!("{} --point {}", quoted(Path::new(&instance.spelling)), quoted(path));
     let about = row.problem().unwrap_or_default().to_owned();
-    Candidate { instance_id: instance.id(), path: row.path().to_owned(), words, about }
+    Candidate { instance_id: instance.id(), path: path.to_owned(), words, about }
 }

@@ -5,9 +5,11 @@
 //! note that cannot be read; nothing was claimed before it was whole.
 
 use crate::{
-    domain::{Hold, RestoreRequest},
+    domain::{Hold, Order, upgrade},
     private_file,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
@@ -16,12 +18,21 @@ use std::{
 };
 use uuid::Uuid;
 
+/// The version of the notes that this build writes. Version 1 had none: it was the request of a restore.
+const VERSION: u32 = 2;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    version: u32,
+    holds: Vec<Hold>,
+}
+
 fn directory(state: &Path) -> PathBuf {
     state.join("claims")
 }
 
-/// Notes that a session is about to claim what this request needs.
-pub(super) fn add(state: &Path, session: Uuid, request: &RestoreRequest) -> io::Result<()> {
+/// Notes that a session is about to claim all these.
+pub(super) fn add(state: &Path, session: Uuid, holds: &[Hold]) -> io::Result<()> {
     let directory = directory(state);
     match DirBuilder::new().mode(0o700).create(&directory) {
         Ok(()) => File::open(state)?.sync_all()?,
@@ -30,7 +41,7 @@ pub(super) fn add(state: &Path, session: Uuid, request: &RestoreRequest) -> io::
     }
     let mut options = OpenOptions::new();
     let mut note = private_file::open(&directory.join(session.to_string()), options.write(true).create_new(true))?;
-    note.write_all(&serde_json::to_vec(request)?)?;
+    note.write_all(&serde_json::to_vec(&Note { version: VERSION, holds: holds.to_vec() })?)?;
     note.sync_all()?;
     File::open(&directory)?.sync_all()
 }
@@ -45,10 +56,16 @@ pub(super) fn all(state: &Path) -> Vec<(Uuid, Vec<Hold>)> {
     let entries = fs::read_dir(directory(state)).into_iter().flatten().flatten();
     let noted = entries.filter_map(|entry| {
         let session = entry.file_name().to_str()?.parse().ok()?;
-        let request = fs::read(entry.path()).ok()?;
-        let holds =
-            serde_json::from_slice::<RestoreRequest>(&request).map_or_else(|_| Vec::new(), |request| request.holds());
-        Some((session, holds))
+        Some((session, holds_of(&fs::read(entry.path()).ok()?)))
     });
     noted.collect()
+}
+
+/// What a note names; nothing where it cannot be read.
+fn holds_of(bytes: &[u8]) -> Vec<Hold> {
+    if let Ok(Note { version: VERSION, holds }) = serde_json::from_slice(bytes) {
+        return holds;
+    }
+    let order = serde_json::from_slice::<Value>(bytes).map(upgrade::order_1).and_then(serde_json::from_value::<Order>);
+    order.map_or_else(|_| Vec::new(), |order| order.holds())
 }

@@ -42,14 +42,14 @@ impl MachineClaims {
             state,
         };
         let Wanted { session, number, at: since, .. } = *wanted;
-        let instance = wanted.request.point.instance.clone();
+        let instance = wanted.order.title().clone();
         let claimant = Claimant { session, number, instance, holder, since };
         let owner = Account::for_server(&self.os_user).ok().and_then(|account| account.owner());
         let is_stale = |claim: &Claim| !wanted.known.contains(claim.session);
         let scope = Scope { owner, is_stale: &is_stale, ports: None };
-        let noted = claim_notes::add(&self.state, session, &wanted.request);
+        let noted = claim_notes::add(&self.state, session, &wanted.order.holds());
         noted.map_err(|cause| ClaimError::Io { doing: "note claims in", path: self.state.clone(), cause })?;
-        let taken = claim::take(&wanted.request.holds(), &claimant, &scope).inspect_err(|_| {
+        let taken = claim::take(&wanted.order.holds(), &claimant, &scope).inspect_err(|_| {
             claim_notes::remove(&self.state, session);
         })?;
         if let Some(reason) = taken.unclaimed {
@@ -61,10 +61,10 @@ impl MachineClaims {
 
 impl Claims for MachineClaims {
     fn take(&self, wanted: Wanted) -> BoxFuture<'static, Result<Vec<HeldDirectory>, Refusal>> {
-        let (own, late, directory) = (self.clone(), self.clone(), wanted.request.target.directory().to_owned());
+        let (own, late, order) = (self.clone(), self.clone(), wanted.order.to_string());
         Box::pin(async move {
             let refused = |reason: String| Refusal::NotClaimed { reason: printable(&reason) };
-            let (session, holds) = (wanted.session, wanted.request.holds());
+            let (session, holds) = (wanted.session, wanted.order.holds());
             let mut taking = tokio::task::spawn_blocking(move || Self::take(&own, &wanted));
             match tokio::time::timeout(TIMEOUT, &mut taking).await {
                 Ok(Ok(Ok(places))) => Ok(places),
@@ -77,9 +77,9 @@ impl Claims for MachineClaims {
                             late.release(session, holds).await;
                         }
                     });
-                    let (directory, limit) = (directory.display(), TIMEOUT.as_secs());
+                    let limit = TIMEOUT.as_secs();
                     Err(refused(format!(
-                        "looking at {directory} brought nothing for {limit} s: look at its disk, host and network"
+                        "claiming the places of a {order} brought nothing for {limit} s: look at its disk, host and network"
                     )))
                 }
             }

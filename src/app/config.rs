@@ -1,6 +1,6 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
-use crate::domain::{RetryPolicy, WorkerSettings, environment::VariablePattern};
+use crate::domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
 use std::{
@@ -114,7 +114,7 @@ impl Default for Config {
 
 impl Default for Retry {
     fn default() -> Self {
-        let RetryPolicy { tries, every, while_waiting } = RetryPolicy::default();
+        let RetryPolicy { tries, every, while_waiting, .. } = RetryPolicy::default();
         Self { tries, every, while_waiting }
     }
 }
@@ -155,7 +155,7 @@ impl Config {
     /// How disrupted sessions are tried again.
     pub fn policy(&self) -> RetryPolicy {
         let Retry { tries, every, while_waiting } = self.retry;
-        RetryPolicy { tries, every, while_waiting }
+        RetryPolicy { tries, every, while_waiting, when_used_up: WhenUsedUp::Ask }
     }
 
     /// What workers are told, but for the places that the command line may name.

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     attempt::{self, CHANNEL_CAPACITY, Processes},
+    cli::streams::print_error,
     control::{self, Server},
-    journal::{JournalError, SqliteJournal, ThreadStore},
+    journal::{JournalError, Migration, SqliteJournal, ThreadStore},
     machine::{Session, UnreadableSession},
     manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings, Service as _},
     private_file,
@@ -22,7 +23,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use thiserror::Error;
 use tokio::{
@@ -116,6 +117,20 @@ pub enum OwnerError {
     Journal(#[from] JournalError),
 }
 
+/// Says on stderr and in the log how far the change of an old journal has come, once it takes longer than a person waits
+/// without a word.
+fn migration_notice() -> impl FnMut(Migration) {
+    const SILENT: Duration = Duration::from_secs(1);
+    let mut last = Instant::now();
+    move |Migration { schema, done, total }| {
+        if last.elapsed() >= SILENT {
+            last = Instant::now();
+            tracing::info!(schema, done, total, "the journal is brought up to date");
+            print_error(&format!("bringing the journal to schema {schema}: {done} of {total} sessions"));
+        }
+    }
+}
+
 impl Owner {
     /// Takes the state directory and starts the manager on the current runtime. What an earlier owner left is adopted.
     pub fn open(state: &Path, settings: ManagerSettings) -> Result<Self, OwnerError> {
@@ -123,7 +138,7 @@ impl Owner {
         let lock = lock(state)?;
         limits::allow_open_files(settings.max_running)
             .map_err(|(limit, needed)| OwnerError::FewFiles { limit, needed })?;
-        let journal = SqliteJournal::open(&state.join("journal.db"))?;
+        let journal = SqliteJournal::open_watched(&state.join("journal.db"), &mut migration_notice())?;
         let mut opening = journal.opening()?;
         let failed = |cause| OwnerError::Io { state: state.to_owned(), cause };
         // A journal that was lost or put back knows less than the attempts do; a number is never given twice.

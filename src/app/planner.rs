@@ -3,7 +3,7 @@
 use super::environment;
 use crate::{
     attempt::processes::worker_command,
-    domain::{Failure, Plan, RestoreRequest, WorkerSettings},
+    domain::{ClusterRestore, Failure, RestorePlan, WorkerSettings},
     process::OWN_PROGRAM,
 };
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanRequest {
     /// What would be restored.
-    pub request: RestoreRequest,
+    pub request: ClusterRestore,
     /// How.
     pub settings: WorkerSettings,
 }
@@ -24,14 +24,14 @@ pub struct PlanRequest {
 #[serde(rename_all = "snake_case")]
 pub enum PlanReply {
     /// It can be done, like this.
-    Plan(Box<Plan>),
+    Plan(Box<RestorePlan>),
     /// It cannot.
     Refused(Failure),
 }
 
 /// Asks another process for the plan of a restore that the owner of the settings' state directory would carry out;
 /// nothing is written.
-pub async fn plan(request: RestoreRequest, settings: WorkerSettings) -> Result<Plan, Failure> {
+pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<RestorePlan, Failure> {
     let lacking = settings.state.as_deref().and_then(|state| environment::lacking(state, &settings.environment));
     match ask(&PlanRequest { request, settings }).await {
         Ok(PlanReply::Plan(mut plan)) => {

@@ -8,7 +8,10 @@ use crate::{
     catalog::propose::{self, Occupancy, System as _, directory_for},
     cli::args::How,
     control::Client,
-    domain::{Failure, InstanceName, Plan, Port, RestoreRequest, Target, Who, WorkerSettings},
+    domain::{
+        ClusterRestore, Failure, Hold, InstanceName, Order, Port, RestoreOrder, RestorePlan, Target, Who,
+        WorkerSettings,
+    },
     machine::Refusal,
     manager::{Receipt, Reply, Request, Service, Snapshot, StartRequest},
 };
@@ -43,8 +46,26 @@ pub(super) struct Choices {
 }
 
 impl Taken {
-    /// Adds what a session of this request holds.
-    pub(super) fn add(&mut self, request: &RestoreRequest) {
+    /// Adds what a session of this order holds.
+    pub(super) fn add_order(&mut self, order: &Order) {
+        if let Some(cluster) = order.cluster() {
+            self.add(cluster);
+        }
+        for hold in order.holds() {
+            match hold {
+                Hold::Directory(directory) => {
+                    self.directories.insert(directory);
+                }
+                Hold::Port(port) => {
+                    self.ports.insert(port);
+                }
+                Hold::Object(_) => {}
+            }
+        }
+    }
+
+    /// The same of the restore of a cluster; its port counts although no server may come.
+    pub(super) fn add(&mut self, request: &ClusterRestore) {
         self.directories.insert(request.target.directory().to_owned());
         self.ports.insert(request.target.port());
     }
@@ -58,10 +79,10 @@ impl Choices {
     /// The plan of a request, or of the same with other places where its own are not free any more.
     pub(super) async fn plan(
         &self,
-        mut request: RestoreRequest,
+        mut request: ClusterRestore,
         taken: &Taken,
         settings: &WorkerSettings,
-    ) -> (RestoreRequest, Result<Plan, Failure>) {
+    ) -> (ClusterRestore, Result<RestorePlan, Failure>) {
         let mut answer = planner::plan(request.clone(), settings.clone()).await;
         for _ in 0..ROUNDS {
             let Some(other) = answer.as_ref().err().and_then(|_| self.again(&request, taken, None)) else { break };
@@ -72,7 +93,7 @@ impl Choices {
     }
 
     /// The same request with other places instead of those that are not free; `None` where that changes nothing.
-    fn again(&self, refused: &RestoreRequest, taken: &Taken, why: Option<&Refusal>) -> Option<RestoreRequest> {
+    fn again(&self, refused: &ClusterRestore, taken: &Taken, why: Option<&Refusal>) -> Option<ClusterRestore> {
         let old = &refused.target;
         // What the owner has just given to another session may not be claimed yet.
         let directory_lost = matches!(why, Some(Refusal::DirectoryHeld { .. }));
@@ -95,7 +116,7 @@ impl Choices {
             target.and_then(|target| target.with_tablespace(*oid, home))
         });
         let target = target.ok().filter(|target| target != old)?;
-        Some(RestoreRequest { target, ..refused.clone() })
+        Some(ClusterRestore { target, ..refused.clone() })
     }
 }
 
@@ -123,28 +144,28 @@ impl Service for Proposing {
 }
 
 impl Proposing {
-    async fn start_somewhere(self, order: StartRequest, by: Who) -> Receipt {
+    async fn start_somewhere(self, request: StartRequest, by: Who) -> Receipt {
         let Self { owner, choices } = self;
-        let mut requests = order.requests.clone();
-        let mut receipt = owner.start(order.clone(), by.clone()).await;
+        let mut orders = request.orders.clone();
+        let mut receipt = owner.start(request.clone(), by.clone()).await;
         for _ in 0..ROUNDS {
             let mut taken = Taken::default();
-            for request in &requests {
-                taken.add(request);
+            for order in &orders {
+                taken.add_order(order);
             }
             let refused = receipt.lines.iter().enumerate().filter_map(|(at, line)| {
                 let why = line.result.as_ref().err().filter(|why| why.is_of_place())?;
-                let other = choices.again(requests.get(at)?, &taken, Some(why))?;
+                let other = choices.again(orders.get(at)?.cluster()?, &taken, Some(why))?;
                 taken.add(&other);
-                Some((at, other))
+                Some((at, Order::Restore(RestoreOrder::Cluster(other))))
             });
-            let (places, others): (Vec<usize>, Vec<RestoreRequest>) = refused.unzip();
+            let (places, others): (Vec<usize>, Vec<Order>) = refused.unzip();
             if others.is_empty() {
                 break;
             }
-            let second = owner.start(StartRequest { requests: others.clone(), ..order.clone() }, by.clone()).await;
+            let second = owner.start(StartRequest { orders: others.clone(), ..request.clone() }, by.clone()).await;
             for ((at, other), line) in places.into_iter().zip(others).zip(second.lines) {
-                requests[at] = other;
+                orders[at] = other;
                 receipt.lines[at] = line;
             }
         }

@@ -11,7 +11,7 @@ use crate::{
         args::{How, RestoreArgs},
         report::Refused,
     },
-    domain::{ExistingData, MissingWal, RestoreRequest, RetryPolicy, ServerWish, Target},
+    domain::{ClusterRestore, ExistingData, MissingWal, Recovery, RetryPolicy, ServerWish, Target},
 };
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use std::path::Path;
 pub(super) const WITHOUT_WAL: &str = "add --without-wal to restore the files all the same";
 
 /// The request of `howdah restore`, or why there is none.
-pub(super) fn request(context: &AppContext, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreRequest, Refused> {
+pub(super) fn request(context: &AppContext, catalog: &Catalog, args: &RestoreArgs) -> Result<ClusterRestore, Refused> {
     beside(&Taken::default(), context, catalog, &args.instance, &args.how)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn beside(
     catalog: &Catalog,
     instance: &str,
     args: &How,
-) -> Result<RestoreRequest, Refused> {
+) -> Result<ClusterRestore, Refused> {
     let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
         Some(directory) => std::path::absolute(directory).map_err(|error| error.to_string())?,
@@ -56,7 +56,8 @@ pub(super) fn beside(
         (false, false) => ServerWish::LeaveRunning,
     };
     let missing_wal = if args.without_wal { MissingWal::Accept } else { MissingWal::Refuse };
-    Ok(RestoreRequest { point, target, server, max_rate: args.max_rate, existing, missing_wal })
+    let recovery = Recovery::to_consistency();
+    Ok(ClusterRestore { point, target, recovery, server, max_rate: args.max_rate, existing, missing_wal })
 }
 
 /// The tries that were asked for; none leaves them to the owner's own setting.

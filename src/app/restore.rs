@@ -16,7 +16,7 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    domain::{Origin, RestoreRequest},
+    domain::{ClusterRestore, Origin},
     manager::{Clock, StartRequest},
 };
 use anyhow::Context;
@@ -46,7 +46,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
             Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?),
         };
         if args.plan {
-            let mut text = if json { serde_json::to_string(&plan)? } else { report::plan_text(&plan) };
+            let mut text = if json { report::plan_json(&plan)? } else { report::plan_text(&plan) };
             if !json && let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
                 text.extend(["\nrefused     ", &failure.to_string()]);
             }
@@ -56,7 +56,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
         if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
             return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?);
         }
-        request.point.facts.learn(plan.system_identifier);
+        request.point.facts.learn(plan.files.system_identifier);
         session(context, args, request, &mut streams).await
     })
 }
@@ -64,13 +64,13 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
 async fn session(
     context: &AppContext,
     args: &RestoreArgs,
-    request: RestoreRequest,
+    request: ClusterRestore,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let policy = requests::policy(context, &args.how);
     let client = attach::connect(&context.keeper(), &who(), true).await?;
     let owner = Proposing { owner: client, choices: Choices::of(context, &args.how) };
-    let order = StartRequest { requests: vec![request], policy, origin: Origin::CommandLine };
+    let order = StartRequest { orders: vec![request.into()], policy, origin: Origin::CommandLine };
     let interrupts = interrupts()?;
     let end =
         restore::run(&owner, (Clock::system(), &context.command_form()), (order, &who()), interrupts, streams).await;

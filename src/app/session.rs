@@ -25,7 +25,7 @@ use crate::{
         streams::Streams,
     },
     control::Client,
-    domain::{Origin, RestoreRequest, Who},
+    domain::{ClusterRestore, Origin, Who},
     manager::{Clock, SessionAction, StartRequest},
 };
 use futures_util::{StreamExt, stream};
@@ -174,9 +174,9 @@ fn started(
     let catalog = catalog::read(&context.sources()?);
     let mut taken = Taken::default();
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
-        taken.add(session.request());
+        taken.add_order(session.order());
     }
-    let mut wanted: Vec<RestoreRequest> = Vec::new();
+    let mut wanted: Vec<ClusterRestore> = Vec::new();
     let mut refused = false;
     for instance in &args.instances {
         match requests::beside(&taken, context, &catalog, instance, &args.how) {
@@ -201,8 +201,8 @@ fn started(
         let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(plan), Err));
         match plan {
             Ok(plan) => {
-                request.point.facts.learn(plan.system_identifier);
-                accepted.push(request);
+                request.point.facts.learn(plan.files.system_identifier);
+                accepted.push(request.into());
             }
             Err(failure) => {
                 refused = true;
@@ -214,7 +214,7 @@ fn started(
         return Ok(exit(refused));
     }
     let order =
-        StartRequest { requests: accepted, policy: requests::policy(context, &args.how), origin: Origin::CommandLine };
+        StartRequest { orders: accepted, policy: requests::policy(context, &args.how), origin: Origin::CommandLine };
     streams.json = args.json;
     steer(context, async |owner| {
         let owner = Proposing { owner: owner.clone(), choices };

@@ -1,10 +1,9 @@
 //! Reading `events.jsonl` while a worker writes it.
 
 use super::AttemptDir;
-use crate::domain::{
-    fact::{Fact, FactLine},
-    ticket::CONTRACT_VERSION,
-};
+use crate::domain::{fact::Fact, ticket::CONTRACT_VERSION, upgrade};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
@@ -23,6 +22,14 @@ pub struct Tail {
     whose: Whose,
     offset: u64,
     rest: Vec<u8>,
+}
+
+/// A line of which the version alone is understood so far.
+#[derive(Deserialize)]
+struct WrittenLine<'a> {
+    version: u32,
+    #[serde(borrow)]
+    fact: &'a RawValue,
 }
 
 /// Whose the file is.
@@ -108,10 +115,25 @@ impl Tail {
     }
 }
 
+/// Each line has its own version: a worker of an older howdah goes on writing its own while a newer owner follows it.
 fn line_of(bytes: &[u8]) -> Line {
-    match serde_json::from_slice::<FactLine>(bytes) {
-        Ok(line) if line.version <= CONTRACT_VERSION => Line::Fact(Box::new(line.fact)),
-        Ok(line) => Line::Unreadable(format!("it has version {}, this howdah knows {CONTRACT_VERSION}", line.version)),
+    let read = serde_json::from_slice::<WrittenLine>(bytes);
+    match read {
+        Ok(line) if line.version > CONTRACT_VERSION => {
+            Line::Unreadable(format!("it has version {}, this howdah knows {CONTRACT_VERSION}", line.version))
+        }
+        Ok(line) if line.version == CONTRACT_VERSION => fact_of(serde_json::from_str(line.fact.get())),
+        Ok(line) => {
+            let fact = serde_json::from_str(line.fact.get());
+            fact_of(fact.and_then(|fact| serde_json::from_value(upgrade::fact(line.version, fact))))
+        }
+        Err(error) => Line::Unreadable(error.to_string()),
+    }
+}
+
+fn fact_of(read: serde_json::Result<Fact>) -> Line {
+    match read {
+        Ok(fact) => Line::Fact(Box::new(fact)),
         Err(error) => Line::Unreadable(error.to_string()),
     }
 }
@@ -121,8 +143,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use crate::domain::{
-        AttemptNo, SessionId,
-        fact::{Began, ProcessMark},
+        AttemptNo, ServerOutcome, SessionId, Success,
+        fact::{Began, End, FactLine, ProcessMark},
     };
     use std::io::Write;
 
@@ -182,7 +204,16 @@ mod tests {
 
     #[test]
     fn a_line_of_a_newer_worker_is_told_not_guessed() {
-        let line = br#"{"version":2,"at":"2026-11-20T02:00:00Z","fact":{"note":"x"}}"#;
-        assert_eq!(line_of(line), Line::Unreadable("it has version 2, this howdah knows 1".into()));
+        let line = br#"{"version":3,"at":"2026-11-20T02:00:00Z","fact":{"something":"x"}}"#;
+        assert_eq!(line_of(line), Line::Unreadable("it has version 3, this howdah knows 2".into()));
+    }
+
+    #[test]
+    fn a_line_of_an_older_worker_is_read_as_it_was_meant() {
+        let line = br#"{"version":1,"at":"2026-11-20T02:00:00Z","fact":{"ended":{"succeeded":{"server":{"not_started":{"reason":"as asked"}}}}}}"#;
+        let success = Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
+        assert_eq!(line_of(line), Line::Fact(Box::new(Fact::Ended(End::Succeeded(success)))));
+        let same = String::from_utf8(line.to_vec()).unwrap().replace("\"version\":1", "\"version\":2");
+        assert!(matches!(line_of(same.as_bytes()), Line::Unreadable(_)), "the version of the line counts");
     }
 }

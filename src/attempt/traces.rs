@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, HeldDirectory, RestoreRequest, SessionId, Timestamp,
+        AttemptNo, HeldDirectory, Order, SessionId, Timestamp,
         fact::{End, Fact},
-        instance::printable,
         ticket::{CONTRACT_VERSION, Ticket, Work},
+        upgrade,
     },
     machine::{Stood, Trace},
 };
@@ -28,7 +28,7 @@ pub struct Traced {
     /// Its name elsewhere.
     pub uuid: Uuid,
     /// What it was asked to do.
-    pub request: RestoreRequest,
+    pub order: Order,
     /// Who asked, where that is told.
     pub by: Option<String>,
     /// The directories that were claimed for it.
@@ -43,12 +43,11 @@ pub struct Traced {
 
 impl fmt::Display for Traced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let directory = printable(&self.request.target.directory().to_string_lossy());
-        let (id, instance) = (self.id, printable(self.request.point.instance.as_str()));
+        let (id, order) = (self.id, &self.order);
         write!(
             f,
-            "the journal does not know it; its files tell of a restore of {instance} to {directory} that had not ended: \
-             howdah session recover {id} brings it back"
+            "the journal does not know it; its files tell of a {order} that had not ended: howdah session recover {id} \
+             brings it back"
         )
     }
 }
@@ -76,37 +75,40 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
     let mut attempts: Vec<AttemptNo> =
         numbers(session)?.into_iter().filter_map(|number| u32::try_from(number).ok()).map(AttemptNo).collect();
     attempts.sort_unstable();
-    let (mut newest, mut request, mut since): (Option<Ticket>, _, _) = (None, None, None);
+    let (mut newest, mut order, mut since): (Option<Ticket>, _, _) = (None, None, None);
     for attempt in attempts {
         let Some(ticket) = read_ticket(&dir(attempt).ticket())? else { continue };
         let is_next = newest.as_ref().is_none_or(|newest| newest.session_uuid == ticket.session_uuid);
         if !is_next || (ticket.session, ticket.attempt) != (id, attempt) {
             return Err(io::Error::other(format!("{} holds attempts of several sessions", session.display())));
         }
-        if let Work::Restore(wanted) = &ticket.work {
-            request = Some(wanted.clone());
+        if let Work::Run(wanted) = &ticket.work {
+            order = Some(wanted.clone());
         }
         since = since.or(written(&dir(attempt).ticket())?);
         newest = Some(ticket);
     }
-    let (Some(newest), Some(request), Some(since)) = (newest, request, since) else { return Ok(None) };
+    let (Some(newest), Some(order), Some(since)) = (newest, order, since) else { return Ok(None) };
     let Ticket { session_uuid: uuid, attempt, work, places, by, .. } = newest;
     if !first.is_of(uuid)? {
         return Err(io::Error::other(format!("{} was made for another session", session.display())));
     }
     let stood = stood(work, last_word(&dir(attempt), uuid)?);
     let until = written(&dir(attempt).events())?.unwrap_or(since);
-    Ok(Some(Traced { id, uuid, request, by, places, since, until, trace: Trace { newest: attempt, stood } }))
+    Ok(Some(Traced { id, uuid, order, by, places, since, until, trace: Trace { newest: attempt, stood } }))
 }
 
 fn stood(work: Work, end: Option<End>) -> Stood {
     match (work, end) {
-        (Work::Restore(_), Some(End::Succeeded(success))) => Stood::Succeeded(success),
-        (Work::Restore(_), Some(End::Failed(_) | End::Stopped | End::Disposed(_)) | None) => Stood::Open,
+        (Work::Run(_), Some(End::Succeeded(success))) => Stood::Succeeded(success),
+        (Work::Run(_), Some(End::Damaged(verification))) => Stood::Damaged(verification),
+        (Work::Run(_), Some(End::Paused(at))) => Stood::Paused(at),
+        (Work::Run(_), Some(End::Failed(_) | End::Stopped | End::Disposed(_)) | None) => Stood::Open,
         (Work::Dispose { disposition, .. }, Some(End::Disposed(disposed))) => Stood::Disposed(disposition, disposed),
-        (Work::Dispose { disposition, .. }, Some(End::Succeeded(_) | End::Failed(_) | End::Stopped) | None) => {
-            Stood::Disposing(disposition)
-        }
+        (
+            Work::Dispose { disposition, .. },
+            Some(End::Succeeded(_) | End::Damaged(_) | End::Paused(_) | End::Failed(_) | End::Stopped) | None,
+        ) => Stood::Disposing(disposition),
     }
 }
 
@@ -131,7 +133,8 @@ fn read_ticket(path: &Path) -> io::Result<Option<Ticket>> {
     if version > CONTRACT_VERSION {
         return Err(io::Error::other(format!("a newer howdah wrote {}: use that one", path.display())));
     }
-    let ticket = serde_json::from_str(&text);
+    let ticket =
+        serde_json::from_str(&text).and_then(|ticket| serde_json::from_value(upgrade::ticket(version, ticket)));
     ticket.map(Some).map_err(|error| io::Error::other(format!("{} cannot be read: {error}", path.display())))
 }
 

@@ -56,7 +56,7 @@ impl Catalog {
         let mut meant: Vec<_> = rows().filter(|(_, row)| row.label() == point).collect();
         if meant.is_empty() {
             let path = fs::canonicalize(point).unwrap_or_else(|_| Path::new(point).to_owned());
-            meant = rows().filter(|(_, row)| row.path() == path).collect();
+            meant = rows().filter(|(_, row)| row.directory() == Some(&*path)).collect();
         }
         match meant.as_slice() {
             [] if instances.len() > 1 => Err(NotChosen::Instances(instances)),

@@ -32,8 +32,8 @@ const ANOTHER: &str = "copy it again from where it came, or use another backup";
 /// A version and a cluster, each where it is known.
 type Identity = (Option<MajorVersion>, Option<SystemIdentifier>);
 
-/// Reads the facts of what was found in `directory`, or tells why they cannot be read.
-pub(super) fn read(directory: &Path, finding: &Layout) -> Result<BackupFacts, String> {
+/// Reads the form and the facts of what was found in `directory`, or tells why they cannot be read.
+pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, BackupFacts), String> {
     if directory.to_str().is_none() {
         return Err(problem("the name of the directory is not UTF-8", "rename it, so that it can be written down"));
     }
@@ -58,8 +58,7 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<BackupFacts, St
         let cause = format!("the manifest is of the cluster {told}, and the files are of the cluster {found}");
         return Err(problem(&cause, ANOTHER));
     }
-    Ok(BackupFacts {
-        form,
+    let facts = BackupFacts {
         size: manifest.total_size(),
         files: manifest.files.len() as u64,
         timeline: manifest.timeline(),
@@ -68,7 +67,8 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<BackupFacts, St
         taken_at: taken_at(&manifest, &about),
         version,
         system_identifier: manifest.system_identifier.or(found),
-    })
+    };
+    Ok((form, facts))
 }
 
 /// When the backup ended, as nearly as it tells itself: the newest modification of a file on the server.

@@ -163,11 +163,11 @@ impl CatalogEntry {
         }
     }
 
-    /// Its directory.
-    pub fn path(&self) -> &Path {
+    /// The directory of a backup that can be read as it lies there.
+    pub fn directory(&self) -> Option<&Path> {
         match self {
-            Self::Restorable(point) => &point.path,
-            Self::Unreadable { path, .. } => path,
+            Self::Restorable(point) => point.source.directory(),
+            Self::Unreadable { path, .. } => Some(path),
         }
     }
 

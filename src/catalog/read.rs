@@ -5,11 +5,11 @@ use super::{
     model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
     scan::{Candidate, scan},
 };
-use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
+use crate::domain::{BackupSource, InstanceName, RestorePoint, SystemIdentifier, Timestamp};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -73,8 +73,8 @@ fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
 }
 
 /// By time, then by name, backwards; what cannot be read has no time and comes last.
-fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, PathBuf)> {
-    Reverse((row.taken_at(), row.label().to_owned(), row.path().to_owned()))
+fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, Option<PathBuf>)> {
+    Reverse((row.taken_at(), row.label().to_owned(), row.directory().map(Path::to_owned)))
 }
 
 fn rows(found: &[(RepositoryKind, Candidate)]) -> Vec<(Folder, CatalogEntry)> {
@@ -101,10 +101,10 @@ fn row(candidate: &Candidate) -> CatalogEntry {
     let Candidate { instance, label, path, finding, repository, folder: _ } = candidate;
     let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
     match inspect::read(&path, finding) {
-        Ok(facts) => CatalogEntry::Restorable(RestorePoint {
+        Ok((form, facts)) => CatalogEntry::Restorable(RestorePoint {
             instance,
             label,
-            path,
+            source: BackupSource::BaseBackup { directory: path, form },
             facts,
             repository: Some(repository.clone()),
         }),

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::{
         catalog::{Catalog, RepositoryKind, RepositoryPath, read},
-        domain::{BackupForm, Compression, MajorVersion, RestorePoint},
+        domain::{BackupForm, BackupSource, Compression, MajorVersion, RestorePoint},
     };
     use sha2::{Digest, Sha256};
     use std::thread;
@@ -115,6 +115,13 @@ mod tests {
         assert!(PACKED.len() <= 6 << 20);
     }
 
+    fn form_of(point: &RestorePoint) -> BackupForm {
+        match point.source {
+            BackupSource::BaseBackup { form, .. } => form,
+            BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+        }
+    }
+
     #[test]
     fn the_sample_has_three_instances_and_each_form_of_archive() {
         let (_state, catalog) = sample();
@@ -122,9 +129,9 @@ mod tests {
         assert_eq!(catalog.rows().filter_map(|(_, row)| row.problem()).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(catalog.instances.len(), 3);
         assert!(catalog.instances.iter().all(|instance| instance.kind == RepositoryKind::Sample));
-        assert_eq!(point("orders").facts.form, BackupForm::Tar(Compression::Zstd));
-        assert_eq!(point("crm").facts.form, BackupForm::Tar(Compression::Gzip));
-        assert_eq!(point("depot").facts.form, BackupForm::Tar(Compression::None));
+        assert_eq!(form_of(&point("orders")), BackupForm::Tar(Compression::Zstd));
+        assert_eq!(form_of(&point("crm")), BackupForm::Tar(Compression::Gzip));
+        assert_eq!(form_of(&point("depot")), BackupForm::Tar(Compression::None));
         for name in ["orders", "crm", "depot"] {
             let facts = point(name).facts;
             assert_eq!(facts.version, Some(MajorVersion(15)), "{name}");

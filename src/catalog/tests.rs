@@ -5,7 +5,7 @@ mod identity;
 mod restored;
 
 use super::{Catalog, CatalogEntry, RepositoryKind, RepositoryPath, read, sample};
-use crate::domain::{BackupForm, ByteCount, Compression, Lsn, MajorVersion, Timeline};
+use crate::domain::{BackupForm, BackupSource, ByteCount, Compression, Lsn, MajorVersion, RestorePoint, Timeline};
 use std::{
     ffi::OsStr,
     fs, io,
@@ -96,6 +96,13 @@ fn append(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replacen(from, to, 1)).unwrap();
 }
 
+fn form_of(point: &RestorePoint) -> BackupForm {
+    match point.source {
+        BackupSource::BaseBackup { form, .. } => form,
+        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+    }
+}
+
 #[test]
 fn a_plain_backup_tells_its_facts() {
     let lab = Lab::new();
@@ -103,8 +110,8 @@ fn a_plain_backup_tells_its_facts() {
     let row = lab.row();
     let point = row.point().unwrap();
     assert_eq!((point.instance.as_str(), point.label.as_str()), ("depot", "first"));
-    assert_eq!(point.path, fs::canonicalize(path).unwrap());
-    assert_eq!((point.facts.form, point.facts.version), (BackupForm::Plain, Some(MajorVersion(15))));
+    assert_eq!(point.source.directory().unwrap(), fs::canonicalize(path).unwrap());
+    assert_eq!((form_of(point), point.facts.version), (BackupForm::Plain, Some(MajorVersion(15))));
     assert_eq!(point.facts.timeline, Timeline(1));
     assert!(point.facts.files > 600 && point.facts.size > ByteCount(10 << 20));
     assert!(Lsn(0) < point.facts.start_lsn && point.facts.start_lsn < point.facts.stop_lsn);
@@ -140,7 +147,7 @@ fn tar_sets_of_every_packing_are_told_apart_by_their_bytes() {
     let renamed = lab.tar("orders", "zstd/a");
     fs::rename(renamed.join("base.tar.zst"), renamed.join("base.tar.gz")).unwrap();
     let catalog = lab.read();
-    let form = |name| catalog.named(name)[0].newest().unwrap().facts.form;
+    let form = |name| form_of(catalog.named(name)[0].newest().unwrap());
     assert_eq!(form("lz4"), BackupForm::Tar(Compression::Lz4));
     assert_eq!(form("gzip"), BackupForm::Tar(Compression::Gzip));
     assert_eq!(form("zstd"), BackupForm::Tar(Compression::Zstd));

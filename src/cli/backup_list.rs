@@ -6,7 +6,7 @@
 use crate::{
     catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryPath},
     domain::{
-        Lsn,
+        BackupSource, Lsn,
         instance::{printable, printable_name},
     },
 };
@@ -41,7 +41,7 @@ pub struct Listed {
 struct JsonRow<'a> {
     instance: &'a str,
     restore_point: &'a str,
-    path: String,
+    path: Option<String>,
     repository_kind: String,
     format: Option<String>,
     size: Option<u64>,
@@ -127,9 +127,9 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a CatalogEntry) -> JsonRow
     JsonRow {
         instance: row.instance().as_str(),
         restore_point: row.label(),
-        path: row.path().to_string_lossy().into_owned(),
+        path: row.directory().map(|directory| directory.to_string_lossy().into_owned()),
         repository_kind: instance.kind.to_string(),
-        format: facts.map(|facts| facts.form.to_string()),
+        format: format_of(row),
         size: facts.map(|facts| facts.size.0),
         timeline: facts.map(|facts| facts.timeline.0),
         start_lsn: facts.map(|facts| facts.start_lsn),
@@ -189,7 +189,7 @@ fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
         printable(&instance.spelling),
         row.label().to_owned(),
         instance.kind.to_string(),
-        shown(facts.map(|facts| facts.form.to_string())),
+        shown(format_of(row)),
         shown(facts.map(|facts| facts.size.to_string())),
         shown(facts.map(|facts| facts.timeline.to_string())),
         shown(facts.map(|facts| facts.start_lsn.to_string())),
@@ -197,9 +197,17 @@ fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
         shown(facts.map(|facts| facts.taken_at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
         shown(facts.and_then(|facts| facts.version).map(|version| version.to_string())),
         shown(facts.and_then(|facts| facts.system_identifier).map(|cluster| cluster.to_string())),
-        printable_name(row.path().as_os_str()),
+        shown(row.directory().map(|directory| printable_name(directory.as_os_str()))),
         row.problem().unwrap_or_default().to_owned(),
     ]
+}
+
+/// How the backup is written, where it is one of `pg_basebackup`.
+fn format_of(row: &CatalogEntry) -> Option<String> {
+    match &row.point()?.source {
+        BackupSource::BaseBackup { form, .. } => Some(form.to_string()),
+        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => None,
+    }
 }
 
 /// How many columns of a terminal the text takes.

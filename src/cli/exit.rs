@@ -1,6 +1,6 @@
 //! Exit codes: each end of a command is distinguished.
 
-use crate::domain::Success;
+use crate::domain::{Achieved, Outcome, Success};
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -17,16 +17,32 @@ pub enum Exit {
     Refused = 3,
     /// The session is stuck and needs a person.
     Stuck = 4,
-    /// The session was cancelled.
+    /// A person cancelled or stopped it.
     Cancelled = 5,
     /// It did what was asked, and a person should read the warning that it gave.
     Warned = 6,
+    /// It came to its end, and that is not good: a backup is damaged, a job failed.
+    Bad = 7,
 }
 
 impl Exit {
-    /// The end of a restore that succeeded.
-    pub const fn of(success: &Success) -> Self {
-        if success.warnings.is_empty() { Self::Done } else { Self::Warned }
+    /// The end of a session.
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded(success) => Self::of_success(success),
+            Outcome::Damaged(_) | Outcome::Failed { .. } => Self::Bad,
+            Outcome::Cancelled { .. } | Outcome::Stopped { .. } => Self::Cancelled,
+        }
+    }
+
+    /// What could not be checked is all that a verification is for; a restore says it and is done.
+    const fn of_success(success: &Success) -> Self {
+        let is_verified = matches!(success.result, Achieved::Verified(_));
+        if success.warnings.is_empty() && (success.unchecked.is_empty() || !is_verified) {
+            Self::Done
+        } else {
+            Self::Warned
+        }
     }
 }
 

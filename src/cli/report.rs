@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Disposed, Outcome, Plan, Timestamp,
+        Achieved, Disposed, Outcome, RestorePlan, Timestamp,
         instance::printable,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
@@ -106,7 +106,8 @@ fn kind(session: &Session) -> String {
         Phase::Running { attempt, .. } => format!("running {attempt} {:?}", session.current_step()),
         Phase::Waiting { tries_used, .. } => format!("waiting {tries_used}"),
         Phase::Stuck { .. } => "stuck".to_owned(),
-        Phase::Canceling { stage, .. } => {
+        Phase::Paused { .. } => "paused".to_owned(),
+        Phase::Cancelling { stage, .. } => {
             let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
             format!("canceling {:?} {urgency:?}", std::mem::discriminant(stage))
         }
@@ -117,9 +118,9 @@ fn kind(session: &Session) -> String {
 /// One line about an ongoing session.
 fn status(session: &Session, form: &CommandForm, now: Timestamp) -> String {
     // Of what is stuck the end of this command tells.
-    let overdue = commands(session, form).filter(|_| matches!(session.phase(), Phase::Canceling { .. }));
+    let overdue = commands(session, form).filter(|_| matches!(session.phase(), Phase::Cancelling { .. }));
     let commands = overdue.map_or_else(String::new, |commands| format!("; {commands}"));
-    printable(&format!("{}: {}{commands}", session.request().point.instance, state(session, now)))
+    printable(&format!("{}: {}{commands}", session.title(), state(session, now)))
 }
 
 fn bar(session: &Session, columns: usize, line: &str) -> String {
@@ -133,11 +134,15 @@ fn bar(session: &Session, columns: usize, line: &str) -> String {
 
 /// The end, as a sentence on stderr and, if wanted, as one JSON object on stdout.
 pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, now: Timestamp) -> io::Result<()> {
-    let name = session.request().point.instance.as_str();
-    let directory = printable(&session.request().target.directory().to_string_lossy());
+    let name = session.title().as_str();
     let sentence = match session.phase() {
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
-            let mut text = format!("{name}: restored into {directory}; {}", success.server);
+            let mut text = match (&success.result, session.order().directory()) {
+                (Achieved::Cluster(server), Some(directory)) => {
+                    format!("{name}: restored into {}; {server}", printable(&directory.to_string_lossy()))
+                }
+                (result, _) => format!("{name}: {result}"),
+            };
             text.extend(success.warnings.iter().map(|warning| format!("\nwarning: {warning}")));
             text.extend(success.unchecked.iter().map(|unchecked| format!("\nnot verified: {unchecked}")));
             text
@@ -146,11 +151,17 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
             format!("{name}: cancelled; {}", printable(&left(session, cause)))
         }
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
+        Phase::Completed { outcome: Outcome::Stopped { disposed }, .. } => format!("{name}: stopped; {disposed}"),
+        Phase::Completed { outcome: Outcome::Damaged(verification), .. } => format!("{name}: {verification}"),
+        Phase::Completed { outcome: Outcome::Failed { failure, disposed }, .. } => {
+            format!("{name}: failed: {failure}; {disposed}")
+        }
         Phase::Stuck { since, .. } => {
             let commands = commands(session, form).unwrap_or_default();
             format!("{name}: {}\n{commands}; so do the keys of the console, howdah", state(session, *since))
         }
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {
+        Phase::Paused { since, .. } => format!("{name}: {}", state(session, *since)),
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => {
             format!("{name}: goes on without this command")
         }
     };
@@ -203,10 +214,26 @@ fn switched_off(one: &SwitchedOff) -> String {
     format!("  {line:<COLUMN$}{between}  {effect}")
 }
 
+/// A plan for programs: one flat JSON object.
+pub fn plan_json(plan: &RestorePlan) -> serde_json::Result<String> {
+    let mut object = serde_json::to_value(plan)?;
+    if let Some(fields) = object.as_object_mut()
+        && let Some(Value::Object(mut files)) = fields.remove("files")
+    {
+        // In the flat object the word alone would not say what it is.
+        if let Some(target) = files.remove("target") {
+            fields.insert("target_state".to_owned(), target);
+        }
+        fields.extend(files);
+    }
+    serde_json::to_string(&object)
+}
+
 /// A plan for people.
-pub fn plan_text(plan: &Plan) -> String {
+pub fn plan_text(plan: &RestorePlan) -> String {
+    let files = &plan.files;
     let path = |path: &std::path::Path| printable(&path.to_string_lossy());
-    let standing = match &plan.standing {
+    let stands = match &files.target {
         TargetState::Missing => "does not exist yet and will be created".to_owned(),
         TargetState::Empty => "is empty".to_owned(),
         TargetState::Leftover => "holds what an earlier attempt left; it is reused".to_owned(),
@@ -215,27 +242,27 @@ pub fn plan_text(plan: &Plan) -> String {
     let mut lines = Vec::new();
     if let Some(backup) = &plan.backup {
         lines.push(format!("backup      {}", path(backup)));
-        lines.push(match plan.system_identifier {
+        lines.push(match files.system_identifier {
             Some(cluster) => format!("cluster     system identifier {cluster}"),
             None => "cluster     not known before the copy".to_owned(),
         });
     }
     lines.extend([
-        format!("target      {} {standing}", path(&plan.directory)),
+        format!("target      {} {stands}", path(&plan.directory)),
         format!(
             "files       {} in {} files, of which {} are there already; checksums {}",
-            plan.bytes, plan.files, plan.reused, plan.checksum
+            files.bytes, files.files, files.reused, files.checksum
         ),
         format!(
             "free space  {}{}",
-            plan.free_bytes,
-            plan.free_inodes.map_or(String::new(), |n| format!(", {n} inodes"))
+            files.free_bytes,
+            files.free_inodes.map_or(String::new(), |n| format!(", {n} inodes"))
         ),
     ]);
-    for space in &plan.tablespaces {
+    for space in &files.tablespaces {
         lines.push(format!("tablespace  {}: {} (was {})", space.oid, path(&space.directory), path(&space.original)));
     }
-    lines.push(match &plan.wal {
+    lines.push(match &files.wal {
         WalFinding::Included { start, stop } => format!("WAL         included, from {start} to {stop}"),
         WalFinding::Missing { what } => format!("WAL         missing: {}", printable(what)),
     });

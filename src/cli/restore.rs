@@ -2,7 +2,7 @@
 
 use super::{exit::Exit, report, state::CommandForm, streams::Streams};
 use crate::{
-    domain::{Disposition, Outcome, Reach, SessionId, Who},
+    domain::{Disposition, Reach, SessionId, Who},
     machine::{Phase, Scope, Session},
     manager::{Clock, Service, SessionAction, StartRequest},
 };
@@ -23,7 +23,7 @@ pub async fn run(
     mut interrupts: mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Exit> {
-    let instance = order.requests.first().map(|request| request.point.instance.clone());
+    let instance = order.orders.first().map(|order| order.title().clone());
     let receipt = owner.start(order, by.clone()).await;
     let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
         let reason = receipt.refused().next().map_or_else(String::new, |(_, refusal)| refusal.to_string());
@@ -33,10 +33,10 @@ pub async fn run(
     let session = follow(owner, (clock, form), id, by, &mut interrupts, streams).await?;
     report::result(streams, &session, form, clock.now())?;
     Ok(match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Exit::of(success),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Exit::Cancelled,
+        Phase::Completed { outcome, .. } => Exit::of(outcome),
+        Phase::Paused { .. } => Exit::Warned,
         Phase::Stuck { .. } => Exit::Stuck,
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => Exit::Broken,
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => Exit::Broken,
     })
 }
 
@@ -59,7 +59,7 @@ async fn follow(
         };
         let now = clock.now();
         talk.tell(streams, &session, now)?;
-        if matches!(session.phase(), Phase::Stuck { .. }) {
+        if matches!(session.phase(), Phase::Stuck { .. } | Phase::Paused { .. }) {
             talk.end(streams)?;
             return Ok(session);
         }
@@ -69,7 +69,7 @@ async fn follow(
                 if changed.is_err() { return Err(io::Error::other("the session manager has ended")); }
             }
             Some(Interrupt) = interrupts.recv() => {
-                let canceling = matches!(session.phase(), Phase::Canceling { .. });
+                let canceling = matches!(session.phase(), Phase::Cancelling { .. });
                 let act = if canceling { SessionAction::Force } else { SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin) };
                 let receipt = owner.act(act, Scope::Sessions(vec![id]), by.clone()).await;
                 let done = if canceling { "forced" } else { "cancelled" };

@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{Disposed, Origin, Outcome, Step, Timestamp},
-    machine::{CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
+    machine::{CancelStage, Cause, EndWish, Phase, Session, StuckReason, session::Urgency},
 };
 use std::path::Path;
 
@@ -46,7 +46,8 @@ pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
             format!("stuck, {}: {failure}", session.policy().used_up())
         }
         Phase::Stuck { failure, reason: StuckReason::Incurable | StuckReason::Bug, .. } => format!("stuck: {failure}"),
-        Phase::Canceling { stage, .. } => canceling(session, stage),
+        Phase::Cancelling { stage, wish, .. } => cancelling(session, stage, wish),
+        Phase::Paused { at, .. } => format!("paused at the goal of its recovery, {}", at.at),
         Phase::Completed { .. } => "completed".to_owned(),
     }
 }
@@ -63,7 +64,7 @@ pub(in crate::cli) fn commands(session: &Session, form: &CommandForm) -> Option<
             let (retry, cancel) = (form.of(&format!("retry {id}")), form.of(&cancel));
             Some(format!("{retry} makes another attempt, {cancel} ends it"))
         }
-        Phase::Canceling {
+        Phase::Cancelling {
             stage:
                 CancelStage::Stopping { urgency: Urgency::Overdue, .. }
                 | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
@@ -72,7 +73,8 @@ pub(in crate::cli) fn commands(session: &Session, form: &CommandForm) -> Option<
         Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }
-        | Phase::Canceling { .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
         | Phase::Completed { .. } => None,
     }
 }
@@ -83,6 +85,7 @@ pub(in crate::cli) fn made_as(session: &Session, cause: Cause) -> String {
         Cause::First => String::new(),
         Cause::Try(number) => format!(", try {number} of {}", session.policy().tries),
         Cause::Retry => ", retry".to_owned(),
+        Cause::Resume => ", recovery goes on".to_owned(),
     }
 }
 
@@ -116,16 +119,21 @@ fn doing(session: &Session) -> String {
     }
 }
 
-fn canceling(session: &Session, stage: &CancelStage) -> String {
+fn cancelling(session: &Session, stage: &CancelStage, wish: &EndWish) -> String {
+    let doing = match wish {
+        EndWish::Cancel => "cancelling",
+        EndWish::Stop => "stopping",
+        EndWish::Fail(_) => "failing",
+    };
     let (CancelStage::Stopping { attempt, urgency, .. } | CancelStage::Disposing { attempt, urgency, .. }) = stage;
     let process = session.live_mark().map_or_else(String::new, |mark| format!(" (process {})", mark.pid));
     match (urgency, stage) {
-        (Urgency::InTime, CancelStage::Stopping { .. }) => format!("cancelling: attempt {attempt} is being stopped"),
-        (Urgency::InTime, CancelStage::Disposing { .. }) => "cancelling: partial data is being dealt with".to_owned(),
+        (Urgency::InTime, CancelStage::Stopping { .. }) => format!("{doing}: attempt {attempt} is being stopped"),
+        (Urgency::InTime, CancelStage::Disposing { .. }) => format!("{doing}: partial data is being dealt with"),
         (Urgency::Overdue, _) => {
-            format!("cancelling, overdue: attempt {attempt}{process} is still alive past its deadline")
+            format!("{doing}, overdue: attempt {attempt}{process} is still alive past its deadline")
         }
-        (Urgency::Forced, _) => format!("cancelling: attempt {attempt}{process} is being killed"),
+        (Urgency::Forced, _) => format!("{doing}: attempt {attempt}{process} is being killed"),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     catalog::propose::{Proposal, Wanted},
-    domain::{AttemptNo, Failure, Plan, RestoreRequest, SessionId},
+    domain::{AttemptNo, ClusterRestore, Failure, Order, RestorePlan, SessionId},
     machine::{Scope, Session},
     manager::{Receipt, SessionAction, Snapshot},
 };
@@ -46,7 +46,7 @@ pub enum Message {
     /// Free places were found for the wizard with this ticket.
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
-    Planned(RequestId, usize, Box<Result<Plan, Failure>>),
+    Planned(RequestId, usize, Box<Result<RestorePlan, Failure>>),
     /// The process could not be suspended: there is no shell to come back from.
     NotSuspended,
     /// A moment that [`super::model::Model::next_change`] named has come.
@@ -87,7 +87,7 @@ pub enum Intent {
     /// Apply a verb to sessions.
     Act(SessionAction, Scope),
     /// Start sessions.
-    Start(Vec<RestoreRequest>),
+    Start(Vec<Order>),
     /// Look something up; nothing is changed by it.
     Query(Query),
     /// Read the repositories again.
@@ -114,5 +114,5 @@ pub enum Query {
     /// Free places for the wizard's instances.
     Places(RequestId, Wanted),
     /// The plan for one of the wizard's instances.
-    Plan(RequestId, usize, Box<RestoreRequest>),
+    Plan(RequestId, usize, Box<ClusterRestore>),
 }

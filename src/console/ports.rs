@@ -5,7 +5,7 @@
 
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
-    domain::{AttemptNo, Failure, Plan, Port, Rate, RestoreRequest, SessionId, Timestamp, Who},
+    domain::{AttemptNo, ClusterRestore, Failure, Port, Rate, RestorePlan, SessionId, Timestamp, Who},
     manager::{Clock, Service},
 };
 use futures_util::future::BoxFuture;
@@ -16,7 +16,7 @@ use crate::catalog::propose::System;
 pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Repository, RepositoryKind};
 
 /// Makes the plan of a request without writing anything; runs in another process.
-pub type PlanPort = Box<dyn Fn(RestoreRequest) -> BoxFuture<'static, Result<Plan, Failure>> + Send + Sync>;
+pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<RestorePlan, Failure>> + Send + Sync>;
 
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send + Sync>;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     catalog::propose::propose,
-    domain::{Origin, RestoreRequest, Who},
+    domain::{Order, Origin, Who},
     manager::StartRequest,
 };
 use futures_util::{
@@ -203,8 +203,8 @@ impl<S: Surface> Running<S> {
                 let answer = self.ports.manager.act(act, scope, by());
                 self.orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
             }
-            Intent::Start(requests) => {
-                let answer = self.ports.manager.start(order(requests), by());
+            Intent::Start(orders) => {
+                let answer = self.ports.manager.start(start_request(orders), by());
                 self.orders.push(answer.map(Message::Started).boxed());
             }
             Intent::Query(query) => self.queries.push(run_query(&self.ports, query, &by())),
@@ -253,8 +253,8 @@ impl<S: Surface> Running<S> {
 }
 
 /// The order of a person at this screen.
-fn order(requests: Vec<RestoreRequest>) -> StartRequest {
-    StartRequest { requests, policy: None, origin: Origin::Console }
+fn start_request(orders: Vec<Order>) -> StartRequest {
+    StartRequest { orders, policy: None, origin: Origin::Console }
 }
 
 /// Looks something up, without holding up the loop.

@@ -132,14 +132,16 @@ fn judge(model: &Model, subject: &Subject, act: SessionAction) -> Verdict {
 }
 
 /// Whether a refusal is of one kind.
-type Kind = fn(&Refusal) -> bool;
+type OfKind = fn(&Refusal) -> bool;
 
 /// What keeps sessions from an act, in a word or two, so that those which share it are counted together.
-const REASONS: [(Kind, &str); 8] = [
+const REASONS: [(OfKind, &str); 10] = [
     (|refusal| matches!(refusal, Refusal::Running { .. }), "running"),
     (|refusal| matches!(refusal, Refusal::Queued), "queued already"),
     (|refusal| matches!(refusal, Refusal::TriesRemain { .. }), "with tries that come by themselves"),
-    (|refusal| matches!(refusal, Refusal::Canceling), "being cancelled"),
+    (|refusal| matches!(refusal, Refusal::Cancelling), "being cancelled"),
+    (|refusal| matches!(refusal, Refusal::Ending), "ending already"),
+    (|refusal| matches!(refusal, Refusal::Paused), "paused"),
     (|refusal| matches!(refusal, Refusal::DisposalInTime { .. }), "removing partial data in time"),
     (|refusal| matches!(refusal, Refusal::NothingToForce), "not being cancelled"),
     (|refusal| matches!(refusal, Refusal::Ongoing), "ongoing"),
@@ -167,6 +169,7 @@ fn nobody(model: &Model) -> String {
         Node::Group(Group::Restore) => "no restore is under way".to_owned(),
         Node::Group(Group::Completed) => "nothing is completed".to_owned(),
         Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
+        Node::Group(Group::Verify | Group::Explore | Group::Backup) => "there is no such session".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => {
             "the journal has no readable record of this session".to_owned()
         }

@@ -6,7 +6,7 @@
 
 use crate::{
     domain::SessionId,
-    machine::{CompletedRow, Session, UnreadableSession},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession},
     manager::Snapshot,
 };
 use serde::{Deserialize, Serialize};
@@ -40,14 +40,11 @@ pub enum Change<'a> {
     /// All records that cannot be read.
     Unreadable(Vec<Cow<'a, UnreadableSession>>),
     /// With the lines up to this one a snapshot is complete.
-    #[serde(rename = "picture")]
     Snapshot {
         /// The owner's number for it.
         revision: u64,
-        /// Ended and not dismissed, the instance back: all of them, also those whose rows are still to come.
-        succeeded: usize,
-        /// Ended and not dismissed, cancelled.
-        cancelled: usize,
+        /// Ended and not dismissed: all of them, also those whose rows are still to come.
+        ended: EndedCounts,
         /// Whether older completed sessions follow at once, which belong to this snapshot too.
         more: bool,
     },
@@ -130,12 +127,9 @@ impl Part {
             Self::Rows(rows) => Change::Rows(rows.iter().map(|row| Cow::Borrowed(&**row)).collect()),
             Self::RowsGone(ids) => Change::RowsGone(ids.clone()),
             Self::Unreadable(all) => Change::Unreadable(all.iter().map(Cow::Borrowed).collect()),
-            Self::Complete { more } => Change::Snapshot {
-                revision: target.revision,
-                succeeded: target.counts.succeeded,
-                cancelled: target.counts.cancelled,
-                more: *more,
-            },
+            Self::Complete { more } => {
+                Change::Snapshot { revision: target.revision, ended: target.counts.ended, more: *more }
+            }
         }
     }
 }

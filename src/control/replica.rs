@@ -7,7 +7,7 @@
 use super::{change::Change, protocol::MAX_NAME_LEN};
 use crate::{
     domain::SessionId,
-    machine::{CompletedRow, Session, UnreadableSession, sort_for_screen},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, sort_for_screen},
     manager::{Counts, Snapshot},
 };
 use std::{
@@ -99,9 +99,7 @@ impl Replica {
                 let all: Vec<UnreadableSession> = all.into_iter().map(std::borrow::Cow::into_owned).collect();
                 self.unreadable = Arc::new(all);
             }
-            Change::Snapshot { revision, succeeded, cancelled, more } => {
-                return Ok(self.complete(revision, succeeded, cancelled, more));
-            }
+            Change::Snapshot { revision, ended, more } => return Ok(self.complete(revision, ended, more)),
         }
         Ok(None)
     }
@@ -130,7 +128,7 @@ impl Replica {
 
     fn row(&mut self, row: CompletedRow) -> Result<(), InvalidChange> {
         let id = row.id;
-        if row.instance.as_str().len() > MAX_NAME_LEN {
+        if row.title.as_str().len() > MAX_NAME_LEN {
             return Err(InvalidChange::Name(id));
         }
         let previous = self.previous.as_ref().and_then(|previous| previous.rows.get(&id));
@@ -158,7 +156,7 @@ impl Replica {
         self.rows = Arc::new(rows);
     }
 
-    fn complete(&mut self, revision: u64, succeeded: usize, cancelled: usize, more: bool) -> Option<Arc<Snapshot>> {
+    fn complete(&mut self, revision: u64, ended: EndedCounts, more: bool) -> Option<Arc<Snapshot>> {
         self.merge_rows();
         if self.previous.is_some() {
             if more {
@@ -176,7 +174,7 @@ impl Replica {
         }
         let mut ongoing: Vec<Arc<Session>> = self.ongoing.values().map(|(session, _)| Arc::clone(session)).collect();
         sort_for_screen(&mut ongoing);
-        let counts = Counts::of(&ongoing, succeeded.min(MAX_COUNT), cancelled.min(MAX_COUNT));
+        let counts = Counts::of(&ongoing, ended.at_most(MAX_COUNT));
         // A new owner counts from one again; here a later snapshot has a greater number all the same.
         let revision = revision.max(self.shown.revision.saturating_add(1));
         let (completed, unreadable) = (Arc::clone(&self.rows), Arc::clone(&self.unreadable));

@@ -1,8 +1,14 @@
 //! A restore point: one backup of one instance, and what is known of it before it is restored.
 
-use super::{ByteCount, InstanceName, Lsn, MajorVersion, SystemIdentifier, Timeline, Timestamp};
+use super::{
+    ByteCount, InstanceName, Lsn, MajorVersion, SystemIdentifier, Timeline, Timestamp,
+    instance::{printable, printable_name},
+};
 use serde::{Deserialize, Serialize};
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// How an archive of a tar backup is packed, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,8 +37,6 @@ pub enum BackupForm {
 /// What a backup says of itself, as far as it is cheap to know without reading it whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupFacts {
-    /// Plain or tar, and how the archives are packed.
-    pub form: BackupForm,
     /// The bytes of the files that the manifest lists: what the restored data directory takes, without WAL.
     pub size: ByteCount,
     /// The number of files that the manifest lists.
@@ -58,13 +62,68 @@ pub struct RestorePoint {
     pub instance: InstanceName,
     /// The backup's own name: its directory below the instance, printable.
     pub label: String,
-    /// The directory that holds it.
-    pub path: PathBuf,
+    /// Where it is read from, and by what.
+    pub source: BackupSource,
     /// What it says of itself.
     pub facts: BackupFacts,
     /// The repository that it was found in; older records do not tell it.
-    #[serde(default)]
     pub repository: Option<PathBuf>,
+}
+
+/// Where a restore point is read from. It decides which engine restores it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupSource {
+    /// A backup that `pg_basebackup` wrote.
+    BaseBackup {
+        /// The directory that holds it.
+        directory: PathBuf,
+        /// Plain or tar, and how the archives are packed.
+        form: BackupForm,
+    },
+    /// A backup set of pgBackRest.
+    PgBackRest {
+        /// Its configuration, where it is not in the usual place.
+        config: Option<PathBuf>,
+        /// The stanza.
+        stanza: String,
+        /// The repository's number in the configuration.
+        repository: u32,
+        /// The name of the set.
+        set: String,
+    },
+    /// A backup of Barman.
+    Barman {
+        /// Its configuration, where it is not in the usual place.
+        config: Option<PathBuf>,
+        /// The server's name there.
+        server: String,
+        /// The backup's id.
+        id: String,
+    },
+}
+
+impl BackupSource {
+    /// The directory of a backup that can be read as it lies there.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::BaseBackup { directory, .. } => Some(directory),
+            Self::PgBackRest { .. } | Self::Barman { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for BackupSource {
+    /// Where it is, printable: the directory, or the engine's own names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&match self {
+            Self::BaseBackup { directory, .. } => printable_name(directory.as_os_str()),
+            Self::PgBackRest { stanza, repository, set, .. } => {
+                printable(&format!("pgBackRest stanza {stanza}, repository {repository}, set {set}"))
+            }
+            Self::Barman { server, id, .. } => printable(&format!("Barman server {server}, backup {id}")),
+        })
+    }
 }
 
 impl BackupFacts {

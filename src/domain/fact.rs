@@ -1,6 +1,6 @@
 //! What a worker reports: one fact a line in `events.jsonl`, append-only, in order.
 
-use super::{Disposed, Failure, Plan, Progress, Step, StepState, Success, Timestamp};
+use super::{Disposed, Failure, Lsn, Plan, Progress, Step, StepState, Success, Timestamp, Verification};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -46,11 +46,9 @@ pub struct Began {
     /// When it started (see [`ProcessMark::started`]).
     pub started: u64,
     /// Where the two above count (see [`ProcessMark::realm`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub realm: Option<Realm>,
     /// The session's uuid: its number may have been another one's before. `None` where the ticket could not be read, and
     /// in records from before it was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Uuid>,
 }
 
@@ -75,7 +73,6 @@ pub struct ProcessMark {
     /// Start time in clock ticks since boot (`/proc/<pid>/stat`, field 22).
     pub started: u64,
     /// Where the two above count; `None` where the system does not tell, and in records from before it was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub realm: Option<Realm>,
 }
 
@@ -89,12 +86,27 @@ pub struct Realm {
     pub namespace: u64,
 }
 
+/// Where recovery waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausePoint {
+    /// The position.
+    pub at: Lsn,
+    /// The time of the last replayed commit, where there was one.
+    pub committed: Option<Timestamp>,
+    /// What the server answered.
+    pub answer: String,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// The restore is done.
+    /// The work is done.
     Succeeded(Success),
+    /// The backup was read to its end, and is damaged.
+    Damaged(Verification),
+    /// Recovery has reached its goal and waits there; the server runs, and answers read-only.
+    Paused(PausePoint),
     /// It went wrong.
     Failed(Failure),
     /// It was told to stop, and did.

@@ -1,6 +1,9 @@
 //! What a session holds from its order to its end, so that no other one works there (S9).
 
-use super::{Port, RestoreRequest, ServerWish, instance::printable_name};
+use super::{
+    BackupObject, ClusterRestore, ItemDestination, Order, Port, RestoreOrder, ServerWish,
+    instance::{printable, printable_name},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt,
@@ -9,13 +12,21 @@ use std::{
 use uuid::Uuid;
 
 /// One thing that only one session may have at a time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// A directory with all that is below it: a data directory, or the home of a tablespace.
     Directory(PathBuf),
     /// A TCP port of this machine.
     Port(Port),
+    /// Something that has neither: a server, a virtual machine, a tree that is backed up.
+    Object(ObjectName),
 }
+
+/// What identifies an object that is held: its kind, and how it is reached; printable.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectName(String);
 
 /// A directory that a session holds, and the file system that it was on when it was claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +64,10 @@ impl Hold {
         match (self, other) {
             (Self::Directory(one), Self::Directory(other)) => one.starts_with(other) || other.starts_with(one),
             (Self::Port(one), Self::Port(other)) => one == other,
-            (Self::Directory(_), Self::Port(_)) | (Self::Port(_), Self::Directory(_)) => false,
+            (Self::Object(one), Self::Object(other)) => one == other,
+            (Self::Directory(_), Self::Port(_) | Self::Object(_))
+            | (Self::Port(_), Self::Directory(_) | Self::Object(_))
+            | (Self::Object(_), Self::Directory(_) | Self::Port(_)) => false,
         }
     }
 
@@ -61,14 +75,38 @@ impl Hold {
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Directory(directory) => Some(directory),
-            Self::Port(_) => None,
+            Self::Port(_) | Self::Object(_) => None,
         }
     }
 }
 
-impl RestoreRequest {
-    /// All that the session holds: the data directory, the directory of the tablespaces that the request does not name,
-    /// the homes of those that it names, and the port. A restore of files alone needs no port.
+impl Order {
+    /// All that the session holds from its start to its end. What it only reads it does not hold.
+    pub fn holds(&self) -> Vec<Hold> {
+        match self {
+            Self::Restore(RestoreOrder::Cluster(order)) => order.holds(),
+            Self::Restore(RestoreOrder::VirtualMachine(order)) => vec![
+                Hold::Directory(order.directory.clone()),
+                Hold::Object(ObjectName::new(&format!("vm:{}:{}", order.uri, order.name))),
+            ],
+            Self::Restore(RestoreOrder::Files(order)) => vec![Hold::Directory(order.directory.clone())],
+            Self::Verify(_) => Vec::new(),
+            Self::Explore(order) => {
+                let scratch = Hold::Directory(order.scratch.clone());
+                std::iter::once(scratch).chain(order.port.map(Hold::Port)).collect()
+            }
+            Self::Items(order) => match &order.to {
+                ItemDestination::Dump { directory } => vec![Hold::Directory(directory.clone())],
+                ItemDestination::Server { .. } => Vec::new(),
+            },
+            Self::Backup(order) => order.object.holds(),
+        }
+    }
+}
+
+impl ClusterRestore {
+    /// The data directory, the directory of the tablespaces that the order does not name, the homes of those that it
+    /// names, and the port. A restore of files alone needs no port.
     pub fn holds(&self) -> Vec<Hold> {
         let target = &self.target;
         let named = target.tablespaces().values().cloned();
@@ -78,11 +116,41 @@ impl RestoreRequest {
     }
 }
 
+impl BackupObject {
+    /// The object itself, so that two jobs do not work on it at once, and where it writes outside a repository.
+    fn holds(&self) -> Vec<Hold> {
+        let object = |name: String| Hold::Object(ObjectName::new(&name));
+        match self {
+            Self::Instance { conninfo, .. } => vec![object(format!("instance:{conninfo}"))],
+            Self::VirtualMachine { domain, uri, .. } => vec![object(format!("vm:{uri}:{domain}"))],
+            Self::FileTree { path, .. } => vec![object(format!("files:{}", printable_name(path.as_os_str())))],
+            Self::Standby { directory, port, .. } => vec![Hold::Directory(directory.clone()), Hold::Port(*port)],
+            Self::FileCopy { target, .. } => vec![Hold::Directory(target.clone())],
+            Self::PointCopy { instance, from, .. } => {
+                vec![object(format!("points:{}:{instance}", printable_name(from.as_os_str())))]
+            }
+        }
+    }
+}
+
+impl ObjectName {
+    /// The name, escaped so that it can be shown anywhere.
+    pub fn new(raw: &str) -> Self {
+        Self(printable(raw))
+    }
+
+    /// The name as it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(directory) => f.write_str(&printable_name(directory.as_os_str())),
             Self::Port(port) => write!(f, "port {port}"),
+            Self::Object(name) => f.write_str(name.as_str()),
         }
     }
 }
@@ -95,6 +163,7 @@ mod tests {
     fn s09_directories_clash_when_one_lies_in_the_other() {
         let directory = |path: &str| Hold::Directory(path.into());
         let port = |number| Hold::Port(Port::new(number).expect("a port"));
+        let object = |name| Hold::Object(ObjectName::new(name));
         for (one, other, clash) in [
             (directory("/srv/a"), directory("/srv/a"), true),
             (directory("/srv/a"), directory("/srv/a/b"), true),
@@ -103,6 +172,10 @@ mod tests {
             (port(5433), port(5433), true),
             (port(5433), port(5434), false),
             (directory("/srv/a"), port(5433), false),
+            (object("vm:qemu:///system:a"), object("vm:qemu:///system:a"), true),
+            (object("vm:qemu:///system:a"), object("vm:qemu:///system:b"), false),
+            (object("/srv/a"), directory("/srv/a"), false),
+            (object("port 5433"), port(5433), false),
         ] {
             assert_eq!((one.clashes(&other), other.clashes(&one)), (clash, clash), "{one} {other}");
         }

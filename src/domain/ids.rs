@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One session: the restore of one instance. Counted from 1 in the order of creation, never reused.
+/// One session: one order, from its start to its end. Counted from 1 in the order of creation, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);
+
+/// One run of a job. Counted from 1 in the order of their starts, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub u64);
 
 /// One run of the engine for a session. Counted from 1; 0 means that no attempt has been made yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]

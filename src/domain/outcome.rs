@@ -1,17 +1,31 @@
 //! How a session ended.
 
-use super::{Disposed, Port};
+use super::{ByteCount, Disposed, Failure, Port, Verification, instance::printable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The two ends of a session (R4, R5). Failing is not one of them.
+/// The ends of a session (R4, R5). Failing is none of them for a restore: that waits for a person (R6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The instance is back.
+    /// What was asked for is there.
     Succeeded(Success),
+    /// The backup was read to its end, and is damaged.
+    Damaged(Verification),
     /// A person ended it.
     Cancelled {
+        /// What became of the partial data.
+        disposed: Disposed,
+    },
+    /// A person stopped what was held open.
+    Stopped {
+        /// What became of what it had made.
+        disposed: Disposed,
+    },
+    /// It failed, and nobody is asked: an object of a job.
+    Failed {
+        /// The last failure.
+        failure: Failure,
         /// What became of the partial data.
         disposed: Disposed,
     },
@@ -20,10 +34,9 @@ pub enum Outcome {
 /// What a successful attempt left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Success {
-    /// The server's state, never guessed.
-    pub server: ServerOutcome,
-    /// What a person should read although the restore is done: printable sentences. None in records that are older than
-    /// the question.
+    /// What is there now.
+    pub result: Achieved,
+    /// What a person should read although it is done: printable sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// What was not verified, each with its reason (S15): printable sentences.
@@ -31,17 +44,70 @@ pub struct Success {
     pub unchecked: Vec<String>,
 }
 
+/// What is there after a success, by kind of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Achieved {
+    /// A cluster; the server's state, never guessed.
+    Cluster(ServerOutcome),
+    /// A virtual machine.
+    VirtualMachine {
+        /// Its name.
+        name: String,
+        /// What showed that it runs; `None` where it was not started.
+        answer: Option<String>,
+    },
+    /// Files.
+    Files {
+        /// How many.
+        files: u64,
+        /// Their bytes.
+        bytes: ByteCount,
+    },
+    /// A backup was read to its end, and is sound as far as it was checked.
+    Verified(Verification),
+    /// Items were taken out.
+    Items {
+        /// How many.
+        items: u64,
+    },
+    /// A restore point.
+    RestorePoint {
+        /// Its name.
+        label: String,
+        /// Its bytes.
+        bytes: ByteCount,
+    },
+}
+
 impl Success {
-    /// A success with nothing to add.
-    pub const fn plain(server: ServerOutcome) -> Self {
-        Self { server, warnings: Vec::new(), unchecked: Vec::new() }
+    /// A restored cluster with nothing to add.
+    pub const fn of_cluster(server: ServerOutcome) -> Self {
+        Self { result: Achieved::Cluster(server), warnings: Vec::new(), unchecked: Vec::new() }
+    }
+
+    /// What became of the restored cluster's server, where a cluster was restored.
+    pub const fn server(&self) -> Option<&ServerOutcome> {
+        match &self.result {
+            Achieved::Cluster(server) => Some(server),
+            Achieved::VirtualMachine { .. }
+            | Achieved::Files { .. }
+            | Achieved::Verified(_)
+            | Achieved::Items { .. }
+            | Achieved::RestorePoint { .. } => None,
+        }
+    }
+
+    /// Whether there is something that a person should read.
+    pub const fn needs_reading(&self) -> bool {
+        !self.warnings.is_empty() || !self.unchecked.is_empty()
     }
 }
 
 impl fmt::Display for Success {
-    /// The server's state, then each warning, then what was not verified, in one line.
+    /// What is there, then each warning, then what was not verified, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.server.fmt(f)?;
+        self.result.fmt(f)?;
         for warning in &self.warnings {
             write!(f, "; warning: {warning}")?;
         }
@@ -49,6 +115,25 @@ impl fmt::Display for Success {
             write!(f, "; not verified: {unchecked}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Achieved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(server) => server.fmt(f),
+            Self::VirtualMachine { name, answer: Some(answer) } => {
+                write!(f, "virtual machine {} runs; it answered: {}", printable(name), printable(answer))
+            }
+            Self::VirtualMachine { name, answer: None } => {
+                write!(f, "virtual machine {} restored, not started", printable(name))
+            }
+            Self::Files { files, bytes } => write!(f, "{files} files restored, {bytes}"),
+            Self::Verified(verification) => verification.fmt(f),
+            Self::Items { items: 1 } => f.write_str("1 item taken out"),
+            Self::Items { items } => write!(f, "{items} items taken out"),
+            Self::RestorePoint { label, bytes } => write!(f, "restore point {}, {bytes}", printable(label)),
+        }
     }
 }
 
@@ -91,12 +176,9 @@ mod tests {
 
     #[test]
     fn a_success_says_what_to_read_and_what_was_not_verified() {
-        let plain = Success::plain(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
+        let plain = Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
         assert_eq!(plain.to_string(), "files restored; no server was started: as asked");
         let told = Success { warnings: vec!["w".to_owned()], unchecked: vec!["u".to_owned()], ..plain.clone() };
         assert_eq!(told.to_string(), format!("{plain}; warning: w; not verified: u"));
-        let old: Success =
-            serde_json::from_str(r#"{"server":{"not_started":{"reason":"as asked"}}}"#).expect("version 1");
-        assert_eq!(old, plain);
     }
 }

@@ -1,17 +1,43 @@
-//! What a restore will do, told before the first byte is written (rule S7).
+//! What an attempt will do, made known before the first byte is written (rule S7).
 
 use super::{
-    ByteCount, Failure, Lsn, MajorVersion, MissingWal, Port, RestoreRequest, SystemIdentifier,
+    ByteCount, ClusterRestore, Failure, Lsn, MajorVersion, MissingWal, Port, SystemIdentifier,
     cluster::identifier_as_text,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// The plan of an attempt, by kind of work.
+#[expect(clippy::large_enum_variant, reason = "whoever keeps one boxes it, and nearly all are the large one")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// The restore of a cluster.
+    Restore(RestorePlan),
+    /// The verification of a backup.
+    Verify(VerifyPlan),
+}
+
 /// The plan of one restore. The worker makes it in its Check step and carries out exactly this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct RestorePlan {
     /// The data directory.
     pub directory: PathBuf,
+    /// What happens to the files.
+    pub files: FilePlan,
+    /// What happens after the files.
+    pub server: ServerPlan,
+    /// What a person should know before starting; nothing here stops the restore. Those of the files come first.
+    pub warnings: Vec<String>,
+    /// What is switched off in the copy, as far as it is known before the copy (S13).
+    pub switched_off: Vec<SwitchedOff>,
+    /// The backup that is restored; older records do not tell it.
+    pub backup: Option<PathBuf>,
+}
+
+/// What an engine will do with the files of a restore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePlan {
     /// Bytes that will be written or are already there and verified, WAL included.
     pub bytes: ByteCount,
     /// Files, WAL included.
@@ -23,27 +49,31 @@ pub struct Plan {
     /// Free inodes there; `None` where the file system does not count them.
     pub free_inodes: Option<u64>,
     /// What stands at the target now.
-    pub standing: TargetState,
+    pub target: TargetState,
     /// Where each tablespace goes.
     pub tablespaces: Vec<TablespacePlan>,
     /// Whether the WAL that the backup needs is there.
     pub wal: WalFinding,
-    /// What happens after the files.
-    pub server: ServerPlan,
     /// The manifest's checksum algorithm as the manifest names it; `NONE` means sizes only.
     pub checksum: String,
-    /// What a person should know before starting; nothing here stops the restore.
-    pub warnings: Vec<String>,
-    /// What is switched off in the copy, as far as it is known before the copy (S13). Empty in records that are older
-    /// than the question.
-    #[serde(default)]
-    pub switched_off: Vec<SwitchedOff>,
-    /// The backup that is restored; older records do not tell it.
-    #[serde(default)]
-    pub backup: Option<PathBuf>,
+    /// The major version, where it can be known before the copy.
+    pub version: Option<MajorVersion>,
     /// The cluster that was backed up, where the backup tells it before it is restored.
-    #[serde(default, with = "identifier_as_text")]
+    #[serde(with = "identifier_as_text")]
     pub system_identifier: Option<SystemIdentifier>,
+}
+
+/// What a verification will read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyPlan {
+    /// Bytes that will be read, WAL included.
+    pub bytes: ByteCount,
+    /// Files, WAL included.
+    pub files: u64,
+    /// Whether the WAL that the backup needs is there.
+    pub wal: WalFinding,
+    /// The manifest's checksum algorithm as the manifest names it; `NONE` means sizes only.
+    pub checksum: String,
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.
@@ -126,10 +156,36 @@ pub enum ServerPlan {
 }
 
 impl Plan {
+    /// Bytes in all.
+    pub const fn bytes(&self) -> ByteCount {
+        match self {
+            Self::Restore(plan) => plan.files.bytes,
+            Self::Verify(plan) => plan.bytes,
+        }
+    }
+
+    /// Files in all.
+    pub const fn files(&self) -> u64 {
+        match self {
+            Self::Restore(plan) => plan.files.files,
+            Self::Verify(plan) => plan.files,
+        }
+    }
+
+    /// The plan of a restore, if it is one.
+    pub const fn restore(&self) -> Option<&RestorePlan> {
+        match self {
+            Self::Restore(plan) => Some(plan),
+            Self::Verify(_) => None,
+        }
+    }
+}
+
+impl RestorePlan {
     /// Why this plan may not be carried out as it was asked for, though it can be: a person has to agree to files that no
     /// server can start on. `how` says how one agrees.
-    pub fn lacks_consent(&self, request: &RestoreRequest, how: &str) -> Option<Failure> {
-        match (&self.wal, &self.server, request.missing_wal) {
+    pub fn lacks_consent(&self, order: &ClusterRestore, how: &str) -> Option<Failure> {
+        match (&self.files.wal, &self.server, order.missing_wal) {
             (WalFinding::Missing { what }, ServerPlan::NoServer { .. }, MissingWal::Refuse) => {
                 Some(Failure::incurable(
                     format!("no server could start on these files: {what}"),

@@ -12,6 +12,19 @@ pub struct RetryPolicy {
     pub every: Duration,
     /// Whether a person may retry while tries remain.
     pub while_waiting: bool,
+    /// What follows when no try is left, or waiting cannot help.
+    pub when_used_up: WhenUsedUp,
+}
+
+/// What becomes of a session that no try helps any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenUsedUp {
+    /// It waits for a person (R6).
+    #[default]
+    Ask,
+    /// It ends as failed: for the objects of jobs, which nobody waits for.
+    Fail,
 }
 
 impl RetryPolicy {
@@ -28,6 +41,6 @@ impl RetryPolicy {
 impl Default for RetryPolicy {
     /// Ten tries, one every five minutes; a person may come first.
     fn default() -> Self {
-        Self { tries: 10, every: Duration::from_mins(5), while_waiting: true }
+        Self { tries: 10, every: Duration::from_mins(5), while_waiting: true, when_used_up: WhenUsedUp::Ask }
     }
 }

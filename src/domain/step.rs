@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
-/// One step of a restore attempt. The order of the variants is the order of the work.
+/// One step of an attempt. [`super::Order::steps`] tells which an order has, in the order of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -21,6 +21,22 @@ pub enum Step {
     Probe,
     /// The server is opened or stopped as asked, and the session's own marks are removed.
     Finish,
+    /// The files of a backup are read and compared with its manifest.
+    Read,
+    /// The WAL that a backup needs is read, record by record.
+    Wal,
+    /// The files of a restore point are made available without a copy.
+    Open,
+    /// A restore point is held open until it is stopped.
+    Hold,
+    /// Items are taken out of an open restore point.
+    Extract,
+    /// Items are put where they were wanted.
+    Deliver,
+    /// The object of a job gets its checkpoint.
+    Checkpoint,
+    /// A restore point is verified, made durable and renamed into place.
+    Seal,
 }
 
 /// Where a step stands.
@@ -55,12 +71,6 @@ pub enum StepState {
     Stopped,
 }
 
-impl Step {
-    /// All steps in order.
-    pub const ALL: [Self; 7] =
-        [Self::Check, Self::Copy, Self::Configure, Self::Start, Self::Replay, Self::Probe, Self::Finish];
-}
-
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -71,6 +81,14 @@ impl fmt::Display for Step {
             Self::Replay => "Replay",
             Self::Probe => "Probe",
             Self::Finish => "Finish",
+            Self::Read => "Read",
+            Self::Wal => "WAL",
+            Self::Open => "Open",
+            Self::Hold => "Hold",
+            Self::Extract => "Extract",
+            Self::Deliver => "Deliver",
+            Self::Checkpoint => "Checkpoint",
+            Self::Seal => "Seal",
         })
     }
 }

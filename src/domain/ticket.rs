@@ -1,11 +1,11 @@
-//! The order that a worker process carries out: written by the owner into the attempt's directory before the launch.
+//! What a worker process carries out: written by the owner into the attempt's directory before the launch.
 
-use super::{AttemptNo, Disposition, HeldDirectory, RestoreRequest, SessionId, Target, WorkerSettings};
+use super::{AttemptNo, Disposition, HeldDirectory, Leftover, Order, SessionId, WorkerSettings};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The version of ticket and fact lines that this build writes. A reader refuses what is newer, by number.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 /// One order for one worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,23 +23,22 @@ pub struct Ticket {
     /// How.
     pub settings: WorkerSettings,
     /// The directories that were claimed for the session, each with the file system that it was on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<HeldDirectory>,
     /// Who ordered the session; older tickets do not tell it.
-    #[serde(default)]
     pub by: Option<String>,
 }
 
-/// The kinds of work that a worker does.
+/// The work of one worker.
+#[expect(clippy::large_enum_variant, reason = "a ticket has one, and nearly all are the large one")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Restore, resuming what earlier attempts left.
-    Restore(RestoreRequest),
-    /// Deal with the partial data of a cancelled session, after its last attempt is gone.
+    /// Carry out the order, resuming what earlier attempts left.
+    Run(Order),
+    /// Deal with what a cancelled session left, after its last attempt is gone.
     Dispose {
-        /// Where the data is.
-        target: Target,
+        /// What it left.
+        left: Leftover,
         /// What to do with it.
         disposition: Disposition,
     },

@@ -9,10 +9,7 @@ pub mod native;
 mod real_path;
 pub mod watched;
 
-use crate::domain::{
-    ByteCount, Disposed, Disposition, Failure, MajorVersion, Progress, SystemIdentifier,
-    plan::{TablespacePlan, TargetState, WalFinding},
-};
+use crate::domain::{Disposed, Disposition, Failure, FilePlan, Progress};
 
 /// What an engine tells while it works, and where it learns that it should stop. Called from several threads.
 pub trait Observer: Sync {
@@ -39,31 +36,11 @@ impl From<Failure> for Halt {
     }
 }
 
-/// The files' part of a [`crate::domain::Plan`]; the fields mean the same there.
+/// What an engine has found out before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilePlan {
-    /// Bytes, WAL included.
-    pub bytes: ByteCount,
-    /// Files, WAL included.
-    pub files: u64,
-    /// What is already there and verified.
-    pub reused: ByteCount,
-    /// Free bytes at the data directory.
-    pub free_bytes: ByteCount,
-    /// Free inodes at the data directory, where the file system counts them.
-    pub free_inodes: Option<u64>,
-    /// What stands at the target.
-    pub standing: TargetState,
-    /// Where tablespaces go.
-    pub tablespaces: Vec<TablespacePlan>,
-    /// Whether the WAL is there.
-    pub wal: WalFinding,
-    /// The checksum algorithm, as the manifest names it.
-    pub checksum: String,
-    /// The major version, if it can be known before the copy.
-    pub version: Option<MajorVersion>,
-    /// The cluster, if it can be known before the copy.
-    pub system_identifier: Option<SystemIdentifier>,
+pub struct Planned {
+    /// What it will do.
+    pub files: FilePlan,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -74,7 +51,7 @@ pub const STAGED_CONTROL: &str = ".howdah/control";
 /// One engine, set up for one request. The order of calls is plan, copy, hand over, complete, finish; or dispose alone.
 pub trait Engine {
     /// Looks and decides; writes nothing. Every reason to refuse is found here where it can be.
-    fn plan(&mut self) -> Result<FilePlan, Failure>;
+    fn plan(&mut self) -> Result<Planned, Failure>;
     /// Brings the files: copied, verified, durable; all but `global/pg_control`, which waits below [`STAGED_CONTROL`].
     /// Plans first if nobody has.
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt>;

@@ -81,7 +81,10 @@ fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
     health.ongoing = each("SELECT id, version, body FROM sessions WHERE place = 'ongoing'", whole)?;
     // All that this takes is in the index, which is far smaller than the records.
     health.ended = each(
-        "SELECT id, instance, ended, took, result FROM sessions WHERE place IN ('completed', 'dismissed')",
+        &format!(
+            "SELECT id, {}, instance, ended, took, result FROM sessions WHERE place IN ('completed', 'dismissed')",
+            schema::kind_column(health.schema)
+        ),
         |id, row| completed_row(id, row).is_ok(),
     )?;
     let newest = "SELECT id, version, body FROM sessions WHERE place <> 'ongoing' ORDER BY id DESC LIMIT";

@@ -13,19 +13,20 @@ mod thread;
 
 pub use memory::MemoryStore;
 pub use observe::JournalReader;
+pub use schema::Migration;
 pub use sqlite::SqliteJournal;
 pub use thread::ThreadStore;
 
 use crate::{
     domain::{SessionId, Timestamp},
-    machine::{CompletedRow, Event, Session, UnreadableSession, event::Created},
+    machine::{CompletedRow, EndedCounts, Event, Session, UnreadableSession, event::Created},
 };
 use std::{io, path::PathBuf};
 use thiserror::Error;
 use uuid::Uuid;
 
 /// The version of the records that this build writes; it reads this and all older ones.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// What one turn of the manager wants stored, all or nothing.
 #[derive(Debug, Clone, Default)]
@@ -70,10 +71,8 @@ pub struct Opening {
     pub unreadable: Vec<UnreadableSession>,
     /// The newest completed ones that are not dismissed, newest first; the rest is read later.
     pub completed: Vec<CompletedRow>,
-    /// How many completed and not dismissed sessions succeeded.
-    pub succeeded: usize,
-    /// How many of them were cancelled.
-    pub cancelled: usize,
+    /// How many completed sessions are not dismissed.
+    pub ended: EndedCounts,
 }
 
 /// A journal as the manager uses it: every answer means that the disk has answered.

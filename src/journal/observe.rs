@@ -6,11 +6,10 @@
 
 use super::{JournalError, RECORD_VERSION, schema, sqlite::session_of};
 use crate::{
-    domain::{SessionId, Timestamp, instance::printable},
+    domain::{SessionId, Timestamp, instance::printable, upgrade},
     machine::{Event, Session, UnreadableSession, event::Created},
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
-use serde_json::Value;
 use std::{
     collections::BTreeSet,
     io,
@@ -238,14 +237,14 @@ fn sentence(version: u32, body: &str) -> Result<(String, String), String> {
         return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
     }
     let broken = |error: serde_json::Error| error.to_string();
-    let value: Value = serde_json::from_str(body).map_err(broken)?;
-    // An event is its kind, alone or as the only key; what creates a session has its request beside other things.
+    let value = upgrade::event(version, serde_json::from_str(body).map_err(broken)?);
+    // An event is its kind, alone or as the only key; what creates a session has its order beside other things.
     let only_key = || value.as_object().filter(|parts| parts.len() == 1)?.keys().next().cloned();
     if let Some(kind) = value.as_str().map(str::to_owned).or_else(only_key) {
-        let event: Event = serde_json::from_str(body).map_err(broken)?;
+        let event: Event = serde_json::from_value(value).map_err(broken)?;
         return Ok((kind, event.to_string()));
     }
-    let created: Created = serde_json::from_str(body).map_err(broken)?;
+    let created: Created = serde_json::from_value(value).map_err(broken)?;
     Ok(("created".to_owned(), created.to_string()))
 }
 

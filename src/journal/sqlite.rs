@@ -1,9 +1,13 @@
 //! The journal in a SQLite file (WAL mode, every commit synced).
 
-use super::{Batch, Change, Entry, JournalError, Opening, RECORD_VERSION, ownership::Ownership, schema};
+use super::{
+    Batch, Change, Entry, JournalError, Opening, RECORD_VERSION,
+    ownership::Ownership,
+    schema::{self, Migration},
+};
 use crate::{
-    domain::{InstanceName, SessionId, Timestamp},
-    machine::{CompletedResult, CompletedRow, Session, UnreadableSession},
+    domain::{InstanceName, Kind, Parent, SessionId, Timestamp, upgrade},
+    machine::{CompletedResult, CompletedRow, EndedCounts, Session, UnreadableSession},
     private_file,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -41,6 +45,11 @@ impl SqliteJournal {
     /// Opens the file as its owner, makes it when it is missing, and brings an old one up to date. Whoever owned it before
     /// cannot change it any more.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Self::open_watched(path, &mut |_| {})
+    }
+
+    /// The same, and says how far it has come with an old file: some hundred thousand records take seconds.
+    pub fn open_watched(path: &Path, watch: &mut dyn FnMut(Migration)) -> Result<Self, JournalError> {
         let at = |operation| move |cause| JournalError::Sqlite { path: path.to_owned(), operation, cause };
         restrict(path).map_err(|cause| JournalError::NotPrivate { path: path.to_owned(), cause })?;
         let mut connection = Connection::open(path).map_err(at("be opened"))?;
@@ -52,7 +61,7 @@ impl SqliteJournal {
         if found > schema::NEWEST {
             return Err(JournalError::Newer { path: path.to_owned(), found, known: schema::NEWEST });
         }
-        schema::migrate(&mut connection, found).map_err(at("be brought up to date"))?;
+        schema::migrate(&mut connection, found, watch).map_err(at("be brought up to date"))?;
         let ownership = Some(Ownership::take(path, &mut connection)?);
         Ok(Self { path: path.to_owned(), connection, ownership })
     }
@@ -87,7 +96,7 @@ impl SqliteJournal {
         let (completed, unreadable) = self.rows(Some(FIRST_COMPLETED))?;
         opening.completed = completed;
         opening.unreadable.extend(unreadable);
-        (opening.succeeded, opening.cancelled) = self.counts().map_err(self.failed("be counted"))?;
+        opening.ended = self.counts().map_err(self.failed("be counted"))?;
         Ok(opening)
     }
 
@@ -100,19 +109,21 @@ impl SqliteJournal {
         read().map_err(self.failed("be read"))
     }
 
-    /// How many completed sessions succeeded, and how many were cancelled.
-    fn counts(&self) -> rusqlite::Result<(usize, usize)> {
+    /// How many completed sessions are not dismissed. A row of a kind or result that this build does not know is counted
+    /// nowhere; it is listed as unreadable.
+    fn counts(&self) -> rusqlite::Result<EndedCounts> {
         // The planner prefers the wide index, which takes four times as long to walk.
-        let sql = "SELECT result, count(*) FROM sessions INDEXED BY sessions_by_result \
-                   WHERE place = 'completed' GROUP BY result";
+        let sql = "SELECT kind, result, count(*) FROM sessions INDEXED BY sessions_by_result \
+                   WHERE place = 'completed' GROUP BY kind, result";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
-        let (mut succeeded, mut cancelled) = (0, 0);
+        let mut ended = EndedCounts::default();
         while let Some(row) = rows.next()? {
-            let count = if row.get_ref(0)?.as_str() == Ok("cancelled") { &mut cancelled } else { &mut succeeded };
-            *count = row.get(1)?;
+            if let (Ok(kind), Ok(result)) = (kind_of(row, 0), result_of(row, 1)) {
+                *ended.count_mut(kind, result) = row.get(2)?;
+            }
         }
-        Ok((succeeded, cancelled))
+        Ok(ended)
     }
 
     /// Stores a batch in one transaction.
@@ -146,7 +157,7 @@ impl SqliteJournal {
 
     /// Completed rows, newest first, and those that cannot be read.
     fn rows(&self, limit: Option<usize>) -> Result<(Vec<CompletedRow>, Vec<UnreadableSession>), JournalError> {
-        let sql = "SELECT id, instance, ended, took, result FROM sessions WHERE place = 'completed' \
+        let sql = "SELECT id, kind, instance, ended, took, result FROM sessions WHERE place = 'completed' \
                    ORDER BY ended DESC, id DESC LIMIT ?1";
         // SQLite takes a negative limit as none.
         let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
@@ -196,22 +207,20 @@ fn store(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
         (false, false) => "completed",
         (false, true) => "dismissed",
     };
-    let result = row.as_ref().map(|row| match row.result {
-        CompletedResult::Succeeded => "succeeded",
-        CompletedResult::Cancelled => "cancelled",
-    });
-    let sql = "INSERT INTO sessions (id, uuid, place, instance, ended, took, result, version, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET \
+    let sql = "INSERT INTO sessions (id, uuid, place, kind, parent, instance, ended, took, result, version, body) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET \
                place = excluded.place, ended = excluded.ended, took = excluded.took, result = excluded.result, \
                version = excluded.version, body = excluded.body";
     transaction.prepare_cached(sql)?.execute(params![
         session.id().0,
         session.uuid().to_string(),
         place,
-        session.request().point.instance.as_str(),
+        session.order().kind().as_str(),
+        session.parent().map(parent_text),
+        session.title().as_str(),
         row.as_ref().map(|row| row.ended.as_millisecond()),
         row.as_ref().map(|row| u64::try_from(row.took.as_millis()).unwrap_or(u64::MAX >> 1)),
-        result,
+        row.as_ref().map(|row| row.result.as_str()),
         RECORD_VERSION,
         json(session)?,
     ])?;
@@ -227,6 +236,14 @@ fn store(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A parent as its column has it: its kind and its number.
+fn parent_text(parent: Parent) -> String {
+    match parent {
+        Parent::Job(job) => format!("job:{}", job.0),
+        Parent::Explore(session) => format!("explore:{}", session.0),
+    }
+}
+
 fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
@@ -239,24 +256,37 @@ pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<S
         return Err(broken(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}")));
     }
     let body: String = row.get(first + 1).map_err(|error| broken(error.to_string()))?;
-    serde_json::from_str(&body).map_err(|error| broken(error.to_string()))
+    let read = if version == RECORD_VERSION {
+        serde_json::from_str(&body)
+    } else {
+        let record = serde_json::from_str(&body);
+        record.and_then(|record| serde_json::from_value(upgrade::session(version, record)))
+    };
+    read.map_err(|error| broken(error.to_string()))
 }
 
-/// Reads `id, instance, ended, took, result`, the columns from the first on.
+/// Reads `id, kind, instance, ended, took, result`, the columns from the first on.
 pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
     let told = |error: rusqlite::Error| error.to_string();
-    let result: String = row.get(4).map_err(told)?;
     Ok(CompletedRow {
         id,
-        instance: InstanceName::new(&row.get::<_, String>(1).map_err(told)?),
-        ended: Timestamp::from_millisecond(row.get(2).map_err(told)?).map_err(|error| error.to_string())?,
-        took: Duration::from_millis(row.get(3).map_err(told)?),
-        result: match result.as_str() {
-            "succeeded" => CompletedResult::Succeeded,
-            "cancelled" => CompletedResult::Cancelled,
-            other => return Err(format!("it ended as {other:?}, which this howdah does not know")),
-        },
+        kind: kind_of(row, 1)?,
+        title: InstanceName::new(&row.get::<_, String>(2).map_err(told)?),
+        ended: Timestamp::from_millisecond(row.get(3).map_err(told)?).map_err(|error| error.to_string())?,
+        took: Duration::from_millis(row.get(4).map_err(told)?),
+        result: result_of(row, 5)?,
     })
+}
+
+fn kind_of(row: &Row<'_>, column: usize) -> Result<Kind, String> {
+    let kind: String = row.get(column).map_err(|error| error.to_string())?;
+    kind.parse().map_err(|_| format!("it is of the kind {kind:?}, which this howdah does not know"))
+}
+
+fn result_of(row: &Row<'_>, column: usize) -> Result<CompletedResult, String> {
+    let result: String = row.get(column).map_err(|error| error.to_string())?;
+    let known = CompletedResult::ALL.into_iter().find(|known| known.as_str() == result);
+    known.ok_or_else(|| format!("it ended as {result:?}, which this howdah does not know"))
 }
 
 #[cfg(test)]

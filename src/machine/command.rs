@@ -2,7 +2,7 @@
 
 use super::Trace;
 use crate::domain::{
-    AttemptNo, Disposition, Failure, Reach, SessionId,
+    AtTarget, AttemptNo, Disposition, Failure, Kind, Reach, Recovery, RecoveryGoal, SessionId,
     fact::{End, Fact},
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,20 @@ pub enum Command {
         disposition: Disposition,
         /// Which sessions the wish may touch.
         reach: Reach,
+        /// Who.
+        by: String,
+    },
+    /// A person no longer needs what an explore session holds open.
+    Stop {
+        /// Which sessions the wish may touch.
+        reach: Reach,
+        /// Who.
+        by: String,
+    },
+    /// A person wants recovery to go on from where it paused.
+    Resume {
+        /// How.
+        resume: Resume,
         /// Who.
         by: String,
     },
@@ -73,8 +87,37 @@ pub enum Report {
 pub enum Scope {
     /// These, each once.
     Sessions(Vec<SessionId>),
-    /// The Restore node: every ongoing session (R15, R17).
-    AllOngoing,
-    /// The Completed node.
-    AllCompleted,
+    /// Every ongoing session of a kind; of the restores, the Restore node (R15, R17).
+    Ongoing(Kind),
+    /// Every completed session of a kind.
+    Completed(Kind),
+}
+
+/// How recovery goes on from where it paused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// To a later goal.
+    GoOn {
+        /// The goal.
+        goal: RecoveryGoal,
+        /// Whether what happened exactly there is part of the result.
+        inclusive: bool,
+    },
+    /// No further: the server is opened for writing.
+    Promote,
+    /// No further: the server is shut down where it is.
+    StopHere,
+}
+
+impl Resume {
+    /// The wish for the recovery from now on.
+    pub fn applied(self, paused: &Recovery) -> Recovery {
+        let paused = paused.clone();
+        match self {
+            Self::GoOn { goal, inclusive } => Recovery { goal, inclusive, ..paused },
+            Self::Promote => Recovery { at_target: AtTarget::Promote, ..paused },
+            Self::StopHere => Recovery { at_target: AtTarget::ShutDown, ..paused },
+        }
+    }
 }

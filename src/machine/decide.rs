@@ -1,14 +1,14 @@
 //! What a command leads to: one function a phase, each exhaustive over commands.
 
 use super::{
-    CancelStage, Cause, Command, Event, Phase, Refusal, Report, Session,
-    conclude::{conclude_attempt, conclude_disposal, conclude_stop, lost},
+    CancelStage, Cause, Command, EndWish, Event, Phase, Refusal, Report, Session,
+    conclude::{conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost},
     effect::rescheduled,
     session::Urgency,
     trace::catch_up,
 };
 use crate::domain::{
-    AttemptNo, Disposed, Disposition, Origin, Reach, Step, StepState, Timestamp,
+    AttemptNo, Disposed, Disposition, Kind, Origin, Reach, Step, StepState, Timestamp,
     fact::{End, Fact, ProcessMark},
 };
 use std::time::Duration;
@@ -22,20 +22,26 @@ pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec
     if is_out_of_reach(session, &command) {
         return Err(Refusal::OtherOrigin { origin: session.origin });
     }
+    if matches!(command, Command::Stop { .. }) && session.order.kind() != Kind::Explore && session.is_ongoing() {
+        return Err(Refusal::NotHeldOpen);
+    }
     match &session.phase {
         Phase::Queued { .. } => queued(session, command, now),
         Phase::Running { attempt, got_through, .. } => running(session, command, now, *attempt, *got_through),
         Phase::Waiting { tries_used, next_try, .. } => waiting(session, command, now, *tries_used, *next_try),
         Phase::Stuck { .. } => stuck(session, command, now),
-        Phase::Canceling { stage, .. } => canceling(session, command, now, stage),
+        Phase::Paused { .. } => paused(session, command, now),
+        Phase::Cancelling { stage, wish, .. } => cancelling(session, command, now, stage, wish),
         Phase::Completed { .. } => completed(session, command),
     }
 }
 
-/// Whether a cancel from the command line means an ongoing session that was not started there (R27).
+/// Whether a cancel or stop from the command line means an ongoing session that was not started there (R27).
 fn is_out_of_reach(session: &Session, command: &Command) -> bool {
-    matches!(command, Command::Cancel { reach: Reach::CommandLine, .. })
-        && session.origin != Origin::CommandLine
+    matches!(
+        command,
+        Command::Cancel { reach: Reach::CommandLine, .. } | Command::Stop { reach: Reach::CommandLine, .. }
+    ) && session.origin != Origin::CommandLine
         && session.is_ongoing()
 }
 
@@ -44,6 +50,8 @@ fn queued(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Eve
         Command::Launch => Ok(vec![Event::Launched { attempt: session.next_attempt() }]),
         Command::Retry { .. } => Err(Refusal::Queued),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -66,6 +74,8 @@ fn running(
         Command::Lost { attempt } if attempt == current => Ok(lost(session, current, now)),
         Command::Retry { .. } => Err(Refusal::Running { attempt: current }),
         Command::Cancel { disposition, by, .. } => Ok(vec![request_cancel(disposition, by, now)]),
+        Command::Stop { by, .. } => Ok(vec![request_stop(by, now)]),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -90,6 +100,8 @@ fn waiting(
         }
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -102,6 +114,8 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
     match command {
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -110,13 +124,39 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
     }
 }
 
-fn canceling(session: &Session, command: Command, now: Timestamp, stage: &CancelStage) -> Result<Vec<Event>, Refusal> {
+/// Recovery waits at its goal: a person says how it goes on.
+fn paused(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Resume { resume, by } => {
+            let paused = session.order.recovery().ok_or(Refusal::NotPaused)?;
+            Ok(vec![Event::Resumed { recovery: resume.applied(paused), by }])
+        }
+        Command::Retry { .. } => Err(Refusal::Paused),
+        Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
+        Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Force { .. } => Err(Refusal::NothingToForce),
+        Command::Dismiss { .. } => Err(Refusal::Ongoing),
+        Command::Recover => Err(Refusal::NothingToRecover),
+        Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
+        Command::Wake | Command::Launch | Command::Lost { .. } | Command::Report { .. } => Ok(vec![]),
+    }
+}
+
+fn cancelling(
+    session: &Session,
+    command: Command,
+    now: Timestamp,
+    stage: &CancelStage,
+    wish: &EndWish,
+) -> Result<Vec<Event>, Refusal> {
     let current = match stage {
         CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. } => *attempt,
     };
     match command {
-        Command::Report { attempt, report } if attempt == current => Ok(canceling_report(session, stage, report, now)),
-        Command::Lost { attempt } if attempt == current => Ok(vec![dispose(session, now)]),
+        Command::Report { attempt, report } if attempt == current => {
+            Ok(cancelling_report(session, stage, wish, report, now))
+        }
+        Command::Lost { attempt } if attempt == current => Ok(vec![dispose(session, wish, now)]),
         Command::Wake => Ok(match stage {
             CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }
             | CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }
@@ -127,7 +167,11 @@ fn canceling(session: &Session, command: Command, now: Timestamp, stage: &Cancel
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => reschedule(session, now),
         }),
         Command::Force { by } => force(session, stage, by, now),
-        Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Canceling),
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } => Err(match wish {
+            EndWish::Cancel => Refusal::Cancelling,
+            EndWish::Stop | EndWish::Fail(_) => Refusal::Ending,
+        }),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
         Command::CatchUp(trace) => Ok(catch_up(session, trace, now)),
@@ -148,7 +192,8 @@ fn force(session: &Session, stage: &CancelStage, by: String, now: Timestamp) -> 
 
 fn completed(session: &Session, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Retry { .. } | Command::Cancel { .. } => Err(Refusal::Completed),
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } => Err(Refusal::Completed),
+        Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Recover => Err(Refusal::NothingToRecover),
         Command::Dismiss { by } if !session.dismissed => Ok(vec![Event::Dismissed { by }]),
@@ -196,7 +241,13 @@ fn running_fact(session: &Session, attempt: AttemptNo, got_through: bool, fact: 
     }
 }
 
-fn canceling_report(session: &Session, stage: &CancelStage, report: Report, now: Timestamp) -> Vec<Event> {
+fn cancelling_report(
+    session: &Session,
+    stage: &CancelStage,
+    wish: &EndWish,
+    report: Report,
+    now: Timestamp,
+) -> Vec<Event> {
     match (stage, report) {
         (
             CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. },
@@ -207,13 +258,16 @@ fn canceling_report(session: &Session, stage: &CancelStage, report: Report, now:
             Report::Fact(Fact::Step { step, state: done @ StepState::Done { .. } }),
         ) => step_changed(session, *attempt, step, done),
         (CancelStage::Stopping { attempt, .. }, Report::Over(Some(End::Succeeded(success)))) => {
-            // The attempt was done before it heard of the cancel. What is true is told: the instance is back.
+            // The attempt was done before it heard of the cancel. What is true is told: the work is done.
             vec![Event::Succeeded { attempt: *attempt, success }]
         }
-        (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => vec![dispose(session, now)],
-        (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(end),
+        (CancelStage::Stopping { attempt, .. }, Report::Over(Some(End::Damaged(verification)))) => {
+            vec![Event::Damaged { attempt: *attempt, verification }]
+        }
+        (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => vec![dispose(session, wish, now)],
+        (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(wish, end),
         (CancelStage::Disposing { .. }, Report::NotLaunched(failure)) => {
-            vec![Event::Cancelled { disposed: Disposed::Failed { cause: failure.cause } }]
+            vec![ended(wish, Disposed::Failed { cause: failure.cause })]
         }
         (
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. },
@@ -243,16 +297,16 @@ fn began(session: &Session, attempt: AttemptNo, mark: ProcessMark) -> Vec<Event>
 
 /// A cancel of a session whose attempt, if it ever made one, is gone already.
 fn cancel_idle(session: &Session, disposition: Disposition, by: String, now: Timestamp) -> Vec<Event> {
-    let then = if session.attempts.is_empty() {
-        Event::Cancelled { disposed: Disposed::Nothing }
-    } else {
-        dispose(session, now)
-    };
-    vec![request_cancel(disposition, by, now), then]
+    vec![request_cancel(disposition, by, now), dispose(session, &EndWish::Cancel, now)]
 }
 
-fn dispose(session: &Session, now: Timestamp) -> Event {
-    Event::DisposalLaunched { attempt: session.next_attempt(), deadline: later(now, CANCEL_GRACE) }
+/// The same for a stop.
+fn stop_idle(session: &Session, by: String, now: Timestamp) -> Vec<Event> {
+    vec![request_stop(by, now), dispose(session, &EndWish::Stop, now)]
+}
+
+fn request_stop(by: String, now: Timestamp) -> Event {
+    Event::StopRequested { by, deadline: later(now, CANCEL_GRACE) }
 }
 
 fn request_cancel(disposition: Disposition, by: String, now: Timestamp) -> Event {

@@ -33,14 +33,16 @@ pub enum Effect {
 pub fn react(session: &Session, event: &Event) -> Option<Effect> {
     match event {
         Event::Launched { attempt } => {
-            Some(Effect::Launch { attempt: *attempt, work: Box::new(Work::Restore(session.request.clone())) })
+            Some(Effect::Launch { attempt: *attempt, work: Box::new(Work::Run(session.order.clone())) })
         }
         Event::DisposalLaunched { attempt, .. } => {
-            let Phase::Canceling { disposition, .. } = session.phase else { return None };
-            let work = Work::Dispose { target: session.request.target.clone(), disposition };
+            let Phase::Cancelling { disposition, .. } = session.phase else { return None };
+            let work = Work::Dispose { left: session.order.leftover()?, disposition };
             Some(Effect::Launch { attempt: *attempt, work: Box::new(work) })
         }
-        Event::CancelRequested { .. } => stopping(session).map(|attempt| Effect::Stop { attempt }),
+        Event::CancelRequested { .. } | Event::StopRequested { .. } => {
+            stopping(session).map(|attempt| Effect::Stop { attempt })
+        }
         Event::Forced { .. } => session.live_attempt().map(|attempt| Effect::Kill { attempt }),
         Event::Requeued { .. }
         | Event::Found { .. }
@@ -54,8 +56,14 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
         | Event::Rescheduled { .. }
         | Event::GotStuck { .. }
         | Event::Succeeded { .. }
+        | Event::Damaged { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::GaveUp { .. }
         | Event::CancelOverdue
         | Event::Cancelled { .. }
+        | Event::Stopped { .. }
+        | Event::Failed { .. }
         | Event::Dismissed { .. } => None,
     }
 }
@@ -64,23 +72,24 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
 /// telling the attempt.
 pub const fn remind(session: &Session) -> Option<Effect> {
     match &session.phase {
-        Phase::Canceling {
+        Phase::Cancelling {
             stage:
                 CancelStage::Stopping { attempt, urgency: Urgency::Forced, .. }
                 | CancelStage::Disposing { attempt, urgency: Urgency::Forced, .. },
             ..
         } => Some(Effect::Kill { attempt: *attempt }),
-        Phase::Canceling {
+        Phase::Cancelling {
             stage: CancelStage::Stopping { attempt, urgency: Urgency::InTime | Urgency::Overdue, .. },
             ..
         } => Some(Effect::Stop { attempt: *attempt }),
-        Phase::Canceling {
+        Phase::Cancelling {
             stage: CancelStage::Disposing { urgency: Urgency::InTime | Urgency::Overdue, .. }, ..
         }
         | Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
+        | Phase::Paused { .. }
         | Phase::Completed { .. } => None,
     }
 }
@@ -88,12 +97,13 @@ pub const fn remind(session: &Session) -> Option<Effect> {
 /// The attempt that a cancel is stopping; none when there was nothing to stop.
 const fn stopping(session: &Session) -> Option<AttemptNo> {
     match &session.phase {
-        Phase::Canceling { stage: CancelStage::Stopping { attempt, .. }, .. } => Some(*attempt),
-        Phase::Canceling { .. }
+        Phase::Cancelling { stage: CancelStage::Stopping { attempt, .. }, .. } => Some(*attempt),
+        Phase::Cancelling { .. }
         | Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
+        | Phase::Paused { .. }
         | Phase::Completed { .. } => None,
     }
 }
@@ -102,16 +112,17 @@ const fn stopping(session: &Session) -> Option<AttemptNo> {
 pub fn next_wake(session: &Session) -> Option<Timestamp> {
     match &session.phase {
         Phase::Waiting { next_try, .. } => Some(*next_try),
-        Phase::Canceling {
+        Phase::Cancelling {
             stage:
                 CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }
                 | CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. },
             ..
         } => Some(*deadline),
-        Phase::Canceling { .. }
+        Phase::Cancelling { .. }
         | Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Stuck { .. }
+        | Phase::Paused { .. }
         | Phase::Completed { .. } => None,
     }
 }
@@ -121,8 +132,12 @@ pub fn next_wake(session: &Session) -> Option<Timestamp> {
 pub fn rescheduled(session: &Session, now: Timestamp) -> Option<Timestamp> {
     let longest = match &session.phase {
         Phase::Waiting { .. } => session.policy.every,
-        Phase::Canceling { .. } => CANCEL_GRACE,
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => return None,
+        Phase::Cancelling { .. } => CANCEL_GRACE,
+        Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Stuck { .. }
+        | Phase::Paused { .. }
+        | Phase::Completed { .. } => return None,
     };
     let latest = later(now, longest);
     next_wake(session).filter(|wake| *wake > latest).map(|_| latest)

@@ -1,8 +1,9 @@
 //! What has happened to a session. The journal keeps these for ever.
 
 use crate::domain::{
-    AttemptNo, Disposed, Disposition, Failure, HeldDirectory, Origin, Plan, Progress, Reached, RestoreRequest,
-    RetryPolicy, SessionId, Step, StepState, Success, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposed, Disposition, Failure, HeldDirectory, Order, Origin, Parent, Plan, Progress, Reached, Recovery,
+    RetryPolicy, SessionId, Step, StepState, Success, Timestamp, Verification,
+    fact::{PausePoint, ProcessMark},
 };
 use crate::machine::session::{Cause, StuckReason};
 use serde::{Deserialize, Serialize};
@@ -16,18 +17,18 @@ pub struct Created {
     /// Its name elsewhere.
     pub uuid: Uuid,
     /// What it was asked to do.
-    pub request: RestoreRequest,
+    pub order: Order,
+    /// The session or run that it belongs to.
+    pub parent: Option<Parent>,
     /// How it is tried again.
     pub policy: RetryPolicy,
     /// Who asked.
     pub by: String,
     /// Through which face.
-    #[serde(default)]
     pub origin: Origin,
     /// When.
     pub at: Timestamp,
     /// The directories that were claimed for it; none in records that are older than claims.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<HeldDirectory>,
 }
 
@@ -124,12 +125,46 @@ pub enum Event {
         /// Why no try follows.
         reason: StuckReason,
     },
-    /// It brought the instance back.
+    /// It did what was asked.
     Succeeded {
         /// The attempt.
         attempt: AttemptNo,
-        /// What stands now.
+        /// What is there now.
         success: Success,
+    },
+    /// It read the backup to its end and found damage.
+    Damaged {
+        /// The attempt.
+        attempt: AttemptNo,
+        /// What it found.
+        verification: Verification,
+    },
+    /// Recovery has reached its goal and waits there.
+    Paused {
+        /// The attempt.
+        attempt: AttemptNo,
+        /// Where.
+        at: PausePoint,
+        /// How far it had come.
+        reached: Reached,
+    },
+    /// A person wants recovery to go on from there: the session stands in the queue again.
+    Resumed {
+        /// How far it goes now, and what happens then.
+        recovery: Recovery,
+        /// Who.
+        by: String,
+    },
+    /// It failed, no try is left, and nobody is asked: the session ends once its data is dealt with.
+    GaveUp {
+        /// The attempt.
+        attempt: AttemptNo,
+        /// How it failed.
+        failure: Failure,
+        /// How far it had come.
+        reached: Reached,
+        /// When its data should be dealt with.
+        deadline: Timestamp,
     },
     /// A person wants the session to end.
     CancelRequested {
@@ -138,6 +173,13 @@ pub enum Event {
         /// Who.
         by: String,
         /// When the attempt must be gone; after that its processes are named and Force is offered (D6).
+        deadline: Timestamp,
+    },
+    /// A person no longer needs what the session holds open.
+    StopRequested {
+        /// Who.
+        by: String,
+        /// When the attempt must be gone (D6).
         deadline: Timestamp,
     },
     /// The deadline of this half of the cancel passed and its process is still alive.
@@ -156,6 +198,16 @@ pub enum Event {
     },
     /// The session has ended by cancel, and its data is dealt with.
     Cancelled {
+        /// What was done with it.
+        disposed: Disposed,
+    },
+    /// The session has ended by a stop, and what it had made is dealt with.
+    Stopped {
+        /// What was done with it.
+        disposed: Disposed,
+    },
+    /// The session has ended by its last failure, and its data is dealt with.
+    Failed {
         /// What was done with it.
         disposed: Disposed,
     },

@@ -1,10 +1,11 @@
 //! How one event changes a session. Total: history cannot be refused.
 
 use super::{
-    AttemptEnd, AttemptRecord, CancelStage, Cause, Event, Phase, Session, StuckReason, event::Created, session::Urgency,
+    AttemptEnd, AttemptRecord, CancelStage, Cause, EndWish, Event, Phase, Session, StuckReason, event::Created,
+    session::Urgency,
 };
 use crate::domain::{
-    AttemptNo, Disposed, Disposition, Failure, Outcome, Progress, Reached, Step, StepState, Timestamp,
+    AttemptNo, Disposed, Disposition, Failure, Order, Outcome, Progress, Reached, Step, StepState, Timestamp,
 };
 
 /// Notes kept for one attempt: more would be a log, and the log is a file of its own.
@@ -16,7 +17,9 @@ impl Session {
         Self {
             id: created.id,
             uuid: created.uuid,
-            request: created.request,
+            steps: untouched(&created.order),
+            order: created.order,
+            parent: created.parent,
             policy: created.policy,
             by: created.by,
             origin: created.origin,
@@ -24,7 +27,6 @@ impl Session {
             phase: Phase::Queued { since: created.at, cause: Cause::First },
             attempts: Vec::new(),
             plan: None,
-            steps: untouched(),
             progress: Progress::default(),
             notes: Vec::new(),
             furthest: Reached::default(),
@@ -85,15 +87,45 @@ pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
             end_attempt(&mut session, AttemptEnd::Done, at);
             session.phase = Phase::Completed { at, outcome: Outcome::Succeeded(success.clone()) };
         }
+        Event::Damaged { verification, .. } => {
+            end_attempt(&mut session, AttemptEnd::Done, at);
+            session.phase = Phase::Completed { at, outcome: Outcome::Damaged(verification.clone()) };
+        }
+        Event::Paused { at: point, reached, .. } => {
+            // It got where it was to get: whatever disrupted it before is over.
+            session.furthest = *reached;
+            session.first_cause = None;
+            end_attempt(&mut session, AttemptEnd::Done, at);
+            session.phase = Phase::Paused { since: at, at: point.clone() };
+        }
+        Event::Resumed { recovery, .. } => {
+            session.order.set_recovery(recovery.clone());
+            session.phase = Phase::Queued { since: at, cause: Cause::Resume };
+        }
+        Event::GaveUp { failure, reached, deadline, .. } => {
+            fail(&mut session, failure, *reached, at);
+            let (wish, disposition) = (EndWish::Fail(failure.clone()), Disposition::Remove);
+            let stage = disposing(session.next_attempt(), *deadline);
+            session.phase = Phase::Cancelling { since: at, wish, disposition, stage };
+        }
         Event::CancelRequested { disposition, deadline, .. } => {
-            request_cancel(&mut session, *disposition, *deadline, at);
+            request_end(&mut session, EndWish::Cancel, *disposition, *deadline, at);
+        }
+        Event::StopRequested { deadline, .. } => {
+            request_end(&mut session, EndWish::Stop, Disposition::Remove, *deadline, at);
         }
         Event::CancelOverdue => set_urgency(&mut session, Urgency::Overdue),
         Event::Forced { .. } => set_urgency(&mut session, Urgency::Forced),
         Event::DisposalLaunched { attempt, deadline } => dispose(&mut session, *attempt, *deadline, at),
         Event::Cancelled { disposed } => {
-            end_attempt(&mut session, end_of_disposal(disposed), at);
-            session.phase = Phase::Completed { at, outcome: Outcome::Cancelled { disposed: disposed.clone() } };
+            end(&mut session, disposed, Outcome::Cancelled { disposed: disposed.clone() }, at);
+        }
+        Event::Stopped { disposed } => {
+            end(&mut session, disposed, Outcome::Stopped { disposed: disposed.clone() }, at);
+        }
+        Event::Failed { disposed } => {
+            let failure = last_failure(&session);
+            end(&mut session, disposed, Outcome::Failed { failure, disposed: disposed.clone() }, at);
         }
         Event::Dismissed { .. } => session.dismissed = true,
     }
@@ -107,17 +139,17 @@ fn launch(session: &mut Session, attempt: AttemptNo, at: Timestamp) {
     }
     session.phase = Phase::Running { since: at, attempt, cause, got_through: false };
     session.attempts.push(AttemptRecord { number: attempt, cause: Some(cause), launched: at, mark: None, ended: None });
-    session.steps = untouched();
+    session.steps = untouched(&session.order);
     session.progress = Progress::default();
     session.reached = Reached::default();
     session.notes.clear();
 }
 
 fn change_step(session: &mut Session, step: Step, state: &StepState) {
-    if session.steps.len() < Step::ALL.len() {
-        session.steps.resize(Step::ALL.len(), StepState::Pending);
+    match session.steps.iter_mut().find(|(known, _)| *known == step) {
+        Some((_, known)) => known.clone_from(state),
+        None => session.steps.push((step, state.clone())),
     }
-    session.steps[step as usize] = state.clone();
 }
 
 fn fail(session: &mut Session, failure: &Failure, reached: Reached, at: Timestamp) {
@@ -135,7 +167,7 @@ fn end_attempt(session: &mut Session, end: AttemptEnd, at: Timestamp) {
         AttemptEnd::Failed(_) => StepState::Failed { took },
         AttemptEnd::Stopped | AttemptEnd::Unrecorded => StepState::Stopped,
     };
-    for state in &mut session.steps {
+    for (_, state) in &mut session.steps {
         if let StepState::Running { detail } = state {
             *state = left_as(detail);
         }
@@ -145,28 +177,56 @@ fn end_attempt(session: &mut Session, end: AttemptEnd, at: Timestamp) {
     }
 }
 
-fn request_cancel(session: &mut Session, disposition: Disposition, deadline: Timestamp, at: Timestamp) {
+/// The failure that a session ends with.
+fn last_failure(session: &Session) -> Failure {
+    match &session.phase {
+        Phase::Cancelling { wish: EndWish::Fail(failure), .. } => failure.clone(),
+        Phase::Cancelling { wish: EndWish::Cancel | EndWish::Stop, .. }
+        | Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Waiting { .. }
+        | Phase::Stuck { .. }
+        | Phase::Paused { .. }
+        | Phase::Completed { .. } => Failure::bug("a session failed without a failure"),
+    }
+}
+
+fn end(session: &mut Session, disposed: &Disposed, outcome: Outcome, at: Timestamp) {
+    end_attempt(session, end_of_disposal(disposed), at);
+    session.phase = Phase::Completed { at, outcome };
+}
+
+/// A person wants it to end: first the attempt goes, if one runs.
+fn request_end(session: &mut Session, wish: EndWish, disposition: Disposition, deadline: Timestamp, at: Timestamp) {
     let stage = if let Phase::Running { attempt, .. } = session.phase {
         CancelStage::Stopping { attempt, deadline, urgency: Urgency::InTime }
     } else {
-        CancelStage::Disposing { attempt: session.next_attempt(), deadline, urgency: Urgency::InTime }
+        disposing(session.next_attempt(), deadline)
     };
-    session.phase = Phase::Canceling { since: at, disposition, stage };
+    session.phase = Phase::Cancelling { since: at, wish, disposition, stage };
+}
+
+const fn disposing(attempt: AttemptNo, deadline: Timestamp) -> CancelStage {
+    CancelStage::Disposing { attempt, deadline, urgency: Urgency::InTime }
 }
 
 fn reschedule(session: &mut Session, due: Timestamp) {
     match &mut session.phase {
         Phase::Waiting { next_try, .. } => *next_try = due,
-        Phase::Canceling {
+        Phase::Cancelling {
             stage: CancelStage::Stopping { deadline, .. } | CancelStage::Disposing { deadline, .. },
             ..
         } => *deadline = due,
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => {}
+        Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Stuck { .. }
+        | Phase::Paused { .. }
+        | Phase::Completed { .. } => {}
     }
 }
 
 fn set_urgency(session: &mut Session, now: Urgency) {
-    if let Phase::Canceling { stage, .. } = &mut session.phase {
+    if let Phase::Cancelling { stage, .. } = &mut session.phase {
         let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
         *urgency = now;
     }
@@ -175,8 +235,8 @@ fn set_urgency(session: &mut Session, now: Urgency) {
 fn dispose(session: &mut Session, number: AttemptNo, deadline: Timestamp, at: Timestamp) {
     end_attempt(session, AttemptEnd::Stopped, at);
     session.attempts.push(AttemptRecord { number, cause: None, launched: at, mark: None, ended: None });
-    if let Phase::Canceling { stage, .. } = &mut session.phase {
-        *stage = CancelStage::Disposing { attempt: number, deadline, urgency: Urgency::InTime };
+    if let Phase::Cancelling { stage, .. } = &mut session.phase {
+        *stage = disposing(number, deadline);
     }
 }
 
@@ -188,6 +248,6 @@ fn end_of_disposal(disposed: &Disposed) -> AttemptEnd {
     }
 }
 
-fn untouched() -> Vec<StepState> {
-    vec![StepState::Pending; Step::ALL.len()]
+fn untouched(order: &Order) -> Vec<(Step, StepState)> {
+    order.steps().iter().map(|step| (*step, StepState::Pending)).collect()
 }

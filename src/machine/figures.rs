@@ -3,7 +3,7 @@
 //! Promise: every reader is given the same figure, on the screen, on the command line and in JSON.
 
 use super::{Phase, Session};
-use crate::domain::{ByteCount, Outcome, Progress, Step, StepState, Timestamp};
+use crate::domain::{ByteCount, Outcome, Progress, StepState, Timestamp};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -22,7 +22,7 @@ impl Session {
 
     /// Bytes in all, as the newest plan names them; zero while no attempt has made one.
     pub fn bytes_total(&self) -> ByteCount {
-        let planned = self.plan.as_ref().map_or(ByteCount(0), |plan| plan.bytes);
+        let planned = self.plan.as_ref().map_or(ByteCount(0), |plan| plan.bytes());
         if self.progress.bytes_total.0 > 0 { self.progress.bytes_total } else { planned }
     }
 
@@ -33,10 +33,10 @@ impl Session {
 
     /// Where data of the session may lie: its data directory, then each directory of a tablespace.
     pub fn directories(&self) -> Vec<&Path> {
-        let target = &self.request.target;
-        let mut all = vec![target.directory()];
-        let planned = self.plan.iter().flat_map(|plan| &plan.tablespaces).map(|space| space.directory.as_path());
-        for directory in planned.chain(target.tablespaces().values().map(PathBuf::as_path)) {
+        let mut all: Vec<&Path> = self.order.directory().into_iter().collect();
+        let planned = self.restore_plan().into_iter().flat_map(|plan| &plan.files.tablespaces);
+        let ordered = self.order.cluster().into_iter().flat_map(|order| order.target.tablespaces().values());
+        for directory in planned.map(|space| &space.directory).chain(ordered).map(PathBuf::as_path) {
             if !all.contains(&directory) {
                 all.push(directory);
             }
@@ -55,7 +55,7 @@ impl Session {
     /// the steps of its newest attempt, which were measured without it.
     pub fn elapsed(&self, now: Timestamp) -> Duration {
         let end = if let Phase::Completed { at, .. } = &self.phase { *at } else { now };
-        let steps = Step::ALL.into_iter().filter_map(|step| match self.step(step) {
+        let steps = self.steps.iter().filter_map(|(_, state)| match state {
             StepState::Done { took, .. } | StepState::Failed { took } => Some(*took),
             StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
         });

@@ -20,13 +20,13 @@ pub mod summary;
 mod telling;
 pub mod trace;
 
-pub use command::{Command, Report, Scope};
+pub use command::{Command, Report, Resume, Scope};
 pub use decide::decide;
 pub use effect::{Effect, next_wake, react, remind, rescheduled};
 pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;
 pub use registry::{Registry, sort_for_screen};
-pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason, Urgency};
-pub use summary::{CompletedResult, CompletedRow, UnreadableSession};
+pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, EndWish, Phase, Session, StuckReason, Urgency};
+pub use summary::{CompletedResult, CompletedRow, EndedCounts, UnreadableSession};
 pub use trace::{Stood, Trace};

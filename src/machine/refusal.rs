@@ -1,6 +1,6 @@
 //! Every "no" to a command, as a value; the sentence is its `Display`.
 
-use crate::domain::{AttemptNo, InstanceName, Origin, Port, SessionId, Timestamp};
+use crate::domain::{AttemptNo, InstanceName, ObjectName, Origin, Port, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -30,10 +30,28 @@ pub enum Refusal {
     },
     /// Retry or cancel of a session that is being cancelled.
     #[error("it is being cancelled")]
-    Canceling,
+    Cancelling,
+    /// Retry or cancel of a session that is being stopped, or that ends as failed.
+    #[error("it is ending already")]
+    Ending,
     /// Retry or cancel of a session that has ended (R20).
     #[error("it is completed; start a new restore instead")]
     Completed,
+    /// Retry of a session whose recovery has paused at its goal.
+    #[error("its recovery has reached its goal and is paused; go on, promote it, stop it there or cancel it")]
+    Paused,
+    /// Going on with a session whose recovery has not paused.
+    #[error("its recovery is not paused")]
+    NotPaused,
+    /// Stop of a session that holds nothing open.
+    #[error("it holds nothing open; stop is for explore sessions, cancel it instead")]
+    NotHeldOpen,
+    /// An order that only a newer howdah can carry out.
+    #[error("this howdah cannot carry out: {order}; use the newer one that knows how")]
+    NotSupported {
+        /// The order, printable.
+        order: String,
+    },
     /// Force without a cancel that is under way.
     #[error("there is nothing to force: force is for a cancel whose attempt does not end")]
     NothingToForce,
@@ -89,6 +107,16 @@ pub enum Refusal {
         /// The session that has it.
         holder: SessionId,
         /// Its instance.
+        instance: InstanceName,
+    },
+    /// The object belongs to another ongoing session (S9).
+    #[error("{} is being worked on by session {holder} ({instance}); wait for it or cancel that session", object.as_str())]
+    ObjectHeld {
+        /// The object.
+        object: ObjectName,
+        /// The session that has it.
+        holder: SessionId,
+        /// Its name.
         instance: InstanceName,
     },
     /// A place is claimed by a session of another state directory, or could not be claimed (S9).

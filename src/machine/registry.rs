@@ -1,7 +1,7 @@
 //! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
 
 use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake, rescheduled};
-use crate::domain::{Hold, RestoreRequest, SessionId, Timestamp};
+use crate::domain::{Hold, Order, SessionId, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The ongoing sessions of one owner.
@@ -61,24 +61,27 @@ impl Registry {
                 let mut seen = std::collections::BTreeSet::new();
                 ids.iter().copied().filter(|id| seen.insert(*id)).collect()
             }
-            Scope::AllOngoing => self.in_order().iter().map(|session| session.id()).collect(),
-            Scope::AllCompleted => Vec::new(),
+            Scope::Ongoing(kind) => {
+                let ordered = self.in_order();
+                ordered.iter().filter(|session| session.order().kind() == *kind).map(|session| session.id()).collect()
+            }
+            Scope::Completed(_) => Vec::new(),
         }
     }
 
-    /// Whether an ongoing session holds the place that a request wants: its data directory (or one in the other), a directory
-    /// of a tablespace, or its port. A restore of files only needs no port.
-    pub fn holder(&self, request: &RestoreRequest) -> Option<Refusal> {
-        let wanted = request.holds();
+    /// Whether an ongoing session holds what an order needs to hold: a directory (or one in the other), a port, an object.
+    pub fn holder(&self, order: &Order) -> Option<Refusal> {
+        let wanted = order.holds();
         for session in self.sessions.values() {
-            let held = session.request().holds();
+            let held = session.order().holds();
             let Some(clash) = wanted.iter().find(|wanted| held.iter().any(|held| wanted.clashes(held))) else {
                 continue;
             };
-            let (holder, instance) = (session.id(), session.request().point.instance.clone());
+            let (holder, instance) = (session.id(), session.title().clone());
             return Some(match clash.clone() {
                 Hold::Directory(directory) => Refusal::DirectoryHeld { directory, holder, instance },
                 Hold::Port(port) => Refusal::PortHeld { port, holder, instance },
+                Hold::Object(object) => Refusal::ObjectHeld { object, holder, instance },
             });
         }
         None
@@ -130,7 +133,8 @@ fn turn(session: &Session) -> Option<(Timestamp, SessionId)> {
         Phase::Running { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
-        | Phase::Canceling { .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
         | Phase::Completed { .. } => None,
     }
 }
@@ -138,9 +142,9 @@ fn turn(session: &Session) -> Option<(Timestamp, SessionId)> {
 /// The rank of a session in the tree: lower stands higher.
 fn urgency(session: &Session) -> u8 {
     match session.phase() {
-        Phase::Stuck { .. } => 0,
+        Phase::Stuck { .. } | Phase::Paused { .. } => 0,
         Phase::Waiting { .. } => 1,
-        Phase::Running { .. } | Phase::Canceling { .. } => 2,
+        Phase::Running { .. } | Phase::Cancelling { .. } => 2,
         Phase::Queued { .. } => 3,
         Phase::Completed { .. } => 4,
     }
@@ -150,11 +154,14 @@ fn urgency(session: &Session) -> u8 {
 /// behind restores.
 fn holds_slot(session: &Session) -> bool {
     match session.phase() {
-        Phase::Running { .. } | Phase::Canceling { stage: CancelStage::Stopping { .. }, .. } => true,
-        Phase::Canceling { stage: CancelStage::Disposing { .. }, .. }
+        Phase::Running { .. } | Phase::Cancelling { stage: CancelStage::Stopping { .. }, .. } => {
+            session.order().needs_slot(session.current_step())
+        }
+        Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. }
         | Phase::Queued { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
+        | Phase::Paused { .. }
         | Phase::Completed { .. } => false,
     }
 }

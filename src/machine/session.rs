@@ -1,27 +1,28 @@
 //! A session and its phase. Fields are private: only `evolve` changes them.
 
 use crate::domain::{
-    AttemptNo, Disposition, Failure, HeldDirectory, Origin, Outcome, Plan, Progress, Reached, RestoreRequest,
-    RetryPolicy, SessionId, Step, StepState, Timestamp, fact::ProcessMark,
+    AttemptNo, Disposition, Failure, HeldDirectory, InstanceName, Order, Origin, Outcome, Parent, Plan, Progress,
+    Reached, RestorePlan, RetryPolicy, SessionId, Step, StepState, Timestamp,
+    fact::{PausePoint, ProcessMark},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One instance being restored, from the order to the end.
+/// One order being carried out, from its start to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub(in crate::machine) id: SessionId,
     pub(in crate::machine) uuid: Uuid,
-    pub(in crate::machine) request: RestoreRequest,
+    pub(in crate::machine) order: Order,
+    pub(in crate::machine) parent: Option<Parent>,
     pub(in crate::machine) policy: RetryPolicy,
     pub(in crate::machine) by: String,
-    #[serde(default)]
     pub(in crate::machine) origin: Origin,
     pub(in crate::machine) created_at: Timestamp,
     pub(in crate::machine) phase: Phase,
     pub(in crate::machine) attempts: Vec<AttemptRecord>,
     pub(in crate::machine) plan: Option<Box<Plan>>,
-    pub(in crate::machine) steps: Vec<StepState>,
+    pub(in crate::machine) steps: Vec<(Step, StepState)>,
     pub(in crate::machine) progress: Progress,
     pub(in crate::machine) notes: Vec<String>,
     /// The furthest point of all attempts before the current one.
@@ -34,7 +35,6 @@ pub struct Session {
     pub(in crate::machine) first_cause: Option<Failure>,
     pub(in crate::machine) dismissed: bool,
     /// The directories that were claimed for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::machine) places: Vec<HeldDirectory>,
 }
 
@@ -78,10 +78,19 @@ pub enum Phase {
         /// Why no try follows.
         reason: StuckReason,
     },
-    /// A cancel is under way.
-    Canceling {
+    /// Recovery has reached its goal and waits there for a person; no worker runs, the server does.
+    Paused {
         /// Since when.
         since: Timestamp,
+        /// Where.
+        at: PausePoint,
+    },
+    /// It is being ended before its work is done: a cancel, a stop, or the end of an object that failed.
+    Cancelling {
+        /// Since when.
+        since: Timestamp,
+        /// What it ends as.
+        wish: EndWish,
         /// What is to be done with partial data.
         disposition: Disposition,
         /// How far the cancel has come.
@@ -106,6 +115,8 @@ pub enum Cause {
     Try(u32),
     /// A person asked.
     Retry,
+    /// A person wants recovery to go on from where it paused.
+    Resume,
 }
 
 /// Why a session waits for a person.
@@ -118,6 +129,18 @@ pub enum StuckReason {
     Incurable,
     /// A fault of ours.
     Bug,
+}
+
+/// What a session ends as once its attempt is gone and its partial data is dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndWish {
+    /// Cancelled: a person wants it to end.
+    Cancel,
+    /// Stopped: a person no longer needs what it holds open.
+    Stop,
+    /// Failed: no try is left, and nobody is asked.
+    Fail(Failure),
 }
 
 /// The two halves of a cancel (D6).
@@ -175,7 +198,7 @@ pub struct AttemptRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptEnd {
-    /// It brought the instance back, or dealt with the data.
+    /// It did its work, or dealt with the data.
     Done,
     /// It failed.
     Failed(Failure),
@@ -197,8 +220,18 @@ impl Session {
     }
 
     /// What it was asked to do.
-    pub const fn request(&self) -> &RestoreRequest {
-        &self.request
+    pub const fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// The name of what it is about, safe to show.
+    pub const fn title(&self) -> &InstanceName {
+        self.order.title()
+    }
+
+    /// The session or run that it belongs to.
+    pub const fn parent(&self) -> Option<Parent> {
+        self.parent
     }
 
     /// How it is tried again.
@@ -236,16 +269,27 @@ impl Session {
         self.plan.as_deref()
     }
 
+    /// The same, where it is the plan of a restore.
+    pub fn restore_plan(&self) -> Option<&RestorePlan> {
+        self.plan().and_then(Plan::restore)
+    }
+
+    /// The steps of the newest attempt, in the order of the work.
+    pub fn steps(&self) -> &[(Step, StepState)] {
+        &self.steps
+    }
+
     /// The state of a step in the newest attempt.
     pub fn step(&self, step: Step) -> &StepState {
         // A record of a howdah that knew fewer steps has fewer: what it never heard of was not begun.
         static PENDING: StepState = StepState::Pending;
-        self.steps.get(step as usize).unwrap_or(&PENDING)
+        self.steps.iter().find(|(known, _)| *known == step).map_or(&PENDING, |(_, state)| state)
     }
 
     /// The step under way, if one is.
     pub fn current_step(&self) -> Option<Step> {
-        Step::ALL.into_iter().find(|step| matches!(self.step(*step), StepState::Running { .. }))
+        let running = |state: &StepState| matches!(state, StepState::Running { .. });
+        self.steps.iter().find(|(_, state)| running(state)).map(|(step, _)| *step)
     }
 
     /// How far the newest attempt has come.
@@ -273,7 +317,7 @@ impl Session {
         self.first_cause.as_ref()
     }
 
-    /// Whether it is under Restore; else it is under Completed (R2, R3).
+    /// Whether it has not ended: under Restore, or under the heading of its kind, and not under Completed (R2, R3).
     pub const fn is_ongoing(&self) -> bool {
         !matches!(self.phase, Phase::Completed { .. })
     }
@@ -281,8 +325,8 @@ impl Session {
     /// Whether an owner has anything to do for it: what is stuck waits for a person, and a person brings an owner along.
     pub const fn goes_on_by_itself(&self) -> bool {
         match &self.phase {
-            Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
-            Phase::Stuck { .. } | Phase::Completed { .. } => false,
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => true,
+            Phase::Stuck { .. } | Phase::Paused { .. } | Phase::Completed { .. } => false,
         }
     }
 
@@ -300,11 +344,15 @@ impl Session {
     pub const fn live_attempt(&self) -> Option<AttemptNo> {
         match &self.phase {
             Phase::Running { attempt, .. }
-            | Phase::Canceling {
+            | Phase::Cancelling {
                 stage: CancelStage::Stopping { attempt, .. } | CancelStage::Disposing { attempt, .. },
                 ..
             } => Some(*attempt),
-            Phase::Queued { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => None,
+            Phase::Queued { .. }
+            | Phase::Waiting { .. }
+            | Phase::Stuck { .. }
+            | Phase::Paused { .. }
+            | Phase::Completed { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A session in one line: what lists need of one that has ended, or that cannot be read.
 
 use super::{Phase, Session};
-use crate::domain::{InstanceName, Outcome, SessionId, Timestamp};
+use crate::domain::{InstanceName, Kind, Outcome, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -10,8 +10,10 @@ use std::time::Duration;
 pub struct CompletedRow {
     /// The session.
     pub id: SessionId,
-    /// Its instance.
-    pub instance: InstanceName,
+    /// Under which heading it stood.
+    pub kind: Kind,
+    /// The name of what it was about.
+    pub title: InstanceName,
     /// When it ended.
     pub ended: Timestamp,
     /// From order to end.
@@ -20,14 +22,88 @@ pub struct CompletedRow {
     pub result: CompletedResult,
 }
 
-/// The two ends, as the tree tells them apart (D10).
+/// The ends, as the tree tells them apart (D10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CompletedResult {
-    /// The instance is back.
+    /// What was asked for is there.
     Succeeded,
+    /// The backup is damaged.
+    Damaged,
     /// A person ended it.
     Cancelled,
+    /// A person stopped what was held open.
+    Stopped,
+    /// It failed, and nobody was asked.
+    Failed,
+}
+
+impl CompletedResult {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Succeeded, Self::Damaged, Self::Cancelled, Self::Stopped, Self::Failed];
+
+    /// Its name in the journal and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Damaged => "damaged",
+            Self::Cancelled => "cancelled",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// That of an outcome.
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded(_) => Self::Succeeded,
+            Outcome::Damaged(_) => Self::Damaged,
+            Outcome::Cancelled { .. } => Self::Cancelled,
+            Outcome::Stopped { .. } => Self::Stopped,
+            Outcome::Failed { .. } => Self::Failed,
+        }
+    }
+}
+
+/// How many sessions have ended, by kind and result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EndedCounts([[usize; CompletedResult::ALL.len()]; Kind::ALL.len()]);
+
+impl EndedCounts {
+    /// Those of this kind with this result.
+    pub const fn count(&self, kind: Kind, result: CompletedResult) -> usize {
+        self.0[kind as usize][result as usize]
+    }
+
+    /// The same, to change it.
+    pub const fn count_mut(&mut self, kind: Kind, result: CompletedResult) -> &mut usize {
+        &mut self.0[kind as usize][result as usize]
+    }
+
+    /// Those of one kind alone.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> Self {
+        let mut of_kind = Self::default();
+        of_kind.0[kind as usize] = self.0[kind as usize];
+        of_kind
+    }
+
+    /// Those with this result, of all kinds.
+    pub fn with(&self, result: CompletedResult) -> usize {
+        self.0.iter().map(|of_kind| of_kind[result as usize]).sum()
+    }
+
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.0.iter().flatten().sum()
+    }
+
+    /// The same with each number at most this: whoever sums up what another process told cannot overflow.
+    #[must_use]
+    pub fn at_most(&self, most: usize) -> Self {
+        Self(self.0.map(|of_kind| of_kind.map(|count| count.min(most))))
+    }
 }
 
 /// A record in the journal that this build cannot read.
@@ -43,11 +119,8 @@ impl CompletedRow {
     /// The row of a session that has ended; `None` for an ongoing one.
     pub fn of(session: &Session) -> Option<Self> {
         let Phase::Completed { at, outcome } = session.phase() else { return None };
-        let result = match outcome {
-            Outcome::Succeeded(_) => CompletedResult::Succeeded,
-            Outcome::Cancelled { .. } => CompletedResult::Cancelled,
-        };
-        let instance = session.request().point.instance.clone();
-        Some(Self { id: session.id(), instance, ended: *at, took: session.elapsed(*at), result })
+        let (kind, title) = (session.order().kind(), session.title().clone());
+        let (took, result) = (session.elapsed(*at), CompletedResult::of(outcome));
+        Some(Self { id: session.id(), kind, title, ended: *at, took, result })
     }
 }

@@ -1,14 +1,12 @@
 //! Each event of a session as one sentence, the same on the screen and on the command line.
 
 use super::{Cause, Event, StuckReason, event::Created};
-use crate::domain::{StepState, instance::printable};
+use crate::domain::{Achieved, AtTarget, StepState, Success};
 use std::fmt;
 
 impl fmt::Display for Created {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let directory = printable(&self.request.target.directory().to_string_lossy());
-        let label = printable(&self.request.point.label);
-        write!(f, "ordered by {} through {}: {label} to {directory}", self.by, self.origin)
+        write!(f, "ordered by {} through {}: {}", self.by, self.origin, self.order)
     }
 }
 
@@ -18,6 +16,7 @@ impl fmt::Display for Event {
             Self::Requeued { by: Some(by), .. } => write!(f, "retry asked by {by}"),
             Self::Requeued { cause: Cause::Try(number), by: None } => write!(f, "try {number} is due"),
             Self::Requeued { cause: Cause::First | Cause::Retry, by: None } => f.write_str("queued again"),
+            Self::Requeued { cause: Cause::Resume, by: None } => f.write_str("recovery goes on"),
             Self::Launched { attempt } => write!(f, "attempt {attempt} launched"),
             Self::Found { attempt } => {
                 write!(
@@ -54,15 +53,45 @@ impl fmt::Display for Event {
                 };
                 write!(f, "attempt {attempt} failed, {why}: {failure}")
             }
-            Self::Succeeded { attempt, .. } => write!(f, "attempt {attempt} brought the instance back"),
+            Self::Succeeded { attempt, success } => write!(f, "attempt {attempt} {}", achieved(success)),
+            Self::Damaged { attempt, verification } => write!(f, "attempt {attempt} read the backup: {verification}"),
+            Self::Paused { attempt, at, .. } => {
+                write!(f, "attempt {attempt} reached its goal: recovery is paused at {}", at.at)
+            }
+            Self::Resumed { recovery, by } => {
+                let then = match recovery.at_target {
+                    AtTarget::Pause => "to a later goal",
+                    AtTarget::Promote => "and opens the server",
+                    AtTarget::ShutDown => "and shuts the server down",
+                };
+                write!(f, "recovery goes on {then}, asked by {by}")
+            }
+            Self::GaveUp { attempt, failure, .. } => {
+                write!(f, "attempt {attempt} failed, and no try is left: {failure}")
+            }
             Self::CancelRequested { disposition, by, .. } => {
                 write!(f, "cancel asked by {by}; partial data: {disposition}")
             }
+            Self::StopRequested { by, .. } => write!(f, "stop asked by {by}"),
             Self::CancelOverdue => f.write_str("the cancel is overdue: a process is still alive"),
             Self::Forced { by } => write!(f, "force asked by {by}"),
             Self::DisposalLaunched { attempt, .. } => write!(f, "attempt {attempt} launched to deal with partial data"),
             Self::Cancelled { disposed } => write!(f, "cancelled; {disposed}"),
+            Self::Stopped { disposed } => write!(f, "stopped; {disposed}"),
+            Self::Failed { disposed } => write!(f, "failed; {disposed}"),
             Self::Dismissed { by } => write!(f, "dismissed by {by}"),
         }
+    }
+}
+
+/// What a successful attempt did, in words that follow its number.
+const fn achieved(success: &Success) -> &'static str {
+    match success.result {
+        Achieved::Cluster(_) => "brought the instance back",
+        Achieved::VirtualMachine { .. } => "brought the virtual machine back",
+        Achieved::Files { .. } => "brought the files back",
+        Achieved::Verified(_) => "verified the backup",
+        Achieved::Items { .. } => "took the items out",
+        Achieved::RestorePoint { .. } => "made the restore point",
     }
 }

@@ -1,7 +1,7 @@
 //! What the files of a session's attempts tell where the journal knows less: it was lost, or put back from a copy.
 
 use super::{Event, Phase, Session, decide::CANCEL_GRACE, decide::later};
-use crate::domain::{AttemptNo, Disposed, Disposition, Success, Timestamp};
+use crate::domain::{AttemptNo, Disposed, Disposition, Success, Timestamp, Verification, fact::PausePoint};
 
 /// Who asked for a cancel of which only the files tell.
 const SOMEBODY: &str = "somebody whose name was lost with the journal";
@@ -20,8 +20,12 @@ pub struct Trace {
 pub enum Stood {
     /// It was not at its end.
     Open,
-    /// It had brought the instance back.
+    /// It had done its work.
     Succeeded(Success),
+    /// It had found the backup damaged.
+    Damaged(Verification),
+    /// Its recovery had paused.
+    Paused(PausePoint),
     /// It was being cancelled.
     Disposing(Disposition),
     /// It was cancelled.
@@ -31,7 +35,7 @@ pub enum Stood {
 impl Stood {
     /// Whether the session had come to its end.
     pub const fn has_ended(&self) -> bool {
-        matches!(self, Self::Succeeded(_) | Self::Disposed(..))
+        matches!(self, Self::Succeeded(_) | Self::Damaged(_) | Self::Disposed(..))
     }
 }
 
@@ -43,7 +47,7 @@ pub(super) fn catch_up(session: &Session, trace: Trace, now: Timestamp) -> Vec<E
         return vec![];
     }
     let cancel = |disposition| {
-        let is_canceling = matches!(session.phase, Phase::Canceling { .. });
+        let is_canceling = matches!(session.phase, Phase::Cancelling { .. });
         let deadline = later(now, CANCEL_GRACE);
         (!is_canceling).then(|| Event::CancelRequested { disposition, by: SOMEBODY.to_owned(), deadline })
     };
@@ -51,6 +55,8 @@ pub(super) fn catch_up(session: &Session, trace: Trace, now: Timestamp) -> Vec<E
     match trace.stood {
         Stood::Open => {}
         Stood::Succeeded(success) => events.push(Event::Succeeded { attempt, success }),
+        Stood::Damaged(verification) => events.push(Event::Damaged { attempt, verification }),
+        Stood::Paused(at) => events.push(Event::Paused { attempt, at, reached: session.furthest }),
         Stood::Disposing(disposition) => {
             events.extend(cancel(disposition));
             events.push(Event::DisposalLaunched { attempt: attempt.next(), deadline: later(now, CANCEL_GRACE) });

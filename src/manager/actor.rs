@@ -105,7 +105,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             store,
             attempts,
             registry,
-            completed: CompletedList::new(opening.completed, opening.succeeded, opening.cancelled),
+            completed: CompletedList::new(opening.completed, opening.ended),
             unreadable: Arc::new(opening.unreadable),
             traces: Traces::default(),
             orders,
@@ -192,8 +192,10 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
     async fn act(&mut self, act: SessionAction, scope: &Scope, by: &Who) -> Receipt {
         let ids = match scope {
-            Scope::AllCompleted => self.completed.rows().iter().map(|row| row.id).collect(),
-            Scope::AllOngoing | Scope::Sessions(_) => self.registry.expand(scope),
+            Scope::Completed(kind) => {
+                self.completed.rows().iter().filter(|row| row.kind == *kind).map(|row| row.id).collect()
+            }
+            Scope::Ongoing(_) | Scope::Sessions(_) => self.registry.expand(scope),
         };
         let now = self.clock.now();
         let mut turn = Turn::default();
@@ -203,18 +205,18 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 Ok(session) => session,
                 Err(Refusal::Unknown { .. }) if act == SessionAction::Recover => {
                     let result = self.recover(&mut turn, id, by);
-                    let instance = turn.after.get(&id).map(|session| session.request().point.instance.clone());
-                    receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
+                    let title = turn.after.get(&id).map(|session| session.title().clone());
+                    receipt.lines.push(ReceiptLine { session: Some(id), title, result });
                     continue;
                 }
                 Err(refusal) => {
-                    receipt.lines.push(ReceiptLine { session: Some(id), instance: None, result: Err(refusal) });
+                    receipt.lines.push(ReceiptLine { session: Some(id), title: None, result: Err(refusal) });
                     continue;
                 }
             };
             let result = turn.apply(&session, act.command(by), now);
-            let instance = Some(session.request().point.instance.clone());
-            receipt.lines.push(ReceiptLine { session: Some(id), instance, result });
+            let title = Some(session.title().clone());
+            receipt.lines.push(ReceiptLine { session: Some(id), title, result });
         }
         let ids: Vec<SessionId> = turn.after.keys().copied().collect();
         match self.commit(turn).await {
@@ -311,7 +313,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         self.completed.apply(&changed);
         for session in changed {
             if !session.is_ongoing() && self.registry.get(session.id()).is_some() {
-                self.orders.release(session.uuid(), session.request());
+                self.orders.release(session.uuid(), session.order());
             }
             self.registry.put(session);
         }
@@ -350,7 +352,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     pub(super) fn publish(&mut self) {
         self.revision += 1;
         let ongoing = self.registry.in_order();
-        let counts = Counts::of(&ongoing, self.completed.succeeded(), self.completed.cancelled());
+        let counts = Counts::of(&ongoing, *self.completed.ended());
         self.publisher.send_replace(Arc::new(Snapshot {
             revision: self.revision,
             ongoing,

@@ -1,7 +1,7 @@
 //! Keeping the places of sessions apart beyond this owner: what the manager asks of whoever does it (S9).
 
 use crate::{
-    domain::{HeldDirectory, Hold, RestoreRequest, SessionId, Timestamp, Who},
+    domain::{HeldDirectory, Hold, Order, SessionId, Timestamp, Who},
     machine::Refusal,
 };
 use futures_util::future::BoxFuture;
@@ -23,7 +23,7 @@ pub struct Wanted {
     /// When.
     pub at: Timestamp,
     /// What it is asked to do.
-    pub request: RestoreRequest,
+    pub order: Order,
     /// The sessions of this owner that are ongoing or about to be created.
     pub known: KnownSessions,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::SessionId,
-    machine::{CompletedResult, CompletedRow, Session},
+    machine::{CompletedRow, EndedCounts, Session},
 };
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,29 +10,24 @@ use std::{collections::HashSet, sync::Arc};
 #[derive(Debug)]
 pub(super) struct CompletedList {
     rows: Arc<Vec<Arc<CompletedRow>>>,
-    succeeded: usize,
-    cancelled: usize,
+    ended: EndedCounts,
     /// Dismissed since the journal was opened: rows that were read before may still hold them.
     dismissed: HashSet<SessionId>,
 }
 
 impl CompletedList {
-    /// The newest rows, and how many there are of each kind.
-    pub(super) fn new(rows: Vec<CompletedRow>, succeeded: usize, cancelled: usize) -> Self {
+    /// The newest rows, and how many there are in all.
+    pub(super) fn new(rows: Vec<CompletedRow>, ended: EndedCounts) -> Self {
         let rows = Arc::new(rows.into_iter().map(Arc::new).collect());
-        Self { rows, succeeded, cancelled, dismissed: HashSet::new() }
+        Self { rows, ended, dismissed: HashSet::new() }
     }
 
     pub(super) const fn rows(&self) -> &Arc<Vec<Arc<CompletedRow>>> {
         &self.rows
     }
 
-    pub(super) const fn succeeded(&self) -> usize {
-        self.succeeded
-    }
-
-    pub(super) const fn cancelled(&self) -> usize {
-        self.cancelled
+    pub(super) const fn ended(&self) -> &EndedCounts {
+        &self.ended
     }
 
     /// Applies the changes of sessions: those that have ended come, those that were dismissed go. All at once, since
@@ -41,10 +36,7 @@ impl CompletedList {
         let mut gone = HashSet::new();
         for session in changed {
             let Some(row) = CompletedRow::of(session) else { continue };
-            let count = match row.result {
-                CompletedResult::Succeeded => &mut self.succeeded,
-                CompletedResult::Cancelled => &mut self.cancelled,
-            };
+            let count = self.ended.count_mut(row.kind, row.result);
             if session.is_dismissed() {
                 *count = count.saturating_sub(1);
                 gone.insert(row.id);
@@ -66,7 +58,9 @@ impl CompletedList {
         let all = Arc::make_mut(&mut self.rows);
         all.extend(rows.into_iter().filter(is_new).map(Arc::new));
         all.sort_by_key(|row| std::cmp::Reverse((row.ended, row.id)));
-        self.succeeded = all.iter().filter(|row| row.result == CompletedResult::Succeeded).count();
-        self.cancelled = all.len() - self.succeeded;
+        self.ended = EndedCounts::default();
+        for row in all.iter() {
+            *self.ended.count_mut(row.kind, row.result) += 1;
+        }
     }
 }

@@ -18,8 +18,8 @@ pub struct Receipt {
 pub struct ReceiptLine {
     /// The session; `None` when it was to be created and was refused.
     pub session: Option<SessionId>,
-    /// Its instance; `None` when there is no such session.
-    pub instance: Option<InstanceName>,
+    /// What it is about; `None` when there is no such session.
+    pub title: Option<InstanceName>,
     /// Done, or why not.
     pub result: Result<(), Refusal>,
 }

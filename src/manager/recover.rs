@@ -64,15 +64,16 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Adds a session to the turn that the journal does not know, if its files tell of one.
     pub(super) fn recover(&self, turn: &mut Turn, id: SessionId, by: &Who) -> Result<(), Refusal> {
         let traced = self.traces.strays.get(&id).cloned().ok_or(Refusal::Unknown { id })?;
-        let Traced { uuid, request, places, since, until, trace, .. } = traced;
+        let Traced { uuid, order, places, since, until, trace, .. } = traced;
         let has_ended = trace.stood.has_ended();
-        if !has_ended && let Some(refusal) = self.registry.holder(&request) {
+        if !has_ended && let Some(refusal) = self.registry.holder(&order) {
             return Err(refusal);
         }
         let now = if has_ended { until } else { self.clock.now() };
         let by = traced.by.unwrap_or_else(|| by.to_string());
         let origin = crate::domain::Origin::CommandLine;
-        let created = Created { id, uuid, request, policy: self.settings.policy, by, origin, at: since, places };
+        let (policy, at) = (self.settings.policy, since);
+        let created = Created { id, uuid, order, parent: None, policy, by, origin, at, places };
         let session = Arc::new(Session::create(created.clone()));
         turn.create(created);
         turn.apply(&session, Command::CatchUp(trace), now)

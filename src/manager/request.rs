@@ -2,7 +2,7 @@
 
 use super::{Receipt, ReceiptLine, SessionAction, Snapshot};
 use crate::{
-    domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who},
+    domain::{Order, Origin, RetryPolicy, SessionId, Who},
     machine::{Refusal, Scope, Session},
 };
 use futures_util::future::BoxFuture;
@@ -27,11 +27,11 @@ pub enum Request {
     Session(SessionId),
 }
 
-/// New sessions, one for each of `requests` (R1).
+/// New sessions, one for each of `orders` (R1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartRequest {
-    /// What to restore, and where to.
-    pub requests: Vec<RestoreRequest>,
+    /// What they are to do.
+    pub orders: Vec<Order>,
     /// How they are tried again; the owner's own setting when `None`.
     pub policy: Option<RetryPolicy>,
     /// Through which face it comes (R27).
@@ -80,7 +80,7 @@ impl Request {
     pub fn refused(&self, refusal: Refusal) -> Reply {
         match self {
             Self::Start(_) | Self::Act { .. } => {
-                let line = ReceiptLine { session: None, instance: None, result: Err(refusal) };
+                let line = ReceiptLine { session: None, title: None, result: Err(refusal) };
                 Reply::Receipt(Receipt { lines: vec![line] })
             }
             Self::Session(_) => Reply::Session(None),
@@ -94,7 +94,7 @@ impl Reply {
         match self {
             Self::Receipt(receipt) => receipt,
             Self::Session(_) => {
-                let line = ReceiptLine { session: None, instance: None, result: Err(Refusal::ManagerGone) };
+                let line = ReceiptLine { session: None, title: None, result: Err(Refusal::ManagerGone) };
                 Receipt { lines: vec![line] }
             }
         }

@@ -1,8 +1,8 @@
 //! What everybody sees: one consistent snapshot of all sessions, cheap to share.
 
 use crate::{
-    domain::SessionId,
-    machine::{CancelStage, CompletedRow, Phase, Session, UnreadableSession},
+    domain::{Kind, SessionId},
+    machine::{CancelStage, CompletedResult, CompletedRow, EndedCounts, Phase, Session, UnreadableSession},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// Grows with every published picture.
     pub revision: u64,
-    /// Under Restore, in the order of the screen.
+    /// All that have not ended, in the order of the screen.
     pub ongoing: Vec<Arc<Session>>,
     /// Under Completed and not dismissed, newest first. Just after the start only the newest are here; `counts` has
     /// the whole number.
     pub completed: Arc<Vec<Arc<CompletedRow>>>,
     /// Records that could not be read; they hide nothing else (S10).
     pub unreadable: Arc<Vec<UnreadableSession>>,
-    /// How many stand where.
+    /// How many stand where, of all kinds.
     pub counts: Counts,
 }
 
@@ -34,12 +34,12 @@ pub struct Counts {
     pub waiting: usize,
     /// Waiting for a person.
     pub stuck: usize,
-    /// Being cancelled.
-    pub canceling: usize,
-    /// Ended and not dismissed, the instance back.
-    pub succeeded: usize,
-    /// Ended and not dismissed, cancelled.
-    pub cancelled: usize,
+    /// Paused at the goal of their recovery.
+    pub paused: usize,
+    /// Being cancelled, stopped or given up.
+    pub cancelling: usize,
+    /// Ended and not dismissed.
+    pub ended: EndedCounts,
 }
 
 impl Snapshot {
@@ -47,21 +47,32 @@ impl Snapshot {
     pub fn session(&self, id: SessionId) -> Option<&Arc<Session>> {
         self.ongoing.iter().find(|session| session.id() == id)
     }
+
+    /// The ongoing sessions of a kind, in the order of the screen.
+    pub fn ongoing_of(&self, kind: Kind) -> impl Iterator<Item = &Arc<Session>> {
+        self.ongoing.iter().filter(move |session| session.order().kind() == kind)
+    }
+
+    /// How many of a kind stand where.
+    pub fn counts_of(&self, kind: Kind) -> Counts {
+        Counts::of(self.ongoing_of(kind), self.counts.ended.of(kind))
+    }
 }
 
 impl Counts {
-    /// Counts the ongoing sessions, beside so many that have ended.
-    pub fn of(ongoing: &[Arc<Session>], succeeded: usize, cancelled: usize) -> Self {
-        let mut counts = Self { succeeded, cancelled, ..Self::default() };
+    /// Counts the ongoing sessions, beside those that have ended.
+    pub fn of<'a>(ongoing: impl IntoIterator<Item = &'a Arc<Session>>, ended: EndedCounts) -> Self {
+        let mut counts = Self { ended, ..Self::default() };
         for session in ongoing {
             match session.phase() {
                 Phase::Queued { .. } => counts.queued += 1,
                 Phase::Running { .. } => counts.running += 1,
                 Phase::Waiting { .. } => counts.waiting += 1,
                 Phase::Stuck { .. } => counts.stuck += 1,
-                Phase::Canceling { stage: CancelStage::Stopping { .. } | CancelStage::Disposing { .. }, .. } => {
-                    counts.canceling += 1;
+                Phase::Cancelling { stage: CancelStage::Stopping { .. } | CancelStage::Disposing { .. }, .. } => {
+                    counts.cancelling += 1;
                 }
+                Phase::Paused { .. } => counts.paused += 1,
                 Phase::Completed { .. } => {}
             }
         }
@@ -70,16 +81,26 @@ impl Counts {
 
     /// How many of the ongoing ones give an owner something to do (see [`Session::goes_on_by_itself`]).
     pub const fn going_on(&self) -> usize {
-        self.running + self.waiting + self.queued + self.canceling
+        self.running + self.waiting + self.queued + self.cancelling
     }
 
-    /// All under Completed.
-    pub const fn completed(&self) -> usize {
-        self.succeeded + self.cancelled
+    /// All that have ended and are not dismissed.
+    pub fn completed(&self) -> usize {
+        self.ended.total()
     }
 
-    /// All under Restore.
+    /// Those that did what was asked.
+    pub fn succeeded(&self) -> usize {
+        self.ended.with(CompletedResult::Succeeded)
+    }
+
+    /// Those that a person ended.
+    pub fn cancelled(&self) -> usize {
+        self.ended.with(CompletedResult::Cancelled)
+    }
+
+    /// All that have not ended.
     pub const fn ongoing(&self) -> usize {
-        self.going_on() + self.stuck
+        self.going_on() + self.stuck + self.paused
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     attempt::Attempts,
-    domain::{HeldDirectory, RestoreRequest, SessionId, Who},
+    domain::{HeldDirectory, Order, SessionId, Who},
     journal::Store,
     machine::{Refusal, Session, event::Created},
 };
@@ -32,7 +32,7 @@ pub(super) struct Orders {
 
 /// An order, who gave it, and where its receipt goes.
 struct Waiting {
-    order: StartRequest,
+    request: StartRequest,
     by: Who,
     reply: oneshot::Sender<Reply>,
 }
@@ -55,8 +55,8 @@ impl Orders {
         Self { claims, known: KnownSessions::default(), waiting: VecDeque::new(), claiming, releasing }
     }
 
-    pub(super) fn push(&mut self, order: StartRequest, by: Who, reply: oneshot::Sender<Reply>) {
-        self.waiting.push_back(Waiting { order, by, reply });
+    pub(super) fn push(&mut self, request: StartRequest, by: Who, reply: oneshot::Sender<Reply>) {
+        self.waiting.push_back(Waiting { request, by, reply });
     }
 
     /// The next order whose places are claimed. Never ends while there is none.
@@ -68,10 +68,10 @@ impl Orders {
     }
 
     /// Gives back the places of a session that has ended or never came to be.
-    pub(super) fn release(&mut self, session: Uuid, request: &RestoreRequest) {
+    pub(super) fn release(&mut self, session: Uuid, order: &Order) {
         self.known.remove(session);
         while self.releasing.try_join_next().is_some() {}
-        self.releasing.spawn(self.claims.release(session, request.holds()));
+        self.releasing.spawn(self.claims.release(session, order.holds()));
     }
 
     /// Gives back what an owner that was killed could not.
@@ -100,18 +100,20 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let mut claims = self.registry.clone();
         let at = self.clock.now();
         let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
-        for request in &from.order.requests {
+        for order in &from.request.orders {
             let session = self.ids.next();
-            if let Some(refusal) = claims.holder(request) {
+            let unsupported = || Refusal::NotSupported { order: order.to_string() };
+            let refusal = (!order.is_supported()).then(unsupported).or_else(|| claims.holder(order));
+            if let Some(refusal) = refusal {
                 wanted.push((SessionId(0), session, Err(refusal)));
                 continue;
             }
             self.last_id += 1;
             let number = SessionId(self.last_id);
-            claims.put(Arc::new(Session::create(self.created(&from, number, session, request, Vec::new()))));
+            claims.put(Arc::new(Session::create(self.created(&from, number, session, order, Vec::new()))));
             self.orders.known.add(session);
-            let (by, request, known) = (from.by.clone(), request.clone(), self.orders.known.clone());
-            wanted.push((number, session, Ok(Wanted { session, number, by, at, request, known })));
+            let (by, order, known) = (from.by.clone(), order.clone(), self.orders.known.clone());
+            wanted.push((number, session, Ok(Wanted { session, number, by, at, order, known })));
         }
         let places = Arc::clone(&self.orders.claims);
         self.orders.claiming.spawn(async move {
@@ -127,28 +129,28 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         });
     }
 
-    /// Creates one session a request; each is accepted or refused by itself.
+    /// Creates one session an order; each is accepted or refused by itself.
     pub(super) async fn create_claimed(&mut self, claimed: Claimed) {
         let Claimed { from, sessions } = claimed;
         let (mut turn, mut receipt) = (Turn::default(), Receipt::default());
         let mut created = Vec::new();
-        for (request, (number, session, taken)) in from.order.requests.iter().zip(sessions) {
-            let instance = Some(request.point.instance.clone());
+        for (order, (number, session, taken)) in from.request.orders.iter().zip(sessions) {
+            let title = Some(order.title().clone());
             match taken {
                 Ok(places) => {
-                    turn.create(self.created(&from, number, session, request, places));
-                    created.push((session, request));
-                    receipt.lines.push(ReceiptLine { session: Some(number), instance, result: Ok(()) });
+                    turn.create(self.created(&from, number, session, order, places));
+                    created.push((session, order));
+                    receipt.lines.push(ReceiptLine { session: Some(number), title, result: Ok(()) });
                 }
                 Err(refusal) => {
                     self.orders.known.remove(session);
-                    receipt.lines.push(ReceiptLine { session: None, instance, result: Err(refusal) });
+                    receipt.lines.push(ReceiptLine { session: None, title, result: Err(refusal) });
                 }
             }
         }
         if let Err(refusal) = self.commit(turn).await {
-            for (session, request) in created {
-                self.orders.release(session, request);
+            for (session, order) in created {
+                self.orders.release(session, order);
             }
             refuse_all(&mut receipt, &refusal);
         }
@@ -156,16 +158,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         drop(from.reply.send(Reply::Receipt(receipt)));
     }
 
-    fn created(
-        &self,
-        from: &Waiting,
-        id: SessionId,
-        uuid: Uuid,
-        request: &RestoreRequest,
-        places: Vec<HeldDirectory>,
-    ) -> Created {
-        let policy = from.order.policy.unwrap_or(self.settings.policy);
-        let (by, origin, at) = (from.by.to_string(), from.order.origin, self.clock.now());
-        Created { id, uuid, request: request.clone(), policy, by, origin, at, places }
+    fn created(&self, from: &Waiting, id: SessionId, uuid: Uuid, order: &Order, places: Vec<HeldDirectory>) -> Created {
+        let policy = from.request.policy.unwrap_or(self.settings.policy);
+        let (by, origin, at) = (from.by.to_string(), from.request.origin, self.clock.now());
+        Created { id, uuid, order: order.clone(), parent: None, policy, by, origin, at, places }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        RestoreRequest,
+        ClusterRestore, Disposed, Failure, Leftover, Order, RestoreOrder,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -32,18 +32,37 @@ pub(super) fn carry_out(
     stop: &Stop,
 ) -> End {
     match &ticket.work {
-        Work::Restore(request) => bring_back(dir, ticket, request, factory, report, stop),
-        Work::Dispose { target, disposition } => {
+        Work::Run(Order::Restore(RestoreOrder::Cluster(order))) => {
+            bring_back(dir, ticket, order, factory, report, stop)
+        }
+        Work::Run(
+            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
+            | Order::Verify(_)
+            | Order::Explore(_)
+            | Order::Items(_)
+            | Order::Backup(_)),
+        ) => End::Failed(report.failed(unsupported(order))),
+        Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
+        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_) | Leftover::Backup(_), .. } => {
+            let cause = "this howdah does not know how: use the newer one that made it".to_owned();
+            End::Disposed(Disposed::Failed { cause })
+        }
     }
+}
+
+/// A newer howdah has ordered it; it knows the shape of the order and its version, and this one the shape alone.
+fn unsupported(order: &Order) -> Failure {
+    let cause = format!("this howdah cannot carry out: {order}");
+    Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
 }
 
 fn bring_back(
     attempt_dir: &Path,
     ticket: &Ticket,
-    request: &RestoreRequest,
+    request: &ClusterRestore,
     factory: &EngineFactory<'_>,
     report: &EventWriter,
     stop: &Stop,
@@ -72,7 +91,9 @@ fn bring_back(
             End::Failed(first)
         }
         // Stopped means that nothing runs any more: it must not be said when it is not so.
-        (Err(failure), End::Stopped | End::Succeeded(_) | End::Disposed(_)) => End::Failed(failure),
+        (Err(failure), End::Stopped | End::Succeeded(_) | End::Damaged(_) | End::Paused(_) | End::Disposed(_)) => {
+            End::Failed(failure)
+        }
     }
 }
 

@@ -68,7 +68,7 @@ mod tests {
         let Some(disk) = FullDisk::with("7/1") else { return };
         let attempt = disk.0.path().join("7/1");
         let data = Path::new("/no/such/data");
-        let success = Success::plain(ServerOutcome::Stopped { answer: String::new() });
+        let success = Success::of_cluster(ServerOutcome::Stopped { answer: String::new() });
         let failed = |result: Result<(), Halt>| match result {
             Err(Halt::Failed(failure)) => failure,
             other => panic!("{other:?}"),

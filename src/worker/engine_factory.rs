@@ -3,7 +3,7 @@
 //! Promises: the rest of the worker meets engines only through their trait. Never: does any work itself.
 
 use crate::{
-    domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings},
+    domain::{BackupSource, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings},
     engine::{
         Engine,
         native::{self, NativeEngine},
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// The order to bring files.
 pub(super) struct EngineRequest<'a> {
-    pub(super) request: &'a RestoreRequest,
+    pub(super) request: &'a ClusterRestore,
     pub(super) session_uuid: Uuid,
     /// Who must own them, when that is not whoever writes them.
     pub(super) owner: Option<(u32, u32)>,
@@ -24,7 +24,7 @@ pub(super) struct EngineRequest<'a> {
 }
 
 /// Makes the engine for an order.
-pub(super) type Make<'a> = dyn Fn(&EngineRequest<'_>) -> Box<dyn Engine> + 'a;
+pub(super) type Make<'a> = dyn Fn(&EngineRequest<'_>) -> Result<Box<dyn Engine>, Failure> + 'a;
 
 /// Deals with what a session left at its target.
 pub(super) type Dispose<'a> = dyn Fn(&Target, Uuid, Disposition) -> Disposed + 'a;
@@ -43,15 +43,25 @@ pub(super) struct EngineFactory<'a> {
     pub(super) dispose: &'a Dispose<'a>,
 }
 
-/// The native engine: the only one so far.
-pub(super) const NATIVE: EngineFactory<'static> = EngineFactory {
-    make: &make_native,
+/// The engines of this build.
+pub(super) const ENGINES: EngineFactory<'static> = EngineFactory {
+    make: &engine_for,
     unmark: &native::unmark,
     is_marked: &native::is_marked,
     dispose: &native::dispose,
 };
 
-fn make_native(order: &EngineRequest<'_>) -> Box<dyn Engine> {
+/// The engine that reads the restore point's source.
+fn engine_for(order: &EngineRequest<'_>) -> Result<Box<dyn Engine>, Failure> {
     let EngineRequest { request, session_uuid, owner, settings, devices } = *order;
-    Box::new(NativeEngine::new(request, session_uuid, owner, settings).on_devices(devices))
+    match &request.point.source {
+        BackupSource::BaseBackup { directory, form } => {
+            let engine = NativeEngine::new((directory, *form), request, session_uuid, owner, settings);
+            Ok(Box::new(engine.on_devices(devices)))
+        }
+        source @ (BackupSource::PgBackRest { .. } | BackupSource::Barman { .. }) => Err(Failure::incurable(
+            format!("this howdah cannot restore from {source}"),
+            "restore it with the programs that made it, or use the newer howdah that ordered this",
+        )),
+    }
 }

@@ -68,8 +68,8 @@ impl EventWriter {
     /// The plan, and with it the totals of all progress to come.
     pub(super) fn planned(&self, plan: Plan) {
         let mut state = self.state();
-        state.progress.bytes_total = plan.bytes;
-        state.progress.files_total = plan.files;
+        state.progress.bytes_total = plan.bytes();
+        state.progress.files_total = plan.files();
         state.write(Fact::Planned(Box::new(plan)), &self.stop);
     }
 

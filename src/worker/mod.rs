@@ -19,11 +19,12 @@ mod workspace;
 
 use crate::{
     domain::{
-        Failure, Plan, RestoreRequest, WorkerSettings,
+        ClusterRestore, Failure, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
         ticket::{CONTRACT_VERSION, Ticket},
+        upgrade,
     },
     engine::{Halt, claim::Own},
     postgres::{account::Account, configure::DataDirectory},
@@ -59,20 +60,20 @@ pub fn run(attempt_dir: &Path) -> io::Result<u8> {
     lead_session()?;
     let stop = signals::listen()?;
     let report = EventWriter::open(attempt_dir, stop.clone())?;
-    Ok(carry_out(attempt_dir, &engine_factory::NATIVE, &report, &stop))
+    Ok(carry_out(attempt_dir, &engine_factory::ENGINES, &report, &stop))
 }
 
 /// Makes the plan of a restore and writes nothing. This is what `--plan` prints.
-pub fn plan(request: &RestoreRequest, settings: &WorkerSettings, session_uuid: Uuid) -> Result<Plan, Failure> {
+pub fn plan(request: &ClusterRestore, settings: &WorkerSettings, session_uuid: Uuid) -> Result<RestorePlan, Failure> {
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
-    let mut engine = (engine_factory::NATIVE.make)(&engine_factory::EngineRequest {
+    let mut engine = (engine_factory::ENGINES.make)(&engine_factory::EngineRequest {
         request,
         session_uuid,
         owner,
         settings,
         devices: &[],
-    });
+    })?;
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)
@@ -98,7 +99,7 @@ fn carry_out(attempt_dir: &Path, factory: &engine_factory::EngineFactory<'_>, re
         Err(Halt::Stopped) => End::Stopped,
     };
     let status = match &end {
-        End::Succeeded(_) | End::Disposed(_) => DONE,
+        End::Succeeded(_) | End::Damaged(_) | End::Paused(_) | End::Disposed(_) => DONE,
         End::Failed(_) => FAILED,
         End::Stopped => STOPPED,
     };
@@ -158,5 +159,6 @@ fn read_ticket(attempt_dir: &Path) -> Result<Ticket, Failure> {
             "a newer howdah wrote it: use that one, then retry",
         ));
     }
-    serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))
+    let ticket = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+    serde_json::from_value(upgrade::ticket(version, ticket)).map_err(|e| bad(e.to_string()))
 }

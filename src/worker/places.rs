@@ -182,11 +182,11 @@ fn filesystem_of(directory: &Path) -> Result<Filesystem, Failure> {
     })
 }
 
-/// The instance that the session restores; a disposal is not told.
+/// What the session is about; a disposal's ticket does not have it.
 fn instance(work: &Work) -> InstanceName {
     match work {
-        Work::Restore(request) => request.point.instance.clone(),
-        Work::Dispose { .. } => InstanceName::new("a cancelled restore"),
+        Work::Run(order) => order.title().clone(),
+        Work::Dispose { .. } => InstanceName::new("a cancelled session"),
     }
 }
 

@@ -10,7 +10,7 @@ mod starting;
 
 use super::{DONE, FAILED, STOPPED, carry_out};
 use crate::domain::{
-    Disposed, Disposition, FailureClass, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
+    Disposed, Disposition, FailureClass, Leftover, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
     fact::{End, Fact},
     ticket::Work,
 };
@@ -40,7 +40,8 @@ fn a_restore_of_files_alone_tells_each_step_in_order() {
     let wanted = "Check done, Copy done, Configure done, Start skipped, Replay skipped, Probe skipped, Finish done";
     assert_eq!(steps(&facts).join(", "), wanted);
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-    assert_eq!(success.server, ServerOutcome::NotStarted { reason: "only the files were asked for".to_owned() });
+    let not_started = ServerOutcome::NotStarted { reason: "only the files were asked for".to_owned() };
+    assert_eq!(success.server(), Some(&not_started));
     let auto = std::fs::read_to_string(bench.data().join("postgresql.auto.conf")).unwrap();
     assert!(auto.contains(&format!("port = '{}'", bench.port())));
     assert!(!bench.data().join(".howdah").exists());
@@ -52,7 +53,7 @@ fn without_programs_of_its_version_the_files_are_restored_and_no_server_is_start
     let (status, facts) = bench.run();
     assert_eq!(status, DONE);
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-    let ServerOutcome::NotStarted { reason } = &success.server else { panic!("{success:?}") };
+    let Some(ServerOutcome::NotStarted { reason }) = success.server() else { panic!("{success:?}") };
     assert!(
         reason.contains("no PostgreSQL 4711 programs") && reason.contains("/usr/lib/postgresql/4711/bin"),
         "{reason}"
@@ -105,13 +106,13 @@ fn s14_a_backup_that_is_now_of_another_cluster_than_was_ordered_is_refused() {
     let (status, facts) = bench.with_backup_of(ordered).run();
     assert_eq!(status, DONE, "{facts:?}");
     let told = facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None });
-    assert_eq!(told.and_then(|plan| plan.system_identifier), Some(ordered));
+    assert_eq!(told.and_then(|plan| plan.restore().unwrap().files.system_identifier), Some(ordered));
 }
 
 #[test]
 fn a_ticket_that_is_newer_missing_or_broken_is_told_as_such() {
     for (text, class, says) in [
-        (Some(r#"{"version":2,"else":true}"#), FailureClass::Incurable, "version 2"),
+        (Some(r#"{"version":3,"else":true}"#), FailureClass::Incurable, "version 3"),
         (Some("{"), FailureClass::Bug, "ticket.json"),
         (None, FailureClass::Bug, "missing"),
     ] {
@@ -127,7 +128,8 @@ fn a_ticket_that_is_newer_missing_or_broken_is_told_as_such() {
 #[test]
 fn disposing_tells_what_was_done() {
     let bench = Bench::new(ServerWish::FilesOnly, Trick::None);
-    let (status, facts) = bench.run_work(Work::Dispose { target: bench.target(), disposition: Disposition::Remove });
+    let (status, facts) =
+        bench.run_work(Work::Dispose { left: Leftover::Cluster(bench.target()), disposition: Disposition::Remove });
     assert_eq!(status, DONE);
     assert_eq!(facts.last(), Some(&Fact::Ended(End::Disposed(Disposed::Removed))));
 }

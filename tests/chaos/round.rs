@@ -243,7 +243,9 @@ impl<'a> Round<'a> {
                     Phase::Completed { outcome: Outcome::Succeeded(_), .. } => break session,
                     Phase::Completed { .. } => return Err("it was cancelled, and nobody asked for that".to_owned()),
                     Phase::Stuck { failure, .. } => return Err(format!("it is stuck: {failure}")),
-                    Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => {}
+                    Phase::Paused { .. } => return Err("it is paused, and nobody asked for that".to_owned()),
+                    Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => {
+                    }
                 },
                 Some(_) | None => {}
             }

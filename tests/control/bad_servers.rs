@@ -7,7 +7,7 @@ use crate::{
 use futures_util::future::BoxFuture;
 use howdah::{
     control::{Client, ClientError, ConnectError, Connector},
-    domain::{InstanceName, RetryPolicy, SessionId},
+    domain::{InstanceName, Kind, RetryPolicy, SessionId},
     machine::{CompletedResult, CompletedRow, Refusal},
     manager::Service,
 };
@@ -30,7 +30,7 @@ fn once() -> (Arc<dyn Connector>, RawPeer) {
     (Arc::new(Once(Mutex::new(Some(ours)))), RawPeer::new(theirs))
 }
 
-const WELCOME: &str = r#"{"welcome":{"protocol":3,"program":"0","pid":5}}"#;
+const WELCOME: &str = r#"{"welcome":{"protocol":4,"program":"0","pid":5}}"#;
 const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 
 /// What a client of an owner that sends these bytes comes to.
@@ -53,10 +53,10 @@ async fn sentence(lines: &[&[u8]]) -> String {
 
 #[tokio::test]
 async fn an_owner_of_another_version_gets_one_clear_sentence() {
-    let ours = format!("howdah {} with protocol 3", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 4", env!("CARGO_PKG_VERSION"));
     let own = std::process::id();
-    let newer = sentence(&[br#"{"welcome":{"protocol":4,"program":"0.9.0","else":1}}"#]).await;
-    for word in [&*ours, "howdah 0.9.0 with protocol 4", &format!("process {own}"), "use the same version"] {
+    let newer = sentence(&[br#"{"welcome":{"protocol":5,"program":"0.9.0","else":1}}"#]).await;
+    for word in [&*ours, "howdah 0.9.0 with protocol 5", &format!("process {own}"), "use the same version"] {
         assert!(newer.contains(word), "{word}: {newer}");
     }
     assert!(!newer.contains("kill"), "the older one is this one: {newer}");
@@ -76,7 +76,8 @@ async fn an_owner_that_sends_nonsense_is_reported_as_such() {
     let long = vec![b'x'; (64 << 10) + 1];
     let row = CompletedRow {
         id: SessionId(3),
-        instance: InstanceName::new(&"x".repeat(5000)),
+        kind: Kind::Restore,
+        title: InstanceName::new(&"x".repeat(5000)),
         ended: sample::start(),
         took: std::time::Duration::ZERO,
         result: CompletedResult::Succeeded,
@@ -88,7 +89,7 @@ async fn an_owner_that_sends_nonsense_is_reported_as_such() {
         (&[b""], "is not understood"),
         (&[b"\xff\xff"], "is not understood"),
         (&[&long], "longer than 65536 bytes"),
-        (&[br#"{"welcome":{"protocol":3}}"#], "is not understood"),
+        (&[br#"{"welcome":{"protocol":4}}"#], "is not understood"),
         (&[watching], "is not understood"),
         (&[welcome, b"\xff\xff"], "is not understood"),
         (&[welcome, welcome], "a second welcome"),
@@ -125,10 +126,9 @@ async fn an_endless_line_is_not_kept() {
 #[tokio::test]
 async fn numbers_that_no_owner_has_do_no_harm() {
     let most = u64::MAX;
-    let snapshot = |more: bool| {
-        json!({"change": {"picture": {"revision": most, "succeeded": most, "cancelled": most, "more": more}}})
-            .to_string()
-    };
+    let ended = [[most; 5]; 4];
+    let snapshot =
+        |more: bool| json!({"change": {"snapshot": {"revision": most, "ended": ended, "more": more}}}).to_string();
     let lines = [WELCOME, WATCHING, &snapshot(true), &snapshot(false), &snapshot(false)].join("\n") + "\n";
     let (client, _owner) = open(lines.as_bytes(), true).await.unwrap();
     let seen = crate::harness::until("a snapshot", &mut client.snapshots(), |now| now.revision > 0).await;

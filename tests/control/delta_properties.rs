@@ -3,9 +3,10 @@
 use crate::sample;
 use howdah::{
     control::{Replica, change::Delta, protocol::FromOwner},
-    domain::{AttemptNo, InstanceName, RetryPolicy, SessionId, fact::Fact},
+    domain::{AttemptNo, InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
     machine::{
-        Command, CompletedResult, CompletedRow, Report, Session, UnreadableSession, decide, evolve, sort_for_screen,
+        Command, CompletedResult, CompletedRow, EndedCounts, Report, Session, UnreadableSession, decide, evolve,
+        sort_for_screen,
     },
     manager::{Counts, Snapshot},
 };
@@ -46,10 +47,11 @@ fn session(number: u64, far: u64) -> Session {
 
 fn row(number: u64, succeeded: bool) -> CompletedRow {
     let result = if succeeded { CompletedResult::Succeeded } else { CompletedResult::Cancelled };
-    let instance = InstanceName::new(&format!("orders-{number}"));
+    let title = InstanceName::new(&format!("orders-{number}"));
     // Two sessions may end at the same moment.
     let ended = sample::after(i64::try_from(number / 2).unwrap());
-    CompletedRow { id: SessionId(100 + number), instance, ended, took: Duration::from_secs(number), result }
+    let (id, kind) = (SessionId(100 + number), Kind::Restore);
+    CompletedRow { id, kind, title, ended, took: Duration::from_secs(number), result }
 }
 
 /// The manager's next snapshot: what is the same as before is the same value in memory, as the manager does it.
@@ -69,8 +71,11 @@ fn snapshot(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     let completed = if rows == *before.completed { Arc::clone(&before.completed) } else { Arc::new(rows) };
     let problem = |id: &u64| UnreadableSession { id: SessionId(*id), problem: "spoilt".to_owned() };
     let unreadable = Arc::new(sketch.unreadable.iter().map(problem).collect());
-    let succeeded = completed.iter().filter(|row| row.result == CompletedResult::Succeeded).count();
-    let counts = Counts::of(&ongoing, succeeded, completed.len() - succeeded);
+    let mut ended = EndedCounts::default();
+    for row in completed.iter() {
+        *ended.count_mut(row.kind, row.result) += 1;
+    }
+    let counts = Counts::of(&ongoing, ended);
     let revision = if sketch.new_owner { 1 } else { before.revision + 1 };
     Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts })
 }

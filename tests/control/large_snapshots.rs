@@ -6,7 +6,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{InstanceName, RetryPolicy, SessionId, fact::Fact},
+    domain::{InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
     journal::{Batch, Change, Entry, MemoryStore, Store},
     machine::{CompletedResult, CompletedRow, Session},
     manager::Service,
@@ -22,7 +22,8 @@ const COMPLETED: u64 = 100_000;
 fn rows() -> Vec<CompletedRow> {
     let row = |number: u64| CompletedRow {
         id: SessionId(10_000 + number),
-        instance: InstanceName::new(&format!("orders-{number}")),
+        kind: Kind::Restore,
+        title: InstanceName::new(&format!("orders-{number}")),
         ended: sample::after(i64::try_from(number).unwrap()),
         took: Duration::from_secs(number),
         result: if number.is_multiple_of(7) { CompletedResult::Cancelled } else { CompletedResult::Succeeded },
@@ -100,7 +101,7 @@ async fn a_large_snapshot_comes_in_lines_of_bounded_size_and_can_be_shown_early(
             assert!(rows.len() <= 1000);
             *if shown { &mut other_rows } else { &mut first_rows } += rows.len();
         }
-        match change["picture"]["more"].as_bool() {
+        match change["snapshot"]["more"].as_bool() {
             Some(true) => shown = true,
             Some(false) => break,
             None => {}

@@ -3,13 +3,13 @@
 
 use crate::{
     harness::{Harness, OWNER, RawPeer, connector, until, who, within},
-    requests::order,
+    requests::{from, order},
 };
 use futures_util::future::BoxFuture;
 use howdah::{
     control::{Client, ClientError, ConnectError, ConnectionState, Connector, bind, serve},
-    domain::SessionId,
-    machine::{Refusal, Scope},
+    domain::{Kind, SessionId},
+    machine::{CompletedResult, EndedCounts, Refusal, Scope},
     manager::{Receipt, Service, SessionAction, Snapshot},
 };
 use serde_json::json;
@@ -40,14 +40,21 @@ impl Pairs {
     async fn welcome(&self, came: usize) -> RawPeer {
         until("somebody comes", &mut self.came.subscribe(), |now| *now >= came).await;
         let mut owner = RawPeer::new(self.other.lock().unwrap().remove(0));
-        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 3);
-        owner.send(&json!({"welcome": {"protocol": 3, "program": "0", "pid": 100 + came}})).await;
+        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 4);
+        owner.send(&json!({"welcome": {"protocol": 4, "program": "0", "pid": 100 + came}})).await;
         owner
     }
 }
 
 fn is_lost(state: &ConnectionState) -> bool {
     matches!(state, ConnectionState::Disconnected { .. })
+}
+
+/// The counts of what has ended, with so many restores that were cancelled.
+fn ended(cancelled: usize) -> EndedCounts {
+    let mut ended = EndedCounts::default();
+    *ended.count_mut(Kind::Restore, CompletedResult::Cancelled) = cancelled;
+    ended
 }
 
 #[tokio::test]
@@ -68,7 +75,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     let receipt = client.start(order([4]), who("ana")).await;
     let Err(Refusal::NotSent { reason }) = &receipt.lines[0].result else { panic!("{receipt:?}") };
     assert!(reason.contains("nobody listens"), "{reason}");
-    assert_eq!(receipt.lines[0].instance, Some(instance(4)));
+    assert_eq!(receipt.lines[0].title, Some(instance(4)));
     // The next owner comes; one session has gone on meanwhile.
     harness
         .house
@@ -78,7 +85,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     within("its end", harness.house.until_completed(2)).await;
     let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER + 1);
     until("it is back", &mut state, |now| *now == ConnectionState::Connected { pid: OWNER + 1 }).await;
-    let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled == 1).await;
+    let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled() == 1).await;
     assert!(after.revision > before.revision);
     for id in [1, 3] {
         let (old, new) = (before.session(SessionId(id)).unwrap(), after.session(SessionId(id)).unwrap());
@@ -142,10 +149,10 @@ async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     let client = within("a client", opening).await.unwrap().unwrap();
     // Longer than a socket holds, so it cannot be written while nobody reads.
     let mut wanted = order([1]);
-    wanted.requests[0].point.path = format!("/backup/{}", "x".repeat(900_000)).into();
+    wanted.orders[0] = from(1, format!("/backup/{}", "x".repeat(900_000)).into());
     let asked = tokio::spawn(client.start(wanted, who("ana")));
     within("its beginning", owner.reader.get_ref().readable()).await.unwrap();
-    let behind = tokio::spawn(client.act(SessionAction::Retry, Scope::AllOngoing, who("ana")));
+    let behind = tokio::spawn(client.act(SessionAction::Retry, Scope::Ongoing(Kind::Restore), who("ana")));
     drop(owner);
     let mut owner = pairs.welcome(2).await;
     let heard = within("the request", owner.receive()).await;
@@ -185,10 +192,10 @@ async fn the_delay_between_two_connects_grows_to_two_seconds() {
     let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true));
     let mut owner = RawPeer::new(theirs);
     owner.receive().await;
-    owner.send(&json!({"welcome": {"protocol": 3, "program": "0", "pid": 1}})).await;
+    owner.send(&json!({"welcome": {"protocol": 4, "program": "0", "pid": 1}})).await;
     owner.receive().await;
     owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
-    owner.send(&json!({"change": {"picture": {"revision": 1, "succeeded": 0, "cancelled": 0, "more": false}}})).await;
+    owner.send(&json!({"change": {"snapshot": {"revision": 1, "ended": ended(0), "more": false}}})).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     tokio::time::pause();
     drop(owner);
@@ -217,10 +224,10 @@ async fn a_client_waits_for_a_hand_over_while_it_is_being_opened() {
     let mut owner = pairs.welcome(3).await;
     owner.receive().await;
     owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
-    owner.send(&json!({"change": {"picture": {"revision": 7, "succeeded": 0, "cancelled": 2, "more": false}}})).await;
+    owner.send(&json!({"change": {"snapshot": {"revision": 7, "ended": ended(2), "more": false}}})).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     let seen: Arc<Snapshot> = client.snapshots().borrow().clone();
-    assert_eq!((seen.revision, seen.counts.cancelled), (7, 2));
+    assert_eq!((seen.revision, seen.counts.cancelled()), (7, 2));
 }
 
 #[tokio::test]

@@ -7,17 +7,24 @@ use crate::{
 };
 use howdah::{
     control::{Client, ConnectionState},
-    domain::{Disposition, InstanceName, Origin, Reach, SessionId, fact::End},
+    domain::{BackupForm, BackupSource, Disposition, InstanceName, Kind, Order, Origin, Reach, SessionId, fact::End},
     journal::Change,
     machine::{Event, Phase, Refusal, Scope},
     manager::{Receipt, Service, SessionAction, StartRequest},
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 pub(crate) fn order(numbers: impl IntoIterator<Item = u64>) -> StartRequest {
-    let requests = numbers.into_iter().map(sample::request).collect();
-    StartRequest { requests, policy: None, origin: Origin::CommandLine }
+    let orders = numbers.into_iter().map(|number| sample::request(number).into()).collect();
+    StartRequest { orders, policy: None, origin: Origin::CommandLine }
+}
+
+/// The restore of this number from a backup in another directory.
+pub(crate) fn from(number: u64, directory: PathBuf) -> Order {
+    let mut order = sample::request(number);
+    order.point.source = BackupSource::BaseBackup { directory, form: BackupForm::Plain };
+    order.into()
 }
 
 fn cancel(number: u64) -> (SessionAction, Scope) {
@@ -37,9 +44,9 @@ async fn what_one_client_does_every_client_sees() {
     }
     let (act, scope) = cancel(2);
     let receipt = ben.act(act, scope, who("ben")).await;
-    assert_eq!(receipt.lines[0].instance, Some(InstanceName::new("orders-2")), "{receipt:?}");
+    assert_eq!(receipt.lines[0].title, Some(InstanceName::new("orders-2")), "{receipt:?}");
     for client in [&ana, &ben] {
-        let seen = until("one is cancelled", &mut client.snapshots(), |now| now.counts.cancelled == 1).await;
+        let seen = until("one is cancelled", &mut client.snapshots(), |now| now.counts.cancelled() == 1).await;
         assert_eq!(seen.completed, harness.house.handle.snapshots().borrow().completed);
         assert_eq!(seen.ongoing.len(), 2);
     }
@@ -71,7 +78,7 @@ async fn refusals_come_back_as_they_are() {
     let (act, scope) = cancel(12);
     let unknown = client.act(act, scope, who("ana")).await;
     assert_eq!(unknown.lines[0].result, Err(Refusal::Unknown { id: SessionId(12) }));
-    let running = client.act(SessionAction::Retry, Scope::AllOngoing, who("ana")).await;
+    let running = client.act(SessionAction::Retry, Scope::Ongoing(Kind::Restore), who("ana")).await;
     assert!(matches!(running.lines[0].result, Err(Refusal::Running { .. })), "{running:?}");
     assert_eq!(client.act(SessionAction::Retry, Scope::Sessions(Vec::new()), who("ana")).await, Receipt::default());
     assert_eq!(client.snapshots().borrow().ongoing.len(), 0, "it does not watch");
@@ -100,7 +107,7 @@ async fn who_acts_is_vouched_by_the_kernel() {
     let start = serde_json::to_string(&order([2])).unwrap().replace("orders-2\"", "orders\\u001b-2\"");
     raw.send_bytes(format!("{{\"ask\":{{\"number\":1,\"request\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
     let answer = within("an answer", raw.receive()).await;
-    assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["instance"], "orders\\u{1b}-2", "{answer}");
+    assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["title"], "orders\\u{1b}-2", "{answer}");
     let session = harness.house.handle.session(SessionId(2), who("ana")).await.unwrap();
     assert!(session.by().starts_with("\\u{1b}[2Jraw@bastion"), "{}", session.by());
 }
@@ -110,9 +117,9 @@ async fn a_large_order_goes_in_parts_and_comes_back_as_one() {
     let harness = Harness::open();
     let client = harness.client(false).await;
     let mut wanted = order(1..=12);
-    for request in &mut wanted.requests {
+    for number in 1..=12 {
         // Twelve of these are three lines' worth.
-        request.point.path = format!("/backup/{}", "x".repeat(300_000)).into();
+        wanted.orders[number - 1] = from(number as u64, format!("/backup/{}", "x".repeat(300_000)).into());
     }
     let receipt = within("a large order", client.start(wanted, who("somebody else"))).await;
     let ids: Vec<u64> = receipt.lines.iter().map(|line| line.session.unwrap().0).collect();
@@ -129,7 +136,7 @@ async fn a_request_that_cannot_be_sent_says_so_and_the_others_go() {
     let harness = Harness::open();
     let client = harness.client(false).await;
     let mut wanted = order(1..=3);
-    wanted.requests[1].point.path = OsString::from_vec(b"/backup/\xff".to_vec()).into();
+    wanted.orders[1] = from(2, OsString::from_vec(b"/backup/\xff".to_vec()).into());
     let receipt = client.start(wanted, who("somebody else")).await;
     let results: Vec<bool> = receipt.lines.iter().map(|line| line.result.is_ok()).collect();
     assert_eq!(results, [true, false, true], "{receipt:?}");

@@ -105,7 +105,7 @@ async fn orders_of_a_client_that_does_not_read_are_carried_out() {
     let harness = with_one_running(3000).await;
     let mut raw = harness.raw();
     raw.watch().await;
-    raw.send(&json!({"ask": {"number": 2, "request": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": "all_ongoing"}}}}))
+    raw.send(&json!({"ask": {"number": 2, "request": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": {"ongoing": "restore"}}}}}))
         .await;
     within("the cancel", harness.house.until_completed(1)).await;
     // What is too much for the socket stops the client itself, and nobody else.

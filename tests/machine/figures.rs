@@ -3,7 +3,7 @@
 use super::sample;
 use howdah::{
     domain::{
-        ByteCount, Plan, RetryPolicy, Step, StepState, Timestamp,
+        ByteCount, FilePlan, Plan, RestorePlan, RetryPolicy, Step, StepState, Timestamp,
         fact::{End, Fact},
         plan::TablespacePlan,
     },
@@ -84,11 +84,15 @@ fn a_session_took_at_least_as_long_as_its_steps() {
 fn the_directories_of_a_session_are_its_own_and_those_of_its_tablespaces() {
     let space = |oid, directory: &str| TablespacePlan { oid, original: "/old".into(), directory: directory.into() };
     let tablespaces = vec![space(1, "/ts/one"), space(2, "/ts/two")];
-    let plan = Plan { tablespaces, bytes: ByteCount(1), ..sample::plan() };
+    let plan = sample::restore_plan();
+    let files = FilePlan { tablespaces, bytes: ByteCount(1), ..plan.files };
+    let plan = Plan::Restore(RestorePlan { files, ..plan });
     let session = said(&launched(), Report::Fact(Fact::Planned(Box::new(plan))), sample::start());
     assert_eq!(session.directories(), ["/srv/pg/orders-1", "/ts/one", "/ts/two"].map(Path::new));
     let mut created = sample::created(1, RetryPolicy::default());
-    created.request.target = created.request.target.with_tablespace(1, "/ts/one").unwrap();
+    let mut order = sample::request(1);
+    order.target = order.target.with_tablespace(1, "/ts/one").unwrap();
+    created.order = order.into();
     let ordered = Session::create(created);
     assert_eq!(ordered.directories(), ["/srv/pg/orders-1", "/ts/one"].map(Path::new));
 }

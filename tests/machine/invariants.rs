@@ -1,11 +1,12 @@
 //! What must be true of every turn that the search can find, rule by rule.
 
 use super::{
+    kind_invariants,
     model::{Broken, hold},
     reference_model::{Wish, Witness},
 };
 use howdah::{
-    domain::{Failure, FailureClass, Outcome, Timestamp, fact::End},
+    domain::{Failure, FailureClass, Kind, Outcome, Timestamp, WhenUsedUp, fact::End},
     machine::{
         CancelStage, Cause, Command, CompletedRow, Effect, Event, Phase, Refusal, Report, Session, StuckReason, Urgency,
     },
@@ -33,7 +34,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) last_wake: Option<Timestamp>,
 }
 
-type Rule = (&'static str, fn(&Turn<'_>) -> bool);
+pub(crate) type Rule = (&'static str, fn(&Turn<'_>) -> bool);
 
 const RULES: &[Rule] = &[
     ("R2 ongoing sessions are under Restore", |t| t.after.is_ongoing() != is_completed(t.after)),
@@ -41,14 +42,15 @@ const RULES: &[Rule] = &[
     ("R4 success moves to Completed", |t| !t.restored() || matches!(outcome(t.after), Some(Outcome::Succeeded(_)))),
     ("R5 cancel leads to Completed", |t| !is_canceling(t.before) || is_canceling(t.after) || is_completed(t.after)),
     ("R6 only success and cancel move it", |t| {
-        let allowed = t.restored() || is_canceling(t.before) || matches!(t.command, Command::Cancel { .. });
+        let asked = matches!(t.command, Command::Cancel { .. } | Command::Stop { .. });
+        let allowed = t.restored() || t.found_damage() || is_canceling(t.before) || asked;
         !is_completed(t.after) || is_completed(t.before) || allowed
     }),
     ("R8 a disruption waits or has no tries left", |t| {
         let waits = |phase: &Phase| {
             matches!(phase, Phase::Waiting { .. } | Phase::Stuck { reason: StuckReason::TriesUsedUp, .. })
         };
-        !t.disrupted() || waits(t.after.phase())
+        !t.disrupted() || waits(t.after.phase()) || t.gives_up()
     }),
     ("R9 never one try too many", |t| t.world.tries <= t.after.policy().tries),
     ("R10 the clock alone goes on", |t| {
@@ -61,7 +63,8 @@ const RULES: &[Rule] = &[
             return true;
         }
         let used_up = t.past.wish == Wish::Clock && t.past.tries >= t.before.policy().tries && !t.past.got_through();
-        used_up == matches!(t.after.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. })
+        let ends = is_canceling(t.after) && t.gives_up();
+        used_up == (ends || matches!(t.after.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. }))
     }),
     ("R12 no retry of a running session", |t| {
         let Phase::Running { attempt, .. } = t.before.phase() else { return true };
@@ -96,14 +99,15 @@ const RULES: &[Rule] = &[
             *next_try == t.now + t.after.policy().every
         }
         Phase::Waiting { .. } | Phase::Queued { .. } | Phase::Running { .. } => true,
-        Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => true,
+        Phase::Stuck { .. } | Phase::Paused { .. } | Phase::Cancelling { .. } | Phase::Completed { .. } => true,
     }),
     ("D3 tries are counted for each disruption", |t| match t.after.phase() {
         Phase::Waiting { tries_used, .. } => *tries_used == t.world.tries,
         Phase::Running { got_through, .. } => {
             *got_through || !t.world.got_through() || t.before.first_cause().is_none()
         }
-        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => true,
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => true,
+        Phase::Cancelling { .. } | Phase::Completed { .. } => true,
     }),
     ("D3 the total is kept", |t| {
         let tried =
@@ -113,8 +117,9 @@ const RULES: &[Rule] = &[
     }),
     ("D4 what waiting cannot cure is stuck at once", |t| {
         let stuck = |wanted| matches!(t.after.phase(), Phase::Stuck { reason, .. } if *reason == wanted);
-        (!t.failed(FailureClass::Incurable) || stuck(StuckReason::Incurable))
-            && (!t.failed(FailureClass::Bug) || stuck(StuckReason::Bug))
+        let gives_up = t.gives_up() && is_canceling(t.after);
+        (!t.failed(FailureClass::Incurable) || stuck(StuckReason::Incurable) || gives_up)
+            && (!t.failed(FailureClass::Bug) || stuck(StuckReason::Bug) || gives_up)
     }),
     ("D5 a person's retry begins a new series", |t| {
         let Phase::Waiting { tries_used, .. } = t.after.phase() else { return true };
@@ -122,7 +127,7 @@ const RULES: &[Rule] = &[
     }),
     ("D6 a cancel is done when its attempt is gone and the data dealt with", |t| {
         let cancelled = matches!(outcome(t.after), Some(Outcome::Cancelled { .. })) && !is_completed(t.before);
-        let dealt_with = t.world.disposed || t.world.newest.0 == 0;
+        let dealt_with = t.world.disposed || t.world.newest.0 == 0 || t.after.order().leftover().is_none();
         !cancelled || (t.world.live.is_none() && dealt_with)
     }),
     ("D6 a cancel of a running attempt asks it to stop", |t| {
@@ -137,12 +142,12 @@ const RULES: &[Rule] = &[
         match (t.command, t.before.phase()) {
             (
                 Command::Force { .. },
-                Phase::Canceling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. },
+                Phase::Cancelling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. },
             ) if t.now < *deadline => {
                 let until = (*deadline).min(t.now + CANCEL_GRACE);
                 t.decided == &Err(Refusal::DisposalInTime { until })
             }
-            (Command::Force { .. }, Phase::Canceling { .. }) => {
+            (Command::Force { .. }, Phase::Cancelling { .. }) => {
                 t.effects.iter().eq(kill.iter()) && urgency(t.after) == Some(Urgency::Forced)
             }
             (Command::Force { .. }, _) => t.decided == &Err(Refusal::NothingToForce),
@@ -161,19 +166,22 @@ const RULES: &[Rule] = &[
         match t.after.phase() {
             Phase::Waiting { tries_used, .. } => *tries_used == used && used < t.before.policy().tries,
             Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => used == t.before.policy().tries,
+            Phase::Cancelling { .. } if t.gives_up() => used == t.before.policy().tries,
             Phase::Stuck { .. } | Phase::Queued { .. } | Phase::Running { .. } => false,
-            Phase::Canceling { .. } | Phase::Completed { .. } => false,
+            Phase::Paused { .. } | Phase::Cancelling { .. } | Phase::Completed { .. } => false,
         }
     }),
     ("D9 a lost disposal is done again", |t| {
         let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live() && is_canceling(t.before);
-        !lost || matches!(t.effects, [Effect::Launch { .. }])
+        let leaves = t.after.order().leftover().is_some();
+        !lost || !leaves || matches!(t.effects, [Effect::Launch { .. }])
     }),
     ("D10 completed stays until it is dismissed", |t| match t.command {
         Command::Dismiss { .. } if is_completed(t.before) => t.decided.is_ok() && t.after.is_dismissed(),
         Command::Dismiss { .. } => t.decided == &Err(Refusal::Ongoing),
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Launch => t.stays_completed(),
         Command::Wake | Command::Lost { .. } | Command::Report { .. } => t.stays_completed(),
+        Command::Stop { .. } | Command::Resume { .. } => t.stays_completed(),
         Command::Recover | Command::CatchUp(_) => t.stays_completed(),
     }),
     ("reports of dead attempts are dropped", |t| {
@@ -191,12 +199,12 @@ const RULES: &[Rule] = &[
     ("the clock is wanted exactly where it is needed", |t| {
         let wanted = match t.after.phase() {
             Phase::Waiting { next_try, .. } => Some(*next_try),
-            Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. }
-            | Phase::Canceling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. } => {
+            Phase::Cancelling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. }
+            | Phase::Cancelling { stage: CancelStage::Disposing { deadline, urgency: Urgency::InTime, .. }, .. } => {
                 Some(*deadline)
             }
-            Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } => None,
-            Phase::Canceling { .. } | Phase::Completed { .. } => None,
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => None,
+            Phase::Cancelling { .. } | Phase::Completed { .. } => None,
         };
         t.next_wake == wanted
     }),
@@ -236,7 +244,7 @@ const RULES: &[Rule] = &[
 
 /// Checks every rule on one turn.
 pub(crate) fn check(turn: &Turn<'_>) -> Result<(), Broken> {
-    RULES.iter().try_for_each(|(rule, holds)| {
+    RULES.iter().chain(kind_invariants::RULES).try_for_each(|(rule, holds)| {
         hold(rule, holds(turn), || {
             let (before, after) = (turn.before.phase(), turn.after.phase());
             format!("{before:?}\n  {:?}\n  {:?}\n  {after:?}\n  {:?}", turn.command, turn.decided, turn.world)
@@ -271,6 +279,18 @@ impl Turn<'_> {
         self.is_of_live() && self.past.live.is_some_and(|(_, restores)| restores)
     }
 
+    /// Whether a verification told just now that the backup is damaged.
+    pub(crate) fn found_damage(&self) -> bool {
+        let Command::Report { report: Report::Over(Some(End::Damaged(_))), .. } = self.command else { return false };
+        self.is_of_live() && self.past.live.is_some_and(|(_, works)| works)
+    }
+
+    /// Whether the session ends as failed when no try helps any more.
+    pub(crate) fn gives_up(&self) -> bool {
+        let order = self.after.order();
+        self.after.policy().when_used_up == WhenUsedUp::Fail && order.kind() == Kind::Backup
+    }
+
     /// Whether a running attempt went down with its owner just now.
     fn lost(&self) -> bool {
         let running = matches!(self.before.phase(), Phase::Running { .. });
@@ -291,7 +311,7 @@ impl Turn<'_> {
             Report::NotLaunched(failure) | Report::Over(Some(End::Failed(failure))) => of(failure),
             Report::Over(None | Some(End::Stopped)) => class == FailureClass::Disruption,
             Report::Over(Some(End::Disposed(_))) => class == FailureClass::Bug,
-            Report::Over(Some(End::Succeeded(_))) | Report::Fact(_) => false,
+            Report::Over(Some(End::Succeeded(_) | End::Damaged(_) | End::Paused(_))) | Report::Fact(_) => false,
         };
         told && self.is_of_live()
     }
@@ -302,15 +322,15 @@ const fn pause(session: &Session) -> Duration {
     if is_canceling(session) { CANCEL_GRACE } else { session.policy().every }
 }
 
-const fn is_completed(session: &Session) -> bool {
+pub(crate) const fn is_completed(session: &Session) -> bool {
     matches!(session.phase(), Phase::Completed { .. })
 }
 
-const fn is_canceling(session: &Session) -> bool {
-    matches!(session.phase(), Phase::Canceling { .. })
+pub(crate) const fn is_canceling(session: &Session) -> bool {
+    matches!(session.phase(), Phase::Cancelling { .. })
 }
 
-const fn is_stuck(session: &Session) -> bool {
+pub(crate) const fn is_stuck(session: &Session) -> bool {
     matches!(session.phase(), Phase::Stuck { .. })
 }
 
@@ -318,16 +338,16 @@ const fn is_retry(command: &Command) -> bool {
     matches!(command, Command::Retry { .. })
 }
 
-const fn outcome(session: &Session) -> Option<&Outcome> {
+pub(crate) const fn outcome(session: &Session) -> Option<&Outcome> {
     if let Phase::Completed { outcome, .. } = session.phase() { Some(outcome) } else { None }
 }
 
-const fn cause_in_queue(session: &Session) -> Option<Cause> {
+pub(crate) const fn cause_in_queue(session: &Session) -> Option<Cause> {
     if let Phase::Queued { cause, .. } = session.phase() { Some(*cause) } else { None }
 }
 
 const fn urgency(session: &Session) -> Option<Urgency> {
-    if let Phase::Canceling { stage, .. } = session.phase() {
+    if let Phase::Cancelling { stage, .. } = session.phase() {
         let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
         return Some(*urgency);
     }

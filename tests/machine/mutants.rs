@@ -208,7 +208,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         })
     }),
     deciding("a lost disposal ends the cancel", "D6", |session, command, now| match (session.phase(), &command) {
-        (Phase::Canceling { stage: CancelStage::Disposing { attempt: live, .. }, .. }, Command::Lost { attempt })
+        (Phase::Cancelling { stage: CancelStage::Disposing { attempt: live, .. }, .. }, Command::Lost { attempt })
             if live == attempt =>
         {
             Ok(vec![Event::Cancelled { disposed: Disposed::Kept }])
@@ -249,7 +249,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     }),
     deciding("an overdue disposal cannot be forced", "D6 force", |session, command, now| {
         match (session.phase(), &command) {
-            (Phase::Canceling { stage: CancelStage::Disposing { deadline, .. }, .. }, Command::Force { .. }) => {
+            (Phase::Cancelling { stage: CancelStage::Disposing { deadline, .. }, .. }, Command::Force { .. }) => {
                 Err(Refusal::DisposalInTime { until: *deadline })
             }
             _ => decide(session, command, now),
@@ -257,7 +257,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     }),
     deciding("force ends a disposal that is in time", "D6 force", |session, command, now| {
         match (session.phase(), &command) {
-            (Phase::Canceling { stage: CancelStage::Disposing { .. }, .. }, Command::Force { by }) => {
+            (Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. }, Command::Force { by }) => {
                 Ok(vec![Event::Forced { by: by.clone() }])
             }
             _ => decide(session, command, now),
@@ -266,7 +266,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     deciding("a stop that is in time cannot be forced", "D6 force", |session, command, now| {
         match (session.phase(), &command) {
             (
-                Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. },
+                Phase::Cancelling { stage: CancelStage::Stopping { deadline, urgency: Urgency::InTime, .. }, .. },
                 Command::Force { .. },
             ) => Err(Refusal::DisposalInTime { until: *deadline }),
             _ => decide(session, command, now),
@@ -383,7 +383,7 @@ fn stop_on_progress(session: &Session, event: &Event) -> Option<Effect> {
 }
 
 fn wake_for_ever(session: &Session) -> Option<Timestamp> {
-    if let Phase::Canceling { stage: CancelStage::Stopping { deadline, urgency: Urgency::Overdue, .. }, .. } =
+    if let Phase::Cancelling { stage: CancelStage::Stopping { deadline, urgency: Urgency::Overdue, .. }, .. } =
         session.phase()
     {
         return Some(*deadline);

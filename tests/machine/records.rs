@@ -1,46 +1,71 @@
 //! Old records: what a howdah has once written to disk is read for ever.
 //!
-//! `tests/records/v1/` holds an event of each kind, a session in each phase, a ticket of each work and a fact line of
-//! each kind, as version 1 wrote them. These files are never rewritten; a new version gets a folder of its own. A file
-//! for a variant that is new in a version is made by `HOWDAH_WRITE_RECORDS=1 cargo test --test machine records`, which
-//! leaves those that exist alone.
+//! `tests/records/v1/` and `v2/` hold an event of each kind, a session in each phase, an order of each kind, a ticket of
+//! each work and a fact line of each kind, as that version wrote them. These files are never rewritten; a new version gets
+//! a folder of its own. A file for a variant that is new in a version is made by `HOWDAH_WRITE_RECORDS=1 cargo test --test
+//! machine records`, which leaves those that exist alone.
 
-use super::sample;
+use super::{
+    order_records::{orders, recovery},
+    sample,
+};
 use howdah::{
     domain::{
-        AttemptNo, Disposed, Disposition, Lsn, MajorVersion, Reach, Reached, RetryPolicy, ServerOutcome, SessionId,
-        Step, StepState, Success, SystemIdentifier, WorkerSettings,
+        AttemptNo, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn, MajorVersion, Parent, Plan, Reach,
+        Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step, StepState, Success, SystemIdentifier,
+        VerifyPlan, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
-        plan::{ServerPlan, TablespacePlan, TargetState},
+        plan::{ServerPlan, TablespacePlan, TargetState, WalFinding},
         restored::{RECORD_VERSION, RestoreRecord},
-        ticket::{Ticket, Work},
+        ticket::{CONTRACT_VERSION, Ticket, Work},
+        upgrade,
     },
+    journal::RECORD_VERSION as RECORDS,
     machine::{Cause, Command, Event, Report, Session, StuckReason, decide, event::Created, evolve},
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/records/v1")
+/// How a record of version 1 is brought to the shape of today.
+type Upgrade = fn(u32, Value) -> Value;
+
+fn folder(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/records/v{version}"))
 }
 
-/// Reads the checked-in record of this name and compares it with what it was made from.
-fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, meant: &T) {
-    let path = folder().join(format!("{name}.json"));
-    if std::env::var_os("HOWDAH_WRITE_RECORDS").is_some() && !path.exists() {
-        fs::create_dir_all(folder()).unwrap();
-        fs::write(&path, serde_json::to_string_pretty(meant).unwrap() + "\n").unwrap();
+/// Reads the checked-in records of this name, of each version that has one, and compares them with what they were made
+/// from.
+fn check<T>(name: &str, upgrade: Upgrade, meant: &T)
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let newest = folder(RECORDS).join(format!("{name}.json"));
+    if std::env::var_os("HOWDAH_WRITE_RECORDS").is_some() && !newest.exists() {
+        fs::create_dir_all(folder(RECORDS)).unwrap();
+        fs::write(&newest, serde_json::to_string_pretty(meant).unwrap() + "\n").unwrap();
     }
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("no record {name}: {error}"));
-    let read: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name} can no longer be read: {error}"));
-    assert_eq!(&read, meant, "{name} means something else now");
+    assert!(newest.exists(), "no record {name}");
+    for version in 1..=RECORDS {
+        let Ok(text) = fs::read_to_string(folder(version).join(format!("{name}.json"))) else { continue };
+        let record = upgrade(version, serde_json::from_str(&text).unwrap());
+        let read: T = serde_json::from_value(record)
+            .unwrap_or_else(|error| panic!("{name} of version {version} can no longer be read: {error}"));
+        assert_eq!(&read, meant, "{name} of version {version} means something else now");
+    }
 }
 
-fn plan() -> howdah::domain::Plan {
+fn restore_plan() -> RestorePlan {
     let (original, directory) = ("/old/ts".into(), "/srv/pg/orders-1.tablespaces/16384".into());
-    howdah::domain::Plan {
-        standing: TargetState::SetAside { to: "/srv/pg/orders-1.old".into() },
+    let plan = sample::restore_plan();
+    let files = FilePlan {
+        target: TargetState::SetAside { to: "/srv/pg/orders-1.old".into() },
         tablespaces: vec![TablespacePlan { oid: 16384, original, directory }],
+        version: Some(MajorVersion(15)),
+        ..plan.files
+    };
+    RestorePlan {
+        files,
         server: ServerPlan::Start {
             binaries: "/usr/lib/postgresql/15/bin".into(),
             version: MajorVersion(15),
@@ -49,19 +74,25 @@ fn plan() -> howdah::domain::Plan {
             leave_running: true,
         },
         warnings: vec!["checksums are off".to_owned()],
-        ..sample::plan()
+        ..plan
     }
 }
 
+fn plan() -> Plan {
+    Plan::Restore(restore_plan())
+}
+
 /// A plan that tells which backup it is of.
-fn plan_of_cluster() -> howdah::domain::Plan {
+fn plan_of_cluster() -> Plan {
     let (backup, cluster) = ("/backup/orders-1/2026-11-20T0200".into(), SystemIdentifier(u64::MAX - 1));
-    howdah::domain::Plan { backup: Some(backup), system_identifier: Some(cluster), ..plan() }
+    let plan = restore_plan();
+    let files = FilePlan { system_identifier: Some(cluster), ..plan.files };
+    Plan::Restore(RestorePlan { files, backup: Some(backup), ..plan })
 }
 
 fn ran() -> Success {
     let port = sample::request(1).target.port();
-    Success::plain(ServerOutcome::Running { port, answer: "PostgreSQL 15.4".to_owned() })
+    Success::of_cluster(ServerOutcome::Running { port, answer: "PostgreSQL 15.4".to_owned() })
 }
 
 fn done() -> StepState {
@@ -102,6 +133,13 @@ fn events() -> BTreeMap<&'static str, Event> {
         ("disposal_launched", Event::DisposalLaunched { attempt, deadline: sample::after(60) }),
         ("cancelled", Event::Cancelled { disposed: Disposed::SetAside { to: "/srv/pg/orders-1.cancelled".into() } }),
         ("dismissed", Event::Dismissed { by: by() }),
+        ("damaged", Event::Damaged { attempt, verification: sample::damaged() }),
+        ("paused", Event::Paused { attempt, at: sample::pause_point(), reached }),
+        ("resumed", Event::Resumed { recovery: recovery(), by: by() }),
+        ("gave_up", Event::GaveUp { attempt, failure: failure(), reached, deadline: sample::after(30) }),
+        ("stop_requested", Event::StopRequested { by: by(), deadline: sample::after(30) }),
+        ("stopped", Event::Stopped { disposed: Disposed::Removed }),
+        ("failed", Event::Failed { disposed: Disposed::Nothing }),
     ])
 }
 
@@ -138,6 +176,7 @@ fn sessions() -> Vec<(&'static str, Session)> {
     let cancelled = said(&disposing, sample::over(End::Disposed(Disposed::RemovedExcept { left: 2 })), 8);
     let succeeded = said(&running, sample::over(End::Succeeded(ran())), 9);
     let dismissed = turn(&succeeded, Command::Dismiss { by: by() }, 10);
+    let paused = said(&running, sample::over(End::Paused(sample::pause_point())), 5);
     vec![
         ("queued", queued),
         ("running", running),
@@ -148,7 +187,50 @@ fn sessions() -> Vec<(&'static str, Session)> {
         ("cancelled", cancelled),
         ("succeeded", succeeded),
         ("dismissed", dismissed),
+        ("paused", paused),
+        ("failed", failed_object()),
+        ("stopped", stopped_exploration()),
+        ("damaged", damaged_verification()),
     ]
+}
+
+fn turned(session: Session, command: Command, seconds: i64) -> Session {
+    let now = sample::after(seconds);
+    let events = decide(&session, command, now).unwrap();
+    events.iter().fold(session, |session, event| evolve(session, event, now))
+}
+
+fn over(session: Session, end: End, seconds: i64) -> Session {
+    let attempt = session.live_attempt().unwrap();
+    turned(session, Command::Report { attempt, report: sample::over(end) }, seconds)
+}
+
+/// An object of a job whose only try failed.
+fn failed_object() -> Session {
+    let policy = RetryPolicy { tries: 0, when_used_up: WhenUsedUp::Fail, ..RetryPolicy::default() };
+    let order = sample::backup_order();
+    let created = Created { order, parent: Some(Parent::Job(JobId(3))), ..sample::created(7, policy) };
+    let session = turned(Session::create(created), Command::Launch, 1);
+    over(over(session, End::Failed(sample::disruption()), 2), End::Disposed(Disposed::Removed), 3)
+}
+
+/// A restore point that was held open, and stopped.
+fn stopped_exploration() -> Session {
+    let session = sample::session_of(sample::explore_order(), RetryPolicy::default());
+    let stop = Command::Stop { reach: Reach::AnyOrigin, by: "ops@bastion".to_owned() };
+    let session = turned(turned(session, Command::Launch, 1), stop, 2);
+    over(over(session, End::Stopped, 3), End::Disposed(Disposed::Removed), 4)
+}
+
+/// A backup that was found to be damaged.
+fn damaged_verification() -> Session {
+    let session = sample::session_of(sample::verify_order(), RetryPolicy::default());
+    over(turned(session, Command::Launch, 1), End::Damaged(sample::damaged()), 2)
+}
+
+fn verify_plan() -> VerifyPlan {
+    let wal = WalFinding::Missing { what: "000000010000000000000002".to_owned() };
+    VerifyPlan { bytes: ByteCount(1000), files: 10, wal, checksum: "SHA256".to_owned() }
 }
 
 fn realm() -> Realm {
@@ -169,6 +251,9 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("ended_succeeded", Fact::Ended(End::Succeeded(ran()))),
         ("ended_failed", Fact::Ended(End::Failed(sample::incurable().in_step(Step::Probe)))),
         ("ended_stopped", Fact::Ended(End::Stopped)),
+        ("ended_damaged", Fact::Ended(End::Damaged(sample::damaged()))),
+        ("ended_paused", Fact::Ended(End::Paused(sample::pause_point()))),
+        ("planned_verify", Fact::Planned(Box::new(Plan::Verify(verify_plan())))),
         ("ended_disposed", Fact::Ended(End::Disposed(Disposed::Failed { cause: "EIO".to_owned() }))),
     ]
 }
@@ -176,36 +261,56 @@ fn facts() -> Vec<(&'static str, Fact)> {
 #[test]
 fn records_of_events_are_read_for_ever() {
     let created: Created = sample::created(7, RetryPolicy::default());
-    check("created", &created);
-    let mut in_repository = created;
-    in_repository.request.point.repository = Some("/backup".into());
-    check("created_in_repository", &in_repository);
+    check("created", upgrade::event, &created);
+    let mut order = sample::request(7);
+    order.point.repository = Some("/backup".into());
+    check("created_in_repository", upgrade::event, &Created { order: order.into(), ..created });
     for (name, event) in events() {
-        check(&format!("event_{name}"), &event);
+        check(&format!("event_{name}"), upgrade::event, &event);
+    }
+    for (name, order) in orders() {
+        check(&format!("order_{name}"), |_, order| order, &order);
     }
 }
 
 #[test]
 fn records_of_sessions_are_read_for_ever() {
     for (name, session) in sessions() {
-        check(&format!("session_{name}"), &session);
+        check(&format!("session_{name}"), upgrade::session, &session);
     }
 }
 
 #[test]
 fn records_of_attempts_are_read_for_ever() {
     let request = sample::request(7);
-    let dispose = Work::Dispose { target: request.target.clone(), disposition: Disposition::Keep };
-    for (name, work) in [("restore", Work::Restore(request)), ("dispose", dispose)] {
+    let left = Leftover::Cluster(request.target.clone());
+    let dispose = Work::Dispose { left, disposition: Disposition::Keep };
+    for (name, work) in [("restore", Work::Run(request.into())), ("dispose", dispose)] {
         let (session, attempt) = (SessionId(7), AttemptNo(2));
         let session_uuid = uuid::Uuid::from_u128(7);
-        let settings = WorkerSettings::default();
-        let ticket = Ticket { version: 1, session, session_uuid, attempt, work, settings, places: vec![], by: None };
-        check(&format!("ticket_{name}"), &ticket);
-        check(&format!("ticket_{name}_by"), &Ticket { by: Some("ops@bastion".to_owned()), ..ticket });
+        let (settings, places) = (WorkerSettings::default(), Vec::new());
+        // The version that it says is not the meaning of the rest.
+        let of_version = |by: Option<&str>| {
+            let by = by.map(str::to_owned);
+            let (work, settings, places) = (work.clone(), settings.clone(), places.clone());
+            Ticket { version: CONTRACT_VERSION, session, session_uuid, attempt, work, settings, places, by }
+        };
+        let newest: Upgrade = |version, ticket| {
+            let mut ticket = upgrade::ticket(version, ticket);
+            ticket["version"] = CONTRACT_VERSION.into();
+            ticket
+        };
+        check(&format!("ticket_{name}"), newest, &of_version(None));
+        check(&format!("ticket_{name}_by"), newest, &of_version(Some("ops@bastion")));
     }
+    let newest: Upgrade = |version, mut line| {
+        line["fact"] = upgrade::fact(version, line["fact"].take());
+        line["version"] = CONTRACT_VERSION.into();
+        line
+    };
     for (name, fact) in facts() {
-        check(&format!("fact_{name}"), &FactLine { version: 1, at: sample::start(), fact });
+        let line = FactLine { version: CONTRACT_VERSION, at: sample::start(), fact };
+        check(&format!("fact_{name}"), newest, &line);
     }
 }
 
@@ -217,14 +322,15 @@ fn records_of_finished_restores_are_read_for_ever() {
         session: uuid::Uuid::from_u128(7),
         by: Some("ops@bastion".to_owned()),
         finished: sample::start(),
-        backup: point.path,
+        backup: point.source.directory().unwrap().to_owned(),
         repository: Some("/backup".into()),
         instance: point.instance,
         label: point.label,
         system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
         manifest: Some("5e".repeat(32)),
     };
-    check("restore_record", &record);
+    // It has a version of its own, which is still the first.
+    check("restore_record", |_, record| record, &record);
 }
 
 /// A howdah to come may know more steps than the record: what an old record has never heard of was not begun.
@@ -236,4 +342,15 @@ fn records_with_fewer_steps_are_read_and_go_on() {
     assert_eq!(session.step(Step::Finish), &StepState::Pending);
     let event = Event::StepChanged { attempt: AttemptNo(1), step: Step::Finish, state: done() };
     assert_eq!(evolve(session, &event, sample::start()).step(Step::Finish), &done());
+}
+
+/// What is no record of version 1 is left as it is, and whoever reads it says what is wrong with it.
+#[test]
+fn a_broken_record_is_not_made_worse() {
+    for text in ["null", "[]", "7", "{}", r#"{"request":null}"#, r#"{"steps":{},"plan":[],"phase":"x","attempts":1}"#] {
+        for upgrade in [upgrade::session, upgrade::event, upgrade::ticket, upgrade::fact, upgrade::success] {
+            let upgraded = upgrade(1, serde_json::from_str(text).unwrap());
+            assert!(serde_json::from_value::<Session>(upgraded).is_err(), "{text}");
+        }
+    }
 }

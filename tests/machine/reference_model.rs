@@ -66,6 +66,8 @@ impl Witness {
             }
             Command::Retry { .. }
             | Command::Cancel { .. }
+            | Command::Stop { .. }
+            | Command::Resume { .. }
             | Command::Force { .. }
             | Command::Dismiss { .. }
             | Command::Recover
@@ -114,13 +116,16 @@ impl Witness {
                 self.tries = 0;
             }
         }
+        if matches!(event, Event::Resumed { .. }) {
+            (self.wish, self.tries) = (Wish::Person, 0);
+        }
         let Some(effect) = effect else { return Ok(()) };
         hold("an effect is durable first", event.is_durable(), || format!("{event:?} asks for {effect:?}"))?;
         match effect {
             Effect::Launch { attempt, work } => {
                 hold("one attempt at a time", self.live.is_none(), || format!("{attempt} beside {:?}", self.live))?;
                 hold("numbers grow", *attempt > self.newest, || format!("{attempt} after {}", self.newest))?;
-                let restores = matches!(work.as_ref(), Work::Restore(_));
+                let restores = matches!(work.as_ref(), Work::Run(_));
                 if restores && self.wish == Wish::Clock {
                     self.tries += 1;
                 }

@@ -2,9 +2,11 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn,
-        MissingWal, Origin, Plan, Port, Progress, RestorePoint, RestoreRequest, RetryPolicy, ServerOutcome, ServerWish,
-        SessionId, Success, Target, Timeline, Timestamp, WalProgress,
+        AttemptNo, BackupFacts, BackupForm, BackupObject, BackupOrder, BackupSource, ByteCount, ClusterRestore,
+        Compression, Damage, ExistingData, ExploreOrder, Failure, FilePlan, InstanceName, Lsn, MissingWal, Order,
+        Origin, Plan, Port, Progress, Recovery, RestorePlan, RestorePoint, RetryPolicy, ServerOutcome, ServerWish,
+        SessionId, Success, Target, Timeline, Timestamp, Verification, VerifyOrder, WalProgress, WhenUsedUp,
+        fact::PausePoint,
         fact::{End, ProcessMark},
         plan::{ServerPlan, TargetState, WalFinding},
     },
@@ -24,16 +26,18 @@ pub(crate) fn after(seconds: i64) -> Timestamp {
 }
 
 /// A request that clashes with no other of another number.
-pub(crate) fn request(number: u64) -> RestoreRequest {
+pub(crate) fn request(number: u64) -> ClusterRestore {
     let instance = InstanceName::new(&format!("orders-{number}"));
     let port = Port::new(u16::try_from((5432 + number) % 65535 + 1).unwrap()).unwrap();
-    RestoreRequest {
+    ClusterRestore {
         point: RestorePoint {
-            path: format!("/backup/{instance}/2026-11-20T0200").into(),
+            source: BackupSource::BaseBackup {
+                directory: format!("/backup/{instance}/2026-11-20T0200").into(),
+                form: BackupForm::Tar(Compression::Zstd),
+            },
             instance,
             label: "2026-11-20T0200".to_owned(),
             facts: BackupFacts {
-                form: BackupForm::Tar(Compression::Zstd),
                 size: ByteCount(1000),
                 files: 10,
                 timeline: Timeline(1),
@@ -46,6 +50,7 @@ pub(crate) fn request(number: u64) -> RestoreRequest {
             repository: None,
         },
         target: Target::new(format!("/srv/pg/orders-{number}"), port).unwrap(),
+        recovery: Recovery::to_consistency(),
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
@@ -58,7 +63,8 @@ pub(crate) fn created(number: u64, policy: RetryPolicy) -> Created {
     Created {
         id: SessionId(number),
         uuid,
-        request: request(number),
+        order: request(number).into(),
+        parent: None,
         policy,
         by: "ops".to_owned(),
         origin: Origin::Console,
@@ -73,7 +79,39 @@ pub(crate) fn session(number: u64, policy: RetryPolicy) -> Session {
 
 /// A policy of few tries, so that a search ends soon.
 pub(crate) fn short_policy(while_waiting: bool) -> RetryPolicy {
-    RetryPolicy { tries: 2, every: Duration::from_mins(5), while_waiting }
+    RetryPolicy { tries: 2, every: Duration::from_mins(5), while_waiting, when_used_up: WhenUsedUp::Ask }
+}
+
+/// A session of this order that is new.
+pub(crate) fn session_of(order: Order, policy: RetryPolicy) -> Session {
+    Session::create(Created { order, ..created(1, policy) })
+}
+
+pub(crate) fn verify_order() -> Order {
+    Order::Verify(VerifyOrder { point: request(1).point, max_rate: None })
+}
+
+pub(crate) fn explore_order() -> Order {
+    let (scratch, recovery) = ("/srv/pg/.howdah-explore/1".into(), Recovery::to_consistency());
+    Order::Explore(ExploreOrder { point: request(1).point, scratch, recovery, port: None })
+}
+
+pub(crate) fn backup_order() -> Order {
+    let name = InstanceName::new("orders-1");
+    let (conninfo, checksums) = ("host=orders-1".to_owned(), "CRC32C".to_owned());
+    let object = BackupObject::Instance { name, conninfo, tar: Some(Compression::Zstd), checksums, slot: None };
+    Order::Backup(BackupOrder { job: InstanceName::new("nightly"), object, repository: Some("/backup".into()) })
+}
+
+pub(crate) fn pause_point() -> PausePoint {
+    PausePoint { at: Lsn(0x200_0100), committed: Some(start()), answer: "PostgreSQL 15.4".to_owned() }
+}
+
+pub(crate) fn damaged() -> Verification {
+    let mut found = Verification { files: 9, bytes: ByteCount(900), ..Verification::default() };
+    found.add(Damage::Altered { file: "base/1/1259".to_owned() });
+    found.add(Damage::Wal { timeline: Timeline(1), at: Lsn(0x200_0060), problem: "the CRC is wrong".to_owned() });
+    found
 }
 
 pub(crate) fn disruption() -> Failure {
@@ -85,7 +123,7 @@ pub(crate) fn incurable() -> Failure {
 }
 
 pub(crate) fn success() -> Success {
-    Success::plain(ServerOutcome::NotStarted { reason: "as asked".to_owned() })
+    Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() })
 }
 
 /// Progress with so many bytes and, when replay has begun, WAL.
@@ -95,22 +133,30 @@ pub(crate) fn progress(bytes: u64, wal: Option<u64>) -> Progress {
 }
 
 pub(crate) fn plan() -> Plan {
-    Plan {
-        directory: "/srv/pg/orders-1".into(),
+    Plan::Restore(restore_plan())
+}
+
+pub(crate) fn restore_plan() -> RestorePlan {
+    let files = FilePlan {
         bytes: ByteCount(1000),
         files: 10,
         reused: ByteCount(0),
         free_bytes: ByteCount(1 << 40),
         free_inodes: None,
-        standing: TargetState::Missing,
+        target: TargetState::Missing,
         tablespaces: Vec::new(),
         wal: WalFinding::Included { start: Lsn(0x200_0028), stop: Lsn(0x200_0100) },
-        server: ServerPlan::NoServer { reason: "as asked".to_owned() },
         checksum: "CRC32C".to_owned(),
+        version: None,
+        system_identifier: None,
+    };
+    RestorePlan {
+        directory: "/srv/pg/orders-1".into(),
+        files,
+        server: ServerPlan::NoServer { reason: "as asked".to_owned() },
         warnings: Vec::new(),
         switched_off: Vec::new(),
         backup: None,
-        system_identifier: None,
     }
 }
 

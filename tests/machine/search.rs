@@ -11,11 +11,11 @@ use super::{
 };
 use howdah::{
     domain::{
-        AttemptNo, Disposed, Disposition, Failure, Reach, RetryPolicy, Step, StepState, Timestamp,
+        AttemptNo, Disposed, Disposition, Failure, Kind, Reach, Step, StepState, Timestamp,
         fact::End,
         fact::{Began, Fact},
     },
-    machine::{Command, Effect, Phase, Refusal, Report, Session, decide::CANCEL_GRACE, evolve, next_wake},
+    machine::{Command, Effect, Phase, Refusal, Report, Resume, Session, decide::CANCEL_GRACE, evolve, next_wake},
 };
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},
@@ -40,9 +40,8 @@ struct Node {
     now: Timestamp,
 }
 
-/// Explores all that can become of a session under this policy.
-pub(crate) fn search(machine: &Machine, policy: RetryPolicy) -> Result<Seen, Broken> {
-    let session = sample::session(1, policy);
+/// Explores all that can become of this session, which is new.
+pub(crate) fn search(machine: &Machine, session: Session) -> Result<Seen, Broken> {
     let first = Node { replica: session.clone(), session, world: Witness::new(), now: sample::start() };
     let mut seen = Seen::default();
     let mut known = HashSet::from([key(&first)]);
@@ -114,7 +113,8 @@ fn replayed(node: &Node) -> Result<(), Broken> {
         && live.plan() == replica.plan()
         && live.first_cause() == replica.first_cause()
         && (live.furthest(), live.tries_total()) == (replica.furthest(), replica.tries_total())
-        && Step::ALL.into_iter().all(|step| live.step(step) == replica.step(step));
+        && live.order() == replica.order()
+        && live.steps() == replica.steps();
     hold("replay gives the same session", same, || format!("{live:?}\n  {replica:?}"))
 }
 
@@ -126,6 +126,7 @@ fn twice(machine: &Machine, node: &Node, command: &Command) -> Result<(), Broken
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Dismiss { .. } => {
             return Ok(());
         }
+        Command::Stop { .. } | Command::Resume { .. } => return Ok(()),
         Command::Recover | Command::CatchUp(_) => return Ok(()),
     };
     let decided = (machine.decide)(&node.session, again, node.now);
@@ -154,6 +155,8 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
         sample::retry(),
         Command::Recover,
         Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: by() },
+        Command::Stop { reach: Reach::AnyOrigin, by: by() },
+        Command::Resume { resume: Resume::Promote, by: by() },
         Command::Force { by: by() },
         Command::Dismiss { by: by() },
         Command::Launch,
@@ -165,7 +168,9 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
     {
         all.push(Command::Lost { attempt });
         let restores = node.world.live.is_none_or(|(_, restores)| restores);
-        let reports = if live == Some(attempt) && !restores { disposal_reports(attempt) } else { reports(attempt) };
+        let works = live != Some(attempt) || restores;
+        let kind = node.session.order().kind();
+        let reports = if works { reports(kind, attempt) } else { disposal_reports(attempt) };
         all.extend(reports.into_iter().map(|report| Command::Report { attempt, report }));
     }
     let mut all: Vec<_> = all.into_iter().map(|command| (command, soon)).collect();
@@ -183,7 +188,7 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
     all
 }
 
-fn reports(attempt: AttemptNo) -> Vec<Report> {
+fn reports(kind: Kind, attempt: AttemptNo) -> Vec<Report> {
     let running = StepState::Running { detail: String::new() };
     let done = StepState::Done { took: Duration::from_secs(1), detail: String::new() };
     let mut all = vec![
@@ -201,6 +206,11 @@ fn reports(attempt: AttemptNo) -> Vec<Report> {
     all.extend([sample::disruption(), sample::incurable()].map(Report::NotLaunched));
     all.extend([sample::disruption(), sample::incurable(), Failure::bug("a bug")].map(End::Failed).map(sample::over));
     all.extend([End::Succeeded(sample::success()), End::Stopped, End::Disposed(Disposed::Kept)].map(sample::over));
+    match kind {
+        Kind::Restore | Kind::Explore => all.push(sample::over(End::Paused(sample::pause_point()))),
+        Kind::Verify => all.push(sample::over(End::Damaged(sample::damaged()))),
+        Kind::Backup => {}
+    }
     all
 }
 
@@ -230,17 +240,25 @@ fn key(node: &Node) -> String {
             format!("waiting {tries_used} {:?} {:?}", failure.class, distance(node, session.policy().every))
         }
         Phase::Stuck { reason, .. } => format!("stuck {reason:?}"),
-        Phase::Canceling { stage, .. } => {
-            format!("canceling {} {:?} {:?}", name(stage), moments(session), distance(node, CANCEL_GRACE))
+        Phase::Cancelling { stage, wish, .. } => {
+            format!(
+                "cancelling {} {} {:?} {:?}",
+                name(wish),
+                name(stage),
+                moments(session),
+                distance(node, CANCEL_GRACE)
+            )
         }
+        Phase::Paused { .. } => "paused".to_owned(),
         Phase::Completed { outcome, .. } => format!("completed {}", name(outcome)),
     };
     let first = session.first_cause().map(|failure| failure.class);
     let world = &node.world;
     let live = world.live.map(|(_, restores)| restores);
+    let recovery = session.order().recovery().map(|recovery| recovery.at_target);
     let outside = (live, world.wish, world.tries, world.furthest, world.reached, world.disposed);
     let inside = (session.progress().reached(), session.furthest(), first, session.is_dismissed());
-    format!("{phase} {inside:?} {outside:?} {}", session.attempts().is_empty())
+    format!("{phase} {inside:?} {outside:?} {recovery:?} {}", session.attempts().is_empty())
 }
 
 /// Whether the clock is needed by now, and whether that is further away than the pause that leads to it.
@@ -256,10 +274,11 @@ fn moments(session: &Session) -> Vec<&'static str> {
         Phase::Running { got_through: true, .. } => vec!["got through"],
         Phase::Running { cause: Cause::Try(2), .. } => vec!["the last try runs"],
         Phase::Running { cause: Cause::Retry, .. } => vec!["a retry runs"],
+        Phase::Running { cause: Cause::Resume, .. } => vec!["recovery goes on"],
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => vec!["tries used up"],
         Phase::Stuck { reason: StuckReason::Incurable, .. } => vec!["incurable"],
         Phase::Stuck { reason: StuckReason::Bug, .. } => vec!["bug"],
-        Phase::Canceling { stage, .. } => match stage {
+        Phase::Cancelling { stage, .. } => match stage {
             CancelStage::Stopping { urgency: Urgency::InTime, .. } => vec!["stopping"],
             CancelStage::Stopping { urgency: Urgency::Overdue, .. } => vec!["stopping overdue"],
             CancelStage::Stopping { urgency: Urgency::Forced, .. } => vec!["stopping forced"],
@@ -268,7 +287,8 @@ fn moments(session: &Session) -> Vec<&'static str> {
             CancelStage::Disposing { urgency: Urgency::Forced, .. } => vec!["disposing forced"],
         },
         Phase::Completed { .. } if session.is_dismissed() => vec!["dismissed"],
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Completed { .. } => vec![],
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } => vec![],
+        Phase::Paused { .. } | Phase::Completed { .. } => vec![],
     }
 }
 

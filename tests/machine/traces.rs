@@ -56,7 +56,7 @@ fn s10_numbers_of_attempts_go_on_above_those_of_the_files() {
 
 #[test]
 fn s10_an_end_of_which_the_files_tell_is_the_end() {
-    let success = Success::plain(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
+    let success = Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
     for session in sessions() {
         let (after, effects) = catch_up(&session, 9, Stood::Succeeded(success.clone()));
         let Phase::Completed { outcome: Outcome::Succeeded(told), .. } = after.phase() else { panic!("{after:?}") };
@@ -76,7 +76,7 @@ fn s10_a_cancel_of_which_the_files_tell_goes_on() {
     for session in sessions() {
         let was = session.phase().clone();
         let (after, effects) = catch_up(&session, 9, Stood::Disposing(Disposition::Keep));
-        let Phase::Canceling { disposition, stage: CancelStage::Disposing { attempt, .. }, .. } = after.phase() else {
+        let Phase::Cancelling { disposition, stage: CancelStage::Disposing { attempt, .. }, .. } = after.phase() else {
             panic!("{after:?}")
         };
         assert_eq!((*disposition, *attempt, after.next_attempt()), (Disposition::Keep, AttemptNo(10), AttemptNo(11)));

@@ -5,7 +5,7 @@ use super::{
     sample,
 };
 use howdah::{
-    domain::{Disposed, Disposition, Reach, RetryPolicy, SessionId, Timestamp, fact::End},
+    domain::{Disposed, Disposition, Kind, Reach, RetryPolicy, SessionId, Timestamp, fact::End},
     machine::{CancelStage, Command, Phase, Refusal, Registry, Report, Scope, Session, decide, evolve, next_wake},
 };
 use std::{
@@ -67,7 +67,7 @@ fn turns(node: &Node) -> Result<Vec<Node>, Broken> {
 /// What the live attempt of a session may say.
 fn words(session: &Session) -> Vec<Command> {
     let Some(attempt) = session.live_attempt() else { return Vec::new() };
-    let restores = !matches!(session.phase(), Phase::Canceling { stage: CancelStage::Disposing { .. }, .. });
+    let restores = !matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. });
     let ends = if restores {
         vec![None, Some(End::Succeeded(sample::success())), Some(End::Failed(sample::incurable()))]
     } else {
@@ -100,7 +100,7 @@ fn judge(node: &Node) -> Result<(), Broken> {
     let ongoing: Vec<_> = all.iter().filter(|session| session.is_ongoing()).collect();
     let told = || format!("{:?}", all.iter().map(|session| session.phase()).collect::<Vec<_>>());
     let restores = |session: &&Arc<Session>| {
-        let disposes = matches!(session.phase(), Phase::Canceling { stage: CancelStage::Disposing { .. }, .. });
+        let disposes = matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. });
         session.live_attempt().is_some() && !disposes
     };
     let busy = ongoing.iter().filter(|session| restores(session)).count();
@@ -110,8 +110,8 @@ fn judge(node: &Node) -> Result<(), Broken> {
         .iter()
         .filter_map(|session| match session.phase() {
             Phase::Queued { since, .. } => Some((*since, session.id())),
-            Phase::Running { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } => None,
-            Phase::Canceling { .. } | Phase::Completed { .. } => None,
+            Phase::Running { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => None,
+            Phase::Cancelling { .. } | Phase::Completed { .. } => None,
         })
         .collect();
     queued.sort_unstable();
@@ -126,14 +126,14 @@ fn judge(node: &Node) -> Result<(), Broken> {
     let due = wake.is_none_or(|wake| !registry.due(wake).is_empty() && !early(wake));
     hold("what is due is told when it is due", due, told)?;
 
-    let expanded: BTreeSet<_> = registry.expand(&Scope::AllOngoing).into_iter().collect();
+    let expanded: BTreeSet<_> = registry.expand(&Scope::Ongoing(Kind::Restore)).into_iter().collect();
     let expected: BTreeSet<_> = ongoing.iter().map(|session| session.id()).collect();
     hold("R2 R15 R17 Restore holds every ongoing session", expanded == expected, told)?;
     let ranks: Vec<_> = registry.in_order().iter().map(|session| rank(session)).collect();
     hold("what needs a person stands first", ranks.is_sorted(), told)?;
 
     for session in all {
-        let holder = registry.holder(session.request());
+        let holder = registry.holder(session.order());
         let held = matches!(holder, Some(Refusal::DirectoryHeld { holder, .. }) if holder == session.id());
         hold("S9 an ongoing session holds its directory", held == session.is_ongoing(), told)?;
     }
@@ -146,9 +146,9 @@ fn before(moment: Timestamp) -> Timestamp {
 
 fn rank(session: &Session) -> u8 {
     match session.phase() {
-        Phase::Stuck { .. } => 0,
+        Phase::Stuck { .. } | Phase::Paused { .. } => 0,
         Phase::Waiting { .. } => 1,
-        Phase::Running { .. } | Phase::Canceling { .. } => 2,
+        Phase::Running { .. } | Phase::Cancelling { .. } => 2,
         Phase::Queued { .. } => 3,
         Phase::Completed { .. } => 4,
     }
@@ -163,7 +163,8 @@ fn key(node: &Node) -> String {
             Phase::Running { cause, .. } => format!("running {cause:?}"),
             Phase::Waiting { tries_used, next_try, .. } => format!("waiting {tries_used} {}", *next_try <= node.now),
             Phase::Stuck { .. } => "stuck".to_owned(),
-            Phase::Canceling { stage, .. } => {
+            Phase::Paused { .. } => "paused".to_owned(),
+            Phase::Cancelling { stage, .. } => {
                 let stopping = matches!(stage, CancelStage::Stopping { .. });
                 format!("canceling {stopping} {}", next_wake(session).is_some())
             }

@@ -7,7 +7,7 @@ use crate::{
 use howdah::{
     attempt::Scenario,
     domain::{
-        AttemptNo, Disposed, Disposition, Origin, Outcome, Reach, SessionId,
+        AttemptNo, Disposed, Disposition, Kind, Leftover, Origin, Outcome, Reach, SessionId,
         fact::{Began, End, Fact},
         ticket::Work,
     },
@@ -31,7 +31,7 @@ fn last_was_disposal(house: &House, number: u64) {
     let launched = house.launched.lock().unwrap();
     let ticket = launched.iter().rev().find(|ticket| ticket.session == SessionId(number)).unwrap();
     let (target, disposition) = (sample::request(number).target, Disposition::Remove);
-    assert_eq!(ticket.work, Work::Dispose { target, disposition });
+    assert_eq!(ticket.work, Work::Dispose { left: Leftover::Cluster(target), disposition });
 }
 
 #[tokio::test(start_paused = true)]
@@ -41,15 +41,15 @@ async fn r05_r18_d06_cancel_of_a_running_session_waits_for_its_attempt() {
     house.until(|now| now.counts.running == 1).await;
     house.act(CANCEL, 1).await.unwrap();
     let stopping = house.wait(8).await;
-    assert_eq!((stopping.counts.canceling, stopping.counts.cancelled, house.workers()), (1, 0, 1));
-    assert_eq!(house.act(SessionAction::Retry, 1).await, Err(Refusal::Canceling));
-    assert_eq!(house.act(CANCEL, 1).await, Err(Refusal::Canceling));
+    assert_eq!((stopping.counts.cancelling, stopping.counts.cancelled(), house.workers()), (1, 0, 1));
+    assert_eq!(house.act(SessionAction::Retry, 1).await, Err(Refusal::Cancelling));
+    assert_eq!(house.act(CANCEL, 1).await, Err(Refusal::Cancelling));
     let done = house.until_completed(1).await;
     assert_eq!((disposed(&done), house.workers()), (&Disposed::Removed, 2));
     last_was_disposal(&house, 1);
     assert_eq!(house.times(1, |event| matches!(event, Event::Cancelled { .. })), [9]);
     let now = house.now().await;
-    assert_eq!((now.counts.ongoing(), now.counts.cancelled, now.counts.succeeded), (0, 1, 0));
+    assert_eq!((now.counts.ongoing(), now.counts.cancelled(), now.counts.succeeded()), (0, 1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,8 +66,8 @@ async fn r18_cancel_of_a_queued_session_that_never_ran_ends_at_once() {
 async fn r18_cancel_of_waiting_and_stuck_sessions_deals_with_their_data() {
     let house = Plan::default().open(|ticket| match (&ticket.work, ticket.session) {
         (Work::Dispose { .. }, _) => Scenario::default(),
-        (Work::Restore(_), SessionId(1)) => ends(1, Report::Over(None)),
-        (Work::Restore(_), _) => ends(1, sample::over(End::Failed(sample::incurable()))),
+        (Work::Run(_), SessionId(1)) => ends(1, Report::Over(None)),
+        (Work::Run(_), _) => ends(1, sample::over(End::Failed(sample::incurable()))),
     });
     house.start(1..=2).await;
     house.until(|now| now.counts.waiting == 1 && now.counts.stuck == 1).await;
@@ -83,14 +83,14 @@ async fn r18_cancel_of_waiting_and_stuck_sessions_deals_with_their_data() {
 #[tokio::test(start_paused = true)]
 async fn r17_cancel_on_the_node_ends_every_session() {
     let house = Plan { max_running: 2, ..Plan::default() }.open(|ticket| match (&ticket.work, ticket.session) {
-        (Work::Restore(_), SessionId(1)) => ends(1, Report::Over(None)),
+        (Work::Run(_), SessionId(1)) => ends(1, Report::Over(None)),
         (_, _) => runs(),
     });
     house.start(1..=5).await;
     house.until(|now| now.counts.waiting == 1 && now.counts.running == 2).await;
-    let receipt = house.all(CANCEL, Scope::AllOngoing).await;
+    let receipt = house.all(CANCEL, Scope::Ongoing(Kind::Restore)).await;
     assert_eq!((receipt.done(), receipt.lines.len()), (5, 5));
-    let end = house.until(|now| now.counts.cancelled == 5).await;
+    let end = house.until(|now| now.counts.cancelled() == 5).await;
     assert!(end.ongoing.is_empty());
 }
 
@@ -98,7 +98,7 @@ async fn r17_cancel_on_the_node_ends_every_session() {
 async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
     let house = Plan::default().open(|ticket| match ticket.work {
         // It hears no wish to stop.
-        Work::Restore(_) => Scenario { steps: vec![(Duration::ZERO, began(1))], stops_in: None },
+        Work::Run(_) => Scenario { steps: vec![(Duration::ZERO, began(1))], stops_in: None },
         Work::Dispose { .. } => Scenario::default(),
     });
     house.start([1]).await;
@@ -109,7 +109,7 @@ async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
     assert_eq!(house.times(1, |event| event == &Event::CancelOverdue), [30]);
     assert_eq!(overdue.live_mark(), Some(sample::mark(AttemptNo(1))), "the process is named");
     house.wait(3600).await;
-    assert_eq!(house.now().await.counts.canceling, 1);
+    assert_eq!(house.now().await.counts.cancelling, 1);
     house.act(SessionAction::Force, 1).await.unwrap();
     assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
 }
@@ -117,7 +117,7 @@ async fn d06_a_cancel_that_outlives_its_deadline_says_so_and_can_be_forced() {
 #[tokio::test(start_paused = true)]
 async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
     let house = Plan::default().open(|ticket| match ticket.work {
-        Work::Restore(_) => runs(),
+        Work::Run(_) => runs(),
         Work::Dispose { .. } => Scenario { steps: vec![(Duration::ZERO, began(2))], stops_in: None },
     });
     house.start([1]).await;
@@ -132,13 +132,13 @@ async fn d06_a_disposal_that_hangs_can_be_forced_and_is_told_as_failed() {
 #[tokio::test(start_paused = true)]
 async fn d06_force_never_ends_a_disposal_that_is_in_time() {
     let house = Plan::default().open(|ticket| match ticket.work {
-        Work::Restore(_) => runs(),
+        Work::Run(_) => runs(),
         Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
     house.act(CANCEL, 1).await.unwrap();
-    let disposing = |phase: &Phase| matches!(phase, Phase::Canceling { stage: CancelStage::Disposing { .. }, .. });
+    let disposing = |phase: &Phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. });
     house.until_phase(1, disposing).await;
     assert_eq!(house.act(SessionAction::Force, 1).await, Err(Refusal::DisposalInTime { until: sample::after(31) }));
     assert_eq!(disposed(house.until_completed(1).await.as_ref()), &Disposed::Removed);
@@ -148,7 +148,7 @@ async fn d06_force_never_ends_a_disposal_that_is_in_time() {
 #[tokio::test(start_paused = true)]
 async fn d06_force_of_a_stop_leaves_the_disposal_that_follows_its_time() {
     let house = Plan::default().open(|ticket| match ticket.work {
-        Work::Restore(_) => Scenario { stops_in: None, ..Scenario::default() },
+        Work::Run(_) => Scenario { stops_in: None, ..Scenario::default() },
         Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
     });
     house.start([1]).await;
@@ -166,10 +166,10 @@ async fn r17_a_session_that_is_being_cancelled_already_is_skipped_and_left_to_en
     house.start(1..=3).await;
     house.until(|now| now.counts.running == 3).await;
     house.act(SessionAction::Cancel(Disposition::Keep, Reach::AnyOrigin), 2).await.unwrap();
-    let receipt = house.all(CANCEL, Scope::AllOngoing).await;
+    let receipt = house.all(CANCEL, Scope::Ongoing(Kind::Restore)).await;
     let results: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
-    assert_eq!(results, [(1, Ok(())), (2, Err(Refusal::Canceling)), (3, Ok(()))]);
-    house.until(|now| now.counts.cancelled == 3).await;
+    assert_eq!(results, [(1, Ok(())), (2, Err(Refusal::Cancelling)), (3, Ok(()))]);
+    house.until(|now| now.counts.cancelled() == 3).await;
     let launched = house.launched.lock().unwrap();
     let kept =
         launched.iter().filter(|ticket| matches!(ticket.work, Work::Dispose { disposition: Disposition::Keep, .. }));
@@ -196,7 +196,7 @@ async fn a_cancel_keeps_its_slot_until_the_attempt_is_gone() {
     house.start(1..=2).await;
     house.until(|now| now.counts.running == 1).await;
     house.act(CANCEL, 1).await.unwrap();
-    house.until(|now| now.counts.cancelled == 1 && now.counts.running == 1).await;
+    house.until(|now| now.counts.cancelled() == 1 && now.counts.running == 1).await;
     assert_eq!(house.launches(2), [1]);
 }
 
@@ -205,7 +205,7 @@ fn began(attempt: u32) -> Report {
 }
 
 fn stage(phase: &Phase, wanted: Urgency) -> bool {
-    let Phase::Canceling { stage, .. } = phase else { return false };
+    let Phase::Cancelling { stage, .. } = phase else { return false };
     let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
     *urgency == wanted
 }
@@ -225,8 +225,8 @@ async fn r27_a_cancel_from_the_command_line_leaves_a_session_of_a_console_alone(
 #[tokio::test(start_paused = true)]
 async fn r27_a_cancel_from_the_command_line_ends_what_was_started_there() {
     let house = Plan::default().open(|_| runs());
-    let requests = vec![sample::request(1)];
-    let order = StartRequest { requests, policy: None, origin: Origin::CommandLine };
+    let orders = vec![sample::request(1).into()];
+    let order = StartRequest { orders, policy: None, origin: Origin::CommandLine };
     assert_eq!(house.handle.start(order, ops()).await.done(), 1);
     house.act(FROM_COMMAND_LINE, 1).await.unwrap();
     house.until_completed(1).await;

@@ -74,8 +74,8 @@ async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
     let (house, steered) = open(None, 1);
     house.start([1]).await;
     let order = |number| {
-        let (handle, requests) = (house.handle.clone(), vec![sample::request(number)]);
-        let order = StartRequest { requests, policy: None, origin: Origin::Console };
+        let (handle, requests) = (house.handle.clone(), vec![sample::request(number).into()]);
+        let order = StartRequest { orders: requests, policy: None, origin: Origin::Console };
         tokio::spawn(async move { handle.start(order, ops()).await })
     };
     let (second, third) = (order(2), order(3));

@@ -91,7 +91,7 @@ async fn d06_a_cancel_is_overdue_in_time_although_the_clock_was_set_back() {
     clock_set_by.store(-DAY, Ordering::SeqCst);
     let begun = Instant::now();
     let overdue = |phase: &Phase| {
-        let Phase::Canceling { stage: CancelStage::Stopping { urgency, .. }, .. } = phase else { return false };
+        let Phase::Cancelling { stage: CancelStage::Stopping { urgency, .. }, .. } = phase else { return false };
         *urgency == Urgency::Overdue
     };
     house.until_phase(1, overdue).await;

@@ -5,7 +5,7 @@ use crate::{
     sample,
 };
 use howdah::{
-    domain::{Disposition, Reach, SessionId, fact::End},
+    domain::{Disposition, Kind, Reach, SessionId, fact::End},
     machine::{CompletedResult, CompletedRow, Refusal, Scope},
     manager::{Service as _, SessionAction},
 };
@@ -15,7 +15,7 @@ async fn with_completed(numbers: std::ops::RangeInclusive<u64>) -> House {
     let house = Plan { max_running: count, ..Plan::default() }
         .open(|ticket| ends(ticket.session.0, sample::over(End::Succeeded(sample::success()))));
     house.start(numbers).await;
-    house.until(|now| now.counts.succeeded == count).await;
+    house.until(|now| now.counts.succeeded() == count).await;
     house
 }
 
@@ -46,7 +46,7 @@ async fn d10_completed_sessions_stay_until_they_are_dismissed() {
     assert_eq!(now.counts.completed(), 2);
     assert!(house.act(SessionAction::Dismiss, 2).await.is_ok(), "twice is as good as once");
     assert_eq!(house.now().await.counts.completed(), 2);
-    assert_eq!(house.all(SessionAction::Dismiss, Scope::AllCompleted).await.done(), 2);
+    assert_eq!(house.all(SessionAction::Dismiss, Scope::Completed(Kind::Restore)).await.done(), 2);
     let now = house.now().await;
     assert_eq!((now.completed.len(), now.counts.completed()), (0, 0));
     assert!(house.handle.session(SessionId(2), ops()).await.unwrap().is_dismissed(), "the journal keeps it");
@@ -64,7 +64,8 @@ async fn rows_that_come_later_join_without_those_that_were_dismissed() {
     let house = with_completed(1..=2).await;
     let row = |number: u64, seconds| CompletedRow {
         id: SessionId(number),
-        instance: sample::request(number).point.instance,
+        kind: Kind::Restore,
+        title: sample::request(number).point.instance,
         ended: sample::after(seconds),
         took: std::time::Duration::ZERO,
         result: CompletedResult::Cancelled,
@@ -74,5 +75,5 @@ async fn rows_that_come_later_join_without_those_that_were_dismissed() {
     house.handle.fill_completed([read_before, vec![row(7, -10), row(8, -5)]].concat()).await;
     let now = house.now().await;
     assert_eq!(now.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2, 8, 7]);
-    assert_eq!((now.counts.succeeded, now.counts.cancelled), (1, 2));
+    assert_eq!((now.counts.succeeded(), now.counts.cancelled()), (1, 2));
 }

@@ -3,11 +3,9 @@
 use crate::sample;
 use howdah::{
     attempt::{AttemptMessage, CHANNEL_CAPACITY, Scenario, Simulated, simulated::Survivor},
-    domain::{Origin, RestoreRequest, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
+    domain::{ClusterRestore, Order, Origin, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
     journal::{Change, MemoryStore, Opening},
-    machine::{
-        Command, CompletedResult, CompletedRow, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession,
-    },
+    machine::{Command, CompletedRow, EndedCounts, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession},
     manager::{
         Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, SessionAction, Snapshot,
         StartRequest, Unclaimed,
@@ -92,9 +90,11 @@ fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
     let last_id = store.sessions().iter().map(|session| session.id().0).max().unwrap_or_default();
     let shown = ended.iter().rev().filter(|session| !session.is_dismissed());
     let completed: Vec<_> = shown.filter_map(CompletedRow::of).collect();
-    let of = |result| completed.iter().filter(|row| row.result == result).count();
-    let (succeeded, cancelled) = (of(CompletedResult::Succeeded), of(CompletedResult::Cancelled));
-    Opening { last_id, holding: Vec::new(), ongoing, unreadable, completed, succeeded, cancelled }
+    let mut counted = EndedCounts::default();
+    for row in &completed {
+        *counted.count_mut(row.kind, row.result) += 1;
+    }
+    Opening { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted }
 }
 
 impl House {
@@ -103,8 +103,9 @@ impl House {
         self.order(numbers.into_iter().map(sample::request).collect()).await
     }
 
-    pub(crate) async fn order(&self, requests: Vec<RestoreRequest>) -> Receipt {
-        self.handle.start(StartRequest { requests, policy: None, origin: Origin::Console }, ops()).await
+    pub(crate) async fn order(&self, requests: Vec<ClusterRestore>) -> Receipt {
+        let orders = requests.into_iter().map(Order::from).collect();
+        self.handle.start(StartRequest { orders, policy: None, origin: Origin::Console }, ops()).await
     }
 
     /// One verb on one session; what became of it.

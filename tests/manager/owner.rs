@@ -115,7 +115,7 @@ async fn a_wish_to_stop_is_told_again_by_the_next_owner() {
     let store = house.crash().await;
     let house = Plan { store, remains: Survivor::Alive(runs()), ..Plan::default() }.open(|_| Scenario::default());
     house.until_completed(1).await;
-    assert_eq!(house.now().await.counts.cancelled, 1);
+    assert_eq!(house.now().await.counts.cancelled(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,13 +138,13 @@ async fn a_kill_is_told_again_by_the_next_owner() {
 async fn d09_a_disposal_that_was_lost_is_done_again() {
     let began = || vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))];
     let house = Plan::default().open(move |ticket| match ticket.work {
-        Work::Restore(_) => runs(),
+        Work::Run(_) => runs(),
         Work::Dispose { .. } => Scenario { steps: began(), stops_in: None },
     });
     house.start([1]).await;
     house.until(|now| now.counts.running == 1).await;
     house.act(SessionAction::Cancel(Disposition::SetAside, Reach::AnyOrigin), 1).await.unwrap();
-    house.until_phase(1, |phase| matches!(phase, Phase::Canceling { .. })).await;
+    house.until_phase(1, |phase| matches!(phase, Phase::Cancelling { .. })).await;
     house.wait(2).await;
     let store = house.crash().await;
     let house = Plan { store, ..Plan::default() }.open(|_| Scenario::default());
@@ -160,7 +160,7 @@ async fn r28_closing_stops_nothing_and_everything_is_found_again() {
         _ => runs(),
     });
     house.start(1..=3).await;
-    let before = house.until(|now| now.counts.succeeded == 1 && now.counts.running == 1).await;
+    let before = house.until(|now| now.counts.succeeded() == 1 && now.counts.running == 1).await;
     house.handle.close().await;
     assert_eq!(house.act(SessionAction::Retry, 2).await, Err(Refusal::ManagerGone));
     let store = house.store.clone();

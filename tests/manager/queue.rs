@@ -6,7 +6,7 @@ use crate::{
 };
 use howdah::{
     domain::{
-        AttemptNo, InstanceName, Port, Reach, RestoreRequest, ServerWish, SessionId, Target, fact::End, ticket::Work,
+        AttemptNo, ClusterRestore, InstanceName, Port, Reach, ServerWish, SessionId, Target, fact::End, ticket::Work,
     },
     machine::{Cause, Phase, Refusal, Report, Scope},
     manager::SessionAction,
@@ -16,7 +16,7 @@ use howdah::{
 async fn r01_one_session_for_each_instance() {
     let house = Plan::default().open(|_| runs());
     let receipt = house.start(1..=3).await;
-    let instances: Vec<_> = receipt.lines.iter().map(|line| line.instance.clone().unwrap().to_string()).collect();
+    let instances: Vec<_> = receipt.lines.iter().map(|line| line.title.clone().unwrap().to_string()).collect();
     assert_eq!(instances, ["orders-1", "orders-2", "orders-3"]);
     assert_eq!(receipt.done(), 3);
     let now = house.until(|now| now.counts.running == 3).await;
@@ -24,7 +24,7 @@ async fn r01_one_session_for_each_instance() {
     let launched = house.launched.lock().unwrap().clone();
     for (ticket, number) in launched.iter().zip(1..) {
         assert_eq!((ticket.session, ticket.attempt), (SessionId(number), AttemptNo(1)));
-        assert_eq!(ticket.work, Work::Restore(sample::request(number)));
+        assert_eq!(ticket.work, Work::Run(sample::request(number).into()));
         assert_eq!(
             ticket.by.as_deref(),
             Some("ops@bastion (process 42 on pts/3)"),
@@ -40,7 +40,7 @@ async fn slots_are_kept_and_the_queue_is_served_in_order() {
     house.start(1..=5).await;
     let full = house.until(|now| now.counts.running == 2).await;
     assert_eq!((full.counts.queued, house.workers()), (3, 2));
-    house.until(|now| now.counts.succeeded == 5).await;
+    house.until(|now| now.counts.succeeded() == 5).await;
     let first: Vec<i64> = (1..=5).flat_map(|number| house.launches(number)).collect();
     assert_eq!(first, [0, 0, 10, 10, 20]);
 }
@@ -54,7 +54,7 @@ async fn a_try_that_is_due_waits_for_a_slot_behind_those_before_it() {
     });
     house.start(1..=3).await;
     house.until_phase(1, |phase| matches!(phase, Phase::Queued { cause: Cause::Try(1), .. })).await;
-    house.until(|now| now.counts.succeeded == 3).await;
+    house.until(|now| now.counts.succeeded() == 3).await;
     assert_eq!([house.launches(2), house.launches(3), house.launches(1)].concat(), [1, 1001, 0, 1011]);
 }
 
@@ -81,7 +81,7 @@ async fn s09_one_session_for_each_directory_and_port() {
     let receipt = house.order(vec![to("/srv/pg/other", taken)]).await;
     assert_eq!(receipt.lines[0].result, Err(Refusal::PortHeld { port: taken, holder, instance: instance() }));
     // Files alone need no port.
-    let files = RestoreRequest { server: ServerWish::FilesOnly, ..to("/srv/pg/files", taken) };
+    let files = ClusterRestore { server: ServerWish::FilesOnly, ..to("/srv/pg/files", taken) };
     assert_eq!(house.order(vec![files]).await.done(), 1);
     // Two in one order: the first gets it.
     let receipt = house.order(vec![to("/srv/new", port), to("/srv/new", port)]).await;

@@ -13,7 +13,7 @@ use howdah::{
         streams::Streams,
     },
     domain::{
-        AttemptNo, Disposed, Origin, RestoreRequest, SessionId, Target,
+        AttemptNo, ClusterRestore, Disposed, Origin, SessionId, Target,
         fact::{Began, End, Fact},
         ticket::Work,
     },
@@ -70,11 +70,11 @@ async fn run(house: &House, script: impl AsyncFnOnce(Person)) -> (Exit, Vec<Stri
 
 async fn run_request(
     house: &House,
-    request: RestoreRequest,
+    request: ClusterRestore,
     script: impl AsyncFnOnce(Person),
 ) -> (Exit, Vec<String>, serde_json::Value) {
     let (interrupts, receiver) = mpsc::channel(2);
-    let order = StartRequest { requests: vec![request], policy: None, origin: Origin::CommandLine };
+    let order = StartRequest { orders: vec![request.into()], policy: None, origin: Origin::CommandLine };
     let (mut out, mut err) = (Vec::new(), Heard::default());
     let person = Person { interrupts, err: err.clone() };
     let form = CommandForm::new(Some("/srv/state".to_owned()));
@@ -86,7 +86,7 @@ async fn run_request(
 }
 
 async fn until_disposing(house: &House) -> Arc<Session> {
-    house.until_phase(1, |phase| matches!(phase, Phase::Canceling { stage: CancelStage::Disposing { .. }, .. })).await
+    house.until_phase(1, |phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. })).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +112,7 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
 #[tokio::test(start_paused = true)]
 async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
     let house = Plan::default().open(|ticket| match ticket.work {
-        Work::Restore(_) => runs(),
+        Work::Run(_) => runs(),
         Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
     });
     let (exit, lines, object) = run(&house, async |person| {
@@ -134,7 +134,7 @@ async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_left_data_says_where() {
     let house = Plan::default().open(|ticket| match ticket.work {
-        Work::Restore(_) => runs(),
+        Work::Run(_) => runs(),
         Work::Dispose { .. } => Scenario {
             steps: vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))],
             stops_in: None,
@@ -162,7 +162,7 @@ async fn a_cancel_that_left_data_says_where() {
 }
 
 fn is_overdue(session: &Arc<Session>) -> bool {
-    let Phase::Canceling { stage, .. } = session.phase() else { return false };
+    let Phase::Cancelling { stage, .. } = session.phase() else { return false };
     let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
     *urgency == Urgency::Overdue
 }
@@ -173,7 +173,7 @@ async fn progress_is_told_on_although_the_clock_was_set_back() {
     let report = |bytes| (Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
     let steps: Vec<_> = (0..60).map(report).collect();
     let house = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
-        Work::Restore(_) => Scenario { steps: steps.clone(), stops_in: Some(Duration::ZERO) },
+        Work::Run(_) => Scenario { steps: steps.clone(), stops_in: Some(Duration::ZERO) },
         Work::Dispose { .. } => Scenario::default(),
     });
     run(&house, async |person| {

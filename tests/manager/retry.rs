@@ -7,7 +7,7 @@ use crate::{
 use howdah::{
     attempt::Scenario,
     domain::{
-        AttemptNo, RetryPolicy, SessionId,
+        AttemptNo, Kind, RetryPolicy, SessionId, WhenUsedUp,
         fact::{End, Fact},
         ticket::Ticket,
     },
@@ -54,7 +54,8 @@ async fn r08_r09_r11_d02_ten_tries_five_minutes_apart_and_never_an_eleventh() {
 
 #[tokio::test(start_paused = true)]
 async fn d02_both_numbers_are_settings() {
-    let policy = RetryPolicy { tries: 3, every: Duration::from_secs(2), while_waiting: true };
+    let policy =
+        RetryPolicy { tries: 3, every: Duration::from_secs(2), while_waiting: true, when_used_up: WhenUsedUp::Ask };
     let house = Plan { policy, ..Plan::default() }.open(|_| ends(0, fails()));
     house.start([1]).await;
     house.until_phase(1, is_stuck).await;
@@ -157,7 +158,7 @@ async fn r15_retry_on_the_node_tells_of_each_one_that_was_skipped() {
     });
     house.start(1..=4).await;
     house.until(|now| now.counts.waiting == 1 && now.counts.stuck == 1 && now.counts.running == 1).await;
-    let receipt = house.all(SessionAction::Retry, Scope::AllOngoing).await;
+    let receipt = house.all(SessionAction::Retry, Scope::Ongoing(Kind::Restore)).await;
     let told: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
     let running = Err(Refusal::Running { attempt: AttemptNo(1) });
     assert_eq!(told, [(2, Ok(())), (1, Ok(())), (3, running), (4, Err(Refusal::Queued))]);

@@ -103,7 +103,7 @@ async fn a_queued_session_is_launched_when_the_journal_works_again() {
     house.until(|now| now.counts.running == 1).await;
     // The journal fails between the end of the first and the launch of the second.
     house.store.fail_after(1);
-    house.until(|now| now.counts.succeeded == 1).await;
+    house.until(|now| now.counts.succeeded() == 1).await;
     house.wait(60).await;
     assert_eq!((house.workers(), house.now().await.counts.queued), (1, 1));
     house.store.fail(false);

@@ -13,7 +13,9 @@ use howdah::{
         message::{Intent, Message, RequestId},
         model::tree::{InstanceKey, Node},
     },
-    domain::{ExistingData, Port, RestoreRequest, SystemIdentifier, plan::TargetState},
+    domain::{
+        BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, Port, SystemIdentifier, plan::TargetState,
+    },
     manager::Snapshot,
 };
 use std::sync::Arc;
@@ -25,7 +27,8 @@ const CLUSTERS: [u64; 3] = [7_579_265_441_411_437_183, 7_579_265_441_399_990_183
 fn namesakes() -> Catalog {
     let one = |repository: &str, label: &str, cluster: Option<u64>| {
         let mut point = point("orders", label, 61 * GIB);
-        point.path = format!("{repository}/orders/{label}").into();
+        let directory = format!("{repository}/orders/{label}").into();
+        point.source = BackupSource::BaseBackup { directory, form: BackupForm::Tar(Compression::Zstd) };
         point.facts.system_identifier = cluster.map(SystemIdentifier);
         instance(repository, "orders", cluster, vec![CatalogEntry::Restorable(point)])
     };
@@ -77,15 +80,21 @@ fn two_places() -> Message {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
-fn planned(request: &RestoreRequest) -> Result<howdah::domain::Plan, howdah::domain::Failure> {
+fn planned(request: &ClusterRestore) -> Result<howdah::domain::RestorePlan, howdah::domain::Failure> {
     let cluster = Some(SystemIdentifier(1));
-    Ok(howdah::domain::Plan { system_identifier: cluster, ..plan_of(request, TargetState::Missing) })
+    let plan = plan_of(request, TargetState::Missing);
+    let files = howdah::domain::FilePlan { system_identifier: cluster, ..plan.files };
+    Ok(howdah::domain::RestorePlan { files, ..plan })
 }
 
-fn started(stage: &mut Stage) -> Vec<RestoreRequest> {
+fn started(stage: &mut Stage) -> Vec<ClusterRestore> {
     let requests =
         stage.wanted().into_iter().filter_map(|intent| if let Intent::Start(all) = intent { Some(all) } else { None });
-    requests.flatten().collect()
+    requests.flatten().map(|order| order.cluster().unwrap().clone()).collect()
+}
+
+fn directory_of(order: &ClusterRestore) -> &str {
+    order.point.source.directory().unwrap().to_str().unwrap()
 }
 
 #[test]
@@ -122,7 +131,7 @@ fn s14_the_chosen_namesake_and_no_other_is_restored() {
     answer_plans(&mut stage, planned);
     stage.press("enter");
     let requests = started(&mut stage);
-    let from: Vec<&str> = requests.iter().map(|request| request.point.path.to_str().unwrap()).collect();
+    let from: Vec<&str> = requests.iter().map(directory_of).collect();
     assert_eq!(from, ["/srv/r1/orders/b1", "/srv/r3/orders/b1"]);
     assert!(requests.iter().all(|request| request.existing == ExistingData::Refuse));
 }
@@ -135,7 +144,7 @@ fn what_the_plan_has_read_of_the_cluster_goes_into_the_order() {
     assert!(stage.text().contains("system identifier 1"), "{}", stage.text());
     stage.press("enter");
     let requests = started(&mut stage);
-    assert_eq!(requests[0].point.path.to_str(), Some("/srv/r1/orders/b0"));
+    assert_eq!(directory_of(&requests[0]), "/srv/r1/orders/b0");
     assert_eq!(requests[0].point.facts.system_identifier, Some(SystemIdentifier(1)));
 }
 

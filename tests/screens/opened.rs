@@ -9,7 +9,7 @@ use howdah::{
     catalog::propose::Proposal,
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, ExistingData, Failure, InstanceName, Plan, Port, RestoreRequest, SessionId, plan::TargetState,
+        AttemptNo, ClusterRestore, ExistingData, Failure, InstanceName, Port, RestorePlan, SessionId, plan::TargetState,
     },
     machine::Refusal,
     manager::{Receipt, ReceiptLine, SessionAction},
@@ -72,7 +72,7 @@ pub(crate) fn dialogs() -> Vec<Scene> {
             |stage| {
                 let line = |id, name: &str, result| ReceiptLine {
                     session: Some(SessionId(id)),
-                    instance: Some(InstanceName::new(name)),
+                    title: Some(InstanceName::new(name)),
                     result,
                 };
                 let running = Refusal::Running { attempt: AttemptNo(2) };
@@ -187,7 +187,7 @@ pub(crate) fn places(ticket: u64) -> Message {
 }
 
 /// From the first instance through the form to answered plans.
-pub(crate) fn planned(stage: &mut Stage, answer: fn(&RestoreRequest) -> Result<Plan, Failure>) {
+pub(crate) fn planned(stage: &mut Stage, answer: fn(&ClusterRestore) -> Result<RestorePlan, Failure>) {
     stage.press("enter").tell(places(1)).press("enter");
     answer_plans(stage, answer);
 }
@@ -200,7 +200,7 @@ pub(crate) fn planned_to_rename(stage: &mut Stage) {
 }
 
 /// Answers every plan that is asked for, and those that are asked for because of the answers.
-pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&RestoreRequest) -> Result<Plan, Failure>) {
+pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&ClusterRestore) -> Result<RestorePlan, Failure>) {
     loop {
         let asked: Vec<_> = stage
             .wanted()
@@ -219,7 +219,7 @@ pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&RestoreRequest) -> Res
     }
 }
 
-pub(crate) fn plan_of(request: &RestoreRequest, standing: TargetState) -> Plan {
+pub(crate) fn plan_of(request: &ClusterRestore, standing: TargetState) -> RestorePlan {
     plan(request.point.instance.as_str(), request.target.port().number(), standing)
 }
 
@@ -228,7 +228,7 @@ fn refused() -> Failure {
 }
 
 /// Refused as long as the old directory must stay; planned once it may be renamed.
-pub(crate) fn set_aside(request: &RestoreRequest) -> Result<Plan, Failure> {
+pub(crate) fn set_aside(request: &ClusterRestore) -> Result<RestorePlan, Failure> {
     match request.existing {
         ExistingData::Refuse => Err(Failure::incurable(
             "/srv/pg/crm holds other data",

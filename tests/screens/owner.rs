@@ -193,8 +193,8 @@ fn without_an_owner_orders_are_still_given_and_their_answer_comes_later() {
     assert_eq!(orders, [Intent::Act(SessionAction::Retry, Scope::Sessions(vec![billing]))]);
     assert_eq!(said(&stage), "Handed over as soon as the owner is found; the answer comes then");
     stage.tell(Message::Owner(OwnerState::Remote { pid: 4_090 }));
-    let instance = stage.model.data().snapshot.ongoing[1].request().point.instance.clone();
-    let line = ReceiptLine { session: Some(billing), instance: Some(instance), result: Ok(()) };
+    let instance = stage.model.data().snapshot.ongoing[1].title().clone();
+    let line = ReceiptLine { session: Some(billing), title: Some(instance), result: Ok(()) };
     stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines: vec![line] }));
     assert_eq!(said(&stage), "Retry: billing");
 }

@@ -7,20 +7,19 @@ use howdah::{
     console::{
         action::Action,
         message::{Intent, Message, Mouse, MouseAction, Query},
-        model::tree::Group,
+        model::tree::{Group, Node},
         situation::Verdict,
     },
-    domain::{AttemptNo, Disposition, InstanceName, Reach, SessionId},
+    domain::{AttemptNo, Disposition, InstanceName, Kind, Reach, SessionId},
     machine::{Refusal, Scope},
     manager::{Receipt, ReceiptLine, SessionAction},
 };
 use std::sync::Arc;
 
 fn rows_of(stage: &Stage, group: Group) -> Vec<u64> {
-    let data = stage.model.data();
-    let id = |at: usize| match group {
-        Group::Restore => data.snapshot.ongoing[at].id().0,
-        _ => data.snapshot.completed[at].id.0,
+    let id = |row| match stage.model.data().node(row) {
+        Some(Node::Session(id)) => id.0,
+        other => panic!("{other:?}"),
     };
     stage.model.tree().members(group).map(id).collect()
 }
@@ -111,10 +110,10 @@ fn r14_retry_on_an_instance_acts_on_that_session_only() {
 fn r15_retry_on_the_restore_node_acts_on_all_and_tells_each_one_skipped() {
     let mut stage = Stage::new(busy(), own());
     stage.press("g r");
-    assert_eq!(acts(&mut stage), [(SessionAction::Retry, Scope::AllOngoing)]);
+    assert_eq!(acts(&mut stage), [(SessionAction::Retry, Scope::Ongoing(Kind::Restore))]);
     let line = |id, name: &str, result| ReceiptLine {
         session: Some(SessionId(id)),
-        instance: Some(InstanceName::new(name)),
+        title: Some(InstanceName::new(name)),
         result,
     };
     let running = Refusal::Running { attempt: AttemptNo(2) };
@@ -131,7 +130,7 @@ fn r15_one_done_and_one_skipped_are_both_told() {
     let mut stage = Stage::new(busy(), own());
     let line = |id, name: &str, result| ReceiptLine {
         session: Some(SessionId(id)),
-        instance: Some(InstanceName::new(name)),
+        title: Some(InstanceName::new(name)),
         result,
     };
     let lines = vec![line(4, "audit", Ok(())), line(5, "depot", Err(Refusal::Queued))];

@@ -43,8 +43,9 @@ fn a_limited_speed_of_a_packed_backup_says_what_it_counts() {
     let running = copying(1, "orders");
     let told = |form, limit: Option<u64>| {
         let mut value = serde_json::to_value(&*running).unwrap();
-        value["request"]["point"]["facts"]["form"] = form;
-        value["request"]["max_rate"] = serde_json::json!(limit);
+        let order = &mut value["order"]["restore"]["cluster"];
+        order["point"]["source"]["base_backup"]["form"] = form;
+        order["max_rate"] = serde_json::json!(limit);
         let session = |bytes: u64| {
             let mut value = value.clone();
             value["progress"]["bytes_done"] =

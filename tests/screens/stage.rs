@@ -14,9 +14,9 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, InstanceName, Port, SystemIdentifier, Who},
-    machine::{Phase, Session},
-    manager::{CompletedResult, CompletedRow, Counts, Moment, Snapshot},
+    domain::{BackupForm, BackupSource, InstanceName, Port, SystemIdentifier, Who},
+    machine::{EndedCounts, Phase, Session},
+    manager::{CompletedRow, Counts, Moment, Snapshot},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
@@ -41,15 +41,19 @@ pub(crate) fn snapshot(ongoing: Vec<Arc<Session>>, done: &[Session]) -> Snapshot
 }
 
 pub(crate) fn with_rows(ongoing: Vec<Arc<Session>>, completed: Vec<Arc<CompletedRow>>) -> Snapshot {
-    let cancelled = completed.iter().filter(|row| row.result == CompletedResult::Cancelled).count();
-    let ends = Counts { succeeded: completed.len() - cancelled, cancelled, ..Counts::default() };
+    let mut ended = EndedCounts::default();
+    for row in &completed {
+        *ended.count_mut(row.kind, row.result) += 1;
+    }
+    let ends = Counts { ended, ..Counts::default() };
     let counts = ongoing.iter().fold(ends, |mut counts, session| {
         *match session.phase() {
             Phase::Queued { .. } => &mut counts.queued,
             Phase::Running { .. } => &mut counts.running,
             Phase::Waiting { .. } => &mut counts.waiting,
             Phase::Stuck { .. } => &mut counts.stuck,
-            Phase::Canceling { .. } => &mut counts.canceling,
+            Phase::Paused { .. } => &mut counts.paused,
+            Phase::Cancelling { .. } => &mut counts.cancelling,
             Phase::Completed { .. } => unreachable!("an ongoing session is not completed"),
         } += 1;
         counts
@@ -84,7 +88,8 @@ pub(crate) fn own() -> Catalog {
     let older = |name: &str| {
         let mut point = point(name, "2026-11-19T0200", 60 * GIB);
         point.facts.taken_at = "2026-11-19T02:00:00Z".parse().unwrap();
-        point.facts.form = BackupForm::Plain;
+        let directory = point.source.directory().unwrap().to_owned();
+        point.source = BackupSource::BaseBackup { directory, form: BackupForm::Plain };
         CatalogEntry::Restorable(point)
     };
     let bad = |name: &str| CatalogEntry::Unreadable {

@@ -4,10 +4,10 @@
 
 use howdah::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Compression, Disposed, Disposition, ExistingData, Failure,
-        InstanceName, Lsn, MajorVersion, MissingWal, Origin, Plan, Port, Progress, Reached, RestorePoint,
-        RestoreRequest, RetryPolicy, ServerOutcome, ServerWish, SessionId, Step, StepState, Success, SystemIdentifier,
-        Target, Timeline, Timestamp, WalProgress,
+        AttemptNo, BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, Disposed,
+        Disposition, ExistingData, Failure, FilePlan, InstanceName, Lsn, MajorVersion, MissingWal, Origin, Plan, Port,
+        Progress, Reached, Recovery, RestorePlan, RestorePoint, RetryPolicy, ServerOutcome, ServerWish, SessionId,
+        Step, StepState, Success, SystemIdentifier, Target, Timeline, Timestamp, WalProgress,
         fact::ProcessMark,
         plan::{ServerPlan, SwitchedOff, TablespacePlan, TargetState, WalFinding},
     },
@@ -39,9 +39,11 @@ pub(crate) fn point(instance: &str, label: &str, size: u64) -> RestorePoint {
     RestorePoint {
         instance: InstanceName::new(instance),
         label: label.to_owned(),
-        path: format!("/backups/{instance}/{label}").into(),
-        facts: BackupFacts {
+        source: BackupSource::BaseBackup {
+            directory: format!("/backups/{instance}/{label}").into(),
             form: BackupForm::Tar(Compression::Zstd),
+        },
+        facts: BackupFacts {
             size: ByteCount(size),
             files: 4_213,
             timeline: Timeline(1),
@@ -55,10 +57,11 @@ pub(crate) fn point(instance: &str, label: &str, size: u64) -> RestorePoint {
     }
 }
 
-pub(crate) fn request(instance: &str, port: u16) -> RestoreRequest {
-    RestoreRequest {
+pub(crate) fn request(instance: &str, port: u16) -> ClusterRestore {
+    ClusterRestore {
         point: point(instance, "2026-11-20T0200", 61 * GIB),
         target: Target::new(format!("/srv/pg/{instance}"), Port::new(port).unwrap()).unwrap(),
+        recovery: Recovery::to_consistency(),
         server: ServerWish::LeaveRunning,
         max_rate: None,
         existing: ExistingData::Refuse,
@@ -66,21 +69,27 @@ pub(crate) fn request(instance: &str, port: u16) -> RestoreRequest {
     }
 }
 
-pub(crate) fn plan(instance: &str, port: u16, standing: TargetState) -> Plan {
-    Plan {
-        directory: format!("/srv/pg/{instance}").into(),
+pub(crate) fn plan(instance: &str, port: u16, target: TargetState) -> RestorePlan {
+    let files = FilePlan {
         bytes: ByteCount(61 * GIB + GIB / 2),
         files: 4_213,
         reused: ByteCount(0),
         free_bytes: ByteCount(210 * GIB),
         free_inodes: Some(13_107_200),
-        standing,
+        target,
         tablespaces: vec![TablespacePlan {
             oid: 16_384,
             original: "/fast/ts".into(),
             directory: format!("/srv/pg/{instance}.tablespaces/16384").into(),
         }],
         wal: WalFinding::Included { start: Lsn(0x1600_0028), stop: Lsn(0x16B3_74D8) },
+        checksum: "CRC32C".to_owned(),
+        version: Some(MajorVersion(15)),
+        system_identifier: Some(SystemIdentifier(7_579_265_441_411_437_183)),
+    };
+    RestorePlan {
+        directory: format!("/srv/pg/{instance}").into(),
+        files,
         server: ServerPlan::Start {
             binaries: "/usr/lib/postgresql/15/bin".into(),
             version: MajorVersion(15),
@@ -88,14 +97,12 @@ pub(crate) fn plan(instance: &str, port: u16, standing: TargetState) -> Plan {
             port: Port::new(port).unwrap(),
             leave_running: true,
         },
-        checksum: "CRC32C".to_owned(),
         warnings: vec!["archive_mode was on where the backup was made; it is off here".to_owned()],
         switched_off: vec![SwitchedOff {
             line: "max_logical_replication_workers = '0'".to_owned(),
             effect: "run the source's subscriptions".to_owned(),
         }],
         backup: Some(format!("/backups/{instance}/2026-11-20T0200").into()),
-        system_identifier: Some(SystemIdentifier(7_579_265_441_411_437_183)),
     }
 }
 
@@ -111,7 +118,8 @@ impl Story {
         let session = Session::create(Created {
             id: SessionId(id),
             uuid: Uuid::from_u128(u128::from(id)),
-            request: request(instance, 5432 + u16::try_from(id % 1000).unwrap()),
+            order: request(instance, 5432 + u16::try_from(id % 1000).unwrap()).into(),
+            parent: None,
             policy: RetryPolicy::default(),
             by: "ops@bastion".to_owned(),
             origin: Origin::Console,
@@ -171,8 +179,9 @@ impl Story {
     }
 
     pub(crate) fn planned(self) -> Self {
-        let (attempt, name) = (self.attempt(), self.session.request().point.instance.as_str().to_owned());
-        let plan = Box::new(plan(&name, self.session.request().target.port().number(), TargetState::Missing));
+        let (attempt, name) = (self.attempt(), self.session.title().as_str().to_owned());
+        let port = self.session.order().port().unwrap().number();
+        let plan = Box::new(Plan::Restore(plan(&name, port, TargetState::Missing)));
         self.then(Event::Planned { attempt, plan })
     }
 
@@ -304,9 +313,10 @@ pub(crate) fn overdue(id: u64, name: &str) -> Arc<Session> {
 pub(crate) fn succeeded(id: u64, name: &str) -> Session {
     let story = Story::begins(id, name, mins(73)).launched();
     let took = [secs(2), mins(6), secs(1), secs(2), mins(2), secs(1), secs(1)];
-    let story = Step::ALL.into_iter().zip(took).fold(story, |story, (step, took)| story.done(step, took, ""));
+    let steps = story.session.order().steps();
+    let story = steps.iter().zip(took).fold(story, |story, (step, took)| story.done(*step, took, ""));
     let answer = "PostgreSQL 15.14, 42 tables".to_owned();
-    let success = Success::plain(ServerOutcome::Running { port: Port::new(5433).unwrap(), answer });
+    let success = Success::of_cluster(ServerOutcome::Running { port: Port::new(5433).unwrap(), answer });
     let attempt = story.attempt();
     story.copied(61 * GIB + GIB / 2, 0).after(secs(521)).then(Event::Succeeded { attempt, success }).told()
 }

@@ -10,7 +10,7 @@ use super::{
 use howdah::{
     console::message::{Intent, Message, Query},
     domain::{
-        ExistingData, Failure, InstanceName, MissingWal, RestoreRequest, ServerWish, SessionId,
+        ClusterRestore, ExistingData, Failure, InstanceName, MissingWal, ServerWish, SessionId,
         plan::{ServerPlan, TargetState, WalFinding},
     },
     machine::Refusal,
@@ -22,16 +22,16 @@ fn fresh() -> Stage {
     Stage::new(snapshot(vec![], &[]), own())
 }
 
-fn started(stage: &mut Stage) -> Vec<RestoreRequest> {
+fn started(stage: &mut Stage) -> Vec<ClusterRestore> {
     let start = |intent| match intent {
-        Intent::Start(requests) => Some(requests),
+        Intent::Start(orders) => Some(orders.iter().map(|order| order.cluster().unwrap().clone()).collect()),
         _ => None,
     };
     stage.wanted().into_iter().find_map(start).unwrap_or_default()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
-fn fine(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
+fn fine(request: &ClusterRestore) -> Result<howdah::domain::RestorePlan, Failure> {
     Ok(plan_of(request, TargetState::Missing))
 }
 
@@ -51,7 +51,7 @@ fn three_presses_of_enter_restore_the_newest_backup_of_the_first_instance() {
     assert_eq!(requests[0].server, ServerWish::LeaveRunning);
     assert_eq!(requests[0].existing, ExistingData::Refuse);
     // The answer closes the wizard, and the new session is selected as soon as it is there.
-    let line = ReceiptLine { session: Some(SessionId(1)), instance: Some(InstanceName::new("ledger")), result: Ok(()) };
+    let line = ReceiptLine { session: Some(SessionId(1)), title: Some(InstanceName::new("ledger")), result: Ok(()) };
     stage.tell(Message::Started(Receipt { lines: vec![line] }));
     stage.tell(Message::Snapshot(Arc::new(snapshot(vec![queued(1, "ledger")], &[]))));
     assert_eq!(state(&stage), "Tree #1");
@@ -173,7 +173,7 @@ fn what_the_manager_refuses_keeps_the_wizard_open_with_the_reason() {
     planned(&mut stage, fine);
     stage.press("enter");
     let refusal = Refusal::Unknown { id: SessionId(9) };
-    let line = ReceiptLine { session: None, instance: Some(InstanceName::new("crm")), result: Err(refusal) };
+    let line = ReceiptLine { session: None, title: Some(InstanceName::new("crm")), result: Err(refusal) };
     stage.tell(Message::Started(Receipt { lines: vec![line] }));
     assert!(stage.text().contains("Not started: there is no session 9"), "{}", stage.text());
 }
@@ -203,10 +203,12 @@ fn an_unreadable_restore_point_is_shown_with_its_reason_and_cannot_be_chosen() {
 #[test]
 fn s07_a_backup_that_lacks_wal_is_started_only_when_the_form_says_so() {
     #[expect(clippy::unnecessary_wraps, reason = "it stands for a planner that may refuse")]
-    fn lacking(request: &RestoreRequest) -> Result<howdah::domain::Plan, Failure> {
+    fn lacking(request: &ClusterRestore) -> Result<howdah::domain::RestorePlan, Failure> {
         let wal = WalFinding::Missing { what: "000000010000000000000007 is not in the backup".to_owned() };
         let server = ServerPlan::NoServer { reason: "only the files were asked for".to_owned() };
-        Ok(howdah::domain::Plan { wal, server, ..plan_of(request, TargetState::Missing) })
+        let plan = plan_of(request, TargetState::Missing);
+        let files = howdah::domain::FilePlan { wal, ..plan.files };
+        Ok(howdah::domain::RestorePlan { files, server, ..plan })
     }
     let mut stage = fresh();
     planned(&mut stage, lacking);

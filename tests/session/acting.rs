@@ -123,7 +123,7 @@ fn every_completed_session_is_dismissed_at_once() {
     // More than the owner has at hand just after its start.
     house.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (4) UNION ALL SELECT n + 1 FROM numbers WHERE n < 600)
-         INSERT INTO sessions SELECT n, n, place, instance, ended + n, took, result, version,
+         INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version,
              replace(body, '\"id\":2', '\"id\":' || n) FROM numbers JOIN sessions ON id = 2",
     );
     done(house.run(&["dismiss", "--all"]));

@@ -16,7 +16,7 @@ use howdah::{
         state::CommandForm,
         streams::Streams,
     },
-    domain::{Disposed, Disposition, InstanceName, Reach, SessionId, Who, fact::End},
+    domain::{Disposed, Disposition, InstanceName, Kind, Reach, SessionId, Who, fact::End},
     machine::{Command, Refusal, Scope},
     manager::{Clock, Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot},
 };
@@ -45,11 +45,13 @@ impl Service for Scripted {
         let Request::Act { act, scope } = request else { panic!("a cancel only acts: {request:?}") };
         let ids = match &scope {
             Scope::Sessions(ids) => ids.clone(),
-            Scope::AllOngoing | Scope::AllCompleted => vec![SessionId(1), SessionId(2), SessionId(3)],
+            Scope::Ongoing(_) | Scope::Completed(_) => {
+                vec![SessionId(1), SessionId(2), SessionId(3)]
+            }
         };
         self.asked.lock().unwrap().push((act, scope));
         let results = self.answers.lock().unwrap().pop_front().expect("an answer for each question");
-        let line = |(id, result)| ReceiptLine { session: Some(id), instance: Some(InstanceName::new("shop")), result };
+        let line = |(id, result)| ReceiptLine { session: Some(id), title: Some(InstanceName::new("shop")), result };
         Box::pin(ready(Reply::Receipt(Receipt { lines: ids.into_iter().zip(results).map(line).collect() })))
     }
 
@@ -86,7 +88,7 @@ fn force_and_kill(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, Vec<u64>, 
 
 #[test]
 fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
-    let owner = Scripted::new([vec![Ok(())], vec![Ok(())], vec![Err(Refusal::Canceling)], vec![Ok(())]]);
+    let owner = Scripted::new([vec![Ok(())], vec![Ok(())], vec![Err(Refusal::Cancelling)], vec![Ok(())]]);
     let one = |id| Scope::Sessions(vec![SessionId(id)]);
     assert_eq!(force(&owner, vec![one(1)]), (vec![1], false, vec![]));
     assert_eq!(force(&owner, vec![one(2)]), (vec![2], false, vec![]));
@@ -98,9 +100,9 @@ fn force_cancels_first_and_reaches_what_is_being_cancelled_already() {
 
 #[test]
 fn r17_a_cancel_of_all_skips_what_is_being_cancelled_already_and_says_so() {
-    let owner = Scripted::new([vec![Ok(()), Err(Refusal::Canceling), Ok(())]]);
+    let owner = Scripted::new([vec![Ok(()), Err(Refusal::Cancelling), Ok(())]]);
     let (who, selection) =
-        (Who::new("ops", "here", 1, None), Selection { scopes: vec![Scope::AllOngoing], refused: false });
+        (Who::new("ops", "here", 1, None), Selection { scopes: vec![Scope::Ongoing(Kind::Restore)], refused: false });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (result, said) =
         heard(|streams| runtime.block_on(act::carry_out(&owner, (CANCEL, &who), selection, streams)).unwrap());
@@ -111,8 +113,8 @@ fn r17_a_cancel_of_all_skips_what_is_being_cancelled_already_and_says_so() {
 #[test]
 fn r27_force_does_not_touch_what_the_cancel_may_not() {
     let other = Refusal::OtherOrigin { origin: howdah::domain::Origin::Console };
-    let owner = Scripted::new([vec![Ok(()), Err(other), Err(Refusal::Canceling)], vec![Ok(())], vec![Ok(())]]);
-    let (done, refused, said) = force(&owner, vec![Scope::AllOngoing]);
+    let owner = Scripted::new([vec![Ok(()), Err(other), Err(Refusal::Cancelling)], vec![Ok(())], vec![Ok(())]]);
+    let (done, refused, said) = force(&owner, vec![Scope::Ongoing(Kind::Restore)]);
     assert_eq!((done, refused), (vec![1, 3], true));
     assert!(said.len() == 1 && said[0].contains("session 2 (shop) was not cancelled: it was started from a console"));
     let forced: Vec<Scope> = owner.asked.lock().unwrap()[1..].iter().map(|(_, scope)| scope.clone()).collect();
@@ -140,12 +142,12 @@ fn d06_a_disposal_in_time_is_left_alone_by_force_and_that_is_said_calmly() {
     let all = force_and_kill(&owner, vec![Scope::Sessions(vec![SessionId(1)])]);
     assert_eq!(all, (vec![1], vec![], false, vec![said.to_owned()]));
     // It had been cancelled before, so nothing was done.
-    let owner = Scripted::new([vec![Err(Refusal::Canceling)], vec![in_time()]]);
+    let owner = Scripted::new([vec![Err(Refusal::Cancelling)], vec![in_time()]]);
     let all = force_and_kill(&owner, vec![Scope::Sessions(vec![SessionId(1)])]);
     assert_eq!(all, (vec![], vec![], true, vec![said.to_owned()]));
     // What was killed is known, so that it can be waited for.
     let owner = Scripted::new([vec![Ok(()), Ok(()), Ok(())], vec![Ok(())], vec![in_time()], vec![Ok(())]]);
-    let (done, killed, refused, _) = force_and_kill(&owner, vec![Scope::AllOngoing]);
+    let (done, killed, refused, _) = force_and_kill(&owner, vec![Scope::Ongoing(Kind::Restore)]);
     assert_eq!((done, killed, refused), (vec![1, 2, 3], vec![1, 3], false));
 }
 

@@ -9,8 +9,8 @@ use crate::{
 };
 use howdah::{
     domain::{
-        AttemptNo, ByteCount, Disposed, Disposition, ExistingData, Failure, Origin, Port, Progress, Reach, RetryPolicy,
-        SessionId, Step, StepState, Target, Timestamp,
+        AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, Origin, Port, Progress,
+        Reach, RetryPolicy, SessionId, Step, StepState, Target, Timestamp, WhenUsedUp,
         fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
@@ -200,11 +200,11 @@ impl Life {
     pub(crate) fn of(number: u64, uuid: Uuid, origin: Origin) -> Self {
         // A try is due only in a hundred years: whoever owns the house begins nothing by itself.
         let every = Duration::from_hours(24 * 365 * 100);
-        let policy = RetryPolicy { tries: 3, every, while_waiting: true };
+        let policy = RetryPolicy { tries: 3, every, while_waiting: true, when_used_up: WhenUsedUp::Ask };
         let mut created = Created { uuid, origin, at: start(), ..sample::created(number, policy) };
         let port = Port::new(u16::try_from(6000 + number % 1000).unwrap()).unwrap();
-        created.request.target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
-        created.request.existing = ExistingData::Refuse;
+        let target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
+        created.order = ClusterRestore { target, existing: ExistingData::Refuse, ..sample::request(number) }.into();
         Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
     }
 

@@ -70,15 +70,15 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
-    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created dismissed disposed disposition ended ending failure files_done first_cause id index instance left lost next_try origin overdue percent phase pid port reason restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created damages damages_total dismissed disposed disposition ended ending failure files_done first_cause id index instance kind left lost next_try origin overdue percent phase pid port reason restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
     let mut told = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
         assert_eq!((&row["created"], &row["by"]), (&"2020-02-02T02:00:00Z".into(), &"ops".into()));
-        assert_eq!(row["restore_point"], "2026-11-20T0200");
+        assert_eq!((&row["restore_point"], &row["kind"]), (&"2026-11-20T0200".into(), &"restore".into()));
         let backup = format!("/backup/orders-{}/2026-11-20T0200", row["id"]);
         assert_eq!((&row["backup"], &row["system_identifier"]), (&backup.into(), &Value::Null));
-        let same = ["created", "by", "backup", "restore_point", "uuid", "target", "port", "instance"];
+        let same = ["created", "by", "backup", "restore_point", "uuid", "target", "port", "instance", "kind"];
         let own = row.iter().filter(|(key, value)| !same.contains(&key.as_str()) && !value.is_null());
         let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
         told += &own.join(" ");
@@ -168,7 +168,7 @@ fn a_reader_that_goes_away_is_not_an_error() {
     // More than any pipe holds.
     house.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
-         INSERT INTO sessions SELECT n, n, place, instance, ended + n, took, result, version, body
+         INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version, body
          FROM numbers JOIN sessions ON id = 2",
     );
     for more in [&["--json"][..], &[]] {

@@ -157,7 +157,7 @@ fn a_replay_changes_no_phase_and_may_come_twice() {
 fn the_history_is_told_in_order() {
     let house = House::of(one_of_each());
     assert_snapshot!(house.run(&["events", "7"]).expect_code(0).stdout, @"
-    2020-02-02 02:00:00  ordered by ops through a console: 2026-11-20T0200 to /var/tmp/howdah-never/orders-7
+    2020-02-02 02:00:00  ordered by ops through a console: restore of orders-7 (2026-11-20T0200) to /var/tmp/howdah-never/orders-7
     2020-02-02 02:00:01  attempt 1 launched
     2020-02-02 02:00:02  attempt 1 runs as process 1001
     2020-02-02 02:00:02  attempt 1 made its plan
@@ -169,7 +169,7 @@ fn the_history_is_told_in_order() {
     ");
     let lines = house.run(&["events", "4", "--json"]).expect_code(0).stdout;
     assert_snapshot!(lines, @r#"
-    {"at":"2020-02-02T02:00:00Z","event":"created","text":"ordered by ops through the command line: 2026-11-20T0200 to /var/tmp/howdah-never/orders-4"}
+    {"at":"2020-02-02T02:00:00Z","event":"created","text":"ordered by ops through the command line: restore of orders-4 (2026-11-20T0200) to /var/tmp/howdah-never/orders-4"}
     {"at":"2020-02-02T02:00:01Z","event":"launched","text":"attempt 1 launched"}
     {"at":"2020-02-02T02:00:02Z","event":"began","text":"attempt 1 runs as process 1001"}
     {"at":"2020-02-02T02:00:02Z","event":"planned","text":"attempt 1 made its plan"}

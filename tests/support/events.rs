@@ -2,7 +2,7 @@
 
 use super::timeout::until;
 use howdah::domain::{
-    Failure, Plan, Progress,
+    Failure, Progress, RestorePlan,
     fact::{End, Fact, FactLine, ProcessMark},
 };
 use std::{
@@ -37,10 +37,10 @@ impl Events {
     }
 
     /// Waits for the plan that an attempt carries out.
-    pub(crate) fn plan(&self, session: u64, attempt: u32) -> Plan {
+    pub(crate) fn plan(&self, session: u64, attempt: u32) -> RestorePlan {
         until("a worker tells its plan", || {
             self.facts(session, attempt).into_iter().find_map(|fact| match fact {
-                Fact::Planned(plan) => Some(*plan),
+                Fact::Planned(plan) => plan.restore().cloned(),
                 _ => None,
             })
         })

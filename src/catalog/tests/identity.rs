@@ -61,7 +61,11 @@ fn s14_one_name_in_two_repositories_is_two_instances() {
     let both = format!("{}:{of_crm}", r3.display());
     for (word, point) in [(&*in_r3, None), (&of_crm, None), (&both, Some("b1")), ("orders", path.to_str())] {
         let chosen = catalog.choose(word, point).unwrap_or_else(|reason| panic!("{word}: {reason:?}"));
-        assert_eq!((&chosen.path, chosen.repository.as_deref()), (&path, Some(&*r3)), "{word} {point:?}");
+        assert_eq!(
+            (chosen.source.directory().unwrap(), chosen.repository.as_deref()),
+            (&*path, Some(&*r3)),
+            "{word} {point:?}"
+        );
     }
     assert_eq!(catalog.choose("orders@1", None), Err(NotChosen::NoInstance));
     assert_eq!(catalog.choose("/nowhere:orders", None), Err(NotChosen::NoInstance));
@@ -144,7 +148,7 @@ fn s14_names_that_look_alike_are_told_apart() {
     assert!(matches!(catalog.choose("or\\u{1b}ders", None), Err(NotChosen::Instances(_))));
     for one in alike {
         let chosen = catalog.choose(&one.spelling, None).unwrap_or_else(|reason| panic!("{one:?}: {reason:?}"));
-        assert_eq!(chosen.path, one.rows[0].path());
+        assert_eq!(chosen.source.directory(), one.rows[0].directory());
     }
     assert_eq!(catalog.choose("or\\u{1b}ders", whole.to_str()).unwrap().label, "x", "a path is exact");
 
@@ -153,7 +157,10 @@ fn s14_names_that_look_alike_are_told_apart() {
     let catalog = lab.read();
     assert!(matches!(catalog.choose("orders", Some("b\\u{1b}")), Err(NotChosen::Points(found)) if found.len() == 2));
     for path in [one, two] {
-        assert_eq!(catalog.choose("orders", path.to_str()).unwrap().path, fs::canonicalize(path).unwrap());
+        assert_eq!(
+            catalog.choose("orders", path.to_str()).unwrap().source.directory().unwrap(),
+            fs::canonicalize(path).unwrap()
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cli::streams::Streams,
-    domain::{SessionId, Timestamp, Who},
+    domain::{Kind, SessionId, Timestamp, Who},
     journal::JournalError,
     machine::{Refusal, Scope, decide},
     manager::{Receipt, ReceiptLine, Service, SessionAction},
@@ -101,11 +101,11 @@ impl Selection {
         (act, by, now): (SessionAction, &Who, Timestamp),
         streams: &mut Streams<'_>,
     ) -> Result<(), SessionError> {
-        let (instance, refusal) = match reader.journal.session(id) {
+        let (title, refusal) = match reader.journal.session(id) {
             Ok(None) => (None, Some(Refusal::Unknown { id })),
             // What has ended changes no more, so what the machine says to it now it will say to an owner, too.
             Ok(Some(session)) if !session.is_ongoing() => {
-                (Some(session.request().point.instance.clone()), decide(&session, act.command(by), now).err())
+                (Some(session.title().clone()), decide(&session, act.command(by), now).err())
             }
             Ok(Some(_)) => (None, None),
             Err(error @ JournalError::Record { .. }) => {
@@ -118,7 +118,7 @@ impl Selection {
             Some(refusal) => {
                 self.refused = true;
                 report(
-                    &ReceiptLine { session: Some(id), instance, result: Err(refusal.clone()) },
+                    &ReceiptLine { session: Some(id), title, result: Err(refusal.clone()) },
                     &refusal,
                     act,
                     streams,
@@ -150,7 +150,7 @@ fn all(reader: &mut Reader, act: SessionAction) -> Result<Vec<Scope>, SessionErr
         SessionAction::Retry | SessionAction::Cancel(..) | SessionAction::Force => {
             let found = reader.journal.ongoing()?;
             reader.note(&found.unreadable);
-            Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::AllOngoing] })
+            Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::Ongoing(Kind::Restore)] })
         }
         SessionAction::Recover => Ok(Vec::new()),
         SessionAction::Dismiss => {
@@ -174,7 +174,7 @@ pub(super) fn report(
         SessionAction::Dismiss => "dismissed",
         SessionAction::Recover => "recovered",
     };
-    let sentence = match (line.session, &line.instance) {
+    let sentence = match (line.session, &line.title) {
         (Some(id), Some(instance)) => format!("session {id} ({instance}) was not {what}: {refusal}"),
         (Some(id), None) => format!("session {id} was not {what}: {refusal}"),
         (None, _) => format!("nothing was {what}: {refusal}"),

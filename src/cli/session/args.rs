@@ -217,15 +217,18 @@ state; it moves up when an older one is completed. Quote it where the shell take
 The JSON object of a session is the same for list, show, watch, start and restore. What does not apply or is not known is null.
   index          its place among the ongoing ones, counted from 0 (list only)
   id, uuid       its number in this state directory, and its name everywhere
+  kind           restore, verify, explore or backup
   instance, restore_point
   backup         the directory of the backup
   system_identifier    of the cluster that was backed up, as a string
-  phase          queued, running, waiting, stuck, cancelling, succeeded or cancelled
+  phase          queued, running, waiting, stuck, paused, cancelling, succeeded, damaged,
+                 cancelled, stopped or failed
   origin, by     console or command_line; who started it
   created        when, as all moments in UTC (RFC 3339)
-  target, port   the data directory and the port of the restored server
+  target, port   the directory that is written to, and the port of the restored server
   attempt        the number of its newest attempt
-  step           check, copy, configure, start, replay, probe or finish
+  step           of a restore check, copy, configure, start, replay, probe or finish;
+                 of a verification check, read, wal or finish
   percent        bytes on disk and verified, 0 to 100; 100 only when it is all
   wal_percent    WAL replayed, 0 to 100, once replay has begun
   bytes_done, bytes_total    what earlier attempts left counts, also while the session waits
@@ -242,6 +245,8 @@ The JSON object of a session is the same for list, show, watch, start and restor
   server         of one that succeeded: running, stopped or not_started
   warnings       of one that succeeded: what a person should read, an array of sentences
   unchecked      of one that succeeded: what was not verified, an array of sentences
+  damages, damages_total   of a damaged backup: the first thousand damages, an array of
+                 sentences, and how many there are
   disposed       what a cancel did with partial data: nothing, gone, removed, removed_except,
                  kept, set_aside or failed
   left           the directories in which a cancel left data that it should have dealt with

@@ -64,7 +64,7 @@ pub async fn force(
     for scope in selection.scopes {
         for line in steer.act(cancel, scope, by.clone()).await.lines {
             match &line.result {
-                Ok(()) | Err(Refusal::Canceling) => to_force.extend(line.session.map(|id| (id, line.result.is_ok()))),
+                Ok(()) | Err(Refusal::Cancelling) => to_force.extend(line.session.map(|id| (id, line.result.is_ok()))),
                 Err(refusal) => {
                     forced.result.refused = true;
                     report(&line, refusal, cancel, streams)?;
@@ -178,18 +178,26 @@ impl Waiting<'_> {
 
     fn look_at(&mut self, session: &Session, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
         let id = session.id();
-        let name = format!("session {id} ({})", session.request().point.instance);
+        let name = format!("session {id} ({})", session.title());
         match session.phase() {
             Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } => {
                 self.ended.data_left = true;
                 say(streams, &format!("{name}: {}", left(session, cause)))?;
             }
-            Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => {}
+            Phase::Completed { outcome: Outcome::Cancelled { .. } | Outcome::Stopped { .. }, .. } => {}
+            Phase::Completed { outcome: Outcome::Damaged(verification), .. } => {
+                self.ended.all_cancelled = false;
+                say(streams, &format!("{name} had ended before the cancel reached it: {verification}"))?;
+            }
+            Phase::Completed { outcome: Outcome::Failed { failure, .. }, .. } => {
+                self.ended.all_cancelled = false;
+                say(streams, &format!("{name} had failed before the cancel reached it: {failure}"))?;
+            }
             Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
                 self.ended.all_cancelled = false;
                 say(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
             }
-            Phase::Canceling {
+            Phase::Cancelling {
                 stage:
                     CancelStage::Stopping { urgency: Urgency::Overdue, .. }
                     | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
@@ -201,11 +209,12 @@ impl Waiting<'_> {
                     say(streams, &format!("{name}: {}; {commands}", state(session, now)))?;
                 }
             }
-            Phase::Canceling { .. }
+            Phase::Cancelling { .. }
             | Phase::Queued { .. }
             | Phase::Running { .. }
             | Phase::Waiting { .. }
-            | Phase::Stuck { .. } => self.left.push(id),
+            | Phase::Stuck { .. }
+            | Phase::Paused { .. } => self.left.push(id),
         }
         Ok(())
     }

@@ -18,10 +18,13 @@ pub(super) fn phase(session: &Session, lost: bool, ascii: bool) -> String {
         Phase::Queued { .. } => ("◦", "."),
         Phase::Running { .. } => ("◉", "*"),
         Phase::Waiting { .. } => ("◌", "~"),
-        Phase::Stuck { .. } => ("✖", "!"),
-        Phase::Canceling { .. } => ("⊘", "x"),
+        Phase::Stuck { .. } | Phase::Completed { outcome: Outcome::Damaged(_) | Outcome::Failed { .. }, .. } => {
+            ("✖", "!")
+        }
+        Phase::Cancelling { .. } => ("⊘", "x"),
+        Phase::Paused { .. } => ("‖", "|"),
         Phase::Completed { outcome: Outcome::Succeeded(_), .. } => ("✓", "+"),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => ("∅", "-"),
+        Phase::Completed { outcome: Outcome::Cancelled { .. } | Outcome::Stopped { .. }, .. } => ("∅", "-"),
     };
     format!("{} {}", if ascii { plain } else { sign }, phase_word(session.phase()))
 }
@@ -33,7 +36,7 @@ pub(super) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> Strin
         Phase::Queued { cause, .. } | Phase::Running { cause, got_through: false, .. } => made_as(session, *cause),
         Phase::Waiting { tries_used, .. } => format!(", try {} of {}", tries_used + 1, session.policy().tries),
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => format!(", {}", session.policy().used_up()),
-        Phase::Canceling {
+        Phase::Cancelling {
             stage:
                 CancelStage::Stopping { urgency: Urgency::Overdue, .. }
                 | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
@@ -42,9 +45,11 @@ pub(super) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> Strin
             let process = session.live_mark().map_or_else(String::new, |mark| format!(": process {}", mark.pid));
             format!(", overdue{process}")
         }
-        Phase::Running { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => {
-            String::new()
-        }
+        Phase::Running { .. }
+        | Phase::Stuck { .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
+        | Phase::Completed { .. } => String::new(),
     };
     format!("{}{more}", phase(session, lost, ascii))
 }
@@ -64,7 +69,7 @@ pub(super) fn line(session: &Session, lost: bool, form: &CommandForm, now: Times
     let commands = state::commands(session, form).filter(|_| !lost);
     let commands = commands.map_or_else(String::new, |commands| format!("; {commands}"));
     let state = state(session, lost, now);
-    printable(&format!("{} {}: {state}{commands}", session.id(), session.request().point.instance))
+    printable(&format!("{} {}: {state}{commands}", session.id(), session.title()))
 }
 
 /// How a session stands, in one clause.
@@ -74,12 +79,18 @@ pub(super) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
             format!("lost, will go on when an owner is there (was: {})", state::state(session, now))
         }
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => format!("succeeded; {success}"),
+        Phase::Completed { outcome: Outcome::Damaged(verification), .. } => verification.to_string(),
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("cancelled; {disposed}"),
+        Phase::Completed { outcome: Outcome::Stopped { disposed }, .. } => format!("stopped; {disposed}"),
+        Phase::Completed { outcome: Outcome::Failed { failure, disposed }, .. } => {
+            format!("failed: {failure}; {disposed}")
+        }
         Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }
         | Phase::Stuck { .. }
-        | Phase::Canceling { .. } => state::state(session, now),
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. } => state::state(session, now),
     }
 }
 

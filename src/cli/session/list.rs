@@ -89,7 +89,7 @@ fn say_used_up(ongoing: &[Session], context: &VerbContext<'_>, streams: &mut Str
     let used_up = |session: &&Session| matches!(session.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. });
     let all: Vec<&Session> = ongoing.iter().filter(used_up).collect();
     for session in all.iter().take(NAMED) {
-        let (id, instance) = (session.id(), &session.request().point.instance);
+        let (id, instance) = (session.id(), session.title());
         let commands = state::commands(session, &context.form).unwrap_or_default();
         say(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
     }
@@ -144,10 +144,10 @@ impl Lines {
                 index.map_or_else(|| "-".to_owned(), |index| format!("[{index}]")),
                 session.id().to_string(),
                 short(reader, session.uuid())?,
-                printable(session.request().point.instance.as_str()),
+                printable(session.title().as_str()),
                 format::phase_and_try(session, lost, ascii),
                 format::progress(session),
-                printable(&session.request().target.directory().to_string_lossy()),
+                session.order().directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
                 format::moment(session.created_at()),
             ]),
         }

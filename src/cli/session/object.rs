@@ -10,9 +10,10 @@ use crate::{
         state::{left_in, percent},
     },
     domain::{
-        Disposed, Disposition, Failure, FailureClass, Origin, Outcome, ServerOutcome, Step, SystemIdentifier, Timestamp,
+        BackupSource, Damage, Disposed, Disposition, Failure, FailureClass, Kind, Order, Origin, Outcome, Port,
+        ServerOutcome, Step, SystemIdentifier, Timestamp,
     },
-    machine::{CancelStage, Cause, Phase, Session, StuckReason, rescheduled, session::Urgency},
+    machine::{CancelStage, Cause, CompletedResult, Phase, Session, StuckReason, rescheduled, session::Urgency},
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -24,14 +25,15 @@ pub struct SessionObject {
     pub index: Option<usize>,
     pub id: u64,
     pub uuid: Uuid,
+    pub kind: Kind,
     pub instance: String,
-    pub restore_point: String,
+    pub restore_point: Option<String>,
     pub phase: &'static str,
     pub origin: Origin,
     pub by: String,
     pub created: String,
-    pub target: String,
-    pub port: u16,
+    pub target: Option<String>,
+    pub port: Option<u16>,
     pub attempt: Option<u32>,
     pub step: Option<Step>,
     pub percent: Option<u8>,
@@ -53,13 +55,15 @@ pub struct SessionObject {
     pub server: Option<&'static str>,
     pub warnings: Option<Vec<String>>,
     pub unchecked: Option<Vec<String>>,
+    pub damages: Option<Vec<String>>,
+    pub damages_total: Option<u64>,
     pub disposed: Option<&'static str>,
     pub left: Option<Vec<String>>,
     pub ending: Option<String>,
     pub ended: Option<String>,
     pub took_seconds: Option<f64>,
     pub dismissed: bool,
-    pub backup: String,
+    pub backup: Option<String>,
     pub system_identifier: Option<String>,
     pub lost: bool,
 }
@@ -77,21 +81,22 @@ pub struct FailureObject {
 impl SessionObject {
     /// The session as it stands now; `index` is its place among the ongoing ones, where that is known.
     pub fn of(session: &Session, index: Option<usize>, now: Timestamp) -> Self {
-        let (request, progress) = (session.request(), session.progress());
+        let (order, progress) = (session.order(), session.progress());
         let total = Some(session.bytes_total().0).filter(|total| *total > 0);
         let phase = session.phase();
         let mut object = Self {
             index,
             id: session.id().0,
             uuid: session.uuid(),
-            instance: request.point.instance.as_str().to_owned(),
-            restore_point: request.point.label.clone(),
+            kind: order.kind(),
+            instance: order.title().as_str().to_owned(),
+            restore_point: order.label().map(str::to_owned),
             phase: phase_word(phase),
             origin: session.origin(),
             by: session.by().to_owned(),
             created: session.created_at().to_string(),
-            target: request.target.directory().to_string_lossy().into_owned(),
-            port: request.target.port().number(),
+            target: order.directory().map(|directory| directory.to_string_lossy().into_owned()),
+            port: port(order),
             attempt: session.attempts().last().map(|record| record.number.0),
             step: session.current_step(),
             percent: total.map(|_| percent(session.ratio())),
@@ -113,13 +118,15 @@ impl SessionObject {
             server: None,
             warnings: None,
             unchecked: None,
+            damages: None,
+            damages_total: None,
             disposed: None,
             left: None,
             ending: None,
             ended: None,
             took_seconds: None,
             dismissed: session.is_dismissed(),
-            backup: request.point.path.to_string_lossy().into_owned(),
+            backup: order.point().map(|point| backup(&point.source)),
             system_identifier: system_identifier(session).map(|cluster| cluster.to_string()),
             lost: false,
         };
@@ -149,7 +156,7 @@ impl SessionObject {
 
     fn tell_phase(&mut self, session: &Session, now: Timestamp) {
         match session.phase() {
-            Phase::Queued { .. } | Phase::Running { .. } => {}
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Paused { .. } => {}
             Phase::Waiting { failure, next_try, .. } => {
                 self.failure = Some(FailureObject::of(failure));
                 self.next_try = Some(rescheduled(session, now).unwrap_or(*next_try).to_string());
@@ -158,7 +165,7 @@ impl SessionObject {
                 self.failure = Some(FailureObject::of(failure));
                 self.reason = Some(*reason);
             }
-            Phase::Canceling { disposition, stage, .. } => {
+            Phase::Cancelling { disposition, stage, .. } => {
                 let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
                 self.disposition = Some(*disposition);
                 self.overdue = Some(matches!(urgency, Urgency::Overdue | Urgency::Forced));
@@ -169,12 +176,24 @@ impl SessionObject {
                 self.took_seconds = Some((session.elapsed(*at).as_secs_f64() * 1000.0).round() / 1000.0);
                 match outcome {
                     Outcome::Succeeded(success) => {
-                        self.server = Some(server_word(&success.server));
-                        self.ending = Some(success.server.to_string());
+                        self.server = success.server().map(server_word);
+                        self.ending = Some(success.result.to_string());
                         self.warnings = Some(success.warnings.clone());
                         self.unchecked = Some(success.unchecked.clone());
                     }
-                    Outcome::Cancelled { disposed } => {
+                    Outcome::Damaged(verification) => {
+                        self.ending = Some(verification.to_string());
+                        self.unchecked = Some(verification.unchecked.clone());
+                        self.damages = Some(verification.damages.iter().map(Damage::to_string).collect());
+                        self.damages_total = Some(verification.damages_total);
+                    }
+                    Outcome::Failed { failure, disposed } => {
+                        self.failure = Some(FailureObject::of(failure));
+                        self.disposed = Some(disposed_word(disposed));
+                        self.ending = Some(disposed.to_string());
+                        self.left = Some(left_in(session));
+                    }
+                    Outcome::Cancelled { disposed } | Outcome::Stopped { disposed } => {
                         self.disposed = Some(disposed_word(disposed));
                         self.ending = Some(disposed.to_string());
                         self.left = Some(left_in(session));
@@ -187,8 +206,17 @@ impl SessionObject {
 
 /// The cluster that is restored, as far as the order or the plan tells it.
 fn system_identifier(session: &Session) -> Option<SystemIdentifier> {
-    let ordered = session.request().point.facts.system_identifier;
-    ordered.or_else(|| session.plan().and_then(|plan| plan.system_identifier))
+    let ordered = session.order().point().and_then(|point| point.facts.system_identifier);
+    ordered.or_else(|| session.restore_plan().and_then(|plan| plan.files.system_identifier))
+}
+
+/// The port of a cluster's target, also where no server is to run at the end.
+fn port(order: &Order) -> Option<u16> {
+    order.cluster().map(|order| order.target.port()).or_else(|| order.port()).map(Port::number)
+}
+
+fn backup(source: &BackupSource) -> String {
+    source.directory().map_or_else(|| source.to_string(), |directory| directory.to_string_lossy().into_owned())
 }
 
 impl FailureObject {
@@ -205,9 +233,9 @@ pub(super) const fn phase_word(phase: &Phase) -> &'static str {
         Phase::Running { .. } => "running",
         Phase::Waiting { .. } => "waiting",
         Phase::Stuck { .. } => "stuck",
-        Phase::Canceling { .. } => "cancelling",
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "succeeded",
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "cancelled",
+        Phase::Cancelling { .. } => "cancelling",
+        Phase::Paused { .. } => "paused",
+        Phase::Completed { outcome, .. } => CompletedResult::of(outcome).as_str(),
     }
 }
 
@@ -221,7 +249,8 @@ fn tries_used(session: &Session) -> Option<u32> {
         Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Stuck { reason: StuckReason::Incurable | StuckReason::Bug, .. }
-        | Phase::Canceling { .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
         | Phase::Completed { .. } => None,
     }
 }

@@ -30,8 +30,8 @@ pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Resul
     if json {
         let object = |one: &Traced| {
             json!({
-                "id": one.id.0, "uuid": one.uuid, "instance": one.request.point.instance.as_str(),
-                "target": one.request.target.directory(), "attempt": one.trace.newest.0,
+                "id": one.id.0, "uuid": one.uuid, "instance": one.order.title().as_str(),
+                "target": one.order.directory(), "attempt": one.trace.newest.0,
                 "last_state": word(&one.trace.stood), "ended": one.trace.stood.has_ended(),
             })
         };
@@ -63,9 +63,9 @@ fn row(one: &Traced) -> [String; 5] {
     [
         one.id.to_string(),
         one.uuid.to_string(),
-        printable(one.request.point.instance.as_str()),
+        printable(one.order.title().as_str()),
         word(&one.trace.stood).to_owned(),
-        printable(&one.request.target.directory().to_string_lossy()),
+        one.order.directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
     ]
 }
 
@@ -74,6 +74,8 @@ const fn word(stood: &Stood) -> &'static str {
     match stood {
         Stood::Open => "not ended",
         Stood::Succeeded(_) => "succeeded",
+        Stood::Damaged(_) => "damaged",
+        Stood::Paused(_) => "paused",
         Stood::Disposing(_) => "being cancelled",
         Stood::Disposed(..) => "cancelled",
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{Disposed, Outcome, SessionId, Step, StepState, Timestamp, instance::printable},
+    domain::{Disposed, Outcome, SessionId, StepState, Timestamp, instance::printable},
     machine::{AttemptEnd, AttemptRecord, Cause, Phase, Session},
 };
 use std::io;
@@ -44,14 +44,21 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
 }
 
 fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestamp) -> Vec<(String, String)> {
-    let request = session.request();
+    let order = session.order();
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
     tell("session", session.id().to_string());
     tell("uuid", session.uuid().to_string());
-    tell("instance", request.point.instance.to_string());
-    tell("restore point", format!("{} in {}", request.point.label, request.point.path.display()));
-    tell("target", format!("{}, port {}", request.target.directory().display(), request.target.port()));
+    tell("instance", order.title().to_string());
+    if let Some(point) = order.point() {
+        tell("restore point", format!("{} in {}", point.label, point.source));
+    } else if let Some(label) = order.label() {
+        tell("restore point", label.to_owned());
+    }
+    if let Some(directory) = order.directory() {
+        let port = order.cluster().map(|order| format!(", port {}", order.target.port())).unwrap_or_default();
+        tell("target", format!("{}{port}", directory.display()));
+    }
     tell(
         "ordered",
         format!("{} UTC by {} through {}", format::moment(session.created_at()), session.by(), session.origin()),
@@ -68,8 +75,8 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
         let (done, total) = (session.bytes_done(), session.bytes_total());
         tell("progress", format!("{}, {done} of {total}", format::progress(session)));
     }
-    for step in Step::ALL {
-        if let Some(state) = step_state(session.step(step)) {
+    for (step, state) in session.steps() {
+        if let Some(state) = step_state(state) {
             tell("step", format!("{step}: {state}"));
         }
     }
@@ -118,6 +125,7 @@ fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
         Some(Cause::First) => "first".to_owned(),
         Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
         Some(Cause::Retry) => "a retry".to_owned(),
+        Some(Cause::Resume) => "recovery goes on".to_owned(),
         None => "deals with partial data".to_owned(),
     };
     let launched = format::moment(record.launched);

@@ -18,7 +18,7 @@ pub async fn run(
 ) -> io::Result<bool> {
     let receipt = steer.start(order, by.clone()).await;
     for (line, refusal) in receipt.refused() {
-        let instance = line.instance.as_ref().map_or("the instance", |instance| instance.as_str());
+        let instance = line.title.as_ref().map_or("the instance", |title| title.as_str());
         say(streams, &not_started(instance, &refusal.to_string()))?;
     }
     for id in receipt.lines.iter().filter(|line| line.result.is_ok()).filter_map(|line| line.session) {

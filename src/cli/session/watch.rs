@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, report::is_due, state::CommandForm, streams::Streams},
-    domain::{Outcome, SessionId, Timestamp},
+    domain::{SessionId, Timestamp},
     machine::{Phase, Session},
 };
 use std::{collections::BTreeMap, io, time::Duration};
@@ -105,10 +105,10 @@ fn all(
 /// The exit code of a session that needs no more watching.
 fn end(session: &Session) -> Option<Exit> {
     match session.phase() {
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => Some(Exit::of(success)),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => Some(Exit::Cancelled),
+        Phase::Completed { outcome, .. } => Some(Exit::of(outcome)),
+        Phase::Paused { .. } => Some(Exit::Warned),
         Phase::Stuck { .. } => Some(Exit::Stuck),
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => None,
+        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => None,
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
 
     /// Which of these looks, so many seconds after the first, lead to a line.
     fn lines(json: bool, looks: &[(i64, Event)]) -> Vec<i64> {
-        let record = include_str!("../../../tests/records/v1/session_running.json");
+        let record = include_str!("../../../tests/records/v2/session_running.json");
         let mut session: Session = serde_json::from_str(record).unwrap();
         let start: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
         let mut screen = Screen { json, form: CommandForm::default(), shown: BTreeMap::new() };

@@ -9,7 +9,7 @@ use crate::{
         format,
         ports::{CatalogEntry, CatalogInstance},
     },
-    domain::{ExistingData, MissingWal, Port, Rate, RestorePoint, RestoreRequest, ServerWish, Target},
+    domain::{ClusterRestore, ExistingData, MissingWal, Port, Rate, Recovery, RestorePoint, ServerWish, Target},
 };
 use tui_input::Input;
 
@@ -161,13 +161,13 @@ impl Form {
     }
 
     /// One request for each choice, or which field has to be changed and why.
-    pub fn requests(&self) -> Result<Vec<RestoreRequest>, (usize, String)> {
+    pub fn requests(&self) -> Result<Vec<ClusterRestore>, (usize, String)> {
         let common = self.choices.len() * PER_CHOICE;
         let max_rate = match self.rate.value().trim() {
             "" => None,
             text => Some(text.parse::<Rate>().map_err(|error| (common + 1, error.to_string()))?),
         };
-        let mut made: Vec<(&Choice, RestoreRequest)> = Vec::new();
+        let mut made: Vec<(&Choice, ClusterRestore)> = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
             let first = number * PER_CHOICE;
             let port: Port = choice.port.value().parse().map_err(|error| (first + 2, told(choice, &error)))?;
@@ -186,7 +186,8 @@ impl Form {
             }
             let Some(point) = choice.chosen().cloned() else { continue };
             let (server, existing, missing_wal) = (self.server, self.existing, self.missing_wal);
-            made.push((choice, RestoreRequest { point, target, server, max_rate, existing, missing_wal }));
+            let recovery = Recovery::to_consistency();
+            made.push((choice, ClusterRestore { point, target, recovery, server, max_rate, existing, missing_wal }));
         }
         Ok(made.into_iter().map(|(_, request)| request).collect())
     }

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn s06_no_more_is_shown_than_the_limit_allows_whenever_one_begins_to_look() {
-        let record = include_str!("../../../tests/records/v1/session_running.json");
+        let record = include_str!("../../../tests/records/v2/session_running.json");
         let session: Session = serde_json::from_str(record).unwrap();
         for tenth in 0..40_u32 {
             let began = 7.0 + f64::from(tenth) * 0.05;

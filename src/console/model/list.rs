@@ -35,12 +35,13 @@ impl List {
     }
 }
 
-/// The rows whose name holds `needle`, which is in lower case.
-pub(super) fn filtered<T>(needle: &str, all: &[T], name: impl Fn(&T) -> &str) -> List {
-    if needle.is_empty() {
+/// The rows that belong to the list, and whose name holds `needle`, which is in lower case.
+pub(super) fn filtered<T>(needle: &str, all: &[T], name: impl Fn(&T) -> &str, belongs: impl Fn(&T) -> bool) -> List {
+    // Nearly always all rows are of one kind, and a list of a hundred thousand numbers is worth avoiding.
+    if needle.is_empty() && all.iter().all(&belongs) {
         return List::All(all.len());
     }
-    let holds = |one: &T| contains(name(one), needle);
+    let holds = |one: &T| belongs(one) && (needle.is_empty() || contains(name(one), needle));
     List::Only(all.iter().enumerate().filter(|(_, one)| holds(one)).map(|(at, _)| at).collect())
 }
 

@@ -287,7 +287,7 @@ impl Model {
     /// How the screen is left now.
     pub fn ending(&self, reason: EndReason) -> Ending {
         let counts = &self.latest.counts;
-        let running = counts.running + counts.canceling;
+        let running = counts.running + counts.cancelling;
         Ending { reason, running, waiting: counts.queued + counts.waiting, stuck: counts.stuck }
     }
 

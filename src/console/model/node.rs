@@ -2,7 +2,7 @@
 
 use crate::{
     console::ports::{Catalog, InstanceKey},
-    domain::SessionId,
+    domain::{Kind, SessionId},
     manager::Snapshot,
 };
 use std::sync::Arc;
@@ -10,10 +10,16 @@ use std::sync::Arc;
 /// The headings, in the order of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
-    /// Ongoing sessions (R2).
+    /// Ongoing restores (R2).
     Restore,
-    /// Sessions that succeeded or were cancelled (R3).
+    /// Restores that succeeded or were cancelled (R3).
     Completed,
+    /// Verifications, those that have ended behind the others; shown only when there are any, like the next two.
+    Verify,
+    /// Explore sessions.
+    Explore,
+    /// Objects of jobs.
+    Backup,
     /// Records of sessions that could not be read (S10); shown only when there are any.
     Unreadable,
     /// What can be restored.
@@ -57,13 +63,91 @@ pub struct TreeData {
     pub catalog: Arc<Catalog>,
 }
 
+/// Lists of rows that the groups are made of: of each kind of session those that are ongoing, then those that have ended;
+/// then records that could not be read, and instances.
+pub(super) const SECTIONS: usize = 2 * Kind::ALL.len() + 2;
+
+const UNREADABLE: usize = SECTIONS - 2;
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is a heading.
+    Heading(Group),
+    /// It is a row of a section, at this index of what the section shows.
+    Row {
+        /// The section.
+        section: usize,
+        /// The index in the snapshot or the catalog.
+        index: usize,
+    },
+}
+
+impl Group {
+    /// All of them, in the order of the screen.
+    pub const ALL: [Self; 7] =
+        [Self::Restore, Self::Completed, Self::Verify, Self::Explore, Self::Backup, Self::Unreadable, Self::Instances];
+
+    /// The kind of the sessions under it; `None` where there are none.
+    pub const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Restore | Self::Completed => Some(Kind::Restore),
+            Self::Verify => Some(Kind::Verify),
+            Self::Explore => Some(Kind::Explore),
+            Self::Backup => Some(Kind::Backup),
+            Self::Unreadable | Self::Instances => None,
+        }
+    }
+
+    /// The words of its heading.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restore => "Restore",
+            Self::Completed => "Completed",
+            Self::Verify => "Verify",
+            Self::Explore => "Explore",
+            Self::Backup => "Backup",
+            Self::Unreadable => "Unreadable",
+            Self::Instances => "Instances",
+        }
+    }
+
+    /// Whether it is there without rows, too.
+    pub(super) const fn is_always_shown(self) -> bool {
+        matches!(self, Self::Restore | Self::Completed | Self::Instances)
+    }
+
+    /// The sections of a kind: ongoing, and ended.
+    pub(super) const fn sections_of(kind: Kind) -> (usize, usize) {
+        (2 * kind as usize, 2 * kind as usize + 1)
+    }
+
+    /// What it is made of.
+    pub(super) const fn sections(self) -> std::ops::Range<usize> {
+        match self {
+            Self::Restore => 0..1,
+            Self::Completed => 1..2,
+            Self::Verify => 2..4,
+            Self::Explore => 4..6,
+            Self::Backup => 6..8,
+            Self::Unreadable => UNREADABLE..UNREADABLE + 1,
+            Self::Instances => UNREADABLE + 1..SECTIONS,
+        }
+    }
+
+    /// The group that a section is part of.
+    pub(super) fn of_section(section: usize) -> Self {
+        Self::ALL.into_iter().find(|group| group.sections().contains(&section)).unwrap_or(Self::Instances)
+    }
+}
+
 impl TreeRow {
-    pub(super) const fn at(group: Group, index: usize) -> Self {
-        match group {
-            Group::Restore => Self::Ongoing(index),
-            Group::Completed => Self::Completed(index),
-            Group::Unreadable => Self::Unreadable(index),
-            Group::Instances => Self::Instance(index),
+    pub(super) const fn at(section: usize, index: usize) -> Self {
+        match section {
+            UNREADABLE => Self::Unreadable(index),
+            section if section > UNREADABLE => Self::Instance(index),
+            section if section % 2 == 0 => Self::Ongoing(index),
+            _ => Self::Completed(index),
         }
     }
 }
@@ -80,25 +164,26 @@ impl TreeData {
         })
     }
 
-    /// The group of a node and its index in it; a heading has none. `near` is where it was, to look there first.
-    pub(super) fn place(&self, node: &Node, near: usize) -> Option<(Group, Option<usize>)> {
+    /// Where a node stands. `near` is where it was, to look there first.
+    pub(super) fn place(&self, node: &Node, near: usize) -> Option<Place> {
+        let row = |group: Group, index| Place::Row { section: group.sections().start, index };
         match node {
-            Node::Group(group) => Some((*group, None)),
+            Node::Group(group) => Some(Place::Heading(*group)),
             Node::Session(id) => {
-                if let Some(at) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
-                    return Some((Group::Restore, Some(at)));
+                if let Some(index) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
+                    let (section, _) = Group::sections_of(self.snapshot.ongoing[index].order().kind());
+                    return Some(Place::Row { section, index });
                 }
                 let rows = &self.snapshot.completed;
-                let at = from(near, rows.len(), |at| rows[at].id == *id)?;
-                Some((Group::Completed, Some(at)))
+                let index = from(near, rows.len(), |at| rows[at].id == *id)?;
+                let (_, section) = Group::sections_of(rows[index].kind);
+                Some(Place::Row { section, index })
             }
             Node::Unreadable(id) => {
-                let at = self.snapshot.unreadable.iter().position(|one| one.id == *id)?;
-                Some((Group::Unreadable, Some(at)))
+                self.snapshot.unreadable.iter().position(|one| one.id == *id).map(|at| row(Group::Unreadable, at))
             }
             Node::Instance(key) => {
-                let at = self.catalog.instances.iter().position(|one| key.is(one))?;
-                Some((Group::Instances, Some(at)))
+                self.catalog.instances.iter().position(|one| key.is(one)).map(|at| row(Group::Instances, at))
             }
         }
     }

@@ -17,31 +17,36 @@ impl Model {
         if !self.tree.marked.is_empty() {
             return Scope::Sessions(self.tree.marked.iter().copied().collect());
         }
-        let snapshot = &self.shown.snapshot;
         let filtered = !self.tree.filter().is_empty();
         match self.tree.selected() {
             Node::Session(id) => Scope::Sessions(vec![*id]),
-            // With a filter, the heading means what is shown under it, not what is hidden.
-            Node::Group(Group::Restore) if filtered => {
-                Scope::Sessions(self.tree.members(Group::Restore).map(|at| snapshot.ongoing[at].id()).collect())
-            }
-            Node::Group(Group::Completed) if filtered => {
-                Scope::Sessions(self.tree.members(Group::Completed).map(|at| snapshot.completed[at].id).collect())
-            }
-            Node::Group(Group::Restore) => Scope::AllOngoing,
-            Node::Group(Group::Completed) => Scope::AllCompleted,
-            Node::Group(Group::Instances | Group::Unreadable) | Node::Instance(_) | Node::Unreadable(_) => {
-                Scope::Sessions(Vec::new())
-            }
+            Node::Group(group) => match group.kind() {
+                Some(kind) if *group == Group::Restore && !filtered => Scope::Ongoing(kind),
+                Some(kind) if *group == Group::Completed && !filtered => Scope::Completed(kind),
+                // With a filter, the heading means what is shown under it, not what is hidden.
+                Some(_) => Scope::Sessions(self.members(*group)),
+                None => Scope::Sessions(Vec::new()),
+            },
+            Node::Instance(_) | Node::Unreadable(_) => Scope::Sessions(Vec::new()),
         }
+    }
+
+    /// The sessions that are shown under a heading.
+    fn members(&self, group: Group) -> Vec<SessionId> {
+        let data = &self.shown;
+        let id = |row| match data.node(row)? {
+            Node::Session(id) => Some(id),
+            Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+        };
+        self.tree.members(group).filter_map(id).collect()
     }
 
     /// The sessions of [`Model::scope`], looked up.
     pub fn subject(&self) -> Subject {
         let snapshot = &self.shown.snapshot;
         let (ongoing, completed): (Vec<Arc<Session>>, usize) = match self.scope() {
-            Scope::AllOngoing => (snapshot.ongoing.clone(), 0),
-            Scope::AllCompleted => (Vec::new(), snapshot.completed.len()),
+            Scope::Ongoing(kind) => (snapshot.ongoing_of(kind).cloned().collect(), 0),
+            Scope::Completed(kind) => (Vec::new(), snapshot.completed.iter().filter(|row| row.kind == kind).count()),
             Scope::Sessions(ids) if ids.len() == 1 => {
                 let ongoing: Vec<_> = snapshot.session(ids[0]).cloned().into_iter().collect();
                 let completed = 1 - ongoing.len();
@@ -55,7 +60,7 @@ impl Model {
             }
         };
         let words = match (ongoing.as_slice(), completed, self.tree.selected()) {
-            ([one], 0, _) => format::clean(one.request().point.instance.as_str()).into_owned(),
+            ([one], 0, _) => format::clean(one.title().as_str()).into_owned(),
             ([], 1, Node::Session(id)) => self.completed_name(*id),
             (all, done, _) => format::many(all.len() + done, "session"),
         };
@@ -68,6 +73,6 @@ impl Model {
             TreeRow::Completed(at) => self.shown.snapshot.completed.get(at),
             TreeRow::Group(_) | TreeRow::Ongoing(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
         });
-        name.map_or_else(|| format!("session {id}"), |row| format::clean(row.instance.as_str()).into_owned())
+        name.map_or_else(|| format!("session {id}"), |row| format::clean(row.title.as_str()).into_owned())
     }
 }

@@ -60,8 +60,15 @@ impl Model {
             TreeRow::Group(_) | TreeRow::Completed(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => false,
         });
         let in_preview = self.session().is_some_and(|one| is_moving(one));
-        let in_summary = matches!(self.tree.selected(), Node::Group(Group::Restore))
-            && snapshot.ongoing.iter().any(|one| is_moving(one));
+        let in_summary = match self.tree.selected() {
+            Node::Group(group @ (Group::Restore | Group::Verify | Group::Explore | Group::Backup)) => {
+                group.kind().is_some_and(|kind| snapshot.ongoing_of(kind).any(|one| is_moving(one)))
+            }
+            Node::Group(Group::Completed | Group::Unreadable | Group::Instances)
+            | Node::Session(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_) => false,
+        };
         in_tree || in_preview || in_summary
     }
 }
@@ -69,7 +76,7 @@ impl Model {
 /// Whether a countdown or an elapsed time belongs to this session.
 const fn is_moving(session: &Session) -> bool {
     match session.phase() {
-        Phase::Running { .. } | Phase::Waiting { .. } | Phase::Canceling { .. } => true,
-        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Completed { .. } => false,
+        Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => true,
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Paused { .. } | Phase::Completed { .. } => false,
     }
 }

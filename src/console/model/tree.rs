@@ -4,10 +4,16 @@
 //! the selection follows its session when it moves from Restore to Completed. Never: paints, or keeps a copy of what
 //! the snapshot holds.
 
-use super::list::{List, filtered};
 pub use super::node::{Group, Node, TreeData, TreeRow};
+use super::{
+    list::{List, filtered},
+    node::{Place, SECTIONS},
+};
 pub use crate::console::ports::InstanceKey;
-use crate::domain::SessionId;
+use crate::{
+    domain::{Kind, SessionId},
+    machine::{CompletedRow, Session},
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The state of the tree.
@@ -19,7 +25,7 @@ pub struct Tree {
     pub offset: usize,
     closed: BTreeSet<Group>,
     filter: String,
-    lists: [List; 4],
+    lists: [List; SECTIONS],
     /// What is to be selected as soon as it comes.
     wanted: Option<Node>,
     /// Whether a person has moved; until then the selection is where the first Enter is most useful.
@@ -30,8 +36,6 @@ pub struct Tree {
     pub marked_instances: BTreeSet<InstanceKey>,
 }
 
-const GROUPS: [Group; 4] = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances];
-
 impl Tree {
     /// A tree without rows but the headings.
     pub fn new() -> Self {
@@ -41,7 +45,7 @@ impl Tree {
             offset: 0,
             closed: BTreeSet::new(),
             filter: String::new(),
-            lists: [List::All(0), List::All(0), List::All(0), List::All(0)],
+            lists: [const { List::All(0) }; SECTIONS],
             wanted: None,
             moved: false,
             marked: BTreeSet::new(),
@@ -71,13 +75,15 @@ impl Tree {
 
     /// How many rows of a group the filter lets through.
     pub fn count(&self, group: Group) -> usize {
-        self.lists[group as usize].len()
+        self.lists[group.sections()].iter().map(List::len).sum()
     }
 
-    /// The indices of a group's rows that the filter lets through.
-    pub fn members(&self, group: Group) -> impl Iterator<Item = usize> + '_ {
-        let list = &self.lists[group as usize];
-        (0..list.len()).map(|at| list.get(at))
+    /// A group's rows that the filter lets through.
+    pub fn members(&self, group: Group) -> impl Iterator<Item = TreeRow> + '_ {
+        group.sections().flat_map(|section| {
+            let list = &self.lists[section];
+            (0..list.len()).map(move |at| TreeRow::at(section, list.get(at)))
+        })
     }
 
     /// The number of rows, headings included.
@@ -93,24 +99,27 @@ impl Tree {
                 return Some(TreeRow::Group(group));
             }
             left -= 1;
-            let len = self.open_len(group);
-            if left < len {
-                return Some(TreeRow::at(group, self.lists[group as usize].get(left)));
+            for section in group.sections().filter(|_| self.is_open(group)) {
+                let list = &self.lists[section];
+                if left < list.len() {
+                    return Some(TreeRow::at(section, list.get(left)));
+                }
+                left -= list.len();
             }
-            left -= len;
         }
         None
     }
 
     /// The heading that a row stands under; a heading stands under itself.
     pub fn group_of(&self, number: usize) -> Group {
-        match self.row(number) {
-            Some(TreeRow::Group(group)) => group,
-            Some(TreeRow::Ongoing(_)) => Group::Restore,
-            Some(TreeRow::Completed(_)) => Group::Completed,
-            Some(TreeRow::Unreadable(_)) => Group::Unreadable,
-            Some(TreeRow::Instance(_)) | None => Group::Instances,
+        let mut first = 0;
+        for group in self.shown() {
+            first += 1 + self.open_len(group);
+            if number < first {
+                return group;
+            }
         }
+        Group::Instances
     }
 
     /// The number of a heading's row.
@@ -145,12 +154,17 @@ impl Tree {
 
     /// Selects a node wherever it stands; its group is opened. Nothing changes when it is not there.
     pub fn select_node(&mut self, node: &Node, data: &TreeData) -> bool {
-        let Some((group, index)) = data.place(node, self.index) else { return false };
-        self.closed.remove(&group);
-        let Some(at) = index.map_or(Some(0), |index| self.lists[group as usize].position(index).map(|at| at + 1))
-        else {
-            return false;
+        let Some(place) = data.place(node, self.index) else { return false };
+        let (group, at) = match place {
+            Place::Heading(group) => (group, Some(0)),
+            Place::Row { section, index } => {
+                let group = Group::of_section(section);
+                let before: usize = self.lists[group.sections().start..section].iter().map(List::len).sum();
+                (group, self.lists[section].position(index).map(|at| before + at + 1))
+            }
         };
+        self.closed.remove(&group);
+        let Some(at) = at else { return false };
         self.index = self.heading(group) + at;
         self.selected = node.clone();
         true
@@ -199,7 +213,8 @@ impl Tree {
 
     /// Where the first Enter is most useful: the first ongoing session; on a fresh machine the first instance.
     fn select_first_use(&mut self, data: &TreeData) {
-        let first = match (data.snapshot.ongoing.first(), data.catalog.instances.first()) {
+        let restore = data.snapshot.ongoing_of(Kind::Restore).next();
+        let first = match (restore, data.catalog.instances.first()) {
             (Some(session), _) => Node::Session(session.id()),
             (None, Some(instance)) => Node::Instance(InstanceKey::of(instance)),
             (None, None) => return,
@@ -229,16 +244,22 @@ impl Tree {
         let needle = self.filter.to_lowercase();
         let (snapshot, catalog) = (&data.snapshot, &data.catalog);
         let completed_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.snapshot.completed, &snapshot.completed));
-        self.lists[0] = filtered(&needle, &snapshot.ongoing, |one| one.request().point.instance.as_str());
-        if !completed_unchanged || self.lists[1] == List::All(0) {
-            self.lists[1] = filtered(&needle, &snapshot.completed, |one| one.instance.as_str());
+        for kind in Kind::ALL {
+            let (ongoing, completed) = Group::sections_of(kind);
+            let is_ongoing = |one: &Arc<Session>| one.order().kind() == kind;
+            self.lists[ongoing] = filtered(&needle, &snapshot.ongoing, |one| one.title().as_str(), is_ongoing);
+            if !completed_unchanged || self.lists[completed] == List::All(0) {
+                let is_completed = |one: &Arc<CompletedRow>| one.kind == kind;
+                self.lists[completed] = filtered(&needle, &snapshot.completed, |one| one.title.as_str(), is_completed);
+            }
         }
-        self.lists[2] = List::All(snapshot.unreadable.len());
-        self.lists[3] = filtered(&needle, &catalog.instances, |one| one.name.as_str());
+        self.lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
+        self.lists[Group::Instances.sections().start] =
+            filtered(&needle, &catalog.instances, |one| one.name.as_str(), |_| true);
     }
 
     fn shown(&self) -> impl Iterator<Item = Group> + '_ {
-        GROUPS.into_iter().filter(|group| *group != Group::Unreadable || self.count(*group) > 0)
+        Group::ALL.into_iter().filter(|group| group.is_always_shown() || self.count(*group) > 0)
     }
 
     fn open_len(&self, group: Group) -> usize {

@@ -8,8 +8,8 @@ use crate::{
     catalog::propose::{Occupancy, System},
     console::{Closing, Keymap, OwnerState, Theme, model::owner::Owner},
     domain::{
-        BackupFacts, BackupForm, ByteCount, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, RestorePoint,
-        RestoreRequest, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
+        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName, Lsn,
+        MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
     manager::{Clock, Receipt, Reply, Request, Service, SessionAction, Snapshot},
@@ -199,7 +199,6 @@ fn noon() -> Timestamp {
 fn session() -> Session {
     let instance = InstanceName::new("orders");
     let facts = BackupFacts {
-        form: BackupForm::Plain,
         size: ByteCount(1),
         files: 1,
         timeline: Timeline(1),
@@ -209,14 +208,28 @@ fn session() -> Session {
         version: None,
         system_identifier: None,
     };
-    let point = RestorePoint { instance, label: "1".to_owned(), path: "/b".into(), facts, repository: None };
+    let point = RestorePoint {
+        instance,
+        label: "1".to_owned(),
+        source: BackupSource::BaseBackup { directory: "/b".into(), form: BackupForm::Plain },
+        facts,
+        repository: None,
+    };
     let target = Target::new("/srv/orders", Port::new(5433).unwrap()).unwrap();
     let (server, existing) = (ServerWish::FilesOnly, ExistingData::Refuse);
     let missing_wal = MissingWal::Refuse;
-    let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };
+    let request = ClusterRestore {
+        point,
+        target,
+        recovery: Recovery::to_consistency(),
+        server,
+        max_rate: None,
+        existing,
+        missing_wal,
+    };
     let (id, policy, by) = (SessionId(1), RetryPolicy::default(), "ops".to_owned());
     let (uuid, origin, places) = (uuid::Uuid::nil(), Origin::Console, Vec::new());
-    Session::create(Created { id, uuid, request, policy, by, origin, at: noon(), places })
+    Session::create(Created { id, uuid, order: request.into(), parent: None, policy, by, origin, at: noon(), places })
 }
 
 fn with(session: Session) -> Snapshot {

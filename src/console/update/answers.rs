@@ -82,8 +82,8 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
 }
 
 fn name(line: &ReceiptLine) -> String {
-    match (&line.instance, line.session) {
-        (Some(instance), _) => instance.to_string(),
+    match (&line.title, line.session) {
+        (Some(title), _) => title.to_string(),
         (None, Some(id)) => format!("session {id}"),
         (None, None) => "the request".to_owned(),
     }

@@ -54,7 +54,7 @@ pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
     };
     let mut lines: Vec<String> = sessions.iter().map(told).collect();
     let is_stop = |session: &Arc<Session>| {
-        matches!(session.phase(), Phase::Canceling { stage: CancelStage::Stopping { .. }, .. })
+        matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Stopping { .. }, .. })
     };
     if sessions.iter().any(is_stop) {
         lines.push("An attempt is killed; partial data is then handled as the cancel asked.".to_owned());
@@ -113,7 +113,7 @@ fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str,
 
 /// The sessions of the selection that are not being cancelled already.
 fn cancellable(model: &Model) -> Vec<Arc<Session>> {
-    let open = |session: &Arc<Session>| !matches!(session.phase(), Phase::Canceling { .. });
+    let open = |session: &Arc<Session>| !matches!(session.phase(), Phase::Cancelling { .. });
     model.subject().ongoing.into_iter().filter(open).collect()
 }
 
@@ -122,7 +122,7 @@ fn ids(sessions: &[Arc<Session>]) -> Vec<SessionId> {
 }
 
 fn line(model: &Model, session: &Session) -> String {
-    let name = format::clean(session.request().point.instance.as_str());
+    let name = format::clean(session.title().as_str());
     let state = states::long(session, model.now(), model.queued_ahead(session.id()));
     format!("{name}: {state}")
 }

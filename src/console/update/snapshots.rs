@@ -6,6 +6,7 @@ use crate::{
         message::Intent,
         model::{Model, notice::Tone, tree::TreeData},
         ports::Catalog,
+        view::states::ended,
     },
     domain::SessionId,
     machine::{Phase, Session, StuckReason},
@@ -75,7 +76,7 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
         if let (Phase::Stuck { failure, reason, .. }, false) =
             (session.phase(), matches!(old.phase(), Phase::Stuck { .. }))
         {
-            let name = &session.request().point.instance;
+            let name = session.title();
             let used_up =
                 if *reason == StuckReason::TriesUsedUp { session.policy().used_up() + ": " } else { String::new() };
             let text = format!("{name} is stuck: {used_up}{}", failure.cause);
@@ -91,11 +92,16 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
             continue;
         }
         gone -= 1;
-        let text = match row.result {
-            CompletedResult::Succeeded => format!("{} is restored, took {}", row.instance, format::duration(row.took)),
-            CompletedResult::Cancelled => format!("{} is cancelled", row.instance),
+        let word = ended(row.kind, row.result);
+        let (tone, text) = match row.result {
+            CompletedResult::Succeeded => {
+                (Tone::Done, format!("{} is {word}, took {}", row.title, format::duration(row.took)))
+            }
+            CompletedResult::Cancelled | CompletedResult::Stopped => (Tone::Done, format!("{} is {word}", row.title)),
+            CompletedResult::Damaged => (Tone::Refused, format!("the backup of {} is {word}", row.title)),
+            CompletedResult::Failed => (Tone::Refused, format!("{} {word}", row.title)),
         };
-        news.push((Tone::Done, format::clean(&text).into_owned()));
+        news.push((tone, format::clean(&text).into_owned()));
     }
     news
 }

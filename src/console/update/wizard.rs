@@ -15,7 +15,7 @@ use crate::{
         },
         ports::CatalogEntry,
     },
-    domain::{Port, ServerWish},
+    domain::{Hold, Port, ServerWish},
 };
 use std::collections::BTreeSet;
 use tui_input::Input;
@@ -189,12 +189,22 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
 fn fill(model: &mut Model) -> Vec<Intent> {
     let (directory, first_port) = (model.options.restore_dir.clone(), model.options.first_port);
     let snapshot = &model.shown.snapshot;
-    let held_directories = snapshot.ongoing.iter().flat_map(|one| {
-        let target = &one.request().target;
-        [target.directory().to_owned(), target.tablespace_parent()]
-    });
-    let held_directories = held_directories.collect();
-    let held_ports: BTreeSet<Port> = snapshot.ongoing.iter().map(|one| one.request().target.port()).collect();
+    let (mut held_directories, mut held_ports) = (BTreeSet::new(), BTreeSet::new());
+    for session in &snapshot.ongoing {
+        // The port of a restore of files alone counts: a server may come to it one day.
+        held_ports.extend(session.order().cluster().map(|order| order.target.port()));
+        for hold in session.order().holds() {
+            match hold {
+                Hold::Directory(directory) => {
+                    held_directories.insert(directory);
+                }
+                Hold::Port(port) => {
+                    held_ports.insert(port);
+                }
+                Hold::Object(_) => {}
+            }
+        }
+    }
     let catalog = &model.shown.catalog;
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let old = std::mem::take(&mut wizard.form.choices);
@@ -215,6 +225,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     wizard.page = Page::Form;
     wizard.waits = Waits::Proposals { go_on: false };
     let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
+    let held_directories = held_directories.into_iter().collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
     vec![Intent::Query(Query::Places(wizard.next_ticket(), wanted))]
 }

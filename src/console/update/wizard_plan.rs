@@ -11,7 +11,7 @@ use crate::{
             wizard::{Page, PlanState, Planned, Waits},
         },
     },
-    domain::{ExistingData, Failure, Plan, plan::TargetState},
+    domain::{ExistingData, Failure, Order, RestorePlan, plan::TargetState},
 };
 use tui_input::Input;
 
@@ -39,16 +39,21 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
 const WITHOUT_WAL: &str = "go back and choose to restore the files though WAL is missing";
 
 /// A plan was made or refused.
-pub(super) fn planned(model: &mut Model, ticket: RequestId, at: usize, answer: Result<Plan, Failure>) -> Vec<Intent> {
+pub(super) fn planned(
+    model: &mut Model,
+    ticket: RequestId,
+    at: usize,
+    answer: Result<RestorePlan, Failure>,
+) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
     if let Ok(plan) = &answer {
-        planned.request.point.facts.learn(plan.system_identifier);
+        planned.request.point.facts.learn(plan.files.system_identifier);
     }
-    let refused = |plan: &Plan| plan.lacks_consent(&planned.request, WITHOUT_WAL);
+    let refused = |plan: &RestorePlan| plan.lacks_consent(&planned.request, WITHOUT_WAL);
     planned.state = match answer {
         Ok(plan) if let Some(failure) = refused(&plan) => PlanState::Refused(failure),
-        Ok(plan) => match plan.standing {
+        Ok(plan) => match plan.files.target {
             TargetState::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
             TargetState::Missing | TargetState::Empty | TargetState::Leftover => {
                 // Nobody typed a name, so data that turns up between plan and start must not be renamed.
@@ -114,5 +119,5 @@ fn start(model: &mut Model) -> Vec<Intent> {
         return Vec::new();
     }
     wizard.waits = Waits::Start;
-    vec![Intent::Start(requests)]
+    vec![Intent::Start(requests.into_iter().map(Order::from).collect())]
 }

@@ -1,13 +1,16 @@
 //! The Completed heading in the preview, and records that could not be read.
 
-use super::{states, widgets};
+use super::{states, summary, widgets};
 use crate::{
     console::{
         format,
-        model::{Model, tree::Group},
+        model::{
+            Model,
+            tree::{Group, TreeRow},
+        },
         theme::{Brush, Role},
     },
-    domain::Timestamp,
+    domain::{Kind, Timestamp},
     manager::{CompletedResult, CompletedRow},
 };
 use ratatui::text::Line;
@@ -15,26 +18,37 @@ use ratatui::text::Line;
 /// How many ended how, and the newest of them.
 pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.data().snapshot;
-    let counts = &snapshot.counts;
-    if counts.completed() == 0 {
+    let ended = snapshot.counts.ended.of(Kind::Restore);
+    if ended.total() == 0 {
         let text = "Nothing has been completed yet. Sessions come here when they succeed or are cancelled.";
         return widgets::wrapped(text, width, 0, Role::Text, brush);
     }
     let mut lines = vec![
         Line::from(vec![
-            brush
-                .span(Role::Done, format!("{} {} restored", brush.glyphs.done, format::count(counts.succeeded as u64))),
+            brush.span(
+                Role::Done,
+                format!(
+                    "{} {} restored",
+                    brush.glyphs.done,
+                    format::count(ended.with(CompletedResult::Succeeded) as u64)
+                ),
+            ),
             brush.span(
                 Role::Cancelled,
-                format!("   {} {} cancelled", brush.glyphs.cancelled, format::count(counts.cancelled as u64)),
+                format!(
+                    "   {} {} cancelled",
+                    brush.glyphs.cancelled,
+                    format::count(ended.with(CompletedResult::Cancelled) as u64)
+                ),
             ),
         ]),
         Line::default(),
     ];
     let rows: Vec<_> = model.tree().members(Group::Completed).take(height.saturating_sub(4).max(1)).collect();
-    let rows: Vec<_> = rows.into_iter().map(|at| Cells::of(&snapshot.completed[at], model.now())).collect();
+    let rows: Vec<_> = rows.into_iter().filter_map(|row| cells(model, row)).collect();
     lines.extend(table(&rows, width, brush));
-    let missing = counts.completed().saturating_sub(snapshot.completed.len());
+    let missing =
+        ended.total().saturating_sub(snapshot.completed.iter().filter(|row| row.kind == Kind::Restore).count());
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
         lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
@@ -42,8 +56,30 @@ pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -
     lines
 }
 
+/// The heading of a kind that has no place under Restore: what goes on, then what has ended.
+pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let rows: Vec<TreeRow> = model.tree().members(group).take(height.saturating_sub(4).max(1)).collect();
+    let ongoing = rows.iter().filter_map(|row| match row {
+        TreeRow::Ongoing(at) => model.data().snapshot.ongoing.get(*at),
+        TreeRow::Completed(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+    });
+    let mut lines: Vec<Line<'static>> = ongoing.map(|session| summary::row(model, session, width, brush)).collect();
+    let ended: Vec<Cells> = rows.iter().filter_map(|row| cells(model, *row)).collect();
+    lines.extend((!lines.is_empty() && !ended.is_empty()).then(Line::default));
+    lines.extend(table(&ended, width, brush));
+    lines
+}
+
+fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
+    match row {
+        TreeRow::Completed(at) => Some(Cells::of(model.data().snapshot.completed.get(at)?, model.now())),
+        TreeRow::Ongoing(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+    }
+}
+
 /// What is told of one session.
 struct Cells {
+    kind: Kind,
     result: CompletedResult,
     name: String,
     ended: String,
@@ -52,8 +88,14 @@ struct Cells {
 
 impl Cells {
     fn of(row: &CompletedRow, now: Timestamp) -> Self {
-        let name = format::clean(row.instance.as_str()).into_owned();
-        Self { result: row.result, name, ended: format::moment(row.ended, now), took: format::duration(row.took) }
+        let name = format::clean(row.title.as_str()).into_owned();
+        Self {
+            kind: row.kind,
+            result: row.result,
+            name,
+            ended: format::moment(row.ended, now),
+            took: format::duration(row.took),
+        }
     }
 }
 
@@ -76,14 +118,11 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
     };
     let name = (width * 2 / 5).clamp(NAME, 24).min(NAME + left);
     let line = |row: &Cells| {
-        let (sign, role) = match row.result {
-            CompletedResult::Succeeded => (brush.glyphs.done, Role::Done),
-            CompletedResult::Cancelled => (brush.glyphs.cancelled, Role::Cancelled),
-        };
+        let (sign, role) = states::sign_of(row.result, &brush.glyphs);
         let mut spans = vec![
             brush.span(role, format!("{sign} ")),
             brush.span(Role::Text, widgets::cell(&row.name, name, brush)),
-            brush.span(role, format!("  {:<WORD$}", states::ended(row.result))),
+            brush.span(role, format!("  {:<WORD$}", states::ended(row.kind, row.result))),
         ];
         spans.extend(with_ended.then(|| brush.span(Role::Dim, format!("  {:>ended$}", row.ended))));
         spans.extend(with_took.then(|| brush.span(Role::Dim, format!("  {:>took$}", row.took))));

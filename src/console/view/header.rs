@@ -148,12 +148,13 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     }
     let all = [
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
+        (counts.paused, glyphs.paused, "paused", Role::Waiting),
         (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
         (counts.running, glyphs.running, "running", Role::Running),
-        (counts.canceling, glyphs.canceling, "cancelling", Role::Canceling),
+        (counts.cancelling, glyphs.canceling, "cancelling", Role::Canceling),
         (counts.queued, glyphs.queued, "queued", Role::Queued),
-        (counts.succeeded, glyphs.done, "done", Role::Done),
-        (counts.cancelled, glyphs.cancelled, "cancelled", Role::Cancelled),
+        (counts.succeeded(), glyphs.done, "done", Role::Done),
+        (counts.cancelled(), glyphs.cancelled, "cancelled", Role::Cancelled),
     ];
     // The last two are the ends.
     let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 2] };

@@ -1,12 +1,15 @@
 //! An instance of the catalog in the preview: its restore points, newest first, readable or not.
 
 use super::widgets;
-use crate::console::{
-    action::Action,
-    format,
-    model::{Model, is_reading, tree::InstanceKey},
-    ports::{CatalogEntry, CatalogInstance, RepositoryKind},
-    theme::{Brush, Role},
+use crate::{
+    console::{
+        action::Action,
+        format,
+        model::{Model, is_reading, tree::InstanceKey},
+        ports::{CatalogEntry, CatalogInstance, RepositoryKind},
+        theme::{Brush, Role},
+    },
+    domain::BackupSource,
 };
 use ratatui::text::Line;
 
@@ -106,6 +109,15 @@ pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: 
     lines
 }
 
+/// How a backup is written, or by which program.
+fn format_of(source: &BackupSource) -> String {
+    match source {
+        BackupSource::BaseBackup { form, .. } => form.to_string(),
+        BackupSource::PgBackRest { .. } => "pgBackRest".to_owned(),
+        BackupSource::Barman { .. } => "Barman".to_owned(),
+    }
+}
+
 /// One backup in two lines; an unreadable one says why.
 pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     match row {
@@ -114,7 +126,8 @@ pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Lin
             let version = facts.version.map_or_else(String::new, |version| format!("  PostgreSQL {version}"));
             let system = facts.system_identifier.map_or_else(String::new, |id| format!("  system {id}"));
             let label = format::clean(&point.label).into_owned();
-            let first = format!("{}  {}  {}{version}", format::full(facts.taken_at), facts.size, facts.form);
+            let first =
+                format!("{}  {}  {}{version}", format::full(facts.taken_at), facts.size, format_of(&point.source));
             let second =
                 format!("{label}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
             let more = brush.glyphs.more;

@@ -11,46 +11,41 @@ use crate::{
         theme::{Brush, Role, Theme},
     },
     domain::{
-        Plan,
+        RestorePlan, VerifyPlan,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
 };
 use ratatui::{layout::Rect, text::Line};
 
 /// What a plan says.
-pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+pub(super) fn lines(plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut tell = |name: &str, value: String| lines.extend(pair(name, &value, width, brush));
-    let standing = match &plan.standing {
+    let files = &plan.files;
+    let stands = match &files.target {
         TargetState::Missing => "will be created".to_owned(),
         TargetState::Empty => "is there and empty".to_owned(),
         TargetState::Leftover => "holds what an earlier attempt left".to_owned(),
         TargetState::SetAside { to } => format!("holds other data, which is renamed to {} first", format::path(to)),
     };
-    tell("Directory", format!("{} ({standing})", format::path(&plan.directory)));
+    tell("Directory", format!("{} ({stands})", format::path(&plan.directory)));
     if let Some(backup) = &plan.backup {
         tell("Backup", format::path(backup));
-        let cluster = match plan.system_identifier {
+        let cluster = match files.system_identifier {
             Some(cluster) => format!("system identifier {cluster}"),
             None => "not known before the copy".to_owned(),
         };
         tell("Cluster", cluster);
     }
-    let reused = if plan.reused.0 > 0 { format!(", {} of them there already", plan.reused) } else { String::new() };
-    tell("Writes", format!("{} in {} files{reused}", plan.bytes, format::count(plan.files)));
-    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", format::count(free)));
-    tell("Free", format!("{}{inodes}", plan.free_bytes));
-    for one in &plan.tablespaces {
+    let reused = if files.reused.0 > 0 { format!(", {} of them there already", files.reused) } else { String::new() };
+    tell("Writes", format!("{} in {} files{reused}", files.bytes, format::count(files.files)));
+    let inodes = files.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", format::count(free)));
+    tell("Free", format!("{}{inodes}", files.free_bytes));
+    for one in &files.tablespaces {
         let (from, to) = (format::path(&one.original), format::path(&one.directory));
         tell("Tablespace", format!("{}: {to} (was {from})", one.oid));
     }
-    tell(
-        "WAL",
-        match &plan.wal {
-            WalFinding::Included { start, stop } => format!("included, from {start} to {stop}"),
-            WalFinding::Missing { what } => format!("missing: {what}"),
-        },
-    );
+    tell("WAL", wal(&files.wal));
     tell(
         "Server",
         match &plan.server {
@@ -62,12 +57,7 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
             ServerPlan::NoServer { reason } => format!("none is started: {reason}"),
         },
     );
-    let sums = if plan.checksum == "NONE" {
-        "sizes only: the manifest has no checksums".to_owned()
-    } else {
-        plan.checksum.clone()
-    };
-    tell("Verified by", sums);
+    tell("Verified by", sums(&files.checksum));
     for warning in &plan.warnings {
         let text = format!("{} {warning}", brush.glyphs.warning);
         lines.extend(widgets::wrapped(&text, width, 1, Role::Waiting, brush));
@@ -75,8 +65,27 @@ pub(super) fn lines(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'stati
     lines
 }
 
+/// What the plan of a verification says.
+pub(super) fn verify(plan: &VerifyPlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = pair("Reads", &format!("{} in {} files", plan.bytes, format::count(plan.files)), width, brush);
+    lines.extend(pair("WAL", &wal(&plan.wal), width, brush));
+    lines.extend(pair("Verified by", &sums(&plan.checksum), width, brush));
+    lines
+}
+
+fn wal(wal: &WalFinding) -> String {
+    match wal {
+        WalFinding::Included { start, stop } => format!("included, from {start} to {stop}"),
+        WalFinding::Missing { what } => format!("missing: {what}"),
+    }
+}
+
+fn sums(checksum: &str) -> String {
+    if checksum == "NONE" { "sizes only: the manifest has no checksums".to_owned() } else { checksum.to_owned() }
+}
+
 /// What is switched off in the copy, and by which lines: long, and so behind all that must be seen.
-pub(super) fn switched_off(plan: &Plan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+pub(super) fn switched_off(plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     if plan.switched_off.is_empty() {
         return Vec::new();
     }

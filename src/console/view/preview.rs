@@ -17,6 +17,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Clear, Widget as _},
 };
+use std::path::Path;
 
 /// Paints the pane.
 pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: &Brush) {
@@ -61,16 +62,19 @@ fn title(model: &Model, brush: &Brush) -> String {
     match model.tree().selected() {
         Node::Group(Group::Restore) => "Restore".to_owned(),
         Node::Group(Group::Completed) => "Completed".to_owned(),
+        Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => group.name().to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
         Node::Group(Group::Instances) => "Instances".to_owned(),
         Node::Instance(key) => format::clean(&key.title(&model.data().catalog)).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
             |session| {
-                let request = session.request();
-                let name = format::clean(request.point.instance.as_str());
-                let (to, directory) = (brush.glyphs.to, format::path(request.target.directory()));
-                format!("{name} {to} {directory}  port {}", request.target.port())
+                let order = session.order();
+                let name = format::clean(order.title().as_str());
+                let to = |path: &Path| format!(" {} {}", brush.glyphs.to, format::path(path));
+                let directory = order.directory().map(to).unwrap_or_default();
+                let port = order.cluster().map(|order| format!("  port {}", order.target.port())).unwrap_or_default();
+                format!("{name}{directory}{port}")
             },
         ),
     }
@@ -99,6 +103,9 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
     match model.tree().selected() {
         Node::Group(Group::Restore) => summary::restore(model, width, brush),
         Node::Group(Group::Completed) => completed::group(model, width, usize::from(area.height), brush),
+        Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => {
+            completed::of_kind(model, *group, width, usize::from(area.height), brush)
+        }
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
         Node::Group(Group::Instances) => instance::all(model, width, brush),
         Node::Instance(key) => instance::one(model, key, width, brush),

@@ -8,7 +8,10 @@ use crate::{
         model::{Model, history::Left},
         theme::{Brush, Role},
     },
-    domain::{BackupForm, ByteCount, Compression, Disposed, Outcome, Step, StepState, Timestamp},
+    domain::{
+        BackupForm, BackupSource, ByteCount, Compression, Damage, Disposed, Kind, Order, Outcome, Rate, Step,
+        StepState, Timestamp, Verification,
+    },
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
 use ratatui::text::{Line, Span};
@@ -24,7 +27,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     lines.extend(numbers(model, session, width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Title, "Steps")));
-    lines.extend(Step::ALL.into_iter().map(|step| step_line(session, step, now, width, brush)));
+    lines.extend(session.steps().iter().map(|(step, _)| step_line(session, *step, now, width, brush)));
     lines.extend(notes(session, width, brush));
     lines.extend(attempts(session, now, width, brush));
     lines
@@ -44,12 +47,13 @@ fn head(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Li
                 format!("attempt {attempt} (try {number} of {} got through)", session.policy().tries)
             }
             (Cause::Retry, _) => format!("attempt {attempt} (retry)"),
+            (Cause::Resume, _) => format!("attempt {attempt} (recovery goes on)"),
         },
         Phase::Completed { at, .. } => {
             format!("{}, took {}", format::full(*at), format::duration(session.elapsed(*at)))
         }
         Phase::Waiting { .. } => tries(session),
-        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Canceling { .. } => String::new(),
+        Phase::Queued { .. } | Phase::Stuck { .. } | Phase::Paused { .. } | Phase::Cancelling { .. } => String::new(),
     };
     let head = format!("{sign} {state}");
     if format::width(&head) + 3 + format::width(&about) <= width && !about.is_empty() {
@@ -77,7 +81,11 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let last = match session.phase() {
         Phase::Waiting { failure, .. } => Some((failure, Role::Waiting)),
         Phase::Stuck { failure, .. } => Some((failure, Role::Stuck)),
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Canceling { .. } | Phase::Completed { .. } => None,
+        Phase::Queued { .. }
+        | Phase::Running { .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
+        | Phase::Completed { .. } => None,
     };
     let ongoing_first = session.first_cause().filter(|_| session.is_ongoing());
     if let Some(first) = ongoing_first.filter(|first| last.is_none_or(|(last, _)| last != *first)) {
@@ -89,7 +97,7 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
             lines.extend(widgets::wrapped(&format!("What to do: {}", failure.advice), width, 2, Role::Text, brush));
         }
     }
-    if let Phase::Canceling {
+    if let Phase::Cancelling {
         stage:
             CancelStage::Stopping { urgency: Urgency::Overdue, attempt, .. }
             | CancelStage::Disposing { urgency: Urgency::Overdue, attempt, .. },
@@ -112,14 +120,18 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
             let warning = |warning| widgets::wrapped(&format!("Warning: {warning}"), width, 2, Role::Stuck, brush);
             let unchecked = |unchecked| text(&format!("Not verified: {unchecked}"));
             let warnings = success.warnings.iter().flat_map(warning);
-            text(&success.server.to_string())
+            text(&success.result.to_string())
                 .into_iter()
                 .chain(warnings)
                 .chain(success.unchecked.iter().flat_map(unchecked))
                 .collect()
         }
-        Outcome::Cancelled { disposed } => {
+        Outcome::Damaged(verification) => damages(verification, width, brush),
+        Outcome::Failed { disposed, .. } | Outcome::Cancelled { disposed } | Outcome::Stopped { disposed } => {
             let mut lines = text(&disposed.to_string());
+            if let Outcome::Failed { failure, .. } = outcome {
+                lines.splice(0..0, widgets::wrapped(&failure.cause, width, 2, Role::Stuck, brush));
+            }
             if matches!(disposed, Disposed::Failed { .. }) {
                 let left = |directory: &&Path| text(&format!("Left in {}", directory.display()));
                 lines.extend(session.directories().iter().flat_map(left));
@@ -127,6 +139,22 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
             lines
         }
     }
+}
+
+/// All that is damaged, as far as the record keeps it, and what was not checked.
+fn damages(found: &Verification, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let many = format::many(usize::try_from(found.damages_total).unwrap_or(usize::MAX), "damage");
+    let mut lines = widgets::wrapped(&many, width, 2, Role::Stuck, brush);
+    let each = found.damages.iter().map(Damage::to_string);
+    lines.extend(each.flat_map(|damage| widgets::wrapped(&damage, width, 2, Role::Text, brush)));
+    let kept = found.damages.len() as u64;
+    if kept < found.damages_total {
+        let more = format!("{} more are named in the log", format::count(found.damages_total - kept));
+        lines.extend(widgets::wrapped(&more, width, 2, Role::Dim, brush));
+    }
+    let unchecked = found.unchecked.iter().map(|what| format!("Not verified: {what}"));
+    lines.extend(unchecked.flat_map(|what| widgets::wrapped(&what, width, 2, Role::Text, brush)));
+    lines
 }
 
 /// Copy and replay are two gauges of one time line (S5).
@@ -143,7 +171,8 @@ fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> 
         spans.push(brush.span(Role::Text, format!("  {}", format::percent(ratio))));
         Line::from(spans)
     };
-    let mut lines = vec![line("Copy", session.ratio(), Role::Gauge)];
+    let bytes = if session.order().kind() == Kind::Verify { "Read" } else { "Copy" };
+    let mut lines = vec![line(bytes, session.ratio(), Role::Gauge)];
     lines.extend(progress.wal.map(|wal| line("WAL", wal.ratio(), Role::Replay)));
     lines
 }
@@ -163,17 +192,15 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     }
     let running = matches!(session.phase(), Phase::Running { .. });
     let history = model.history(session.id()).filter(|_| running);
-    let copying = session.current_step() == Some(Step::Copy);
+    let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
     let mut lines = Vec::new();
     if let Some(rate) = history.filter(|_| copying).and_then(|one| one.rate(now, Duration::from_secs(10))) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is never negative")]
         let rate = ByteCount(rate as u64);
-        parts.push(match (session.request().max_rate, session.request().point.facts.form) {
+        parts.push(match read_limit(session.order()) {
             // The limit is on what is read from the repository.
-            (Some(limit), BackupForm::Tar(Compression::Gzip | Compression::Lz4 | Compression::Zstd)) => {
-                format!("{rate}/s unpacked (reads at most {limit})")
-            }
-            (_, BackupForm::Plain | BackupForm::Tar(_)) => format!("{rate}/s"),
+            Some(limit) => format!("{rate}/s unpacked (reads at most {limit})"),
+            None => format!("{rate}/s"),
         });
     }
     let time = match states::left(session, history, now) {
@@ -210,6 +237,19 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
         lines.push(spark(&bars, brush));
     }
     lines
+}
+
+/// The limit on what is read, where that is less than what is written: of packed archives.
+fn read_limit(order: &Order) -> Option<Rate> {
+    let point = order.point()?;
+    let packed = matches!(
+        point.source,
+        BackupSource::BaseBackup {
+            form: BackupForm::Tar(Compression::Gzip | Compression::Lz4 | Compression::Zstd),
+            ..
+        }
+    );
+    order.max_rate().filter(|_| packed)
 }
 
 fn spark(bars: &[u64], brush: &Brush) -> Line<'static> {
@@ -249,9 +289,10 @@ fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush:
 /// How long the running step has run: the attempt's time without that of the steps before it.
 fn running_for(session: &Session, since: Option<Timestamp>, now: Timestamp) -> String {
     let Some(since) = since else { return String::new() };
-    let before: Duration = Step::ALL
-        .into_iter()
-        .filter_map(|step| match session.step(step) {
+    let before: Duration = session
+        .steps()
+        .iter()
+        .filter_map(|(_, state)| match state {
             StepState::Done { took, .. } | StepState::Failed { took } => Some(*took),
             StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
         })
@@ -300,6 +341,7 @@ fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) 
         Some(Cause::First) => String::new(),
         Some(Cause::Try(number)) => format!("try {number}"),
         Some(Cause::Retry) => "retry".to_owned(),
+        Some(Cause::Resume) => "recovery goes on".to_owned(),
     };
     let text = [why, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
     let front = format!(" {:>2}  {:>5}  {took:>6}  ", record.number, format::moment(record.launched, now));

@@ -7,32 +7,17 @@ use crate::{
         model::Model,
         theme::{Brush, Role},
     },
-    domain::{ExistingData, MissingWal, ServerWish},
+    domain::{ExistingData, MissingWal, Order, Plan, ServerWish},
     machine::Session,
 };
 use ratatui::text::Line;
 
 /// The page.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let request = session.request();
     let title = |text: &str| Line::from(brush.span(Role::Title, text.to_owned()));
     let mut lines = vec![title("Request")];
-    let point = &request.point;
     lines.extend(pair("Session", &format!("{}  {}", session.id(), session.uuid()), width, brush));
-    lines.extend(pair("Backup", &format!("{}  {}", point.label, format::full(point.facts.taken_at)), width, brush));
-    lines.extend(pair("From", &format::path(&point.path), width, brush));
-    lines.extend(pair("To", &format::path(request.target.directory()), width, brush));
-    lines.extend(pair("Port", &request.target.port().to_string(), width, brush));
-    for (oid, path) in request.target.tablespaces() {
-        lines.extend(pair("Tablespace", &format!("{oid} to {}", format::path(path)), width, brush));
-    }
-    lines.extend(pair("Server", wish(request.server), width, brush));
-    let rate = request.max_rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
-    lines.extend(pair("Bandwidth", &rate, width, brush));
-    lines.extend(pair("Existing", existing(request.existing), width, brush));
-    if !request.missing_wal.is_refused() {
-        lines.extend(pair("Missing WAL", missing_wal(request.missing_wal), width, brush));
-    }
+    lines.extend(order(session.order(), width, brush));
     let policy = session.policy();
     let every = format::coarse(policy.every);
     lines.extend(pair("Tries", &format!("{} on a disruption, one every {every}", policy.tries), width, brush));
@@ -40,10 +25,11 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     lines.push(Line::default());
     lines.push(title("Plan"));
     match session.plan() {
-        Some(made) => {
+        Some(Plan::Restore(made)) => {
             lines.extend(plan::lines(made, width, brush));
             lines.extend(plan::switched_off(made, width, brush));
         }
+        Some(Plan::Verify(made)) => lines.extend(plan::verify(made, width, brush)),
         None => {
             lines.extend(widgets::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush));
         }
@@ -53,6 +39,37 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         lines.push(title("Exact command of each attempt"));
         for record in session.attempts() {
             lines.extend(widgets::wrapped(&command(model, session, record.number.0), width, 1, Role::Text, brush));
+        }
+    }
+    lines
+}
+
+/// What was asked, by kind of work.
+fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if let Some(point) = order.point() {
+        let taken = format::full(point.facts.taken_at);
+        lines.extend(pair("Backup", &format!("{}  {taken}", point.label), width, brush));
+        lines.extend(pair("From", &point.source.to_string(), width, brush));
+    } else if let Some(label) = order.label() {
+        lines.extend(pair("Backup", label, width, brush));
+    }
+    if let Some(directory) = order.directory() {
+        lines.extend(pair("To", &format::path(directory), width, brush));
+    }
+    if let Some(cluster) = order.cluster() {
+        lines.extend(pair("Port", &cluster.target.port().to_string(), width, brush));
+        for (oid, path) in cluster.target.tablespaces() {
+            lines.extend(pair("Tablespace", &format!("{oid} to {}", format::path(path)), width, brush));
+        }
+        lines.extend(pair("Server", wish(cluster.server), width, brush));
+    }
+    let rate = order.max_rate().map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
+    lines.extend(pair("Bandwidth", &rate, width, brush));
+    if let Some(cluster) = order.cluster() {
+        lines.extend(pair("Existing", existing(cluster.existing), width, brush));
+        if cluster.missing_wal == MissingWal::Accept {
+            lines.extend(pair("Missing WAL", missing_wal(cluster.missing_wal), width, brush));
         }
     }
     lines

@@ -7,8 +7,8 @@ use crate::{
         model::history::{History, Left},
         theme::Role,
     },
-    domain::{Outcome, Step, Timestamp},
-    machine::{CancelStage, Cause, CompletedResult, Phase, Session, StuckReason, session::Urgency},
+    domain::{Kind, Outcome, Step, Timestamp},
+    machine::{CancelStage, Cause, CompletedResult, EndWish, Phase, Session, StuckReason, session::Urgency},
     manager::Moment,
 };
 
@@ -19,9 +19,18 @@ pub(super) fn sign(session: &Session, glyphs: &Glyphs) -> (&'static str, Role) {
         Phase::Running { .. } => (glyphs.running, Role::Running),
         Phase::Waiting { .. } => (glyphs.waiting, Role::Waiting),
         Phase::Stuck { .. } => (glyphs.stuck, Role::Stuck),
-        Phase::Canceling { .. } => (glyphs.canceling, Role::Canceling),
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => (glyphs.done, Role::Done),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => (glyphs.cancelled, Role::Cancelled),
+        Phase::Paused { .. } => (glyphs.paused, Role::Waiting),
+        Phase::Cancelling { .. } => (glyphs.canceling, Role::Canceling),
+        Phase::Completed { outcome, .. } => sign_of(CompletedResult::of(outcome), glyphs),
+    }
+}
+
+/// The sign and role of how a session ended.
+pub(super) const fn sign_of(result: CompletedResult, glyphs: &Glyphs) -> (&'static str, Role) {
+    match result {
+        CompletedResult::Succeeded => (glyphs.done, Role::Done),
+        CompletedResult::Damaged | CompletedResult::Failed => (glyphs.stuck, Role::Stuck),
+        CompletedResult::Cancelled | CompletedResult::Stopped => (glyphs.cancelled, Role::Cancelled),
     }
 }
 
@@ -41,25 +50,26 @@ pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, a
             alone(format!("stuck: {of}/{of} tries"))
         }
         Phase::Stuck { failure, .. } => alone(format!("stuck: {}", format::clean(&failure.cause))),
-        Phase::Canceling { stage, .. } => alone(canceling(stage).to_owned()),
+        Phase::Cancelling { stage, wish, .. } => alone(cancelling(wish, stage)),
+        Phase::Paused { at, .. } => alone(format!("paused at {}", at.at)),
         Phase::Completed { at, outcome } => {
-            let result = match outcome {
-                Outcome::Succeeded(_) => CompletedResult::Succeeded,
-                Outcome::Cancelled { .. } => CompletedResult::Cancelled,
-            };
-            (
-                format!("{} {}", ended(result), format::moment(*at, now.wall)),
-                format::duration(session.elapsed(now.wall)),
-            )
+            let word = ended(session.order().kind(), CompletedResult::of(outcome));
+            (format!("{word} {}", format::moment(*at, now.wall)), format::duration(session.elapsed(now.wall)))
         }
     }
 }
 
 /// The word for how a session ended.
-pub(super) const fn ended(result: CompletedResult) -> &'static str {
-    match result {
-        CompletedResult::Succeeded => "restored",
-        CompletedResult::Cancelled => "cancelled",
+pub(in crate::console) const fn ended(kind: Kind, result: CompletedResult) -> &'static str {
+    match (result, kind) {
+        (CompletedResult::Succeeded, Kind::Restore) => "restored",
+        (CompletedResult::Succeeded, Kind::Verify) => "verified",
+        (CompletedResult::Succeeded, Kind::Explore) => "closed",
+        (CompletedResult::Succeeded, Kind::Backup) => "backed up",
+        (CompletedResult::Damaged, _) => "damaged",
+        (CompletedResult::Cancelled, _) => "cancelled",
+        (CompletedResult::Stopped, _) => "stopped",
+        (CompletedResult::Failed, _) => "failed",
     }
 }
 
@@ -80,16 +90,18 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
         }
         Phase::Stuck { reason: StuckReason::Incurable, .. } => "Stuck: waiting cannot cure this".to_owned(),
         Phase::Stuck { reason: StuckReason::Bug, .. } => "Stuck: a fault in howdah".to_owned(),
-        Phase::Canceling { stage, .. } => {
-            let mut text = canceling(stage).to_owned();
+        Phase::Cancelling { stage, wish, .. } => {
+            let mut text = cancelling(wish, stage);
             text[..1].make_ascii_uppercase();
             text
         }
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } if success.warnings.is_empty() => {
-            "Restored".to_owned()
+        Phase::Paused { at, .. } => format!("Paused at the goal of its recovery, {}", at.at),
+        Phase::Completed { outcome, .. } => {
+            let mut text = ended(session.order().kind(), CompletedResult::of(outcome)).to_owned();
+            text[..1].make_ascii_uppercase();
+            let warned = matches!(outcome, Outcome::Succeeded(success) if !success.warnings.is_empty());
+            if warned { text + ", with a warning" } else { text }
         }
-        Phase::Completed { outcome: Outcome::Succeeded(_), .. } => "Restored, with a warning".to_owned(),
-        Phase::Completed { outcome: Outcome::Cancelled { .. }, .. } => "Cancelled".to_owned(),
     };
     format::clean(&text).into_owned()
 }
@@ -105,6 +117,7 @@ pub(super) fn why(cause: Cause) -> String {
         Cause::First => String::new(),
         Cause::Try(number) => format!(" (try {number})"),
         Cause::Retry => " (retry)".to_owned(),
+        Cause::Resume => " (recovery goes on)".to_owned(),
     }
 }
 
@@ -118,6 +131,14 @@ pub(super) const fn gerund(step: Step) -> &'static str {
         Step::Replay => "Replaying WAL",
         Step::Probe => "Asking the server a query",
         Step::Finish => "Finishing",
+        Step::Read => "Reading the backup",
+        Step::Wal => "Checking WAL",
+        Step::Open => "Opening the files",
+        Step::Hold => "Open",
+        Step::Extract => "Taking items out",
+        Step::Deliver => "Delivering items",
+        Step::Checkpoint => "Making the checkpoint",
+        Step::Seal => "Sealing the restore point",
     }
 }
 
@@ -126,8 +147,24 @@ pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) ->
     let progress = session.progress();
     let rest = match (session.current_step()?, progress.wal) {
         (Step::Replay, Some(wal)) => wal.stop.0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
-        (Step::Copy, _) => progress.bytes_total.0.checked_sub(progress.bytes_done.0).filter(|rest| *rest > 0)?,
-        (Step::Check | Step::Configure | Step::Start | Step::Replay | Step::Probe | Step::Finish, _) => return None,
+        (Step::Copy | Step::Read | Step::Wal, _) => {
+            progress.bytes_total.0.checked_sub(progress.bytes_done.0).filter(|rest| *rest > 0)?
+        }
+        (
+            Step::Check
+            | Step::Configure
+            | Step::Start
+            | Step::Replay
+            | Step::Probe
+            | Step::Finish
+            | Step::Open
+            | Step::Hold
+            | Step::Extract
+            | Step::Deliver
+            | Step::Checkpoint
+            | Step::Seal,
+            _,
+        ) => return None,
     };
     Some(history?.left(rest, now))
 }
@@ -136,6 +173,9 @@ fn running(session: &Session, history: Option<&History>, now: Moment) -> (String
     let progress = session.progress();
     let state = match (session.current_step(), progress.wal) {
         (Some(Step::Copy), _) => format!("copy {}", format::percent(session.ratio())),
+        (Some(step @ (Step::Read | Step::Wal)), _) => {
+            format!("{} {}", step.to_string().to_lowercase(), format::percent(session.ratio()))
+        }
         (Some(Step::Replay), Some(wal)) => format!("replay {}", format::percent(wal.ratio())),
         (Some(step), _) => step.to_string().to_lowercase(),
         (None, _) => "running".to_owned(),
@@ -148,15 +188,21 @@ fn running(session: &Session, history: Option<&History>, now: Moment) -> (String
     (state, time)
 }
 
-const fn canceling(stage: &CancelStage) -> &'static str {
-    match stage {
-        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "cancelling: stopping",
-        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "cancelling: cleaning up",
+fn cancelling(wish: &EndWish, stage: &CancelStage) -> String {
+    let doing = match wish {
+        EndWish::Cancel => "cancelling",
+        EndWish::Stop => "stopping",
+        EndWish::Fail(_) => "failing",
+    };
+    let how = match stage {
+        CancelStage::Stopping { urgency: Urgency::InTime, .. } => "stopping",
+        CancelStage::Disposing { urgency: Urgency::InTime, .. } => "cleaning up",
         CancelStage::Stopping { urgency: Urgency::Overdue, .. }
-        | CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "cancelling: overdue",
+        | CancelStage::Disposing { urgency: Urgency::Overdue, .. } => "overdue",
         CancelStage::Stopping { urgency: Urgency::Forced, .. }
-        | CancelStage::Disposing { urgency: Urgency::Forced, .. } => "cancelling: killing",
-    }
+        | CancelStage::Disposing { urgency: Urgency::Forced, .. } => "killing",
+    };
+    format!("{doing}: {how}")
 }
 
 fn doing(session: &Session) -> &'static str {
@@ -166,7 +212,7 @@ fn doing(session: &Session) -> &'static str {
 fn share(session: &Session) -> String {
     let progress = session.progress();
     match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!(", {}", format::percent(session.ratio())),
+        (Some(Step::Copy | Step::Read | Step::Wal), _) => format!(", {}", format::percent(session.ratio())),
         (Some(Step::Replay), Some(wal)) => format!(", {}", format::percent(wal.ratio())),
         _ => String::new(),
     }

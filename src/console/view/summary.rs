@@ -6,10 +6,10 @@ use crate::{
         action::Action,
         format,
         model::Model,
-        model::tree::Group,
+        model::tree::{Group, TreeRow},
         theme::{Brush, Role},
     },
-    domain::ByteCount,
+    domain::{ByteCount, Kind},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -21,28 +21,25 @@ const MAX_LINES: usize = 200;
 /// The table; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.data().snapshot;
-    if snapshot.ongoing.is_empty() {
+    if snapshot.ongoing_of(Kind::Restore).next().is_none() {
         return empty(model, width, brush);
     }
-    let shown: Vec<_> = model.tree().members(Group::Restore).map(|at| &snapshot.ongoing[at]).collect();
+    let shown: Vec<_> = model
+        .tree()
+        .members(Group::Restore)
+        .filter_map(|row| match row {
+            TreeRow::Ongoing(at) => snapshot.ongoing.get(at),
+            TreeRow::Completed(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+        })
+        .collect();
     let mut lines = vec![
         Line::from(brush.span(Role::Text, format!("{} under way", format::many(shown.len(), "session")))),
         Line::from(brush.span(Role::Dim, copied(&shown))),
         Line::default(),
     ];
-    let name = (width * 2 / 5).clamp(8, 24);
-    lines.push(Line::from(brush.span(Role::Title, format!("{}  State", widgets::cell("Instance", name + 2, brush)))));
-    for session in shown.iter().take(MAX_LINES) {
-        let (sign, role) = states::sign(session, &brush.glyphs);
-        let instance = format::clean(session.request().point.instance.as_str()).into_owned();
-        let state = states::long(session, model.now(), model.queued_ahead(session.id()));
-        let room = width.saturating_sub(name + 4);
-        lines.push(Line::from(vec![
-            brush.span(role, format!("{sign} ")),
-            brush.span(Role::Text, widgets::cell(&instance, name, brush)),
-            brush.span(role, format!("  {}", format::fit(&state, room, brush.glyphs.more))),
-        ]));
-    }
+    let heading = format!("{}  State", widgets::cell("Instance", name_width(width) + 2, brush));
+    lines.push(Line::from(brush.span(Role::Title, heading)));
+    lines.extend(shown.iter().take(MAX_LINES).map(|session| row(model, session, width, brush)));
     if shown.len() > MAX_LINES {
         lines.push(Line::from(
             brush.span(Role::Dim, format!("{} more", format::count((shown.len() - MAX_LINES) as u64))),
@@ -51,6 +48,25 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
     lines.push(Line::default());
     lines.extend(widgets::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
     lines
+}
+
+/// The columns of a name.
+fn name_width(width: usize) -> usize {
+    (width * 2 / 5).clamp(8, 24)
+}
+
+/// One ongoing session: sign, name, state.
+pub(super) fn row(model: &Model, session: &Session, width: usize, brush: &Brush) -> Line<'static> {
+    let name = name_width(width);
+    let (sign, role) = states::sign(session, &brush.glyphs);
+    let title = format::clean(session.title().as_str()).into_owned();
+    let state = states::long(session, model.now(), model.queued_ahead(session.id()));
+    let room = width.saturating_sub(name + 4);
+    Line::from(vec![
+        brush.span(role, format!("{sign} ")),
+        brush.span(Role::Text, widgets::cell(&title, name, brush)),
+        brush.span(role, format!("  {}", format::fit(&state, room, brush.glyphs.more))),
+    ])
 }
 
 /// How much of all of them is on disk; of those that no attempt has planned yet nothing is known.

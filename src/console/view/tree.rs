@@ -12,7 +12,7 @@ use crate::{
         ports::RepositoryKind,
         theme::{Brush, Role},
     },
-    manager::CompletedResult,
+    domain::Kind,
 };
 use ratatui::{
     buffer::Buffer,
@@ -125,12 +125,17 @@ const fn heading_id(group: Group) -> u64 {
 
 fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'static> {
     let tree = model.tree();
-    let counts = &model.data().snapshot.counts;
-    let (name, all) = match group {
-        Group::Restore => ("Restore", counts.ongoing()),
-        Group::Completed => ("Completed", counts.completed()),
-        Group::Unreadable => ("Unreadable", tree.count(group)),
-        Group::Instances => ("Instances", model.data().catalog.instances.len()),
+    let snapshot = &model.data().snapshot;
+    let ongoing = |kind| snapshot.ongoing_of(kind).count();
+    let ended = |kind| snapshot.counts.ended.of(kind).total();
+    let all = match group {
+        Group::Restore => ongoing(Kind::Restore),
+        Group::Completed => ended(Kind::Restore),
+        Group::Verify => ongoing(Kind::Verify) + ended(Kind::Verify),
+        Group::Explore => ongoing(Kind::Explore) + ended(Kind::Explore),
+        Group::Backup => ongoing(Kind::Backup) + ended(Kind::Backup),
+        Group::Unreadable => tree.count(group),
+        Group::Instances => model.data().catalog.instances.len(),
     };
     let shown = tree.count(group);
     let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
@@ -140,7 +145,7 @@ fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'st
         format::count(all as u64)
     };
     let glyph = if tree.is_open(group) { brush.glyphs.open } else { brush.glyphs.closed };
-    let left = format!("{glyph} {name}");
+    let left = format!("{glyph} {}", group.name());
     let room = width.saturating_sub(format::width(&count) + 1);
     Line::from(vec![brush.span(Role::Title, widgets::cell(&left, room, brush)), brush.span(Role::Dim, count)])
 }
@@ -155,18 +160,16 @@ fn cells(row: TreeRow, at: usize, model: &Model, brush: &Brush) -> Cells {
             let id = session.id();
             let sign = states::sign(session, glyphs);
             let (state, right) = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
-            let name = format::clean(session.request().point.instance.as_str()).into_owned();
+            let name = format::clean(session.title().as_str()).into_owned();
             let marked = tree.marked.contains(&id);
             Cells { sign, marked, name, state: (state, sign.1), right: (right, Role::Dim) }
         }
         TreeRow::Completed(index) => {
             let row = &data.snapshot.completed[index];
-            let sign = match row.result {
-                CompletedResult::Succeeded => (glyphs.done, Role::Done),
-                CompletedResult::Cancelled => (glyphs.cancelled, Role::Cancelled),
-            };
-            let name = format::clean(row.instance.as_str()).into_owned();
-            let state = (format!("{} {}", states::ended(row.result), format::moment(row.ended, now)), sign.1);
+            let sign = states::sign_of(row.result, glyphs);
+            let name = format::clean(row.title.as_str()).into_owned();
+            let word = states::ended(row.kind, row.result);
+            let state = (format!("{word} {}", format::moment(row.ended, now)), sign.1);
             let right = (format::duration(row.took), Role::Dim);
             Cells { sign, marked: tree.marked.contains(&row.id), name, state, right }
         }
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn headings_and_rows_never_share_an_id() {
-        let ids = [Group::Restore, Group::Completed, Group::Unreadable, Group::Instances].map(heading_id);
+        let ids = Group::ALL.map(heading_id);
         assert!(ids.iter().all(|id| *id > 1 << 62));
         assert_eq!(crate::console::model::tree::Tree::new().size(), 3);
     }

@@ -7,7 +7,7 @@ use crate::{
         protocol::{FromClient, MAX_IDS_PER_REQUEST, MAX_REQUEST_LEN},
         wire::{EncodeError, encode},
     },
-    domain::RestoreRequest,
+    domain::Order,
     machine::{Refusal, Scope},
     manager::{ReceiptLine, Request, StartRequest},
 };
@@ -17,20 +17,20 @@ use std::collections::BTreeSet;
 type Part<T> = (T, Vec<ReceiptLine>);
 
 /// A request for new sessions, in parts that fit; or, for one that fits nowhere, the line that says so.
-pub(super) fn split_start(order: StartRequest) -> Vec<Result<Part<Request>, ReceiptLine>> {
+pub(super) fn split_start(request: StartRequest) -> Vec<Result<Part<Request>, ReceiptLine>> {
     let mut parts = Vec::new();
     // A stack: the first half of what is cut comes up first.
-    let mut left = vec![order];
-    while let Some(order) = left.pop() {
-        let line = FromClient::Ask { number: u64::MAX, request: Request::Start(order.clone()) };
+    let mut left = vec![request];
+    while let Some(request) = left.pop() {
+        let line = FromClient::Ask { number: u64::MAX, request: Request::Start(request.clone()) };
         let problem = encode(&line, MAX_REQUEST_LEN).err();
-        let expected = order.requests.iter().map(line_of).collect();
-        match (problem, order.requests.as_slice()) {
-            (None, _) => parts.push(Ok((Request::Start(order), expected))),
+        let expected = request.orders.iter().map(line_of).collect();
+        match (problem, request.orders.as_slice()) {
+            (None, _) => parts.push(Ok((Request::Start(request), expected))),
             (Some(error), [] | [_]) => parts.push(Err(unfit(expected, &error))),
-            (Some(_), requests) => {
-                let (first, second) = requests.split_at(requests.len() / 2);
-                let part = |requests: &[RestoreRequest]| StartRequest { requests: requests.to_vec(), ..order.clone() };
+            (Some(_), orders) => {
+                let (first, second) = orders.split_at(orders.len() / 2);
+                let part = |orders: &[Order]| StartRequest { orders: orders.to_vec(), ..request.clone() };
                 left.extend([part(second), part(first)]);
             }
         }
@@ -47,12 +47,12 @@ pub(super) fn split_scope(scope: Scope) -> Vec<Part<Scope>> {
     ids.chunks(MAX_IDS_PER_REQUEST).map(part).collect()
 }
 
-fn line_of(request: &RestoreRequest) -> ReceiptLine {
-    ReceiptLine { instance: Some(request.point.instance.clone()), ..line(None) }
+fn line_of(order: &Order) -> ReceiptLine {
+    ReceiptLine { title: Some(order.title().clone()), ..line(None) }
 }
 
 fn line(session: Option<crate::domain::SessionId>) -> ReceiptLine {
-    ReceiptLine { session, instance: None, result: Ok(()) }
+    ReceiptLine { session, title: None, result: Ok(()) }
 }
 
 fn unfit(expected: Vec<ReceiptLine>, error: &EncodeError) -> ReceiptLine {

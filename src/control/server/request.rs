@@ -44,13 +44,15 @@ fn line(number: u64, answer: Response<'_>) -> Result<Vec<u8>, CloseReason> {
 }
 
 /// Names and places were checked when they were read; what is left is free text.
-fn sanitized(mut order: StartRequest) -> Result<StartRequest, String> {
-    for request in &mut order.requests {
-        let point = &mut request.point;
-        point.label = printable(&point.label);
-        if point.instance.as_str().len() > MAX_NAME_LEN || point.label.len() > MAX_NAME_LEN {
+fn sanitized(mut request: StartRequest) -> Result<StartRequest, String> {
+    for order in &mut request.orders {
+        if let Some(label) = order.label_mut() {
+            *label = printable(label);
+        }
+        if order.title().as_str().len() > MAX_NAME_LEN || order.label().is_some_and(|label| label.len() > MAX_NAME_LEN)
+        {
             return Err(format!("a name in it is longer than {MAX_NAME_LEN} bytes"));
         }
     }
-    Ok(order)
+    Ok(request)
 }

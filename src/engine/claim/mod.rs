@@ -9,6 +9,7 @@
 //! | `/srv/pg/orders` | `/srv/pg/.orders.howdah`, beside it: engines want the directory itself empty |
 //! | a mount point, or a directory in one that this user may not write | `.howdah-claim` in the directory itself |
 //! | a port | `/var/tmp/howdah-ports/`, one file for each port and network namespace |
+//! | an object of a job | the same directory, one file for each object |
 //!
 //! Promises: a claim appears whole or not at all, and never over another; a claim of a directory above or below counts,
 //! too; while an attempt works, it holds a lock on the claim, which the kernel gives back. Never: judges whether
@@ -18,8 +19,8 @@ mod directory;
 mod error;
 mod file;
 mod filesystem;
-mod port;
 mod record;
+mod shared_room;
 mod take;
 #[cfg(test)]
 mod tests;

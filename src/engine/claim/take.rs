@@ -5,8 +5,8 @@ use super::{
     directory::{self, ExistingClaim},
     file::{self, ClaimFile},
     filesystem::filesystem_of,
-    port,
     record::{Claim, Own},
+    shared_room,
 };
 use crate::domain::{HeldDirectory, Hold};
 use std::{
@@ -81,7 +81,8 @@ pub fn release(holds: &[Hold], session: Uuid, state: &Path, ports: Option<&Path>
     for hold in holds.iter().rev() {
         let unfinished: Vec<PathBuf> = match hold {
             Hold::Directory(directory) => directory::claim_paths(directory).collect(),
-            Hold::Port(number) => vec![port::file(ports.unwrap_or(Path::new(port::ROOM)), *number)],
+            Hold::Port(port) => vec![shared_room::of_port(room(ports), *port)],
+            Hold::Object(object) => vec![shared_room::of_object(room(ports), object)],
         };
         for path in unfinished {
             file::remove_unfinished(&path, session).map_err(ClaimError::io("remove", &path))?;
@@ -137,18 +138,18 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
         }
         let (path, created) = match hold {
             Hold::Directory(directory) => directory::place_for(directory, scope.owner)?,
-            Hold::Port(number) => {
-                let room = scope.ports.unwrap_or(Path::new(port::ROOM));
-                let path = port::file(room, *number);
-                // Where a port cannot be claimed it can be used all the same; whoever comes second learns of it later.
-                if let Err(error) = port::make_room(room).and_then(|()| remove_abandoned(&path)) {
-                    let why = format!("{} cannot be used: {error}", room.display());
-                    taken.unclaimed = Some(format!("port {number} could not be claimed for this session: {why}"));
-                    return Ok(());
-                }
-                (path, Vec::new())
-            }
+            Hold::Port(port) => (shared_room::of_port(room(scope.ports), *port), Vec::new()),
+            Hold::Object(object) => (shared_room::of_object(room(scope.ports), object), Vec::new()),
         };
+        if hold.directory().is_none() {
+            let room = room(scope.ports);
+            // Where it cannot be claimed it can be used all the same; whoever comes second learns of it later.
+            if let Err(error) = shared_room::make_room(room).and_then(|()| remove_abandoned(&path)) {
+                let why = format!("{} cannot be used: {error}", room.display());
+                taken.unclaimed = Some(format!("{hold} could not be claimed for this session: {why}"));
+                return Ok(());
+            }
+        }
         let made_in = path.parent().unwrap_or(&path);
         let claim = Claim::new(claimant, hold, made_in, created.clone()).map_err(ClaimError::io("look at", made_in))?;
         remove_copy(&path)?;
@@ -164,7 +165,7 @@ fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Ta
     }
 }
 
-/// The claim of a port whose state directory is no more stands in the way of the next one.
+/// The claim of a port or object whose state directory is no more stands in the way of the next one.
 fn remove_abandoned(path: &Path) -> io::Result<()> {
     match file::read(path)? {
         ClaimFile::Claim(claim, file) if claim.is_abandoned() => file::remove_claim(path, &file),
@@ -181,22 +182,24 @@ fn remove_copy(path: &Path) -> Result<(), ClaimError> {
     file::remove_claim(path, &file).map_err(ClaimError::io("remove", path))
 }
 
-/// The claims of exactly this place, but for ports that were given up with their state directory.
+/// The claims of exactly this place, but for ports and objects that were given up with their state directory.
 fn existing_claims(hold: &Hold, ports: Option<&Path>) -> Result<Vec<ExistingClaim>, ClaimError> {
-    match hold {
-        Hold::Directory(directory) => directory::claims_of(directory, hold),
-        Hold::Port(number) => {
-            let path = port::file(ports.unwrap_or(Path::new(port::ROOM)), *number);
-            match file::read(&path).map_err(ClaimError::io("read", &path))? {
-                ClaimFile::Nothing => Ok(Vec::new()),
-                ClaimFile::Claim(claim, _) if claim.is_abandoned() => Ok(Vec::new()),
-                ClaimFile::Claim(claim, file) => Ok(vec![ExistingClaim { path, claim, file }]),
-                ClaimFile::Unreadable(problem) => {
-                    Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem })
-                }
-            }
-        }
+    let path = match hold {
+        Hold::Directory(directory) => return directory::claims_of(directory, hold),
+        Hold::Port(port) => shared_room::of_port(room(ports), *port),
+        Hold::Object(object) => shared_room::of_object(room(ports), object),
+    };
+    match file::read(&path).map_err(ClaimError::io("read", &path))? {
+        ClaimFile::Nothing => Ok(Vec::new()),
+        ClaimFile::Claim(claim, _) if claim.is_abandoned() => Ok(Vec::new()),
+        ClaimFile::Claim(claim, file) => Ok(vec![ExistingClaim { path, claim, file }]),
+        ClaimFile::Unreadable(problem) => Err(ClaimError::Unreadable { wanted: hold.clone(), file: path, problem }),
     }
+}
+
+/// Where ports and objects are claimed.
+fn room(named: Option<&Path>) -> &Path {
+    named.unwrap_or(Path::new(shared_room::ROOM))
 }
 
 fn refuse_others(

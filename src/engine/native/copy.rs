@@ -63,7 +63,7 @@ pub(super) fn copy(
     }
     let wal_needed = needed(&manifest, &layout.wal);
     let work = Arc::new(Work {
-        backup: Backup::at(&order.point.path),
+        backup: Backup::at(&order.backup),
         manifest,
         index,
         places,
@@ -81,7 +81,7 @@ pub(super) fn copy(
         held: Mutex::default(),
     });
     let (jobs, plain) = match layout.form {
-        Form::Plain(tree) => (plain_jobs(&work, tree.files, threads), Some(order.point.path.clone())),
+        Form::Plain(tree) => (plain_jobs(&work, tree.files, threads), Some(order.backup.clone())),
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };

@@ -29,9 +29,9 @@ impl CopyPlan {
                 let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
                 return Err(Failure::incurable(cause, "stop that server, or choose another target, then retry"));
             }
-            self.plan.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
+            self.warnings.push(format!("the server that an earlier attempt started still runs (process {pid})"));
         }
-        self.plan.standing = match found {
+        self.plan.target = match found {
             TargetContents::Missing => TargetState::Missing,
             TargetContents::Empty => TargetState::Empty,
             TargetContents::Leftover(left) => {
@@ -57,7 +57,7 @@ impl CopyPlan {
                 }
             }
         }
-        if self.plan.standing == TargetState::Missing || matches!(self.plan.standing, TargetState::SetAside { .. }) {
+        if self.plan.target == TargetState::Missing || matches!(self.plan.target, TargetState::SetAside { .. }) {
             let above = directory.parent().unwrap_or(directory);
             space::check_writable(above)?;
         } else {

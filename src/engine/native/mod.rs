@@ -43,13 +43,16 @@ mod tests;
 mod throttle;
 mod work;
 
-use super::{Engine, FilePlan, Halt, Observer};
-use crate::domain::{Disposed, Disposition, Failure, RestoreRequest, Target, WorkerSettings};
+use super::{Engine, Halt, Observer, Planned};
+use crate::domain::{BackupForm, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings};
 use copy::CopyOptions;
 use ledger::Line;
 use plan::{CopyPlan, CopyRequest};
 use root::{Access, Root};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// The engine, set up for one request of one session.
@@ -61,15 +64,19 @@ pub struct NativeEngine {
 }
 
 impl NativeEngine {
-    /// Sets the engine up. `owner` is the user and group that own the restored files; `None` keeps our own.
+    /// Sets the engine up for the backup in `backup`, which has this form. `owner` is the user and group that own the
+    /// restored files; `None` keeps our own.
     pub fn new(
-        request: &RestoreRequest,
+        (backup, form): (&Path, BackupForm),
+        request: &ClusterRestore,
         session_uuid: Uuid,
         owner: Option<(u32, u32)>,
         settings: &WorkerSettings,
     ) -> Self {
         let order = CopyRequest {
-            point: request.point.clone(),
+            backup: backup.to_owned(),
+            form,
+            cluster: request.point.facts.system_identifier,
             target: request.target.clone(),
             existing: request.existing,
             session: session_uuid,
@@ -121,11 +128,11 @@ pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Dispos
 }
 
 impl Engine for NativeEngine {
-    fn plan(&mut self) -> Result<FilePlan, Failure> {
+    fn plan(&mut self) -> Result<Planned, Failure> {
         let copy_plan = plan::plan_watched(&self.order, self.options.stall)?;
-        let plan = copy_plan.plan.clone();
+        let planned = Planned { files: copy_plan.plan.clone(), warnings: copy_plan.warnings.clone() };
         self.copy_plan = Some(copy_plan);
-        Ok(plan)
+        Ok(planned)
     }
 
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {

@@ -18,13 +18,10 @@ use super::{
 };
 use crate::{
     domain::{
-        BackupForm, ByteCount, ExistingData, Failure, RestorePoint, Target,
+        BackupForm, ByteCount, ExistingData, Failure, FilePlan, SystemIdentifier, Target,
         plan::{TablespacePlan, TargetState, WalFinding},
     },
-    engine::{
-        FilePlan,
-        watched::{Heartbeat, watched},
-    },
+    engine::watched::{Heartbeat, watched},
     postgres::{
         control::CONTROL_FILE,
         label::TABLESPACE_MAP,
@@ -45,7 +42,11 @@ use uuid::Uuid;
 /// What is to be copied, as far as the plan needs it.
 #[derive(Debug, Clone)]
 pub(super) struct CopyRequest {
-    pub(super) point: RestorePoint,
+    /// The directory of the backup.
+    pub(super) backup: PathBuf,
+    pub(super) form: BackupForm,
+    /// The cluster that it is of, where that was found out before.
+    pub(super) cluster: Option<SystemIdentifier>,
     pub(super) target: Target,
     pub(super) existing: ExistingData,
     pub(super) session: Uuid,
@@ -69,6 +70,8 @@ impl CopyRequest {
 #[derive(Debug)]
 pub(super) struct CopyPlan {
     pub(super) plan: FilePlan,
+    /// What a person should know.
+    pub(super) warnings: Vec<String>,
     pub(super) manifest: Arc<Manifest>,
     pub(super) manifest_bytes: Vec<u8>,
     pub(super) index: Arc<Index>,
@@ -90,20 +93,18 @@ pub(super) struct CopyPlan {
 
 /// Makes the plan; looking at a repository whose server is gone may hang for ever.
 pub(super) fn plan_watched(order: &CopyRequest, stall: Duration) -> Result<CopyPlan, Failure> {
-    let (backup, target) = (order.point.path.display(), order.target.directory().display());
+    let (backup, target) = (order.backup.display(), order.target.directory().display());
     let (what, order) = (format!("{backup} and {target}"), order.clone());
     watched(&what, stall, move |heartbeat| plan(&order, heartbeat))
 }
 
 fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure> {
-    let backup = Backup::at(&order.point.path);
-    let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.point)?;
+    let backup = Backup::at(&order.backup);
+    let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.backup)?;
     let index = Index::of(&manifest);
-    let layout = match order.point.facts.form {
-        BackupForm::Plain => plain::look(&order.point.path, &manifest, &index, heartbeat)?,
-        BackupForm::Tar(_) => {
-            archives::look(&order.point.path, &manifest, &index, order.point.facts.system_identifier, heartbeat)?
-        }
+    let layout = match order.form {
+        BackupForm::Plain => plain::look(&order.backup, &manifest, &index, heartbeat)?,
+        BackupForm::Tar(_) => archives::look(&order.backup, &manifest, &index, order.cluster, heartbeat)?,
     };
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =
@@ -118,14 +119,14 @@ fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure>
             reused: ByteCount(0),
             free_bytes: ByteCount(0),
             free_inodes: None,
-            standing: TargetState::Missing,
+            target: TargetState::Missing,
             tablespaces: tablespace_plans(&layout, &tablespaces),
             wal: layout.finding.clone(),
             checksum: manifest.checksum_name(),
             version: layout.version,
             system_identifier: layout.system_identifier,
-            warnings: layout.warnings.clone(),
         },
+        warnings: layout.warnings.clone(),
         manifest: Arc::new(manifest),
         manifest_bytes,
         index: Arc::new(index),
@@ -228,11 +229,11 @@ impl CopyPlan {
     fn warn(&mut self) {
         if let WalFinding::Missing { what } = &self.plan.wal {
             let text = format!("{what}: the cluster cannot become consistent without it");
-            self.plan.warnings.push(text);
+            self.warnings.push(text);
         }
         if self.plan.checksum.contains("NONE") {
             let text = "the manifest has no checksums: sizes are verified, contents are not";
-            self.plan.warnings.push(text.to_owned());
+            self.warnings.push(text.to_owned());
         }
     }
 
@@ -260,8 +261,8 @@ impl CopyPlan {
     }
 }
 
-fn read_manifest(backup: &Backup, point: &RestorePoint) -> Result<(Manifest, Vec<u8>, bool), Failure> {
-    let path = point.path.join(manifest::FILE_NAME);
+fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>, bool), Failure> {
+    let path = directory.join(manifest::FILE_NAME);
     let refuse = |error: ManifestError| {
         if let ManifestError::Unreadable { path, source } = &error {
             return backup.failure("read", path, source);

@@ -37,7 +37,7 @@ pub(super) fn prepare(
     let mut mark = copy_plan.leftover.as_ref().map_or_else(
         || {
             let tablespaces = copy_plan.tablespaces.clone();
-            Mark::new(order.session, &order.point.path, copy_plan.manifest.identity(), tablespaces)
+            Mark::new(order.session, &order.backup, copy_plan.manifest.identity(), tablespaces)
         },
         |left| left.mark.clone(),
     );
@@ -54,7 +54,7 @@ pub(super) fn prepare(
         note_missing(place, &mut mark.created);
     }
     let access = copy_plan.access;
-    let (data, ledger) = if matches!(copy_plan.plan.standing, TargetState::Missing | TargetState::SetAside { .. }) {
+    let (data, ledger) = if matches!(copy_plan.plan.target, TargetState::Missing | TargetState::SetAside { .. }) {
         if let Some(above) = directory.parent() {
             check_device(above, order.device_of(directory))?;
             note_missing(above, &mut mark.created);
@@ -68,7 +68,7 @@ pub(super) fn prepare(
         let root =
             Root::open(directory, access).and_then(|root| root.on(order.device_of(directory))).map_err(failed)?;
         let mark_there = || Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error));
-        let was_empty = copy_plan.plan.standing == TargetState::Empty;
+        let was_empty = copy_plan.plan.target == TargetState::Empty;
         if was_empty && mark_there()?.is_none() && target_state::is_occupied(directory)? {
             return Err(came_meanwhile(directory));
         }
@@ -158,7 +158,7 @@ fn announce(copy_plan: &CopyPlan, places: &Places, ledger: &Ledger) -> Result<()
 fn make_room(order: &CopyRequest, copy_plan: &CopyPlan, observer: &dyn Observer) -> Result<(), Failure> {
     let (directory, session) = (order.target.directory(), order.session);
     let mut moved_data = directory.to_owned();
-    if let TargetState::SetAside { to } = &copy_plan.plan.standing {
+    if let TargetState::SetAside { to } = &copy_plan.plan.target {
         set_aside::check(directory, session, &Heartbeat::default())?;
         let root = Root::open(directory, copy_plan.access).map_err(|error| at_target("open", directory, &error))?;
         // Held until the directory has its new name: nobody restores into what is being moved.

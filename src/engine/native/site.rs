@@ -51,9 +51,9 @@ const MEMORY: &str = "/dev/shm";
 
 /// Refuses places that a restore must not go to.
 pub(super) fn check(order: &CopyRequest, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
-    let mut sources = vec![real(&order.point.path)?];
+    let mut sources = vec![real(&order.backup)?];
     for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
-        sources.push(real(&order.point.path.join("pg_tblspc").join(original))?);
+        sources.push(real(&order.backup.join("pg_tblspc").join(original))?);
     }
     let mut reserved = Vec::new();
     for (directory, what) in &order.reserved {

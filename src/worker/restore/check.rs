@@ -5,11 +5,12 @@
 
 use crate::{
     domain::{
-        BackupForm, Failure, MajorVersion, Plan, RestoreRequest, ServerWish, SystemIdentifier, WorkerSettings,
+        BackupForm, BackupSource, ClusterRestore, Failure, MajorVersion, RestorePlan, ServerWish, SystemIdentifier,
+        WorkerSettings,
         plan::{ServerPlan, TablespacePlan, WalFinding},
     },
     engine::{
-        Engine,
+        Engine, Planned,
         claim::{self, Own},
         watched::watched,
     },
@@ -31,7 +32,7 @@ pub(in crate::worker) type Who = Result<Account, Failure>;
 
 /// The plan, and what the later steps need of how it was made.
 pub(in crate::worker) struct Checked {
-    pub(in crate::worker) plan: Plan,
+    pub(in crate::worker) plan: RestorePlan,
     /// The programs of the backup's version, where they are here.
     pub(in crate::worker) binaries: Option<Binaries>,
     /// The cluster that was backed up, where that is known.
@@ -41,7 +42,7 @@ pub(in crate::worker) struct Checked {
 /// Makes the whole plan.
 pub(in crate::worker) fn plan(
     engine: &mut dyn Engine,
-    request: &RestoreRequest,
+    request: &ClusterRestore,
     settings: &WorkerSettings,
     who: &Who,
     own: &Own,
@@ -60,8 +61,9 @@ pub(in crate::worker) fn plan(
         let asked = scope.spawn(|| told.map(|version| programs(settings, who, version)));
         (engine.plan(), asked.join().ok().flatten())
     });
-    let files = files?;
+    let Planned { mut files, mut warnings } = files?;
     let cluster = cluster(request, files.system_identifier)?;
+    files.system_identifier = cluster;
     let version = files.version.or(told);
     let found = programs.filter(|_| version == told);
     let (server, binaries) = server_with(request, settings, who, version, found)?;
@@ -71,7 +73,6 @@ pub(in crate::worker) fn plan(
             "choose a restore point that holds its WAL (pg_basebackup -X stream), or restore the files only",
         ));
     }
-    let mut warnings = files.warnings;
     match who {
         Ok(account) => warnings.extend(account.lost_groups()),
         Err(failure) => {
@@ -86,38 +87,36 @@ pub(in crate::worker) fn plan(
         }
         None => switched_off.push(preload::unsettled()),
     }
-    let plan = Plan {
+    files.tablespaces = files.tablespaces.into_iter().map(shown).collect();
+    let plan = RestorePlan {
         directory: request.target.directory().to_owned(),
-        bytes: files.bytes,
-        files: files.files,
-        reused: files.reused,
-        free_bytes: files.free_bytes,
-        free_inodes: files.free_inodes,
-        standing: files.standing,
-        tablespaces: files.tablespaces.into_iter().map(shown).collect(),
-        wal: files.wal,
+        files,
         server,
-        checksum: files.checksum,
         warnings,
         switched_off,
-        backup: Some(request.point.path.clone()),
-        system_identifier: cluster,
+        backup: request.point.source.directory().map(Path::to_owned),
     };
     Ok(Checked { plan, binaries, cluster })
 }
 
 /// What the libraries of the cluster amount to, where that is cheap to know: archives would have to be unpacked.
-fn preloaded(request: &RestoreRequest, binaries: Option<&Binaries>) -> Option<Preloaded> {
-    let plain = request.point.facts.form == BackupForm::Plain;
+fn preloaded(request: &ClusterRestore, binaries: Option<&Binaries>) -> Option<Preloaded> {
     // A backup whose settings cannot be read now is looked at again when it is copied, and then it counts.
-    plain.then(|| preload::of_backup(&request.point.path, binaries?).ok())?
+    match &request.point.source {
+        BackupSource::BaseBackup { directory, form: BackupForm::Plain } => {
+            preload::of_backup(directory, binaries?).ok()
+        }
+        BackupSource::BaseBackup { form: BackupForm::Tar(_), .. }
+        | BackupSource::PgBackRest { .. }
+        | BackupSource::Barman { .. } => None,
+    }
 }
 
 /// The cluster of the backup. Another than was ordered means that the backup at this path is no longer the same one.
-fn cluster(request: &RestoreRequest, found: Option<SystemIdentifier>) -> Result<Option<SystemIdentifier>, Failure> {
+fn cluster(request: &ClusterRestore, found: Option<SystemIdentifier>) -> Result<Option<SystemIdentifier>, Failure> {
     match (request.point.facts.system_identifier, found) {
         (Some(ordered), Some(found)) if ordered != found => {
-            let path = request.point.path.display();
+            let path = &request.point.source;
             let cause = format!("the backup in {path} is of the cluster {found}, and one of {ordered} was ordered");
             let advice = "the backup was replaced: see howdah backup list, and start a restore of the right one";
             Err(Failure::incurable(cause, advice))
@@ -134,7 +133,7 @@ fn shown(tablespace: TablespacePlan) -> TablespacePlan {
 
 /// What happens after the files, and the programs that do it.
 pub(in crate::worker) fn server(
-    request: &RestoreRequest,
+    request: &ClusterRestore,
     settings: &WorkerSettings,
     who: &Who,
     version: Option<MajorVersion>,
@@ -150,7 +149,7 @@ fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> Foun
 
 /// The same where the programs of this version were looked for already.
 fn server_with(
-    request: &RestoreRequest,
+    request: &ClusterRestore,
     settings: &WorkerSettings,
     who: &Who,
     version: Option<MajorVersion>,
@@ -191,7 +190,7 @@ fn server_with(
 }
 
 /// Root can put files where the server's user never gets to: refused before the copy.
-fn reachable(account: &Account, request: &RestoreRequest) -> Result<(), Failure> {
+fn reachable(account: &Account, request: &ClusterRestore) -> Result<(), Failure> {
     if account.owner().is_none() || request.server == ServerWish::FilesOnly {
         return Ok(());
     }

@@ -7,11 +7,12 @@
 //! all but the marks is done.
 
 use crate::{
-    domain::{Failure, Success},
+    domain::{Failure, Success, upgrade},
     postgres::{configure::DataDirectory, server::classify},
     worker::{attempt_files, workspace::Workspace},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -20,11 +21,12 @@ const NAME: &str = "finished.json";
 /// A record is a few hundred bytes; more than this is something else.
 const MAX_LEN: u64 = 1 << 20;
 
-/// The version of the record that this build writes and reads.
-const VERSION: u32 = 1;
+/// The version of the record that this build writes; it reads older ones too.
+const VERSION: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct CompletionRecord {
+    /// Of what version 1 wrote, the success had another shape.
     version: u32,
     session: Uuid,
     data: PathBuf,
@@ -50,12 +52,21 @@ pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Option<
         let failed = |e: &std::io::Error| classify::of_io(&format!("reading {}", place.join(NAME).display()), e);
         let read = DataDirectory::open(&place).and_then(|directory| directory.read(NAME, MAX_LEN));
         let Some(bytes) = read.map_err(|e| failed(&e))? else { continue };
-        let record: CompletionRecord = serde_json::from_slice(&bytes).map_err(|e| failed(&e.into()))?;
-        if record.version == VERSION && record.session == workspace.session && record.data == workspace.data {
+        let record = record_of(&bytes).map_err(|e| failed(&e.into()))?;
+        if record.version <= VERSION && record.session == workspace.session && record.data == workspace.data {
             return Ok(Some(record.success));
         }
     }
     Ok(None)
+}
+
+fn record_of(bytes: &[u8]) -> serde_json::Result<CompletionRecord> {
+    let mut record: Value = serde_json::from_slice(bytes)?;
+    let version = record.get("version").and_then(Value::as_u64).and_then(|version| version.try_into().ok());
+    if let (Some(version), Some(success)) = (version, record.get_mut("success")) {
+        *success = upgrade::success(version, success.take());
+    }
+    serde_json::from_value(record)
 }
 
 #[cfg(test)]
@@ -75,7 +86,7 @@ mod tests {
         std::fs::write(attempts.path().join("lock"), "").unwrap();
         let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let (here, there) = (Path::new("/srv/pg/a"), Path::new("/srv/pg/b"));
-        let success = Success::plain(ServerOutcome::Stopped { answer: "PostgreSQL 15".to_owned() });
+        let success = Success::of_cluster(ServerOutcome::Stopped { answer: "PostgreSQL 15".to_owned() });
         let at = |attempt: &Path, session: Uuid, data: &Path| of_session(&Workspace { attempt, session, data });
         assert_eq!(at(&two, ours, here).unwrap(), None);
         keep(&Workspace { attempt: &one, session: ours, data: here }, &success).unwrap();

@@ -11,7 +11,7 @@ use super::{
     wal::WalReport,
 };
 use crate::{
-    domain::{Failure, Plan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
+    domain::{Achieved, Failure, RestorePlan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
     engine::Halt,
     postgres::{account::Account, binaries::Binaries, configure::Configured, server::replay::ServerStage},
     worker::{
@@ -29,7 +29,7 @@ impl<'a> Restore<'a> {
         &self,
         supervisor: &mut ServerSupervisor<'_>,
         factory: &EngineFactory<'_>,
-        plan: &Plan,
+        plan: &RestorePlan,
         answer: String,
         configured: Configured,
     ) -> Result<Success, Halt> {
@@ -52,7 +52,7 @@ impl<'a> Restore<'a> {
     pub(in crate::worker) fn finish_files(
         &self,
         factory: &EngineFactory<'_>,
-        plan: &Plan,
+        plan: &RestorePlan,
         (account, binaries): (&Account, Option<&Binaries>),
         reason: String,
         configured: Configured,
@@ -61,7 +61,7 @@ impl<'a> Restore<'a> {
             self.report.skip(step, &reason);
         }
         self.report.begin(Step::Finish, "");
-        let WalReport { warnings, unchecked } = self.read_wal(&plan.wal, account, binaries)?;
+        let WalReport { warnings, unchecked } = self.read_wal(&plan.files.wal, account, binaries)?;
         let mut success = success_of(ServerOutcome::NotStarted { reason }, plan, configured);
         success.warnings.extend(warnings);
         success.unchecked.extend(unchecked);
@@ -81,7 +81,7 @@ impl<'a> Restore<'a> {
         }
         self.report.begin(Step::Finish, "");
         let data = self.request.target.directory();
-        if let ServerOutcome::Running { .. } = &success.server
+        if let Some(ServerOutcome::Running { .. }) = success.server()
             && !orphan_server::runs(&self.workspace)?
         {
             // Seldom: the machine went down in that very moment, too.
@@ -129,11 +129,11 @@ impl<'a> Restore<'a> {
 }
 
 /// The success with what Configure has found, and what sizes alone do not tell.
-fn success_of(server: ServerOutcome, plan: &Plan, configured: Configured) -> Success {
+fn success_of(server: ServerOutcome, plan: &RestorePlan, configured: Configured) -> Success {
     let Configured { warnings, mut unchecked, .. } = configured;
-    if plan.checksum.contains("NONE") {
+    if plan.files.checksum.contains("NONE") {
         unchecked
             .push("the contents of files: the manifest has no checksums, and sizes alone were compared".to_owned());
     }
-    Success { server, warnings, unchecked }
+    Success { result: Achieved::Cluster(server), warnings, unchecked }
 }

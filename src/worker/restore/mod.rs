@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Failure, MajorVersion, Plan, RestoreRequest, Step, Success, SystemIdentifier, WalProgress, WorkerSettings,
+        ClusterRestore, Failure, MajorVersion, Plan, RestorePlan, Step, Success, SystemIdentifier, WalProgress,
+        WorkerSettings,
         plan::{ServerPlan, WalFinding},
     },
     engine::{Engine, Halt, STAGED_CONTROL},
@@ -39,7 +40,7 @@ use std::path::{Path, PathBuf};
 /// All that the steps of one attempt share.
 pub(in crate::worker) struct Restore<'a> {
     pub(in crate::worker) workspace: Workspace<'a>,
-    pub(in crate::worker) request: &'a RestoreRequest,
+    pub(in crate::worker) request: &'a ClusterRestore,
     pub(in crate::worker) settings: &'a WorkerSettings,
     /// Who ordered it.
     pub(in crate::worker) by: Option<&'a str>,
@@ -76,8 +77,8 @@ pub(in crate::worker) fn run<'a>(
         }
     };
     let supervisor = supervisor.insert(restore.supervisor(account, binaries));
-    let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
-    replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
+    let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.files.wal));
+    replayed.map_err(|halt| restore.blame_wal(halt, &plan.files.wal, supervisor))?;
     let answer = restore.probe(supervisor, cluster)?;
     restore.finish(supervisor, factory, &plan, answer, configured)
 }
@@ -94,28 +95,29 @@ impl<'a> Restore<'a> {
             report.say_note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
-        let mut engine =
-            (factory.make)(&EngineRequest { request, session_uuid: self.workspace.session, owner, settings, devices });
+        let session_uuid = self.workspace.session;
+        let mut engine = (factory.make)(&EngineRequest { request, session_uuid, owner, settings, devices })?;
         let checked = check::plan(engine.as_mut(), request, settings, who, &self.places.own())?;
         let plan = &checked.plan;
-        report.planned(plan.clone());
+        report.planned(Plan::Restore(plan.clone()));
         if let Some(failure) = plan.lacks_consent(request, "start a new restore of the files alone, with --without-wal")
         {
             return Err(failure.into());
         }
-        let reused = if plan.reused.0 > 0 { format!(", {} of it in place", plan.reused) } else { String::new() };
-        report.done(&format!("{} needed{reused}, {} free", plan.bytes, plan.free_bytes));
+        let reused = plan.files.reused;
+        let reused = if reused.0 > 0 { format!(", {reused} of it in place") } else { String::new() };
+        report.done(&format!("{} needed{reused}, {} free", plan.files.bytes, plan.files.free_bytes));
         self.go_on()?;
         Ok((engine, checked))
     }
 
-    fn copy(&self, engine: &mut dyn Engine, plan: &Plan) -> Result<(), Halt> {
+    fn copy(&self, engine: &mut dyn Engine, plan: &RestorePlan) -> Result<(), Halt> {
         self.report.begin(Step::Copy, "");
         engine.copy(self.report)?;
         self.report.copied();
         let reused = self.report.reused();
         let resumed = if reused.0 > 0 { format!(", {reused} of it from earlier attempts") } else { String::new() };
-        self.report.done(&format!("{} in {} files{resumed}", plan.bytes, plan.files));
+        self.report.done(&format!("{} in {} files{resumed}", plan.files.bytes, plan.files.files));
         self.go_on()
     }
 

@@ -27,7 +27,7 @@ pub(in crate::worker) fn leave(restore: &Restore<'_>) -> Result<(), Failure> {
         session: restore.workspace.session,
         by: restore.by.map(str::to_owned),
         finished: EventWriter::now(),
-        backup: point.path.clone(),
+        backup: point.source.directory().map_or_else(|| point.source.to_string().into(), Path::to_owned),
         repository: point.repository.clone(),
         instance: point.instance.clone(),
         label: point.label.clone(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Disposed, Disposition, InstanceName, ServerOutcome, ServerWish, SystemIdentifier, Timestamp,
+        Disposed, Disposition, InstanceName, Leftover, ServerOutcome, ServerWish, SystemIdentifier, Timestamp,
         fact::{End, Fact},
         restored::{RECORD, RECORD_VERSION, RestoreRecord},
         ticket::Work,
@@ -28,7 +28,7 @@ const ENDED: &str =
 
 fn outcome(facts: &[Fact]) -> ServerOutcome {
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-    success.server.clone()
+    success.server().unwrap().clone()
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_server_that_was_left_running_runs_on() {
     assert_eq!(status, DONE, "{second:?}");
     assert_eq!(outcome(&second), outcome(&first));
     assert_eq!(pidfile::running(bench.data()).unwrap(), server, "nobody has touched it");
-    let cancelled = Work::Dispose { target: bench.target(), disposition: Disposition::Remove };
+    let cancelled = Work::Dispose { left: Leftover::Cluster(bench.target()), disposition: Disposition::Remove };
     let (status, facts) = bench.run_work(cancelled);
     assert_eq!((status, facts.last()), (DONE, Some(&Fact::Ended(End::Disposed(Disposed::Kept)))));
     assert_eq!(pidfile::running(bench.data()).unwrap(), server, "a restore that was done is left as it is");

@@ -13,15 +13,15 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, BackupFacts, BackupForm, ByteCount, Disposed, Disposition, ExistingData, Failure, InstanceName, Lsn,
-        MajorVersion, MissingWal, Port, Progress, RestorePoint, RestoreRequest, ServerWish, SessionId,
-        SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
+        AttemptNo, BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Disposed, Disposition,
+        ExistingData, Failure, FilePlan, InstanceName, Lsn, MajorVersion, MissingWal, Port, Progress, Recovery,
+        RestorePoint, ServerWish, SessionId, SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
         fact::{Fact, FactLine},
         plan::{TargetState, WalFinding},
         restored::RECORD,
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
-    engine::{Engine, FilePlan, Halt, Observer},
+    engine::{Engine, Halt, Observer, Planned},
 };
 use port::free_port;
 use std::{
@@ -79,7 +79,7 @@ impl Drop for Root {
 /// Everything that one session needs.
 pub(super) struct Bench {
     root: Root,
-    request: RestoreRequest,
+    request: ClusterRestore,
     trick: Trick,
     /// The cluster that the engine finds in the backup.
     found: Option<SystemIdentifier>,
@@ -107,7 +107,6 @@ impl Bench {
     pub(super) fn with(root: impl Into<Root>, version: MajorVersion, server: ServerWish, trick: Trick) -> Self {
         let (root, free) = (root.into(), free_port());
         let facts = BackupFacts {
-            form: BackupForm::Plain,
             size: ByteCount(1),
             files: 1,
             timeline: Timeline(1),
@@ -121,13 +120,21 @@ impl Bench {
         let point = RestorePoint {
             instance: InstanceName::new("orders"),
             label: "b".to_owned(),
-            path,
+            source: BackupSource::BaseBackup { directory: path, form: BackupForm::Plain },
             facts,
             repository: None,
         };
         let target = Target::new(root.path().join("data"), Port::new(free).unwrap()).unwrap();
         let (existing, missing_wal) = (ExistingData::Refuse, MissingWal::Refuse);
-        let request = RestoreRequest { point, target, server, max_rate: None, existing, missing_wal };
+        let request = ClusterRestore {
+            point,
+            target,
+            recovery: Recovery::to_consistency(),
+            server,
+            max_rate: None,
+            existing,
+            missing_wal,
+        };
         let state = root.path().join("state");
         std::fs::create_dir_all(&state).unwrap();
         Self {
@@ -163,7 +170,8 @@ impl Bench {
         let Self { root, request, trick, .. } = self;
         let version = request.point.facts.version.unwrap();
         let mut bench = Self::with(root, version, request.server, trick);
-        bench.request.point.path = bench.root.path().join(backup);
+        let directory = bench.root.path().join(backup);
+        bench.request.point.source = BackupSource::BaseBackup { directory, form: BackupForm::Plain };
         bench.request.target = Target::new(bench.root.path().join(data), bench.port()).unwrap();
         bench
     }
@@ -185,7 +193,7 @@ impl Bench {
 
     /// The next attempt at the restore.
     pub(super) fn run(&self) -> (u8, Vec<Fact>) {
-        self.run_work(Work::Restore(self.request.clone()))
+        self.run_work(Work::Run(self.request.clone().into()))
     }
 
     pub(super) fn run_work(&self, work: Work) -> (u8, Vec<Fact>) {
@@ -213,9 +221,9 @@ impl Bench {
         let stop = self.stop.clone();
         let report = EventWriter::open(&dir, stop.clone()).unwrap();
         let trick = self.trick;
-        let make = |order: &EngineRequest<'_>| -> Box<dyn Engine> {
-            Box::new(Fake {
-                backup: order.request.point.path.clone(),
+        let make = |order: &EngineRequest<'_>| -> Result<Box<dyn Engine>, Failure> {
+            Ok(Box::new(Fake {
+                backup: order.request.point.source.directory().unwrap().to_owned(),
                 data: order.request.target.directory().to_owned(),
                 owner: order.owner,
                 trick,
@@ -223,7 +231,7 @@ impl Bench {
                 stop: stop.clone(),
                 lock: attempts.join("server.lock"),
                 held: Arc::clone(&self.held),
-            })
+            }))
         };
         let dispose = |_: &Target, _: Uuid, wish: Disposition| {
             assert_eq!(wish, Disposition::Remove);
@@ -270,24 +278,24 @@ struct Fake {
 }
 
 impl Engine for Fake {
-    fn plan(&mut self) -> Result<FilePlan, Failure> {
+    fn plan(&mut self) -> Result<Planned, Failure> {
         if self.data.exists() && !self.data.join(".howdah").exists() {
             return Err(Failure::incurable("the target is not empty", "as a real engine says of what bears no mark"));
         }
-        Ok(FilePlan {
+        let files = FilePlan {
             bytes: ByteCount(100),
             files: 1,
             reused: ByteCount(0),
             free_bytes: ByteCount(1 << 30),
             free_inodes: None,
-            standing: TargetState::Missing,
+            target: TargetState::Missing,
             tablespaces: Vec::new(),
             wal: WalFinding::Included { start: Lsn(1), stop: Lsn(2) },
             checksum: "NONE".to_owned(),
             version: None,
             system_identifier: self.found,
-            warnings: Vec::new(),
-        })
+        };
+        Ok(Planned { files, warnings: Vec::new() })
     }
 
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {

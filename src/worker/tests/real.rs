@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Disposition, FailureClass, MajorVersion, Plan, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
-        WorkerSettings,
+        Disposition, FailureClass, Leftover, MajorVersion, RestorePlan, ServerOutcome, ServerWish, Step, StepState,
+        SystemIdentifier, WorkerSettings,
         fact::{End, Fact},
         ticket::Work,
     },
@@ -83,7 +83,7 @@ fn a_restored_server_answers_and_is_left_running() {
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
     assert_eq!(steps(&facts).join(", "), ALL);
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-    let ServerOutcome::Running { port, answer } = &success.server else { panic!("{success:?}") };
+    let Some(ServerOutcome::Running { port, answer }) = success.server() else { panic!("{success:?}") };
     assert_eq!(*port, bench.port());
     assert!(answer.starts_with("PostgreSQL 1") && answer.ends_with(", 3 databases, timeline 1"), "{answer}");
     let server = pidfile::running(bench.data()).unwrap().unwrap();
@@ -103,7 +103,7 @@ fn a_probed_server_is_stopped_again_as_asked() {
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
     let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-    assert!(matches!(&success.server, ServerOutcome::Stopped { .. }), "{success:?}");
+    assert!(matches!(success.server(), Some(ServerOutcome::Stopped { .. })), "{success:?}");
     assert_eq!(pidfile::running(bench.data()).unwrap(), None);
     assert!(!bench.data().join("postmaster.pid").exists());
 }
@@ -164,8 +164,8 @@ fn a_backup_that_holds_a_file_named_log_is_started_and_logs_beside_it() {
     assert!(name("server.log") && name("postgresql-"), "{names:?}");
 }
 
-fn planned(facts: &[Fact]) -> &Plan {
-    facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None }).unwrap()
+fn planned(facts: &[Fact]) -> &RestorePlan {
+    facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { plan.restore() } else { None }).unwrap()
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_server_left_by_an_earlier_attempt_is_stopped_first() {
     assert!(!process::is_alive(first));
     undo_the_end(&bench);
     let second = pidfile::running(bench.data()).unwrap().unwrap();
-    let work = Work::Dispose { target: bench.target(), disposition: Disposition::Remove };
+    let work = Work::Dispose { left: Leftover::Cluster(bench.target()), disposition: Disposition::Remove };
     let (status, facts) = bench.run_work(work);
     assert_eq!(status, DONE, "{facts:?}");
     assert!(!process::is_alive(second));

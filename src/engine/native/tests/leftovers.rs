@@ -29,7 +29,7 @@ fn s02_half_a_file_from_before_the_machine_went_down_is_not_gone_on_with() {
     fs::write(&half, vec![0; usize::try_from(length).unwrap()]).unwrap();
     let mut engine = fake.engine();
     let plan = engine.plan().unwrap();
-    assert_eq!((plan.standing, plan.reused.0), (TargetState::Leftover, 0));
+    assert_eq!((plan.files.target, plan.files.reused.0), (TargetState::Leftover, 0));
     let ear = Ear::default();
     engine.restore(&ear).unwrap();
     fake.assert_restored();
@@ -45,19 +45,22 @@ fn s02_what_was_kept_with_its_tablespaces_elsewhere_is_not_gone_on_with() {
         assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
         let before = contents(&fake);
         let elsewhere = fake.place.path().join("elsewhere");
-        let moved = |request: &mut RestoreRequest| {
+        let moved = |request: &mut ClusterRestore| {
             request.target = request.target.clone().with_tablespace(OID, &elsewhere).unwrap();
         };
         let refused = refusal(&mut fake.engine_for(2, moved));
         assert!(refused.cause.ends_with("data is not empty"), "{form}: {refused}");
-        let aside = |request: &mut RestoreRequest| {
+        let aside = |request: &mut ClusterRestore| {
             moved(request);
             request.existing = ExistingData::SetAside;
         };
         let plan = fake.engine_for(2, aside).plan().unwrap();
-        assert!(matches!(plan.standing, TargetState::SetAside { .. }) && plan.reused.0 == 0, "{form}: {plan:?}");
+        assert!(
+            matches!(plan.files.target, TargetState::SetAside { .. }) && plan.files.reused.0 == 0,
+            "{form}: {plan:?}"
+        );
         assert_eq!(contents(&fake), before, "{form}");
-        assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, TargetState::Leftover, "{form}");
+        assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().files.target, TargetState::Leftover, "{form}");
     }
 }
 
@@ -67,7 +70,7 @@ fn restored_beside_a_second_name(fake: &Fake, file: &Path) -> ByteCount {
     fs::hard_link(file, &other).unwrap();
     let before = fs::read(&other).unwrap();
     let mut engine = fake.engine();
-    let reused = engine.plan().unwrap().reused;
+    let reused = engine.plan().unwrap().files.reused;
     engine.restore(&Ear::default()).unwrap();
     fake.assert_restored();
     assert_eq!(fs::metadata(file).unwrap().nlink(), 1, "it is a file of its own");
@@ -87,7 +90,7 @@ fn s08_a_whole_file_that_has_a_second_name_is_not_given_to_a_server_that_would_w
         let fake = Fake::new(form).with_tablespace();
         fake.write();
         let mut engine = fake.engine();
-        let bytes = engine.plan().unwrap().bytes.0;
+        let bytes = engine.plan().unwrap().files.bytes.0;
         engine.copy(&Ear::default()).unwrap();
         let reused = restored_beside_a_second_name(&fake, &fake.directory().join("base/1/1259"));
         assert!((1..=bytes - 8192).contains(&reused.0), "{form}: all others are reused: {reused}");

@@ -20,8 +20,9 @@ use self::contents::{DATA, noise, segment};
 use super::NativeEngine;
 use crate::{
     domain::{
-        BackupFacts, BackupForm, ByteCount, Compression, ExistingData, Failure, InstanceName, Lsn, MissingWal, Port,
-        Progress, Rate, RestorePoint, RestoreRequest, ServerWish, Target, Timeline, WorkerSettings,
+        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, ExistingData, Failure,
+        InstanceName, Lsn, MissingWal, Port, Progress, Rate, Recovery, RestorePoint, ServerWish, Target, Timeline,
+        WorkerSettings,
     },
     engine::{Engine, Halt, Observer},
     postgres::manifest::{Algorithm, Hasher},
@@ -234,9 +235,8 @@ impl Fake {
         fs::write(&path, sealed(body)).unwrap();
     }
 
-    pub(super) fn request(&self) -> RestoreRequest {
+    pub(super) fn request(&self) -> ClusterRestore {
         let facts = BackupFacts {
-            form: self.form,
             size: ByteCount(0),
             files: 0,
             timeline: Timeline(1),
@@ -249,13 +249,14 @@ impl Fake {
         let point = RestorePoint {
             instance: InstanceName::new("orders"),
             label: "b".into(),
-            path: self.backup(),
+            source: BackupSource::BaseBackup { directory: self.backup(), form: self.form },
             facts,
             repository: None,
         };
-        RestoreRequest {
+        ClusterRestore {
             point,
             target: Target::new(self.directory(), Port::new(5433).unwrap()).unwrap(),
+            recovery: Recovery::to_consistency(),
             server: ServerWish::FilesOnly,
             max_rate: None,
             existing: ExistingData::Refuse,
@@ -267,11 +268,11 @@ impl Fake {
         self.engine_for(1, |_| {})
     }
 
-    pub(super) fn engine_for(&self, session: u128, change: impl FnOnce(&mut RestoreRequest)) -> NativeEngine {
+    pub(super) fn engine_for(&self, session: u128, change: impl FnOnce(&mut ClusterRestore)) -> NativeEngine {
         let mut request = self.request();
         change(&mut request);
         let settings = WorkerSettings { stall_timeout: self.stall, copy_workers: 2, ..Default::default() };
-        NativeEngine::new(&request, Uuid::from_u128(session), None, &settings)
+        NativeEngine::new((&self.backup(), self.form), &request, Uuid::from_u128(session), None, &settings)
     }
 
     /// A slow engine, so that the copy can be stopped in the middle.

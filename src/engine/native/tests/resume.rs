@@ -20,8 +20,8 @@ fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
         stopped_in_the_middle(&fake);
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
-        assert_eq!(plan.standing, TargetState::Leftover, "{form}");
-        assert!(plan.reused.0 > 0, "{form}");
+        assert_eq!(plan.files.target, TargetState::Leftover, "{form}");
+        assert!(plan.files.reused.0 > 0, "{form}");
         let inode = |path: &String| fs::metadata(fake.directory().join(path)).unwrap().ino();
         let ledger = fs::read_to_string(fake.directory().join(".howdah/ledger")).unwrap();
         let verified =
@@ -35,8 +35,8 @@ fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
         let after: Vec<u64> = kept.iter().map(|path| inode(path)).collect();
         assert!(!kept.is_empty() && before == after, "{form}: a verified file was written again");
         let end = *ear.last.lock().unwrap();
-        assert_eq!(end.bytes_reused, plan.reused, "{form}: what the plan has told");
-        assert_eq!((end.bytes_done, end.files_done), (plan.bytes, plan.files), "{form}");
+        assert_eq!(end.bytes_reused, plan.files.reused, "{form}: what the plan has told");
+        assert_eq!((end.bytes_done, end.files_done), (plan.files.bytes, plan.files.files), "{form}");
     }
 }
 
@@ -84,7 +84,7 @@ fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
         assert!(in_plan.cause.contains("its repository vanished"), "{in_plan}");
         fs::rename(&away, &repo).unwrap();
         let mut engine = fake.engine();
-        assert!(engine.plan().unwrap().reused.0 > 0, "r10: {form}");
+        assert!(engine.plan().unwrap().files.reused.0 > 0, "r10: {form}");
         engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
     }
@@ -137,7 +137,7 @@ fn s02_another_session_goes_on_with_what_was_kept_of_the_same_backup_only() {
     let before_it_was_kept = fake.engine_for(2, |_| {}).plan().unwrap_err();
     assert!(before_it_was_kept.cause.contains("the partial data of another session"), "{before_it_was_kept}");
     assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
-    assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().standing, TargetState::Leftover);
+    assert_eq!(fake.engine_for(2, |_| {}).plan().unwrap().files.target, TargetState::Leftover);
     let mut other = Fake::new(BackupForm::Tar(Compression::Lz4));
     other.files.insert("base/1/1259".into(), noise(55, 8192));
     other.write();
@@ -156,7 +156,7 @@ fn s02_after_the_server_ran_the_files_are_its_own_and_stay() {
     engine.before_server_start().unwrap();
     fs::write(fake.directory().join("base/1/1259"), "replayed").unwrap();
     let (mut again, ear) = (fake.engine(), Ear::default());
-    assert_eq!(again.plan().unwrap().standing, TargetState::Leftover);
+    assert_eq!(again.plan().unwrap().files.target, TargetState::Leftover);
     again.restore(&ear).unwrap();
     assert_eq!(fs::read_to_string(fake.directory().join("base/1/1259")).unwrap(), "replayed");
     let end = *ear.last.lock().unwrap();
@@ -181,7 +181,7 @@ pub(super) fn half_of_a_large_file() -> (Fake, std::path::PathBuf) {
 fn s02_a_file_that_stands_half_copied_is_gone_on_with() {
     let (fake, _) = half_of_a_large_file();
     let mut engine = fake.engine();
-    let planned = engine.plan().unwrap().reused;
+    let planned = engine.plan().unwrap().files.reused;
     let ear = Ear::default();
     engine.restore(&ear).unwrap();
     fake.assert_restored();
@@ -230,7 +230,7 @@ fn s03_nothing_could_start_before_the_engine_is_told_that_all_else_is_done() {
         // The attempt fails here; the next one finds all else, and does not copy what was configured meanwhile.
         fs::write(fake.directory().join("postgresql.auto.conf"), "port = 1").unwrap();
         let mut again = fake.engine();
-        assert!(again.plan().unwrap().reused.0 > 0, "{form}");
+        assert!(again.plan().unwrap().files.reused.0 > 0, "{form}");
         again.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         again.complete().unwrap();

@@ -2,11 +2,8 @@
 
 use super::{resume::stopped_in_the_middle, *};
 use crate::{
-    domain::FailureClass,
-    engine::{
-        FilePlan,
-        native::space::{Available, Disk, Disks},
-    },
+    domain::{FailureClass, FilePlan},
+    engine::native::space::{Available, Disk, Disks},
 };
 use std::{os::unix::fs::MetadataExt, sync::Arc};
 
@@ -32,7 +29,7 @@ fn home(fake: &Fake) -> PathBuf {
 fn plan(fake: &Fake, data: Disk, tablespaces: Disk) -> Result<FilePlan, Failure> {
     let mut engine = fake.engine();
     engine.order.disks = Arc::new(Made(vec![(fake.directory(), data), (home(fake), tablespaces)]));
-    engine.plan()
+    engine.plan().map(|planned| planned.files)
 }
 
 /// What the files take in the data directory and in the tablespace, in whole blocks.

@@ -28,7 +28,7 @@ impl Drop for Running {
 fn refused(fake: &Fake, target: &Path) -> String {
     let target = Target::new(target, Port::new(5433).unwrap()).unwrap();
     for existing in [ExistingData::Refuse, ExistingData::SetAside] {
-        let change = |request: &mut RestoreRequest| (request.target, request.existing) = (target.clone(), existing);
+        let change = |request: &mut ClusterRestore| (request.target, request.existing) = (target.clone(), existing);
         let failure = fake.engine_for(1, change).plan().expect_err("a refusal");
         assert_eq!(failure.class, FailureClass::Incurable, "{failure}");
         assert!(!failure.advice.is_empty(), "{failure}");
@@ -76,7 +76,9 @@ fn s08_repositories_and_the_state_directory_are_refused_above_and_below() {
     ] {
         let mut request = fake.request();
         request.target = Target::new(place.join(below), Port::new(5433).unwrap()).unwrap();
-        let refused = NativeEngine::new(&request, Uuid::from_u128(1), None, &settings).plan().expect_err(below);
+        let refused = NativeEngine::new((&fake.backup(), fake.form), &request, Uuid::from_u128(1), None, &settings)
+            .plan()
+            .expect_err(below);
         assert!(refused.cause.contains(what) && refused.cause.contains("lie in each other"), "{below}: {refused}");
     }
 }
@@ -89,7 +91,7 @@ fn s08_a_target_or_tablespace_inside_a_cluster_is_refused() {
     cluster(&live);
     assert!(refused(&fake, &live.join("base/x")).contains("lies in the data directory"));
     let home = live.join("deep/home");
-    let moved = |request: &mut RestoreRequest| {
+    let moved = |request: &mut ClusterRestore| {
         request.target = request.target.clone().with_tablespace(OID, &home).unwrap();
     };
     let refused = fake.engine_for(1, moved).plan().unwrap_err();
@@ -116,7 +118,10 @@ fn s08_what_a_server_runs_in_or_below_is_not_set_aside() {
         assert!(refused(&fake, &fake.directory()).contains(&format!("(process {})", server.0.id())), "no lock file");
     }
     let plan = fake.engine_for(1, |request| request.existing = ExistingData::SetAside).plan().unwrap();
-    assert!(matches!(plan.standing, crate::domain::plan::TargetState::SetAside { .. }), "nobody runs there any more");
+    assert!(
+        matches!(plan.files.target, crate::domain::plan::TargetState::SetAside { .. }),
+        "nobody runs there any more"
+    );
 }
 
 #[test]

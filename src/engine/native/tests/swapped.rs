@@ -89,7 +89,7 @@ fn r08_nothing_is_written_to_another_device_than_the_one_that_was_claimed() {
     fake.write();
     let here = fs::metadata(fake.place.path()).unwrap().dev();
     let (data, home) = (fake.directory(), fake.place.path().join("fast/ts"));
-    let moved = |request: &mut RestoreRequest| {
+    let moved = |request: &mut ClusterRestore| {
         request.target = request.target.clone().with_tablespace(OID, &home).unwrap();
     };
     for (stands, elsewhere) in [(false, &data), (true, &data), (false, &home), (true, &home)] {

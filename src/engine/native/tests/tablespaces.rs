@@ -59,7 +59,11 @@ fn a_tablespace_inside_the_data_directory_comes_back_there() {
         let fake = in_place(packing);
         let mut engine = fake.write().engine();
         let plan = engine.plan().unwrap();
-        assert_eq!((plan.tablespaces.len(), plan.warnings), (0, Vec::new()), "{packing}: it needs no home of its own");
+        assert_eq!(
+            (plan.files.tablespaces.len(), plan.warnings),
+            (0, Vec::new()),
+            "{packing}: it needs no home of its own"
+        );
         engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         let home = fake.directory().join(format!("pg_tblspc/{OID}"));
@@ -72,7 +76,7 @@ fn a_tablespace_inside_the_data_directory_comes_back_there() {
 fn its_archive_is_unpacked_again_when_a_file_of_it_is_gone() {
     let fake = in_place(Compression::Zstd);
     let mut engine = fake.write().slow_engine(1);
-    let total = engine.plan().unwrap().bytes.0;
+    let total = engine.plan().unwrap().files.bytes.0;
     let ear = Ear { stop_at: Some(total * 9 / 10), ..Ear::default() };
     assert!(matches!(engine.copy(&ear), Err(Halt::Stopped)));
     let file = fake.directory().join(format!("pg_tblspc/{OID}/PG_15_202209061/5/16403"));

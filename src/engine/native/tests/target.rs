@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 
 const FORM: BackupForm = BackupForm::Tar(Compression::Zstd);
 
-fn refused(fake: &Fake, change: impl FnOnce(&mut RestoreRequest)) -> String {
+fn refused(fake: &Fake, change: impl FnOnce(&mut ClusterRestore)) -> String {
     let failure = fake.engine_for(1, change).plan().expect_err("a refusal");
     assert_eq!(failure.class, FailureClass::Incurable, "{failure}");
     assert!(!failure.advice.is_empty(), "{failure}");
     failure.cause
 }
 
-fn at(path: &Path) -> impl FnOnce(&mut RestoreRequest) {
+fn at(path: &Path) -> impl FnOnce(&mut ClusterRestore) {
     let target = Target::new(path, Port::new(5433).unwrap()).unwrap();
     move |request| request.target = target
 }
@@ -48,7 +48,7 @@ fn s08_target_and_backup_must_not_lie_in_each_other() {
     symlink(fake.backup(), fake.place.path().join("alias")).unwrap();
     assert!(refused(&fake, at(&fake.place.path().join("alias/deep/data"))).contains("lie in each other"));
     let in_backup = fake.backup().join("ts");
-    let moved = |request: &mut RestoreRequest| {
+    let moved = |request: &mut ClusterRestore| {
         request.target = request.target.clone().with_tablespace(OID, &in_backup).unwrap();
     };
     assert!(refused(&fake, moved).contains("lie in each other"));
@@ -60,11 +60,11 @@ fn a_home_for_a_tablespace_that_the_backup_does_not_have_is_refused_naming_those
         let with_home_for = |fake: &Fake, oids: &[u32]| {
             let homes = fake.place.path().join("homes");
             let homes = oids.iter().map(|oid| (*oid, homes.join(oid.to_string())));
-            let order = |request: &mut RestoreRequest| {
+            let order = |request: &mut ClusterRestore| {
                 let target = request.target.clone();
                 request.target = homes.fold(target, |to, (oid, home)| to.with_tablespace(oid, home).unwrap());
             };
-            fake.engine_for(1, order).plan().map(|plan| plan.tablespaces.len())
+            fake.engine_for(1, order).plan().map(|plan| plan.files.tablespaces.len())
         };
         let fake = Fake::new(form).with_tablespace();
         let failure = with_home_for(fake.write(), &[99, OID, 98]).expect_err("98 and 99 are unknown");
@@ -90,7 +90,7 @@ fn s08_a_running_postmaster_is_refused_even_when_setting_aside_was_allowed() {
     server.wait().unwrap();
     assert!(cause.contains(&format!("(postmaster process {})", server.id())), "{cause}");
     let plan = fake.engine_for(1, |request| request.existing = ExistingData::SetAside).plan().unwrap();
-    assert!(matches!(plan.standing, TargetState::SetAside { .. }), "a dead postmaster's file stops nobody");
+    assert!(matches!(plan.files.target, TargetState::SetAside { .. }), "a dead postmaster's file stops nobody");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn s08_old_data_is_set_aside_whole_and_never_over_something() {
         symlink(&old_home, fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap();
         fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
         let mut engine = fake.engine_for(1, |request| request.existing = ExistingData::SetAside);
-        let TargetState::SetAside { to } = engine.plan().unwrap().standing else { panic!("not set aside") };
+        let TargetState::SetAside { to } = engine.plan().unwrap().files.target else { panic!("not set aside") };
         assert_eq!(to, fake.place.path().join("data.set-aside-2"));
         engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
@@ -122,7 +122,7 @@ fn s08_a_tablespace_directory_that_holds_something_is_refused_and_not_touched() 
             fake.write();
             let home = if named { "fast/ts".to_owned() } else { format!("data.tablespaces/{OID}") };
             let home = fake.place.path().join(home);
-            let moved = |request: &mut RestoreRequest| {
+            let moved = |request: &mut ClusterRestore| {
                 if named {
                     request.target = request.target.clone().with_tablespace(OID, &home).unwrap();
                 }
@@ -189,7 +189,7 @@ fn an_empty_directory_is_used_and_missing_parents_are_made() {
     fake.write();
     fs::create_dir(fake.directory()).unwrap();
     let mut engine = fake.engine();
-    assert_eq!(engine.plan().unwrap().standing, TargetState::Empty);
+    assert_eq!(engine.plan().unwrap().files.target, TargetState::Empty);
     engine.restore(&Ear::default()).unwrap();
     fake.assert_restored();
     let deep = fake.place.path().join("a/b/c/data");

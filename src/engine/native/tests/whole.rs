@@ -27,15 +27,15 @@ fn every_form_with_every_checksum_is_restored_byte_for_byte() {
         fake.write();
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
-        assert_eq!((plan.standing, plan.checksum.as_str()), (TargetState::Missing, algorithm.name()));
-        assert!(matches!(plan.wal, WalFinding::Included { .. }), "{form}: {:?}", plan.wal);
+        assert_eq!((plan.files.target, plan.files.checksum.as_str()), (TargetState::Missing, algorithm.name()));
+        assert!(matches!(plan.files.wal, WalFinding::Included { .. }), "{form}: {:?}", plan.files.wal);
         assert!(!exists(fake.directory()), "a plan writes nothing");
         let ear = Ear::default();
         engine.restore(&ear).unwrap();
         fake.assert_restored();
         let end = *ear.last.lock().unwrap();
-        assert_eq!((end.bytes_done, end.files_done), (plan.bytes, plan.files), "{form}");
-        assert_eq!((end.bytes_total, end.files_total), (plan.bytes, plan.files), "{form}");
+        assert_eq!((end.bytes_done, end.files_done), (plan.files.bytes, plan.files.files), "{form}");
+        assert_eq!((end.bytes_total, end.files_total), (plan.files.bytes, plan.files.files), "{form}");
         engine.finish().unwrap();
         assert!(!exists(fake.directory().join(".howdah")));
         assert_eq!(fake.outside(), ["data"]);
@@ -83,8 +83,8 @@ fn an_empty_tablespace_gets_its_version_directory_and_a_full_one_no_other() {
 fn the_plan_knows_version_and_cluster_before_the_copy() {
     for form in Fake::all_forms() {
         let plan = Fake::new(form).write().engine().plan().unwrap();
-        assert_eq!(plan.version, Some(MajorVersion(15)), "{form}");
-        assert_eq!(plan.system_identifier, Some(SystemIdentifier(7)), "{form}");
+        assert_eq!(plan.files.version, Some(MajorVersion(15)), "{form}");
+        assert_eq!(plan.files.system_identifier, Some(SystemIdentifier(7)), "{form}");
     }
 }
 
@@ -96,7 +96,7 @@ fn tablespaces_go_to_new_places_and_links_and_map_follow() {
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
         let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
-        assert_eq!((plan.tablespaces[0].oid, &plan.tablespaces[0].directory), (OID, &home));
+        assert_eq!((plan.files.tablespaces[0].oid, &plan.files.tablespaces[0].directory), (OID, &home));
         engine.restore(&Ear::default()).unwrap();
         fake.assert_restored();
         assert_eq!(fs::read_link(fake.directory().join(format!("pg_tblspc/{OID}"))).unwrap(), home);
@@ -151,7 +151,7 @@ fn a_backup_without_wal_is_restored_and_the_plan_says_what_is_missing() {
         fake.write();
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
-        let WalFinding::Missing { what } = &plan.wal else { panic!("{form}: {:?}", plan.wal) };
+        let WalFinding::Missing { what } = &plan.files.wal else { panic!("{form}: {:?}", plan.files.wal) };
         assert!(what.contains("WAL from 0/200028 to 0/200100"), "{what}");
         assert!(plan.warnings.iter().any(|text| text.contains("consistent")), "{:?}", plan.warnings);
         engine.restore(&Ear::default()).unwrap();
@@ -167,7 +167,7 @@ fn a_wal_segment_of_another_size_is_named_with_its_size() {
             let mut fake = Fake::new(form);
             fake.files.get_mut(SEGMENT).unwrap().resize(bytes, 0);
             let plan = fake.write().engine().plan().unwrap();
-            let WalFinding::Missing { what } = &plan.wal else { panic!("{form}: {:?}", plan.wal) };
+            let WalFinding::Missing { what } = &plan.files.wal else { panic!("{form}: {:?}", plan.files.wal) };
             let wanted = format!("000000010000000000000002 has {bytes} bytes, and a segment has 1048576");
             assert!(what.ends_with(&wanted) && !what.contains("is not in the backup"), "{form}: {what}");
         }
@@ -181,12 +181,12 @@ fn s14_the_plan_reads_the_cluster_from_the_archive_when_nothing_else_tells_it() 
         // Without WAL only pg_control tells it, and that is the last member of the archive.
         fake.files.remove(SEGMENT);
         fake.write();
-        assert_eq!(fake.engine().plan().unwrap().system_identifier, Some(SystemIdentifier(7)), "{form}");
-        let known = |request: &mut RestoreRequest| request.point.facts.learn(Some(SystemIdentifier(9)));
+        assert_eq!(fake.engine().plan().unwrap().files.system_identifier, Some(SystemIdentifier(7)), "{form}");
+        let known = |request: &mut ClusterRestore| request.point.facts.learn(Some(SystemIdentifier(9)));
         let plan = fake.engine_for(1, known).plan().unwrap();
         let read_again = if form == BackupForm::Plain { 7 } else { 9 };
         assert_eq!(
-            plan.system_identifier,
+            plan.files.system_identifier,
             Some(SystemIdentifier(read_again)),
             "{form}: what was read is not read again"
         );
@@ -210,7 +210,7 @@ fn wal_fetched_into_the_base_is_found_and_restored() {
     fs::remove_file(fake.backup().join("pg_wal.tar.gz")).unwrap();
     let mut engine = fake.engine();
     let plan = engine.plan().unwrap();
-    assert!(matches!(plan.wal, WalFinding::Included { .. }), "{:?}", plan.wal);
+    assert!(matches!(plan.files.wal, WalFinding::Included { .. }), "{:?}", plan.files.wal);
     engine.restore(&Ear::default()).unwrap();
     assert_eq!(fs::read(fake.directory().join(SEGMENT)).unwrap(), segment());
 }

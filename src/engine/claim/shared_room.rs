@@ -1,11 +1,13 @@
-//! Where the claim of a port stands. Ports are the machine's, so all users share one directory.
+//! Where the claims of ports and of objects stand: they are the machine's, so all users share one directory.
 //!
-//! Promises: where that directory cannot be used, ports are not claimed, and whoever asks is told why. Never: a port is
-//! refused because of that.
+//! Promises: where that directory cannot be used, they are not claimed, and whoever asks gets the reason. Never: refuses a
+//! port or an object because of that.
 
-use crate::domain::Port;
+use crate::domain::{ObjectName, Port};
 use rustix::fs::{Mode, OFlags, chmod};
+use sha2::{Digest, Sha256};
 use std::{
+    fmt::Write,
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -18,10 +20,19 @@ pub(super) const ROOM: &str = "/var/tmp/howdah-ports";
 const SHARED: u32 = 0o1777;
 
 /// The file of a port in the network that this process sees.
-pub(super) fn file(room: &Path, port: Port) -> PathBuf {
+pub(super) fn of_port(room: &Path, port: Port) -> PathBuf {
     // The same number in another network namespace is another port.
     let network = fs::metadata("/proc/self/ns/net").map_or(0, |about| about.ino());
     room.join(format!("{port}-{network}"))
+}
+
+/// The file of an object. Its name may be longer than a file's, and hold a slash.
+pub(super) fn of_object(room: &Path, object: &ObjectName) -> PathBuf {
+    let mut name = "object-".to_owned();
+    for byte in Sha256::digest(object.as_str()) {
+        write!(name, "{byte:02x}").expect("a string takes all that is written to it");
+    }
+    room.join(name)
 }
 
 /// Makes the directory where it is missing, and looks whether it is safe to use.

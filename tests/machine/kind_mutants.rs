@@ -1,0 +1,96 @@
+//! Seeded bugs of what only some kinds of work have: damage, an end as failed, a stop, a pause.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "a mutant names what it spoils and leaves the rest as it is")]
+
+use super::{
+    mutant::{Mutant, deciding, each},
+    sample,
+};
+use howdah::{
+    domain::{Disposition, Kind},
+    machine::{Cause, Command, Event, Phase, StuckReason, decide},
+};
+
+/// Bugs that show in a session of one kind, which the search is told.
+pub(crate) const MUTANTS: &[(&str, Mutant)] = &[
+    (
+        "restore",
+        deciding("a restore ends as failed", "R6", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::GotStuck { attempt, failure, reached, .. } => {
+                    Event::GaveUp { attempt, failure, reached, deadline: now }
+                }
+                other => other,
+            })
+        }),
+    ),
+    (
+        "backup",
+        deciding("an object of a job waits for a person", "an object", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::GaveUp { attempt, failure, reached, .. } => {
+                    Event::GotStuck { attempt, failure, reached, reason: StuckReason::Incurable }
+                }
+                other => other,
+            })
+        }),
+    ),
+    (
+        "verify",
+        deciding("damage is told as success", "damage", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::Damaged { attempt, .. } => Event::Succeeded { attempt, success: sample::success() },
+                other => other,
+            })
+        }),
+    ),
+    (
+        "restore",
+        deciding("a restore is stopped like an open restore point", "R22", |session, command, now| match command {
+            Command::Stop { reach, by } if session.order().kind() != Kind::Explore => {
+                decide(session, Command::Cancel { disposition: Disposition::Remove, reach, by }, now)
+            }
+            other => decide(session, other, now),
+        }),
+    ),
+    (
+        "explore",
+        deciding("a stop ends as a cancel", "a stop", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::Stopped { disposed } => Event::Cancelled { disposed },
+                other => other,
+            })
+        }),
+    ),
+    (
+        "explore",
+        deciding("a paused session is retried", "a pause", |session, command, now| match (session.phase(), &command) {
+            (Phase::Paused { .. }, Command::Retry { by }) => {
+                Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by.clone()) }])
+            }
+            _ => decide(session, command, now),
+        }),
+    ),
+    (
+        "explore",
+        deciding("recovery goes on from anywhere", "recovery goes on", |session, command, now| {
+            match (session.order().recovery(), &command) {
+                (Some(recovery), Command::Resume { by, .. }) if session.is_ongoing() => {
+                    Ok(vec![Event::Resumed { recovery: recovery.clone(), by: by.clone() }])
+                }
+                _ => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "verify",
+        deciding("a verification is disposed of", "the session knows", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::Cancelled { .. } if session.order().kind() == Kind::Verify && !session.attempts().is_empty() => {
+                    Event::DisposalLaunched { attempt: session.next_attempt(), deadline: now }
+                }
+                other => other,
+            })
+        }),
+    ),
+];

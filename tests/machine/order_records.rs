@@ -1,0 +1,74 @@
+//! An order of each kind, for the records that are read for ever.
+
+use super::sample;
+use howdah::domain::{
+    AtTarget, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder,
+    ItemPart, MachineRestore, Order, Recovery, RecoveryGoal, RecoveryTimeline, RestoreOrder, Timeline, Upstream,
+};
+
+/// A wish for a recovery that differs from what a restore has in everything.
+pub(crate) fn recovery() -> Recovery {
+    Recovery {
+        goal: RecoveryGoal::Time(sample::after(600)),
+        inclusive: false,
+        timeline: RecoveryTimeline::Number(Timeline(2)),
+        at_target: AtTarget::Pause,
+        standby_of: Some(Upstream { conninfo: "host=primary user=replicator".to_owned(), slot: Some("s1".to_owned()) }),
+    }
+}
+
+/// An order of each kind that the others do not hold.
+pub(crate) fn orders() -> Vec<(&'static str, Order)> {
+    let name = InstanceName::new;
+    let machine = MachineRestore {
+        machine: name("web"),
+        label: "2026-11-20T0200".to_owned(),
+        backup: "/backup/web/2026-11-20T0200".into(),
+        size: ByteCount(1 << 30),
+        taken_at: sample::start(),
+        directory: "/var/lib/libvirt/images/web-2".into(),
+        name: name("web-2"),
+        uri: "qemu:///system".to_owned(),
+        start: true,
+        max_rate: None,
+    };
+    let files = FilesRestore {
+        tree: name("share"),
+        repository: "/backup/restic".to_owned(),
+        password_file: Some("/etc/howdah/restic".into()),
+        snapshot: "4bba301e".to_owned(),
+        taken_at: sample::start(),
+        directory: "/srv/share-2".into(),
+        include: vec!["/srv/share/ana".into()],
+    };
+    let items = ItemOrder {
+        instance: name("orders-1"),
+        items: vec![
+            ItemName::Database { database: "shop".to_owned() },
+            ItemName::Schema { database: "shop".to_owned(), schema: "public".to_owned() },
+            ItemName::Table { database: "shop".to_owned(), schema: "public".to_owned(), table: "lines".to_owned() },
+        ],
+        part: ItemPart::Data,
+        to: ItemDestination::Server {
+            conninfo: "host=live dbname=shop".to_owned(),
+            existing: ExistingItem::Rename { to: "lines_old".to_owned() },
+        },
+    };
+    let mut engines = vec![
+        ("restore_machine", Order::Restore(RestoreOrder::VirtualMachine(machine))),
+        ("restore_files", Order::Restore(RestoreOrder::Files(files))),
+        ("verify", sample::verify_order()),
+        ("explore", sample::explore_order()),
+        ("items", Order::Items(items)),
+        ("backup", sample::backup_order()),
+    ];
+    let (config, stanza, set) = (None, "orders".to_owned(), "20261120-020000F".to_owned());
+    let pgbackrest = BackupSource::PgBackRest { config, stanza, repository: 1, set };
+    let barman = BackupSource::Barman { config: None, server: "orders".to_owned(), id: "20261120T020000".to_owned() };
+    for (name, source) in [("restore_pgbackrest", pgbackrest), ("restore_barman", barman)] {
+        let mut order = sample::request(7);
+        (order.point.source, order.recovery) = (source, recovery());
+        engines.push((name, order.into()));
+    }
+    engines
+}
