@@ -19,7 +19,7 @@ use howdah::{
         ticket::CONTRACT_VERSION,
     },
     machine::Event,
-    manager::{Service, Snapshot},
+    manager::{Clock, Service, Snapshot},
     process::mark,
 };
 use std::{
@@ -69,8 +69,8 @@ async fn adopt(state: &Path) -> [f64; 2] {
     let begun = Instant::now();
     let mut keeper = Command::new(env!("CARGO_BIN_EXE_howdah"));
     let mut keeper = keeper.arg("keeper").arg("--state-dir").arg(state).stdin(Stdio::null()).spawn().unwrap();
-    let client =
-        Client::open(Arc::new(Retrying(state.to_owned())), Who::new("ops", "bastion", 1, None), true).await.unwrap();
+    let (connector, who) = (Arc::new(Retrying(state.to_owned())), Who::new("ops", "bastion", 1, None));
+    let client = Client::open(connector, who, true, Clock::system()).await.unwrap();
     let mut snapshots = client.snapshots();
     let all = |now: &Arc<Snapshot>| now.counts.ongoing() as u64 == journal::ONGOING;
     snapshots.wait_for(all).await.unwrap();

@@ -4,6 +4,7 @@ use super::handover::KeeperCommand;
 use crate::{
     control::{Client, ClientError, ConnectError, Connector, socket},
     domain::Who,
+    manager::Clock,
 };
 use futures_util::future::BoxFuture;
 use std::{io, sync::Arc, time::Duration};
@@ -29,15 +30,20 @@ struct OwnerConnector {
 const MAX_CONNECTS: u32 = 3;
 
 /// A client of the owner. An owner that is lost before it has sent anything got no request, so the next one is tried.
-pub(super) async fn connect(keeper: &KeeperCommand, who: &Who, watch: bool) -> Result<Client, ClientError> {
+pub(super) async fn connect(
+    keeper: &KeeperCommand,
+    who: &Who,
+    watch: bool,
+    clock: Clock,
+) -> Result<Client, ClientError> {
     let connector = Arc::new(OwnerConnector { keeper: keeper.clone() });
     for _ in 1..MAX_CONNECTS {
-        match Client::open(Arc::clone(&connector) as Arc<dyn Connector>, who.clone(), watch).await {
+        match Client::open(Arc::clone(&connector) as Arc<dyn Connector>, who.clone(), watch, clock).await {
             Err(ClientError::Lost { reason }) => tracing::warn!(reason, "an owner was lost during the handshake"),
             settled => return settled,
         }
     }
-    Client::open(connector, who.clone(), watch).await
+    Client::open(connector, who.clone(), watch, clock).await
 }
 
 impl Connector for OwnerConnector {

@@ -68,7 +68,7 @@ async fn session(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let policy = requests::policy(context, &args.how);
-    let client = attach::connect(&context.keeper(), &who(), true).await?;
+    let client = attach::connect(&context.keeper(), &who(), true, Clock::system()).await?;
     let owner = Proposing { owner: client, choices: Choices::of(context, &args.how) };
     let order = StartRequest { orders: vec![request.into()], policy, origin: Origin::CommandLine };
     let interrupts = interrupts()?;

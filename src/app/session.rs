@@ -92,7 +92,7 @@ fn dispatch(context: &AppContext, verb: &SessionVerb, streams: &mut Streams<'_>)
 fn steer(context: &AppContext, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let client = attach::connect(&context.keeper(), &who(), false).await?;
+        let client = attach::connect(&context.keeper(), &who(), false, Clock::system()).await?;
         work(&client).await
     })
 }

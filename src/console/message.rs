@@ -2,13 +2,13 @@
 
 use super::{
     chord::Chord,
-    ports::{Catalog, EventHistory, OwnerState},
+    ports::{Catalog, EventHistory},
 };
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{AttemptNo, ClusterRestore, Failure, Order, RestorePlan, SessionId},
     machine::{Scope, Session},
-    manager::{Receipt, SessionAction, Snapshot},
+    manager::{OwnerState, Receipt, SessionAction, Snapshot},
 };
 use std::sync::Arc;
 

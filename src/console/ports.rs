@@ -6,7 +6,7 @@
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
     domain::{AttemptNo, ClusterRestore, Failure, Port, Rate, RestorePlan, SessionId, Timestamp, Who},
-    manager::{Clock, Service},
+    manager::{Clock, OwnerState, Service},
 };
 use futures_util::future::BoxFuture;
 use std::{io, path::PathBuf, sync::Arc};
@@ -26,23 +26,6 @@ pub type EventHistory = Vec<(Timestamp, String)>;
 
 /// Reads the history of a session, whoever owns it.
 pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
-
-/// Where the owner of the sessions is, seen from this screen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OwnerState {
-    /// In this process.
-    Local,
-    /// In another process, which this one is attached to.
-    Remote {
-        /// The process.
-        pid: u32,
-    },
-    /// It was in another process, and that cannot be reached; it is being looked for.
-    Unreachable {
-        /// Why it cannot be reached, in one clause.
-        reason: String,
-    },
-}
 
 /// What becomes of the work when this screen closes and its user logs out.
 #[derive(Debug, Clone, PartialEq, Eq)]

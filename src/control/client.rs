@@ -16,7 +16,9 @@ use super::protocol::Response;
 use crate::{
     domain::{SessionId, Who},
     machine::{Refusal, Scope, Session},
-    manager::{Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot, StartRequest},
+    manager::{
+        Clock, OwnerState, Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot, StartRequest,
+    },
 };
 use driver::{Driver, Pending};
 use futures_util::future::BoxFuture;
@@ -43,21 +45,6 @@ pub struct Client {
     inner: Arc<Inner>,
 }
 
-/// Whether a client is connected with an owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// It is connected with the owner of this process id.
-    Connected {
-        /// The process.
-        pid: u32,
-    },
-    /// It is not. A client that watches tries again by itself, any other at its next request.
-    Disconnected {
-        /// Why, in one printable clause.
-        reason: String,
-    },
-}
-
 /// Why a request has no answer.
 #[derive(Debug)]
 enum RequestError {
@@ -71,7 +58,7 @@ enum RequestError {
 struct Inner {
     requests: mpsc::Sender<Pending>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    state: watch::Receiver<ConnectionState>,
+    owner: watch::Receiver<OwnerState>,
     driver: JoinHandle<()>,
 }
 
@@ -84,16 +71,16 @@ impl Drop for Inner {
 
 impl Client {
     /// Connects and shakes hands with the owner. With `watch` the first snapshot is there when this returns, and is
-    /// kept up to date; without, [`Service::snapshots`] stays empty for ever.
-    pub async fn open(connector: Arc<dyn Connector>, who: Who, watch: bool) -> Result<Self, ClientError> {
+    /// kept up to date; without, [`Service::snapshots`] stays empty for ever. `clock` says since when an owner is lost.
+    pub async fn open(connector: Arc<dyn Connector>, who: Who, watch: bool, clock: Clock) -> Result<Self, ClientError> {
         let connection = handshake::connect(&*connector, &who).await?;
         let (requests, receiver) = mpsc::channel(REQUEST_CAPACITY);
         let (publisher, mut snapshots) = watch::channel(Arc::default());
-        let (reporter, state) = watch::channel(ConnectionState::Connected { pid: connection.pid });
+        let (reporter, owner) = watch::channel(OwnerState::Remote { pid: connection.pid });
         let pid = connection.pid;
-        let driver = Driver::new(connector, who, watch, receiver, publisher, reporter);
+        let driver = Driver::new(connector, (who, watch), clock, receiver, publisher, reporter);
         let driver = tokio::spawn(driver.run(connection));
-        let client = Self { inner: Arc::new(Inner { requests, snapshots: snapshots.clone(), state, driver }) };
+        let client = Self { inner: Arc::new(Inner { requests, snapshots: snapshots.clone(), owner, driver }) };
         if watch {
             let first = async {
                 tokio::select! {
@@ -109,20 +96,21 @@ impl Client {
 
     /// Waits until the owner is lost.
     async fn lost(&self) -> String {
-        let mut state = self.state();
+        let mut owner = self.owner();
         loop {
-            if let ConnectionState::Disconnected { reason } = &*state.borrow_and_update() {
+            if let OwnerState::Unreachable { reason, .. } = &*owner.borrow_and_update() {
                 return reason.clone();
             }
-            if state.changed().await.is_err() {
+            if owner.changed().await.is_err() {
                 return "the connection has ended".to_owned();
             }
         }
     }
 
-    /// Whether it is connected, and each change of that.
-    pub fn state(&self) -> watch::Receiver<ConnectionState> {
-        self.inner.state.clone()
+    /// Where the owner is, and each change of that; never `Local`. While it is unreachable, a client that watches tries
+    /// again by itself, any other at its next request. The reason is printable.
+    pub fn owner(&self) -> watch::Receiver<OwnerState> {
+        self.inner.owner.clone()
     }
 
     async fn request(&self, request: Request) -> Result<Response<'static>, RequestError> {

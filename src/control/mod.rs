@@ -12,7 +12,7 @@ pub mod server;
 pub mod socket;
 mod wire;
 
-pub use client::{Client, ClientError, ConnectError, ConnectionState, Connector};
+pub use client::{Client, ClientError, ConnectError, Connector};
 pub use protocol::PROTOCOL;
 pub use replica::Replica;
 pub use server::{MAX_CONNECTIONS, Server, serve};

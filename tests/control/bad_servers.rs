@@ -9,7 +9,7 @@ use howdah::{
     control::{Client, ClientError, ConnectError, Connector},
     domain::{InstanceName, Kind, RetryPolicy, SessionId},
     machine::{CompletedResult, CompletedRow, Refusal},
-    manager::Service,
+    manager::{Clock, Service},
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 /// What a client of an owner that sends these bytes comes to.
 async fn open(bytes: &[u8], watch: bool) -> Result<(Client, RawPeer), ClientError> {
     let (connector, mut owner) = once();
-    let opening = tokio::spawn(Client::open(connector, who("ana"), watch));
+    let opening = tokio::spawn(Client::open(connector, who("ana"), watch, Clock::system()));
     owner.receive().await;
     owner.send_bytes(bytes).await;
     let client = within("a client", opening).await.unwrap();
@@ -111,7 +111,7 @@ async fn an_endless_line_is_not_kept() {
     let (client, mut owner) = open(format!("{WELCOME}\n").as_bytes(), false).await.unwrap();
     let chunk = vec![b'x'; 1 << 20];
     let mut sent = 0;
-    let mut state = client.state();
+    let mut state = client.owner();
     let flood = async {
         while tokio::io::AsyncWriteExt::write_all(&mut owner.writer, &chunk).await.is_ok() {
             sent += 1;
@@ -149,13 +149,13 @@ async fn an_answer_of_another_kind_is_no_receipt() {
 async fn an_owner_that_sends_nothing_is_named() {
     // The clock stands still while anybody has anything to do, so it comes to the limit at once.
     let (connector, owner) = once();
-    let error = Client::open(connector, who("ana"), false).await.unwrap_err().to_string();
+    let error = Client::open(connector, who("ana"), false, Clock::system()).await.unwrap_err().to_string();
     let own = std::process::id();
     assert!(error.contains("has not answered for 10s") && error.contains(&format!("kill -TERM {own}")), "{error}");
     drop(owner);
     // Nor is one that sends a welcome and no snapshot.
     let (connector, mut owner) = once();
     owner.send_bytes(format!("{WELCOME}\n{WATCHING}\n").as_bytes()).await;
-    let error = Client::open(connector, who("ana"), true).await.unwrap_err().to_string();
+    let error = Client::open(connector, who("ana"), true, Clock::system()).await.unwrap_err().to_string();
     assert!(error.contains("process 5") && error.contains("has not answered"), "{error}");
 }

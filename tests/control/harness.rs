@@ -9,6 +9,7 @@ use howdah::{
     attempt::Scenario,
     control::{Client, ConnectError, Connector, Server, bind, connect, serve},
     domain::{Who, ticket::Ticket},
+    manager::Clock,
 };
 use serde_json::{Value, json};
 use std::{
@@ -48,7 +49,9 @@ impl Harness {
     }
 
     pub(crate) async fn client(&self, watch: bool) -> Client {
-        within("a client", Client::open(connector(self.state.path()), who("ana"), watch)).await.unwrap()
+        within("a client", Client::open(connector(self.state.path()), who("ana"), watch, Clock::system()))
+            .await
+            .unwrap()
     }
 
     pub(crate) fn raw(&self) -> RawPeer {

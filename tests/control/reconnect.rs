@@ -7,10 +7,10 @@ use crate::{
 };
 use futures_util::future::BoxFuture;
 use howdah::{
-    control::{Client, ClientError, ConnectError, ConnectionState, Connector, bind, serve},
+    control::{Client, ClientError, ConnectError, Connector, bind, serve},
     domain::{Kind, SessionId},
     machine::{CompletedResult, EndedCounts, Refusal, Scope},
-    manager::{Receipt, Service, SessionAction, Snapshot},
+    manager::{Clock, OwnerState, Receipt, Service, SessionAction, Snapshot},
 };
 use serde_json::json;
 use std::{
@@ -46,8 +46,8 @@ impl Pairs {
     }
 }
 
-fn is_lost(state: &ConnectionState) -> bool {
-    matches!(state, ConnectionState::Disconnected { .. })
+fn is_lost(state: &OwnerState) -> bool {
+    matches!(state, OwnerState::Unreachable { .. })
 }
 
 /// The counts of what has ended, with so many restores that were cancelled.
@@ -64,9 +64,9 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     let client = harness.client(true).await;
     let mut snapshots = client.snapshots();
     let before = until("three run", &mut snapshots, |now| now.counts.running == 3).await;
-    let mut state = client.state();
+    let mut state = client.owner();
     within("the end of the server", harness.server.close()).await;
-    let ConnectionState::Disconnected { reason } = until("it is lost", &mut state, is_lost).await else {
+    let OwnerState::Unreachable { reason, .. } = until("it is lost", &mut state, is_lost).await else {
         panic!("it is not")
     };
     assert!(reason.contains("nobody listens") || reason.contains("the sessions go on"), "{reason}");
@@ -84,7 +84,7 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
         .unwrap();
     within("its end", harness.house.until_completed(2)).await;
     let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER + 1);
-    until("it is back", &mut state, |now| *now == ConnectionState::Connected { pid: OWNER + 1 }).await;
+    until("it is back", &mut state, |now| *now == OwnerState::Remote { pid: OWNER + 1 }).await;
     let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled() == 1).await;
     assert!(after.revision > before.revision);
     for id in [1, 3] {
@@ -105,17 +105,17 @@ async fn a_client_that_does_not_watch_reconnects_for_the_next_request() {
     let client = harness.client(false).await;
     assert_eq!(client.start(order([1]), who("ana")).await.done(), 1);
     within("the end of the server", harness.server.close()).await;
-    until("it is lost", &mut client.state(), is_lost).await;
+    until("it is lost", &mut client.owner(), is_lost).await;
     let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER);
     assert_eq!(*server.connections().borrow(), 0, "nobody has asked yet");
     assert_eq!(client.start(order([2]), who("ana")).await.done(), 1);
-    assert_eq!(*client.state().borrow(), ConnectionState::Connected { pid: OWNER });
+    assert_eq!(*client.owner().borrow(), OwnerState::Remote { pid: OWNER });
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false, Clock::system()));
     let mut owner = pairs.welcome(1).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     let asked = tokio::spawn(client.act(SessionAction::Retry, Scope::Sessions(vec![SessionId(5)]), who("ana")));
@@ -144,7 +144,7 @@ async fn an_answer_that_is_lost_with_its_connection_is_not_asked_for_again() {
 #[tokio::test]
 async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), false, Clock::system()));
     let owner = pairs.welcome(1).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     // Longer than a socket holds, so it cannot be written while nobody reads.
@@ -189,7 +189,8 @@ impl Connector for DeadEnd {
 async fn the_delay_between_two_connects_grows_to_two_seconds() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let dead_end = Arc::new(DeadEnd { first: Mutex::new(Some(ours)), ..DeadEnd::default() });
-    let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true));
+    let clock = Clock::starting_at(howdah::domain::Timestamp::UNIX_EPOCH);
+    let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true, clock));
     let mut owner = RawPeer::new(theirs);
     owner.receive().await;
     owner.send(&json!({"welcome": {"protocol": 4, "program": "0", "pid": 1}})).await;
@@ -198,6 +199,7 @@ async fn the_delay_between_two_connects_grows_to_two_seconds() {
     owner.send(&json!({"change": {"snapshot": {"revision": 1, "ended": ended(0), "more": false}}})).await;
     let client = within("a client", opening).await.unwrap().unwrap();
     tokio::time::pause();
+    let since = clock.moment();
     drop(owner);
     dead_end.enough.subscribe().wait_for(|enough| *enough).await.unwrap();
     let came = dead_end.came.lock().unwrap();
@@ -206,14 +208,16 @@ async fn the_delay_between_two_connects_grows_to_two_seconds() {
     for (pause, wanted) in pauses.iter().zip([100, 200, 400, 800, 1600, 2000, 2000, 2000]) {
         assert!((wanted..=wanted + 1).contains(pause), "{pauses:?}");
     }
-    let state = client.state().borrow().clone();
-    assert_eq!(state, ConnectionState::Disconnected { reason: "the bridge\\u{1b}[2J is down".to_owned() });
+    let state = client.owner().borrow().clone();
+    // Since when it is lost does not move with the reasons.
+    let reason = "the bridge\\u{1b}[2J is down".to_owned();
+    assert_eq!(state, OwnerState::Unreachable { since, reason });
 }
 
 #[tokio::test]
 async fn a_client_waits_for_a_hand_over_while_it_is_being_opened() {
     let pairs = Pairs::default();
-    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), true));
+    let opening = tokio::spawn(Client::open(Arc::new(pairs.clone()), who("ana"), true, Clock::system()));
     // The first owner ends before it sends anything, the second sends that it ends, the third is there to stay.
     until("somebody comes", &mut pairs.came.subscribe(), |now| *now == 1).await;
     pairs.other.lock().unwrap().remove(0);
@@ -233,7 +237,8 @@ async fn a_client_waits_for_a_hand_over_while_it_is_being_opened() {
 #[tokio::test]
 async fn a_connector_that_fails_is_reported_at_once() {
     let none = tempfile::tempdir().unwrap();
-    let error = within("an answer", Client::open(connector(none.path()), who("ana"), true)).await.unwrap_err();
+    let error =
+        within("an answer", Client::open(connector(none.path()), who("ana"), true, Clock::system())).await.unwrap_err();
     assert!(matches!(error, ClientError::Connect(_)) && error.to_string().contains("nobody listens"), "{error}");
 }
 

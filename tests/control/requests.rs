@@ -6,11 +6,11 @@ use crate::{
     sample,
 };
 use howdah::{
-    control::{Client, ConnectionState},
+    control::Client,
     domain::{BackupForm, BackupSource, Disposition, InstanceName, Kind, Order, Origin, Reach, SessionId, fact::End},
     journal::Change,
     machine::{Event, Phase, Refusal, Scope},
-    manager::{Receipt, Service, SessionAction, StartRequest},
+    manager::{Clock, OwnerState, Receipt, Service, SessionAction, StartRequest},
 };
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
@@ -35,7 +35,7 @@ fn cancel(number: u64) -> (SessionAction, Scope) {
 async fn what_one_client_does_every_client_sees() {
     let harness = Harness::open();
     let (ana, ben) = (harness.client(true).await, harness.client(true).await);
-    assert_eq!(*ana.state().borrow(), ConnectionState::Connected { pid: crate::harness::OWNER });
+    assert_eq!(*ana.owner().borrow(), OwnerState::Remote { pid: crate::harness::OWNER });
     let receipt = ana.start(order(1..=3), who("somebody else")).await;
     assert_eq!(receipt.done(), 3, "{receipt:?}");
     for client in [&ana, &ben] {
@@ -185,6 +185,6 @@ async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["session"], 1, "{answer}");
     assert!(raw.bye().await.contains("the sessions go on"));
     within("the end of the server", closed).await.unwrap();
-    let refused = Client::open(connector(harness.state.path()), who("ana"), false).await.unwrap_err();
+    let refused = Client::open(connector(harness.state.path()), who("ana"), false, Clock::system()).await.unwrap_err();
     assert!(refused.to_string().contains("nobody listens"), "{refused}");
 }

@@ -5,8 +5,9 @@
 use super::{Scene, nothing, scene};
 use crate::stage::*;
 use howdah::{
-    console::{Closing, OwnerState, message::Message, ports::EventHistory},
+    console::{Closing, message::Message, ports::EventHistory},
     domain::SessionId,
+    manager::OwnerState,
 };
 
 pub(crate) fn owners() -> Vec<Scene> {
@@ -92,7 +93,7 @@ pub(crate) fn attached(stage: &mut Stage) {
 
 pub(crate) fn lost(stage: &mut Stage) {
     let reason = "it closed the connection (Connection reset by peer)".to_owned();
-    stage.tell(Message::Owner(OwnerState::Unreachable { reason }));
+    stage.tell(Message::Owner(OwnerState::Unreachable { since: now().into(), reason }));
 }
 
 pub(crate) fn mortal() -> Closing {

@@ -8,12 +8,12 @@ use super::{
 };
 use howdah::{
     console::{
-        Closing, OwnerState,
+        Closing,
         message::{Intent, Message},
         model::notice::Tone,
     },
     machine::Scope,
-    manager::{Receipt, ReceiptLine, SessionAction, Snapshot},
+    manager::{OwnerState, Receipt, ReceiptLine, SessionAction, Snapshot},
 };
 use std::sync::Arc;
 
@@ -160,7 +160,8 @@ fn an_owner_that_goes_and_comes_back_is_told() {
     lost(&mut stage);
     let reason = "it closed the connection (Connection reset by peer)";
     assert_eq!(said(&stage), format!("Owner lost, reconnecting: {reason}"));
-    let later = Message::Owner(OwnerState::Unreachable { reason: "no keeper \u{1b}could be started".to_owned() });
+    let (since, reason) = (now().into(), "no keeper \u{1b}could be started".to_owned());
+    let later = Message::Owner(OwnerState::Unreachable { since, reason });
     stage.tell_at(later, now().checked_add(secs(10)).unwrap());
     assert_eq!(said(&stage), "Still no owner, reconnecting: no keeper \\u{1b}could be started");
     assert!(header(&stage).contains("data from 14:02:11"), "{}", header(&stage));

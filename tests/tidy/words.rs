@@ -55,6 +55,7 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("Alone", "SessionLock"),
     ("AttemptPlace", "AttemptDir"),
     ("Carrier", "Driver"),
+    ("ConnectionState", "OwnerState"),
     ("Crew", "WorkerGroup"),
     ("Engines", "EngineFactory"),
     ("Errands", "InFlight"),

@@ -53,9 +53,10 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ending = runtime.block_on(async {
         limits::outlive_file_size()?;
-        let switch = OwnerSwitch::open(context, &options.by).await?;
+        let clock = Clock::system();
+        let switch = OwnerSwitch::open(context, &options.by, clock).await?;
         log::begin(&context.state)?;
-        let ending = console::run(ports(context, &switch), with_endings(options, queries)).await;
+        let ending = console::run(ports(context, &switch, clock), with_endings(options, queries)).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = switch.leave().await?;
         anyhow::Ok((ending.context("the screen cannot go on")?, after))
@@ -104,7 +105,7 @@ fn options(context: &AppContext) -> anyhow::Result<Options> {
     })
 }
 
-fn ports(context: &AppContext, switch: &Arc<OwnerSwitch>) -> Ports {
+fn ports(context: &AppContext, switch: &Arc<OwnerSwitch>, clock: Clock) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
     tokio::spawn(read_catalog(context.repositories.clone(), context.state.clone(), publish, wishes));
@@ -137,7 +138,7 @@ fn ports(context: &AppContext, switch: &Arc<OwnerSwitch>) -> Ports {
             })
         }),
         system: Arc::new(ThisMachine),
-        clock: Clock::system(),
+        clock,
     }
 }
 

@@ -11,11 +11,10 @@ use crate::{
         handover::KeeperCommand,
         owner::{After, Owner, OwnerError},
     },
-    console::ports::OwnerState,
-    control::{Client, ConnectionState},
+    control::Client,
     domain::Who,
     machine::Refusal,
-    manager::{ManagerSettings, Reply, Request, Service, Snapshot},
+    manager::{Clock, ManagerSettings, Moment, OwnerState, Reply, Request, Service, Snapshot},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -33,6 +32,7 @@ pub(super) struct OwnerSwitch {
     settings: ManagerSettings,
     keeper: KeeperCommand,
     who: Who,
+    clock: Clock,
     backend: Mutex<Backend>,
     /// Sources of snapshots for the relay, the newest one counts.
     sources: mpsc::Sender<Source>,
@@ -41,36 +41,36 @@ pub(super) struct OwnerSwitch {
     relay: JoinHandle<()>,
 }
 
-/// Where the owner is.
+/// The owner, with what reaches it; [`Backend::source`] says where that is.
 enum Backend {
     /// In this process.
     Local(Owner),
     /// In another one.
     Remote(Client),
     /// Nowhere that is known: between two backends, or because none was found.
-    Unreachable(String),
+    Unreachable { since: Moment, reason: String },
 }
 
 /// Where snapshots come from.
 struct Source {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     owner: watch::Receiver<OwnerState>,
-    /// Keeps `place` open where it never changes.
+    /// Keeps `owner` open where it never changes.
     _here: Option<watch::Sender<OwnerState>>,
 }
 
 impl OwnerSwitch {
     /// Owns the sessions, or attaches to whoever does.
-    pub(super) async fn open(context: &AppContext, who: &Who) -> anyhow::Result<Arc<Self>> {
+    pub(super) async fn open(context: &AppContext, who: &Who, clock: Clock) -> anyhow::Result<Arc<Self>> {
         let (settings, keeper) = (context.manager_settings(), context.keeper());
-        let backend = connect_backend(&context.state, &settings, &keeper, who).await?;
+        let backend = connect_backend(&context.state, &settings, &keeper, who, clock).await?;
         let source = backend.source();
         let (publisher, snapshots) = watch::channel(Arc::clone(&source.snapshots.borrow()));
         let (reporter, owner) = watch::channel(source.owner.borrow().clone());
         let (sources, changes) = mpsc::channel(1);
-        let relay = tokio::spawn(relay(source, changes, publisher, reporter));
+        let relay = tokio::spawn(relay(source, changes, publisher, reporter, clock));
         let (state, who, backend) = (context.state.clone(), who.clone(), Mutex::new(backend));
-        let switch = Arc::new(Self { state, settings, keeper, who, backend, sources, snapshots, owner, relay });
+        let switch = Arc::new(Self { state, settings, keeper, who, clock, backend, sources, snapshots, owner, relay });
         switch.watch_owner();
         Ok(switch)
     }
@@ -79,14 +79,14 @@ impl OwnerSwitch {
     fn watch_owner(self: &Arc<Self>) {
         let stepped_down = match &*self.backend.lock().unwrap_or_else(PoisonError::into_inner) {
             Backend::Local(owner) => owner.stepped_down(),
-            Backend::Remote(_) | Backend::Unreachable(_) => return,
+            Backend::Remote(_) | Backend::Unreachable { .. } => return,
         };
         let switch = Arc::downgrade(self);
         tokio::spawn(async move {
             let Some(reason) = stepped_down.await else { return };
             let Some(own) = switch.upgrade() else { return };
             tracing::error!(reason, "the owner in this console has stepped down");
-            let unreachable = Backend::Unreachable(reason);
+            let unreachable = own.unreachable(reason);
             let gone = std::mem::replace(&mut *own.backend.lock().unwrap_or_else(PoisonError::into_inner), unreachable);
             if let Backend::Local(owner) = gone {
                 owner.close().await;
@@ -104,9 +104,9 @@ impl OwnerSwitch {
     pub(super) async fn release(&self) {
         let owner = {
             let mut backend = self.backend.lock().unwrap_or_else(PoisonError::into_inner);
-            match std::mem::replace(&mut *backend, Backend::Unreachable("this console was stopped".to_owned())) {
+            match std::mem::replace(&mut *backend, self.unreachable("this console was stopped".to_owned())) {
                 Backend::Local(owner) => owner,
-                other @ (Backend::Remote(_) | Backend::Unreachable(_)) => {
+                other @ (Backend::Remote(_) | Backend::Unreachable { .. }) => {
                     *backend = other;
                     return;
                 }
@@ -119,14 +119,14 @@ impl OwnerSwitch {
 
     /// Connects to a backend again after this process was continued.
     pub(super) async fn reacquire(self: &Arc<Self>) {
-        if !matches!(*self.backend.lock().unwrap_or_else(PoisonError::into_inner), Backend::Unreachable(_)) {
+        if !matches!(*self.backend.lock().unwrap_or_else(PoisonError::into_inner), Backend::Unreachable { .. }) {
             return;
         }
-        let backend = match connect_backend(&self.state, &self.settings, &self.keeper, &self.who).await {
+        let backend = match connect_backend(&self.state, &self.settings, &self.keeper, &self.who, self.clock).await {
             Ok(backend) => backend,
             Err(error) => {
                 tracing::error!(%error, "the console found no owner when it went on");
-                Backend::Unreachable(error.to_string())
+                self.unreachable(error.to_string())
             }
         };
         // The relay lives as long as the switch.
@@ -138,16 +138,22 @@ impl OwnerSwitch {
     /// Leaves for good; what becomes of the sessions.
     pub(super) async fn leave(&self) -> anyhow::Result<After> {
         self.relay.abort();
-        let gone = Backend::Unreachable("this console was left".to_owned());
+        let gone = self.unreachable("this console was left".to_owned());
         let backend = std::mem::replace(&mut *self.backend.lock().unwrap_or_else(PoisonError::into_inner), gone);
         match backend {
             Backend::Local(owner) => owner.leave(self.keeper.clone()).await,
-            Backend::Remote(client) => Ok(match &*client.state().borrow() {
-                ConnectionState::Connected { pid } => After::Kept(*pid),
-                ConnectionState::Disconnected { reason } => After::Lost(reason.clone()),
+            Backend::Remote(client) => Ok(match &*client.owner().borrow() {
+                OwnerState::Local => After::Kept(std::process::id()),
+                OwnerState::Remote { pid } => After::Kept(*pid),
+                OwnerState::Unreachable { reason, .. } => After::Lost(reason.clone()),
             }),
-            Backend::Unreachable(reason) => Ok(After::Lost(reason)),
+            Backend::Unreachable { reason, .. } => Ok(After::Lost(reason)),
         }
+    }
+
+    /// What there is from now on instead of a backend.
+    fn unreachable(&self, reason: String) -> Backend {
+        Backend::Unreachable { since: self.clock.moment(), reason }
     }
 
     /// The service of the owner as it is now.
@@ -155,7 +161,7 @@ impl OwnerSwitch {
         match &*self.backend.lock().unwrap_or_else(PoisonError::into_inner) {
             Backend::Local(owner) => Ok(Box::new(owner.handle.clone())),
             Backend::Remote(client) => Ok(Box::new(client.clone())),
-            Backend::Unreachable(reason) => Err(Refusal::NotSent { reason: reason.clone() }),
+            Backend::Unreachable { reason, .. } => Err(Refusal::NotSent { reason: reason.clone() }),
         }
     }
 }
@@ -180,11 +186,9 @@ impl Backend {
                 let (here, state) = watch::channel(OwnerState::Local);
                 Source { snapshots: owner.handle.snapshots(), owner: state, _here: Some(here) }
             }
-            Self::Remote(client) => {
-                Source { snapshots: client.snapshots(), owner: owner_states(client.state()), _here: None }
-            }
-            Self::Unreachable(reason) => {
-                let (here, state) = watch::channel(OwnerState::Unreachable { reason: reason.clone() });
+            Self::Remote(client) => Source { snapshots: client.snapshots(), owner: client.owner(), _here: None },
+            Self::Unreachable { since, reason } => {
+                let (here, state) = watch::channel(OwnerState::Unreachable { since: *since, reason: reason.clone() });
                 let (_, snapshots) = watch::channel(Arc::default());
                 Source { snapshots, owner: state, _here: Some(here) }
             }
@@ -197,13 +201,14 @@ async fn connect_backend(
     settings: &ManagerSettings,
     keeper: &KeeperCommand,
     who: &Who,
+    clock: Clock,
 ) -> anyhow::Result<Backend> {
     match Owner::open(state, settings.clone()) {
         Ok(owner) => {
             owner.fill_completed();
             Ok(Backend::Local(owner))
         }
-        Err(OwnerError::Held { .. }) => Ok(Backend::Remote(attach::connect(keeper, who, true).await?)),
+        Err(OwnerError::Held { .. }) => Ok(Backend::Remote(attach::connect(keeper, who, true, clock).await?)),
         Err(error) => Err(error.into()),
     }
 }
@@ -214,7 +219,9 @@ async fn relay(
     mut newer: mpsc::Receiver<Source>,
     publisher: watch::Sender<Arc<Snapshot>>,
     reporter: watch::Sender<OwnerState>,
+    clock: Clock,
 ) {
+    let report = |state: OwnerState| reporter.send_modify(|owner| owner.change_to(state));
     let mut snapshots_open = true;
     loop {
         tokio::select! {
@@ -225,7 +232,7 @@ async fn relay(
                 if !matches!(*source.owner.borrow_and_update(), OwnerState::Unreachable { .. }) {
                     publisher.send_replace(Arc::clone(&source.snapshots.borrow_and_update()));
                 }
-                reporter.send_replace(source.owner.borrow().clone());
+                report(source.owner.borrow().clone());
             }
             changed = source.snapshots.changed(), if snapshots_open => {
                 snapshots_open = changed.is_ok();
@@ -234,31 +241,13 @@ async fn relay(
                 } else {
                     // The manager in this process has ended. If it was released, the next source knows more.
                     let reason = "the session manager of this console has ended; open howdah again".to_owned();
-                    reporter.send_replace(OwnerState::Unreachable { reason });
+                    report(OwnerState::Unreachable { since: clock.moment(), reason });
                 }
             }
             changed = source.owner.changed() => match changed {
-                Ok(()) => drop(reporter.send_replace(source.owner.borrow_and_update().clone())),
+                Ok(()) => report(source.owner.borrow_and_update().clone()),
                 Err(_) => return,
             },
         }
     }
-}
-
-/// Where the owner is, in the words of the screen.
-fn owner_states(mut state: watch::Receiver<ConnectionState>) -> watch::Receiver<OwnerState> {
-    let owner = |state: &ConnectionState| match state {
-        ConnectionState::Connected { pid } => OwnerState::Remote { pid: *pid },
-        ConnectionState::Disconnected { reason } => OwnerState::Unreachable { reason: reason.clone() },
-    };
-    let (tell, told) = watch::channel(owner(&state.borrow_and_update()));
-    tokio::spawn(async move {
-        while state.changed().await.is_ok() {
-            let now = owner(&state.borrow_and_update());
-            if tell.send(now).is_err() {
-                return;
-            }
-        }
-    });
-    told
 }

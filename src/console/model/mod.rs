@@ -27,13 +27,12 @@ use super::{
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp},
     machine::{Phase, Session},
-    manager::{Moment, Snapshot},
+    manager::{Moment, OwnerState, Snapshot},
 };
 use dialog::Overlay;
 use form::Field;
 use history::History;
 use notice::{Notice, Tone};
-use owner::Owner;
 use preview::Preview;
 use std::{collections::BTreeMap, sync::Arc};
 use tree::{Node, Tree, TreeData};
@@ -85,7 +84,7 @@ pub struct Model {
     pub(super) size: (u16, u16),
     pub(super) mouse: bool,
     pub(super) manager_gone: bool,
-    pub(super) owner: Owner,
+    pub(super) owner: OwnerState,
     /// What is wrong with the state directory.
     pub(super) exposed: Option<String>,
 }
@@ -117,7 +116,7 @@ impl Model {
             typing: None,
             size,
             manager_gone: false,
-            owner: Owner::Local,
+            owner: OwnerState::Local,
             exposed: None,
         };
         model.count_queue();

@@ -14,27 +14,8 @@ use crate::{
         ports::{Closing, Options},
     },
     domain::Timestamp,
-    manager::Moment,
+    manager::{Moment, OwnerState},
 };
-
-/// Who owns the sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
-    /// This process.
-    Local,
-    /// Another process.
-    Remote {
-        /// Its id.
-        pid: u32,
-    },
-    /// Nobody that is known; the owner is being looked for.
-    Unreachable {
-        /// Since when; the picture is of this moment.
-        since: Moment,
-        /// Why, safe to show.
-        reason: String,
-    },
-}
 
 /// The answer to "may I close this window?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +35,8 @@ pub enum MayClose {
 }
 
 impl Model {
-    /// Who owns the sessions.
-    pub const fn owner(&self) -> &Owner {
+    /// Where the owner of the sessions is; the reason is safe to show.
+    pub const fn owner(&self) -> &OwnerState {
         &self.owner
     }
 
@@ -67,7 +48,7 @@ impl Model {
         let works = counts.going_on() > 0;
         match (&self.owner, &self.options.closing) {
             _ if self.manager_gone => MayClose::ManagerGone,
-            (Owner::Unreachable { .. }, _) => MayClose::Away,
+            (OwnerState::Unreachable { .. }, _) => MayClose::Away,
             _ if !works => MayClose::Idle,
             (_, Closing::LogoutEnds { .. }) => MayClose::LogoutEnds,
             (_, Closing::UntilReboot) => MayClose::UntilReboot,
@@ -78,8 +59,8 @@ impl Model {
     /// The moment of the picture, where its owner is gone.
     pub(super) const fn away_since(&self) -> Option<Moment> {
         match &self.owner {
-            Owner::Unreachable { since, .. } => Some(*since),
-            Owner::Local | Owner::Remote { .. } => None,
+            OwnerState::Unreachable { since, .. } => Some(*since),
+            OwnerState::Local | OwnerState::Remote { .. } => None,
         }
     }
 }

@@ -3,10 +3,9 @@
 //! Promises: of each thing the newest value comes and older ones are skipped; a thing that can never change again costs
 //! nothing, and only the end of the session manager is told.
 
-use crate::console::{
-    message::Message,
-    model::tree::TreeData,
-    ports::{OwnerState, Ports},
+use crate::{
+    console::{message::Message, model::tree::TreeData, ports::Ports},
+    manager::OwnerState,
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use std::{future::ready, sync::Arc};
@@ -16,7 +15,7 @@ use tokio::sync::watch;
 pub(super) struct First {
     /// The sessions and instances.
     pub(super) data: TreeData,
-    /// The place of the owner.
+    /// Where the owner is.
     pub(super) owner: OwnerState,
 }
 

@@ -6,13 +6,13 @@ use super::*;
 use crate::{
     catalog::Catalog,
     catalog::propose::{Occupancy, System},
-    console::{Closing, Keymap, OwnerState, Theme, model::owner::Owner},
+    console::{Closing, Keymap, Theme},
     domain::{
         BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName, Lsn,
         MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
-    manager::{Clock, Receipt, Reply, Request, Service, SessionAction, Snapshot},
+    manager::{Clock, OwnerState, Receipt, Reply, Request, Service, SessionAction, Snapshot},
 };
 use futures_util::stream;
 use std::{
@@ -30,7 +30,7 @@ use tokio::{
 #[derive(Clone, Default)]
 struct Counter {
     frames: Arc<AtomicUsize>,
-    owner: Arc<Mutex<Option<Owner>>>,
+    owner: Arc<Mutex<Option<OwnerState>>>,
     /// The way in for input.
     input: Arc<OnceLock<mpsc::WeakUnboundedSender<ExternalEvent>>>,
     /// Whether nobody read input any more when the terminal was given back.
@@ -51,7 +51,7 @@ impl Counter {
     }
 
     /// The owner that the newest frame told.
-    fn owner(&self) -> Option<Owner> {
+    fn owner(&self) -> Option<OwnerState> {
         self.owner.lock().unwrap().clone()
     }
 }
@@ -131,7 +131,7 @@ impl System for Nowhere {
 struct Bench {
     frames: Counter,
     publish: watch::Sender<Arc<Snapshot>>,
-    place: watch::Sender<OwnerState>,
+    owner: watch::Sender<OwnerState>,
     acts: Arc<Mutex<Vec<(SessionAction, Scope)>>>,
     histories: Arc<AtomicUsize>,
     send: mpsc::UnboundedSender<ExternalEvent>,
@@ -142,7 +142,7 @@ impl Bench {
     fn new(snapshot: Snapshot) -> Self {
         let (publish, snapshots) = watch::channel(Arc::new(snapshot));
         let (_, catalog) = watch::channel(Arc::new(Catalog::default()));
-        let (place, owner) = watch::channel(OwnerState::Local);
+        let (reporter, owner) = watch::channel(OwnerState::Local);
         let acts: Arc<Mutex<Vec<(SessionAction, Scope)>>> = Arc::default();
         let histories: Arc<AtomicUsize> = Arc::default();
         let asked = Arc::clone(&histories);
@@ -184,7 +184,7 @@ impl Bench {
         let frames = Counter::default();
         frames.input.set(send.downgrade()).unwrap();
         let ends = tokio::spawn(drive(ports, options, frames.clone(), outside));
-        Self { frames, publish, place, acts, histories, send, ends }
+        Self { frames, publish, owner: reporter, acts, histories, send, ends }
     }
 
     fn press(&self, key: &str) {
@@ -315,21 +315,16 @@ async fn a_manager_that_ends_is_told_and_does_not_spin() {
 async fn an_owner_who_goes_and_comes_back_is_shown_without_a_new_picture() {
     let bench = Bench::new(Snapshot::default());
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(bench.frames.owner(), Some(Owner::Local));
-    for (place, shown) in [
-        (OwnerState::Remote { pid: 4_090 }, Owner::Remote { pid: 4_090 }),
-        (
-            OwnerState::Unreachable { reason: "it hung up".to_owned() },
-            Owner::Unreachable {
-                since: noon().checked_add(Duration::from_secs(2)).unwrap().into(),
-                reason: "it hung up".to_owned(),
-            },
-        ),
-        (OwnerState::Remote { pid: 4_091 }, Owner::Remote { pid: 4_091 }),
+    assert_eq!(bench.frames.owner(), Some(OwnerState::Local));
+    let since = noon().checked_add(Duration::from_secs(2)).unwrap().into();
+    for state in [
+        OwnerState::Remote { pid: 4_090 },
+        OwnerState::Unreachable { since, reason: "it hung up".to_owned() },
+        OwnerState::Remote { pid: 4_091 },
     ] {
-        bench.place.send_replace(place);
+        bench.owner.send_replace(state.clone());
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(bench.frames.owner(), Some(shown));
+        assert_eq!(bench.frames.owner(), Some(state));
     }
 }
 

@@ -41,7 +41,7 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             model.manager_gone = true;
             Vec::new()
         }
-        Message::Owner(place) => owner::owner(model, place),
+        Message::Owner(state) => owner::owner(model, state),
         Message::Exposed(problem) => owner::exposed(model, problem),
         Message::Catalog(catalog) => snapshots::catalog(model, catalog),
         Message::Acted(act, receipt) => answers::acted(model, act, &receipt),

@@ -1,44 +1,41 @@
 //! The owner of the sessions comes and goes.
 
-use crate::console::{
-    format,
-    message::Intent,
-    model::{Model, notice::Tone, owner::Owner},
-    ports::OwnerState,
+use crate::{
+    console::{
+        format,
+        message::Intent,
+        model::{Model, notice::Tone},
+    },
+    manager::OwnerState,
 };
 
 /// Takes in where the owner is. What a person must know is told; that one is attached at all, the header tells.
-pub(super) fn owner(model: &mut Model, place: OwnerState) -> Vec<Intent> {
-    let next = match place {
-        OwnerState::Local => Owner::Local,
-        OwnerState::Remote { pid } => Owner::Remote { pid },
-        OwnerState::Unreachable { reason } => {
-            let since = if let Owner::Unreachable { since, .. } = &model.owner { *since } else { model.now };
-            Owner::Unreachable { since, reason: format::clean(&reason).into_owned() }
-        }
-    };
+pub(super) fn owner(model: &mut Model, mut next: OwnerState) -> Vec<Intent> {
+    if let OwnerState::Unreachable { reason, .. } = &mut next {
+        *reason = format::clean(reason).into_owned();
+    }
     let before = std::mem::replace(&mut model.owner, next);
     if before == model.owner {
         return Vec::new();
     }
     match (&before, &model.owner) {
-        (Owner::Unreachable { .. }, Owner::Unreachable { reason, .. }) => {
+        (OwnerState::Unreachable { .. }, OwnerState::Unreachable { reason, .. }) => {
             let text = format!("Still no owner, reconnecting: {reason}");
             model.say(Tone::Warning, text);
         }
-        (_, Owner::Unreachable { reason, .. }) => {
+        (_, OwnerState::Unreachable { reason, .. }) => {
             let text = format!("Owner lost, reconnecting: {reason}");
             model.say(Tone::Warning, text);
         }
         // Between two looks it may have gone and come back as another process.
-        (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Remote { pid }) => {
+        (OwnerState::Unreachable { .. } | OwnerState::Remote { .. }, OwnerState::Remote { pid }) => {
             let text = format!("Attached to process {pid} again");
             model.say(Tone::Done, text);
         }
-        (Owner::Unreachable { .. } | Owner::Remote { .. }, Owner::Local) => {
+        (OwnerState::Unreachable { .. } | OwnerState::Remote { .. }, OwnerState::Local) => {
             model.say(Tone::Done, "This console owns the sessions now");
         }
-        (Owner::Local, Owner::Local | Owner::Remote { .. }) => {}
+        (OwnerState::Local, OwnerState::Local | OwnerState::Remote { .. }) => {}
     }
     Vec::new()
 }
@@ -60,7 +57,7 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
 /// An order that is given while nobody is there to take it is not lost, but its answer comes late: that is told.
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
     let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));
-    if orders && matches!(model.owner, Owner::Unreachable { .. }) {
+    if orders && matches!(model.owner, OwnerState::Unreachable { .. }) {
         model.say(Tone::Word, "Handed over as soon as the owner is found; the answer comes then");
     }
 }

@@ -1,13 +1,13 @@
 //! The two upper lines: what is going on, whether this window may be closed (S4), what can be done.
 
-use crate::console::{
-    bar, format,
-    model::{
-        Model,
-        owner::{MayClose, Owner},
+use crate::{
+    console::{
+        bar, format,
+        model::{Model, owner::MayClose},
+        situation::Verdict,
+        theme::{Brush, Role},
     },
-    situation::Verdict,
-    theme::{Brush, Role},
+    manager::OwnerState,
 };
 use ratatui::{
     buffer::Buffer,
@@ -91,7 +91,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let width = usize::from(area.width);
-    let attached = matches!(model.owner(), Owner::Remote { .. });
+    let attached = matches!(model.owner(), OwnerState::Remote { .. });
     let fills = if model.may_close() == MayClose::Away { &AWAY[..] } else { &FILLS[..] };
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
@@ -143,7 +143,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     if fill.front == Front::Who {
         spans.push(brush.span(Role::Dim, format!("  {}", format::clean(&model.options().by.account()))));
     }
-    if let (Front::Who | Front::Place, Owner::Remote { pid }) = (fill.front, model.owner()) {
+    if let (Front::Who | Front::Place, OwnerState::Remote { pid }) = (fill.front, model.owner()) {
         spans.push(brush.span(Role::Dim, format!("  attached to process {pid}")));
     }
     let all = [

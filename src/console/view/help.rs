@@ -1,13 +1,16 @@
 //! The help: every action with its keys, generated from the key map in force.
 
 use super::{overlays::place_below, widgets};
-use crate::console::{
-    action::Action,
-    format,
-    layout::centered,
-    model::{Model, dialog::TextView, owner::Owner},
-    ports::Closing,
-    theme::{Brush, Role, Theme},
+use crate::{
+    console::{
+        action::Action,
+        format,
+        layout::centered,
+        model::{Model, dialog::TextView},
+        ports::Closing,
+        theme::{Brush, Role, Theme},
+    },
+    manager::OwnerState,
 };
 use ratatui::{
     buffer::Buffer,
@@ -41,12 +44,12 @@ pub(in crate::console) fn length(model: &Model) -> usize {
 /// What is unusual about this console; the notice that told it may be long gone.
 fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = match model.owner() {
-        Owner::Local => Vec::new(),
-        Owner::Remote { pid } => {
+        OwnerState::Local => Vec::new(),
+        OwnerState::Remote { pid } => {
             let text = format!("The sessions belong to process {pid}; this console is attached to it.");
             widgets::wrapped(&text, width, 0, Role::Text, brush)
         }
-        Owner::Unreachable { reason, .. } => {
+        OwnerState::Unreachable { reason, .. } => {
             let text = format!("The owner of the sessions is lost, reconnecting: {reason}");
             widgets::wrapped(&text, width, 0, Role::Stuck, brush)
         }

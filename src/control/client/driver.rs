@@ -1,7 +1,7 @@
 //! The task that sends requests to the owner and receives responses and snapshots, over one connection after another.
 
 use super::{
-    ClientError, ConnectionState, Connector, MIN_RETRY_DELAY, RequestError,
+    ClientError, Connector, MIN_RETRY_DELAY, RequestError,
     handshake::{self, Connected},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         wire::{LineError, LineWriter, decode, encode},
     },
     domain::Who,
-    manager::{Request, Snapshot},
+    manager::{Clock, OwnerState, Request, Snapshot},
 };
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -48,7 +48,8 @@ pub(super) struct Driver {
     unsent: Option<Pending>,
     replica: Replica,
     publisher: watch::Sender<Arc<Snapshot>>,
-    state: watch::Sender<ConnectionState>,
+    owner: watch::Sender<OwnerState>,
+    clock: Clock,
     retry_delay: Duration,
 }
 
@@ -87,24 +88,24 @@ impl Pending {
 impl Driver {
     pub(super) fn new(
         connector: Arc<dyn Connector>,
-        who: Who,
-        watches: bool,
+        (who, watches): (Who, bool),
+        clock: Clock,
         requests: mpsc::Receiver<Pending>,
         publisher: watch::Sender<Arc<Snapshot>>,
-        state: watch::Sender<ConnectionState>,
+        owner: watch::Sender<OwnerState>,
     ) -> Self {
         let (unsent, replica, retry_delay) = (None, Replica::default(), MIN_RETRY_DELAY);
-        Self { connector, who, watches, requests, unsent, replica, publisher, state, retry_delay }
+        Self { connector, who, watches, requests, unsent, replica, publisher, owner, clock, retry_delay }
     }
 
     /// Works until no client is left.
     pub(super) async fn run(mut self, first: Connected) {
         let mut connection = first;
         loop {
-            self.state.send_replace(ConnectionState::Connected { pid: connection.pid });
+            self.owner.send_replace(OwnerState::Remote { pid: connection.pid });
             let Disconnect::Lost(reason) = self.serve(connection).await else { return };
             tracing::info!(%reason, "the connection to the owner is lost");
-            self.state.send_replace(ConnectionState::Disconnected { reason });
+            self.report_lost(reason);
             let Some(next) = self.reconnect().await else { return };
             connection = next;
         }
@@ -134,7 +135,12 @@ impl Driver {
         for request in self.unsent.take().into_iter().chain(queued) {
             request.respond(Err(RequestError::NotSent(reason.clone())));
         }
-        self.state.send_replace(ConnectionState::Disconnected { reason });
+        self.report_lost(reason);
+    }
+
+    fn report_lost(&self, reason: String) {
+        let lost = OwnerState::Unreachable { since: self.clock.moment(), reason };
+        self.owner.send_modify(|owner| owner.change_to(lost));
     }
 
     async fn serve(&mut self, connection: Connected) -> Disconnect {
