@@ -34,14 +34,14 @@ const SESSION: SessionId = SessionId(1);
 const ATTEMPT: AttemptNo = AttemptNo(1);
 
 /// A state directory, and what is said in it.
-struct House {
+struct Harness {
     state: State,
     attempts: Processes,
     words: mpsc::Receiver<AttemptMessage>,
 }
 
-impl House {
-    /// A house whose workers do what this piece of shell says.
+impl Harness {
+    /// A state directory whose workers do what this piece of shell says.
     fn new(course: &str) -> Self {
         let state = State::new();
         fs::write(state.0.join("course.sh"), course).unwrap();
@@ -151,13 +151,13 @@ fn kill(mark: ProcessMark) {
 
 #[tokio::test]
 async fn a_worker_is_heard_from_its_first_word_to_its_last() {
-    let mut house = House::new("began; echo raw output; say '{\"note\":\"hello\"}'; succeed");
-    house.launch();
-    let mark = house.began().await;
-    assert_eq!(house.report().await, Report::Fact(Fact::Note("hello".to_owned())));
-    house.over_with(Some(succeeded())).await;
+    let mut harness = Harness::new("began; echo raw output; say '{\"note\":\"hello\"}'; succeed");
+    harness.launch();
+    let mark = harness.began().await;
+    assert_eq!(harness.report().await, Report::Fact(Fact::Note("hello".to_owned())));
+    harness.over_with(Some(succeeded())).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
-    let place = house.place();
+    let place = harness.place();
     let stored: Ticket = serde_json::from_slice(&fs::read(place.ticket()).unwrap()).unwrap();
     assert_eq!(stored, ticket());
     assert_eq!(fs::read_to_string(place.output()).unwrap(), "raw output\n");
@@ -168,22 +168,22 @@ async fn a_worker_is_heard_from_its_first_word_to_its_last() {
 #[tokio::test]
 async fn a_worker_that_dies_without_a_word_is_over_without_one() {
     for course in ["exit 3", "began; kill -9 $$", "began; kill -9 -$$"] {
-        let mut house = House::new(course);
-        house.launch();
+        let mut harness = Harness::new(course);
+        harness.launch();
         if course.starts_with("began") {
-            house.began().await;
+            harness.began().await;
         }
-        house.over_with(None).await;
+        harness.over_with(None).await;
     }
 }
 
 #[tokio::test]
 async fn a_worker_that_obeys_ends_when_it_is_asked() {
-    let mut house = House::new("trap \"say '{\\\"ended\\\":\\\"stopped\\\"}'; exit 0\" TERM; began; hang");
-    house.launch();
-    let mark = house.began().await;
-    house.attempts.stop(SESSION, ATTEMPT);
-    house.over_with(Some(End::Stopped)).await;
+    let mut harness = Harness::new("trap \"say '{\\\"ended\\\":\\\"stopped\\\"}'; exit 0\" TERM; began; hang");
+    harness.launch();
+    let mark = harness.began().await;
+    harness.attempts.stop(SESSION, ATTEMPT);
+    harness.over_with(Some(End::Stopped)).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new(), "what it hung on is gone too");
 }
 
@@ -192,14 +192,14 @@ async fn a_worker_that_obeys_ends_when_it_is_asked() {
 async fn a_stop_given_before_the_worker_has_begun_reaches_it_when_it_begins() {
     let early = "mkfifo go; trap 'echo heard' TERM; echo ready; until read -r line < go; do :; done";
     let obeys = "trap \"say '{\\\"ended\\\":\\\"stopped\\\"}'; exit 0\" TERM; began; hang";
-    let mut house = House::new(&format!("{early}; {obeys}"));
-    house.launch();
-    house.until_printed("ready").await;
-    house.attempts.stop(SESSION, ATTEMPT);
-    house.until_printed("heard").await;
-    fs::write(house.place().directory().join("go"), "go\n").unwrap();
-    let mark = house.began().await;
-    house.over_with(Some(End::Stopped)).await;
+    let mut harness = Harness::new(&format!("{early}; {obeys}"));
+    harness.launch();
+    harness.until_printed("ready").await;
+    harness.attempts.stop(SESSION, ATTEMPT);
+    harness.until_printed("heard").await;
+    fs::write(harness.place().directory().join("go"), "go\n").unwrap();
+    let mark = harness.began().await;
+    harness.over_with(Some(End::Stopped)).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
@@ -207,55 +207,55 @@ async fn a_stop_given_before_the_worker_has_begun_reaches_it_when_it_begins() {
 async fn a_worker_that_stays_after_its_last_word_is_killed_and_its_end_counts() {
     let succeeded_and_stays =
         "began; say '{\"ended\":{\"succeeded\":{\"server\":{\"not_started\":{\"reason\":\"as asked\"}}}}}'; hang";
-    let mut house = House::new(succeeded_and_stays).with_exit_grace(Duration::from_millis(300));
-    house.launch();
-    let mark = house.began().await;
-    house.over_with(Some(succeeded())).await;
+    let mut harness = Harness::new(succeeded_and_stays).with_exit_grace(Duration::from_millis(300));
+    harness.launch();
+    let mark = harness.began().await;
+    harness.over_with(Some(succeeded())).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
 #[tokio::test]
 async fn a_worker_that_ignores_the_wish_to_stop_is_killed_with_all_its_children() {
-    let mut house = House::new("trap \"say '{\\\"note\\\":\\\"no\\\"}'\" TERM; began; hang");
-    house.launch();
-    let mark = house.began().await;
-    house.attempts.stop(SESSION, ATTEMPT);
-    assert_eq!(house.report().await, Report::Fact(Fact::Note("no".to_owned())));
+    let mut harness = Harness::new("trap \"say '{\\\"note\\\":\\\"no\\\"}'\" TERM; began; hang");
+    harness.launch();
+    let mark = harness.began().await;
+    harness.attempts.stop(SESSION, ATTEMPT);
+    assert_eq!(harness.report().await, Report::Fact(Fact::Note("no".to_owned())));
     assert!(is_alive(mark));
-    house.attempts.kill(SESSION, ATTEMPT);
-    house.over_with(None).await;
+    harness.attempts.kill(SESSION, ATTEMPT);
+    harness.over_with(None).await;
     assert_eq!(group_members(mark).unwrap(), Vec::<ProcessMark>::new());
 }
 
 #[tokio::test]
 async fn a_child_that_outlives_its_worker_is_killed_before_the_attempt_is_over() {
     let course = "began; mkfifo go; tail -f /dev/null & say \"{\\\"note\\\":\\\"$!\\\"}\"; read -r line < go; succeed";
-    let mut house = House::new(course);
-    house.launch();
-    let worker = house.began().await;
-    let child = house.noted_process().await;
+    let mut harness = Harness::new(course);
+    harness.launch();
+    let worker = harness.began().await;
+    let child = harness.noted_process().await;
     assert!(is_alive(child));
-    fs::write(house.place().directory().join("go"), "go\n").unwrap();
-    house.over_with(Some(succeeded())).await;
+    fs::write(harness.place().directory().join("go"), "go\n").unwrap();
+    harness.over_with(Some(succeeded())).await;
     assert!(!is_alive(child) && !is_alive(worker));
 }
 
 #[tokio::test]
 async fn a_worker_that_cannot_be_started_is_told_with_its_class() {
-    let mut house = House::new("");
+    let mut harness = Harness::new("");
     let attempts =
         |program: &str, sender| Processes::new("/dev/null/state".into(), sender).with_program(program.into());
     let (sender, words) = mpsc::channel(CHANNEL_CAPACITY);
-    (house.attempts, house.words) = (attempts("/bin/sh", sender), words);
-    house.launch();
-    let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };
+    (harness.attempts, harness.words) = (attempts("/bin/sh", sender), words);
+    harness.launch();
+    let Report::NotLaunched(failure) = harness.report().await else { panic!("not launched") };
     assert!(failure.cause.contains("/dev/null/state"), "{failure}");
 
     let (sender, words) = mpsc::channel(CHANNEL_CAPACITY);
-    let missing = Processes::new(house.state.0.clone(), sender).with_program("/no/such/program".into());
-    (house.attempts, house.words) = (missing, words);
-    house.launch();
-    let Report::NotLaunched(failure) = house.report().await else { panic!("not launched") };
+    let missing = Processes::new(harness.state.0.clone(), sender).with_program("/no/such/program".into());
+    (harness.attempts, harness.words) = (missing, words);
+    harness.launch();
+    let Report::NotLaunched(failure) = harness.report().await else { panic!("not launched") };
     assert_eq!(failure.class, FailureClass::Disruption);
 }
 
@@ -265,20 +265,20 @@ async fn a_pid_that_was_reused_is_never_signalled() {
     let mut bystander =
         tokio::process::Command::new("tail").args(["-f", "/dev/null"]).kill_on_drop(true).spawn().unwrap();
     let real = mark(bystander.id().unwrap()).unwrap();
-    let mut house = House::new("");
-    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
-    house.attempts.stop(SESSION, ATTEMPT);
-    house.attempts.kill(SESSION, ATTEMPT);
-    house.lost().await;
+    let mut harness = Harness::new("");
+    harness.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { started: real.started - 1, ..real }));
+    harness.attempts.stop(SESSION, ATTEMPT);
+    harness.attempts.kill(SESSION, ATTEMPT);
+    harness.lost().await;
     assert!(is_alive(real));
     bystander.kill().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works() {
-    let mut house = House::new("began; case $PWD in */1) hang ;; *) succeed ;; esac");
+    let mut harness = Harness::new("began; case $PWD in */1) hang ;; *) succeed ;; esac");
     // An owner that was killed the moment it started a worker: nobody follows this one.
-    let first = house.place();
+    let first = harness.place();
     fs::create_dir_all(first.directory()).unwrap();
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attempts/worker.sh");
     let mut late = tokio::process::Command::new(program).arg("worker").arg(first.directory()).spawn().unwrap();
@@ -287,10 +287,10 @@ async fn a_worker_that_came_to_life_late_is_killed_before_the_next_attempt_works
     }
     let mark = mark(late.id().unwrap()).unwrap();
     assert!(is_alive(mark));
-    house.attempts.launch(Ticket { attempt: AttemptNo(2), ..ticket() });
+    harness.attempts.launch(Ticket { attempt: AttemptNo(2), ..ticket() });
     let mut said = Vec::new();
     while said.len() < 2 {
-        let (_, command) = tokio::time::timeout(Duration::from_mins(1), house.words.recv()).await.unwrap().unwrap();
+        let (_, command) = tokio::time::timeout(Duration::from_mins(1), harness.words.recv()).await.unwrap().unwrap();
         let Command::Report { attempt: AttemptNo(2), report } = command else { panic!("{command:?}") };
         assert!(!is_alive(mark), "gone before the new one says a word");
         said.push(report);

@@ -14,8 +14,8 @@
 
 #[path = "chaos/cluster.rs"]
 mod cluster;
-#[path = "chaos/eyes.rs"]
-mod eyes;
+#[path = "chaos/observer.rs"]
+mod observer;
 #[path = "chaos/oracle.rs"]
 mod oracle;
 #[path = "chaos/plan.rs"]
@@ -24,8 +24,8 @@ mod plan;
 mod processes;
 #[path = "chaos/quarrel.rs"]
 mod quarrel;
-#[path = "chaos/quarrel_judge.rs"]
-mod quarrel_judge;
+#[path = "chaos/quarrel_oracle.rs"]
+mod quarrel_oracle;
 #[path = "chaos/quarrel_plan.rs"]
 mod quarrel_plan;
 #[path = "chaos/quarrels.rs"]
@@ -45,9 +45,9 @@ mod watch;
 use cluster::FORMS;
 use howdah::domain::{Step, StepState, fact::Fact};
 use plan::{Course, Moment, Plan, Victim, Volley};
-use rng::Dice;
+use rng::Rng;
 use round::Round;
-use stats::Tally;
+use stats::Stats;
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -89,26 +89,26 @@ struct Run {
     references: &'static BTreeMap<&'static str, Difference>,
     watch: &'static Watch,
     next: AtomicU64,
-    tally: Mutex<Tally>,
+    stats: Mutex<Stats>,
     failures: Mutex<Vec<String>>,
 }
 
 impl Run {
     fn more(&self) -> Option<u64> {
-        let enough = self.tally.lock().unwrap().rounds >= self.wanted;
+        let enough = self.stats.lock().unwrap().rounds >= self.wanted;
         let hopeless = self.failures.lock().unwrap().len() >= MAX_FAILURES;
         (!enough && !hopeless).then(|| self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     fn round(&self, number: u64, port: u16) {
-        let plan = Plan::drawn(&mut Dice::of_round(self.seed, number));
+        let plan = Plan::drawn(&mut Rng::of_round(self.seed, number));
         let mut round = Round::begin(&plan, port);
         let ended = catch_unwind(AssertUnwindSafe(|| self.play(&mut round, &plan, number)));
         let ended = ended.unwrap_or_else(|panic| {
             Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "panicked without a word".to_owned()))
         });
         match ended {
-            Ok(tally) => self.tally.lock().unwrap().add(tally),
+            Ok(stats) => self.stats.lock().unwrap().add(stats),
             Err(why) => {
                 let failure = format!("round {number}, {plan:?}\n{why}\n{}", round.story());
                 eprintln!("{failure}");
@@ -121,25 +121,25 @@ impl Run {
         fs::remove_dir_all(home).unwrap();
     }
 
-    fn play(&self, round: &mut Round<'_>, plan: &Plan, number: u64) -> Result<Tally, String> {
+    fn play(&self, round: &mut Round<'_>, plan: &Plan, number: u64) -> Result<Stats, String> {
         let session = round.run(self.course)?;
-        let mut tally = std::mem::take(&mut round.tally);
+        let mut stats = std::mem::take(&mut round.stats);
         let Some(session) = session else {
-            tally.unborn = 1;
-            return Ok(tally);
+            stats.unborn = 1;
+            return Ok(stats);
         };
         oracle::judge(round, plan, &session, self.watch, &self.references[plan.form])?;
         if number.is_multiple_of(STARTED_EVERY) {
             oracle::start_it(round)?;
-            tally.started = 1;
+            stats.started = 1;
         }
-        tally.attempts = u64::from(round.eyes.newest());
-        if tally.kills() == 0 {
-            tally.spared = 1;
+        stats.attempts = u64::from(round.observer.newest());
+        if stats.kills() == 0 {
+            stats.spared = 1;
         } else {
-            tally.rounds = 1;
+            stats.rounds = 1;
         }
-        Ok(tally)
+        Ok(stats)
     }
 }
 
@@ -163,8 +163,8 @@ fn undisturbed(form: &'static str) -> (Course, Difference) {
         Fact::Step { step, state: StepState::Done { took, .. } } => Some((*step, *took)),
         _ => None,
     };
-    let steps = round.eyes.facts(1).iter().filter_map(took).collect();
-    let difference = Difference::between(&round.target, cluster::tiny().manifest(form));
+    let steps = round.observer.facts(1).iter().filter_map(took).collect();
+    let difference = Difference::between(&round.target, cluster::cluster().manifest(form));
     oracle::start_it(&round).unwrap();
     let home = round.home.clone();
     drop(round);
@@ -218,14 +218,14 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
     eprintln!("chaos: {wanted} rounds with HOWDAH_CHAOS_SEED={seed} ({origin})");
     let (course, references) = measured();
     for (form, reference) in references {
-        let files = cluster::tiny().manifest(form).files.len();
+        let files = cluster::cluster().manifest(form).files.len();
         eprintln!("chaos: undisturbed, recovery alters {} of {files} files ({form})", reference.altered());
         assert!(reference.altered() * 10 < files, "too little is left to compare: {reference:?}");
     }
     eprintln!("chaos: undisturbed, it takes {:?}: {:?}", course.total, course.steps);
     let watch = watch::watch();
-    let (next, tally, failures) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
-    let run = Run { seed, wanted, course, references, watch, next, tally, failures };
+    let (next, stats, failures) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+    let run = Run { seed, wanted, course, references, watch, next, stats, failures };
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -236,20 +236,20 @@ fn a_restore_comes_to_its_end_whoever_is_killed() {
             });
         }
     });
-    let tally = run.tally.into_inner().unwrap();
-    eprintln!("chaos: {tally}\nchaos: {} looks at all processes", run.watch.looks());
+    let stats = run.stats.into_inner().unwrap();
+    eprintln!("chaos: {stats}\nchaos: {} looks at all processes", run.watch.looks());
     let failures = run.failures.into_inner().unwrap();
     assert!(failures.is_empty(), "HOWDAH_CHAOS_SEED={seed}\n{}", failures.join("\n\n"));
-    assert!(tally.rounds >= wanted);
+    assert!(stats.rounds >= wanted);
     if wanted < ROUNDS {
         return;
     }
     for step in [Step::Copy, Step::Configure, Step::Start, Step::Finish] {
-        assert!(tally.in_step(step) > 0, "nobody was killed in the step {step}");
+        assert!(stats.in_step(step) > 0, "nobody was killed in the step {step}");
     }
-    assert!(tally.in_step(Step::Replay) + tally.in_step(Step::Probe) > 0, "nobody was killed in replay or probe");
+    assert!(stats.in_step(Step::Replay) + stats.in_step(Step::Probe) > 0, "nobody was killed in replay or probe");
     for victim in [Victim::Owner, Victim::Worker, Victim::Engine, Victim::Backend, Victim::Client] {
-        assert!(tally.of(victim) > 0, "{victim:?} was never killed");
+        assert!(stats.of(victim) > 0, "{victim:?} was never killed");
     }
 }
 
@@ -271,7 +271,7 @@ fn d09_a_server_without_a_master_is_gone_before_the_next_attempt_works() {
         let judged = oracle::judge(&round, &plan, &session, watch::watch(), &references["plain"]);
         judged.unwrap_or_else(|why| panic!("{why}\n{}", round.story()));
         let noted = "a server that an earlier attempt had left running was stopped";
-        round.tally.in_step(Step::Replay) > 0 && session.notes().iter().any(|note| note == noted)
+        round.stats.in_step(Step::Replay) > 0 && session.notes().iter().any(|note| note == noted)
     });
     assert!(hit, "the worker was never hit while its server ran");
 }

@@ -13,11 +13,11 @@ mod bad_servers;
 mod delta_properties;
 #[path = "control/harness.rs"]
 mod harness;
-#[allow(dead_code, reason = "each floor uses its part of the house")]
-#[path = "manager/house.rs"]
-mod house;
 #[path = "control/large_snapshots.rs"]
 mod large_snapshots;
+#[allow(dead_code, reason = "each floor uses its part of the harness")]
+#[path = "manager/harness.rs"]
+mod manager;
 #[path = "control/reconnect.rs"]
 mod reconnect;
 #[path = "control/requests.rs"]

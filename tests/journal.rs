@@ -24,12 +24,12 @@ use std::{path::PathBuf, time::Instant};
 use tempfile::TempDir;
 
 /// A journal in a directory of its own.
-struct House {
+struct Harness {
     _directory: TempDir,
     path: PathBuf,
 }
 
-impl House {
+impl Harness {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("journal.db");
@@ -86,15 +86,15 @@ fn ends(opening: &Opening) -> (usize, usize) {
 
 #[test]
 fn what_was_stored_is_there_after_a_crash() {
-    let house = House::new();
-    let mut journal = house.open();
+    let harness = Harness::new();
+    let mut journal = harness.open();
     let first = new(1);
     journal.append(&batch([first.clone(), new(2), life(3, false), life(4, true)])).unwrap();
     let launched = entry(&first.after, Command::Launch, sample::after(9));
     journal.append(&batch([launched.clone()])).unwrap();
     // A crash closes nothing: the next owner meets the WAL file as it is.
     let journal = std::mem::ManuallyDrop::new(journal);
-    let opening = house.open().opening().unwrap();
+    let opening = harness.open().opening().unwrap();
     assert_eq!(opening.last_id, 4);
     assert_eq!(opening.ongoing, [launched.after, new(2).after]);
     assert_eq!(opening.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [4, 3]);
@@ -105,8 +105,8 @@ fn what_was_stored_is_there_after_a_crash() {
 
 #[test]
 fn a_batch_is_stored_whole_or_not_at_all() {
-    let house = House::new();
-    let mut journal = house.open();
+    let harness = Harness::new();
+    let mut journal = harness.open();
     journal.append(&batch([new(1)])).unwrap();
     // The second entry cannot be stored: its uuid belongs to another session.
     let mut thief = sample::created(3, RetryPolicy::default());
@@ -117,13 +117,13 @@ fn a_batch_is_stored_whole_or_not_at_all() {
     assert_eq!(journal.opening().unwrap().ongoing, [new(1).after]);
     assert_eq!(journal.session(SessionId(2)).unwrap(), None);
     journal.append(&batch([new(2)])).unwrap();
-    assert_eq!(house.open().opening().unwrap().ongoing.len(), 2);
+    assert_eq!(harness.open().opening().unwrap().ongoing.len(), 2);
 }
 
 #[test]
 fn every_event_is_kept_in_order() {
-    let house = House::new();
-    let mut journal = house.open();
+    let harness = Harness::new();
+    let mut journal = harness.open();
     let mut stored = Vec::new();
     let mut session = new(1);
     let report = |report| Command::Report { attempt: AttemptNo(1), report };
@@ -140,7 +140,7 @@ fn every_event_is_kept_in_order() {
         stored.extend(session.changes.clone());
         journal.append(&batch([session.clone(), life(u64::try_from(at).unwrap() + 10, true)])).unwrap();
     }
-    let connection = Connection::open(&house.path).unwrap();
+    let connection = Connection::open(&harness.path).unwrap();
     let mut statement = connection.prepare("SELECT body FROM events WHERE session = 1 ORDER BY number").unwrap();
     let bodies: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let created: Created = serde_json::from_str(&bodies[0]).unwrap();
@@ -167,10 +167,10 @@ fn s10_one_record_that_cannot_be_read_hides_no_other() {
         ("UPDATE sessions SET ended = 9223372036854775807 WHERE id = 3", 3),
         ("UPDATE sessions SET instance = CAST(x'ff' AS TEXT) WHERE id = 3", 3),
     ] {
-        let house = House::new();
-        house.open().append(&batch([new(1), new(2), life(3, false), life(4, true)])).unwrap();
-        house.spoil(spoil);
-        let opening = house.open().opening().unwrap();
+        let harness = Harness::new();
+        harness.open().append(&batch([new(1), new(2), life(3, false), life(4, true)])).unwrap();
+        harness.spoil(spoil);
+        let opening = harness.open().opening().unwrap();
         let told: Vec<u64> = opening.unreadable.iter().map(|record| record.id.0).collect();
         assert_eq!(told, [unreadable], "{spoil}: {opening:?}");
         assert!(!opening.unreadable[0].problem.is_empty());
@@ -184,8 +184,8 @@ fn s10_one_record_that_cannot_be_read_hides_no_other() {
 
 #[test]
 fn s10_no_row_can_stand_where_nobody_looks() {
-    let house = House::new();
-    house.open().append(&batch([new(1), life(3, false)])).unwrap();
+    let harness = Harness::new();
+    harness.open().append(&batch([new(1), life(3, false)])).unwrap();
     for change in [
         "place = 'nowhere'",
         "place = x'00'",
@@ -196,7 +196,7 @@ fn s10_no_row_can_stand_where_nobody_looks() {
         "body = x'ff'",
         "version = 'x'",
     ] {
-        let changed = Connection::open(&house.path).unwrap().execute(&format!("UPDATE sessions SET {change}"), []);
+        let changed = Connection::open(&harness.path).unwrap().execute(&format!("UPDATE sessions SET {change}"), []);
         assert!(changed.is_err(), "{change}");
     }
 }
@@ -204,10 +204,10 @@ fn s10_no_row_can_stand_where_nobody_looks() {
 #[test]
 fn a_kind_or_result_that_only_a_later_howdah_knows_is_listed_and_hides_nothing() {
     for (change, says) in [("kind = 'mirror'", "\"mirror\""), ("result = 'exploded'", "\"exploded\"")] {
-        let house = House::new();
-        house.open().append(&batch([life(1, false), life(2, true)])).unwrap();
-        house.spoil(&format!("UPDATE sessions SET {change} WHERE id = 1"));
-        let opening = house.open().opening().unwrap();
+        let harness = Harness::new();
+        harness.open().append(&batch([life(1, false), life(2, true)])).unwrap();
+        harness.spoil(&format!("UPDATE sessions SET {change} WHERE id = 1"));
+        let opening = harness.open().opening().unwrap();
         assert!(opening.unreadable[0].problem.contains(says), "{:?}", opening.unreadable);
         assert_eq!((opening.completed.len(), ends(&opening)), (1, (0, 1)), "{change}");
     }
@@ -215,10 +215,10 @@ fn a_kind_or_result_that_only_a_later_howdah_knows_is_listed_and_hides_nothing()
 
 #[test]
 fn a_spoilt_body_of_a_completed_session_is_an_error_of_that_session_only() {
-    let house = House::new();
-    house.open().append(&batch([life(1, false), life(2, false)])).unwrap();
-    house.spoil("UPDATE sessions SET body = 'x' WHERE id = 1");
-    let journal = house.open();
+    let harness = Harness::new();
+    harness.open().append(&batch([life(1, false), life(2, false)])).unwrap();
+    harness.spoil("UPDATE sessions SET body = 'x' WHERE id = 1");
+    let journal = harness.open();
     let error = journal.session(SessionId(1)).unwrap_err();
     assert!(error.to_string().contains("session 1"), "{error}");
     assert_eq!(journal.session(SessionId(2)).unwrap(), Some(life(2, false).after));
@@ -226,27 +226,27 @@ fn a_spoilt_body_of_a_completed_session_is_an_error_of_that_session_only() {
 
 #[test]
 fn a_file_of_a_newer_howdah_is_refused_with_both_versions() {
-    let house = House::new();
-    drop(house.open());
-    let connection = Connection::open(&house.path).unwrap();
+    let harness = Harness::new();
+    drop(harness.open());
+    let connection = Connection::open(&harness.path).unwrap();
     connection.pragma_update(None, "user_version", 7).unwrap();
-    let error = SqliteJournal::open(&house.path).unwrap_err();
+    let error = SqliteJournal::open(&harness.path).unwrap_err();
     assert!(matches!(error, JournalError::Newer { found: 7, known: 3, .. }), "{error}");
 }
 
 #[test]
 fn a_file_that_is_no_journal_is_named() {
-    let house = House::new();
-    std::fs::write(&house.path, "this is not a database, but it is longer than a header of one would be at least")
+    let harness = Harness::new();
+    std::fs::write(&harness.path, "this is not a database, but it is longer than a header of one would be at least")
         .unwrap();
-    let error = SqliteJournal::open(&house.path).unwrap_err();
+    let error = SqliteJournal::open(&harness.path).unwrap_err();
     assert!(error.to_string().contains("journal.db"), "{error}");
 }
 
 #[test]
 fn a_dismissed_session_is_kept_but_not_shown() {
-    let house = House::new();
-    let mut journal = house.open();
+    let harness = Harness::new();
+    let mut journal = harness.open();
     let ended = life(1, false);
     journal.append(&batch([ended.clone(), life(2, false)])).unwrap();
     let dismissed = entry(&ended.after, Command::Dismiss { by: "ops".to_owned() }, sample::after(99));
@@ -259,20 +259,20 @@ fn a_dismissed_session_is_kept_but_not_shown() {
 
 #[test]
 fn another_process_reads_while_the_owner_writes() {
-    let house = House::new();
-    let mut owner = house.open();
+    let harness = Harness::new();
+    let mut owner = harness.open();
     owner.append(&batch([new(1)])).unwrap();
-    let reader = SqliteJournal::read(&house.path).unwrap();
+    let reader = SqliteJournal::read(&harness.path).unwrap();
     owner.append(&batch([new(2)])).unwrap();
     assert_eq!(reader.opening().unwrap().ongoing.len(), 2);
 }
 
 #[tokio::test]
 async fn the_thread_answers_when_the_disk_has_it() {
-    let house = House::new();
-    let mut store = ThreadStore::spawn(house.open()).unwrap();
+    let harness = Harness::new();
+    let mut store = ThreadStore::spawn(harness.open()).unwrap();
     store.append(batch([new(1)])).await.unwrap();
-    assert_eq!(house.open().opening().unwrap().ongoing, [new(1).after]);
+    assert_eq!(harness.open().opening().unwrap().ongoing, [new(1).after]);
     assert_eq!(store.session(SessionId(1)).await.unwrap(), Some(new(1).after));
     assert_eq!(store.session(SessionId(2)).await.unwrap(), None);
 }
@@ -281,11 +281,11 @@ async fn the_thread_answers_when_the_disk_has_it() {
 #[test]
 fn a_hundred_thousand_completed_sessions_open() {
     const MANY: u64 = 100_000;
-    let house = House::new();
-    let mut journal = house.open();
+    let harness = Harness::new();
+    let mut journal = harness.open();
     journal.append(&batch([life(1, false), life(2, true)])).unwrap();
     // The rest are copies of these two, made by the database: every tenth is cancelled.
-    house.spoil(&format!(
+    harness.spoil(&format!(
         "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})
          INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version, body
          FROM numbers JOIN sessions ON id = 1 + (n % 10 = 0)"
@@ -293,7 +293,7 @@ fn a_hundred_thousand_completed_sessions_open() {
     journal.append(&batch((1..=1000).map(|number| new(MANY + number)))).unwrap();
     drop(journal);
     let begun = Instant::now();
-    let journal = house.open();
+    let journal = harness.open();
     let opening = journal.opening().unwrap();
     let opened = begun.elapsed();
     let completed = journal.completed().unwrap();
@@ -307,11 +307,11 @@ fn a_hundred_thousand_completed_sessions_open() {
 
 #[test]
 fn of_two_owners_only_the_newer_one_can_change_anything() {
-    let house = House::new();
-    let mut first = house.open();
+    let harness = Harness::new();
+    let mut first = harness.open();
     first.append(&batch([new(1)])).unwrap();
     first.check().unwrap();
-    let mut second = house.open();
+    let mut second = harness.open();
     let error = first.append(&batch([new(2)])).unwrap_err();
     assert!(matches!(error, JournalError::Superseded { .. }) && error.ends_ownership(), "{error}");
     assert!(matches!(first.check(), Err(JournalError::Superseded { .. })));
@@ -322,30 +322,30 @@ fn of_two_owners_only_the_newer_one_can_change_anything() {
 
 #[test]
 fn a_journal_that_is_deleted_or_replaced_under_its_owner_is_noticed() {
-    let house = House::new();
+    let harness = Harness::new();
     for replaced in [false, true] {
-        let mut journal = house.open();
+        let mut journal = harness.open();
         journal.append(&batch([new(if replaced { 2 } else { 1 })])).unwrap();
-        let away = house.path.with_extension("away");
-        std::fs::rename(&house.path, &away).unwrap();
+        let away = harness.path.with_extension("away");
+        std::fs::rename(&harness.path, &away).unwrap();
         if replaced {
-            std::fs::copy(&away, &house.path).unwrap();
+            std::fs::copy(&away, &harness.path).unwrap();
         }
         for error in [journal.append(&batch([new(3)])).unwrap_err(), journal.check().unwrap_err()] {
             let what = if replaced { "another file was put in its place" } else { "it was deleted or moved away" };
             assert!(error.to_string().ends_with(what) && error.ends_ownership(), "{error}");
         }
-        std::fs::rename(&away, &house.path).unwrap();
+        std::fs::rename(&away, &harness.path).unwrap();
         journal.append(&batch([new(if replaced { 4 } else { 3 })])).unwrap();
     }
 }
 
 #[test]
 fn who_reads_beside_an_owner_takes_nothing_from_it() {
-    let house = House::new();
-    let mut owner = house.open();
+    let harness = Harness::new();
+    let mut owner = harness.open();
     owner.append(&batch([life(1, false)])).unwrap();
-    let mut reader = SqliteJournal::read(&house.path).unwrap();
+    let mut reader = SqliteJournal::read(&harness.path).unwrap();
     assert_eq!(reader.completed().unwrap().len(), 1);
     assert!(matches!(reader.append(&batch([new(2)])), Err(JournalError::ReadOnly { .. })));
     owner.append(&batch([new(2)])).unwrap();

@@ -10,8 +10,8 @@ mod claims;
 mod clock;
 #[path = "manager/completed.rs"]
 mod completed;
-#[path = "manager/house.rs"]
-mod house;
+#[path = "manager/harness.rs"]
+mod harness;
 #[path = "manager/owner.rs"]
 mod owner;
 #[path = "manager/queue.rs"]

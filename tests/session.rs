@@ -12,8 +12,8 @@ mod sample;
 mod acting;
 #[path = "session/canceling.rs"]
 mod canceling;
-#[path = "session/house.rs"]
-mod house;
+#[path = "session/harness.rs"]
+mod harness;
 #[path = "session/listing.rs"]
 mod listing;
 #[path = "session/logs.rs"]

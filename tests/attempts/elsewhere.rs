@@ -1,6 +1,6 @@
 //! Marks whose numbers mean other processes: of another boot, of another container.
 
-use super::{ATTEMPT, House, SESSION, kill, state::State, uuid};
+use super::{ATTEMPT, Harness, SESSION, kill, state::State, uuid};
 use howdah::{
     attempt::Attempts as _,
     domain::fact::{ProcessMark, Realm},
@@ -21,18 +21,18 @@ async fn a_mark_from_another_boot_or_another_container_names_nobody_here() {
     }
     let realm = real.realm.unwrap();
     for elsewhere in [Realm { boot: uuid::Uuid::nil(), ..realm }, Realm { namespace: realm.namespace + 1, ..realm }] {
-        let mut house = House::new("");
-        house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
-        house.attempts.stop(SESSION, ATTEMPT);
-        house.attempts.kill(SESSION, ATTEMPT);
-        house.lost().await;
+        let mut harness = Harness::new("");
+        harness.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(ProcessMark { realm: Some(elsewhere), ..real }));
+        harness.attempts.stop(SESSION, ATTEMPT);
+        harness.attempts.kill(SESSION, ATTEMPT);
+        harness.lost().await;
         assert_eq!(group_members(real).unwrap().len(), 2);
     }
     // The same numbers, here and now, and yet no worker of this attempt: its command line names another one, or none.
-    let mut house = House::new("");
-    house.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(real));
-    house.attempts.kill(SESSION, ATTEMPT);
-    house.lost().await;
+    let mut harness = Harness::new("");
+    harness.attempts.adopt(SESSION, uuid(), ATTEMPT, Some(real));
+    harness.attempts.kill(SESSION, ATTEMPT);
+    harness.lost().await;
     let members = group_members(real).unwrap();
     assert_eq!(members.len(), 2);
     for member in members {

@@ -1,6 +1,6 @@
 //! The state directory of one test, and the end of all workers that were started in it.
 
-use crate::{House, kill, support::place::scratch};
+use crate::{Harness, kill, support::place::scratch};
 use howdah::{
     domain::fact::{Fact, FactLine, ProcessMark},
     machine::Report,
@@ -67,10 +67,10 @@ async fn what_a_test_leaves_running_ends_with_its_state_directory() {
         "trap '' TERM; began; say '{\"note\":\"1\"}'; hang",
         "began; tail -f /dev/null & say \"{\\\"note\\\":\\\"$!\\\"}\"; wait",
     ] {
-        let mut house = House::new(course);
-        house.launch();
-        let worker = house.began().await;
-        let Report::Fact(Fact::Note(engine)) = house.report().await else { panic!("a pid") };
+        let mut harness = Harness::new(course);
+        harness.launch();
+        let worker = harness.began().await;
+        let Report::Fact(Fact::Note(engine)) = harness.report().await else { panic!("a pid") };
         while group_members(worker).unwrap().len() < 2 {
             tokio::task::yield_now().await;
         }
@@ -78,7 +78,7 @@ async fn what_a_test_leaves_running_ends_with_its_state_directory() {
             kill(worker);
         }
         assert!(!group_members(worker).unwrap().is_empty());
-        drop(house.leave());
+        drop(harness.leave());
         assert_eq!(group_members(worker).unwrap(), Vec::<ProcessMark>::new());
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const QUESTION: &str = "select (select count(*) || '/' || sum(n) from
 pub(crate) const FORMS: [&str; 2] = ["plain", "packed"];
 
 /// The repository, and what stands in it.
-pub(crate) struct Tiny {
+pub(crate) struct Cluster {
     pub(crate) repository: PathBuf,
     manifests: [Manifest; 2],
     /// What [`QUESTION`] has to be answered, but for the rows that were still being written.
@@ -25,12 +25,12 @@ pub(crate) struct Tiny {
 }
 
 /// Makes the backups once.
-pub(crate) fn tiny() -> &'static Tiny {
-    static TINY: OnceLock<Tiny> = OnceLock::new();
-    TINY.get_or_init(make)
+pub(crate) fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(make)
 }
 
-impl Tiny {
+impl Cluster {
     pub(crate) fn manifest(&self, form: &str) -> &Manifest {
         &self.manifests[FORMS.iter().position(|known| *known == form).unwrap()]
     }
@@ -116,7 +116,7 @@ fn make_for_server(directory: &Path) {
     give_to_server_user(directory);
 }
 
-fn make() -> Tiny {
+fn make() -> Cluster {
     let source = Source::make();
     let (home, repository) = (server_scratch("backups"), server_scratch("repository"));
     let elsewhere = source.ask(QUESTION).split_once(' ').unwrap().1.to_owned();
@@ -139,5 +139,5 @@ fn make() -> Tiny {
         drop(busy);
         Manifest::read(&directory.join("backup_manifest")).unwrap()
     });
-    Tiny { repository, manifests, elsewhere }
+    Cluster { repository, manifests, elsewhere }
 }

@@ -1,7 +1,7 @@
 //! What must be true when a restore has come to its end, whatever was done to it.
 
 use super::{
-    cluster::{QUESTION, tiny},
+    cluster::{QUESTION, cluster},
     plan::Plan,
     processes::{engines, strangers},
     round::Round,
@@ -42,7 +42,7 @@ pub(crate) fn judge(
     if !left.is_empty() {
         return Err(format!("left behind: {left:?}"));
     }
-    let found = Difference::between(&round.target, tiny().manifest(plan.form));
+    let found = Difference::between(&round.target, cluster().manifest(plan.form));
     if let Some(beyond) = found.beyond(reference) {
         return Err(format!("the restored cluster is not what the backup was: {beyond:?}"));
     }
@@ -91,7 +91,7 @@ fn each_attempt_alone(round: &Round<'_>, session: &Session, watch: &Watch) -> Re
     if !twice.is_empty() {
         return Err(format!("seen at work {}", twice.join("; ")));
     }
-    let told = round.eyes.lines();
+    let told = round.observer.lines();
     let known: Vec<u32> = session.attempts().iter().map(|attempt| attempt.number.0).collect();
     if known.last().copied() != u32::try_from(told.len()).ok() || !known.is_sorted() {
         return Err(format!("the journal knows the attempts {known:?}, and {} have a directory", told.len()));
@@ -132,7 +132,7 @@ pub(crate) fn start_it(round: &Round<'_>) -> Result<(), String> {
 
 /// Whether the restored cluster knows what the source knew.
 fn right(answer: &str) -> Result<(), String> {
-    let elsewhere = &tiny().elsewhere;
+    let elsewhere = &cluster().elsewhere;
     match answer.split_once(' ') {
         Some((busy, rows)) if busy.starts_with("2000/") && rows == elsewhere => Ok(()),
         Some(_) | None => Err(format!("the restored cluster answers {answer:?}, and should say {elsewhere:?}")),

@@ -1,6 +1,6 @@
 //! What will be done to one restore: who is killed, when, and in which order. Chance decides, and can be repeated.
 
-use super::{cluster::FORMS, rng::Dice};
+use super::{cluster::FORMS, rng::Rng};
 use howdah::domain::Step;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -71,15 +71,15 @@ impl Plan {
         Self { form, followed: true, serves: false, volleys: Vec::new(), pause: Duration::ZERO }
     }
 
-    pub(crate) fn drawn(dice: &mut Dice) -> Self {
-        let (form, followed, serves) = (dice.one_of(&FORMS), dice.below(2) == 0, dice.below(3) == 0);
-        let volleys = (0..dice.one_of(&[1, 1, 1, 2, 2, 3])).map(|_| Volley::drawn(dice)).collect();
-        Self { form, followed, serves, volleys, pause: Duration::from_millis(dice.below(150)) }
+    pub(crate) fn drawn(rng: &mut Rng) -> Self {
+        let (form, followed, serves) = (rng.one_of(&FORMS), rng.below(2) == 0, rng.below(3) == 0);
+        let volleys = (0..rng.one_of(&[1, 1, 1, 2, 2, 3])).map(|_| Volley::drawn(rng)).collect();
+        Self { form, followed, serves, volleys, pause: Duration::from_millis(rng.below(150)) }
     }
 }
 
 impl Volley {
-    fn drawn(dice: &mut Dice) -> Self {
+    fn drawn(rng: &mut Rng) -> Self {
         use Victim::{Backend, Client, Engine, Owner, Worker};
         let served: &[&[Victim]] = &[
             &[Engine],
@@ -99,13 +99,13 @@ impl Volley {
             &[Owner, Client, Worker],
             &[Worker, Owner, Owner],
         ];
-        let millis = |dice: &mut Dice, most: u64| Duration::from_micros(dice.below(most * 1000));
-        let (moment, victims) = match dice.below(12) {
-            0..4 => (Moment::Course(dice.part() * 1.1), dice.one_of(any)),
-            4..7 => (Moment::Step(dice.one_of(&STEPS), dice.part()), dice.one_of(any)),
-            7..10 => (Moment::Step(dice.one_of(&SERVED), dice.part()), dice.one_of(served)),
-            10 => (Moment::Launch(millis(dice, 12)), dice.one_of(any)),
-            _ => (Moment::Unmark(millis(dice, 3)), dice.one_of(any)),
+        let millis = |rng: &mut Rng, most: u64| Duration::from_micros(rng.below(most * 1000));
+        let (moment, victims) = match rng.below(12) {
+            0..4 => (Moment::Course(rng.part() * 1.1), rng.one_of(any)),
+            4..7 => (Moment::Step(rng.one_of(&STEPS), rng.part()), rng.one_of(any)),
+            7..10 => (Moment::Step(rng.one_of(&SERVED), rng.part()), rng.one_of(served)),
+            10 => (Moment::Launch(millis(rng, 12)), rng.one_of(any)),
+            _ => (Moment::Unmark(millis(rng, 3)), rng.one_of(any)),
         };
         Self { moment, victims: victims.to_vec() }
     }

@@ -1,7 +1,7 @@
 //! A quarrel: two state directories that want one place, and what is done by either and to either until both rest.
 
 use super::{
-    cluster::tiny,
+    cluster::cluster,
     plan::{Course, Victim},
     processes,
     quarrel_plan::{Deed, Ground, Plan},
@@ -180,7 +180,7 @@ impl Side {
 
     fn order(&mut self) {
         let (target, port, form) = (text(&self.target), self.port.to_string(), self.form);
-        let repository = text(&tiny().repository);
+        let repository = text(&cluster().repository);
         let what = ["session", "start", form, "--repo", &repository, "--to", &target, "--port", &port];
         // Tries without end: each kill takes one, and this is not about their number.
         let how = ["--stop-after-probe", "--tries", "1000", "--every", "5ms"];

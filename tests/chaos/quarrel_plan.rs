@@ -1,6 +1,6 @@
 //! What will be done in a quarrel: where the two meet, and who orders, cancels, retries or is killed, and when.
 
-use super::{cluster::FORMS, plan::Victim, rng::Dice};
+use super::{cluster::FORMS, plan::Victim, rng::Rng};
 
 /// What both want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,32 +50,32 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn drawn(dice: &mut Dice) -> Self {
-        let ground = dice.one_of(&GROUNDS);
-        let forms = [dice.one_of(&FORMS), dice.one_of(&FORMS)];
+    pub(crate) fn drawn(rng: &mut Rng) -> Self {
+        let ground = rng.one_of(&GROUNDS);
+        let forms = [rng.one_of(&FORMS), rng.one_of(&FORMS)];
         // Often in the same instant: that is when they can miss each other.
-        let late = dice.one_of(&[0.0, 0.0, 0.02, 0.3]);
-        let mut blows: Vec<Blow> = [0, 1].map(|side| Blow { at: dice.part() * late, side, deed: Deed::Start }).into();
-        blows.extend((0..dice.below(7) + 2).map(|_| Blow::drawn(dice)));
+        let late = rng.one_of(&[0.0, 0.0, 0.02, 0.3]);
+        let mut blows: Vec<Blow> = [0, 1].map(|side| Blow { at: rng.part() * late, side, deed: Deed::Start }).into();
+        blows.extend((0..rng.below(7) + 2).map(|_| Blow::drawn(rng)));
         blows.sort_by(|one, other| one.at.total_cmp(&other.at));
-        Self { ground, forms, blows, last: side(dice) }
+        Self { ground, forms, blows, last: side(rng) }
     }
 }
 
-fn side(dice: &mut Dice) -> usize {
-    usize::from(dice.below(2) == 1)
+fn side(rng: &mut Rng) -> usize {
+    usize::from(rng.below(2) == 1)
 }
 
 impl Blow {
-    fn drawn(dice: &mut Dice) -> Self {
-        let deed = match dice.below(15) {
+    fn drawn(rng: &mut Rng) -> Self {
+        let deed = match rng.below(15) {
             0..3 => Deed::Start,
-            3..6 => Deed::Cancel(dice.one_of(&["", "", "--keep", "--remove", "--set-aside"])),
+            3..6 => Deed::Cancel(rng.one_of(&["", "", "--keep", "--remove", "--set-aside"])),
             6 => Deed::Retry,
             7..11 => Deed::Kill(Victim::Owner),
             11..14 => Deed::Kill(Victim::Worker),
             _ => Deed::Kill(Victim::Engine),
         };
-        Self { at: dice.part() * 1.8, side: side(dice), deed }
+        Self { at: rng.part() * 1.8, side: side(rng), deed }
     }
 }

@@ -4,9 +4,9 @@
 use super::{
     keep, measured,
     quarrel::Quarrel,
-    quarrel_judge::{self, Score},
+    quarrel_oracle::{self, Score},
     quarrel_plan::{GROUNDS, Plan},
-    rng::{self, Dice},
+    rng::{self, Rng},
     settle, watch,
 };
 use crate::needs_postgres;
@@ -34,11 +34,11 @@ fn quarrels() -> u64 {
 fn one(number: u64, seed: u64) -> Result<Score, String> {
     let (course, references) = measured();
     // Another seed than those of the round of this number.
-    let plan = Plan::drawn(&mut Dice::of_round(!seed, number));
+    let plan = Plan::drawn(&mut Rng::of_round(!seed, number));
     let mut quarrel = Quarrel::begin(&plan);
     let ended = catch_unwind(AssertUnwindSafe(|| {
         quarrel.run(&plan, course)?;
-        quarrel_judge::judge(&mut quarrel, &plan, watch::watch(), references)
+        quarrel_oracle::judge(&mut quarrel, &plan, watch::watch(), references)
     }));
     let ended = ended.unwrap_or_else(|panic| {
         Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "panicked without a word".to_owned()))

@@ -4,7 +4,7 @@ use std::{env, time::UNIX_EPOCH};
 
 /// A source of numbers (SplitMix64: Steele, Lea and Flood, 2014).
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
 /// The seed of a run that nobody chose another for. Any number is as good.
 const USUAL: u64 = 20_261_120;
@@ -33,12 +33,12 @@ fn the_seed_is_the_usual_one_unless_one_is_given_or_the_run_is_long() {
     }
 }
 
-impl Dice {
-    /// The dice of one round.
+impl Rng {
+    /// The generator of one round.
     pub(crate) fn of_round(seed: u64, round: u64) -> Self {
-        let mut dice = Self(seed ^ round.wrapping_mul(0xA076_1D64_78BD_642F));
-        dice.number();
-        dice
+        let mut rng = Self(seed ^ round.wrapping_mul(0xA076_1D64_78BD_642F));
+        rng.number();
+        rng
     }
 
     pub(crate) fn number(&mut self) -> u64 {

@@ -1,11 +1,11 @@
 //! One restore, and what is done to it until it is done all the same.
 
 use super::{
-    cluster::tiny,
-    eyes::{Eyes, Stage},
+    cluster::cluster,
+    observer::{Observer, Stage},
     plan::{Course, Moment, Plan, Victim},
     processes,
-    stats::Tally,
+    stats::Stats,
 };
 use crate::support::{howdah::Howdah, place::scratch};
 use howdah::{
@@ -39,8 +39,8 @@ pub(crate) struct Round<'a> {
     pub(crate) target: PathBuf,
     pub(crate) howdah: Howdah,
     pub(crate) port: u16,
-    pub(crate) eyes: Eyes,
-    pub(crate) tally: Tally,
+    pub(crate) observer: Observer,
+    pub(crate) stats: Stats,
     journal: JournalReader,
     client: Option<Child>,
     client_was_killed: bool,
@@ -63,7 +63,7 @@ impl<'a> Round<'a> {
         let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
         let verb: &[&str] = if plan.followed { &["restore"] } else { &["session", "start"] };
         let mut arguments: Vec<String> = verb.iter().map(|word| (*word).to_owned()).collect();
-        arguments.extend([plan.form.to_owned(), "--repo".to_owned(), text(&tiny().repository)]);
+        arguments.extend([plan.form.to_owned(), "--repo".to_owned(), text(&cluster().repository)]);
         arguments.extend(["--to".to_owned(), text(&target), "--state-dir".to_owned(), text(&howdah.state)]);
         let port_given = port.to_string();
         // Tries without end: each kill takes one, and this is not about their number.
@@ -75,15 +75,16 @@ impl<'a> Round<'a> {
         command.stdout(File::create(home.join("client.out")).unwrap());
         command.stderr(File::create(home.join("client.err")).unwrap());
         let client = command.spawn().unwrap();
-        let (eyes, journal) = (Eyes::on(&howdah.state), JournalReader::open(&howdah.state.join("journal.db")).unwrap());
+        let (observer, journal) =
+            (Observer::of(&howdah.state), JournalReader::open(&howdah.state.join("journal.db")).unwrap());
         Self {
             plan,
             home,
             target,
             howdah,
             port,
-            eyes,
-            tally: Tally::default(),
+            observer,
+            stats: Stats::default(),
             journal,
             client: Some(client),
             client_was_killed: false,
@@ -104,11 +105,11 @@ impl<'a> Round<'a> {
                 break;
             }
             for victim in &volley.victims {
-                let stage = self.eyes.stage();
-                let newest = self.eyes.newest();
+                let stage = self.observer.stage();
+                let newest = self.observer.newest();
                 if self.kill(*victim) {
-                    self.tally.hit(*victim, stage);
-                    let late = newest > 0 && self.eyes.has_begun(newest, Step::Finish);
+                    self.stats.hit(*victim, stage);
+                    let late = newest > 0 && self.observer.has_begun(newest, Step::Finish);
                     self.server_was_killed_late |= late && matches!(victim, Victim::Engine | Victim::Backend);
                     if !matches!(victim, Victim::Owner | Victim::Client) {
                         from = newest + 1;
@@ -125,19 +126,19 @@ impl<'a> Round<'a> {
             Moment::Course(part) => Some(since + course.total.mul_f64(part)),
             Moment::Step(..) | Moment::Launch(_) | Moment::Unmark(_) => None,
         };
-        let launched = self.eyes.newest();
+        let launched = self.observer.newest();
         loop {
             if due.is_none() {
-                let newest = self.eyes.newest();
+                let newest = self.observer.newest();
                 let after = match moment {
                     Moment::Course(_) => None,
                     Moment::Step(step, part) => {
-                        let step_has_begun = newest >= from && self.eyes.has_begun(newest, step);
+                        let step_has_begun = newest >= from && self.observer.has_begun(newest, step);
                         step_has_begun.then(|| course.steps.get(&step).copied().unwrap_or_default().mul_f64(part))
                     }
                     Moment::Launch(after) => (newest > launched).then_some(after),
                     Moment::Unmark(after) => {
-                        let noted = newest > 0 && self.eyes.directory(newest).join("finished.json").exists();
+                        let noted = newest > 0 && self.observer.directory(newest).join("finished.json").exists();
                         noted.then_some(after)
                     }
                 };
@@ -146,10 +147,10 @@ impl<'a> Round<'a> {
             if due.is_some_and(|due| Instant::now() >= due) {
                 return Ok(true);
             }
-            if self.eyes.is_done() && due.is_none() {
+            if self.observer.is_done() && due.is_none() {
                 return Ok(false);
             }
-            if !self.client_runs() && self.eyes.newest() == 0 && self.session().is_none() {
+            if !self.client_runs() && self.observer.newest() == 0 && self.session().is_none() {
                 return Ok(false);
             }
             self.tend()?;
@@ -164,8 +165,8 @@ impl<'a> Round<'a> {
         match victim {
             Victim::Owner => processes::owner(&self.howdah.state).is_some_and(processes::kill),
             Victim::Worker => {
-                let newest = self.eyes.newest();
-                let told = if newest > 0 { self.eyes.worker(newest) } else { None };
+                let newest = self.observer.newest();
+                let told = if newest > 0 { self.observer.worker(newest) } else { None };
                 let worker = told.or_else(|| processes::workers(&self.howdah.state).into_iter().next());
                 worker.is_some_and(processes::kill)
             }
@@ -178,7 +179,7 @@ impl<'a> Round<'a> {
             }
             Victim::Client => {
                 // A command that only orders is not killed: the order itself is not what this is about.
-                let followed = self.plan.followed && self.eyes.newest() > 0;
+                let followed = self.plan.followed && self.observer.newest() > 0;
                 let Some(client) = self.client.as_mut().filter(|_| followed) else { return false };
                 let there = client.try_wait().unwrap().is_none();
                 client.kill().unwrap();
@@ -236,9 +237,9 @@ impl<'a> Round<'a> {
         let session = loop {
             let client_runs = self.client_runs();
             // Asked only when there is reason to: the journal is the owner's, and busy.
-            let over = self.eyes.is_done() || (!client_runs && self.eyes.stage() != Stage::Before);
+            let over = self.observer.is_done() || (!client_runs && self.observer.stage() != Stage::Before);
             match self.session() {
-                None if !client_runs && self.eyes.newest() == 0 => return self.never_begun().map(|()| None),
+                None if !client_runs && self.observer.newest() == 0 => return self.never_begun().map(|()| None),
                 Some(session) if over || session.is_ongoing() => match session.phase() {
                     Phase::Completed { outcome: Outcome::Succeeded(_), .. } => break session,
                     Phase::Completed { .. } => return Err("it was cancelled, and nobody asked for that".to_owned()),
@@ -317,9 +318,9 @@ impl<'a> Round<'a> {
                 writeln!(story, "--- {}\n{}", path.display(), last.join("\n")).unwrap();
             }
         };
-        for attempt in 1..=self.eyes.newest() {
-            tell(self.eyes.directory(attempt).join("events.jsonl"));
-            tell(self.eyes.directory(attempt).join("output.log"));
+        for attempt in 1..=self.observer.newest() {
+            tell(self.observer.directory(attempt).join("events.jsonl"));
+            tell(self.observer.directory(attempt).join("output.log"));
         }
         for name in ["client.out", "client.err", "keepers", "state/howdah.log"] {
             tell(self.home.join(name));

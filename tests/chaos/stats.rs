@@ -1,12 +1,12 @@
 //! What a run of many rounds came to: who was hit in which step, and how it ended.
 
-use super::{eyes::Stage, plan::Victim};
+use super::{observer::Stage, plan::Victim};
 use howdah::domain::Step;
 use std::{collections::BTreeMap, fmt};
 
 /// The counts.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Stats {
     hits: BTreeMap<(Stage, Victim), u32>,
     /// Rounds in which somebody was killed.
     pub(crate) rounds: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
 
 const VICTIMS: [Victim; 5] = [Victim::Owner, Victim::Worker, Victim::Engine, Victim::Backend, Victim::Client];
 
-impl Tally {
+impl Stats {
     pub(crate) fn hit(&mut self, victim: Victim, stage: Stage) {
         *self.hits.entry((stage, victim)).or_default() += 1;
     }
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rounds, spared, unborn, attempts, started, .. } = self;
         writeln!(f, "{rounds} rounds, {} kills, {attempts} attempts, {started} started by hand", self.kills())?;

@@ -123,7 +123,7 @@ async fn an_order_that_no_client_of_ours_sends_is_not_carried_out() {
     }
     let act = json!({"ask": {"number": 1, "request": {"act": {"act": "retry", "scope": {"sessions": ids}}}}});
     is_rejected(&harness, true, format!("{act}\n").as_bytes(), &["names 1001 sessions"]).await;
-    assert!(harness.house.handle.snapshots().borrow().ongoing.is_empty());
+    assert!(harness.manager.handle.snapshots().borrow().ongoing.is_empty());
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn half_a_line_is_no_line() {
         assert!(raw.bye().await.contains("the last line was cut off"));
     }
     harness.is_well().await;
-    assert!(harness.house.handle.snapshots().borrow().ongoing.is_empty(), "an order without its end was carried out");
+    assert!(harness.manager.handle.snapshots().borrow().ongoing.is_empty(), "an order without its end was carried out");
 }
 
 #[tokio::test]

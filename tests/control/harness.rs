@@ -1,7 +1,7 @@
 //! A manager behind a socket, and its clients: real ones, and raw ones that send whatever a test wants.
 
 use crate::{
-    house::{House, Plan, runs},
+    manager::{self, Plan, runs},
     support::timeout::TIMEOUT,
 };
 use futures_util::future::BoxFuture;
@@ -31,7 +31,7 @@ pub(crate) const OWNER: u32 = 4711;
 
 /// A served manager.
 pub(crate) struct Harness {
-    pub(crate) house: House,
+    pub(crate) manager: manager::Harness,
     pub(crate) server: Server,
     pub(crate) state: TempDir,
 }
@@ -43,9 +43,9 @@ impl Harness {
 
     pub(crate) fn with(plan: Plan, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let house = plan.open(course);
-        let server = serve(bind(state.path()).unwrap(), house.handle.clone(), OWNER);
-        Self { house, server, state }
+        let manager = plan.open(course);
+        let server = serve(bind(state.path()).unwrap(), manager.handle.clone(), OWNER);
+        Self { manager, server, state }
     }
 
     pub(crate) async fn client(&self, watch: bool) -> Client {

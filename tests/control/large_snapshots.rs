@@ -2,7 +2,7 @@
 
 use crate::{
     harness::{Harness, until, within},
-    house::{Plan, runs},
+    manager::{Plan, runs},
     sample,
 };
 use howdah::{
@@ -39,13 +39,13 @@ async fn large() -> Harness {
     };
     store.append(Batch { entries: (1..=ONGOING).map(entry).collect() }).await.unwrap();
     let harness = Harness::with(Plan { store, ..Plan::default() }, |_| runs());
-    until("four run", &mut harness.house.handle.snapshots(), |now| now.counts.running == 4).await;
+    until("four run", &mut harness.manager.handle.snapshots(), |now| now.counts.running == 4).await;
     harness
 }
 
 async fn fill(harness: &Harness) {
-    harness.house.handle.fill_completed(rows()).await;
-    until("the rows", &mut harness.house.handle.snapshots(), |now| !now.completed.is_empty()).await;
+    harness.manager.handle.fill_completed(rows()).await;
+    until("the rows", &mut harness.manager.handle.snapshots(), |now| !now.completed.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,7 +62,7 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
     assert_eq!(first.completed[0].id, SessionId(10_000 + COMPLETED), "the newest come first");
     until("all rows", &mut late.snapshots(), |now| now.completed.len() == whole).await;
     println!("first snapshot after {to_first:?}, all of {COMPLETED} rows after {:?}", begun.elapsed());
-    let newest = harness.house.handle.snapshots().borrow().clone();
+    let newest = harness.manager.handle.snapshots().borrow().clone();
     for client in [&early, &late] {
         let seen = until("all rows", &mut client.snapshots(), |now| now.completed.len() == whole).await;
         assert!(seen.completed == newest.completed && seen.ongoing == newest.ongoing);
@@ -70,7 +70,7 @@ async fn a_hundred_thousand_completed_sessions_arrive() {
     }
     // What has not changed is the same value as before.
     let before = late.snapshots().borrow().clone();
-    harness.house.say(1, 1, howdah::machine::Report::Fact(Fact::Note("a change".to_owned()))).await;
+    harness.manager.say(1, 1, howdah::machine::Report::Fact(Fact::Note("a change".to_owned()))).await;
     let after = until("a change", &mut late.snapshots(), |now| now.revision > before.revision).await;
     assert!(Arc::ptr_eq(&before.completed, &after.completed));
     let changed: Vec<SessionId> = after

@@ -60,7 +60,7 @@ fn ended(cancelled: usize) -> EndedCounts {
 #[tokio::test]
 async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_meanwhile() {
     let harness = Harness::open();
-    harness.house.start(1..=3).await;
+    harness.manager.start(1..=3).await;
     let client = harness.client(true).await;
     let mut snapshots = client.snapshots();
     let before = until("three run", &mut snapshots, |now| now.counts.running == 3).await;
@@ -78,12 +78,12 @@ async fn a_watching_client_finds_the_next_owner_and_keeps_the_last_snapshot_mean
     assert_eq!(receipt.lines[0].title, Some(instance(4)));
     // The next owner comes; one session has gone on meanwhile.
     harness
-        .house
+        .manager
         .act(SessionAction::Cancel(howdah::domain::Disposition::Keep, howdah::domain::Reach::AnyOrigin), 2)
         .await
         .unwrap();
-    within("its end", harness.house.until_completed(2)).await;
-    let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER + 1);
+    within("its end", harness.manager.until_completed(2)).await;
+    let server = serve(bind(harness.state.path()).unwrap(), harness.manager.handle.clone(), OWNER + 1);
     until("it is back", &mut state, |now| *now == OwnerState::Remote { pid: OWNER + 1 }).await;
     let after = until("what has changed", &mut snapshots, |now| now.counts.cancelled() == 1).await;
     assert!(after.revision > before.revision);
@@ -106,7 +106,7 @@ async fn a_client_that_does_not_watch_reconnects_for_the_next_request() {
     assert_eq!(client.start(order([1]), who("ana")).await.done(), 1);
     within("the end of the server", harness.server.close()).await;
     until("it is lost", &mut client.owner(), is_lost).await;
-    let server = serve(bind(harness.state.path()).unwrap(), harness.house.handle.clone(), OWNER);
+    let server = serve(bind(harness.state.path()).unwrap(), harness.manager.handle.clone(), OWNER);
     assert_eq!(*server.connections().borrow(), 0, "nobody has asked yet");
     assert_eq!(client.start(order([2]), who("ana")).await.done(), 1);
     assert_eq!(*client.owner().borrow(), OwnerState::Remote { pid: OWNER });

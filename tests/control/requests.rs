@@ -2,7 +2,7 @@
 
 use crate::{
     harness::{Harness, RawPeer, connector, hello, until, who, within},
-    house::{Plan, ends, runs},
+    manager::{Plan, ends, runs},
     sample,
 };
 use howdah::{
@@ -40,20 +40,20 @@ async fn what_one_client_does_every_client_sees() {
     assert_eq!(receipt.done(), 3, "{receipt:?}");
     for client in [&ana, &ben] {
         let seen = until("three run", &mut client.snapshots(), |now| now.counts.running == 3).await;
-        assert_eq!(seen.ongoing, harness.house.handle.snapshots().borrow().ongoing);
+        assert_eq!(seen.ongoing, harness.manager.handle.snapshots().borrow().ongoing);
     }
     let (act, scope) = cancel(2);
     let receipt = ben.act(act, scope, who("ben")).await;
     assert_eq!(receipt.lines[0].title, Some(InstanceName::new("orders-2")), "{receipt:?}");
     for client in [&ana, &ben] {
         let seen = until("one is cancelled", &mut client.snapshots(), |now| now.counts.cancelled() == 1).await;
-        assert_eq!(seen.completed, harness.house.handle.snapshots().borrow().completed);
+        assert_eq!(seen.completed, harness.manager.handle.snapshots().borrow().completed);
         assert_eq!(seen.ongoing.len(), 2);
     }
     // A whole session, ended or not, and one that there is not.
     let ended = ben.session(SessionId(2), who("ana")).await.unwrap();
     assert!(matches!(ended.phase(), Phase::Completed { .. }));
-    assert_eq!(Some(ended), harness.house.handle.session(SessionId(2), who("ana")).await);
+    assert_eq!(Some(ended), harness.manager.handle.session(SessionId(2), who("ana")).await);
     assert_eq!(ana.session(SessionId(99), who("ana")).await, None);
 }
 
@@ -92,9 +92,9 @@ async fn who_acts_is_vouched_by_the_kernel() {
     let (act, scope) = cancel(1);
     client.act(act, scope, who("somebody else")).await;
     let vouched = format!("ana@bastion (process {} on pts/9)", std::process::id());
-    let session = harness.house.handle.session(SessionId(1), who("ana")).await.unwrap();
+    let session = harness.manager.handle.session(SessionId(1), who("ana")).await.unwrap();
     assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
-    let asked = harness.house.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
+    let asked = harness.manager.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
         Change::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
         Change::Happened { .. } | Change::Created(_) => None,
     });
@@ -108,7 +108,7 @@ async fn who_acts_is_vouched_by_the_kernel() {
     raw.send_bytes(format!("{{\"ask\":{{\"number\":1,\"request\":{{\"start\":{start}}}}}}}\n").as_bytes()).await;
     let answer = within("an answer", raw.receive()).await;
     assert_eq!(answer["answer"]["answer"]["receipt"]["lines"][0]["title"], "orders\\u{1b}-2", "{answer}");
-    let session = harness.house.handle.session(SessionId(2), who("ana")).await.unwrap();
+    let session = harness.manager.handle.session(SessionId(2), who("ana")).await.unwrap();
     assert!(session.by().starts_with("\\u{1b}[2Jraw@bastion"), "{}", session.by());
 }
 
@@ -164,7 +164,7 @@ async fn an_order_whose_giver_has_gone_is_done() {
     raw.greet().await;
     raw.send(&json!({"ask": {"number": 1, "request": {"start": order([1])}}})).await;
     drop(raw);
-    within("the session", harness.house.until_completed(1)).await;
+    within("the session", harness.manager.until_completed(1)).await;
     harness.connected(0).await;
 }
 
@@ -175,7 +175,7 @@ async fn a_closing_owner_answers_what_it_has_read_and_says_goodbye() {
     raw.greet().await;
     // The journal answers late, so the owner closes while the manager is at it. Both requests come in one write, so
     // when the first is answered the second has been read.
-    harness.house.store.slow(Duration::from_millis(300));
+    harness.manager.store.slow(Duration::from_millis(300));
     let first = json!({"ask": {"number": 1, "request": {"session": 1}}});
     let second = json!({"ask": {"number": 2, "request": {"start": order([1])}}});
     raw.send_bytes(format!("{first}\n{second}\n").as_bytes()).await;

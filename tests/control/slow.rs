@@ -16,7 +16,7 @@ async fn catch_up(harness: &Harness, raw: &mut RawPeer, replica: &mut Replica) -
         bytes += line.len();
         let Some(snapshot) = apply(replica, &line) else { continue };
         snapshots += 1;
-        let newest = harness.house.handle.snapshots().borrow().clone();
+        let newest = harness.manager.handle.snapshots().borrow().clone();
         if snapshot.revision == newest.revision {
             assert_eq!(snapshot.ongoing, newest.ongoing);
             return (bytes, snapshots);
@@ -32,8 +32,8 @@ fn apply(replica: &mut Replica, line: &str) -> Option<std::sync::Arc<howdah::man
 
 /// A session runs and its attempt comes further, so far and no less often than it can be seen.
 async fn come_further(harness: &Harness, bytes: u64) {
-    harness.house.say(1, 1, Report::Fact(Fact::Progress(sample::progress(bytes, None)))).await;
-    let mut snapshots = harness.house.handle.snapshots();
+    harness.manager.say(1, 1, Report::Fact(Fact::Progress(sample::progress(bytes, None)))).await;
+    let mut snapshots = harness.manager.handle.snapshots();
     let there = |now: &std::sync::Arc<howdah::manager::Snapshot>| {
         now.ongoing.first().is_some_and(|session| session.progress().bytes_done.0 == bytes)
     };
@@ -43,9 +43,9 @@ async fn come_further(harness: &Harness, bytes: u64) {
 /// Its session takes so many bytes more than it must.
 async fn with_one_running(weight: usize) -> Harness {
     let harness = Harness::open();
-    harness.house.start([1]).await;
-    until("it runs", &mut harness.house.handle.snapshots(), |now| now.counts.running == 1).await;
-    harness.house.say(1, 1, Report::Fact(Fact::Note("n".repeat(weight)))).await;
+    harness.manager.start([1]).await;
+    until("it runs", &mut harness.manager.handle.snapshots(), |now| now.counts.running == 1).await;
+    harness.manager.say(1, 1, Report::Fact(Fact::Note("n".repeat(weight)))).await;
     harness
 }
 
@@ -107,7 +107,7 @@ async fn orders_of_a_client_that_does_not_read_are_carried_out() {
     raw.watch().await;
     raw.send(&json!({"ask": {"number": 2, "request": {"act": {"act": {"cancel": ["keep", "any_origin"]}, "scope": {"ongoing": "restore"}}}}}))
         .await;
-    within("the cancel", harness.house.until_completed(1)).await;
+    within("the cancel", harness.manager.until_completed(1)).await;
     // What is too much for the socket stops the client itself, and nobody else.
     let ask = json!({"ask": {"number": 3, "request": {"session": 1}}}).to_string() + "\n";
     let many = ask.repeat(20_000);

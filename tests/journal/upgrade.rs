@@ -1,6 +1,6 @@
 //! A journal of version 1, as its own build has left it: schema 2, and records of sessions and events of version 1.
 
-use super::{House, ends, new};
+use super::{Harness, ends, new};
 use howdah::{
     domain::{Kind, SessionId, StepState, upgrade},
     journal::{JournalReader, Migration, SqliteJournal, health::health},
@@ -68,8 +68,8 @@ fn session(name: &str, number: u64) -> Value {
     session
 }
 
-fn old_journal(house: &House) -> Connection {
-    let connection = Connection::open(&house.path).unwrap();
+fn old_journal(harness: &Harness) -> Connection {
+    let connection = Connection::open(&harness.path).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection.execute_batch(SCHEMA_2).unwrap();
     connection
@@ -106,10 +106,10 @@ fn expected(name: &str, number: u64) -> Session {
 
 #[test]
 fn what_an_older_owner_has_left_is_read_as_it_lies() {
-    let house = House::new();
-    fill(&old_journal(&house));
-    let before = fs::read(&house.path).unwrap();
-    let mut reader = JournalReader::open(&house.path).unwrap();
+    let harness = Harness::new();
+    fill(&old_journal(&harness));
+    let before = fs::read(&harness.path).unwrap();
+    let mut reader = JournalReader::open(&harness.path).unwrap();
     let ongoing = reader.ongoing().unwrap();
     assert!(ongoing.unreadable.is_empty(), "{:?}", ongoing.unreadable);
     let wanted: Vec<_> = (1..).zip(&SESSIONS[..6]).map(|(number, (name, _))| expected(name, number)).collect();
@@ -124,40 +124,40 @@ fn what_an_older_owner_has_left_is_read_as_it_lies() {
     let history = reader.history(SessionId(8)).unwrap();
     let unreadable: Vec<_> = history.iter().filter(|line| line.event == "unreadable").collect();
     assert!(history.len() > 20 && unreadable.is_empty(), "{unreadable:?}");
-    let health = health(&house.path).unwrap();
+    let health = health(&harness.path).unwrap();
     assert_eq!((health.schema, health.ongoing, health.ended, health.unreadable.len()), (2, 6, 3, 0));
-    assert_eq!(fs::read(&house.path).unwrap(), before, "nothing was changed");
+    assert_eq!(fs::read(&harness.path).unwrap(), before, "nothing was changed");
 }
 
 #[test]
 fn what_an_older_owner_has_left_goes_on() {
-    let house = House::new();
-    fill(&old_journal(&house));
-    let mut journal = house.open();
+    let harness = Harness::new();
+    fill(&old_journal(&harness));
+    let mut journal = harness.open();
     let opening = journal.opening().unwrap();
     assert!(opening.unreadable.is_empty(), "{:?}", opening.unreadable);
     assert_eq!((opening.last_id, opening.ongoing.len(), ends(&opening)), (9, 6, (1, 1)));
     for (number, (name, _)) in (1..).zip(SESSIONS) {
         assert_eq!(journal.session(SessionId(number)).unwrap(), Some(expected(name, number)), "{name}");
     }
-    let mut reader = JournalReader::open(&house.path).unwrap();
+    let mut reader = JournalReader::open(&harness.path).unwrap();
     assert!(reader.history(SessionId(8)).unwrap().iter().all(|line| line.event != "unreadable"));
     // What changes is written anew, the rest stays as it was.
     let mut changed = new(3);
     changed.after = expected("waiting", 3);
     journal.append(&super::batch([changed])).unwrap();
     let versions =
-        |sql: &str| -> u32 { Connection::open(&house.path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap() };
+        |sql: &str| -> u32 { Connection::open(&harness.path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(versions("SELECT version FROM sessions WHERE id = 3"), 2);
     assert_eq!(versions("SELECT count(*) FROM sessions WHERE version = 1 AND kind = 'restore'"), 8);
     drop(journal);
-    assert_eq!(house.open().session(SessionId(3)).unwrap(), Some(expected("waiting", 3)));
+    assert_eq!(harness.open().session(SessionId(3)).unwrap(), Some(expected("waiting", 3)));
 }
 
 #[test]
 fn an_upgrade_that_breaks_off_leaves_the_old_journal() {
-    let house = House::new();
-    let connection = old_journal(&house);
+    let harness = Harness::new();
+    let connection = old_journal(&harness);
     fill(&connection);
     let copies = "WITH RECURSIVE numbers (n) AS (VALUES (10) UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
                   INSERT INTO sessions SELECT n, n, place, instance, ended, took, result, version, body
@@ -165,12 +165,12 @@ fn an_upgrade_that_breaks_off_leaves_the_old_journal() {
     connection.execute(copies, []).unwrap();
     drop(connection);
     let broken = panic::catch_unwind(|| {
-        SqliteJournal::open_watched(&house.path, &mut |Migration { done, .. }| assert!(done < 3000, "as if killed"))
+        SqliteJournal::open_watched(&harness.path, &mut |Migration { done, .. }| assert!(done < 3000, "as if killed"))
     });
     assert!(broken.is_err());
-    let health = health(&house.path).unwrap();
+    let health = health(&harness.path).unwrap();
     assert_eq!((health.schema, health.ongoing, health.ended), (2, 6, 4994));
-    let opening = house.open().opening().unwrap();
+    let opening = harness.open().opening().unwrap();
     assert_eq!((opening.ongoing.len(), ends(&opening)), (6, (4992, 1)));
 }
 
@@ -178,8 +178,8 @@ fn an_upgrade_that_breaks_off_leaves_the_old_journal() {
 #[test]
 fn a_hundred_thousand_sessions_are_brought_up_to_date_and_tell_how_far_they_are() {
     const MANY: u64 = 100_000;
-    let house = House::new();
-    let connection = old_journal(&house);
+    let harness = Harness::new();
+    let connection = old_journal(&harness);
     fill(&connection);
     let copies = format!(
         "WITH RECURSIVE numbers (n) AS (VALUES (10) UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})
@@ -189,7 +189,7 @@ fn a_hundred_thousand_sessions_are_brought_up_to_date_and_tell_how_far_they_are(
     connection.execute(&copies, []).unwrap();
     drop(connection);
     let (begun, mut told) = (Instant::now(), Vec::new());
-    let journal = SqliteJournal::open_watched(&house.path, &mut |migration| told.push(migration)).unwrap();
+    let journal = SqliteJournal::open_watched(&harness.path, &mut |migration| told.push(migration)).unwrap();
     println!("{MANY} sessions brought up to date in {:?}", begun.elapsed());
     assert!(told.len() >= 100 && told.is_sorted_by_key(|one| one.done), "{} times", told.len());
     assert_eq!(told.last(), Some(&Migration { schema: 3, done: MANY, total: MANY }));

@@ -1,7 +1,7 @@
 //! Places are claimed before a session comes to be, and given back when it has ended (S9).
 
 use crate::{
-    house::{House, Plan, ops, runs},
+    harness::{Harness, Plan, ops, runs},
     sample,
 };
 use futures_util::future::BoxFuture;
@@ -50,7 +50,7 @@ fn held() -> HeldDirectory {
     HeldDirectory { directory: "/srv/pg/orders-1".into(), filesystem }
 }
 
-fn open(refuse: Option<u64>, permits: usize) -> (House, Arc<Steered>) {
+fn open(refuse: Option<u64>, permits: usize) -> (Harness, Arc<Steered>) {
     let gate = Semaphore::new(permits);
     let (asked, given_back) = (Mutex::default(), Mutex::default());
     let steered = Arc::new(Steered { refuse: refuse.map(SessionId), gate, asked, given_back });
@@ -60,28 +60,28 @@ fn open(refuse: Option<u64>, permits: usize) -> (House, Arc<Steered>) {
 
 #[tokio::test(start_paused = true)]
 async fn s09_what_cannot_be_claimed_is_refused_and_the_others_are_created() {
-    let (house, steered) = open(Some(1), 8);
-    let receipt = house.start([1, 2]).await;
+    let (harness, steered) = open(Some(1), 8);
+    let receipt = harness.start([1, 2]).await;
     let refusal = receipt.lines[0].result.as_ref().unwrap_err();
     assert_eq!(refusal.to_string(), "held by session 7 of eve@db2");
     assert_eq!((&receipt.lines[1].result, receipt.lines[1].session), (&Ok(()), Some(SessionId(2))));
-    assert_eq!(house.now().await.ongoing.len(), 1);
+    assert_eq!(harness.now().await.ongoing.len(), 1);
     assert!(steered.given_back.lock().unwrap().is_empty(), "nothing was taken for the first");
 }
 
 #[tokio::test(start_paused = true)]
 async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
-    let (house, steered) = open(None, 1);
-    house.start([1]).await;
+    let (harness, steered) = open(None, 1);
+    harness.start([1]).await;
     let order = |number| {
-        let (handle, requests) = (house.handle.clone(), vec![sample::request(number).into()]);
+        let (handle, requests) = (harness.handle.clone(), vec![sample::request(number).into()]);
         let order = StartRequest { orders: requests, policy: None, origin: Origin::Console };
         tokio::spawn(async move { handle.start(order, ops()).await })
     };
     let (second, third) = (order(2), order(3));
-    house.now().await;
+    harness.now().await;
     let cancel = SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin);
-    assert_eq!(house.act(cancel, 1).await, Ok(()), "a person is answered meanwhile");
+    assert_eq!(harness.act(cancel, 1).await, Ok(()), "a person is answered meanwhile");
     assert_eq!(steered.asked.lock().unwrap().len(), 2, "one order after the other");
     steered.gate.add_permits(2);
     assert_eq!((second.await.unwrap().done(), third.await.unwrap().done()), (1, 1));
@@ -89,27 +89,27 @@ async fn s09_a_claim_that_takes_its_time_holds_up_nothing_but_later_orders() {
 
 #[tokio::test(start_paused = true)]
 async fn s09_places_are_given_back_when_a_session_has_ended_and_when_it_never_came_to_be() {
-    let (house, steered) = open(None, 8);
-    house.start([1]).await;
-    let uuid = house.handle.session(SessionId(1), ops()).await.unwrap().uuid();
+    let (harness, steered) = open(None, 8);
+    harness.start([1]).await;
+    let uuid = harness.handle.session(SessionId(1), ops()).await.unwrap().uuid();
     assert!(steered.given_back.lock().unwrap().is_empty());
-    house.act(SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin), 1).await.unwrap();
-    house.until_completed(1).await;
-    house.now().await;
+    harness.act(SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin), 1).await.unwrap();
+    harness.until_completed(1).await;
+    harness.now().await;
     assert_eq!(*steered.given_back.lock().unwrap(), [uuid]);
-    house.store.fail(true);
-    let receipt = house.start([2]).await;
+    harness.store.fail(true);
+    let receipt = harness.start([2]).await;
     assert!(matches!(receipt.lines[0].result, Err(Refusal::NotStored { .. })));
-    house.now().await;
+    harness.now().await;
     assert_eq!(steered.given_back.lock().unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn s09_the_file_system_of_each_claimed_place_stays_with_the_session_and_its_tickets() {
-    let (house, steered) = open(None, 1);
-    house.start([1]).await;
-    let session = house.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
+    let (harness, steered) = open(None, 1);
+    harness.start([1]).await;
+    let session = harness.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
     assert_eq!(session.places(), [held()]);
-    assert_eq!(house.launched.lock().unwrap()[0].places, [held()]);
+    assert_eq!(harness.launched.lock().unwrap()[0].places, [held()]);
     assert_eq!(steered.asked.lock().unwrap().len(), 1);
 }

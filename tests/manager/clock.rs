@@ -1,7 +1,7 @@
 //! A machine whose clock is set while sessions wait: back by a day, or forward.
 
 use crate::{
-    house::{House, Plan, ends, runs},
+    harness::{Harness, Plan, ends, runs},
     sample,
 };
 use howdah::{
@@ -31,79 +31,79 @@ fn fails_once(ticket: &Ticket) -> Scenario {
 }
 
 /// How long it takes until so many workers were launched.
-async fn until_launched(house: &House, workers: usize) -> Duration {
+async fn until_launched(harness: &Harness, workers: usize) -> Duration {
     let begun = Instant::now();
-    house.until(|_| house.workers() == workers).await;
+    harness.until(|_| harness.workers() == workers).await;
     begun.elapsed()
 }
 
 #[tokio::test(start_paused = true)]
 async fn d02_a_clock_that_is_set_back_delays_the_next_try_by_one_pause_at_most() {
     let clock_set_by = hand();
-    let house = Plan { clock_set_by, ..Plan::default() }.open(fails_once);
-    house.start([1]).await;
-    house.wait(100).await;
+    let harness = Plan { clock_set_by, ..Plan::default() }.open(fails_once);
+    harness.start([1]).await;
+    harness.wait(100).await;
     clock_set_by.store(-DAY, Ordering::SeqCst);
-    let waited = until_launched(&house, 2).await;
+    let waited = until_launched(&harness, 2).await;
     assert!(waited <= NOTICED + Duration::from_mins(5), "{waited:?}");
-    assert_eq!(house.times(1, |event| matches!(event, Event::Rescheduled { .. })).len(), 1);
-    house.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
+    assert_eq!(harness.times(1, |event| matches!(event, Event::Rescheduled { .. })).len(), 1);
+    harness.until_phase(1, |phase| matches!(phase, Phase::Running { .. })).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_is_noticed_at_once_while_another_session_reports() {
     let clock_set_by = hand();
-    let house = Plan { clock_set_by, ..Plan::default() }.open(|ticket| {
+    let harness = Plan { clock_set_by, ..Plan::default() }.open(|ticket| {
         if ticket.session == SessionId(1) {
             return fails_once(ticket);
         }
         let report = |bytes| (Duration::from_millis(200), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
         Scenario { steps: (0..10_000).map(report).collect(), stops_in: None }
     });
-    house.start(1..=2).await;
-    house.wait(100).await;
+    harness.start(1..=2).await;
+    harness.wait(100).await;
     clock_set_by.store(-DAY, Ordering::SeqCst);
-    let waited = until_launched(&house, 3).await;
+    let waited = until_launched(&harness, 3).await;
     assert!(waited <= Duration::from_secs(301), "{waited:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_set_back_while_nobody_owned_the_session_is_seen_by_the_next_owner() {
-    let house = Plan::default().open(fails_once);
-    house.start([1]).await;
-    house.wait(100).await;
-    let store = house.crash().await;
+    let harness = Plan::default().open(fails_once);
+    harness.start([1]).await;
+    harness.wait(100).await;
+    let store = harness.crash().await;
     let clock_set_by = hand();
     clock_set_by.store(-DAY, Ordering::SeqCst);
-    let house = Plan { store, clock_set_by, ..Plan::default() }.open(fails_once);
-    let waited = until_launched(&house, 1).await;
+    let harness = Plan { store, clock_set_by, ..Plan::default() }.open(fails_once);
+    let waited = until_launched(&harness, 1).await;
     assert_eq!(waited.as_secs(), 300);
-    assert_eq!(house.now().await.session(SessionId(1)).unwrap().tries_total(), 1);
+    assert_eq!(harness.now().await.session(SessionId(1)).unwrap().tries_total(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn d06_a_cancel_is_overdue_in_time_although_the_clock_was_set_back() {
     let clock_set_by = hand();
-    let house = Plan { clock_set_by, ..Plan::default() }.open(|_| Scenario::default());
-    house.start([1]).await;
-    house.until(|now| now.counts.running == 1).await;
-    house.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    let harness = Plan { clock_set_by, ..Plan::default() }.open(|_| Scenario::default());
+    harness.start([1]).await;
+    harness.until(|now| now.counts.running == 1).await;
+    harness.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     clock_set_by.store(-DAY, Ordering::SeqCst);
     let begun = Instant::now();
     let overdue = |phase: &Phase| {
         let Phase::Cancelling { stage: CancelStage::Stopping { urgency, .. }, .. } = phase else { return false };
         *urgency == Urgency::Overdue
     };
-    house.until_phase(1, overdue).await;
+    harness.until_phase(1, overdue).await;
     assert!(begun.elapsed() <= NOTICED + Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_forward_past_the_next_try_makes_it_due() {
     let clock_set_by = hand();
-    let house = Plan { clock_set_by, ..Plan::default() }.open(fails_once);
-    house.start([1]).await;
-    house.wait(10).await;
+    let harness = Plan { clock_set_by, ..Plan::default() }.open(fails_once);
+    harness.start([1]).await;
+    harness.wait(10).await;
     clock_set_by.store(DAY, Ordering::SeqCst);
-    assert!(until_launched(&house, 2).await <= NOTICED);
+    assert!(until_launched(&harness, 2).await <= NOTICED);
 }

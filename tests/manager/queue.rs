@@ -1,7 +1,7 @@
 //! Who may run, in which order, and who holds which place.
 
 use crate::{
-    house::{Plan, ends, runs},
+    harness::{Plan, ends, runs},
     sample,
 };
 use howdah::{
@@ -14,14 +14,14 @@ use howdah::{
 
 #[tokio::test(start_paused = true)]
 async fn r01_one_session_for_each_instance() {
-    let house = Plan::default().open(|_| runs());
-    let receipt = house.start(1..=3).await;
+    let harness = Plan::default().open(|_| runs());
+    let receipt = harness.start(1..=3).await;
     let instances: Vec<_> = receipt.lines.iter().map(|line| line.title.clone().unwrap().to_string()).collect();
     assert_eq!(instances, ["orders-1", "orders-2", "orders-3"]);
     assert_eq!(receipt.done(), 3);
-    let now = house.until(|now| now.counts.running == 3).await;
+    let now = harness.until(|now| now.counts.running == 3).await;
     assert_eq!(now.ongoing.len(), 3);
-    let launched = house.launched.lock().unwrap().clone();
+    let launched = harness.launched.lock().unwrap().clone();
     for (ticket, number) in launched.iter().zip(1..) {
         assert_eq!((ticket.session, ticket.attempt), (SessionId(number), AttemptNo(1)));
         assert_eq!(ticket.work, Work::Run(sample::request(number).into()));
@@ -36,32 +36,32 @@ async fn r01_one_session_for_each_instance() {
 #[tokio::test(start_paused = true)]
 async fn slots_are_kept_and_the_queue_is_served_in_order() {
     let succeeds = || sample::over(End::Succeeded(sample::success()));
-    let house = Plan { max_running: 2, ..Plan::default() }.open(move |_| ends(10, succeeds()));
-    house.start(1..=5).await;
-    let full = house.until(|now| now.counts.running == 2).await;
-    assert_eq!((full.counts.queued, house.workers()), (3, 2));
-    house.until(|now| now.counts.succeeded() == 5).await;
-    let first: Vec<i64> = (1..=5).flat_map(|number| house.launches(number)).collect();
+    let harness = Plan { max_running: 2, ..Plan::default() }.open(move |_| ends(10, succeeds()));
+    harness.start(1..=5).await;
+    let full = harness.until(|now| now.counts.running == 2).await;
+    assert_eq!((full.counts.queued, harness.workers()), (3, 2));
+    harness.until(|now| now.counts.succeeded() == 5).await;
+    let first: Vec<i64> = (1..=5).flat_map(|number| harness.launches(number)).collect();
     assert_eq!(first, [0, 0, 10, 10, 20]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_try_that_is_due_waits_for_a_slot_behind_those_before_it() {
-    let house = Plan { max_running: 1, ..Plan::default() }.open(|ticket| match (ticket.session, ticket.attempt) {
+    let harness = Plan { max_running: 1, ..Plan::default() }.open(|ticket| match (ticket.session, ticket.attempt) {
         (SessionId(1), AttemptNo(1)) => ends(1, Report::Over(None)),
         (SessionId(2), _) => ends(1000, sample::over(End::Succeeded(sample::success()))),
         (_, _) => ends(10, sample::over(End::Succeeded(sample::success()))),
     });
-    house.start(1..=3).await;
-    house.until_phase(1, |phase| matches!(phase, Phase::Queued { cause: Cause::Try(1), .. })).await;
-    house.until(|now| now.counts.succeeded() == 3).await;
-    assert_eq!([house.launches(2), house.launches(3), house.launches(1)].concat(), [1, 1001, 0, 1011]);
+    harness.start(1..=3).await;
+    harness.until_phase(1, |phase| matches!(phase, Phase::Queued { cause: Cause::Try(1), .. })).await;
+    harness.until(|now| now.counts.succeeded() == 3).await;
+    assert_eq!([harness.launches(2), harness.launches(3), harness.launches(1)].concat(), [1, 1001, 0, 1011]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn s09_one_session_for_each_directory_and_port() {
-    let house = Plan::default().open(|_| runs());
-    house.start([1]).await;
+    let harness = Plan::default().open(|_| runs());
+    harness.start([1]).await;
     let holder = SessionId(1);
     let instance = || InstanceName::new("orders-1");
     let port = Port::new(6000).unwrap();
@@ -71,31 +71,31 @@ async fn s09_one_session_for_each_directory_and_port() {
         request
     };
     for directory in ["/srv/pg/orders-1", "/srv/pg/orders-1/base", "/srv/pg", "/srv/pg/orders-1.tablespaces/7"] {
-        let receipt = house.order(vec![to(directory, port)]).await;
+        let receipt = harness.order(vec![to(directory, port)]).await;
         assert!(
             matches!(&receipt.lines[0].result, Err(Refusal::DirectoryHeld { holder: SessionId(1), .. })),
             "{directory}: {receipt:?}"
         );
     }
     let taken = sample::request(1).target.port();
-    let receipt = house.order(vec![to("/srv/pg/other", taken)]).await;
+    let receipt = harness.order(vec![to("/srv/pg/other", taken)]).await;
     assert_eq!(receipt.lines[0].result, Err(Refusal::PortHeld { port: taken, holder, instance: instance() }));
     // Files alone need no port.
     let files = ClusterRestore { server: ServerWish::FilesOnly, ..to("/srv/pg/files", taken) };
-    assert_eq!(house.order(vec![files]).await.done(), 1);
+    assert_eq!(harness.order(vec![files]).await.done(), 1);
     // Two in one order: the first gets it.
-    let receipt = house.order(vec![to("/srv/new", port), to("/srv/new", port)]).await;
+    let receipt = harness.order(vec![to("/srv/new", port), to("/srv/new", port)]).await;
     assert_eq!((receipt.done(), receipt.refused().count()), (1, 1));
-    assert_eq!(house.now().await.counts.ongoing(), 3);
+    assert_eq!(harness.now().await.counts.ongoing(), 3);
     // A session that has ended holds nothing.
-    house.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
-    house.until_completed(1).await;
-    assert_eq!(house.start([1]).await.done(), 1);
+    harness.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    harness.until_completed(1).await;
+    assert_eq!(harness.start([1]).await.done(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn s09_the_home_of_a_tablespace_that_was_named_is_one_sessions_alone_until_its_end() {
-    let house = Plan::default().open(|_| runs());
+    let harness = Plan::default().open(|_| runs());
     let with_home = |number| {
         let mut request = sample::request(number);
         request.target = request.target.with_tablespace(16384, "/fast/ts").unwrap();
@@ -103,24 +103,24 @@ async fn s09_the_home_of_a_tablespace_that_was_named_is_one_sessions_alone_until
     };
     let mut at_home = sample::request(3);
     at_home.target = Target::new("/fast/ts/deeper", at_home.target.port()).unwrap();
-    assert_eq!(house.order(vec![with_home(1)]).await.done(), 1);
+    assert_eq!(harness.order(vec![with_home(1)]).await.done(), 1);
     for wanted in [with_home(2), at_home.clone()] {
-        let receipt = house.order(vec![wanted]).await;
+        let receipt = harness.order(vec![wanted]).await;
         let refused = &receipt.lines[0].result;
         assert!(matches!(refused, Err(Refusal::DirectoryHeld { holder: SessionId(1), .. })), "{receipt:?}");
     }
-    house.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
-    house.until_completed(1).await;
-    assert_eq!(house.order(vec![with_home(2)]).await.done(), 1);
-    assert_eq!(house.order(vec![at_home]).await.done(), 0);
+    harness.act(SessionAction::Cancel(howdah::domain::Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
+    harness.until_completed(1).await;
+    assert_eq!(harness.order(vec![with_home(2)]).await.done(), 1);
+    assert_eq!(harness.order(vec![at_home]).await.done(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_session_that_is_named_is_told_once_even_one_that_is_not_there() {
-    let house = Plan::default().open(|_| runs());
-    house.start([1]).await;
+    let harness = Plan::default().open(|_| runs());
+    harness.start([1]).await;
     let receipt =
-        house.all(SessionAction::Retry, Scope::Sessions(vec![SessionId(7), SessionId(1), SessionId(7)])).await;
+        harness.all(SessionAction::Retry, Scope::Sessions(vec![SessionId(7), SessionId(1), SessionId(7)])).await;
     assert_eq!(receipt.lines.len(), 2);
     assert_eq!(receipt.lines[0].result, Err(Refusal::Unknown { id: SessionId(7) }));
 }

@@ -1,7 +1,7 @@
 //! `howdah restore` over a real manager: what it says on stderr and how it ends.
 
 use crate::{
-    house::{House, Plan, ends, ops, runs},
+    harness::{Harness, Plan, ends, ops, runs},
     sample,
 };
 use howdah::{
@@ -64,12 +64,12 @@ impl Person {
 }
 
 /// Runs the command while a person does something; how it ended, the lines on stderr, and the object on stdout.
-async fn run(house: &House, script: impl AsyncFnOnce(Person)) -> (Exit, Vec<String>, serde_json::Value) {
-    run_request(house, sample::request(1), script).await
+async fn run(harness: &Harness, script: impl AsyncFnOnce(Person)) -> (Exit, Vec<String>, serde_json::Value) {
+    run_request(harness, sample::request(1), script).await
 }
 
 async fn run_request(
-    house: &House,
+    harness: &Harness,
     request: ClusterRestore,
     script: impl AsyncFnOnce(Person),
 ) -> (Exit, Vec<String>, serde_json::Value) {
@@ -80,19 +80,19 @@ async fn run_request(
     let form = CommandForm::new(Some("/srv/state".to_owned()));
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json: true };
     let by = ops();
-    let command = restore::run(&house.handle, (house.clock, &form), (order, &by), receiver, &mut streams);
+    let command = restore::run(&harness.handle, (harness.clock, &form), (order, &by), receiver, &mut streams);
     let (exit, ()) = tokio::join!(command, script(person));
     (exit.unwrap(), err.lines(), serde_json::from_slice(&out).unwrap())
 }
 
-async fn until_disposing(house: &House) -> Arc<Session> {
-    house.until_phase(1, |phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. })).await
+async fn until_disposing(harness: &Harness) -> Arc<Session> {
+    harness.until_phase(1, |phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. })).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
-    let house = Plan::default().open(|_| ends(1, sample::over(End::Failed(sample::disruption()))));
-    let (exit, lines, object) = run(&house, async |_| ()).await;
+    let harness = Plan::default().open(|_| ends(1, sample::over(End::Failed(sample::disruption()))));
+    let (exit, lines, object) = run(&harness, async |_| ()).await;
     assert_eq!(exit, Exit::Stuck);
     assert_eq!(
         lines[lines.len() - 2..],
@@ -111,14 +111,14 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
-    let house = Plan::default().open(|ticket| match ticket.work {
+    let harness = Plan::default().open(|ticket| match ticket.work {
         Work::Run(_) => runs(),
         Work::Dispose { .. } => ends(20, sample::over(End::Disposed(Disposed::Removed))),
     });
-    let (exit, lines, object) = run(&house, async |person| {
-        house.until(|now| now.counts.running == 1).await;
+    let (exit, lines, object) = run(&harness, async |person| {
+        harness.until(|now| now.counts.running == 1).await;
         person.interrupt().await;
-        until_disposing(&house).await;
+        until_disposing(&harness).await;
         person.interrupt().await;
     })
     .await;
@@ -133,7 +133,7 @@ async fn d06_a_second_interrupt_leaves_a_disposal_in_time_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_left_data_says_where() {
-    let house = Plan::default().open(|ticket| match ticket.work {
+    let harness = Plan::default().open(|ticket| match ticket.work {
         Work::Run(_) => runs(),
         Work::Dispose { .. } => Scenario {
             steps: vec![(Duration::ZERO, Report::Fact(Fact::Began(Began::of(sample::mark(AttemptNo(2)), None))))],
@@ -144,10 +144,10 @@ async fn a_cancel_that_left_data_says_where() {
     let (there, mut request) = (tempfile::tempdir().unwrap(), sample::request(1));
     let target = Target::new(there.path(), request.target.port()).unwrap();
     request.target = target.with_tablespace(16384, "/no/such/home").unwrap();
-    let (exit, lines, object) = run_request(&house, request, async |person| {
-        house.until(|now| now.counts.running == 1).await;
+    let (exit, lines, object) = run_request(&harness, request, async |person| {
+        harness.until(|now| now.counts.running == 1).await;
         person.interrupt().await;
-        house.until(|now| now.session(SessionId(1)).is_some_and(is_overdue)).await;
+        harness.until(|now| now.session(SessionId(1)).is_some_and(is_overdue)).await;
         person.interrupt().await;
     })
     .await;
@@ -172,15 +172,15 @@ async fn progress_is_told_on_although_the_clock_was_set_back() {
     let clock_set_by: &'static AtomicI64 = Box::leak(Box::default());
     let report = |bytes| (Duration::from_secs(1), Report::Fact(Fact::Progress(sample::progress(bytes, None))));
     let steps: Vec<_> = (0..60).map(report).collect();
-    let house = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
+    let harness = Plan { clock_set_by, ..Plan::default() }.open(move |ticket| match ticket.work {
         Work::Run(_) => Scenario { steps: steps.clone(), stops_in: Some(Duration::ZERO) },
         Work::Dispose { .. } => Scenario::default(),
     });
-    run(&house, async |person| {
-        house.wait(20).await;
+    run(&harness, async |person| {
+        harness.wait(20).await;
         let before = person.err.lines().len();
         clock_set_by.store(-24 * 3600 * 1000, Ordering::SeqCst);
-        house.wait(20).await;
+        harness.wait(20).await;
         let after = person.err.lines().len() - before;
         assert!((3..=6).contains(&after), "{after} lines in twenty seconds");
         person.interrupt().await;
@@ -191,9 +191,9 @@ async fn progress_is_told_on_although_the_clock_was_set_back() {
 #[tokio::test(start_paused = true)]
 async fn names_come_from_outside_so_that_a_run_can_be_repeated() {
     let named = async || {
-        let house = Plan { ids: Ids::counted(), ..Plan::default() }.open(|_| runs());
-        house.start([1, 2]).await;
-        let now = house.until(|now| now.ongoing.len() == 2).await;
+        let harness = Plan { ids: Ids::counted(), ..Plan::default() }.open(|_| runs());
+        harness.start([1, 2]).await;
+        let now = harness.until(|now| now.ongoing.len() == 2).await;
         now.ongoing.iter().map(|session| session.uuid()).collect::<Vec<_>>()
     };
     let (once, again) = (named().await, named().await);

@@ -1,7 +1,7 @@
 //! `howdah session retry`, `cancel` and `dismiss`: who is reached, what is refused, and the silence of success.
 
 use crate::{
-    house::{House, Life, one_of_each},
+    harness::{Harness, Life, one_of_each},
     support::howdah::Ran,
 };
 use howdah::{domain::Outcome, machine::Phase};
@@ -15,59 +15,59 @@ fn done(ran: Ran) {
 
 /// What was refused, line by line.
 #[track_caller]
-fn refused(house: &House, ran: Ran) -> Vec<String> {
+fn refused(harness: &Harness, ran: Ran) -> Vec<String> {
     let ran = ran.expect_code(3);
     assert_eq!(ran.stdout, "");
-    house.masked(&ran.stderr).lines().map(str::to_owned).collect()
+    harness.masked(&ran.stderr).lines().map(str::to_owned).collect()
 }
 
-fn history(house: &House, number: u64) -> String {
-    house.run(&["events", &number.to_string()]).expect_code(0).stdout
+fn history(harness: &Harness, number: u64) -> String {
+    harness.run(&["events", &number.to_string()]).expect_code(0).stdout
 }
 
-fn is_cancelled(house: &House, number: u64) -> bool {
-    matches!(house.session(number).phase(), Phase::Completed { outcome: Outcome::Cancelled { .. }, .. })
+fn is_cancelled(harness: &Harness, number: u64) -> bool {
+    matches!(harness.session(number).phase(), Phase::Completed { outcome: Outcome::Cancelled { .. }, .. })
 }
 
 #[test]
 fn r26_an_act_that_was_done_prints_nothing() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).succeeded(9), Life::queued(3).stuck()]);
-    done(house.run(&["retry", "1"]));
-    assert!(history(&house, 1).contains("retry asked by"));
-    done(house.run(&["dismiss", "2"]));
-    assert!(house.session(2).is_dismissed());
-    done(house.run(&["cancel", "3", "--wait"]));
-    assert!(is_cancelled(&house, 3));
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).succeeded(9), Life::queued(3).stuck()]);
+    done(harness.run(&["retry", "1"]));
+    assert!(history(&harness, 1).contains("retry asked by"));
+    done(harness.run(&["dismiss", "2"]));
+    assert!(harness.session(2).is_dismissed());
+    done(harness.run(&["cancel", "3", "--wait"]));
+    assert!(is_cancelled(&harness, 3));
 }
 
 #[test]
 fn r14_r16_an_act_on_one_session_leaves_the_others_alone() {
-    let house = House::of((1..=3).map(|number| Life::queued(number).stuck()));
-    done(house.run(&["cancel", "[1]", "--wait"]));
-    assert_eq!([1, 2, 3].map(|number| is_cancelled(&house, number)), [false, true, false]);
-    assert_eq!([1, 3].map(|number| house.session(number)), [1, 3].map(|number| Life::queued(number).stuck().session));
+    let harness = Harness::of((1..=3).map(|number| Life::queued(number).stuck()));
+    done(harness.run(&["cancel", "[1]", "--wait"]));
+    assert_eq!([1, 2, 3].map(|number| is_cancelled(&harness, number)), [false, true, false]);
+    assert_eq!([1, 3].map(|number| harness.session(number)), [1, 3].map(|number| Life::queued(number).stuck().session));
 }
 
 #[test]
 fn r20_r22_a_completed_session_is_refused_without_asking_anybody() {
-    let house = House::of(one_of_each());
+    let harness = Harness::of(one_of_each());
     for (verb, done) in [("retry", "retried"), ("cancel", "cancelled")] {
         for number in [6, 7, 8] {
-            let told = refused(&house, house.run(&[verb, &number.to_string()]));
+            let told = refused(&harness, harness.run(&[verb, &number.to_string()]));
             let sentence = format!(
                 "howdah: session {number} (orders-{number}) was not {done}: it is completed; start a new restore instead"
             );
             assert_eq!(told, [sentence]);
         }
     }
-    assert!(!house.state().join("owner.lock").exists(), "nobody was asked");
+    assert!(!harness.state().join("owner.lock").exists(), "nobody was asked");
 }
 
 #[test]
 fn r27_a_cancel_reaches_what_the_command_line_started() {
-    let house = House::of([Life::from_console(1).stuck(), Life::queued(2).stuck()]);
-    let before = house.session(1);
-    let told = refused(&house, house.run(&["cancel", "1"]));
+    let harness = Harness::of([Life::from_console(1).stuck(), Life::queued(2).stuck()]);
+    let before = harness.session(1);
+    let told = refused(&harness, harness.run(&["cancel", "1"]));
     assert_eq!(
         told,
         [
@@ -75,20 +75,20 @@ fn r27_a_cancel_reaches_what_the_command_line_started() {
           from the command line"
         ]
     );
-    refused(&house, house.run(&["cancel", "1", "--force", "--wait"]));
-    assert_eq!(refused(&house, house.run(&["cancel", "--all", "--wait"])).len(), 1);
-    assert_eq!(house.session(1), before, "left untouched");
-    assert!(is_cancelled(&house, 2), "the other was done");
-    done(house.run(&["cancel", "1", "--any-origin", "--wait"]));
-    assert!(is_cancelled(&house, 1));
+    refused(&harness, harness.run(&["cancel", "1", "--force", "--wait"]));
+    assert_eq!(refused(&harness, harness.run(&["cancel", "--all", "--wait"])).len(), 1);
+    assert_eq!(harness.session(1), before, "left untouched");
+    assert!(is_cancelled(&harness, 2), "the other was done");
+    done(harness.run(&["cancel", "1", "--any-origin", "--wait"]));
+    assert!(is_cancelled(&harness, 1));
 }
 
 #[test]
 fn r15_retry_of_all_reports_each_one_skipped() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).waiting(), Life::queued(3).succeeded(9)]);
-    done(house.run(&["retry", "--all"]));
-    assert!([1, 2].iter().all(|number| history(&house, *number).contains("retry asked by")));
-    assert!(!history(&house, 3).contains("retry"));
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).waiting(), Life::queued(3).succeeded(9)]);
+    done(harness.run(&["retry", "--all"]));
+    assert!([1, 2].iter().all(|number| history(&harness, *number).contains("retry asked by")));
+    assert!(!history(&harness, 3).contains("retry"));
     let forbidden = {
         let mut life = Life::queued(4);
         life = life.waiting();
@@ -97,39 +97,39 @@ fn r15_retry_of_all_reports_each_one_skipped() {
         life.session = serde_json::from_value(record).unwrap();
         life
     };
-    let house = House::of([forbidden, Life::queued(5).stuck()]);
-    let told = refused(&house, house.run(&["retry", "--all"]));
+    let harness = Harness::of([forbidden, Life::queued(5).stuck()]);
+    let told = refused(&harness, harness.run(&["retry", "--all"]));
     assert!(
         told.len() == 1 && told[0].starts_with("howdah: session 4 (orders-4) was not retried: try 1 of 3"),
         "{told:?}"
     );
-    assert!(history(&house, 5).contains("retry asked by"), "the other was done");
+    assert!(history(&harness, 5).contains("retry asked by"), "the other was done");
 }
 
 #[test]
 fn an_act_on_all_where_there_is_none_asks_nobody() {
-    let house = House::of([Life::queued(1).succeeded(9)]);
-    done(house.run(&["retry", "--all"]));
-    done(house.run(&["cancel", "--all", "--wait"]));
-    assert!(!house.state().join("owner.lock").exists());
-    let house = House::new();
-    done(house.run(&["dismiss", "--all"]));
-    assert!(!house.state().exists());
+    let harness = Harness::of([Life::queued(1).succeeded(9)]);
+    done(harness.run(&["retry", "--all"]));
+    done(harness.run(&["cancel", "--all", "--wait"]));
+    assert!(!harness.state().join("owner.lock").exists());
+    let harness = Harness::new();
+    done(harness.run(&["dismiss", "--all"]));
+    assert!(!harness.state().exists());
 }
 
 #[test]
 fn every_completed_session_is_dismissed_at_once() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).succeeded(9), Life::queued(3).cancelled(9)]);
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).succeeded(9), Life::queued(3).cancelled(9)]);
     // More than the owner has at hand just after its start.
-    house.spoil(
+    harness.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (4) UNION ALL SELECT n + 1 FROM numbers WHERE n < 600)
          INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version,
              replace(body, '\"id\":2', '\"id\":' || n) FROM numbers JOIN sessions ON id = 2",
     );
-    done(house.run(&["dismiss", "--all"]));
-    let left = house.run(&["list", "--all", "--json"]).expect_code(0).json();
+    done(harness.run(&["dismiss", "--all"]));
+    let left = harness.run(&["list", "--all", "--json"]).expect_code(0).json();
     assert_eq!(left.as_array().unwrap().iter().map(|row| row["id"].clone()).collect::<Vec<_>>(), [1]);
-    let told = refused(&house, house.run(&["dismiss", "1"]));
+    let told = refused(&harness, harness.run(&["dismiss", "1"]));
     assert_eq!(
         told,
         ["howdah: session 1 (orders-1) was not dismissed: it is ongoing; only a completed session can be dismissed"]
@@ -138,20 +138,20 @@ fn every_completed_session_is_dismissed_at_once() {
 
 #[test]
 fn partial_data_is_dealt_with_as_was_asked() {
-    let house = House::of((1..=4).map(|number| Life::queued(number).stuck()));
+    let harness = Harness::of((1..=4).map(|number| Life::queued(number).stuck()));
     for (number, option) in [(1, "--keep"), (2, "--remove"), (3, "--set-aside")] {
-        done(house.run(&["cancel", &number.to_string(), option, "--wait"]));
+        done(harness.run(&["cancel", &number.to_string(), option, "--wait"]));
         let asked = format!("partial data: {}", option.trim_start_matches("--").replace('-', " "));
-        assert!(history(&house, number).contains(&asked), "{}", history(&house, number));
+        assert!(history(&harness, number).contains(&asked), "{}", history(&harness, number));
     }
-    done(house.run(&["cancel", "4", "--wait"]));
-    assert!(history(&house, 4).contains("partial data: default"));
+    done(harness.run(&["cancel", "4", "--wait"]));
+    assert!(history(&harness, 4).contains("partial data: default"));
 }
 
 #[test]
 fn a_session_whose_record_cannot_be_read_is_refused_and_stays() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).stuck()]);
-    house.spoil("UPDATE sessions SET body = '{' WHERE id = 1");
-    let told = refused(&house, house.run(&["retry", "1"]));
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).stuck()]);
+    harness.spoil("UPDATE sessions SET body = '{' WHERE id = 1");
+    let told = refused(&harness, harness.run(&["retry", "1"]));
     assert!(told.len() == 1 && told[0].contains("session 1 cannot be read, so nothing was done"), "{told:?}");
 }

@@ -1,7 +1,7 @@
 //! What a cancel does beyond one act: force, and waiting for the end. The owner is a script here.
 
 use crate::{
-    house::{House, Life},
+    harness::{Harness, Life},
     sample,
 };
 use futures_util::future::{BoxFuture, ready};
@@ -134,7 +134,7 @@ fn a_cancel_that_has_ended_by_itself_needs_no_force() {
 
 #[test]
 fn d06_a_disposal_in_time_is_left_alone_by_force_and_that_is_said_calmly() {
-    let in_time = || Err(Refusal::DisposalInTime { until: crate::house::after(50) });
+    let in_time = || Err(Refusal::DisposalInTime { until: crate::harness::after(50) });
     let said = "howdah: session 1 (shop) was not forced: its partial data is being dealt with, and that is in time until \
                 2020-02-02T02:00:50Z; force is for what is overdue";
     // It was cancelled just now, and that goes on.
@@ -152,24 +152,24 @@ fn d06_a_disposal_in_time_is_left_alone_by_force_and_that_is_said_calmly() {
 }
 
 /// Waits for these sessions; before each further look one more life is stored.
-fn wait(house: &House, numbers: &[u64], owned: bool, lives: Vec<Life>) -> (bool, Vec<String>) {
-    let (waited, said) = wait_for(house, numbers, owned, None, lives);
+fn wait(harness: &Harness, numbers: &[u64], owned: bool, lives: Vec<Life>) -> (bool, Vec<String>) {
+    let (waited, said) = wait_for(harness, numbers, owned, None, lives);
     assert!(!waited.data_left);
     (waited.all_cancelled, said)
 }
 
 fn wait_for(
-    house: &House,
+    harness: &Harness,
     numbers: &[u64],
     owned: bool,
     limit: Option<Duration>,
     lives: Vec<Life>,
 ) -> (Waited, Vec<String>) {
-    let mut reader = Reader::open(house.state()).unwrap();
+    let mut reader = Reader::open(harness.state()).unwrap();
     let ids: Vec<SessionId> = numbers.iter().map(|number| SessionId(*number)).collect();
     let lives = RefCell::new(VecDeque::from(lives));
     let pause = || {
-        house.store(lives.borrow_mut().pop_front());
+        harness.store(lives.borrow_mut().pop_front());
         Reading::GoesOn
     };
     let context = VerbContext {
@@ -181,28 +181,28 @@ fn wait_for(
     };
     let (waited, said) = heard(|streams| cancel::wait(&mut reader, (&ids, limit), &context, streams).unwrap());
     assert!(lives.borrow().is_empty(), "it did not wait long enough");
-    (waited, said.iter().map(|line| house.masked(line)).collect())
+    (waited, said.iter().map(|line| harness.masked(line)).collect())
 }
 
 #[test]
 fn a_wait_ends_when_each_session_is_cancelled() {
     let [one, two] = [Life::queued(1).canceling(), Life::queued(2).canceling()];
-    let house = House::of([one.clone(), two.clone()]);
+    let harness = Harness::of([one.clone(), two.clone()]);
     let disposing = one.over(End::Stopped, 21);
     let lives = vec![
         two.over(End::Stopped, 21).over(End::Disposed(Disposed::Kept), 22),
         disposing.clone(),
         disposing.over(End::Disposed(Disposed::Removed), 23),
     ];
-    assert_eq!(wait(&house, &[1, 2], true, lives), (true, vec![]));
-    assert_eq!(wait(&house, &[2, 1], true, vec![]), (true, vec![]), "they are over already");
+    assert_eq!(wait(&harness, &[1, 2], true, lives), (true, vec![]));
+    assert_eq!(wait(&harness, &[2, 1], true, vec![]), (true, vec![]), "they are over already");
 }
 
 #[test]
 fn a_wait_says_which_session_had_succeeded_before() {
     let life = Life::queued(1).canceling();
-    let house = House::of([life.clone(), Life::queued(2).cancelled(50)]);
-    let (all_cancelled, said) = wait(&house, &[1, 2], true, vec![life.over(End::Succeeded(sample::success()), 21)]);
+    let harness = Harness::of([life.clone(), Life::queued(2).cancelled(50)]);
+    let (all_cancelled, said) = wait(&harness, &[1, 2], true, vec![life.over(End::Succeeded(sample::success()), 21)]);
     assert!(!all_cancelled);
     assert_eq!(
         said,
@@ -214,10 +214,10 @@ fn a_wait_says_which_session_had_succeeded_before() {
 #[test]
 fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_gone() {
     let life = Life::queued(1).canceling();
-    let house = House::of([life.clone()]);
+    let harness = Harness::of([life.clone()]);
     let overdue = life.then(Command::Wake, 500);
     let over = overdue.clone().over(End::Stopped, 501).over(End::Disposed(Disposed::Removed), 502);
-    let (all_cancelled, said) = wait(&house, &[1], false, vec![overdue.clone(), overdue, over]);
+    let (all_cancelled, said) = wait(&harness, &[1], false, vec![overdue.clone(), overdue, over]);
     assert!(all_cancelled);
     assert_eq!(
         said,
@@ -232,21 +232,21 @@ fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_go
 #[test]
 fn a_wait_says_where_data_was_left() {
     let life = Life::queued(1).canceling().over(End::Stopped, 21);
-    let house = House::of([life.clone()]);
+    let harness = Harness::of([life.clone()]);
     let failed = End::Disposed(Disposed::Failed { cause: "EIO".to_owned() });
-    let (waited, said) = wait_for(&house, &[1], true, None, vec![life.over(failed, 22)]);
+    let (waited, said) = wait_for(&harness, &[1], true, None, vec![life.over(failed, 22)]);
     assert_eq!(waited, Waited { all_cancelled: true, data_left: true });
     assert_eq!(said, ["howdah: session 1 (orders-1): partial data was left in /var/tmp/howdah-never/orders-1: EIO"]);
-    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    let object = harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!(object["left"], serde_json::json!(["/var/tmp/howdah-never/orders-1"]));
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["data left", "/var/tmp/howdah-never/orders-1: EIO"]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&["data left", "/var/tmp/howdah-never/orders-1: EIO"]);
 }
 
 #[test]
 fn a_wait_with_a_limit_ends_and_says_how_the_session_stands() {
     let life = Life::queued(1).canceling();
-    let house = House::of([life.clone(), Life::queued(2).cancelled(50)]);
-    let (waited, said) = wait_for(&house, &[1, 2], true, Some(Duration::ZERO), vec![]);
+    let harness = Harness::of([life.clone(), Life::queued(2).cancelled(50)]);
+    let (waited, said) = wait_for(&harness, &[1, 2], true, Some(Duration::ZERO), vec![]);
     assert_eq!(waited, Waited { all_cancelled: false, data_left: false });
     assert_eq!(
         said,

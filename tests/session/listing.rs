@@ -1,7 +1,7 @@
 //! `howdah session list`: the order, the table, the array, and what is said when there is nothing.
 
 use crate::{
-    house::{House, Life, copied, one_of_each},
+    harness::{Harness, Life, copied, one_of_each},
     support::howdah::Howdah,
 };
 use insta::assert_snapshot;
@@ -10,10 +10,10 @@ use std::{fs, os::unix::net::UnixListener, process::Stdio};
 
 #[test]
 fn a_table_shows_each_phase_by_sign_and_word() {
-    let house = House::of(one_of_each());
-    house.tell(2, 1, [copied(434)]);
-    let owner = house.owned();
-    let ran = house.run(&["list", "--all"]).expect_code(0);
+    let harness = Harness::of(one_of_each());
+    harness.tell(2, 1, [copied(434)]);
+    let owner = harness.owned();
+    let ran = harness.run(&["list", "--all"]).expect_code(0);
     assert_snapshot!(ran.stdout, @"
     INDEX  NUMBER  UUID      INSTANCE  PHASE                  PROGRESS  TARGET                          STARTED (UTC)
       [0]       1  aaaa0001  orders-1  ◦ queued                      -  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
@@ -25,7 +25,7 @@ fn a_table_shows_each_phase_by_sign_and_word() {
         -       6  aaaa0006  orders-6  ✓ succeeded               100 %  /var/tmp/howdah-never/orders-6  2020-02-02 02:00:00
     ");
     assert_eq!(ran.stderr, "");
-    let ran = house.run(&["list", "--ascii"]).expect_code(0);
+    let ran = harness.run(&["list", "--ascii"]).expect_code(0);
     assert!(ran.stdout.is_ascii(), "{ran}");
     assert_snapshot!(ran.stdout, @"
     INDEX  NUMBER  UUID      INSTANCE  PHASE                  PROGRESS  TARGET                          STARTED (UTC)
@@ -36,24 +36,24 @@ fn a_table_shows_each_phase_by_sign_and_word() {
       [4]       5  aaaa0005  orders-5  x cancelling                0 %  /var/tmp/howdah-never/orders-5  2020-02-02 02:00:00
     ");
     drop(owner);
-    let ran = house.run(&["list"]).expect_code(0);
-    assert_snapshot!(house.masked(&ran.stderr), @"howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper");
+    let ran = harness.run(&["list"]).expect_code(0);
+    assert_snapshot!(harness.masked(&ran.stderr), @"howdah: nobody owns ~/state, so nothing is tried again or finished there: start howdah keeper");
 }
 
 #[test]
 fn r23_the_array_holds_the_ongoing_sessions_in_the_order_of_their_places() {
-    let house = House::of(one_of_each());
-    let rows = house.run(&["list", "--json"]).expect_code(0).json();
+    let harness = Harness::of(one_of_each());
+    let rows = harness.run(&["list", "--json"]).expect_code(0).json();
     let rows = rows.as_array().unwrap();
     for (place, row) in rows.iter().enumerate() {
         assert_eq!(row["index"], place);
         assert_eq!(row["id"], place + 1, "oldest first");
-        let named = house.run(&["show", &format!("[{place}]"), "--json"]).expect_code(0).json();
+        let named = harness.run(&["show", &format!("[{place}]"), "--json"]).expect_code(0).json();
         assert_eq!(named["uuid"], row["uuid"]);
     }
     let phases: Vec<&str> = rows.iter().map(|row| row["phase"].as_str().unwrap()).collect();
     assert_eq!(phases, ["queued", "running", "waiting", "stuck", "cancelling"]);
-    let all = house.run(&["list", "--json", "--all"]).expect_code(0).json();
+    let all = harness.run(&["list", "--json", "--all"]).expect_code(0).json();
     let all: Vec<(u64, Value)> =
         all.as_array().unwrap().iter().map(|row| (row["id"].as_u64().unwrap(), row["index"].clone())).collect();
     let places = (0..5_u64).map(|place| (place + 1, Value::from(place)));
@@ -63,10 +63,10 @@ fn r23_the_array_holds_the_ongoing_sessions_in_the_order_of_their_places() {
 
 #[test]
 fn an_object_is_flat_and_null_where_nothing_applies() {
-    let house = House::of(one_of_each());
-    let _owner = house.owned();
-    house.tell(2, 1, [copied(999)]);
-    let rows = house.run(&["list", "--json", "--all"]).expect_code(0).json();
+    let harness = Harness::of(one_of_each());
+    let _owner = harness.owned();
+    harness.tell(2, 1, [copied(999)]);
+    let rows = harness.run(&["list", "--json", "--all"]).expect_code(0).json();
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
@@ -119,54 +119,54 @@ fn nothing_is_listed_where_there_is_nothing() {
 
 #[test]
 fn s10_a_record_that_cannot_be_read_is_told_and_hides_no_other() {
-    let house = House::of(one_of_each());
-    house.spoil("UPDATE sessions SET body = '{' WHERE id IN (2, 6)");
-    let ran = house.run(&["list", "--json", "--all"]).expect_code(0);
+    let harness = Harness::of(one_of_each());
+    harness.spoil("UPDATE sessions SET body = '{' WHERE id IN (2, 6)");
+    let ran = harness.run(&["list", "--json", "--all"]).expect_code(0);
     let ids: Vec<u64> = ran.json().as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [1, 3, 4, 5, 7]);
     for session in ["session 2", "session 6"] {
         assert_eq!(ran.stderr.matches(session).count(), 1, "{ran}");
     }
-    house.run(&["show", "2"]).expect_code(1).expect_words(&["session 2 cannot be read"]);
+    harness.run(&["show", "2"]).expect_code(1).expect_words(&["session 2 cannot be read"]);
 }
 
 #[test]
 fn a_journal_of_a_newer_howdah_is_told_and_left_alone() {
-    let house = House::of(one_of_each());
-    rusqlite::Connection::open(house.journal()).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    house.run(&["list"]).expect_code(1).expect_words(&["schema 7", "newer howdah"]);
-    fs::remove_file(house.journal()).unwrap();
-    fs::create_dir(house.journal()).unwrap();
-    house.run(&["list"]).expect_code(1).expect_words(&["journal.db", "not a file"]);
-    fs::remove_dir(house.journal()).unwrap();
-    fs::write(house.journal(), "no database at all, though long enough to look like one".repeat(9)).unwrap();
-    house.run(&["list"]).expect_code(1).expect_words(&["journal.db"]);
+    let harness = Harness::of(one_of_each());
+    rusqlite::Connection::open(harness.journal()).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    harness.run(&["list"]).expect_code(1).expect_words(&["schema 7", "newer howdah"]);
+    fs::remove_file(harness.journal()).unwrap();
+    fs::create_dir(harness.journal()).unwrap();
+    harness.run(&["list"]).expect_code(1).expect_words(&["journal.db", "not a file"]);
+    fs::remove_dir(harness.journal()).unwrap();
+    fs::write(harness.journal(), "no database at all, though long enough to look like one".repeat(9)).unwrap();
+    harness.run(&["list"]).expect_code(1).expect_words(&["journal.db"]);
 }
 
 #[test]
 fn that_nobody_owns_the_sessions_is_said_once() {
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
-    let ran = house.run(&["list", "--json"]).expect_code(0).expect_words(&["howdah keeper"]);
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
+    let ran = harness.run(&["list", "--json"]).expect_code(0).expect_words(&["howdah keeper"]);
     assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
     // A socket that an owner left behind owns nothing, and is not asked.
-    drop(UnixListener::bind(house.state().join("control.sock")).unwrap());
-    house.run(&["list"]).expect_code(0).expect_words(&["howdah keeper"]);
+    drop(UnixListener::bind(harness.state().join("control.sock")).unwrap());
+    harness.run(&["list"]).expect_code(0).expect_words(&["howdah keeper"]);
     // Somebody owns it: the lock is held.
-    let lock = fs::File::create(house.state().join("owner.lock")).unwrap();
+    let lock = fs::File::create(harness.state().join("owner.lock")).unwrap();
     lock.lock().unwrap();
-    let ran = house.run(&["list"]).expect_code(0);
+    let ran = harness.run(&["list"]).expect_code(0);
     assert_eq!(ran.stderr, "");
     drop(lock);
     // Nothing is ongoing: nobody is needed.
-    let ran = House::of([Life::queued(1).succeeded(9)]).run(&["list", "--all"]).expect_code(0);
+    let ran = Harness::of([Life::queued(1).succeeded(9)]).run(&["list", "--all"]).expect_code(0);
     assert_eq!(ran.stderr, "");
 }
 
 #[test]
 fn a_reader_that_goes_away_is_not_an_error() {
-    let house = House::of([Life::queued(1), Life::queued(2).succeeded(9)]);
+    let harness = Harness::of([Life::queued(1), Life::queued(2).succeeded(9)]);
     // More than any pipe holds.
-    house.spoil(
+    harness.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
          INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version, body
          FROM numbers JOIN sessions ON id = 2",
@@ -174,7 +174,7 @@ fn a_reader_that_goes_away_is_not_an_error() {
     for more in [&["--json"][..], &[]] {
         let mut arguments = vec!["list", "--all"];
         arguments.extend(more);
-        let mut command = house.howdah.command(house.arguments(&arguments));
+        let mut command = harness.howdah.command(harness.arguments(&arguments));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut first).unwrap();
@@ -182,7 +182,7 @@ fn a_reader_that_goes_away_is_not_an_error() {
         assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap().as_str()), (Some(0), ""), "{first}");
     }
     // Pages do not lose or repeat any.
-    let rows = house.run(&["list", "--all", "--json"]).expect_code(0).json();
+    let rows = harness.run(&["list", "--all", "--json"]).expect_code(0).json();
     let mut ends: Vec<u64> = Vec::new();
     for row in &rows.as_array().unwrap()[1..] {
         assert_eq!(row["phase"], "succeeded");
@@ -193,22 +193,22 @@ fn a_reader_that_goes_away_is_not_an_error() {
 
 #[test]
 fn no_text_of_a_record_can_steer_a_terminal() {
-    let house = House::of([Life::queued(1).stuck()]);
-    house.spoil("UPDATE sessions SET body = replace(body, 'no space left', 'no \\u001b[2J\\u009b space')");
-    house.spoil("UPDATE sessions SET body = replace(body, 'howdah-never', 'how\\u001b]0;x\\u0007\\u202edah')");
+    let harness = Harness::of([Life::queued(1).stuck()]);
+    harness.spoil("UPDATE sessions SET body = replace(body, 'no space left', 'no \\u001b[2J\\u009b space')");
+    harness.spoil("UPDATE sessions SET body = replace(body, 'howdah-never', 'how\\u001b]0;x\\u0007\\u202edah')");
     for arguments in [&["list"][..], &["list", "--json"], &["show", "1"], &["show", "1", "--json"], &["watch", "1"]] {
-        let ran = house.run(arguments);
+        let ran = harness.run(arguments);
         assert!(ran.stdout.contains("stuck"), "{ran}");
         assert!(ran.stdout.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{ran}");
     }
-    let exact = house.run(&["show", "1", "--json"]).json();
+    let exact = harness.run(&["show", "1", "--json"]).json();
     assert!(exact["target"].as_str().unwrap().contains("\u{1b}]0;x\u{7}\u{202e}"), "a program gets the exact path");
 }
 
 #[test]
 fn an_owner_is_missed_only_where_one_has_something_to_do() {
-    let house = House::of([Life::queued(1).stuck()]);
-    assert_eq!(house.run(&["list"]).expect_code(0).stderr, "", "what is stuck waits for a person");
-    let house = House::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
-    house.run(&["list"]).expect_code(0).expect_words(&["nobody owns"]);
+    let harness = Harness::of([Life::queued(1).stuck()]);
+    assert_eq!(harness.run(&["list"]).expect_code(0).stderr, "", "what is stuck waits for a person");
+    let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).waiting()]);
+    harness.run(&["list"]).expect_code(0).expect_words(&["nobody owns"]);
 }

@@ -1,7 +1,7 @@
 //! `howdah session show` and `events`: all about one session.
 
 use crate::{
-    house::{FIRST, House, Life, cancel, copied, one_of_each, start},
+    harness::{FIRST, Harness, Life, cancel, copied, one_of_each, start},
     sample,
 };
 use howdah::{
@@ -18,10 +18,10 @@ use std::time::Duration;
 
 #[test]
 fn one_session_is_told_whole() {
-    let house = House::of(one_of_each());
-    let _owner = house.owned();
-    house.tell(2, 1, [copied(434), Fact::Note("the backup has no checksums".to_owned())]);
-    let show = |name: &str| house.masked(&house.run(&["show", name]).expect_code(0).stdout);
+    let harness = Harness::of(one_of_each());
+    let _owner = harness.owned();
+    harness.tell(2, 1, [copied(434), Fact::Note("the backup has no checksums".to_owned())]);
+    let show = |name: &str| harness.masked(&harness.run(&["show", name]).expect_code(0).stdout);
     assert_snapshot!(show("2"), @"
     session        2
     uuid           aaaa0002-0000-7000-8000-000000000000
@@ -75,27 +75,27 @@ fn one_session_is_told_whole() {
 
 #[test]
 fn one_session_as_json_is_the_object_of_the_list_without_its_place() {
-    let house = House::of(one_of_each());
-    let all = house.run(&["list", "--all", "--json"]).expect_code(0).json();
+    let harness = Harness::of(one_of_each());
+    let all = harness.run(&["list", "--all", "--json"]).expect_code(0).json();
     for row in all.as_array().unwrap() {
-        let mut shown = house.run(&["show", &row["id"].to_string(), "--json"]).expect_code(0).json();
+        let mut shown = harness.run(&["show", &row["id"].to_string(), "--json"]).expect_code(0).json();
         assert!(shown["index"].is_null());
         shown["index"] = row["index"].clone();
         assert_eq!(&shown, row);
     }
-    let dismissed = house.run(&["show", "8", "--json"]).expect_code(0).json();
+    let dismissed = harness.run(&["show", "8", "--json"]).expect_code(0).json();
     assert_eq!((&dismissed["phase"], &dismissed["dismissed"]), (&"succeeded".into(), &true.into()));
 }
 
 #[test]
 fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
-    let house = House::of([Life::queued(1).running()]);
-    let object = || house.run(&["show", "1", "--json"]).expect_code(0).json();
+    let harness = Harness::of([Life::queued(1).running()]);
+    let object = || harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object()["step"], &object()["percent"]), (&"copy".into(), &0.into()));
     let done =
         |step| Fact::Step { step, state: StepState::Done { took: Duration::from_secs(1), detail: String::new() } };
     // The attempt has told its story from the beginning, and goes on without an owner.
-    house.tell(
+    harness.tell(
         1,
         1,
         [
@@ -110,14 +110,14 @@ fn what_the_attempt_has_told_since_the_journal_was_written_is_shown() {
     );
     assert_eq!((&object()["step"], &object()["percent"]), (&"configure".into(), &100.into()));
     // Whether it is over is for an owner to prove.
-    house.tell(1, 1, [Fact::Ended(End::Succeeded(sample::success()))]);
+    harness.tell(1, 1, [Fact::Ended(End::Succeeded(sample::success()))]);
     assert_eq!(object()["phase"], "running");
-    let garbage = house.attempt_file(1, 1, "events.jsonl");
+    let garbage = harness.attempt_file(1, 1, "events.jsonl");
     std::fs::write(&garbage, "garbage\n").unwrap();
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["a line of the attempt's events cannot be read"]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&["a line of the attempt's events cannot be read"]);
     std::fs::remove_file(&garbage).unwrap();
     std::fs::create_dir(&garbage).unwrap();
-    let ran = house.run(&["show", "1"]).expect_code(0);
+    let ran = harness.run(&["show", "1"]).expect_code(0);
     assert!(ran.stderr.contains("the events of session 1"), "{ran}");
 }
 
@@ -126,13 +126,13 @@ fn of_what_succeeded_all_bytes_are_there() {
     // The attempt was done before it heard of the cancel, and nobody takes down how far one comes that is to stop.
     let copied = Report::Fact(Fact::Progress(sample::progress(300, None)));
     let life = Life::queued(1).running().then(Command::Report { attempt: FIRST, report: copied }, 4);
-    let house = House::of([life.then(cancel(), 5).over(End::Succeeded(sample::success()), 6)]);
-    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    let harness = Harness::of([life.then(cancel(), 5).over(End::Succeeded(sample::success()), 6)]);
+    let object = harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!(
         (&object["phase"], &object["percent"], &object["bytes_done"]),
         (&"succeeded".into(), &100.into(), &1000.into())
     );
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["100 %, 1000 B of 1000 B"]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&["100 %, 1000 B of 1000 B"]);
 }
 
 #[test]
@@ -155,8 +155,8 @@ fn a_replay_changes_no_phase_and_may_come_twice() {
 
 #[test]
 fn the_history_is_told_in_order() {
-    let house = House::of(one_of_each());
-    assert_snapshot!(house.run(&["events", "7"]).expect_code(0).stdout, @"
+    let harness = Harness::of(one_of_each());
+    assert_snapshot!(harness.run(&["events", "7"]).expect_code(0).stdout, @"
     2020-02-02 02:00:00  ordered by ops through a console: restore of orders-7 (2026-11-20T0200) to /var/tmp/howdah-never/orders-7
     2020-02-02 02:00:01  attempt 1 launched
     2020-02-02 02:00:02  attempt 1 runs as process 1001
@@ -167,7 +167,7 @@ fn the_history_is_told_in_order() {
     2020-02-02 02:03:19  attempt 2 launched to deal with partial data
     2020-02-02 02:03:20  cancelled; partial data removed
     ");
-    let lines = house.run(&["events", "4", "--json"]).expect_code(0).stdout;
+    let lines = harness.run(&["events", "4", "--json"]).expect_code(0).stdout;
     assert_snapshot!(lines, @r#"
     {"at":"2020-02-02T02:00:00Z","event":"created","text":"ordered by ops through the command line: restore of orders-4 (2026-11-20T0200) to /var/tmp/howdah-never/orders-4"}
     {"at":"2020-02-02T02:00:01Z","event":"launched","text":"attempt 1 launched"}
@@ -181,36 +181,37 @@ fn the_history_is_told_in_order() {
 
 #[test]
 fn s10_a_record_of_the_history_that_cannot_be_read_has_a_line_of_its_own() {
-    let house = House::of([Life::queued(1).stuck()]);
-    house.spoil("UPDATE events SET body = '{\"launched\":{}}' WHERE number = 2");
-    house.spoil("UPDATE events SET version = 9 WHERE number = 3");
-    house.spoil("UPDATE events SET body = CAST(x'ff00' AS TEXT) WHERE number = 4");
-    house.spoil("UPDATE events SET body = '{\"exploded\":{\"attempt\":1}}', at = 9223372036854775807 WHERE number = 5");
-    house.spoil("UPDATE events SET body = '7' WHERE number = 6");
-    let told = JournalReader::open(&house.journal()).unwrap().history(SessionId(1)).unwrap();
+    let harness = Harness::of([Life::queued(1).stuck()]);
+    harness.spoil("UPDATE events SET body = '{\"launched\":{}}' WHERE number = 2");
+    harness.spoil("UPDATE events SET version = 9 WHERE number = 3");
+    harness.spoil("UPDATE events SET body = CAST(x'ff00' AS TEXT) WHERE number = 4");
+    harness
+        .spoil("UPDATE events SET body = '{\"exploded\":{\"attempt\":1}}', at = 9223372036854775807 WHERE number = 5");
+    harness.spoil("UPDATE events SET body = '7' WHERE number = 6");
+    let told = JournalReader::open(&harness.journal()).unwrap().history(SessionId(1)).unwrap();
     let events: Vec<&str> = told.iter().map(|told| told.event.as_str()).collect();
     assert_eq!(events[0], "created");
     assert_eq!(events[1..6], ["unreadable"; 5]);
     assert_eq!(events[6..], ["got_stuck"]);
     assert!(told[4].text.contains("exploded"), "{told:?}");
-    house.run(&["events", "1"]).expect_code(0).expect_words(&["version 9"]);
-    assert_eq!(house.run(&["events", "1"]).stdout.lines().count(), 7);
+    harness.run(&["events", "1"]).expect_code(0).expect_words(&["version 9"]);
+    assert_eq!(harness.run(&["events", "1"]).stdout.lines().count(), 7);
     // A session whose own record is broken still has its history.
-    house.spoil("UPDATE sessions SET body = '{'");
-    house.run(&["events", "1"]).expect_code(0).expect_words(&["waiting cannot cure it"]);
+    harness.spoil("UPDATE sessions SET body = '{'");
+    harness.run(&["events", "1"]).expect_code(0).expect_words(&["waiting cannot cure it"]);
 }
 
 #[test]
 fn an_owner_may_write_while_it_is_read_and_the_reader_notices() {
-    let house = House::new();
-    let mut reader = JournalReader::open(&house.journal()).unwrap();
+    let harness = Harness::new();
+    let mut reader = JournalReader::open(&harness.journal()).unwrap();
     assert!(reader.changed().unwrap() && !reader.changed().unwrap());
     assert!(reader.ongoing().unwrap().sessions.is_empty());
     let life = Life::queued(1);
-    house.store([life.clone()]);
+    harness.store([life.clone()]);
     assert!(reader.changed().unwrap() && !reader.changed().unwrap());
     assert_eq!(reader.ongoing().unwrap().sessions.len(), 1);
-    house.store([life.then(cancel(), 5)]);
+    harness.store([life.then(cancel(), 5)]);
     assert!(reader.changed().unwrap() && !reader.changed().unwrap());
     assert!(reader.ongoing().unwrap().sessions.is_empty());
     assert_eq!(reader.completed(None).unwrap().found.sessions.len(), 1);

@@ -2,7 +2,7 @@
 //! numbered; what is on disk counts while a session waits.
 
 use crate::{
-    house::{FIRST, House, Life},
+    harness::{FIRST, Harness, Life},
     sample,
 };
 use howdah::{
@@ -17,14 +17,14 @@ use std::fs;
 
 #[test]
 fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
-    let house = House::of([Life::used_up(1)]);
-    let ran = house.run(&["list"]).expect_code(0);
+    let harness = Harness::of([Life::used_up(1)]);
+    let ran = harness.run(&["list"]).expect_code(0);
     assert_snapshot!(ran.stdout, @"
     INDEX  NUMBER  UUID      INSTANCE  PHASE                         PROGRESS  TARGET                          STARTED (UTC)
       [0]       1  aaaa0001  orders-1  ✖ stuck, all 3 tries used up      50 %  /var/tmp/howdah-never/orders-1  2020-02-02 02:00:00
     ");
-    assert_snapshot!(house.masked(&ran.stderr), @"howdah: session 1 (orders-1): all 3 tries used up: howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
-    assert_snapshot!(house.masked(&house.run(&["show", "1"]).expect_code(0).stdout), @"
+    assert_snapshot!(harness.masked(&ran.stderr), @"howdah: session 1 (orders-1): all 3 tries used up: howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
+    assert_snapshot!(harness.masked(&harness.run(&["show", "1"]).expect_code(0).stdout), @"
     session        1
     uuid           aaaa0001-0000-7000-8000-000000000000
     instance       orders-1
@@ -44,26 +44,26 @@ fn r11_that_the_tries_are_used_up_is_said_wherever_the_session_is_told_of() {
     last failure   the repository is gone
     advice         mount it again
     ");
-    assert_snapshot!(house.masked(&house.run(&["watch", "1"]).expect_code(4).stdout), @"1 orders-1: stuck, all 3 tries used up: the repository is gone: mount it again; howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
-    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    assert_snapshot!(harness.masked(&harness.run(&["watch", "1"]).expect_code(4).stdout), @"1 orders-1: stuck, all 3 tries used up: the repository is gone: mount it again; howdah session retry 1 --state-dir ~/state makes another attempt, howdah session cancel 1 --state-dir ~/state ends it");
+    let object = harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object["reason"], &object["tries_used"]), (&"tries_used_up".into(), &3.into()));
 }
 
 #[test]
 fn a_session_of_a_console_is_told_the_cancel_that_reaches_it() {
-    let house = House::of([Life::from_console(1).stuck()]);
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["howdah session cancel 1 --any-origin --state-dir"]);
+    let harness = Harness::of([Life::from_console(1).stuck()]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&["howdah session cancel 1 --any-origin --state-dir"]);
 }
 
 #[test]
 fn the_state_directory_stands_in_a_command_only_where_it_is_not_the_own_one() {
-    let house = House::of([Life::queued(1).stuck()]);
-    let own = house.howdah.home.join("state-home/howdah");
+    let harness = Harness::of([Life::queued(1).stuck()]);
+    let own = harness.howdah.home.join("state-home/howdah");
     fs::create_dir_all(own.parent().unwrap()).unwrap();
-    fs::rename(house.state(), &own).unwrap();
-    let show = |more: &[&str]| house.howdah.run([&["session", "show", "1"], more].concat()).expect_code(0);
+    fs::rename(harness.state(), &own).unwrap();
+    let show = |more: &[&str]| harness.howdah.run([&["session", "show", "1"], more].concat()).expect_code(0);
     show(&[]).expect_words(&["howdah session retry 1 makes another attempt, howdah session cancel 1 ends it"]);
-    let elsewhere = house.howdah.home.join("it's elsewhere");
+    let elsewhere = harness.howdah.home.join("it's elsewhere");
     fs::rename(own, &elsewhere).unwrap();
     let quoted = elsewhere.to_str().unwrap().replace('\'', r"'\''");
     show(&["--state-dir", elsewhere.to_str().unwrap()])
@@ -72,8 +72,8 @@ fn the_state_directory_stands_in_a_command_only_where_it_is_not_the_own_one() {
 
 #[test]
 fn only_the_first_of_many_used_up_sessions_are_named() {
-    let house = House::of((1..=7).map(Life::used_up));
-    let told = house.run(&["list"]).expect_code(0).stderr;
+    let harness = Harness::of((1..=7).map(Life::used_up));
+    let told = harness.run(&["list"]).expect_code(0).stderr;
     assert_eq!(told.lines().count(), 6, "{told}");
     assert_eq!(told.lines().last(), Some("howdah: 2 more have used their tries up"));
 }
@@ -81,35 +81,35 @@ fn only_the_first_of_many_used_up_sessions_are_named() {
 #[test]
 fn tries_are_numbered_while_they_run_and_wait() {
     let life = Life::hasty(1).waiting().then(Command::Wake, 20);
-    let house = House::of([life.clone()]);
-    let _owner = house.owned();
+    let harness = Harness::of([life.clone()]);
+    let _owner = harness.owned();
     let phase = || {
-        let table = house.run(&["list"]).expect_code(0).stdout;
+        let table = harness.run(&["list"]).expect_code(0).stdout;
         let row = table.lines().nth(1).unwrap().split_once("orders-1  ").unwrap().1.to_owned();
         row.split("  ").next().unwrap().to_owned()
     };
     assert_eq!(phase(), "◦ queued, try 1 of 3");
     let life = life.running();
-    house.store([life.clone()]);
+    harness.store([life.clone()]);
     assert_eq!(phase(), "◉ running, try 1 of 3");
-    house.run(&["show", "1"]).expect_code(0).expect_words(&["Copy 0 % (0 B of 1000 B), attempt 2, try 1 of 3"]);
-    house.store([life.over(End::Stopped, 30)]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&["Copy 0 % (0 B of 1000 B), attempt 2, try 1 of 3"]);
+    harness.store([life.over(End::Stopped, 30)]);
     assert_eq!(phase(), "◌ waiting, try 2 of 3");
 }
 
 #[test]
 fn d06_an_overdue_cancel_is_told_with_its_process() {
-    let house = House::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
-    let _owner = house.owned();
+    let harness = Harness::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
+    let _owner = harness.owned();
     let told = "cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline";
-    house.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
-    house.run(&["list"]).expect_code(0).expect_words(&["⊘ cancelling, overdue: process 1001"]);
-    let watch = house.follow(&["watch", "1"]);
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
+    harness.run(&["list"]).expect_code(0).expect_words(&["⊘ cancelling, overdue: process 1001"]);
+    let watch = harness.follow(&["watch", "1"]);
     assert_eq!(
-        house.masked(&watch.line()),
+        harness.masked(&watch.line()),
         format!("1 orders-1: {told}; howdah session cancel 1 --force --state-dir ~/state kills it")
     );
-    let object = house.run(&["show", "1", "--json"]).expect_code(0).json();
+    let object = harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object["overdue"], &object["pid"]), (&true.into(), &1001.into()));
 }
 
@@ -120,14 +120,14 @@ fn what_earlier_attempts_left_counts_while_a_session_waits() {
     let life = life.then(Command::Report { attempt: FIRST, report: copied }, 5);
     let life = life.over(End::Failed(sample::disruption()), 10);
     for life in [life.clone(), life.tried_in_vain(20)] {
-        let house = House::of([life]);
-        let object = house.run(&["list", "--json"]).expect_code(0).json()[0].clone();
+        let harness = Harness::of([life]);
+        let object = harness.run(&["list", "--json"]).expect_code(0).json()[0].clone();
         assert_eq!(
             (&object["bytes_done"], &object["bytes_total"], &object["percent"]),
             (&500.into(), &1000.into(), &50.into())
         );
-        house.run(&["list"]).expect_code(0).expect_words(&["50 %"]);
-        house.run(&["show", "1"]).expect_code(0).expect_words(&["50 %, 500 B of 1000 B"]);
+        harness.run(&["list"]).expect_code(0).expect_words(&["50 %"]);
+        harness.run(&["show", "1"]).expect_code(0).expect_words(&["50 %, 500 B of 1000 B"]);
     }
 }
 
@@ -135,11 +135,11 @@ fn what_earlier_attempts_left_counts_while_a_session_waits() {
 #[test]
 fn no_reader_shows_a_longer_wait_than_one_pause() {
     let life = Life::hasty(1).then(Command::Launch, 1);
-    let house = House::of([life.over(End::Failed(sample::disruption()), 100 * 365 * 24 * 3600)]);
-    let shown = house.run(&["show", "1"]).expect_code(0);
+    let harness = Harness::of([life.over(End::Failed(sample::disruption()), 100 * 365 * 24 * 3600)]);
+    let shown = harness.run(&["show", "1"]).expect_code(0);
     let wait = shown.stdout.lines().find(|line| line.starts_with("state")).unwrap();
     assert!(wait.contains("waiting, try 1 of 3 in 0:0"), "{wait}");
-    let object = house.run(&["list", "--json"]).expect_code(0).json()[0].clone();
+    let object = harness.run(&["list", "--json"]).expect_code(0).json()[0].clone();
     let next_try: Timestamp = object["next_try"].as_str().unwrap().parse().unwrap();
     assert!(next_try < "2100-01-01T00:00:00Z".parse().unwrap(), "{next_try}");
 }

@@ -1,4 +1,4 @@
-//! What the workers of a state directory have told: the tests' eyes inside a running restore.
+//! What the workers of a state directory have told: what the tests see of a running restore.
 
 use super::timeout::until;
 use howdah::domain::{

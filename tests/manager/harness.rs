@@ -41,7 +41,7 @@ impl Default for Plan {
 }
 
 /// A running manager and all ways to it.
-pub(crate) struct House {
+pub(crate) struct Harness {
     pub(crate) handle: Handle,
     pub(crate) store: MemoryStore,
     pub(crate) launched: Arc<Mutex<Vec<Ticket>>>,
@@ -52,7 +52,7 @@ pub(crate) struct House {
 
 impl Plan {
     /// Opens the manager over what the store holds; `course` writes the course of each attempt.
-    pub(crate) fn open(self, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> House {
+    pub(crate) fn open(self, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> Harness {
         let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
         let attempts = Simulated::new(words.clone(), course).with_survivor(self.remains);
         let launched = attempts.launched();
@@ -69,7 +69,7 @@ impl Plan {
         let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start)).set_by(self.clock_set_by);
         let (manager, handle) =
             Manager::open(settings, (clock, self.ids), (self.store.clone(), opening), (attempts, inbox), self.claims);
-        House { handle, store: self.store, launched, clock, words, task: tokio::spawn(manager.run()) }
+        Harness { handle, store: self.store, launched, clock, words, task: tokio::spawn(manager.run()) }
     }
 }
 
@@ -97,7 +97,7 @@ fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
     Opening { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted }
 }
 
-impl House {
+impl Harness {
     /// Starts the sessions of these numbers.
     pub(crate) async fn start(&self, numbers: impl IntoIterator<Item = u64>) -> Receipt {
         self.order(numbers.into_iter().map(sample::request).collect()).await

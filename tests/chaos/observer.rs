@@ -45,14 +45,14 @@ impl fmt::Display for Stage {
 }
 
 /// The attempts of session 1 of a state directory, read as they grow.
-pub(crate) struct Eyes {
+pub(crate) struct Observer {
     state: PathBuf,
     session: PathBuf,
     attempts: BTreeMap<u32, (Tail, Vec<Fact>)>,
 }
 
-impl Eyes {
-    pub(crate) fn on(state: &Path) -> Self {
+impl Observer {
+    pub(crate) fn of(state: &Path) -> Self {
         Self { state: state.to_owned(), session: state.join("attempts/1"), attempts: BTreeMap::new() }
     }
 

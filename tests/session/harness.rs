@@ -29,7 +29,7 @@ use std::{
 use uuid::Uuid;
 
 /// One user with a state directory.
-pub(crate) struct House {
+pub(crate) struct Harness {
     pub(crate) howdah: Howdah,
 }
 
@@ -61,16 +61,16 @@ pub(crate) fn uuid(number: u64) -> Uuid {
     Uuid::from_u128((0xaaaa_0000_u128 + u128::from(number)) << 96 | 0x7000_8000_0000_0000_0000)
 }
 
-impl House {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self { howdah: Howdah::new() }
     }
 
-    /// A house where these have happened.
+    /// A state directory where these have happened.
     pub(crate) fn of(lives: impl IntoIterator<Item = Life>) -> Self {
-        let house = Self::new();
-        house.store(lives);
-        house
+        let harness = Self::new();
+        harness.store(lives);
+        harness
     }
 
     pub(crate) fn state(&self) -> &Path {
@@ -139,7 +139,7 @@ impl House {
         Following { child, lines }
     }
 
-    /// What a run printed, with the paths of this house shortened.
+    /// What a run printed, with the paths of this state directory shortened.
     pub(crate) fn masked(&self, text: &str) -> String {
         text.replace(self.howdah.home.to_str().unwrap(), "~")
     }
@@ -192,13 +192,13 @@ impl Drop for Following {
 }
 
 impl Life {
-    /// A session that was ordered on the command line. The house is where it would restore to.
+    /// A session that was ordered on the command line. It would restore to `/var/tmp/howdah-never`.
     pub(crate) fn queued(number: u64) -> Self {
         Self::of(number, uuid(number), Origin::CommandLine)
     }
 
     pub(crate) fn of(number: u64, uuid: Uuid, origin: Origin) -> Self {
-        // A try is due only in a hundred years: whoever owns the house begins nothing by itself.
+        // A try is due only in a hundred years: whoever owns the directory begins nothing by itself.
         let every = Duration::from_hours(24 * 365 * 100);
         let policy = RetryPolicy { tries: 3, every, while_waiting: true, when_used_up: WhenUsedUp::Ask };
         let mut created = Created { uuid, origin, at: start(), ..sample::created(number, policy) };
@@ -208,7 +208,7 @@ impl Life {
         Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
     }
 
-    /// The same session, whose three tries come a second after one another: only for a house that nobody owns.
+    /// The same session, whose three tries come a second after one another: only where nobody owns the directory.
     pub(crate) fn hasty(number: u64) -> Self {
         let mut life = Self::queued(number);
         let Change::Created(created) = &mut life.changes[0] else { panic!("created first") };

@@ -1,8 +1,8 @@
 //! What must be true when two state directories have come to the end of a quarrel.
 
 use super::{
-    cluster::tiny,
-    eyes,
+    cluster::cluster,
+    observer,
     plan::Victim,
     processes,
     quarrel::{BYSTANDER, LOST, Quarrel, Side},
@@ -213,7 +213,7 @@ fn last_sign(side: &Side, session: &Session) -> Option<Timestamp> {
 }
 
 fn lines_of(side: &Side, session: &Session) -> Vec<FactLine> {
-    eyes::lines_below(&side.howdah.state.join("attempts").join(session.id().to_string()))
+    observer::lines_below(&side.howdah.state.join("attempts").join(session.id().to_string()))
 }
 
 /// One session has ended, and what it says of its data is so.
@@ -225,7 +225,7 @@ fn ended(side: &Side, session: &Session, reference: &Difference, score: &mut Sco
             if side.target.join(".howdah").exists() {
                 return Err(format!("session {id} succeeded, and its mark is there still"));
             }
-            let found = Difference::between(&side.target, tiny().manifest(side.form));
+            let found = Difference::between(&side.target, cluster().manifest(side.form));
             match found.beyond(reference) {
                 Some(beyond) => Err(format!("the restored cluster is not what the backup was: {beyond:?}")),
                 None => Ok(()),
