@@ -16,7 +16,7 @@ use howdah::{
         fact::End,
         fact::{Began, Fact},
     },
-    journal::{Batch, Change, Entry, JournalError, Opening, SqliteJournal, Store, ThreadStore},
+    journal::{Batch, Change, Entry, InitialState, JournalError, SqliteJournal, Store, ThreadStore},
     machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
 };
 use rusqlite::Connection;
@@ -80,7 +80,7 @@ fn batch(entries: impl IntoIterator<Item = Entry>) -> Batch {
 }
 
 /// How many succeeded, and how many were cancelled.
-fn ends(opening: &Opening) -> (usize, usize) {
+fn ends(opening: &InitialState) -> (usize, usize) {
     (opening.ended.with(CompletedResult::Succeeded), opening.ended.with(CompletedResult::Cancelled))
 }
 

@@ -60,7 +60,7 @@ pub enum Change {
 
 /// What the owner needs when it opens the journal: enough to go on and to paint a first screen.
 #[derive(Debug, Default)]
-pub struct Opening {
+pub struct InitialState {
     /// The highest session number ever given.
     pub last_id: u64,
     /// Every ongoing session.

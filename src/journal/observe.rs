@@ -31,7 +31,7 @@ pub struct JournalReader {
 
 /// Sessions, and records that should be some but cannot be read.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct SessionSet {
     /// Those that can be read.
     pub sessions: Vec<Session>,
     /// Those that cannot.
@@ -42,21 +42,21 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Page {
     /// What is on it.
-    pub found: Found,
+    pub found: SessionSet,
     /// Where the next page begins; `None` after the last one.
-    pub next: Option<PageMark>,
+    pub next: Option<Cursor>,
 }
 
 /// The last row of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageMark {
+pub struct Cursor {
     ended: i64,
     id: SessionId,
 }
 
 /// A session's two names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct SessionNames {
     /// Its number here.
     pub id: SessionId,
     /// Its uuid, in small letters with hyphens.
@@ -65,7 +65,7 @@ pub struct Named {
 
 /// One record of a session's history, told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct HistoryLine {
     /// When it happened.
     pub at: Timestamp,
     /// Its kind, as the journal calls it, such as `launched`; `unreadable` for a record that cannot be read.
@@ -92,23 +92,23 @@ impl JournalReader {
     }
 
     /// All ongoing sessions, oldest first.
-    pub fn ongoing(&mut self) -> Result<Found, JournalError> {
+    pub fn ongoing(&mut self) -> Result<SessionSet, JournalError> {
         let sql = "SELECT id, version, body FROM sessions WHERE place = 'ongoing' ORDER BY id";
-        self.read(|connection| Ok(Found::of(rows(connection, sql, [], record)?)))
+        self.read(|connection| Ok(SessionSet::of(rows(connection, sql, [], record)?)))
     }
 
     /// Completed sessions that are not dismissed, newest first, a page at a time.
-    pub fn completed(&mut self, after: Option<PageMark>) -> Result<Page, JournalError> {
+    pub fn completed(&mut self, after: Option<Cursor>) -> Result<Page, JournalError> {
         let sql = "SELECT id, version, body, ended FROM sessions WHERE place = 'completed' AND (ended, id) < (?1, ?2) \
                    ORDER BY ended DESC, id DESC LIMIT ?3";
-        let from = after.unwrap_or(PageMark { ended: i64::MAX, id: SessionId(i64::MAX as u64) });
+        let from = after.unwrap_or(Cursor { ended: i64::MAX, id: SessionId(i64::MAX as u64) });
         self.read(|connection| {
             let page = rows(connection, sql, params![from.ended, row_number(from.id), PAGE], |row| {
                 Ok((record(row)?, row.get(3)?))
             })?;
-            let mark = |(record, ended): &(Record, i64)| PageMark { ended: *ended, id: record.0 };
+            let mark = |(record, ended): &(Record, i64)| Cursor { ended: *ended, id: record.0 };
             let next = page.last().map(mark).filter(|_| page.len() == PAGE);
-            Ok(Page { found: Found::of(page.into_iter().map(|(record, _)| record).collect()), next })
+            Ok(Page { found: SessionSet::of(page.into_iter().map(|(record, _)| record).collect()), next })
         })
     }
 
@@ -152,10 +152,10 @@ impl JournalReader {
     }
 
     /// The sessions, of all that ever were, whose uuid begins so; at most `most`, oldest first.
-    pub fn with_prefix(&mut self, prefix: &str, most: usize) -> Result<Vec<Named>, JournalError> {
+    pub fn with_prefix(&mut self, prefix: &str, most: usize) -> Result<Vec<SessionNames>, JournalError> {
         // Every character of a uuid sorts before "g".
         let sql = "SELECT id, uuid FROM sessions WHERE uuid >= ?1 AND uuid < ?1 || 'g' ORDER BY id LIMIT ?2";
-        let named = |row: &Row<'_>| Ok(Named { id: SessionId(row.get(0)?), uuid: row.get(1)? });
+        let named = |row: &Row<'_>| Ok(SessionNames { id: SessionId(row.get(0)?), uuid: row.get(1)? });
         self.read(|connection| rows(connection, sql, params![prefix, most], named))
     }
 
@@ -168,7 +168,7 @@ impl JournalReader {
     }
 
     /// All that ever happened to a session, oldest first; empty when there is no such session.
-    pub fn history(&mut self, id: SessionId) -> Result<Vec<Told>, JournalError> {
+    pub fn history(&mut self, id: SessionId) -> Result<Vec<HistoryLine>, JournalError> {
         let sql = "SELECT at, version, body FROM events WHERE session = ?1 ORDER BY number";
         self.read(|connection| rows(connection, sql, [row_number(id)], told))
     }
@@ -183,7 +183,7 @@ impl JournalReader {
     }
 }
 
-impl Found {
+impl SessionSet {
     fn of(records: Vec<Record>) -> Self {
         let mut found = Self::default();
         for (id, session) in records {
@@ -219,7 +219,7 @@ fn rows<T>(
 }
 
 /// Reads `at, version, body`.
-fn told(row: &Row<'_>) -> rusqlite::Result<Told> {
+fn told(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
     let at: i64 = row.get(0)?;
     // A moment beyond the calendar is shown as its end, rather than hide what happened then.
     let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };
@@ -228,7 +228,7 @@ fn told(row: &Row<'_>) -> rusqlite::Result<Told> {
     let sentence = read.map_err(|error| error.to_string()).and_then(|(version, body)| sentence(version, &body));
     let unreadable = |cause| ("unreadable".to_owned(), format!("this record cannot be read: {cause}"));
     let (event, text) = sentence.unwrap_or_else(unreadable);
-    Ok(Told { at, event: printable(&event), text: printable(&text) })
+    Ok(HistoryLine { at, event: printable(&event), text: printable(&text) })
 }
 
 /// The kind and the sentence of one record.

@@ -1,7 +1,7 @@
 //! The journal in a SQLite file (WAL mode, every commit synced).
 
 use super::{
-    Batch, Change, Entry, JournalError, Opening, RECORD_VERSION,
+    Batch, Change, Entry, InitialState, JournalError, RECORD_VERSION,
     ownership::Ownership,
     schema::{self, Migration},
 };
@@ -76,9 +76,9 @@ impl SqliteJournal {
     }
 
     /// What the owner needs at its start.
-    pub fn opening(&self) -> Result<Opening, JournalError> {
+    pub fn opening(&self) -> Result<InitialState, JournalError> {
         let last_id = self.connection.query_row("SELECT coalesce(max(id), 0) FROM sessions", [], |row| row.get(0));
-        let mut opening = Opening { last_id: last_id.map_err(self.failed("be read"))?, ..Opening::default() };
+        let mut opening = InitialState { last_id: last_id.map_err(self.failed("be read"))?, ..InitialState::default() };
         let mut ongoing = self
             .connection
             .prepare("SELECT id, version, body, uuid FROM sessions WHERE place = 'ongoing' ORDER BY id")

@@ -70,7 +70,7 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
 
 /// What an owner that takes over a session must ask again: the one before it may have died between storing the wish and
 /// telling the attempt.
-pub const fn remind(session: &Session) -> Option<Effect> {
+pub const fn reissue(session: &Session) -> Option<Effect> {
     match &session.phase {
         Phase::Cancelling {
             stage:

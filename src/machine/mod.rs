@@ -9,6 +9,7 @@
 pub mod command;
 mod conclude;
 pub mod decide;
+mod describe;
 pub mod effect;
 pub mod event;
 pub mod evolve;
@@ -17,12 +18,11 @@ pub mod refusal;
 pub mod registry;
 pub mod session;
 pub mod summary;
-mod telling;
 pub mod trace;
 
 pub use command::{Command, Report, Resume, Scope};
 pub use decide::decide;
-pub use effect::{Effect, next_wake, react, remind, rescheduled};
+pub use effect::{Effect, next_wake, react, reissue, rescheduled};
 pub use event::Event;
 pub use evolve::evolve;
 pub use refusal::Refusal;

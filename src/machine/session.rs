@@ -323,7 +323,7 @@ impl Session {
     }
 
     /// Whether an owner has anything to do for it: what is stuck waits for a person, and a person brings an owner along.
-    pub const fn goes_on_by_itself(&self) -> bool {
+    pub const fn needs_owner(&self) -> bool {
         match &self.phase {
             Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => true,
             Phase::Stuck { .. } | Phase::Paused { .. } | Phase::Completed { .. } => false,

@@ -15,8 +15,8 @@ use crate::{
         RetryPolicy, SessionId, Who, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
     },
-    journal::{JournalError, Opening, Store},
-    machine::{Command, Effect, Refusal, Registry, Scope, Session, remind},
+    journal::{InitialState, JournalError, Store},
+    machine::{Command, Effect, Refusal, Registry, Scope, Session, reissue},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -83,7 +83,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     pub fn open(
         settings: ManagerSettings,
         (clock, ids): (Clock, Ids),
-        (store, opening): (S, Opening),
+        (store, opening): (S, InitialState),
         (attempts, words): (A, mpsc::Receiver<AttemptMessage>),
         claims: Arc<dyn Claims>,
     ) -> (Self, Handle) {
@@ -164,7 +164,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         for session in left {
             let Some(attempt) = session.live_attempt() else { continue };
             self.attempts.adopt(session.id(), session.uuid(), attempt, session.live_mark());
-            if let Some(effect) = remind(&session) {
+            if let Some(effect) = reissue(&session) {
                 self.carry_out(session.id(), effect);
             }
         }

@@ -79,7 +79,7 @@ impl Counts {
         counts
     }
 
-    /// How many of the ongoing ones give an owner something to do (see [`Session::goes_on_by_itself`]).
+    /// How many of the ongoing ones give an owner something to do (see [`Session::needs_owner`]).
     pub const fn going_on(&self) -> usize {
         self.running + self.waiting + self.queued + self.cancelling
     }

@@ -227,7 +227,7 @@ impl Side {
         self.commands = given;
         self.keepers.retain_mut(|keeper| keeper.try_wait().unwrap().is_none());
         let busy = !self.commands.is_empty();
-        let goes_on = self.ongoing().iter().any(Session::goes_on_by_itself);
+        let goes_on = self.ongoing().iter().any(Session::needs_owner);
         if goes_on && !busy && self.keepers.is_empty() && processes::owner(&self.howdah.state).is_none() {
             self.bring_owner();
         }

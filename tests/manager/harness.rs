@@ -4,7 +4,7 @@ use crate::sample;
 use howdah::{
     attempt::{AttemptMessage, CHANNEL_CAPACITY, Scenario, Simulated, simulated::Survivor},
     domain::{ClusterRestore, Order, Origin, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
-    journal::{Change, MemoryStore, Opening},
+    journal::{Change, InitialState, MemoryStore},
     machine::{Command, CompletedRow, EndedCounts, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession},
     manager::{
         Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, SessionAction, Snapshot,
@@ -85,7 +85,7 @@ fn at(change: &Change) -> howdah::domain::Timestamp {
     }
 }
 
-fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
+fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> InitialState {
     let (ongoing, ended): (Vec<_>, Vec<_>) = store.sessions().into_iter().partition(Session::is_ongoing);
     let last_id = store.sessions().iter().map(|session| session.id().0).max().unwrap_or_default();
     let shown = ended.iter().rev().filter(|session| !session.is_dismissed());
@@ -94,7 +94,7 @@ fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> Opening {
     for row in &completed {
         *counted.count_mut(row.kind, row.result) += 1;
     }
-    Opening { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted }
+    InitialState { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted }
 }
 
 impl Harness {

@@ -86,7 +86,9 @@ async fn run_request(
 }
 
 async fn until_disposing(harness: &Harness) -> Arc<Session> {
-    harness.until_phase(1, |phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. })).await
+    harness
+        .until_phase(1, |phase| matches!(phase, Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. }))
+        .await
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,6 +72,7 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("Nonsense", "InvalidChange"),
     ("Onlooker", "Observer"),
     ("Outbox", "LineWriter"),
+    ("PageMark", "Cursor"),
     ("Pulse", "Heartbeat"),
     ("Road", "Connector"),
     ("RoadError", "ConnectError"),

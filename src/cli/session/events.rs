@@ -35,7 +35,7 @@ pub fn run(
     streams.out.flush()?;
     // The history can be told of a session whose record cannot be read.
     if let Ok(Some(session)) = reader.session(id, context.clock.now())
-        && session.goes_on_by_itself()
+        && session.needs_owner()
     {
         if is_lost(&session, reader, context) {
             say(streams, &format::line(&session, true, &context.form, context.clock.now()))?;

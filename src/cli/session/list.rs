@@ -64,7 +64,7 @@ pub fn run(
     }
     say_strays(reader, context, streams)?;
     say_used_up(&ongoing, context, streams)?;
-    if ongoing.iter().any(Session::goes_on_by_itself) {
+    if ongoing.iter().any(Session::needs_owner) {
         say_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)

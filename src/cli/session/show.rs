@@ -32,7 +32,7 @@ pub fn run(
     }
     streams.out.flush()?;
     say_problems(reader, streams)?;
-    if session.goes_on_by_itself() {
+    if session.needs_owner() {
         say_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)

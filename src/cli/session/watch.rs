@@ -90,7 +90,7 @@ fn all(
             return Ok(Exit::Done);
         }
         // What is stuck waits for a person, and the person may be waiting for this command.
-        if !ongoing.iter().any(Session::goes_on_by_itself) {
+        if !ongoing.iter().any(Session::needs_owner) {
             return Ok(Exit::Stuck);
         }
         if std::mem::take(&mut first) {
