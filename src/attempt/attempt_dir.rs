@@ -119,12 +119,13 @@ pub(super) fn numbers(directory: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// The uuid of the session that has this number, as far as its directory says so.
+/// The uuid of the session that has this number, as far as its directory records it.
 pub fn uuid_of(state: &Path, session: SessionId) -> Option<Uuid> {
     owner_of(AttemptDir::new(state, session, AttemptNo(1)).session()).ok().flatten()
 }
 
-/// The session that a directory was made for, as far as it says so: by its own file, else by the ticket of an attempt.
+/// The session that a directory was made for, as far as it records that: by its own file, else by the ticket of an
+/// attempt.
 fn owner_of(session: &Path) -> io::Result<Option<Uuid>> {
     #[derive(Deserialize)]
     struct Ticket {

@@ -83,19 +83,19 @@ impl Follower {
         }
     }
 
-    /// Follows a worker that an earlier owner has started, from its first word on.
+    /// Follows a worker that an earlier owner has started, from its first line on.
     pub(super) async fn adopt(mut self, mark: Option<ProcessMark>) {
         self.group.worker = mark;
         self.poll().await;
         if self.group.worker.is_none() {
-            // It may have just been started and not have said a word yet.
+            // It may have just been started and not have written a line yet.
             self.group.worker = worker_in(self.dir.directory());
         }
         self.seen_alive = self.group.is_running();
         self.follow(None).await;
     }
 
-    /// Reports what the worker says until it has ended and its group is gone.
+    /// Reports what the worker writes until it has ended and its group is gone.
     async fn follow(&mut self, mut child: Option<Child>) {
         let adopted = child.is_none();
         let mut looks = tokio::time::interval(POLL_INTERVAL);
@@ -191,7 +191,7 @@ impl Follower {
     }
 
     async fn say(&self, command: Command) {
-        // When the manager is gone nobody listens; the worker's own file keeps what it said.
+        // When the manager is gone nobody listens; the worker's own file keeps what it wrote.
         let _: Result<(), mpsc::error::SendError<AttemptMessage>> = self.messages.send((self.session, command)).await;
     }
 }

@@ -26,7 +26,7 @@ pub struct Observer {
     seen: BTreeMap<SessionId, Seen>,
 }
 
-/// What an attempt has told so far.
+/// What an attempt has reported so far.
 #[derive(Debug)]
 struct Seen {
     attempt: AttemptNo,
@@ -43,7 +43,7 @@ impl Observer {
     }
 
     /// The session, as the journal has it, with what its live attempt has reported since. When the attempt's file cannot be
-    /// read, what was read before stands, and the error is told beside it.
+    /// read, what was read before stands, and the error is returned beside it.
     pub fn poll(&mut self, session: &Session, now: Timestamp) -> (Session, Option<io::Error>) {
         let Some(attempt) = session.live_attempt() else {
             self.seen.remove(&session.id());

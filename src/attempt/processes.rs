@@ -54,7 +54,7 @@ impl Processes {
         self
     }
 
-    /// The same, where a worker that has told its end may stay for so long before it is killed.
+    /// The same, where a worker that has reported its end may stay for so long before it is killed.
     #[must_use]
     pub const fn with_exit_grace(mut self, grace: Duration) -> Self {
         self.exit_grace = grace;

@@ -20,7 +20,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// What one simulated attempt says, and when.
+/// What one simulated attempt reports, and when.
 #[derive(Debug, Clone, Default)]
 pub struct Scenario {
     /// Each report after a pause. Without `Over` or `NotLaunched` at its end the attempt runs until it is stopped.
@@ -119,7 +119,7 @@ impl Attempts for Simulated {
             Survivor::Lost => {
                 let messages = self.messages.clone();
                 self.players.spawn(async move {
-                    // The manager may have gone; then nobody needs the word.
+                    // The manager may have gone; then nobody needs the message.
                     let _: Result<(), mpsc::error::SendError<AttemptMessage>> =
                         messages.send((session, Command::Lost { attempt })).await;
                 });
@@ -152,7 +152,7 @@ async fn play(
     messages: mpsc::Sender<AttemptMessage>,
 ) {
     let say = async |report| {
-        // The manager may have gone; then nobody needs the word.
+        // The manager may have gone; then nobody needs the message.
         let _: Result<(), mpsc::error::SendError<AttemptMessage>> =
             messages.send((session, Command::Report { attempt, report })).await;
     };

@@ -1,6 +1,6 @@
-//! What the files of a session's attempts tell of it, for a journal that was lost or put back from a copy.
+//! What the files of a session's attempts record of it, for a journal that was lost or put back from a copy.
 //!
-//! Promises: attempts of several sessions under one number are told and not mixed. Never: changes a file.
+//! Promises: attempts of several sessions under one number are reported and not mixed. Never: changes a file.
 
 use super::{
     AttemptDir,
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use std::{fmt, fs, io, path::Path};
 use uuid::Uuid;
 
-/// A session as its attempts' files tell of it.
+/// A session as its attempts' files record it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traced {
     /// Its number.
@@ -35,7 +35,7 @@ pub struct Traced {
     pub places: Vec<HeldDirectory>,
     /// When its first attempt was launched.
     pub since: Timestamp,
-    /// When its newest attempt last said something, or was launched.
+    /// When its newest attempt last wrote something, or was launched.
     pub until: Timestamp,
     /// Its newest attempt.
     pub trace: Trace,
@@ -52,10 +52,10 @@ impl fmt::Display for Traced {
     }
 }
 
-/// Sessions by what their files tell, and those whose files cannot be read.
+/// Sessions by what their files record, and those whose files cannot be read.
 pub type Traces = (Vec<Traced>, Vec<(SessionId, io::Error)>);
 
-/// What the files tell of those sessions that are wanted.
+/// What the files record of those sessions that are wanted.
 pub fn traces(state: &Path, wanted: impl Fn(SessionId) -> bool) -> io::Result<Traces> {
     let (mut read, mut unread) = Traces::default();
     for id in sessions(state)?.into_iter().filter(|id| wanted(*id)) {
@@ -67,7 +67,7 @@ pub fn traces(state: &Path, wanted: impl Fn(SessionId) -> bool) -> io::Result<Tr
     Ok((read, unread))
 }
 
-/// What the files of this session tell; `None` where no attempt has left its order.
+/// What the files of this session record; `None` where no attempt has left its order.
 fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
     let dir = |attempt| AttemptDir::new(state, id, attempt);
     let first = dir(AttemptNo(1));
@@ -138,7 +138,7 @@ fn read_ticket(path: &Path) -> io::Result<Option<Ticket>> {
     ticket.map(Some).map_err(|error| io::Error::other(format!("{} cannot be read: {error}", path.display())))
 }
 
-/// How the attempt ended, if it came to say so.
+/// How the attempt ended, if it came to report that.
 fn last_word(dir: &AttemptDir, session: Uuid) -> io::Result<Option<End>> {
     let mut end = None;
     for line in Tail::new(dir, session).read()? {

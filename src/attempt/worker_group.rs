@@ -23,14 +23,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long the worker of an earlier attempt may take to die: a killed process goes at once, unless it waits for a device.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The word before the directory on a worker's command line.
+/// The argument before the directory on a worker's command line.
 const VERB: &[u8] = b"worker";
 
 /// The processes of the attempt in one directory.
 #[derive(Debug, Clone)]
 pub(super) struct WorkerGroup {
     directory: PathBuf,
-    /// Who is said to be the worker.
+    /// Who is recorded as the worker.
     pub(super) worker: Option<ProcessMark>,
 }
 
@@ -63,7 +63,7 @@ impl WorkerGroup {
         match self.worker {
             Some(mark) if is_out_of_sight(mark) => false,
             Some(_) => self.members().is_ok_and(|members| members.is_empty()),
-            // It may have been started and not have said a word yet.
+            // It may have been started and not have written a line yet.
             None => worker_in(&self.directory).is_none(),
         }
     }
@@ -95,7 +95,7 @@ pub(super) fn kill_earlier(session: &Path, than: AttemptNo) -> io::Result<()> {
     loop {
         let mut left = earlier(session, than)?.into_iter().peekable();
         if left.peek().is_none() || began.elapsed() > KILL_TIMEOUT {
-            // What cannot be killed holds the session's lock, and the new worker tells of it.
+            // What cannot be killed holds the session's lock, and the new worker reports that.
             return Ok(());
         }
         for group in left {

@@ -6,7 +6,7 @@ use crate::domain::{Failure, failure::FILE_SIZE_LIMIT};
 use rustix::io::Errno;
 use std::{io, path::Path};
 
-/// Error numbers that tell of a disk, a host or a network that is gone for now: waiting may bring it back.
+/// Error numbers that mean a disk, a host or a network that is gone for now: waiting may bring it back.
 const PASSING: [Errno; 24] = [
     Errno::IO,
     Errno::STALE,
@@ -65,7 +65,7 @@ pub(in crate::engine) fn at_target(doing: &str, path: &Path, error: &io::Error) 
     }
 }
 
-/// Whether waiting may bring back what the error tells of.
+/// Whether waiting may bring back what the error is about.
 pub(in crate::engine) fn is_passing(error: &io::Error) -> bool {
     errno(error).is_some_and(|errno| PASSING.contains(&errno))
 }

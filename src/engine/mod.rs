@@ -1,7 +1,7 @@
 //! The engines that bring files back, behind one trait.
 //!
 //! Promises: an engine writes only below the target's directories, resumes what an earlier attempt left verified, and
-//! tells every end as a classified [`Failure`]. Never: starts a server, or knows sessions or the screen.
+//! reports every end as a classified [`Failure`]. Never: starts a server, or knows sessions or the screen.
 
 mod at_target;
 pub mod claim;
@@ -11,20 +11,20 @@ pub mod watched;
 
 use crate::domain::{Disposed, Disposition, Failure, FilePlan, Progress};
 
-/// What an engine tells while it works, and where it learns that it should stop. Called from several threads.
+/// What an engine reports while it works, and where it learns that it should stop. Called from several threads.
 pub trait Observer: Sync {
     /// How far the copy has come; may be called often, the receiver thins it out.
     fn progress(&self, progress: Progress);
     /// Something a person should know; one sentence.
     fn note(&self, sentence: String);
-    /// Whether the attempt was told to stop. Engines look at least every few megabytes.
+    /// Whether the attempt was asked to stop. Engines look at least every few megabytes.
     fn stop_requested(&self) -> bool;
 }
 
 /// Why an engine's work ended early.
 #[derive(Debug)]
 pub enum Halt {
-    /// It was told to stop, and did: all it left is marked as it is.
+    /// It was asked to stop, and did: all it left is marked as it is.
     Stopped,
     /// It went wrong.
     Failed(Failure),

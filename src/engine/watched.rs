@@ -29,7 +29,7 @@ impl Heartbeat {
     }
 }
 
-/// Does what only looks, in a thread of its own. `what` says what is looked at.
+/// Does what only looks, in a thread of its own. `what` names what is looked at.
 pub fn watched<T: Send + 'static, E: From<Failure> + Send + 'static>(
     what: &str,
     stall: Duration,

@@ -47,7 +47,7 @@ enum Switch {
     MainGroup,
 }
 
-/// What a user may do with a path, as `test`(1) tells.
+/// What a user may do with a path, as `test`(1) reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Read a file.

@@ -1,7 +1,8 @@
 //! Asking a program for a short answer.
 //!
 //! Promises: it never takes much longer than it may: a program that is late is killed, with all that it started, and
-//! what it says beyond [`MAX_OUTPUT_LEN`] bytes is not read. Never: reads from our standard input or writes to our terminal.
+//! what it prints beyond [`MAX_OUTPUT_LEN`] bytes is not read. Never: reads from our standard input or writes to our
+//! terminal.
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -22,7 +23,7 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 /// The bytes of an answer that are read; a version or a list of properties takes far fewer.
 const MAX_OUTPUT_LEN: u64 = 64 << 10;
 
-/// How often we look whether a program that has said all is gone; Linux before 5.3 has no other way.
+/// How often we look whether a program that has closed its output is gone; Linux before 5.3 has no other way.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Why there is no answer.
@@ -31,10 +32,10 @@ pub enum Unanswered {
     /// The program cannot be run.
     #[error("it cannot be run: {0}")]
     Unstarted(#[from] io::Error),
-    /// It said nothing in time, or did not end.
+    /// It did not answer in time, or did not end.
     #[error("it gave no answer in {} s", .0.as_secs_f32())]
     Late(Duration),
-    /// It said that it failed.
+    /// It exited with a failure.
     #[error("it ended with {0}")]
     Failed(ExitStatus),
 }

@@ -1,7 +1,7 @@
 //! Where the PostgreSQL programs of one major version are.
 //!
-//! Promises: a directory counts only when its `postgres`, run as the user that will run the server, says that it is of
-//! that version. Never: takes a near version, since a data directory belongs to one major version.
+//! Promises: a directory counts only when its `postgres`, run as the user that will run the server, reports that it is
+//! of that version. Never: takes a near version, since a data directory belongs to one major version.
 
 use super::{
     account::{Account, bare},
@@ -35,7 +35,7 @@ pub struct NoBinaries {
 pub struct Installed {
     /// The directory.
     pub directory: PathBuf,
-    /// Its major version; `None` when the program does not tell it to the user that would run it.
+    /// Its major version; `None` when the program does not report it to the user that would run it.
     pub version: Option<MajorVersion>,
 }
 
@@ -54,7 +54,7 @@ pub fn installed(settings: &WorkerSettings, search_path: Option<&OsStr>, account
 
 impl Binaries {
     /// Looks in the settings' directories, the usual places, where `pg_config` points, and along `search_path`.
-    /// Without an account the programs are only asked their version, which they tell to root too.
+    /// Without an account the programs are only asked their version, which they report to root too.
     pub fn find(
         version: MajorVersion,
         settings: &WorkerSettings,
@@ -132,7 +132,7 @@ fn places<'a>(
     wished.chain(usual).chain(asked).chain(with_server).filter(is_new)
 }
 
-/// What the `pg_config` of this directory says, if there is one.
+/// What the `pg_config` of this directory reports, if there is one.
 fn asked_of_pg_config(directory: &Path) -> Option<PathBuf> {
     let program = directory.join("pg_config");
     if !directory.is_absolute() || !program.is_file() {

@@ -1,6 +1,6 @@
 //! Opening an archive whatever it is packed with: nothing, gzip, LZ4 or Zstandard.
 //!
-//! Promises: the packing is told by the first bytes, never by the name; several gzip members, LZ4 frames or Zstandard
+//! Promises: the packing is found by the first bytes, never by the name; several gzip members, LZ4 frames or Zstandard
 //! frames in a row are read as one stream, as server-side compression writes them; a stream that is cut short is an
 //! error of kind `UnexpectedEof`. Never: holds the whole archive in memory.
 
@@ -25,7 +25,7 @@ const LZ4: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 /// RFC 8878, section 3.1.1: `0xFD2FB528`, little-endian.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// The packing that these first bytes tell; four are enough. What is no known packing counts as unpacked.
+/// The packing that these first bytes show; four are enough. What is no known packing counts as unpacked.
 pub fn detect(first: &[u8]) -> Compression {
     if first.starts_with(GZIP) {
         Compression::Gzip
@@ -52,8 +52,8 @@ pub fn open(path: &Path) -> io::Result<(Compression, Box<dyn Read + Send>)> {
 
 /// Reads what is packed in `source`, from its beginning.
 ///
-/// An archive that is damaged is told as `UnexpectedEof`, `InvalidData`, `InvalidInput` or `Other` without an OS error
-/// number; see [`is_damage`]. What the source itself reports comes through as it is.
+/// An archive that is damaged is reported as `UnexpectedEof`, `InvalidData`, `InvalidInput` or `Other` without an OS
+/// error number; see [`is_damage`]. What the source itself reports comes through as it is.
 pub fn unpack<R: Read + Send + 'static>(source: R) -> io::Result<(Compression, Box<dyn Read + Send>)> {
     let mut first = Vec::with_capacity(SIGNATURE);
     let mut source = source;
@@ -69,7 +69,7 @@ pub fn unpack<R: Read + Send + 'static>(source: R) -> io::Result<(Compression, B
     Ok((packing, plain))
 }
 
-/// Whether this error of a reader made by [`unpack`] says that the packed bytes are wrong, and not that the file
+/// Whether this error of a reader made by [`unpack`] means that the packed bytes are wrong, and not that the file
 /// could not be read.
 pub fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
@@ -89,7 +89,7 @@ enum Lz4Frames<R: BufRead> {
     Moving,
 }
 
-/// A reader that remembers whether it has told its end.
+/// A reader that remembers whether it has reported its end.
 struct EndWatch<R> {
     source: R,
     ended: bool,

@@ -101,7 +101,7 @@ impl ClusterState {
 }
 
 impl fmt::Display for ClusterState {
-    /// The words of `pg_controldata`.
+    /// As `pg_controldata` writes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StartingUp => f.pad("starting up"),
@@ -121,7 +121,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
 
-    /// The first bytes of a control file of PostgreSQL 15.18, of which `pg_controldata` says
+    /// The first bytes of a control file of PostgreSQL 15.18, of which `pg_controldata` prints
     /// "1300", "202209061", "7710403831534593625" and "shut down".
     const REAL: [u8; CONTROL_PREFIX] = [
         0x59, 0x26, 0x6e, 0xed, 0x6e, 0xdb, 0x00, 0x6b, 0x14, 0x05, 0x00, 0x00, 0x25, 0x77, 0x0d, 0x0c, 0x01, 0x00,

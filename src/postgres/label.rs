@@ -1,6 +1,6 @@
 //! `backup_label` and `tablespace_map`: what the server writes into the base of a backup.
 //!
-//! Promises: the two files are read as PostgreSQL's own recovery reads them, and what does not fit is told with its
+//! Promises: the two files are read as PostgreSQL's own recovery reads them, and what does not fit is reported with its
 //! line. Never: a path of a tablespace map is only reported here; nobody may write to it for that reason alone.
 //!
 //! Sources: `do_pg_backup_start`, `read_backup_label` and `read_tablespace_map` in `xlog.c` and `xlogrecovery.c`.
@@ -24,14 +24,14 @@ pub struct BackupLabel {
     pub start_segment: String,
     /// The checkpoint that the backup began with.
     pub checkpoint: Lsn,
-    /// When the backup began, if the server told it in a zone that has one meaning everywhere.
+    /// When the backup began, if the server wrote it in a zone that has one meaning everywhere.
     ///
     /// The server writes the zone of its `log_timezone` as an abbreviation; `CST` is three zones, so only `UTC` and
     /// `GMT` are believed.
     pub start_time: Option<Timestamp>,
     /// What the operator called the backup.
     pub label: String,
-    /// The timeline the backup began on; servers before version 11 do not tell it.
+    /// The timeline the backup began on; servers before version 11 do not record it.
     pub start_timeline: Option<Timeline>,
     /// Where the backup this one builds upon began: set for an incremental backup (version 17 and newer).
     pub incremental_from: Option<Lsn>,

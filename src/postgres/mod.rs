@@ -1,6 +1,6 @@
 //! What PostgreSQL writes and how it is run.
 //!
-//! Promises: each format is read as its source says, hostile input included; each program is run with its own
+//! Promises: each format is read as its source defines it, hostile input included; each program is run with its own
 //! arguments, never through a shell. Never: knows sessions, engines or the screen.
 
 pub mod account;

@@ -1,6 +1,6 @@
 //! The shared catalog `pg_tablespace`, read from its file: which tablespaces a cluster has.
 //!
-//! Promises: bytes of any kind are read without harm; a row counts as far as its own hint bits tell: one whose deletion
+//! Promises: bytes of any kind are read without harm; a row counts as far as its own hint bits show: one whose deletion
 //! may have been committed does not. Never: reads the commit log, or opens a file.
 //!
 //! Sources: `RelMapFile` in `src/backend/utils/cache/relmapper.c`, `PageHeaderData` and `ItemIdData` in
@@ -59,7 +59,7 @@ pub fn lost(tablespace: &Tablespace, version: Option<MajorVersion>) -> String {
     format!("{what}: {why}; a plain backup has them")
 }
 
-/// The name of the catalog's file, as the map says it.
+/// The name of the catalog's file, as the map has it.
 pub fn file_name(map: &[u8]) -> Option<String> {
     let count = usize::try_from(u32_at(map, 4)?).ok()?;
     if u32_at(map, 0)? != MAP_MAGIC || count > MAX_MAPPINGS {
@@ -76,7 +76,7 @@ pub fn tablespaces(file: &[u8]) -> Vec<Tablespace> {
     file.chunks(size).flat_map(of_page).filter(|one| !BUILT_IN.contains(&one.oid)).collect()
 }
 
-/// The size of the catalog's pages, as the first one says it.
+/// The size of the catalog's pages, as the first one records it.
 fn page_size(file: &[u8]) -> Option<usize> {
     let size = usize::from(u16_at(file, 18)? & 0xFF00);
     (size.is_power_of_two() && size >= 1024).then_some(size)
@@ -121,7 +121,7 @@ pub(crate) mod made {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::{MAP_MAGIC, PAGE_HEADER};
 
-    /// A row: its offset in the page, the header's fields that matter, OID and name, as `heap_page_items` tells them.
+    /// A row: its offset in the page, the header's fields that matter, OID and name, as `heap_page_items` shows them.
     pub(crate) type Row = (u16, u32, u16, u32, &'static str);
 
     /// What a server of 15.18 wrote after an in-place tablespace was created, dropped and created again.
@@ -151,7 +151,7 @@ pub(crate) mod made {
         page
     }
 
-    /// A map that says which file the catalog has.
+    /// A map that gives the catalog this file.
     pub(crate) fn map(file: u32) -> Vec<u8> {
         let mut map = vec![0; 512];
         map[..4].copy_from_slice(&MAP_MAGIC.to_le_bytes());

@@ -1,7 +1,7 @@
 //! The archives of a tar backup: which files of a directory belong together.
 //!
-//! Promises: a set is told whole or its fault is named; links and other oddities are never taken for archives. Never:
-//! opens an archive. The ending of a name only finds the file; how it is packed is told by its first bytes
+//! Promises: a set is reported as whole or its fault is named; links and other oddities are never taken for archives.
+//! Never: opens an archive. The ending of a name only finds the file; how it is packed is shown by its first bytes
 //! (see `compression`).
 
 use super::manifest;
@@ -56,7 +56,7 @@ pub enum TarSetError {
     NotAFile(String),
 }
 
-/// What an archive holds, told by its name.
+/// What an archive holds, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Base,
@@ -75,7 +75,7 @@ impl TarSet {
             let entry = entry.map_err(unreadable)?;
             names.extend(Part::of(&entry.file_name()).map(|(part, name)| (part, name.to_owned())));
         }
-        // The order of a listing is the file system's; a fault is to be told the same way each time.
+        // The order of a listing is the file system's; a fault is to be reported the same way each time.
         names.sort();
         let mut parts: BTreeMap<Part, String> = BTreeMap::new();
         for (part, name) in names {

@@ -21,7 +21,7 @@ pub struct Segment {
     pub number: u64,
 }
 
-/// What the long header of a segment's first page says.
+/// What the long header of a segment's first page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentHeader {
     /// The major version that wrote the page, where its magic number is known here.
@@ -47,7 +47,7 @@ pub enum HeaderError {
     /// The magic number has not the form that PostgreSQL 13 to 18 use.
     #[error("the magic number {0:#06X} is not that of a WAL page written on a little-endian machine")]
     Magic(u16),
-    /// The page does not say that its header is the long one.
+    /// The page is not marked as one with the long header.
     #[error("the first page has no long header (flags {0:#06x})")]
     NotLong(u16),
     /// A size that PostgreSQL never uses.
@@ -68,7 +68,7 @@ pub const LONG_HEADER: usize = 40;
 const FLAG_LONG_HEADER: u16 = 0x0002;
 
 impl SegmentSize {
-    /// 16 MiB, which `initdb` chooses unless told otherwise.
+    /// 16 MiB, which `initdb` chooses unless asked for another.
     pub const DEFAULT: Self = Self(16 << 20);
 
     /// The size, if PostgreSQL allows it.

@@ -1,8 +1,8 @@
 //! Reading the WAL that a backup needs, record by record, as pg_verifybackup does: through `pg_waldump` of that version
 //! (`src/bin/pg_verifybackup/pg_verifybackup.c`, `parse_required_wal`).
 //!
-//! Promises: it ends soon after it is told to; what the program says is kept short and printable. Never: it writes to
-//! the WAL, or says that WAL was read which was not.
+//! Promises: it ends soon after it is asked to; what the program prints is kept short and printable. Never: it writes
+//! to the WAL, or reports WAL as read which was not.
 
 use super::{account::Account, binaries::Binaries, manifest::WalRange};
 use crate::domain::instance::printable;
@@ -20,7 +20,7 @@ use std::{
 pub enum WalReading {
     /// Every record of every range was read.
     Whole,
-    /// A record cannot be read; what the program says of it.
+    /// A record cannot be read; what the program reports about it.
     Damaged(String),
     /// It was stopped.
     Stopped,
@@ -29,7 +29,7 @@ pub enum WalReading {
 /// How often it is looked whether we must stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The same for whether a program that has said all is gone; Linux before 5.3 has no other way.
+/// The same for whether a program that has closed its output is gone; Linux before 5.3 has no other way.
 const END_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The bytes of complaint that are kept; a damaged record takes one line.
@@ -53,7 +53,7 @@ pub fn read(
         let stderr = child.stderr.take();
         let (said_all, silence) = mpsc::channel::<()>();
         let reader = thread::spawn(move || -> io::Result<Vec<u8>> {
-            // Dropped at the end of what the program says, which is its own end.
+            // Dropped at the end of what the program prints, which is its own end.
             let _said_all = said_all;
             let mut text = Vec::new();
             if let Some(stderr) = stderr {

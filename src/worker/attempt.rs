@@ -1,7 +1,7 @@
 //! One order from beginning to end.
 //!
-//! Promises: however the work ends, by success, failure, stop or panic, its server is dealt with before the end is told.
-//! Never: makes up an end; it is what the steps said.
+//! Promises: however the work ends, by success, failure, stop or panic, its server is dealt with before the end is
+//! reported. Never: makes up an end; it is what the steps returned.
 
 use super::{
     catch_panic,

@@ -1,13 +1,13 @@
 //! What a failure to write an attempt's own files amounts to: its lock, its raw output, its records.
 //!
-//! They lie below the state directory, not at the target. A full disk there says nothing about the restore, so it is
+//! They lie below the state directory, not at the target. A full disk there means nothing for the restore, so it is
 //! waited for as a repository that vanished is: when there is room again the session goes on without a person.
 
 use crate::{domain::Failure, postgres::server::classify};
 use rustix::io::Errno;
 use std::io;
 
-/// The failure; `doing` says what was tried, naming the thing.
+/// The failure; `doing` describes what was tried, naming the thing.
 pub(super) fn failure(doing: &str, error: &io::Error) -> Failure {
     match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => Failure::disruption(

@@ -1,4 +1,4 @@
-//! What the worker says: `events.jsonl`, one fact a line.
+//! What the worker reports: `events.jsonl`, one fact a line.
 //!
 //! Promises: each line is one write, in order; progress is thinned, never out of order, and never missing before a
 //! change of step; the end is on disk before anyone acts on it. A report that cannot be written stops the attempt, since
@@ -80,7 +80,7 @@ impl EventWriter {
         state.say_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
     }
 
-    /// The step under way has more to say of itself.
+    /// The step under way has more to report.
     pub(super) fn detail(&self, detail: &str) {
         let mut state = self.state();
         if let Some((step, _)) = state.step {
@@ -135,7 +135,7 @@ impl EventWriter {
         self.say(Fact::Note(printable(sentence)));
     }
 
-    /// The last line, on disk before this returns; says whether it got there.
+    /// Writes the last line and syncs it; returns whether it got to disk.
     pub(super) fn ended(&self, end: End) -> bool {
         let mut state = self.state();
         state.flush_progress(&self.stop);
@@ -188,7 +188,7 @@ impl State {
         }
     }
 
-    /// Writes the progress that was held back, if it says anything new.
+    /// Writes the progress that was held back, if it holds anything new.
     fn flush_progress(&mut self, raise: &Stop) {
         let last = self.written.map_or(Progress::default(), |(progress, _)| progress);
         if last != self.progress {

@@ -41,11 +41,11 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The attempt did what its ticket said.
+/// The attempt did what its ticket asks.
 pub const DONE: u8 = 0;
-/// It failed; `events.jsonl` says how.
+/// It failed; `events.jsonl` records how.
 pub const FAILED: u8 = 1;
-/// It was told to stop, and did.
+/// It was asked to stop, and did.
 pub const STOPPED: u8 = 3;
 /// It could not write down what it did.
 pub const UNREPORTED: u8 = 4;
@@ -87,7 +87,7 @@ fn carry_out(attempt_dir: &Path, factory: &engine_factory::EngineFactory<'_>, re
         None => report.say_note("this process is not to be found in /proc"),
     }
     let end = match session_lock::wait(attempt_dir, session_lock::TIMEOUT, stop) {
-        // Held until the end is told.
+        // Held until the end is reported.
         Ok(_lock) => match ticket {
             Ok(ticket) => {
                 note_environment(&ticket.settings.environment, report);

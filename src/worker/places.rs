@@ -54,7 +54,7 @@ pub(super) struct Session {
 impl Session {
     /// The session of a ticket that lies in this directory.
     pub(super) fn of(ticket: &Ticket, attempt_dir: &Path) -> Self {
-        // `<state>/attempts/<session>/<attempt>`: what the owner says counts, an older one did not say it.
+        // `<state>/attempts/<session>/<attempt>`: what the owner passes counts, an older one did not pass it.
         let above = attempt_dir.ancestors().nth(3).unwrap_or(attempt_dir).to_owned();
         Self {
             number: ticket.session,

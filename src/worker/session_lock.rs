@@ -62,7 +62,7 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
     Ok(SessionLock { _lock: lock })
 }
 
-/// Who has the lock, as far as the file tells.
+/// Who has the lock, as far as the file shows.
 fn held(lock: &mut File) -> Failure {
     let mut text = String::new();
     let read = lock.rewind().and_then(|()| lock.take(64).read_to_string(&mut text));

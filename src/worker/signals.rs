@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! Signals that ask the worker to stop.
 //!
 //! Promises: SIGTERM and SIGINT raise one flag and nothing else; SIGHUP is not heard, and SIGXFSZ leaves the failure to the
 //! write that met the limit. Never: cuts off work in the middle by a signal.
@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Whether the attempt was told to stop.
+    /// Whether the attempt was asked to stop.
     pub(super) fn requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

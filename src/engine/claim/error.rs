@@ -21,9 +21,9 @@ pub enum ClaimError {
         wanted: Hold,
         /// Who has it.
         by: Box<Claim>,
-        /// The process that works there now, where one does and the kernel tells.
+        /// The process that works there now, where one does and the kernel shows it.
         worker: Option<u32>,
-        /// The file that says so.
+        /// The file that records it.
         file: PathBuf,
     },
     /// Something stands where the claim would be, and it cannot be read as one.

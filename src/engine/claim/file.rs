@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path) -> io::Result<ClaimFile> {
     })
 }
 
-/// Puts a claim in place, durably, unless something stands there; says whether it did.
+/// Puts a claim in place, durably, unless something stands there; returns whether it did.
 pub(super) fn create(path: &Path, claim: &Claim) -> io::Result<bool> {
     let fresh = fresh_name(path, claim.session);
     remove(&fresh)?;
@@ -129,8 +129,8 @@ pub(super) fn stands(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
-/// The process that has the lock of this file, as the kernel tells (proc(5), `/proc/locks`); `None` where nobody has, or
-/// whoever has is not to be seen from here.
+/// The process that has the lock of this file, as the kernel shows it (proc(5), `/proc/locks`); `None` where nobody
+/// has, or whoever has is not to be seen from here.
 pub(super) fn lock_holder(file: &File) -> Option<u32> {
     let about = file.metadata().ok()?;
     let (major, minor) = (rustix::fs::major(about.dev()), rustix::fs::minor(about.dev()));

@@ -2,7 +2,7 @@
 //!
 //! A session claims its places when it is ordered and gives them back when it has ended, so that they are its own while
 //! it waits and while it is stuck, too: for every state directory and every user. A claim is a small file that anybody
-//! who may see the place may read. It says who holds the place; its existence is what holds it.
+//! who may see the place may read. It records who holds the place; its existence is what holds it.
 //!
 //! | Place | Where its claim stands |
 //! |---|---|

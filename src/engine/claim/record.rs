@@ -1,4 +1,4 @@
-//! What a claim says.
+//! What a claim records.
 
 use crate::domain::{Hold, InstanceName, SessionId, Timestamp, instance::printable_name};
 use serde::{Deserialize, Serialize};

@@ -101,7 +101,7 @@ fn take_once(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<T
     let state = &claimant.holder.state;
     let mut taken = Taken::default();
     let give_back = |error: ClaimError| {
-        // What cannot be given back is told by the error that follows from it, at the next order.
+        // What cannot be given back is reported by the error that follows from it, at the next order.
         release(holds, claimant.session, state, scope.ports).map_or_else(|second| second, |()| error)
     };
     for hold in holds {

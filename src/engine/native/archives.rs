@@ -206,7 +206,7 @@ impl Listing<'_> {
     }
 }
 
-/// The WAL that the `.done` files of the manifest promise, and its size as far as their names tell it.
+/// The WAL that the `.done` files of the manifest promise, and its size as far as their names show it.
 fn fetched(manifest: &Manifest) -> BTreeMap<PathBuf, u64> {
     let names: BTreeSet<&str> = manifest
         .files

@@ -38,7 +38,7 @@ impl Pool {
         Arc::new(Self { free: Mutex::new(free), given_back: Condvar::new() })
     }
 
-    /// A free buffer, as soon as there is one; `None` when `stop` says so first.
+    /// A free buffer, as soon as there is one; `None` when `stop` returns `true` first.
     pub(super) fn take(self: &Arc<Self>, stop: impl Fn() -> bool) -> Option<Buffer> {
         let mut free = lock(&self.free);
         loop {

@@ -89,7 +89,7 @@ pub(super) fn copy(
     let copied =
         run(&work, jobs, observer, options.stall).and_then(|()| run(&work, vec![end], observer, options.stall));
     match copied {
-        // What went wrong because the target is gone is told as that.
+        // What went wrong because the target is gone is reported as that.
         Err(Halt::Failed(failure)) => Err(work.places.check_in_place().err().unwrap_or(failure).into()),
         other => other,
     }
@@ -156,7 +156,7 @@ fn needed(manifest: &crate::postgres::manifest::Manifest, wal: &BTreeMap<PathBuf
             if wal.contains_key(&path) {
                 needed.insert(path, segment.start(size));
             } else {
-                // The finding has told it already; a hostile range must not be walked to its end.
+                // The finding reports it already; a hostile range must not be walked to its end.
                 break;
             }
         }

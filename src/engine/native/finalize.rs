@@ -180,7 +180,7 @@ fn write_small(work: &Work, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| at_target("write", &root.path().join(path), &error))
 }
 
-/// File systems whose `syncfs` writes all that is dirty and tells what could not be written.
+/// File systems whose `syncfs` writes all that is dirty and reports what could not be written.
 const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
 
 /// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
@@ -199,7 +199,7 @@ fn make_durable(work: &Work) -> Result<(), Halt> {
 }
 
 fn syncs_whole(root: &Root) -> bool {
-    // Before Linux 5.8 syncfs did not tell of errors.
+    // Before Linux 5.8 syncfs did not report errors.
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
     let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);

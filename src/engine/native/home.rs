@@ -56,8 +56,8 @@ pub(super) fn unmark(home: &Path, session: Uuid) -> io::Result<()> {
     if read(home, session)?.is_some() { remove_tree(&home.join(mark::DIRECTORY)) } else { Ok(()) }
 }
 
-/// Clears a home of what the session put there; says how many entries are somebody else's, or `None` where the home does
-/// not bear its mark.
+/// Clears a home of what the session put there; returns how many entries are somebody else's, or `None` where the home
+/// does not bear its mark.
 pub(super) fn clear(home: &Path, session: Uuid) -> io::Result<Option<u64>> {
     let Some(mark) = read(home, session)? else { return Ok(None) };
     let mut left = 0;
@@ -76,7 +76,7 @@ pub(super) fn clear(home: &Path, session: Uuid) -> io::Result<Option<u64>> {
     Ok(Some(left))
 }
 
-/// The directories that may be homes of a target, whether or not its data directory can tell.
+/// The directories that may be homes of a target, whether or not its data directory shows them.
 pub(super) fn candidates(target: &Target) -> io::Result<Vec<PathBuf>> {
     let parent = target.tablespace_parent();
     let unnamed = names(&parent)?.into_iter().map(|name| parent.join(name));

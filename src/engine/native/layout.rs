@@ -76,7 +76,7 @@ pub(super) enum Expect {
 #[derive(Debug)]
 pub(super) struct Index(HashMap<PathBuf, usize>);
 
-/// Segments that are named when they are missing or damaged; the rest of a long row says nothing new.
+/// Segments that are named when they are missing or damaged; the rest of a long row adds nothing.
 const NAMED: usize = 3;
 
 /// The files that `pg_basebackup -R` writes after the server made the manifest (`pg_verifybackup` passes them over too).

@@ -24,7 +24,7 @@ pub(super) struct Stamp {
     inode: u64,
 }
 
-/// What a ledger says, read from its beginning.
+/// What a ledger records, read from its beginning.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
     /// Paths that the restore created or was about to, in the order of creation.
@@ -105,7 +105,7 @@ impl Ledger {
         open.write_held()
     }
 
-    /// Adds a line that may wait for others: one that says what can be done again.
+    /// Adds a line that may wait for others: one that records what can be done again.
     pub(super) fn add_soon(&self, line: &Line) -> io::Result<()> {
         let text = line.write();
         let mut open = self.open();

@@ -4,7 +4,7 @@ use super::{layout::Layout, plan::CopyRequest};
 use crate::domain::{Failure, instance::printable};
 
 /// Refuses a home for a tablespace that the backup does not have: who gave it meant another one, and that would go to
-/// its default home without a word.
+/// its default home silently.
 pub(super) fn check(order: &CopyRequest, layout: &Layout) -> Result<(), Failure> {
     let known = &layout.tablespaces;
     let unknown: Vec<String> =

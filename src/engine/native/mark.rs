@@ -31,7 +31,7 @@ const VERSION: u32 = 2;
 /// A mark is a few lines; what is longer was not written by us.
 const MAX_LEN: u64 = 1 << 20;
 
-/// What `session.json` says.
+/// What `session.json` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mark {
@@ -124,7 +124,7 @@ pub(super) fn remove(directory: &Path, session: Uuid) -> Result<(), Failure> {
     let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
         match Mark::read(&root)? {
             Some(mark) if mark.session != session => return Ok(()),
-            // Its homes first: the mark says where they are.
+            // Its homes first: the mark records where they are.
             Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
             None => {}
         }
@@ -164,7 +164,7 @@ pub(super) fn open_ledger(root: &Root, boot: &str) -> Result<Ledger, Failure> {
     Ok(ledger)
 }
 
-/// What names the time since this machine came up; empty where the system does not tell, which counts as one boot.
+/// What names the time since this machine came up; empty where the system does not show it, which counts as one boot.
 pub(super) fn boot_id() -> String {
     process::boot().map_or_else(String::new, |boot| boot.to_string())
 }

@@ -1,7 +1,7 @@
 //! Members of a tar archive as `pg_basebackup` writes them, and a refusal of everything else.
 //!
 //! Promises: a member is a regular file or a directory with a path that stays below the data directory. The server
-//! writes nothing else since version 13: tablespaces are told by `tablespace_map`, not by links. Never: a link, a
+//! writes nothing else since version 13: tablespaces stand in `tablespace_map`, not in links. Never: a link, a
 //! device, a name in an extension header, an absolute name, or `..`.
 
 use super::errors::DAMAGED;

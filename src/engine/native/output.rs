@@ -62,7 +62,7 @@ impl Output {
 
     /// Goes on with a file of which `offset` bytes stand and went through `hasher`.
     pub(super) fn from(file: File, (path, access): (PathBuf, Access), size: u64, hasher: Hasher, offset: u64) -> Self {
-        // A file system that cannot do it says so; then the page cache does.
+        // A file system that cannot do it reports that; then the page cache does.
         let direct = size >= DIRECT_FROM && rustix::fs::fcntl_setfl(&file, OFlags::DIRECT).is_ok();
         Self { file, path, access, direct, offset, flushed: offset, hasher }
     }
@@ -108,7 +108,7 @@ impl Output {
         Ok(())
     }
 
-    /// Lets the system begin to write what is in the page cache, without waiting for it. Linux does so when it is told
+    /// Lets the system begin to write what is in the page cache, without waiting for it. Linux does so when it is asked
     /// that the pages are not needed; those that are being written it keeps.
     fn begin_write_back(&mut self) {
         if !self.direct

@@ -1,7 +1,7 @@
 //! Looking through a plain backup: each file, directory and link of it.
 //!
-//! Promises: what is missing, extra, of another size, or neither file nor directory is told before a byte is copied.
-//! Links are followed in two places only, where `pg_basebackup` makes them: a tablespace and `pg_wal`.
+//! Promises: what is missing, extra, of another size, or neither file nor directory is reported before a byte is
+//! copied. Links are followed in two places only, where `pg_basebackup` makes them: a tablespace and `pg_wal`.
 
 use super::{
     errors::{Backup, DAMAGED, damaged},
@@ -183,7 +183,7 @@ pub(super) fn wrong_size(path: &Path, size: u64, listed: u64) -> Failure {
     damaged(path, format_args!("has {size}, {how} than the manifest says: {listed}"))
 }
 
-/// What is said of a file that was written to after the manifest was made.
+/// The message about a file that was written to after the manifest was made.
 pub(super) fn may_differ(path: &Path) -> String {
     let name = path.display();
     if path.extension().is_some_and(|ending| ending == "signal") {

@@ -1,7 +1,7 @@
 //! Reading a file of the backup: watched for stalls, held to the bandwidth limit, and stopped when asked.
 //!
 //! Promises: a file that is no longer where it was opened is not read to its end. It could be, but then a repository
-//! that vanished would be told for some forms of backup and not for others, depending on which file was open.
+//! that vanished would be reported for some forms of backup and not for others, depending on which file was open.
 
 use super::shared::{Shared, Watch};
 use std::{

@@ -221,7 +221,7 @@ impl Root {
         }
     }
 
-    /// Makes a symbolic link; one that already says the same is left.
+    /// Makes a symbolic link; one that already points there is left.
     pub(super) fn link(&self, relative: &Path, to: &Path) -> io::Result<()> {
         let (directory, name) = self.above(relative)?;
         match rustix::fs::readlinkat(&directory, name, Vec::new()) {
@@ -257,7 +257,7 @@ impl Root {
         if parts(relative)?.is_empty() {
             return Err(Errno::INVAL.into());
         }
-        // Where the kernel cannot or will not, each part says for itself what is in the way.
+        // Where the kernel cannot or will not, each part reports for itself what is in the way.
         rustix::fs::openat2(&self.fd, relative, how, mode, BENEATH).or_else(|_| {
             let (directory, name) = self.above(relative)?;
             Ok(rustix::fs::openat(&directory, name, how, mode)?)

@@ -20,10 +20,10 @@ use std::{
 /// What one thread does.
 pub(super) type Task = Box<dyn FnOnce(&Work) -> Result<(), Halt> + Send>;
 
-/// How often progress is told and the order to stop is looked for.
+/// How often progress is reported and a stop is looked for.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long threads that were told to stop are waited for: longer than any write of one buffer takes on a disk that
+/// How long threads that were asked to stop are waited for: longer than any write of one buffer takes on a disk that
 /// works at all.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -39,7 +39,7 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, st
             let _done = done;
             // However it ends, what it has done is noted: here, since writing may hang.
             let (ended, noted) = (job(&work), work.write_ledger().map_err(Halt::from));
-            // A thread that only stopped does so because the end was told already, or is about to be by another.
+            // A thread that only stopped does so because the end was reported already, or is about to be by another.
             if let Err(Halt::Failed(failure)) = ended.and(noted) {
                 work.shared.end(failure.into());
             }
@@ -63,7 +63,7 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, st
     shared.take_end().map_or(Ok(()), Err)
 }
 
-/// Until all threads are done (then `true`), or long enough after they were told to stop.
+/// Until all threads are done (then `true`), or long enough after they were asked to stop.
 fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, stall: Duration) -> bool {
     let mut stopping_since: Option<Instant> = None;
     loop {

@@ -69,7 +69,7 @@ impl Shared {
         }
     }
 
-    /// Ends the copy. The first end is the one that is told.
+    /// Ends the copy. The first end is the one that is reported.
     pub(super) fn end(&self, how: Halt) {
         lock(&self.end).get_or_insert(how);
         self.stop.store(true, Ordering::Release);
@@ -223,7 +223,7 @@ impl Watch {
     }
 }
 
-/// A lock whose holder panicked still guards plain data; the panic itself is told by the thread's end.
+/// A lock whose holder panicked still guards plain data; the panic itself is reported by the thread's end.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! What small files in `base.tar` tell the plan before anything is unpacked: the cluster, and its tablespaces.
+//! What small files in `base.tar` give the plan before anything is unpacked: the cluster, and its tablespaces.
 //!
 //! Promises: a bare archive is read by seeking from member to member; a packed one must be unpacked up to the last file
-//! that is wanted, and each read is a heartbeat, so that slow is told from hanging. Never: writes.
+//! that is wanted, and each read is a heartbeat, so that slow is not taken for hanging. Never: writes.
 
 use super::{
     archives::is_bare,
@@ -119,7 +119,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The file of a catalog has a number for a name, and the map that says which may come behind it.
+    /// The file of a catalog has a number for a name, and the map that holds the number may come behind it.
     fn wants(&self, path: &Path) -> bool {
         if path == Path::new(CONTROL_FILE) {
             return self.questions.cluster;

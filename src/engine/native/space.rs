@@ -1,6 +1,6 @@
 //! Whether there is room at the target, and the right to write there.
 //!
-//! Promises: only looks. File systems are told apart, so a tablespace on another disk is counted against that disk.
+//! Promises: only looks. File systems are distinguished, so a tablespace on another disk is counted against that disk.
 
 use super::errors::at_target;
 use crate::domain::{ByteCount, Failure};

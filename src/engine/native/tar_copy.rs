@@ -79,7 +79,7 @@ pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), 
             receiving.take(buffer.bytes())?;
         }
         if receiving.lacks_bytes() {
-            // The sender broke off; it tells why itself.
+            // The sender broke off; it reports why itself.
             return Err(Halt::Stopped);
         }
         receiving.finish()?;

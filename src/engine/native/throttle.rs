@@ -31,7 +31,7 @@ impl Throttle {
         usize::try_from(self.rate.bytes() / 10).unwrap_or(usize::MAX).max(4096)
     }
 
-    /// Takes bytes that were read, and waits until the rate allows more or `stop` says so.
+    /// Takes bytes that were read, and waits until the rate allows more or `stop` returns `true`.
     pub(super) fn take(&self, bytes: usize, stop: impl Fn() -> bool) {
         let due = {
             let mut due = lock(&self.due);

@@ -66,7 +66,7 @@ pub(super) struct Work {
 pub(super) enum Beginning {
     /// At the first byte.
     Anew,
-    /// Behind what an earlier attempt left of it, as [`Receiving::came`] tells.
+    /// Behind what an earlier attempt left of it, as [`Receiving::came`] shows.
     WhereItStands,
 }
 

@@ -6,7 +6,7 @@
 use super::{DataDirectory, MAX_LEN, block::names};
 use std::io;
 
-/// The two files that a server reads without being told to.
+/// The two files that a server reads by default.
 const FILES: [&str; 2] = ["postgresql.conf", "postgresql.auto.conf"];
 
 /// The defaults, the same from 13 to 18 (`guc_tables.c`).

@@ -154,7 +154,7 @@ impl DataDirectory {
         Ok(unlinkat(&self.handle, from, AtFlags::empty())?)
     }
 
-    /// Removes a file; says whether it was there.
+    /// Removes a file; returns whether it was there.
     pub fn remove(&self, name: &str) -> io::Result<bool> {
         match unlinkat(&self.handle, name, AtFlags::empty()) {
             Ok(()) => {

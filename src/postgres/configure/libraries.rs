@@ -2,7 +2,7 @@
 //!
 //! Which of them start processes or listen was seen with those that Debian packages for 15, read in the sources of
 //! timescaledb, citus and pglogical, and taken from the documentation of the rest. A library that is not here may do
-//! anything: a person is told of it.
+//! anything: it is reported to a person.
 //!
 //! Promises: one row for each library. Never: calls a library harmless whose workers or hooks reach beyond its server.
 
@@ -45,7 +45,7 @@ pub enum Treatment {
 /// Whether a server can do without a library that is not installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needed {
-    /// It stays, and the server says that it is missing.
+    /// It stays, and the server reports that it is missing.
     Yes,
     /// It is left out.
     No,

@@ -17,7 +17,7 @@ const FILE: &str = "server.log";
 /// A backup that has all these names for other things was made to annoy.
 const MAX_CANDIDATES: usize = 100;
 
-/// Opens the file that the output of a server is appended to, in the first directory that can hold it; says which.
+/// Opens the file that the output of a server is appended to, in the first directory that can hold it; returns which.
 pub fn open(data: &DataDirectory, owner: Option<(u32, u32)>) -> io::Result<(File, PathBuf)> {
     let mut last = io::Error::from(io::ErrorKind::NotADirectory);
     for name in candidates() {
@@ -58,7 +58,7 @@ fn candidates() -> impl Iterator<Item = String> {
 
 /// Whether something else has the name. What else is wrong is wrong with the next name, too.
 fn is_taken(error: &io::Error) -> bool {
-    // A named pipe that nobody reads is told by NXIO.
+    // A named pipe that nobody reads is reported by NXIO.
     let other_kind = [Errno::NOTDIR, Errno::LOOP, Errno::ISDIR, Errno::NXIO];
     error.kind() == io::ErrorKind::InvalidInput
         || Errno::from_io_error(error).is_some_and(|code| other_kind.contains(&code))

@@ -27,7 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where Debian's and PGDG's packages put sockets; `psql` of these packages looks here without being told.
+/// Where Debian's and PGDG's packages put sockets; `psql` of these packages looks here by default.
 const SOCKETS: &str = "/var/run/postgresql";
 
 /// Where a copy listens.
@@ -39,8 +39,8 @@ const MAX_LEN: u64 = 16 << 20;
 /// Files that make a server follow a primary or ask an archive for more WAL (`xlogrecovery.h`).
 const SIGNALS: [&str; 2] = ["standby.signal", "recovery.signal"];
 
-/// The settings that name other files of the server. The first can stand in `postgresql.conf` only, since it says where
-/// `postgresql.auto.conf` is.
+/// The settings that name other files of the server. The first can stand in `postgresql.conf` only, since it defines
+/// where `postgresql.auto.conf` is.
 const PLACES: [&str; 4] = ["data_directory", "hba_file", "ident_file", "external_pid_file"];
 
 const HBA: &str = "# Written by howdah, because the backup held no pg_hba.conf.\n\
@@ -61,7 +61,7 @@ pub struct Options<'a> {
     pub account: &'a Account,
     /// The programs of its version, where they are here; without them less is checked.
     pub binaries: Option<&'a Binaries>,
-    /// The directory whose `global/pg_control` tells of the cluster: the data directory, or where it waits until the
+    /// The directory whose `global/pg_control` describes the cluster: the data directory, or where it waits until the
     /// cluster is configured.
     pub control: &'a Path,
     /// Its version, where that is known.

@@ -1,7 +1,7 @@
 //! What the libraries that a cluster preloads amount to in a copy.
 //!
 //! Promises: what is known to reach beyond its server is left out or switched off; what is not installed here is left out
-//! where the server can do without it; what is not known is told. Never: changes the order of the others.
+//! where the server can do without it; what is not known is reported. Never: changes the order of the others.
 
 use super::{
     DataDirectory,
@@ -93,7 +93,7 @@ pub fn of_backup(backup: &Path, binaries: &Binaries) -> Result<Preloaded, Failur
     of(binaries, None, question)
 }
 
-/// What is said of libraries before the copy where they are not known yet.
+/// The message about libraries before the copy where they are not known yet.
 pub fn unsettled() -> SwitchedOff {
     SwitchedOff {
         line: "shared_preload_libraries = '...'".to_owned(),
@@ -103,7 +103,7 @@ pub fn unsettled() -> SwitchedOff {
     }
 }
 
-/// What cannot be said of libraries without the programs that read the settings, where these files may list any.
+/// What cannot be known of libraries without the programs that read the settings, where these files may list any.
 pub(super) fn unseen(files: &[&[u8]]) -> Option<String> {
     let lists = |name: &String| name == "include" || LISTS.iter().any(|(list, _)| name == list);
     files.iter().flat_map(|file| names(file)).any(|name| lists(&name)).then(|| {
@@ -159,7 +159,7 @@ fn not_here(name: &str) -> String {
 
 /// Where PostgreSQL looks for libraries.
 struct Places {
-    /// What it calls `$libdir`; `None` where it does not tell.
+    /// What it calls `$libdir`; `None` where it does not report it.
     own: Option<PathBuf>,
     /// `dynamic_library_path`.
     path: String,
@@ -167,7 +167,7 @@ struct Places {
 
 impl Places {
     /// Whether the server would find this library (`expand_dynamic_library_name` in `dfmgr.c`). Where that cannot be
-    /// known the server itself shall tell.
+    /// known the server itself shall report.
     fn hold(&self, listed: &str) -> bool {
         let Some(own) = &self.own else { return true };
         let expanded = |name: &str| match name.strip_prefix("$libdir") {

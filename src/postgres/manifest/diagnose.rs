@@ -1,6 +1,6 @@
 //! What is wrong with bytes that are no manifest, or not the one that PostgreSQL wrote.
 //!
-//! Promises: the cause that is named is one that the bytes show; what shows none is told as altered or damaged.
+//! Promises: the cause that is named is one that the bytes show; what shows none is reported as altered or damaged.
 
 use super::{ManifestError, json::Number, parse::last_line_start};
 use crate::{domain::Compression, postgres::compression};
@@ -34,12 +34,12 @@ pub(super) fn unreadable(bytes: &[u8], error: &serde_json::Error) -> ManifestErr
         return ManifestError::Trailing(more.len());
     }
     let text = error.to_string();
-    // serde_json ends its text with the place, which the error tells itself.
+    // serde_json ends its text with the place, which the error shows itself.
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned();
     ManifestError::Malformed { line: error.line(), column: error.column(), what }
 }
 
-/// Why a manifest whose fields can be read does not have the checksum that it says.
+/// Why a manifest whose fields can be read does not have the checksum that it records.
 pub(super) fn mismatched(bytes: &[u8], written: &str) -> ManifestError {
     if written.len() != 64 || !written.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return ManifestError::NoDigest { length: written.chars().count() };

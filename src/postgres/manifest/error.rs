@@ -12,7 +12,7 @@ pub enum ManifestError {
     Unreadable {
         /// The manifest.
         path: PathBuf,
-        /// What the system says.
+        /// What the system reports.
         source: io::Error,
     },
     /// A directory or a device stands in its place.
@@ -27,7 +27,7 @@ pub enum ManifestError {
     /// There is nothing in it.
     #[error("the manifest is empty")]
     Empty,
-    /// It is something else; the text says what shows it.
+    /// It is something else; the text describes what shows it.
     #[error("this is no manifest: {}", printable(.0))]
     NotJson(String),
     /// A text has no such bytes: a file system or a copy has lost what stood there.

@@ -33,7 +33,7 @@ const MAX_LEN: u64 = 1 << 30;
 /// The last line of a manifest is about a hundred bytes long.
 const LAST_LINE: u64 = 4096;
 
-/// The checksum that a manifest says of itself on its last line; nothing is verified. `None` when there is none.
+/// The checksum that a manifest records of itself on its last line; nothing is verified. `None` when there is none.
 pub fn written_checksum(file: &mut File) -> io::Result<Option<String>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE)))?;
@@ -49,7 +49,7 @@ pub fn written_checksum(file: &mut File) -> io::Result<Option<String>> {
 pub struct Manifest {
     /// The format's version, 1 or 2.
     pub version: u32,
-    /// The cluster that was backed up; told from version 2 on.
+    /// The cluster that was backed up; recorded from version 2 on.
     pub system_identifier: Option<SystemIdentifier>,
     /// The files, in the order of the manifest. `pg_wal` and the manifest itself are not among them.
     pub files: Vec<ManifestFile>,
@@ -66,7 +66,7 @@ pub struct ManifestFile {
     pub path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was last modified on the server, where the manifest says so.
+    /// When it was last modified on the server, where the manifest records it.
     pub modified: Option<Timestamp>,
     /// The checksum of its bytes.
     pub checksum: Checksum,

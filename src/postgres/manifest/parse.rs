@@ -1,10 +1,10 @@
 //! From bytes to a [`Manifest`]: first the form (JSON, fields), then the meaning, then the manifest's own checksum.
 //!
 //! What `pg_verifybackup` 15 takes is taken, and the reverse, but for what it takes and a restore cannot use: a manifest
-//! without WAL ranges does not say where recovery begins; timeline 0 and a range that ends before it begins have no WAL
-//! (with `-n` it does not look at either); a field that is there twice can mean two files; a text that is not quoted or
-//! not UTF-8, and a number with blanks or a sign, are written by no PostgreSQL; a path that is empty, absolute or has
-//! `.` or `..` in it names no file of a data directory.
+//! without WAL ranges does not show where recovery begins; timeline 0 and a range that ends before it begins have no
+//! WAL (with `-n` it does not look at either); a field that is there twice can mean two files; a text that is not
+//! quoted or not UTF-8, and a number with blanks or a sign, are written by no PostgreSQL; a path that is empty,
+//! absolute or has `.` or `..` in it names no file of a data directory.
 
 use super::{
     Algorithm, Checksum, Manifest, ManifestError, ManifestFile, WalRange,
@@ -23,7 +23,7 @@ use std::{
     path::PathBuf,
 };
 
-/// The fields as PostgreSQL names them; `serde` tells the missing, doubled and unknown ones with line and column.
+/// The fields as PostgreSQL names them; `serde` reports the missing, doubled and unknown ones with line and column.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawManifest<'a> {
@@ -143,7 +143,7 @@ fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestE
     Ok(ManifestFile { path, size: raw.size.0, modified, checksum })
 }
 
-/// The path, if it stays below the directory that it is joined to and says what it means.
+/// The path, if it stays below the directory that it is joined to and is in its plain form.
 fn checked_path(bytes: Vec<u8>) -> Result<PathBuf, &'static str> {
     if bytes.is_empty() {
         return Err("the path is empty");

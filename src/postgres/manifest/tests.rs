@@ -1,4 +1,4 @@
-//! What a manifest must say, and each way in which it can be wrong.
+//! What a manifest must hold, and each way in which it can be wrong.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod verdicts;

@@ -18,7 +18,7 @@ const SPACE: &str = "make room on that file system, then retry";
 const DAMAGED: &str = "restore from another restore point, or make the backup anew and see whether it verifies";
 const CONFIG: &str = "correct the setting in the restored data directory, then retry";
 
-/// By SQLSTATE (PostgreSQL's `errcodes.txt`), where the code alone says enough.
+/// By SQLSTATE (PostgreSQL's `errcodes.txt`), where the code alone is enough.
 const BY_CODE: &[Rule] = &[
     ("53100", Incurable, SPACE),
     ("53200", Incurable, "lower shared_buffers or free memory on this machine, then retry"),
@@ -146,7 +146,7 @@ pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
         ServerEnd::Unknown => "the restored server is gone".to_owned(),
     };
     let Some((code, text)) = said else {
-        // Nothing was said: a killed server may be started again, one that gave up in silence needs a person.
+        // Nothing was logged: a killed server may be started again, one that gave up in silence needs a person.
         return match end {
             ServerEnd::Signalled(_) | ServerEnd::Unknown => Failure::disruption(how, ""),
             ServerEnd::Exited(_) => Failure::incurable(how, "read the attempt's log for what it said"),
@@ -166,7 +166,7 @@ pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
     }
 }
 
-/// The failure that an error of the system amounts to; `doing` says what was tried, naming the thing.
+/// The failure that an error of the system amounts to; `doing` describes what was tried, naming the thing.
 pub fn of_io(doing: &str, error: &io::Error) -> Failure {
     let cause = format!("{doing}: {error}");
     match Errno::from_io_error(error) {

@@ -31,7 +31,7 @@ pub struct IsolatedServer {
 }
 
 impl IsolatedServer {
-    /// Makes the directory, mode 0700, for this user. `name` tells attempts apart.
+    /// Makes the directory, mode 0700, for this user. `name` distinguishes attempts.
     pub fn make(name: &str, account: &Account) -> Result<Self, Failure> {
         let failed = |e: io::Error| classify::of_io(&format!("making a private directory in {SOCKET_PARENT}"), &e);
         let mut directory = PathBuf::new();
@@ -116,7 +116,7 @@ const FIXED: &[(&str, &str)] = &[
     ("unix_socket_permissions", "0700"),
     ("unix_socket_group", ""),
     ("ssl", "off"),
-    // What it says is read by us: in English, with SQLSTATE, on standard error.
+    // What it logs is read by us: in English, with SQLSTATE, on standard error.
     ("logging_collector", "off"),
     ("log_destination", "stderr"),
     ("log_line_prefix", log::PREFIX),

@@ -29,7 +29,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `postgres` with these arguments; what it says goes to `log`. It and all that it starts hold `input` as
+    /// Starts `postgres` with these arguments; what it logs goes to `log`. It and all that it starts hold `input` as
     /// their standard input.
     pub fn start(
         account: &Account,

@@ -1,4 +1,4 @@
-//! What a server says on its standard error: how far replay is, and why it gave up.
+//! What a server logs on its standard error: how far replay is, and why it gave up.
 //!
 //! Promises: reads only what was added since, in bounded memory, and hides passwords in what it passes on.
 //! Never: judges; [`super::classify`] does.
@@ -39,7 +39,7 @@ impl ServerLog {
         Ok(Self { path: path.to_owned(), offset, rest: Vec::new(), position: None, weighty: None, first_cause: None })
     }
 
-    /// Takes in what was added; says whether anything was.
+    /// Takes in what was added; returns whether anything was.
     pub fn look(&mut self) -> io::Result<bool> {
         let before = self.offset;
         loop {
@@ -62,12 +62,12 @@ impl ServerLog {
         }
     }
 
-    /// Where replay stands, as far as the log has told.
+    /// Where replay stands, as far as the log shows.
     pub fn position(&self) -> Option<Lsn> {
         self.position
     }
 
-    /// SQLSTATE (empty where the log does not tell it) and text of what ended the server, masked.
+    /// SQLSTATE (empty where the log does not have it) and text of what ended the server, masked.
     pub fn last_words(&self) -> Option<(&str, &str)> {
         let said = self.weighty.as_ref().or(self.first_cause.as_ref())?;
         Some((&said.0, &said.1))

@@ -1,6 +1,6 @@
 //! `postmaster.pid`, the lock file of a running server (`miscadmin.h`, `LOCK_FILE_LINE_*`).
 //!
-//! Promises: what is not a lock file is told apart from a missing one. Never: believes the pid in it without
+//! Promises: what is not a lock file is not taken for a missing one. Never: believes the pid in it without
 //! looking at the process.
 
 use crate::{domain::fact::ProcessMark, postgres::configure::DataDirectory, process};
@@ -12,12 +12,12 @@ pub const NAME: &str = "postmaster.pid";
 /// A lock file is eight short lines; more than this is something else.
 const MAX_LEN: u64 = 16 * 1024;
 
-/// What a lock file says.
+/// What a lock file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PidFile {
     /// The server's pid.
     pub pid: u32,
-    /// What the server says of itself: `starting`, `ready`, `standby` or `stopping`; empty before it says anything.
+    /// The server's status: `starting`, `ready`, `standby` or `stopping`; empty before it writes one.
     pub status: String,
 }
 

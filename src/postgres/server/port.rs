@@ -1,7 +1,7 @@
 //! Whether a port is free for a server, and whether a server answers on it.
 //!
-//! Promises: looks at both kinds of door, TCP and the Unix socket's lock file; says who holds it where that is known.
-//! Never: leaves anything behind, or sends what a server would act on.
+//! Promises: looks at both kinds of door, TCP and the Unix socket's lock file; reports who holds it where that is
+//! known. Never: leaves anything behind, or sends what a server would act on.
 
 use crate::{
     domain::{Failure, Port},
@@ -39,7 +39,7 @@ pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
             format!("choose a port from {lowest} on"),
         ));
     }
-    // Looked at first, since it tells who it is.
+    // Looked at first, since it shows who it is.
     let socket = socket_path(sockets, port);
     if let Some(pid) = lock_holder(&socket) {
         let who = process::title(pid);
@@ -47,7 +47,7 @@ pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
     }
     let addresses: [IpAddr; 3] = [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into()];
     for address in addresses {
-        // A machine without IPv6 cannot bind its loopback; that says nothing of the port.
+        // A machine without IPv6 cannot bind its loopback; that means nothing for the port.
         if bind(SocketAddr::new(address, port.number())) == Err(Errno::ADDRINUSE) {
             return Err(in_use(port, &format!("something listens on {address}")));
         }

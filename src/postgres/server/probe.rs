@@ -36,7 +36,7 @@ pub struct Answer {
     pub relations: i64,
     /// Whether it still replays WAL.
     pub in_recovery: bool,
-    /// Its version as it says it, such as `15.18`.
+    /// Its version as it reports it, such as `15.18`.
     pub version: String,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Asks as the first of these roles that the server knows; `None` when `stop` said so before it answered.
+/// Asks as the first of these roles that the server knows; `None` when `stop` returned `true` first.
 pub fn ask(
     socket: &Path,
     port: Port,

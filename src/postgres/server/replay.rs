@@ -1,7 +1,7 @@
 //! Watching a server on its way to accepting connections.
 //!
-//! Promises: says where replay stands as far as the server tells, and whether anything at all has moved since the last
-//! look. Never: waits, or decides how long is too long.
+//! Promises: reports where replay stands as far as the server shows it, and whether anything at all has moved since the
+//! last look. Never: waits, or decides how long is too long.
 
 use super::{log::ServerLog, pidfile};
 use crate::{domain::Lsn, process};
@@ -13,12 +13,12 @@ use std::{
 /// A process that only wakes up to look around uses a clock tick now and then. Ten of them (0.1 s) are work.
 const WORK: u64 = 10;
 
-/// How far a server has come, in order. What it writes into its lock file (`pidfile.h`, `PM_STATUS_*`) says so.
+/// How far a server has come, in order. What it writes into its lock file (`pidfile.h`, `PM_STATUS_*`) shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServerStage {
     /// It reads its settings and takes the data directory.
     Launching,
-    /// It has the data directory to itself and replays WAL; it also says so while it shuts down.
+    /// It has the data directory to itself and replays WAL; it also reports this while it shuts down.
     Recovering,
     /// It is consistent and accepts queries, and replays on: `standby`.
     HotStandby,
@@ -49,7 +49,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches the server that is about to start; what it says is found in `log`.
+    /// Watches the server that is about to start; what it logs is found in `log`.
     pub fn new(data: &Path, log: ServerLog) -> Self {
         Self { data: data.to_owned(), log, status: String::new(), title: String::new(), busy: 0, at: None }
     }
@@ -76,14 +76,14 @@ impl Watch {
         Ok(Observation { stage: stage(&self.status), at: self.at, moved })
     }
 
-    /// What the server said, to the end of its log.
+    /// What the server logged, to the end of its log.
     pub fn log(&mut self) -> io::Result<&ServerLog> {
         self.log.look()?;
         Ok(&self.log)
     }
 }
 
-/// The first word is written when all is set up and recovery begins.
+/// The first status is written when all is set up and recovery begins.
 fn stage(status: &str) -> ServerStage {
     match status {
         "" => ServerStage::Launching,

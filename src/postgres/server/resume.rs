@@ -6,7 +6,7 @@
 //! (`InitWalRecovery` and `StartupXLOG`; seen with 15.18). With its label back it begins from the backup's start, which
 //! is what a restart of recovery does anyway.
 //!
-//! Promises: the label is put back only if `pg_control` says that the recovery of this very backup is unfinished.
+//! Promises: the label is put back only if `pg_control` shows that the recovery of this very backup is unfinished.
 //! Never: begins a recovery anew that had come to its end.
 
 use super::classify;
@@ -27,7 +27,7 @@ const USED: &str = "backup_label.old";
 /// A label is a few lines.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Puts the label back where an interrupted recovery needs it; says from where replay begins anew.
+/// Puts the label back where an interrupted recovery needs it; returns from where replay begins anew.
 pub fn restore_backup_label(data: &Path, account: &Account, binaries: &Binaries) -> Result<Option<Lsn>, Failure> {
     let failed =
         |e: &std::io::Error| classify::of_io(&format!("looking for an interrupted recovery in {}", data.display()), e);

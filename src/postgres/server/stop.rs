@@ -31,7 +31,7 @@ const IMMEDIATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A killed process goes at once, unless it waits for a device.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Stops the server. A fast stop becomes an immediate one after `patience`, or as soon as `hurry` says so.
+/// Stops the server. A fast stop becomes an immediate one after `patience`, or as soon as `hurry` returns `true`.
 pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<(), Failure> {
     if mode == StopMode::Fast && ask(mark, Signal::INT, patience, hurry)? {
         return Ok(());
@@ -56,7 +56,7 @@ pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn F
     Ok(())
 }
 
-/// Signals and waits; says whether the process is gone.
+/// Signals and waits; returns whether the process is gone.
 fn ask(mark: ProcessMark, signal: Signal, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<bool, Failure> {
     Ok(!send(mark, signal)? || gone(mark, patience, hurry))
 }

@@ -56,7 +56,7 @@ pub(in crate::worker) fn plan(
         reachable(account, request)?;
     }
     let told = request.point.facts.version;
-    // To ask a program its version takes as long as to look at the files: both at once, where the catalog has told it.
+    // To ask a program its version takes as long as to look at the files: both at once, where the catalog has it.
     let (files, programs) = thread::scope(|scope| {
         let asked = scope.spawn(|| told.map(|version| programs(settings, who, version)));
         (engine.plan(), asked.join().ok().flatten())
@@ -125,7 +125,7 @@ fn cluster(request: &ClusterRestore, found: Option<SystemIdentifier>) -> Result<
     }
 }
 
-/// The original place is told for a person; it may hold bytes that no report can carry.
+/// The original place is for a person to read; it may hold bytes that no report can carry.
 fn shown(tablespace: TablespacePlan) -> TablespacePlan {
     let original = tablespace.original.to_string_lossy().into_owned().into();
     TablespacePlan { original, ..tablespace }

@@ -1,7 +1,8 @@
 //! The record that a restore is finished but for its marks: `finished.json` in the attempt's directory.
 //!
-//! A worker that dies after it has taken its marks from the target, and before it could say so, leaves a directory that
-//! looks like anybody's. This record is on disk before the first mark goes, and the next attempt ends what is left.
+//! A worker that dies after it has taken its marks from the target, and before it could report that, leaves a directory
+//! that looks like anybody's. This record is on disk before the first mark goes, and the next attempt ends what is
+//! left.
 //!
 //! Promises: once written, it stays true: the files are whole and the server has answered. Never: it is written before
 //! all but the marks is done.

@@ -17,7 +17,7 @@ use crate::{
 };
 use std::path::Path;
 
-/// Does what was wished; the engine says what that came to.
+/// Does what was wished; the engine returns what that came to.
 pub(in crate::worker) fn dispose(
     attempt_dir: &Path,
     ticket: &Ticket,
@@ -30,8 +30,8 @@ pub(in crate::worker) fn dispose(
     let holds = places::holds_of(target);
     let places = session.enter(&holds, None);
     if completion::of_session(&workspace)?.is_some() && !(factory.is_marked)(target, uuid) {
-        // The restore was done before it was cancelled, and only its end had not been told: what stands there is a whole
-        // cluster with nothing of ours in it, maybe with its server running.
+        // The restore was done before it was cancelled, and only its end had not been reported: what stands there is a
+        // whole cluster with nothing of ours in it, maybe with its server running.
         (factory.unmark)(target, uuid)?;
         session.leave(&holds)?;
         return Ok(Disposed::Kept);
@@ -44,7 +44,7 @@ pub(in crate::worker) fn dispose(
         Err(barred) => return Err(Failure::from(barred).into()),
     };
     session.leave(&holds)?;
-    // It was removed by somebody, or by a disposal that was killed before it could say so.
+    // It was removed by somebody, or by a disposal that was killed before it could report that.
     let gone = disposed == Disposed::Nothing && history::has_copied(&workspace)?;
     Ok(if gone { Disposed::Gone } else { disposed })
 }

@@ -68,7 +68,7 @@ impl<'a> Restore<'a> {
         self.unmark(factory, success)
     }
 
-    /// An earlier attempt has done all the work and could not tell its end.
+    /// An earlier attempt has done all the work and could not report its end.
     pub(in crate::worker) fn end(
         &self,
         factory: &EngineFactory<'_>,
@@ -115,7 +115,7 @@ impl<'a> Restore<'a> {
         supervisor.wait_for_answer()
     }
 
-    /// The point of no return: from the word on, the restore is done.
+    /// The point of no return: from the record on, the restore is done.
     fn unmark(&self, factory: &EngineFactory<'_>, success: Success) -> Result<Success, Halt> {
         let target = &self.request.target;
         let success = tablespaces::with_lost(self, success);

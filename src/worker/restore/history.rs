@@ -1,6 +1,6 @@
-//! What earlier attempts of a session have told of themselves.
+//! What earlier attempts of a session have reported.
 //!
-//! Promises: only reads; a line that cannot be read says nothing.
+//! Promises: only reads; a line that cannot be read is skipped.
 
 use crate::{
     domain::{

@@ -1,7 +1,7 @@
 //! The steps of a restore, in order.
 //!
-//! Promises: each step is told when it begins and how it ends; one that does not apply is told with its reason; a second
-//! attempt does only what the first has not. Never: calls a step done before it is.
+//! Promises: each step reports when it begins and how it ends; one that does not apply is reported with its reason; a
+//! second attempt does only what the first has not. Never: calls a step done before it is.
 
 pub(in crate::worker) mod check;
 pub(in crate::worker) mod completion;
@@ -121,7 +121,7 @@ impl<'a> Restore<'a> {
         self.go_on()
     }
 
-    /// What the plan could not know, the files tell: the version that they belong to.
+    /// What the plan could not know, the files show: the version that they belong to.
     fn resolve_server(
         &self,
         planned: &ServerPlan,
@@ -204,7 +204,7 @@ impl<'a> Restore<'a> {
             }
         })?;
         if let Some((start, stop)) = span {
-            // A server that answers has come as far as the backup needs, whether or not it told of each step.
+            // A server that answers has come as far as the backup needs, whether or not it logged each step.
             let at = seen.at.map_or(stop, |at| at.max(stop));
             self.report.replayed(WalProgress { start, at, stop });
         }
@@ -229,7 +229,7 @@ impl<'a> Restore<'a> {
     }
 }
 
-/// The server must be of the cluster that was backed up, where the backup tells which that is.
+/// The server must be of the cluster that was backed up, where the backup records which that is.
 fn right_cluster(wanted: Option<SystemIdentifier>, found: SystemIdentifier) -> Result<(), Failure> {
     match wanted {
         Some(wanted) if wanted != found => Err(Failure::incurable(
@@ -240,7 +240,7 @@ fn right_cluster(wanted: Option<SystemIdentifier>, found: SystemIdentifier) -> R
     }
 }
 
-/// What `PG_VERSION` says: one number and a line feed.
+/// What `PG_VERSION` holds: one number and a line feed.
 pub(in crate::worker) fn version_of(data: &Path) -> Result<MajorVersion, Failure> {
     let bytes = DataDirectory::open(data)
         .and_then(|data| data.read("PG_VERSION", 64))

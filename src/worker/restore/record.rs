@@ -39,7 +39,7 @@ pub(in crate::worker) fn leave(restore: &Restore<'_>) -> Result<(), Failure> {
     DataDirectory::open(data).and_then(|directory| directory.replace_like(RECORD, &text, LIKE)).map_err(failed)
 }
 
-/// The checksum of the manifest that was restored with the files, as its last line says it.
+/// The checksum of the manifest that was restored with the files, as its last line records it.
 fn manifest_checksum(data: &Path) -> io::Result<Option<String>> {
     match File::open(data.join(manifest::FILE_NAME)) {
         Ok(mut file) => manifest::written_checksum(&mut file),

@@ -1,7 +1,7 @@
-//! What can be said of the WAL of a restore that starts no server: whether one could be started later.
+//! What can be known of the WAL of a restore that starts no server: whether one could be started later.
 //!
 //! Promises: nothing is called verified that was not read (S15). Never: damaged WAL makes the restore fail; whoever wants
-//! the files alone gets them, and is told.
+//! the files alone gets them, with a warning.
 
 use super::Restore;
 use crate::{
@@ -58,7 +58,7 @@ impl Restore<'_> {
         Ok(report)
     }
 
-    /// A server that gave up on WAL which is there says little of why: the WAL itself is read.
+    /// A server that gave up on WAL which is there logs little of why: the WAL itself is read.
     pub(in crate::worker) fn blame_wal(
         &self,
         halt: Halt,
@@ -75,7 +75,7 @@ impl Restore<'_> {
                 let cause = format!("{}: the WAL is there but damaged: {said}", failure.cause);
                 Failure::incurable(cause, "restore another backup, or get an undamaged copy of this one's WAL").into()
             }
-            // What the server said stands.
+            // What the server logged stands.
             Ok(WalReading::Whole | WalReading::Stopped) | Err(_) => failure.into(),
         }
     }

@@ -65,7 +65,7 @@ pub(in crate::worker) struct Running {
 }
 
 impl ServerSupervisor<'_> {
-    /// Starts the server so that only we can reach it; says from where replay begins anew, if it was interrupted.
+    /// Starts the server so that only we can reach it; returns from where replay begins anew, if it was interrupted.
     pub(in crate::worker) fn start_isolated(&mut self) -> Result<Option<Lsn>, Halt> {
         let anew = resume::restore_backup_label(self.workspace.data, &self.account, &self.binaries)?;
         let name = format!("{}-{}", isolation_name(self.workspace.session), std::process::id());
@@ -117,7 +117,8 @@ impl ServerSupervisor<'_> {
         Ok(running.record.keep(self.workspace.attempt)?)
     }
 
-    /// Waits until the server has come so far, telling each look. Ends early when it died, stands still or we must stop.
+    /// Waits until the server has come so far, reporting each poll. Ends early when it died, stands still or we must
+    /// stop.
     pub(in crate::worker) fn wait(
         &mut self,
         enough: ServerStage,
@@ -212,7 +213,7 @@ impl ServerSupervisor<'_> {
         self.running = None;
     }
 
-    /// The server is gone: says so on disk, and removes its private directory.
+    /// The server is gone: records that on disk, and removes its private directory.
     fn forget(&mut self) -> Result<(), Failure> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         // Waited for here, or it would stay in the process table as long as we live.
@@ -230,7 +231,7 @@ impl ServerSupervisor<'_> {
         let Ok(log) = running.watch.log() else { return classify::failure(end, None) };
         let failure = classify::failure(end, log.last_words());
         if !isolated {
-            // What the open server said stands in its own log: the attempt's must say enough too.
+            // What the open server logged stands in its own log: the attempt's must hold enough too.
             self.say(&format!("{}\n", failure.cause)).unwrap_or_default();
         }
         failure

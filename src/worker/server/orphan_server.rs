@@ -19,7 +19,7 @@ use crate::{
 };
 use std::{path::Path, time::Duration};
 
-/// Stops what this session has left on its data directory; says whether there was anything.
+/// Stops what this session has left on its data directory; returns whether there was anything.
 pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure> {
     let (mut found, data) = (false, workspace.data);
     let records = server_record::of_session(workspace)?;
@@ -38,7 +38,7 @@ pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure
             found = true;
         }
     }
-    // What no record tells of: a server that was being started, and children that outlive theirs.
+    // What no record names: a server that was being started, and children that outlive theirs.
     found |= server_lock::kill_holders(workspace.attempt)?;
     // By name, not by record: one that was just made may not have been noted.
     isolation::remove_all(&isolation_name(workspace.session))

@@ -2,7 +2,8 @@
 //! standard input, and so to whatever the server starts.
 //!
 //! The lock is held from the moment a server process comes to be until the last of its children is gone, without a gap
-//! in which only a record could tell, or not tell yet. The file is empty: who reads it is at the end, as with /dev/null.
+//! in which only a record could show it, or not show it yet. The file is empty: who reads it is at the end, as with
+//! /dev/null.
 //!
 //! Promises: when [`kill_holders`] has succeeded, no process that a server of this session left behind can write any more. Never:
 //! touches a process that does not hold the lock.
@@ -47,7 +48,7 @@ pub(in crate::worker) fn acquire(attempt_dir: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Kills whoever holds the session's lock; says whether there was anything.
+/// Kills whoever holds the session's lock; returns whether there was anything.
 pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failure> {
     let path = place(attempt_dir);
     let lock = match File::open(&path) {
@@ -59,7 +60,8 @@ pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failur
     let mut found = false;
     loop {
         match lock.try_lock() {
-            // Given back by word: a process that another thread is just starting has a copy of the file until it execs.
+            // Unlocked explicitly: a process that another thread is just starting has a copy of the file until it
+            // execs.
             Ok(()) => return lock.unlock().map(|()| found).map_err(|e| failed(&path, &e)),
             Err(TryLockError::WouldBlock) => found = true,
             Err(TryLockError::Error(e)) => return Err(failed(&path, &e)),
@@ -93,7 +95,7 @@ fn holders(lock: &File) -> io::Result<Vec<ProcessMark>> {
             file.is_ok_and(|file| (file.dev(), file.ino()) == (lock.dev(), lock.ino()))
         })
         .any(|entry| {
-            // Each lock that an open file has is told there (proc(5), `/proc/<pid>/fdinfo`).
+            // Each lock that an open file has is listed there (proc(5), `/proc/<pid>/fdinfo`).
             let told = fs::read_to_string(place.join("fdinfo").join(entry.file_name()));
             told.is_ok_and(|told| told.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK")))
         })

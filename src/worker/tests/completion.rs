@@ -1,4 +1,4 @@
-//! A worker that dies when all is done, and before it could say so.
+//! A worker that dies when all is done, and before it could report that.
 
 use super::{
     super::{DONE, FAILED},

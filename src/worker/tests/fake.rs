@@ -40,7 +40,7 @@ pub(super) enum Trick {
     StoppedInCopy,
     StoppedInConfigure,
     PanicsInCopy,
-    /// It falls over when the session's marks are gone from the target and nobody has been told yet.
+    /// It falls over when the session's marks are gone from the target and the end has not been reported yet.
     DiesUnmarked,
     /// When all is copied it takes the lock that a server is given, so that none is started before the test lets go.
     HoldsServers,

@@ -1,4 +1,4 @@
-//! Attempts that start real servers. Where PostgreSQL is not installed they say so and pass.
+//! Attempts that start real servers. Where PostgreSQL is not installed they report that and pass.
 
 use super::{
     super::{DONE, FAILED},

@@ -28,7 +28,7 @@ use std::{
 /// What a busy machine may take; a condition that is not met by then is not met at all.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Waits until it is so; says whether it came to that.
+/// Waits until it is so; returns whether it came to that.
 fn until(mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !is_so() {
@@ -40,7 +40,7 @@ fn until(mut is_so: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Whether the process has been told to stop at once: it has the signal before it, or is gone.
+/// Whether the process has been asked to stop at once: it has the signal before it, or is gone.
 fn is_told_to_stop(pid: u32) -> bool {
     const QUIT: u64 = 1 << (Signal::QUIT.as_raw() - 1);
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -49,7 +49,7 @@ fn is_told_to_stop(pid: u32) -> bool {
     process::stat(pid).is_none_or(|stat| stat.zombie) || pending.any(|mask| mask & QUIT != 0)
 }
 
-/// The server that is open to others, once its lock file says so.
+/// The server that is open to others, once its lock file shows it.
 fn open_server(data: &Path) -> Option<u32> {
     let lock = DataDirectory::open(data).ok()?.read(pidfile::NAME, 1 << 14).ok()??;
     let lock = String::from_utf8(lock).ok()?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::FailureClass;
 use tar::EntryType;
 
-/// Changes a whole backup in one way and expects the restore to fail, saying so, without `pg_control` in place.
+/// Changes a whole backup in one way and expects the restore to fail for that reason, without `pg_control` in place.
 fn check(form: BackupForm, change: impl Fn(&mut Fake), says: &str) {
     let mut fake = Fake::new(form);
     fake.listed = Some(fake.files.clone());

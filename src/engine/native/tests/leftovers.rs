@@ -8,7 +8,7 @@ use super::{
 use crate::domain::{Disposed, Disposition, plan::TargetState};
 use std::os::unix::fs::MetadataExt;
 
-/// Lets the ledger say that it was written before the machine came up last.
+/// Makes the ledger record that it was written before the machine came up last.
 fn rebooted_since(fake: &Fake) {
     let path = fake.directory().join(".howdah/ledger");
     let earlier = "b an-earlier-boot";

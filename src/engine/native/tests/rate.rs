@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Every number of bytes that was told, and a stop once there are enough.
+/// Every number of bytes that was reported, and a stop once there are enough.
 #[derive(Default)]
 struct Steps(Mutex<Vec<u64>>);
 

@@ -1,4 +1,4 @@
-//! Tablespaces inside the data directory: those that a tar backup has lost are told, those that it holds come back.
+//! Tablespaces inside the data directory: those that a tar backup has lost are reported, those that it holds come back.
 
 use super::*;
 use crate::postgres::pg_tablespace::made::{ROWS, map, page};

@@ -162,7 +162,7 @@ fn a_backup_without_wal_is_restored_and_the_plan_says_what_is_missing() {
 #[test]
 fn a_wal_segment_of_another_size_is_named_with_its_size() {
     for form in Fake::all_forms() {
-        // The last one has a size that a segment may have, too; only its header tells that it is not its own.
+        // The last one has a size that a segment may have, too; only its header shows that it is not its own.
         for bytes in [700_000, (1 << 20) + 1, 2 << 20] {
             let mut fake = Fake::new(form);
             fake.files.get_mut(SEGMENT).unwrap().resize(bytes, 0);
@@ -178,7 +178,7 @@ fn a_wal_segment_of_another_size_is_named_with_its_size() {
 fn s14_the_plan_reads_the_cluster_from_the_archive_when_nothing_else_tells_it() {
     for form in Fake::all_forms() {
         let mut fake = Fake::new(form);
-        // Without WAL only pg_control tells it, and that is the last member of the archive.
+        // Without WAL only pg_control shows it, and that is the last member of the archive.
         fake.files.remove(SEGMENT);
         fake.write();
         assert_eq!(fake.engine().plan().unwrap().files.system_identifier, Some(SystemIdentifier(7)), "{form}");

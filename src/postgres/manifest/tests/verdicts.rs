@@ -1,4 +1,4 @@
-//! Whole manifests that are wrong, each with what is said of it, and what `pg_verifybackup` decides.
+//! Whole manifests that are wrong, each with the message about it, and what `pg_verifybackup` decides.
 
 use super::*;
 use std::{
@@ -19,7 +19,7 @@ use Theirs::{Refuses, Takes};
 /// What is taken here, too.
 const TAKEN: &str = "";
 
-/// One manifest: what it is, its bytes, what `pg_verifybackup` decides, and what is said of it here.
+/// One manifest: what it is, its bytes, what `pg_verifybackup` decides, and the message about it here.
 type Case = (&'static str, Vec<u8>, Theirs, &'static str);
 
 fn whole() -> String {
