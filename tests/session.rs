@@ -14,6 +14,8 @@ mod acting;
 mod canceling;
 #[path = "session/harness.rs"]
 mod harness;
+#[path = "session/kinds.rs"]
+mod kinds;
 #[path = "session/listing.rs"]
 mod listing;
 #[path = "session/logs.rs"]

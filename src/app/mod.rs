@@ -27,6 +27,7 @@ pub mod restore;
 mod run;
 mod session;
 mod system;
+mod verify;
 mod worker;
 
 pub use run::run;

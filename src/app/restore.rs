@@ -16,7 +16,7 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    domain::{ClusterRestore, Origin},
+    domain::{ClusterRestore, Kind, Origin},
     manager::{Clock, StartRequest},
 };
 use anyhow::Context;
@@ -35,7 +35,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
     let catalog = catalog::read(&context.sources()?);
     let request = match requests::request(context, &catalog, args) {
         Ok(request) => request,
-        Err(reason) => return Ok(report::refused(&mut streams, &args.instance, &reason)?),
+        Err(reason) => return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &reason)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
@@ -43,7 +43,9 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
         let (mut request, plan) = choices.plan(request, &Taken::default(), &context.worker_settings()).await;
         let plan = match plan {
             Ok(plan) => plan,
-            Err(failure) => return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?),
+            Err(failure) => {
+                return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &failure.to_string().into())?);
+            }
         };
         if args.plan {
             let mut text = if json { report::plan_json(&plan)? } else { report::plan_text(&plan) };
@@ -54,7 +56,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
             return Ok(Exit::Done);
         }
         if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
-            return Ok(report::refused(&mut streams, &args.instance, &failure.to_string().into())?);
+            return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &failure.to_string().into())?);
         }
         request.point.facts.learn(plan.files.system_identifier);
         session(context, args, request, &mut streams).await
@@ -78,7 +80,7 @@ async fn session(
 }
 
 /// Ctrl-C and the system's wish to end, as words for the session.
-fn interrupts() -> io::Result<mpsc::Receiver<Interrupt>> {
+pub(super) fn interrupts() -> io::Result<mpsc::Receiver<Interrupt>> {
     // Two presses can be distinguished from one; more say nothing new.
     let (sender, receiver) = mpsc::channel(2);
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {

@@ -1,6 +1,6 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, context::AppContext, doctor, generate, keeper, restore, session, worker};
+use super::{console, context::AppContext, doctor, generate, keeper, restore, session, verify, worker};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -17,6 +17,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
+        Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),

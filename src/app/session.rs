@@ -15,7 +15,7 @@ use crate::{
         session::{
             Reading, SessionError, VerbContext,
             act::{self, Selection},
-            args::{CancelArgs, SessionVerb, StartArgs},
+            args::{CancelArgs, SessionArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
             events, list, log,
             name::SessionSelector,
@@ -43,10 +43,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Plans that are made side by side: each is a process that reads a manifest.
 const PLANS: usize = 4;
 
-pub(super) fn run(context: &AppContext, verb: &SessionVerb) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 0, json: false };
-    let ended = dispatch(context, verb, &mut streams);
+    let ended = dispatch(context, args, &mut streams);
     let flushed = streams.out.flush().map_err(|error| SessionError::from(error).into());
     let (exit, reason) = match ended.and_then(|exit| flushed.map(|()| exit)) {
         Ok(exit) => return Ok(exit),
@@ -62,13 +62,13 @@ pub(super) fn run(context: &AppContext, verb: &SessionVerb) -> anyhow::Result<Ex
     Ok(exit)
 }
 
-fn dispatch(context: &AppContext, verb: &SessionVerb, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
     let state = context.state.as_path();
     let owned = || is_owned(state);
     let (clock, form) = (Clock::system(), context.command_form());
     let around = VerbContext { clock, owned: &owned, pause: &until_next_look, ascii: context.ascii, form };
-    let reader = &mut Reader::open(state).map_err(SessionError::from)?;
-    Ok(match verb {
+    let reader = &mut Reader::open(state, args.kind).map_err(SessionError::from)?;
+    Ok(match &args.verb {
         SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
         SessionVerb::Show(args) => show::run(reader, args, &around, streams)?,
         SessionVerb::Events(args) => events::run(reader, args, &around, streams)?,

@@ -1,6 +1,6 @@
 //! The words of the command line.
 
-use super::session::args::SessionVerb;
+use super::session::args::SessionArgs;
 use crate::domain::{Port, Rate, instance::printable_name};
 use clap::{
     Args, Parser, Subcommand,
@@ -48,8 +48,7 @@ pub enum Verb {
     /// Restore one instance and wait for its end
     Restore(Box<RestoreArgs>),
     /// The sessions: list, start, watch and steer them
-    #[command(subcommand)]
-    Session(Box<SessionVerb>),
+    Session(Box<SessionArgs>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
     /// Check whether this machine has all that howdah needs
@@ -72,6 +71,25 @@ pub enum BackupVerb {
         #[arg(long)]
         json: bool,
     },
+    /// Read a backup to its end where it lies, and name everything in it that is damaged
+    Verify(VerifyArgs),
+}
+
+/// `howdah backup verify`.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY)]
+pub struct VerifyArgs {
+    /// The instance, as `howdah backup list` names it [default: the newest restore point of every one]
+    pub instance: Option<String>,
+    /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
+    #[arg(long, value_name = "LABEL|PATH", requires = "instance")]
+    pub point: Option<String>,
+    /// Read at most so many bytes a second, such as 100M
+    #[arg(long, value_name = "R")]
+    pub max_rate: Option<Rate>,
+    /// Print each session at its end as a JSON object, one a line; its fields: howdah session list --help
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `howdah restore`.
@@ -181,7 +199,13 @@ pub struct WorkerArgs {
     pub plan: bool,
 }
 
-const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
+const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled or stopped by a person, 6 done with something that a person should read, 7 ended and not good: a backup is damaged.";
+
+const VERIFY: &str = "Nothing is written. Every file that the manifest lists is read and compared with it, in plain backups and in \
+archives; files that it does not list are named; the WAL that the backup needs is read record by record. A backup is read to \
+its end whatever is found in it. Each is a session of the kind verify: howdah session list --kind verify.
+
+Exit codes: 0 all is sound, 1 howdah failed, 2 wrong usage, 3 refused (at least one was not begun), 4 stuck (a person is needed), 5 cancelled, 6 sound as far as it was checked (what was not is named), 7 damaged.";
 
 const RESTORE: &str = "The restored copy does nothing to the world around it by itself: it listens on this machine only, \
 archives nothing, follows no primary, and leaves subscriptions and scheduled jobs of its source alone. What keeps it so \

@@ -26,6 +26,26 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Of two ends the one that a person must know of first: a fault of howdah, then what is bad, then what needs a
+    /// person, was refused, was ended by a person, or has a warning.
+    #[must_use]
+    pub const fn max(self, other: Self) -> Self {
+        if self.rank() >= other.rank() { self } else { other }
+    }
+
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Warned => 1,
+            Self::Cancelled => 2,
+            Self::Refused => 3,
+            Self::Stuck => 4,
+            Self::Bad => 5,
+            Self::Usage => 6,
+            Self::Broken => 7,
+        }
+    }
+
     /// The end of a session.
     pub const fn of(outcome: &Outcome) -> Self {
         match outcome {

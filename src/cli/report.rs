@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Achieved, Disposed, Outcome, RestorePlan, Timestamp,
+        Achieved, Disposed, Kind, Outcome, RestorePlan, Timestamp, Verification,
         instance::printable,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
@@ -141,7 +141,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
                 (Achieved::Cluster(server), Some(directory)) => {
                     format!("{name}: restored into {}; {server}", printable(&directory.to_string_lossy()))
                 }
-                (result, _) => format!("{name}: {result}"),
+                (result, _) => format!("{}: {result}", titled(session)),
             };
             text.extend(success.warnings.iter().map(|warning| format!("\nwarning: {warning}")));
             text.extend(success.unchecked.iter().map(|unchecked| format!("\nnot verified: {unchecked}")));
@@ -152,7 +152,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
         }
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("{name}: cancelled; {disposed}"),
         Phase::Completed { outcome: Outcome::Stopped { disposed }, .. } => format!("{name}: stopped; {disposed}"),
-        Phase::Completed { outcome: Outcome::Damaged(verification), .. } => format!("{name}: {verification}"),
+        Phase::Completed { outcome: Outcome::Damaged(found), .. } => damaged(session, found, form),
         Phase::Completed { outcome: Outcome::Failed { failure, disposed }, .. } => {
             format!("{name}: failed: {failure}; {disposed}")
         }
@@ -169,11 +169,38 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
     if streams.json { writeln!(streams.out, "{}", SessionObject::of(session, None, now).line()?) } else { Ok(()) }
 }
 
+/// What a session is about: its name, and the restore point that it reads.
+fn titled(session: &Session) -> String {
+    let label = session.order().label().map(|label| format!(" ({})", printable(label)));
+    format!("{}{}", session.title(), label.unwrap_or_default())
+}
+
+/// All that is damaged in a backup, as far as the record keeps it, then what was not checked.
+fn damaged(session: &Session, found: &Verification, form: &CommandForm) -> String {
+    let many =
+        if found.damages_total == 1 { "1 damage".to_owned() } else { format!("{} damages", found.damages_total) };
+    let mut text = format!("{}: damaged: {many} found", titled(session));
+    text.extend(found.damages.iter().map(|damage| format!("\n{damage}")));
+    let more = found.damages_total - found.damages.len() as u64;
+    if more > 0 {
+        let log = form.of(&format!("log {} --kind verify", session.id()));
+        text.extend(["\nand ", &more.to_string(), " more, which ", &log, " names"]);
+    }
+    text.extend(found.unchecked.iter().map(|unchecked| format!("\nnot verified: {}", printable(unchecked))));
+    text
+}
+
 /// A refusal before anything was begun.
-pub fn refused(streams: &mut Streams<'_>, instance: &str, reason: &Refused) -> io::Result<Exit> {
+pub fn refused(streams: &mut Streams<'_>, kind: Kind, instance: &str, reason: &Refused) -> io::Result<Exit> {
+    let done = match kind {
+        Kind::Restore => "restored",
+        Kind::Verify => "verified",
+        Kind::Explore => "opened",
+        Kind::Backup => "backed up",
+    };
     let Refused { sentence, candidates } = reason;
     let (name, text) = (printable(instance), printable(sentence));
-    ignore_closed(writeln!(streams.err, "howdah: {name} was not restored: {text}"))?;
+    ignore_closed(writeln!(streams.err, "howdah: {name} was not {done}: {text}"))?;
     write_candidates(streams, candidates)?;
     if streams.json {
         let candidates: Vec<Value> = candidates

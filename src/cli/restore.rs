@@ -1,4 +1,4 @@
-//! `howdah restore`: one session, watched to its end without a screen.
+//! `howdah restore` and `howdah backup verify`: sessions that are watched to their end without a screen.
 
 use super::{exit::Exit, report, state::CommandForm, streams::Streams};
 use crate::{
@@ -13,37 +13,50 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interrupt;
 
-/// Starts the session and follows it until it has ended or needs a person; the commands that it then names are written
-/// as `form` says. The first interrupt cancels it, each
-/// further one forces the cancel.
+/// Starts the sessions and follows each until it has ended or needs a person; the commands that are named then are
+/// written as `form` says. The first interrupt cancels those that have not ended, each further one forces the cancel.
 pub async fn run(
     owner: &dyn Service,
     (clock, form): (Clock, &CommandForm),
-    (order, by): (StartRequest, &Who),
+    (request, by): (StartRequest, &Who),
     mut interrupts: mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
 ) -> io::Result<Exit> {
-    let instance = order.orders.first().map(|order| order.title().clone());
-    let receipt = owner.start(order, by.clone()).await;
-    let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
-        let reason = receipt.refused().next().map_or_else(String::new, |(_, refusal)| refusal.to_string());
-        let instance = instance.as_ref().map_or("", |instance| instance.as_str());
-        return report::refused(streams, instance, &reason.into());
-    };
-    let session = follow(owner, (clock, form), id, by, &mut interrupts, streams).await?;
-    report::result(streams, &session, form, clock.now())?;
-    Ok(match session.phase() {
-        Phase::Completed { outcome, .. } => Exit::of(outcome),
-        Phase::Paused { .. } => Exit::Warned,
-        Phase::Stuck { .. } => Exit::Stuck,
-        Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => Exit::Broken,
-    })
+    let orders = request.orders.clone();
+    let receipt = owner.start(request, by.clone()).await;
+    let mut worst = Exit::Done;
+    for (order, line) in orders.iter().zip(&receipt.lines) {
+        if let Err(refusal) = &line.result {
+            worst =
+                worst.max(report::refused(streams, order.kind(), order.title().as_str(), &refusal.to_string().into())?);
+        }
+    }
+    // An owner that went away answers with one line for all.
+    for (order, _) in orders.iter().zip(0..).skip(receipt.lines.len()) {
+        let reason = "the owner of the sessions did not answer for it".to_owned();
+        worst = worst.max(report::refused(streams, order.kind(), order.title().as_str(), &reason.into())?);
+    }
+    let started: Vec<SessionId> =
+        receipt.lines.iter().filter(|line| line.result.is_ok()).filter_map(|line| line.session).collect();
+    for (at, id) in started.iter().enumerate() {
+        let session = follow(owner, (clock, form), (*id, &started[at..]), by, &mut interrupts, streams).await?;
+        report::result(streams, &session, form, clock.now())?;
+        worst = worst.max(match session.phase() {
+            Phase::Completed { outcome, .. } => Exit::of(outcome),
+            Phase::Paused { .. } => Exit::Warned,
+            Phase::Stuck { .. } => Exit::Stuck,
+            Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => {
+                Exit::Broken
+            }
+        });
+    }
+    Ok(worst)
 }
 
 async fn follow(
     owner: &dyn Service,
     (clock, form): (Clock, &CommandForm),
-    id: SessionId,
+    (id, open): (SessionId, &[SessionId]),
     by: &Who,
     interrupts: &mut mpsc::Receiver<Interrupt>,
     streams: &mut Streams<'_>,
@@ -71,9 +84,10 @@ async fn follow(
             Some(Interrupt) = interrupts.recv() => {
                 let canceling = matches!(session.phase(), Phase::Cancelling { .. });
                 let act = if canceling { SessionAction::Force } else { SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin) };
-                let receipt = owner.act(act, Scope::Sessions(vec![id]), by.clone()).await;
+                let receipt = owner.act(act, Scope::Sessions(open.to_vec()), by.clone()).await;
                 let done = if canceling { "forced" } else { "cancelled" };
-                for (_, refusal) in receipt.refused() {
+                for (line, refusal) in receipt.refused() {
+                    let id = line.session.unwrap_or(id);
                     talk.say(streams, &format!("session {id} was not {done}: {refusal}"))?;
                 }
             }

@@ -4,7 +4,7 @@
 //! said (R11).
 
 use crate::{
-    domain::{Disposed, Origin, Outcome, Step, Timestamp},
+    domain::{Disposed, Kind, Origin, Outcome, Step, Timestamp},
     machine::{CancelStage, Cause, EndWish, Phase, Session, StuckReason, session::Urgency},
 };
 use std::path::Path;
@@ -55,13 +55,17 @@ pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
 /// The commands by which a person goes on, where the session needs one.
 pub(in crate::cli) fn commands(session: &Session, form: &CommandForm) -> Option<String> {
     let id = session.id();
+    let kind = match session.order().kind() {
+        Kind::Restore => String::new(),
+        kind @ (Kind::Verify | Kind::Explore | Kind::Backup) => format!(" --kind {kind}"),
+    };
     let cancel = match session.origin() {
-        Origin::CommandLine => format!("cancel {id}"),
-        Origin::Console => format!("cancel {id} --any-origin"),
+        Origin::CommandLine => format!("cancel {id}{kind}"),
+        Origin::Console => format!("cancel {id}{kind} --any-origin"),
     };
     match session.phase() {
         Phase::Stuck { .. } => {
-            let (retry, cancel) = (form.of(&format!("retry {id}")), form.of(&cancel));
+            let (retry, cancel) = (form.of(&format!("retry {id}{kind}")), form.of(&cancel));
             Some(format!("{retry} makes another attempt, {cancel} ends it"))
         }
         Phase::Cancelling {

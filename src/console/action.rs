@@ -27,6 +27,7 @@ pub enum Action {
     Force,
     Dismiss,
     NewRestore,
+    Verify,
     Menu,
     Palette,
     Help,
@@ -95,7 +96,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 }
 
 /// In the order of the help. The order of the enum, so that a lookup is an index.
-const TABLE: [Words; 35] = [
+const TABLE: [Words; 36] = [
     words(Action::Up, "up", "Up", "one row up"),
     words(Action::Down, "down", "Down", "one row down"),
     words(Action::Left, "left", "Left", "close the group, or previous tab or value"),
@@ -116,6 +117,7 @@ const TABLE: [Words; 35] = [
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
     words(Action::Dismiss, "dismiss", "Dismiss", "take a completed session off the screen; its history is kept"),
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
+    words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Menu, "menu", "Menu", "what can be done with the selection"),
     words(Action::Palette, "palette", "All", "find any action by its name"),
     words(Action::Help, "help", "Help", "every key"),
@@ -192,6 +194,7 @@ impl Action {
             | Self::Force
             | Self::Dismiss
             | Self::NewRestore
+            | Self::Verify
             | Self::Menu
             | Self::Palette
             | Self::Help

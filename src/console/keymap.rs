@@ -172,6 +172,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["F"], Action::Force, MAIN),
     (&["d"], Action::Dismiss, MAIN),
     (&["n"], Action::NewRestore, MAIN),
+    (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),
     (&[":"], Action::Palette, MAIN),
     (&["?"], Action::Help, KeyContexts(LISTS.0 & !(1 << KeyContext::TextView as u16))),

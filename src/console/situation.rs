@@ -45,6 +45,8 @@ pub struct Situation {
     pub dismiss: Verdict,
     /// New restore.
     pub new_restore: Verdict,
+    /// Verify.
+    pub verify: Verdict,
     /// Whether a session is selected, so that it has a log, a request and events.
     pub on_session: bool,
 }
@@ -83,6 +85,7 @@ impl Situation {
             } else {
                 Verdict::No("there is no instance to restore: the repositories hold no backup".to_owned())
             },
+            verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),
             on_session: matches!(model.tree().selected(), Node::Session(_)),
             subject: subject.words,
         }
@@ -99,6 +102,9 @@ impl Situation {
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
             return verdict.clone();
+        }
+        if action == Action::Verify {
+            return self.verify.clone();
         }
         let of_session =
             matches!(action, Action::Request | Action::Events | Action::OlderAttempt | Action::NewerAttempt);

@@ -40,7 +40,7 @@ pub use ids::{AttemptNo, JobId, SessionId};
 pub use instance::InstanceName;
 pub use item::{ExistingItem, ItemDestination, ItemName, ItemOrder, ItemPart};
 pub use object::{BackupObject, BackupOrder};
-pub use order::{ExploreOrder, Kind, Leftover, Order, Parent, VerifyOrder};
+pub use order::{ExploreOrder, Kind, KindFilter, Leftover, Order, Parent, VerifyOrder};
 pub use outcome::{Achieved, Outcome, ServerOutcome, Success};
 pub use plan::{FilePlan, Plan, RestorePlan, VerifyPlan};
 pub use progress::{Progress, Reached, WalProgress};

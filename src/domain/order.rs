@@ -274,8 +274,9 @@ impl Order {
     /// Whether this build can carry it out. A record may hold what only a later build can.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) => true,
+            Self::Restore(RestoreOrder::Cluster(_)) => true,
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
+            | Self::Verify(_)
             | Self::Explore(_)
             | Self::Items(_)
             | Self::Backup(_) => false,
@@ -325,6 +326,38 @@ impl Kind {
     }
 }
 
+/// Which kinds of sessions a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindFilter {
+    /// One.
+    Only(Kind),
+    /// Every one.
+    All,
+}
+
+impl KindFilter {
+    /// Whether sessions of this kind are wanted.
+    pub fn admits(self, kind: Kind) -> bool {
+        self.kind().is_none_or(|only| only == kind)
+    }
+
+    /// The only kind that is wanted.
+    pub const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Only(kind) => Some(kind),
+            Self::All => None,
+        }
+    }
+}
+
+impl FromStr for KindFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::Only) }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -336,6 +369,6 @@ impl FromStr for Kind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| format!("{text:?} is not a kind of session: use restore, verify, explore or backup"))
+        found.ok_or_else(|| format!("{text:?} is not a kind of session: use restore, verify, explore, backup or all"))
     }
 }

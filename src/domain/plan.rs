@@ -70,10 +70,11 @@ pub struct VerifyPlan {
     pub bytes: ByteCount,
     /// Files, WAL included.
     pub files: u64,
-    /// Whether the WAL that the backup needs is there.
-    pub wal: WalFinding,
-    /// The manifest's checksum algorithm as the manifest names it; `NONE` means sizes only.
-    pub checksum: String,
+    /// Whether the WAL that the backup needs is there; `None` where only reading an archive shows it.
+    pub wal: Option<WalFinding>,
+    /// The manifest's checksum algorithm as the manifest names it, `NONE` for sizes only; `None` where the manifest
+    /// cannot be read.
+    pub checksum: Option<String>,
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.

@@ -6,7 +6,7 @@
 
 use super::{JournalError, RECORD_VERSION, schema, sqlite::session_of};
 use crate::{
-    domain::{SessionId, Timestamp, instance::printable, upgrade},
+    domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, upgrade},
     machine::{Event, Session, UnreadableSession, event::Created},
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
@@ -97,15 +97,17 @@ impl JournalReader {
         self.read(|connection| Ok(SessionSet::of(rows(connection, sql, [], record)?)))
     }
 
-    /// Completed sessions that are not dismissed, newest first, a page at a time.
-    pub fn completed(&mut self, after: Option<Cursor>) -> Result<Page, JournalError> {
-        let sql = "SELECT id, version, body, ended FROM sessions WHERE place = 'completed' AND (ended, id) < (?1, ?2) \
-                   ORDER BY ended DESC, id DESC LIMIT ?3";
+    /// Completed sessions of these kinds that are not dismissed, newest first, a page at a time.
+    pub fn completed(&mut self, kinds: KindFilter, after: Option<Cursor>) -> Result<Page, JournalError> {
         let from = after.unwrap_or(Cursor { ended: i64::MAX, id: SessionId(i64::MAX as u64) });
         self.read(|connection| {
-            let page = rows(connection, sql, params![from.ended, row_number(from.id), PAGE], |row| {
-                Ok((record(row)?, row.get(3)?))
-            })?;
+            let sql = format!(
+                "SELECT id, version, body, ended FROM sessions WHERE place = 'completed' AND (ended, id) < (?1, ?2) \
+                 AND {} = coalesce(?3, {0}) ORDER BY ended DESC, id DESC LIMIT ?4",
+                schema::kind_column(schema::version(connection)?)
+            );
+            let values = params![from.ended, row_number(from.id), kinds.kind().map(Kind::as_str), PAGE];
+            let page = rows(connection, &sql, values, |row| Ok((record(row)?, row.get(3)?)))?;
             let mark = |(record, ended): &(Record, i64)| Cursor { ended: *ended, id: record.0 };
             let next = page.last().map(mark).filter(|_| page.len() == PAGE);
             Ok(Page { found: SessionSet::of(page.into_iter().map(|(record, _)| record).collect()), next })
@@ -139,10 +141,24 @@ impl JournalReader {
         Ok(ids.into_iter().collect())
     }
 
-    /// The numbers of all completed sessions that are not dismissed, newest first.
-    pub fn completed_ids(&mut self) -> Result<Vec<SessionId>, JournalError> {
-        let sql = "SELECT id FROM sessions WHERE place = 'completed' ORDER BY ended DESC, id DESC";
-        self.read(|connection| rows(connection, sql, [], |row| row.get(0).map(SessionId)))
+    /// The numbers of all completed sessions of a kind that are not dismissed, newest first.
+    pub fn completed_ids(&mut self, kind: Kind) -> Result<Vec<SessionId>, JournalError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT id FROM sessions WHERE place = 'completed' AND {} = ?1 ORDER BY ended DESC, id DESC",
+                schema::kind_column(schema::version(connection)?)
+            );
+            rows(connection, &sql, [kind.as_str()], |row| row.get(0).map(SessionId))
+        })
+    }
+
+    /// The kind of a session as its row has it, also where its record cannot be read.
+    pub fn kind(&mut self, id: SessionId) -> Result<Option<String>, JournalError> {
+        self.read(|connection| {
+            let column = schema::kind_column(schema::version(connection)?);
+            let sql = format!("SELECT {column} FROM sessions WHERE id = ?1");
+            connection.query_row(&sql, [row_number(id)], |row| row.get(0)).optional()
+        })
     }
 
     /// The uuid of a session, also of one whose record cannot be read.

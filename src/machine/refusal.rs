@@ -73,6 +73,12 @@ pub enum Refusal {
         /// Where it was started.
         origin: Origin,
     },
+    /// A verb of the command line on a session of a kind that was not asked for.
+    #[error("it is of the kind {kind}; add --kind {kind} to mean it")]
+    OtherKind {
+        /// Its kind.
+        kind: String,
+    },
     /// No such session.
     #[error("there is no session {id}")]
     Unknown {

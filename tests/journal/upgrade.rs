@@ -2,7 +2,7 @@
 
 use super::{Harness, ends, new};
 use howdah::{
-    domain::{Kind, SessionId, StepState, upgrade},
+    domain::{Kind, KindFilter, SessionId, StepState, upgrade},
     journal::{JournalReader, Migration, SqliteJournal, health::health},
     machine::{CompletedResult, Phase, Session},
 };
@@ -119,7 +119,7 @@ fn what_an_older_owner_has_left_is_read_as_it_lies() {
     assert!(matches!(stopping.phase(), Phase::Cancelling { .. }), "{:?}", stopping.phase());
     let done = |state: &StepState| matches!(state, StepState::Done { .. });
     assert_eq!(wanted[1].steps().iter().filter(|(_, state)| done(state)).count(), 1, "steps have their names");
-    let completed = reader.completed(None).unwrap().found;
+    let completed = reader.completed(KindFilter::Only(Kind::Restore), None).unwrap().found;
     assert_eq!((completed.sessions.len(), completed.unreadable.len()), (2, 0));
     let history = reader.history(SessionId(8)).unwrap();
     let unreadable: Vec<_> = history.iter().filter(|line| line.event == "unreadable").collect();

@@ -230,7 +230,7 @@ fn damaged_verification() -> Session {
 
 fn verify_plan() -> VerifyPlan {
     let wal = WalFinding::Missing { what: "000000010000000000000002".to_owned() };
-    VerifyPlan { bytes: ByteCount(1000), files: 10, wal, checksum: "SHA256".to_owned() }
+    VerifyPlan { bytes: ByteCount(1000), files: 10, wal: Some(wal), checksum: Some("SHA256".to_owned()) }
 }
 
 fn realm() -> Realm {

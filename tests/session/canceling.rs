@@ -16,7 +16,7 @@ use howdah::{
         state::CommandForm,
         streams::Streams,
     },
-    domain::{Disposed, Disposition, InstanceName, Kind, Reach, SessionId, Who, fact::End},
+    domain::{Disposed, Disposition, InstanceName, Kind, KindFilter, Reach, SessionId, Who, fact::End},
     machine::{Command, Refusal, Scope},
     manager::{Clock, Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot},
 };
@@ -165,7 +165,7 @@ fn wait_for(
     limit: Option<Duration>,
     lives: Vec<Life>,
 ) -> (Waited, Vec<String>) {
-    let mut reader = Reader::open(harness.state()).unwrap();
+    let mut reader = Reader::open(harness.state(), KindFilter::Only(Kind::Restore)).unwrap();
     let ids: Vec<SessionId> = numbers.iter().map(|number| SessionId(*number)).collect();
     let lives = RefCell::new(VecDeque::from(lives));
     let pause = || {

@@ -9,8 +9,8 @@ use crate::{
 };
 use howdah::{
     domain::{
-        AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, Origin, Port, Progress,
-        Reach, RetryPolicy, SessionId, Step, StepState, Target, Timestamp, WhenUsedUp,
+        AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, Order, Origin, Port,
+        Progress, Reach, RetryPolicy, SessionId, Step, StepState, Target, Timestamp, VerifyOrder, WhenUsedUp,
         fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
@@ -206,6 +206,15 @@ impl Life {
         let target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
         created.order = ClusterRestore { target, existing: ExistingData::Refuse, ..sample::request(number) }.into();
         Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+    }
+
+    /// The verification of a backup, ordered on the command line.
+    pub(crate) fn verifying(number: u64) -> Self {
+        let mut life = Self::queued(number);
+        let Change::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        created.order = Order::Verify(VerifyOrder { point: sample::request(number).point, max_rate: None });
+        life.session = Session::create(created.as_ref().clone());
+        life
     }
 
     /// The same session, whose three tries come a second after one another: only where nobody owns the directory.

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Runs an act with this on its standard input.
-fn piped(harness: &Harness, arguments: &[&str], input: &str) -> Ran {
+pub(crate) fn piped(harness: &Harness, arguments: &[&str], input: &str) -> Ran {
     let mut command = harness.howdah.command(harness.arguments(arguments));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -7,7 +7,7 @@ use crate::{
 use howdah::{
     attempt::observe::replay,
     domain::{
-        SessionId, Step, StepState,
+        KindFilter, SessionId, Step, StepState,
         fact::{Began, End, Fact},
     },
     journal::JournalReader,
@@ -214,5 +214,5 @@ fn an_owner_may_write_while_it_is_read_and_the_reader_notices() {
     harness.store([life.then(cancel(), 5)]);
     assert!(reader.changed().unwrap() && !reader.changed().unwrap());
     assert!(reader.ongoing().unwrap().sessions.is_empty());
-    assert_eq!(reader.completed(None).unwrap().found.sessions.len(), 1);
+    assert_eq!(reader.completed(KindFilter::All, None).unwrap().found.sessions.len(), 1);
 }

@@ -14,13 +14,15 @@ const OUT: &[&str] = &[
     "src/app/restore.rs",
     "src/app/run.rs",
     "src/app/session.rs",
+    "src/app/verify.rs",
     "src/app/worker.rs",
     "src/console/terminal.rs",
 ];
 
 /// Where talk goes to standard error. A detached process comes by `print_error` alone, which cannot fail, and by the log,
 /// which only asks where its standard error goes.
-const ERR: &[&str] = &["src/app/log.rs", "src/app/restore.rs", "src/app/session.rs", "src/cli/streams.rs"];
+const ERR: &[&str] =
+    &["src/app/log.rs", "src/app/restore.rs", "src/app/session.rs", "src/app/verify.rs", "src/cli/streams.rs"];
 
 /// Where the log is set up, with its writer that cannot fail and with no other.
 const LOG: &[&str] = &["src/app/log.rs"];

@@ -101,7 +101,9 @@ impl Selection {
         (act, by, now): (SessionAction, &Who, Timestamp),
         streams: &mut Streams<'_>,
     ) -> Result<(), SessionError> {
+        let other = reader.other_kind(id)?.map(|kind| Refusal::OtherKind { kind });
         let (title, refusal) = match reader.journal.session(id) {
+            Ok(Some(session)) if other.is_some() => (Some(session.title().clone()), other),
             Ok(None) => (None, Some(Refusal::Unknown { id })),
             // What has ended changes no more, so what the machine says to it now it will say to an owner, too.
             Ok(Some(session)) if !session.is_ongoing() => {
@@ -148,16 +150,22 @@ impl ActionResult {
 fn all(reader: &mut Reader, act: SessionAction) -> Result<Vec<Scope>, SessionError> {
     match act {
         SessionAction::Retry | SessionAction::Cancel(..) | SessionAction::Force => {
-            let found = reader.journal.ongoing()?;
-            reader.note(&found.unreadable);
-            Ok(if found.sessions.is_empty() { Vec::new() } else { vec![Scope::Ongoing(Kind::Restore)] })
+            let kind = one_kind(reader)?;
+            Ok(if reader.stored()?.is_empty() { Vec::new() } else { vec![Scope::Ongoing(kind)] })
         }
         SessionAction::Recover => Ok(Vec::new()),
         SessionAction::Dismiss => {
-            let ids = reader.journal.completed_ids()?;
+            let kind = one_kind(reader)?;
+            let ids = reader.journal.completed_ids(kind)?;
             Ok(ids.chunks(AT_ONCE).map(|ids| Scope::Sessions(ids.to_vec())).collect())
         }
     }
+}
+
+/// The kind that `--all` is for: it never goes beyond one (R15, R17).
+fn one_kind(reader: &Reader) -> Result<Kind, SessionError> {
+    let several = || SessionError::Usage("--all is for one kind of sessions: name it with --kind".to_owned());
+    reader.kinds().kind().ok_or_else(several)
 }
 
 /// Tells one refusal.

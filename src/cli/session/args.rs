@@ -3,11 +3,22 @@
 use super::name::{SessionName, SessionSelector};
 use crate::{
     cli::args::How,
-    domain::{Disposition, Reach},
+    domain::{Disposition, KindFilter, Reach},
 };
 use clap::{ArgGroup, Args, Subcommand};
 
 /// `howdah session ...`.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: SessionVerb,
+    /// The kind of sessions that is listed and may be named: restore, verify, explore, backup or all
+    #[arg(long, global = true, value_name = "KIND", default_value = "restore", hide_default_value = true)]
+    pub kind: KindFilter,
+}
+
+/// The verbs of `howdah session`.
 #[derive(Debug, Subcommand)]
 pub enum SessionVerb {
     /// List the ongoing sessions, oldest first

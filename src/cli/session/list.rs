@@ -107,7 +107,7 @@ fn completed(
     let listed: BTreeSet<SessionId> = listed.iter().map(Session::id).collect();
     let mut from = None;
     loop {
-        let page = reader.journal.completed(from)?;
+        let page = reader.journal.completed(reader.kinds(), from)?;
         reader.note(&page.found.unreadable);
         for session in page.found.sessions.iter().filter(|session| !listed.contains(&session.id())) {
             each(reader, session)?;

@@ -4,7 +4,10 @@
 //! as wrong usage before anything is read.
 
 use super::{SessionError, reader::Reader};
-use crate::domain::{SessionId, instance::printable};
+use crate::{
+    domain::{SessionId, instance::printable},
+    machine::Refusal,
+};
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -67,8 +70,19 @@ impl FromStr for SessionSelector {
 }
 
 impl SessionName {
-    /// The session that is meant.
+    /// The session that is meant. One of a kind that is not read is refused, and its kind is named.
     pub fn resolve(&self, reader: &mut Reader) -> Result<SessionId, SessionError> {
+        let id = self.find(reader)?;
+        match reader.other_kind(id)? {
+            None => Ok(id),
+            Some(kind) => {
+                let refusal = Refusal::OtherKind { kind };
+                Err(SessionError::Refused(printable(&format!("session {id} was left alone: {refusal}"))))
+            }
+        }
+    }
+
+    fn find(&self, reader: &mut Reader) -> Result<SessionId, SessionError> {
         match self {
             Self::Number(digits) => {
                 let id = digits.parse().map(SessionId);
@@ -123,7 +137,7 @@ fn unique(reader: &mut Reader, beginning: &str) -> Result<Option<SessionId>, Ses
 }
 
 fn place(reader: &mut Reader, digits: &str) -> Result<SessionId, SessionError> {
-    let ongoing = reader.journal.ongoing()?.sessions;
+    let ongoing = reader.stored()?;
     let found = digits.parse::<usize>().ok().and_then(|place| ongoing.get(place));
     found.map(crate::machine::Session::id).ok_or_else(|| {
         SessionError::Refused(match ongoing.len() {

@@ -5,7 +5,7 @@
 
 use crate::{
     attempt::{self, AttemptDir, Traced, observe::Observer},
-    domain::{AttemptNo, SessionId, Timestamp},
+    domain::{AttemptNo, KindFilter, SessionId, Timestamp},
     journal::{JournalError, JournalReader},
     machine::{Session, UnreadableSession},
 };
@@ -20,6 +20,7 @@ use std::{
 pub struct Reader {
     /// The journal alone.
     pub journal: JournalReader,
+    kinds: KindFilter,
     state: PathBuf,
     observer: Observer,
     ongoing: Vec<Session>,
@@ -28,9 +29,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens what is there; a state directory that is not there holds no sessions.
-    pub fn open(state: &Path) -> Result<Self, JournalError> {
+    /// Opens what is there of these kinds; a state directory that is not there holds no sessions.
+    pub fn open(state: &Path, kinds: KindFilter) -> Result<Self, JournalError> {
         Ok(Self {
+            kinds,
             journal: JournalReader::open(&state.join("journal.db"))?,
             state: state.to_owned(),
             observer: Observer::new(state.to_owned()),
@@ -43,6 +45,24 @@ impl Reader {
     /// The state directory.
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// Which kinds of sessions are read.
+    pub const fn kinds(&self) -> KindFilter {
+        self.kinds
+    }
+
+    /// The kind of a session, if it is one that is not read here.
+    pub fn other_kind(&mut self, id: SessionId) -> Result<Option<String>, JournalError> {
+        let kind = self.journal.kind(id)?;
+        Ok(kind.filter(|kind| !kind.parse().map_or(self.kinds == KindFilter::All, |kind| self.kinds.admits(kind))))
+    }
+
+    /// The ongoing sessions as the journal has them, oldest first.
+    pub fn stored(&mut self) -> Result<Vec<Session>, JournalError> {
+        let found = self.journal.ongoing()?;
+        self.note(&found.unreadable);
+        Ok(found.sessions.into_iter().filter(|session| self.kinds.admits(session.order().kind())).collect())
     }
 
     /// Where an attempt keeps its files.
@@ -111,8 +131,10 @@ impl Reader {
         if self.journal.changed()? {
             let found = self.journal.ongoing()?;
             self.note(&found.unreadable);
-            self.observer.keep_only(&found.sessions.iter().map(Session::id).collect());
-            self.ongoing = found.sessions;
+            let kinds = self.kinds;
+            let sessions = found.sessions.into_iter().filter(|session| kinds.admits(session.order().kind()));
+            self.ongoing = sessions.collect();
+            self.observer.keep_only(&self.ongoing.iter().map(Session::id).collect());
         }
         Ok(())
     }

@@ -73,7 +73,11 @@ fn all(
         let mut left: Vec<SessionId> = screen.shown.keys().copied().collect();
         let new = reader.journal.newer_than(newest)?;
         newest = new.last().copied().unwrap_or(newest);
-        left.extend(new);
+        for id in new {
+            if reader.other_kind(id)?.is_none() {
+                left.push(id);
+            }
+        }
         let ongoing = reader.ongoing(now)?;
         for session in &ongoing {
             screen.show(session, is_lost(session, reader, context), now, streams)?;

@@ -1,10 +1,8 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
 use crate::{
-    console::{action::Action, situation::Verdict},
+    console::{action::Action, message::Intent, situation::Verdict},
     domain::{ByteCount, Disposition, SessionId},
-    machine::Scope,
-    manager::SessionAction,
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -75,9 +73,7 @@ pub struct Confirmation {
     /// The label of the button that does it.
     pub button: &'static str,
     /// What is done.
-    pub act: SessionAction,
-    /// To which sessions.
-    pub scope: Scope,
+    pub intent: Intent,
     /// Whether the keys go to the button that does it; the other, safe one comes first.
     pub armed: bool,
 }

@@ -13,6 +13,7 @@ mod node;
 pub mod notice;
 pub mod owner;
 pub mod preview;
+mod restore_points;
 mod selection;
 mod time;
 pub mod tree;

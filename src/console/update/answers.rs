@@ -45,7 +45,10 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
 /// A start was answered: the wizard closes, unless nothing was started.
 pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
     let done = receipt.done();
-    let Some(wizard) = &mut model.wizard else { return Vec::new() };
+    let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.waits == Waits::Start) else {
+        acted_on_start(model, receipt);
+        return Vec::new();
+    };
     wizard.waits = Waits::No;
     let ready = wizard.plans.iter_mut().filter(|planned| matches!(planned.state, PlanState::Ready(_)));
     for (planned, line) in ready.zip(&receipt.lines) {
@@ -67,6 +70,10 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
     let refused: Vec<String> =
         receipt.refused().map(|(line, why)| format::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
     let done = receipt.done();
+    if let (0, [refused]) = (done, refused.as_slice()) {
+        model.say(Tone::Refused, format!("Not started: {refused}"));
+        return;
+    }
     model.say(Tone::Done, format!("Started {}", format::many(done, "session")));
     if !refused.is_empty() {
         let title = format!("Started {done}, refused {}", refused.len());
@@ -74,7 +81,7 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
     }
     // The first new session is what the person wants to see; until the next picture has it, the heading stands for it.
     let first = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session);
-    if let Some(id) = first {
+    if let Some(id) = first.filter(|_| model.wizard.is_none()) {
         model.tree.moved = true;
         model.tree.want(&Node::Session(id), &model.shown);
         model.preview.reset();

@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{palette, sessions, wizard};
+use super::{palette, sessions, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press},
     message::Intent,
@@ -25,6 +25,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Force => return sessions::ask_force(model),
         Action::Dismiss => return sessions::dismiss(model),
         Action::NewRestore => return wizard::open(model, false),
+        Action::Verify => verify::selected(model),
         Action::Menu => sessions::menu(model),
         Action::Palette => palette::open(model),
         Action::Mouse => {

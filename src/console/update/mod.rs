@@ -14,6 +14,7 @@ mod palette;
 mod sessions;
 mod snapshots;
 mod text;
+mod verify;
 mod wizard;
 mod wizard_plan;
 

@@ -100,7 +100,7 @@ fn in_cancel(model: &mut Model, mut question: CancelDialog, press: Press) -> Vec
 
 fn in_question(model: &mut Model, mut question: Confirmation, press: Press) -> Vec<Intent> {
     match press {
-        Press::Accept if question.armed => return vec![Intent::Act(question.act, question.scope)],
+        Press::Accept if question.armed => return vec![question.intent],
         Press::Accept => return Vec::new(),
         Press::Left | Press::Right | Press::Go(_) => question.armed = !question.armed,
         Press::Mark | Press::Back | Press::Other(_) => {}

@@ -91,7 +91,7 @@ pub(super) fn menu(model: &mut Model) {
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
     }
-    actions.extend([Action::NewRestore, Action::Mark]);
+    actions.extend([Action::NewRestore, Action::Verify, Action::Mark]);
     if matches!(model.tree.selected(), Node::Instance(_)) {
         actions.insert(0, Action::Accept);
     }
@@ -107,8 +107,8 @@ pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
 }
 
 fn ask(model: &mut Model, title: &str, lines: Vec<String>, button: &'static str, act: SessionAction, scope: Scope) {
-    let title = title.to_owned();
-    model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button, act, scope, armed: false }));
+    let (title, intent) = (title.to_owned(), Intent::Act(act, scope));
+    model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button, intent, armed: false }));
 }
 
 /// The sessions of the selection that are not being cancelled already.

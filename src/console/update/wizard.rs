@@ -1,6 +1,6 @@
 //! The wizard's pages before the plan: instances, form, restore points.
 
-use super::wizard_plan;
+use super::{verify, wizard_plan};
 use crate::{
     catalog::propose::{Proposal, Wanted, directory_for},
     console::{
@@ -179,6 +179,11 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
             None => {}
         },
         Press::Go(go) => wizard.page = Page::Points { choice, at: go.from(at, one.rows.len(), PAGE) },
+        Press::Other(Action::Verify) => {
+            if let Some(row) = one.rows.get(at).cloned() {
+                verify::row(model, &row);
+            }
+        }
         Press::Left | Press::Right | Press::Other(_) => {}
     }
     Vec::new()

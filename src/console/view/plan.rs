@@ -68,8 +68,10 @@ pub(super) fn lines(plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line
 /// What the plan of a verification says.
 pub(super) fn verify(plan: &VerifyPlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = pair("Reads", &format!("{} in {} files", plan.bytes, format::count(plan.files)), width, brush);
-    lines.extend(pair("WAL", &wal(&plan.wal), width, brush));
-    lines.extend(pair("Verified by", &sums(&plan.checksum), width, brush));
+    let shown = plan.wal.as_ref().map_or_else(|| "shown by reading the archives".to_owned(), wal);
+    lines.extend(pair("WAL", &shown, width, brush));
+    let shown = plan.checksum.as_deref().map_or_else(|| "the manifest cannot be read".to_owned(), sums);
+    lines.extend(pair("Verified by", &shown, width, brush));
     lines
 }
 
