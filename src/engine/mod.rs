@@ -7,6 +7,7 @@ mod at_target;
 pub mod claim;
 pub mod native;
 mod real_path;
+mod source;
 pub mod watched;
 
 use crate::domain::{Disposed, Disposition, Failure, FilePlan, Progress};

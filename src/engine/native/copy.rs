@@ -1,6 +1,7 @@
 //! Carrying out the plan: threads for the form of the backup, then the end of the copy.
 
 use super::{
+    archive::Archive,
     buffers::Pool,
     errors::Backup,
     finalize::{Ending, finalize},
@@ -11,7 +12,7 @@ use super::{
     run::{Task, run},
     shared::Shared,
     staged::STAGED,
-    tar_copy::{self, Archive},
+    tar_copy,
     throttle::Throttle,
     work::Work,
 };
@@ -85,9 +86,9 @@ pub(super) fn copy(
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
-    let end: Task = Box::new(move |work: &Work| finalize(work, &ending));
-    let copied =
-        run(&work, jobs, observer, options.stall).and_then(|()| run(&work, vec![end], observer, options.stall));
+    let end: Task<Work> = Box::new(move |work: &Work| finalize(work, &ending));
+    let copied = run(&work, jobs, observer, options.stall, &mut || {})
+        .and_then(|()| run(&work, vec![end], observer, options.stall, &mut || {}));
     match copied {
         // What went wrong because the target is gone is reported as that.
         Err(Halt::Failed(failure)) => Err(work.places.check_in_place().err().unwrap_or(failure).into()),
@@ -99,19 +100,19 @@ pub(super) fn copy(
 /// and no more memory than a small machine can spare.
 const BUFFERS: usize = 32;
 
-fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize) -> Vec<Task> {
+fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize) -> Vec<Task<Work>> {
     let wanted = |file: &super::layout::SourceFile| {
         !work.has(&file.path) && !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last))
     };
     let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
-    let job = |_| -> Task {
+    let job = |_| -> Task<Work> {
         let queue = Arc::clone(&queue);
         Box::new(move |work| plain_copy::run(work, &queue))
     };
     (0..threads).map(job).collect()
 }
 
-fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task> {
+fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task<Work>> {
     let mut archives: Vec<Archive> = Vec::new();
     for (path, kind) in plan::kinds(set) {
         let name = PathBuf::from(path.file_name().unwrap_or_default());
@@ -132,12 +133,12 @@ fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) 
     let archives = Arc::new(Mutex::new(archives));
     let (out, files) = mpsc::channel();
     let files = Arc::new(Mutex::new(files));
-    let unpack = |_| -> Task {
+    let unpack = |_| -> Task<Work> {
         let (archives, out) = (Arc::clone(&archives), out.clone());
         Box::new(move |work| tar_copy::unpack(work, &archives, &out))
     };
-    let mut jobs: Vec<Task> = (0..unpacking).map(unpack).collect();
-    let write = |_| -> Task {
+    let mut jobs: Vec<Task<Work>> = (0..unpacking).map(unpack).collect();
+    let write = |_| -> Task<Work> {
         let files = Arc::clone(&files);
         Box::new(move |work| tar_copy::write(work, &files))
     };

@@ -6,19 +6,15 @@
 //! copies a file that nothing accounts for.
 
 mod archives;
-mod buffers;
 mod copy;
 mod dispose;
-mod errors;
 mod finalize;
 mod home;
 mod judge;
-mod layout;
 mod ledger;
 mod lock;
 mod mapping;
 mod mark;
-mod member;
 mod new_name;
 mod output;
 mod partial;
@@ -27,11 +23,8 @@ mod plain;
 mod plain_copy;
 mod plan;
 mod prepare;
-mod read;
 mod root;
-mod run;
 mod set_aside;
-mod shared;
 mod site;
 mod small_files;
 mod space;
@@ -40,10 +33,12 @@ mod tar_copy;
 mod target_state;
 #[cfg(test)]
 mod tests;
-mod throttle;
 mod work;
 
-use super::{Engine, Halt, Observer, Planned};
+use super::{
+    Engine, Halt, Observer, Planned,
+    source::{archive, buffers, errors, layout, member, read, run, shared, throttle, tree},
+};
 use crate::domain::{BackupForm, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings};
 use copy::CopyOptions;
 use ledger::Line;

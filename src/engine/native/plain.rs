@@ -1,11 +1,13 @@
 //! Looking through a plain backup: each file, directory and link of it.
 //!
 //! Promises: what is missing, extra, of another size, or neither file nor directory is reported before a byte is
-//! copied. Links are followed in two places only, where `pg_basebackup` makes them: a tablespace and `pg_wal`.
+//! copied. What is no file, no directory and no link that
+//! `pg_basebackup` makes is refused.
 
 use super::{
     errors::{Backup, DAMAGED, damaged},
     layout::{self, Expect, Form, Index, Layout, SourceFile, Tree},
+    tree::{self, Oddity, Walked},
 };
 use crate::{
     domain::{ByteCount, Failure, MajorVersion},
@@ -18,8 +20,8 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Read},
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -34,13 +36,12 @@ pub(super) fn look(
     heartbeat: &Heartbeat,
 ) -> Result<Layout, Failure> {
     let backup = Backup::at(directory);
-    let mut walk =
-        Walk { backup: &backup, heartbeat, tree: Tree::default(), tablespaces: BTreeMap::new(), warnings: Vec::new() };
-    let mut open = vec![(directory.to_owned(), PathBuf::new())];
-    while let Some((source, path)) = open.pop() {
-        walk.directory(&source, &path, &mut open)?;
+    let mut odd = |source: &Path, path: &Path, oddity| Err(refuse(source, path, oddity));
+    let Walked { mut tree, tablespaces, wal_is_link } = tree::walk(directory, heartbeat, &mut odd)?;
+    let mut warnings = Vec::new();
+    if wal_is_link {
+        warnings.push("pg_wal is a link in the backup; it becomes a directory".to_owned());
     }
-    let Walk { mut tree, tablespaces, mut warnings, .. } = walk;
     let wal = check_files(&mut tree, manifest, index, &mut warnings)?;
     let version = match layout::version(manifest) {
         Some(version) => Some(version),
@@ -53,65 +54,18 @@ pub(super) fn look(
     Ok(Layout { form: Form::Plain(tree), tablespaces, wal, finding, version, system_identifier, warnings })
 }
 
-struct Walk<'a> {
-    backup: &'a Backup,
-    heartbeat: &'a Heartbeat,
-    tree: Tree,
-    tablespaces: BTreeMap<u32, PathBuf>,
-    warnings: Vec<String>,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, source: &Path, path: &Path, open: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Failure> {
-        let failed = |error: &io::Error| self.backup.failure("list", source, error);
-        for entry in fs::read_dir(source).map_err(|error| failed(&error))? {
-            self.heartbeat.beat();
-            let entry = entry.map_err(|error| failed(&error))?;
-            let (source, path) = (entry.path(), path.join(entry.file_name()));
-            let about = entry.metadata().map_err(|error| self.backup.failure("look at", &source, &error))?;
-            let kind = about.file_type();
-            if kind.is_file() {
-                self.tree.files.push(SourceFile { source, path, size: about.len() });
-            } else if kind.is_dir() {
-                self.tree.directories.push(path.clone());
-                open.push((source, path));
-            } else if kind.is_symlink() {
-                let leads_to = self.follow(&source, &path)?;
-                open.push((leads_to, path));
-            } else {
-                return Err(damaged(&path, "is neither a file nor a directory"));
-            }
+/// A restore brings back files, directories and links to tablespaces; anything else has no place in a backup.
+fn refuse(source: &Path, path: &Path, oddity: Oddity) -> Failure {
+    match oddity {
+        Oddity::Link => damaged(path, "is a symbolic link, which no backup has there"),
+        Oddity::LinkToNothing => {
+            let cause = format!("{} leads to a directory that is not there", source.display());
+            Failure::incurable(cause, "bring the backup of that tablespace back to where the link leads")
         }
-        Ok(())
-    }
-
-    /// The directory that a link leads to, in the two places where a backup may have one.
-    fn follow(&mut self, source: &Path, path: &Path) -> Result<PathBuf, Failure> {
-        let tablespace = layout::in_tablespace(path).filter(|(_, rest)| rest.as_os_str().is_empty());
-        let is_wal = path == Path::new("pg_wal");
-        if tablespace.is_none() && !is_wal {
-            return Err(damaged(path, "is a symbolic link, which no backup has there"));
+        Oddity::LinkAstray => {
+            damaged(path, "is a symbolic link to something that is not a directory, or holds the backup itself")
         }
-        let leads_to = fs::canonicalize(source).map_err(|error| {
-            let failure = self.backup.failure("follow", source, &error);
-            if error.kind() == io::ErrorKind::NotFound && !self.backup.is_gone() {
-                let cause = format!("{} leads to a directory that is not there", source.display());
-                Failure::incurable(cause, "bring the backup of that tablespace back to where the link leads")
-            } else {
-                failure
-            }
-        })?;
-        if !leads_to.is_dir() {
-            return Err(damaged(path, "is a symbolic link to something that is not a directory"));
-        }
-        if let Some((oid, _)) = tablespace {
-            let original = fs::read_link(source).unwrap_or_else(|_| leads_to.clone());
-            self.tablespaces.insert(oid, original);
-        } else {
-            self.tree.directories.push(path.to_owned());
-            self.warnings.push("pg_wal is a link in the backup; it becomes a directory".to_owned());
-        }
-        Ok(leads_to)
+        Oddity::NotAFile => damaged(path, "is neither a file nor a directory"),
     }
 }
 

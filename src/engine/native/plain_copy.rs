@@ -3,7 +3,7 @@
 use super::{
     buffers::Buffer,
     layout::SourceFile,
-    read::{Source, fill_from},
+    read::{Source, hand_on},
     shared::{CopyEnd, Watch, lock},
     work::{Beginning, Work},
 };
@@ -45,25 +45,10 @@ fn copy(
     let mut receiving = work.receive(&file.path, expect, file.size, writing, beginning)?;
     let stood = receiving.came();
     source.begin_at(stood).map_err(|error| failed(&error))?;
-    let mut left = file.size.saturating_sub(stood);
-    loop {
-        let room = work.shared.portion(buffer.room());
-        // One byte more than is left shows a file that has grown.
-        let wished = usize::try_from(left.saturating_add(1)).map_or(room.len(), |wished| wished.min(room.len()));
-        let enough = usize::try_from(left).unwrap_or(usize::MAX);
-        let got = fill_from(&mut source, &mut room[..wished], enough).map_err(|error| failed(&error))?;
-        if got as u64 > left {
-            return Err(super::plain::wrong_size(&file.path, file.size + 1, file.size).into());
-        }
-        let is_last = wished as u64 > left || got == 0;
-        left -= got as u64;
-        buffer.set_filled(got);
-        if got > 0 {
-            receiving.take(buffer.bytes())?;
-        }
-        if is_last {
-            break;
-        }
+    let left = file.size.saturating_sub(stood);
+    let came = hand_on(&mut source, left, buffer, &work.shared, failed, |bytes| receiving.take(bytes))?;
+    if came > left {
+        return Err(super::plain::wrong_size(&file.path, file.size + 1, file.size).into());
     }
     match receiving.finish() {
         Err(Halt::Failed(_)) if stood > 0 => {

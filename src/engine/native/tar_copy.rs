@@ -4,13 +4,13 @@
 //! or the rules for WAL account for it, and only once. Files that an earlier attempt verified are read over.
 
 use super::{
+    archive::{self, Archive, Broken, Visitor},
     buffers::Buffer,
     errors::{at_target, damaged},
     layout::{Expect, WRITTEN_LAST},
     ledger::Line,
-    member::{self, Kind, Member},
+    member::{Kind, Refused},
     plain,
-    read::{Source, fill},
     shared::{CopyEnd, Watch, lock},
     staged,
     work::{Beginning, Work, altered},
@@ -29,13 +29,6 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
 };
-
-/// An archive to be read.
-#[derive(Debug)]
-pub(super) struct Archive {
-    pub(super) path: PathBuf,
-    pub(super) kind: Kind,
-}
 
 /// What of an archive is still on its way: its files, and one for the unpacking itself. Whoever is last enters the
 /// archive into the ledger.
@@ -106,22 +99,13 @@ struct Unpacking<'a> {
 }
 
 impl Unpacking<'_> {
-    fn run(&self, watch: &Arc<Watch>) -> Result<(), Halt> {
-        let source = Source::open(&self.archive.path, watch, &self.work.shared).map_err(|error| self.failed(&error))?;
-        let (_, reader) = compression::unpack(source).map_err(|error| self.failed(&error))?;
-        let mut archive = tar::Archive::new(reader);
-        // Names in extension headers are read by nobody here: raw entries show them, and they are refused.
-        for entry in archive.entries().map_err(|error| self.failed(&error))?.raw(true) {
-            let mut entry = entry.map_err(|error| self.failed(&error))?;
-            self.work.shared.go_on()?;
-            match member::read(&self.archive.path, self.archive.kind, entry.header())? {
-                Member::Directory(path) => self.directory(&path)?,
-                Member::File(path, size) => self.file(&path, size, &mut entry)?,
-            }
+    fn run(mut self, watch: &Arc<Watch>) -> Result<(), Halt> {
+        let (work, archive) = (self.work, self.archive);
+        match archive::visit(archive, watch, &work.shared, &mut self) {
+            Ok(_) => Ok(()),
+            Err(Broken::Ended(halt)) => Err(halt),
+            Err(Broken::Unread(error)) => Err(self.failed(&error)),
         }
-        // What follows the last member is padding; reading it lets the packing check its own checksums.
-        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| self.failed(&error))?;
-        Ok(())
     }
 
     fn failed(&self, error: &io::Error) -> Halt {
@@ -135,69 +119,23 @@ impl Unpacking<'_> {
         })
     }
 
-    fn directory(&self, path: &Path) -> Result<(), Halt> {
-        self.check_place(path)?;
-        if path.as_os_str().is_empty() {
-            return Ok(());
-        }
-        let shown = self.work.places.shown(path);
-        self.work.announce(path)?;
-        let made = self.work.places.create_directory(path);
-        made.map_err(|error| at_target("create", &shown, &error).into())
-    }
-
-    fn file(&self, path: &Path, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
-        let work = self.work;
-        self.check_place(path)?;
-        let expect = work.index.expect(path).ok_or_else(|| plain::extra(path))?;
-        work.note_received(path)?;
-        if expect == Expect::Wal {
-            work.count_wal(path, size);
-        }
-        if let Expect::Listed(at) = expect
-            && work.manifest.files[at].size != size
-        {
-            return Err(plain::wrong_size(path, size, work.manifest.files[at].size).into());
-        }
-        if WRITTEN_LAST.iter().any(|last| path == Path::new(last)) {
-            return self.hold(path, &expect, size, bytes);
-        }
-        // The manifest beside the archives is the one that counts.
-        if work.has(path) || expect == Expect::Manifest {
-            return Ok(());
-        }
-        self.send(path, expect, size, bytes)
-    }
-
     /// Passes a member on to a writing thread, buffer by buffer.
-    fn send(&self, path: &Path, expect: Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+    fn send(&self, path: &Path, expect: Expect, size: u64, bytes: &mut dyn Read) -> Result<(), Broken> {
         let (to, from) = mpsc::channel();
         self.pending.left.fetch_add(1, Ordering::AcqRel);
         let coming = Coming { path: path.to_owned(), expect, size, bytes: from, pending: Arc::clone(&self.pending) };
         // The writers are gone only when the copy has ended.
         self.out.send(coming).map_err(|_| Halt::Stopped)?;
-        let mut left = size;
-        while left > 0 {
-            let shared = &self.work.shared;
-            let mut buffer = self.work.buffers.take(|| shared.stopping()).ok_or(Halt::Stopped)?;
-            let got = fill(bytes, shared.portion(buffer.room())).map_err(|error| self.failed(&error))?;
-            if got == 0 {
-                let name = self.archive.path.file_name().unwrap_or_default();
-                return Err(
-                    damaged(Path::new(name), format_args!("is cut short in the middle of {}", path.display())).into()
-                );
-            }
-            buffer.set_filled(got);
-            left = left.saturating_sub(got as u64);
-            if to.send(buffer).is_err() {
-                return Err(Halt::Stopped);
-            }
+        if archive::pass_on(bytes, size, &to, &self.work.buffers, &self.work.shared)? > 0 {
+            let name = self.archive.path.file_name().unwrap_or_default();
+            let what = format_args!("is cut short in the middle of {}", path.display());
+            return Err(Halt::from(damaged(Path::new(name), what)).into());
         }
         Ok(())
     }
 
     /// Keeps a small file that is written at the end of the restore.
-    fn hold(&self, path: &Path, expect: &Expect, size: u64, bytes: &mut impl Read) -> Result<(), Halt> {
+    fn hold(&self, path: &Path, expect: &Expect, size: u64, bytes: &mut dyn Read) -> Result<(), Halt> {
         let Expect::Listed(at) = *expect else { return Err(plain::extra(path).into()) };
         if size > MAX_HELD_LEN {
             return Err(damaged(path, "is far too large for what it is").into());
@@ -227,5 +165,45 @@ impl Unpacking<'_> {
             && super::layout::in_tablespace(path)
                 .is_some_and(|(oid, _)| self.work.places.tablespaces.contains_key(&oid));
         if reserved || foreign { Err(plain::extra(path)) } else { Ok(()) }
+    }
+}
+
+impl Visitor for Unpacking<'_> {
+    fn directory(&mut self, path: &Path) -> Result<(), Halt> {
+        self.check_place(path)?;
+        if path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let shown = self.work.places.shown(path);
+        self.work.announce(path)?;
+        let made = self.work.places.create_directory(path);
+        made.map_err(|error| at_target("create", &shown, &error).into())
+    }
+
+    fn file(&mut self, path: &Path, size: u64, bytes: &mut dyn Read) -> Result<(), Broken> {
+        let work = self.work;
+        self.check_place(path).map_err(Halt::from)?;
+        let expect = work.index.expect(path).ok_or_else(|| Halt::from(plain::extra(path)))?;
+        work.note_received(path).map_err(Halt::from)?;
+        if expect == Expect::Wal {
+            work.count_wal(path, size);
+        }
+        if let Expect::Listed(at) = expect
+            && work.manifest.files[at].size != size
+        {
+            return Err(Halt::from(plain::wrong_size(path, size, work.manifest.files[at].size)).into());
+        }
+        if WRITTEN_LAST.iter().any(|last| path == Path::new(last)) {
+            return Ok(self.hold(path, &expect, size, bytes)?);
+        }
+        // The manifest beside the archives is the one that counts.
+        if work.has(path) || expect == Expect::Manifest {
+            return Ok(());
+        }
+        self.send(path, expect, size, bytes)
+    }
+
+    fn refused(&mut self, refused: &Refused) -> Result<(), Halt> {
+        Err(refused.failure(&self.archive.path).into())
     }
 }

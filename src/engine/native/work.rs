@@ -12,6 +12,7 @@ use super::{
     partial,
     places::Places,
     plain,
+    run::Threads,
     shared::{Shared, Watch, lock},
 };
 use crate::{
@@ -142,11 +143,6 @@ impl Work {
         Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch })
     }
 
-    /// Writes the lines of the ledger that still wait.
-    pub(super) fn write_ledger(&self) -> Result<(), Failure> {
-        self.ledger.add(&[]).map_err(|error| self.in_ledger(&error))
-    }
-
     fn in_ledger(&self, error: &io::Error) -> Failure {
         at_target("note in the ledger of", self.places.data.path(), error)
     }
@@ -171,6 +167,17 @@ impl Work {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Threads for Work {
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Writes the lines of the ledger that still wait.
+    fn at_end(&self) -> Result<(), Failure> {
+        self.ledger.add(&[]).map_err(|error| self.in_ledger(&error))
     }
 }
 

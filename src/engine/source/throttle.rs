@@ -12,7 +12,7 @@ use std::{
 
 /// The limit that all readers of one copy share.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(in crate::engine) struct Throttle {
     rate: Rate,
     /// When the bucket will be full of what was taken so far.
     due: Mutex<Instant>,
@@ -22,17 +22,17 @@ pub(super) struct Throttle {
 const NAP: Duration = Duration::from_millis(100);
 
 impl Throttle {
-    pub(super) fn new(rate: Rate) -> Self {
+    pub(in crate::engine) fn new(rate: Rate) -> Self {
         Self { rate, due: Mutex::new(Instant::now()) }
     }
 
     /// The most bytes to read at once, so that the flow is even: a tenth of a second's worth.
-    pub(super) fn portion(&self) -> usize {
+    pub(in crate::engine) fn portion(&self) -> usize {
         usize::try_from(self.rate.bytes() / 10).unwrap_or(usize::MAX).max(4096)
     }
 
     /// Takes bytes that were read, and waits until the rate allows more or `stop` returns `true`.
-    pub(super) fn take(&self, bytes: usize, stop: impl Fn() -> bool) {
+    pub(in crate::engine) fn take(&self, bytes: usize, stop: impl Fn() -> bool) {
         let due = {
             let mut due = lock(&self.due);
             // What was not used in a pause is not saved up.

@@ -21,21 +21,21 @@ use std::{
 
 /// A backup, looked at.
 #[derive(Debug)]
-pub(super) struct Layout {
-    pub(super) form: Form,
+pub(in crate::engine) struct Layout {
+    pub(in crate::engine) form: Form,
     /// Tablespaces with a place of their own, and where they lived.
-    pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+    pub(in crate::engine) tablespaces: BTreeMap<u32, PathBuf>,
     /// Files of `pg_wal` by name and size, as far as they are known.
-    pub(super) wal: BTreeMap<PathBuf, u64>,
-    pub(super) finding: WalFinding,
-    pub(super) version: Option<MajorVersion>,
-    pub(super) system_identifier: Option<SystemIdentifier>,
-    pub(super) warnings: Vec<String>,
+    pub(in crate::engine) wal: BTreeMap<PathBuf, u64>,
+    pub(in crate::engine) finding: WalFinding,
+    pub(in crate::engine) version: Option<MajorVersion>,
+    pub(in crate::engine) system_identifier: Option<SystemIdentifier>,
+    pub(in crate::engine) warnings: Vec<String>,
 }
 
 /// The two forms.
 #[derive(Debug)]
-pub(super) enum Form {
+pub(in crate::engine) enum Form {
     /// Files in directories.
     Plain(Tree),
     /// Archives.
@@ -44,24 +44,24 @@ pub(super) enum Form {
 
 /// The files and directories of a plain backup.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) files: Vec<SourceFile>,
-    pub(super) directories: Vec<PathBuf>,
+pub(in crate::engine) struct Tree {
+    pub(in crate::engine) files: Vec<SourceFile>,
+    pub(in crate::engine) directories: Vec<PathBuf>,
 }
 
 /// One file of a plain backup.
 #[derive(Debug)]
-pub(super) struct SourceFile {
+pub(in crate::engine) struct SourceFile {
     /// Where it is read.
-    pub(super) source: PathBuf,
+    pub(in crate::engine) source: PathBuf,
     /// Its path below the data directory, in the manifest's terms.
-    pub(super) path: PathBuf,
-    pub(super) size: u64,
+    pub(in crate::engine) path: PathBuf,
+    pub(in crate::engine) size: u64,
 }
 
 /// Why a file may be there, and what its bytes must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Expect {
+pub(in crate::engine) enum Expect {
     /// The manifest lists it, at this place in its list.
     Listed(usize),
     /// The manifest lists it, but `pg_basebackup -R` may have written to it since.
@@ -73,8 +73,8 @@ pub(super) enum Expect {
 }
 
 /// Where the paths of a manifest are looked up.
-#[derive(Debug)]
-pub(super) struct Index(HashMap<PathBuf, usize>);
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Index(HashMap<PathBuf, usize>);
 
 /// Segments that are named when they are missing or damaged; the rest of a long row adds nothing.
 const NAMED: usize = 3;
@@ -83,15 +83,15 @@ const NAMED: usize = 3;
 const MAY_DIFFER: [&str; 3] = ["postgresql.auto.conf", "standby.signal", "recovery.signal"];
 
 /// Files that the engine writes itself at the end, in place of the backup's copy.
-pub(super) const WRITTEN_LAST: [&str; 2] = [CONTROL_FILE, TABLESPACE_MAP];
+pub(in crate::engine) const WRITTEN_LAST: [&str; 2] = [CONTROL_FILE, TABLESPACE_MAP];
 
 impl Index {
-    pub(super) fn of(manifest: &Manifest) -> Self {
+    pub(in crate::engine) fn of(manifest: &Manifest) -> Self {
         Self(manifest.files.iter().enumerate().map(|(at, file)| (file.path.clone(), at)).collect())
     }
 
     /// The reason for a file at this path; `None` when there is none.
-    pub(super) fn expect(&self, path: &Path) -> Option<Expect> {
+    pub(in crate::engine) fn expect(&self, path: &Path) -> Option<Expect> {
         let listed = self.position(path);
         if MAY_DIFFER.iter().any(|name| path == Path::new(name)) {
             Some(Expect::MayDiffer(listed))
@@ -105,23 +105,23 @@ impl Index {
     }
 
     /// Where the manifest lists this path.
-    pub(super) fn position(&self, path: &Path) -> Option<usize> {
+    pub(in crate::engine) fn position(&self, path: &Path) -> Option<usize> {
         self.0.get(path).copied()
     }
 
     /// How many paths the manifest lists.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::engine) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The paths of the manifest, in no order.
-    pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, usize)> {
+    pub(in crate::engine) fn paths(&self) -> impl Iterator<Item = (&Path, usize)> {
         self.0.iter().map(|(path, at)| (path.as_path(), *at))
     }
 }
 
 /// The OID of the tablespace that a path lies in, and the rest of the path.
-pub(super) fn in_tablespace(path: &Path) -> Option<(u32, &Path)> {
+pub(in crate::engine) fn in_tablespace(path: &Path) -> Option<(u32, &Path)> {
     let below = path.strip_prefix("pg_tblspc").ok()?;
     let first = below.components().next()?.as_os_str();
     let oid = crate::postgres::tarset::oid(first.to_str()?)?;
@@ -152,7 +152,11 @@ fn is_wal(path: &Path) -> bool {
 
 /// Whether the segments that recovery needs are among those of `pg_wal`, each whole. `size` is what a segment's own
 /// header says; without one, the largest file counts as whole.
-pub(super) fn wal_finding(manifest: &Manifest, wal: &BTreeMap<PathBuf, u64>, size: Option<SegmentSize>) -> WalFinding {
+pub(in crate::engine) fn wal_finding(
+    manifest: &Manifest,
+    wal: &BTreeMap<PathBuf, u64>,
+    size: Option<SegmentSize>,
+) -> WalFinding {
     let sizes = wal.iter().filter(|(path, _)| is_segment(path)).map(|(_, size)| *size);
     let largest = || sizes.max().and_then(|size| SegmentSize::new(u32::try_from(size).ok()?));
     let size = size.or_else(largest).unwrap_or(SegmentSize::DEFAULT);
@@ -194,12 +198,12 @@ pub(super) fn wal_finding(manifest: &Manifest, wal: &BTreeMap<PathBuf, u64>, siz
 }
 
 /// Whether a file of `pg_wal` is a segment by its name.
-pub(super) fn is_segment(path: &Path) -> bool {
+pub(in crate::engine) fn is_segment(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24)
 }
 
 /// The major version, from the checksum of `PG_VERSION`: the file holds nothing but the number.
-pub(super) fn version(manifest: &Manifest) -> Option<MajorVersion> {
+pub(in crate::engine) fn version(manifest: &Manifest) -> Option<MajorVersion> {
     let listed = manifest.files.iter().find(|file| file.path == Path::new("PG_VERSION"))?;
     let algorithm = listed.checksum.algorithm();
     // Manifests came with 13; 99 leaves room for some generations.

@@ -10,22 +10,22 @@ use std::{
 };
 
 /// The size of a buffer, and so of a write: enough that seeks and system calls do not count.
-pub(super) const SIZE: usize = 1 << 20;
+pub(in crate::engine) const SIZE: usize = 1 << 20;
 
 /// Direct writes must begin at a multiple of this in memory and in the file (the logical block of nearly every disk is
 /// smaller or as large).
-pub(super) const ALIGNMENT: usize = 4096;
+pub(in crate::engine) const ALIGNMENT: usize = 4096;
 
 /// A fixed number of buffers.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(in crate::engine) struct Pool {
     free: Mutex<Vec<Vec<u8>>>,
     given_back: Condvar,
 }
 
 /// One buffer; it goes back to its pool when it is dropped.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(in crate::engine) struct Buffer {
     memory: Vec<u8>,
     start: usize,
     filled: usize,
@@ -33,13 +33,13 @@ pub(super) struct Buffer {
 }
 
 impl Pool {
-    pub(super) fn new(buffers: usize) -> Arc<Self> {
+    pub(in crate::engine) fn new(buffers: usize) -> Arc<Self> {
         let free = (0..buffers).map(|_| Vec::new()).collect();
         Arc::new(Self { free: Mutex::new(free), given_back: Condvar::new() })
     }
 
     /// A free buffer, as soon as there is one; `None` when `stop` returns `true` first.
-    pub(super) fn take(self: &Arc<Self>, stop: impl Fn() -> bool) -> Option<Buffer> {
+    pub(in crate::engine) fn take(self: &Arc<Self>, stop: impl Fn() -> bool) -> Option<Buffer> {
         let mut free = lock(&self.free);
         loop {
             if stop() {
@@ -63,17 +63,17 @@ impl Pool {
 
 impl Buffer {
     /// The bytes in it.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::engine) fn bytes(&self) -> &[u8] {
         &self.memory[self.start..self.start + self.filled]
     }
 
     /// The whole room, to be filled from its beginning.
-    pub(super) fn room(&mut self) -> &mut [u8] {
+    pub(in crate::engine) fn room(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + SIZE]
     }
 
     /// Says how many bytes of the room are filled.
-    pub(super) const fn set_filled(&mut self, filled: usize) {
+    pub(in crate::engine) const fn set_filled(&mut self, filled: usize) {
         self.filled = filled;
     }
 }

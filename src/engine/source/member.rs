@@ -15,14 +15,14 @@ use tar::EntryType;
 
 /// A member, by its path below the data directory.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Member {
+pub(in crate::engine) enum Member {
     Directory(PathBuf),
     File(PathBuf, u64),
 }
 
 /// What an archive holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(in crate::engine) enum Kind {
     /// The data directory.
     Base,
     /// One tablespace, by its OID.
@@ -33,7 +33,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Where the members of the archive belong.
-    pub(super) fn prefix(self) -> PathBuf {
+    pub(in crate::engine) fn prefix(self) -> PathBuf {
         match self {
             Self::Base => PathBuf::new(),
             Self::Tablespace(oid) => Path::new("pg_tblspc").join(oid.to_string()),
@@ -42,14 +42,32 @@ impl Kind {
     }
 }
 
-/// Reads the header of a member of `archive`.
-pub(super) fn read(archive: &Path, kind: Kind, header: &tar::Header) -> Result<Member, Failure> {
-    let name = header.path_bytes();
-    let refuse = |what: &str| {
-        let name = printable(&String::from_utf8_lossy(&name));
-        let cause = format!("{} has a member {name:?} {what}", archive.display());
+/// A member that no backup has.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Refused {
+    /// Its name, printable.
+    pub(in crate::engine) name: String,
+    /// What is wrong with it, as it follows the name.
+    pub(in crate::engine) what: &'static str,
+}
+
+impl Refused {
+    /// The failure of those who need all members of `archive`.
+    pub(in crate::engine) fn failure(&self, archive: &Path) -> Failure {
+        let cause = format!("{} has a member {:?} {}", archive.display(), self.name, self.what);
         Failure::incurable(cause, format!("pg_basebackup never writes that; {DAMAGED}"))
-    };
+    }
+}
+
+/// Reads the header of a member of `archive`.
+pub(in crate::engine) fn read(archive: &Path, kind: Kind, header: &tar::Header) -> Result<Member, Failure> {
+    examine(kind, header).map_err(|refused| refused.failure(archive))
+}
+
+/// Reads the header of a member of an archive.
+pub(in crate::engine) fn examine(kind: Kind, header: &tar::Header) -> Result<Member, Refused> {
+    let name = header.path_bytes();
+    let refuse = |what: &'static str| Refused { name: printable(&String::from_utf8_lossy(&name)), what };
     // The kind comes first: the name of what is no file and no directory here means nothing.
     let is_directory = match header.entry_type() {
         EntryType::Directory => true,

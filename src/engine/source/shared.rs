@@ -19,7 +19,7 @@ use std::{
 
 /// The common state of one copy.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(in crate::engine) struct Shared {
     stop: AtomicBool,
     end: Mutex<Option<Halt>>,
     bytes_done: AtomicU64,
@@ -30,12 +30,12 @@ pub(super) struct Shared {
     notes: Mutex<Vec<String>>,
     watches: Mutex<Vec<Arc<Watch>>>,
     began: Instant,
-    pub(super) throttle: Option<Throttle>,
+    pub(in crate::engine) throttle: Option<Throttle>,
 }
 
 /// One place where a thread may hang.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::engine) struct Watch {
     began: Instant,
     side: CopyEnd,
     path: Mutex<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct Watch {
 
 /// At which end a thread hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CopyEnd {
+pub(in crate::engine) enum CopyEnd {
     /// It reads the backup.
     Backup,
     /// It writes the target.
@@ -53,7 +53,7 @@ pub(super) enum CopyEnd {
 }
 
 impl Shared {
-    pub(super) fn new(bytes: u64, files: u64, throttle: Option<Throttle>) -> Self {
+    pub(in crate::engine) fn new(bytes: u64, files: u64, throttle: Option<Throttle>) -> Self {
         Self {
             stop: AtomicBool::new(false),
             end: Mutex::new(None),
@@ -70,35 +70,35 @@ impl Shared {
     }
 
     /// Ends the copy. The first end is the one that is reported.
-    pub(super) fn end(&self, how: Halt) {
+    pub(in crate::engine) fn end(&self, how: Halt) {
         lock(&self.end).get_or_insert(how);
         self.stop.store(true, Ordering::Release);
     }
 
     /// What ended the copy, once it has ended early.
-    pub(super) fn take_end(&self) -> Option<Halt> {
+    pub(in crate::engine) fn take_end(&self) -> Option<Halt> {
         lock(&self.end).take()
     }
 
     /// Whether the threads should stop.
-    pub(super) fn stopping(&self) -> bool {
+    pub(in crate::engine) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 
     /// An error when the threads should stop.
-    pub(super) fn go_on(&self) -> Result<(), Halt> {
+    pub(in crate::engine) fn go_on(&self) -> Result<(), Halt> {
         if self.stopping() { Err(Halt::Stopped) } else { Ok(()) }
     }
 
     /// This failure, unless it is only what stopping did to a thread.
-    pub(super) fn or_stopped(&self, failure: impl FnOnce() -> Failure) -> Halt {
+    pub(in crate::engine) fn or_stopped(&self, failure: impl FnOnce() -> Failure) -> Halt {
         if self.stopping() { Halt::Stopped } else { Halt::Failed(failure()) }
     }
 
     /// The part of a buffer that is filled before its bytes go on: all of it, or under a bandwidth limit what is read at
     /// once. Else each thread would hold back several portions and pass them on together, and the progress would jump
     /// where the reading is even.
-    pub(super) fn portion<'a>(&self, room: &'a mut [u8]) -> &'a mut [u8] {
+    pub(in crate::engine) fn portion<'a>(&self, room: &'a mut [u8]) -> &'a mut [u8] {
         let Some(throttle) = &self.throttle else { return room };
         let aligned = throttle.portion() / ALIGNMENT * ALIGNMENT;
         let length = aligned.clamp(ALIGNMENT, room.len());
@@ -106,44 +106,44 @@ impl Shared {
     }
 
     /// Something that a person should know.
-    pub(super) fn note(&self, sentence: impl Into<String>) {
+    pub(in crate::engine) fn note(&self, sentence: impl Into<String>) {
         lock(&self.notes).push(sentence.into());
     }
 
-    pub(super) fn take_notes(&self) -> Vec<String> {
+    pub(in crate::engine) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.notes))
     }
 
     /// Bytes written and hashed.
-    pub(super) fn add_bytes(&self, bytes: u64) {
+    pub(in crate::engine) fn add_bytes(&self, bytes: u64) {
         self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// One more file in place.
-    pub(super) fn add_file(&self) {
+    pub(in crate::engine) fn add_file(&self) {
         self.files_done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes of a half-written file that an earlier attempt left, read again.
-    pub(super) fn reuse_bytes(&self, bytes: u64) {
+    pub(in crate::engine) fn reuse_bytes(&self, bytes: u64) {
         self.bytes_reused.fetch_add(bytes, Ordering::Relaxed);
         self.add_bytes(bytes);
     }
 
     /// A file of this size will be copied anew, with the bytes of it that were counted as reused.
-    pub(super) fn take_back(&self, size: u64, reused: u64) {
+    pub(in crate::engine) fn take_back(&self, size: u64, reused: u64) {
         self.bytes_done.fetch_sub(size, Ordering::Relaxed);
         self.bytes_reused.fetch_sub(reused, Ordering::Relaxed);
     }
 
     /// A file that an earlier attempt left verified.
-    pub(super) fn reuse(&self, bytes: u64) {
+    pub(in crate::engine) fn reuse(&self, bytes: u64) {
         self.reuse_bytes(bytes);
         self.add_file();
     }
 
     /// All that the plan names stands already.
-    pub(super) fn reuse_all(&self) {
+    pub(in crate::engine) fn reuse_all(&self) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (bytes, files) = (get(&self.bytes_total), get(&self.files_total));
         self.bytes_reused.store(bytes, Ordering::Relaxed);
@@ -152,18 +152,18 @@ impl Shared {
     }
 
     /// More is there than the plan could know, such as WAL in a packed archive.
-    pub(super) fn expect_more(&self, bytes: u64, files: u64) {
+    pub(in crate::engine) fn expect_more(&self, bytes: u64, files: u64) {
         self.bytes_total.fetch_add(bytes, Ordering::Relaxed);
         self.files_total.fetch_add(files, Ordering::Relaxed);
     }
 
     /// The totals as they turned out.
-    pub(super) fn finalize_totals(&self) {
+    pub(in crate::engine) fn finalize_totals(&self) {
         self.bytes_total.store(self.bytes_done.load(Ordering::Relaxed), Ordering::Relaxed);
         self.files_total.store(self.files_done.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(in crate::engine) fn progress(&self) -> Progress {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (done, total) = (get(&self.bytes_done), get(&self.bytes_total));
         Progress {
@@ -177,7 +177,7 @@ impl Shared {
     }
 
     /// A watch for one thread at one end.
-    pub(super) fn watch(&self, side: CopyEnd) -> Arc<Watch> {
+    pub(in crate::engine) fn watch(&self, side: CopyEnd) -> Arc<Watch> {
         let (path, since) = (Mutex::default(), AtomicU64::new(0));
         let watch = Arc::new(Watch { began: self.began, side, path, since });
         lock(&self.watches).push(Arc::clone(&watch));
@@ -185,7 +185,7 @@ impl Shared {
     }
 
     /// The failure when a call has brought nothing for this long.
-    pub(super) fn stalled(&self, longest: Duration) -> Option<Failure> {
+    pub(in crate::engine) fn stalled(&self, longest: Duration) -> Option<Failure> {
         let watches = lock(&self.watches);
         let stuck = watches.iter().find(|watch| watch.lasts().is_some_and(|lasts| lasts >= longest))?;
         let (path, seconds) = (lock(&stuck.path).display().to_string(), longest.as_secs());
@@ -204,12 +204,12 @@ impl Shared {
 
 impl Watch {
     /// Names what the next calls work on.
-    pub(super) fn on(&self, path: &Path) {
+    pub(in crate::engine) fn on(&self, path: &Path) {
         path.clone_into(&mut lock(&self.path));
     }
 
     /// Does something that may hang.
-    pub(super) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+    pub(in crate::engine) fn during<T>(&self, call: impl FnOnce() -> T) -> T {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.since.store(now + 1, Ordering::Relaxed);
         let out = call();
@@ -224,7 +224,7 @@ impl Watch {
 }
 
 /// A lock whose holder panicked still guards plain data; the panic itself is reported by the thread's end.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::engine) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

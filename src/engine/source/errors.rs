@@ -2,7 +2,7 @@
 //!
 //! Promises: the class follows from the error number and from what still stands, never from wording.
 
-pub(super) use crate::engine::at_target::at_target;
+pub(in crate::engine) use crate::engine::at_target::at_target;
 
 use crate::{
     domain::Failure,
@@ -17,21 +17,22 @@ use std::{
 };
 
 /// What a person can do about a backup that is not what its manifest says.
-pub(super) const DAMAGED: &str = "this backup is damaged: restore another one, or get an undamaged copy of it";
+pub(in crate::engine) const DAMAGED: &str =
+    "this backup is damaged: restore another one, or get an undamaged copy of it";
 
 /// Where the backup lies: a missing file is one thing when the backup stands, another when all of it is gone.
 #[derive(Debug, Clone)]
-pub(super) struct Backup {
+pub(in crate::engine) struct Backup {
     directory: PathBuf,
 }
 
 impl Backup {
-    pub(super) fn at(directory: &Path) -> Self {
+    pub(in crate::engine) fn at(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }
 
     /// A failure to do something (`read`, `list`) with a file of the backup.
-    pub(super) fn failure(&self, doing: &str, path: &Path, error: &io::Error) -> Failure {
+    pub(in crate::engine) fn failure(&self, doing: &str, path: &Path, error: &io::Error) -> Failure {
         let cause = format!("cannot {doing} {}: {error}", path.display());
         match errno(error) {
             _ if self.is_gone() => self.gone(),
@@ -50,7 +51,7 @@ impl Backup {
     }
 
     /// The failure for a backup that is not there at all.
-    pub(super) fn gone(&self) -> Failure {
+    pub(in crate::engine) fn gone(&self) -> Failure {
         Failure::disruption(
             format!("the backup {} is not there: its repository vanished", self.directory.display()),
             "mount or move the repository back; the restore goes on where it was",
@@ -59,7 +60,7 @@ impl Backup {
 
     /// Whether the whole backup vanished: its directory is not there, cannot be reached, or is the empty place that an
     /// unmounted repository leaves.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(in crate::engine) fn is_gone(&self) -> bool {
         match fs::read_dir(&self.directory) {
             Ok(mut entries) => match entries.next() {
                 None => true,
@@ -72,7 +73,7 @@ impl Backup {
 }
 
 /// A failure because a file of the backup is not what the manifest says.
-pub(super) fn damaged(path: &Path, what: impl Display) -> Failure {
+pub(in crate::engine) fn damaged(path: &Path, what: impl Display) -> Failure {
     Failure::incurable(format!("{} in the backup {what}", path.display()), DAMAGED)
 }
 

@@ -3,7 +3,11 @@
 //! Promises: a file that is no longer where it was opened is not read to its end. It could be, but then a repository
 //! that vanished would be reported for some forms of backup and not for others, depending on which file was open.
 
-use super::shared::{Shared, Watch};
+use super::{
+    buffers::Buffer,
+    shared::{Shared, Watch},
+};
+use crate::engine::Halt;
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
@@ -16,7 +20,7 @@ use std::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// One open file of the backup.
-pub(super) struct Source {
+pub(in crate::engine) struct Source {
     file: File,
     path: PathBuf,
     looked: Instant,
@@ -26,7 +30,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens a file. The watch is the thread's own.
-    pub(super) fn open(path: &Path, watch: &Arc<Watch>, shared: &Arc<Shared>) -> io::Result<Self> {
+    pub(in crate::engine) fn open(path: &Path, watch: &Arc<Watch>, shared: &Arc<Shared>) -> io::Result<Self> {
         watch.on(path);
         let file = watch.during(|| File::open(path))?;
         let (watch, shared) = (Arc::clone(watch), Arc::clone(shared));
@@ -34,7 +38,7 @@ impl Source {
     }
 
     /// Leaves out the bytes before this one.
-    pub(super) fn begin_at(&mut self, offset: u64) -> io::Result<()> {
+    pub(in crate::engine) fn begin_at(&mut self, offset: u64) -> io::Result<()> {
         if offset == 0 { Ok(()) } else { self.file.seek(SeekFrom::Start(offset)).map(drop) }
     }
 }
@@ -58,15 +62,51 @@ impl Read for Source {
     }
 }
 
+/// Hands on the bytes of a file buffer by buffer, `size` of them and no more. Gives how many came: fewer when the file is
+/// shorter, one more when it is longer.
+pub(in crate::engine) fn hand_on(
+    source: &mut impl Read,
+    size: u64,
+    buffer: &mut Buffer,
+    shared: &Shared,
+    failed: impl Fn(&io::Error) -> Halt,
+    mut take: impl FnMut(&[u8]) -> Result<(), Halt>,
+) -> Result<u64, Halt> {
+    let mut left = size;
+    loop {
+        let room = shared.portion(buffer.room());
+        // One byte more than is left shows a file that has grown.
+        let wished = usize::try_from(left.saturating_add(1)).map_or(room.len(), |wished| wished.min(room.len()));
+        let enough = usize::try_from(left).unwrap_or(usize::MAX);
+        let got = fill_from(source, &mut room[..wished], enough).map_err(|error| failed(&error))?;
+        if got as u64 > left {
+            return Ok(size + 1);
+        }
+        let is_last = wished as u64 > left || got == 0;
+        left -= got as u64;
+        buffer.set_filled(got);
+        if got > 0 {
+            take(buffer.bytes())?;
+        }
+        if is_last {
+            return Ok(size - left);
+        }
+    }
+}
+
 /// Fills as much of `room` as the reader has.
-pub(super) fn fill(reader: &mut impl Read, room: &mut [u8]) -> io::Result<usize> {
+pub(in crate::engine) fn fill(reader: &mut (impl Read + ?Sized), room: &mut [u8]) -> io::Result<usize> {
     let all = room.len();
     fill_from(reader, room, all)
 }
 
 /// Reads until `room` is full, the reader is at its end, or at least `enough` bytes came, which is asked after each read:
 /// one that leaves room for more than `enough` and brings no more shows the end without a read of its own.
-pub(super) fn fill_from(reader: &mut impl Read, room: &mut [u8], enough: usize) -> io::Result<usize> {
+pub(in crate::engine) fn fill_from(
+    reader: &mut (impl Read + ?Sized),
+    room: &mut [u8],
+    enough: usize,
+) -> io::Result<usize> {
     let mut filled = 0;
     while filled < room.len() {
         match reader.read(&mut room[filled..]) {

@@ -3,7 +3,7 @@
 //! Promises: returns when all threads are done, or soon after the copy was ended early; a thread that hangs in the
 //! system is left behind then, as nothing can end it but the end of the process. Never: loses a panic of a thread.
 
-use super::{shared::Shared, work::Work};
+use super::shared::Shared;
 use crate::{
     domain::Failure,
     engine::{Halt, Observer},
@@ -17,8 +17,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What the threads of one run work on together.
+pub(in crate::engine) trait Threads: Send + Sync + 'static {
+    /// How far they are, and whether to stop.
+    fn shared(&self) -> &Shared;
+    /// Notes what a thread has done, at its end and however it ended.
+    fn at_end(&self) -> Result<(), Failure>;
+}
+
 /// What one thread does.
-pub(super) type Task = Box<dyn FnOnce(&Work) -> Result<(), Halt> + Send>;
+pub(in crate::engine) type Task<W> = Box<dyn FnOnce(&W) -> Result<(), Halt> + Send>;
 
 /// How often progress is reported and a stop is looked for.
 const TICK: Duration = Duration::from_millis(50);
@@ -27,9 +35,15 @@ const TICK: Duration = Duration::from_millis(50);
 /// works at all.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs all jobs at once, each in a thread of its own.
-pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, stall: Duration) -> Result<(), Halt> {
-    let shared = &work.shared;
+/// Runs all jobs at once, each in a thread of its own. `each_tick` is called by this thread now and then.
+pub(in crate::engine) fn run<W: Threads>(
+    work: &Arc<W>,
+    jobs: Vec<Task<W>>,
+    observer: &dyn Observer,
+    stall: Duration,
+    each_tick: &mut dyn FnMut(),
+) -> Result<(), Halt> {
+    let shared = work.shared();
     let (done, ended) = mpsc::channel();
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     for job in jobs {
@@ -38,10 +52,10 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, st
             // Dropped when the thread ends in whatever way, so that nobody waits for it in vain.
             let _done = done;
             // However it ends, what it has done is noted: here, since writing may hang.
-            let (ended, noted) = (job(&work), work.write_ledger().map_err(Halt::from));
+            let (ended, noted) = (job(&work), work.at_end().map_err(Halt::from));
             // A thread that only stopped does so because the end was reported already, or is about to be by another.
             if let Err(Halt::Failed(failure)) = ended.and(noted) {
-                work.shared.end(failure.into());
+                work.shared().end(failure.into());
             }
         });
         match thread {
@@ -53,7 +67,7 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, st
         }
     }
     drop(done);
-    let all_done = wait(shared, &ended, observer, stall);
+    let all_done = wait(shared, &ended, observer, stall, each_tick);
     for thread in threads {
         if (all_done || thread.is_finished()) && thread.join().is_err() {
             shared.end(Failure::bug("a copying thread panicked").into());
@@ -64,7 +78,13 @@ pub(super) fn run(work: &Arc<Work>, jobs: Vec<Task>, observer: &dyn Observer, st
 }
 
 /// Until all threads are done (then `true`), or long enough after they were asked to stop.
-fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, stall: Duration) -> bool {
+fn wait(
+    shared: &Shared,
+    ended: &mpsc::Receiver<()>,
+    observer: &dyn Observer,
+    stall: Duration,
+    each_tick: &mut dyn FnMut(),
+) -> bool {
     let mut stopping_since: Option<Instant> = None;
     loop {
         match ended.recv_timeout(TICK) {
@@ -72,6 +92,7 @@ fn wait(shared: &Shared, ended: &mpsc::Receiver<()>, observer: &dyn Observer, st
             Err(RecvTimeoutError::Disconnected) => return true,
         }
         tell(shared, observer);
+        each_tick();
         if observer.stop_requested() {
             shared.end(Halt::Stopped);
         }
