@@ -59,8 +59,13 @@ pub enum Damage {
         /// Which.
         file: String,
     },
-    /// A file is there that the manifest does not list.
+    /// A file is there that the manifest does not list, or something that is no file.
     Extra {
+        /// Which.
+        file: String,
+    },
+    /// A file is there twice; one of the two was compared.
+    Duplicate {
         /// Which.
         file: String,
     },
@@ -81,11 +86,29 @@ impl Verification {
         self.damages_total == 0
     }
 
-    /// Counts a damage, and keeps it while there is room.
+    /// Counts a damage, and keeps it if it is one of the first by name.
     pub fn add(&mut self, damage: Damage) {
         self.damages_total += 1;
-        if self.damages.len() < MAX_DAMAGES {
-            self.damages.push(damage);
+        let at = self.damages.partition_point(|kept| kept.order() <= damage.order());
+        if at < MAX_DAMAGES {
+            self.damages.truncate(MAX_DAMAGES - 1);
+            self.damages.insert(at, damage);
+        }
+    }
+}
+
+impl Damage {
+    /// What damages are sorted by: their names; the WAL, whose positions are its names, comes behind the files.
+    fn order(&self) -> (bool, &str, &Self) {
+        match self {
+            Self::Manifest { .. } => (false, "backup_manifest", self),
+            Self::Archive { file, .. }
+            | Self::Altered { file }
+            | Self::WrongSize { file, .. }
+            | Self::Missing { file }
+            | Self::Extra { file }
+            | Self::Duplicate { file } => (false, file, self),
+            Self::Wal { .. } => (true, "", self),
         }
     }
 }
@@ -104,6 +127,7 @@ impl fmt::Display for Damage {
             }
             Self::Missing { file } => write!(f, "missing: {}", printable(file)),
             Self::Extra { file } => write!(f, "not in the manifest: {}", printable(file)),
+            Self::Duplicate { file } => write!(f, "there twice: {}", printable(file)),
             Self::Wal { timeline, at, problem } => {
                 write!(f, "WAL at {at} on timeline {}: {}", timeline.0, printable(problem))
             }
@@ -146,6 +170,21 @@ mod tests {
         assert!(
             told.starts_with("damaged in 1001 places: missing: base/1/") && told.ends_with("not verified: WAL: none")
         );
+    }
+
+    #[test]
+    fn the_damages_that_are_kept_are_the_first_by_name_whenever_they_come() {
+        let mut found = Verification::default();
+        let total = MAX_DAMAGES + 500;
+        for at in (0..total).rev().step_by(2).chain((0..total).step_by(2)) {
+            found.add(Damage::Missing { file: format!("base/1/{at:05}") });
+        }
+        found.add(Damage::Manifest { problem: "altered".to_owned() });
+        found.add(Damage::Wal { timeline: Timeline(1), at: Lsn(7), problem: "gone".to_owned() });
+        assert_eq!((found.damages.len(), found.damages_total), (MAX_DAMAGES, total as u64 + 2));
+        assert_eq!(found.damages[0], Damage::Manifest { problem: "altered".to_owned() });
+        let names = (0..MAX_DAMAGES - 1).map(|at| Damage::Missing { file: format!("base/1/{at:05}") });
+        assert!(found.damages[1..].iter().cloned().eq(names));
     }
 
     #[test]

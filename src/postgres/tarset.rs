@@ -56,12 +56,16 @@ pub enum TarSetError {
     NotAFile(String),
 }
 
-/// What an archive holds, by its name.
+/// What a file of a set holds, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+pub enum Part {
+    /// The data directory.
     Base,
+    /// The WAL that was streamed.
     Wal,
+    /// The tablespace with this OID.
     Tablespace(u32),
+    /// The manifest.
     Manifest,
 }
 
@@ -70,15 +74,8 @@ impl TarSet {
     /// `16384.tar` alone does not make a tar backup.
     pub fn find(directory: &Path) -> Result<Option<Self>, TarSetError> {
         let unreadable = |source| TarSetError::Unreadable { path: directory.to_owned(), source };
-        let mut names = Vec::new();
-        for entry in fs::read_dir(directory).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            names.extend(Part::of(&entry.file_name()).map(|(part, name)| (part, name.to_owned())));
-        }
-        // The order of a listing is the file system's; a fault is to be reported the same way each time.
-        names.sort();
         let mut parts: BTreeMap<Part, String> = BTreeMap::new();
-        for (part, name) in names {
+        for (part, name) in Self::parts(directory).map_err(unreadable)? {
             match parts.entry(part) {
                 Entry::Occupied(held) => return Err(TarSetError::Twice { first: held.get().clone(), second: name }),
                 Entry::Vacant(place) => place.insert(name),
@@ -97,6 +94,17 @@ impl TarSet {
             }
         }
         Self::assemble(directory, parts).map(Some)
+    }
+
+    /// The names in `directory` that belong to a set, whole or not, and whatever kind of file they are.
+    pub fn parts(directory: &Path) -> io::Result<Vec<(Part, String)>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            names.extend(Part::of(&entry?.file_name()).map(|(part, name)| (part, name.to_owned())));
+        }
+        // The order of a listing is the file system's; a fault is to be reported the same way each time.
+        names.sort();
+        Ok(names)
     }
 
     fn assemble(directory: &Path, parts: BTreeMap<Part, String>) -> Result<Self, TarSetError> {

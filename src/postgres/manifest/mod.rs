@@ -113,6 +113,12 @@ impl Manifest {
         parse::parse(bytes)
     }
 
+    /// Reads a manifest that may have been altered: what is wrong with its own checksum comes beside what it says. Fails
+    /// when it says nothing that could be used.
+    pub fn parse_altered(bytes: &[u8]) -> Result<(Self, Option<ManifestError>), ManifestError> {
+        parse::parse_altered(bytes)
+    }
+
     /// The bytes of all files together.
     pub fn total_size(&self) -> ByteCount {
         // The sum was checked against overflow when the manifest was read.

@@ -68,6 +68,12 @@ struct RawRange {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    let (manifest, wrong) = parse_altered(bytes)?;
+    wrong.map_or(Ok(manifest), Err)
+}
+
+/// The manifest, and what is wrong with its own checksum.
+pub(super) fn parse_altered(bytes: &[u8]) -> Result<(Manifest, Option<ManifestError>), ManifestError> {
     let Object(raw): Object<RawManifest<'_>> =
         serde_json::from_slice(bytes).map_err(|error| diagnose::unreadable(bytes, &error))?;
     let version = match raw.version {
@@ -89,13 +95,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     if wal_ranges.is_empty() {
         return Err(ManifestError::NoWalRange);
     }
-    let written = raw.checksum.ok_or(ManifestError::NoChecksum)?;
     let checksum: [u8; 32] = Sha256::digest(&bytes[..last_line_start(bytes)]).into();
-    if !bytes.ends_with(b"\n") || !written.eq_ignore_ascii_case(&to_hex(&checksum)) {
-        return Err(diagnose::mismatched(bytes, &written));
-    }
+    let wrong = match raw.checksum {
+        None => Some(ManifestError::NoChecksum),
+        Some(written) if bytes.ends_with(b"\n") && written.eq_ignore_ascii_case(&to_hex(&checksum)) => None,
+        Some(written) => Some(diagnose::mismatched(bytes, &written)),
+    };
     let system_identifier = raw.system_identifier.map(|Number(number)| SystemIdentifier(number));
-    Ok(Manifest { version, system_identifier, files, wal_ranges, checksum })
+    Ok((Manifest { version, system_identifier, files, wal_ranges, checksum }, wrong))
 }
 
 /// Where the last line begins, which holds the checksum over everything before it.

@@ -11,7 +11,7 @@ mod range;
 mod record;
 mod scan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use fault::{WalFault, WalProblem};
 pub use range::RangeCheck;
@@ -75,6 +75,9 @@ pub enum HeaderError {
 
 /// The bytes of a long page header: as many as [`SegmentHeader::parse`] needs.
 pub const LONG_HEADER: usize = 40;
+
+/// The newest version whose WAL is read here.
+pub const NEWEST_VERSION: MajorVersion = MajorVersion(18);
 
 /// `XLP_LONG_HEADER`: the flag of a page whose header carries the cluster's facts; each segment begins with one.
 const FLAG_LONG_HEADER: u16 = 0x0002;

@@ -5,7 +5,7 @@
 //! follows a problem in the same segment is not judged, the segments behind it are.
 
 use super::{LONG_HEADER, Segment, SegmentSize, WalFault, WalProblem, record::PartialRecord, scan::SegmentReport};
-use crate::domain::{Lsn, Timeline};
+use crate::domain::{Lsn, SystemIdentifier, Timeline};
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// The check of one range.
@@ -57,8 +57,9 @@ impl RangeCheck {
         self.segments.is_empty()
     }
 
-    /// The bytes of WAL that were checked, and what is wrong in the range, in its order.
-    pub fn finish(self) -> (u64, Vec<WalProblem>) {
+    /// The bytes of WAL that were checked, and what is wrong in the range, in its order. The WAL must be of `cluster`,
+    /// where that is known.
+    pub fn finish(self, cluster: Option<SystemIdentifier>) -> (u64, Vec<WalProblem>) {
         let (first, last) = (self.first(), self.last());
         let Self { timeline, start, stop, size, segments } = self;
         let begin = |number| Segment { timeline, number }.start(size);
@@ -73,9 +74,17 @@ impl RangeCheck {
                 problems.push(missing(&edge, next, number, begin(number)));
                 edge = Edge::default();
             }
+            next = number + 1;
+            if let (Some(found), Some(expected)) = (report.cluster, cluster)
+                && found != expected
+            {
+                let at = edge.partial.as_ref().map_or(begin(number).max(start), |record| record.start);
+                problems.push(WalProblem { at, fault: WalFault::Cluster { found, expected } });
+                edge = Edge::default();
+                continue;
+            }
             checked += report.checked;
             edge = edge.pass(report, &mut problems);
-            next = number + 1;
         }
         if next <= last {
             problems.push(missing(&edge, next, last + 1, stop));

@@ -1,7 +1,7 @@
 //! One segment of a range, its records checked while its bytes come.
 //!
 //! Promises: every page header and record that the range needs is checked as `xlogreader.c` does, and more strictly:
-//! the timeline from above, and the cluster. A record that reaches over an edge of the segment is summed up, and
+//! the timeline from above. A record that reaches over an edge of the segment is summed up, and
 //! [`super::RangeCheck`] joins it to the segments beside it; so segments can come in any order and by several threads,
 //! and none is held in memory. Never: believes a length before the pages agree with it.
 
@@ -38,8 +38,6 @@ pub struct Wanted {
     pub start: Lsn,
     /// Where it ends. A record that begins before it is wanted as a whole.
     pub stop: Lsn,
-    /// The cluster, if it is known.
-    pub system_identifier: Option<SystemIdentifier>,
     /// The version, if it is known.
     pub version: Option<MajorVersion>,
 }
@@ -67,6 +65,8 @@ pub struct SegmentScan {
 pub struct SegmentReport {
     /// Where the segment begins.
     pub(super) start: Lsn,
+    /// The cluster that it is of, as its header says.
+    pub(super) cluster: Option<SystemIdentifier>,
     /// The rest of a record that begins before the segment.
     pub(super) continued: Option<Continuation>,
     /// Whether the segment says that the record before it was never finished.
@@ -91,6 +91,7 @@ impl SegmentScan {
         let start = wanted.segment.start(wanted.size);
         let report = SegmentReport {
             start,
+            cluster: None,
             continued: None,
             overwritten: false,
             first: None,
@@ -180,12 +181,7 @@ impl SegmentScan {
             let (found, expected) = (header.segment_size.bytes(), self.wanted.size.bytes());
             return Err(WalFault::SegmentSize { found, expected });
         }
-        match self.wanted.system_identifier {
-            Some(expected) if expected != header.system_identifier => {
-                return Err(WalFault::Cluster { found: header.system_identifier, expected });
-            }
-            Some(_) | None => {}
-        }
+        self.report.cluster = Some(header.system_identifier);
         self.magic = found;
         Ok(usize::try_from(header.page_size).unwrap_or(usize::MAX))
     }

@@ -127,8 +127,6 @@ fn a_segment_of_a_wrong_length_cluster_timeline_or_place_is_none() {
     assert_eq!(fault(base, &bytes[..10_000]), Some(short));
     assert!(matches!(fault(base, &[]), Some(WalFault::Short { found: 0, .. })));
     assert_eq!(fault(base, &[&bytes[..], b"x"].concat()), Some(WalFault::Long { expected: SIZE }));
-    let other = super::super::Wanted { system_identifier: Some(SystemIdentifier(8)), ..base };
-    assert!(matches!(fault(other, &bytes), Some(WalFault::Cluster { .. })));
     let newer = super::super::Wanted { version: Some(crate::domain::MajorVersion(16)), ..base };
     assert!(matches!(fault(newer, &bytes), Some(WalFault::Magic { .. })));
     let renamed = Segment { number: 9, ..segment };
@@ -140,6 +138,56 @@ fn a_segment_of_a_wrong_length_cluster_timeline_or_place_is_none() {
     assert!(matches!(fault(super::super::Wanted { segment: older, ..base }, &bytes), Some(WalFault::Timeline { .. })));
     let later = Segment { timeline: Timeline(3), ..segment };
     assert_eq!(fault(super::super::Wanted { segment: later, ..base }, &bytes), None, "kept under a newer name");
+}
+
+/// WAL of `records` records that ends its first segment by a switch, and has one record in the second.
+fn switched(records: usize) -> Wal {
+    let mut wal = Wal::new();
+    for _ in 0..records {
+        wal.record(10);
+    }
+    wal.switch();
+    wal.record(10);
+    wal
+}
+
+#[test]
+fn a_segment_that_does_not_follow_the_one_before_it_is_found_at_its_first_record() {
+    let (wal, longer) = (switched(1), switched(2));
+    let (mut segments, start, stop) = (wal.segments(), wal.records[0], wal.end());
+    assert_eq!(check(&segments, start, stop, 8192).1, []);
+    segments[1] = longer.segments().swap_remove(1);
+    let expected = WalFault::Previous { found: longer.records[2], expected: wal.records[1] };
+    let (_, problems) = check(&segments, start, stop, 8192);
+    assert_eq!(problems.iter().map(|one| (one.at, one.fault)).collect::<Vec<_>>(), [(Lsn(3 * SIZE + 40), expected)]);
+}
+
+#[test]
+fn of_two_segments_with_one_number_that_of_the_older_timeline_counts() {
+    let wal = switched(1);
+    let (start, stop) = (wal.records[0], wal.end());
+    let whole = wal.segments();
+    let newer = |(segment, bytes): &(Segment, Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        bytes[5000] ^= 1;
+        bytes[100] ^= 1;
+        (Segment { timeline: Timeline(2), ..*segment }, bytes)
+    };
+    let damaged: Vec<_> = whole.iter().map(newer).collect();
+    assert_ne!(check(&damaged, start, stop, 8192).1, [], "alone, the newer ones count");
+    assert_eq!(check(&[&damaged[..], &whole[..]].concat(), start, stop, 8192).1, []);
+    assert_eq!(check(&[&whole[..], &damaged[..]].concat(), start, stop, 8192).1, []);
+}
+
+#[test]
+fn a_segment_of_another_cluster_is_named_and_those_beside_it_are_judged() {
+    let (mut wal, start, stop) = three();
+    *wal.byte(Lsn(3 * SIZE + 24)) ^= 0xFF;
+    let (_, problems) = check(&wal.segments(), start, stop, 8192);
+    let [problem] = problems[..] else { panic!("{problems:?}") };
+    assert_eq!(problem.at, record_of_page(&wal, Lsn(3 * SIZE)));
+    let found = SystemIdentifier(7 ^ 0xFF);
+    assert_eq!(problem.fault, WalFault::Cluster { found, expected: SystemIdentifier(7) });
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod damage;
 mod records;
-mod writer;
+pub(crate) mod writer;
 
 use super::*;
 

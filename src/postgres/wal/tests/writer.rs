@@ -3,22 +3,22 @@
 use super::super::{RangeCheck, Segment, SegmentReport, SegmentScan, SegmentSize, WalProblem, Wanted};
 use crate::domain::{Lsn, MajorVersion, SystemIdentifier, Timeline};
 
-pub(super) const SIZE: u64 = 1 << 20;
-pub(super) const PAGE: u64 = 8192;
-pub(super) const CLUSTER: SystemIdentifier = SystemIdentifier(7);
+pub(crate) const SIZE: u64 = 1 << 20;
+pub(crate) const PAGE: u64 = 8192;
+pub(crate) const CLUSTER: SystemIdentifier = SystemIdentifier(7);
 
 /// WAL from the beginning of segment 2 of timeline 1 on, and where each record begins.
 #[derive(Clone)]
-pub(super) struct Wal {
-    pub(super) bytes: Vec<u8>,
-    pub(super) records: Vec<Lsn>,
+pub(crate) struct Wal {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: Vec<Lsn>,
     previous: u64,
 }
 
 const FIRST: u64 = 2;
 
 impl Wal {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bytes: Vec::new(), records: Vec::new(), previous: FIRST * SIZE - 64 }
     }
 
@@ -49,12 +49,12 @@ impl Wal {
     }
 
     /// A record with this many bytes of data; its kind is no switch.
-    pub(super) fn record(&mut self, data: usize) -> Lsn {
+    pub(crate) fn record(&mut self, data: usize) -> Lsn {
         self.record_of(data, 0x10)
     }
 
     /// Ends the segment before it is full.
-    pub(super) fn switch(&mut self) {
+    pub(crate) fn switch(&mut self) {
         self.record_of(0, 0x40);
         let filled = self.bytes.len().next_multiple_of(SIZE as usize);
         self.bytes.resize(filled, 0);
@@ -87,16 +87,16 @@ impl Wal {
     }
 
     /// Where the last record ends.
-    pub(super) fn end(&self) -> Lsn {
+    pub(crate) fn end(&self) -> Lsn {
         Lsn(self.position())
     }
 
-    pub(super) fn byte(&mut self, at: Lsn) -> &mut u8 {
+    pub(crate) fn byte(&mut self, at: Lsn) -> &mut u8 {
         &mut self.bytes[usize::try_from(at.0 - FIRST * SIZE).unwrap()]
     }
 
     /// The segments, the last one filled up with zeros.
-    pub(super) fn segments(&self) -> Vec<(Segment, Vec<u8>)> {
+    pub(crate) fn segments(&self) -> Vec<(Segment, Vec<u8>)> {
         let numbered = (FIRST..).zip(self.bytes.chunks(SIZE as usize));
         let whole = numbered.map(|(number, bytes)| {
             let mut bytes = bytes.to_vec();
@@ -107,22 +107,22 @@ impl Wal {
     }
 }
 
-pub(super) fn wanted(segment: Segment, start: Lsn, stop: Lsn) -> Wanted {
+pub(crate) fn wanted(segment: Segment, start: Lsn, stop: Lsn) -> Wanted {
     let size = SegmentSize::new(1 << 20).unwrap();
-    Wanted { segment, size, start, stop, system_identifier: Some(CLUSTER), version: Some(MajorVersion(15)) }
+    Wanted { segment, size, start, stop, version: Some(MajorVersion(15)) }
 }
 
-pub(super) fn scan(wanted: Wanted, bytes: &[u8], portion: usize) -> SegmentReport {
+pub(crate) fn scan(wanted: Wanted, bytes: &[u8], portion: usize) -> SegmentReport {
     let mut scan = SegmentScan::new(wanted);
     bytes.chunks(portion).for_each(|bytes| scan.take(bytes));
     scan.finish()
 }
 
 /// What is wrong with these segments between `start` and `stop`.
-pub(super) fn check(segments: &[(Segment, Vec<u8>)], start: Lsn, stop: Lsn, portion: usize) -> (u64, Vec<WalProblem>) {
+pub(crate) fn check(segments: &[(Segment, Vec<u8>)], start: Lsn, stop: Lsn, portion: usize) -> (u64, Vec<WalProblem>) {
     let mut range = RangeCheck::new(Timeline(1), start, stop, SegmentSize::new(1 << 20).unwrap());
     for (segment, bytes) in segments.iter().filter(|(segment, _)| range.wants(*segment)).collect::<Vec<_>>() {
         range.add(*segment, scan(wanted(*segment, start, stop), bytes, portion));
     }
-    range.finish()
+    range.finish(Some(CLUSTER))
 }
