@@ -8,6 +8,7 @@ pub mod claim;
 pub mod native;
 mod real_path;
 mod source;
+pub mod verify;
 pub mod watched;
 
 use crate::domain::{Disposed, Disposition, Failure, FilePlan, Progress};

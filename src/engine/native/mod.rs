@@ -32,7 +32,7 @@ mod staged;
 mod tar_copy;
 mod target_state;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod work;
 
 use super::{
@@ -49,6 +49,9 @@ use std::{
     sync::Arc,
 };
 use uuid::Uuid;
+
+/// The directory of marks that a restore that has not ended keeps in its target.
+pub(super) const MARK_DIRECTORY: &str = mark::DIRECTORY;
 
 /// The engine, set up for one request of one session.
 #[derive(Debug)]

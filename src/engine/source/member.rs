@@ -32,6 +32,14 @@ pub(in crate::engine) enum Kind {
 }
 
 impl Kind {
+    /// The OID of its tablespace.
+    pub(in crate::engine) const fn tablespace(self) -> Option<u32> {
+        match self {
+            Self::Tablespace(oid) => Some(oid),
+            Self::Base | Self::Wal => None,
+        }
+    }
+
     /// Where the members of the archive belong.
     pub(in crate::engine) fn prefix(self) -> PathBuf {
         match self {

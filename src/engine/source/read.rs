@@ -8,9 +8,11 @@ use super::{
     shared::{Shared, Watch},
 };
 use crate::engine::Halt;
+use rustix::fs::OFlags;
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -33,6 +35,19 @@ impl Source {
     pub(in crate::engine) fn open(path: &Path, watch: &Arc<Watch>, shared: &Arc<Shared>) -> io::Result<Self> {
         watch.on(path);
         let file = watch.during(|| File::open(path))?;
+        let (watch, shared) = (Arc::clone(watch), Arc::clone(shared));
+        Ok(Self { file, path: path.to_owned(), looked: Instant::now(), watch, shared })
+    }
+
+    /// Opens a file of which it is known that it is a regular one. What has taken its place meanwhile is refused: a link
+    /// is not followed, and nobody is waited for who would write to a pipe.
+    pub(in crate::engine) fn open_file(path: &Path, watch: &Arc<Watch>, shared: &Arc<Shared>) -> io::Result<Self> {
+        watch.on(path);
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = watch.during(|| OpenOptions::new().read(true).custom_flags(flags).open(path))?;
+        if !watch.during(|| file.metadata())?.is_file() {
+            return Err(io::Error::other("it is no regular file any more"));
+        }
         let (watch, shared) = (Arc::clone(watch), Arc::clone(shared));
         Ok(Self { file, path: path.to_owned(), looked: Instant::now(), watch, shared })
     }

@@ -4,7 +4,7 @@ use super::SEGMENT;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The files of every fake backup; made once, for making them takes longer than restoring them.
-pub(super) static DATA: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
+pub(in crate::engine) static DATA: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (path, bytes) in [
         ("PG_VERSION", b"15\n".to_vec()),
@@ -27,7 +27,7 @@ pub(super) static DATA: LazyLock<BTreeMap<String, Vec<u8>>> = LazyLock::new(|| {
 });
 
 /// Bytes that do not repeat, different for each seed.
-pub(super) fn noise(seed: u32, length: usize) -> Vec<u8> {
+pub(in crate::engine) fn noise(seed: u32, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -41,7 +41,7 @@ pub(super) fn noise(seed: u32, length: usize) -> Vec<u8> {
 }
 
 /// A WAL segment of 1 MiB with a header that is right: the second of timeline 1.
-pub(super) fn segment() -> Vec<u8> {
+pub(in crate::engine) fn segment() -> Vec<u8> {
     let mut bytes = noise(99, 1 << 20);
     bytes[..40].fill(0);
     bytes[..2].copy_from_slice(&0xD110_u16.to_le_bytes());

@@ -1,7 +1,7 @@
 //! The engine against small made-up backups, whole and damaged in every way.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod contents;
+pub(in crate::engine) mod contents;
 mod damage;
 mod disposal;
 mod leftovers;
@@ -39,13 +39,13 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-pub(super) const SEGMENT: &str = "pg_wal/000000010000000000000002";
-pub(super) const OID: u32 = 16384;
+pub(in crate::engine) const SEGMENT: &str = "pg_wal/000000010000000000000002";
+pub(in crate::engine) const OID: u32 = 16384;
 /// As the server names them, `./` included.
 const DIRECTORIES: [&str; 4] = ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"];
 
 /// The files as a whole: all of them, and the last one in its place.
-pub(super) trait Restore {
+pub(in crate::engine) trait Restore {
     fn restore(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
 }
 
@@ -57,28 +57,28 @@ impl Restore for NativeEngine {
 }
 
 /// A backup in the making, below a place of its own; the target lies beside it.
-pub(super) struct Fake {
-    pub(super) place: TempDir,
-    pub(super) files: BTreeMap<String, Vec<u8>>,
+pub(in crate::engine) struct Fake {
+    pub(in crate::engine) place: TempDir,
+    pub(in crate::engine) files: BTreeMap<String, Vec<u8>>,
     /// What the manifest lists, where that differs from the files.
-    pub(super) listed: Option<BTreeMap<String, Vec<u8>>>,
-    pub(super) algorithm: Algorithm,
+    pub(in crate::engine) listed: Option<BTreeMap<String, Vec<u8>>>,
+    pub(in crate::engine) algorithm: Algorithm,
     /// How long nothing may come; short only where a test waits for it, since a busy disk takes its time.
-    pub(super) stall: Duration,
-    pub(super) form: BackupForm,
-    pub(super) with_tablespace: bool,
+    pub(in crate::engine) stall: Duration,
+    pub(in crate::engine) form: BackupForm,
+    pub(in crate::engine) with_tablespace: bool,
     /// Directories that the backup holds beside those of its files.
-    pub(super) directories: Vec<&'static str>,
+    pub(in crate::engine) directories: Vec<&'static str>,
     /// Headers and contents put behind all other members of `base.tar`.
-    pub(super) hostile: Vec<(tar::Header, Vec<u8>)>,
+    pub(in crate::engine) hostile: Vec<(tar::Header, Vec<u8>)>,
 }
 
 /// Hears everything, and stops the copy once so many bytes are done.
 #[derive(Default)]
-pub(super) struct Ear {
-    pub(super) stop_at: Option<u64>,
-    pub(super) last: Mutex<Progress>,
-    pub(super) notes: Mutex<Vec<String>>,
+pub(in crate::engine) struct Ear {
+    pub(in crate::engine) stop_at: Option<u64>,
+    pub(in crate::engine) last: Mutex<Progress>,
+    pub(in crate::engine) notes: Mutex<Vec<String>>,
 }
 
 impl Observer for Ear {
@@ -96,7 +96,7 @@ impl Observer for Ear {
 }
 
 impl Fake {
-    pub(super) fn new(form: BackupForm) -> Self {
+    pub(in crate::engine) fn new(form: BackupForm) -> Self {
         let files = DATA.clone();
         let place = tempfile::tempdir().unwrap();
         let (listed, algorithm) = (None, Algorithm::Crc32c);
@@ -113,12 +113,12 @@ impl Fake {
         }
     }
 
-    pub(super) fn all_forms() -> impl Iterator<Item = BackupForm> {
+    pub(in crate::engine) fn all_forms() -> impl Iterator<Item = BackupForm> {
         let packed = [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd].map(BackupForm::Tar);
         std::iter::once(BackupForm::Plain).chain(packed)
     }
 
-    pub(super) fn with_tablespace(mut self) -> Self {
+    pub(in crate::engine) fn with_tablespace(mut self) -> Self {
         self.with_tablespace = true;
         self.files.insert(format!("pg_tblspc/{OID}/PG_15_202209061/5/16403"), noise(6, 700_000));
         if self.form != BackupForm::Plain {
@@ -127,16 +127,16 @@ impl Fake {
         self
     }
 
-    pub(super) fn backup(&self) -> PathBuf {
+    pub(in crate::engine) fn backup(&self) -> PathBuf {
         self.place.path().join("repo/backup")
     }
 
-    pub(super) fn directory(&self) -> PathBuf {
+    pub(in crate::engine) fn directory(&self) -> PathBuf {
         self.place.path().join("data")
     }
 
     /// Writes the backup to disk.
-    pub(super) fn write(&self) -> &Self {
+    pub(in crate::engine) fn write(&self) -> &Self {
         fs::create_dir_all(self.backup()).unwrap();
         fs::write(self.backup().join("backup_manifest"), self.manifest()).unwrap();
         match self.form {
@@ -228,14 +228,14 @@ impl Fake {
     }
 
     /// Puts one more entry into the manifest on disk, and makes its own checksum right again.
-    pub(super) fn list_more(&self, entry: &str) {
+    pub(in crate::engine) fn list_more(&self, entry: &str) {
         let path = self.backup().join("backup_manifest");
         let text = fs::read_to_string(&path).unwrap().replacen("[\n", &format!("[\n{entry},\n"), 1);
         let body = &text[..text.rfind("\"Manifest-Checksum\"").unwrap()];
         fs::write(&path, sealed(body)).unwrap();
     }
 
-    pub(super) fn request(&self) -> ClusterRestore {
+    pub(in crate::engine) fn request(&self) -> ClusterRestore {
         let facts = BackupFacts {
             size: ByteCount(0),
             files: 0,
@@ -264,11 +264,11 @@ impl Fake {
         }
     }
 
-    pub(super) fn engine(&self) -> NativeEngine {
+    pub(in crate::engine) fn engine(&self) -> NativeEngine {
         self.engine_for(1, |_| {})
     }
 
-    pub(super) fn engine_for(&self, session: u128, change: impl FnOnce(&mut ClusterRestore)) -> NativeEngine {
+    pub(in crate::engine) fn engine_for(&self, session: u128, change: impl FnOnce(&mut ClusterRestore)) -> NativeEngine {
         let mut request = self.request();
         change(&mut request);
         let settings = WorkerSettings { stall_timeout: self.stall, copy_workers: 2, ..Default::default() };
@@ -276,12 +276,12 @@ impl Fake {
     }
 
     /// A slow engine, so that the copy can be stopped in the middle.
-    pub(super) fn slow_engine(&self, session: u128) -> NativeEngine {
+    pub(in crate::engine) fn slow_engine(&self, session: u128) -> NativeEngine {
         self.engine_for(session, |request| request.max_rate = Rate::per_second(4 << 20))
     }
 
     /// Asserts that the restored files are those of the backup.
-    pub(super) fn assert_restored(&self) {
+    pub(in crate::engine) fn assert_restored(&self) {
         for (path, bytes) in &self.files {
             let stands = fs::read(self.directory().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
             assert!(path == "tablespace_map" || stands == *bytes, "{path} differs ({})", self.form);
@@ -293,7 +293,7 @@ impl Fake {
     }
 
     /// The names beside the backup: what a restore may have left outside its target.
-    pub(super) fn outside(&self) -> Vec<String> {
+    pub(in crate::engine) fn outside(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.place.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -311,7 +311,7 @@ fn sealed(body: &str) -> String {
     format!("{body}\"Manifest-Checksum\": \"{}\"}}\n", hasher.finish().hex())
 }
 
-pub(super) fn header(name: &str, kind: tar::EntryType, size: usize) -> tar::Header {
+pub(in crate::engine) fn header(name: &str, kind: tar::EntryType, size: usize) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
     header.set_entry_type(kind);
@@ -325,7 +325,7 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, name: &str, kind: tar::EntryType,
     archive.append(&header(name, kind, bytes.len()), bytes).unwrap();
 }
 
-pub(super) fn pack(packing: Compression, plain: &[u8]) -> Vec<u8> {
+pub(in crate::engine) fn pack(packing: Compression, plain: &[u8]) -> Vec<u8> {
     match packing {
         Compression::None => plain.to_vec(),
         Compression::Gzip => {
@@ -342,7 +342,7 @@ pub(super) fn pack(packing: Compression, plain: &[u8]) -> Vec<u8> {
     }
 }
 
-pub(super) fn failure(ended: Result<(), Halt>) -> Failure {
+pub(in crate::engine) fn failure(ended: Result<(), Halt>) -> Failure {
     match ended {
         Err(Halt::Failed(failure)) => failure,
         other => panic!("expected a failure, got {other:?}"),
@@ -350,13 +350,13 @@ pub(super) fn failure(ended: Result<(), Halt>) -> Failure {
 }
 
 /// The failure of the plan, or of the copy after it.
-pub(super) fn refusal(engine: &mut NativeEngine) -> Failure {
+pub(in crate::engine) fn refusal(engine: &mut NativeEngine) -> Failure {
     match engine.plan() {
         Err(failure) => failure,
         Ok(_) => failure(engine.copy(&Ear::default())),
     }
 }
 
-pub(super) fn exists(path: impl AsRef<Path>) -> bool {
+pub(in crate::engine) fn exists(path: impl AsRef<Path>) -> bool {
     path.as_ref().symlink_metadata().is_ok()
 }
