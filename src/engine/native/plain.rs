@@ -1,8 +1,7 @@
 //! Looking through a plain backup: each file, directory and link of it.
 //!
 //! Promises: what is missing, extra, of another size, or neither file nor directory is reported before a byte is
-//! copied. What is no file, no directory and no link that
-//! `pg_basebackup` makes is refused.
+//! copied. What is no file, no directory and no link that `pg_basebackup` makes is refused.
 
 use super::{
     errors::{Backup, DAMAGED, damaged},

@@ -20,6 +20,7 @@ use crate::{
     },
 };
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     path::Path,
     sync::{
@@ -129,8 +130,14 @@ impl WalSearch {
         scanned.retain(|one| one.size == size);
         let mut checks: Vec<RangeCheck> =
             self.ranges.iter().map(|range| RangeCheck::new(range.timeline, range.start, range.end, size)).collect();
+        let mut twice = BTreeSet::new();
         for one in scanned {
-            checks[one.range].add(one.segment, one.report);
+            if !checks[one.range].add(one.segment, one.report) {
+                twice.insert(one.segment.file_name(size));
+            }
+        }
+        for name in twice {
+            findings::add(verification, Damage::Duplicate { file: format!("pg_wal/{name}") }, found);
         }
         for (range, check) in self.ranges.iter().zip(checks) {
             let (bytes, problems) = check.finish(cluster);

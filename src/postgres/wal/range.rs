@@ -41,20 +41,17 @@ impl RangeCheck {
         segment.timeline >= self.timeline && self.first() <= segment.number && segment.number <= self.last()
     }
 
-    /// Takes in what a segment holds. Of two with one number that of the older timeline counts.
-    pub fn add(&mut self, segment: Segment, report: SegmentReport) {
+    /// Takes in what a segment holds. Of two with one number that of the older timeline counts. `false` when this very
+    /// segment came before; the first one counts.
+    pub fn add(&mut self, segment: Segment, report: SegmentReport) -> bool {
         match self.segments.entry(segment.number) {
             Entry::Vacant(place) => drop(place.insert((segment.timeline, report))),
             Entry::Occupied(mut held) if segment.timeline < held.get().0 => {
                 held.insert((segment.timeline, report));
             }
-            Entry::Occupied(_) => {}
+            Entry::Occupied(held) => return segment.timeline != held.get().0,
         }
-    }
-
-    /// Whether no segment came at all.
-    pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        true
     }
 
     /// The bytes of WAL that were checked, and what is wrong in the range, in its order. The WAL must be of `cluster`,

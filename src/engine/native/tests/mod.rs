@@ -268,7 +268,11 @@ impl Fake {
         self.engine_for(1, |_| {})
     }
 
-    pub(in crate::engine) fn engine_for(&self, session: u128, change: impl FnOnce(&mut ClusterRestore)) -> NativeEngine {
+    pub(in crate::engine) fn engine_for(
+        &self,
+        session: u128,
+        change: impl FnOnce(&mut ClusterRestore),
+    ) -> NativeEngine {
         let mut request = self.request();
         change(&mut request);
         let settings = WorkerSettings { stall_timeout: self.stall, copy_workers: 2, ..Default::default() };

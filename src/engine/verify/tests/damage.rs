@@ -152,6 +152,24 @@ fn a_manifest_that_says_nothing_leaves_everything_unchecked_and_is_damage() {
 }
 
 #[test]
+fn a_pipe_or_a_link_in_the_place_of_the_manifest_is_not_opened() {
+    for form in Fake::all_forms() {
+        let fake = sound(form);
+        fake.write();
+        let path = fake.backup().join("backup_manifest");
+        let kept = fake.place.path().join("kept");
+        fs::rename(&path, &kept).unwrap();
+        symlink(&kept, &path).unwrap();
+        let linked = verified(&fake);
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        for found in [linked, verified(&fake)] {
+            assert!(found.to_string().contains("is not a regular file"), "{form}: {found}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_file_is_named_and_never_opened() {
     let fake = sound(BackupForm::Plain).with_tablespace();
     fake.write();

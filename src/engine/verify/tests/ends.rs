@@ -59,6 +59,7 @@ fn r08_a_repository_that_vanishes_is_a_disruption_and_no_damage() {
         assert_eq!(failure.class, FailureClass::Disruption, "{form}: {failure}");
         assert!(failure.cause.contains("its repository vanished"), "{form}: {failure}");
         assert!(failure.advice.contains("begins anew"), "{form}: {failure}");
+        assert!(!failure.cause.contains("in all"), "{form}: nothing is tried any more: {failure}");
         assert!(heard.is_empty(), "{form}: {heard:?}");
         let failure = refused(&fake);
         assert_eq!(failure.class, FailureClass::Disruption, "{form}: {failure}");

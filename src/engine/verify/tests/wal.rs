@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     domain::{Lsn, Timeline},
+    engine::native::tests::header,
     postgres::{manifest::WalRange, wal::tests::writer::SIZE},
 };
 
@@ -68,6 +69,16 @@ fn s15_wal_that_was_left_out_is_unchecked_and_wal_that_is_lost_is_damage() {
             "{form}"
         );
     }
+}
+
+#[test]
+fn a_segment_that_comes_twice_is_named_once() {
+    let mut fake = sound(BackupForm::Tar(Compression::Gzip));
+    fake.write();
+    let bytes = fake.files[SEGMENT].clone();
+    fake.hostile.push((header(SEGMENT, tar::EntryType::Regular, bytes.len()), bytes));
+    fake.write();
+    assert_eq!(verified(&fake).damages, [Damage::Duplicate { file: SEGMENT.to_owned() }]);
 }
 
 #[test]
