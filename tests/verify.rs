@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "verify/command.rs"]
+mod command;
 mod support;
 
 use howdah::{

@@ -141,6 +141,9 @@ impl fmt::Display for Verification {
         match (self.damages.first(), self.damages_total) {
             (Some(first), 1) => write!(f, "damaged: {first}")?,
             (Some(first), total) => write!(f, "damaged in {total} places: {first}; and more")?,
+            (None, _) if self.wal_bytes.0 > 0 => {
+                write!(f, "{} files verified, {}, and {} of WAL", self.files, self.bytes, self.wal_bytes)?;
+            }
             (None, _) => write!(f, "{} files verified, {}", self.files, self.bytes)?,
         }
         for unchecked in &self.unchecked {

@@ -11,11 +11,12 @@ use super::{
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
     signals::Stop,
+    verify,
     workspace::Workspace,
 };
 use crate::{
     domain::{
-        ClusterRestore, Disposed, Failure, Leftover, Order, RestoreOrder,
+        ClusterRestore, Disposed, Failure, Leftover, Order, RestoreOrder, VerifyOrder,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -35,9 +36,9 @@ pub(super) fn carry_out(
         Work::Run(Order::Restore(RestoreOrder::Cluster(order))) => {
             bring_back(dir, ticket, order, factory, report, stop)
         }
+        Work::Run(Order::Verify(order)) => verify(ticket, order, report),
         Work::Run(
             order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
-            | Order::Verify(_)
             | Order::Explore(_)
             | Order::Items(_)
             | Order::Backup(_)),
@@ -50,6 +51,15 @@ pub(super) fn carry_out(
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }
+    }
+}
+
+/// Reads a backup to its end: what is found in it is a result, whatever it is.
+fn verify(ticket: &Ticket, order: &VerifyOrder, report: &EventWriter) -> End {
+    match catch_panic(|| verify::run(order, &ticket.settings, report)) {
+        Ok(found) if found.is_sound() => End::Succeeded(verify::success(found)),
+        Ok(found) => End::Damaged(found),
+        Err(halt) => end_of(halt, report),
     }
 }
 

@@ -15,6 +15,7 @@ mod session_lock;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod workspace;
 
 use crate::{

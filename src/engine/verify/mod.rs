@@ -31,9 +31,7 @@ use super::{
     watched::watched,
 };
 use crate::{
-    domain::{
-        BackupForm, ByteCount, Damage, Failure, Rate, SystemIdentifier, Verification, WorkerSettings, plan::WalFinding,
-    },
+    domain::{BackupForm, Damage, Failure, Rate, SystemIdentifier, Verification, VerifyPlan, WorkerSettings},
     postgres::manifest::WalRange,
 };
 use findings::Findings;
@@ -63,19 +61,6 @@ pub struct VerifyRequest {
     pub threads: usize,
     /// How long a read may bring nothing.
     pub stall: Duration,
-}
-
-/// What will be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyPlan {
-    /// Bytes that will be read, unpacked. What is in packed archives beyond the manifest's files shows later.
-    pub bytes: ByteCount,
-    /// Files, by the same count.
-    pub files: u64,
-    /// Whether the WAL is there; `None` where only reading an archive shows it.
-    pub wal: Option<WalFinding>,
-    /// The checksum algorithm, as the manifest names it; `None` where it cannot be read.
-    pub checksum: Option<String>,
 }
 
 /// The verification of one backup.
@@ -118,7 +103,7 @@ impl Verifier {
     }
 
     /// Looks what there is, without reading more than the manifest, names and sizes. Damage that shows already here is
-    /// told by [`Self::read`].
+    /// reported by [`Self::read`].
     pub fn plan(&mut self) -> Result<VerifyPlan, Failure> {
         let request = self.request.clone();
         let what = request.directory.display().to_string();
@@ -154,7 +139,7 @@ impl Verifier {
             plan::Files::Tar { archives, .. } => tar::jobs(std::mem::take(archives), reading.threads),
         };
         reading.run(jobs, &mut self.found, observer, found, self.request.stall)?;
-        reading.work.tell_missing(&mut self.found, found);
+        reading.work.report_missing(&mut self.found, found);
         Ok(())
     }
 
@@ -172,6 +157,11 @@ impl Verifier {
         reading.work.shared.finalize_totals();
         observer.progress(reading.work.shared.progress());
         Ok(())
+    }
+
+    /// What was found so far.
+    pub const fn found(&self) -> &Verification {
+        &self.found
     }
 
     /// What was found.

@@ -61,8 +61,8 @@ fn read(work: &Work, file: &SourceFile, buffer: &mut Buffer, watch: &Arc<Watch>)
         check.take(work, bytes);
         Ok(())
     });
-    if let Some(told) = failed.take() {
-        return told;
+    if let Some(ended) = failed.take() {
+        return ended;
     }
     if came? <= file.size {
         check.finish(work);

@@ -77,7 +77,7 @@ fn hash_all(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
         for buffer in bytes {
             check.take(work, buffer.bytes());
         }
-        // Of a file that broke off the unpacking thread tells.
+        // A file that broke off is reported by the unpacking thread.
         if check.came() >= size {
             check.finish(work);
         }

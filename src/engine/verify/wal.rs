@@ -1,7 +1,7 @@
 //! The WAL that a backup needs: its segments are scanned while their files are read, and joined at the end.
 //!
-//! Promises: the size of segments is what the first good header says, not what a name or a setting lets one guess; of
-//! WAL that is not there by design, or that nobody knows the form of, it is told that it was not checked (S15). Never:
+//! Promises: the size of segments is what the first good header says, not what a name or a setting lets one guess;
+//! WAL that is not there by design, or whose form is not known here, is reported as not checked (S15). Never:
 //! keeps a segment in memory.
 
 use super::{Damage, findings, listing::Listing, plan::Files};

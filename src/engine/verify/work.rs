@@ -1,6 +1,6 @@
 //! One verification: all that its threads need to know.
 //!
-//! Promises: a file that cannot be read is told apart from a damaged one; a backup that vanished whole ends the stage.
+//! Promises: a file that cannot be read is never taken for a damaged one; a backup that vanished whole ends the stage.
 
 use super::{
     Damage, VerifyRequest,
@@ -137,7 +137,7 @@ impl Work {
     }
 
     /// All files were read: names those that never came, and counts those that may lie where an archive was not read.
-    pub(super) fn tell_missing(&self, verification: &mut Verification, found: &mut dyn FnMut(&Damage)) {
+    pub(super) fn report_missing(&self, verification: &mut Verification, found: &mut dyn FnMut(&Damage)) {
         let Some(listing) = &self.listing else {
             verification.unchecked.push("files: nothing says what they should be".to_owned());
             return;

@@ -1,0 +1,95 @@
+//! The steps of a verification, in order.
+//!
+//! Promises: reads the backup and writes nothing but its own report and log; each damage is in the log, also those that a
+//! record has no room for. Never: holds a place, or leaves anything behind.
+
+use super::event_writer::EventWriter;
+use crate::{
+    domain::{
+        Achieved, BackupSource, ByteCount, Damage, Failure, Plan, Step, Success, Verification, VerifyOrder,
+        WorkerSettings,
+    },
+    engine::{
+        Halt, Observer,
+        verify::{Verifier, VerifyRequest},
+    },
+    postgres::manifest::WalRange,
+};
+use std::io::{self, Write};
+
+/// Reads the backup to its end.
+pub(super) fn run(order: &VerifyOrder, settings: &WorkerSettings, report: &EventWriter) -> Result<Verification, Halt> {
+    report.begin(Step::Check, "");
+    let mut verifier = Verifier::new(request(order, settings)?);
+    let plan = verifier.plan()?;
+    let (bytes, files) = (plan.bytes, plan.files);
+    report.planned(Plan::Verify(plan));
+    report.done(&format!("{bytes} in {files} files"));
+    go_on(report)?;
+    let mut lost = None;
+    let mut log = |damage: &Damage| {
+        // The log is the worker's standard output. What cannot be written there is counted in the record all the same.
+        let written = writeln!(io::stdout().lock(), "{damage}");
+        lost = lost.take().or(written.err());
+    };
+    report.begin(Step::Read, "");
+    verifier.read(report, &mut log)?;
+    report.done(&damages(verifier.found()));
+    go_on(report)?;
+    report.begin(Step::Wal, "");
+    let before = verifier.found().damages_total;
+    verifier.check_wal(report, &mut log)?;
+    report.done(&wal(verifier.found(), before));
+    go_on(report)?;
+    report.begin(Step::Finish, "");
+    if let Some(error) = lost {
+        report.say_note(&format!("not all damages could be written to the log: {error}"));
+    }
+    let found = verifier.finish();
+    report.done(&damages(&found));
+    Ok(found)
+}
+
+/// What is said of a backup in which nothing was found.
+pub(super) fn success(mut found: Verification) -> Success {
+    let unchecked = std::mem::take(&mut found.unchecked);
+    Success { result: Achieved::Verified(found), warnings: Vec::new(), unchecked }
+}
+
+fn request(order: &VerifyOrder, settings: &WorkerSettings) -> Result<VerifyRequest, Failure> {
+    let facts = &order.point.facts;
+    match &order.point.source {
+        BackupSource::BaseBackup { directory, form } => Ok(VerifyRequest {
+            system_identifier: facts.system_identifier,
+            wal: Some(WalRange { timeline: facts.timeline, start: facts.start_lsn, end: facts.stop_lsn }),
+            max_rate: order.max_rate,
+            ..VerifyRequest::new(directory, *form, settings)
+        }),
+        source @ (BackupSource::PgBackRest { .. } | BackupSource::Barman { .. }) => Err(Failure::incurable(
+            format!("this howdah cannot verify {source}"),
+            "verify it with the programs that made it",
+        )),
+    }
+}
+
+fn go_on(report: &EventWriter) -> Result<(), Halt> {
+    if report.stop_requested() { Err(Halt::Stopped) } else { Ok(()) }
+}
+
+fn damages(found: &Verification) -> String {
+    match found.damages_total {
+        0 => "nothing is damaged".to_owned(),
+        1 => "1 damage found".to_owned(),
+        many => format!("{many} damages found"),
+    }
+}
+
+/// How much WAL was read, and what is wrong with it.
+fn wal(found: &Verification, before: u64) -> String {
+    match (found.wal_bytes, found.damages_total - before) {
+        (ByteCount(0), 0) => "not checked".to_owned(),
+        (bytes, 0) => format!("{bytes} read"),
+        (bytes, 1) => format!("{bytes} read, 1 damage found"),
+        (bytes, many) => format!("{bytes} read, {many} damages found"),
+    }
+}
