@@ -36,7 +36,7 @@ pub(super) fn carry_out(
         Work::Run(Order::Restore(RestoreOrder::Cluster(order))) => {
             bring_back(dir, ticket, order, factory, report, stop)
         }
-        Work::Run(Order::Verify(order)) => verify(ticket, order, report),
+        Work::Run(Order::Verify(order)) => verify(dir, ticket, order, report),
         Work::Run(
             order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Order::Explore(_)
@@ -55,8 +55,8 @@ pub(super) fn carry_out(
 }
 
 /// Reads a backup to its end: what is found in it is a result, whatever it is.
-fn verify(ticket: &Ticket, order: &VerifyOrder, report: &EventWriter) -> End {
-    match catch_panic(|| verify::run(order, &ticket.settings, report)) {
+fn verify(dir: &Path, ticket: &Ticket, order: &VerifyOrder, report: &EventWriter) -> End {
+    match catch_panic(|| verify::run(dir, order, &ticket.settings, report)) {
         Ok(found) if found.is_sound() => End::Succeeded(verify::success(found)),
         Ok(found) => End::Damaged(found),
         Err(halt) => end_of(halt, report),

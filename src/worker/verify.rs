@@ -3,7 +3,7 @@
 //! Promises: reads the backup and writes nothing but its own report and log; each damage is in the log, also those that a
 //! record has no room for. Never: holds a place, or leaves anything behind.
 
-use super::event_writer::EventWriter;
+use super::{attempt_files, event_writer::EventWriter};
 use crate::{
     domain::{
         Achieved, BackupSource, ByteCount, Damage, Failure, Plan, Step, Success, Verification, VerifyOrder,
@@ -14,12 +14,21 @@ use crate::{
         verify::{Verifier, VerifyRequest},
     },
     postgres::manifest::WalRange,
+    private_file,
 };
-use std::io::{self, Write};
+use std::{fs::OpenOptions, io::Write, path::Path};
 
 /// Reads the backup to its end.
-pub(super) fn run(order: &VerifyOrder, settings: &WorkerSettings, report: &EventWriter) -> Result<Verification, Halt> {
+pub(super) fn run(
+    attempt: &Path,
+    order: &VerifyOrder,
+    settings: &WorkerSettings,
+    report: &EventWriter,
+) -> Result<Verification, Halt> {
     report.begin(Step::Check, "");
+    let log = attempt.join("output.log");
+    let mut output = private_file::open(&log, OpenOptions::new().append(true).create(true))
+        .map_err(|error| attempt_files::failure("opening the session's log", &error))?;
     let mut verifier = Verifier::new(request(order, settings)?);
     let plan = verifier.plan()?;
     let (bytes, files) = (plan.bytes, plan.files);
@@ -28,8 +37,8 @@ pub(super) fn run(order: &VerifyOrder, settings: &WorkerSettings, report: &Event
     go_on(report)?;
     let mut lost = None;
     let mut log = |damage: &Damage| {
-        // The log is the worker's standard output. What cannot be written there is counted in the record all the same.
-        let written = writeln!(io::stdout().lock(), "{damage}");
+        // What cannot be written there is counted in the record all the same.
+        let written = writeln!(output, "{damage}");
         lost = lost.take().or(written.err());
     };
     report.begin(Step::Read, "");
