@@ -12,9 +12,17 @@
 //!           │ launch, stop     │ events.jsonl      │ adopt
 //!           ▼                  ▼                   ▼
 //!        worker             worker              worker      one process an attempt, each its own session
-//!           │                  │
-//!     engine::native     postgres (server)
+//!     (a restore)       (a verification)       (a disposal)
+//!           │                  │                    │
+//!   engine::native,     engine::verify        engine::claim    what the files are, and whose
+//!   postgres (server)          │
+//!           └── engine::source ┘                               reading a backup: archives, trees, manifests
 //! ```
+//!
+//! A session carries out an **order**. There are five (`domain::order`), of four kinds, and a kind is the place where a
+//! session is shown: Restore, Verify, Explore, Backup. The machine, the journal, the socket and the screen carry them all
+//! alike; what differs is answered by the order itself (its steps, what it holds, what it may leave behind), in matches
+//! that the compiler keeps complete.
 //!
 //! One process owns a state directory, by a lock. Its manager takes every command, lets the machine decide it, stores
 //! the events durably, and only then acts. An attempt is a worker process that needs neither its owner nor a terminal;
@@ -38,6 +46,48 @@
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
 //! ```
+//!
+//! # Adding a kind of work
+//!
+//! Tried on verify, the second one. Each step but the last two is a match or a type that the compiler names.
+//!
+//! 1. `domain/order.rs`: the order's variant, and what each question means for it: kind, title, steps, `needs_slot`,
+//!    leftover, label, directory, port; `holds` in `domain/hold.rs`.
+//! 2. New steps: `domain/step.rs`; what each is called while it runs: `console/view/states.rs`.
+//! 3. Its plan and its result: `domain/plan.rs`, `domain/outcome.rs`, `domain/fact.rs` when an attempt ends in a new way;
+//!    the sentences in `machine/describe.rs`; the Request page in `console/view/request.rs`.
+//! 4. A variant that is new raises `journal::RECORD_VERSION` and `ticket::CONTRACT_VERSION`: older builds refuse it by
+//!    number. Records of each version stay in `tests/records/`, and `domain/upgrade.rs` reads the older ones.
+//! 5. The work: a file or folder in `worker/`, chosen in `worker/attempt.rs`; what deals with its leftovers, in the match
+//!    below it.
+//! 6. Its own rules: `tests/machine/kind_invariants.rs`, with a bug for each in `kind_mutants.rs`; the search runs for
+//!    each order in `tests/machine.rs`.
+//! 7. How a person orders it: a verb in `cli/args.rs` with a file in `app/`, an action in `console/action.rs` with a key.
+//!
+//! Not touched: the machine's phases, the manager, the journal's tables, the socket, adoption, cancel, log and events.
+//!
+//! # Adding an engine
+//!
+//! An engine is chosen by where a restore point comes from, in `worker/engine_factory.rs`.
+//!
+//! 1. `domain/backup.rs`: a variant of `BackupSource`, with what its program needs to find the backup.
+//! 2. The program's own words (arguments, JSON, exit codes) in a room of their own on layer 1, since catalog and engine
+//!    both need them and do not know each other.
+//! 3. `catalog`: reading its repositories; a restore point names its source.
+//! 4. `engine/`: a folder that implements [`engine::Engine`]: plan, copy, hand over, complete. Whose a target is, what may
+//!    be touched, setting aside, room and disposal are the claim's, not the engine's.
+//! 5. `worker/engine_factory.rs`: the match. `worker/verify.rs`, `console/view/instance.rs` and `cli/backup_list.rs` ask
+//!    the same question, and the compiler names them.
+//!
+//! # Adding a screen
+//!
+//! 1. What it shows is in the model (`console/model/`): the snapshot and the catalog, never a copy of them.
+//! 2. A heading of the tree: `console/model/node.rs` (group and sections). A page of the preview: `console/view/preview.rs`
+//!    chooses, a file in `console/view/` paints. Painting takes a model and a width and returns lines.
+//! 3. What a person can do there: `console/action.rs` (name, label, help), `console/keymap.rs` (keys by context),
+//!    `console/situation.rs` (whether it may be done now, and why not), `console/update/` (what follows). Nothing that
+//!    starts or ends work is done by one key.
+//! 4. Scenes in `tests/screens/` at five sizes; keys, palette, help and README take the action from its table.
 //!
 //! # What always holds
 //!
@@ -69,7 +119,9 @@
 //!
 //! - **Instance**: a PostgreSQL cluster that was backed up, under the name the repository gives it.
 //! - **Restore point**: one backup of one instance that can be restored.
-//! - **Session**: one instance being restored, from the order to the end.
+//! - **Order**: what a session was asked to do: restore, verify, explore, take items out, back up. **Kind**: the heading
+//!   that it stands under. **Parent**: the session or run of a job that it belongs to.
+//! - **Session**: one order being carried out, from its start to its end.
 //! - **Attempt**: one run of the engine for a session. **Try**: an attempt started by the clock. **Retry**: one started
 //!   by a person.
 //! - **Stop** is said of an attempt, **cancel** of a session.

@@ -81,7 +81,8 @@ fn every_setting_is_shown() {
 
 #[test]
 fn every_exit_code_is_explained() {
-    let codes = [Exit::Done, Exit::Broken, Exit::Usage, Exit::Refused, Exit::Stuck, Exit::Cancelled, Exit::Warned];
+    let codes =
+        [Exit::Done, Exit::Broken, Exit::Usage, Exit::Refused, Exit::Stuck, Exit::Cancelled, Exit::Warned, Exit::Bad];
     let text = readme();
     let table = between(&text, "| Exit code | Meaning |\n|---|---|\n", "\n\n");
     let told: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
