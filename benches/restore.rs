@@ -16,7 +16,7 @@ use howdah::{
         BackupFacts, BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, InstanceName, MissingWal,
         Port, Progress, Recovery, RestorePoint, ServerWish, Target, Timestamp, WorkerSettings,
     },
-    engine::{Engine, Observer, native::NativeEngine},
+    engine::{Engine, Observer, claim, native::NativeEngine},
     postgres::{account::Account, manifest::Manifest},
 };
 use std::{
@@ -175,11 +175,12 @@ fn engine(bed: &Bed, point: &RestorePoint) {
     };
     let settings = WorkerSettings::default();
     let owner = Account::for_server(&settings.os_user).ok().and_then(|account| account.owner());
-    let mut engine = NativeEngine::new((path_of(point), form_of(point)), &request, Uuid::now_v7(), owner, &settings);
+    let session = Uuid::now_v7();
+    let mut engine = NativeEngine::new((path_of(point), form_of(point)), &request, session, owner, &settings);
     engine.plan().unwrap();
     engine.copy(&Quiet).unwrap();
     engine.complete().unwrap();
-    engine.finish().unwrap();
+    claim::unmark(&request.target, session).unwrap();
 }
 
 /// What the handbook says: unpack or copy, verify (which reads the WAL too), sync.

@@ -11,7 +11,7 @@ mod source;
 pub mod verify;
 pub mod watched;
 
-use crate::domain::{Disposed, Disposition, Failure, FilePlan, Progress};
+use crate::domain::{Failure, FilePlan, Progress};
 
 /// What an engine reports while it works, and where it learns that it should stop. Called from several threads.
 pub trait Observer: Sync {
@@ -50,7 +50,9 @@ pub struct Planned {
 /// Below the target's marks, while nothing there may start yet: the directory in which `global/pg_control` waits.
 pub const STAGED_CONTROL: &str = ".howdah/control";
 
-/// One engine, set up for one request. The order of calls is plan, copy, hand over, complete, finish; or dispose alone.
+/// One engine, set up for one request. The order of calls is plan, copy, hand over, complete.
+///
+/// Its marks and what becomes of partial data are not its business: see [`claim`].
 pub trait Engine {
     /// Looks and decides; writes nothing. Every reason to refuse is found here where it can be.
     fn plan(&mut self) -> Result<Planned, Failure>;
@@ -61,8 +63,4 @@ pub trait Engine {
     fn before_server_start(&mut self) -> Result<(), Failure>;
     /// Puts `global/pg_control` in its place, durably: from here on a server can start on the directory (S3).
     fn complete(&mut self) -> Result<(), Failure>;
-    /// Removes the session's own marks from the target; the restore is done.
-    fn finish(&mut self) -> Result<(), Failure>;
-    /// Deals with partial data of a cancelled session (D7): touches only what the session created.
-    fn dispose(&mut self, wish: Disposition) -> Disposed;
 }

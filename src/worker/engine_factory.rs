@@ -4,10 +4,7 @@
 
 use crate::{
     domain::{BackupSource, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings},
-    engine::{
-        Engine,
-        native::{self, NativeEngine},
-    },
+    engine::{Engine, claim, native::NativeEngine},
 };
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -44,12 +41,8 @@ pub(super) struct EngineFactory<'a> {
 }
 
 /// The engines of this build.
-pub(super) const ENGINES: EngineFactory<'static> = EngineFactory {
-    make: &engine_for,
-    unmark: &native::unmark,
-    is_marked: &native::is_marked,
-    dispose: &native::dispose,
-};
+pub(super) const ENGINES: EngineFactory<'static> =
+    EngineFactory { make: &engine_for, unmark: &claim::unmark, is_marked: &claim::is_marked, dispose: &claim::dispose };
 
 /// The engine that reads the restore point's source.
 fn engine_for(order: &EngineRequest<'_>) -> Result<Box<dyn Engine>, Failure> {

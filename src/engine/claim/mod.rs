@@ -11,6 +11,8 @@
 //! | a port | `/var/tmp/howdah-ports/`, one file for each port and network namespace |
 //! | an object of a job | the same directory, one file for each object |
 //!
+//! What a session has put into a place that it holds, and what may be done with it, is in `target`.
+//!
 //! Promises: a claim appears whole or not at all, and never over another; a claim of a directory above or below counts,
 //! too; while an attempt works, it holds a lock on the claim, which the kernel gives back. Never: judges whether
 //! another state directory still means its claim; a person does.
@@ -22,6 +24,7 @@ mod filesystem;
 mod record;
 mod shared_room;
 mod take;
+pub(in crate::engine) mod target;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +33,4 @@ pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};
 pub use take::{Scope, Taken, is_held, refuse_if_held, release, take};
+pub use target::{dispose::dispose, mark::is_marked, unmark::unmark};

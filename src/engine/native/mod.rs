@@ -7,39 +7,28 @@
 
 mod archives;
 mod copy;
-mod dispose;
 mod finalize;
-mod home;
 mod judge;
-mod ledger;
-mod lock;
 mod mapping;
-mod mark;
-mod new_name;
 mod output;
 mod partial;
-mod places;
 mod plain;
 mod plain_copy;
 mod plan;
 mod prepare;
-mod root;
-mod set_aside;
-mod site;
 mod small_files;
-mod space;
 mod staged;
 mod tar_copy;
-mod target_state;
 #[cfg(test)]
 pub(super) mod tests;
 mod work;
 
 use super::{
     Engine, Halt, Observer, Planned,
+    claim::target::{home, ledger, lock, mark, places, root, set_aside, site, space, target_state},
     source::{archive, buffers, errors, layout, member, read, run, shared, throttle, tree},
 };
-use crate::domain::{BackupForm, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings};
+use crate::domain::{BackupForm, ClusterRestore, Failure, WorkerSettings};
 use copy::CopyOptions;
 use ledger::Line;
 use plan::{CopyPlan, CopyRequest};
@@ -49,9 +38,6 @@ use std::{
     sync::Arc,
 };
 use uuid::Uuid;
-
-/// The directory of marks that a restore that has not ended keeps in its target.
-pub(super) const MARK_DIRECTORY: &str = mark::DIRECTORY;
 
 /// The engine, set up for one request of one session.
 #[derive(Debug)]
@@ -109,22 +95,6 @@ fn reserved(settings: &WorkerSettings) -> Vec<(PathBuf, &'static str)> {
     repositories.chain(settings.state.clone().map(|path| (path, "the state directory"))).collect()
 }
 
-/// Whether the target bears this session's mark.
-pub fn is_marked(target: &Target, session_uuid: Uuid) -> bool {
-    let root = Root::open(target.directory(), Access { owner: None, group: false });
-    root.is_ok_and(|root| matches!(mark::Mark::read(&root), Ok(Some(mark)) if mark.session == session_uuid))
-}
-
-/// Removes this session's marks from the target: the restore is done. May be run again after it was interrupted.
-pub fn unmark(target: &Target, session_uuid: Uuid) -> Result<(), Failure> {
-    mark::remove(target.directory(), session_uuid)
-}
-
-/// Deals with what a session left at its target, when nothing but target and session are known any more.
-pub fn dispose(target: &Target, session_uuid: Uuid, wish: Disposition) -> Disposed {
-    dispose::dispose(target, session_uuid, wish)
-}
-
 impl Engine for NativeEngine {
     fn plan(&mut self) -> Result<Planned, Failure> {
         let copy_plan = plan::plan_watched(&self.order, self.options.stall)?;
@@ -152,24 +122,16 @@ impl Engine for NativeEngine {
 
     fn before_server_start(&mut self) -> Result<(), Failure> {
         let root = self.root()?;
-        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        let ledger = ledger::open(&root, &ledger::boot_id())?;
         let noted = ledger.add(&[Line::ServerStarted]).and_then(|()| ledger.sync());
         noted.map_err(|error| errors::at_target("note in the ledger of", root.path(), &error))
     }
 
     fn complete(&mut self) -> Result<(), Failure> {
-        let (root, boot) = (self.root()?, mark::boot_id());
-        let ledger = mark::open_ledger(&root, &boot)?;
-        let account = mark::read_ledger(&root, &boot)
-            .map_err(|error| errors::at_target("read the ledger of", root.path(), &error))?;
+        let (root, boot) = (self.root()?, ledger::boot_id());
+        let ledger = ledger::open(&root, &boot)?;
+        let account =
+            ledger::read(&root, &boot).map_err(|error| errors::at_target("read the ledger of", root.path(), &error))?;
         staged::install(&root, &account, &ledger)
-    }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        unmark(&self.order.target, self.order.session)
-    }
-
-    fn dispose(&mut self, wish: Disposition) -> Disposed {
-        dispose(&self.order.target, self.order.session, wish)
     }
 }

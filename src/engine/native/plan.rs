@@ -11,7 +11,7 @@ use super::{
     member::Kind,
     partial, plain,
     root::{Access, Root},
-    site,
+    site::{self, Site},
     space::{self, Disks, Required},
     staged::STAGED,
     target_state::Leftover,
@@ -110,7 +110,9 @@ fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure>
     let tablespaces: BTreeMap<u32, PathBuf> =
         layout.tablespaces.keys().map(|oid| (*oid, order.target.tablespace(*oid))).collect();
     mapping::check(order, &layout)?;
-    site::check(order, &layout, &tablespaces)?;
+    let sources = sources(&order.backup, &layout);
+    let (target, reserved) = (&order.target, &order.reserved);
+    site::check(&Site { target, tablespaces: &tablespaces, sources: &sources, reserved })?;
     let access = Access { owner: order.owner, group };
     let mut copy_plan = CopyPlan {
         plan: FilePlan {
@@ -279,6 +281,13 @@ fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>
     // modes come from whoever copied the backup, and grant nothing.
     let mode = fs::metadata(&path).map_err(|error| backup.failure("look at", &path, &error))?.permissions().mode();
     Ok((manifest, bytes, mode & 0o077 == 0o040))
+}
+
+/// The directories that a backup is in: its own, and those that its tablespaces were written to.
+fn sources(backup: &Path, layout: &Layout) -> Vec<PathBuf> {
+    let linked = layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_)));
+    let linked = linked.map(|original| backup.join("pg_tblspc").join(original));
+    std::iter::once(backup.to_owned()).chain(linked).collect()
 }
 
 fn tablespace_plans(layout: &Layout, places: &BTreeMap<u32, PathBuf>) -> Vec<TablespacePlan> {

@@ -6,14 +6,14 @@
 use super::{
     errors::at_target,
     home,
-    ledger::{Ledger, Line},
+    ledger::{self, Ledger, Line},
     lock,
     mark::{self, Mark},
-    new_name,
     places::Places,
     plan::{CopyPlan, CopyRequest},
     root::{Access, Root},
-    set_aside, target_state,
+    set_aside::{self, follow_links, rename},
+    target_state,
 };
 use crate::{
     domain::{Failure, plan::TargetState},
@@ -61,7 +61,7 @@ pub(super) fn prepare(
             make_noted(above, &mark.created, access)?;
         }
         let root = mark.create_marked(directory, access)?;
-        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        let ledger = ledger::open(&root, &ledger::boot_id())?;
         (root, ledger)
     } else {
         let failed = |error: io::Error| at_target("open", directory, &error);
@@ -73,7 +73,7 @@ pub(super) fn prepare(
             return Err(came_meanwhile(directory));
         }
         // The lock before the mark: whoever has it works here.
-        let ledger = mark::open_ledger(&root, &mark::boot_id())?;
+        let ledger = ledger::open(&root, &ledger::boot_id())?;
         let found = mark_there()?;
         if found.as_ref() != copy_plan.leftover.as_ref().map(|left| &left.mark) {
             let cause = format!("another restore came to {} after the plan was made", directory.display());
@@ -174,24 +174,6 @@ fn make_room(order: &CopyRequest, copy_plan: &CopyPlan, observer: &dyn Observer)
         follow_links(&moved_data, from, to)?;
     }
     Ok(())
-}
-
-/// Lets the links of a data directory that was set aside lead to where its tablespace is now.
-pub(super) fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Failure> {
-    let Ok(entries) = fs::read_dir(data.join("pg_tblspc")) else { return Ok(()) };
-    for entry in entries.filter_map(Result::ok) {
-        if fs::read_link(entry.path()).is_ok_and(|leads_to| leads_to == from) {
-            let failed = |error: io::Error| at_target("change the link", &entry.path(), &error);
-            fs::remove_file(entry.path()).map_err(failed)?;
-            std::os::unix::fs::symlink(to, entry.path()).map_err(failed)?;
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
-    new_name::rename(from, to).map_err(|error| at_target("set aside", from, &error))?;
-    mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
 }
 
 /// Refuses to make anything in a place that is not on its device: its own file system is not mounted.

@@ -4,10 +4,8 @@
 //! missing that lies behind the place where its archive breaks off.
 
 use crate::{
-    engine::{
-        native::MARK_DIRECTORY,
-        source::layout::{Expect, Index},
-    },
+    domain::restored,
+    engine::source::layout::{Expect, Index},
     postgres::manifest::{Algorithm, Manifest, ManifestFile},
 };
 use std::{
@@ -80,7 +78,7 @@ pub(super) fn reason(listing: Option<&Listing>, path: &Path) -> Reason {
     };
     match expect {
         Some(expect) => Reason::Expected(expect),
-        None if listing.is_none() || path.starts_with("pg_wal") || path.starts_with(MARK_DIRECTORY) => Reason::Ignored,
+        None if listing.is_none() || path.starts_with("pg_wal") || path.starts_with(restored::MARK) => Reason::Ignored,
         None => Reason::Extra,
     }
 }

@@ -336,12 +336,4 @@ impl Engine for Fake {
     fn complete(&mut self) -> Result<(), Failure> {
         Ok(())
     }
-
-    fn finish(&mut self) -> Result<(), Failure> {
-        unreachable!("the worker takes the marks away without an engine of its own")
-    }
-
-    fn dispose(&mut self, _wish: Disposition) -> Disposed {
-        unreachable!("the worker disposes without an engine of its own")
-    }
 }

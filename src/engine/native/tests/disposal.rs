@@ -2,7 +2,7 @@
 
 use super::{quarrel::contents, site::Running, *};
 use crate::domain::{Disposed, Disposition};
-use crate::engine::native::{dispose, is_marked, unmark};
+use crate::engine::claim::{dispose, is_marked, unmark};
 
 const FORM: BackupForm = BackupForm::Tar(Compression::None);
 

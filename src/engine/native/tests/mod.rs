@@ -20,11 +20,11 @@ use self::contents::{DATA, noise, segment};
 use super::NativeEngine;
 use crate::{
     domain::{
-        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, ExistingData, Failure,
-        InstanceName, Lsn, MissingWal, Port, Progress, Rate, Recovery, RestorePoint, ServerWish, Target, Timeline,
-        WorkerSettings,
+        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, Disposed, Disposition,
+        ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, Progress, Rate, Recovery, RestorePoint, ServerWish,
+        Target, Timeline, WorkerSettings,
     },
-    engine::{Engine, Halt, Observer},
+    engine::{Engine, Halt, Observer, claim},
     postgres::manifest::{Algorithm, Hasher},
 };
 use std::{
@@ -44,15 +44,25 @@ pub(in crate::engine) const OID: u32 = 16384;
 /// As the server names them, `./` included.
 const DIRECTORIES: [&str; 4] = ["pg_notify/", "pg_wal/", "./pg_wal/archive_status/", "pg_tblspc/"];
 
-/// The files as a whole: all of them, and the last one in its place.
+/// A session as a whole: all files and the last one in its place, then its end, as the worker does it.
 pub(in crate::engine) trait Restore {
     fn restore(&mut self, observer: &dyn Observer) -> Result<(), Halt>;
+    fn finish(&self) -> Result<(), Failure>;
+    fn dispose(&self, wish: Disposition) -> Disposed;
 }
 
 impl Restore for NativeEngine {
     fn restore(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
         self.copy(observer)?;
         Ok(self.complete()?)
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        claim::unmark(&self.order.target, self.order.session)
+    }
+
+    fn dispose(&self, wish: Disposition) -> Disposed {
+        claim::dispose(&self.order.target, self.order.session, wish)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Disposed, Disposition};
-use crate::engine::native::dispose;
+use crate::engine::claim::dispose;
 use std::sync::mpsc;
 
 const FORM: BackupForm = BackupForm::Tar(Compression::None);

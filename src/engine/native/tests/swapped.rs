@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Disposed, Disposition, FailureClass};
-use crate::engine::native::dispose;
+use crate::engine::claim::dispose;
 use std::os::unix::fs::MetadataExt;
 
 /// Does something once to the target, in the midst of the copy.

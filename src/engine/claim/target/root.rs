@@ -20,16 +20,16 @@ use std::{
 
 /// Who owns what is written, and who may read it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Access {
+pub(in crate::engine) struct Access {
     /// User and group, when running as root.
-    pub(super) owner: Option<(u32, u32)>,
+    pub(in crate::engine) owner: Option<(u32, u32)>,
     /// Whether the group may read, as `initdb --allow-group-access` grants.
-    pub(super) group: bool,
+    pub(in crate::engine) group: bool,
 }
 
 /// An open directory that is written to.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(in crate::engine) struct Root {
     path: PathBuf,
     fd: OwnedFd,
     access: Access,
@@ -71,13 +71,13 @@ impl Access {
     }
 
     /// Owner and mode of a directory, whatever the umask was.
-    pub(super) fn give_directory(self, fd: impl AsFd) -> io::Result<()> {
+    pub(in crate::engine) fn give_directory(self, fd: impl AsFd) -> io::Result<()> {
         self.give(fd, self.directory_mode())
     }
 
     /// Whether this was made here and never given: whoever made it was killed in between. What belongs to anybody else is
     /// not ours to give.
-    pub(super) fn is_to_be_given(self, fd: impl AsFd) -> io::Result<bool> {
+    pub(in crate::engine) fn is_to_be_given(self, fd: impl AsFd) -> io::Result<bool> {
         let own = rustix::process::geteuid().as_raw();
         let Some((user, _)) = self.owner.filter(|(user, _)| *user != own) else { return Ok(false) };
         let holder = rustix::fs::fstat(fd)?.st_uid;
@@ -85,7 +85,7 @@ impl Access {
     }
 
     /// The mode of a file that stands so, whatever the umask was.
-    pub(super) fn give_mode(self, file: impl AsFd, stands: &Stat) -> io::Result<()> {
+    pub(in crate::engine) fn give_mode(self, file: impl AsFd, stands: &Stat) -> io::Result<()> {
         let right = self.file_mode();
         if Mode::from_raw_mode(stands.st_mode) != right {
             rustix::fs::fchmod(file, right)?;
@@ -108,25 +108,25 @@ impl Access {
 
 impl Root {
     /// Opens the directory at `path`, which may not be a symbolic link itself.
-    pub(super) fn open(path: &Path, access: Access) -> io::Result<Self> {
+    pub(in crate::engine) fn open(path: &Path, access: Access) -> io::Result<Self> {
         let fd = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
         let about = rustix::fs::fstat(&fd)?;
         Ok(Self { path: path.to_owned(), fd, access, id: (about.st_dev, about.st_ino) })
     }
 
     /// The same, if it is on this device: what is on another one is not the place that was meant.
-    pub(super) fn on(self, device: Option<u64>) -> io::Result<Self> {
+    pub(in crate::engine) fn on(self, device: Option<u64>) -> io::Result<Self> {
         if device.is_some_and(|device| device != self.id.0) { Err(Errno::XDEV.into()) } else { Ok(self) }
     }
 
     /// Whether its path still leads to this very directory.
-    pub(super) fn is_in_place(&self) -> bool {
+    pub(in crate::engine) fn is_in_place(&self) -> bool {
         let found = rustix::fs::lstat(&self.path);
         found.is_ok_and(|found| (found.st_dev, found.st_ino) == self.id)
     }
 
     /// Whether its path leads to the device that this directory is on, as far as it leads anywhere.
-    pub(super) fn is_on_the_same_device(&self) -> bool {
+    pub(in crate::engine) fn is_on_the_same_device(&self) -> bool {
         let found = self.path.ancestors().find_map(|path| rustix::fs::stat(path).ok());
         found.is_some_and(|found| found.st_dev == self.id.0)
     }
@@ -138,22 +138,22 @@ impl Root {
     }
 
     /// Where it lies.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::engine) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The open directory itself.
-    pub(super) const fn fd(&self) -> &OwnedFd {
+    pub(in crate::engine) const fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
     /// Owner and mode of what is made here.
-    pub(super) const fn access(&self) -> Access {
+    pub(in crate::engine) const fn access(&self) -> Access {
         self.access
     }
 
     /// Creates a directory and those above it; one that stands and was given already is left as it is.
-    pub(super) fn create_directory(&self, relative: &Path) -> io::Result<()> {
+    pub(in crate::engine) fn create_directory(&self, relative: &Path) -> io::Result<()> {
         let mut at = self.fd.try_clone()?;
         for part in parts(relative)? {
             let made = match rustix::fs::mkdirat(&at, part, self.access.directory_mode()) {
@@ -170,7 +170,7 @@ impl Root {
     }
 
     /// Creates a file that is not there yet, open for writing.
-    pub(super) fn create(&self, relative: &Path) -> io::Result<File> {
+    pub(in crate::engine) fn create(&self, relative: &Path) -> io::Result<File> {
         let file = self.begin(relative)?;
         rustix::fs::fchmod(&file, self.access.file_mode())?;
         Ok(file)
@@ -178,7 +178,7 @@ impl Root {
 
     /// The same, where the umask may have taken from the file's mode: whoever ends it gives it the right one, by
     /// [`Access::give_mode`].
-    pub(super) fn begin(&self, relative: &Path) -> io::Result<File> {
+    pub(in crate::engine) fn begin(&self, relative: &Path) -> io::Result<File> {
         let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = self.open_below(relative, how, self.access.file_mode())?;
         self.access.give_owner(&fd)?;
@@ -186,7 +186,7 @@ impl Root {
     }
 
     /// Opens a file that is there, to read what stands in it and to write on.
-    pub(super) fn reopen(&self, relative: &Path) -> io::Result<File> {
+    pub(in crate::engine) fn reopen(&self, relative: &Path) -> io::Result<File> {
         let how = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = self.open_below(relative, how, Mode::empty())?;
         if self.access.is_to_be_given(&fd)? {
@@ -196,13 +196,13 @@ impl Root {
     }
 
     /// Opens a file for reading.
-    pub(super) fn open_file(&self, relative: &Path) -> io::Result<File> {
+    pub(in crate::engine) fn open_file(&self, relative: &Path) -> io::Result<File> {
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         Ok(File::from(self.open_below(relative, how, Mode::empty())?))
     }
 
     /// Opens a directory, to make its entries durable or to list it.
-    pub(super) fn open_directory(&self, relative: &Path) -> io::Result<OwnedFd> {
+    pub(in crate::engine) fn open_directory(&self, relative: &Path) -> io::Result<OwnedFd> {
         match self.directory(&parts(relative)?, relative)? {
             Above::Root(fd) => fd.try_clone(),
             Above::Below(fd) => Ok(fd),
@@ -210,7 +210,7 @@ impl Root {
     }
 
     /// What stands at the path; `None` when nothing does.
-    pub(super) fn stat(&self, relative: &Path) -> io::Result<Option<Stat>> {
+    pub(in crate::engine) fn stat(&self, relative: &Path) -> io::Result<Option<Stat>> {
         let looked = self.above(relative).and_then(|(directory, name)| {
             rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)
         });
@@ -222,7 +222,7 @@ impl Root {
     }
 
     /// Makes a symbolic link; one that already points there is left.
-    pub(super) fn link(&self, relative: &Path, to: &Path) -> io::Result<()> {
+    pub(in crate::engine) fn link(&self, relative: &Path, to: &Path) -> io::Result<()> {
         let (directory, name) = self.above(relative)?;
         match rustix::fs::readlinkat(&directory, name, Vec::new()) {
             Ok(stands) if stands.as_bytes() == to.as_os_str().as_bytes() => return Ok(()),
@@ -240,7 +240,7 @@ impl Root {
 
     /// Removes a file or a link, or a directory if it is empty. Tells whether it is gone; a directory with something in
     /// it is not.
-    pub(super) fn remove(&self, relative: &Path) -> io::Result<bool> {
+    pub(in crate::engine) fn remove(&self, relative: &Path) -> io::Result<bool> {
         let Some(stat) = self.stat(relative)? else { return Ok(true) };
         let (directory, name) = self.above(relative)?;
         let kind = FileType::from_raw_mode(stat.st_mode);

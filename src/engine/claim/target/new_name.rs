@@ -10,7 +10,7 @@ use rustix::{
 use std::{fs, io, path::Path};
 
 /// Renames a directory to a name that is still free.
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(in crate::engine) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // What NFS, 9p and some of FUSE answer to any flag (renameat2(2)).
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => rename_over_our_own(from, to),

@@ -1,7 +1,7 @@
 //! The directories that one restore writes into: the data directory and the homes of its tablespaces.
 
-use super::{layout::in_tablespace, root::Root};
-use crate::domain::Failure;
+use super::root::Root;
+use crate::{domain::Failure, engine::source::layout::in_tablespace};
 use std::{
     collections::BTreeMap,
     io,
@@ -10,33 +10,33 @@ use std::{
 
 /// All roots of one restore.
 #[derive(Debug)]
-pub(super) struct Places {
-    pub(super) data: Root,
-    pub(super) tablespaces: BTreeMap<u32, Root>,
+pub(in crate::engine) struct Places {
+    pub(in crate::engine) data: Root,
+    pub(in crate::engine) tablespaces: BTreeMap<u32, Root>,
 }
 
 impl Places {
     /// The root that a path of the manifest lies in, and the path below it. Empty for a tablespace itself.
-    pub(super) fn find<'a>(&self, path: &'a Path) -> (&Root, &'a Path) {
+    pub(in crate::engine) fn find<'a>(&self, path: &'a Path) -> (&Root, &'a Path) {
         in_tablespace(path)
             .and_then(|(oid, below)| Some((self.tablespaces.get(&oid)?, below)))
             .unwrap_or((&self.data, path))
     }
 
     /// Where a path of the manifest lies, for people.
-    pub(super) fn shown(&self, path: &Path) -> PathBuf {
+    pub(in crate::engine) fn shown(&self, path: &Path) -> PathBuf {
         let (root, below) = self.find(path);
         root.path().join(below)
     }
 
     /// Creates a directory of the manifest's terms.
-    pub(super) fn create_directory(&self, path: &Path) -> io::Result<()> {
+    pub(in crate::engine) fn create_directory(&self, path: &Path) -> io::Result<()> {
         let (root, below) = self.find(path);
         root.create_directory(below)
     }
 
     /// Refuses to go on where a directory is not what its path leads to any more.
-    pub(super) fn check_in_place(&self) -> Result<(), Failure> {
+    pub(in crate::engine) fn check_in_place(&self) -> Result<(), Failure> {
         let Some(root) = self.roots().find(|root| !root.is_in_place()) else { return Ok(()) };
         let path = root.path().display();
         Err(if root.is_on_the_same_device() {
@@ -53,7 +53,7 @@ impl Places {
     }
 
     /// All roots.
-    pub(super) fn roots(&self) -> impl Iterator<Item = &Root> {
+    pub(in crate::engine) fn roots(&self) -> impl Iterator<Item = &Root> {
         std::iter::once(&self.data).chain(self.tablespaces.values())
     }
 }

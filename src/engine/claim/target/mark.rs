@@ -4,13 +4,13 @@
 //! too, under the target's lock. Never: writes over the mark of another session, unless it was left for others.
 
 use super::{
-    errors::at_target,
-    home,
-    ledger::{Account, Ledger, Line},
-    lock, new_name,
+    new_name,
     root::{Access, Root},
 };
-use crate::{domain::Failure, process};
+use crate::{
+    domain::{Failure, Target},
+    engine::at_target::at_target,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -21,9 +21,9 @@ use std::{
 use uuid::Uuid;
 
 /// The directory in the target that holds the mark and the ledger until the restore is done.
-pub(super) const DIRECTORY: &str = crate::domain::restored::MARK;
-const SESSION: &str = ".howdah/session.json";
-pub(super) const LEDGER: &str = ".howdah/ledger";
+pub(in crate::engine) const DIRECTORY: &str = crate::domain::restored::MARK;
+pub(in crate::engine) const SESSION: &str = ".howdah/session.json";
+pub(in crate::engine) const LEDGER: &str = ".howdah/ledger";
 
 /// The version of `session.json` that this build writes; it reads this and all older ones.
 const VERSION: u32 = 2;
@@ -34,39 +34,44 @@ const MAX_LEN: u64 = 1 << 20;
 /// What `session.json` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Mark {
+pub(in crate::engine) struct Mark {
     version: u32,
     /// The session that works here.
-    pub(super) session: Uuid,
+    pub(in crate::engine) session: Uuid,
     /// The backup, for a person to read.
-    pub(super) backup: PathBuf,
+    pub(in crate::engine) backup: PathBuf,
     /// What the backup's manifest is known by.
-    pub(super) manifest: String,
+    pub(in crate::engine) manifest: String,
     /// Whether the data directory was not there before.
-    pub(super) created_directory: bool,
+    pub(in crate::engine) created_directory: bool,
     /// Directories outside the data directory that were not there before, upper ones first.
-    pub(super) created: Vec<PathBuf>,
+    pub(in crate::engine) created: Vec<PathBuf>,
     /// Where tablespaces go.
-    pub(super) tablespaces: BTreeMap<u32, PathBuf>,
+    pub(in crate::engine) tablespaces: BTreeMap<u32, PathBuf>,
     /// Whether the session has ended and left its data for a later one. Until then it is the session's alone.
     #[serde(default)]
-    pub(super) kept: bool,
+    pub(in crate::engine) kept: bool,
 }
 
 impl Mark {
-    pub(super) fn new(session: Uuid, backup: &Path, manifest: String, tablespaces: BTreeMap<u32, PathBuf>) -> Self {
+    pub(in crate::engine) fn new(
+        session: Uuid,
+        backup: &Path,
+        manifest: String,
+        tablespaces: BTreeMap<u32, PathBuf>,
+    ) -> Self {
         let backup = backup.to_owned();
         let (version, created_directory, created, kept) = (VERSION, false, Vec::new(), false);
         Self { version, session, backup, manifest, created_directory, created, tablespaces, kept }
     }
 
     /// Whether this session may write over the mark: its own, or one that was left for others.
-    pub(super) fn is_for(&self, session: Uuid) -> bool {
+    pub(in crate::engine) fn is_for(&self, session: Uuid) -> bool {
         self.session == session || self.kept
     }
 
     /// Reads the mark of a target; `None` when there is none that this build can read.
-    pub(super) fn read(root: &Root) -> io::Result<Option<Self>> {
+    pub(in crate::engine) fn read(root: &Root) -> io::Result<Option<Self>> {
         let mut text = Vec::new();
         match root.open_file(Path::new(SESSION)) {
             Ok(file) => file.take(MAX_LEN).read_to_end(&mut text)?,
@@ -77,13 +82,13 @@ impl Mark {
     }
 
     /// Writes the mark into a target, over an older one that is for this session. Whoever calls has the target's lock.
-    pub(super) fn write(&self, root: &Root) -> io::Result<()> {
+    pub(in crate::engine) fn write(&self, root: &Root) -> io::Result<()> {
         replace(root, "session.json", self)
     }
 
     /// Creates the data directory with this mark in it. It is made under another name first, so that it never stands
     /// unmarked.
-    pub(super) fn create_marked(&mut self, directory: &Path, access: Access) -> Result<Root, Failure> {
+    pub(in crate::engine) fn create_marked(&mut self, directory: &Path, access: Access) -> Result<Root, Failure> {
         let shadow = shadow(directory, self.session);
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
@@ -104,7 +109,7 @@ impl Mark {
 }
 
 /// Puts a file into the mark's directory, in place of an older one, in one step and durably.
-pub(super) fn replace(root: &Root, name: &str, content: &impl Serialize) -> io::Result<()> {
+pub(in crate::engine) fn replace(root: &Root, name: &str, content: &impl Serialize) -> io::Result<()> {
     let directory = Path::new(DIRECTORY);
     let (fresh, name) = (directory.join(format!("{name}.new")), directory.join(name));
     root.create_directory(directory)?;
@@ -117,59 +122,20 @@ pub(super) fn replace(root: &Root, name: &str, content: &impl Serialize) -> io::
     Ok(rustix::fs::fsync(root.fd())?)
 }
 
-/// Takes a session's mark from its target. The first thing that goes makes it no mark any more, so that it is never half
-/// of one; the mark of another session stays.
-pub(super) fn remove(directory: &Path, session: Uuid) -> Result<(), Failure> {
-    let ours = directory.join(DIRECTORY);
-    let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
-        match Mark::read(&root)? {
-            Some(mark) if mark.session != session => return Ok(()),
-            // Its homes first: the mark records where they are.
-            Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
-            None => {}
-        }
-        root.remove(Path::new(SESSION))?;
-        super::dispose::remove_tree(&ours)?;
-        Ok(rustix::fs::fsync(root.fd())?)
-    });
-    removed.map_err(|error| at_target("remove", &ours, &error))
+/// Whether the target bears this session's mark.
+pub fn is_marked(target: &Target, session: Uuid) -> bool {
+    let root = Root::open(target.directory(), Access { owner: None, group: false });
+    root.is_ok_and(|root| matches!(Mark::read(&root), Ok(Some(mark)) if mark.session == session))
 }
 
 /// The name under which a data directory is made.
-pub(super) fn shadow(directory: &Path, session: Uuid) -> PathBuf {
+pub(in crate::engine) fn shadow(directory: &Path, session: Uuid) -> PathBuf {
     let mut name = directory.file_name().unwrap_or_default().to_owned();
     name.push(format!(".howdah-{session}"));
     directory.with_file_name(name)
 }
 
-/// Reads the ledger of a target; an absent one is empty.
-pub(super) fn read_ledger(root: &Root, boot: &str) -> io::Result<Account> {
-    match root.open_file(Path::new(LEDGER)) {
-        Ok(file) => Account::read(file, boot),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Account::default()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Opens the ledger for one attempt: the lock of the target, at the end of what stands in it.
-pub(super) fn open_ledger(root: &Root, boot: &str) -> Result<Ledger, Failure> {
-    let mut file = lock::take(root)?;
-    let failed = |error: io::Error| at_target("write", &root.path().join(LEDGER), &error);
-    // An attempt that was killed may have left half a line.
-    file.write_all(b"\n").map_err(failed)?;
-    let ledger = Ledger::new(file);
-    ledger.add(&[Line::Boot(boot.to_owned())]).map_err(failed)?;
-    let directory = root.open_directory(Path::new(DIRECTORY)).map_err(failed)?;
-    rustix::fs::fsync(&directory).map_err(|error| failed(error.into()))?;
-    Ok(ledger)
-}
-
-/// What names the time since this machine came up; empty where the system does not show it, which counts as one boot.
-pub(super) fn boot_id() -> String {
-    process::boot().map_or_else(String::new, |boot| boot.to_string())
-}
-
 /// Makes the entry of a path in the directory above it durable.
-pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+pub(in crate::engine) fn sync_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
 }

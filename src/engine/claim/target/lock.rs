@@ -4,8 +4,8 @@
 //! Promises: the kernel gives it back when its holder is gone, in whatever way. Never: waits for it; who comes second
 //! is refused.
 
-use super::{errors::at_target, mark, root::Root};
-use crate::domain::Failure;
+use super::{mark, root::Root};
+use crate::{domain::Failure, engine::at_target::at_target};
 use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
@@ -24,14 +24,14 @@ const RETRY_DELAY: Duration = Duration::from_millis(5);
 const RETRIES: u32 = 100;
 
 /// Takes the lock of a target, whose ledger is made if there is none.
-pub(super) fn take(root: &Root) -> Result<File, Failure> {
+pub(in crate::engine) fn take(root: &Root) -> Result<File, Failure> {
     let made = root.create_directory(Path::new(mark::DIRECTORY)).and_then(|()| open(root, OFlags::CREATE));
     let file = made.map_err(|error| at_target("lock", &root.path().join(mark::LEDGER), &error))?;
     hold(root, file)
 }
 
 /// Takes the lock of a directory that may bear the mark of a restore; `None` where there is nothing to lock.
-pub(super) fn take_if_there(root: &Root) -> Result<Option<File>, Failure> {
+pub(in crate::engine) fn take_if_there(root: &Root) -> Result<Option<File>, Failure> {
     match open(root, OFlags::empty()) {
         Ok(file) => hold(root, file).map(Some),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

@@ -1,25 +1,27 @@
-//! What may be given another name to make room for a restore (S8).
+//! Giving old data another name to make room for a restore, and what may be given one (S8).
 //!
-//! Promises: only looks; a directory on or in which a server runs, another session works or a file system is mounted
+//! Promises: the check only looks, and nothing is renamed over what stands; a directory on or in which a server runs, another session works or a file system is mounted
 //! stays where it is. Never: follows a link.
 
 use super::{
-    errors::at_target,
-    lock,
+    lock, mark, new_name,
     root::{Access, Root},
     target_state,
 };
 use crate::{
     domain::Failure,
-    engine::{claim, real_path::real, watched::Heartbeat},
+    engine::{at_target::at_target, claim, real_path::real, watched::Heartbeat},
     postgres::server::pidfile,
     process,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 /// Refuses to set this directory aside for `session` where that would hit somebody.
-pub(super) fn check(directory: &Path, session: Uuid, heartbeat: &Heartbeat) -> Result<(), Failure> {
+pub(in crate::engine) fn check(directory: &Path, session: Uuid, heartbeat: &Heartbeat) -> Result<(), Failure> {
     if claim::is_mount_point(directory) {
         let cause = format!("{} is a mount point, which cannot be renamed", directory.display());
         return Err(Failure::incurable(cause, "restore into an empty directory below it"));
@@ -66,7 +68,7 @@ fn refuse_what_lies_below(directory: &Path, session: Uuid, heartbeat: &Heartbeat
             let cause = format!("{} below {} is held by {held}", held.place, directory.display());
             return Err(Failure::incurable(cause, "choose another target, or cancel that session"));
         }
-        if entry.file_name() == super::mark::DIRECTORY && above != directory {
+        if entry.file_name() == mark::DIRECTORY && above != directory {
             let root = Root::open(above, Access { owner: None, group: false });
             lock::take_if_there(&root.map_err(|error| at_target("open", above, &error))?)?;
         }
@@ -80,7 +82,7 @@ fn runs(directory: &Path, pid: u32) -> Failure {
 }
 
 /// The first free name for a directory that is set aside.
-pub(super) fn free_name(directory: &Path) -> PathBuf {
+pub(in crate::engine) fn free_name(directory: &Path) -> PathBuf {
     let name = |number: u32| {
         let mut name = directory.file_name().unwrap_or_default().to_owned();
         name.push(format!(".set-aside-{number}"));
@@ -88,4 +90,22 @@ pub(super) fn free_name(directory: &Path) -> PathBuf {
     };
     let free = (1..u32::MAX).map(name).find(|path| path.symlink_metadata().is_err());
     free.expect("a directory cannot hold four billion names of the same kind")
+}
+
+/// Lets the links of a data directory that was set aside lead to where its tablespace is now.
+pub(in crate::engine) fn follow_links(data: &Path, from: &Path, to: &Path) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(data.join("pg_tblspc")) else { return Ok(()) };
+    for entry in entries.filter_map(Result::ok) {
+        if fs::read_link(entry.path()).is_ok_and(|leads_to| leads_to == from) {
+            let failed = |error: io::Error| at_target("change the link", &entry.path(), &error);
+            fs::remove_file(entry.path()).map_err(failed)?;
+            std::os::unix::fs::symlink(to, entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+pub(in crate::engine) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    new_name::rename(from, to).map_err(|error| at_target("set aside", from, &error))?;
+    mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
 }

@@ -3,12 +3,15 @@
 //! Promises: only looks. A directory counts as ours only by its mark, never by its contents.
 
 use super::{
-    errors::at_target,
-    ledger::Account,
+    ledger::{self, Account},
     mark::{self, Mark},
     root::{Access, Root},
 };
-use crate::{domain::Failure, engine::claim, postgres::server::pidfile};
+use crate::{
+    domain::Failure,
+    engine::{at_target::at_target, claim},
+    postgres::server::pidfile,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -16,7 +19,7 @@ use std::{
 
 /// What was found.
 #[derive(Debug)]
-pub(super) enum TargetContents {
+pub(in crate::engine) enum TargetContents {
     /// Nothing.
     Missing,
     /// An empty directory.
@@ -29,18 +32,18 @@ pub(super) enum TargetContents {
 
 /// What a restore left at its target.
 #[derive(Debug)]
-pub(super) struct Leftover {
-    pub(super) mark: Mark,
-    pub(super) account: Account,
+pub(in crate::engine) struct Leftover {
+    pub(in crate::engine) mark: Mark,
+    pub(in crate::engine) account: Account,
 }
 
 /// Looks at a data directory.
-pub(super) fn look(directory: &Path) -> Result<TargetContents, Failure> {
+pub(in crate::engine) fn look(directory: &Path) -> Result<TargetContents, Failure> {
     let failed = |error: &io::Error| at_target("look into", directory, error);
     let Some(mut names) = entries(directory)? else { return Ok(TargetContents::Missing) };
     let root = Root::open(directory, Access { owner: None, group: false }).map_err(|error| failed(&error))?;
     if let Some(mark) = Mark::read(&root).map_err(|error| failed(&error))? {
-        let account = mark::read_ledger(&root, &mark::boot_id()).map_err(|error| failed(&error))?;
+        let account = ledger::read(&root, &ledger::boot_id()).map_err(|error| failed(&error))?;
         return Ok(TargetContents::Leftover(Box::new(Leftover { mark, account })));
     }
     // A mark's directory without a mark is what a crash just before the first mark leaves.
@@ -49,7 +52,7 @@ pub(super) fn look(directory: &Path) -> Result<TargetContents, Failure> {
 }
 
 /// Looks at the home of a tablespace: `true` when it holds something.
-pub(super) fn is_occupied(directory: &Path) -> Result<bool, Failure> {
+pub(in crate::engine) fn is_occupied(directory: &Path) -> Result<bool, Failure> {
     Ok(entries(directory)?.is_some_and(|names| !names.iter().all(|name| is_ours(name))))
 }
 
@@ -59,7 +62,7 @@ fn is_ours(name: &Path) -> bool {
 }
 
 /// The process that runs a server on the data directory, if there is one and it is alive.
-pub(super) fn postmaster(directory: &Path) -> Result<Option<u32>, Failure> {
+pub(in crate::engine) fn postmaster(directory: &Path) -> Result<Option<u32>, Failure> {
     match pidfile::may_run(directory) {
         Ok(server) => Ok(server),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -68,7 +71,7 @@ pub(super) fn postmaster(directory: &Path) -> Result<Option<u32>, Failure> {
 }
 
 /// Whether this is the data directory of a cluster, running or not.
-pub(super) fn is_data_directory(directory: &Path) -> bool {
+pub(in crate::engine) fn is_data_directory(directory: &Path) -> bool {
     directory.join("PG_VERSION").is_file() && directory.join("global").is_dir()
 }
 

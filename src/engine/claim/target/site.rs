@@ -3,12 +3,11 @@
 //! Promises: only looks; links are followed before places are compared. Never: what is refused here is allowed by typing
 //! a name.
 
-use super::{
-    layout::{Form, Layout},
-    plan::CopyRequest,
-    target_state,
+use super::target_state;
+use crate::{
+    domain::{Failure, Target},
+    engine::real_path::real,
 };
-use crate::{domain::Failure, engine::real_path::real};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -49,18 +48,27 @@ const SYSTEM: [&str; 27] = [
 const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];
 const MEMORY: &str = "/dev/shm";
 
+/// Where a restore is about to go, and what it must keep away from.
+#[derive(Debug)]
+pub(in crate::engine) struct Site<'a> {
+    pub(in crate::engine) target: &'a Target,
+    /// Where each tablespace goes.
+    pub(in crate::engine) tablespaces: &'a BTreeMap<u32, PathBuf>,
+    /// The directories that the backup is in.
+    pub(in crate::engine) sources: &'a [PathBuf],
+    /// Repositories and the state directory, and what each is called.
+    pub(in crate::engine) reserved: &'a [(PathBuf, &'static str)],
+}
+
 /// Refuses places that a restore must not go to.
-pub(super) fn check(order: &CopyRequest, layout: &Layout, tablespaces: &BTreeMap<u32, PathBuf>) -> Result<(), Failure> {
-    let mut sources = vec![real(&order.backup)?];
-    for original in layout.tablespaces.values().filter(|_| matches!(layout.form, Form::Plain(_))) {
-        sources.push(real(&order.backup.join("pg_tblspc").join(original))?);
-    }
+pub(in crate::engine) fn check(site: &Site<'_>) -> Result<(), Failure> {
+    let sources = site.sources.iter().map(|source| real(source)).collect::<Result<Vec<_>, _>>()?;
     let mut reserved = Vec::new();
-    for (directory, what) in &order.reserved {
+    for (directory, what) in site.reserved {
         reserved.push((real(directory)?, *what));
     }
-    let mut places = vec![real(order.target.directory())?];
-    for directory in tablespaces.values() {
+    let mut places = vec![real(site.target.directory())?];
+    for directory in site.tablespaces.values() {
         places.push(real(directory)?);
     }
     for (at, place) in places.iter().enumerate() {

@@ -2,9 +2,10 @@
 //!
 //! Promises: only looks. File systems are distinguished, so a tablespace on another disk is counted against that disk.
 
-use super::errors::at_target;
-use crate::domain::{ByteCount, Failure};
-use crate::engine::real_path::nearest;
+use crate::{
+    domain::{ByteCount, Failure},
+    engine::{at_target::at_target, real_path::nearest},
+};
 use rustix::fs::Access;
 use std::{
     collections::BTreeMap,
@@ -15,49 +16,49 @@ use std::{
 
 /// What one place will take.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Required {
+pub(in crate::engine) struct Required {
     /// Bytes, each file rounded up to whole blocks.
-    pub(super) bytes: u64,
+    pub(in crate::engine) bytes: u64,
     /// Files; directories are few beside them.
-    pub(super) inodes: u64,
+    pub(in crate::engine) inodes: u64,
 }
 
 /// What is free at one place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Available {
-    pub(super) bytes: ByteCount,
+pub(in crate::engine) struct Available {
+    pub(in crate::engine) bytes: ByteCount,
     /// `None` where the file system does not count them.
-    pub(super) inodes: Option<u64>,
+    pub(in crate::engine) inodes: Option<u64>,
 }
 
 /// One file system, as far as a restore asks for it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Disk {
-    pub(super) device: u64,
-    pub(super) room: Available,
+pub(in crate::engine) struct Disk {
+    pub(in crate::engine) device: u64,
+    pub(in crate::engine) room: Available,
 }
 
 /// Tells on which disk a place is, or will be when it is made.
-pub(super) trait Disks: fmt::Debug + Send + Sync {
+pub(in crate::engine) trait Disks: fmt::Debug + Send + Sync {
     fn of(&self, place: &Path) -> Result<Disk, Failure>;
 }
 
 /// The disks of this machine.
 #[derive(Debug)]
-pub(super) struct Machine;
+pub(in crate::engine) struct Machine;
 
 /// Files take whole blocks; 4 KiB is the block of nearly every file system.
 const BLOCK: u64 = 4096;
 
 impl Required {
     /// Adds a file.
-    pub(super) const fn file(&mut self, size: u64) {
+    pub(in crate::engine) const fn file(&mut self, size: u64) {
         self.bytes = self.bytes.saturating_add(size.saturating_add(BLOCK - 1) / BLOCK * BLOCK);
         self.inodes += 1;
     }
 
     /// Takes off what a file that stands already takes.
-    pub(super) const fn standing(&mut self, blocks_of_512: u64) {
+    pub(in crate::engine) const fn standing(&mut self, blocks_of_512: u64) {
         self.bytes = self.bytes.saturating_sub(blocks_of_512.saturating_mul(512));
         self.inodes = self.inodes.saturating_sub(1);
     }
@@ -76,7 +77,7 @@ impl Disks for Machine {
 }
 
 /// Refuses when one of the file systems has not the room that its places need together.
-pub(super) fn check(needs: &BTreeMap<PathBuf, Required>, disks: &dyn Disks) -> Result<(), Failure> {
+pub(in crate::engine) fn check(needs: &BTreeMap<PathBuf, Required>, disks: &dyn Disks) -> Result<(), Failure> {
     let mut sums: BTreeMap<u64, (&Path, Available, Required)> = BTreeMap::new();
     for (place, need) in needs {
         let disk = disks.of(place)?;
@@ -108,7 +109,7 @@ pub(super) fn check(needs: &BTreeMap<PathBuf, Required>, disks: &dyn Disks) -> R
 }
 
 /// Refuses a place in which nothing could be created.
-pub(super) fn check_writable(place: &Path) -> Result<(), Failure> {
+pub(in crate::engine) fn check_writable(place: &Path) -> Result<(), Failure> {
     let there = nearest(place)?;
     let may = rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK);
     may.map_err(|error| at_target("write to", &there, &error.into()))

@@ -4,6 +4,8 @@
 //! Promises: a line counts only whole, by its own checksum, so a torn end is not believed; what was verified before the
 //! machine went down counts only if it had been made durable. Never: changes a line; the file only grows.
 
+use super::{lock, mark, root::Root};
+use crate::{domain::Failure, engine::at_target::at_target, process};
 use rustix::fs::Stat;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,8 +19,8 @@ use std::{
 
 /// By what a file is known again: nobody has written to it while these are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) size: u64,
+pub(in crate::engine) struct Stamp {
+    pub(in crate::engine) size: u64,
     seconds: i64,
     nanoseconds: i64,
     inode: u64,
@@ -26,24 +28,24 @@ pub(super) struct Stamp {
 
 /// What a ledger records, read from its beginning.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Account {
+pub(in crate::engine) struct Account {
     /// Paths that the restore created or was about to, in the order of creation.
-    pub(super) created: Vec<PathBuf>,
+    pub(in crate::engine) created: Vec<PathBuf>,
     /// Files that were verified, and their stamp then.
-    pub(super) verified: BTreeMap<PathBuf, Stamp>,
+    pub(in crate::engine) verified: BTreeMap<PathBuf, Stamp>,
     /// Archives that were read to their end.
-    pub(super) archives: BTreeSet<PathBuf>,
+    pub(in crate::engine) archives: BTreeSet<PathBuf>,
     /// Whether all files were in place at the end of an attempt.
-    pub(super) complete: bool,
+    pub(in crate::engine) complete: bool,
     /// Whether a server was let run on the files.
-    pub(super) server_started: bool,
+    pub(in crate::engine) server_started: bool,
     /// Whether the last attempt began since the machine came up.
-    pub(super) this_boot: bool,
+    pub(in crate::engine) this_boot: bool,
 }
 
 /// A ledger that is being written.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(in crate::engine) struct Ledger {
     open: Mutex<Open>,
 }
 
@@ -61,7 +63,7 @@ const LINES_HELD: usize = 64;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(in crate::engine) enum Line {
     /// An attempt began while the machine ran since this boot.
     Boot(String),
     /// This path is about to be created.
@@ -80,7 +82,7 @@ pub(super) enum Line {
 
 impl Stamp {
     /// The stamp of a file that stands.
-    pub(super) fn of(stat: &Stat) -> Self {
+    pub(in crate::engine) fn of(stat: &Stat) -> Self {
         Self {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             seconds: stat.st_mtime,
@@ -93,20 +95,20 @@ impl Stamp {
 
 impl Ledger {
     /// Goes on writing at the end of `file`, which must be open for appending.
-    pub(super) const fn new(file: File) -> Self {
+    pub(in crate::engine) const fn new(file: File) -> Self {
         Self { open: Mutex::new(Open { file, held: Vec::new(), lines: 0 }) }
     }
 
     /// Adds lines in one write, behind those that were held. They survive the end of this process; see [`Ledger::sync`]
     /// for that of the machine.
-    pub(super) fn add(&self, lines: &[Line]) -> io::Result<()> {
+    pub(in crate::engine) fn add(&self, lines: &[Line]) -> io::Result<()> {
         let mut open = self.open();
         open.held.extend(lines.iter().flat_map(Line::write));
         open.write_held()
     }
 
     /// Adds a line that may wait for others: one that records what can be done again.
-    pub(super) fn add_soon(&self, line: &Line) -> io::Result<()> {
+    pub(in crate::engine) fn add_soon(&self, line: &Line) -> io::Result<()> {
         let text = line.write();
         let mut open = self.open();
         open.held.extend(text);
@@ -115,7 +117,7 @@ impl Ledger {
     }
 
     /// Makes all lines durable.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(in crate::engine) fn sync(&self) -> io::Result<()> {
         let mut open = self.open();
         open.write_held()?;
         open.file.sync_data()
@@ -137,7 +139,7 @@ impl Open {
 
 impl Account {
     /// Reads a ledger. `boot` names the time since the machine came up.
-    pub(super) fn read(mut ledger: impl Read, boot: &str) -> io::Result<Self> {
+    pub(in crate::engine) fn read(mut ledger: impl Read, boot: &str) -> io::Result<Self> {
         let mut bytes = Vec::new();
         ledger.read_to_end(&mut bytes)?;
         let mut account = Self::default();
@@ -227,6 +229,33 @@ impl Line {
         };
         fields.next().is_none().then_some(line)
     }
+}
+
+/// Reads the ledger of a target; an absent one is empty.
+pub(in crate::engine) fn read(root: &Root, boot: &str) -> io::Result<Account> {
+    match root.open_file(Path::new(mark::LEDGER)) {
+        Ok(file) => Account::read(file, boot),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Account::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the ledger for one attempt: the lock of the target, at the end of what stands in it.
+pub(in crate::engine) fn open(root: &Root, boot: &str) -> Result<Ledger, Failure> {
+    let mut file = lock::take(root)?;
+    let failed = |error: io::Error| at_target("write", &root.path().join(mark::LEDGER), &error);
+    // An attempt that was killed may have left half a line.
+    file.write_all(b"\n").map_err(failed)?;
+    let ledger = Ledger::new(file);
+    ledger.add(&[Line::Boot(boot.to_owned())]).map_err(failed)?;
+    let directory = root.open_directory(Path::new(mark::DIRECTORY)).map_err(failed)?;
+    rustix::fs::fsync(&directory).map_err(|error| failed(error.into()))?;
+    Ok(ledger)
+}
+
+/// What names the time since this machine came up; empty where the system does not show it, which counts as one boot.
+pub(in crate::engine) fn boot_id() -> String {
+    process::boot().map_or_else(String::new, |boot| boot.to_string())
 }
 
 /// A path in letters that can stand in a line: everything but plain ASCII is written as `%XX`.

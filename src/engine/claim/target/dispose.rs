@@ -6,16 +6,17 @@
 
 use super::{
     home,
-    ledger::Account,
+    ledger::{self, Account},
     lock,
     mark::{self, Mark},
-    prepare::{follow_links, rename},
+    removal::{names, remove_if_empty, remove_tree},
     root::{Access, Root},
-    set_aside, target_state,
+    set_aside::{self, follow_links, rename},
+    target_state,
 };
 use crate::{
     domain::{Disposed, Disposition, Failure, Target},
-    engine::claim,
+    engine::{at_target::at_target, claim, source::layout::in_tablespace},
 };
 use std::{
     collections::BTreeSet,
@@ -46,8 +47,8 @@ const SERVERS_OWN: [&str; 17] = [
     "tablespace_map.old",
 ];
 
-/// Deals with what `session` left at `target`.
-pub(super) fn dispose(target: &Target, session: Uuid, wish: Disposition) -> Disposed {
+/// Deals with what `session` left at `target`, when nothing but the two is known any more.
+pub fn dispose(target: &Target, session: Uuid, wish: Disposition) -> Disposed {
     attempt(target, session, wish).unwrap_or_else(|failure| Disposed::Failed { cause: failure.to_string() })
 }
 
@@ -55,7 +56,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     let directory = target.directory();
     let shadow = mark::shadow(directory, session);
     if shadow.symlink_metadata().is_ok() {
-        fs::remove_dir_all(&shadow).map_err(|error| super::errors::at_target("remove", &shadow, &error))?;
+        fs::remove_dir_all(&shadow).map_err(|error| at_target("remove", &shadow, &error))?;
     }
     let access = Access { owner: None, group: false };
     let root = match Root::open(directory, access) {
@@ -65,9 +66,9 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
         Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => {
             return clear_homes(target, session, wish);
         }
-        Err(error) => return Err(super::errors::at_target("open", directory, &error)),
+        Err(error) => return Err(at_target("open", directory, &error)),
     };
-    let failed = |error: io::Error| super::errors::at_target("read the mark in", directory, &error);
+    let failed = |error: io::Error| at_target("read the mark in", directory, &error);
     let marked = || Mark::read(&root).map_err(failed).map(|mark| mark.filter(|mark| mark.session == session));
     if marked()?.is_none() {
         return clear_homes(target, session, wish);
@@ -87,24 +88,24 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     match wish {
         Disposition::Keep | Disposition::Default => {
             mark.kept = true;
-            mark.write(&root).map_err(|error| super::errors::at_target("mark", directory, &error))?;
+            mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
             Ok(Disposed::Kept)
         }
         Disposition::SetAside => {
             let to = set_aside::free_name(directory);
             mark.kept = true;
-            mark.write(&root).map_err(|error| super::errors::at_target("mark", directory, &error))?;
+            mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
             rename(directory, &to)?;
             for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
                 let home = set_aside::free_name(place);
-                home::unmark(place, session).map_err(|error| super::errors::at_target("unmark", place, &error))?;
+                home::unmark(place, session).map_err(|error| at_target("unmark", place, &error))?;
                 rename(place, &home)?;
                 follow_links(&to, place, &home)?;
             }
             Ok(Disposed::SetAside { to })
         }
         Disposition::Remove => {
-            let account = mark::read_ledger(&root, "").map_err(failed)?;
+            let account = ledger::read(&root, "").map_err(failed)?;
             Removal { directory, root, mark, account, left: 0 }.run()
         }
     }
@@ -113,7 +114,7 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
 /// Deals with the homes of tablespaces whose data directory is gone or is somebody else's: their own marks say that they
 /// are the session's.
 fn clear_homes(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {
-    let failed = |error: io::Error| super::errors::at_target("clear the tablespaces of", target.directory(), &error);
+    let failed = |error: io::Error| at_target("clear the tablespaces of", target.directory(), &error);
     let homes = home::candidates(target).map_err(failed)?;
     let mut homes = homes.into_iter().filter(|home| home::is_marked(home, session)).peekable();
     if homes.peek().is_none() {
@@ -147,7 +148,7 @@ impl Removal<'_> {
         paths.extend([PathBuf::from("backup_manifest"), PathBuf::from("pg_tblspc"), PathBuf::from("pg_wal")]);
         // From below to above: a path sorts before whatever lies in it.
         for path in paths.iter().rev() {
-            let (root, below) = match super::layout::in_tablespace(path) {
+            let (root, below) = match in_tablespace(path) {
                 Some((oid, below)) if self.mark.tablespaces.contains_key(&oid) && !below.as_os_str().is_empty() => {
                     let Ok(root) = Root::open(&self.mark.tablespaces[&oid], access) else { continue };
                     (root, below)
@@ -170,7 +171,7 @@ impl Removal<'_> {
     }
 
     fn failed(&self, error: &io::Error) -> Failure {
-        super::errors::at_target("remove", self.directory, error)
+        at_target("remove", self.directory, error)
     }
 
     fn remove_servers_own(&self) -> Result<(), Failure> {
@@ -232,34 +233,6 @@ impl Removal<'_> {
     }
 }
 
-/// The names in a directory; none where it is missing.
-pub(super) fn names(directory: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    match fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
 fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
-}
-
-/// Removes a file, a link (not what it leads to) or a directory with all that is in it.
-pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
-    let gone = match path.symlink_metadata() {
-        Ok(about) if about.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-/// Removes a directory, unless something is in it.
-pub(super) fn remove_if_empty(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir(directory) {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
-        Err(error) => Err(error),
-    }
 }

@@ -7,8 +7,8 @@
 //! Promises: only what the session made is cleared; the mark goes last. Never: follows a link.
 
 use super::{
-    dispose::{names, remove_if_empty, remove_tree},
     mark,
+    removal::{names, remove_if_empty, remove_tree},
     root::{Access, Root},
 };
 use crate::{domain::Target, engine::claim};
@@ -41,24 +41,24 @@ struct Mark {
 }
 
 /// Marks a home; `created` are the directories that the restore made, here and elsewhere.
-pub(super) fn mark(root: &Root, session: Uuid, data: &Path, created: &[PathBuf]) -> io::Result<()> {
+pub(in crate::engine) fn mark(root: &Root, session: Uuid, data: &Path, created: &[PathBuf]) -> io::Result<()> {
     let created = created.iter().filter(|path| root.path().starts_with(path)).cloned().collect();
     mark::replace(root, FILE, &Mark { version: VERSION, session, data: data.to_owned(), created })
 }
 
 /// Whether a home bears this session's mark.
-pub(super) fn is_marked(home: &Path, session: Uuid) -> bool {
+pub(in crate::engine) fn is_marked(home: &Path, session: Uuid) -> bool {
     read(home, session).is_ok_and(|mark| mark.is_some())
 }
 
 /// Takes the session's mark from a home.
-pub(super) fn unmark(home: &Path, session: Uuid) -> io::Result<()> {
+pub(in crate::engine) fn unmark(home: &Path, session: Uuid) -> io::Result<()> {
     if read(home, session)?.is_some() { remove_tree(&home.join(mark::DIRECTORY)) } else { Ok(()) }
 }
 
 /// Clears a home of what the session put there; returns how many entries are somebody else's, or `None` where the home
 /// does not bear its mark.
-pub(super) fn clear(home: &Path, session: Uuid) -> io::Result<Option<u64>> {
+pub(in crate::engine) fn clear(home: &Path, session: Uuid) -> io::Result<Option<u64>> {
     let Some(mark) = read(home, session)? else { return Ok(None) };
     let mut left = 0;
     for name in names(home)? {
@@ -77,7 +77,7 @@ pub(super) fn clear(home: &Path, session: Uuid) -> io::Result<Option<u64>> {
 }
 
 /// The directories that may be homes of a target, whether or not its data directory shows them.
-pub(super) fn candidates(target: &Target) -> io::Result<Vec<PathBuf>> {
+pub(in crate::engine) fn candidates(target: &Target) -> io::Result<Vec<PathBuf>> {
     let parent = target.tablespace_parent();
     let unnamed = names(&parent)?.into_iter().map(|name| parent.join(name));
     let unnamed = unnamed.filter(|path| fs::symlink_metadata(path).is_ok_and(|about| about.is_dir()));

@@ -1,0 +1,38 @@
+//! Taking a session's marks from its target when the restore is done.
+//!
+//! Promises: the homes of tablespaces lose theirs first, while the mark still records where they are. Never: touches the
+//! mark of another session.
+
+use super::{
+    home,
+    mark::{self, Mark},
+    removal::remove_tree,
+    root::{Access, Root},
+};
+use crate::{
+    domain::{Failure, Target},
+    engine::at_target::at_target,
+};
+use std::path::Path;
+use uuid::Uuid;
+
+/// Takes a session's marks from its target: the restore is done. May be run again after it was interrupted.
+///
+/// The first thing that goes makes it no mark any more, so that it is never half of one; the mark of another session
+/// stays.
+pub fn unmark(target: &Target, session: Uuid) -> Result<(), Failure> {
+    let directory = target.directory();
+    let ours = directory.join(mark::DIRECTORY);
+    let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
+        match Mark::read(&root)? {
+            Some(mark) if mark.session != session => return Ok(()),
+            // Its homes first: the mark records where they are.
+            Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
+            None => {}
+        }
+        root.remove(Path::new(mark::SESSION))?;
+        remove_tree(&ours)?;
+        Ok(rustix::fs::fsync(root.fd())?)
+    });
+    removed.map_err(|error| at_target("remove", &ours, &error))
+}
