@@ -113,6 +113,8 @@ fn an_unknown_key_in_the_settings_is_named() {
         ("[worker]\nbinary = []\n", "binary"),
         ("max_running = \"four\"\n", "max_running"),
         ("[retry]\nevery = \"soon\"\n", "every"),
+        ("[[repository]]\nkind = \"tape\"\npath = \"/srv\"\n", "known: directory"),
+        ("[[repository]]\nkind = \"directory\"\npth = \"/srv\"\n", "pth"),
         ("this is not toml", "howdah.toml"),
     ] {
         howdah.configure(toml);
@@ -143,6 +145,20 @@ fn without_any_setting_the_sample_is_listed() {
     instances.dedup();
     assert_eq!(instances.len(), 3, "{ran}");
     assert!(rows.iter().all(|row| row["problem"].is_null()), "{ran}");
+}
+
+#[test]
+fn the_backups_of_both_forms_of_repositories_in_the_settings_are_listed() {
+    needs_postgres!();
+    let [short, long] = ["short", "long"].map(|name| Repository::new().with(name, "b1", &own(Form::PLAIN)));
+    let howdah = Howdah::new();
+    let toml = format!("repositories = [{:?}]\n[[repository]]\nkind = \"directory\"\npath = {:?}\n", short.0, long.0);
+    howdah.configure(&toml);
+    let listed = || {
+        let rows = howdah.run(["backup", "list", "--json"]).expect_code(0).json();
+        rows.as_array().unwrap().iter().map(|row| row["instance"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(), ["long", "short"]);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
+mod repository;
+
+pub use repository::{RepositorySetting, SourceKind};
+
 use crate::domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
@@ -15,8 +19,11 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Directories with backups.
+    /// Directories with backups: the short form of `[[repository]]` of the kind `directory`.
     pub repositories: Vec<PathBuf>,
+    /// `[[repository]]`.
+    #[serde(deserialize_with = "repository::all")]
+    pub repository: Vec<RepositorySetting>,
     /// Where new restores go by default, one directory an instance.
     pub restore_dir: PathBuf,
     /// Attempts that may run at once.
@@ -102,6 +109,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             repositories: Vec::new(),
+            repository: Vec::new(),
             restore_dir: default_restore_dir(),
             // Two cores copy at full speed with two sessions; four keep a slow repository from holding up all.
             max_running: 4,
@@ -150,6 +158,16 @@ impl Config {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
             Err(cause) => Err(ConfigError::Unreadable { path, cause }),
         }
+    }
+
+    /// Where backups are looked for: what flags and the environment name, else all that the file does, the short form
+    /// first.
+    pub fn repository_paths(&self, flags: &[PathBuf]) -> Vec<PathBuf> {
+        if !flags.is_empty() {
+            return flags.to_vec();
+        }
+        let with_kind = self.repository.iter().map(|RepositorySetting { kind: SourceKind::Directory, path, .. }| path);
+        self.repositories.iter().chain(with_kind).cloned().collect()
     }
 
     /// How disrupted sessions are tried again.

@@ -31,7 +31,7 @@ impl AppContext {
     pub(super) fn read(common: &Common) -> anyhow::Result<Self> {
         let config = Config::read(common.config.as_deref())?;
         let state = state_dir(common.state_dir.as_deref())?;
-        let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
+        let named = config.repository_paths(&common.repo);
         let repositories = named.iter().map(|path| absolute(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let named = common.config.as_deref().map(absolute).transpose()?;
         Ok(Self { named, repositories, state, ascii: common.ascii || config.console.ascii, config })

@@ -76,8 +76,8 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
         let fix = Fix::Run("howdah --state-dir DIR".to_owned());
         findings.push(Finding::error("state", &error.to_string(), fix));
     }
-    let named = if common.repo.is_empty() { &config.repositories } else { &common.repo };
-    let absolute = named.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+    let named = config.repository_paths(&common.repo).into_iter();
+    let absolute = named.map(|path| std::path::absolute(&path).unwrap_or(path));
     let env = Env {
         variables: std::env::vars_os().collect(),
         repositories: absolute.collect(),

@@ -1,0 +1,149 @@
+//! `[[repository]]` in `howdah.toml`: one repository, its kind and its name.
+//!
+//! Promises: what is not known is refused with what is; each name means one repository. Never: looks whether the place is
+//! there, which may change while howdah runs.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected},
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+/// One repository.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
+pub struct RepositorySetting {
+    /// What it is called: as written, else the last part of its path.
+    pub name: String,
+    /// How what is in it is read.
+    pub kind: SourceKind,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// The kinds of repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A directory with what `pg_basebackup` wrote.
+    Directory,
+}
+
+/// The table as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: Option<Name>,
+    kind: SourceKind,
+    path: PathBuf,
+}
+
+struct Name(String);
+
+/// Each kind and how it is written.
+const KINDS: [(&str, SourceKind); 1] = [("directory", SourceKind::Directory)];
+
+impl From<Written> for RepositorySetting {
+    fn from(Written { name, kind, path }: Written) -> Self {
+        let name = name.map_or_else(|| last_part(&path), |Name(name)| name);
+        Self { name, kind, path }
+    }
+}
+
+impl<'de> Deserialize<'de> for SourceKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let known = KINDS.iter().find(|(written, _)| *written == word).map(|(_, kind)| *kind);
+        known.ok_or_else(|| {
+            let words: Vec<&str> = KINDS.iter().map(|(written, _)| *written).collect();
+            D::Error::custom(format!("{word:?} is no kind of repository that is known; known: {}", words.join(", ")))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name.trim().is_empty() {
+            return Err(D::Error::invalid_value(Unexpected::Str(&name), &"a name, or none for the path's last part"));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// Reads all repositories, of which no two may have one name.
+pub(super) fn all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RepositorySetting>, D::Error> {
+    let all = Vec::<RepositorySetting>::deserialize(deserializer)?;
+    let mut names = BTreeSet::new();
+    if let Some(again) = all.iter().find(|repository| !names.insert(repository.name.as_str())) {
+        let (name, path) = (&again.name, again.path.display());
+        return Err(D::Error::custom(format!(
+            "two repositories have the name {name:?}: give the one in {path} a name of its own"
+        )));
+    }
+    Ok(all)
+}
+
+fn last_part(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use crate::app::config::Config;
+    use std::path::{Path, PathBuf};
+
+    fn of(text: &str) -> Result<Config, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn a_repository_has_the_name_that_is_written_or_that_of_its_directory() {
+        for (path, name, expected) in
+            [("/srv/nas", "name = \"north\"\n", "north"), ("/srv/nas/", "", "nas"), ("/", "", "/")]
+        {
+            let text = format!("[[repository]]\n{name}kind = \"directory\"\npath = \"{path}\"");
+            let all = of(&text).unwrap().repository;
+            assert_eq!((all[0].name.as_str(), all[0].path.as_path()), (expected, Path::new(path)));
+        }
+    }
+
+    #[test]
+    fn both_forms_stand_together_the_short_one_first_and_flags_before_both() {
+        let text = "repositories = [\"/a\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
+                    [[repository]]\nkind = \"directory\"\npath = \"/c\"";
+        let config = of(text).unwrap();
+        let paths = |flags: &[&str]| config.repository_paths(&flags.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(paths(&[]), ["/a", "/b", "/c"].map(PathBuf::from));
+        assert_eq!(paths(&["/flag"]), [PathBuf::from("/flag")]);
+    }
+
+    #[test]
+    fn what_is_not_known_or_not_whole_is_refused_with_what_would_be_right() {
+        let whole = "[[repository]]\nkind = \"directory\"\npath = \"/a/x\"\n";
+        for (text, says) in [
+            (
+                "[[repository]]\nkind = \"tape\"\npath = \"/a\"",
+                "\"tape\" is no kind of repository that is known; known: directory",
+            ),
+            (
+                "[[repository]]\nkind = \"directory\"\npth = \"/a\"",
+                "unknown field `pth`, expected one of `name`, `kind`, `path`",
+            ),
+            ("[[repository]]\npath = \"/a\"", "missing field `kind`"),
+            ("[[repository]]\nkind = \"directory\"", "missing field `path`"),
+            (&format!("{whole}name = \" \""), "a name, or none for the path's last part"),
+            (
+                &format!("{whole}{}", whole.replace("/a/", "/b/")),
+                "two repositories have the name \"x\": give the one in /b/x",
+            ),
+        ] {
+            let error = of(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        of(&format!("{whole}{}name = \"y\"", whole.replace("/a/", "/b/"))).unwrap();
+    }
+}
