@@ -36,6 +36,12 @@ fn r23_each_kind_has_a_list_of_its_own() {
     assert_eq!(listed(&harness, &["--kind", "all"]), [(1, Some(0)), (2, Some(1))]);
     assert_eq!(listed(&harness, &["--kind", "all", "--all"]), [(1, Some(0)), (2, Some(1)), (4, None), (3, None)]);
     assert_eq!(listed(&harness, &["--kind", "backup", "--all"]), []);
+    let heads = |options: &[&str]| {
+        let ran = harness.run(&[&["list"], options].concat()).expect_code(0);
+        ran.stdout.lines().map(|line| line.split_whitespace().nth(3).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(heads(&["--kind", "all"]), ["KIND", "restore", "verify"]);
+    assert_eq!(heads(&[])[0], "INSTANCE", "one kind needs no column");
     let ran = harness.run(&["list", "--kind", "restores"]).expect_code(2);
     assert!(ran.stderr.contains("use restore, verify, explore, backup or all"), "{}", ran.stderr);
 }

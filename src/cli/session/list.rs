@@ -14,12 +14,15 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{SessionId, Timestamp, instance::printable},
+    domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable},
     machine::{Phase, Session, StuckReason},
 };
 use std::{collections::BTreeSet, io::Write};
 use uuid::Uuid;
 
+const KIND: Column = words("KIND");
+
+/// The columns of a list of one kind.
 const COLUMNS: [Column; 8] = [
     numbers("INDEX"),
     numbers("NUMBER"),
@@ -30,6 +33,20 @@ const COLUMNS: [Column; 8] = [
     words("TARGET"),
     words("STARTED (UTC)"),
 ];
+
+/// One session in a table.
+struct Row {
+    kind: Kind,
+    cells: [String; 8],
+}
+
+impl Row {
+    /// With the kind beside the instance, for a list of several kinds.
+    fn with_kind(self) -> [String; 9] {
+        let [index, number, uuid, instance, phase, progress, target, started] = self.cells;
+        [index, number, uuid, self.kind.as_str().to_owned(), instance, phase, progress, target, started]
+    }
+}
 
 /// Sessions that are named one by one as waiting for a person; of more, the first.
 const NAMED: usize = 5;
@@ -47,6 +64,7 @@ pub fn run(
     let now = context.clock.now();
     let ongoing = reader.ongoing(now)?;
     let mut lines = if args.json { Lines::Json { first: true } } else { Lines::Table(Vec::new()) };
+    let kinds = reader.kinds();
     for (index, session) in ongoing.iter().enumerate() {
         let lost = is_lost(session, reader, context);
         lines.add(reader, session, (Some(index), lost), (context.ascii, now), streams.out)?;
@@ -56,7 +74,7 @@ pub fn run(
             lines.add(reader, session, (None, false), (context.ascii, now), streams.out)
         })?;
     }
-    let any = lines.end(streams.out)?;
+    let any = lines.end(kinds, streams.out)?;
     streams.out.flush()?;
     say_problems(reader, streams)?;
     if !any {
@@ -121,7 +139,7 @@ fn completed(
 
 enum Lines {
     Json { first: bool },
-    Table(Vec<[String; 8]>),
+    Table(Vec<Row>),
 }
 
 impl Lines {
@@ -140,29 +158,45 @@ impl Lines {
                 write!(out, "{}\n{object}", if *first { "[" } else { "," })?;
                 *first = false;
             }
-            Self::Table(rows) => rows.push([
-                index.map_or_else(|| "-".to_owned(), |index| format!("[{index}]")),
-                session.id().to_string(),
-                short(reader, session.uuid())?,
-                printable(session.title().as_str()),
-                format::phase_and_try(session, lost, ascii),
-                format::progress(session),
-                session.order().directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
-                format::moment(session.created_at()),
-            ]),
+            Self::Table(rows) => rows.push(Row {
+                kind: session.order().kind(),
+                cells: [
+                    index.map_or_else(|| "-".to_owned(), |index| format!("[{index}]")),
+                    session.id().to_string(),
+                    short(reader, session.uuid())?,
+                    printable(session.title().as_str()),
+                    format::phase_and_try(session, lost, ascii),
+                    format::progress(session),
+                    session.order().directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
+                    format::moment(session.created_at()),
+                ],
+            }),
         }
         Ok(())
     }
 
     /// Writes what is left to write; whether anything was listed.
-    fn end(self, out: &mut dyn Write) -> std::io::Result<bool> {
+    fn end(self, kinds: KindFilter, out: &mut dyn Write) -> std::io::Result<bool> {
         match self {
             Self::Json { first } => {
                 out.write_all(if first { b"[]\n" } else { b"\n]\n" })?;
                 Ok(!first)
             }
             Self::Table(rows) if rows.is_empty() => Ok(false),
-            Self::Table(rows) => table::write(out, &COLUMNS, &rows).map(|()| true),
+            Self::Table(rows) => {
+                match kinds {
+                    KindFilter::Only(_) => {
+                        table::write(out, &COLUMNS, &rows.into_iter().map(|row| row.cells).collect::<Vec<_>>())?;
+                    }
+                    KindFilter::All => {
+                        let [index, number, uuid, rest @ ..] = COLUMNS;
+                        let [instance, phase, progress, target, started] = rest;
+                        let columns = [index, number, uuid, KIND, instance, phase, progress, target, started];
+                        table::write(out, &columns, &rows.into_iter().map(Row::with_kind).collect::<Vec<_>>())?;
+                    }
+                }
+                Ok(true)
+            }
         }
     }
 }
