@@ -222,7 +222,7 @@ fn default_restore_dir() -> PathBuf {
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    crate::cli::args::span(&text).map_err(serde::de::Error::custom)
+    crate::cli::restore_options::span(&text).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

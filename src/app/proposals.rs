@@ -6,7 +6,7 @@
 use super::{context::AppContext, planner, system::ThisMachine};
 use crate::{
     catalog::propose::{self, Occupancy, System as _, directory_for},
-    cli::args::How,
+    cli::restore_options::RestoreOptions,
     control::Client,
     domain::{
         ClusterRestore, Failure, Hold, InstanceName, Order, Port, RestoreOrder, RestorePlan, Target, Who,
@@ -72,7 +72,7 @@ impl Taken {
 }
 
 impl Choices {
-    pub(super) fn of(context: &AppContext, how: &How) -> Self {
+    pub(super) fn of(context: &AppContext, how: &RestoreOptions) -> Self {
         Self { below: how.to.is_none().then(|| context.config.restore_dir.clone()), port: how.port.is_none() }
     }
 

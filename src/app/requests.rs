@@ -7,10 +7,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
-    cli::{
-        args::{How, RestoreArgs},
-        report::Refused,
-    },
+    cli::{args::RestoreArgs, report::Refused, restore_options::RestoreOptions},
     domain::{ClusterRestore, ExistingData, MissingWal, Recovery, RetryPolicy, ServerWish, Target},
 };
 use std::path::Path;
@@ -29,7 +26,7 @@ pub(super) fn beside(
     context: &AppContext,
     catalog: &Catalog,
     instance: &str,
-    args: &How,
+    args: &RestoreOptions,
 ) -> Result<ClusterRestore, Refused> {
     let point = choice::point(catalog, instance, args.point.as_deref())?;
     let directory = match &args.to {
@@ -61,7 +58,7 @@ pub(super) fn beside(
 }
 
 /// The tries that were asked for; none leaves them to the owner's own setting.
-pub(super) fn policy(context: &AppContext, how: &How) -> Option<RetryPolicy> {
+pub(super) fn policy(context: &AppContext, how: &RestoreOptions) -> Option<RetryPolicy> {
     if how.tries.is_none() && how.every.is_none() {
         return None;
     }

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     catalog,
     cli::{
-        args::How,
         exit::Exit,
         report::write_candidates,
+        restore_options::RestoreOptions,
         session::{
             Reading, SessionError, VerbContext,
             act::{self, Selection},
@@ -224,7 +224,7 @@ fn started(
 }
 
 /// The first option that can only be meant for one instance.
-fn for_one_instance(how: &How) -> Option<&'static str> {
+fn for_one_instance(how: &RestoreOptions) -> Option<&'static str> {
     let given = [
         (how.to.is_some(), "--to"),
         (how.point.is_some(), "--point"),

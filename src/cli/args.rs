@@ -1,13 +1,10 @@
 //! The words of the command line.
 
-use super::session::args::SessionArgs;
-use crate::domain::{Port, Rate, instance::printable_name};
-use clap::{
-    Args, Parser, Subcommand,
-    builder::{OsStringValueParser, TypedValueParser},
-};
+use super::{restore_options::RestoreOptions, session::args::SessionArgs};
+use crate::domain::Rate;
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 /// Restores PostgreSQL instances and watches them come back.
 #[derive(Debug, Parser)]
@@ -100,51 +97,13 @@ pub struct RestoreArgs {
     pub instance: String,
     /// How it is restored.
     #[command(flatten)]
-    pub how: How,
+    pub how: RestoreOptions,
     /// Print the plan and stop
     #[arg(long)]
     pub plan: bool,
     /// Print the session at its end, or the plan, as JSON; the fields of a session: howdah session list --help
     #[arg(long)]
     pub json: bool,
-}
-
-/// How an instance is restored: what `howdah restore` and `howdah session start` share.
-#[derive(Debug, Clone, Args)]
-pub struct How {
-    /// The data directory to restore into
-    #[arg(long, value_name = "DIR")]
-    pub to: Option<PathBuf>,
-    /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
-    #[arg(long, value_name = "LABEL|PATH")]
-    pub point: Option<String>,
-    /// The port of the restored server [default: the first free one from 5433]
-    #[arg(long, value_name = "N")]
-    pub port: Option<Port>,
-    /// Send a tablespace to a directory of its own; may be given more than once
-    #[arg(long, value_name = "OID=DIR", value_parser = OsStringValueParser::new().try_map(|given| tablespace(&given)))]
-    pub tablespace: Vec<(u32, PathBuf)>,
-    /// Restore and verify the files only
-    #[arg(long, conflicts_with = "stop_after_probe")]
-    pub no_start: bool,
-    /// Restore the files though the backup lacks WAL without which no server can start on them
-    #[arg(long)]
-    pub without_wal: bool,
-    /// Stop the server again after it has answered a query
-    #[arg(long)]
-    pub stop_after_probe: bool,
-    /// Read at most so many bytes a second from the backup, such as 100M
-    #[arg(long, value_name = "R")]
-    pub max_rate: Option<Rate>,
-    /// Rename data that stands at the target; its directory name must be typed here
-    #[arg(long, value_name = "NAME")]
-    pub set_aside: Option<String>,
-    /// How often to try again after a disruption [default: 10]
-    #[arg(long, value_name = "N")]
-    pub tries: Option<u32>,
-    /// How long to wait before each try, such as 30s [default: 5m]
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub every: Option<Duration>,
 }
 
 /// `howdah keeper`.
@@ -217,22 +176,3 @@ Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 
 Exit codes: 0 no error, though there may be warnings; 1 at least one error; 2 wrong usage.";
-
-/// Reads a span such as `30s`, for clap.
-pub fn span(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("{text:?} is not a time span: write one such as 30s, 5m or 1h 30m");
-    let span: jiff::SignedDuration = text.parse().map_err(|_| refuse())?;
-    Duration::try_from(span).ok().filter(|span| !span.is_zero()).ok_or_else(refuse)
-}
-
-/// Reads a mapping; whether its directory can be one is the target's to judge.
-fn tablespace(mapping: &OsStr) -> Result<(u32, PathBuf), String> {
-    let refuse = || {
-        let mapping = printable_name(mapping);
-        format!("\"{mapping}\" is not a mapping: write OID=DIR, such as 16384=/srv/pg/ts")
-    };
-    let bytes = mapping.as_bytes();
-    let at = bytes.iter().position(|byte| *byte == b'=').ok_or_else(refuse)?;
-    let oid = str::from_utf8(&bytes[..at]).ok().and_then(|oid| oid.parse().ok()).ok_or_else(refuse)?;
-    Ok((oid, PathBuf::from(OsStr::from_bytes(&bytes[at + 1..]))))
-}

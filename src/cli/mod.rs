@@ -9,6 +9,7 @@ pub mod exit;
 pub mod man;
 pub mod report;
 pub mod restore;
+pub mod restore_options;
 pub mod session;
 pub mod state;
 pub mod streams;

@@ -2,7 +2,7 @@
 
 use super::name::{SessionName, SessionSelector};
 use crate::{
-    cli::args::How,
+    cli::restore_options::RestoreOptions,
     domain::{Disposition, KindFilter, Reach},
 };
 use clap::{ArgGroup, Args, Subcommand};
@@ -102,7 +102,7 @@ pub struct StartArgs {
     pub instances: Vec<String>,
     /// How each is restored.
     #[command(flatten)]
-    pub how: How,
+    pub how: RestoreOptions,
     /// Print each session as a JSON object instead of its number and uuid
     #[arg(long)]
     pub json: bool,
