@@ -2,7 +2,7 @@
 
 use super::environment;
 use crate::{
-    attempt::processes::worker_command,
+    attempt::worker_command,
     domain::{ClusterRestore, Failure, RestorePlan, WorkerSettings},
     process::OWN_PROGRAM,
 };

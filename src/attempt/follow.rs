@@ -2,9 +2,9 @@
 
 use super::{
     AttemptDir, AttemptMessage,
-    processes::worker_command,
     supervise::{Control, Inbox},
     tail::Tail,
+    worker_command::worker_command,
     worker_group::{WorkerGroup, kill_earlier, worker_in},
 };
 use crate::{

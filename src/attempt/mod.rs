@@ -12,12 +12,14 @@ pub mod tail;
 mod follow;
 mod supervise;
 mod traces;
+mod worker_command;
 mod worker_group;
 
 pub use attempt_dir::{AttemptDir, sessions, uuid_of};
 pub use processes::Processes;
 pub use simulated::{Scenario, Simulated};
 pub use traces::{Traced, Traces, traces};
+pub use worker_command::worker_command;
 
 use crate::{
     domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket},

@@ -5,28 +5,11 @@ use super::{
     follow::{EXIT_GRACE, Follower},
     supervise::{Control, Inbox, restart_on_panic},
 };
-use crate::domain::{
-    AttemptNo, SessionId,
-    environment::{self, VariablePattern},
-    fact::ProcessMark,
-    ticket::Ticket,
-};
+use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
 use crate::process::OWN_PROGRAM;
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tokio::{process::Command, sync::mpsc, task::JoinSet};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
-
-/// What starts a worker, with the environment that workers have and what these patterns name; the words that say what to
-/// do come behind.
-pub fn worker_command(program: &Path, patterns: &[VariablePattern]) -> Command {
-    let mut command = Command::new(program);
-    command.arg0("howdah").arg("worker").env_clear().envs(environment::for_worker(std::env::vars_os(), patterns));
-    command
-}
 
 /// Launches, follows, adopts and stops workers of one state directory.
 #[derive(Debug)]
