@@ -3,7 +3,7 @@
 //! Promises: two instances never share a spelling that [`CatalogInstance::id`] gives, whatever bytes their folders are
 //! named with; a spelling that is offered leads back to its instance and to no other. Never: looks at a disk.
 
-use super::model::{Catalog, CatalogInstance, RepositoryKind};
+use super::model::{Catalog, CatalogInstance, Repository, RepositoryKind};
 use crate::domain::{InstanceName, SystemIdentifier, instance::printable};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,6 +60,14 @@ impl InstanceKey {
     }
 }
 
+impl Catalog {
+    /// What these repositories hold: each instance gets its spelling, and what tells it from its namesakes.
+    pub fn new(repositories: Vec<Repository>, mut instances: Vec<CatalogInstance>) -> Self {
+        name(&mut instances);
+        Self { repositories, instances }
+    }
+}
+
 impl CatalogInstance {
     /// Its whole identity in one word: `REPOSITORY:NAME@SYSTEM-IDENTIFIER`, with `unknown` for a cluster that is not yet
     /// known. Bytes of a folder's name that could make two of them alike are escaped.
@@ -112,7 +120,7 @@ impl CatalogInstance {
 }
 
 /// Gives each instance the shortest spelling that means no other, and a word that tells it from others of its name.
-pub(super) fn name(instances: &mut [CatalogInstance]) {
+fn name(instances: &mut [CatalogInstance]) {
     let mut meanings: BTreeMap<String, usize> = BTreeMap::new();
     let mut namesakes: BTreeMap<InstanceName, Vec<usize>> = BTreeMap::new();
     for (at, one) in instances.iter().enumerate() {

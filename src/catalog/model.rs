@@ -1,6 +1,5 @@
 //! The catalog as plain data.
 
-use super::identity;
 use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
@@ -106,12 +105,6 @@ impl RepositoryPath {
 }
 
 impl Catalog {
-    /// What these repositories hold: each instance gets its spelling, and what tells it from its namesakes.
-    pub fn new(repositories: Vec<Repository>, mut instances: Vec<CatalogInstance>) -> Self {
-        identity::name(&mut instances);
-        Self { repositories, instances }
-    }
-
     /// All rows with their instance.
     pub fn rows(&self) -> impl Iterator<Item = (&CatalogInstance, &CatalogEntry)> {
         self.instances.iter().flat_map(|instance| instance.rows.iter().map(move |row| (instance, row)))
