@@ -1,6 +1,6 @@
 //! What is said when INSTANCE and `--point` do not lead to one restore point: the candidates, ready to paste.
 
-use super::doctor::format::{quoted, shown};
+use super::path_text::{quoted, shown};
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, NotChosen},
     cli::report::{Candidate, Refused},

@@ -2,10 +2,10 @@
 
 use super::{
     config::{Config, state_dir},
-    doctor::quoted,
     handover::KeeperCommand,
     logout::Sessions,
-    owner,
+    path_text::quoted,
+    state_directory,
 };
 use crate::{
     catalog::{self, RepositoryPath},
@@ -78,7 +78,7 @@ pub(super) fn sources(own: &[PathBuf], state: &Path) -> anyhow::Result<Vec<Repos
     if !own.is_empty() {
         return Ok(own.iter().map(RepositoryPath::own).collect());
     }
-    owner::prepare(state)?;
+    state_directory::prepare(state)?;
     let sample = catalog::sample::unpack(state).context("the sample repository cannot be unpacked")?;
     Ok(vec![RepositoryPath::sample(sample)])
 }

@@ -5,7 +5,7 @@
 
 use super::{
     log, logout,
-    owner::{OwnerError, prepare},
+    state_directory::{self, StateDirectoryError},
 };
 use crate::{
     domain::environment::{self, VariablePattern},
@@ -52,7 +52,7 @@ pub(super) struct KeeperCommand {
 pub(super) enum KeeperError {
     /// The state directory cannot be used.
     #[error(transparent)]
-    State(#[from] OwnerError),
+    State(#[from] StateDirectoryError),
     /// It could not be started.
     #[error("the keeper could not be started: {0}; start one by hand: howdah keeper")]
     Start(#[from] io::Error),
@@ -82,7 +82,7 @@ impl KeeperCommand {
     }
 
     fn start_with(&self, prefix: &[OsString]) -> Result<u32, KeeperError> {
-        prepare(&self.state)?;
+        state_directory::prepare(&self.state)?;
         let log = self.state.join(log::NAME);
         let mut child = self.command(prefix, &log)?.spawn()?;
         let answer = child.stdout.take().map_or(Ok(FirstLine::Nothing), first_line)?;

@@ -14,6 +14,7 @@
 mod facts;
 mod logind;
 mod reboot;
+mod small;
 #[cfg(test)]
 mod tests;
 

@@ -2,10 +2,11 @@
 
 use super::{
     claims::MachineClaims,
-    exposure::{self, Exposure},
+    exposure,
     handover::{KeeperCommand, KeeperError},
     limits,
     ownership::{self, LOCK},
+    state_directory::{self, StateDirectoryError},
 };
 use crate::{
     attempt::{self, CHANNEL_CAPACITY, Processes},
@@ -18,9 +19,8 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
-    os::unix::fs::DirBuilderExt,
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -83,24 +83,9 @@ pub enum OwnerError {
         /// Which process, as far as the lock file tells.
         holder: Option<u32>,
     },
-    /// It belongs to another user or is open to others.
-    #[error(
-        "the state directory {state:?} {exposure}; nobody else may read or change it: give it to this user alone (mode 0700)"
-    )]
-    Unsafe {
-        /// The directory.
-        state: PathBuf,
-        /// What is wrong.
-        exposure: Exposure,
-    },
-    /// It cannot be made or used.
-    #[error("the state directory {state:?} cannot be used: {cause}")]
-    Io {
-        /// The directory.
-        state: PathBuf,
-        /// Why.
-        cause: io::Error,
-    },
+    /// The directory cannot be made or used.
+    #[error(transparent)]
+    Directory(#[from] StateDirectoryError),
     /// An owner would run out of open files.
     #[error(
         "an owner of sessions needs {needed} open files, and this process may have {limit}: raise the limit \
@@ -140,7 +125,7 @@ impl Owner {
             .map_err(|(limit, needed)| OwnerError::FewFiles { limit, needed })?;
         let journal = SqliteJournal::open_watched(&state.join("journal.db"), &mut migration_notice())?;
         let mut opening = journal.opening()?;
-        let failed = |cause| OwnerError::Io { state: state.to_owned(), cause };
+        let failed = |cause| StateDirectoryError::io(state, cause);
         // A journal that was lost or put back knows less than the attempts do; a number is never given twice.
         let with_files = attempt::sessions(state).map_err(failed)?;
         opening.last_id = opening.last_id.max(with_files.last().map_or(0, |last| last.0));
@@ -153,7 +138,7 @@ impl Owner {
             let problem = format!("the files of its attempts cannot be read: {error}");
             UnreadableSession { id, problem }
         }));
-        let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
+        let io = |cause| StateDirectoryError::io(state, cause);
         let store = ThreadStore::spawn(journal).map_err(io)?;
         let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
         let attempts = Processes::new(state.to_owned(), words);
@@ -246,14 +231,6 @@ impl Drop for AbortOnDropHandle {
     }
 }
 
-/// Makes the state directory if it is missing, safe for this user alone.
-pub fn prepare(state: &Path) -> Result<(), OwnerError> {
-    let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
-    DirBuilder::new().recursive(true).mode(0o700).create(state).map_err(io)?;
-    let found = exposure::of(state).map_err(io)?;
-    found.map_or(Ok(()), |exposure| Err(OwnerError::Unsafe { state: state.to_owned(), exposure }))
-}
-
 /// A reader asks for the lock, shared and for an instant, to tell whether anybody owns the sessions; an owner that comes
 /// in that instant must not take the reader for another owner.
 fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
@@ -267,8 +244,8 @@ fn try_for_a_moment(file: &File) -> Result<(), TryLockError> {
 }
 
 fn lock(state: &Path) -> Result<File, OwnerError> {
-    prepare(state)?;
-    let io = |cause| OwnerError::Io { state: state.to_owned(), cause };
+    state_directory::prepare(state)?;
+    let io = |cause| StateDirectoryError::io(state, cause);
     let path = state.join(LOCK);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -285,6 +262,6 @@ fn lock(state: &Path) -> Result<File, OwnerError> {
             let holder = file.read_to_string(&mut holder).ok().and_then(|_| holder.trim().parse().ok());
             Err(OwnerError::Held { state: state.to_owned(), holder })
         }
-        Err(TryLockError::Error(cause)) => Err(io(cause)),
+        Err(TryLockError::Error(cause)) => Err(io(cause).into()),
     }
 }

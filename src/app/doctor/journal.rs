@@ -1,7 +1,7 @@
 //! The journal: whether this howdah can read it, and all of it. It is neither made nor brought up to date.
 
-use super::format::{quoted, shown};
 use crate::{
+    app::path_text::{quoted, shown},
     attempt,
     cli::doctor::{Finding, Fix},
     domain::{SessionId, Timestamp},

@@ -1,12 +1,13 @@
 //! The machine around: logout, clock and terminal.
 
-use super::{Env, format::shown};
+use super::Env;
 use crate::{
     app::{
         context::sessions,
         logout::{
             AfterLogout, AfterReboot, Facts, Logout, Place, after_logout, after_reboot, linger, on_path, scope_prefix,
         },
+        path_text::shown,
     },
     cli::doctor::{Finding, Fix},
     domain::Timestamp,

@@ -6,7 +6,6 @@
 
 mod disk;
 mod environment;
-pub(super) mod format;
 mod journal;
 mod machine;
 mod owner;
@@ -15,8 +14,6 @@ mod repositories;
 mod restore_dir;
 mod settings;
 mod state;
-
-pub(super) use format::quoted;
 
 use super::{
     config::{Config, state_dir},

@@ -3,8 +3,8 @@
 //! Never: sends anything to the owner; a connection is opened and closed. The lock itself is the only witness that
 //! counts, so where it is free it is held for some microseconds.
 
-use super::format::{quoted, shown};
 use crate::{
+    app::path_text::{quoted, shown},
     cli::doctor::{Finding, Fix},
     process::{is_alive, mark},
 };

@@ -1,8 +1,8 @@
 //! The programs of others: PostgreSQL, the user that runs it, and the engines.
 
-use super::{Env, format::shown};
+use super::Env;
 use crate::{
-    app::logout::on_path,
+    app::{logout::on_path, path_text::shown},
     cli::doctor::{Finding, Fix},
     postgres::{
         account::{Account, bare, is_root},

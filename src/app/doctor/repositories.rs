@@ -1,7 +1,7 @@
 //! The repositories: whether each can be read, and what it holds. Nothing is unpacked, and no backup is read whole.
 
-use super::format::{quoted, shown};
 use crate::{
+    app::path_text::{quoted, shown},
     catalog::{self, RepositoryPath},
     cli::doctor::{Finding, Fix},
 };

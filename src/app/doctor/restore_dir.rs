@@ -3,9 +3,9 @@
 use super::{
     Env,
     disk::{may_write, nearest, room},
-    format::shown,
 };
 use crate::{
+    app::path_text::shown,
     cli::doctor::{Finding, Fix},
     postgres::account::{Access, Account, is_root},
 };

@@ -1,8 +1,10 @@
 //! The settings file: whether it can be used, and which one it is.
 
-use super::format::shown;
 use crate::{
-    app::config::{Config, ConfigError, settings_file},
+    app::{
+        config::{Config, ConfigError, settings_file},
+        path_text::shown,
+    },
     cli::doctor::{Finding, Fix},
     console::{keymap::Keymap, theme::Theme},
 };

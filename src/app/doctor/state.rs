@@ -1,11 +1,11 @@
 //! The state directory: whether it is safe and can be used, and whether its file system keeps locks.
 
-use super::{
-    disk::{may_write, nearest, room},
-    format::{quoted, shown},
-};
+use super::disk::{may_write, nearest, room};
 use crate::{
-    app::exposure::{self, Exposure},
+    app::{
+        exposure::{self, Exposure},
+        path_text::{quoted, shown},
+    },
     cli::doctor::{Finding, Fix, State},
 };
 use std::{

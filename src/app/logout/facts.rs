@@ -3,7 +3,10 @@
 //! Promises: small files and sockets are looked at, and one program is asked (`busctl`, for at most a second, and only
 //! where the answer matters). What cannot be found out counts as systemd's own default.
 
-use super::logind::{self, Policy};
+use super::{
+    logind::{self, Policy},
+    small::small,
+};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -147,15 +150,6 @@ pub(in crate::app) fn on_path(search_path: Option<&OsStr>, name: &str) -> Option
             && fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
     env::split_paths(search_path?).map(|directory| directory.join(name)).find(is_program)
-}
-
-/// The text of a small file; nothing where there is none. What the system writes about itself is far shorter than
-/// what is read here.
-pub(super) fn small(path: &Path) -> String {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut bytes));
-    if read.is_ok() { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() }
 }
 
 /// Reads proc(5)'s `/proc/<pid>/cgroup`: the place, and whose login session it is.

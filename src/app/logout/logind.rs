@@ -2,7 +2,7 @@
 //!
 //! Promise: what logind itself says counts before what its files say.
 
-use super::facts::small;
+use super::small::small;
 use crate::postgres::{account::bare, ask::ask};
 use std::{
     collections::BTreeMap,

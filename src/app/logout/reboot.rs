@@ -4,7 +4,7 @@
 //! one they wait until howdah is opened. Promises: files are looked at, and no program is asked. Never: changes
 //! anything.
 
-use super::facts::{Facts, small};
+use super::{facts::Facts, small::small};
 use std::{
     fs,
     path::{Path, PathBuf},

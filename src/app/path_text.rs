@@ -4,12 +4,12 @@ use crate::domain::instance::{printable, printable_name};
 use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
 
 /// A path as it can be shown.
-pub(in crate::app) fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     printable_name(path.as_os_str())
 }
 
 /// A path as a shell takes it, whatever it is made of (bash and zsh know the form with `$`).
-pub(in crate::app) fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(byte);
     match path.to_str() {
