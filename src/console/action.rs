@@ -64,6 +64,15 @@ pub enum Press {
     Other(Action),
 }
 
+/// Whether something may be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Ready,
+    /// No, for this reason.
+    No(String),
+}
+
 /// Rows that a page key goes in a list that is never longer than a screen.
 pub const PAGE: usize = 10;
 
@@ -134,6 +143,13 @@ const TABLE: [Words; 36] = [
     words(Action::Suspend, "suspend", "Suspend", "back to the shell for a while; fg returns"),
     words(Action::Close, "close", "Close", "leave; the work goes on"),
 ];
+
+impl Verdict {
+    /// Whether it is yes.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready)
+    }
+}
 
 impl Go {
     /// The row this leads to from row `at` of `len`, where a page has `page` rows.

@@ -4,7 +4,7 @@ use super::{
     chord::{Chord, Held, Key},
     message::{Message, Mouse, MouseAction},
     ports::EndReason,
-    run::ExternalEvent,
+    surface::ExternalEvent,
 };
 use crossterm::event::{
     Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,

@@ -70,6 +70,23 @@ pub(super) fn centered(columns: u16, rows: u16, width: u16, height: u16) -> Rect
     Rect::new((columns - width) / 2, (rows - height) / 2, width, height)
 }
 
+/// The inside of the wizard.
+pub(super) const fn wizard_body(columns: u16, rows: u16) -> Rect {
+    let outside = wizard_frame(columns, rows);
+    if outside.width < 4 || outside.height < 3 {
+        return outside;
+    }
+    Rect { x: outside.x + 2, y: outside.y + 1, width: outside.width - 4, height: outside.height - 2 }
+}
+
+/// The frame of the wizard: wide enough for two paths side by side, and the header stays in view where it can.
+pub(super) const fn wizard_frame(columns: u16, rows: u16) -> Rect {
+    let width = if columns < 100 { columns } else { 100 };
+    // Header and bar above, notices below.
+    let (top, bottom) = if rows >= 10 { (2, 1) } else { (0, 0) };
+    Rect { x: (columns - width) / 2, y: top, width, height: rows - top - bottom }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ pub mod model;
 pub mod ports;
 mod run;
 pub mod situation;
+mod surface;
 pub mod svg;
 mod terminal;
 pub mod theme;

@@ -4,7 +4,7 @@
 //! has an opinion of its own.
 
 use super::{
-    action::Action,
+    action::{Action, Verdict},
     format,
     keymap::KeyContext,
     model::{
@@ -18,15 +18,6 @@ use crate::{
     manager::SessionAction,
 };
 use std::sync::Arc;
-
-/// Whether something may be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Yes.
-    Ready,
-    /// No, for this reason.
-    No(String),
-}
 
 /// What may be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +53,10 @@ pub struct Subject {
     pub completed: usize,
 }
 
-impl Verdict {
-    /// Whether it is yes.
-    pub const fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready)
+impl Model {
+    /// What may be done now.
+    pub fn situation(&self) -> Situation {
+        Situation::of(self)
     }
 }
 

@@ -4,7 +4,7 @@
 //! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once. Never:
 //! asks the terminal anything (late answers arrive as typed garbage).
 
-use super::{model::Model, run::Surface, theme::Brush, view};
+use super::{model::Model, surface::Surface, theme::Brush, view};
 use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},

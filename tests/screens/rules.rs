@@ -5,10 +5,9 @@
 use super::{keys::state, stage::*};
 use howdah::{
     console::{
-        action::Action,
+        action::{Action, Verdict},
         message::{Intent, Message, Mouse, MouseAction, Query},
         model::tree::{Group, Node},
-        situation::Verdict,
     },
     domain::{AttemptNo, Disposition, InstanceName, Kind, Reach, SessionId},
     machine::{Refusal, Scope},

@@ -1,7 +1,10 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
 use crate::{
-    console::{action::Action, message::Intent, situation::Verdict},
+    console::{
+        action::{Action, Verdict},
+        message::Intent,
+    },
     domain::{ByteCount, Disposition, SessionId},
 };
 use std::path::PathBuf;

@@ -23,7 +23,6 @@ use super::{
     keymap::KeyContext,
     layout::{Layout, layout},
     ports::{Catalog, EndReason, Ending, Options},
-    situation::Situation,
 };
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp},
@@ -250,11 +249,6 @@ impl Model {
     /// What is wrong with the state directory, in a clause that goes on after its name.
     pub fn exposed(&self) -> Option<&str> {
         self.exposed.as_deref()
-    }
-
-    /// What may be done now.
-    pub fn situation(&self) -> Situation {
-        Situation::of(self)
     }
 
     /// The selected session, ongoing or completed, once it is known.

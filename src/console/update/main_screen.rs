@@ -2,7 +2,7 @@
 
 use super::{palette, sessions, verify, wizard};
 use crate::console::{
-    action::{Action, Go, Press},
+    action::{Action, Go, Press, Verdict},
     message::Intent,
     model::{
         Focus, Model,
@@ -10,7 +10,6 @@ use crate::console::{
         preview::Tab,
         tree::{Group, Node, TreeRow},
     },
-    situation::Verdict,
 };
 use tui_input::Input;
 

@@ -2,13 +2,12 @@
 
 use super::next::Next;
 use crate::console::{
-    action::{Action, PAGE, Press},
+    action::{Action, PAGE, Press, Verdict},
     model::{
         Model,
         dialog::{Overlay, Palette},
         notice::Tone,
     },
-    situation::Verdict,
 };
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,

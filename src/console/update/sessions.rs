@@ -2,7 +2,7 @@
 
 use crate::{
     console::{
-        action::Action,
+        action::{Action, Verdict},
         format,
         message::Intent,
         model::{
@@ -11,7 +11,6 @@ use crate::{
             notice::Tone,
             tree::Node,
         },
-        situation::Verdict,
         view::states,
     },
     domain::{ByteCount, Disposition, Reach, SessionId},

@@ -1,6 +1,6 @@
 //! The wizard's form.
 
-use super::{instance, request, widgets};
+use super::{instance, widgets, wishes};
 use crate::console::{
     format,
     model::{
@@ -90,15 +90,15 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
             let Some(choice) = choice(number) else { return Line::from(spans) };
             spans.extend(widgets::input(&choice.port.input, room.min(8), has_keys, brush));
         }
-        Field::Server => spans.extend(value(request::wish(form.server), room, has_keys, brush)),
+        Field::Server => spans.extend(value(wishes::server(form.server), room, has_keys, brush)),
         Field::Rate => {
             spans.extend(widgets::input(&form.rate, room.min(16), has_keys, brush));
             if form.rate.value().trim().is_empty() {
                 spans.push(brush.span(Role::Dim, "  as fast as it goes"));
             }
         }
-        Field::Existing => spans.extend(value(request::existing(form.existing), room, has_keys, brush)),
-        Field::MissingWal => spans.extend(value(request::missing_wal(form.missing_wal), room, has_keys, brush)),
+        Field::Existing => spans.extend(value(wishes::existing(form.existing), room, has_keys, brush)),
+        Field::MissingWal => spans.extend(value(wishes::missing_wal(form.missing_wal), room, has_keys, brush)),
     }
     Line::from(spans)
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     console::{
+        action::Verdict,
         bar, format,
         model::{Model, owner::MayClose},
-        situation::Verdict,
         theme::{Brush, Role},
     },
     manager::OwnerState,

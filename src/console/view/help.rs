@@ -1,12 +1,13 @@
 //! The help: every action with its keys, generated from the key map in force.
 
-use super::{overlays::place_below, widgets};
+use super::widgets;
 use crate::{
     console::{
         action::Action,
         format,
+        keymap::KeyContext,
         layout::centered,
-        model::{Model, dialog::TextView},
+        model::{Focus, Model, dialog::TextView},
         ports::Closing,
         theme::{Brush, Role, Theme},
     },
@@ -104,4 +105,13 @@ fn lines(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     lines.push(Line::from(vec![Span::raw("  "), brush.span(Role::Text, example)]));
     lines.push(Line::from(brush.span(Role::Dim, "Nothing harmful happens on one key: losing work asks first.")));
     lines
+}
+
+/// The place whose keys the help tells when it is opened from an overlay.
+const fn place_below(model: &Model) -> KeyContext {
+    match (&model.wizard, model.focus) {
+        (Some(_), _) => KeyContext::Form,
+        (None, Focus::Tree) => KeyContext::Tree,
+        (None, Focus::Preview) => KeyContext::Preview,
+    }
 }

@@ -20,6 +20,7 @@ pub(super) mod states;
 mod summary;
 mod tree;
 mod widgets;
+mod wishes;
 mod wizard;
 
 use super::{model::Model, theme::Brush};

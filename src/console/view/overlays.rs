@@ -1,16 +1,14 @@
 //! Menu, questions, reports, palette: what lies over everything else.
 
-use super::{help, widgets, wizard::middle};
+use super::{help, widgets};
 use crate::{
     console::{
-        action::Action,
+        action::{Action, Verdict},
         format,
-        keymap::KeyContext,
         model::{
             Model,
             dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, Palette, TextView, TypeName},
         },
-        situation::Verdict,
         theme::{Brush, Role},
     },
     domain::Disposition,
@@ -44,7 +42,7 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
         Some((_, Verdict::Ready)) | None => Vec::new(),
     };
     let below = if reason.is_empty() { 0 } else { reason.len() + 1 };
-    let area = middle(buffer, WIDTH, rows(state.items.len() + below + 2));
+    let area = widgets::middle(buffer, WIDTH, rows(state.items.len() + below + 2));
     let area = widgets::dialog(buffer, area, &state.title, brush);
     let list = Rect { height: area.height.min(rows(state.items.len())), ..area };
     actions(buffer, list, model, &state.items, state.at, brush);
@@ -56,7 +54,7 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
 
 fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {
     let height = rows(state.found.len().clamp(4, 14) + 4);
-    let area = widgets::dialog(buffer, middle(buffer, 78, height), "All actions", brush);
+    let area = widgets::dialog(buffer, widgets::middle(buffer, 78, height), "All actions", brush);
     let mut spans = vec![brush.span(Role::Key, ": ")];
     spans.extend(widgets::input(&state.input, usize::from(area.width).saturating_sub(2), true, brush));
     buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
@@ -116,7 +114,7 @@ fn cancel(buffer: &mut Buffer, state: &CancelDialog, brush: &Brush) {
     lines.push(buttons(keep, go, state.focus == CancelFocus::Keep, state.focus == CancelFocus::Cancel, brush));
     lines.push(line(Role::Dim, "Tab moves on, left and right change, Enter chooses, Esc leaves"));
     let title = format!("Cancel {}?", format::many(state.sessions.len(), "session"));
-    let area = middle(buffer, WIDTH, rows(lines.len() + 2));
+    let area = widgets::middle(buffer, WIDTH, rows(lines.len() + 2));
     let area = widgets::dialog(buffer, area, &title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     widgets::lines(buffer, area, &lines, from);
@@ -151,7 +149,7 @@ fn question(buffer: &mut Buffer, state: &Confirmation, brush: &Brush) {
         state.lines.iter().flat_map(|text| widgets::wrapped(text, inside, 0, Role::Text, brush)).collect();
     lines.push(Line::default());
     lines.push(buttons("Leave it", state.button, !state.armed, state.armed, brush));
-    let area = middle(buffer, width, rows(lines.len() + 2));
+    let area = widgets::middle(buffer, width, rows(lines.len() + 2));
     let area = widgets::dialog(buffer, area, &state.title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     widgets::lines(buffer, area, &lines, from);
@@ -208,7 +206,7 @@ fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
         brush.span(Role::Dim, "Enter confirms, Esc leaves everything as it is")
     };
     lines.push(Line::from(last));
-    let area = middle(buffer, width, rows(lines.len() + 2));
+    let area = widgets::middle(buffer, width, rows(lines.len() + 2));
     let area = widgets::dialog(buffer, area, "Rename other data?", brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     widgets::lines(buffer, area, &lines, from);
@@ -216,13 +214,4 @@ fn type_name(buffer: &mut Buffer, state: &TypeName, brush: &Brush) {
 
 fn rows(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
-}
-
-/// The place whose keys the help tells when it is opened from an overlay.
-pub(super) const fn place_below(model: &Model) -> KeyContext {
-    match (&model.wizard, model.focus) {
-        (Some(_), _) => KeyContext::Form,
-        (None, crate::console::model::Focus::Tree) => KeyContext::Tree,
-        (None, crate::console::model::Focus::Preview) => KeyContext::Preview,
-    }
 }

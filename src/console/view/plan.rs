@@ -1,9 +1,10 @@
 //! A plan, told before the first byte is written (S7), and the wizard's page of plans.
 
-use super::{request::pair, widgets};
+use super::widgets::{self, pair};
 use crate::{
     console::{
         format,
+        layout::wizard_body,
         model::{
             Model,
             wizard::{PlanState, Planned},
@@ -121,7 +122,7 @@ pub(in crate::console) fn scroll_end(model: &Model) -> usize {
 
 /// Where the plans stand inside the wizard.
 pub(super) const fn area(columns: u16, rows: u16) -> Rect {
-    let whole = super::wizard::body(columns, rows);
+    let whole = wizard_body(columns, rows);
     Rect { height: whole.height.saturating_sub(2), ..whole }
 }
 

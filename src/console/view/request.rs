@@ -1,13 +1,17 @@
 //! The Request page: what was asked, the plan, and the exact command (S11).
 
-use super::{plan, widgets};
+use super::{
+    plan,
+    widgets::{self, pair},
+    wishes,
+};
 use crate::{
     console::{
         format,
         model::Model,
         theme::{Brush, Role},
     },
-    domain::{ExistingData, MissingWal, Order, Plan, ServerWish},
+    domain::{MissingWal, Order, Plan},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -62,55 +66,15 @@ fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         for (oid, path) in cluster.target.tablespaces() {
             lines.extend(pair("Tablespace", &format!("{oid} to {}", format::path(path)), width, brush));
         }
-        lines.extend(pair("Server", wish(cluster.server), width, brush));
+        lines.extend(pair("Server", wishes::server(cluster.server), width, brush));
     }
     let rate = order.max_rate().map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
     lines.extend(pair("Bandwidth", &rate, width, brush));
     if let Some(cluster) = order.cluster() {
-        lines.extend(pair("Existing", existing(cluster.existing), width, brush));
+        lines.extend(pair("Existing", wishes::existing(cluster.existing), width, brush));
         if cluster.missing_wal == MissingWal::Accept {
-            lines.extend(pair("Missing WAL", missing_wal(cluster.missing_wal), width, brush));
+            lines.extend(pair("Missing WAL", wishes::missing_wal(cluster.missing_wal), width, brush));
         }
-    }
-    lines
-}
-
-/// What a wish for a server is called.
-pub(super) const fn wish(wish: ServerWish) -> &'static str {
-    match wish {
-        ServerWish::LeaveRunning => "start it, ask it a query, leave it running",
-        ServerWish::StopAfterProbe => "start it, ask it a query, stop it",
-        ServerWish::FilesOnly => "no server: files only",
-    }
-}
-
-/// What a wish for old data is called.
-pub(super) const fn existing(existing: ExistingData) -> &'static str {
-    match existing {
-        ExistingData::Refuse => "refuse when other data stands there",
-        ExistingData::SetAside => "rename other data that stands there",
-    }
-}
-
-/// What a wish for a backup that lacks WAL is called.
-pub(super) const fn missing_wal(missing: MissingWal) -> &'static str {
-    match missing {
-        MissingWal::Refuse => "refuse when the backup lacks WAL",
-        MissingWal::Accept => "restore files though WAL is missing",
-    }
-}
-
-/// A name and its value.
-pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    const NAME: usize = 12;
-    let mut lines = widgets::wrapped(value, width, NAME + 1, Role::Text, brush);
-    if let Some(first) = lines.first_mut() {
-        let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
-        let value = text.get(NAME + 1..).unwrap_or("").to_owned();
-        *first = Line::from(vec![
-            brush.span(Role::Dim, format!(" {}", widgets::cell(name, NAME, brush))),
-            brush.span(Role::Text, value),
-        ]);
     }
     lines
 }

@@ -4,6 +4,7 @@ use crate::console::{
     action::Action,
     format,
     keymap::KeyContext,
+    layout::centered,
     model::Model,
     theme::{Brush, Role},
 };
@@ -22,6 +23,11 @@ pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, 
     let title = if title.is_empty() { Line::default() } else { Line::from(brush.span(role, format!(" {title} "))) };
     let block = Block::bordered().border_set(brush.glyphs.border).border_style(brush.style(role)).title(title);
     block.render(area, buffer);
+}
+
+/// Where a dialog of this size stands.
+pub(super) fn middle(buffer: &Buffer, width: u16, height: u16) -> Rect {
+    centered(buffer.area.width, buffer.area.height, width, height)
 }
 
 /// A dialog: a pane over what was there, its inside returned.
@@ -129,4 +135,19 @@ pub(super) fn hints(pairs: &[(String, &str)], brush: &Brush) -> Line<'static> {
         spans.push(brush.span(Role::Dim, format!(" {label}")));
     }
     Line::from(spans)
+}
+
+/// A name and its value.
+pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    const NAME: usize = 12;
+    let mut lines = wrapped(value, width, NAME + 1, Role::Text, brush);
+    if let Some(first) = lines.first_mut() {
+        let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
+        let value = text.get(NAME + 1..).unwrap_or("").to_owned();
+        *first = Line::from(vec![
+            brush.span(Role::Dim, format!(" {}", cell(name, NAME, brush))),
+            brush.span(Role::Text, value),
+        ]);
+    }
+    lines
 }

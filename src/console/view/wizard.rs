@@ -5,7 +5,7 @@ use crate::console::{
     action::Action,
     format,
     keymap::KeyContext,
-    layout::centered,
+    layout::{wizard_body, wizard_frame},
     model::{
         Model, is_reading,
         tree::InstanceKey,
@@ -24,8 +24,8 @@ use ratatui::{
 pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
     let Some(wizard) = model.wizard() else { return };
     let (columns, rows) = (buffer.area.width, buffer.area.height);
-    widgets::dialog(buffer, outside(columns, rows), &title(wizard), brush);
-    let body = body(columns, rows);
+    widgets::dialog(buffer, wizard_frame(columns, rows), &title(wizard), brush);
+    let body = wizard_body(columns, rows);
     let upper = Rect { height: body.height.saturating_sub(2), ..body };
     match wizard.page {
         Page::Instances => instances(buffer, upper, model, wizard, brush),
@@ -40,23 +40,6 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         let lowest = Rect { y: body.bottom() - 1, height: 1, ..body };
         buffer.set_line(lowest.x, lowest.y, &hints(model, wizard, brush), lowest.width);
     }
-}
-
-/// The inside of the wizard.
-pub(super) const fn body(columns: u16, rows: u16) -> Rect {
-    let outside = outside(columns, rows);
-    if outside.width < 4 || outside.height < 3 {
-        return outside;
-    }
-    Rect { x: outside.x + 2, y: outside.y + 1, width: outside.width - 4, height: outside.height - 2 }
-}
-
-/// The frame: wide enough for two paths side by side, and the header stays in view where it can.
-const fn outside(columns: u16, rows: u16) -> Rect {
-    let width = if columns < 100 { columns } else { 100 };
-    // Header and bar above, notices below.
-    let (top, bottom) = if rows >= 10 { (2, 1) } else { (0, 0) };
-    Rect { x: (columns - width) / 2, y: top, width, height: rows - top - bottom }
 }
 
 fn title(wizard: &Wizard) -> String {
@@ -191,9 +174,4 @@ fn with_back(text: &'static str, model: &Model, brush: &Brush) -> Line<'static> 
         brush.span(Role::Key, key),
         brush.span(Role::Dim, " back to change it"),
     ])
-}
-
-/// Where a dialog of this size stands.
-pub(super) fn middle(buffer: &Buffer, width: u16, height: u16) -> Rect {
-    centered(buffer.area.width, buffer.area.height, width, height)
 }
