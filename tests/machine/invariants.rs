@@ -244,7 +244,7 @@ const RULES: &[Rule] = &[
 
 /// Checks every rule on one turn.
 pub(crate) fn check(turn: &Turn<'_>) -> Result<(), Broken> {
-    RULES.iter().chain(kind_invariants::RULES).try_for_each(|(rule, holds)| {
+    kind_invariants::RULES.iter().chain(RULES).try_for_each(|(rule, holds)| {
         hold(rule, holds(turn), || {
             let (before, after) = (turn.before.phase(), turn.after.phase());
             format!("{before:?}\n  {:?}\n  {:?}\n  {after:?}\n  {:?}", turn.command, turn.decided, turn.world)
