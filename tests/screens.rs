@@ -85,6 +85,11 @@ fn every_dialog_is_shown_at_five_sizes() {
 }
 
 #[test]
+fn a_verification_is_shown_at_five_sizes() {
+    check(&scenes::verifications());
+}
+
+#[test]
 fn every_page_of_the_wizard_is_shown_at_five_sizes() {
     check(&scenes::wizard());
 }

@@ -4,6 +4,7 @@
 
 mod opened;
 mod owned;
+mod verified;
 
 use crate::stage::*;
 use howdah::{
@@ -16,6 +17,7 @@ use howdah::{
 pub(crate) use opened::*;
 pub(crate) use owned::*;
 use std::sync::Arc;
+pub(crate) use verified::*;
 
 /// One scene.
 pub(crate) struct Scene {
@@ -40,7 +42,7 @@ fn one(session: Arc<Session>) -> (Snapshot, Catalog) {
 
 /// Every scene.
 pub(crate) fn all() -> Vec<Scene> {
-    [phases(), pages(), events(), owners(), dialogs(), wizard()].into_iter().flatten().collect()
+    [phases(), pages(), events(), owners(), dialogs(), verifications(), wizard()].into_iter().flatten().collect()
 }
 
 /// A completed session that is selected, with its detail read.

@@ -5,9 +5,9 @@
 use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, Disposed,
-        Disposition, ExistingData, Failure, FilePlan, InstanceName, Lsn, MajorVersion, MissingWal, Origin, Plan, Port,
-        Progress, Reached, Recovery, RestorePlan, RestorePoint, RetryPolicy, ServerOutcome, ServerWish, SessionId,
-        Step, StepState, Success, SystemIdentifier, Target, Timeline, Timestamp, WalProgress,
+        Disposition, ExistingData, Failure, FilePlan, InstanceName, Lsn, MajorVersion, MissingWal, Order, Origin, Plan,
+        Port, Progress, Reached, Recovery, RestorePlan, RestorePoint, RetryPolicy, ServerOutcome, ServerWish,
+        SessionId, Step, StepState, Success, SystemIdentifier, Target, Timeline, Timestamp, WalProgress,
         fact::ProcessMark,
         plan::{ServerPlan, SwitchedOff, TablespacePlan, TargetState, WalFinding},
     },
@@ -113,12 +113,17 @@ pub(crate) struct Story {
 }
 
 impl Story {
+    /// A restore.
     pub(crate) fn begins(id: u64, instance: &str, before: Duration) -> Self {
+        Self::of(request(instance, 5432 + u16::try_from(id % 1000).unwrap()).into(), id, before)
+    }
+
+    pub(crate) fn of(order: Order, id: u64, before: Duration) -> Self {
         let at = ago(before);
         let session = Session::create(Created {
             id: SessionId(id),
             uuid: Uuid::from_u128(u128::from(id)),
-            order: request(instance, 5432 + u16::try_from(id % 1000).unwrap()).into(),
+            order,
             parent: None,
             policy: RetryPolicy::default(),
             by: "ops@bastion".to_owned(),

@@ -7,6 +7,7 @@ use crate::{
         model::{Model, owner::MayClose},
         theme::{Brush, Role},
     },
+    machine::CompletedResult,
     manager::OwnerState,
 };
 use ratatui::{
@@ -135,6 +136,7 @@ pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &
 
 fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     let counts = &model.data().snapshot.counts;
+    let ended = |result| counts.ended.with(result);
     let glyphs = &brush.glyphs;
     let mut spans = Vec::new();
     if fill.front != Front::Nothing {
@@ -148,6 +150,8 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     }
     let all = [
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
+        (ended(CompletedResult::Damaged), glyphs.stuck, "damaged", Role::Stuck),
+        (ended(CompletedResult::Failed), glyphs.stuck, "failed", Role::Stuck),
         (counts.paused, glyphs.paused, "paused", Role::Waiting),
         (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
         (counts.running, glyphs.running, "running", Role::Running),
@@ -155,9 +159,10 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         (counts.queued, glyphs.queued, "queued", Role::Queued),
         (counts.succeeded(), glyphs.done, "done", Role::Done),
         (counts.cancelled(), glyphs.cancelled, "cancelled", Role::Cancelled),
+        (ended(CompletedResult::Stopped), glyphs.cancelled, "stopped", Role::Cancelled),
     ];
-    // The last two are the ends.
-    let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 2] };
+    // The last three are ends that need nobody.
+    let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 3] };
     for (count, glyph, word, role) in told.iter().filter(|(count, ..)| *count > 0) {
         let count = format::count(*count as u64);
         let text = match fill.counts {
