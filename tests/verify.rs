@@ -10,7 +10,7 @@ use howdah::{
     domain::{BackupForm, Compression, Damage, Lsn, Progress, Verification, WorkerSettings},
     engine::{
         Observer,
-        verify::{VerifyRequest, verify},
+        verify::{Verifier, VerifyRequest},
     },
     postgres::manifest::{Manifest, WalRange},
 };
@@ -39,7 +39,10 @@ impl Observer for Silent {
 fn verified(directory: &Path, form: Form) -> Verification {
     let form = if form.format == "plain" { BackupForm::Plain } else { BackupForm::Tar(Compression::None) };
     let request = VerifyRequest::new(directory, form, &WorkerSettings::default());
-    verify(request, &Silent, &mut |_| {}).unwrap()
+    let (mut verifier, _) = Verifier::plan(&request).unwrap();
+    verifier.read(&Silent, &mut |_| {}).unwrap();
+    verifier.check_wal(&Silent, &mut |_| {}).unwrap();
+    verifier.finish()
 }
 
 fn pg_verifybackup_accepts(backup: &Path) -> bool {

@@ -29,8 +29,7 @@ pub(super) fn run(
     let log = attempt.join("output.log");
     let mut output = private_file::open(&log, OpenOptions::new().append(true).create(true))
         .map_err(|error| attempt_files::failure("opening the session's log", &error))?;
-    let mut verifier = Verifier::new(request(order, settings)?);
-    let plan = verifier.plan()?;
+    let (mut verifier, plan) = Verifier::plan(&request(order, settings)?)?;
     let (bytes, files) = (plan.bytes, plan.files);
     report.planned(Plan::Verify(plan));
     report.done(&format!("{bytes} in {files} files"));

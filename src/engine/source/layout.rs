@@ -202,6 +202,13 @@ pub(in crate::engine) fn is_segment(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24)
 }
 
+/// Whether a path is that of the note that `pg_basebackup` or the server leaves for a segment that it has brought.
+pub(in crate::engine) fn is_done(path: &Path) -> bool {
+    path.starts_with("pg_wal/archive_status")
+        && path.file_stem().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24)
+        && path.extension().is_some_and(|ending| ending == "done")
+}
+
 /// The major version, from the checksum of `PG_VERSION`: the file holds nothing but the number.
 pub(in crate::engine) fn version(manifest: &Manifest) -> Option<MajorVersion> {
     let listed = manifest.files.iter().find(|file| file.path == Path::new("PG_VERSION"))?;

@@ -2,14 +2,8 @@
 //!
 //! Promises: a file counts as compared only when all its bytes came and its checksum was right.
 
-use super::{
-    Damage,
-    listing::Listing,
-    wal::WalFile,
-    work::{Work, name_of},
-};
+use super::{Damage, names::name_of, wal::WalFile, work::Work};
 use crate::{
-    domain::ByteCount,
     engine::source::{layout::Expect, shared::lock},
     postgres::{
         control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
@@ -64,7 +58,7 @@ impl FileCheck {
         let checksum = hasher.finish();
         match (expect, work.listing.as_deref()) {
             (Expect::Listed(at), Some(listing)) => {
-                if let Some(damage) = wrong_size(listing, at, came) {
+                if let Some(damage) = listing.wrong_size(at, came) {
                     work.damage(damage);
                 } else if checksum != listing.file(at).checksum {
                     work.damage(Damage::Altered { file: name_of(&path) });
@@ -93,14 +87,4 @@ impl FileCheck {
         }
         work.shared.add_file();
     }
-}
-
-/// The damage of a file that has another size than the manifest says.
-pub(super) fn wrong_size(listing: &Listing, at: usize, found: u64) -> Option<Damage> {
-    let listed = listing.file(at);
-    (listed.size != found).then(|| Damage::WrongSize {
-        file: name_of(&listed.path),
-        expected: ByteCount(listed.size),
-        found: ByteCount(found),
-    })
 }

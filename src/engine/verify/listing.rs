@@ -3,9 +3,10 @@
 //! Promises: each path has one reason to be there, or none; a file that is there twice shows. Never: takes a file for
 //! missing that lies behind the place where its archive breaks off.
 
+use super::names::name_of;
 use crate::{
-    domain::restored,
-    engine::source::layout::{Expect, Index},
+    domain::{ByteCount, Damage, restored},
+    engine::source::layout::{Expect, Index, is_done},
     postgres::manifest::{Algorithm, Manifest, ManifestFile},
 };
 use std::{
@@ -45,6 +46,22 @@ impl Listing {
 
     pub(super) fn file(&self, at: usize) -> &ManifestFile {
         &self.manifest.files[at]
+    }
+
+    /// The damage of a file that has another size than the manifest says.
+    pub(super) fn wrong_size(&self, at: usize, found: u64) -> Option<Damage> {
+        let listed = self.file(at);
+        (listed.size != found).then(|| Damage::WrongSize {
+            file: name_of(&listed.path),
+            expected: ByteCount(listed.size),
+            found: ByteCount(found),
+        })
+    }
+
+    /// Whether the WAL was brought with `-X fetch`: the server lists a `.done` file for each segment that it puts into
+    /// the base.
+    pub(super) fn fetched_wal(&self) -> bool {
+        self.manifest.files.iter().any(|file| is_done(&file.path))
     }
 
     /// Notes that a file came; whether it is the first of its name.

@@ -10,9 +10,11 @@
 //! Never: writes anything anywhere, opens what is no regular file, follows a link other than those of tablespaces and
 //! `pg_wal`, or calls verified what was not compared (S15).
 
+mod failures;
 mod file_check;
 mod findings;
 mod listing;
+mod names;
 mod plain;
 mod plan;
 mod tar;
@@ -35,7 +37,7 @@ use crate::{
     postgres::manifest::WalRange,
 };
 use findings::Findings;
-use plan::Prepared;
+use plan::{Files, Prepared};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -66,19 +68,15 @@ pub struct VerifyRequest {
 /// The verification of one backup.
 #[derive(Debug)]
 pub struct Verifier {
-    request: VerifyRequest,
-    prepared: Option<Prepared>,
-    reading: Option<Reading>,
-    found: Verification,
-}
-
-/// What lasts from stage to stage.
-#[derive(Debug)]
-struct Reading {
-    prepared: Prepared,
+    /// What will be read, taken out when it is.
+    files: Files,
+    /// What was wrong at the first look, until it is handed on.
+    seen: Vec<Damage>,
     work: Arc<Work>,
     findings: Findings,
     threads: usize,
+    stall: Duration,
+    found: Verification,
 }
 
 impl VerifyRequest {
@@ -97,65 +95,50 @@ impl VerifyRequest {
 }
 
 impl Verifier {
-    /// Sets the verification up; nothing is looked at yet.
-    pub fn new(request: VerifyRequest) -> Self {
-        Self { request, prepared: None, reading: None, found: Verification::default() }
-    }
-
     /// Looks what there is, without reading more than the manifest, names and sizes. Damage that shows already here is
     /// reported by [`Self::read`].
-    pub fn plan(&mut self) -> Result<VerifyPlan, Failure> {
-        let request = self.request.clone();
-        let what = request.directory.display().to_string();
-        let prepared = watched(&what, request.stall, move |heartbeat| plan::prepare(&request, heartbeat))?;
-        let plan = prepared.plan.clone();
-        self.prepared = Some(prepared);
-        Ok(plan)
-    }
-
-    /// Reads every file but the WAL and compares it with the manifest. Plans first if nobody has. Each damage is given
-    /// to `found` soon after it was met, in no order.
-    pub fn read(&mut self, observer: &dyn Observer, found: &mut dyn FnMut(&Damage)) -> Result<(), Halt> {
-        if self.prepared.is_none() {
-            self.plan()?;
-        }
-        let Some(prepared) = self.prepared.take() else {
-            return Err(Failure::bug("the verification began without a plan").into());
-        };
-        let threads = match self.request.threads {
+    pub fn plan(request: &VerifyRequest) -> Result<(Self, VerifyPlan), Failure> {
+        let (what, stall) = (request.directory.display().to_string(), request.stall);
+        let asked = request.clone();
+        let Prepared { plan, listing, damages, files } =
+            watched(&what, stall, move |heartbeat| plan::prepare(&asked, heartbeat))?;
+        let threads = match request.threads {
             0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
             wished => wished,
         };
-        let (bytes, files) = (prepared.plan.bytes.0, prepared.plan.files);
-        let shared = Arc::new(Shared::new(bytes, files, self.request.max_rate.map(Throttle::new)));
+        let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, request.max_rate.map(Throttle::new)));
         let (sender, receiver) = mpsc::sync_channel(findings::WAITING);
-        let work = Arc::new(Work::new(&self.request, &prepared, shared, sender, threads));
-        let reading = self.reading.insert(Reading { prepared, work, findings: Findings::new(receiver), threads });
-        for damage in std::mem::take(&mut reading.prepared.damages) {
+        let work = Arc::new(Work::new(request, (listing, &files), shared, sender, threads));
+        let (findings, found) = (Findings::new(receiver), Verification::default());
+        Ok((Self { files, seen: damages, work, findings, threads, stall, found }, plan))
+    }
+
+    /// Reads every file but the WAL and compares it with the manifest. Each damage is given to `found` soon after it was
+    /// met, in no order.
+    pub fn read(&mut self, observer: &dyn Observer, found: &mut dyn FnMut(&Damage)) -> Result<(), Halt> {
+        for damage in std::mem::take(&mut self.seen) {
             findings::add(&mut self.found, damage, found);
         }
-        let jobs = match &mut reading.prepared.files {
-            plan::Files::Plain { listed, .. } => plain::jobs(std::mem::take(listed), reading.threads),
-            plan::Files::Tar { archives, .. } => tar::jobs(std::mem::take(archives), reading.threads),
+        let jobs = match &mut self.files {
+            Files::Plain { listed, .. } => plain::jobs(std::mem::take(listed), self.threads),
+            Files::Tar { archives, .. } => tar::jobs(std::mem::take(archives), self.threads),
         };
-        reading.run(jobs, &mut self.found, observer, found, self.request.stall)?;
-        reading.work.report_missing(&mut self.found, found);
+        self.run(jobs, observer, found)?;
+        self.work.report_missing(&mut self.found, found);
         Ok(())
     }
 
-    /// Reads the WAL that the backup needs and checks its records. Comes after [`Self::read`].
+    /// Reads the WAL that the backup needs and checks its records. Comes after [`Self::read`]: WAL may lie among the
+    /// files, and the cluster is known from them.
     pub fn check_wal(&mut self, observer: &dyn Observer, found: &mut dyn FnMut(&Damage)) -> Result<(), Halt> {
-        let Some(reading) = &mut self.reading else {
-            return Err(Failure::bug("the WAL was to be checked before the files").into());
+        let jobs = match &mut self.files {
+            Files::Plain { wal, .. } => plain::jobs(std::mem::take(wal), self.threads),
+            Files::Tar { wal, .. } => tar::jobs(std::mem::take(wal), self.threads),
         };
-        let jobs = match &mut reading.prepared.files {
-            plan::Files::Plain { wal, .. } => plain::jobs(std::mem::take(wal), reading.threads),
-            plan::Files::Tar { wal, .. } => tar::jobs(std::mem::take(wal), reading.threads),
-        };
-        reading.run(jobs, &mut self.found, observer, found, self.request.stall)?;
-        reading.work.join_wal(&mut self.found, found);
-        reading.work.shared.finalize_totals();
-        observer.progress(reading.work.shared.progress());
+        self.run(jobs, observer, found)?;
+        self.work.join_wal(&mut self.found, found);
+        self.work.shared.finalize_totals();
+        observer.progress(self.work.shared.progress());
         Ok(())
     }
 
@@ -166,38 +149,18 @@ impl Verifier {
 
     /// What was found.
     pub fn finish(self) -> Verification {
-        let mut found = self.found;
-        if let Some(reading) = &self.reading {
-            (found.files, found.bytes) = reading.work.compared();
-        }
-        found
+        let (files, bytes) = self.work.compared();
+        Verification { files, bytes, ..self.found }
     }
-}
 
-/// Verifies a backup from its beginning to its end: all stages, one after the other.
-pub fn verify(
-    request: VerifyRequest,
-    observer: &dyn Observer,
-    found: &mut dyn FnMut(&Damage),
-) -> Result<Verification, Halt> {
-    let mut verifier = Verifier::new(request);
-    verifier.plan()?;
-    verifier.read(observer, found)?;
-    verifier.check_wal(observer, found)?;
-    Ok(verifier.finish())
-}
-
-impl Reading {
     fn run(
         &mut self,
         jobs: Vec<Task<Work>>,
-        verification: &mut Verification,
         observer: &dyn Observer,
         found: &mut dyn FnMut(&Damage),
-        stall: Duration,
     ) -> Result<(), Halt> {
-        let findings = &mut self.findings;
-        let ended = run(&self.work, jobs, observer, stall, &mut || findings.take_in(verification, found));
+        let (findings, verification) = (&mut self.findings, &mut self.found);
+        let ended = run(&self.work, jobs, observer, self.stall, &mut || findings.take_in(verification, found));
         findings.take_in(verification, found);
         ended?;
         findings.unread(verification).map_or(Ok(()), |failure| Err(failure.into()))

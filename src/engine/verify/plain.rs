@@ -2,9 +2,10 @@
 
 use super::{
     Damage,
-    file_check::{FileCheck, wrong_size},
+    file_check::FileCheck,
     listing::{Reason, reason},
-    work::{Work, name_of},
+    names::name_of,
+    work::Work,
 };
 use crate::engine::{
     Halt,
@@ -70,8 +71,9 @@ fn read(work: &Work, file: &SourceFile, buffer: &mut Buffer, watch: &Arc<Watch>)
     }
     // It has grown; what it has now is what counts.
     let size = fs::metadata(&file.source).map_or(file.size + 1, |about| about.len());
-    let listing = work.listing.as_ref().zip(work.listing.as_ref().and_then(|listing| listing.position(&file.path)));
-    if let Some(damage) = listing.and_then(|(listing, at)| wrong_size(listing, at, size)) {
+    let listing = work.listing.as_deref();
+    let damage = listing.and_then(|listing| listing.wrong_size(listing.position(&file.path)?, size));
+    if let Some(damage) = damage {
         work.damage(damage);
     }
     Ok(())

@@ -5,10 +5,9 @@
 
 use super::{
     Damage, VerifyPlan, VerifyRequest,
-    file_check::wrong_size,
+    failures::{gone, unread},
     listing::{Listing, Reason, reason},
-    wal::is_done,
-    work::name_of,
+    names::name_of,
 };
 use crate::{
     domain::{BackupForm, ByteCount, Failure, plan::WalFinding},
@@ -16,7 +15,7 @@ use crate::{
         source::{
             archive::Archive,
             errors::Backup,
-            layout::{self, Expect, SourceFile, is_segment},
+            layout::{self, Expect, SourceFile, is_done, is_segment},
             member::Kind,
             tree::{self, Oddity},
         },
@@ -68,17 +67,6 @@ pub(super) fn prepare(request: &VerifyRequest, heartbeat: &Heartbeat) -> Result<
     };
     let plan = VerifyPlan { bytes: ByteCount(bytes), files: count, wal, checksum };
     Ok(Prepared { plan, listing: listing.map(Arc::new), damages, files })
-}
-
-/// A failure to do something (`read`, `list`) with a file of the backup.
-pub(super) fn unread(backup: &Backup, doing: &str, path: &Path, error: &io::Error) -> Failure {
-    if backup.is_gone() { gone(backup) } else { backup.failure(doing, path, error) }
-}
-
-/// The failure for a backup that is not there at all.
-fn gone(backup: &Backup) -> Failure {
-    let advice = "mount or move the repository back; the verification then begins anew".to_owned();
-    Failure { advice, ..backup.gone() }
 }
 
 /// The manifest, if it can be read; one that is altered is believed in what it says of files.
@@ -156,7 +144,7 @@ fn look_plain(
             Reason::Expected(Expect::Listed(at)) => {
                 let Some(listing) = listing else { continue };
                 listing.note(at);
-                match wrong_size(listing, at, file.size) {
+                match listing.wrong_size(at, file.size) {
                     Some(damage) => damages.push(damage),
                     None => listed.push(file),
                 }
@@ -202,8 +190,7 @@ fn look_tar(
     }
     let bytes = listing.map_or(0, |listing| listing.manifest.total_size().0);
     let files = listing.map_or(0, |listing| listing.manifest.files.len() as u64);
-    let fetched = listing.is_some_and(|listing| listing.manifest.files.iter().any(|file| is_done(&file.path)));
-    let none = wal.is_empty() && !fetched;
+    let none = wal.is_empty() && !listing.is_some_and(Listing::fetched_wal);
     let what = || "WAL is not in the backup, or only reading base.tar shows it".to_owned();
     let finding = none.then(|| WalFinding::Missing { what: what() });
     Ok((Files::Tar { archives, wal }, bytes, files, finding))

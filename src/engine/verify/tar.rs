@@ -4,9 +4,10 @@
 
 use super::{
     Damage,
-    file_check::{FileCheck, wrong_size},
+    file_check::FileCheck,
     listing::{Reason, reason},
-    work::{Work, archive_name, name_of},
+    names::{archive_name, name_of},
+    work::Work,
 };
 use crate::{
     engine::{
@@ -157,7 +158,7 @@ impl Visitor for Unpacking<'_> {
                     work.damage(Damage::Duplicate { file: name_of(path) });
                     return Ok(());
                 }
-                if let Some(damage) = wrong_size(listing, *at, size).filter(|_| matches!(expect, Expect::Listed(_))) {
+                if let Some(damage) = listing.wrong_size(*at, size).filter(|_| matches!(expect, Expect::Listed(_))) {
                     work.damage(damage);
                     work.shared.add_bytes(listing.file(*at).size);
                     work.shared.add_file();

@@ -8,7 +8,7 @@ use super::{Damage, findings, listing::Listing, plan::Files};
 use crate::{
     domain::{ByteCount, MajorVersion, SystemIdentifier, Verification},
     engine::source::{
-        layout::{self, is_segment},
+        layout::{self, is_done, is_segment},
         shared::lock,
     },
     postgres::{
@@ -70,8 +70,7 @@ impl WalSearch {
             Files::Plain { has_wal, .. } => (*has_wal, false),
             Files::Tar { wal, .. } => (!wal.is_empty(), !wal.is_empty()),
         };
-        // With `-X fetch` the server lists a `.done` file for each segment that it puts into the base.
-        let fetched = listing.is_some_and(|listing| listing.manifest.files.iter().any(|file| is_done(&file.path)));
+        let fetched = listing.is_some_and(Listing::fetched_wal);
         Self {
             ranges,
             version: listing.and_then(|listing| layout::version(&listing.manifest)),
@@ -216,11 +215,4 @@ impl WalFile {
             }
         }
     }
-}
-
-/// Whether a path is that of the note that `pg_basebackup` or the server leaves for a segment that it has brought.
-pub(super) fn is_done(path: &Path) -> bool {
-    path.starts_with("pg_wal/archive_status")
-        && path.file_stem().and_then(OsStr::to_str).is_some_and(|name| name.len() == 24)
-        && path.extension().is_some_and(|ending| ending == "done")
 }

@@ -3,14 +3,15 @@
 //! Promises: a file that cannot be read is never taken for a damaged one; a backup that vanished whole ends the stage.
 
 use super::{
-    Damage, VerifyRequest,
+    Damage, VerifyRequest, failures,
     findings::{self, Finding},
     listing::Listing,
-    plan::{self, Files, Prepared},
+    names::{archive_name, name_of},
+    plan::Files,
     wal::WalSearch,
 };
 use crate::{
-    domain::{ByteCount, Failure, SystemIdentifier, Verification, instance::printable_name},
+    domain::{ByteCount, Failure, SystemIdentifier, Verification},
     engine::{
         Halt,
         source::{
@@ -60,19 +61,18 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(
         request: &VerifyRequest,
-        prepared: &Prepared,
+        (listing, files): (Option<Arc<Listing>>, &Files),
         shared: Arc<Shared>,
         findings: SyncSender<Finding>,
         threads: usize,
     ) -> Self {
-        let tablespaces = match &prepared.files {
+        let tablespaces = match files {
             Files::Plain { .. } => Vec::new(),
             Files::Tar { archives, .. } => archives.iter().filter_map(|archive| archive.kind.tablespace()).collect(),
         };
-        let listing = prepared.listing.clone();
         Self {
             backup: Backup::at(&request.directory),
-            wal: WalSearch::new(listing.as_deref(), request.wal, &prepared.files),
+            wal: WalSearch::new(listing.as_deref(), request.wal, files),
             listing,
             shared,
             buffers: Pool::new(threads * 2 + BUFFERS),
@@ -106,7 +106,7 @@ impl Work {
         if self.shared.stopping() {
             return Err(Halt::Stopped);
         }
-        let failure = plan::unread(&self.backup, "read", path, error);
+        let failure = failures::unread(&self.backup, "read", path, error);
         if self.backup.is_gone() {
             return Err(failure.into());
         }
@@ -185,14 +185,4 @@ impl Threads for Work {
     fn at_end(&self) -> Result<(), Failure> {
         Ok(())
     }
-}
-
-/// A path as damages name it.
-pub(super) fn name_of(path: &Path) -> String {
-    printable_name(path.as_os_str())
-}
-
-/// An archive as damages name it.
-pub(super) fn archive_name(path: &Path) -> String {
-    printable_name(path.file_name().unwrap_or_default())
 }

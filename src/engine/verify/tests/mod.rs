@@ -7,11 +7,11 @@ mod ends;
 mod hostile;
 mod wal;
 
-use super::{Verifier, VerifyRequest, verify};
+use super::{Verifier, VerifyRequest};
 use crate::{
     domain::{BackupForm, Compression, Damage, Failure, Verification, WorkerSettings},
     engine::{
-        Halt,
+        Halt, Observer,
         native::tests::{Ear, Fake, SEGMENT, failure},
     },
     postgres::{manifest::Algorithm, wal::tests::writer::Wal},
@@ -39,10 +39,22 @@ fn request(fake: &Fake) -> VerifyRequest {
     VerifyRequest::new(&fake.backup(), fake.form, &settings)
 }
 
+/// All stages, one after the other.
+fn verify(
+    request: &VerifyRequest,
+    observer: &dyn Observer,
+    found: &mut dyn FnMut(&Damage),
+) -> Result<Verification, Halt> {
+    let (mut verifier, _) = Verifier::plan(request)?;
+    verifier.read(observer, found)?;
+    verifier.check_wal(observer, found)?;
+    Ok(verifier.finish())
+}
+
 /// Verifies, and holds what was handed on against what came of it.
 fn verified(fake: &Fake) -> Verification {
     let mut heard = Vec::new();
-    let mut found = verify(request(fake), &Ear::default(), &mut |damage| heard.push(damage.clone())).unwrap();
+    let mut found = verify(&request(fake), &Ear::default(), &mut |damage| heard.push(damage.clone())).unwrap();
     assert_eq!(heard.len() as u64, found.damages_total);
     let mut all = Verification::default();
     for damage in heard {
@@ -54,7 +66,7 @@ fn verified(fake: &Fake) -> Verification {
 }
 
 fn refused(fake: &Fake) -> Failure {
-    failure(verify(request(fake), &Ear::default(), &mut |_| {}).map(drop))
+    failure(verify(&request(fake), &Ear::default(), &mut |_| {}).map(drop))
 }
 
 /// The archive of the base.
@@ -75,8 +87,7 @@ fn a_sound_backup_is_verified_to_its_last_byte_in_every_form() {
         fake.algorithm = algorithm;
         fake.write();
         let ear = Ear::default();
-        let mut verifier = Verifier::new(request(&fake));
-        let plan = verifier.plan().unwrap();
+        let (mut verifier, plan) = Verifier::plan(&request(&fake)).unwrap();
         assert_eq!(plan.checksum.as_deref(), Some(algorithm.name()));
         verifier.read(&ear, &mut |damage| panic!("{damage}")).unwrap();
         verifier.check_wal(&ear, &mut |damage| panic!("{damage}")).unwrap();

@@ -109,7 +109,7 @@ fn a_known_range_stands_in_for_a_manifest_that_cannot_be_read() {
         fs::remove_file(fake.backup().join("backup_manifest")).unwrap();
         let range = WalRange { timeline: Timeline(1), start: Lsn(0x20_0028), end: Lsn(0x20_0100) };
         let request = VerifyRequest { wal: Some(range), ..request(&fake) };
-        let found = verify(request, &Ear::default(), &mut |_| {}).unwrap();
+        let found = verify(&request, &Ear::default(), &mut |_| {}).unwrap();
         assert!(
             matches!(found.damages[..], [Damage::Missing { .. }, Damage::Wal { at: Lsn(0x20_0028), .. }]),
             "{form}: {found}"
