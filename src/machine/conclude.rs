@@ -2,7 +2,7 @@
 
 use super::{
     Cause, EndWish, Event, Phase, Session, StuckReason,
-    decide::{CANCEL_GRACE, later},
+    deadline::{CANCEL_GRACE, later},
 };
 use crate::domain::{AttemptNo, Disposed, Failure, FailureClass, Kind, Timestamp, WhenUsedUp, fact::End};
 

@@ -3,6 +3,7 @@
 use super::{
     CancelStage, Cause, Command, EndWish, Event, Phase, Refusal, Report, Session,
     conclude::{conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost},
+    deadline::{CANCEL_GRACE, later},
     effect::rescheduled,
     session::Urgency,
     trace::catch_up,
@@ -11,11 +12,6 @@ use crate::domain::{
     AttemptNo, Disposed, Disposition, Kind, Origin, Reach, Step, StepState, Timestamp,
     fact::{End, Fact, ProcessMark},
 };
-use std::time::Duration;
-
-/// How long each half of a cancel may take before its processes are named and Force is offered (D6). A worker looks at
-/// its stop flag every few megabytes, and removing files takes seconds: half a minute means that something holds it.
-pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 
 /// The events that a command leads to, in order; none where nothing changes. A refusal changes nothing.
 pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
@@ -316,9 +312,4 @@ fn request_cancel(disposition: Disposition, by: String, now: Timestamp) -> Event
 /// What a wake before its time leads to: nothing, unless the clock was set back.
 fn reschedule(session: &Session, now: Timestamp) -> Vec<Event> {
     rescheduled(session, now).map(|due| Event::Rescheduled { due }).into_iter().collect()
-}
-
-/// `now` plus `wait`; the end of time where a setting asks for more than there is.
-pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

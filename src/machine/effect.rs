@@ -2,7 +2,7 @@
 
 use super::{
     CancelStage, Event, Phase, Session,
-    decide::{CANCEL_GRACE, later},
+    deadline::{CANCEL_GRACE, later},
 };
 use crate::domain::{AttemptNo, Timestamp, ticket::Work};
 use crate::machine::session::Urgency;

@@ -8,6 +8,7 @@
 
 pub mod command;
 mod conclude;
+pub mod deadline;
 pub mod decide;
 mod describe;
 pub mod effect;

@@ -1,6 +1,9 @@
 //! What the files of a session's attempts tell where the journal knows less: it was lost, or put back from a copy.
 
-use super::{Event, Phase, Session, decide::CANCEL_GRACE, decide::later};
+use super::{
+    Event, Phase, Session,
+    deadline::{CANCEL_GRACE, later},
+};
 use crate::domain::{AttemptNo, Disposed, Disposition, Success, Timestamp, Verification, fact::PausePoint};
 
 /// Who asked for a cancel of which only the files tell.

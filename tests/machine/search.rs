@@ -15,7 +15,7 @@ use howdah::{
         fact::End,
         fact::{Began, Fact},
     },
-    machine::{Command, Effect, Phase, Refusal, Report, Resume, Session, decide::CANCEL_GRACE, evolve, next_wake},
+    machine::{Command, Effect, Phase, Refusal, Report, Resume, Session, deadline::CANCEL_GRACE, evolve, next_wake},
 };
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},

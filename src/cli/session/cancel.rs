@@ -18,7 +18,7 @@ use crate::{
         streams::Streams,
     },
     domain::{Disposed, Outcome, SessionId, Timestamp, Who},
-    machine::{CancelStage, Phase, Refusal, Scope, Session, decide::CANCEL_GRACE, session::Urgency},
+    machine::{CancelStage, Phase, Refusal, Scope, Session, deadline::CANCEL_GRACE, session::Urgency},
     manager::{Service, SessionAction},
 };
 use std::{
