@@ -51,9 +51,17 @@ pub(in crate::engine) fn is_marked(home: &Path, session: Uuid) -> bool {
     read(home, session).is_ok_and(|mark| mark.is_some())
 }
 
-/// Takes the session's mark from a home.
+/// Takes the session's mark from a home that the mark in its data directory names. May be run again after it was
+/// interrupted between the mark and the directory around it.
 pub(in crate::engine) fn unmark(home: &Path, session: Uuid) -> io::Result<()> {
-    if read(home, session)?.is_some() { remove_tree(&home.join(mark::DIRECTORY)) } else { Ok(()) }
+    let around = home.join(mark::DIRECTORY);
+    if read(home, session)?.is_some() {
+        remove_tree(&around)
+    } else if around.symlink_metadata().is_ok_and(|about| about.is_dir()) {
+        remove_if_empty(&around)
+    } else {
+        Ok(())
+    }
 }
 
 /// Clears a home of what the session put there; returns how many entries are somebody else's, or `None` where the home

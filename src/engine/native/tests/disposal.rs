@@ -171,3 +171,28 @@ fn the_marks_of_a_session_go_as_one_and_those_of_another_stay() {
     assert!(!exists(&ours) && exists(fake.directory().join("base")));
     unmark(&target, session()).unwrap();
 }
+
+/// Killed between the mark of a home and the directory around it.
+#[test]
+fn a_home_that_was_half_unmarked_is_unmarked_whole() {
+    for finished in [true, false] {
+        let fake = Fake::new(FORM).with_tablespace();
+        let target = partly_restored(&fake);
+        let home = target.tablespace_parent().join(OID.to_string());
+        let around = home.join(".howdah");
+        fs::remove_file(around.join("home.json")).unwrap();
+        if finished {
+            unmark(&target, session()).unwrap();
+            assert!(exists(&home), "what was restored stays");
+        } else {
+            assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
+        }
+        assert!(!exists(&around), "finished: {finished}");
+    }
+    let fake = Fake::new(FORM).with_tablespace();
+    let target = partly_restored(&fake);
+    let around = target.tablespace_parent().join(OID.to_string()).join(".howdah");
+    fs::rename(around.join("home.json"), around.join("precious")).unwrap();
+    unmark(&target, session()).unwrap();
+    assert!(exists(around.join("precious")), "what is not the mark is somebody's");
+}
