@@ -101,7 +101,7 @@ pub(super) fn menu(model: &mut Model) {
 
 /// Sends a cancel that was confirmed.
 pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
-    model.say(Tone::Word, format!("Canceling {}", format::many(question.sessions.len(), "session")));
+    model.say(Tone::Word, format!("Cancelling {}", format::many(question.sessions.len(), "session")));
     vec![Intent::Act(SessionAction::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 
