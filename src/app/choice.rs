@@ -1,10 +1,12 @@
 //! What is said when INSTANCE and `--point` do not lead to one restore point: the candidates, ready to paste.
 
-use super::path_text::{quoted, shown};
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, NotChosen},
     cli::report::{Candidate, Refused},
-    domain::RestorePoint,
+    domain::{
+        RestorePoint,
+        path_text::{quoted, shown},
+    },
 };
 use std::path::Path;
 

@@ -4,13 +4,12 @@ use super::{
     config::{Config, state_dir},
     handover::KeeperCommand,
     logout::Sessions,
-    path_text::quoted,
     state_directory,
 };
 use crate::{
     catalog::{self, RepositoryPath},
     cli::{args::Common, state::CommandForm},
-    domain::{Who, WorkerSettings},
+    domain::{Who, WorkerSettings, path_text::quoted},
     manager::ManagerSettings,
 };
 use anyhow::Context;

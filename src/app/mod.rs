@@ -20,7 +20,6 @@ mod log;
 pub mod logout;
 pub mod owner;
 mod ownership;
-mod path_text;
 pub mod planner;
 mod proposals;
 mod requests;

@@ -16,6 +16,7 @@ pub mod item;
 pub mod object;
 pub mod order;
 pub mod outcome;
+pub mod path_text;
 pub mod plan;
 pub mod progress;
 pub mod quantity;

@@ -107,6 +107,24 @@ impl FromStr for Rate {
     }
 }
 
+/// A number as people read it: `2,611`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// So many of something: `1 session`, `2,611 sessions`.
+pub fn many(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +142,12 @@ mod tests {
             let amount: ByteCount = text.parse().expect(text);
             assert_eq!((amount.0, amount.to_string().as_str()), (bytes, shown), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_one_is_singular() {
+        assert_eq!([0, 999, 4_213, 1_000_000].map(count), ["0", "999", "4,213", "1,000,000"]);
+        assert_eq!([0, 1, 1_276].map(|number| many(number, "file")), ["0 files", "1 file", "1,276 files"]);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The journal: whether this howdah can read it, and all of it. It is neither made nor brought up to date.
 
 use crate::{
-    app::path_text::{quoted, shown},
     attempt,
     cli::doctor::{Finding, Fix},
-    domain::{SessionId, Timestamp},
+    domain::{
+        SessionId, Timestamp,
+        path_text::{quoted, shown},
+        quantity::many,
+    },
     journal::{
         JournalError,
         health::{Health, health},
@@ -83,7 +86,7 @@ fn strays(state: &Path, known: &BTreeSet<SessionId>) -> Option<Finding> {
     }
     let open = strays.iter().filter(|one| !one.trace.stood.has_ended()).count();
     let more = if named.len() > NAMED { ", ..." } else { "" };
-    let sessions = if named.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", named.len()) };
+    let sessions = many(named.len() as u64, "session");
     let named = named.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let found =
         format!("it does not know {sessions} that left files here ({named}{more}), of which {open} had not ended");

@@ -7,10 +7,9 @@ use crate::{
         logout::{
             AfterLogout, AfterReboot, Facts, Logout, Place, after_logout, after_reboot, linger, on_path, scope_prefix,
         },
-        path_text::shown,
     },
     cli::doctor::{Finding, Fix},
-    domain::Timestamp,
+    domain::{Timestamp, path_text::shown},
     postgres::{
         account::bare,
         ask::{LIMIT, ask},

@@ -4,8 +4,8 @@
 //! counts, so where it is free it is held for some microseconds.
 
 use crate::{
-    app::path_text::{quoted, shown},
     cli::doctor::{Finding, Fix},
+    domain::path_text::{quoted, shown},
     process::{is_alive, mark},
 };
 use rustix::{

@@ -2,8 +2,9 @@
 
 use super::Env;
 use crate::{
-    app::{logout::on_path, path_text::shown},
+    app::logout::on_path,
     cli::doctor::{Finding, Fix},
+    domain::path_text::shown,
     postgres::{
         account::{Account, bare, is_root},
         ask::{LIMIT, Unanswered, ask},

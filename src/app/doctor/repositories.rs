@@ -1,9 +1,12 @@
 //! The repositories: whether each can be read, and what it holds. Nothing is unpacked, and no backup is read whole.
 
 use crate::{
-    app::path_text::{quoted, shown},
     catalog::{self, RepositoryPath},
     cli::doctor::{Finding, Fix},
+    domain::{
+        path_text::{quoted, shown},
+        quantity::many,
+    },
 };
 use std::{fs, path::Path};
 
@@ -27,7 +30,7 @@ pub(super) fn look(path: &Path) -> Finding {
         let tell = if fs::read_dir(path).is_ok() { Finding::warning } else { Finding::error };
         return tell(CHECK, problem, Fix::Do(fix.to_owned()));
     }
-    let number = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let number = |count: usize, word: &str| many(count as u64, word);
     let mut found =
         format!("{}: {} of {}", shown(path), number(restorable, "restore point"), number(instances, "instance"));
     if unreadable > 0 {

@@ -5,8 +5,8 @@ use super::{
     disk::{may_write, nearest, room},
 };
 use crate::{
-    app::path_text::shown,
     cli::doctor::{Finding, Fix},
+    domain::path_text::shown,
     postgres::account::{Access, Account, is_root},
 };
 

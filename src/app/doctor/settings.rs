@@ -1,12 +1,10 @@
 //! The settings file: whether it can be used, and which one it is.
 
 use crate::{
-    app::{
-        config::{Config, ConfigError, settings_file},
-        path_text::shown,
-    },
+    app::config::{Config, ConfigError, settings_file},
     cli::doctor::{Finding, Fix},
     console::{keymap::Keymap, theme::Theme},
+    domain::path_text::shown,
 };
 use std::path::Path;
 

@@ -2,11 +2,9 @@
 
 use super::disk::{may_write, nearest, room};
 use crate::{
-    app::{
-        exposure::{self, Exposure},
-        path_text::{quoted, shown},
-    },
+    app::exposure::{self, Exposure},
     cli::doctor::{Finding, Fix, State},
+    domain::path_text::{quoted, shown},
 };
 use std::{
     fs::{self, File, OpenOptions, TryLockError},

@@ -11,7 +11,7 @@ use crate::{
         model::Model,
         theme::{Brush, Role},
     },
-    domain::{MissingWal, Order, Plan},
+    domain::{MissingWal, Order, Plan, path_text::quoted},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -83,15 +83,5 @@ fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
 fn command(model: &Model, session: &Session, attempt: u32) -> String {
     let options = model.options();
     let directory = options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
-    format!("{} worker {}", quoted(&format::path(&options.program)), quoted(&format::path(&directory)))
-}
-
-/// The word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '+' | ',' | ':' | '@' | '%');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+    format!("{} worker {}", quoted(&options.program), quoted(&directory))
 }

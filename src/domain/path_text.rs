@@ -1,32 +1,29 @@
 //! Paths in sentences, and paths in commands that a person may copy.
 
-use crate::domain::instance::{printable, printable_name};
-use std::{fmt::Write, os::unix::ffi::OsStrExt, path::Path};
+use super::instance::{printable, printable_name};
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
 /// A path as it can be shown.
-pub(super) fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     printable_name(path.as_os_str())
 }
 
 /// A path as a shell takes it, whatever it is made of (bash and zsh know the form with `$`).
-pub(super) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(byte);
     match path.to_str() {
         Some(text) if !bytes.is_empty() && bytes.iter().all(plain) => text.to_owned(),
         Some(text) if printable(text) == text => format!("'{}'", text.replace('\'', r"'\''")),
-        Some(_) | None => {
-            let mut quoted = String::from("$'");
-            for byte in bytes {
-                match byte {
-                    b'\'' | b'\\' => write!(quoted, "\\{}", char::from(*byte)),
-                    0x20..=0x7e => write!(quoted, "{}", char::from(*byte)),
-                    _ => write!(quoted, "\\x{byte:02x}"),
-                }
-                .expect("a string takes all that is written to it");
-            }
-            quoted + "'"
-        }
+        Some(_) | None => format!("$'{}'", bytes.iter().copied().map(escaped).collect::<String>()),
+    }
+}
+
+fn escaped(byte: u8) -> String {
+    match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        0x20..=0x7e => char::from(byte).into(),
+        _ => format!("\\x{byte:02x}"),
     }
 }
 
