@@ -8,6 +8,7 @@ use crate::{
     domain::{
         BackupSource, Lsn,
         instance::{printable, printable_name},
+        quantity::many,
     },
 };
 use ratatui::text::Span;
@@ -104,7 +105,7 @@ fn shared_folders(catalog: &Catalog) -> Vec<String> {
     let sentence = |(folder, instances): (&Path, Vec<&CatalogInstance>)| {
         let folder = printable_name(folder.as_os_str());
         let known = instances.iter().filter(|one| one.cluster.is_some()).count();
-        let clusters = if known == 1 { "1 cluster".to_owned() } else { format!("{known} clusters") };
+        let clusters = many(known as u64, "cluster");
         let others = if known < instances.len() { " and some that do not tell theirs" } else { "" };
         let spelled: Vec<&str> = instances.iter().map(|one| one.spelling.as_str()).collect();
         let spelled = printable(&spelled.join(", "));

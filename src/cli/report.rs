@@ -12,6 +12,7 @@ use crate::{
         Achieved, Disposed, Kind, Outcome, RestorePlan, Timestamp, Verification,
         instance::printable,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
+        quantity::many,
     },
     machine::{CancelStage, Phase, Session},
 };
@@ -177,8 +178,7 @@ fn titled(session: &Session) -> String {
 
 /// All that is damaged in a backup, as far as the record keeps it, then what was not checked.
 fn damaged(session: &Session, found: &Verification, form: &CommandForm) -> String {
-    let many =
-        if found.damages_total == 1 { "1 damage".to_owned() } else { format!("{} damages", found.damages_total) };
+    let many = many(found.damages_total, "damage");
     let mut text = format!("{}: damaged: {many} found", titled(session));
     text.extend(found.damages.iter().map(|damage| format!("\n{damage}")));
     let more = found.damages_total - found.damages.len() as u64;
@@ -277,13 +277,16 @@ pub fn plan_text(plan: &RestorePlan) -> String {
     lines.extend([
         format!("target      {} {stands}", path(&plan.directory)),
         format!(
-            "files       {} in {} files, of which {} are there already; checksums {}",
-            files.bytes, files.files, files.reused, files.checksum
+            "files       {} in {}, of which {} are there already; checksums {}",
+            files.bytes,
+            many(files.files, "file"),
+            files.reused,
+            files.checksum
         ),
         format!(
             "free space  {}{}",
             files.free_bytes,
-            files.free_inodes.map_or(String::new(), |n| format!(", {n} inodes"))
+            files.free_inodes.map_or(String::new(), |n| format!(", {}", many(n, "inode")))
         ),
     ]);
     for space in &files.tablespaces {

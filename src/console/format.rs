@@ -2,7 +2,8 @@
 //!
 //! Promises: short, without colour, and foreign text comes out printable.
 
-use crate::domain::{Timestamp, instance::printable};
+pub(super) use crate::domain::quantity::count;
+use crate::domain::{Timestamp, instance::printable, quantity};
 use ratatui::buffer::CellWidth as _;
 use std::{borrow::Cow, time::Duration};
 
@@ -62,22 +63,9 @@ pub(super) fn percent(ratio: f64) -> String {
     format!("{whole} %")
 }
 
-/// `2,611`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `1 session`, `3 sessions`.
 pub(super) fn many(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number as u64)) }
+    quantity::many(number as u64, one)
 }
 
 /// Foreign text, made safe to show. Free where it is safe already.
@@ -203,8 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped_and_a_share_is_never_rounded_up_to_all() {
-        assert_eq!([count(0), count(999), count(4_213), count(1_000_000)], ["0", "999", "4,213", "1,000,000"]);
+    fn a_share_is_never_rounded_up_to_all() {
         assert_eq!((percent(0.999), percent(1.0)), ("99 %".to_owned(), "100 %".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! What reading a backup to its end has found: which files and which WAL are not as they should be.
 
-use super::{ByteCount, Lsn, Timeline, instance::printable};
+use super::{ByteCount, Lsn, Timeline, instance::printable, quantity::many};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -142,9 +142,9 @@ impl fmt::Display for Verification {
             (Some(first), 1) => write!(f, "damaged: {first}")?,
             (Some(first), total) => write!(f, "damaged in {total} places: {first}; and more")?,
             (None, _) if self.wal_bytes.0 > 0 => {
-                write!(f, "{} files verified, {}, and {} of WAL", self.files, self.bytes, self.wal_bytes)?;
+                write!(f, "{} verified, {}, and {} of WAL", many(self.files, "file"), self.bytes, self.wal_bytes)?;
             }
-            (None, _) => write!(f, "{} files verified, {}", self.files, self.bytes)?,
+            (None, _) => write!(f, "{} verified, {}", many(self.files, "file"), self.bytes)?,
         }
         for unchecked in &self.unchecked {
             write!(f, "; not verified: {}", printable(unchecked))?;

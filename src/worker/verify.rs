@@ -7,7 +7,7 @@ use super::{attempt_files, event_writer::EventWriter};
 use crate::{
     domain::{
         Achieved, BackupSource, ByteCount, Damage, Failure, Plan, Step, Success, Verification, VerifyOrder,
-        WorkerSettings,
+        WorkerSettings, quantity::many,
     },
     engine::{
         Halt, Observer,
@@ -32,7 +32,7 @@ pub(super) fn run(
     let (mut verifier, plan) = Verifier::plan(&request(order, settings)?)?;
     let (bytes, files) = (plan.bytes, plan.files);
     report.planned(Plan::Verify(plan));
-    report.done(&format!("{bytes} in {files} files"));
+    report.done(&format!("{bytes} in {}", many(files, "file")));
     go_on(report)?;
     let mut lost = None;
     let mut log = |damage: &Damage| {
@@ -87,8 +87,7 @@ fn go_on(report: &EventWriter) -> Result<(), Halt> {
 fn damages(found: &Verification) -> String {
     match found.damages_total {
         0 => "nothing is damaged".to_owned(),
-        1 => "1 damage found".to_owned(),
-        many => format!("{many} damages found"),
+        some => format!("{} found", many(some, "damage")),
     }
 }
 
@@ -97,7 +96,6 @@ fn wal(found: &Verification, before: u64) -> String {
     match (found.wal_bytes, found.damages_total - before) {
         (ByteCount(0), 0) => "not checked".to_owned(),
         (bytes, 0) => format!("{bytes} read"),
-        (bytes, 1) => format!("{bytes} read, 1 damage found"),
-        (bytes, many) => format!("{bytes} read, {many} damages found"),
+        (bytes, some) => format!("{bytes} read, {} found", many(some, "damage")),
     }
 }

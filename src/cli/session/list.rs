@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable},
+    domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, quantity::many},
     machine::{Phase, Session, StuckReason},
 };
 use std::{collections::BTreeSet, io::Write};
@@ -96,7 +96,7 @@ fn say_strays(reader: &mut Reader, context: &VerbContext<'_>, streams: &mut Stre
         return Ok(());
     }
     let open = strays.iter().filter(|one| !one.trace.stood.has_ended()).count();
-    let sessions = if strays.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", strays.len()) };
+    let sessions = many(strays.len() as u64, "session");
     let command = context.form.of("recover");
     let sentence = format!("the journal does not know {sessions} that left files here, of which {open} had not ended");
     Ok(say(streams, &format!("{sentence}: {command} lists them"))?)

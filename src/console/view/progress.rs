@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         BackupForm, BackupSource, ByteCount, Compression, Damage, Disposed, Kind, Order, Outcome, Rate, Step,
-        StepState, Timestamp, Verification,
+        StepState, Timestamp, Verification, quantity::many,
     },
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
@@ -143,7 +143,7 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
 
 /// All that is damaged, as far as the record keeps it, and what was not checked.
 fn damages(found: &Verification, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let many = format::many(usize::try_from(found.damages_total).unwrap_or(usize::MAX), "damage");
+    let many = many(found.damages_total, "damage");
     let mut lines = widgets::wrapped(&many, width, 2, Role::Stuck, brush);
     let each = found.damages.iter().map(Damage::to_string);
     lines.extend(each.flat_map(|damage| widgets::wrapped(&damage, width, 2, Role::Text, brush)));

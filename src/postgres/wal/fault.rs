@@ -1,7 +1,7 @@
 //! What can be wrong with the WAL of a range.
 
 use super::HeaderError;
-use crate::domain::{Lsn, SystemIdentifier, Timeline};
+use crate::domain::{Lsn, SystemIdentifier, Timeline, quantity::many};
 use thiserror::Error;
 
 /// WAL that cannot be replayed from a position on.
@@ -112,7 +112,7 @@ pub enum WalFault {
         expected: u64,
     },
     /// Segments are not there.
-    #[error("the WAL up to {until} is missing ({})", in_words(*.segments))]
+    #[error("the WAL up to {until} is missing ({})", many(*.segments, "segment"))]
     Missing {
         /// How many in a row.
         segments: u64,
@@ -122,8 +122,4 @@ pub enum WalFault {
     /// The range ends in the middle of a record whose rest is not there.
     #[error("the record is cut off at {0}")]
     CutOff(Lsn),
-}
-
-fn in_words(count: u64) -> String {
-    if count == 1 { "1 segment".to_owned() } else { format!("{count} segments") }
 }

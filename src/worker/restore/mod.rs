@@ -25,6 +25,7 @@ use crate::{
         ClusterRestore, Failure, MajorVersion, Plan, RestorePlan, Step, Success, SystemIdentifier, WalProgress,
         WorkerSettings,
         plan::{ServerPlan, WalFinding},
+        quantity::many,
     },
     engine::{Engine, Halt, STAGED_CONTROL},
     postgres::{
@@ -117,7 +118,7 @@ impl<'a> Restore<'a> {
         self.report.copied();
         let reused = self.report.reused();
         let resumed = if reused.0 > 0 { format!(", {reused} of it from earlier attempts") } else { String::new() };
-        self.report.done(&format!("{} in {} files{resumed}", plan.files.bytes, plan.files.files));
+        self.report.done(&format!("{} in {}{resumed}", plan.files.bytes, many(plan.files.files, "file")));
         self.go_on()
     }
 
