@@ -4,7 +4,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 /// A whole number, bare or quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,10 @@ pub(super) struct Number(pub(super) u64);
 /// What must be an object: a derived `Deserialize` takes a list of the values, too.
 #[derive(Debug)]
 pub(super) struct Object<T>(pub(super) T);
+
+/// A text, as it stands in the bytes where nothing in it is escaped.
+#[derive(Debug, Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 struct NumberVisitor;
 struct ObjectVisitor<T>(PhantomData<T>);

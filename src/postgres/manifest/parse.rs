@@ -10,15 +10,18 @@ use super::{
     Algorithm, Checksum, Manifest, ManifestError, ManifestFile, WalRange,
     checksum::{from_hex, to_hex},
     diagnose,
-    json::{Number, Object, present},
+    json::{Number, Object, Text, present},
 };
 use crate::domain::{Lsn, SystemIdentifier, Timeline, Timestamp};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
 use sha2::{Digest, Sha256};
 use std::{
-    borrow::Cow,
     collections::HashSet,
     ffi::{OsStr, OsString},
+    fmt,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
 };
@@ -31,29 +34,37 @@ struct RawManifest<'a> {
     version: Number,
     #[serde(rename = "System-Identifier", default, deserialize_with = "present")]
     system_identifier: Option<Number>,
-    #[serde(rename = "Files", borrow)]
-    files: Vec<Object<RawFile<'a>>>,
+    #[serde(rename = "Files")]
+    files: Files,
     #[serde(rename = "WAL-Ranges")]
     wal_ranges: Vec<Object<RawRange>>,
     #[serde(rename = "Manifest-Checksum", default, borrow, deserialize_with = "present")]
-    checksum: Option<Cow<'a, str>>,
+    checksum: Option<Text<'a>>,
+}
+
+/// The entries, each checked when it is read: of a large cluster there are millions, and their raw form would take as
+/// much memory again.
+struct Files {
+    entries: Vec<ManifestFile>,
+    /// What is wrong with the first that is no file of a data directory; no entry behind it is kept.
+    wrong: Option<ManifestError>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile<'a> {
     #[serde(rename = "Path", default, borrow, deserialize_with = "present")]
-    path: Option<Cow<'a, str>>,
+    path: Option<Text<'a>>,
     #[serde(rename = "Encoded-Path", default, borrow, deserialize_with = "present")]
-    encoded_path: Option<Cow<'a, str>>,
+    encoded_path: Option<Text<'a>>,
     #[serde(rename = "Size")]
     size: Number,
     #[serde(rename = "Last-Modified", default, borrow, deserialize_with = "present")]
-    modified: Option<Cow<'a, str>>,
+    modified: Option<Text<'a>>,
     #[serde(rename = "Checksum-Algorithm", default, borrow, deserialize_with = "present")]
-    algorithm: Option<Cow<'a, str>>,
+    algorithm: Option<Text<'a>>,
     #[serde(rename = "Checksum", default, borrow, deserialize_with = "present")]
-    checksum: Option<Cow<'a, str>>,
+    checksum: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +76,36 @@ struct RawRange {
     start: String,
     #[serde(rename = "End-LSN")]
     end: String,
+}
+
+struct FilesVisitor;
+
+impl<'de> Deserialize<'de> for Files {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FilesVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for FilesVisitor {
+    type Value = Files;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Files, A::Error> {
+        let mut files = Files { entries: Vec::new(), wrong: None };
+        // Read to the end in any case: what is no JSON at all is told first.
+        while let Some(Object(raw)) = list.next_element::<Object<RawFile<'de>>>()? {
+            if files.wrong.is_none() {
+                match file_entry(files.entries.len() + 1, &raw) {
+                    Ok(entry) => files.entries.push(entry),
+                    Err(wrong) => files.wrong = Some(wrong),
+                }
+            }
+        }
+        Ok(files)
+    }
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
@@ -87,8 +128,8 @@ pub(super) fn parse_altered(bytes: &[u8]) -> Result<(Manifest, Option<ManifestEr
     if (version >= 2) != raw.system_identifier.is_some() {
         return Err(ManifestError::SystemIdentifier { version, present: raw.system_identifier.is_some() });
     }
-    let files = raw.files.into_iter().enumerate().map(|(at, Object(file))| file_entry(at + 1, file));
-    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let Files { entries: files, wrong } = raw.files;
+    wrong.map_or(Ok(()), Err)?;
     check_together(&files)?;
     let ranges = raw.wal_ranges.into_iter().enumerate().map(|(at, Object(range))| wal_range(at + 1, &range));
     let wal_ranges = ranges.collect::<Result<Vec<_>, _>>()?;
@@ -98,8 +139,8 @@ pub(super) fn parse_altered(bytes: &[u8]) -> Result<(Manifest, Option<ManifestEr
     let checksum: [u8; 32] = Sha256::digest(&bytes[..last_line_start(bytes)]).into();
     let wrong = match raw.checksum {
         None => Some(ManifestError::NoChecksum),
-        Some(written) if bytes.ends_with(b"\n") && written.eq_ignore_ascii_case(&to_hex(&checksum)) => None,
-        Some(written) => Some(diagnose::mismatched(bytes, &written)),
+        Some(Text(written)) if bytes.ends_with(b"\n") && written.eq_ignore_ascii_case(&to_hex(&checksum)) => None,
+        Some(Text(written)) => Some(diagnose::mismatched(bytes, &written)),
     };
     let system_identifier = raw.system_identifier.map(|Number(number)| SystemIdentifier(number));
     Ok((Manifest { version, system_identifier, files, wal_ranges, checksum }, wrong))
@@ -117,28 +158,30 @@ fn begins_with_version(bytes: &[u8]) -> bool {
     inside.trim_ascii_start().starts_with(b"\"PostgreSQL-Backup-Manifest-Version\"")
 }
 
-fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestError> {
-    let written = raw.path.as_deref().or(raw.encoded_path.as_deref()).unwrap_or("no path").to_owned();
-    let wrong = |what: &str| ManifestError::File { number, path: written.clone(), what: what.to_owned() };
-    let path = match (raw.path, raw.encoded_path) {
-        (Some(path), None) => path.into_owned().into_bytes(),
-        (None, Some(hex)) => from_hex(&hex).ok_or_else(|| wrong("Encoded-Path is not hexadecimal"))?,
+fn file_entry(number: usize, raw: &RawFile<'_>) -> Result<ManifestFile, ManifestError> {
+    let wrong = |what: &str| {
+        let path = raw.path.as_ref().or(raw.encoded_path.as_ref()).map_or("no path", |Text(path)| path).to_owned();
+        ManifestError::File { number, path, what: what.to_owned() }
+    };
+    let path = match (&raw.path, &raw.encoded_path) {
+        (Some(Text(path)), None) => path.as_bytes().to_vec(),
+        (None, Some(Text(hex))) => from_hex(hex).ok_or_else(|| wrong("Encoded-Path is not hexadecimal"))?,
         (Some(_), Some(_)) => return Err(wrong("it has both Path and Encoded-Path")),
         (None, None) => return Err(wrong("it has neither Path nor Encoded-Path")),
     };
     let path = checked_path(path).map_err(wrong)?;
-    let algorithm = match raw.algorithm.as_deref() {
+    let algorithm = match &raw.algorithm {
         None => Algorithm::None,
-        Some(name) => Algorithm::named(name).ok_or_else(|| {
+        Some(Text(name)) => Algorithm::named(name).ok_or_else(|| {
             wrong(&format!("Checksum-Algorithm {name:?} is unknown: update howdah, or make a backup with CRC32C"))
         })?,
     };
-    let checksum = match raw.checksum {
+    let checksum = match &raw.checksum {
         None if algorithm == Algorithm::None => Checksum::none(),
         None => return Err(wrong("it has a Checksum-Algorithm, but no Checksum")),
         Some(_) if raw.algorithm.is_none() => return Err(wrong("it has a Checksum, but no Checksum-Algorithm")),
         Some(_) if algorithm == Algorithm::None => Checksum::none(),
-        Some(hex) => Checksum::from_hex(algorithm, &hex).ok_or_else(|| {
+        Some(Text(hex)) => Checksum::from_hex(algorithm, hex).ok_or_else(|| {
             wrong(&format!(
                 "Checksum is not {} hexadecimal digits, as {} needs",
                 algorithm.digest_len() * 2,
@@ -146,7 +189,7 @@ fn file_entry(number: usize, raw: RawFile<'_>) -> Result<ManifestFile, ManifestE
             ))
         })?,
     };
-    let modified = raw.modified.as_deref().and_then(last_modified);
+    let modified = raw.modified.as_ref().and_then(|Text(text)| last_modified(text));
     Ok(ManifestFile { path, size: raw.size.0, modified, checksum })
 }
 
@@ -184,9 +227,15 @@ fn check_together(files: &[ManifestFile]) -> Result<(), ManifestError> {
     if let Some(twice) = files.iter().find(|file| !paths.insert(file.path.as_os_str().as_bytes())) {
         return Err(ManifestError::Duplicate(twice.path.clone()));
     }
+    let mut last: &[u8] = b"";
     for file in files {
         // Each directory ends before a slash; the parts of a path were checked when it was read.
         let path = file.path.as_os_str().as_bytes();
+        let directory = &path[..path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
+        // Files of one directory mostly follow each other.
+        if std::mem::replace(&mut last, directory) == directory {
+            continue;
+        }
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         if let Some(above) = slashes.map(|at| &path[..at]).find(|above| paths.contains(above)) {
             return Err(ManifestError::FileAsDirectory(PathBuf::from(OsStr::from_bytes(above))));
