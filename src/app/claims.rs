@@ -44,7 +44,7 @@ impl MachineClaims {
         let Wanted { session, number, at: since, .. } = *wanted;
         let instance = wanted.order.title().clone();
         let claimant = Claimant { session, number, instance, holder, since };
-        let owner = Account::for_server(&self.os_user).ok().and_then(|account| account.owner());
+        let owner = Account::owner_for_server(&self.os_user).ok().flatten();
         let is_stale = |claim: &Claim| !wanted.known.contains(claim.session);
         let scope = Scope { owner, is_stale: &is_stale, ports: None };
         let noted = claim_notes::add(&self.state, session, &wanted.order.holds());

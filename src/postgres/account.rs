@@ -68,6 +68,19 @@ impl Account {
     ///
     /// Root itself is refused, since PostgreSQL refuses it too.
     pub fn for_server(os_user: &str) -> Result<Self, Failure> {
+        let found = Self::of_files(os_user)?;
+        if found.switch == Switch::Stay || ask(found.through_setpriv("true").stdout(Stdio::null()), LIMIT).is_ok() {
+            return Ok(found);
+        }
+        Ok(Self { switch: Switch::MainGroup, ..found })
+    }
+
+    /// The numbers of that account, where files must be given to it; whether programs can run as it is not asked.
+    pub fn owner_for_server(os_user: &str) -> Result<Option<(u32, u32)>, Failure> {
+        Self::of_files(os_user).map(|found| found.owner())
+    }
+
+    fn of_files(os_user: &str) -> Result<Self, Failure> {
         if !is_root() {
             return Self::own();
         }
@@ -84,8 +97,7 @@ impl Account {
                 "name another user with the setting os_user",
             ));
         }
-        let all = ask(found.through_setpriv("true").stdout(Stdio::null()), LIMIT).is_ok();
-        Ok(Self { switch: if all { Switch::AllGroups } else { Switch::MainGroup }, ..found })
+        Ok(Self { switch: Switch::AllGroups, ..found })
     }
 
     /// The user that this process runs as.
