@@ -113,13 +113,13 @@ impl Worker {
         let mut command = Command::new("bash");
         command.args(["-c", "kill -STOP $$", "worker"]).arg(place.directory()).process_group(0);
         let child = command.spawn().unwrap();
-        let told = |fact| {
+        let shown = |fact| {
             let line = FactLine { version: CONTRACT_VERSION, at: Timestamp::UNIX_EPOCH, fact };
             serde_json::to_string(&line).unwrap() + "\n"
         };
         let progress = Progress { bytes_done: COPIED, ..Progress::default() };
-        let began = told(Fact::Began(Began::of(mark(child.id()).unwrap(), None)));
-        fs::write(place.events(), began + &told(Fact::Progress(progress))).unwrap();
+        let began = shown(Fact::Began(Began::of(mark(child.id()).unwrap(), None)));
+        fs::write(place.events(), began + &shown(Fact::Progress(progress))).unwrap();
         Self(child)
     }
 }

@@ -256,10 +256,10 @@ fn a_reader_that_goes_away_is_not_an_error_worth_a_panic() {
     let mut command = howdah.command(["backup", "list", "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let mut told = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-    assert_ne!(child.wait().unwrap().code(), Some(101), "{told}");
-    assert!(!told.contains("panicked"), "{told}");
+    let mut reported = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
+    assert_ne!(child.wait().unwrap().code(), Some(101), "{reported}");
+    assert!(!reported.contains("panicked"), "{reported}");
 }
 
 #[test]

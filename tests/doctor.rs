@@ -277,12 +277,12 @@ fn repositories_are_counted_each_by_itself() {
         command.arg("--repo").arg(path);
     }
     let rows = JsonFinding::all(&command.output().unwrap().stdout);
-    let told: Vec<&JsonFinding> = rows.iter().filter(|row| row.check == "repository").collect();
-    assert!(told[0].found.ends_with(" of 3 instances") && told[0].state == "ok", "{told:?}");
+    let shown: Vec<&JsonFinding> = rows.iter().filter(|row| row.check == "repository").collect();
+    assert!(shown[0].found.ends_with(" of 3 instances") && shown[0].state == "ok", "{shown:?}");
     let odd = "odd \\u{1b}\\xff: 0 restore points of 0 instances; 1 backup cannot be restored";
-    assert!(told[1].found.ends_with(odd) && told[1].state == "warning", "{told:?}");
-    assert!(told[1].fix.as_ref().unwrap().ends_with("odd \\x1b\\xff'"), "{told:?}");
-    assert!(told[2].found.contains(" holds no backup ") && told[2].state == "warning", "{told:?}");
+    assert!(shown[1].found.ends_with(odd) && shown[1].state == "warning", "{shown:?}");
+    assert!(shown[1].fix.as_ref().unwrap().ends_with("odd \\x1b\\xff'"), "{shown:?}");
+    assert!(shown[2].found.contains(" holds no backup ") && shown[2].state == "warning", "{shown:?}");
 }
 
 #[test]
@@ -313,10 +313,13 @@ fn a_locale_without_utf8_gets_ascii_and_is_told_how_to_have_it_everywhere() {
         assert_eq!(output.status.code(), Some(0));
         String::from_utf8(output.stdout).unwrap()
     };
-    let told = text(&["doctor"], "C");
-    assert!(told.is_ascii() && told.contains("! warning  terminal") && told.contains("run: howdah --ascii"), "{told}");
-    let told = text(&["doctor", "--ascii"], "C");
-    assert!(told.contains("+ ok       terminal") && told.contains("only ASCII is used"), "{told}");
+    let shown = text(&["doctor"], "C");
+    assert!(
+        shown.is_ascii() && shown.contains("! warning  terminal") && shown.contains("run: howdah --ascii"),
+        "{shown}"
+    );
+    let shown = text(&["doctor", "--ascii"], "C");
+    assert!(shown.contains("+ ok       terminal") && shown.contains("only ASCII is used"), "{shown}");
     assert!(text(&["doctor"], "de_DE.utf8").contains("✓ ok       terminal"));
     let hostile = text(&["doctor"], "\u{1b}[2J.UTF-8");
     assert!(!hostile.contains('\u{1b}') && hostile.contains("\\u{1b}[2J"), "{hostile}");
@@ -345,8 +348,8 @@ fn a_reader_that_has_read_enough_gets_no_complaint_and_the_verdict_stands() {
     for (arguments, code) in [(&["doctor"][..], 0), (&["doctor", "--json", "--repo", "/no/such/place"], 1)] {
         let mut child = patient.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        let mut told = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        assert_eq!((child.wait().unwrap().code(), &*told), (Some(code), ""), "{arguments:?}");
+        let mut shown = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut shown).unwrap();
+        assert_eq!((child.wait().unwrap().code(), &*shown), (Some(code), ""), "{arguments:?}");
     }
 }

@@ -56,11 +56,11 @@ fn keeper_and_worker_get_what_they_need_and_what_the_settings_name() {
     // What tests are told by is howdah's own, too.
     let usual = |name: &String| name != "XDG_RUNTIME_DIR" && !name.starts_with("HOWDAH_");
     assert_eq!(environment(keeper).into_iter().filter(usual).collect::<BTreeSet<_>>(), wanted);
-    let told = until("the session tells the names", || {
+    let shown = until("the session tells the names", || {
         let events = run(&mut shell(&howdah, &["session", "events", "1"]), 0).stdout;
         events.contains("PGBACKREST_REPO1_S3_KEY").then_some(events)
     });
-    assert!(!told.contains("PGPASSWORD"), "{told}");
+    assert!(!shown.contains("PGPASSWORD"), "{shown}");
     run(&mut shell(&howdah, &["session", "cancel", "1", "--wait"]), 0);
     // Names, never values: in no ticket, journal, report or log.
     for entry in walkdir::WalkDir::new(&howdah.state).into_iter().map(Result::unwrap) {
@@ -84,12 +84,12 @@ fn plan_and_doctor_tell_what_the_owner_lacks() {
         howdah.state.join("control.sock").exists().then(|| text.trim().to_owned())
     });
     let plan = ["restore", "orders", "--no-start", "--plan"];
-    let told = run(&mut shell(&howdah, &plan), 0);
-    let warning = told.stdout.lines().find(|line| line.starts_with("warning")).unwrap_or_default();
+    let shown = run(&mut shell(&howdah, &plan), 0);
+    let warning = shown.stdout.lines().find(|line| line.starts_with("warning")).unwrap_or_default();
     for word in ["PGBACKREST_REPO1_S3_KEY", &owner, "kill -TERM"] {
-        assert!(warning.contains(word), "{word}: {told}");
+        assert!(warning.contains(word), "{word}: {shown}");
     }
-    assert!(!told.stdout.contains("PGPASSWORD") && !told.stdout.contains(SECRET), "{told}");
+    assert!(!shown.stdout.contains("PGPASSWORD") && !shown.stdout.contains(SECRET), "{shown}");
     let row = |command: &mut Command| {
         let rows = run(command, 0).json();
         rows.as_array().unwrap().iter().find(|row| row["check"] == "environment").unwrap().clone()

@@ -94,7 +94,7 @@ fn what_was_stored_is_there_after_a_crash() {
     journal.append(&batch([launched.clone()])).unwrap();
     // A crash closes nothing: the next owner meets the WAL file as it is.
     let journal = std::mem::ManuallyDrop::new(journal);
-    let opening = harness.open().opening().unwrap();
+    let opening = harness.open().initial_state().unwrap();
     assert_eq!(opening.last_id, 4);
     assert_eq!(opening.ongoing, [launched.after, new(2).after]);
     assert_eq!(opening.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [4, 3]);
@@ -114,10 +114,10 @@ fn a_batch_is_stored_whole_or_not_at_all() {
     let thief = Entry { after: Session::create(thief.clone()), changes: vec![Change::Created(Box::new(thief))] };
     let error = journal.append(&batch([new(2), thief])).unwrap_err();
     assert!(matches!(error, JournalError::Sqlite { .. }), "{error}");
-    assert_eq!(journal.opening().unwrap().ongoing, [new(1).after]);
+    assert_eq!(journal.initial_state().unwrap().ongoing, [new(1).after]);
     assert_eq!(journal.session(SessionId(2)).unwrap(), None);
     journal.append(&batch([new(2)])).unwrap();
-    assert_eq!(harness.open().opening().unwrap().ongoing.len(), 2);
+    assert_eq!(harness.open().initial_state().unwrap().ongoing.len(), 2);
 }
 
 #[test]
@@ -170,9 +170,9 @@ fn s10_one_record_that_cannot_be_read_hides_no_other() {
         let harness = Harness::new();
         harness.open().append(&batch([new(1), new(2), life(3, false), life(4, true)])).unwrap();
         harness.spoil(spoil);
-        let opening = harness.open().opening().unwrap();
-        let told: Vec<u64> = opening.unreadable.iter().map(|record| record.id.0).collect();
-        assert_eq!(told, [unreadable], "{spoil}: {opening:?}");
+        let opening = harness.open().initial_state().unwrap();
+        let shown: Vec<u64> = opening.unreadable.iter().map(|record| record.id.0).collect();
+        assert_eq!(shown, [unreadable], "{spoil}: {opening:?}");
         assert!(!opening.unreadable[0].problem.is_empty());
         let ongoing: Vec<u64> = opening.ongoing.iter().map(|session| session.id().0).collect();
         let completed: Vec<u64> = opening.completed.iter().map(|row| row.id.0).collect();
@@ -207,7 +207,7 @@ fn a_kind_or_result_that_only_a_later_howdah_knows_is_listed_and_hides_nothing()
         let harness = Harness::new();
         harness.open().append(&batch([life(1, false), life(2, true)])).unwrap();
         harness.spoil(&format!("UPDATE sessions SET {change} WHERE id = 1"));
-        let opening = harness.open().opening().unwrap();
+        let opening = harness.open().initial_state().unwrap();
         assert!(opening.unreadable[0].problem.contains(says), "{:?}", opening.unreadable);
         assert_eq!((opening.completed.len(), ends(&opening)), (1, (0, 1)), "{change}");
     }
@@ -251,7 +251,7 @@ fn a_dismissed_session_is_kept_but_not_shown() {
     journal.append(&batch([ended.clone(), life(2, false)])).unwrap();
     let dismissed = entry(&ended.after, Command::Dismiss { by: "ops".to_owned() }, sample::after(99));
     journal.append(&batch([dismissed.clone()])).unwrap();
-    let opening = journal.opening().unwrap();
+    let opening = journal.initial_state().unwrap();
     assert_eq!(opening.completed.iter().map(|row| row.id.0).collect::<Vec<_>>(), [2]);
     assert_eq!((ends(&opening).0, journal.completed().unwrap().len()), (1, 1));
     assert_eq!(journal.session(SessionId(1)).unwrap(), Some(dismissed.after));
@@ -264,7 +264,7 @@ fn another_process_reads_while_the_owner_writes() {
     owner.append(&batch([new(1)])).unwrap();
     let reader = SqliteJournal::read(&harness.path).unwrap();
     owner.append(&batch([new(2)])).unwrap();
-    assert_eq!(reader.opening().unwrap().ongoing.len(), 2);
+    assert_eq!(reader.initial_state().unwrap().ongoing.len(), 2);
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn the_thread_answers_when_the_disk_has_it() {
     let harness = Harness::new();
     let mut store = ThreadStore::spawn(harness.open()).unwrap();
     store.append(batch([new(1)])).await.unwrap();
-    assert_eq!(harness.open().opening().unwrap().ongoing, [new(1).after]);
+    assert_eq!(harness.open().initial_state().unwrap().ongoing, [new(1).after]);
     assert_eq!(store.session(SessionId(1)).await.unwrap(), Some(new(1).after));
     assert_eq!(store.session(SessionId(2)).await.unwrap(), None);
 }
@@ -294,7 +294,7 @@ fn a_hundred_thousand_completed_sessions_open() {
     drop(journal);
     let begun = Instant::now();
     let journal = harness.open();
-    let opening = journal.opening().unwrap();
+    let opening = journal.initial_state().unwrap();
     let opened = begun.elapsed();
     let completed = journal.completed().unwrap();
     println!("opened in {opened:?}, all {} rows after {:?}", completed.len(), begun.elapsed());

@@ -103,11 +103,11 @@ fn s10_what_a_lost_journal_forgot_is_told_held_and_brought_back() {
     for file in journal(&howdah) {
         fs::remove_file(file).unwrap();
     }
-    let told = ["does not know 1 session that left files here, of which 1 had not ended", "howdah session recover"];
-    session(&howdah, &["list"]).expect_code(0).expect_words(&told);
+    let reported = ["does not know 1 session that left files here, of which 1 had not ended", "howdah session recover"];
+    session(&howdah, &["list"]).expect_code(0).expect_words(&reported);
     howdah
         .run(["doctor", "--state-dir", howdah.state.to_str().unwrap()])
-        .expect_words(&["of which 1 had not ended", told[1]]);
+        .expect_words(&["of which 1 had not ended", reported[1]]);
     let listed = session(&howdah, &["recover", "--json"]).expect_code(0).json();
     assert_eq!((&listed[0]["id"], &listed[0]["last_state"]), (&1.into(), &"not ended".into()));
     // Nobody else gets the place meanwhile, and a new session gets a number of its own.

@@ -109,10 +109,10 @@ fn bash_completes_every_verb_and_flag_and_nothing_hidden() {
         }
     }
     let output = process::Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
+    let reported = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{:?}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(told.lines().count(), wanted.len(), "{told}");
-    for ((line, present, absent), answer) in wanted.into_iter().zip(told.lines()) {
+    assert_eq!(reported.lines().count(), wanted.len(), "{reported}");
+    for ((line, present, absent), answer) in wanted.into_iter().zip(reported.lines()) {
         let words: Vec<&str> = answer.split(' ').collect();
         for word in present {
             assert!(words.contains(&&**word), "{line}: no {word} in {answer:?}");
@@ -256,8 +256,11 @@ fn the_pages_are_clean_in_the_eyes_of_those_who_print_them() {
         for page in fs::read_dir(&pages).unwrap() {
             let page = page.unwrap().path();
             let output = process::Command::new(program).args(arguments).arg(&page).output().unwrap();
-            let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            assert!(output.status.success() && (program == "mandoc" || told.is_empty()), "{program} {page:?}: {told}");
+            let reported = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(
+                output.status.success() && (program == "mandoc" || reported.is_empty()),
+                "{program} {page:?}: {reported}"
+            );
         }
     }
 }
@@ -268,9 +271,9 @@ fn a_reader_that_has_read_enough_is_not_an_error() {
     for arguments in [&["man", "restore"][..], &["completions", "zsh"]] {
         let mut child = howdah.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        let mut told = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-        assert!(child.wait().unwrap().success() && told.is_empty(), "{arguments:?}: {told}");
+        let mut reported = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut reported).unwrap();
+        assert!(child.wait().unwrap().success() && reported.is_empty(), "{arguments:?}: {reported}");
     }
     // A full disk is one.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -333,8 +336,8 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     }
     for mode in [&["--system"][..], &["--user"]] {
         let output = verify(mode).unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        let about_us: Vec<&str> = told.lines().filter(|line| line.contains("howdah-keeper")).collect();
-        assert!(about_us.is_empty(), "{mode:?}: {told}");
+        let reported = String::from_utf8_lossy(&output.stderr);
+        let about_us: Vec<&str> = reported.lines().filter(|line| line.contains("howdah-keeper")).collect();
+        assert!(about_us.is_empty(), "{mode:?}: {reported}");
     }
 }

@@ -86,8 +86,8 @@ fn every_exit_code_is_explained() {
         [Exit::Done, Exit::Broken, Exit::Usage, Exit::Refused, Exit::Stuck, Exit::Cancelled, Exit::Warned, Exit::Bad];
     let text = readme();
     let table = between(&text, "| Exit code | Meaning |\n|---|---|\n", "\n\n");
-    let told: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
-    assert_eq!(told, codes.map(|code| code as u8));
+    let reported: Vec<u8> = table.lines().map(|row| between(row, "| ", " |").parse().unwrap()).collect();
+    assert_eq!(reported, codes.map(|code| code as u8));
 }
 
 /// The page about copies, with what stands between the marks of this name taken out.

@@ -165,10 +165,10 @@ fn r08_a_target_that_takes_no_bytes_and_one_that_makes_no_files_is_told_by_its_p
     // A file is made by one call beneath the root, which names the whole path: each thread hangs in its first.
     let target = scratch("target").join("data");
     let (failure, trace) = stalled(&repository, &target, "openat2", &[]);
-    let told = failure.cause.strip_prefix("the target stalls: writing ").and_then(|rest| rest.split(" took ").next());
+    let shown = failure.cause.strip_prefix("the target stalls: writing ").and_then(|rest| rest.split(" took ").next());
     let made = trace.0.iter().filter(|line| line.contains("O_CREAT")).filter_map(|line| line.split('"').nth(1));
     let paths: Vec<_> = made.map(|path| target.join(path)).collect();
-    let is_told = |path: &PathBuf| [Some(path.as_path()), path.parent()].contains(&told.map(Path::new));
+    let is_told = |path: &PathBuf| [Some(path.as_path()), path.parent()].contains(&shown.map(Path::new));
     assert!(paths.iter().any(is_told), "{failure}\n{paths:?}");
 }
 

@@ -74,7 +74,7 @@ impl KeeperCommand {
     /// Starts a keeper and waits until it owns the state directory; its process id. Where one cannot be started out of
     /// the reach of a logout, one is started within it: better than none.
     pub(super) fn start(&self) -> Result<u32, KeeperError> {
-        let Some(prefix) = logout::scope_prefix(&logout::look()) else { return self.start_with(&[]) };
+        let Some(prefix) = logout::scope_prefix(&logout::gather()) else { return self.start_with(&[]) };
         self.start_with(&prefix).or_else(|error| {
             tracing::warn!(%error, ?prefix, "the keeper could not be started in a scope of its own");
             self.start_with(&[])

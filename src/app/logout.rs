@@ -19,7 +19,7 @@ mod small;
 mod tests;
 
 pub(super) use facts::on_path;
-pub use facts::{Facts, Place, UserManager, look};
+pub use facts::{Facts, Place, UserManager, gather};
 pub use reboot::AfterReboot;
 pub(super) use reboot::{Sessions, after_reboot};
 
@@ -101,7 +101,7 @@ pub fn scope_prefix(facts: &Facts) -> Option<Vec<OsString>> {
     if facts.system_scopes {
         words.push(program.into());
     } else {
-        if let UserManager::Untold(directory) = facts.user_manager.as_ref()? {
+        if let UserManager::AtUsualPlace(directory) = facts.user_manager.as_ref()? {
             let mut variable = OsString::from("XDG_RUNTIME_DIR=");
             variable.push(directory);
             words.extend(["env".into(), variable]);

@@ -124,17 +124,17 @@ impl Owner {
         limits::allow_open_files(settings.max_running)
             .map_err(|(limit, needed)| OwnerError::FewFiles { limit, needed })?;
         let journal = SqliteJournal::open_watched(&state.join("journal.db"), &mut migration_notice())?;
-        let mut opening = journal.opening()?;
+        let mut initial = journal.initial_state()?;
         let failed = |cause| StateDirectoryError::io(state, cause);
         // A journal that was lost or put back knows less than the attempts do; a number is never given twice.
         let with_files = attempt::sessions(state).map_err(failed)?;
-        opening.last_id = opening.last_id.max(with_files.last().map_or(0, |last| last.0));
-        let (known, ongoing) = (journal.ids()?, opening.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
+        initial.last_id = initial.last_id.max(with_files.last().map_or(0, |last| last.0));
+        let (known, ongoing) = (journal.ids()?, initial.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
         let wanted = |id| !known.contains(&id) || ongoing.contains(&id);
         let (traces, unread) = attempt::traces(state, wanted).map_err(failed)?;
         // What cannot be read may go on one day: its places stay its own.
-        opening.holding.extend(unread.iter().filter_map(|(id, _)| attempt::uuid_of(state, *id)));
-        opening.unreadable.extend(unread.into_iter().map(|(id, error)| {
+        initial.holding.extend(unread.iter().filter_map(|(id, _)| attempt::uuid_of(state, *id)));
+        initial.unreadable.extend(unread.into_iter().map(|(id, error)| {
             let problem = format!("the files of its attempts cannot be read: {error}");
             UnreadableSession { id, problem }
         }));
@@ -144,7 +144,7 @@ impl Owner {
         let attempts = Processes::new(state.to_owned(), words);
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
         let (manager, handle) =
-            Manager::open(settings, (Clock::system(), Ids::random()), (store, opening), (attempts, inbox), claims);
+            Manager::open(settings, (Clock::system(), Ids::random()), (store, initial), (attempts, inbox), claims);
         let manager = manager.with_traces(traces);
         let listener = control::bind(state).map_err(io)?;
         let (ending, ended) = watch::channel(None);

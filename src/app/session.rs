@@ -17,10 +17,10 @@ use crate::{
             act::{self, Selection},
             args::{CancelArgs, SessionArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
-            events, list, log,
+            events, list, log, message,
             name::SessionSelector,
             reader::Reader,
-            recover, say, show, start, watch,
+            recover, show, start, watch,
         },
         streams::Streams,
     },
@@ -58,7 +58,7 @@ pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Ex
             error @ (SessionError::Journal(_) | SessionError::Stream(_)) => return Err(error.into()),
         },
     };
-    say(&mut streams, &reason)?;
+    message(&mut streams, &reason)?;
     Ok(exit)
 }
 
@@ -186,7 +186,7 @@ fn started(
             }
             Err(reason) => {
                 refused = true;
-                say(streams, &start::not_started(instance, &reason.sentence))?;
+                message(streams, &start::not_started(instance, &reason.sentence))?;
                 write_candidates(streams, &reason.candidates)?;
             }
         }
@@ -206,7 +206,7 @@ fn started(
             }
             Err(failure) => {
                 refused = true;
-                say(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;
+                message(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;
             }
         }
     }
@@ -246,7 +246,7 @@ fn until_next_look() -> Reading {
     let mut watched = [PollFd::new(&out, PollFlags::empty())];
     let wait = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.subsec_nanos().into() };
     match poll(&mut watched, Some(&wait)) {
-        Ok(told) if told > 0 => Reading::Ended,
+        Ok(shown) if shown > 0 => Reading::Ended,
         Ok(_) | Err(_) => Reading::GoesOn,
     }
 }

@@ -121,7 +121,7 @@ impl Follower {
         self.wait_until_gone().await;
         let end = self.ended.take().map(|(_, end)| end);
         if end.is_none() && !self.seen_alive {
-            self.say(Command::Lost { attempt: self.attempt }).await;
+            self.send(Command::Lost { attempt: self.attempt }).await;
         } else {
             self.report(Report::Over(end)).await;
         }
@@ -187,10 +187,10 @@ impl Follower {
     }
 
     async fn report(&self, report: Report) {
-        self.say(Command::Report { attempt: self.attempt, report }).await;
+        self.send(Command::Report { attempt: self.attempt, report }).await;
     }
 
-    async fn say(&self, command: Command) {
+    async fn send(&self, command: Command) {
         // When the manager is gone nobody listens; the worker's own file keeps what it wrote.
         let _: Result<(), mpsc::error::SendError<AttemptMessage>> = self.messages.send((self.session, command)).await;
     }

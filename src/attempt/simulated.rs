@@ -169,7 +169,7 @@ async fn play(
     };
     let mut killed = wanted.clone();
     let stopped = async {
-        told(&mut wanted, |now| now != Wanted::Play).await;
+        shown(&mut wanted, |now| now != Wanted::Play).await;
         match scenario.stops_in {
             Some(delay) if *wanted.borrow() == Wanted::Stop => tokio::time::sleep(delay).await,
             Some(_) | None => std::future::pending().await,
@@ -178,12 +178,12 @@ async fn play(
     tokio::select! {
         () = course => {}
         () = stopped => say(Report::Over(Some(End::Stopped))).await,
-        () = told(&mut killed, |now| now == Wanted::Kill) => say(Report::Over(None)).await,
+        () = shown(&mut killed, |now| now == Wanted::Kill) => say(Report::Over(None)).await,
     }
 }
 
 /// Waits for an order; an owner that has gone gives no more.
-async fn told(controls: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
+async fn shown(controls: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
     if controls.wait_for(|now| meant(*now)).await.is_err() {
         std::future::pending::<()>().await;
     }

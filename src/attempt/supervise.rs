@@ -60,13 +60,16 @@ pub(super) async fn restart_on_panic<F: Future<Output = ()>>(
     // What a follower holds is dropped with it; the next one reads all from the attempt's own files.
     let mut ended = AssertUnwindSafe(first).catch_unwind().await;
     while let Err(panic) = ended {
-        tracing::error!(reason = told(&panic), "the follower of an attempt fell over; the attempt is adopted again");
+        tracing::error!(
+            reason = panic_text(&panic),
+            "the follower of an attempt fell over; the attempt is adopted again"
+        );
         tokio::time::sleep(RETRY_DELAY).await;
         ended = AssertUnwindSafe(again()).catch_unwind().await;
     }
 }
 
-fn told(panic: &Box<dyn Any + Send>) -> &str {
+fn panic_text(panic: &Box<dyn Any + Send>) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }

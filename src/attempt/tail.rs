@@ -104,14 +104,14 @@ impl Tail {
 
     /// Asked when the first lines have come: by then the directory says whose it is, and so does the worker.
     fn is_ours(&self, lines: &[Line]) -> io::Result<bool> {
-        let told = lines.iter().find_map(|line| match line {
+        let shown = lines.iter().find_map(|line| match line {
             Line::Fact(fact) => match &**fact {
                 Fact::Began(began) => began.session,
                 Fact::Planned(_) | Fact::Step { .. } | Fact::Progress(_) | Fact::Note(_) | Fact::Ended(_) => None,
             },
             Line::Unreadable(_) => None,
         });
-        Ok(told.is_none_or(|session| session == self.session) && self.dir.is_of(self.session)?)
+        Ok(shown.is_none_or(|session| session == self.session) && self.dir.is_of(self.session)?)
     }
 }
 

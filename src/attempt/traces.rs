@@ -222,7 +222,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         attempt(&state, 1, 1, &Value::Null, None);
         attempt(&state, 2, 2, &Value::Null, None);
-        let told = trace(state.path(), ID).unwrap_err().to_string();
-        assert!(told.contains("attempts of several sessions"), "{told}");
+        let shown = trace(state.path(), ID).unwrap_err().to_string();
+        assert!(shown.contains("attempts of several sessions"), "{shown}");
     }
 }

@@ -52,10 +52,10 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, Ba
         Layout::Tar(set) => tar(set, &manifest)?,
         Layout::Plain | Layout::Fault(_) => (BackupForm::Plain, plain(directory, &manifest)?),
     };
-    if let (Some(told), Some(found)) = (manifest.system_identifier, found)
-        && told != found
+    if let (Some(reported), Some(found)) = (manifest.system_identifier, found)
+        && reported != found
     {
-        let cause = format!("the manifest is of the cluster {told}, and the files are of the cluster {found}");
+        let cause = format!("the manifest is of the cluster {reported}, and the files are of the cluster {found}");
         return Err(problem(&cause, ANOTHER));
     }
     let facts = BackupFacts {

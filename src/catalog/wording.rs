@@ -40,12 +40,12 @@ mod tests {
 
     #[test]
     fn what_the_system_refuses_comes_with_what_to_do() {
-        let told = |number| refused("x", &io::Error::from_raw_os_error(number));
+        let shown = |number| refused("x", &io::Error::from_raw_os_error(number));
         assert_eq!(
-            told(13),
+            shown(13),
             "x cannot be read (Permission denied (os error 13)): let the user that runs howdah read it"
         );
-        assert!(told(2).ends_with("put it back, or use another backup"));
-        assert!(told(5).ends_with("look at the disk or the mount it lies on"));
+        assert!(shown(2).ends_with("put it back, or use another backup"));
+        assert!(shown(5).ends_with("look at the disk or the mount it lies on"));
     }
 }

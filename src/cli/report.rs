@@ -46,20 +46,20 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The talk about one session on stderr: a bar on a terminal, lines otherwise.
 #[derive(Debug, Default)]
-pub struct Talk {
+pub struct ProgressLine {
     form: CommandForm,
     last: Option<(String, Timestamp)>,
     painted: bool,
 }
 
-impl Talk {
-    /// Talk whose commands are written like this.
+impl ProgressLine {
+    /// ProgressLine whose commands are written like this.
     pub fn new(form: CommandForm) -> Self {
         Self { form, ..Self::default() }
     }
 
     /// Tells how the session stands, if that is news. A reader of stderr that has gone away stops nothing.
-    pub fn tell(&mut self, streams: &mut Streams<'_>, session: &Session, now: Timestamp) -> io::Result<()> {
+    pub fn show(&mut self, streams: &mut Streams<'_>, session: &Session, now: Timestamp) -> io::Result<()> {
         let line = status(session, &self.form, now);
         if streams.live {
             let bar = bar(session, streams.columns, &line);
@@ -76,7 +76,7 @@ impl Talk {
     }
 
     /// Says one sentence in between.
-    pub fn say(&mut self, streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
+    pub fn message(&mut self, streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
         self.end(streams)?;
         ignore_closed(writeln!(streams.err, "howdah: {}", printable(sentence)))
     }

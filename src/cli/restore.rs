@@ -62,18 +62,18 @@ async fn follow(
     streams: &mut Streams<'_>,
 ) -> io::Result<Arc<Session>> {
     let mut snapshots = owner.snapshots();
-    let mut talk = report::Talk::new(form.clone());
+    let mut progress = report::ProgressLine::new(form.clone());
     loop {
         let ongoing = snapshots.borrow_and_update().session(id).cloned();
         let Some(session) = ongoing else {
-            talk.end(streams)?;
+            progress.end(streams)?;
             let gone = || io::Error::other(format!("session {id} cannot be read from the journal"));
             return owner.session(id, by.clone()).await.ok_or_else(gone);
         };
         let now = clock.now();
-        talk.tell(streams, &session, now)?;
+        progress.show(streams, &session, now)?;
         if matches!(session.phase(), Phase::Stuck { .. } | Phase::Paused { .. }) {
-            talk.end(streams)?;
+            progress.end(streams)?;
             return Ok(session);
         }
         let countdown = matches!(session.phase(), Phase::Waiting { .. }) && streams.live;
@@ -82,13 +82,13 @@ async fn follow(
                 if changed.is_err() { return Err(io::Error::other("the session manager has ended")); }
             }
             Some(Interrupt) = interrupts.recv() => {
-                let canceling = matches!(session.phase(), Phase::Cancelling { .. });
-                let act = if canceling { SessionAction::Force } else { SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin) };
+                let cancelling = matches!(session.phase(), Phase::Cancelling { .. });
+                let act = if cancelling { SessionAction::Force } else { SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin) };
                 let receipt = owner.act(act, Scope::Sessions(open.to_vec()), by.clone()).await;
-                let done = if canceling { "forced" } else { "cancelled" };
+                let done = if cancelling { "forced" } else { "cancelled" };
                 for (line, refusal) in receipt.refused() {
                     let id = line.session.unwrap_or(id);
-                    talk.say(streams, &format!("session {id} was not {done}: {refusal}"))?;
+                    progress.message(streams, &format!("session {id} was not {done}: {refusal}"))?;
                 }
             }
             () = tokio::time::sleep(Duration::from_secs(1)), if countdown => {}

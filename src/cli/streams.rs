@@ -7,7 +7,7 @@ use std::io::{self, Write};
 pub struct Streams<'a> {
     /// Data.
     pub out: &'a mut dyn Write,
-    /// Talk.
+    /// ProgressLine.
     pub err: &'a mut dyn Write,
     /// Whether talk goes to a terminal, where one line can be painted over.
     pub live: bool,

@@ -43,7 +43,7 @@ fn row(out: &mut String, buffer: &Buffer, y: u16) {
     while x < area.right() {
         let first = &buffer[(x, y)];
         let (start, mut text, mut columns) = (x, String::new(), 0);
-        while x < area.right() && look(&buffer[(x, y)]) == look(first) {
+        while x < area.right() && style_of(&buffer[(x, y)]) == style_of(first) {
             let cell = &buffer[(x, y)];
             let wide = cell.symbol().cell_width().max(1);
             // Fonts without braille draw its blank in no width at all.
@@ -56,7 +56,7 @@ fn row(out: &mut String, buffer: &Buffer, y: u16) {
 }
 
 fn run(out: &mut String, cell: &Cell, text: &str, (column, row): (u16, u16), columns: u16) {
-    let (front, back, modifier) = look(cell);
+    let (front, back, modifier) = style_of(cell);
     let (mut front, mut back) = (rgb(front).unwrap_or_else(|| FRONT.to_owned()), rgb(back));
     if modifier.contains(Modifier::REVERSED) {
         let old = back.replace(front);
@@ -87,7 +87,7 @@ fn run(out: &mut String, cell: &Cell, text: &str, (column, row): (u16, u16), col
     );
 }
 
-fn look(cell: &Cell) -> (Color, Color, Modifier) {
+fn style_of(cell: &Cell) -> (Color, Color, Modifier) {
     (cell.fg, cell.bg, cell.modifier)
 }
 

@@ -126,17 +126,17 @@ mod tests {
             ("PGPASSFILE2", "no"),
         ];
         let variables = || shell.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let told = |chosen: Vec<(OsString, OsString)>| {
-            let told = chosen.iter().map(|(name, value)| format!("{}={}", name.display(), value.display()));
-            told.collect::<Vec<_>>().join(" ")
+        let shown = |chosen: Vec<(OsString, OsString)>| {
+            let shown = chosen.iter().map(|(name, value)| format!("{}={}", name.display(), value.display()));
+            shown.collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(told(for_worker(variables(), &[])), "PATH=/bin HOME=/h TZ=UTC LANG=C");
+        assert_eq!(shown(for_worker(variables(), &[])), "PATH=/bin HOME=/h TZ=UTC LANG=C");
         let own = "PATH=/bin HOME=/h TZ=UTC USER=ops SUDO_USER=ana XDG_STATE_HOME=/s HOWDAH_CONFIG=/c";
-        assert_eq!(told(for_keeper(variables(), &[])), format!("{own} LANG=C"));
+        assert_eq!(shown(for_keeper(variables(), &[])), format!("{own} LANG=C"));
         let more = [pattern("PGBACKREST_*"), pattern("PGPASSFILE"), pattern("LANG")];
         let named = "PGBACKREST_REPO1_PATH=/r PGPASSFILE=/p LANG=C";
-        assert_eq!(told(for_worker(variables(), &more)), format!("PATH=/bin HOME=/h TZ=UTC {named}"));
-        assert_eq!(told(for_keeper(variables(), &more)), format!("{own} {named}"));
+        assert_eq!(shown(for_worker(variables(), &more)), format!("PATH=/bin HOME=/h TZ=UTC {named}"));
+        assert_eq!(shown(for_keeper(variables(), &more)), format!("{own} {named}"));
     }
 
     #[test]

@@ -178,7 +178,7 @@ mod tests {
     fn a_success_says_what_to_read_and_what_was_not_verified() {
         let plain = Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
         assert_eq!(plain.to_string(), "files restored; no server was started: as asked");
-        let told = Success { warnings: vec!["w".to_owned()], unchecked: vec!["u".to_owned()], ..plain.clone() };
-        assert_eq!(told.to_string(), format!("{plain}; warning: w; not verified: u"));
+        let shown = Success { warnings: vec!["w".to_owned()], unchecked: vec!["u".to_owned()], ..plain.clone() };
+        assert_eq!(shown.to_string(), format!("{plain}; warning: w; not verified: u"));
     }
 }

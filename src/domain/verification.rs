@@ -169,9 +169,9 @@ mod tests {
         }
         assert_eq!((found.damages.len(), found.damages_total), (MAX_DAMAGES, MAX_DAMAGES as u64 + 1));
         found.unchecked.push("WAL: none".to_owned());
-        let told = found.to_string();
+        let shown = found.to_string();
         assert!(
-            told.starts_with("damaged in 1001 places: missing: base/1/") && told.ends_with("not verified: WAL: none")
+            shown.starts_with("damaged in 1001 places: missing: base/1/") && shown.ends_with("not verified: WAL: none")
         );
     }
 

@@ -186,7 +186,7 @@ impl JournalReader {
     /// All that ever happened to a session, oldest first; empty when there is no such session.
     pub fn history(&mut self, id: SessionId) -> Result<Vec<HistoryLine>, JournalError> {
         let sql = "SELECT at, version, body FROM events WHERE session = ?1 ORDER BY number";
-        self.read(|connection| rows(connection, sql, [row_number(id)], told))
+        self.read(|connection| rows(connection, sql, [row_number(id)], history_line))
     }
 
     /// What `work` reads; nothing when there is no journal yet.
@@ -235,7 +235,7 @@ fn rows<T>(
 }
 
 /// Reads `at, version, body`.
-fn told(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
+fn history_line(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
     let at: i64 = row.get(0)?;
     // A moment beyond the calendar is shown as its end, rather than hide what happened then.
     let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };

@@ -76,9 +76,9 @@ impl SqliteJournal {
     }
 
     /// What the owner needs at its start.
-    pub fn opening(&self) -> Result<InitialState, JournalError> {
+    pub fn initial_state(&self) -> Result<InitialState, JournalError> {
         let last_id = self.connection.query_row("SELECT coalesce(max(id), 0) FROM sessions", [], |row| row.get(0));
-        let mut opening = InitialState { last_id: last_id.map_err(self.failed("be read"))?, ..InitialState::default() };
+        let mut initial = InitialState { last_id: last_id.map_err(self.failed("be read"))?, ..InitialState::default() };
         let mut ongoing = self
             .connection
             .prepare("SELECT id, version, body, uuid FROM sessions WHERE place = 'ongoing' ORDER BY id")
@@ -87,17 +87,17 @@ impl SqliteJournal {
         while let Some(row) = rows.next().map_err(self.failed("be read"))? {
             let id = SessionId(row.get(0).map_err(self.failed("be read"))?);
             let uuid: String = row.get(3).map_err(self.failed("be read"))?;
-            opening.holding.extend(uuid.parse::<Uuid>().ok());
+            initial.holding.extend(uuid.parse::<Uuid>().ok());
             match session_of(id, row, 1) {
-                Ok(session) => opening.ongoing.push(session),
-                Err(error) => opening.unreadable.push(UnreadableSession { id, problem: error.to_string() }),
+                Ok(session) => initial.ongoing.push(session),
+                Err(error) => initial.unreadable.push(UnreadableSession { id, problem: error.to_string() }),
             }
         }
         let (completed, unreadable) = self.rows(Some(FIRST_COMPLETED))?;
-        opening.completed = completed;
-        opening.unreadable.extend(unreadable);
-        opening.ended = self.counts().map_err(self.failed("be counted"))?;
-        Ok(opening)
+        initial.completed = completed;
+        initial.unreadable.extend(unreadable);
+        initial.ended = self.counts().map_err(self.failed("be counted"))?;
+        Ok(initial)
     }
 
     /// The numbers of all sessions.
@@ -267,13 +267,13 @@ pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<S
 
 /// Reads `id, kind, instance, ended, took, result`, the columns from the first on.
 pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
-    let told = |error: rusqlite::Error| error.to_string();
+    let shown = |error: rusqlite::Error| error.to_string();
     Ok(CompletedRow {
         id,
         kind: kind_of(row, 1)?,
-        title: InstanceName::new(&row.get::<_, String>(2).map_err(told)?),
-        ended: Timestamp::from_millisecond(row.get(3).map_err(told)?).map_err(|error| error.to_string())?,
-        took: Duration::from_millis(row.get(4).map_err(told)?),
+        title: InstanceName::new(&row.get::<_, String>(2).map_err(shown)?),
+        ended: Timestamp::from_millisecond(row.get(3).map_err(shown)?).map_err(|error| error.to_string())?,
+        took: Duration::from_millis(row.get(4).map_err(shown)?),
         result: result_of(row, 5)?,
     })
 }

@@ -184,8 +184,8 @@ mod tests {
             let mut packed = pack(kind, &one);
             packed.extend(pack(kind, &[]));
             packed.extend(pack(kind, &two));
-            let (told, plain) = read_all(packed).unwrap();
-            assert_eq!(told, kind);
+            let (shown, plain) = read_all(packed).unwrap();
+            assert_eq!(shown, kind);
             assert!(plain == [one.clone(), two.clone()].concat(), "{kind}");
         }
     }

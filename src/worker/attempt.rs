@@ -97,7 +97,7 @@ fn bring_back(
     match (supervisor.as_mut().map_or(Ok(()), ServerSupervisor::clear), end) {
         (Ok(()), end) => end,
         (Err(failure), End::Failed(first)) => {
-            report.say_note(&failure.to_string());
+            report.note(&failure.to_string());
             End::Failed(first)
         }
         // Stopped means that nothing runs any more: it must not be said when it is not so.

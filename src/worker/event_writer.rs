@@ -62,7 +62,7 @@ impl EventWriter {
 
     /// The first line.
     pub(super) fn began(&self, mark: ProcessMark, session: Option<Uuid>) {
-        self.say(Fact::Began(Began::of(mark, session)));
+        self.write(Fact::Began(Began::of(mark, session)));
     }
 
     /// The plan, and with it the totals of all progress to come.
@@ -77,14 +77,14 @@ impl EventWriter {
     pub(super) fn begin(&self, step: Step, detail: &str) {
         let mut state = self.state();
         state.step = Some((step, Instant::now()));
-        state.say_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
+        state.write_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
     }
 
     /// The step under way has more to report.
     pub(super) fn detail(&self, detail: &str) {
         let mut state = self.state();
         if let Some((step, _)) = state.step {
-            state.say_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
+            state.write_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
         }
     }
 
@@ -93,20 +93,20 @@ impl EventWriter {
         let mut state = self.state();
         if let Some((step, began)) = state.step.take() {
             let took = began.elapsed();
-            state.say_step(step, StepState::Done { took, detail: printable(detail) }, &self.stop);
+            state.write_step(step, StepState::Done { took, detail: printable(detail) }, &self.stop);
         }
     }
 
     /// A step does not apply.
     pub(super) fn skip(&self, step: Step, reason: &str) {
-        self.state().say_step(step, StepState::Skipped { reason: printable(reason) }, &self.stop);
+        self.state().write_step(step, StepState::Skipped { reason: printable(reason) }, &self.stop);
     }
 
     /// The attempt fails in the step under way; the failure is returned with that step in it.
     pub(super) fn failed(&self, failure: Failure) -> Failure {
         let mut state = self.state();
         let Some((step, began)) = state.step.take() else { return failure };
-        state.say_step(step, StepState::Failed { took: began.elapsed() }, &self.stop);
+        state.write_step(step, StepState::Failed { took: began.elapsed() }, &self.stop);
         failure.in_step(step)
     }
 
@@ -131,8 +131,8 @@ impl EventWriter {
     }
 
     /// A sentence for a person.
-    pub(super) fn say_note(&self, sentence: &str) {
-        self.say(Fact::Note(printable(sentence)));
+    pub(super) fn note(&self, sentence: &str) {
+        self.write(Fact::Note(printable(sentence)));
     }
 
     /// Writes the last line and syncs it; returns whether it got to disk.
@@ -147,7 +147,7 @@ impl EventWriter {
         state.lost.is_none() && state.file.sync_all().is_ok()
     }
 
-    fn say(&self, fact: Fact) {
+    fn write(&self, fact: Fact) {
         let mut state = self.state();
         state.flush_progress(&self.stop);
         state.write(fact, &self.stop);
@@ -167,7 +167,7 @@ impl Observer for EventWriter {
     }
 
     fn note(&self, sentence: String) {
-        self.say_note(&sentence);
+        self.note(&sentence);
     }
 
     fn stop_requested(&self) -> bool {
@@ -176,7 +176,7 @@ impl Observer for EventWriter {
 }
 
 impl State {
-    fn say_step(&mut self, step: Step, state: StepState, raise: &Stop) {
+    fn write_step(&mut self, step: Step, state: StepState, raise: &Stop) {
         self.flush_progress(raise);
         self.write(Fact::Step { step, state }, raise);
     }
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(report.failed(Failure::bug("x")).step, None);
         report.begin(Step::Start, "");
         assert_eq!(report.failed(Failure::bug("x")).step, Some(Step::Start));
-        report.say_note("a\u{1b}[2Jb");
+        report.note("a\u{1b}[2Jb");
         assert_eq!(facts(directory.path()).last(), Some(&Fact::Note("a\\u{1b}[2Jb".to_owned())));
     }
 
@@ -259,7 +259,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/full", directory.path().join("events.jsonl")).unwrap();
         let stop = Stop::default();
         let report = EventWriter::open(directory.path(), stop.clone()).unwrap();
-        report.say_note("lost");
+        report.note("lost");
         assert!(stop.requested());
         assert!(!report.ended(End::Stopped));
     }

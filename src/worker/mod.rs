@@ -85,7 +85,7 @@ fn carry_out(attempt_dir: &Path, factory: &engine_factory::EngineFactory<'_>, re
     let ticket = read_ticket(attempt_dir);
     match process::mark(std::process::id()) {
         Some(mark) => report.began(mark, ticket.as_ref().ok().map(|ticket| ticket.session_uuid)),
-        None => report.say_note("this process is not to be found in /proc"),
+        None => report.note("this process is not to be found in /proc"),
     }
     let end = match session_lock::wait(attempt_dir, session_lock::TIMEOUT, stop) {
         // Held until the end is reported.
@@ -115,7 +115,7 @@ fn note_environment(patterns: &[VariablePattern], report: &EventWriter) {
     let names = std::env::vars_os().map(|(name, _)| name);
     let names = names.filter(|name| patterns.iter().any(|pattern| pattern.matches(name)));
     let names: Vec<String> = names.map(|name| printable_name(&name)).collect();
-    report.say_note(&match names.len() {
+    report.note(&match names.len() {
         0 => "no variable is set of those that [worker] environment names".to_owned(),
         _ => format!("variables that [worker] environment names: {}", names.join(", ")),
     });

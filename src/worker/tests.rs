@@ -18,7 +18,7 @@ use fake::{Bench, Trick};
 
 /// The steps of a report: their name and what became of them.
 fn steps(facts: &[Fact]) -> Vec<String> {
-    let told = facts.iter().filter_map(|fact| match fact {
+    let shown = facts.iter().filter_map(|fact| match fact {
         Fact::Step { step, state: StepState::Done { .. } } => Some(format!("{step} done")),
         Fact::Step { step, state: StepState::Skipped { .. } } => Some(format!("{step} skipped")),
         Fact::Step { step, state: StepState::Failed { .. } } => Some(format!("{step} failed")),
@@ -26,7 +26,7 @@ fn steps(facts: &[Fact]) -> Vec<String> {
             None
         }
     });
-    told.collect()
+    shown.collect()
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn s14_a_backup_that_is_now_of_another_cluster_than_was_ordered_is_refused() {
     assert!(!bench.data().exists());
     let (status, facts) = bench.with_backup_of(ordered).run();
     assert_eq!(status, DONE, "{facts:?}");
-    let told = facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None });
-    assert_eq!(told.and_then(|plan| plan.restore().unwrap().files.system_identifier), Some(ordered));
+    let shown = facts.iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(plan) } else { None });
+    assert_eq!(shown.and_then(|plan| plan.restore().unwrap().files.system_identifier), Some(ordered));
 }
 
 #[test]

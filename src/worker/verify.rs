@@ -51,7 +51,7 @@ pub(super) fn run(
     go_on(report)?;
     report.begin(Step::Finish, "");
     if let Some(error) = lost {
-        report.say_note(&format!("not all damages could be written to the log: {error}"));
+        report.note(&format!("not all damages could be written to the log: {error}"));
     }
     let found = verifier.finish();
     report.done(&damages(&found));

@@ -92,13 +92,13 @@ impl Observer {
         if newest == 0 {
             return Stage::Before;
         }
-        let told = self.facts(newest).iter().rev().find_map(|fact| match fact {
+        let shown = self.facts(newest).iter().rev().find_map(|fact| match fact {
             Fact::Ended(_) => Some(Stage::Ended),
             Fact::Step { step, state: StepState::Running { .. } } => Some(Stage::In(*step)),
             Fact::Step { .. } => Some(Stage::Between),
             _ => None,
         });
-        told.unwrap_or(Stage::Launch)
+        shown.unwrap_or(Stage::Launch)
     }
 
     /// Whether an attempt has begun this step.

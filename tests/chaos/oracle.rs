@@ -91,13 +91,13 @@ fn each_attempt_alone(round: &Round<'_>, session: &Session, watch: &Watch) -> Re
     if !twice.is_empty() {
         return Err(format!("seen at work {}", twice.join("; ")));
     }
-    let told = round.observer.lines();
+    let shown = round.observer.lines();
     let known: Vec<u32> = session.attempts().iter().map(|attempt| attempt.number.0).collect();
-    if known.last().copied() != u32::try_from(told.len()).ok() || !known.is_sorted() {
-        return Err(format!("the journal knows the attempts {known:?}, and {} have a directory", told.len()));
+    if known.last().copied() != u32::try_from(shown.len()).ok() || !known.is_sorted() {
+        return Err(format!("the journal knows the attempts {known:?}, and {} have a directory", shown.len()));
     }
     let times: Vec<(Option<Timestamp>, Option<Timestamp>)> =
-        told.iter().map(|lines| (began(lines), worked(lines))).collect();
+        shown.iter().map(|lines| (began(lines), worked(lines))).collect();
     for (earlier, (_, last_work)) in times.iter().enumerate() {
         for (later, (began, _)) in times.iter().enumerate().skip(earlier + 1) {
             if let (Some(last_work), Some(began)) = (last_work, began)

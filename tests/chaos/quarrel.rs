@@ -155,8 +155,8 @@ impl Quarrel {
                 writeln!(story, "--- {} was answered {code:?}: {said}", side.howdah.home.display()).unwrap();
             }
             let entries = walkdir::WalkDir::new(&side.howdah.home).sort_by_file_name().into_iter().flatten();
-            let told = ["events.jsonl", "output.log", "howdah.log", "keepers"];
-            for entry in entries.filter(|entry| told.iter().any(|name| entry.file_name() == *name)) {
+            let shown = ["events.jsonl", "output.log", "howdah.log", "keepers"];
+            for entry in entries.filter(|entry| shown.iter().any(|name| entry.file_name() == *name)) {
                 let text = fs::read_to_string(entry.path()).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();
                 let last = &lines[lines.len().saturating_sub(25)..];
@@ -265,7 +265,7 @@ impl Side {
     /// When a session was first told to end, if it was.
     pub(crate) fn cancelled_at(&mut self, id: SessionId) -> Option<Timestamp> {
         let history = self.journal.history(id).unwrap();
-        history.iter().find(|told| told.event == "cancel_requested").map(|told| told.at)
+        history.iter().find(|shown| shown.event == "cancel_requested").map(|shown| shown.at)
     }
 
     fn owner_leaves(&mut self, begun: Instant) -> Result<(), String> {

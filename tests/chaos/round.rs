@@ -166,8 +166,8 @@ impl<'a> Round<'a> {
             Victim::Owner => processes::owner(&self.howdah.state).is_some_and(processes::kill),
             Victim::Worker => {
                 let newest = self.observer.newest();
-                let told = if newest > 0 { self.observer.worker(newest) } else { None };
-                let worker = told.or_else(|| processes::workers(&self.howdah.state).into_iter().next());
+                let shown = if newest > 0 { self.observer.worker(newest) } else { None };
+                let worker = shown.or_else(|| processes::workers(&self.howdah.state).into_iter().next());
                 worker.is_some_and(processes::kill)
             }
             Victim::Engine => self.engine().is_some_and(processes::kill),

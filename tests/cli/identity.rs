@@ -67,10 +67,10 @@ fn s14_an_ambiguous_name_is_refused_with_candidates_that_can_be_pasted() {
         let name = Path::new(places[0].1).iter().nth(1).unwrap().to_str().unwrap();
         let words = with_repositories(&["restore", name, "--plan", "--json"], &repositories);
         let refused = howdah.run(&words).expect_code(3).expect_words(&["means 2 instances"]);
-        let told = refused.json();
+        let shown = refused.json();
         let mut planned = BTreeSet::new();
         assert_eq!(candidates(&refused).len(), 2, "{refused}");
-        for (line, candidate) in candidates(&refused).iter().zip(told["candidates"].as_array().unwrap()) {
+        for (line, candidate) in candidates(&refused).iter().zip(shown["candidates"].as_array().unwrap()) {
             let plan = pasted(&howdah, line, &repositories).expect_code(0).json();
             assert!(plan["backup"].as_str().unwrap().starts_with(candidate["path"].as_str().unwrap()), "{plan}");
             let id = candidate["instance_id"].as_str().unwrap();

@@ -156,9 +156,9 @@ async fn a_request_that_was_not_read_to_its_end_goes_to_the_next_owner() {
     drop(owner);
     let mut owner = pairs.welcome(2).await;
     let heard = within("the request", owner.receive()).await;
-    let told = json!({"session": 9, "instance": "orders-1", "result": {"Ok": null}});
+    let shown = json!({"session": 9, "instance": "orders-1", "result": {"Ok": null}});
     let number = &heard["ask"]["number"];
-    owner.send(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": [told]}}}})).await;
+    owner.send(&json!({"answer": {"number": number, "answer": {"receipt": {"lines": [shown]}}}})).await;
     assert_eq!(within("a receipt", asked).await.unwrap().lines[0].session, Some(SessionId(9)));
     // So does the request that was queued behind it.
     let heard = within("the request", owner.receive()).await;

@@ -123,10 +123,10 @@ impl Patient {
 
     fn run(&self, arguments: &[&str], code: i32) -> Vec<u8> {
         let output = self.command(&[&["doctor"], arguments].concat()).output().unwrap();
-        let told = String::from_utf8_lossy(&output.stdout);
+        let reported = String::from_utf8_lossy(&output.stdout);
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+        assert_eq!(output.status.code(), Some(code), "{reported}");
+        assert!(reported.chars().all(|c| c == '\n' || !c.is_control()), "{reported:?}");
         output.stdout
     }
 

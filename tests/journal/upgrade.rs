@@ -134,7 +134,7 @@ fn what_an_older_owner_has_left_goes_on() {
     let harness = Harness::new();
     fill(&old_journal(&harness));
     let mut journal = harness.open();
-    let opening = journal.opening().unwrap();
+    let opening = journal.initial_state().unwrap();
     assert!(opening.unreadable.is_empty(), "{:?}", opening.unreadable);
     assert_eq!((opening.last_id, opening.ongoing.len(), ends(&opening)), (9, 6, (1, 1)));
     for (number, (name, _)) in (1..).zip(SESSIONS) {
@@ -170,7 +170,7 @@ fn an_upgrade_that_breaks_off_leaves_the_old_journal() {
     assert!(broken.is_err());
     let health = health(&harness.path).unwrap();
     assert_eq!((health.schema, health.ongoing, health.ended), (2, 6, 4994));
-    let opening = harness.open().opening().unwrap();
+    let opening = harness.open().initial_state().unwrap();
     assert_eq!((opening.ongoing.len(), ends(&opening)), (6, (4992, 1)));
 }
 
@@ -188,11 +188,11 @@ fn a_hundred_thousand_sessions_are_brought_up_to_date_and_tell_how_far_they_are(
     );
     connection.execute(&copies, []).unwrap();
     drop(connection);
-    let (begun, mut told) = (Instant::now(), Vec::new());
-    let journal = SqliteJournal::open_watched(&harness.path, &mut |migration| told.push(migration)).unwrap();
+    let (begun, mut shown) = (Instant::now(), Vec::new());
+    let journal = SqliteJournal::open_watched(&harness.path, &mut |migration| shown.push(migration)).unwrap();
     println!("{MANY} sessions brought up to date in {:?}", begun.elapsed());
-    assert!(told.len() >= 100 && told.is_sorted_by_key(|one| one.done), "{} times", told.len());
-    assert_eq!(told.last(), Some(&Migration { schema: 3, done: MANY, total: MANY }));
-    let opening = journal.opening().unwrap();
+    assert!(shown.len() >= 100 && shown.is_sorted_by_key(|one| one.done), "{} times", shown.len());
+    assert_eq!(shown.last(), Some(&Migration { schema: 3, done: MANY, total: MANY }));
+    let opening = journal.initial_state().unwrap();
     assert_eq!(opening.ended.count(Kind::Restore, CompletedResult::Succeeded), 99_992);
 }

@@ -307,13 +307,13 @@ impl Turn<'_> {
         let Phase::Running { .. } = self.before.phase() else { return false };
         let Command::Report { report, .. } = self.command else { return false };
         let of = |failure: &Failure| failure.class == class;
-        let told = match report {
+        let shown = match report {
             Report::NotLaunched(failure) | Report::Over(Some(End::Failed(failure))) => of(failure),
             Report::Over(None | Some(End::Stopped)) => class == FailureClass::Disruption,
             Report::Over(Some(End::Disposed(_))) => class == FailureClass::Bug,
             Report::Over(Some(End::Succeeded(_) | End::Damaged(_) | End::Paused(_))) | Report::Fact(_) => false,
         };
-        told && self.is_of_live()
+        shown && self.is_of_live()
     }
 }
 

@@ -129,8 +129,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Ok(decided.into_iter().filter(|event| !matches!(event, Event::DisruptionOver { .. })).collect())
     }),
     deciding("as far as before counts as got through", "D3", |session, command, now| {
-        let reached = if let Command::Report { report: Report::Fact(Fact::Progress(told)), .. } = &command {
-            Some(told.reached())
+        let reached = if let Command::Report { report: Report::Fact(Fact::Progress(shown)), .. } = &command {
+            Some(shown.reached())
         } else {
             None
         };

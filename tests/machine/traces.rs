@@ -59,8 +59,8 @@ fn s10_an_end_of_which_the_files_tell_is_the_end() {
     let success = Success::of_cluster(ServerOutcome::NotStarted { reason: "as asked".to_owned() });
     for session in sessions() {
         let (after, effects) = catch_up(&session, 9, Stood::Succeeded(success.clone()));
-        let Phase::Completed { outcome: Outcome::Succeeded(told), .. } = after.phase() else { panic!("{after:?}") };
-        assert_eq!((told, effects), (&success, vec![]));
+        let Phase::Completed { outcome: Outcome::Succeeded(shown), .. } = after.phase() else { panic!("{after:?}") };
+        assert_eq!((shown, effects), (&success, vec![]));
         let (after, effects) = catch_up(&session, 9, Stood::Disposed(Disposition::Remove, Disposed::Removed));
         let Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } = after.phase() else {
             panic!("{after:?}")

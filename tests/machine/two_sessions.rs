@@ -98,13 +98,13 @@ fn turn(node: &Node, id: SessionId, command: &Command, now: Timestamp) -> Result
 fn judge(node: &Node) -> Result<(), Broken> {
     let (registry, all) = (&node.registry, &node.all);
     let ongoing: Vec<_> = all.iter().filter(|session| session.is_ongoing()).collect();
-    let told = || format!("{:?}", all.iter().map(|session| session.phase()).collect::<Vec<_>>());
+    let shown = || format!("{:?}", all.iter().map(|session| session.phase()).collect::<Vec<_>>());
     let restores = |session: &&Arc<Session>| {
         let disposes = matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. });
         session.live_attempt().is_some() && !disposes
     };
     let busy = ongoing.iter().filter(|session| restores(session)).count();
-    hold("never more attempts than slots", busy <= 1, told)?;
+    hold("never more attempts than slots", busy <= 1, shown)?;
 
     let mut queued: Vec<_> = ongoing
         .iter()
@@ -116,26 +116,26 @@ fn judge(node: &Node) -> Result<(), Broken> {
         .collect();
     queued.sort_unstable();
     let first = queued.first().map(|(_, id)| *id).filter(|_| busy == 0);
-    hold("a free slot goes to the one that waits longest", registry.next_launch() == first, told)?;
+    hold("a free slot goes to the one that waits longest", registry.next_launch() == first, shown)?;
     let ahead = queued.iter().enumerate().all(|(place, (_, id))| registry.queued_ahead(*id) == place);
-    hold("the queue tells the place", ahead, told)?;
+    hold("the queue tells the place", ahead, shown)?;
 
     let wake = ongoing.iter().filter_map(|session| next_wake(session)).min();
-    hold("the first clock rings first", registry.next_wake(node.now) == wake, told)?;
+    hold("the first clock rings first", registry.next_wake(node.now) == wake, shown)?;
     let early = |wake: Timestamp| wake > node.now && !registry.due(before(wake)).is_empty();
     let due = wake.is_none_or(|wake| !registry.due(wake).is_empty() && !early(wake));
-    hold("what is due is told when it is due", due, told)?;
+    hold("what is due is told when it is due", due, shown)?;
 
     let expanded: BTreeSet<_> = registry.expand(&Scope::Ongoing(Kind::Restore)).into_iter().collect();
     let expected: BTreeSet<_> = ongoing.iter().map(|session| session.id()).collect();
-    hold("R2 R15 R17 Restore holds every ongoing session", expanded == expected, told)?;
+    hold("R2 R15 R17 Restore holds every ongoing session", expanded == expected, shown)?;
     let ranks: Vec<_> = registry.in_order().iter().map(|session| rank(session)).collect();
-    hold("what needs a person stands first", ranks.is_sorted(), told)?;
+    hold("what needs a person stands first", ranks.is_sorted(), shown)?;
 
     for session in all {
         let holder = registry.holder(session.order());
         let held = matches!(holder, Some(Refusal::DirectoryHeld { holder, .. }) if holder == session.id());
-        hold("S9 an ongoing session holds its directory", held == session.is_ongoing(), told)?;
+        hold("S9 an ongoing session holds its directory", held == session.is_ongoing(), shown)?;
     }
     Ok(())
 }

@@ -159,9 +159,9 @@ async fn r15_retry_on_the_node_tells_of_each_one_that_was_skipped() {
     harness.start(1..=4).await;
     harness.until(|now| now.counts.waiting == 1 && now.counts.stuck == 1 && now.counts.running == 1).await;
     let receipt = harness.all(SessionAction::Retry, Scope::Ongoing(Kind::Restore)).await;
-    let told: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
+    let shown: Vec<_> = receipt.lines.iter().map(|line| (line.session.unwrap().0, line.result.clone())).collect();
     let running = Err(Refusal::Running { attempt: AttemptNo(1) });
-    assert_eq!(told, [(2, Ok(())), (1, Ok(())), (3, running), (4, Err(Refusal::Queued))]);
+    assert_eq!(shown, [(2, Ok(())), (1, Ok(())), (3, running), (4, Err(Refusal::Queued))]);
     assert_eq!((receipt.done(), receipt.refused().count()), (2, 2));
 }
 

@@ -47,10 +47,10 @@ fn s15_what_a_tar_backup_has_lost_is_told_before_and_after() {
         let words = ["--point", name, "--port", &free_port().to_string()];
         let restored = Restored(again.clone());
         let ran = howdah.restore(&repository, &again, &words).expect_code(code);
-        for told in [&plan["warnings"], &ran.json()["warnings"]] {
-            let told: Vec<&str> = told.as_array().unwrap().iter().filter_map(|text| text.as_str()).collect();
-            let lost = told.iter().filter(|text| text.starts_with("tablespace inside (")).count();
-            assert_eq!(lost, usize::from(code == 6), "{name}: {told:?}");
+        for shown in [&plan["warnings"], &ran.json()["warnings"]] {
+            let shown: Vec<&str> = shown.as_array().unwrap().iter().filter_map(|text| text.as_str()).collect();
+            let lost = shown.iter().filter(|text| text.starts_with("tablespace inside (")).count();
+            assert_eq!(lost, usize::from(code == 6), "{name}: {shown:?}");
         }
         if code == 0 {
             assert_eq!(restored.ask("select n from kept"), "7");

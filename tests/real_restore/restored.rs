@@ -70,9 +70,9 @@ fn a_backup_of_a_restored_cluster_is_a_restore_point_and_the_cluster_is_none() {
     }
     let source_of = |label: &str| problem(label).as_str().unwrap_or_default().to_owned();
     for (label, from) in [("running", "/shop/b1,"), ("stopped", "/shop/b1,"), ("again", "/shop/standby,")] {
-        let told = source_of(label);
-        assert!(told.starts_with("a restored cluster, not a backup (restored on 2"), "{label}: {told}");
-        assert!(told.contains(from), "{label}: {told}");
+        let shown = source_of(label);
+        assert!(shown.starts_with("a restored cluster, not a backup (restored on 2"), "{label}: {shown}");
+        assert!(shown.contains(from), "{label}: {shown}");
     }
     let restored = Restored(again);
     restored.start(free_port());

@@ -18,8 +18,8 @@ fn asked(stage: &mut Stage) -> Vec<u64> {
 }
 
 fn answer(id: u64, sentences: &[&str]) -> Message {
-    let told = sentences.iter().map(|text| (now(), (*text).to_owned())).collect();
-    Message::History(SessionId(id), Ok(told))
+    let shown = sentences.iter().map(|text| (now(), (*text).to_owned())).collect();
+    Message::History(SessionId(id), Ok(shown))
 }
 
 fn after(seconds: u64) -> Timestamp {

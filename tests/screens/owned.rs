@@ -103,16 +103,16 @@ pub(crate) fn mortal() -> Closing {
 /// Billing is selected, and the journal tells of it.
 fn story(stage: &mut Stage) {
     stage.press("down 4");
-    stage.tell(Message::History(SessionId(3), Ok(told())));
+    stage.tell(Message::History(SessionId(3), Ok(shown())));
 }
 
 /// Four attempts, the acts of two people, and a word that somebody hostile has put in.
-fn told() -> EventHistory {
+fn shown() -> EventHistory {
     let order = "ordered by ops@bastion (process 42 on pts/3) through a console: 2026-11-20T0200 to /srv/pg/billing";
-    let mut told = vec![(ago(mins(25)), order.to_owned())];
+    let mut shown = vec![(ago(mins(25)), order.to_owned())];
     for number in 1..=4 {
         let at = ago(mins(30 - 5 * number));
-        let mut tell = |text: String| told.push((at, text));
+        let mut tell = |text: String| shown.push((at, text));
         tell(format!("attempt {number} launched"));
         tell(format!("attempt {number} runs as process {}", 4_700 + number));
         tell(format!("attempt {number}: Check is done: 61.5 GiB needed, 210 GiB free"));
@@ -120,7 +120,7 @@ fn told() -> EventHistory {
         let next = ago(mins(25 - 5 * number));
         tell(format!("attempt {number} was disrupted: {cause}; {} tries used, the next at {next}", number - 1));
     }
-    told.push((ago(mins(1)), "retry asked by dba@db7 (process 977, no terminal)".to_owned()));
-    told.push((ago(secs(20)), "a hostile \u{1b}[2Jword\u{202e} in the journal".to_owned()));
-    told
+    shown.push((ago(mins(1)), "retry asked by dba@db7 (process 977, no terminal)".to_owned()));
+    shown.push((ago(secs(20)), "a hostile \u{1b}[2Jword\u{202e} in the journal".to_owned()));
+    shown
 }

@@ -133,8 +133,8 @@ fn a_state_directory_that_is_opened_to_others_is_told_until_it_is_closed_again()
     stage.tell(Message::Exposed(Some(problem.to_owned())));
     let notice = stage.model.notice().unwrap().clone();
     assert_eq!(notice.tone, Tone::Warning);
-    let told = "The state directory is open to other users (mode 0777\\u{1b}): chmod 700 /var/lib/howdah";
-    assert_eq!(notice.text, told);
+    let shown = "The state directory is open to other users (mode 0777\\u{1b}): chmod 700 /var/lib/howdah";
+    assert_eq!(notice.text, shown);
     stage.tell_at(Message::Due, notice.until).press("?");
     assert!(stage.text().contains("Fix: chmod 700 /var/lib/howdah"), "{}", stage.text());
     stage.press("esc").tell(Message::Exposed(None));

@@ -41,7 +41,7 @@ fn s06_the_first_report_of_an_attempt_is_where_counting_begins() {
 #[test]
 fn a_limited_speed_of_a_packed_backup_says_what_it_counts() {
     let running = copying(1, "orders");
-    let told = |form, limit: Option<u64>| {
+    let reported = |form, limit: Option<u64>| {
         let mut value = serde_json::to_value(&*running).unwrap();
         let order = &mut value["order"]["restore"]["cluster"];
         order["point"]["source"]["base_backup"]["form"] = form;
@@ -58,12 +58,12 @@ fn a_limited_speed_of_a_packed_backup_says_what_it_counts() {
         text.split_once("10.0 MiB/s").unwrap_or_else(|| panic!("{text}")).1.split("   ").next().unwrap().to_owned()
     };
     let limit = Some(5 << 20);
-    assert_eq!(told(serde_json::json!({"tar": "gzip"}), limit), " unpacked (reads at most 5.0 MiB/s)");
+    assert_eq!(reported(serde_json::json!({"tar": "gzip"}), limit), " unpacked (reads at most 5.0 MiB/s)");
     for (form, limit) in [
         (serde_json::json!({"tar": "none"}), limit),
         (serde_json::json!("plain"), limit),
         (serde_json::json!({"tar": "gzip"}), None),
     ] {
-        assert_eq!(told(form, limit), "");
+        assert_eq!(reported(form, limit), "");
     }
 }

@@ -223,7 +223,7 @@ impl Story {
         self.then(Event::CancelRequested { disposition: Disposition::Default, by: "ops@bastion".to_owned(), deadline })
     }
 
-    pub(crate) fn told(self) -> Session {
+    pub(crate) fn shown(self) -> Session {
         self.session
     }
 
@@ -323,10 +323,10 @@ pub(crate) fn succeeded(id: u64, name: &str) -> Session {
     let answer = "PostgreSQL 15.14, 42 tables".to_owned();
     let success = Success::of_cluster(ServerOutcome::Running { port: Port::new(5433).unwrap(), answer });
     let attempt = story.attempt();
-    story.copied(61 * GIB + GIB / 2, 0).after(secs(521)).then(Event::Succeeded { attempt, success }).told()
+    story.copied(61 * GIB + GIB / 2, 0).after(secs(521)).then(Event::Succeeded { attempt, success }).shown()
 }
 
 pub(crate) fn cancelled(id: u64, name: &str) -> Session {
     let story = Story::begins(id, name, mins(95)).launched().copied(4 * GIB, 0).after(mins(4)).cancel();
-    story.then(Event::Cancelled { disposed: Disposed::Removed }).told()
+    story.then(Event::Cancelled { disposed: Disposed::Removed }).shown()
 }

@@ -102,7 +102,7 @@ fn damaged() -> Session {
     found.add(Damage::Wal { timeline: Timeline(1), at: Lsn(0x1600_0060), problem });
     let story = ended("5 damages found");
     let attempt = story.attempt();
-    story.then(Event::Damaged { attempt, verification: found }).told()
+    story.then(Event::Damaged { attempt, verification: found }).shown()
 }
 
 fn sound() -> Session {
@@ -110,5 +110,5 @@ fn sound() -> Session {
     let success = Success { result: Achieved::Verified(found()), warnings: Vec::new(), unchecked };
     let story = ended("nothing is damaged");
     let attempt = story.attempt();
-    story.then(Event::Succeeded { attempt, success }).told()
+    story.then(Event::Succeeded { attempt, success }).shown()
 }

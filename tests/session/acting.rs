@@ -53,11 +53,11 @@ fn r20_r22_a_completed_session_is_refused_without_asking_anybody() {
     let harness = Harness::of(one_of_each());
     for (verb, done) in [("retry", "retried"), ("cancel", "cancelled")] {
         for number in [6, 7, 8] {
-            let told = refused(&harness, harness.run(&[verb, &number.to_string()]));
+            let shown = refused(&harness, harness.run(&[verb, &number.to_string()]));
             let sentence = format!(
                 "howdah: session {number} (orders-{number}) was not {done}: it is completed; start a new restore instead"
             );
-            assert_eq!(told, [sentence]);
+            assert_eq!(shown, [sentence]);
         }
     }
     assert!(!harness.state().join("owner.lock").exists(), "nobody was asked");
@@ -67,9 +67,9 @@ fn r20_r22_a_completed_session_is_refused_without_asking_anybody() {
 fn r27_a_cancel_reaches_what_the_command_line_started() {
     let harness = Harness::of([Life::from_console(1).stuck(), Life::queued(2).stuck()]);
     let before = harness.session(1);
-    let told = refused(&harness, harness.run(&["cancel", "1"]));
+    let shown = refused(&harness, harness.run(&["cancel", "1"]));
     assert_eq!(
-        told,
+        shown,
         [
             "howdah: session 1 (orders-1) was not cancelled: it was started from a console; add --any-origin to cancel it \
           from the command line"
@@ -98,10 +98,10 @@ fn r15_retry_of_all_reports_each_one_skipped() {
         life
     };
     let harness = Harness::of([forbidden, Life::queued(5).stuck()]);
-    let told = refused(&harness, harness.run(&["retry", "--all"]));
+    let shown = refused(&harness, harness.run(&["retry", "--all"]));
     assert!(
-        told.len() == 1 && told[0].starts_with("howdah: session 4 (orders-4) was not retried: try 1 of 3"),
-        "{told:?}"
+        shown.len() == 1 && shown[0].starts_with("howdah: session 4 (orders-4) was not retried: try 1 of 3"),
+        "{shown:?}"
     );
     assert!(history(&harness, 5).contains("retry asked by"), "the other was done");
 }
@@ -129,9 +129,9 @@ fn every_completed_session_is_dismissed_at_once() {
     done(harness.run(&["dismiss", "--all"]));
     let left = harness.run(&["list", "--all", "--json"]).expect_code(0).json();
     assert_eq!(left.as_array().unwrap().iter().map(|row| row["id"].clone()).collect::<Vec<_>>(), [1]);
-    let told = refused(&harness, harness.run(&["dismiss", "1"]));
+    let shown = refused(&harness, harness.run(&["dismiss", "1"]));
     assert_eq!(
-        told,
+        shown,
         ["howdah: session 1 (orders-1) was not dismissed: it is ongoing; only a completed session can be dismissed"]
     );
 }
@@ -152,6 +152,6 @@ fn partial_data_is_dealt_with_as_was_asked() {
 fn a_session_whose_record_cannot_be_read_is_refused_and_stays() {
     let harness = Harness::of([Life::queued(1).stuck(), Life::queued(2).stuck()]);
     harness.spoil("UPDATE sessions SET body = '{' WHERE id = 1");
-    let told = refused(&harness, harness.run(&["retry", "1"]));
-    assert!(told.len() == 1 && told[0].contains("session 1 cannot be read, so nothing was done"), "{told:?}");
+    let shown = refused(&harness, harness.run(&["retry", "1"]));
+    assert!(shown.len() == 1 && shown[0].contains("session 1 cannot be read, so nothing was done"), "{shown:?}");
 }

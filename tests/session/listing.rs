@@ -71,7 +71,7 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
     assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created damages damages_total dismissed disposed disposition ended ending failure files_done first_cause id index instance kind left lost next_try origin overdue percent phase pid port reason restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
-    let mut told = String::new();
+    let mut shown = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");
         assert_eq!((&row["created"], &row["by"]), (&"2020-02-02T02:00:00Z".into(), &"ops".into()));
@@ -81,10 +81,10 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
         let same = ["created", "by", "backup", "restore_point", "uuid", "target", "port", "instance", "kind"];
         let own = row.iter().filter(|(key, value)| !same.contains(&key.as_str()) && !value.is_null());
         let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
-        told += &own.join(" ");
-        told.push('\n');
+        shown += &own.join(" ");
+        shown.push('\n');
     }
-    assert_snapshot!(told, @r#"
+    assert_snapshot!(shown, @r#"
     dismissed=false id=1 index=0 lost=false origin="command_line" phase="queued" tries_limit=3 tries_total=0
     attempt=1 bytes_done=999 bytes_reused=0 bytes_total=1000 dismissed=false files_done=9 id=2 index=1 lost=false origin="command_line" percent=99 phase="running" pid=1001 step="copy" tries_limit=3 tries_total=0
     attempt=1 bytes_done=0 bytes_reused=0 bytes_total=1000 dismissed=false failure={"advice":"","cause":"the repository is gone","class":"disruption","step":null} files_done=0 first_cause="the repository is gone" id=3 index=2 lost=false next_try="2120-01-09T02:00:10Z" origin="console" percent=0 phase="waiting" tries_limit=3 tries_total=0 tries_used=0

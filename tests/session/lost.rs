@@ -41,8 +41,8 @@ fn s12_what_is_lost_is_told_by_every_reading_verb() {
     let all: Vec<&Value> = rows.as_array().unwrap().iter().map(|row| &row["lost"]).collect();
     assert_eq!(all, [true, true, false], "one that waits has no worker to lose");
     let show = harness.run(&["show", "1"]).expect_code(0);
-    let told = |label: &str| show.stdout.lines().find(|line| line.starts_with(label)).unwrap_or_default().to_owned();
-    assert_snapshot!([told("phase"), told("state"), told("attempt 1")].join("\n"), @"
+    let shown = |label: &str| show.stdout.lines().find(|line| line.starts_with(label)).unwrap_or_default().to_owned();
+    assert_snapshot!([shown("phase"), shown("state"), shown("attempt 1")].join("\n"), @"
     phase          ? lost (running)
     state          lost, will go on when an owner is there (was: Copy 43 % (434 B of 1000 B), attempt 1)
     attempt 1      first, launched 2020-02-02 02:00:01 UTC, was process 1001, which is gone

@@ -38,7 +38,7 @@ fn digits_are_a_number_first() {
 fn a_name_that_fits_none_or_several_is_refused_and_says_why() {
     let harness = Harness::of(one_of_each());
     for verb in ["show", "events", "log", "watch", "retry", "cancel", "dismiss"] {
-        for (name, told) in [
+        for (name, shown) in [
             ("99", "there is no session 99"),
             ("0", "there is no session 0"),
             ("99999999999999999999999", "there is no session 99999999999999999999999"),
@@ -47,7 +47,7 @@ fn a_name_that_fits_none_or_several_is_refused_and_says_why() {
             ("bbbb", "there is no session whose uuid begins with bbbb"),
             ("aaaa", "aaaa fits several sessions: 1 (aaaa0001-0000-7000-8000-000000000000"),
         ] {
-            let ran = harness.run(&[verb, name]).expect_code(3).expect_words(&[told]);
+            let ran = harness.run(&[verb, name]).expect_code(3).expect_words(&[shown]);
             assert!(ran.stdout.is_empty(), "{verb} {name}: {ran}");
         }
     }

@@ -78,10 +78,12 @@ fn a_session_of_another_state_directory_is_refused_and_the_others_are_done() {
     let beyond = format!("{{\"id\":{},\"uuid\":\"{}\"}}", u64::MAX, uuid(4));
     let input = [foreign, unknown, beyond, object(7)].join("\n");
     let ran = piped(&harness, &["dismiss", "-"], &input).expect_code(3);
-    let told: Vec<&str> = ran.stderr.lines().collect();
-    assert_eq!(told.len(), 3, "{ran}");
-    assert!(told[0].contains("session 6 with the uuid bbbb0006") && told[0].contains("is not of"), "{ran}");
-    assert!(told[1].contains("there is no session 99") && told[2].contains("there is no session 18446744073709551615"));
+    let shown: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(shown.len(), 3, "{ran}");
+    assert!(shown[0].contains("session 6 with the uuid bbbb0006") && shown[0].contains("is not of"), "{ran}");
+    assert!(
+        shown[1].contains("there is no session 99") && shown[2].contains("there is no session 18446744073709551615")
+    );
     assert!(!is_dismissed(&harness, 6) && is_dismissed(&harness, 7));
 }
 
@@ -95,8 +97,8 @@ fn r25_a_real_pipe_retries_what_a_filter_left() {
     let mut command = Command::new("bash");
     command.args(["-c", &format!("set -o pipefail; {list} 2>/dev/null | {filter} | {retry}")]);
     let ended = command.envs(harness.howdah.environment()).stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!((ended.status.code(), ended.stdout.as_slice(), told.as_str()), (Some(0), &b""[..], ""));
+    let shown = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.as_slice(), shown.as_str()), (Some(0), &b""[..], ""));
     for (number, retried) in [(1, true), (2, false), (3, true)] {
         let history = harness.run(&["events", &number.to_string()]).stdout;
         assert_eq!(history.contains("retry asked by"), retried, "{history}");

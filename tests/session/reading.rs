@@ -188,12 +188,12 @@ fn s10_a_record_of_the_history_that_cannot_be_read_has_a_line_of_its_own() {
     harness
         .spoil("UPDATE events SET body = '{\"exploded\":{\"attempt\":1}}', at = 9223372036854775807 WHERE number = 5");
     harness.spoil("UPDATE events SET body = '7' WHERE number = 6");
-    let told = JournalReader::open(&harness.journal()).unwrap().history(SessionId(1)).unwrap();
-    let events: Vec<&str> = told.iter().map(|told| told.event.as_str()).collect();
+    let reported = JournalReader::open(&harness.journal()).unwrap().history(SessionId(1)).unwrap();
+    let events: Vec<&str> = reported.iter().map(|reported| reported.event.as_str()).collect();
     assert_eq!(events[0], "created");
     assert_eq!(events[1..6], ["unreadable"; 5]);
     assert_eq!(events[6..], ["got_stuck"]);
-    assert!(told[4].text.contains("exploded"), "{told:?}");
+    assert!(reported[4].text.contains("exploded"), "{reported:?}");
     harness.run(&["events", "1"]).expect_code(0).expect_words(&["version 9"]);
     assert_eq!(harness.run(&["events", "1"]).stdout.lines().count(), 7);
     // A session whose own record is broken still has its history.

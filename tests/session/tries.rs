@@ -73,9 +73,9 @@ fn the_state_directory_stands_in_a_command_only_where_it_is_not_the_own_one() {
 #[test]
 fn only_the_first_of_many_used_up_sessions_are_named() {
     let harness = Harness::of((1..=7).map(Life::used_up));
-    let told = harness.run(&["list"]).expect_code(0).stderr;
-    assert_eq!(told.lines().count(), 6, "{told}");
-    assert_eq!(told.lines().last(), Some("howdah: 2 more have used their tries up"));
+    let reported = harness.run(&["list"]).expect_code(0).stderr;
+    assert_eq!(reported.lines().count(), 6, "{reported}");
+    assert_eq!(reported.lines().last(), Some("howdah: 2 more have used their tries up"));
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn tries_are_numbered_while_they_run_and_wait() {
 fn d06_an_overdue_cancel_is_told_with_its_process() {
     let harness = Harness::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
     let _owner = harness.owned();
-    let told = "cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline";
-    harness.run(&["show", "1"]).expect_code(0).expect_words(&[told, "howdah session cancel 1 --force --state-dir"]);
+    let reported = "cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline";
+    harness.run(&["show", "1"]).expect_code(0).expect_words(&[reported, "howdah session cancel 1 --force --state-dir"]);
     harness.run(&["list"]).expect_code(0).expect_words(&["⊘ cancelling, overdue: process 1001"]);
     let watch = harness.follow(&["watch", "1"]);
     assert_eq!(
         harness.masked(&watch.line()),
-        format!("1 orders-1: {told}; howdah session cancel 1 --force --state-dir ~/state kills it")
+        format!("1 orders-1: {reported}; howdah session cancel 1 --force --state-dir ~/state kills it")
     );
     let object = harness.run(&["show", "1", "--json"]).expect_code(0).json();
     assert_eq!((&object["overdue"], &object["pid"]), (&true.into(), &1001.into()));

@@ -67,19 +67,19 @@ fn all_sessions_are_watched_until_none_goes_on_by_itself() {
     let [one, two] = [Life::queued(1).running(), Life::queued(2).stuck()];
     let harness = Harness::of([one.clone(), two.clone(), Life::queued(3).succeeded(1)]);
     let watch = harness.follow(&["watch", "--json"]);
-    let told = || {
+    let shown = || {
         let object = object(&watch);
         (object["id"].as_u64().unwrap(), object["phase"].as_str().unwrap().to_owned())
     };
     let is = |id: u64, phase: &str| (id, phase.to_owned());
-    assert_eq!([told(), told()], [is(1, "running"), is(2, "stuck")]);
+    assert_eq!([shown(), shown()], [is(1, "running"), is(2, "stuck")]);
     // One comes and goes between two looks, or at least it may.
     harness.store([Life::queued(4).then(cancel(), 5)]);
-    assert_eq!(told(), is(4, "cancelled"));
+    assert_eq!(shown(), is(4, "cancelled"));
     harness.store([two.then(cancel(), 40).over(End::Disposed(Disposed::Kept), 41)]);
-    assert_eq!(told(), is(2, "cancelled"));
+    assert_eq!(shown(), is(2, "cancelled"));
     harness.store([one.over(End::Succeeded(sample::success()), 30)]);
-    assert_eq!(told(), is(1, "succeeded"));
+    assert_eq!(shown(), is(1, "succeeded"));
     assert_eq!(watch.end(), 0);
 }
 

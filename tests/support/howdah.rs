@@ -122,9 +122,9 @@ impl Ran {
     /// Insists that each word is somewhere in what a person or a program was told.
     #[track_caller]
     pub(crate) fn expect_words(self, words: &[&str]) -> Self {
-        let told = format!("{}{}", self.stdout, self.stderr).to_lowercase();
+        let shown = format!("{}{}", self.stdout, self.stderr).to_lowercase();
         for word in words {
-            assert!(told.contains(&word.to_lowercase()), "nobody was told of {word:?}\n{self}");
+            assert!(shown.contains(&word.to_lowercase()), "nobody was told of {word:?}\n{self}");
         }
         self
     }

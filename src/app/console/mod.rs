@@ -46,7 +46,7 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
-        let facts = logout::look();
+        let facts = logout::gather();
         (logout::after_logout(&facts), logout::after_reboot(Path::new("/"), &facts, &sessions))
     });
     // The screen needs one thread; a second carries what it asks for, so that neither waits for the other.
@@ -185,9 +185,9 @@ async fn read_catalog(
 
 /// All that happened to a session, as the journal tells it.
 fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::EventHistory> {
-    let told =
+    let shown =
         JournalReader::open(journal).and_then(|mut journal| journal.history(session)).map_err(io::Error::other)?;
-    Ok(told.into_iter().map(|event| (event.at, event.text)).collect())
+    Ok(shown.into_iter().map(|event| (event.at, event.text)).collect())
 }
 
 /// The last bytes of an attempt's raw output; none when it has not written any.
@@ -206,8 +206,8 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
 
 /// One line for the shell: what goes on, and how to come back.
 fn tell(ending: &Ending, after: &After) -> Exit {
-    let told = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
-    let counts = [told(ending.running, "running"), told(ending.waiting, "waiting"), told(ending.stuck, "stuck")];
+    let shown = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let counts = [shown(ending.running, "running"), shown(ending.waiting, "waiting"), shown(ending.stuck, "stuck")];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let line = match after {
         _ if counts.is_empty() => return Exit::Done,

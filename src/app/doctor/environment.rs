@@ -9,7 +9,7 @@ use crate::{
 
 const CHECK: &str = "environment";
 
-pub(super) fn look(env: &Env) -> Finding {
+pub(super) fn check(env: &Env) -> Finding {
     let patterns = &env.config.worker.environment;
     if patterns.is_empty() {
         let found = "workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others";

@@ -23,7 +23,7 @@ const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 /// Sessions that are named one by one; of more, the first.
 const NAMED: usize = 5;
 
-pub(super) fn look(state: &Path, now: Timestamp) -> Vec<Finding> {
+pub(super) fn check(state: &Path, now: Timestamp) -> Vec<Finding> {
     let path = state.join("journal.db");
     match fs::metadata(&path) {
         Ok(_) => {}

@@ -177,18 +177,18 @@ mod tests {
             logout_ends_session,
             lingers,
             system_scopes: false,
-            user_manager: Some(UserManager::Told),
+            user_manager: Some(UserManager::InEnvironment),
             systemd_run: Some(PathBuf::from("/usr/bin/systemd-run")),
         }
     }
 
     #[test]
     fn the_logout_is_told_in_words_with_the_command_that_fixes_it() {
-        let told = |facts: Facts| {
+        let reported = |facts: Facts| {
             let [logout, scopes] = lingering(&facts, None).try_into().expect("there are two");
             (crate::cli::doctor::text(&[logout], None, true), crate::cli::doctor::text(&[scopes], None, true))
         };
-        let (logout, scopes) = told(facts(Place::Session, true, false));
+        let (logout, scopes) = reported(facts(Place::Session, true, false));
         insta::assert_snapshot!(logout, @r#"
         ! warning  lingering    the last logout of this user ends restores and the keeper, until howdah is opened again: this user does not linger
                                 run: loginctl enable-linger ops
@@ -198,11 +198,11 @@ mod tests {
         + ok       systemd-run  /usr/bin/systemd-run puts the keeper into a scope of its own
         Nothing is wrong.
         "#);
-        insta::assert_snapshot!(told(facts(Place::Session, true, true)).0, @r#"
+        insta::assert_snapshot!(reported(facts(Place::Session, true, true)).0, @r#"
         + ok       lingering    a logout ends this login session (this user lingers); the keeper gets a scope of its own
         Nothing is wrong.
         "#);
-        let (logout, scopes) = told(facts(Place::Session, false, false));
+        let (logout, scopes) = reported(facts(Place::Session, false, false));
         insta::assert_snapshot!(logout, @r#"
         + ok       lingering    logind lets work go on after the logout (KillUserProcesses=no)
         Nothing is wrong.
@@ -211,11 +211,11 @@ mod tests {
         + ok       systemd-run  /usr/bin/systemd-run is here, and not needed: the keeper is safer without a scope
         Nothing is wrong.
         "#);
-        insta::assert_snapshot!(told(facts(Place::UserManager, false, true)).0, @r#"
+        insta::assert_snapshot!(reported(facts(Place::UserManager, false, true)).0, @r#"
         + ok       lingering    this user lingers, so work goes on after the logout
         Nothing is wrong.
         "#);
-        insta::assert_snapshot!(told(facts(Place::Elsewhere, false, false)).0, @r#"
+        insta::assert_snapshot!(reported(facts(Place::Elsewhere, false, false)).0, @r#"
         + ok       lingering    howdah runs in no login session here, so no logout ends its work
         Nothing is wrong.
         "#);
@@ -225,22 +225,22 @@ mod tests {
     fn what_a_restart_of_the_machine_does_is_told_with_what_would_change_it() {
         let unit = || PathBuf::from("/etc/systemd/user/default.target.wants/howdah-keeper.service");
         let facts = facts(Place::Session, false, false);
-        let told = |after: AfterReboot| crate::cli::doctor::text(&[reboot(&after, &facts)], None, true);
-        insta::assert_snapshot!(told(AfterReboot::GoesOn { unit: unit() }), @r#"
+        let reported = |after: AfterReboot| crate::cli::doctor::text(&[reboot(&after, &facts)], None, true);
+        insta::assert_snapshot!(reported(AfterReboot::GoesOn { unit: unit() }), @r#"
         + ok       reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper
         Nothing is wrong.
         "#);
-        insta::assert_snapshot!(told(AfterReboot::AtLogin { unit: unit() }), @r#"
+        insta::assert_snapshot!(reported(AfterReboot::AtLogin { unit: unit() }), @r#"
         ! warning  reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper at the first login only: this user does not linger
                                 run: loginctl enable-linger ops
         1 warning.
         "#);
-        insta::assert_snapshot!(told(AfterReboot::ForAnother { unit: unit() }), @r#"
+        insta::assert_snapshot!(reported(AfterReboot::ForAnother { unit: unit() }), @r#"
         ! warning  reboot       /etc/systemd/user/default.target.wants/howdah-keeper.service starts a keeper for another user or state directory
                                 fix: name this state directory behind --state-dir in a unit of this user; until then its sessions wait after a reboot until howdah is opened
         1 warning.
         "#);
-        insta::assert_snapshot!(told(AfterReboot::Waits), @r#"
+        insta::assert_snapshot!(reported(AfterReboot::Waits), @r#"
         + ok       reboot       nothing starts a keeper then: the sessions wait until howdah is opened
                                 note: to have them go on by themselves, run the keeper as a service: assets/howdah-keeper.service says how
         Nothing is wrong.

@@ -67,7 +67,7 @@ struct Check {
 }
 
 pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
-    let (config, mut findings) = settings::look(common.config.as_deref());
+    let (config, mut findings) = settings::check(common.config.as_deref());
     let state = state_dir(common.state_dir.as_deref());
     if let Err(error) = &state {
         let fix = Fix::Run("howdah --state-dir DIR".to_owned());
@@ -98,12 +98,12 @@ fn checks(env: &Env) -> Vec<Check> {
     if let Some(state) = &env.state {
         let places = [state.clone(), state.clone(), state.clone()];
         let [first, second, third] = places;
-        add("state", Box::new(move |_| state::look(&first)));
-        add("owner", Box::new(move |_| owner::look(&second)));
-        add("journal", Box::new(move |env| journal::look(&third, env.now)));
+        add("state", Box::new(move |_| state::check(&first)));
+        add("owner", Box::new(move |_| owner::check(&second)));
+        add("journal", Box::new(move |env| journal::check(&third, env.now)));
     }
     for path in env.repositories.clone() {
-        add("repository", Box::new(move |_| vec![repositories::look(&path)]));
+        add("repository", Box::new(move |_| vec![repositories::check(&path)]));
     }
     if env.repositories.is_empty() {
         add("repository", Box::new(|_| vec![repositories::none()]));
@@ -112,8 +112,8 @@ fn checks(env: &Env) -> Vec<Check> {
     add("postgresql", Box::new(programs::postgresql));
     add("os-user", Box::new(|env| vec![programs::os_user(env)]));
     add("engines", Box::new(programs::engines));
-    add("environment", Box::new(|env| vec![environment::look(env)]));
-    add("lingering", Box::new(|env| machine::lingering(&crate::app::logout::look(), env.state.as_deref())));
+    add("environment", Box::new(|env| vec![environment::check(env)]));
+    add("lingering", Box::new(|env| machine::lingering(&crate::app::logout::gather(), env.state.as_deref())));
     add("clock", Box::new(|env| vec![machine::clock(env)]));
     add("terminal", Box::new(|env| vec![machine::terminal(env)]));
     checks
@@ -197,11 +197,11 @@ mod tests {
             Check { name: "good", look: Box::new(|_| vec![Finding::ok("good", "a"), Finding::ok("good", "b")]) },
         ];
         let found = answers(&Arc::new(env()), checks, Duration::from_secs(2));
-        let told: Vec<(State, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
-        assert_eq!(told[0], (State::Error, "no answer in 2 s: a disk, a mount or a program hangs"));
-        assert_eq!(told[1].0, State::Error);
-        assert!(told[1].1.contains("broke down"));
-        assert_eq!(told[2..], [(State::Ok, "a"), (State::Ok, "b")]);
+        let shown: Vec<(State, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
+        assert_eq!(shown[0], (State::Error, "no answer in 2 s: a disk, a mount or a program hangs"));
+        assert_eq!(shown[1].0, State::Error);
+        assert!(shown[1].1.contains("broke down"));
+        assert_eq!(shown[2..], [(State::Ok, "a"), (State::Ok, "b")]);
         drop(never);
     }
 }

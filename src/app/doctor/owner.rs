@@ -45,7 +45,7 @@ enum Socket {
     Closed(io::Error),
 }
 
-pub(super) fn look(state: &Path) -> Vec<Finding> {
+pub(super) fn check(state: &Path) -> Vec<Finding> {
     let (holder, owner) = match holder(state) {
         Ok(holder) => (Some(holder), owner(state, holder)),
         Err(cause) => {
@@ -54,7 +54,7 @@ pub(super) fn look(state: &Path) -> Vec<Finding> {
             (None, Finding::error("owner", &found, fix))
         }
     };
-    vec![owner, socket(state, holder, &knock(state))]
+    vec![owner, socket(state, holder, &probe(state))]
 }
 
 fn owner(state: &Path, holder: Holder) -> Finding {
@@ -169,7 +169,7 @@ fn name_of(pid: u32) -> String {
     name.trim_end().to_owned()
 }
 
-fn knock(state: &Path) -> Socket {
+fn probe(state: &Path) -> Socket {
     match fs::symlink_metadata(state.join("control.sock")) {
         Ok(found) if found.file_type().is_socket() => {}
         Ok(_) => return Socket::Other,

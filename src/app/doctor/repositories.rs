@@ -18,7 +18,7 @@ pub(super) fn none() -> Finding {
     Finding::ok(CHECK, "none is named; the console shows a sample").with(Fix::Do(fix.to_owned()))
 }
 
-pub(super) fn look(path: &Path) -> Finding {
+pub(super) fn check(path: &Path) -> Finding {
     let catalog = catalog::read(&[RepositoryPath::own(path)]);
     let restorable = catalog.rows().filter(|(_, row)| row.point().is_some()).count();
     let unreadable = catalog.rows().count() - restorable;
@@ -27,8 +27,8 @@ pub(super) fn look(path: &Path) -> Finding {
     if let Some(problem) = problem {
         let fix = "make it readable for this user, or name another: --repo DIR, repositories in howdah.toml";
         // A directory that stands and can be read may yet be filled.
-        let tell = if fs::read_dir(path).is_ok() { Finding::warning } else { Finding::error };
-        return tell(CHECK, problem, Fix::Do(fix.to_owned()));
+        let finding = if fs::read_dir(path).is_ok() { Finding::warning } else { Finding::error };
+        return finding(CHECK, problem, Fix::Do(fix.to_owned()));
     }
     let number = |count: usize, word: &str| many(count as u64, word);
     let mut found =

@@ -12,18 +12,18 @@ const CHECK: &str = "settings";
 
 /// The settings that hold, and what is to be said of them. Where the file cannot be used the built-in ones hold, so
 /// that the other checks can be made.
-pub(super) fn look(named: Option<&Path>) -> (Config, Vec<Finding>) {
+pub(super) fn check(named: Option<&Path>) -> (Config, Vec<Finding>) {
     let file = settings_file(named);
     match Config::read(named) {
         Ok(config) => {
-            let finding = told(&config, file.as_deref());
+            let finding = finding(&config, file.as_deref());
             (config, vec![finding])
         }
         Err(error) => (Config::default(), vec![unusable(&error)]),
     }
 }
 
-fn told(config: &Config, file: Option<&Path>) -> Finding {
+fn finding(config: &Config, file: Option<&Path>) -> Finding {
     let keys = config.console.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
     let keys = Keymap::with(&keys).map(drop).map_err(|error| error.to_string());
     let theme = Theme::choose(config.console.theme.as_deref(), false).map(drop).map_err(|error| error.to_string());

@@ -19,7 +19,7 @@ const ENOUGH_BYTES: u64 = 64 << 20;
 /// An attempt takes five files and directories.
 const ENOUGH_INODES: u64 = 1000;
 
-pub(super) fn look(state: &Path) -> Vec<Finding> {
+pub(super) fn check(state: &Path) -> Vec<Finding> {
     let directory = directory(state);
     let usable = directory.state() != State::Error;
     let lock = match state.try_exists() {

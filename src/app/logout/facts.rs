@@ -52,9 +52,9 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserManager {
     /// By `XDG_RUNTIME_DIR`.
-    Told,
+    InEnvironment,
     /// In this runtime directory, of which the environment says nothing, as after `su`.
-    Untold(PathBuf),
+    AtUsualPlace(PathBuf),
 }
 
 /// The machine to look at.
@@ -71,7 +71,7 @@ pub(super) struct Machine {
 }
 
 /// Looks at this machine. It takes some milliseconds.
-pub fn look() -> Facts {
+pub fn gather() -> Facts {
     let machine = Machine {
         root: PathBuf::from("/"),
         search_path: env::var_os("PATH"),
@@ -113,10 +113,10 @@ impl Machine {
     fn user_manager(&self) -> Option<UserManager> {
         let is_there = |directory: &Path| self.is_socket(&directory.join("systemd/private"));
         if self.runtime_dir.as_deref().is_some_and(is_there) {
-            return Some(UserManager::Told);
+            return Some(UserManager::InEnvironment);
         }
         let usual = self.root.join("run/user").join(self.uid.to_string());
-        is_there(&usual).then_some(UserManager::Untold(usual))
+        is_there(&usual).then_some(UserManager::AtUsualPlace(usual))
     }
 
     /// Another user's socket would refuse us.

@@ -4,7 +4,7 @@
 
 use super::{
     AfterLogout, Facts, Logout, Place, UserManager, after_logout,
-    facts::{Machine, look},
+    facts::{Machine, gather},
     scope_prefix,
 };
 use std::{
@@ -76,7 +76,7 @@ fn facts(place: Place, logout_ends_session: bool, lingers: bool) -> Facts {
         logout_ends_session,
         lingers,
         system_scopes: false,
-        user_manager: Some(UserManager::Told),
+        user_manager: Some(UserManager::InEnvironment),
         systemd_run: Some(PathBuf::from("/usr/bin/systemd-run")),
     }
 }
@@ -138,7 +138,7 @@ fn what_is_missing_is_named_by_the_cure() {
 
 #[test]
 fn a_manager_that_the_environment_does_not_name_is_named_to_systemd_run() {
-    let untold = UserManager::Untold(PathBuf::from("/run/user/1000"));
+    let untold = UserManager::AtUsualPlace(PathBuf::from("/run/user/1000"));
     let facts = Facts { user_manager: Some(untold), ..facts(Place::Session, true, true) };
     assert_eq!(prefix(&facts), format!("env XDG_RUNTIME_DIR=/run/user/1000 {USER}"));
 }
@@ -279,12 +279,12 @@ fn lingering_managers_and_programs_are_found_where_they_are() {
     small.socket("run/systemd/private");
     let whole = small.machine.facts();
     assert!(whole.lingers);
-    assert_eq!(whole.user_manager, Some(UserManager::Untold(small.directory.path().join(&runtime))));
+    assert_eq!(whole.user_manager, Some(UserManager::AtUsualPlace(small.directory.path().join(&runtime))));
     assert_eq!(whole.systemd_run, Some(program.clone()));
     assert_eq!(whole.system_scopes, small.machine.uid == 0);
 
     small.machine.runtime_dir = Some(small.directory.path().join(runtime));
-    assert_eq!(small.machine.facts().user_manager, Some(UserManager::Told));
+    assert_eq!(small.machine.facts().user_manager, Some(UserManager::InEnvironment));
     // A file is no socket, and a file that cannot be run is no program.
     small.machine.runtime_dir = None;
     small.machine.uid += 1;
@@ -309,7 +309,7 @@ fn a_hostile_machine_is_looked_at_like_any_other() {
 #[test]
 fn this_machine_can_be_looked_at() {
     let begun = Instant::now();
-    let facts = look();
+    let facts = gather();
     assert_eq!(facts.uid, rustix::process::geteuid().as_raw());
     assert!(
         facts.place != Place::Elsewhere || (after_logout(&facts), scope_prefix(&facts)) == (AfterLogout::Safe, None)

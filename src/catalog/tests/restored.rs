@@ -81,14 +81,14 @@ fn a_restored_cluster_is_a_row_that_says_when_and_from_where() {
     let at = backup(&lab, "orders/restored");
     add(&at, AUTO, BLOCK);
     leave(&at, &record(Some(identity(&at))));
-    let told = "a restored cluster, not a backup (restored on 2026-11-20 02:03:04 UTC by ops@bast\\u{1b}ion from \
+    let shown = "a restored cluster, not a backup (restored on 2026-11-20 02:03:04 UTC by ops@bast\\u{1b}ion from \
                 /backups/orders/b1, orders)";
-    assert_eq!(lab.problem(), format!("{told}: take a backup of it with pg_basebackup, into another directory"));
+    assert_eq!(lab.problem(), format!("{shown}: take a backup of it with pg_basebackup, into another directory"));
     // Its server was started and stopped, and is running.
     fs::rename(at.join("backup_label"), at.join("backup_label.old")).unwrap();
-    assert!(lab.problem().starts_with(told));
+    assert!(lab.problem().starts_with(shown));
     fs::write(at.join("postmaster.pid"), "1\n").unwrap();
-    assert!(lab.problem().starts_with(&format!("{told}; its server runs or has crashed")), "{}", lab.problem());
+    assert!(lab.problem().starts_with(&format!("{shown}; its server runs or has crashed")), "{}", lab.problem());
 }
 
 #[test]

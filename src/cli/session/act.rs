@@ -5,11 +5,11 @@
 //! done: a session that is not there, is another's, or has ended (R20, R22).
 
 use super::{
-    SessionError,
+    SessionError, message,
     name::SessionSelector,
     pipe::{self, Piped},
+    print_problems,
     reader::Reader,
-    say, say_problems,
 };
 use crate::{
     cli::streams::Streams,
@@ -62,7 +62,7 @@ pub fn select(
             for Piped { id, uuid } in pipe::read(input)? {
                 if reader.journal.uuid(id)?.is_some_and(|own| own != uuid.to_string()) {
                     let own = reader.state().display().to_string();
-                    say(
+                    message(
                         streams,
                         &format!("session {id} with the uuid {uuid} is not of {own}; nothing was done to it"),
                     )?;
@@ -74,7 +74,7 @@ pub fn select(
             selection
         }
     };
-    say_problems(reader, streams)?;
+    print_problems(reader, streams)?;
     Ok(selection)
 }
 
@@ -187,5 +187,5 @@ pub(super) fn report(
         (Some(id), None) => format!("session {id} was not {what}: {refusal}"),
         (None, _) => format!("nothing was {what}: {refusal}"),
     };
-    say(streams, &sentence)
+    message(streams, &sentence)
 }

@@ -7,9 +7,8 @@
 use super::{
     SessionError, VerbContext,
     act::{ActionResult, Selection, report},
-    format,
+    format, message, print_if_unowned, print_problems,
     reader::Reader,
-    say, say_if_unowned, say_problems,
 };
 use crate::{
     cli::{
@@ -115,9 +114,9 @@ pub fn wait(
     loop {
         let now = context.clock.now();
         if reader.journal.changed()? {
-            waiting.look(reader, now, streams)?;
+            waiting.poll(reader, now, streams)?;
         }
-        say_problems(reader, streams)?;
+        print_problems(reader, streams)?;
         if waiting.left.is_empty() {
             return Ok(waiting.ended);
         }
@@ -129,7 +128,7 @@ pub fn wait(
         if due && !unowned_told {
             owner_seen = Some(now);
             unowned_told = !(context.owned)();
-            say_if_unowned(reader, context, streams)?;
+            print_if_unowned(reader, context, streams)?;
         }
         // Nobody reads what a wait does not print: only the end counts.
         let _: super::Reading = (context.pause)();
@@ -145,13 +144,13 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn look(&mut self, reader: &mut Reader, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
+    fn poll(&mut self, reader: &mut Reader, now: Timestamp, streams: &mut Streams<'_>) -> io::Result<()> {
         for id in std::mem::take(&mut self.left) {
             match reader.journal.session(id) {
                 Ok(Some(session)) => self.look_at(&session, now, streams)?,
                 Ok(None) => self.ended.all_cancelled = false,
                 Err(error) => {
-                    say(streams, &error.to_string())?;
+                    message(streams, &error.to_string())?;
                     self.ended.all_cancelled = false;
                 }
             }
@@ -164,7 +163,7 @@ impl Waiting<'_> {
         self.ended.all_cancelled = false;
         for id in &self.left {
             if let Some(session) = reader.journal.session(*id)? {
-                say(
+                message(
                     streams,
                     &format!(
                         "session {}; it goes on without this command",
@@ -182,20 +181,20 @@ impl Waiting<'_> {
         match session.phase() {
             Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } => {
                 self.ended.data_left = true;
-                say(streams, &format!("{name}: {}", left(session, cause)))?;
+                message(streams, &format!("{name}: {}", left(session, cause)))?;
             }
             Phase::Completed { outcome: Outcome::Cancelled { .. } | Outcome::Stopped { .. }, .. } => {}
             Phase::Completed { outcome: Outcome::Damaged(verification), .. } => {
                 self.ended.all_cancelled = false;
-                say(streams, &format!("{name} had ended before the cancel reached it: {verification}"))?;
+                message(streams, &format!("{name} had ended before the cancel reached it: {verification}"))?;
             }
             Phase::Completed { outcome: Outcome::Failed { failure, .. }, .. } => {
                 self.ended.all_cancelled = false;
-                say(streams, &format!("{name} had failed before the cancel reached it: {failure}"))?;
+                message(streams, &format!("{name} had failed before the cancel reached it: {failure}"))?;
             }
             Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
                 self.ended.all_cancelled = false;
-                say(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
+                message(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
             }
             Phase::Cancelling {
                 stage:
@@ -206,7 +205,7 @@ impl Waiting<'_> {
                 self.left.push(id);
                 if self.overdue.insert(id) {
                     let commands = commands(session, self.form).unwrap_or_default();
-                    say(streams, &format!("{name}: {}; {commands}", state(session, now)))?;
+                    message(streams, &format!("{name}: {}; {commands}", state(session, now)))?;
                 }
             }
             Phase::Cancelling { .. }

@@ -1,6 +1,6 @@
 //! `howdah session events`: what happened to a session, from the order on.
 
-use super::{SessionError, VerbContext, args::ShowArgs, format, is_lost, reader::Reader, say, say_if_unowned};
+use super::{SessionError, VerbContext, args::ShowArgs, format, is_lost, message, print_if_unowned, reader::Reader};
 use crate::{
     cli::{backup_list::escaped, exit::Exit, streams::Streams},
     domain::Timestamp,
@@ -24,12 +24,12 @@ pub fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
-    for told in reader.journal.history(id)? {
+    for shown in reader.journal.history(id)? {
         if args.json {
-            let line = JsonLine { at: told.at, event: &told.event, text: &told.text };
+            let line = JsonLine { at: shown.at, event: &shown.event, text: &shown.text };
             writeln!(streams.out, "{}", escaped(&serde_json::to_string(&line).map_err(io::Error::from)?))?;
         } else {
-            writeln!(streams.out, "{}  {}", format::moment(told.at), told.text)?;
+            writeln!(streams.out, "{}  {}", format::moment(shown.at), shown.text)?;
         }
     }
     streams.out.flush()?;
@@ -38,9 +38,9 @@ pub fn run(
         && session.needs_owner()
     {
         if is_lost(&session, reader, context) {
-            say(streams, &format::line(&session, true, &context.form, context.clock.now()))?;
+            message(streams, &format::line(&session, true, &context.form, context.clock.now()))?;
         }
-        say_if_unowned(reader, context, streams)?;
+        print_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }

@@ -6,10 +6,10 @@
 use super::{
     SessionError, VerbContext,
     args::ListArgs,
-    format, is_lost,
+    format, is_lost, message,
     object::SessionObject,
+    print_if_unowned, print_problems,
     reader::Reader,
-    say, say_if_unowned, say_problems,
     table::{self, Column, numbers, words},
 };
 use crate::{
@@ -76,21 +76,21 @@ pub fn run(
     }
     let any = lines.end(kinds, streams.out)?;
     streams.out.flush()?;
-    say_problems(reader, streams)?;
+    print_problems(reader, streams)?;
     if !any {
-        say(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
+        message(streams, if args.all { "there is no session" } else { "no session is ongoing" })?;
     }
-    say_strays(reader, context, streams)?;
-    say_used_up(&ongoing, context, streams)?;
+    print_strays(reader, context, streams)?;
+    print_used_up(&ongoing, context, streams)?;
     if ongoing.iter().any(Session::needs_owner) {
-        say_if_unowned(reader, context, streams)?;
+        print_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }
 
 /// Says of how many sessions only their files tell, so that a journal that was lost or put back is not taken for all there
 /// is (S10).
-fn say_strays(reader: &mut Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
+fn print_strays(reader: &mut Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> Result<(), SessionError> {
     let strays = reader.strays()?;
     if strays.is_empty() {
         return Ok(());
@@ -99,20 +99,20 @@ fn say_strays(reader: &mut Reader, context: &VerbContext<'_>, streams: &mut Stre
     let sessions = many(strays.len() as u64, "session");
     let command = context.form.of("recover");
     let sentence = format!("the journal does not know {sessions} that left files here, of which {open} had not ended");
-    Ok(say(streams, &format!("{sentence}: {command} lists them"))?)
+    Ok(message(streams, &format!("{sentence}: {command} lists them"))?)
 }
 
 /// Says which sessions wait for a person since their tries are used up (R11), and how that person goes on.
-fn say_used_up(ongoing: &[Session], context: &VerbContext<'_>, streams: &mut Streams<'_>) -> std::io::Result<()> {
+fn print_used_up(ongoing: &[Session], context: &VerbContext<'_>, streams: &mut Streams<'_>) -> std::io::Result<()> {
     let used_up = |session: &&Session| matches!(session.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. });
     let all: Vec<&Session> = ongoing.iter().filter(used_up).collect();
     for session in all.iter().take(NAMED) {
         let (id, instance) = (session.id(), session.title());
         let commands = state::commands(session, &context.form).unwrap_or_default();
-        say(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
+        message(streams, &format!("session {id} ({instance}): {}: {commands}", session.policy().used_up()))?;
     }
     let more = all.len().saturating_sub(NAMED);
-    if more > 0 { say(streams, &format!("{more} more have used their tries up")) } else { Ok(()) }
+    if more > 0 { message(streams, &format!("{more} more have used their tries up")) } else { Ok(()) }
 }
 
 /// Goes through the completed sessions without holding them all: there may be a hundred thousand. One that was ongoing

@@ -4,7 +4,8 @@
 //! completed. Never: holds a log in memory, or a long line of it.
 
 use super::{
-    Reading, SessionError, VerbContext, args::LogArgs, reader::Reader, say, say_if_unowned, say_problems, show::whole,
+    Reading, SessionError, VerbContext, args::LogArgs, message, print_if_unowned, print_problems, reader::Reader,
+    show::whole,
 };
 use crate::{
     cli::{exit::Exit, streams::Streams},
@@ -39,9 +40,9 @@ pub fn run(
             log.print(streams.out)?;
             log.end(streams.out)?;
         }
-        None => say(streams, &format!("session {id} has made no attempt yet"))?,
+        None => message(streams, &format!("session {id} has made no attempt yet"))?,
     }
-    say_problems(reader, streams)?;
+    print_problems(reader, streams)?;
     Ok(Exit::Done)
 }
 
@@ -74,7 +75,7 @@ fn follow(
     loop {
         // First how the session stands, then the log: so what was written before the end is printed before the end.
         let session = whole(reader, id, context.clock.now())?;
-        say_problems(reader, streams)?;
+        print_problems(reader, streams)?;
         if let Some(log) = &mut log {
             log.print(streams.out)?;
         }
@@ -84,7 +85,7 @@ fn follow(
                 log.end(streams.out)?;
             }
             streams.out.flush()?;
-            say(streams, &format!("attempt {next}"))?;
+            message(streams, &format!("attempt {next}"))?;
             attempt = Some(next);
             log = Some(RawLog::new(reader.place(id, next).output()));
             continue;
@@ -97,7 +98,7 @@ fn follow(
             return Ok(Exit::Done);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, context, streams)?;
+            print_if_unowned(reader, context, streams)?;
         }
         if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);

@@ -70,13 +70,13 @@ pub enum Reading {
 }
 
 /// Says one sentence to whoever sits at the terminal.
-pub fn say(streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
+pub fn message(streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
     ignore_closed(writeln!(streams.err, "howdah: {}", printable(sentence)))
 }
 
 /// Says what could not be read, each once.
-fn say_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
-    reader.problems().iter().try_for_each(|problem| say(streams, problem))
+fn print_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
+    reader.problems().iter().try_for_each(|problem| message(streams, problem))
 }
 
 /// Whether a session stands still because its worker is gone and nobody owns it: its owner would have seen that, and
@@ -86,10 +86,10 @@ fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>
 }
 
 /// Says that nobody carries the sessions on, if that is so.
-fn say_if_unowned(reader: &reader::Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
+fn print_if_unowned(reader: &reader::Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
     if (context.owned)() {
         return Ok(());
     }
     let state = reader.state().display();
-    say(streams, &format!("nobody owns {state}, so nothing is tried again or finished there: start howdah keeper"))
+    message(streams, &format!("nobody owns {state}, so nothing is tried again or finished there: start howdah keeper"))
 }

@@ -130,7 +130,7 @@ impl SessionObject {
             system_identifier: system_identifier(session).map(|cluster| cluster.to_string()),
             lost: false,
         };
-        object.tell_phase(session, now);
+        object.add_phase(session, now);
         object
     }
 
@@ -154,7 +154,7 @@ impl SessionObject {
         serde_json::to_string(self).map(|text| escaped(&text))
     }
 
-    fn tell_phase(&mut self, session: &Session, now: Timestamp) {
+    fn add_phase(&mut self, session: &Session, now: Timestamp) {
         match session.phase() {
             Phase::Queued { .. } | Phase::Running { .. } | Phase::Paused { .. } => {}
             Phase::Waiting { failure, next_try, .. } => {

@@ -25,7 +25,7 @@ pub struct Reader {
     observer: Observer,
     ongoing: Vec<Session>,
     problems: Vec<String>,
-    told: BTreeSet<String>,
+    shown: BTreeSet<String>,
 }
 
 impl Reader {
@@ -38,7 +38,7 @@ impl Reader {
             observer: Observer::new(state.to_owned()),
             ongoing: Vec::new(),
             problems: Vec::new(),
-            told: BTreeSet::new(),
+            shown: BTreeSet::new(),
         })
     }
 
@@ -74,7 +74,7 @@ impl Reader {
     pub fn ongoing(&mut self, now: Timestamp) -> Result<Vec<Session>, JournalError> {
         self.refresh()?;
         let ongoing = std::mem::take(&mut self.ongoing);
-        let seen = ongoing.iter().map(|session| self.look(session, now)).collect();
+        let seen = ongoing.iter().map(|session| self.observed(session, now)).collect();
         self.ongoing = ongoing;
         Ok(seen)
     }
@@ -84,7 +84,7 @@ impl Reader {
         self.refresh()?;
         let known = self.ongoing.iter().find(|session| session.id() == id).cloned();
         let stored = if known.is_some() { known } else { self.journal.session(id)? };
-        Ok(stored.map(|session| self.look(&session, now)))
+        Ok(stored.map(|session| self.observed(&session, now)))
     }
 
     /// Whether the worker of this session, which was read a moment ago, is gone without a last report.
@@ -105,7 +105,7 @@ impl Reader {
             self.problems.push(format!("the disk of {state} is full: what happens is stored when there is room again"));
         }
         let problems = std::mem::take(&mut self.problems);
-        problems.into_iter().filter(|problem| self.told.insert(problem.clone())).collect()
+        problems.into_iter().filter(|problem| self.shown.insert(problem.clone())).collect()
     }
 
     /// Sessions that have left files and that the journal does not know, by number. Files that cannot be read are a
@@ -114,9 +114,9 @@ impl Reader {
         let known = self.journal.ids()?;
         Ok(match attempt::traces(&self.state, |id| !known.contains(&id)) {
             Ok((strays, unread)) => {
-                let told =
+                let shown =
                     unread.iter().map(|(id, error)| format!("the files of session {id} cannot be read: {error}"));
-                self.problems.extend(told);
+                self.problems.extend(shown);
                 strays
             }
             Err(error) => {
@@ -139,7 +139,7 @@ impl Reader {
         Ok(())
     }
 
-    fn look(&mut self, session: &Session, now: Timestamp) -> Session {
+    fn observed(&mut self, session: &Session, now: Timestamp) -> Session {
         let (session, problem) = self.observer.poll(session, now);
         self.problems.extend(problem.map(|error| {
             let file = session.live_attempt().map(|attempt| self.place(session.id(), attempt).events());

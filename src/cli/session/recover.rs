@@ -8,8 +8,8 @@ use super::{
     SessionError,
     act::Selection,
     args::RecoverArgs,
+    message, print_problems,
     reader::Reader,
-    say, say_problems,
     table::{self, numbers, words},
 };
 use crate::{
@@ -38,13 +38,13 @@ pub fn list(reader: &mut Reader, json: bool, streams: &mut Streams<'_>) -> Resul
         let objects: Vec<_> = strays.iter().map(object).collect();
         writeln!(streams.out, "{}", escaped(&serde_json::to_string(&objects).map_err(io::Error::from)?))?;
     } else if strays.is_empty() {
-        say(streams, "there is nothing to recover: the journal knows all sessions that have left files")?;
+        message(streams, "there is nothing to recover: the journal knows all sessions that have left files")?;
     } else {
         let rows: Vec<[String; 5]> = strays.iter().map(row).collect();
         table::write(streams.out, &COLUMNS, &rows)?;
     }
     streams.out.flush()?;
-    say_problems(reader, streams)?;
+    print_problems(reader, streams)?;
     Ok(Exit::Done)
 }
 

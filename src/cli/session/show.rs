@@ -1,8 +1,8 @@
 //! `howdah session show`: all about one session.
 
 use super::{
-    SessionError, VerbContext, args::ShowArgs, format, is_lost, object::SessionObject, reader::Reader, say_if_unowned,
-    say_problems,
+    SessionError, VerbContext, args::ShowArgs, format, is_lost, object::SessionObject, print_if_unowned,
+    print_problems, reader::Reader,
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
@@ -31,9 +31,9 @@ pub fn run(
         }
     }
     streams.out.flush()?;
-    say_problems(reader, streams)?;
+    print_problems(reader, streams)?;
     if session.needs_owner() {
-        say_if_unowned(reader, context, streams)?;
+        print_if_unowned(reader, context, streams)?;
     }
     Ok(Exit::Done)
 }
@@ -46,63 +46,63 @@ pub(super) fn whole(reader: &mut Reader, id: SessionId, now: Timestamp) -> Resul
 fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestamp) -> Vec<(String, String)> {
     let order = session.order();
     let mut facts: Vec<(String, String)> = Vec::new();
-    let mut tell = |label: &str, value: String| facts.push((label.to_owned(), value));
-    tell("session", session.id().to_string());
-    tell("uuid", session.uuid().to_string());
-    tell("instance", order.title().to_string());
+    let mut add = |label: &str, value: String| facts.push((label.to_owned(), value));
+    add("session", session.id().to_string());
+    add("uuid", session.uuid().to_string());
+    add("instance", order.title().to_string());
     if let Some(point) = order.point() {
-        tell("restore point", format!("{} in {}", point.label, point.source));
+        add("restore point", format!("{} in {}", point.label, point.source));
     } else if let Some(label) = order.label() {
-        tell("restore point", label.to_owned());
+        add("restore point", label.to_owned());
     }
     if let Some(directory) = order.directory() {
         let port = order.cluster().map(|order| format!(", port {}", order.target.port())).unwrap_or_default();
-        tell("target", format!("{}{port}", directory.display()));
+        add("target", format!("{}{port}", directory.display()));
     }
-    tell(
+    add(
         "ordered",
         format!("{} UTC by {} through {}", format::moment(session.created_at()), session.by(), session.origin()),
     );
-    tell("phase", format::phase(session, lost, context.ascii));
-    tell("state", format::state(session, lost, now));
+    add("phase", format::phase(session, lost, context.ascii));
+    add("state", format::state(session, lost, now));
     if let Some(commands) = state::commands(session, &context.form).filter(|_| !lost) {
-        tell("what to do", commands);
+        add("what to do", commands);
     }
     if session.tries_total() > 0 {
-        tell("tries", format!("{} made in all", session.tries_total()));
+        add("tries", format!("{} made in all", session.tries_total()));
     }
     if session.bytes_total().0 > 0 {
         let (done, total) = (session.bytes_done(), session.bytes_total());
-        tell("progress", format!("{}, {done} of {total}", format::progress(session)));
+        add("progress", format!("{}, {done} of {total}", format::progress(session)));
     }
     for (step, state) in session.steps() {
         if let Some(state) = step_state(state) {
-            tell("step", format!("{step}: {state}"));
+            add("step", format!("{step}: {state}"));
         }
     }
     for record in session.attempts() {
-        tell(&format!("attempt {}", record.number), attempt(session, record, lost));
+        add(&format!("attempt {}", record.number), attempt(session, record, lost));
     }
     if let Some(failure) = session.first_cause().filter(|_| session.is_ongoing()) {
-        tell("first cause", failure.cause.clone());
+        add("first cause", failure.cause.clone());
     }
     if let Phase::Waiting { failure, .. } | Phase::Stuck { failure, .. } = session.phase() {
-        tell("last failure", failure.cause.clone());
+        add("last failure", failure.cause.clone());
         if !failure.advice.is_empty() {
-            tell("advice", failure.advice.clone());
+            add("advice", failure.advice.clone());
         }
     }
     for note in session.notes() {
-        tell("note", note.clone());
+        add("note", note.clone());
     }
     if let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } =
         session.phase()
     {
-        tell("data left", state::left(session, cause));
+        add("data left", state::left(session, cause));
     }
     if let Phase::Completed { at, .. } = session.phase() {
         let took = session.elapsed(*at).as_secs();
-        tell("ended", format!("{} UTC, after {took} s", format::moment(*at)));
+        add("ended", format!("{} UTC, after {took} s", format::moment(*at)));
     }
     facts
 }

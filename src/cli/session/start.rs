@@ -2,7 +2,7 @@
 //!
 //! Promises: what was started is printed on stdout, what was refused on stderr, each by itself (R21).
 
-use super::{object::SessionObject, say};
+use super::{message, object::SessionObject};
 use crate::{
     cli::streams::Streams,
     domain::Who,
@@ -19,12 +19,12 @@ pub async fn run(
     let receipt = steer.start(order, by.clone()).await;
     for (line, refusal) in receipt.refused() {
         let instance = line.title.as_ref().map_or("the instance", |title| title.as_str());
-        say(streams, &not_started(instance, &refusal.to_string()))?;
+        message(streams, &not_started(instance, &refusal.to_string()))?;
     }
     for id in receipt.lines.iter().filter(|line| line.result.is_ok()).filter_map(|line| line.session) {
         let Some(session) = steer.session(id, by.clone()).await else {
             // It was started all the same, and its number is the way to it.
-            say(streams, &format!("session {id} was started, but its owner cannot show it now"))?;
+            message(streams, &format!("session {id} was started, but its owner cannot show it now"))?;
             continue;
         };
         if streams.json {

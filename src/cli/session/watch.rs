@@ -4,8 +4,8 @@
 //! alone is printed now and then. Never: asks the owner for anything, or outlives its reader.
 
 use super::{
-    Reading, SessionError, VerbContext, args::WatchArgs, format, is_lost, object::SessionObject, reader::Reader, say,
-    say_if_unowned, say_problems, show::whole,
+    Reading, SessionError, VerbContext, args::WatchArgs, format, is_lost, message, object::SessionObject,
+    print_if_unowned, print_problems, reader::Reader, show::whole,
 };
 use crate::{
     cli::{exit::Exit, report::is_due, state::CommandForm, streams::Streams},
@@ -45,12 +45,12 @@ fn one(
         let now = context.clock.now();
         let session = whole(reader, id, now)?;
         screen.show(&session, is_lost(&session, reader, context), now, streams)?;
-        say_problems(reader, streams)?;
+        print_problems(reader, streams)?;
         if let Some(exit) = end(&session) {
             return Ok(exit);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, context, streams)?;
+            print_if_unowned(reader, context, streams)?;
         }
         if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
@@ -86,10 +86,10 @@ fn all(
         for id in left {
             screen.last_of(reader, id, now, streams)?;
         }
-        say_problems(reader, streams)?;
+        print_problems(reader, streams)?;
         if ongoing.is_empty() {
             if first {
-                say(streams, "no session is ongoing")?;
+                message(streams, "no session is ongoing")?;
             }
             return Ok(Exit::Done);
         }
@@ -98,7 +98,7 @@ fn all(
             return Ok(Exit::Stuck);
         }
         if std::mem::take(&mut first) {
-            say_if_unowned(reader, context, streams)?;
+            print_if_unowned(reader, context, streams)?;
         }
         if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
@@ -162,7 +162,7 @@ impl Screen {
         match reader.journal.session(id) {
             Ok(Some(session)) => self.show(&session, false, now, streams)?,
             Ok(None) => {}
-            Err(error) => say(streams, &error.to_string())?,
+            Err(error) => message(streams, &error.to_string())?,
         }
         self.shown.remove(&id);
         Ok(())
@@ -184,16 +184,16 @@ mod tests {
         let mut session: Session = serde_json::from_str(record).unwrap();
         let start: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
         let mut screen = Screen { json, form: CommandForm::default(), shown: BTreeMap::new() };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (seconds, event) in looks {
             let now = start + jiff::SignedDuration::from_secs(*seconds);
             session = evolve(session, event, now);
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 80, json };
             screen.show(&session, false, now, &mut streams).unwrap();
-            told.extend((!out.is_empty()).then_some(*seconds));
+            reported.extend((!out.is_empty()).then_some(*seconds));
         }
-        told
+        reported
     }
 
     fn copied(bytes: u64) -> Event {

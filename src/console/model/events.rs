@@ -20,7 +20,7 @@ pub struct Events {
     /// How many events came before those that are kept.
     pub left_out: usize,
     /// The newest events, oldest first, safe to show; or why they could not be read.
-    pub told: Result<EventHistory, String>,
+    pub history: Result<EventHistory, String>,
 }
 
 /// How often the events in view are read again while their session changes.
@@ -31,12 +31,12 @@ const KEPT: usize = 1_000;
 
 impl Events {
     /// Takes in what was read.
-    pub fn new(session: Arc<Session>, read: Timestamp, told: Result<EventHistory, String>) -> Self {
-        let left_out = told.as_ref().map_or(0, |told| told.len().saturating_sub(KEPT));
+    pub fn new(session: Arc<Session>, read: Timestamp, history: Result<EventHistory, String>) -> Self {
+        let left_out = history.as_ref().map_or(0, |history| history.len().saturating_sub(KEPT));
         let clean = |(at, text): (Timestamp, String)| (at, format::clean(&text).into_owned());
-        let told = told
-            .map(|told| told.into_iter().skip(left_out).map(clean).collect())
+        let history = history
+            .map(|history| history.into_iter().skip(left_out).map(clean).collect())
             .map_err(|cause| format::clean(&cause).into_owned());
-        Self { session, read, left_out, told }
+        Self { session, read, left_out, history }
     }
 }

@@ -242,7 +242,7 @@ impl Model {
     }
 
     /// Puts an answer into the footer.
-    pub(super) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+    pub(super) fn notify(&mut self, tone: Tone, text: impl Into<String>) {
         self.notice = Some(Notice::new(tone, text, self.now.steady));
     }
 

@@ -11,7 +11,7 @@ pub enum Tone {
     /// It was refused, with the reason.
     Refused,
     /// Something that a person may want to know.
-    Word,
+    Info,
     /// Something that threatens the work, and that a person should know.
     Warning,
 }

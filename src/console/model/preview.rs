@@ -103,7 +103,7 @@ impl Preview {
 
     /// Lets events that could not be read be asked for again when somebody looks at them the next time.
     pub fn forget_failure(&mut self) {
-        self.events.take_if(|events| events.told.is_err());
+        self.events.take_if(|events| events.history.is_err());
     }
 
     /// The events of this session, as they were read last.
@@ -112,9 +112,9 @@ impl Preview {
     }
 
     /// Takes in events that were asked for.
-    pub fn take_events(&mut self, of: SessionId, read: Timestamp, told: Result<EventHistory, String>) {
+    pub fn take_events(&mut self, of: SessionId, read: Timestamp, history: Result<EventHistory, String>) {
         if let Some(session) = self.asked_events.take_if(|asked| asked.id() == of) {
-            self.events = Some(Events::new(session, read, told));
+            self.events = Some(Events::new(session, read, history));
         }
     }
 

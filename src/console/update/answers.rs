@@ -28,13 +28,15 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
     let refused: Vec<String> = receipt.refused().map(|(line, why)| format!("{}: {why}", name(line))).collect();
     let done = receipt.done();
     match (done, refused.as_slice()) {
-        (0, []) => model.say(Tone::Word, format!("{verb}: there was no session to act on")),
-        (1, []) => model.say(Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name))),
-        (_, []) => model.say(Tone::Done, format!("{verb}: {}", format::many(done, "session"))),
-        (0, [one]) => model.say(Tone::Refused, format::clean(&format!("{verb} refused: {one}"))),
+        (0, []) => model.notify(Tone::Info, format!("{verb}: there was no session to act on")),
+        (1, []) => {
+            model.notify(Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name)));
+        }
+        (_, []) => model.notify(Tone::Done, format!("{verb}: {}", format::many(done, "session"))),
+        (0, [one]) => model.notify(Tone::Refused, format::clean(&format!("{verb} refused: {one}"))),
         (_, several) => {
             let title = format!("{verb}: {done} done, {} skipped", several.len());
-            model.say(Tone::Refused, title.clone());
+            model.notify(Tone::Refused, title.clone());
             let lines = several.iter().map(|line| format::clean(line).into_owned()).collect();
             model.overlays.push(Overlay::Report(TextView { title, lines, scroll: 0 }));
         }
@@ -57,7 +59,7 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
         }
     }
     if done == 0 {
-        model.say(Tone::Refused, "Nothing was started; each line says why");
+        model.notify(Tone::Refused, "Nothing was started; each line says why");
         return Vec::new();
     }
     model.wizard = None;
@@ -71,10 +73,10 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
         receipt.refused().map(|(line, why)| format::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
     let done = receipt.done();
     if let (0, [refused]) = (done, refused.as_slice()) {
-        model.say(Tone::Refused, format!("Not started: {refused}"));
+        model.notify(Tone::Refused, format!("Not started: {refused}"));
         return;
     }
-    model.say(Tone::Done, format!("Started {}", format::many(done, "session")));
+    model.notify(Tone::Done, format!("Started {}", format::many(done, "session")));
     if !refused.is_empty() {
         let title = format!("Started {done}, refused {}", refused.len());
         model.overlays.push(Overlay::Report(TextView { title, lines: refused, scroll: 0 }));

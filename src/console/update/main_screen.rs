@@ -30,11 +30,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Mouse => {
             model.mouse = !model.mouse;
             let state = if model.mouse { "on: the terminal selects text with Shift held" } else { "off" };
-            model.say(Tone::Word, format!("Mouse {state}"));
+            model.notify(Tone::Info, format!("Mouse {state}"));
             return vec![Intent::Mouse(model.mouse)];
         }
         Action::Refresh => {
-            model.say(Tone::Word, "Reading the repositories again");
+            model.notify(Tone::Info, "Reading the repositories again");
             return vec![Intent::RefreshCatalog];
         }
         Action::Freeze => freeze(model),
@@ -82,7 +82,7 @@ pub(super) fn select(model: &mut Model, row: usize) {
 }
 
 fn refuse(model: &mut Model, action: Action, reason: &str) -> Vec<Intent> {
-    model.say(Tone::Refused, format!("{} refused: {reason}", action.label()));
+    model.notify(Tone::Refused, format!("{} refused: {reason}", action.label()));
     Vec::new()
 }
 
@@ -229,9 +229,9 @@ fn freeze(model: &mut Model) {
     if model.frozen.take().is_some() {
         let latest = std::sync::Arc::clone(&model.latest);
         super::snapshots::show(model, latest);
-        model.say(Tone::Word, "Display updates again");
+        model.notify(Tone::Info, "Display updates again");
     } else {
         model.frozen = Some(model.moment());
-        model.say(Tone::Word, "Display frozen; the work goes on");
+        model.notify(Tone::Info, "Display frozen; the work goes on");
     }
 }

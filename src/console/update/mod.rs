@@ -57,14 +57,14 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             model.preview.take_log((session, attempt), steady, text);
             Vec::new()
         }
-        Message::History(id, told) => {
-            model.preview.take_events(id, steady, told);
+        Message::History(id, reported) => {
+            model.preview.take_events(id, steady, reported);
             Vec::new()
         }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
         Message::NotSuspended => {
-            model.say(Tone::Refused, "Suspend refused: there is no shell here to come back from");
+            model.notify(Tone::Refused, "Suspend refused: there is no shell here to come back from");
             Vec::new()
         }
         Message::Due => Vec::new(),

@@ -67,7 +67,7 @@ fn in_menu(model: &mut Model, mut menu: Menu, press: Press) -> Next {
     }
     let Some((chosen, verdict)) = menu.items.get(menu.at).cloned() else { return Next::nothing() };
     if let Some(reason) = refusal(&verdict) {
-        model.say(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
+        model.notify(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
         model.overlays.push(Overlay::Menu(menu));
         return Next::nothing();
     }

@@ -21,19 +21,19 @@ pub(super) fn owner(model: &mut Model, mut next: OwnerState) -> Vec<Intent> {
     match (&before, &model.owner) {
         (OwnerState::Unreachable { .. }, OwnerState::Unreachable { reason, .. }) => {
             let text = format!("Still no owner, reconnecting: {reason}");
-            model.say(Tone::Warning, text);
+            model.notify(Tone::Warning, text);
         }
         (_, OwnerState::Unreachable { reason, .. }) => {
             let text = format!("Owner lost, reconnecting: {reason}");
-            model.say(Tone::Warning, text);
+            model.notify(Tone::Warning, text);
         }
         // Between two looks it may have gone and come back as another process.
         (OwnerState::Unreachable { .. } | OwnerState::Remote { .. }, OwnerState::Remote { pid }) => {
             let text = format!("Attached to process {pid} again");
-            model.say(Tone::Done, text);
+            model.notify(Tone::Done, text);
         }
         (OwnerState::Unreachable { .. } | OwnerState::Remote { .. }, OwnerState::Local) => {
-            model.say(Tone::Done, "This console owns the sessions now");
+            model.notify(Tone::Done, "This console owns the sessions now");
         }
         (OwnerState::Local, OwnerState::Local | OwnerState::Remote { .. }) => {}
     }
@@ -46,9 +46,9 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
         Some(problem) => {
             let state = format::path(&model.options.state_dir);
             let text = format!("The state directory {}: chmod 700 {state}", format::clean(problem));
-            model.say(Tone::Warning, text);
+            model.notify(Tone::Warning, text);
         }
-        None => model.say(Tone::Done, "The state directory is for its user alone again"),
+        None => model.notify(Tone::Done, "The state directory is for its user alone again"),
     }
     model.exposed = problem;
     Vec::new()
@@ -58,6 +58,6 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
     let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));
     if orders && matches!(model.owner, OwnerState::Unreachable { .. }) {
-        model.say(Tone::Word, "Handed over as soon as the owner is found; the answer comes then");
+        model.notify(Tone::Info, "Handed over as soon as the owner is found; the answer comes then");
     }
 }

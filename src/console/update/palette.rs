@@ -48,7 +48,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
         Press::Accept => {
             let Some((chosen, verdict)) = state.found.get(state.at).cloned() else { return Next::nothing() };
             if let Verdict::No(reason) = verdict {
-                model.say(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
+                model.notify(Tone::Refused, format!("{} refused: {reason}", chosen.label()));
                 return Next::nothing();
             }
             return Next::Perform(chosen);

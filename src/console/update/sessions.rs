@@ -47,11 +47,11 @@ pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
     let can_be = |session: &&Arc<Session>| decide(session, command(), model.now()).is_ok();
     let subject = model.subject();
     let sessions: Vec<_> = subject.ongoing.iter().filter(can_be).cloned().collect();
-    let told = |session: &Arc<Session>| {
+    let reported = |session: &Arc<Session>| {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(", process {}", mark.pid));
         format!("{}{process}", line(model, session))
     };
-    let mut lines: Vec<String> = sessions.iter().map(told).collect();
+    let mut lines: Vec<String> = sessions.iter().map(reported).collect();
     let is_stop = |session: &Arc<Session>| {
         matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Stopping { .. }, .. })
     };
@@ -101,7 +101,7 @@ pub(super) fn menu(model: &mut Model) {
 
 /// Sends a cancel that was confirmed.
 pub(super) fn cancel(model: &mut Model, question: CancelDialog) -> Vec<Intent> {
-    model.say(Tone::Word, format!("Cancelling {}", format::many(question.sessions.len(), "session")));
+    model.notify(Tone::Info, format!("Cancelling {}", format::many(question.sessions.len(), "session")));
     vec![Intent::Act(SessionAction::Cancel(question.disposition, Reach::AnyOrigin), Scope::Sessions(question.sessions))]
 }
 

@@ -23,7 +23,7 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
     }
     let news = news(&before, snapshot);
     if let Some((tone, text)) = news.last().cloned() {
-        model.say(tone, text);
+        model.notify(tone, text);
     }
     if !model.options.bell {
         return Vec::new();

@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn selected(model: &mut Model) {
     match model.restore_points() {
         Ok(points) => ask(model, points),
-        Err(reason) => model.say(Tone::Refused, format!("Verify refused: {reason}")),
+        Err(reason) => model.notify(Tone::Refused, format!("Verify refused: {reason}")),
     }
 }
 
@@ -29,7 +29,7 @@ pub(super) fn row(model: &mut Model, row: &CatalogEntry) {
         CatalogEntry::Restorable(point) => ask(model, vec![point.clone()]),
         CatalogEntry::Unreadable { problem, .. } => {
             let problem = format::clean(problem).into_owned();
-            model.say(Tone::Refused, format!("Verify refused: this backup cannot be read: {problem}"));
+            model.notify(Tone::Refused, format!("Verify refused: this backup cannot be read: {problem}"));
         }
     }
 }

@@ -174,7 +174,7 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
             }
             Some(CatalogEntry::Unreadable { problem, .. }) => {
                 let problem = crate::console::format::clean(problem).into_owned();
-                model.say(Tone::Refused, format!("This backup cannot be restored: {problem}"));
+                model.notify(Tone::Refused, format!("This backup cannot be restored: {problem}"));
             }
             None => {}
         },
@@ -223,7 +223,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
         }
     }
     if wizard.form.is_empty() {
-        model.say(Tone::Refused, "Choose an instance first: Space marks it");
+        model.notify(Tone::Refused, "Choose an instance first: Space marks it");
         return Vec::new();
     }
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
@@ -252,5 +252,5 @@ fn restorable(model: &Model, key: &InstanceKey) -> bool {
 
 fn refuse(model: &mut Model, key: &InstanceKey) {
     let title = key.title(&model.shown.catalog);
-    model.say(Tone::Refused, format!("{title} has no restore point that can be read"));
+    model.notify(Tone::Refused, format!("{title} has no restore point that can be read"));
 }

@@ -99,7 +99,7 @@ pub(super) fn confirmed(model: &mut Model) -> Vec<Intent> {
 fn accept(model: &mut Model) -> Vec<Intent> {
     let Some(wizard) = &model.wizard else { return Vec::new() };
     if wizard.is_planning() {
-        model.say(Tone::Word, "The plan is still being made; nothing is written before you have seen it");
+        model.notify(Tone::Info, "The plan is still being made; nothing is written before you have seen it");
         return Vec::new();
     }
     let directories = wizard.overwrites();
@@ -115,7 +115,7 @@ fn start(model: &mut Model) -> Vec<Intent> {
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let requests = wizard.startable();
     if requests.is_empty() {
-        model.say(Tone::Refused, "Nothing here can be started; Esc goes back to change it");
+        model.notify(Tone::Refused, "Nothing here can be started; Esc goes back to change it");
         return Vec::new();
     }
     wizard.waits = Waits::Start;

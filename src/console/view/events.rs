@@ -19,16 +19,16 @@ const NARROW: usize = 50;
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let say = |role: Role, text: &str| widgets::wrapped(text, width, 0, role, brush);
     let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
-    match &events.told {
+    match &events.history {
         Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
-        Ok(told) if told.is_empty() => say(Role::Dim, "The journal has no events for this session."),
-        Ok(told) => {
+        Ok(shown) if shown.is_empty() => say(Role::Dim, "The journal has no events for this session."),
+        Ok(shown) => {
             let mut lines = Vec::new();
             if events.left_out > 0 {
                 let before = format::count(events.left_out as u64);
                 lines = say(Role::Dim, &format!("{before} older; howdah session events {} has all", session.id()));
             }
-            lines.extend(told.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
+            lines.extend(shown.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
             lines
         }
     }

@@ -50,7 +50,7 @@ fn left(model: &Model, brush: &Brush) -> Line<'static> {
             match notice.tone {
                 Tone::Done => Role::Done,
                 Tone::Refused => Role::Waiting,
-                Tone::Word => Role::Text,
+                Tone::Info => Role::Text,
                 Tone::Warning => Role::Stuck,
             },
             format::clean(&notice.text).into_owned(),

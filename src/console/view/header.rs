@@ -162,8 +162,8 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         (ended(CompletedResult::Stopped), glyphs.cancelled, "stopped", Role::Cancelled),
     ];
     // The last three are ends that need nobody.
-    let told = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 3] };
-    for (count, glyph, word, role) in told.iter().filter(|(count, ..)| *count > 0) {
+    let shown = if fill.counts == Counts::All { &all[..] } else { &all[..all.len() - 3] };
+    for (count, glyph, word, role) in shown.iter().filter(|(count, ..)| *count > 0) {
         let count = format::count(*count as u64);
         let text = match fill.counts {
             Counts::All | Counts::Ongoing => format!("  {glyph} {count} {word}"),

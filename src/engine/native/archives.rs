@@ -32,7 +32,7 @@ use std::{
 const MAX_MAP_LEN: u64 = 16 << 20;
 
 /// Looks into the tar backup in `directory`, of the cluster `known` where that was found out before.
-pub(super) fn look(
+pub(super) fn inspect(
     directory: &Path,
     manifest: &Manifest,
     index: &Index,
@@ -65,10 +65,10 @@ pub(super) fn look(
         warnings.push(format!("the first WAL segment begins at {}, behind the start of the backup", header.start));
     }
     let version = layout::version(manifest).or_else(|| header.and_then(|header| header.version)).or(in_names(manifest));
-    let told = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
-    let questions = Questions { cluster: told.is_none(), tablespaces: may_lack_tablespaces(version) };
+    let shown = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
+    let questions = Questions { cluster: shown.is_none(), tablespaces: may_lack_tablespaces(version) };
     let answers = small_files::ask(&backup, &set.base, index, questions, heartbeat)?;
-    let system_identifier = told.or(answers.cluster);
+    let system_identifier = shown.or(answers.cluster);
     let lost = answers.tablespaces.iter().filter(|one| !set.tablespaces.contains_key(&one.oid));
     warnings.extend(lost.map(|one| pg_tablespace::lost(one, version)));
     Ok(Layout { form: Form::Tar(set), tablespaces, wal, finding, version, system_identifier, warnings })
@@ -160,10 +160,10 @@ fn list_wal(
     let listed = if is_bare(backup, archive)? {
         let file = File::open(archive).map_err(|error| failed(&error))?;
         let mut bare = tar::Archive::new(BufReader::new(file));
-        bare.entries_with_seek().map(|entries| listing.take_in(entries))
+        bare.entries_with_seek().map(|entries| listing.add_all(entries))
     } else {
         let (_, reader) = compression::open(archive).map_err(|error| failed(&error))?;
-        tar::Archive::new(reader).entries().map(|entries| listing.take_in(entries))
+        tar::Archive::new(reader).entries().map(|entries| listing.add_all(entries))
     };
     match listed {
         Ok(Ok(())) => Ok(listing.first),
@@ -186,7 +186,7 @@ enum Unlisted {
 }
 
 impl Listing<'_> {
-    fn take_in<R: Read>(&mut self, entries: tar::Entries<'_, R>) -> Result<(), Unlisted> {
+    fn add_all<R: Read>(&mut self, entries: tar::Entries<'_, R>) -> Result<(), Unlisted> {
         for entry in entries.raw(true) {
             self.heartbeat.beat();
             let mut entry = entry.map_err(Unlisted::Unread)?;

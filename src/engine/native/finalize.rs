@@ -135,9 +135,9 @@ fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
 
 /// WAL of another cluster would be replayed to nothing good; recovery itself checks it only when it has begun.
 fn check_cluster(work: &Work, control: &[u8]) -> Result<(), Failure> {
-    let told = ControlFile::parse(control)
+    let shown = ControlFile::parse(control)
         .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::errors::DAMAGED))?;
-    let cluster = told.system_identifier;
+    let cluster = shown.system_identifier;
     match work.system_identifier.filter(|other| *other != cluster) {
         None => Ok(()),
         Some(other) => {

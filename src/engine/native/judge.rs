@@ -20,7 +20,7 @@ impl CopyPlan {
     /// Judges what stands at the target.
     pub(super) fn stand(&mut self, order: &CopyRequest, heartbeat: &Heartbeat) -> Result<(), Failure> {
         let directory = order.target.directory();
-        let found = target_state::look(directory)?;
+        let found = target_state::inspect(directory)?;
         let ours = matches!(&found, TargetContents::Leftover(left) if left.mark.session == order.session);
         let server_started = ours
             && matches!(&found, TargetContents::Leftover(left) if left.account.server_started && left.account.complete);

@@ -28,7 +28,7 @@ use std::{
 const SEGMENTS_ASKED: usize = 16;
 
 /// Looks through the plain backup in `directory`.
-pub(super) fn look(
+pub(super) fn inspect(
     directory: &Path,
     manifest: &Manifest,
     index: &Index,

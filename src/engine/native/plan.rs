@@ -103,8 +103,8 @@ fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure>
     let (manifest, manifest_bytes, group) = read_manifest(&backup, &order.backup)?;
     let index = Index::of(&manifest);
     let layout = match order.form {
-        BackupForm::Plain => plain::look(&order.backup, &manifest, &index, heartbeat)?,
-        BackupForm::Tar(_) => archives::look(&order.backup, &manifest, &index, order.cluster, heartbeat)?,
+        BackupForm::Plain => plain::inspect(&order.backup, &manifest, &index, heartbeat)?,
+        BackupForm::Tar(_) => archives::inspect(&order.backup, &manifest, &index, order.cluster, heartbeat)?,
     };
     let directory = order.target.directory();
     let tablespaces: BTreeMap<u32, PathBuf> =

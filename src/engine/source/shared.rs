@@ -255,9 +255,9 @@ mod tests {
                     });
                 });
                 entered.recv().unwrap();
-                let told = (shared.stalled(Duration::from_hours(1)), shared.stalled(Duration::ZERO));
+                let shown = (shared.stalled(Duration::from_hours(1)), shared.stalled(Duration::ZERO));
                 let_go.send(()).unwrap();
-                told
+                shown
             });
             assert!(within_an_hour.is_none(), "it hangs for moments only");
             let failure = at_once.expect("it hangs");

@@ -59,8 +59,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join("postgresql.conf"), "port = 5433\n").unwrap();
         for (name, default) in DEFAULTS {
-            let told = ask(bare(binaries.postgres()).args(["-C", name, "-D"]).arg(data.path()), LIMIT).unwrap();
-            assert_eq!(told.trim_end(), default, "{name}");
+            let shown = ask(bare(binaries.postgres()).args(["-C", name, "-D"]).arg(data.path()), LIMIT).unwrap();
+            assert_eq!(shown.trim_end(), default, "{name}");
         }
     }
 

@@ -40,7 +40,7 @@ impl ServerLog {
     }
 
     /// Takes in what was added; returns whether anything was.
-    pub fn look(&mut self) -> io::Result<bool> {
+    pub fn poll(&mut self) -> io::Result<bool> {
         let before = self.offset;
         loop {
             let mut file = File::open(&self.path)?;
@@ -169,18 +169,18 @@ mod tests {
         let path = directory.path().join("output.log");
         std::fs::write(&path, "old FATAL:  not ours\n").unwrap();
         let mut log = ServerLog::from_end_of(&path).unwrap();
-        assert!(!log.look().unwrap());
+        assert!(!log.poll().unwrap());
         assert_eq!(log.last_words(), None);
         let mut file = File::options().append(true).open(&path).unwrap();
         writeln!(file, "2026-11-20 14:00:00.000 UTC [7] 00000 LOG:  redo starts at 0/2000028").unwrap();
         write!(file, "2026-11-20 14:00:01.000 UTC [7] 00000 LOG:  redo in progress, elapsed time: 1.00 s, ").unwrap();
-        assert!(log.look().unwrap());
+        assert!(log.poll().unwrap());
         assert_eq!(log.position(), Some(Lsn(0x200_0028)));
         writeln!(file, "current LSN: 0/3ABCDEF0").unwrap();
         writeln!(file, "2026-11-20 14:00:02.000 UTC [7] 58P01 FATAL:  could not access file \"x\"").unwrap();
         writeln!(file, "2026-11-20 14:00:02.000 UTC [6] 00000 LOG:  startup process (PID 7) exited with exit code 1")
             .unwrap();
-        assert!(log.look().unwrap());
+        assert!(log.poll().unwrap());
         assert_eq!(log.position(), Some(Lsn(0x3ABC_DEF0)));
         assert_eq!(log.last_words(), Some(("58P01", "could not access file \"x\"")));
     }
@@ -192,7 +192,7 @@ mod tests {
         let mut log = ServerLog::from_end_of(&path).unwrap();
         std::fs::write(&path, "t [6] 00000 LOG:  startup process (PID 12) was terminated by signal 9: Killed\n")
             .unwrap();
-        log.look().unwrap();
+        log.poll().unwrap();
         assert_eq!(log.last_words(), Some(("", "startup process (PID 12) was terminated by signal 9: Killed")));
     }
 

@@ -56,7 +56,7 @@ impl Watch {
 
     /// Looks once at the server with this pid.
     pub fn poll(&mut self, postmaster: u32) -> io::Result<Observation> {
-        let mut moved = self.log.look()?;
+        let mut moved = self.log.poll()?;
         // A lock file of an earlier, dead server stands there until ours has written its own.
         let ours = pidfile::read(&self.data)?.filter(|file| file.pid == postmaster);
         let status = ours.map(|file| file.status).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Watch {
 
     /// What the server logged, to the end of its log.
     pub fn log(&mut self) -> io::Result<&ServerLog> {
-        self.log.look()?;
+        self.log.poll()?;
         Ok(&self.log)
     }
 }

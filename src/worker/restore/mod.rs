@@ -93,7 +93,7 @@ impl<'a> Restore<'a> {
     ) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
         if orphan_server::stop(&self.workspace)? {
-            report.say_note("a server that an earlier attempt had left running was stopped");
+            report.note("a server that an earlier attempt had left running was stopped");
         }
         let owner = who.as_ref().ok().and_then(Account::owner);
         let session_uuid = self.workspace.session;
@@ -184,7 +184,7 @@ impl<'a> Restore<'a> {
             &format!("PostgreSQL {} as {}", supervisor.binaries.version(), supervisor.account.name()),
         );
         if let Some(from) = supervisor.start_isolated()? {
-            self.report.say_note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
+            self.report.note(&format!("replay was interrupted in an earlier attempt and begins anew from {from}"));
         }
         supervisor.wait(ServerStage::Recovering, &mut |_| ())?;
         let (version, user) = (supervisor.binaries.version(), supervisor.account.name());

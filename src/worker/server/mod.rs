@@ -102,7 +102,7 @@ impl ServerSupervisor<'_> {
         log: &File,
         path: &Path,
     ) -> Result<(), Halt> {
-        self.say(&format!("$ {}\n", launch::command_line(&self.binaries, arguments)))?;
+        self.log(&format!("$ {}\n", launch::command_line(&self.binaries, arguments)))?;
         let words =
             ServerLog::from_end_of(path).map_err(|e| classify::of_io(&format!("reading {}", path.display()), &e))?;
         let (directory, user) = (self.binaries.directory(), self.account.name());
@@ -232,7 +232,7 @@ impl ServerSupervisor<'_> {
         let failure = classify::failure(end, log.last_words());
         if !isolated {
             // What the open server logged stands in its own log: the attempt's must hold enough too.
-            self.say(&format!("{}\n", failure.cause)).unwrap_or_default();
+            self.log(&format!("{}\n", failure.cause)).unwrap_or_default();
         }
         failure
     }
@@ -247,7 +247,7 @@ impl ServerSupervisor<'_> {
     }
 
     /// Adds to the attempt's log.
-    fn say(&self, text: &str) -> Result<(), Failure> {
+    fn log(&self, text: &str) -> Result<(), Failure> {
         let path = self.workspace.attempt.join("output.log");
         let write = || -> io::Result<()> {
             private_file::open(&path, OpenOptions::new().append(true).create(true))?.write_all(text.as_bytes())

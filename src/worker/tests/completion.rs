@@ -83,8 +83,8 @@ fn s15_a_tablespace_that_is_missing_is_a_warning_of_the_end_and_told_once() {
     let bench = bench.tricked(Trick::None);
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}");
-    let told = "tablespace inplace (16392) is not in the backup, and what lies in it is lost";
-    assert_eq!(warnings(&facts), (vec![told.to_owned()], 0), "no version but 15 is known to lose it");
+    let shown = "tablespace inplace (16392) is not in the backup, and what lies in it is lost";
+    assert_eq!(warnings(&facts), (vec![shown.to_owned()], 0), "no version but 15 is known to lose it");
 
     std::fs::create_dir(backup.join("pg_tblspc/16392")).unwrap();
     let whole = bench.of_backup("backup", "whole");

@@ -76,6 +76,6 @@ fn a_replay_that_was_interrupted_begins_anew_with_its_label() {
     }
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
-    let told = |fact: &Fact| matches!(fact, Fact::Note(text) if text.contains("begins anew from"));
-    assert!(facts.iter().any(told), "{facts:?}");
+    let shown = |fact: &Fact| matches!(fact, Fact::Note(text) if text.contains("begins anew from"));
+    assert!(facts.iter().any(shown), "{facts:?}");
 }

@@ -202,8 +202,8 @@ fn s13_what_no_program_is_here_to_read_is_called_unchecked() {
         let (status, facts) = bench.run();
         assert_eq!(status, DONE, "{facts:?}");
         let Some(Fact::Ended(End::Succeeded(success))) = facts.last() else { panic!("{facts:?}") };
-        let told = success.unchecked.iter().any(|what| what.contains("shared_preload_libraries"));
-        assert_eq!(told, unchecked, "{success:?}");
+        let shown = success.unchecked.iter().any(|what| what.contains("shared_preload_libraries"));
+        assert_eq!(shown, unchecked, "{success:?}");
         let plan = planned(&facts);
         assert!(plan.switched_off.last().unwrap().effect.contains("the Configure step finds out"), "{plan:?}");
     }

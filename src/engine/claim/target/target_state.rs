@@ -38,7 +38,7 @@ pub(in crate::engine) struct Leftover {
 }
 
 /// Looks at a data directory.
-pub(in crate::engine) fn look(directory: &Path) -> Result<TargetContents, Failure> {
+pub(in crate::engine) fn inspect(directory: &Path) -> Result<TargetContents, Failure> {
     let failed = |error: &io::Error| at_target("look into", directory, error);
     let Some(mut names) = entries(directory)? else { return Ok(TargetContents::Missing) };
     let root = Root::open(directory, Access { owner: None, group: false }).map_err(|error| failed(&error))?;

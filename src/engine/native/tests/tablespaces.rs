@@ -22,9 +22,13 @@ fn warnings(fake: &Fake) -> Vec<String> {
 fn s15_a_tablespace_that_a_tar_backup_has_lost_is_told_in_the_plan() {
     for form in Fake::all_forms() {
         for file in [1213, 24_711] {
-            let told = warnings(with_catalog(form, b"15\n", file).write());
+            let shown = warnings(with_catalog(form, b"15\n", file).write());
             let expected = usize::from(form != BackupForm::Plain);
-            assert_eq!(told.iter().filter(|text| text.starts_with(LOST)).count(), expected, "{form} {file}: {told:?}");
+            assert_eq!(
+                shown.iter().filter(|text| text.starts_with(LOST)).count(),
+                expected,
+                "{form} {file}: {shown:?}"
+            );
         }
         let mut held = with_catalog(form, b"15\n", 1213);
         held.files.insert("global/1213".into(), page(&[(7808, 0, 0x0901, OID, "elsewhere")]));

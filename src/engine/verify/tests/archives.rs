@@ -26,18 +26,18 @@ fn a_broken_archive_is_named_and_what_lies_behind_its_break_is_not_called_missin
             }
             fs::write(&path, bytes).unwrap();
             let found = verified(&fake);
-            let told: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
+            let shown: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
             let of_tablespace = "altered: pg_tblspc/16384/PG_15_202209061/5/16403".to_owned();
-            assert!(told.contains(&of_tablespace), "{packing} {corrupt}: {told:?}");
-            assert!(told.iter().all(|line| !line.starts_with("missing")), "{packing} {corrupt}: {told:?}");
-            assert!(told[0].starts_with("base.tar"), "{packing} {corrupt}: {told:?}");
+            assert!(shown.contains(&of_tablespace), "{packing} {corrupt}: {shown:?}");
+            assert!(shown.iter().all(|line| !line.starts_with("missing")), "{packing} {corrupt}: {shown:?}");
+            assert!(shown[0].starts_with("base.tar"), "{packing} {corrupt}: {shown:?}");
             assert!(
                 found.unchecked.iter().any(|line| line.starts_with("files that base.tar")),
                 "{:?}",
                 found.unchecked
             );
             let unseen: u64 = found.unchecked[0].rsplit_once(": ").unwrap().1.parse().unwrap();
-            let altered = told.len() as u64 - 1;
+            let altered = shown.len() as u64 - 1;
             let listed = fake.files.len() as u64 - 1;
             assert_eq!(found.files + altered + unseen, listed, "{packing} {corrupt}: {found}");
         }
@@ -108,8 +108,8 @@ fn members_that_no_backup_has_are_extra_and_those_that_come_twice_are_named() {
             fake.hostile.push((header(name, kind, bytes.len()), bytes));
             fake.write();
             let found = verified(&fake);
-            let told: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
-            assert_eq!(told, [expected], "{packing}");
+            let shown: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
+            assert_eq!(shown, [expected], "{packing}");
             assert_eq!(found.files, fake.files.len() as u64 - 1, "{packing}: all others were compared");
         }
     }
@@ -129,6 +129,6 @@ fn an_archive_that_is_not_there_is_named_and_so_is_one_that_is_there_twice() {
     fake.write();
     fs::write(fake.backup().join("base.tar.gz"), noise(1, 100)).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", fake.backup().join("99.tar")).unwrap();
-    let told: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["not in the manifest: 99.tar", "there twice: base.tar.gz"]);
+    let shown: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["not in the manifest: 99.tar", "there twice: base.tar.gz"]);
 }

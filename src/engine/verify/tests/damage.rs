@@ -54,7 +54,7 @@ fn all_damages_are_named_together_sorted_by_name() {
             fake.files.get_mut("PG_VERSION").unwrap().clear();
             fake.files.remove("pg_tblspc/16384/PG_15_202209061/5/16403");
         });
-        let told: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
         let expected = [
             "short: PG_VERSION: 0 of 3 bytes",
             "missing: base/1/1259",
@@ -62,7 +62,7 @@ fn all_damages_are_named_together_sorted_by_name() {
             "altered: global/pg_control",
             "missing: pg_tblspc/16384/PG_15_202209061/5/16403",
         ];
-        assert_eq!(told, expected, "{form}");
+        assert_eq!(shown, expected, "{form}");
         assert!(found.unchecked.is_empty(), "{form}: {:?}", found.unchecked);
     }
 }
@@ -78,9 +78,9 @@ fn what_pg_verifybackup_passes_over_and_our_own_mark_are_no_damage() {
             fake.files.insert("postgresql.auto.conf".into(), b"primary_conninfo = ''\n".to_vec());
         });
         assert!(found.is_sound(), "{form}: {found}");
-        let told = found.unchecked.join("\n");
+        let shown = found.unchecked.join("\n");
         for name in ["postgresql.auto.conf: it was written after", "standby.signal", "recovery.signal"] {
-            assert!(told.contains(name), "{form}: {told}");
+            assert!(shown.contains(name), "{form}: {shown}");
         }
     }
 }
@@ -116,9 +116,9 @@ fn a_manifest_that_was_altered_is_damage_and_what_it_says_is_compared_all_the_sa
         let path = fake.backup().join("backup_manifest");
         let text = fs::read_to_string(&path).unwrap().replace("23:44:44", "23:44:45");
         fs::write(&path, text).unwrap();
-        let told: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            shown,
             [
                 "backup_manifest: the manifest does not match its own checksum: it was altered or damaged",
                 "altered: base/1/1259"
@@ -145,8 +145,8 @@ fn a_manifest_that_says_nothing_leaves_everything_unchecked_and_is_damage() {
             let found = verified(&fake);
             assert_eq!((found.damages_total, found.files), (1, 0), "{form}: {found}");
             assert!(found.damages[0].to_string().contains(says), "{form}: {found}");
-            assert!(found.unchecked.iter().any(|told| told.contains("files: ")), "{form}: {:?}", found.unchecked);
-            assert!(found.unchecked.iter().any(|told| told.starts_with("WAL: ")), "{form}: {:?}", found.unchecked);
+            assert!(found.unchecked.iter().any(|shown| shown.contains("files: ")), "{form}: {:?}", found.unchecked);
+            assert!(found.unchecked.iter().any(|shown| shown.starts_with("WAL: ")), "{form}: {:?}", found.unchecked);
         }
     }
 }
@@ -179,12 +179,12 @@ fn what_is_no_file_is_named_and_never_opened() {
     symlink("/etc/passwd", fake.backup().join("base/1/link")).unwrap();
     // A link in the place of a tablespace that leads to the backup itself would never end.
     symlink(fake.place.path(), fake.backup().join("pg_tblspc/17")).unwrap();
-    let told: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
+    let shown: Vec<String> = verified(&fake).damages.iter().map(ToString::to_string).collect();
     let extra = ["base/1/1259", "base/1/link", "base/1/pipe", "pg_tblspc/17"]
         .map(|name| format!("not in the manifest: {name}"));
     let mut expected = extra.to_vec();
     expected.insert(0, "missing: base/1/1259".to_owned());
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
 }
 
 #[test]

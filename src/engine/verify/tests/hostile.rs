@@ -28,9 +28,9 @@ fn paths_that_lead_out_make_the_manifest_unusable_and_nothing_is_opened() {
 fn huge_sizes_and_ranges_are_told_in_a_line_each() {
     for form in Fake::all_forms() {
         let huge = with_manifest(form, |text| text.replacen("\"Size\": 8192", "\"Size\": 9000000000000000000", 1));
-        let told: Vec<String> = huge.damages.iter().map(ToString::to_string).collect();
-        assert!(told.contains(&"missing: global/none".to_owned()), "{form}: {told:?}");
-        assert!(told.iter().filter(|line| line.starts_with("short: ")).count() == 1, "{form}: {told:?}");
+        let shown: Vec<String> = huge.damages.iter().map(ToString::to_string).collect();
+        assert!(shown.contains(&"missing: global/none".to_owned()), "{form}: {shown:?}");
+        assert!(shown.iter().filter(|line| line.starts_with("short: ")).count() == 1, "{form}: {shown:?}");
         let far = with_manifest(form, |text| text.replace("0/200100", "FFFFFFFF/FFFFFFFF"));
         let wal: Vec<&Damage> = far.damages.iter().filter(|damage| matches!(damage, Damage::Wal { .. })).collect();
         assert_eq!(wal.len(), 2, "{form}: where its records end, and what is missing: {far}");
@@ -42,8 +42,8 @@ fn huge_sizes_and_ranges_are_told_in_a_line_each() {
 fn names_reach_nobody_unprintable() {
     for form in Fake::all_forms() {
         let found = with_manifest(form, |text| text.replace("\"base/1/1259\"", "\"base/\\u001b[2J\\u202e\""));
-        let told: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
-        assert!(told.iter().any(|line| line.starts_with("missing: base/\\u{1b}[2J\\u{202e}")), "{form}: {told:?}");
+        let shown: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|line| line.starts_with("missing: base/\\u{1b}[2J\\u{202e}")), "{form}: {shown:?}");
         let serialized = serde_json::to_string(&found).unwrap();
         assert!(!serialized.contains("\\u001b") && !serialized.contains('\u{202e}'), "{form}: {serialized}");
     }

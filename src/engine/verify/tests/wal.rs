@@ -90,12 +90,12 @@ fn an_archive_of_wal_that_breaks_off_is_named_with_the_first_position_that_it_la
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         let found = verified(&fake);
-        let told: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
-        assert!(told.len() == 2 && told[0].starts_with("pg_wal.tar"), "{packing}: {told:?}");
+        let shown: Vec<String> = found.damages.iter().map(ToString::to_string).collect();
+        assert!(shown.len() == 2 && shown[0].starts_with("pg_wal.tar"), "{packing}: {shown:?}");
         assert!(
-            told[1].starts_with("WAL at 0/200028 on timeline 1: pg_wal.tar")
-                && told[1].ends_with("breaks off before it"),
-            "{told:?}"
+            shown[1].starts_with("WAL at 0/200028 on timeline 1: pg_wal.tar")
+                && shown[1].ends_with("breaks off before it"),
+            "{shown:?}"
         );
     }
 }

@@ -118,13 +118,13 @@ fn s13_an_unknown_library_stays_and_a_person_is_told() {
 
 #[test]
 fn what_lists_no_libraries_needs_no_programs_to_be_judged() {
-    for (file, told) in [
+    for (file, shown) in [
         ("work_mem = 1GB\n#shared_preload_libraries = 'x'\n", false),
         ("Shared_Preload_Libraries = 'x'\n", true),
         ("local_preload_libraries = 'x'\n", true),
         ("include_dir 'conf.d'\n", true),
     ] {
-        assert_eq!(unseen(&[b"", file.as_bytes()]).is_some(), told, "{file}");
+        assert_eq!(unseen(&[b"", file.as_bytes()]).is_some(), shown, "{file}");
     }
 }
 
