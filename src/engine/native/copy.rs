@@ -3,6 +3,7 @@
 use super::{
     archive::Archive,
     buffers::Pool,
+    durable,
     errors::Backup,
     finalize::{Ending, finalize},
     layout::{Form, WRITTEN_LAST},
@@ -15,6 +16,7 @@ use super::{
     tar_copy,
     throttle::Throttle,
     work::Work,
+    write_back::{PORTION, WriteBack},
 };
 use crate::{
     domain::{Lsn, Rate},
@@ -62,6 +64,7 @@ pub(super) fn copy(
         }
         shared.reuse(stamp.size);
     }
+    let write_back = durable::all_sync_whole(&places).then(|| WriteBack::new(PORTION));
     let wal_needed = needed(&manifest, &layout.wal);
     let work = Arc::new(Work {
         backup: Backup::at(&order.backup),
@@ -71,6 +74,7 @@ pub(super) fn copy(
         ledger,
         shared,
         buffers: Pool::new(threads * 2 + BUFFERS),
+        write_back,
         reused,
         archives,
         leftovers: leftover.is_some(),
@@ -81,10 +85,15 @@ pub(super) fn copy(
         received: Mutex::default(),
         held: Mutex::default(),
     });
-    let (jobs, plain) = match layout.form {
+    let (mut jobs, plain) = match layout.form {
         Form::Plain(tree) => (plain_jobs(&work, tree.files, threads), Some(order.backup.clone())),
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
+    if let Some(write_back) = work.write_back.clone() {
+        jobs.push(Box::new(move |work: &Work| {
+            write_back.run(|| work.shared.stopping(), || durable::write_whole(&work.places))
+        }));
+    }
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
     let end: Task<Work> = Box::new(move |work: &Work| finalize(work, &ending));
     let copied = run(&work, jobs, observer, options.stall, &mut || {})
@@ -106,8 +115,11 @@ fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize
     };
     let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
     let job = |_| -> Task<Work> {
-        let queue = Arc::clone(&queue);
-        Box::new(move |work| plain_copy::run(work, &queue))
+        let (queue, copying) = (Arc::clone(&queue), work.write_back.as_ref().map(WriteBack::enter));
+        Box::new(move |work| {
+            let _copying = copying;
+            plain_copy::run(work, &queue)
+        })
     };
     (0..threads).map(job).collect()
 }
@@ -139,8 +151,11 @@ fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) 
     };
     let mut jobs: Vec<Task<Work>> = (0..unpacking).map(unpack).collect();
     let write = |_| -> Task<Work> {
-        let files = Arc::clone(&files);
-        Box::new(move |work| tar_copy::write(work, &files))
+        let (files, copying) = (Arc::clone(&files), work.write_back.as_ref().map(WriteBack::enter));
+        Box::new(move |work| {
+            let _copying = copying;
+            tar_copy::write(work, &files)
+        })
     };
     jobs.extend((0..writing).map(write));
     jobs

@@ -3,10 +3,10 @@
 //! Promises: when this has ended, all but `pg_control` is in its place and on the disk. Never: a server could start.
 
 use super::{
+    durable,
     errors::at_target,
     ledger::Line,
     plain,
-    root::Root,
     staged::{self, STAGED},
     work::{Work, altered},
 };
@@ -69,7 +69,7 @@ pub(super) fn finalize(work: &Work, ending: &Ending) -> Result<(), Halt> {
     }
     work.shared.go_on()?;
     places.check_in_place()?;
-    make_durable(work)?;
+    durable::sync_all(places, &work.shared)?;
     let noted = |error: io::Error| at_target("note in the ledger of", places.data.path(), &error);
     work.ledger.add(&[Line::Durable]).and_then(|()| work.ledger.sync()).map_err(noted)?;
     work.shared.go_on()?;
@@ -178,47 +178,4 @@ fn write_small(work: &Work, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let root = &work.places.data;
     let written = root.remove(path).and_then(|_| root.create(path)).and_then(|mut file| file.write_all(bytes));
     written.map_err(|error| at_target("write", &root.path().join(path), &error))
-}
-
-/// File systems whose `syncfs` writes all that is dirty and reports what could not be written.
-const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
-
-/// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
-/// itself does with `recovery_init_sync_method = syncfs`; else one by one.
-fn make_durable(work: &Work) -> Result<(), Halt> {
-    for root in work.places.roots() {
-        let failed = |error: io::Error| at_target("make durable", root.path(), &error);
-        if syncs_whole(root) {
-            rustix::fs::syncfs(root.fd()).map_err(|error| failed(error.into()))?;
-        } else {
-            sync_below(work, root)?;
-        }
-        super::mark::sync_parent(root.path()).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn syncs_whole(root: &Root) -> bool {
-    // Before Linux 5.8 syncfs did not report errors.
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
-    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
-    let kind = rustix::fs::fstatfs(root.fd()).ok().and_then(|about| u64::try_from(about.f_type).ok());
-    recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
-}
-
-fn sync_below(work: &Work, root: &Root) -> Result<(), Halt> {
-    let failed = |path: &Path, error: &io::Error| at_target("make durable", path, error);
-    for entry in walkdir::WalkDir::new(root.path()).follow_links(false) {
-        work.shared.go_on()?;
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(root.path()).to_owned();
-            failed(&path, &error.into())
-        })?;
-        if entry.file_type().is_file() || entry.file_type().is_dir() {
-            let synced = fs::File::open(entry.path()).and_then(|file| file.sync_all());
-            synced.map_err(|error| failed(entry.path(), &error))?;
-        }
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@
 
 mod archives;
 mod copy;
+mod durable;
 mod finalize;
 mod judge;
 mod mapping;
@@ -22,6 +23,7 @@ mod tar_copy;
 #[cfg(test)]
 pub(super) mod tests;
 mod work;
+mod write_back;
 
 use super::{
     Engine, Halt, Observer, Planned,

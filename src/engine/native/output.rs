@@ -1,7 +1,8 @@
 //! Writing one file of the target: hashed on the way, and on its way to the disk from the first byte on.
 //!
 //! Promises: large files go to the disk directly, past the page cache, where the file system allows it; of others the
-//! write-back is begun as soon as there is something to write. So nothing is left to flush at the end but what is small.
+//! write-back is begun as soon as there is something to write, or gathered with that of other files. So little is left
+//! to flush at the end.
 
 use super::{
     buffers::ALIGNMENT,
@@ -28,7 +29,7 @@ use std::{
 };
 
 /// From this size on a file is written directly. Below it the page cache gathers many small writes into few.
-const DIRECT_FROM: u64 = 512 * 1024;
+pub(super) const DIRECT_FROM: u64 = 512 * 1024;
 
 /// Bytes between two calls that begin the write-back of a file that is not written directly.
 const FLUSH_EVERY: u64 = 8 << 20;
@@ -75,9 +76,11 @@ impl Output {
         written.map_err(|error| at_target("write", &self.path, &error).into())
     }
 
-    /// Ends the file.
-    pub(super) fn finish(mut self) -> io::Result<(Checksum, Stamp)> {
-        self.begin_write_back();
+    /// Ends the file. `gathered` says that others see to its write-back.
+    pub(super) fn finish(mut self, gathered: bool) -> io::Result<(Checksum, Stamp)> {
+        if !gathered {
+            self.begin_write_back();
+        }
         let stands = rustix::fs::fstat(&self.file)?;
         self.access.give_mode(&self.file, &stands)?;
         Ok((self.hasher.finish(), Stamp::of(&stands)))

@@ -8,12 +8,13 @@ use super::{
     errors::{Backup, at_target, damaged},
     layout::{Expect, Index},
     ledger::{Ledger, Line, Stamp},
-    output::Output,
+    output::{DIRECT_FROM, Output},
     partial,
     places::Places,
     plain,
     run::Threads,
     shared::{Shared, Watch, lock},
+    write_back::WriteBack,
 };
 use crate::{
     domain::{Failure, Lsn, SystemIdentifier},
@@ -43,6 +44,8 @@ pub(super) struct Work {
     pub(super) ledger: Ledger,
     pub(super) shared: Arc<Shared>,
     pub(super) buffers: Arc<Pool>,
+    /// What sees to the write-back of small files, where it can be done for many at once.
+    pub(super) write_back: Option<Arc<WriteBack>>,
     /// Files that earlier attempts left verified.
     pub(super) reused: BTreeMap<PathBuf, Stamp>,
     /// Archives that earlier attempts read to their end.
@@ -213,8 +216,12 @@ impl Receiving<'_> {
         if came != size {
             return Err(plain::wrong_size(&path, came, size).into());
         }
-        let (checksum, stamp) =
-            output.finish().map_err(|error| at_target("write", &work.places.shown(&path), &error))?;
+        let gathering = work.write_back.as_deref().filter(|_| size < DIRECT_FROM);
+        let written = output.finish(gathering.is_some());
+        let (checksum, stamp) = written.map_err(|error| at_target("write", &work.places.shown(&path), &error))?;
+        if let Some(gathering) = gathering {
+            gathering.add(size);
+        }
         match expect {
             Expect::Listed(at) if checksum != work.manifest.files[at].checksum => {
                 return Err(altered(&path, checksum.algorithm()).into());

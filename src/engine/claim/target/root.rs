@@ -137,6 +137,11 @@ impl Root {
         if rustix::fs::fstat(&below)?.st_dev == self.id.0 { Ok(below) } else { Err(Errno::XDEV.into()) }
     }
 
+    /// The device that it is on.
+    pub(in crate::engine) const fn device(&self) -> u64 {
+        self.id.0
+    }
+
     /// Where it lies.
     pub(in crate::engine) fn path(&self) -> &Path {
         &self.path

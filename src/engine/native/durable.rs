@@ -1,0 +1,67 @@
+//! Bringing what was copied to the disk.
+//!
+//! Promises: what could not be written is an error. Never: trusts `syncfs` where the kernel or the file system does not
+//! report that.
+
+use super::{errors::at_target, places::Places, root::Root, shared::Shared};
+use crate::engine::Halt;
+use rustix::io::Errno;
+use std::{collections::BTreeSet, fs, io, path::Path};
+
+/// File systems whose `syncfs` writes all that is dirty and reports what could not be written.
+const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
+
+/// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
+/// itself does with `recovery_init_sync_method = syncfs`; else one by one.
+pub(super) fn sync_all(places: &Places, shared: &Shared) -> Result<(), Halt> {
+    for root in places.roots() {
+        if syncs_whole(root) {
+            sync_whole(root)?;
+        } else {
+            sync_below(shared, root)?;
+        }
+        super::mark::sync_parent(root.path()).map_err(|error| at_target("make durable", root.path(), &error))?;
+    }
+    Ok(())
+}
+
+/// Whether all places are on file systems that are written whole.
+pub(super) fn all_sync_whole(places: &Places) -> bool {
+    places.roots().all(syncs_whole)
+}
+
+/// Writes what is dirty on the file system of each place, which must be written whole.
+pub(super) fn write_whole(places: &Places) -> Result<(), Halt> {
+    let mut written = BTreeSet::new();
+    places.roots().filter(|root| written.insert(root.device())).try_for_each(sync_whole)
+}
+
+fn sync_whole(root: &Root) -> Result<(), Halt> {
+    let failed = |error: Errno| at_target("make durable", root.path(), &error.into()).into();
+    rustix::fs::syncfs(root.fd()).map_err(failed)
+}
+
+fn syncs_whole(root: &Root) -> bool {
+    // Before Linux 5.8 syncfs did not report errors.
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
+    let kind = rustix::fs::fstatfs(root.fd()).ok().and_then(|about| u64::try_from(about.f_type).ok());
+    recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
+}
+
+fn sync_below(shared: &Shared, root: &Root) -> Result<(), Halt> {
+    let failed = |path: &Path, error: &io::Error| at_target("make durable", path, error);
+    for entry in walkdir::WalkDir::new(root.path()).follow_links(false) {
+        shared.go_on()?;
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root.path()).to_owned();
+            failed(&path, &error.into())
+        })?;
+        if entry.file_type().is_file() || entry.file_type().is_dir() {
+            let synced = fs::File::open(entry.path()).and_then(|file| file.sync_all());
+            synced.map_err(|error| failed(entry.path(), &error))?;
+        }
+    }
+    Ok(())
+}
