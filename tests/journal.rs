@@ -16,7 +16,7 @@ use howdah::{
         fact::End,
         fact::{Began, Fact},
     },
-    journal::{Batch, Change, Entry, InitialState, JournalError, SqliteJournal, Store, ThreadStore},
+    journal::{Batch, InitialState, JournalEntry, JournalError, JournalRecord, SqliteJournal, Store, ThreadStore},
     machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
 };
 use rusqlite::Connection;
@@ -46,20 +46,23 @@ impl Harness {
     }
 }
 
-fn new(number: u64) -> Entry {
+fn new(number: u64) -> JournalEntry {
     let created = sample::created(number, RetryPolicy::default());
-    Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+    JournalEntry { after: Session::create(created.clone()), changes: vec![JournalRecord::Created(Box::new(created))] }
 }
 
 /// What a command makes of a session, as one entry.
-fn entry(before: &Session, command: Command, now: Timestamp) -> Entry {
+fn entry(before: &Session, command: Command, now: Timestamp) -> JournalEntry {
     let events = decide(before, command, now).unwrap();
     let after = events.iter().fold(before.clone(), |session, event| evolve(session, event, now));
-    Entry { after, changes: events.into_iter().map(|event| Change::Happened { at: now, event }).collect() }
+    JournalEntry {
+        after,
+        changes: events.into_iter().map(|event| JournalRecord::Happened { at: now, event }).collect(),
+    }
 }
 
 /// A whole life in one entry: created, launched, succeeded; or cancelled in the queue.
-fn life(number: u64, cancelled: bool) -> Entry {
+fn life(number: u64, cancelled: bool) -> JournalEntry {
     let mut whole = new(number);
     let report = Report::Over(Some(End::Succeeded(sample::success())));
     let commands = if cancelled {
@@ -75,7 +78,7 @@ fn life(number: u64, cancelled: bool) -> Entry {
     whole
 }
 
-fn batch(entries: impl IntoIterator<Item = Entry>) -> Batch {
+fn batch(entries: impl IntoIterator<Item = JournalEntry>) -> Batch {
     Batch { entries: entries.into_iter().collect() }
 }
 
@@ -111,7 +114,8 @@ fn a_batch_is_stored_whole_or_not_at_all() {
     // The second entry cannot be stored: its uuid belongs to another session.
     let mut thief = sample::created(3, RetryPolicy::default());
     thief.uuid = sample::created(1, RetryPolicy::default()).uuid;
-    let thief = Entry { after: Session::create(thief.clone()), changes: vec![Change::Created(Box::new(thief))] };
+    let thief =
+        JournalEntry { after: Session::create(thief.clone()), changes: vec![JournalRecord::Created(Box::new(thief))] };
     let error = journal.append(&batch([new(2), thief])).unwrap_err();
     assert!(matches!(error, JournalError::Sqlite { .. }), "{error}");
     assert_eq!(journal.initial_state().unwrap().ongoing, [new(1).after]);
@@ -148,8 +152,8 @@ fn every_event_is_kept_in_order() {
     let expected: Vec<&Event> = stored
         .iter()
         .map(|change| match change {
-            Change::Happened { event, .. } => event,
-            Change::Created(_) => panic!("created once only"),
+            JournalRecord::Happened { event, .. } => event,
+            JournalRecord::Created(_) => panic!("created once only"),
         })
         .collect();
     assert_eq!(events.iter().collect::<Vec<_>>(), expected);

@@ -6,7 +6,7 @@ use howdah::{
         InstanceName, Lsn, MissingWal, Origin, Port, Reached, Recovery, RestorePoint, RetryPolicy, ServerWish,
         SessionId, Target, Timeline, Timestamp,
     },
-    journal::{Batch, Change, Entry, SqliteJournal},
+    journal::{Batch, JournalEntry, JournalRecord, SqliteJournal},
     machine::{Event, Session, StuckReason, event::Created, evolve},
 };
 use std::path::Path;
@@ -38,16 +38,16 @@ pub(crate) fn stuck() -> Vec<Event> {
     vec![Event::Launched { attempt }, stuck]
 }
 
-fn entry(number: u64, life: Vec<Event>) -> Entry {
+fn entry(number: u64, life: Vec<Event>) -> JournalEntry {
     let at: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
     let created = created(number, at);
-    let mut changes = vec![Change::Created(Box::new(created.clone()))];
+    let mut changes = vec![JournalRecord::Created(Box::new(created.clone()))];
     let mut after = Session::create(created);
     for event in life {
         after = evolve(after, &event, at);
-        changes.push(Change::Happened { at, event });
+        changes.push(JournalRecord::Happened { at, event });
     }
-    Entry { after, changes }
+    JournalEntry { after, changes }
 }
 
 fn created(number: u64, at: Timestamp) -> Created {

@@ -6,7 +6,7 @@
 use super::claim_notes;
 use crate::{
     domain::{HeldDirectory, Hold, instance::printable},
-    engine::claim::{self, Claim, ClaimError, Claimant, FileId, Holder, Scope},
+    engine::claim::{self, Claim, ClaimError, ClaimScope, Claimant, FileId, Holder},
     machine::Refusal,
     manager::{Claims, KnownSessions, Wanted},
     postgres::account::Account,
@@ -46,7 +46,7 @@ impl MachineClaims {
         let claimant = Claimant { session, number, instance, holder, since };
         let owner = Account::owner_for_server(&self.os_user).ok().flatten();
         let is_stale = |claim: &Claim| !wanted.known.contains(claim.session);
-        let scope = Scope { owner, is_stale: &is_stale, ports: None };
+        let scope = ClaimScope { owner, is_stale: &is_stale, ports: None };
         let noted = claim_notes::add(&self.state, session, &wanted.order.holds());
         noted.map_err(|cause| ClaimError::Io { doing: "note claims in", path: self.state.clone(), cause })?;
         let taken = claim::take(&wanted.order.holds(), &claimant, &scope).inspect_err(|_| {

@@ -21,7 +21,7 @@ use std::{
 
 /// Who looks on at the attempts of one state directory.
 #[derive(Debug)]
-pub struct Observer {
+pub struct AttemptObserver {
     state: PathBuf,
     seen: BTreeMap<SessionId, Seen>,
 }
@@ -36,7 +36,7 @@ struct Seen {
     ended: bool,
 }
 
-impl Observer {
+impl AttemptObserver {
     /// Looks on below this state directory.
     pub const fn new(state: PathBuf) -> Self {
         Self { state, seen: BTreeMap::new() }

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     check: &'static str,
-    state: State,
+    state: FindingState,
     found: String,
     fix: Option<Fix>,
 }
@@ -20,7 +20,7 @@ pub struct Finding {
 /// How it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum FindingState {
     /// As it should be.
     Ok,
     /// howdah works, but not in every way, or not for long.
@@ -44,17 +44,17 @@ const INDENT: usize = 24;
 impl Finding {
     /// It is as it should be.
     pub fn ok(check: &'static str, found: &str) -> Self {
-        Self { check, state: State::Ok, found: printable(found), fix: None }
+        Self { check, state: FindingState::Ok, found: printable(found), fix: None }
     }
 
     /// howdah works, but.
     pub fn warning(check: &'static str, found: &str, fix: Fix) -> Self {
-        Self { state: State::Warning, ..Self::ok(check, found) }.with(fix)
+        Self { state: FindingState::Warning, ..Self::ok(check, found) }.with(fix)
     }
 
     /// howdah cannot do its work.
     pub fn error(check: &'static str, found: &str, fix: Fix) -> Self {
-        Self { state: State::Error, ..Self::ok(check, found) }.with(fix)
+        Self { state: FindingState::Error, ..Self::ok(check, found) }.with(fix)
     }
 
     /// The same with something that can be done about it.
@@ -68,7 +68,7 @@ impl Finding {
     }
 
     /// How it stands.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> FindingState {
         self.state
     }
 
@@ -80,7 +80,7 @@ impl Finding {
 
 /// How `howdah doctor` ends.
 pub fn exit(findings: &[Finding]) -> Exit {
-    if findings.iter().any(|finding| finding.state == State::Error) { Exit::Broken } else { Exit::Done }
+    if findings.iter().any(|finding| finding.state == FindingState::Error) { Exit::Broken } else { Exit::Done }
 }
 
 /// One JSON array, an element a finding: `check`, `state`, `found`, and `fix` or null.
@@ -101,7 +101,7 @@ pub fn text(findings: &[Finding], columns: Option<usize>, ascii: bool) -> String
         match fix {
             Some(Fix::Run(command)) => paragraph(&mut out, &format!("{margin}run: "), &shown(command), None),
             Some(Fix::Do(words)) => {
-                let label = if *state == State::Ok { "note" } else { "fix" };
+                let label = if *state == FindingState::Ok { "note" } else { "fix" };
                 paragraph(&mut out, &format!("{margin}{label}: "), &shown(words), columns);
             }
             None => {}
@@ -113,13 +113,13 @@ pub fn text(findings: &[Finding], columns: Option<usize>, ascii: bool) -> String
         1 => Some(format!("1 {word}")),
         many => Some(format!("{many} {word}s")),
     };
-    let wrong = [counted(count(State::Error), "error"), counted(count(State::Warning), "warning")];
+    let wrong = [counted(count(FindingState::Error), "error"), counted(count(FindingState::Warning), "warning")];
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     let verdict = if wrong.is_empty() { "Nothing is wrong.".to_owned() } else { format!("{}.", wrong.join(", ")) };
     out + &verdict + "\n"
 }
 
-impl State {
+impl FindingState {
     const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(exit(&[ok.clone(), warning.clone()]), Exit::Done);
         assert_eq!(exit(&[ok.clone(), warning, error]), Exit::Broken);
         assert_eq!(text(std::slice::from_ref(&ok), None, true).lines().last(), Some("Nothing is wrong."));
-        assert_eq!((ok.state(), ok.found()), (State::Ok, "none; defaults apply"));
+        assert_eq!((ok.state(), ok.found()), (FindingState::Ok, "none; defaults apply"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 /// A manual page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ManualPage {
     /// The name of its file.
     pub name: String,
     /// The page, for `man`.
@@ -44,7 +44,7 @@ pub enum ManError {
 }
 
 /// The page of a verb, given word by word; without a word the page of howdah itself.
-pub fn page(verb: &[String]) -> Result<Page, ManError> {
+pub fn page(verb: &[String]) -> Result<ManualPage, ManError> {
     let whole = built();
     let mut command = &whole;
     for word in verb {
@@ -57,7 +57,7 @@ pub fn page(verb: &[String]) -> Result<Page, ManError> {
 }
 
 /// Every page: howdah's own, then those of its verbs.
-pub fn pages() -> Vec<Page> {
+pub fn pages() -> Vec<ManualPage> {
     let mut pages = Vec::new();
     gather(&built(), &mut pages);
     pages
@@ -71,7 +71,7 @@ pub fn write(directory: &Path) -> Result<usize, ManError> {
     };
     fs::create_dir_all(directory).map_err(failed(directory))?;
     let pages = pages();
-    for Page { name, text } in &pages {
+    for ManualPage { name, text } in &pages {
         let path = directory.join(name);
         replace(&path, text).map_err(failed(&path))?;
     }
@@ -90,12 +90,12 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     done
 }
 
-fn gather(command: &Command, pages: &mut Vec<Page>) {
+fn gather(command: &Command, pages: &mut Vec<ManualPage>) {
     pages.push(rendered(command));
     visible(command).for_each(|inner| gather(inner, pages));
 }
 
-fn rendered(command: &Command) -> Page {
+fn rendered(command: &Command) -> ManualPage {
     let source = concat!("howdah ", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone()).source(source).manual("howdah");
     let mut text = Vec::new();
@@ -103,7 +103,7 @@ fn rendered(command: &Command) -> Page {
     // The renderer writes no argument where the date is empty, and so moves those behind it; a page of a build that
     // can be repeated has no date.
     let text = String::from_utf8_lossy(&text).replacen(" 1  ", " 1 \"\" ", 1);
-    Page { name: man.get_filename(), text: text.into_bytes() }
+    ManualPage { name: man.get_filename(), text: text.into_bytes() }
 }
 
 fn built() -> Command {

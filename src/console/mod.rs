@@ -27,6 +27,6 @@ pub mod update;
 pub mod view;
 
 pub use keymap::{Keymap, KeymapError};
-pub use ports::{Closing, EndReason, Ending, Options, Ports};
+pub use ports::{Closing, ConsoleOptions, EndReason, Ending, Ports};
 pub use run::run;
 pub use theme::{Brush, Theme};

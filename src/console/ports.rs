@@ -75,7 +75,7 @@ pub struct Ports {
 
 /// What is settled before the screen opens.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ConsoleOptions {
     /// Who acts.
     pub by: Who,
     /// What closing and logging out do to the work.
@@ -130,7 +130,7 @@ pub enum EndReason {
     HungUp,
 }
 
-impl Options {
+impl ConsoleOptions {
     /// The signs that the options ask for.
     pub const fn glyphs(&self) -> Glyphs {
         if self.ascii { super::glyphs::ASCII } else { super::glyphs::UNICODE }

@@ -9,7 +9,7 @@ use super::{
     input,
     message::{Intent, Message, Query},
     model::{Model, preview::LOG_BYTES},
-    ports::{EndReason, Ending, EventHistory, Options, Ports},
+    ports::{ConsoleOptions, EndReason, Ending, EventHistory, Ports},
     surface::{ExternalEvent, Surface},
     terminal::{HangUp, Screen},
     theme::Brush,
@@ -50,7 +50,7 @@ const DRAINED: usize = 1_000;
 const LAST_ORDERS: Duration = Duration::from_secs(2);
 
 /// Opens the screen, runs it until it is left, and gives the terminal back.
-pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
+pub async fn run(ports: Ports, options: ConsoleOptions) -> io::Result<Ending> {
     let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
     let screen = Screen::enter(options.mouse)?;
@@ -62,7 +62,7 @@ pub async fn run(ports: Ports, options: Options) -> io::Result<Ending> {
 /// The loop itself.
 pub(super) async fn drive(
     ports: Ports,
-    options: Options,
+    options: ConsoleOptions,
     surface: impl Surface,
     outside: impl Stream<Item = ExternalEvent>,
 ) -> io::Result<Ending> {

@@ -1,6 +1,6 @@
 //! A journal in memory, for tests on paused time: it can be told to fail, and to be slow.
 
-use super::{Batch, Change, JournalError, Store};
+use super::{Batch, JournalError, JournalRecord, Store};
 use crate::{domain::SessionId, machine::Session};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Records {
     sessions: BTreeMap<SessionId, Session>,
-    changes: Vec<(SessionId, Change)>,
+    changes: Vec<(SessionId, JournalRecord)>,
     /// How many more appends work; `None` is all.
     working: Option<usize>,
     refused: usize,
@@ -58,7 +58,7 @@ impl MemoryStore {
     }
 
     /// All that was ever stored of a session, in order.
-    pub fn changes(&self, id: SessionId) -> Vec<Change> {
+    pub fn changes(&self, id: SessionId) -> Vec<JournalRecord> {
         self.records().changes.iter().filter(|(of, _)| *of == id).map(|(_, change)| change.clone()).collect()
     }
 

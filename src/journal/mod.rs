@@ -32,21 +32,21 @@ pub const RECORD_VERSION: u32 = 2;
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// One entry a session.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
 /// What has happened to one session in one turn.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The session as it stands after it.
     pub after: Session,
     /// What happened, in order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<JournalRecord>,
 }
 
 /// One record of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum JournalRecord {
     /// The session was created.
     Created(Box<Created>),
     /// Something happened to it.

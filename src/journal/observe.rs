@@ -40,7 +40,7 @@ pub struct SessionSet {
 
 /// Completed sessions, newest first, and where the next ones begin.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct CompletedPage {
     /// What is on it.
     pub found: SessionSet,
     /// Where the next page begins; `None` after the last one.
@@ -98,7 +98,7 @@ impl JournalReader {
     }
 
     /// Completed sessions of these kinds that are not dismissed, newest first, a page at a time.
-    pub fn completed(&mut self, kinds: KindFilter, after: Option<Cursor>) -> Result<Page, JournalError> {
+    pub fn completed(&mut self, kinds: KindFilter, after: Option<Cursor>) -> Result<CompletedPage, JournalError> {
         let from = after.unwrap_or(Cursor { ended: i64::MAX, id: SessionId(i64::MAX as u64) });
         self.read(|connection| {
             let sql = format!(
@@ -110,7 +110,7 @@ impl JournalReader {
             let page = rows(connection, &sql, values, |row| Ok((record(row)?, row.get(3)?)))?;
             let mark = |(record, ended): &(Record, i64)| Cursor { ended: *ended, id: record.0 };
             let next = page.last().map(mark).filter(|_| page.len() == PAGE);
-            Ok(Page { found: SessionSet::of(page.into_iter().map(|(record, _)| record).collect()), next })
+            Ok(CompletedPage { found: SessionSet::of(page.into_iter().map(|(record, _)| record).collect()), next })
         })
     }
 

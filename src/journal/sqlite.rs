@@ -1,7 +1,7 @@
 //! The journal in a SQLite file (WAL mode, every commit synced).
 
 use super::{
-    Batch, Change, Entry, InitialState, JournalError, RECORD_VERSION,
+    Batch, InitialState, JournalEntry, JournalError, JournalRecord, RECORD_VERSION,
     ownership::Ownership,
     schema::{self, Migration},
 };
@@ -199,7 +199,7 @@ fn restrict(path: &Path) -> io::Result<()> {
     }
 }
 
-fn store(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+fn store(transaction: &Transaction<'_>, entry: &JournalEntry) -> rusqlite::Result<()> {
     let session = &entry.after;
     let row = CompletedRow::of(session);
     let place = match (session.is_ongoing(), session.is_dismissed()) {
@@ -228,8 +228,8 @@ fn store(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
         transaction.prepare_cached("INSERT INTO events (session, at, version, body) VALUES (?1, ?2, ?3, ?4)")?;
     for change in &entry.changes {
         let (at, body) = match change {
-            Change::Created(created) => (created.at, json(created)?),
-            Change::Happened { at, event } => (*at, json(event)?),
+            JournalRecord::Created(created) => (created.at, json(created)?),
+            JournalRecord::Happened { at, event } => (*at, json(event)?),
         };
         insert.execute(params![session.id().0, at.as_microsecond(), RECORD_VERSION, body])?;
     }

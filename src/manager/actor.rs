@@ -4,7 +4,7 @@ use super::{
     Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, SessionAction, Snapshot, UnreadableSession,
     commit::Turn,
     completed_list::CompletedList,
-    handle::{CHANNEL_CAPACITY, Message},
+    handle::{ActorMessage, CHANNEL_CAPACITY},
     recover::Traces,
     request::{Reply, Request},
     start::Orders,
@@ -73,7 +73,7 @@ pub struct Manager<S, A> {
     journal_failed: bool,
     /// Why this is no owner any more, once it is known.
     lost: Option<String>,
-    messages: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<ActorMessage>,
     publisher: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -138,7 +138,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             tokio::select! {
                 biased;
                 message = self.messages.recv() => match message {
-                    Some(Message::Close { done }) => {
+                    Some(ActorMessage::Close { done }) => {
                         self.orders.settle().await;
                         // Whoever closes may have given up waiting; the manager ends all the same.
                         let _: Result<(), ()> = done.send(());
@@ -170,22 +170,22 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    async fn take(&mut self, message: Message) {
+    async fn take(&mut self, message: ActorMessage) {
         // A person who has gone away needs no answer; what was asked is done all the same.
         match message {
-            Message::Ask { request: Request::Start(order), by, reply } => self.orders.push(order, by, reply),
-            Message::Ask { request: Request::Act { act, scope }, by, reply } => {
+            ActorMessage::Ask { request: Request::Start(order), by, reply } => self.orders.push(order, by, reply),
+            ActorMessage::Ask { request: Request::Act { act, scope }, by, reply } => {
                 drop(reply.send(Reply::Receipt(self.act(act, &scope, &by).await)));
             }
-            Message::Ask { request: Request::Session(id), reply, .. } => {
+            ActorMessage::Ask { request: Request::Session(id), reply, .. } => {
                 drop(reply.send(Reply::Session(self.find(id).await.ok())));
             }
-            Message::Completed { rows } => {
+            ActorMessage::Completed { rows } => {
                 self.completed.extend(rows);
                 self.publish();
             }
-            Message::StepDown { reason } => self.lost = Some(reason),
-            Message::Close { done } => drop(done.send(())),
+            ActorMessage::StepDown { reason } => self.lost = Some(reason),
+            ActorMessage::Close { done } => drop(done.send(())),
         }
     }
 

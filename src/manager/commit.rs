@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Timestamp,
-    journal::{Batch, Change, Entry},
+    journal::{Batch, JournalEntry, JournalRecord},
     machine::{Command, Effect, Event, Refusal, Session, decide, evolve, react},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -14,7 +14,7 @@ use crate::domain::SessionId;
 pub(super) struct Turn {
     /// The sessions as they will stand.
     pub(super) after: BTreeMap<SessionId, Session>,
-    changes: BTreeMap<SessionId, Vec<Change>>,
+    changes: BTreeMap<SessionId, Vec<JournalRecord>>,
     /// The work that follows, in order.
     pub(super) effects: Vec<(SessionId, Effect)>,
     durable: bool,
@@ -24,7 +24,7 @@ impl Turn {
     /// Adds a session that is being created.
     pub(super) fn create(&mut self, created: crate::machine::event::Created) {
         let id = created.id;
-        self.changes.entry(id).or_default().push(Change::Created(Box::new(created.clone())));
+        self.changes.entry(id).or_default().push(JournalRecord::Created(Box::new(created.clone())));
         self.after.insert(id, Session::create(created));
         self.durable = true;
     }
@@ -47,8 +47,8 @@ impl Turn {
 
     /// What must be on disk before anything acts on it; `None` when only the picture changes.
     pub(super) fn batch(&self) -> Option<Batch> {
-        let entry = |(id, changes): (&SessionId, &Vec<Change>)| {
-            Some(Entry { after: self.after.get(id)?.clone(), changes: changes.clone() })
+        let entry = |(id, changes): (&SessionId, &Vec<JournalRecord>)| {
+            Some(JournalEntry { after: self.after.get(id)?.clone(), changes: changes.clone() })
         };
         self.durable.then(|| Batch { entries: self.changes.iter().filter_map(entry).collect() })
     }
@@ -61,7 +61,7 @@ impl Turn {
     fn record(&mut self, id: SessionId, event: Event, at: Timestamp) {
         if event.is_durable() {
             self.durable = true;
-            self.changes.entry(id).or_default().push(Change::Happened { at, event });
+            self.changes.entry(id).or_default().push(JournalRecord::Happened { at, event });
         }
     }
 }

@@ -15,13 +15,13 @@ pub(super) const CHANNEL_CAPACITY: usize = 64;
 /// A way to the manager; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    pub(super) messages: mpsc::Sender<Message>,
+    pub(super) messages: mpsc::Sender<ActorMessage>,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
 }
 
 /// What is sent to the actor: a request with the way back for its reply, or what only its own process may ask.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum ActorMessage {
     Ask { request: Request, by: Who, reply: oneshot::Sender<Reply> },
     Completed { rows: Vec<CompletedRow> },
     StepDown { reason: String },
@@ -34,7 +34,7 @@ impl Service for Handle {
         let messages = self.messages.clone();
         let gone = request.refused(Refusal::ManagerGone);
         Box::pin(async move {
-            if messages.send(Message::Ask { request, by, reply: sender }).await.is_err() {
+            if messages.send(ActorMessage::Ask { request, by, reply: sender }).await.is_err() {
                 return gone;
             }
             reply.await.unwrap_or(gone)
@@ -50,20 +50,22 @@ impl Handle {
     /// Gives the manager the completed sessions that were left out when it was opened.
     pub async fn fill_completed(&self, rows: Vec<CompletedRow>) {
         // A manager that has ended shows no rows.
-        let _: Result<(), mpsc::error::SendError<Message>> = self.messages.send(Message::Completed { rows }).await;
+        let _: Result<(), mpsc::error::SendError<ActorMessage>> =
+            self.messages.send(ActorMessage::Completed { rows }).await;
     }
 
     /// Ends the manager, which is no owner any more: it touches nothing from here on.
     pub async fn step_down(&self, reason: String) {
         // One that has ended already touches nothing either.
-        let _: Result<(), mpsc::error::SendError<Message>> = self.messages.send(Message::StepDown { reason }).await;
+        let _: Result<(), mpsc::error::SendError<ActorMessage>> =
+            self.messages.send(ActorMessage::StepDown { reason }).await;
     }
 
     /// Ends the manager after what it has begun is durable. Attempts go on.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         // A manager that has ended already is closed.
-        if self.messages.send(Message::Close { done }).await.is_ok() {
+        if self.messages.send(ActorMessage::Close { done }).await.is_ok() {
             let _: Result<(), oneshot::error::RecvError> = closed.await;
         }
     }

@@ -49,7 +49,7 @@ enum Switch {
 
 /// What a user may do with a path, as `test`(1) reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum Permission {
     /// Read a file.
     Read,
     /// Create entries in a directory, for which it must be passed through, too.
@@ -170,12 +170,12 @@ impl Account {
     }
 
     /// Whether the user may do this with the path. Asked of the kernel by the user itself, so that lists and mounts count.
-    pub fn may(&self, access: Access, path: &Path) -> io::Result<bool> {
+    pub fn may(&self, access: Permission, path: &Path) -> io::Result<bool> {
         let mut test = self.command("test");
         match access {
-            Access::Read => test.arg("-r").arg(path),
-            Access::Write => test.arg("-w").arg(path).args(["-a", "-x"]).arg(path),
-            Access::Enter => test.arg("-x").arg(path),
+            Permission::Read => test.arg("-r").arg(path),
+            Permission::Write => test.arg("-w").arg(path).args(["-a", "-x"]).arg(path),
+            Permission::Enter => test.arg("-x").arg(path),
         };
         Ok(self.output(&mut test)?.status.success())
     }
@@ -270,7 +270,7 @@ mod tests {
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::lchown(&secret, Some(0), Some(group)).unwrap();
         assert_eq!(account.lost_groups(), None);
-        assert!(account.may(Access::Read, &secret).unwrap());
+        assert!(account.may(Permission::Read, &secret).unwrap());
         let child = account.command("sh").args(["-c", "echo $$; id -u; id -G"]).stdout(Stdio::piped()).spawn().unwrap();
         let pid = child.id().to_string();
         let text = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
@@ -280,7 +280,7 @@ mod tests {
         assert!(groups.contains(&account.gid) && groups.contains(&group) && !groups.contains(&0), "{groups:?}");
 
         let fallen_back = Account { switch: Switch::MainGroup, ..account };
-        assert!(!fallen_back.may(Access::Read, &secret).unwrap());
+        assert!(!fallen_back.may(Permission::Read, &secret).unwrap());
         assert!(fallen_back.lost_groups().unwrap().contains("setpriv"));
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let mut names: Vec<&str> = text.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
         names.sort_unstable();
         assert_eq!(names, ["HOME", "LC_ALL", "PATH"]);
-        assert!(account.may(Access::Enter, Path::new("/")).unwrap());
-        assert!(!account.may(Access::Read, Path::new("/no/such/file")).unwrap());
+        assert!(account.may(Permission::Enter, Path::new("/")).unwrap());
+        assert!(!account.may(Permission::Read, Path::new("/no/such/file")).unwrap());
     }
 }

@@ -122,10 +122,10 @@ pub(crate) mod made {
     use super::{MAP_MAGIC, PAGE_HEADER};
 
     /// A row: its offset in the page, the header's fields that matter, OID and name, as `heap_page_items` shows them.
-    pub(crate) type Row = (u16, u32, u16, u32, &'static str);
+    pub(crate) type TablespaceRow = (u16, u32, u16, u32, &'static str);
 
     /// What a server of 15.18 wrote after an in-place tablespace was created, dropped and created again.
-    pub(crate) const ROWS: [Row; 4] = [
+    pub(crate) const ROWS: [TablespaceRow; 4] = [
         (8096, 0, 0x0901, 1663, "pg_default"),
         (8000, 0, 0x0901, 1664, "pg_global"),
         (7904, 727, 0x0501, 16384, "inplace"),
@@ -133,7 +133,7 @@ pub(crate) mod made {
     ];
 
     /// A page of the catalog.
-    pub(crate) fn page(rows: &[Row]) -> Vec<u8> {
+    pub(crate) fn page(rows: &[TablespaceRow]) -> Vec<u8> {
         let mut page = vec![0; 8192];
         page[12..14].copy_from_slice(&u16::try_from(PAGE_HEADER + rows.len() * 4).unwrap().to_le_bytes());
         page[18..20].copy_from_slice(&0x2004_u16.to_le_bytes());
@@ -170,7 +170,7 @@ mod tests {
 
     use made::{ROWS, map, page};
 
-    fn names(rows: &[made::Row]) -> Vec<String> {
+    fn names(rows: &[made::TablespaceRow]) -> Vec<String> {
         tablespaces(&page(rows)).into_iter().map(|one| one.name).collect()
     }
 

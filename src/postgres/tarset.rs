@@ -58,7 +58,7 @@ pub enum TarSetError {
 
 /// What a file of a set holds, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum ArchivePart {
     /// The data directory.
     Base,
     /// The WAL that was streamed.
@@ -74,16 +74,16 @@ impl TarSet {
     /// `16384.tar` alone does not make a tar backup.
     pub fn find(directory: &Path) -> Result<Option<Self>, TarSetError> {
         let unreadable = |source| TarSetError::Unreadable { path: directory.to_owned(), source };
-        let mut parts: BTreeMap<Part, String> = BTreeMap::new();
+        let mut parts: BTreeMap<ArchivePart, String> = BTreeMap::new();
         for (part, name) in Self::parts(directory).map_err(unreadable)? {
             match parts.entry(part) {
                 Entry::Occupied(held) => return Err(TarSetError::Twice { first: held.get().clone(), second: name }),
                 Entry::Vacant(place) => place.insert(name),
             };
         }
-        let set_like = parts.contains_key(&Part::Base)
-            || parts.contains_key(&Part::Wal)
-            || (parts.contains_key(&Part::Manifest) && parts.len() > 1);
+        let set_like = parts.contains_key(&ArchivePart::Base)
+            || parts.contains_key(&ArchivePart::Wal)
+            || (parts.contains_key(&ArchivePart::Manifest) && parts.len() > 1);
         if !set_like {
             return Ok(None);
         }
@@ -97,26 +97,26 @@ impl TarSet {
     }
 
     /// The names in `directory` that belong to a set, whole or not, and whatever kind of file they are.
-    pub fn parts(directory: &Path) -> io::Result<Vec<(Part, String)>> {
+    pub fn parts(directory: &Path) -> io::Result<Vec<(ArchivePart, String)>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
-            names.extend(Part::of(&entry?.file_name()).map(|(part, name)| (part, name.to_owned())));
+            names.extend(ArchivePart::of(&entry?.file_name()).map(|(part, name)| (part, name.to_owned())));
         }
         // The order of a listing is the file system's; a fault is to be reported the same way each time.
         names.sort();
         Ok(names)
     }
 
-    fn assemble(directory: &Path, parts: BTreeMap<Part, String>) -> Result<Self, TarSetError> {
+    fn assemble(directory: &Path, parts: BTreeMap<ArchivePart, String>) -> Result<Self, TarSetError> {
         let beside = parts.values().next().cloned().unwrap_or_default();
         let (mut base, mut wal, mut manifest, mut tablespaces) = (None, None, None, BTreeMap::new());
         for (part, name) in parts {
             let path = directory.join(name);
             match part {
-                Part::Base => base = Some(path),
-                Part::Wal => wal = Some(path),
-                Part::Manifest => manifest = Some(path),
-                Part::Tablespace(oid) => {
+                ArchivePart::Base => base = Some(path),
+                ArchivePart::Wal => wal = Some(path),
+                ArchivePart::Manifest => manifest = Some(path),
+                ArchivePart::Tablespace(oid) => {
                     tablespaces.insert(oid, path);
                 }
             }
@@ -126,7 +126,7 @@ impl TarSet {
     }
 }
 
-impl Part {
+impl ArchivePart {
     /// The part that a file with this name is, and the name as text.
     fn of(name: &OsStr) -> Option<(Self, &str)> {
         let text = name.to_str()?;

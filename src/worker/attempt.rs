@@ -83,7 +83,7 @@ fn bring_back(
         request,
         settings,
         by: ticket.by.as_deref(),
-        places: places::Session::of(ticket, attempt_dir),
+        places: places::ClaimingSession::of(ticket, attempt_dir),
         report,
         stop,
     };

@@ -11,7 +11,7 @@ use crate::{
         ticket::{Ticket, Work},
     },
     engine::{
-        claim::{self, ClaimError, ClaimLock, Claimant, FileId, Holder, Own, Scope},
+        claim::{self, ClaimError, ClaimLock, ClaimScope, Claimant, FileId, Holder, Own},
         watched::watched,
     },
     postgres::account::Account,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// The locks on all directories of a session, held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct LockedPlaces {
     _locks: Vec<ClaimLock>,
     /// The device that each directory is on, now that its claim was found there.
     pub(super) devices: Vec<(PathBuf, u64)>,
@@ -41,7 +41,7 @@ pub(super) enum Barred {
 
 /// Whose places they are, and where they are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Session {
+pub(super) struct ClaimingSession {
     number: SessionId,
     uuid: Uuid,
     instance: InstanceName,
@@ -51,7 +51,7 @@ pub(super) struct Session {
     stall: Duration,
 }
 
-impl Session {
+impl ClaimingSession {
     /// The session of a ticket that lies in this directory.
     pub(super) fn of(ticket: &Ticket, attempt_dir: &Path) -> Self {
         // `<state>/attempts/<session>/<attempt>`: what the owner passes counts, an older one did not pass it.
@@ -73,7 +73,7 @@ impl Session {
 
     /// Locks the claims of these places; takes those that are missing where the place is what it was. `owner` is whom
     /// directories above them are made for.
-    pub(super) fn enter(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<Places, Barred> {
+    pub(super) fn enter(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<LockedPlaces, Barred> {
         let shown: Vec<String> = holds.iter().map(Hold::to_string).collect();
         let (own, holds) = (self.clone(), holds.to_vec());
         watched(&shown.join(", "), self.stall, move |_| own.enter_now(&holds, owner))
@@ -84,7 +84,7 @@ impl Session {
         Ok(claim::release(holds, self.uuid, &self.state, None)?)
     }
 
-    fn enter_now(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<Places, Barred> {
+    fn enter_now(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<LockedPlaces, Barred> {
         let mut locks = Vec::new();
         let mut missing = Vec::new();
         for directory in holds.iter().filter_map(Hold::directory) {
@@ -107,7 +107,7 @@ impl Session {
         for directory in holds.iter().filter_map(Hold::directory) {
             devices.push((directory.to_owned(), filesystem_of(directory)?.device));
         }
-        Ok(Places { _locks: locks, devices })
+        Ok(LockedPlaces { _locks: locks, devices })
     }
 
     fn lock(&self, directory: &Path) -> Result<Option<ClaimLock>, Barred> {
@@ -146,7 +146,7 @@ impl Session {
             holder,
             since: super::event_writer::now(),
         };
-        claim::take(holds, &claimant, &Scope { owner, is_stale: &|_| false, ports: None })?;
+        claim::take(holds, &claimant, &ClaimScope { owner, is_stale: &|_| false, ports: None })?;
         Ok(())
     }
 }
@@ -209,7 +209,7 @@ mod tests {
         std::fs::create_dir(&state).unwrap();
         let (number, instance) = (SessionId(1), InstanceName::new("shop"));
         let (uuid, claimed, stall) = (Uuid::from_u128(1), Vec::new(), Duration::from_mins(1));
-        let session = Session { number, uuid, instance, claimed, state, stall };
+        let session = ClaimingSession { number, uuid, instance, claimed, state, stall };
         let holds = ["data", "data.tablespaces"].map(|name| Hold::Directory(machine.path().join(name)));
         drop(session.enter(&holds, None).unwrap());
         session.leave(&holds[1..]).unwrap();

@@ -7,7 +7,7 @@ use crate::{
 };
 use howdah::{
     domain::{InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
-    journal::{Batch, Change, Entry, MemoryStore, Store},
+    journal::{Batch, JournalEntry, JournalRecord, MemoryStore, Store},
     machine::{CompletedResult, CompletedRow, Session},
     manager::Service,
 };
@@ -35,7 +35,10 @@ async fn large() -> Harness {
     let mut store = MemoryStore::default();
     let entry = |number| {
         let created = sample::created(number, RetryPolicy::default());
-        Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+        JournalEntry {
+            after: Session::create(created.clone()),
+            changes: vec![JournalRecord::Created(Box::new(created))],
+        }
     };
     store.append(Batch { entries: (1..=ONGOING).map(entry).collect() }).await.unwrap();
     let harness = Harness::with(Plan { store, ..Plan::default() }, |_| runs());

@@ -8,7 +8,7 @@ use crate::{
 use howdah::{
     control::Client,
     domain::{BackupForm, BackupSource, Disposition, InstanceName, Kind, Order, Origin, Reach, SessionId, fact::End},
-    journal::Change,
+    journal::JournalRecord,
     machine::{Event, Phase, Refusal, Scope},
     manager::{Clock, OwnerState, Receipt, Service, SessionAction, StartRequest},
 };
@@ -95,8 +95,8 @@ async fn who_acts_is_vouched_by_the_kernel() {
     let session = harness.manager.handle.session(SessionId(1), who("ana")).await.unwrap();
     assert_eq!((session.by(), session.origin()), (vouched.as_str(), Origin::CommandLine));
     let asked = harness.manager.store.changes(SessionId(1)).into_iter().find_map(|change| match change {
-        Change::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
-        Change::Happened { .. } | Change::Created(_) => None,
+        JournalRecord::Happened { event: Event::CancelRequested { by, .. }, .. } => Some(by),
+        JournalRecord::Happened { .. } | JournalRecord::Created(_) => None,
     });
     assert_eq!(asked.as_deref(), Some(vouched.as_str()));
     // Words that could steer a terminal are escaped, wherever they stand.

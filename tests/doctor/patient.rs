@@ -3,7 +3,7 @@
 use super::{sample, support::howdah::Howdah};
 use howdah::{
     domain::{Disposition, Reach, RetryPolicy},
-    journal::{Batch, Change, Entry, SqliteJournal},
+    journal::{Batch, JournalEntry, JournalRecord, SqliteJournal},
     machine::{Command, Session, decide, evolve},
 };
 use rusqlite::Connection;
@@ -89,15 +89,17 @@ impl Patient {
         let mut journal = self.open_journal();
         let entries = (1..=5).map(|number| {
             let created = sample::created(number, RetryPolicy::default());
-            let mut entry =
-                Entry { after: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] };
+            let mut entry = JournalEntry {
+                after: Session::create(created.clone()),
+                changes: vec![JournalRecord::Created(Box::new(created))],
+            };
             if number == 5 {
                 let at = sample::after(9);
                 let by = "ops".to_owned();
                 let cancel = Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by };
                 for event in decide(&entry.after, cancel, at).unwrap() {
                     entry.after = evolve(entry.after, &event, at);
-                    entry.changes.push(Change::Happened { at, event });
+                    entry.changes.push(JournalRecord::Happened { at, event });
                 }
             }
             entry

@@ -4,7 +4,7 @@ use crate::sample;
 use howdah::{
     attempt::{AttemptMessage, CHANNEL_CAPACITY, Scenario, Simulated, simulated::Survivor},
     domain::{ClusterRestore, Order, Origin, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
-    journal::{Change, InitialState, MemoryStore},
+    journal::{InitialState, JournalRecord, MemoryStore},
     machine::{Command, CompletedRow, EndedCounts, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession},
     manager::{
         Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, SessionAction, Snapshot,
@@ -78,10 +78,10 @@ pub(crate) fn ops() -> Who {
     Who::new("ops", "bastion", 42, Some("pts/3"))
 }
 
-fn at(change: &Change) -> howdah::domain::Timestamp {
+fn at(change: &JournalRecord) -> howdah::domain::Timestamp {
     match change {
-        Change::Created(created) => created.at,
-        Change::Happened { at, .. } => *at,
+        JournalRecord::Created(created) => created.at,
+        JournalRecord::Happened { at, .. } => *at,
     }
 }
 
@@ -163,9 +163,11 @@ impl Harness {
     /// When something happened to a session, in seconds from the beginning.
     pub(crate) fn times(&self, number: u64, wanted: impl Fn(&Event) -> bool) -> Vec<i64> {
         let changes = self.store.changes(SessionId(number));
-        let seconds = |change: &Change| match change {
-            Change::Happened { at, event } if wanted(event) => Some(at.duration_since(sample::start()).as_secs()),
-            Change::Happened { .. } | Change::Created(_) => None,
+        let seconds = |change: &JournalRecord| match change {
+            JournalRecord::Happened { at, event } if wanted(event) => {
+                Some(at.duration_since(sample::start()).as_secs())
+            }
+            JournalRecord::Happened { .. } | JournalRecord::Created(_) => None,
         };
         changes.iter().filter_map(seconds).collect()
     }

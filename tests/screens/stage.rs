@@ -8,7 +8,7 @@ mod story;
 use howdah::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
     console::{
-        Brush, Closing, Keymap, Options, Theme,
+        Brush, Closing, ConsoleOptions, Keymap, Theme,
         message::{Intent, Message},
         model::{Model, tree::TreeData},
         update::update,
@@ -110,8 +110,8 @@ pub(crate) fn own() -> Catalog {
     )
 }
 
-pub(crate) fn options() -> Options {
-    Options {
+pub(crate) fn options() -> ConsoleOptions {
+    ConsoleOptions {
         by: Who::new("ops", "bastion", 42, Some("pts/3")),
         closing: Closing::Safe,
         restore_dir: "/srv/pg".into(),
@@ -149,7 +149,7 @@ impl Stage {
 
     /// The same world, where closing means something else.
     pub(crate) fn with_closing(&mut self, closing: Closing) -> &mut Self {
-        let options = Options { closing, ..options() };
+        let options = ConsoleOptions { closing, ..options() };
         self.model = Model::new(options, self.model.data().clone(), self.model.size(), now());
         self.tell(Message::Due)
     }

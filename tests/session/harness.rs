@@ -14,7 +14,7 @@ use howdah::{
         fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
-    journal::{Batch, Change, Entry, SqliteJournal},
+    journal::{Batch, JournalEntry, JournalRecord, SqliteJournal},
     machine::{Command, Report, Session, decide, event::Created, evolve},
 };
 use std::{
@@ -37,7 +37,7 @@ pub(crate) struct Harness {
 #[derive(Clone)]
 pub(crate) struct Life {
     pub(crate) session: Session,
-    changes: Vec<Change>,
+    changes: Vec<JournalRecord>,
 }
 
 /// A verb that goes on, line by line. Dropping it kills it.
@@ -84,7 +84,7 @@ impl Harness {
     /// Writes them into the journal, as an owner would.
     pub(crate) fn store(&self, lives: impl IntoIterator<Item = Life>) {
         DirBuilder::new().recursive(true).mode(0o700).create(self.state()).unwrap();
-        let entry = |life: Life| Entry { after: life.session, changes: life.changes };
+        let entry = |life: Life| JournalEntry { after: life.session, changes: life.changes };
         let entries = lives.into_iter().map(entry).collect();
         SqliteJournal::open(&self.journal()).unwrap().append(&Batch { entries }).unwrap();
     }
@@ -205,13 +205,13 @@ impl Life {
         let port = Port::new(u16::try_from(6000 + number % 1000).unwrap()).unwrap();
         let target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
         created.order = ClusterRestore { target, existing: ExistingData::Refuse, ..sample::request(number) }.into();
-        Self { session: Session::create(created.clone()), changes: vec![Change::Created(Box::new(created))] }
+        Self { session: Session::create(created.clone()), changes: vec![JournalRecord::Created(Box::new(created))] }
     }
 
     /// The verification of a backup, ordered on the command line.
     pub(crate) fn verifying(number: u64) -> Self {
         let mut life = Self::queued(number);
-        let Change::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        let JournalRecord::Created(created) = &mut life.changes[0] else { panic!("created first") };
         created.order = Order::Verify(VerifyOrder { point: sample::request(number).point, max_rate: None });
         life.session = Session::create(created.as_ref().clone());
         life
@@ -220,7 +220,7 @@ impl Life {
     /// The same session, whose three tries come a second after one another: only where nobody owns the directory.
     pub(crate) fn hasty(number: u64) -> Self {
         let mut life = Self::queued(number);
-        let Change::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        let JournalRecord::Created(created) = &mut life.changes[0] else { panic!("created first") };
         created.policy.every = Duration::from_secs(1);
         life.session = Session::create(created.as_ref().clone());
         life
@@ -249,7 +249,7 @@ impl Life {
         let now = after(seconds);
         for event in decide(&self.session, command, now).unwrap() {
             self.session = evolve(self.session, &event, now);
-            self.changes.push(Change::Happened { at: now, event });
+            self.changes.push(JournalRecord::Happened { at: now, event });
         }
         self
     }

@@ -18,7 +18,7 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{Closing, EndReason, Ending, Options, Ports, SwitchPort},
+        ports::{Closing, ConsoleOptions, EndReason, Ending, Ports, SwitchPort},
         theme::Theme,
     },
     domain::{AttemptNo, Port, SessionId},
@@ -69,7 +69,10 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
 
 /// The options, with what is known of a logout and of a restart of the machine. What cannot be found out is nothing to
 /// warn of.
-fn with_endings(options: Options, queries: std::thread::JoinHandle<(AfterLogout, AfterReboot)>) -> Options {
+fn with_endings(
+    options: ConsoleOptions,
+    queries: std::thread::JoinHandle<(AfterLogout, AfterReboot)>,
+) -> ConsoleOptions {
     let closing = match queries.join() {
         Ok((AfterLogout::Killed { fix, .. }, _)) => Closing::LogoutEnds { fix },
         Ok((AfterLogout::Safe | AfterLogout::InScope, AfterReboot::GoesOn { .. })) => Closing::Safe,
@@ -79,14 +82,14 @@ fn with_endings(options: Options, queries: std::thread::JoinHandle<(AfterLogout,
             Closing::Safe
         }
     };
-    Options { closing, ..options }
+    ConsoleOptions { closing, ..options }
 }
 
-fn options(context: &AppContext) -> anyhow::Result<Options> {
+fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
     let screen = &context.config.console;
     let keys = screen.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
     let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
-    Ok(Options {
+    Ok(ConsoleOptions {
         by: who(),
         closing: Closing::Safe,
         restore_dir: context.config.restore_dir.clone(),

@@ -166,7 +166,7 @@ fn locale(env: &Env) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::env, *};
-    use crate::{app::logout::UserManager, cli::doctor::State};
+    use crate::{app::logout::UserManager, cli::doctor::FindingState};
     use std::path::PathBuf;
 
     fn facts(place: Place, logout_ends_session: bool, lingers: bool) -> Facts {
@@ -251,9 +251,12 @@ mod tests {
     fn a_clock_before_the_program_was_made_is_an_error() {
         let at = |now| clock(&Env { now, ..env() });
         let early = at(Timestamp::UNIX_EPOCH);
-        assert!(early.state() == State::Error && early.found().contains("before this program was made"), "{early:?}");
+        assert!(
+            early.state() == FindingState::Error && early.found().contains("before this program was made"),
+            "{early:?}"
+        );
         assert!(early.found().starts_with("1970-01-01T00:00:00Z, UTC"), "{early:?}");
         let late = at(Timestamp::MAX);
-        assert!(late.state() == State::Ok && late.found().ends_with("not known"), "{late:?}");
+        assert!(late.state() == FindingState::Ok && late.found().ends_with("not known"), "{late:?}");
     }
 }

@@ -166,7 +166,7 @@ impl Env {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use crate::cli::doctor::State;
+    use crate::cli::doctor::FindingState;
 
     /// A machine of which nothing is known.
     pub(super) fn env() -> Env {
@@ -197,11 +197,11 @@ mod tests {
             Check { name: "good", look: Box::new(|_| vec![Finding::ok("good", "a"), Finding::ok("good", "b")]) },
         ];
         let found = answers(&Arc::new(env()), checks, Duration::from_secs(2));
-        let shown: Vec<(State, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
-        assert_eq!(shown[0], (State::Error, "no answer in 2 s: a disk, a mount or a program hangs"));
-        assert_eq!(shown[1].0, State::Error);
+        let shown: Vec<(FindingState, &str)> = found.iter().map(|finding| (finding.state(), finding.found())).collect();
+        assert_eq!(shown[0], (FindingState::Error, "no answer in 2 s: a disk, a mount or a program hangs"));
+        assert_eq!(shown[1].0, FindingState::Error);
         assert!(shown[1].1.contains("broke down"));
-        assert_eq!(shown[2..], [(State::Ok, "a"), (State::Ok, "b")]);
+        assert_eq!(shown[2..], [(FindingState::Ok, "a"), (FindingState::Ok, "b")]);
         drop(never);
     }
 }

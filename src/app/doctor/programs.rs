@@ -111,9 +111,9 @@ fn engine(env: &Env, name: &'static str, question: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::doctor::State, domain::MajorVersion};
+    use crate::{cli::doctor::FindingState, domain::MajorVersion};
 
-    fn reported(installed: &[(&str, Option<u32>)]) -> Vec<(State, String)> {
+    fn reported(installed: &[(&str, Option<u32>)]) -> Vec<(FindingState, String)> {
         let place = |(directory, version): &(&str, Option<u32>)| Installed {
             directory: directory.into(),
             version: version.map(MajorVersion),
@@ -125,17 +125,17 @@ mod tests {
     #[test]
     fn without_a_server_program_that_works_it_is_said_what_will_not_happen() {
         let nothing = "no server programs: files are restored and verified, but no server is started";
-        assert_eq!(reported(&[]), [(State::Warning, nothing.to_owned())]);
+        assert_eq!(reported(&[]), [(FindingState::Warning, nothing.to_owned())]);
         let found = reported(&[("/opt/a", None)]);
         assert!(found[0].1.contains("/opt/a does not report its version"), "{found:?}");
-        assert_eq!(found[1], (State::Warning, nothing.to_owned()));
+        assert_eq!(found[1], (FindingState::Warning, nothing.to_owned()));
     }
 
     #[test]
     fn each_version_is_told_once_with_the_directory_that_is_taken() {
         let found = reported(&[("/opt/a", Some(15)), ("/opt/b", Some(15)), ("/opt/\u{1b}c", Some(9))]);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert_eq!(found[0], (State::Warning, "15 in /opt/a, without pg_controldata".to_owned()));
+        assert_eq!(found[0], (FindingState::Warning, "15 in /opt/a, without pg_controldata".to_owned()));
         assert_eq!(found[1].1, "9 in /opt/\\u{1b}c, without pg_controldata");
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cli::doctor::{Finding, Fix},
     domain::path_text::shown,
-    postgres::account::{Access, Account, is_root},
+    postgres::account::{Account, Permission, is_root},
 };
 
 const CHECK: &str = "restore-dir";
@@ -38,7 +38,7 @@ pub(super) fn check(env: &Env) -> Finding {
     let user = &env.config.worker.os_user;
     if is_root()
         && let Ok(account) = Account::for_server(user)
-        && !account.may(Access::Enter, &there).unwrap_or(true)
+        && !account.may(Permission::Enter, &there).unwrap_or(true)
     {
         return error(&format!("cannot be entered by {user}, who runs restored servers: {} is closed", shown(&there)));
     }

@@ -3,7 +3,7 @@
 use super::disk::{may_write, nearest, room};
 use crate::{
     app::exposure::{self, Exposure},
-    cli::doctor::{Finding, Fix, State},
+    cli::doctor::{Finding, FindingState, Fix},
     domain::path_text::{quoted, shown},
 };
 use std::{
@@ -21,7 +21,7 @@ const ENOUGH_INODES: u64 = 1000;
 
 pub(super) fn check(state: &Path) -> Vec<Finding> {
     let directory = directory(state);
-    let usable = directory.state() != State::Error;
+    let usable = directory.state() != FindingState::Error;
     let lock = match state.try_exists() {
         Ok(true) if usable => lock(state),
         Ok(false) if usable => Finding::ok("lock", "not tried: the state directory is made when it is needed"),

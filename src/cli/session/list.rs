@@ -35,12 +35,12 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// One session in a table.
-struct Row {
+struct ListedSession {
     kind: Kind,
     cells: [String; 8],
 }
 
-impl Row {
+impl ListedSession {
     /// With the kind beside the instance, for a list of several kinds.
     fn with_kind(self) -> [String; 9] {
         let [index, number, uuid, instance, phase, progress, target, started] = self.cells;
@@ -139,7 +139,7 @@ fn completed(
 
 enum Lines {
     Json { first: bool },
-    Table(Vec<Row>),
+    Table(Vec<ListedSession>),
 }
 
 impl Lines {
@@ -158,7 +158,7 @@ impl Lines {
                 write!(out, "{}\n{object}", if *first { "[" } else { "," })?;
                 *first = false;
             }
-            Self::Table(rows) => rows.push(Row {
+            Self::Table(rows) => rows.push(ListedSession {
                 kind: session.order().kind(),
                 cells: [
                     index.map_or_else(|| "-".to_owned(), |index| format!("[{index}]")),
@@ -192,7 +192,11 @@ impl Lines {
                         let [index, number, uuid, rest @ ..] = COLUMNS;
                         let [instance, phase, progress, target, started] = rest;
                         let columns = [index, number, uuid, KIND, instance, phase, progress, target, started];
-                        table::write(out, &columns, &rows.into_iter().map(Row::with_kind).collect::<Vec<_>>())?;
+                        table::write(
+                            out,
+                            &columns,
+                            &rows.into_iter().map(ListedSession::with_kind).collect::<Vec<_>>(),
+                        )?;
                     }
                 }
                 Ok(true)

@@ -4,7 +4,7 @@
 //! Never: uses a socket or takes a lock.
 
 use crate::{
-    attempt::{self, AttemptDir, Traced, observe::Observer},
+    attempt::{self, AttemptDir, Traced, observe::AttemptObserver},
     domain::{AttemptNo, KindFilter, SessionId, Timestamp},
     journal::{JournalError, JournalReader},
     machine::{Session, UnreadableSession},
@@ -22,7 +22,7 @@ pub struct Reader {
     pub journal: JournalReader,
     kinds: KindFilter,
     state: PathBuf,
-    observer: Observer,
+    observer: AttemptObserver,
     ongoing: Vec<Session>,
     problems: Vec<String>,
     shown: BTreeSet<String>,
@@ -35,7 +35,7 @@ impl Reader {
             kinds,
             journal: JournalReader::open(&state.join("journal.db"))?,
             state: state.to_owned(),
-            observer: Observer::new(state.to_owned()),
+            observer: AttemptObserver::new(state.to_owned()),
             ongoing: Vec::new(),
             problems: Vec::new(),
             shown: BTreeSet::new(),

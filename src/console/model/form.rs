@@ -44,14 +44,14 @@ pub struct Choice {
     /// The chosen one: an index of a restorable row.
     pub point: usize,
     /// The data directory.
-    pub directory: Entry,
+    pub directory: TextField,
     /// The port.
-    pub port: Entry,
+    pub port: TextField,
 }
 
 /// A text field that knows whether a person has edited it.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct TextField {
     /// The text.
     pub input: Input,
     /// Whether a person has edited it.
@@ -206,8 +206,8 @@ impl Choice {
             title: instance.title(),
             rows: instance.rows.clone(),
             point,
-            directory: Entry::new(directory.to_string_lossy().into_owned()),
-            port: Entry::new(port.to_string()),
+            directory: TextField::new(directory.to_string_lossy().into_owned()),
+            port: TextField::new(port.to_string()),
         })
     }
 
@@ -233,7 +233,7 @@ impl Choice {
     }
 }
 
-impl Entry {
+impl TextField {
     fn new(text: String) -> Self {
         Self { input: Input::new(text), edited: false }
     }

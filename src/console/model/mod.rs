@@ -22,7 +22,7 @@ pub mod wizard;
 use super::{
     keymap::KeyContext,
     layout::{Layout, layout},
-    ports::{Catalog, EndReason, Ending, Options},
+    ports::{Catalog, ConsoleOptions, EndReason, Ending},
 };
 use crate::{
     domain::{AttemptNo, SessionId, Timestamp},
@@ -37,7 +37,7 @@ use preview::Preview;
 use std::{collections::BTreeMap, sync::Arc};
 use tree::{Node, Tree, TreeData};
 use tui_input::Input;
-use wizard::{Page, Wizard};
+use wizard::{Wizard, WizardPage};
 
 /// Which pane the keys go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum Detail {
 /// The state of the screen.
 #[derive(Debug, Clone)]
 pub struct Model {
-    pub(super) options: Options,
+    pub(super) options: ConsoleOptions,
     pub(super) now: Moment,
     /// Since when the picture is held still.
     pub(super) frozen: Option<Moment>,
@@ -91,7 +91,7 @@ pub struct Model {
 
 impl Model {
     /// A screen of this many columns and rows that shows what is published now.
-    pub fn new(options: Options, shown: TreeData, size: (u16, u16), now: impl Into<Moment>) -> Self {
+    pub fn new(options: ConsoleOptions, shown: TreeData, size: (u16, u16), now: impl Into<Moment>) -> Self {
         let now = now.into();
         let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default() };
         let mut tree = Tree::new();
@@ -125,7 +125,7 @@ impl Model {
     }
 
     /// What was settled before the screen opened.
-    pub const fn options(&self) -> &Options {
+    pub const fn options(&self) -> &ConsoleOptions {
         &self.options
     }
 
@@ -221,10 +221,10 @@ impl Model {
         }
         if let Some(wizard) = &self.wizard {
             return match wizard.page {
-                Page::Instances => KeyContext::Instances,
-                Page::Points { .. } => KeyContext::Points,
-                Page::Plan => KeyContext::Plan,
-                Page::Form => match wizard.form.field() {
+                WizardPage::Instances => KeyContext::Instances,
+                WizardPage::Points { .. } => KeyContext::Points,
+                WizardPage::Plan => KeyContext::Plan,
+                WizardPage::Form => match wizard.form.field() {
                     Field::Directory(_) | Field::Port(_) | Field::Rate => KeyContext::FormText,
                     Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => KeyContext::Form,
                 },

@@ -11,7 +11,7 @@ use crate::{
         action::Action,
         format,
         keymap::KeyContext,
-        ports::{Closing, Options},
+        ports::{Closing, ConsoleOptions},
     },
     domain::Timestamp,
     manager::{Moment, OwnerState},
@@ -66,7 +66,7 @@ impl Model {
 }
 
 /// What has to be said before anything else: how work is kept beyond a logout, where it would not be.
-pub(super) fn first_word(options: &Options, now: Timestamp) -> Option<Notice> {
+pub(super) fn first_word(options: &ConsoleOptions, now: Timestamp) -> Option<Notice> {
     let Closing::LogoutEnds { fix } = &options.closing else { return None };
     let again = options.keymap.key(KeyContext::Tree, Action::Help);
     let again = again.map_or_else(String::new, |key| format!(" ({key} shows it again)"));

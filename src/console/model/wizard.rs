@@ -18,7 +18,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 #[derive(Debug, Clone)]
 pub struct Wizard {
     /// The page in view.
-    pub page: Page,
+    pub page: WizardPage,
     /// The selected row of the instances page.
     pub at: usize,
     /// The instances that will be restored.
@@ -39,7 +39,7 @@ pub struct Wizard {
 
 /// The pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum WizardPage {
     /// Which instances.
     Instances,
     /// From which restore point, to where, how.
@@ -96,7 +96,7 @@ pub enum PlanState {
 impl Wizard {
     /// A wizard over these instances: at the form when some are given, else at the list.
     pub fn new(checked: BTreeSet<InstanceKey>, form: Form, direct: bool, ticket: RequestId) -> Self {
-        let page = if direct { Page::Form } else { Page::Instances };
+        let page = if direct { WizardPage::Form } else { WizardPage::Instances };
         let waits = Waits::No;
         Self { page, at: 0, checked, form, plans: Vec::new(), scroll: 0, ticket, waits, direct }
     }
@@ -132,7 +132,7 @@ impl Wizard {
 
     /// The field that the keys go to, on the form.
     pub fn field(&self) -> Option<Field> {
-        (self.page == Page::Form).then(|| self.form.field())
+        (self.page == WizardPage::Form).then(|| self.form.field())
     }
 
     /// Forgets what a catalog that was read anew no longer offers.

@@ -163,7 +163,7 @@ impl Bench {
             system: Arc::new(Nowhere),
             clock: Clock::starting_at(noon()),
         };
-        let options = Options {
+        let options = ConsoleOptions {
             by: Who::new("ops", "bastion", 42, Some("pts/3")),
             closing: Closing::Safe,
             restore_dir: "/srv".into(),

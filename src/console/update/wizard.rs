@@ -11,7 +11,7 @@ use crate::{
             form::{Choice, Field, Form},
             notice::Tone,
             tree::{InstanceKey, Node},
-            wizard::{Page, Waits, Wizard},
+            wizard::{Waits, Wizard, WizardPage},
         },
         ports::CatalogEntry,
     },
@@ -51,10 +51,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     }
     let press = action.press();
     match wizard.page {
-        Page::Instances => in_instances(model, press),
-        Page::Form => in_form(model, press),
-        Page::Points { choice, at } => in_points(model, choice, at, press),
-        Page::Plan => wizard_plan::act(model, press),
+        WizardPage::Instances => in_instances(model, press),
+        WizardPage::Form => in_form(model, press),
+        WizardPage::Points { choice, at } => in_points(model, choice, at, press),
+        WizardPage::Plan => wizard_plan::act(model, press),
     }
 }
 
@@ -124,7 +124,7 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
     match press {
         Press::Back if wizard.direct => model.wizard = None,
         Press::Back => {
-            wizard.page = Page::Instances;
+            wizard.page = WizardPage::Instances;
             // Proposals that come now must not lead on to a plan.
             wizard.next_ticket();
             wizard.waits = Waits::No;
@@ -138,7 +138,7 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
         Press::Mark => match field {
             Field::Point(choice) => {
                 let at = wizard.form.choices.get(choice).map_or(0, |one| one.point);
-                wizard.page = Page::Points { choice, at };
+                wizard.page = WizardPage::Points { choice, at };
             }
             Field::Server if wizard.form.server == ServerWish::FilesOnly => wizard.form.step(field, -2),
             Field::Existing if wizard.form.existing == crate::domain::ExistingData::SetAside => {
@@ -166,11 +166,11 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let Some(one) = wizard.form.choices.get_mut(choice) else { return Vec::new() };
     match press {
-        Press::Back => wizard.page = Page::Form,
+        Press::Back => wizard.page = WizardPage::Form,
         Press::Accept | Press::Mark => match one.rows.get(at) {
             Some(CatalogEntry::Restorable(_)) => {
                 one.point = at;
-                wizard.page = Page::Form;
+                wizard.page = WizardPage::Form;
             }
             Some(CatalogEntry::Unreadable { problem, .. }) => {
                 let problem = crate::console::format::clean(problem).into_owned();
@@ -178,7 +178,7 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
             }
             None => {}
         },
-        Press::Go(go) => wizard.page = Page::Points { choice, at: go.from(at, one.rows.len(), PAGE) },
+        Press::Go(go) => wizard.page = WizardPage::Points { choice, at: go.from(at, one.rows.len(), PAGE) },
         Press::Other(Action::Verify) => {
             if let Some(row) = one.rows.get(at).cloned() {
                 verify::row(model, &row);
@@ -227,7 +227,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
         return Vec::new();
     }
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
-    wizard.page = Page::Form;
+    wizard.page = WizardPage::Form;
     wizard.waits = Waits::Proposals { go_on: false };
     let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
     let held_directories = held_directories.into_iter().collect();

@@ -8,7 +8,7 @@ use crate::{
             Model,
             dialog::{Overlay, TypeName},
             notice::Tone,
-            wizard::{Page, PlanState, Planned, Waits},
+            wizard::{PlanState, Planned, Waits, WizardPage},
         },
     },
     domain::{ExistingData, Failure, Order, RestorePlan, plan::TargetState},
@@ -28,7 +28,7 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
     };
     let ticket = wizard.next_ticket();
     wizard.form.problem = None;
-    wizard.page = Page::Plan;
+    wizard.page = WizardPage::Plan;
     wizard.scroll = 0;
     wizard.plans = requests.into_iter().map(|request| Planned { request, state: PlanState::Pending }).collect();
     let asked = wizard.plans.iter().enumerate();
@@ -75,7 +75,7 @@ pub(super) fn act(model: &mut Model, press: Press) -> Vec<Intent> {
     match press {
         Press::Accept => return accept(model),
         Press::Back => {
-            wizard.page = Page::Form;
+            wizard.page = WizardPage::Form;
             // Answers that are still to come are void.
             wizard.next_ticket();
         }

@@ -9,7 +9,7 @@ use crate::console::{
     model::{
         Model, is_reading,
         tree::InstanceKey,
-        wizard::{Page, Waits, Wizard},
+        wizard::{Waits, Wizard, WizardPage},
     },
     ports::{CatalogEntry, RepositoryKind},
     theme::{Brush, Role},
@@ -28,10 +28,10 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
     let body = wizard_body(columns, rows);
     let upper = Rect { height: body.height.saturating_sub(2), ..body };
     match wizard.page {
-        Page::Instances => instances(buffer, upper, model, wizard, brush),
-        Page::Form => form::paint(buffer, upper, model, wizard, brush),
-        Page::Points { choice, at } => points(buffer, upper, wizard, choice, at, brush),
-        Page::Plan => {
+        WizardPage::Instances => instances(buffer, upper, model, wizard, brush),
+        WizardPage::Form => form::paint(buffer, upper, model, wizard, brush),
+        WizardPage::Points { choice, at } => points(buffer, upper, wizard, choice, at, brush),
+        WizardPage::Plan => {
             let lines = plan::pages(model, usize::from(upper.width), brush);
             widgets::lines(buffer, upper, &lines, wizard.scroll);
         }
@@ -44,9 +44,9 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
 
 fn title(wizard: &Wizard) -> String {
     let (number, name) = match wizard.page {
-        Page::Instances => (1, "instances"),
-        Page::Form | Page::Points { .. } => (2, "restore points and targets"),
-        Page::Plan => (3, "plan"),
+        WizardPage::Instances => (1, "instances"),
+        WizardPage::Form | WizardPage::Points { .. } => (2, "restore points and targets"),
+        WizardPage::Plan => (3, "plan"),
     };
     format!("New restore, {number} of 3: {name}")
 }
@@ -115,13 +115,15 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
     let place = model.key_context();
     let go = match (wizard.page, wizard.waits) {
         (_, Waits::Start) => return Line::from(brush.span(Role::Dim, "Starting")),
-        (Page::Form, Waits::Proposals { go_on: true }) => {
+        (WizardPage::Form, Waits::Proposals { go_on: true }) => {
             return Line::from(brush.span(Role::Dim, "Looking for free places"));
         }
-        (Page::Instances | Page::Form, _) => "goes on".to_owned(),
-        (Page::Points { .. }, _) => "chooses it".to_owned(),
-        (Page::Plan, _) if wizard.is_planning() => return Line::from(brush.span(Role::Dim, "The plan is being made")),
-        (Page::Plan, _) => match (wizard.startable().len(), wizard.overwrites().len(), wizard.plans.len()) {
+        (WizardPage::Instances | WizardPage::Form, _) => "goes on".to_owned(),
+        (WizardPage::Points { .. }, _) => "chooses it".to_owned(),
+        (WizardPage::Plan, _) if wizard.is_planning() => {
+            return Line::from(brush.span(Role::Dim, "The plan is being made"));
+        }
+        (WizardPage::Plan, _) => match (wizard.startable().len(), wizard.overwrites().len(), wizard.plans.len()) {
             (0, 0, _) => return with_back("nothing here can be started", model, brush),
             (_, 1.., _) => "asks for the name of what is renamed, then starts".to_owned(),
             (ready, _, all) if ready == all => format!("starts {}", format::many(ready, "session")),

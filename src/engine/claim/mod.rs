@@ -32,5 +32,5 @@ pub use directory::{ClaimLock, INSIDE, at, is_mount_point, lock};
 pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};
-pub use take::{Scope, Taken, is_held, refuse_if_held, release, take};
+pub use take::{ClaimScope, TakenClaims, is_held, refuse_if_held, release, take};
 pub use target::{dispose::dispose, mark::is_marked, unmark::unmark};

@@ -22,7 +22,7 @@ use uuid::Uuid;
 const STEP_BACK: Duration = Duration::from_millis(20);
 
 /// What is known of the state directory in whose name places are claimed.
-pub struct Scope<'a> {
+pub struct ClaimScope<'a> {
     /// The user and group that directories are made for, when those are not ours.
     pub owner: Option<(u32, u32)>,
     /// Whether a claim of this state directory means nothing any more. Never asked of another one's.
@@ -33,7 +33,7 @@ pub struct Scope<'a> {
 
 /// What was taken.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct TakenClaims {
     /// The directories, each with its file system.
     pub directories: Vec<HeldDirectory>,
     /// Why a port could not be claimed, though it may be used: one sentence.
@@ -41,7 +41,7 @@ pub struct Taken {
 }
 
 /// Claims all places, or none. What the session has claimed already stays its own.
-pub fn take(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Taken, ClaimError> {
+pub fn take(holds: &[Hold], claimant: &Claimant, scope: &ClaimScope<'_>) -> Result<TakenClaims, ClaimError> {
     match take_once(holds, claimant, scope) {
         Err(ClaimError::Held { .. }) => {
             let chance = u32::from(claimant.session.as_bytes()[15] % 4) + 1;
@@ -97,9 +97,9 @@ pub fn release(holds: &[Hold], session: Uuid, state: &Path, ports: Option<&Path>
     Ok(())
 }
 
-fn take_once(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<Taken, ClaimError> {
+fn take_once(holds: &[Hold], claimant: &Claimant, scope: &ClaimScope<'_>) -> Result<TakenClaims, ClaimError> {
     let state = &claimant.holder.state;
-    let mut taken = Taken::default();
+    let mut taken = TakenClaims::default();
     let give_back = |error: ClaimError| {
         // What cannot be given back is reported by the error that follows from it, at the next order.
         release(holds, claimant.session, state, scope.ports).map_or_else(|second| second, |()| error)
@@ -118,7 +118,12 @@ fn take_once(holds: &[Hold], claimant: &Claimant, scope: &Scope<'_>) -> Result<T
     Ok(taken)
 }
 
-fn claim_one(hold: &Hold, claimant: &Claimant, scope: &Scope<'_>, taken: &mut Taken) -> Result<(), ClaimError> {
+fn claim_one(
+    hold: &Hold,
+    claimant: &Claimant,
+    scope: &ClaimScope<'_>,
+    taken: &mut TakenClaims,
+) -> Result<(), ClaimError> {
     let state = &claimant.holder.state;
     loop {
         let mut own = false;

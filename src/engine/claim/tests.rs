@@ -38,7 +38,7 @@ impl Machine {
         Claimant { session, number: SessionId(3), instance: InstanceName::new("orders"), holder, since }
     }
 
-    fn take(&self, state: &str, session: u128, holds: &[Hold]) -> Result<Taken, ClaimError> {
+    fn take(&self, state: &str, session: u128, holds: &[Hold]) -> Result<TakenClaims, ClaimError> {
         self.take_judging(state, session, holds, &|_| false)
     }
 
@@ -48,9 +48,9 @@ impl Machine {
         session: u128,
         holds: &[Hold],
         is_stale: &dyn Fn(&Claim) -> bool,
-    ) -> Result<Taken, ClaimError> {
+    ) -> Result<TakenClaims, ClaimError> {
         let ports = self.path("ports");
-        take(holds, &self.claimant(state, session), &Scope { owner: None, is_stale, ports: Some(&ports) })
+        take(holds, &self.claimant(state, session), &ClaimScope { owner: None, is_stale, ports: Some(&ports) })
     }
 
     fn release(&self, state: &str, session: u128, holds: &[Hold]) {
@@ -242,7 +242,7 @@ fn a_port_is_given_up_with_its_state_directory_and_a_directory_is_not() {
     let mut claimant = machine.claimant("one", 1);
     claimant.holder.host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let ports = machine.path("ports");
-    let scope = Scope { owner: None, is_stale: &|_| false, ports: Some(&ports) };
+    let scope = ClaimScope { owner: None, is_stale: &|_| false, ports: Some(&ports) };
     take(&holds, &claimant, &scope).unwrap();
     assert!(machine.take("two", 2, &[port(5438)]).is_err());
     fs::remove_dir(machine.path("one")).unwrap();

@@ -15,7 +15,7 @@ use super::{
     staged::STAGED,
     tar_copy,
     throttle::Throttle,
-    work::Work,
+    work::CopyContext,
     write_back::{PORTION, WriteBack},
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) fn copy(
     }
     let write_back = durable::all_sync_whole(&places).then(|| WriteBack::new(PORTION));
     let wal_needed = needed(&manifest, &layout.wal);
-    let work = Arc::new(Work {
+    let work = Arc::new(CopyContext {
         backup: Backup::at(&order.backup),
         manifest,
         index,
@@ -90,12 +90,12 @@ pub(super) fn copy(
         Form::Tar(set) => (tar_jobs(&work, &set, threads, observer), None),
     };
     if let Some(write_back) = work.write_back.clone() {
-        jobs.push(Box::new(move |work: &Work| {
+        jobs.push(Box::new(move |work: &CopyContext| {
             write_back.run(|| work.shared.stopping(), || durable::write_whole(&work.places))
         }));
     }
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
-    let end: Task<Work> = Box::new(move |work: &Work| finalize(work, &ending));
+    let end: Task<CopyContext> = Box::new(move |work: &CopyContext| finalize(work, &ending));
     let copied = run(&work, jobs, observer, options.stall, &mut || {})
         .and_then(|()| run(&work, vec![end], observer, options.stall, &mut || {}));
     match copied {
@@ -109,12 +109,12 @@ pub(super) fn copy(
 /// and no more memory than a small machine can spare.
 const BUFFERS: usize = 32;
 
-fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize) -> Vec<Task<Work>> {
+fn plain_jobs(work: &CopyContext, files: Vec<super::layout::SourceFile>, threads: usize) -> Vec<Task<CopyContext>> {
     let wanted = |file: &super::layout::SourceFile| {
         !work.has(&file.path) && !WRITTEN_LAST.iter().any(|last| file.path == Path::new(last))
     };
     let queue = Arc::new(plain_copy::queue(files.into_iter().filter(wanted).collect()));
-    let job = |_| -> Task<Work> {
+    let job = |_| -> Task<CopyContext> {
         let (queue, copying) = (Arc::clone(&queue), work.write_back.as_ref().map(WriteBack::enter));
         Box::new(move |work| {
             let _copying = copying;
@@ -124,7 +124,7 @@ fn plain_jobs(work: &Work, files: Vec<super::layout::SourceFile>, threads: usize
     (0..threads).map(job).collect()
 }
 
-fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task<Work>> {
+fn tar_jobs(work: &CopyContext, set: &TarSet, threads: usize, observer: &dyn Observer) -> Vec<Task<CopyContext>> {
     let mut archives: Vec<Archive> = Vec::new();
     for (path, kind) in plan::kinds(set) {
         let name = PathBuf::from(path.file_name().unwrap_or_default());
@@ -145,12 +145,12 @@ fn tar_jobs(work: &Work, set: &TarSet, threads: usize, observer: &dyn Observer) 
     let archives = Arc::new(Mutex::new(archives));
     let (out, files) = mpsc::channel();
     let files = Arc::new(Mutex::new(files));
-    let unpack = |_| -> Task<Work> {
+    let unpack = |_| -> Task<CopyContext> {
         let (archives, out) = (Arc::clone(&archives), out.clone());
         Box::new(move |work| tar_copy::unpack(work, &archives, &out))
     };
-    let mut jobs: Vec<Task<Work>> = (0..unpacking).map(unpack).collect();
-    let write = |_| -> Task<Work> {
+    let mut jobs: Vec<Task<CopyContext>> = (0..unpacking).map(unpack).collect();
+    let write = |_| -> Task<CopyContext> {
         let (files, copying) = (Arc::clone(&files), work.write_back.as_ref().map(WriteBack::enter));
         Box::new(move |work| {
             let _copying = copying;

@@ -3,7 +3,7 @@
 //! Promises: what could not be written is an error. Never: trusts `syncfs` where the kernel or the file system does not
 //! report that.
 
-use super::{errors::at_target, places::Places, root::Root, shared::Shared};
+use super::{errors::at_target, places::TargetPlaces, root::Root, shared::Shared};
 use crate::engine::Halt;
 use rustix::io::Errno;
 use std::{collections::BTreeSet, fs, io, path::Path};
@@ -13,7 +13,7 @@ const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0
 
 /// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
 /// itself does with `recovery_init_sync_method = syncfs`; else one by one.
-pub(super) fn sync_all(places: &Places, shared: &Shared) -> Result<(), Halt> {
+pub(super) fn sync_all(places: &TargetPlaces, shared: &Shared) -> Result<(), Halt> {
     for root in places.roots() {
         if syncs_whole(root) {
             sync_whole(root)?;
@@ -26,12 +26,12 @@ pub(super) fn sync_all(places: &Places, shared: &Shared) -> Result<(), Halt> {
 }
 
 /// Whether all places are on file systems that are written whole.
-pub(super) fn all_sync_whole(places: &Places) -> bool {
+pub(super) fn all_sync_whole(places: &TargetPlaces) -> bool {
     places.roots().all(syncs_whole)
 }
 
 /// Writes what is dirty on the file system of each place, which must be written whole.
-pub(super) fn write_whole(places: &Places) -> Result<(), Halt> {
+pub(super) fn write_whole(places: &TargetPlaces) -> Result<(), Halt> {
     let mut written = BTreeSet::new();
     places.roots().filter(|root| written.insert(root.device())).try_for_each(sync_whole)
 }

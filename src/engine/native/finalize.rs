@@ -8,7 +8,7 @@ use super::{
     ledger::Line,
     plain,
     staged::{self, STAGED},
-    work::{Work, altered},
+    work::{CopyContext, altered},
 };
 use crate::{
     domain::Failure,
@@ -38,7 +38,7 @@ pub(super) struct Ending {
 }
 
 /// Ends the copy.
-pub(super) fn finalize(work: &Work, ending: &Ending) -> Result<(), Halt> {
+pub(super) fn finalize(work: &CopyContext, ending: &Ending) -> Result<(), Halt> {
     let places = &work.places;
     let missing = work.index.paths().map(|(path, _)| path).filter(|path| !is_accounted_for(work, ending, path));
     if let Some(path) = missing.min() {
@@ -77,11 +77,11 @@ pub(super) fn finalize(work: &Work, ending: &Ending) -> Result<(), Halt> {
     Ok(())
 }
 
-fn listed(work: &Work, path: &str) -> Option<usize> {
+fn listed(work: &CopyContext, path: &str) -> Option<usize> {
     work.index.position(Path::new(path))
 }
 
-fn is_accounted_for(work: &Work, ending: &Ending, path: &Path) -> bool {
+fn is_accounted_for(work: &CopyContext, ending: &Ending, path: &Path) -> bool {
     ending.plain.is_some()
         || work.has(path)
         || super::shared::lock(&work.received).contains(path)
@@ -89,7 +89,7 @@ fn is_accounted_for(work: &Work, ending: &Ending, path: &Path) -> bool {
         || (path == Path::new(TABLESPACE_MAP))
 }
 
-fn count(work: &Work, path: &str) {
+fn count(work: &CopyContext, path: &str) {
     if let Some(at) = listed(work, path) {
         work.shared.add_bytes(work.manifest.files[at].size);
         work.shared.add_file();
@@ -97,7 +97,7 @@ fn count(work: &Work, path: &str) {
 }
 
 /// The verified bytes of `pg_control`; `None` when an earlier attempt has put it in its place.
-fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
+fn control_file(work: &CopyContext, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
     let path = Path::new(CONTROL_FILE);
     if work.has(path) {
         return Ok(None);
@@ -118,12 +118,12 @@ fn control_file(work: &Work, ending: &Ending) -> Result<Option<Vec<u8>>, Halt> {
     Ok(Some(bytes))
 }
 
-fn read_plain(work: &Work, directory: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
+fn read_plain(work: &CopyContext, directory: &Path, path: &Path) -> Result<Vec<u8>, Failure> {
     let source = directory.join(path);
     fs::read(&source).map_err(|error| work.backup.failure("read", &source, &error))
 }
 
-fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
+fn check(work: &CopyContext, at: usize, bytes: &[u8]) -> Result<(), Failure> {
     let file = &work.manifest.files[at];
     let mut hasher = Hasher::new(file.checksum.algorithm());
     hasher.update(bytes);
@@ -134,7 +134,7 @@ fn check(work: &Work, at: usize, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// WAL of another cluster would be replayed to nothing good; recovery itself checks it only when it has begun.
-fn check_cluster(work: &Work, control: &[u8]) -> Result<(), Failure> {
+fn check_cluster(work: &CopyContext, control: &[u8]) -> Result<(), Failure> {
     let shown = ControlFile::parse(control)
         .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::errors::DAMAGED))?;
     let cluster = shown.system_identifier;
@@ -149,7 +149,7 @@ fn check_cluster(work: &Work, control: &[u8]) -> Result<(), Failure> {
 }
 
 /// The map of a plain backup is verified here; that of archives was when the plan was made.
-fn check_map(work: &Work, ending: &Ending) -> Result<(), Failure> {
+fn check_map(work: &CopyContext, ending: &Ending) -> Result<(), Failure> {
     match (&ending.plain, listed(work, TABLESPACE_MAP)) {
         (Some(directory), Some(at)) => check(work, at, &read_plain(work, directory, Path::new(TABLESPACE_MAP))?),
         (Some(_) | None, _) => Ok(()),
@@ -173,7 +173,7 @@ fn map_text(tablespaces: &BTreeMap<u32, PathBuf>) -> Vec<u8> {
     text
 }
 
-fn write_small(work: &Work, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+fn write_small(work: &CopyContext, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     work.announce(path)?;
     let root = &work.places.data;
     let written = root.remove(path).and_then(|_| root.create(path)).and_then(|mut file| file.write_all(bytes));

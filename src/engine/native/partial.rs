@@ -5,7 +5,7 @@
 //! it does not, the caller copies it anew. Never: a file without a checksum is gone on with, or one that was begun
 //! before the machine came up last, since what a crash leaves of a file need not be what was written.
 
-use super::{buffers::SIZE, errors::at_target, output::Output, root::Root, shared::Watch, work::Work};
+use super::{buffers::SIZE, errors::at_target, output::Output, root::Root, shared::Watch, work::CopyContext};
 use crate::{
     engine::Halt,
     postgres::manifest::{Algorithm, Hasher},
@@ -28,7 +28,7 @@ pub(super) fn kept(stat: &Stat, size: u64, algorithm: Algorithm) -> u64 {
 /// The file at `below` in `root`, ready to be written on from as far as it goes; `None` when there is nothing to go on
 /// with. The caller knows that it is a leftover of a restore of this backup, begun since the machine came up.
 pub(super) fn go_on(
-    work: &Work,
+    work: &CopyContext,
     (root, below): (&Root, &Path),
     size: u64,
     algorithm: Algorithm,

@@ -5,7 +5,7 @@ use super::{
     layout::SourceFile,
     read::{Source, hand_on},
     shared::{CopyEnd, Watch, lock},
-    work::{Beginning, Work},
+    work::{Beginning, CopyContext},
 };
 use crate::engine::Halt;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ pub(super) fn queue(mut files: Vec<SourceFile>) -> Queue {
 }
 
 /// The work of one thread: until the queue is empty.
-pub(super) fn run(work: &Work, queue: &Queue) -> Result<(), Halt> {
+pub(super) fn run(work: &CopyContext, queue: &Queue) -> Result<(), Halt> {
     let reading = work.shared.watch(CopyEnd::Backup);
     let writing = work.shared.watch(CopyEnd::Target);
     let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
@@ -32,7 +32,7 @@ pub(super) fn run(work: &Work, queue: &Queue) -> Result<(), Halt> {
 }
 
 fn copy(
-    work: &Work,
+    work: &CopyContext,
     file: &SourceFile,
     buffer: &mut Buffer,
     reading: &Arc<Watch>,

@@ -9,7 +9,7 @@ use super::{
     ledger::{self, Ledger, Line},
     lock,
     mark::{self, Mark},
-    places::Places,
+    places::TargetPlaces,
     plan::{CopyPlan, CopyRequest},
     root::{Access, Root},
     set_aside::{self, follow_links, rename},
@@ -31,7 +31,7 @@ pub(super) fn prepare(
     order: &CopyRequest,
     copy_plan: &CopyPlan,
     observer: &dyn Observer,
-) -> Result<(Places, Ledger), Failure> {
+) -> Result<(TargetPlaces, Ledger), Failure> {
     let directory = order.target.directory();
     make_room(order, copy_plan, observer)?;
     let mut mark = copy_plan.leftover.as_ref().map_or_else(
@@ -98,7 +98,7 @@ pub(super) fn prepare(
         home::mark(&root, order.session, directory, &mark.created).map_err(|error| at_target("mark", place, &error))?;
         tablespaces.insert(*oid, root);
     }
-    let places = Places { data, tablespaces };
+    let places = TargetPlaces { data, tablespaces };
     announce(copy_plan, &places, &ledger)?;
     Ok((places, ledger))
 }
@@ -110,7 +110,7 @@ fn came_meanwhile(place: &Path) -> Failure {
 }
 
 /// Enters all that is about to be created, durably, before the first of it is.
-fn announce(copy_plan: &CopyPlan, places: &Places, ledger: &Ledger) -> Result<(), Failure> {
+fn announce(copy_plan: &CopyPlan, places: &TargetPlaces, ledger: &Ledger) -> Result<(), Failure> {
     let mut all: BTreeSet<PathBuf> = BTreeSet::new();
     let mut last = None;
     for file in &copy_plan.manifest.files {

@@ -5,9 +5,9 @@
 
 use super::{
     errors::at_target,
-    ledger::{Account, Ledger, Line, Stamp},
+    ledger::{Ledger, LedgerAccount, Line, Stamp},
     root::Root,
-    work::Work,
+    work::CopyContext,
 };
 use crate::{domain::Failure, postgres::control::CONTROL_FILE};
 use rustix::fs::Mode;
@@ -20,7 +20,7 @@ use std::{
 pub(super) const STAGED: &str = ".howdah/control/global/pg_control";
 
 /// Lets verified bytes wait; the next attempt finds them there, too.
-pub(super) fn put(work: &Work, content: &[u8]) -> Result<(), Failure> {
+pub(super) fn put(work: &CopyContext, content: &[u8]) -> Result<(), Failure> {
     let (root, staged) = (&work.places.data, Path::new(STAGED));
     let put = || -> io::Result<()> {
         root.create_directory(staged.parent().unwrap_or(staged))?;
@@ -43,7 +43,7 @@ pub(super) fn read(root: &Root) -> Result<Vec<u8>, Failure> {
 }
 
 /// Puts what waits in its place, durably. A second time changes nothing.
-pub(super) fn install(root: &Root, account: &Account, ledger: &Ledger) -> Result<(), Failure> {
+pub(super) fn install(root: &Root, account: &LedgerAccount, ledger: &Ledger) -> Result<(), Failure> {
     let path = Path::new(CONTROL_FILE);
     let failed = |error: io::Error| at_target("write", &root.path().join(path), &error);
     if account.complete && root.stat(path).map_err(failed)?.is_some() {

@@ -13,7 +13,7 @@ use super::{
     plain,
     shared::{CopyEnd, Watch, lock},
     staged,
-    work::{Beginning, Work, altered},
+    work::{Beginning, CopyContext, altered},
 };
 use crate::{
     domain::Failure,
@@ -50,7 +50,7 @@ pub(super) struct Coming {
 const MAX_HELD_LEN: u64 = 16 << 20;
 
 /// The work of an unpacking thread: until no archive is left.
-pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
+pub(super) fn unpack(work: &CopyContext, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
     let watch = work.shared.watch(CopyEnd::Backup);
     loop {
         work.shared.go_on()?;
@@ -62,7 +62,7 @@ pub(super) fn unpack(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<C
 }
 
 /// The work of a writing thread: until no more files come.
-pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
+pub(super) fn write(work: &CopyContext, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
     let watch = work.shared.watch(CopyEnd::Target);
     loop {
         work.shared.go_on()?;
@@ -81,7 +81,7 @@ pub(super) fn write(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), 
 }
 
 impl Pending {
-    fn one_done(&self, work: &Work) -> Result<(), Failure> {
+    fn one_done(&self, work: &CopyContext) -> Result<(), Failure> {
         if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(());
         }
@@ -92,7 +92,7 @@ impl Pending {
 }
 
 struct Unpacking<'a> {
-    work: &'a Work,
+    work: &'a CopyContext,
     archive: &'a Archive,
     out: &'a Sender<Coming>,
     pending: Arc<Pending>,

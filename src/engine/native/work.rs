@@ -10,7 +10,7 @@ use super::{
     ledger::{Ledger, Line, Stamp},
     output::{DIRECT_FROM, Output},
     partial,
-    places::Places,
+    places::TargetPlaces,
     plain,
     run::Threads,
     shared::{Shared, Watch, lock},
@@ -36,11 +36,11 @@ const LARGE: u64 = 1 << 20;
 
 /// One copy.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct CopyContext {
     pub(super) backup: Backup,
     pub(super) manifest: Arc<Manifest>,
     pub(super) index: Arc<Index>,
-    pub(super) places: Places,
+    pub(super) places: TargetPlaces,
     pub(super) ledger: Ledger,
     pub(super) shared: Arc<Shared>,
     pub(super) buffers: Arc<Pool>,
@@ -76,7 +76,7 @@ pub(super) enum Beginning {
 
 /// A file on its way.
 pub(super) struct Receiving<'a> {
-    work: &'a Work,
+    work: &'a CopyContext,
     path: PathBuf,
     expect: Expect,
     size: u64,
@@ -85,7 +85,7 @@ pub(super) struct Receiving<'a> {
     watch: &'a Watch,
 }
 
-impl Work {
+impl CopyContext {
     /// How the bytes of a file are checked.
     pub(super) fn algorithm(&self, expect: &Expect) -> Algorithm {
         match expect {
@@ -173,7 +173,7 @@ impl Work {
     }
 }
 
-impl Threads for Work {
+impl Threads for CopyContext {
     fn shared(&self) -> &Shared {
         &self.shared
     }

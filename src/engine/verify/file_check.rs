@@ -2,7 +2,7 @@
 //!
 //! Promises: a file counts as compared only when all its bytes came and its checksum was right.
 
-use super::{Damage, names::name_of, wal::WalFile, work::Work};
+use super::{Damage, names::name_of, wal::WalFile, work::VerifyContext};
 use crate::{
     engine::source::{layout::Expect, shared::lock},
     postgres::{
@@ -25,7 +25,7 @@ pub(super) struct FileCheck {
 
 impl FileCheck {
     /// A file of this size, of which no byte came yet.
-    pub(super) fn new(work: &Work, path: &Path, expect: Expect, size: u64) -> Self {
+    pub(super) fn new(work: &VerifyContext, path: &Path, expect: Expect, size: u64) -> Self {
         let algorithm = match (&work.listing, &expect) {
             (Some(listing), Expect::Listed(at) | Expect::MayDiffer(Some(at))) => listing.file(*at).checksum.algorithm(),
             (_, Expect::Listed(_) | Expect::MayDiffer(_) | Expect::Wal | Expect::Manifest) => Algorithm::None,
@@ -35,7 +35,7 @@ impl FileCheck {
     }
 
     /// Takes the next bytes.
-    pub(super) fn take(&mut self, work: &Work, bytes: &[u8]) {
+    pub(super) fn take(&mut self, work: &VerifyContext, bytes: &[u8]) {
         self.came += bytes.len() as u64;
         self.hasher.update(bytes);
         if let Some(wal) = &mut self.wal {
@@ -53,7 +53,7 @@ impl FileCheck {
     }
 
     /// The file is at its end.
-    pub(super) fn finish(self, work: &Work) {
+    pub(super) fn finish(self, work: &VerifyContext) {
         let Self { path, expect, came, hasher, wal, start } = self;
         let checksum = hasher.finish();
         match (expect, work.listing.as_deref()) {

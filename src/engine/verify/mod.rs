@@ -44,7 +44,7 @@ use std::{
     thread,
     time::Duration,
 };
-use work::Work;
+use work::VerifyContext;
 
 /// What is verified, and how.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ pub struct Verifier {
     files: Files,
     /// What was wrong at the first look, until it is handed on.
     seen: Vec<Damage>,
-    work: Arc<Work>,
+    work: Arc<VerifyContext>,
     findings: Findings,
     threads: usize,
     stall: Duration,
@@ -108,7 +108,7 @@ impl Verifier {
         };
         let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, request.max_rate.map(Throttle::new)));
         let (sender, receiver) = mpsc::sync_channel(findings::WAITING);
-        let work = Arc::new(Work::new(request, (listing, &files), shared, sender, threads));
+        let work = Arc::new(VerifyContext::new(request, (listing, &files), shared, sender, threads));
         let (findings, found) = (Findings::new(receiver), Verification::default());
         Ok((Self { files, seen: damages, work, findings, threads, stall, found }, plan))
     }
@@ -155,7 +155,7 @@ impl Verifier {
 
     fn run(
         &mut self,
-        jobs: Vec<Task<Work>>,
+        jobs: Vec<Task<VerifyContext>>,
         observer: &dyn Observer,
         found: &mut dyn FnMut(&Damage),
     ) -> Result<(), Halt> {

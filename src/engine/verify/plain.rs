@@ -5,7 +5,7 @@ use super::{
     file_check::FileCheck,
     listing::{Reason, reason},
     names::name_of,
-    work::Work,
+    work::VerifyContext,
 };
 use crate::engine::{
     Halt,
@@ -24,17 +24,17 @@ use std::{
 };
 
 /// The work for these files: large ones come first, so that no thread is left alone with one at the end.
-pub(super) fn jobs(mut files: Vec<SourceFile>, threads: usize) -> Vec<Task<Work>> {
+pub(super) fn jobs(mut files: Vec<SourceFile>, threads: usize) -> Vec<Task<VerifyContext>> {
     files.sort_by_key(|file| file.size);
     let queue = Arc::new(Mutex::new(files));
-    let job = |_| -> Task<Work> {
+    let job = |_| -> Task<VerifyContext> {
         let queue = Arc::clone(&queue);
         Box::new(move |work| read_all(work, &queue))
     };
     (0..threads).map(job).collect()
 }
 
-fn read_all(work: &Work, queue: &Mutex<Vec<SourceFile>>) -> Result<(), Halt> {
+fn read_all(work: &VerifyContext, queue: &Mutex<Vec<SourceFile>>) -> Result<(), Halt> {
     let watch = work.shared.watch(CopyEnd::Backup);
     let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
     loop {
@@ -44,7 +44,7 @@ fn read_all(work: &Work, queue: &Mutex<Vec<SourceFile>>) -> Result<(), Halt> {
     }
 }
 
-fn read(work: &Work, file: &SourceFile, buffer: &mut Buffer, watch: &Arc<Watch>) -> Result<(), Halt> {
+fn read(work: &VerifyContext, file: &SourceFile, buffer: &mut Buffer, watch: &Arc<Watch>) -> Result<(), Halt> {
     let Reason::Expected(expect) = reason(work.listing.as_deref(), &file.path) else { return Ok(()) };
     let mut source = match Source::open_file(&file.source, watch, &work.shared) {
         Ok(source) => source,
@@ -80,7 +80,7 @@ fn read(work: &Work, file: &SourceFile, buffer: &mut Buffer, watch: &Arc<Watch>)
 }
 
 /// A file that is not there any more is missing; anything else could not be read.
-fn unread(work: &Work, file: &SourceFile, error: &io::Error) -> Result<(), Halt> {
+fn unread(work: &VerifyContext, file: &SourceFile, error: &io::Error) -> Result<(), Halt> {
     if error.kind() == io::ErrorKind::NotFound && !work.shared.stopping() && !work.backup.is_gone() {
         work.damage(Damage::Missing { file: name_of(&file.path) });
         return Ok(());

@@ -23,7 +23,7 @@ use crate::{
     },
     postgres::{
         manifest::{self, Manifest, ManifestError},
-        tarset::{Part, TarSet},
+        tarset::{ArchivePart, TarSet},
     },
 };
 use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
@@ -166,9 +166,9 @@ fn look_tar(
     let directory = &request.directory;
     let failed = |error: &io::Error| unread(backup, "list", directory, error);
     let parts = TarSet::parts(directory).map_err(|error| failed(&error))?;
-    let mut named: BTreeMap<Part, String> = BTreeMap::new();
+    let mut named: BTreeMap<ArchivePart, String> = BTreeMap::new();
     let (mut archives, mut wal) = (Vec::new(), Vec::new());
-    for (part, name) in parts.into_iter().filter(|(part, _)| *part != Part::Manifest) {
+    for (part, name) in parts.into_iter().filter(|(part, _)| *part != ArchivePart::Manifest) {
         let path = directory.join(&name);
         let about = fs::symlink_metadata(&path).map_err(|error| failed(&error))?;
         if !about.is_file() {
@@ -178,14 +178,14 @@ fn look_tar(
             damages.push(Damage::Duplicate { file: name });
         } else {
             match part {
-                Part::Base => archives.insert(0, Archive { path, kind: Kind::Base }),
-                Part::Tablespace(oid) => archives.push(Archive { path, kind: Kind::Tablespace(oid) }),
-                Part::Wal => wal.push(Archive { path, kind: Kind::Wal }),
-                Part::Manifest => {}
+                ArchivePart::Base => archives.insert(0, Archive { path, kind: Kind::Base }),
+                ArchivePart::Tablespace(oid) => archives.push(Archive { path, kind: Kind::Tablespace(oid) }),
+                ArchivePart::Wal => wal.push(Archive { path, kind: Kind::Wal }),
+                ArchivePart::Manifest => {}
             }
         }
     }
-    if !named.contains_key(&Part::Base) {
+    if !named.contains_key(&ArchivePart::Base) {
         damages.push(Damage::Missing { file: "base.tar".to_owned() });
     }
     let bytes = listing.map_or(0, |listing| listing.manifest.total_size().0);

@@ -7,7 +7,7 @@ use super::{
     file_check::FileCheck,
     listing::{Reason, reason},
     names::{archive_name, name_of},
-    work::Work,
+    work::VerifyContext,
 };
 use crate::{
     engine::{
@@ -40,7 +40,7 @@ struct Coming {
 }
 
 /// The work for these archives.
-pub(super) fn jobs(mut archives: Vec<Archive>, threads: usize) -> Vec<Task<Work>> {
+pub(super) fn jobs(mut archives: Vec<Archive>, threads: usize) -> Vec<Task<VerifyContext>> {
     // Taken from the end: the base first, for it is nearly always the largest.
     archives.reverse();
     // Each unfinished file needs a thread of its own, or unpacking threads could wait for each other's buffers.
@@ -49,12 +49,12 @@ pub(super) fn jobs(mut archives: Vec<Archive>, threads: usize) -> Vec<Task<Work>
     let archives = Arc::new(Mutex::new(archives));
     let (out, files) = mpsc::channel();
     let files = Arc::new(Mutex::new(files));
-    let unpack = |_| -> Task<Work> {
+    let unpack = |_| -> Task<VerifyContext> {
         let (archives, out) = (Arc::clone(&archives), out.clone());
         Box::new(move |work| unpack_all(work, &archives, &out))
     };
-    let mut jobs: Vec<Task<Work>> = (0..unpacking).map(unpack).collect();
-    let hash = |_| -> Task<Work> {
+    let mut jobs: Vec<Task<VerifyContext>> = (0..unpacking).map(unpack).collect();
+    let hash = |_| -> Task<VerifyContext> {
         let files = Arc::clone(&files);
         Box::new(move |work| hash_all(work, &files))
     };
@@ -62,7 +62,7 @@ pub(super) fn jobs(mut archives: Vec<Archive>, threads: usize) -> Vec<Task<Work>
     jobs
 }
 
-fn unpack_all(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
+fn unpack_all(work: &VerifyContext, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>) -> Result<(), Halt> {
     let watch = work.shared.watch(CopyEnd::Backup);
     loop {
         work.shared.go_on()?;
@@ -71,7 +71,7 @@ fn unpack_all(work: &Work, archives: &Mutex<Vec<Archive>>, out: &Sender<Coming>)
     }
 }
 
-fn hash_all(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
+fn hash_all(work: &VerifyContext, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
     loop {
         work.shared.go_on()?;
         let Ok(Coming { mut check, size, bytes }) = lock(files).recv() else { return Ok(()) };
@@ -86,7 +86,7 @@ fn hash_all(work: &Work, files: &Mutex<Receiver<Coming>>) -> Result<(), Halt> {
 }
 
 struct Unpacking<'a> {
-    work: &'a Work,
+    work: &'a VerifyContext,
     archive: &'a Archive,
     out: &'a Sender<Coming>,
     /// The listed file that is being unpacked.

@@ -39,7 +39,7 @@ const BUFFERS: usize = 16;
 
 /// One verification.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct VerifyContext {
     pub(super) backup: Backup,
     pub(super) listing: Option<Arc<Listing>>,
     pub(super) shared: Arc<Shared>,
@@ -58,7 +58,7 @@ pub(super) struct Work {
     bytes: AtomicU64,
 }
 
-impl Work {
+impl VerifyContext {
     pub(super) fn new(
         request: &VerifyRequest,
         (listing, files): (Option<Arc<Listing>>, &Files),
@@ -177,7 +177,7 @@ impl Work {
     }
 }
 
-impl Threads for Work {
+impl Threads for VerifyContext {
     fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -4,7 +4,7 @@
 //! here. Never: guesses how PostgreSQL reads its files.
 
 use super::{
-    DataDirectory, Options,
+    ConfigureOptions, DataDirectory,
     block::{Setting, setting},
     defaults::Named,
     logs,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::Failure,
     postgres::{
-        account::Access,
+        account::Permission,
         binaries::Binaries,
         server::{classify, log, resume},
     },
@@ -46,7 +46,7 @@ pub(super) struct Adapted {
 }
 
 /// Finds out what this cluster needs here. Refuses one that would run elsewhere.
-pub(super) fn adapt(options: &Options<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
+pub(super) fn adapt(options: &ConfigureOptions<'_>, binaries: &Binaries) -> Result<Adapted, Failure> {
     let named = DataDirectory::open(options.data).and_then(|place| Named::in_files_of(&place));
     let named =
         named.map_err(|e| classify::of_io(&format!("reading the configuration of {}", options.data.display()), &e))?;
@@ -72,7 +72,7 @@ pub(super) fn adapt(options: &Options<'_>, binaries: &Binaries) -> Result<Adapte
     } else if ssl {
         for name in ["ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"] {
             let file = ask(name)?;
-            if !file.is_empty() && !options.account.may(Access::Read, &options.data.join(&file)).unwrap_or(false) {
+            if !file.is_empty() && !options.account.may(Permission::Read, &options.data.join(&file)).unwrap_or(false) {
                 let file = file.display();
                 found.push((setting("ssl", "off"), format!("ssl is off, because {name} {file} cannot be read here")));
                 break;
@@ -99,7 +99,7 @@ pub(super) fn adapt(options: &Options<'_>, binaries: &Binaries) -> Result<Adapte
 
 /// The server's log stays in the data directory, and is not mixed up with the source's.
 fn own_logs(
-    options: &Options<'_>,
+    options: &ConfigureOptions<'_>,
     ask: &impl Fn(&str) -> Result<OsString, Failure>,
 ) -> Result<Vec<(Setting, String)>, Failure> {
     let mut found = Vec::new();
@@ -127,7 +127,7 @@ fn own_logs(
 }
 
 /// Lines of configuration for the sizes that the source had.
-pub(super) fn recorded_sizes(options: &Options<'_>, binaries: &Binaries) -> Result<String, Failure> {
+pub(super) fn recorded_sizes(options: &ConfigureOptions<'_>, binaries: &Binaries) -> Result<String, Failure> {
     resume::control_data(options.control, options.account, binaries).map(|text| sizes_from(&text))
 }
 
@@ -148,7 +148,7 @@ fn sizes_from(text: &str) -> String {
 }
 
 /// The value of a setting as the server would see it.
-fn ask(options: &Options<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
+fn ask(options: &ConfigureOptions<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
     let mut command = options.account.command(binaries.postgres());
     command.arg("-D").arg(options.data).args(["-c", "lc_messages=C", "-C", name]);
     let output = options.account.output(&mut command);

@@ -18,7 +18,7 @@ pub mod switched_off;
 pub use block::block_at;
 pub use directory::DataDirectory;
 
-use super::{account::Access, account::Account, binaries::Binaries, server::classify};
+use super::{account::Account, account::Permission, binaries::Binaries, server::classify};
 use crate::domain::{Failure, MajorVersion, Port, plan::SwitchedOff};
 use adapt::Adapted;
 use block::{Setting, names, setting, with_block};
@@ -52,7 +52,7 @@ const MAIN: &str = "# Written by howdah, because the backup held no postgresql.c
 
 /// What is to be configured.
 #[derive(Debug, Clone, Copy)]
-pub struct Options<'a> {
+pub struct ConfigureOptions<'a> {
     /// The restored data directory.
     pub data: &'a Path,
     /// The port of the copy.
@@ -71,7 +71,7 @@ pub struct Options<'a> {
 /// The directory that the copy's own socket goes to: the usual one where this user may use it, else `/tmp`.
 pub fn socket_directory(account: &Account) -> PathBuf {
     let usual = Path::new(SOCKETS);
-    if account.may(Access::Write, usual).unwrap_or(false) { usual.to_owned() } else { PathBuf::from("/tmp") }
+    if account.may(Permission::Write, usual).unwrap_or(false) { usual.to_owned() } else { PathBuf::from("/tmp") }
 }
 
 /// What was made of a restored cluster.
@@ -86,7 +86,7 @@ pub struct Configured {
 }
 
 /// Makes the restored cluster a copy of its own; returns what a person should know.
-pub fn configure(options: &Options<'_>) -> Result<Configured, Failure> {
+pub fn configure(options: &ConfigureOptions<'_>) -> Result<Configured, Failure> {
     let failed = |e: &io::Error, what: &str| classify::of_io(&format!("{what} of {}", options.data.display()), e);
     let place = DataDirectory::open(options.data).map_err(|e| failed(&e, "opening the data directory"))?;
     let owner = options.account.owner();
@@ -142,7 +142,7 @@ pub fn configure(options: &Options<'_>) -> Result<Configured, Failure> {
 }
 
 /// What every copy gets.
-fn own_settings(options: &Options<'_>) -> Vec<Setting> {
+fn own_settings(options: &ConfigureOptions<'_>) -> Vec<Setting> {
     let mut settings = vec![
         setting("port", options.port.to_string()),
         setting("listen_addresses", LISTENS),
@@ -169,7 +169,7 @@ fn places(file: &[u8], data: &Path) -> Vec<Setting> {
 }
 
 /// Writes the block into `postgresql.auto.conf`, and gives what the file then holds.
-fn write_auto(place: &DataDirectory, settings: &[Setting], options: &Options<'_>) -> io::Result<Vec<u8>> {
+fn write_auto(place: &DataDirectory, settings: &[Setting], options: &ConfigureOptions<'_>) -> io::Result<Vec<u8>> {
     let old = place.read("postgresql.auto.conf", MAX_LEN)?.unwrap_or_default();
     // `ALTER SYSTEM` takes all of them but the first, and what it has set comes after `postgresql.conf`.
     let moved = places(&with_block(&old, &[]), options.data).into_iter().filter(|(name, _)| *name != PLACES[0]);
@@ -203,7 +203,7 @@ mod tests {
 
     fn configured(data: &Path, account: &Account) -> Configured {
         let port = Port::new(5433).unwrap();
-        configure(&Options { data, port, account, binaries: None, control: data, version: None }).unwrap()
+        configure(&ConfigureOptions { data, port, account, binaries: None, control: data, version: None }).unwrap()
     }
 
     /// The notes but for the last, which every copy gets.
@@ -255,7 +255,7 @@ mod tests {
             let port = Port::new(5433).unwrap();
             let binaries = Some(&binaries);
             let data = place.path();
-            let options = Options { data, port, account: &account, binaries, control: data, version: None };
+            let options = ConfigureOptions { data, port, account: &account, binaries, control: data, version: None };
             let notes = configure(&options).unwrap().notes;
             assert_eq!(
                 notes.iter().any(|note| note.starts_with("ssl is off, because the passphrase")),
@@ -299,7 +299,7 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
         let account = someone();
         let (port, data) = (Port::new(5433).unwrap(), place.path());
-        let options = Options { data, port, account: &account, binaries: None, control: data, version: None };
+        let options = ConfigureOptions { data, port, account: &account, binaries: None, control: data, version: None };
         let failure = configure(&options).unwrap_err();
         assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
     }

@@ -15,7 +15,7 @@ use crate::{
         watched::watched,
     },
     postgres::{
-        account::{Access, Account},
+        account::{Account, Permission},
         binaries::{Binaries, NoBinaries},
         configure::{
             self,
@@ -28,7 +28,7 @@ use crate::{
 use std::{path::Path, thread};
 
 /// Who would own the files and run the server, or why nobody could. A restore of files alone does without.
-pub(in crate::worker) type Who = Result<Account, Failure>;
+pub(in crate::worker) type ServerAccount = Result<Account, Failure>;
 
 /// The plan, and what the later steps need of how it was made.
 pub(in crate::worker) struct Checked {
@@ -44,7 +44,7 @@ pub(in crate::worker) fn plan(
     engine: &mut dyn Engine,
     request: &ClusterRestore,
     settings: &WorkerSettings,
-    who: &Who,
+    who: &ServerAccount,
     own: &Own,
 ) -> Result<Checked, Failure> {
     let (holds, own) = (request.holds(), own.clone());
@@ -135,7 +135,7 @@ fn shown(tablespace: TablespacePlan) -> TablespacePlan {
 pub(in crate::worker) fn server(
     request: &ClusterRestore,
     settings: &WorkerSettings,
-    who: &Who,
+    who: &ServerAccount,
     version: Option<MajorVersion>,
 ) -> Result<(ServerPlan, Option<Binaries>), Failure> {
     server_with(request, settings, who, version, None)
@@ -143,7 +143,7 @@ pub(in crate::worker) fn server(
 
 type FoundPrograms = Result<Binaries, NoBinaries>;
 
-fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> FoundPrograms {
+fn programs(settings: &WorkerSettings, who: &ServerAccount, version: MajorVersion) -> FoundPrograms {
     Binaries::find(version, settings, std::env::var_os("PATH").as_deref(), who.as_ref().ok())
 }
 
@@ -151,7 +151,7 @@ fn programs(settings: &WorkerSettings, who: &Who, version: MajorVersion) -> Foun
 fn server_with(
     request: &ClusterRestore,
     settings: &WorkerSettings,
-    who: &Who,
+    who: &ServerAccount,
     version: Option<MajorVersion>,
     found: Option<FoundPrograms>,
 ) -> Result<(ServerPlan, Option<Binaries>), Failure> {
@@ -203,7 +203,7 @@ fn reachable(account: &Account, request: &ClusterRestore) -> Result<(), Failure>
             let cause = format!("{} is not a directory, so nothing can be restored below it", above.display());
             return Err(Failure::incurable(cause, "choose another place"));
         }
-        let may = account.may(Access::Enter, above).map_err(|e| {
+        let may = account.may(Permission::Enter, above).map_err(|e| {
             Failure::disruption(format!("cannot ask whether {} gets to {}: {e}", account.name(), above.display()), "")
         })?;
         if !may {

@@ -10,7 +10,7 @@ use crate::{
     engine::Halt,
     worker::{
         engine_factory::EngineFactory,
-        places::{self, Barred, Session},
+        places::{self, Barred, ClaimingSession},
         server::orphan_server,
         workspace::Workspace,
     },
@@ -25,7 +25,7 @@ pub(in crate::worker) fn dispose(
     wish: Disposition,
     factory: &EngineFactory<'_>,
 ) -> Result<Disposed, Halt> {
-    let (session, uuid) = (Session::of(ticket, attempt_dir), ticket.session_uuid);
+    let (session, uuid) = (ClaimingSession::of(ticket, attempt_dir), ticket.session_uuid);
     let workspace = Workspace { attempt: attempt_dir, session: uuid, data: target.directory() };
     let holds = places::holds_of(target);
     let places = session.enter(&holds, None);

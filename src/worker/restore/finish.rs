@@ -6,7 +6,7 @@
 
 use super::{
     Restore,
-    check::{self, Who},
+    check::{self, ServerAccount},
     completion, record, tablespaces, version_of,
     wal::WalReport,
 };
@@ -72,7 +72,7 @@ impl<'a> Restore<'a> {
     pub(in crate::worker) fn end(
         &self,
         factory: &EngineFactory<'_>,
-        who: Who,
+        who: ServerAccount,
         success: Success,
         supervisor: &mut Option<ServerSupervisor<'a>>,
     ) -> Result<Success, Halt> {

@@ -35,7 +35,7 @@ use crate::{
         server::{classify, replay::ServerStage},
     },
 };
-use check::{Checked, Who};
+use check::{Checked, ServerAccount};
 use std::path::{Path, PathBuf};
 
 /// All that the steps of one attempt share.
@@ -45,7 +45,7 @@ pub(in crate::worker) struct Restore<'a> {
     pub(in crate::worker) settings: &'a WorkerSettings,
     /// Who ordered it.
     pub(in crate::worker) by: Option<&'a str>,
-    pub(in crate::worker) places: places::Session,
+    pub(in crate::worker) places: places::ClaimingSession,
     pub(in crate::worker) report: &'a EventWriter,
     pub(in crate::worker) stop: &'a Stop,
 }
@@ -88,7 +88,7 @@ impl<'a> Restore<'a> {
     fn check(
         &self,
         factory: &EngineFactory<'_>,
-        who: &Who,
+        who: &ServerAccount,
         devices: &[(PathBuf, u64)],
     ) -> Result<(Box<dyn Engine>, Checked), Halt> {
         let Self { request, settings, report, .. } = self;
@@ -127,7 +127,7 @@ impl<'a> Restore<'a> {
         &self,
         planned: &ServerPlan,
         binaries: Option<Binaries>,
-        who: &Who,
+        who: &ServerAccount,
     ) -> Result<(ServerPlan, Option<Binaries>), Halt> {
         let version = version_of(self.request.target.directory())?;
         let fits = match (planned, &binaries) {
@@ -156,7 +156,8 @@ impl<'a> Restore<'a> {
         let staged = data.join(STAGED_CONTROL);
         let control = if staged.is_dir() { staged.as_path() } else { data };
         let version = Some(version_of(data)?);
-        let configured = configure::configure(&configure::Options { data, port, account, binaries, control, version })?;
+        let configured =
+            configure::configure(&configure::ConfigureOptions { data, port, account, binaries, control, version })?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
         let mut detail = vec![format!("port {port}")];

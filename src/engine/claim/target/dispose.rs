@@ -6,7 +6,7 @@
 
 use super::{
     home,
-    ledger::{self, Account},
+    ledger::{self, LedgerAccount},
     lock,
     mark::{self, Mark},
     removal::{names, remove_if_empty, remove_tree},
@@ -136,7 +136,7 @@ struct Removal<'a> {
     directory: &'a Path,
     root: Root,
     mark: Mark,
-    account: Account,
+    account: LedgerAccount,
     left: u64,
 }
 

@@ -31,7 +31,7 @@ const MAX_SIZE: u64 = 1 << 20;
 const OWN: Access = Access { owner: None, group: false };
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Mark {
+struct HomeMark {
     version: u32,
     session: Uuid,
     /// The data directory that the home belongs to, for a person to read.
@@ -43,7 +43,7 @@ struct Mark {
 /// Marks a home; `created` are the directories that the restore made, here and elsewhere.
 pub(in crate::engine) fn mark(root: &Root, session: Uuid, data: &Path, created: &[PathBuf]) -> io::Result<()> {
     let created = created.iter().filter(|path| root.path().starts_with(path)).cloned().collect();
-    mark::replace(root, FILE, &Mark { version: VERSION, session, data: data.to_owned(), created })
+    mark::replace(root, FILE, &HomeMark { version: VERSION, session, data: data.to_owned(), created })
 }
 
 /// Whether a home bears this session's mark.
@@ -92,7 +92,7 @@ pub(in crate::engine) fn candidates(target: &Target) -> io::Result<Vec<PathBuf>>
     Ok(target.tablespaces().values().cloned().chain(unnamed).collect())
 }
 
-fn read(home: &Path, session: Uuid) -> io::Result<Option<Mark>> {
+fn read(home: &Path, session: Uuid) -> io::Result<Option<HomeMark>> {
     let mut text = Vec::new();
     let opened = Root::open(home, OWN).and_then(|root| root.open_file(&Path::new(mark::DIRECTORY).join(FILE)));
     match opened {
@@ -102,6 +102,6 @@ fn read(home: &Path, session: Uuid) -> io::Result<Option<Mark>> {
         }
         Err(error) => return Err(error),
     };
-    let mark: Option<Mark> = serde_json::from_slice(&text).ok();
+    let mark: Option<HomeMark> = serde_json::from_slice(&text).ok();
     Ok(mark.filter(|mark| mark.version == VERSION && mark.session == session))
 }

@@ -28,7 +28,7 @@ pub(in crate::engine) struct Stamp {
 
 /// What a ledger records, read from its beginning.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::engine) struct Account {
+pub(in crate::engine) struct LedgerAccount {
     /// Paths that the restore created or was about to, in the order of creation.
     pub(in crate::engine) created: Vec<PathBuf>,
     /// Files that were verified, and their stamp then.
@@ -137,7 +137,7 @@ impl Open {
     }
 }
 
-impl Account {
+impl LedgerAccount {
     /// Reads a ledger. `boot` names the time since the machine came up.
     pub(in crate::engine) fn read(mut ledger: impl Read, boot: &str) -> io::Result<Self> {
         let mut bytes = Vec::new();
@@ -232,10 +232,10 @@ impl Line {
 }
 
 /// Reads the ledger of a target; an absent one is empty.
-pub(in crate::engine) fn read(root: &Root, boot: &str) -> io::Result<Account> {
+pub(in crate::engine) fn read(root: &Root, boot: &str) -> io::Result<LedgerAccount> {
     match root.open_file(Path::new(mark::LEDGER)) {
-        Ok(file) => Account::read(file, boot),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Account::default()),
+        Ok(file) => LedgerAccount::read(file, boot),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LedgerAccount::default()),
         Err(error) => Err(error),
     }
 }
@@ -342,7 +342,7 @@ mod tests {
         // The next attempt begins with a line break, so that it never continues a torn line.
         bytes.push(b'\n');
         bytes.extend(text(&[Line::Boot("now".into()), verified("c")]));
-        let account = Account::read(&bytes[..], "now").unwrap();
+        let account = LedgerAccount::read(&bytes[..], "now").unwrap();
         assert_eq!(account.verified.keys().collect::<Vec<_>>(), [Path::new("a"), Path::new("c")]);
     }
 
@@ -351,9 +351,9 @@ mod tests {
         let lines = [Line::Boot("one".into()), verified("a"), Line::Durable, verified("b"), Line::Boot("two".into())];
         let mut bytes = text(&lines);
         bytes.extend(text(&[verified("c")]));
-        let under_two = Account::read(&bytes[..], "two").unwrap();
+        let under_two = LedgerAccount::read(&bytes[..], "two").unwrap();
         assert_eq!(under_two.verified.keys().collect::<Vec<_>>(), [Path::new("a"), Path::new("c")]);
-        let under_three = Account::read(&bytes[..], "three").unwrap();
+        let under_three = LedgerAccount::read(&bytes[..], "three").unwrap();
         assert_eq!(under_three.verified.keys().collect::<Vec<_>>(), [Path::new("a")]);
     }
 }

@@ -10,12 +10,12 @@ use std::{
 
 /// All roots of one restore.
 #[derive(Debug)]
-pub(in crate::engine) struct Places {
+pub(in crate::engine) struct TargetPlaces {
     pub(in crate::engine) data: Root,
     pub(in crate::engine) tablespaces: BTreeMap<u32, Root>,
 }
 
-impl Places {
+impl TargetPlaces {
     /// The root that a path of the manifest lies in, and the path below it. Empty for a tablespace itself.
     pub(in crate::engine) fn find<'a>(&self, path: &'a Path) -> (&Root, &'a Path) {
         in_tablespace(path)

@@ -3,7 +3,7 @@
 //! Promises: only looks. A directory counts as ours only by its mark, never by its contents.
 
 use super::{
-    ledger::{self, Account},
+    ledger::{self, LedgerAccount},
     mark::{self, Mark},
     root::{Access, Root},
 };
@@ -34,7 +34,7 @@ pub(in crate::engine) enum TargetContents {
 #[derive(Debug)]
 pub(in crate::engine) struct Leftover {
     pub(in crate::engine) mark: Mark,
-    pub(in crate::engine) account: Account,
+    pub(in crate::engine) account: LedgerAccount,
 }
 
 /// Looks at a data directory.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use super::*;
-use crate::postgres::configure::{Options, configure, libraries::LIBRARIES, tests::programs};
+use crate::postgres::configure::{ConfigureOptions, configure, libraries::LIBRARIES, tests::programs};
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 
 /// A library, what becomes of it where it is installed, and where it is not.
@@ -157,7 +157,7 @@ fn s13_postgresql_itself_sees_only_what_may_stay() {
     let before = of_backup(&data, &binaries).unwrap();
 
     let port = crate::domain::Port::new(5433).unwrap();
-    let options = Options {
+    let options = ConfigureOptions {
         data: &data,
         control: &data,
         port,
