@@ -10,8 +10,8 @@ mod sample;
 
 #[path = "session/acting.rs"]
 mod acting;
-#[path = "session/canceling.rs"]
-mod canceling;
+#[path = "session/cancelling.rs"]
+mod cancelling;
 #[path = "session/harness.rs"]
 mod harness;
 #[path = "session/kinds.rs"]

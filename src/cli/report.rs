@@ -110,7 +110,7 @@ fn kind(session: &Session) -> String {
         Phase::Paused { .. } => "paused".to_owned(),
         Phase::Cancelling { stage, .. } => {
             let (CancelStage::Stopping { urgency, .. } | CancelStage::Disposing { urgency, .. }) = stage;
-            format!("canceling {:?} {urgency:?}", std::mem::discriminant(stage))
+            format!("cancelling {:?} {urgency:?}", std::mem::discriminant(stage))
         }
         Phase::Completed { .. } => "completed".to_owned(),
     }

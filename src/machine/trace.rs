@@ -50,9 +50,9 @@ pub(super) fn catch_up(session: &Session, trace: Trace, now: Timestamp) -> Vec<E
         return vec![];
     }
     let cancel = |disposition| {
-        let is_canceling = matches!(session.phase, Phase::Cancelling { .. });
+        let is_cancelling = matches!(session.phase, Phase::Cancelling { .. });
         let deadline = later(now, CANCEL_GRACE);
-        (!is_canceling).then(|| Event::CancelRequested { disposition, by: SOMEBODY.to_owned(), deadline })
+        (!is_cancelling).then(|| Event::CancelRequested { disposition, by: SOMEBODY.to_owned(), deadline })
     };
     let mut events = vec![Event::Found { attempt }];
     match trace.stood {

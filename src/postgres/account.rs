@@ -4,7 +4,7 @@
 //! `setpriv` (util-linux) is here and in its main group alone where it is not, never in root's groups, and without root's
 //! environment. Never: runs a server as root, or goes through a shell.
 
-use super::ask::{LIMIT, ask};
+use super::command_output::{LIMIT, command_output};
 use crate::domain::Failure;
 use std::{
     ffi::OsStr,
@@ -69,7 +69,9 @@ impl Account {
     /// Root itself is refused, since PostgreSQL refuses it too.
     pub fn for_server(os_user: &str) -> Result<Self, Failure> {
         let found = Self::of_files(os_user)?;
-        if found.switch == Switch::Stay || ask(found.through_setpriv("true").stdout(Stdio::null()), LIMIT).is_ok() {
+        if found.switch == Switch::Stay
+            || command_output(found.through_setpriv("true").stdout(Stdio::null()), LIMIT).is_ok()
+        {
             return Ok(found);
         }
         Ok(Self { switch: Switch::MainGroup, ..found })

@@ -5,7 +5,7 @@
 
 use super::{
     account::{Account, bare},
-    ask::{LIMIT, ask},
+    command_output::{LIMIT, command_output},
 };
 use crate::domain::{MajorVersion, WorkerSettings};
 use std::{
@@ -138,7 +138,7 @@ fn asked_of_pg_config(directory: &Path) -> Option<PathBuf> {
     if !directory.is_absolute() || !program.is_file() {
         return None;
     }
-    ask(bare(program).arg("--bindir"), LIMIT).ok().map(|text| PathBuf::from(text.trim_end()))
+    command_output(bare(program).arg("--bindir"), LIMIT).ok().map(|text| PathBuf::from(text.trim_end()))
 }
 
 /// The major version of the server program in this directory, if this user can run it.
@@ -148,7 +148,7 @@ fn major_of(directory: &Path, account: Option<&Account>) -> Option<MajorVersion>
         return None;
     }
     let mut command = account.map_or_else(|| bare(&program), |account| account.command(&program));
-    parse(&ask(command.arg("--version"), LIMIT).ok()?)
+    parse(&command_output(command.arg("--version"), LIMIT).ok()?)
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `postgres (PostgreSQL) 19devel`.

@@ -4,8 +4,8 @@
 //! arguments, never through a shell. Never: knows sessions, engines or the screen.
 
 pub mod account;
-pub mod ask;
 pub mod binaries;
+pub mod command_output;
 pub mod compression;
 pub mod configure;
 pub mod control;

@@ -40,10 +40,10 @@ const RULES: &[Rule] = &[
     ("R2 ongoing sessions are under Restore", |t| t.after.is_ongoing() != is_completed(t.after)),
     ("R3 ended sessions are under Completed", |t| CompletedRow::of(t.after).is_some() == is_completed(t.after)),
     ("R4 success moves to Completed", |t| !t.restored() || matches!(outcome(t.after), Some(Outcome::Succeeded(_)))),
-    ("R5 cancel leads to Completed", |t| !is_canceling(t.before) || is_canceling(t.after) || is_completed(t.after)),
+    ("R5 cancel leads to Completed", |t| !is_cancelling(t.before) || is_cancelling(t.after) || is_completed(t.after)),
     ("R6 only success and cancel move it", |t| {
         let asked = matches!(t.command, Command::Cancel { .. } | Command::Stop { .. });
-        let allowed = t.restored() || t.found_damage() || is_canceling(t.before) || asked;
+        let allowed = t.restored() || t.found_damage() || is_cancelling(t.before) || asked;
         !is_completed(t.after) || is_completed(t.before) || allowed
     }),
     ("R8 a disruption waits or has no tries left", |t| {
@@ -63,7 +63,7 @@ const RULES: &[Rule] = &[
             return true;
         }
         let used_up = t.past.wish == Wish::Clock && t.past.tries >= t.before.policy().tries && !t.past.got_through();
-        let ends = is_canceling(t.after) && t.gives_up();
+        let ends = is_cancelling(t.after) && t.gives_up();
         used_up == (ends || matches!(t.after.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. }))
     }),
     ("R12 no retry of a running session", |t| {
@@ -71,9 +71,9 @@ const RULES: &[Rule] = &[
         !is_retry(t.command) || t.decided == &Err(Refusal::Running { attempt: *attempt })
     }),
     ("R18 cancel works from everywhere", |t| {
-        let open = !is_canceling(t.before) && !is_completed(t.before);
+        let open = !is_cancelling(t.before) && !is_completed(t.before);
         let cancels = matches!(t.command, Command::Cancel { .. });
-        !(open && cancels) || (t.decided.is_ok() && (is_canceling(t.after) || is_completed(t.after)))
+        !(open && cancels) || (t.decided.is_ok() && (is_cancelling(t.after) || is_completed(t.after)))
     }),
     ("R20 no retry, no cancel when completed", |t| {
         let asks = is_retry(t.command) || matches!(t.command, Command::Cancel { .. });
@@ -117,7 +117,7 @@ const RULES: &[Rule] = &[
     }),
     ("D4 what waiting cannot cure is stuck at once", |t| {
         let stuck = |wanted| matches!(t.after.phase(), Phase::Stuck { reason, .. } if *reason == wanted);
-        let gives_up = t.gives_up() && is_canceling(t.after);
+        let gives_up = t.gives_up() && is_cancelling(t.after);
         (!t.failed(FailureClass::Incurable) || stuck(StuckReason::Incurable) || gives_up)
             && (!t.failed(FailureClass::Bug) || stuck(StuckReason::Bug) || gives_up)
     }),
@@ -135,7 +135,7 @@ const RULES: &[Rule] = &[
         !matches!(t.command, Command::Cancel { .. }) || t.effects == [Effect::Stop { attempt: *attempt }]
     }),
     ("D6 past its deadline a cancel says so", |t| {
-        !(is_canceling(t.before) && t.is_due()) || urgency(t.after) == Some(Urgency::Overdue)
+        !(is_cancelling(t.before) && t.is_due()) || urgency(t.after) == Some(Urgency::Overdue)
     }),
     ("D6 force kills a stop or what is overdue, and never a disposal in time", |t| {
         let kill = t.before.live_attempt().map(|attempt| Effect::Kill { attempt });
@@ -172,7 +172,7 @@ const RULES: &[Rule] = &[
         }
     }),
     ("D9 a lost disposal is done again", |t| {
-        let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live() && is_canceling(t.before);
+        let lost = matches!(t.command, Command::Lost { .. }) && t.is_of_live() && is_cancelling(t.before);
         let leaves = t.after.order().leftover().is_some();
         !lost || !leaves || matches!(t.effects, [Effect::Launch { .. }])
     }),
@@ -319,14 +319,14 @@ impl Turn<'_> {
 
 /// How long the clock lets a session wait before it looks after it again.
 const fn pause(session: &Session) -> Duration {
-    if is_canceling(session) { CANCEL_GRACE } else { session.policy().every }
+    if is_cancelling(session) { CANCEL_GRACE } else { session.policy().every }
 }
 
 pub(crate) const fn is_completed(session: &Session) -> bool {
     matches!(session.phase(), Phase::Completed { .. })
 }
 
-pub(crate) const fn is_canceling(session: &Session) -> bool {
+pub(crate) const fn is_cancelling(session: &Session) -> bool {
     matches!(session.phase(), Phase::Cancelling { .. })
 }
 

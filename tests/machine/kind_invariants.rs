@@ -1,6 +1,6 @@
 //! What must be true of every turn of the kinds of work that differ: who ends as what, and who waits for whom.
 
-use super::invariants::{Rule, cause_in_queue, is_canceling, is_completed, is_stuck, outcome};
+use super::invariants::{Rule, cause_in_queue, is_cancelling, is_completed, is_stuck, outcome};
 use howdah::{
     domain::{Kind, Outcome, ticket::Work},
     machine::{Cause, Command, Effect, EndWish, Phase, Refusal},
@@ -21,7 +21,7 @@ pub(crate) const RULES: &[Rule] = &[
     ("R22 stop is for what is held open", |t| match t.command {
         Command::Stop { .. } if is_completed(t.before) => t.decided == &Err(Refusal::Completed),
         Command::Stop { .. } if t.before.order().kind() != Kind::Explore => t.decided == &Err(Refusal::NotHeldOpen),
-        Command::Stop { .. } => is_canceling(t.before) || t.decided.is_ok(),
+        Command::Stop { .. } => is_cancelling(t.before) || t.decided.is_ok(),
         Command::Retry { .. }
         | Command::Cancel { .. }
         | Command::Resume { .. }
@@ -48,7 +48,7 @@ pub(crate) const RULES: &[Rule] = &[
         match t.command {
             Command::Retry { .. } => t.decided == &Err(Refusal::Paused),
             Command::Resume { .. } => cause_in_queue(t.after) == Some(Cause::Resume),
-            Command::Cancel { .. } => is_canceling(t.after),
+            Command::Cancel { .. } => is_cancelling(t.after),
             Command::Wake => t.after == t.before && t.next_wake.is_none(),
             Command::Stop { .. }
             | Command::Force { .. }

@@ -166,7 +166,7 @@ fn key(node: &Node) -> String {
             Phase::Paused { .. } => "paused".to_owned(),
             Phase::Cancelling { stage, .. } => {
                 let stopping = matches!(stage, CancelStage::Stopping { .. });
-                format!("canceling {stopping} {}", next_wake(session).is_some())
+                format!("cancelling {stopping} {}", next_wake(session).is_some())
             }
             Phase::Completed { .. } => "completed".to_owned(),
         };

@@ -45,7 +45,7 @@ fn nothing() -> Snapshot {
 }
 
 fn working() -> Vec<Snapshot> {
-    let each = [copying(1, "a"), waiting(1, "a"), queued(1, "a"), canceling(1, "a")];
+    let each = [copying(1, "a"), waiting(1, "a"), queued(1, "a"), cancelling(1, "a")];
     each.into_iter().map(|session| snapshot(vec![session], &[])).chain([busy()]).collect()
 }
 

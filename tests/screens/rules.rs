@@ -144,7 +144,7 @@ fn r15_where_nothing_can_be_retried_each_kind_of_reason_is_told_with_its_count()
         copying(1, "orders"),
         replaying(2, "crm"),
         queued(3, "depot"),
-        canceling(4, "audit"),
+        cancelling(4, "audit"),
         checking(5, "billing"),
     ];
     let mut stage = Stage::new(snapshot(sessions, &[]), own());
@@ -183,7 +183,7 @@ fn r17_cancel_on_the_restore_node_acts_on_every_session_there() {
 
 #[test]
 fn r17_sessions_that_are_being_cancelled_already_are_not_asked_for_again() {
-    let sessions = vec![copying(1, "orders"), canceling(2, "crm"), queued(3, "depot")];
+    let sessions = vec![copying(1, "orders"), cancelling(2, "crm"), queued(3, "depot")];
     let mut stage = Stage::new(snapshot(sessions, &[]), own());
     stage.press("g c");
     let text = stage.text();
@@ -192,7 +192,7 @@ fn r17_sessions_that_are_being_cancelled_already_are_not_asked_for_again() {
     assert!(question.len() == 1 && question[0].contains("orders"), "{text}");
     stage.press("right enter");
     assert_eq!(acts(&mut stage), [(CANCEL, these(&[1, 3]))]);
-    let mut stage = Stage::new(snapshot(vec![canceling(2, "crm")], &[]), own());
+    let mut stage = Stage::new(snapshot(vec![cancelling(2, "crm")], &[]), own());
     stage.press("g c");
     assert_eq!(state(&stage), "Tree Restore", "there is nothing to ask");
     assert_eq!(stage.model.notice().unwrap().text, "Cancel refused: crm: it is being cancelled");
@@ -309,7 +309,7 @@ fn s12_every_state_has_a_sign_and_a_word() {
         (waiting(1, "a"), "◌", "try 4/10"),
         (stuck(1, "a"), "✖", "stuck"),
         (used_up(1, "a"), "✖", "stuck: 10/10"),
-        (canceling(1, "a"), "⊘", "cancelling"),
+        (cancelling(1, "a"), "⊘", "cancelling"),
         (overdue(1, "a"), "⊘", "cancelling"),
     ];
     let tomorrow = now().checked_add(secs(24 * 3600)).unwrap();

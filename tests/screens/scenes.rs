@@ -69,7 +69,7 @@ pub(crate) fn phases() -> Vec<Scene> {
         scene("phase_waiting", || one(waiting(1, "orders")), still),
         scene("phase_stuck", || one(stuck(1, "orders")), still),
         scene("phase_tries_used_up", || one(used_up(1, "orders")), still),
-        scene("phase_canceling", || one(canceling(1, "orders")), still),
+        scene("phase_cancelling", || one(cancelling(1, "orders")), still),
         scene("phase_cancel_overdue", || one(overdue(1, "orders")), still),
         scene(
             "phase_succeeded",

@@ -306,7 +306,7 @@ pub(crate) fn used_up(id: u64, name: &str) -> Arc<Session> {
         .arc()
 }
 
-pub(crate) fn canceling(id: u64, name: &str) -> Arc<Session> {
+pub(crate) fn cancelling(id: u64, name: &str) -> Arc<Session> {
     Story::begins(id, name, mins(3)).launched().doing(Step::Copy, "").copied(4 * GIB, 0).after(mins(2)).cancel().arc()
 }
 

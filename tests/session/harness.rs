@@ -292,7 +292,7 @@ impl Life {
     }
 
     /// Its attempt was told to stop.
-    pub(crate) fn canceling(self) -> Self {
+    pub(crate) fn cancelling(self) -> Self {
         self.running().then(cancel(), 20)
     }
 
@@ -301,7 +301,7 @@ impl Life {
     }
 
     pub(crate) fn cancelled(self, seconds: i64) -> Self {
-        self.canceling().over(End::Stopped, seconds - 1).over(End::Disposed(Disposed::Removed), seconds)
+        self.cancelling().over(End::Stopped, seconds - 1).over(End::Disposed(Disposed::Removed), seconds)
     }
 
     pub(crate) fn dismissed(self, seconds: i64) -> Self {
@@ -331,7 +331,7 @@ pub(crate) fn one_of_each() -> Vec<Life> {
         Life::queued(2).running(),
         Life::from_console(3).waiting(),
         Life::queued(4).stuck(),
-        Life::queued(5).canceling(),
+        Life::queued(5).cancelling(),
         Life::queued(6).succeeded(100),
         Life::from_console(7).cancelled(200),
         Life::queued(8).dismissed(50),

@@ -15,7 +15,7 @@ use std::{
 
 /// One session that copies, or is being cancelled, and whose worker nobody has met.
 fn harness() -> Harness {
-    let harness = Harness::of([Life::queued(1).running(), Life::queued(2).canceling(), Life::queued(3).waiting()]);
+    let harness = Harness::of([Life::queued(1).running(), Life::queued(2).cancelling(), Life::queued(3).waiting()]);
     harness.tell(1, 1, [copied(434)]);
     harness
 }

@@ -99,7 +99,7 @@ fn tries_are_numbered_while_they_run_and_wait() {
 
 #[test]
 fn d06_an_overdue_cancel_is_told_with_its_process() {
-    let harness = Harness::of([Life::queued(1).canceling().then(Command::Wake, 500)]);
+    let harness = Harness::of([Life::queued(1).cancelling().then(Command::Wake, 500)]);
     let _owner = harness.owned();
     let reported = "cancelling, overdue: attempt 1 (process 1001) is still alive past its deadline";
     harness.run(&["show", "1"]).expect_code(0).expect_words(&[reported, "howdah session cancel 1 --force --state-dir"]);

@@ -57,6 +57,7 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("Around", "VerbContext"),
     ("AttemptPlace", "AttemptDir"),
     ("bury", "wait_until_gone"),
+    ("canceling", "cancelling, as the rest spells it"),
     ("Carrier", "Driver"),
     ("ConnectionState", "OwnerState"),
     ("Crew", "WorkerGroup"),
@@ -73,6 +74,7 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("knock", "probe"),
     ("LinkError", "ClientError"),
     ("LOOK", "POLL_INTERVAL"),
+    ("LOOK_EVERY", "RECHECK_INTERVAL"),
     ("Manner", "StopMode or CopyOptions"),
     ("Matter", "TreeData"),
     ("Meeting", "Connected"),
@@ -102,9 +104,10 @@ const OLD_NAMES: &[(&str, &str)] = &[
     ("take_seat", "connect_backend"),
     ("tell_next", "next_line"),
     ("to_the_end", "restart_on_panic"),
-    ("told", "what was reported, or shown"),
     ("Told", "HistoryLine"),
+    ("told", "what was reported, or shown"),
     ("TurnedAway", "Rejected"),
+    ("Unanswered", "CommandError"),
     ("WORDS_QUEUED", "CHANNEL_CAPACITY"),
 ];
 

@@ -9,7 +9,7 @@ use std::{
 
 /// The room that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct FreeSpace {
     pub(super) bytes: ByteCount,
     /// `None` where the file system does not count them.
     pub(super) inodes: Option<u64>,
@@ -37,20 +37,20 @@ pub(super) fn may_write(directory: &Path) -> io::Result<()> {
 }
 
 /// The room at a place that stands, as far as others than root may use it.
-pub(super) fn room(place: &Path) -> io::Result<Room> {
+pub(super) fn free_space(place: &Path) -> io::Result<FreeSpace> {
     let found = statvfs(place)?;
     let bytes = ByteCount(found.f_bavail.saturating_mul(found.f_frsize));
-    Ok(Room { bytes, inodes: (found.f_files > 0).then_some(found.f_favail) })
+    Ok(FreeSpace { bytes, inodes: (found.f_files > 0).then_some(found.f_favail) })
 }
 
-impl Room {
+impl FreeSpace {
     /// Whether there is less than that.
     pub(super) fn is_below(self, bytes: u64, inodes: u64) -> bool {
         self.bytes.0 < bytes || self.inodes.is_some_and(|free| free < inodes)
     }
 }
 
-impl fmt::Display for Room {
+impl fmt::Display for FreeSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.inodes {
             Some(inodes) => write!(f, "{} and {inodes} inodes free", self.bytes),

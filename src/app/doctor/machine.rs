@@ -12,7 +12,7 @@ use crate::{
     domain::{Timestamp, path_text::shown},
     postgres::{
         account::bare,
-        ask::{LIMIT, ask},
+        command_output::{LIMIT, command_output},
     },
     process::OWN_PROGRAM,
 };
@@ -114,7 +114,7 @@ pub(super) fn clock(env: &Env) -> Finding {
 
 fn synchronized(env: &Env) -> (&'static str, Option<Fix>) {
     let answer = on_path(env.variable("PATH"), "timedatectl")
-        .and_then(|program| ask(bare(program).args(["show", "-p", "NTPSynchronized"]), LIMIT).ok());
+        .and_then(|program| command_output(bare(program).args(["show", "-p", "NTPSynchronized"]), LIMIT).ok());
     match answer.as_deref().map(str::trim) {
         Some("NTPSynchronized=yes") => ("kept by NTP", None),
         Some("NTPSynchronized=no") => ("not kept by NTP", Some(Fix::Run("timedatectl set-ntp true".to_owned()))),

@@ -7,8 +7,8 @@ use crate::{
     domain::path_text::shown,
     postgres::{
         account::{Account, bare, is_root},
-        ask::{LIMIT, Unanswered, ask},
         binaries::{Installed, installed},
+        command_output::{CommandError, LIMIT, command_output},
     },
 };
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ pub(super) fn os_user(env: &Env) -> Finding {
     let name = &env.config.worker.os_user;
     let key = if is_root() { name.clone() } else { rustix::process::geteuid().as_raw().to_string() };
     // The account is asked for without a limit; a directory service that hangs is met here.
-    if let Err(error @ Unanswered::Late(_)) = ask(bare("getent").args(["passwd", "--", &key]), LIMIT) {
+    if let Err(error @ CommandError::Late(_)) = command_output(bare("getent").args(["passwd", "--", &key]), LIMIT) {
         let found = format!("the system cannot tell who {key} is: getent: {error}");
         return Finding::error(CHECK, &found, Fix::Run(format!("getent passwd {key}")));
     }
@@ -95,7 +95,7 @@ fn engine(env: &Env, name: &'static str, question: &str) -> Finding {
             "not installed; only its own repositories need it, which this howdah does not read yet",
         );
     };
-    match ask(bare(&program).arg(question), LIMIT) {
+    match command_output(bare(&program).arg(question), LIMIT) {
         Ok(answer) => {
             let version = answer.lines().next().unwrap_or_default().trim();
             let found = format!("{version} in {}; not supported yet", shown(&program));

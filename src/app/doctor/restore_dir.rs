@@ -2,7 +2,7 @@
 
 use super::{
     Env,
-    disk::{may_write, nearest, room},
+    disk::{free_space, may_write, nearest},
 };
 use crate::{
     cli::doctor::{Finding, Fix},
@@ -42,7 +42,7 @@ pub(super) fn check(env: &Env) -> Finding {
     {
         return error(&format!("cannot be entered by {user}, who runs restored servers: {} is closed", shown(&there)));
     }
-    let left = match room(&there) {
+    let left = match free_space(&there) {
         Ok(left) => left,
         Err(cause) => return error(&format!("lies on a disk that cannot be asked for room: {cause}")),
     };

@@ -1,6 +1,6 @@
 //! The state directory: whether it is safe and can be used, and whether its file system keeps locks.
 
-use super::disk::{may_write, nearest, room};
+use super::disk::{free_space, may_write, nearest};
 use crate::{
     app::exposure::{self, Exposure},
     cli::doctor::{Finding, FindingState, Fix},
@@ -45,7 +45,7 @@ fn directory(state: &Path) -> Finding {
         let what = if stands { "cannot be written to" } else { "cannot be made" };
         return error(format!("{} {what}: {}: {cause}", shown(state), shown(&place)), elsewhere());
     }
-    let left = match room(&place) {
+    let left = match free_space(&place) {
         Ok(left) => left,
         Err(cause) => {
             return error(format!("{}: its disk cannot be asked for room: {cause}", shown(state)), elsewhere());

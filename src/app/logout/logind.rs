@@ -3,7 +3,7 @@
 //! Promise: what logind itself says counts before what its files say.
 
 use super::small::small;
-use crate::postgres::{account::bare, ask::ask};
+use crate::postgres::{account::bare, command_output::command_output};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -75,7 +75,7 @@ pub(super) fn asked(busctl: &Path, written: &Policy) -> Option<Policy> {
     let words = ["get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"];
     let mut command = bare(busctl);
     command.args(words).args(["KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers"]);
-    let answer = ask(&mut command, LIMIT).ok()?;
+    let answer = command_output(&mut command, LIMIT).ok()?;
     let mut lines = answer.lines();
     let kill = boolean(lines.next()?.strip_prefix("b ")?)?;
     let only = list(lines.next()?)?;

@@ -155,7 +155,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         (counts.paused, glyphs.paused, "paused", Role::Waiting),
         (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
         (counts.running, glyphs.running, "running", Role::Running),
-        (counts.cancelling, glyphs.canceling, "cancelling", Role::Canceling),
+        (counts.cancelling, glyphs.cancelling, "cancelling", Role::Cancelling),
         (counts.queued, glyphs.queued, "queued", Role::Queued),
         (counts.succeeded(), glyphs.done, "done", Role::Done),
         (counts.cancelled(), glyphs.cancelled, "cancelled", Role::Cancelled),

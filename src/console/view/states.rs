@@ -20,7 +20,7 @@ pub(super) fn sign(session: &Session, glyphs: &Glyphs) -> (&'static str, Role) {
         Phase::Waiting { .. } => (glyphs.waiting, Role::Waiting),
         Phase::Stuck { .. } => (glyphs.stuck, Role::Stuck),
         Phase::Paused { .. } => (glyphs.paused, Role::Waiting),
-        Phase::Cancelling { .. } => (glyphs.canceling, Role::Canceling),
+        Phase::Cancelling { .. } => (glyphs.cancelling, Role::Cancelling),
         Phase::Completed { outcome, .. } => sign_of(CompletedResult::of(outcome), glyphs),
     }
 }

@@ -19,7 +19,7 @@ use std::{
 };
 
 /// How often a file is looked for again while it is read.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One open file of the backup.
 pub(in crate::engine) struct Source {
@@ -65,7 +65,7 @@ impl Read for Source {
         if self.shared.stopping() {
             return Err(stopped());
         }
-        if self.looked.elapsed() > LOOK_EVERY {
+        if self.looked.elapsed() > RECHECK_INTERVAL {
             self.watch.during(|| fs::metadata(&self.path))?;
             self.looked = Instant::now();
         }

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
     use crate::postgres::{
         account::bare,
-        ask::{LIMIT, ask},
+        command_output::{LIMIT, command_output},
     };
     use std::fs;
 
@@ -59,7 +59,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join("postgresql.conf"), "port = 5433\n").unwrap();
         for (name, default) in DEFAULTS {
-            let shown = ask(bare(binaries.postgres()).args(["-C", name, "-D"]).arg(data.path()), LIMIT).unwrap();
+            let shown =
+                command_output(bare(binaries.postgres()).args(["-C", name, "-D"]).arg(data.path()), LIMIT).unwrap();
             assert_eq!(shown.trim_end(), default, "{name}");
         }
     }

@@ -14,8 +14,8 @@ use crate::{
     domain::{Failure, instance::printable, plan::SwitchedOff},
     postgres::{
         account::{Account, bare},
-        ask::{LIMIT, ask},
         binaries::Binaries,
+        command_output::{LIMIT, command_output},
     },
 };
 use std::path::{Path, PathBuf};
@@ -40,15 +40,15 @@ pub struct Preloaded {
     pub warnings: Vec<String>,
 }
 
-/// Judges what the settings list; `ask` gives a setting's value.
+/// Judges what the settings list; `setting` gives a setting's value.
 pub(super) fn of(
     binaries: &Binaries,
     account: Option<&Account>,
-    ask: impl Fn(&'static str) -> Result<String, Failure>,
+    setting: impl Fn(&'static str) -> Result<String, Failure>,
 ) -> Result<Preloaded, Failure> {
     let mut lists = Vec::new();
     for (name, below) in LISTS {
-        let value = ask(name)?;
+        let value = setting(name)?;
         if !value.trim().is_empty() {
             lists.push((name, below, value));
         }
@@ -56,7 +56,7 @@ pub(super) fn of(
     if lists.is_empty() {
         return Ok(Preloaded::default());
     }
-    let places = Places { own: own_directory(binaries, account), path: ask("dynamic_library_path")? };
+    let places = Places { own: own_directory(binaries, account), path: setting("dynamic_library_path")? };
     let mut preloaded = Preloaded::default();
     for (name, below, value) in lists {
         let installed = |listed: &str| match below {
@@ -84,7 +84,7 @@ pub fn of_backup(backup: &Path, binaries: &Binaries) -> Result<Preloaded, Failur
         if !backup.join("postgresql.conf").exists() {
             command.args(["-c", "config_file=/dev/null"]);
         }
-        let answer = ask(&mut command, LIMIT);
+        let answer = command_output(&mut command, LIMIT);
         answer.map(|value| value.trim_end_matches('\n').to_owned()).map_err(|error| {
             let program = binaries.postgres();
             Failure::disruption(format!("the backup's settings cannot be read with {}: {error}", program.display()), "")
@@ -189,7 +189,7 @@ impl Places {
 fn own_directory(binaries: &Binaries, account: Option<&Account>) -> Option<PathBuf> {
     let program = binaries.directory().join("pg_config");
     let mut command = account.map_or_else(|| bare(&program), |account| account.command(&program));
-    let shown = ask(command.arg("--pkglibdir"), LIMIT).ok()?;
+    let shown = command_output(command.arg("--pkglibdir"), LIMIT).ok()?;
     Some(PathBuf::from(shown.trim_end_matches('\n')))
 }
 

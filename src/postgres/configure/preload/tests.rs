@@ -169,7 +169,7 @@ fn s13_postgresql_itself_sees_only_what_may_stay() {
     assert_eq!((configured.warnings, configured.unchecked), (Vec::new(), Vec::new()));
     let seen = |name: &str| {
         let mut command = account.command(binaries.postgres());
-        ask(command.args(["-C", name, "-D"]).arg(&data), LIMIT).unwrap().trim_end().to_owned()
+        command_output(command.args(["-C", name, "-D"]).arg(&data), LIMIT).unwrap().trim_end().to_owned()
     };
     let stays: Vec<&str> = EXPECTED.iter().filter(|row| row.1.starts_with("stays")).map(|row| row.0).collect();
     assert_eq!(seen(LIST), stays.join(", "));

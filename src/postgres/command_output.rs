@@ -1,4 +1,4 @@
-//! Asking a program for a short answer.
+//! The output of a program that is asked something and answers at once.
 //!
 //! Promises: it never takes much longer than it may: a program that is late is killed, with all that it started, and
 //! what it prints beyond [`MAX_OUTPUT_LEN`] bytes is not read. Never: reads from our standard input or writes to our
@@ -28,7 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub enum Unanswered {
+pub enum CommandError {
     /// The program cannot be run.
     #[error("it cannot be run: {0}")]
     Unstarted(#[from] io::Error),
@@ -41,7 +41,7 @@ pub enum Unanswered {
 }
 
 /// What the program writes to standard output; bytes that are no text are replaced.
-pub fn ask(command: &mut Command, limit: Duration) -> Result<String, Unanswered> {
+pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
     // A group of its own, so that what it starts can be killed with it.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     let end = Instant::now() + limit;
@@ -50,10 +50,10 @@ pub fn ask(command: &mut Command, limit: Duration) -> Result<String, Unanswered>
     let ended = said.and_then(|said| Ok((said, wait(&mut child, end)?)));
     match ended {
         Ok((said, status)) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
-        Ok((_, status)) => Err(Unanswered::Failed(status)),
+        Ok((_, status)) => Err(CommandError::Failed(status)),
         Err(error) => {
             kill(&mut child);
-            Err(if error.kind() == io::ErrorKind::TimedOut { Unanswered::Late(limit) } else { error.into() })
+            Err(if error.kind() == io::ErrorKind::TimedOut { CommandError::Late(limit) } else { error.into() })
         }
     }
 }
@@ -104,22 +104,25 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(100);
 
-    fn shell(script: &str, limit: Duration) -> Result<String, Unanswered> {
-        ask(Command::new("sh").args(["-c", script]), limit)
+    fn shell(script: &str, limit: Duration) -> Result<String, CommandError> {
+        command_output(Command::new("sh").args(["-c", script]), limit)
     }
 
     #[test]
     fn an_answer_is_what_stands_on_standard_output() {
         assert_eq!(shell("echo yes; echo no >&2; cat", LIMIT).unwrap(), "yes\n");
         assert!(
-            matches!(shell("echo yes; exit 3", LIMIT), Err(Unanswered::Failed(status)) if status.code() == Some(3))
+            matches!(shell("echo yes; exit 3", LIMIT), Err(CommandError::Failed(status)) if status.code() == Some(3))
         );
-        assert!(matches!(ask(&mut Command::new("/no/such/program"), LIMIT), Err(Unanswered::Unstarted(_))));
+        assert!(matches!(
+            command_output(&mut Command::new("/no/such/program"), LIMIT),
+            Err(CommandError::Unstarted(_))
+        ));
     }
 
     #[test]
     fn an_endless_answer_is_cut() {
-        assert!(matches!(shell("exec yes", LIMIT), Err(Unanswered::Failed(_))));
+        assert!(matches!(shell("exec yes", LIMIT), Err(CommandError::Failed(_))));
         assert!(shell("yes | head -c 1000000; true", LIMIT).unwrap().len() < 70_000);
     }
 
@@ -128,7 +131,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         // The inner one keeps the pipe open, writes nothing more, and would never end by itself.
         let script = format!("tail -f /dev/null & echo $! >{:?}; echo yes; exec tail -f /dev/null", file.path());
-        assert!(matches!(shell(&script, SHORT), Err(Unanswered::Late(SHORT))));
+        assert!(matches!(shell(&script, SHORT), Err(CommandError::Late(SHORT))));
         let inner = std::fs::read_to_string(file.path()).unwrap();
         let state = || std::fs::read_to_string(format!("/proc/{}/stat", inner.trim())).unwrap_or_default();
         let begun = Instant::now();
@@ -138,6 +141,6 @@ mod tests {
             thread::park_timeout(POLL_INTERVAL);
         }
         // One that has closed its output and goes on is late, too.
-        assert!(matches!(shell("exec >/dev/null; exec tail -f /dev/null", SHORT), Err(Unanswered::Late(SHORT))));
+        assert!(matches!(shell("exec >/dev/null; exec tail -f /dev/null", SHORT), Err(CommandError::Late(SHORT))));
     }
 }

@@ -186,7 +186,7 @@ fn wait_for(
 
 #[test]
 fn a_wait_ends_when_each_session_is_cancelled() {
-    let [one, two] = [Life::queued(1).canceling(), Life::queued(2).canceling()];
+    let [one, two] = [Life::queued(1).cancelling(), Life::queued(2).cancelling()];
     let harness = Harness::of([one.clone(), two.clone()]);
     let disposing = one.over(End::Stopped, 21);
     let lives = vec![
@@ -200,7 +200,7 @@ fn a_wait_ends_when_each_session_is_cancelled() {
 
 #[test]
 fn a_wait_says_which_session_had_succeeded_before() {
-    let life = Life::queued(1).canceling();
+    let life = Life::queued(1).cancelling();
     let harness = Harness::of([life.clone(), Life::queued(2).cancelled(50)]);
     let (all_cancelled, said) = wait(&harness, &[1, 2], true, vec![life.over(End::Succeeded(sample::success()), 21)]);
     assert!(!all_cancelled);
@@ -213,7 +213,7 @@ fn a_wait_says_which_session_had_succeeded_before() {
 
 #[test]
 fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_gone() {
-    let life = Life::queued(1).canceling();
+    let life = Life::queued(1).cancelling();
     let harness = Harness::of([life.clone()]);
     let overdue = life.then(Command::Wake, 500);
     let over = overdue.clone().over(End::Stopped, 501).over(End::Disposed(Disposed::Removed), 502);
@@ -231,7 +231,7 @@ fn a_wait_is_not_silent_about_a_process_that_does_not_end_or_an_owner_that_is_go
 
 #[test]
 fn a_wait_says_where_data_was_left() {
-    let life = Life::queued(1).canceling().over(End::Stopped, 21);
+    let life = Life::queued(1).cancelling().over(End::Stopped, 21);
     let harness = Harness::of([life.clone()]);
     let failed = End::Disposed(Disposed::Failed { cause: "EIO".to_owned() });
     let (waited, said) = wait_for(&harness, &[1], true, None, vec![life.over(failed, 22)]);
@@ -244,7 +244,7 @@ fn a_wait_says_where_data_was_left() {
 
 #[test]
 fn a_wait_with_a_limit_ends_and_says_how_the_session_stands() {
-    let life = Life::queued(1).canceling();
+    let life = Life::queued(1).cancelling();
     let harness = Harness::of([life.clone(), Life::queued(2).cancelled(50)]);
     let (waited, said) = wait_for(&harness, &[1, 2], true, Some(Duration::ZERO), vec![]);
     assert_eq!(waited, Waited { all_cancelled: false, data_left: false });
