@@ -10,7 +10,7 @@ use super::{
     small_files::{self, Questions},
 };
 use crate::{
-    domain::{Compression, Failure, MajorVersion, SystemIdentifier},
+    domain::{Failure, MajorVersion, SystemIdentifier},
     engine::watched::Heartbeat,
     postgres::{
         compression,
@@ -57,7 +57,7 @@ pub(super) fn inspect(
     } else if manifest.files.iter().any(|file| file.path.starts_with("pg_wal/archive_status")) {
         // With `-X fetch` the server puts the WAL into the base and lists a `.done` file for each segment of it.
         wal.extend(fetched(manifest));
-    } else if is_bare(&backup, &set.base)? {
+    } else if small_files::is_bare(&backup, &set.base)? {
         header = list_wal(&backup, &set.base, Kind::Base, &mut wal, heartbeat)?;
     }
     let finding = layout::wal_finding(manifest, &wal, header.map(|header| header.segment_size));
@@ -157,7 +157,7 @@ fn list_wal(
 ) -> Result<Option<SegmentHeader>, Failure> {
     let failed = |error: &io::Error| backup.failure("read", archive, error);
     let mut listing = Listing { archive, kind, wal, first: None, heartbeat };
-    let listed = if is_bare(backup, archive)? {
+    let listed = if small_files::is_bare(backup, archive)? {
         let file = File::open(archive).map_err(|error| failed(&error))?;
         let mut bare = tar::Archive::new(BufReader::new(file));
         bare.entries_with_seek().map(|entries| listing.add_all(entries))
@@ -223,11 +223,6 @@ fn fetched(manifest: &Manifest) -> BTreeMap<PathBuf, u64> {
     let sizes = [16_u32, 1, 2, 4, 8, 32, 64, 128, 256, 512, 1024].map(|mib| SegmentSize::new(mib << 20));
     let size = sizes.into_iter().flatten().find(|size| fits(*size)).unwrap_or(SegmentSize::DEFAULT);
     names.into_iter().map(|name| (Path::new("pg_wal").join(name), size.bytes())).collect()
-}
-
-pub(super) fn is_bare(backup: &Backup, archive: &Path) -> Result<bool, Failure> {
-    let packing = compression::detect_file(archive).map_err(|error| backup.failure("read", archive, &error))?;
-    Ok(packing == Compression::None)
 }
 
 /// The major version in the name that each tablespace has for it, such as `PG_15_202209061`.

@@ -84,7 +84,7 @@ fn listed(work: &CopyContext, path: &str) -> Option<usize> {
 fn is_accounted_for(work: &CopyContext, ending: &Ending, path: &Path) -> bool {
     ending.plain.is_some()
         || work.has(path)
-        || super::shared::lock(&work.received).contains(path)
+        || super::mutex::lock(&work.received).contains(path)
         || (path == Path::new(CONTROL_FILE) && work.has(Path::new(STAGED)))
         || (path == Path::new(TABLESPACE_MAP))
 }
@@ -106,7 +106,7 @@ fn control_file(work: &CopyContext, ending: &Ending) -> Result<Option<Vec<u8>>, 
         let cause = format!("the manifest does not list {CONTROL_FILE}");
         return Err(Failure::incurable(cause, super::errors::DAMAGED).into());
     };
-    if let Some(held) = super::shared::lock(&work.held).remove(path) {
+    if let Some(held) = super::mutex::lock(&work.held).remove(path) {
         return Ok(Some(held));
     }
     let bytes = if let Some(directory) = &ending.plain {

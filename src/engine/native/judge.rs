@@ -5,7 +5,8 @@
 
 use super::{
     home,
-    plan::{CopyPlan, CopyRequest},
+    plan::CopyPlan,
+    request::CopyRequest,
     set_aside, space,
     target_state::{self, Leftover, TargetContents},
 };

@@ -1,6 +1,6 @@
 //! The tablespaces that an order sends somewhere, against those that the backup has.
 
-use super::{layout::Layout, plan::CopyRequest};
+use super::{layout::Layout, request::CopyRequest};
 use crate::domain::{Failure, instance::printable};
 
 /// Refuses a home for a tablespace that the backup does not have: who gave it meant another one, and that would go to

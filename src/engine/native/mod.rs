@@ -17,6 +17,7 @@ mod plain;
 mod plain_copy;
 mod plan;
 mod prepare;
+mod request;
 mod small_files;
 mod staged;
 mod tar_copy;
@@ -28,12 +29,13 @@ mod write_back;
 use super::{
     Engine, Halt, Observer, Planned,
     claim::target::{home, ledger, lock, mark, places, root, set_aside, site, space, target_state},
-    source::{archive, buffers, errors, layout, member, read, run, shared, throttle, tree},
+    source::{archive, buffers, errors, layout, member, mutex, read, run, shared, throttle, tree},
 };
 use crate::domain::{BackupForm, ClusterRestore, Failure, WorkerSettings};
 use copy::CopyOptions;
 use ledger::Line;
-use plan::{CopyPlan, CopyRequest};
+use plan::CopyPlan;
+use request::CopyRequest;
 use root::{Access, Root};
 use std::{
     path::{Path, PathBuf},

@@ -5,13 +5,19 @@
 //! it does not, the caller copies it anew. Never: a file without a checksum is gone on with, or one that was begun
 //! before the machine came up last, since what a crash leaves of a file need not be what was written.
 
-use super::{buffers::SIZE, errors::at_target, output::Output, root::Root, shared::Watch, work::CopyContext};
+use super::{
+    buffers::{Pool, SIZE},
+    errors::at_target,
+    output::Output,
+    root::Root,
+    shared::{Shared, Watch},
+};
 use crate::{
     engine::Halt,
     postgres::manifest::{Algorithm, Hasher},
 };
 use rustix::fs::{FileType, Stat};
-use std::{io, os::unix::fs::FileExt, path::Path};
+use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 /// How many bytes of a file that stands so would be gone on with; none where it is copied anew.
 pub(super) fn kept(stat: &Stat, size: u64, algorithm: Algorithm) -> u64 {
@@ -28,7 +34,7 @@ pub(super) fn kept(stat: &Stat, size: u64, algorithm: Algorithm) -> u64 {
 /// The file at `below` in `root`, ready to be written on from as far as it goes; `None` when there is nothing to go on
 /// with. The caller knows that it is a leftover of a restore of this backup, begun since the machine came up.
 pub(super) fn go_on(
-    work: &CopyContext,
+    (buffers, shared): (&Arc<Pool>, &Shared),
     (root, below): (&Root, &Path),
     size: u64,
     algorithm: Algorithm,
@@ -44,13 +50,13 @@ pub(super) fn go_on(
     let file = root.reopen(below).map_err(|error| failed(&error))?;
     file.set_len(kept).map_err(|error| failed(&error))?;
     let mut hasher = Hasher::new(algorithm);
-    let mut buffer = work.buffers.take(|| work.shared.stopping()).ok_or(Halt::Stopped)?;
+    let mut buffer = buffers.take(|| shared.stopping()).ok_or(Halt::Stopped)?;
     watch.on(&path);
     for at in (0..kept).step_by(SIZE) {
-        work.shared.go_on()?;
+        shared.go_on()?;
         watch.during(|| file.read_exact_at(buffer.room(), at)).map_err(|error| failed(&error))?;
         hasher.update(buffer.room());
-        work.shared.reuse_bytes(SIZE as u64);
+        shared.reuse_bytes(SIZE as u64);
     }
     Ok(Some((Output::from(file, (path, root.access()), size, hasher, kept), kept)))
 }

@@ -3,8 +3,9 @@
 use super::{
     buffers::Buffer,
     layout::SourceFile,
+    mutex::lock,
     read::{Source, hand_on},
-    shared::{CopyEnd, Watch, lock},
+    shared::{CopyEnd, Watch},
     work::{Beginning, CopyContext},
 };
 use crate::engine::Halt;

@@ -4,13 +4,12 @@
 //! that is wanted, and each read is a heartbeat, so that slow is not taken for hanging. Never: writes.
 
 use super::{
-    archives::is_bare,
     errors::Backup,
     layout::Index,
     member::{self, Kind, Member},
 };
 use crate::{
-    domain::{Failure, SystemIdentifier},
+    domain::{Compression, Failure, SystemIdentifier},
     engine::watched::Heartbeat,
     postgres::{
         compression,
@@ -159,4 +158,10 @@ impl Read for Beating {
         self.heartbeat.beat();
         self.source.read(into)
     }
+}
+
+/// Whether an archive is not packed.
+pub(super) fn is_bare(backup: &Backup, archive: &Path) -> Result<bool, Failure> {
+    let packing = compression::detect_file(archive).map_err(|error| backup.failure("read", archive, &error))?;
+    Ok(packing == Compression::None)
 }

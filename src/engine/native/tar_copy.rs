@@ -10,8 +10,9 @@ use super::{
     layout::{Expect, WRITTEN_LAST},
     ledger::Line,
     member::{Kind, Refused},
+    mutex::lock,
     plain,
-    shared::{CopyEnd, Watch, lock},
+    shared::{CopyEnd, Watch},
     staged,
     work::{Beginning, CopyContext, altered},
 };

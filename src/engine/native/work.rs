@@ -8,12 +8,13 @@ use super::{
     errors::{Backup, at_target, damaged},
     layout::{Expect, Index},
     ledger::{Ledger, Line, Stamp},
+    mutex::lock,
     output::{DIRECT_FROM, Output},
     partial,
     places::TargetPlaces,
     plain,
     run::Threads,
-    shared::{Shared, Watch, lock},
+    shared::{Shared, Watch},
     write_back::WriteBack,
 };
 use crate::{
@@ -133,7 +134,8 @@ impl CopyContext {
         let algorithm = self.algorithm(&expect);
         if beginning == Beginning::WhereItStands
             && self.resumable
-            && let Some((output, came)) = partial::go_on(self, (root, below), size, algorithm, watch)?
+            && let Some((output, came)) =
+                partial::go_on((&self.buffers, &self.shared), (root, below), size, algorithm, watch)?
         {
             return Ok(Receiving { work: self, path: path.to_owned(), expect, size, came, output, watch });
         }

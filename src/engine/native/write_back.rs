@@ -5,7 +5,7 @@
 //!
 //! Promises: the copy ends when a portion cannot be written. Never: a copying thread waits for the disk here.
 
-use super::shared::lock;
+use super::mutex::lock;
 use crate::engine::Halt;
 use std::{
     sync::{

@@ -3,7 +3,7 @@
 //! Promises: there are never more than the pool was made with, which bounds the memory of a copy and makes a fast reader
 //! wait for a slow writer.
 
-use super::shared::lock;
+use super::mutex::lock;
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
     time::Duration,

@@ -9,6 +9,7 @@ pub(in crate::engine) mod buffers;
 pub(in crate::engine) mod errors;
 pub(in crate::engine) mod layout;
 pub(in crate::engine) mod member;
+pub(in crate::engine) mod mutex;
 pub(in crate::engine) mod read;
 pub(in crate::engine) mod run;
 pub(in crate::engine) mod shared;

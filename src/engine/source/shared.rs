@@ -3,7 +3,7 @@
 //!
 //! Promises: the first end wins and stops all others. Never: waits for a thread.
 
-use super::{buffers::ALIGNMENT, throttle::Throttle};
+use super::{buffers::ALIGNMENT, mutex::lock, throttle::Throttle};
 use crate::{
     domain::{ByteCount, Failure, Progress},
     engine::Halt,
@@ -11,7 +11,7 @@ use crate::{
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -221,11 +221,6 @@ impl Watch {
         let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
         self.began.elapsed().checked_sub(Duration::from_millis(since))
     }
-}
-
-/// A lock whose holder panicked still guards plain data; the panic itself is reported by the thread's end.
-pub(in crate::engine) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

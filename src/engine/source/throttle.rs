@@ -2,7 +2,7 @@
 //!
 //! Promises: over a second or more, no more than the rate is read; a waiting reader looks up often enough to be stopped.
 
-use super::shared::lock;
+use super::mutex::lock;
 use crate::domain::Rate;
 use std::{
     sync::Mutex,

@@ -4,7 +4,7 @@
 
 use super::{Damage, names::name_of, wal::WalFile, work::VerifyContext};
 use crate::{
-    engine::source::{layout::Expect, shared::lock},
+    engine::source::{layout::Expect, mutex::lock},
     postgres::{
         control::{CONTROL_FILE, CONTROL_PREFIX, ControlFile},
         manifest::{Algorithm, Hasher},

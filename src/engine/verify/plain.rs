@@ -12,9 +12,10 @@ use crate::engine::{
     source::{
         buffers::Buffer,
         layout::SourceFile,
+        mutex::lock,
         read::{Source, hand_on},
         run::Task,
-        shared::{CopyEnd, Watch, lock},
+        shared::{CopyEnd, Watch},
     },
 };
 use std::{

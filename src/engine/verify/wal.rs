@@ -9,7 +9,7 @@ use crate::{
     domain::{ByteCount, MajorVersion, SystemIdentifier, Verification},
     engine::source::{
         layout::{self, is_done, is_segment},
-        shared::lock,
+        mutex::lock,
     },
     postgres::{
         manifest::WalRange,

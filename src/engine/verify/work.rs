@@ -15,12 +15,8 @@ use crate::{
     engine::{
         Halt,
         source::{
-            buffers::Pool,
-            errors::Backup,
-            layout::in_tablespace,
-            member::Kind,
-            run::Threads,
-            shared::{Shared, lock},
+            buffers::Pool, errors::Backup, layout::in_tablespace, member::Kind, mutex::lock, run::Threads,
+            shared::Shared,
         },
     },
 };
