@@ -15,7 +15,7 @@ use crate::{
     postgres::{
         account::Permission,
         binaries::Binaries,
-        server::{classify, log, resume},
+        server::{classify, control_data, log},
     },
 };
 use std::{
@@ -128,7 +128,7 @@ fn own_logs(
 
 /// Lines of configuration for the sizes that the source had.
 pub(super) fn recorded_sizes(options: &ConfigureOptions<'_>, binaries: &Binaries) -> Result<String, Failure> {
-    resume::control_data(options.control, options.account, binaries).map(|text| sizes_from(&text))
+    control_data::control_data(options.control, options.account, binaries).map(|text| sizes_from(&text))
 }
 
 fn sizes_from(text: &str) -> String {

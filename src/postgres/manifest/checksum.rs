@@ -154,3 +154,9 @@ pub(super) fn to_hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// Where the last line begins, which holds the checksum over everything before it.
+pub(super) fn last_line_start(bytes: &[u8]) -> usize {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}

@@ -2,7 +2,7 @@
 //!
 //! Promises: the cause that is named is one that the bytes show; what shows none is reported as altered or damaged.
 
-use super::{ManifestError, json::Number, parse::last_line_start};
+use super::{ManifestError, checksum::last_line_start, json::Number};
 use crate::{domain::Compression, postgres::compression};
 use serde::{Deserialize, de::IgnoredAny};
 use sha2::{Digest, Sha256};

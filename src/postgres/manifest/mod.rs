@@ -39,7 +39,7 @@ pub fn written_checksum(file: &mut File) -> io::Result<Option<String>> {
     file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE)))?;
     let mut end = Vec::new();
     file.take(LAST_LINE).read_to_end(&mut end)?;
-    let line = String::from_utf8_lossy(&end[parse::last_line_start(&end)..]).into_owned();
+    let line = String::from_utf8_lossy(&end[checksum::last_line_start(&end)..]).into_owned();
     let value = line.split_once("\"Manifest-Checksum\"").and_then(|(_, value)| value.split('"').nth(1));
     Ok(value.filter(|digest| checksum::from_hex(digest).is_some_and(|digest| digest.len() == 32)).map(str::to_owned))
 }

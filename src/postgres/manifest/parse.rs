@@ -8,7 +8,7 @@
 
 use super::{
     Algorithm, Checksum, Manifest, ManifestError, ManifestFile, WalRange,
-    checksum::{from_hex, to_hex},
+    checksum::{from_hex, last_line_start, to_hex},
     diagnose,
     json::{Number, Object, Text, present},
 };
@@ -144,12 +144,6 @@ pub(super) fn parse_altered(bytes: &[u8]) -> Result<(Manifest, Option<ManifestEr
     };
     let system_identifier = raw.system_identifier.map(|Number(number)| SystemIdentifier(number));
     Ok((Manifest { version, system_identifier, files, wal_ranges, checksum }, wrong))
-}
-
-/// Where the last line begins, which holds the checksum over everything before it.
-pub(super) fn last_line_start(bytes: &[u8]) -> usize {
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
 
 /// PostgreSQL reads no manifest whose version does not come first: what follows may depend on it.

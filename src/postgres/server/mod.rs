@@ -4,6 +4,7 @@
 //! replays WAL only we can reach it. Never: runs a server as root, or starts one through a shell.
 
 pub mod classify;
+pub mod control_data;
 pub mod isolation;
 pub mod launch;
 pub mod log;

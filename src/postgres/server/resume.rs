@@ -9,7 +9,7 @@
 //! Promises: the label is put back only if `pg_control` shows that the recovery of this very backup is unfinished.
 //! Never: begins a recovery anew that had come to its end.
 
-use super::classify;
+use super::{classify, control_data::control_data};
 use crate::{
     domain::{Failure, Lsn},
     postgres::{
@@ -43,21 +43,6 @@ pub fn restore_backup_label(data: &Path, account: &Account, binaries: &Binaries)
     }
     place.rename(USED, BACKUP_LABEL).map_err(|e| failed(&e))?;
     Ok(Some(label.start_wal))
-}
-
-/// What `pg_controldata` prints of a data directory, in English.
-pub fn control_data(data: &Path, account: &Account, binaries: &Binaries) -> Result<String, Failure> {
-    let program = binaries.directory().join("pg_controldata");
-    let output = account.output(account.command(&program).arg("-D").arg(data));
-    let output = output.map_err(|e| classify::of_io(&format!("running {}", program.display()), &e))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::incurable(
-        format!("pg_control of {} cannot be read: {}", data.display(), said.lines().next().unwrap_or_default()),
-        "restore from another restore point",
-    ))
 }
 
 /// Where the backup began whose recovery has not come to its end yet.
