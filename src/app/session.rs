@@ -246,7 +246,7 @@ fn until_next_look() -> Reading {
     let mut watched = [PollFd::new(&out, PollFlags::empty())];
     let wait = Timespec { tv_sec: 0, tv_nsec: POLL_INTERVAL.subsec_nanos().into() };
     match poll(&mut watched, Some(&wait)) {
-        Ok(shown) if shown > 0 => Reading::Ended,
+        Ok(ready) if ready > 0 => Reading::Ended,
         Ok(_) | Err(_) => Reading::GoesOn,
     }
 }

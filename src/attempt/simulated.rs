@@ -151,7 +151,7 @@ async fn play(
     mut wanted: watch::Receiver<Wanted>,
     messages: mpsc::Sender<AttemptMessage>,
 ) {
-    let say = async |report| {
+    let send = async |report| {
         // The manager may have gone; then nobody needs the message.
         let _: Result<(), mpsc::error::SendError<AttemptMessage>> =
             messages.send((session, Command::Report { attempt, report })).await;
@@ -160,7 +160,7 @@ async fn play(
         for (pause, report) in scenario.steps {
             tokio::time::sleep(pause).await;
             let ends = matches!(report, Report::Over(_) | Report::NotLaunched(_));
-            say(report).await;
+            send(report).await;
             if ends {
                 return;
             }
@@ -169,7 +169,7 @@ async fn play(
     };
     let mut killed = wanted.clone();
     let stopped = async {
-        shown(&mut wanted, |now| now != Wanted::Play).await;
+        until(&mut wanted, |now| now != Wanted::Play).await;
         match scenario.stops_in {
             Some(delay) if *wanted.borrow() == Wanted::Stop => tokio::time::sleep(delay).await,
             Some(_) | None => std::future::pending().await,
@@ -177,13 +177,13 @@ async fn play(
     };
     tokio::select! {
         () = course => {}
-        () = stopped => say(Report::Over(Some(End::Stopped))).await,
-        () = shown(&mut killed, |now| now == Wanted::Kill) => say(Report::Over(None)).await,
+        () = stopped => send(Report::Over(Some(End::Stopped))).await,
+        () = until(&mut killed, |now| now == Wanted::Kill) => send(Report::Over(None)).await,
     }
 }
 
 /// Waits for an order; an owner that has gone gives no more.
-async fn shown(controls: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
+async fn until(controls: &mut watch::Receiver<Wanted>, meant: impl Fn(Wanted) -> bool) {
     if controls.wait_for(|now| meant(*now)).await.is_err() {
         std::future::pending::<()>().await;
     }

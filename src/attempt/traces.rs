@@ -222,7 +222,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         attempt(&state, 1, 1, &Value::Null, None);
         attempt(&state, 2, 2, &Value::Null, None);
-        let shown = trace(state.path(), ID).unwrap_err().to_string();
-        assert!(shown.contains("attempts of several sessions"), "{shown}");
+        let refused = trace(state.path(), ID).unwrap_err().to_string();
+        assert!(refused.contains("attempts of several sessions"), "{refused}");
     }
 }

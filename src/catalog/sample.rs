@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn the_checked_in_digest_is_that_of_the_checked_in_sample() {
-        let shown: Vec<u8> =
+        let recorded: Vec<u8> =
             (0..64).step_by(2).map(|at| u8::from_str_radix(&SHA256[at..at + 2], 16).unwrap()).collect();
-        assert_eq!(shown[..], Sha256::digest(PACKED)[..], "run assets/sample/make.sh, which writes both");
+        assert_eq!(recorded[..], Sha256::digest(PACKED)[..], "run assets/sample/make.sh, which writes both");
         assert!(PACKED.len() <= 6 << 20);
     }
 

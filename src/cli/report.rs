@@ -44,7 +44,7 @@ pub struct Candidate {
 /// On a pipe, a line is written when the state changes, and then at most this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The talk about one session on stderr: a bar on a terminal, lines otherwise.
+/// How one session comes along, on stderr: a bar on a terminal, lines otherwise.
 #[derive(Debug, Default)]
 pub struct ProgressLine {
     form: CommandForm,
@@ -58,7 +58,7 @@ impl ProgressLine {
         Self { form, ..Self::default() }
     }
 
-    /// Tells how the session stands, if that is news. A reader of stderr that has gone away stops nothing.
+    /// Shows how the session stands, if that is news. A reader of stderr that has gone away stops nothing.
     pub fn show(&mut self, streams: &mut Streams<'_>, session: &Session, now: Timestamp) -> io::Result<()> {
         let line = status(session, &self.form, now);
         if streams.live {
@@ -75,7 +75,7 @@ impl ProgressLine {
         ignore_closed(writeln!(streams.err, "{line}"))
     }
 
-    /// Says one sentence in between.
+    /// Writes one sentence in between.
     pub fn message(&mut self, streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
         self.end(streams)?;
         ignore_closed(writeln!(streams.err, "howdah: {}", printable(sentence)))

@@ -235,12 +235,12 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         }
         Query::Log(session, attempt) => {
             let text = (ports.log)(session, attempt, LOG_BYTES);
-            let shown = |error: io::Error| error.to_string();
-            text.map(move |text| Message::Log(session, attempt, text.map_err(shown))).boxed()
+            let as_text = |error: io::Error| error.to_string();
+            text.map(move |text| Message::Log(session, attempt, text.map_err(as_text))).boxed()
         }
         Query::History(id) => {
-            let shown = |shown: io::Result<EventHistory>| shown.map_err(|error| error.to_string());
-            (ports.history)(id).map(move |answer| Message::History(id, shown(answer))).boxed()
+            let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
+            (ports.history)(id).map(move |answer| Message::History(id, as_text(answer))).boxed()
         }
         Query::Places(ticket, wanted) => {
             let system = Arc::clone(&ports.system);

@@ -32,7 +32,7 @@ fn existing(
 ) -> Result<(PathBuf, &Path), Failure> {
     for path in place.ancestors() {
         match canonicalize(path) {
-            Ok(real) => return Ok((real, place.strip_prefix(path).unwrap_or(Path::new("")))),
+            Ok(real) => return Ok((real, place.strip_prefix(path).expect("an ancestor is where a path begins"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(at_target("look at", path, &error)),
         }

@@ -267,13 +267,13 @@ pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<S
 
 /// Reads `id, kind, instance, ended, took, result`, the columns from the first on.
 pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
-    let shown = |error: rusqlite::Error| error.to_string();
+    let unreadable = |error: rusqlite::Error| error.to_string();
     Ok(CompletedRow {
         id,
         kind: kind_of(row, 1)?,
-        title: InstanceName::new(&row.get::<_, String>(2).map_err(shown)?),
-        ended: Timestamp::from_millisecond(row.get(3).map_err(shown)?).map_err(|error| error.to_string())?,
-        took: Duration::from_millis(row.get(4).map_err(shown)?),
+        title: InstanceName::new(&row.get::<_, String>(2).map_err(unreadable)?),
+        ended: Timestamp::from_millisecond(row.get(3).map_err(unreadable)?).map_err(|error| error.to_string())?,
+        took: Duration::from_millis(row.get(4).map_err(unreadable)?),
         result: result_of(row, 5)?,
     })
 }

@@ -38,9 +38,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             }
         }
         let open = self.traces.strays.values().filter(|traced| !traced.trace.stood.has_ended());
-        let shown: Vec<UnreadableSession> =
+        let unreadable: Vec<UnreadableSession> =
             open.map(|traced| UnreadableSession { id: traced.id, problem: traced.to_string() }).collect();
-        Arc::make_mut(&mut self.unreadable).extend(shown);
+        Arc::make_mut(&mut self.unreadable).extend(unreadable);
         self.publish();
         self
     }

@@ -184,8 +184,8 @@ mod tests {
             let mut packed = pack(kind, &one);
             packed.extend(pack(kind, &[]));
             packed.extend(pack(kind, &two));
-            let (shown, plain) = read_all(packed).unwrap();
-            assert_eq!(shown, kind);
+            let (found, plain) = read_all(packed).unwrap();
+            assert_eq!(found, kind);
             assert!(plain == [one.clone(), two.clone()].concat(), "{kind}");
         }
     }

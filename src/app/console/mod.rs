@@ -188,9 +188,9 @@ async fn read_catalog(
 
 /// All that happened to a session, as the journal tells it.
 fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::EventHistory> {
-    let shown =
+    let history =
         JournalReader::open(journal).and_then(|mut journal| journal.history(session)).map_err(io::Error::other)?;
-    Ok(shown.into_iter().map(|event| (event.at, event.text)).collect())
+    Ok(history.into_iter().map(|event| (event.at, event.text)).collect())
 }
 
 /// The last bytes of an attempt's raw output; none when it has not written any.
@@ -209,8 +209,9 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
 
 /// One line for the shell: what goes on, and how to come back.
 fn tell(ending: &Ending, after: &After) -> Exit {
-    let shown = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
-    let counts = [shown(ending.running, "running"), shown(ending.waiting, "waiting"), shown(ending.stuck, "stuck")];
+    let counted = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let counts =
+        [counted(ending.running, "running"), counted(ending.waiting, "waiting"), counted(ending.stuck, "stuck")];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let line = match after {
         _ if counts.is_empty() => return Exit::Done,

@@ -24,12 +24,12 @@ pub fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
-    for shown in reader.journal.history(id)? {
+    for entry in reader.journal.history(id)? {
         if args.json {
-            let line = JsonLine { at: shown.at, event: &shown.event, text: &shown.text };
+            let line = JsonLine { at: entry.at, event: &entry.event, text: &entry.text };
             writeln!(streams.out, "{}", escaped(&serde_json::to_string(&line).map_err(io::Error::from)?))?;
         } else {
-            writeln!(streams.out, "{}  {}", format::moment(shown.at), shown.text)?;
+            writeln!(streams.out, "{}  {}", format::moment(entry.at), entry.text)?;
         }
     }
     streams.out.flush()?;

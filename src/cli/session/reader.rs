@@ -114,9 +114,9 @@ impl Reader {
         let known = self.journal.ids()?;
         Ok(match attempt::traces(&self.state, |id| !known.contains(&id)) {
             Ok((strays, unread)) => {
-                let shown =
+                let problems =
                     unread.iter().map(|(id, error)| format!("the files of session {id} cannot be read: {error}"));
-                self.problems.extend(shown);
+                self.problems.extend(problems);
                 strays
             }
             Err(error) => {

@@ -170,9 +170,9 @@ impl Form {
         let mut made: Vec<(&Choice, ClusterRestore)> = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
             let first = number * PER_CHOICE;
-            let port: Port = choice.port.value().parse().map_err(|error| (first + 2, shown(choice, &error)))?;
+            let port: Port = choice.port.value().parse().map_err(|error| (first + 2, problem_of(choice, &error)))?;
             let target =
-                Target::new(choice.directory.value(), port).map_err(|error| (first + 1, shown(choice, &error)))?;
+                Target::new(choice.directory.value(), port).map_err(|error| (first + 1, problem_of(choice, &error)))?;
             for (other, request) in &made {
                 let (mine, theirs) = (target.directory(), request.target.directory());
                 if mine.starts_with(theirs) || theirs.starts_with(mine) {
@@ -193,7 +193,7 @@ impl Form {
     }
 }
 
-fn shown(choice: &Choice, error: &dyn std::fmt::Display) -> String {
+fn problem_of(choice: &Choice, error: &dyn std::fmt::Display) -> String {
     format::clean(&format!("{}: {error}", choice.title)).into_owned()
 }
 

@@ -39,11 +39,11 @@ pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + 
 /// Each newer value, until nobody can publish one any more.
 fn follow<T: Clone + Send + Sync + 'static>(
     receiver: watch::Receiver<T>,
-    shown: fn(T) -> Message,
+    message: fn(T) -> Message,
 ) -> impl Stream<Item = Message> {
     stream::unfold(receiver, move |mut receiver| async move {
         receiver.changed().await.ok()?;
         let value = receiver.borrow_and_update().clone();
-        Some((shown(value), receiver))
+        Some((message(value), receiver))
     })
 }

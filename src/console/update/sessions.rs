@@ -47,11 +47,11 @@ pub(super) fn ask_force(model: &mut Model) -> Vec<Intent> {
     let can_be = |session: &&Arc<Session>| decide(session, command(), model.now()).is_ok();
     let subject = model.subject();
     let sessions: Vec<_> = subject.ongoing.iter().filter(can_be).cloned().collect();
-    let reported = |session: &Arc<Session>| {
+    let line = |session: &Arc<Session>| {
         let process = session.live_mark().map_or_else(String::new, |mark| format!(", process {}", mark.pid));
         format!("{}{process}", line(model, session))
     };
-    let mut lines: Vec<String> = sessions.iter().map(reported).collect();
+    let mut lines: Vec<String> = sessions.iter().map(line).collect();
     let is_stop = |session: &Arc<Session>| {
         matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Stopping { .. }, .. })
     };

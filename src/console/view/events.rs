@@ -21,14 +21,14 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
     match &events.history {
         Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
-        Ok(shown) if shown.is_empty() => say(Role::Dim, "The journal has no events for this session."),
-        Ok(shown) => {
+        Ok(history) if history.is_empty() => say(Role::Dim, "The journal has no events for this session."),
+        Ok(history) => {
             let mut lines = Vec::new();
             if events.left_out > 0 {
                 let before = format::count(events.left_out as u64);
                 lines = say(Role::Dim, &format!("{before} older; howdah session events {} has all", session.id()));
             }
-            lines.extend(shown.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
+            lines.extend(history.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
             lines
         }
     }

@@ -65,10 +65,10 @@ pub(super) fn inspect(
         warnings.push(format!("the first WAL segment begins at {}, behind the start of the backup", header.start));
     }
     let version = layout::version(manifest).or_else(|| header.and_then(|header| header.version)).or(in_names(manifest));
-    let shown = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
-    let questions = Questions { cluster: shown.is_none(), tablespaces: may_lack_tablespaces(version) };
+    let recorded = manifest.system_identifier.or_else(|| header.map(|header| header.system_identifier)).or(known);
+    let questions = Questions { cluster: recorded.is_none(), tablespaces: may_lack_tablespaces(version) };
     let answers = small_files::ask(&backup, &set.base, index, questions, heartbeat)?;
-    let system_identifier = shown.or(answers.cluster);
+    let system_identifier = recorded.or(answers.cluster);
     let lost = answers.tablespaces.iter().filter(|one| !set.tablespaces.contains_key(&one.oid));
     warnings.extend(lost.map(|one| pg_tablespace::lost(one, version)));
     Ok(Layout { form: Form::Tar(set), tablespaces, wal, finding, version, system_identifier, warnings })

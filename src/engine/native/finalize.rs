@@ -135,9 +135,9 @@ fn check(work: &CopyContext, at: usize, bytes: &[u8]) -> Result<(), Failure> {
 
 /// WAL of another cluster would be replayed to nothing good; recovery itself checks it only when it has begun.
 fn check_cluster(work: &CopyContext, control: &[u8]) -> Result<(), Failure> {
-    let shown = ControlFile::parse(control)
+    let parsed = ControlFile::parse(control)
         .map_err(|error| Failure::incurable(format!("{CONTROL_FILE}: {error}"), super::errors::DAMAGED))?;
-    let cluster = shown.system_identifier;
+    let cluster = parsed.system_identifier;
     match work.system_identifier.filter(|other| *other != cluster) {
         None => Ok(()),
         Some(other) => {

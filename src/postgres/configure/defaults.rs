@@ -59,9 +59,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         fs::write(data.path().join("postgresql.conf"), "port = 5433\n").unwrap();
         for (name, default) in DEFAULTS {
-            let shown =
+            let output =
                 command_output(bare(binaries.postgres()).args(["-C", name, "-D"]).arg(data.path()), LIMIT).unwrap();
-            assert_eq!(shown.trim_end(), default, "{name}");
+            assert_eq!(output.trim_end(), default, "{name}");
         }
     }
 

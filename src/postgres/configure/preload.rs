@@ -189,8 +189,8 @@ impl Places {
 fn own_directory(binaries: &Binaries, account: Option<&Account>) -> Option<PathBuf> {
     let program = binaries.directory().join("pg_config");
     let mut command = account.map_or_else(|| bare(&program), |account| account.command(&program));
-    let shown = command_output(command.arg("--pkglibdir"), LIMIT).ok()?;
-    Some(PathBuf::from(shown.trim_end_matches('\n')))
+    let output = command_output(command.arg("--pkglibdir"), LIMIT).ok()?;
+    Some(PathBuf::from(output.trim_end_matches('\n')))
 }
 
 /// The names in a list, as `SplitDirectoriesString` (`varlena.c`) reads them; `None` where it refuses.

@@ -55,17 +55,17 @@ pub(in crate::worker) fn plan(
     if let Ok(account) = who {
         reachable(account, request)?;
     }
-    let reported = request.point.facts.version;
+    let catalogued = request.point.facts.version;
     // To ask a program its version takes as long as to look at the files: both at once, where the catalog has it.
     let (files, programs) = thread::scope(|scope| {
-        let asked = scope.spawn(|| reported.map(|version| programs(settings, who, version)));
+        let asked = scope.spawn(|| catalogued.map(|version| programs(settings, who, version)));
         (engine.plan(), asked.join().ok().flatten())
     });
     let Planned { mut files, mut warnings } = files?;
     let cluster = cluster(request, files.system_identifier)?;
     files.system_identifier = cluster;
-    let version = files.version.or(reported);
-    let found = programs.filter(|_| version == reported);
+    let version = files.version.or(catalogued);
+    let found = programs.filter(|_| version == catalogued);
     let (server, binaries) = server_with(request, settings, who, version, found)?;
     if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
         return Err(Failure::incurable(

@@ -96,8 +96,8 @@ fn holders(lock: &File) -> io::Result<Vec<ProcessMark>> {
         })
         .any(|entry| {
             // Each lock that an open file has is listed there (proc(5), `/proc/<pid>/fdinfo`).
-            let shown = fs::read_to_string(place.join("fdinfo").join(entry.file_name()));
-            shown.is_ok_and(|shown| shown.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK")))
+            let fdinfo = fs::read_to_string(place.join("fdinfo").join(entry.file_name()));
+            fdinfo.is_ok_and(|fdinfo| fdinfo.lines().any(|line| line.starts_with("lock:") && line.contains("FLOCK")))
         })
     };
     let others = process::pids()?.filter(|pid| *pid != std::process::id());
