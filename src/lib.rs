@@ -70,7 +70,8 @@
 //!
 //! An engine is chosen by where a restore point comes from, in `worker/engine_factory.rs`.
 //!
-//! 1. `domain/backup.rs`: a variant of `BackupSource`, with what its program needs to find the backup.
+//! 1. `domain/backup.rs`: a variant of `BackupSource`, with what its program needs to find the backup, and whether the mark
+//!    of a restore from it stands inside its target or beside it.
 //! 2. The program's own words (arguments, JSON, exit codes) in a room of their own on layer 1, since catalog and engine
 //!    both need them and do not know each other.
 //! 3. `catalog`: reading its repositories; a restore point names its source.

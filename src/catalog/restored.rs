@@ -7,8 +7,8 @@
 use super::wording::{self, problem, refused};
 use crate::{
     domain::{
-        instance::printable,
-        restored::{MARK, MAX_RECORD_LEN, RECORD, RestoreRecord},
+        instance::{printable, printable_name},
+        restored::{MARK, MARK_FILE, MAX_RECORD_LEN, RECORD, RestoreRecord, mark_beside},
     },
     postgres::{
         configure::{self, DataDirectory},
@@ -28,8 +28,10 @@ const ADVICE: &str = "take a backup of it with pg_basebackup, into another direc
 /// What is wrong with a plain directory as a backup, if it is a restored cluster with this manifest of its source in it;
 /// an error where that cannot be found out.
 pub(super) fn fault(directory: &Path, manifest: &Manifest) -> Result<Option<String>, String> {
-    if fs::symlink_metadata(directory.join(MARK)).is_ok() {
-        let cause = format!("a restore that is not finished, not a backup ({MARK} is there)");
+    let beside = mark_beside(directory).filter(|mark| fs::symlink_metadata(mark.join(MARK_FILE)).is_ok());
+    let inside = Some(directory.join(MARK)).filter(|mark| fs::symlink_metadata(mark).is_ok());
+    if let Some(name) = inside.or(beside).as_deref().and_then(Path::file_name) {
+        let cause = format!("a restore that is not finished, not a backup ({} is there)", printable_name(name));
         return Ok(Some(problem(&cause, "see howdah session list; a backup is made with pg_basebackup")));
     }
     if let Some(text) = read(directory, RECORD, MAX_RECORD_LEN)? {

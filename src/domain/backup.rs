@@ -3,6 +3,7 @@
 use super::{
     ByteCount, InstanceName, Lsn, MajorVersion, SystemIdentifier, Timeline, Timestamp,
     instance::{printable, printable_name},
+    restored::MarkLocation,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -104,6 +105,15 @@ pub enum BackupSource {
 }
 
 impl BackupSource {
+    /// Where the mark of a restore from it stands. pgBackRest refuses a directory with anything in it (exit 40) and removes
+    /// with `--delta` what its manifest does not list; Barman 3.19 refuses one, too, and older ones remove as much.
+    pub const fn mark_location(&self) -> MarkLocation {
+        match self {
+            Self::BaseBackup { .. } => MarkLocation::Inside,
+            Self::PgBackRest { .. } | Self::Barman { .. } => MarkLocation::Beside,
+        }
+    }
+
     /// The directory of a backup that can be read as it lies there.
     pub fn directory(&self) -> Option<&Path> {
         match self {

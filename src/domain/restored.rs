@@ -3,7 +3,11 @@
 
 use super::{InstanceName, SystemIdentifier, Timestamp, cluster::identifier_as_text};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 /// The record's name in the data directory.
@@ -11,6 +15,43 @@ pub const RECORD: &str = "howdah_restore.json";
 
 /// The directory in a data directory that a restore has until it is finished.
 pub const MARK: &str = ".howdah";
+
+/// How the name of a mark beside its data directory ends; before it stand a dot and the directory's own name.
+const MARK_BESIDE: &str = ".howdah-mark";
+
+/// The file in a mark's directory that makes it one.
+pub const MARK_FILE: &str = "session.json";
+
+/// Where the mark of a restore stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkLocation {
+    /// In the data directory: it moves with the data, and nobody can take one for the other's.
+    Inside,
+    /// Beside the data directory, for engines that want that empty or clear what they do not know.
+    Beside,
+}
+
+/// Where the mark of a data directory stands when it is beside it; `None` for the root, and where the name would be too
+/// long.
+pub fn mark_beside(directory: &Path) -> Option<PathBuf> {
+    /// The most bytes that a name may have (`NAME_MAX`).
+    const MAX_NAME: usize = 255;
+    let mut name = OsString::from(".");
+    name.push(directory.file_name()?);
+    name.push(MARK_BESIDE);
+    (name.len() <= MAX_NAME).then(|| directory.with_file_name(name))
+}
+
+/// The name of the data directory that a mark of this name stands beside; `None` where it is no such name.
+pub fn marked_beside(name: &OsStr) -> Option<&OsStr> {
+    let name = name.as_bytes().strip_prefix(b".")?.strip_suffix(MARK_BESIDE.as_bytes())?;
+    (!name.is_empty()).then(|| OsStr::from_bytes(name))
+}
+
+/// Where the mark of a data directory may stand.
+pub fn marks_of(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    [Some(directory.join(MARK)), mark_beside(directory)].into_iter().flatten()
+}
 
 /// The version of the record that this build writes.
 pub const RECORD_VERSION: u32 = 1;

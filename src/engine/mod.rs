@@ -47,8 +47,8 @@ pub struct Planned {
     pub warnings: Vec<String>,
 }
 
-/// Below the target's marks, while nothing there may start yet: the directory in which `global/pg_control` waits.
-pub const STAGED_CONTROL: &str = ".howdah/control";
+/// Below the mark, while nothing at the target may start yet: the directory in which `global/pg_control` waits.
+pub const STAGED_CONTROL: &str = "control";
 
 /// One engine, set up for one request. The order of calls is plan, copy, hand over, complete.
 ///

@@ -107,6 +107,12 @@ fn each_thing_that_a_restore_leaves_is_enough() {
         "backup":"/b","repository":null,"instance":"o","label":"l","manifest":null,"more":[]}"#;
     check(&|at| fs::write(at.join(RECORD), newer).unwrap(), "a restored cluster, not a backup (restored on");
     check(&|at| fs::create_dir(at.join(MARK)).unwrap(), "a restore that is not finished, not a backup");
+    let mark_beside = |at: &Path| {
+        let mark = at.with_file_name(".x.howdah-mark");
+        fs::create_dir(&mark).unwrap();
+        fs::write(mark.join("session.json"), "{}").unwrap();
+    };
+    check(&mark_beside, "a restore that is not finished, not a backup (.x.howdah-mark is there)");
     check(&|at| symlink("/dev/zero", at.join(RECORD)).unwrap(), "howdah_restore.json cannot be read");
     check(&|at| fs::rename(at.join("backup_label"), at.join("backup_label.old")).unwrap(), "backup_label is missing");
     let unlisted = |at: &Path| {

@@ -137,8 +137,8 @@ pub(super) fn claims_below(directory: &Path) -> Vec<ExistingClaim> {
 /// and none is a claim.
 fn is_of_a_cluster(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
-    let in_cluster =
-        || path.parent().is_some_and(|above| above.join("PG_VERSION").is_file() || above.join(restored::MARK).is_dir());
+    let is_marked = |above: &Path| restored::marks_of(above).any(|mark| mark.is_dir());
+    let in_cluster = || path.parent().is_some_and(|above| above.join("PG_VERSION").is_file() || is_marked(above));
     name.starts_with(b"PG_") || ((matches!(name, b"base" | b"global") || name.starts_with(b"pg_")) && in_cluster())
 }
 

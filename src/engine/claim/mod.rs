@@ -33,4 +33,8 @@ pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};
 pub use take::{ClaimScope, TakenClaims, is_held, refuse_if_held, release, take};
-pub use target::{dispose::dispose, mark::is_marked, unmark::unmark};
+pub use target::{
+    dispose::dispose,
+    mark::{is_marked, mark_of},
+    unmark::unmark,
+};

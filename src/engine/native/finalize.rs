@@ -112,7 +112,7 @@ fn control_file(work: &CopyContext, ending: &Ending) -> Result<Option<Vec<u8>>, 
     let bytes = if let Some(directory) = &ending.plain {
         read_plain(work, directory, path)?
     } else {
-        staged::read(&work.places.data)?
+        staged::read(&work.places.mark)?
     };
     check(work, at, &bytes)?;
     Ok(Some(bytes))

@@ -4,14 +4,14 @@
 //! link, or believes a directory's contents more than its mark.
 
 use super::{
-    home,
+    home, mark_place,
     plan::CopyPlan,
     request::CopyRequest,
     set_aside, space,
     target_state::{self, Leftover, TargetContents},
 };
 use crate::{
-    domain::{ExistingData, Failure, plan::TargetState},
+    domain::{ExistingData, Failure, plan::TargetState, restored::MarkLocation},
     engine::watched::Heartbeat,
 };
 use std::path::Path;
@@ -21,6 +21,7 @@ impl CopyPlan {
     /// Judges what stands at the target.
     pub(super) fn stand(&mut self, order: &CopyRequest, heartbeat: &Heartbeat) -> Result<(), Failure> {
         let directory = order.target.directory();
+        mark_place::check(order.mark, directory)?;
         let found = target_state::inspect(directory)?;
         let ours = matches!(&found, TargetContents::Leftover(left) if left.mark.session == order.session);
         let server_started = ours
@@ -58,10 +59,12 @@ impl CopyPlan {
                 }
             }
         }
-        if self.plan.target == TargetState::Missing || matches!(self.plan.target, TargetState::SetAside { .. }) {
-            let above = directory.parent().unwrap_or(directory);
-            space::check_writable(above)?;
-        } else {
+        let renamed =
+            self.plan.target == TargetState::Missing || matches!(self.plan.target, TargetState::SetAside { .. });
+        if renamed || order.mark == MarkLocation::Beside {
+            space::check_writable(directory.parent().unwrap_or(directory))?;
+        }
+        if !renamed {
             space::check_writable(directory)?;
         }
         self.tablespaces.values().try_for_each(|place| space::check_writable(place))

@@ -28,12 +28,13 @@ mod write_back;
 
 use super::{
     Engine, Halt, Observer, Planned,
-    claim::target::{home, ledger, lock, mark, places, root, set_aside, site, space, target_state},
+    claim::target::{home, ledger, lock, mark, mark_place, places, root, set_aside, site, space, target_state},
     source::{archive, buffers, errors, layout, member, mutex, read, run, shared, throttle, tree},
 };
 use crate::domain::{BackupForm, ClusterRestore, Failure, WorkerSettings};
 use copy::CopyOptions;
 use ledger::Line;
+use mark_place::MarkPlace;
 use plan::CopyPlan;
 use request::CopyRequest;
 use root::{Access, Root};
@@ -71,6 +72,7 @@ impl NativeEngine {
             owner,
             reserved: reserved(settings),
             devices: Vec::new(),
+            mark: request.point.source.mark_location(),
             disks: Arc::new(space::Machine),
         };
         let (threads, stall) = (settings.copy_workers, settings.stall_timeout);
@@ -126,16 +128,26 @@ impl Engine for NativeEngine {
 
     fn before_server_start(&mut self) -> Result<(), Failure> {
         let root = self.root()?;
-        let ledger = ledger::open(&root, &ledger::boot_id())?;
+        let ledger = ledger::open(&mark_place(&root)?, &ledger::boot_id())?;
         let noted = ledger.add(&[Line::ServerStarted]).and_then(|()| ledger.sync());
         noted.map_err(|error| errors::at_target("note in the ledger of", root.path(), &error))
     }
 
     fn complete(&mut self) -> Result<(), Failure> {
         let (root, boot) = (self.root()?, ledger::boot_id());
-        let ledger = ledger::open(&root, &boot)?;
-        let account =
-            ledger::read(&root, &boot).map_err(|error| errors::at_target("read the ledger of", root.path(), &error))?;
-        staged::install(&root, &account, &ledger)
+        let place = mark_place(&root)?;
+        let ledger = ledger::open(&place, &boot)?;
+        let account = ledger::read(&place, &boot)
+            .map_err(|error| errors::at_target("read the ledger of", root.path(), &error))?;
+        staged::install(&root, &place, &account, &ledger)
     }
+}
+
+/// Where the mark stands that a copy has set.
+fn mark_place(root: &Root) -> Result<MarkPlace, Failure> {
+    let found = mark::find(root).map_err(|error| errors::at_target("read the mark of", root.path(), &error))?;
+    found.map(|(place, _)| place).ok_or_else(|| {
+        let cause = format!("the mark of the restore into {} is gone", root.path().display());
+        Failure::incurable(cause, "find out who removed it, then cancel this restore and start a new one")
+    })
 }

@@ -7,14 +7,15 @@ use super::{
     errors::{Backup, DAMAGED, at_target},
     layout::{Form, Index, Layout, WRITTEN_LAST, in_tablespace},
     ledger::Stamp,
-    mapping, mark,
+    mapping,
+    mark_place::{self, MarkPlace},
     member::Kind,
     partial, plain,
     request::CopyRequest,
     root::{Access, Root},
     site::{self, Site},
     space::{self, Disks, Required},
-    staged::STAGED,
+    staged::{self, STAGED},
     target_state::Leftover,
 };
 use crate::{
@@ -137,9 +138,12 @@ impl CopyPlan {
             }
         }
         let mut lost_wal = false;
+        let mark = MarkPlace::new(left.location, &data).map_err(|error| at_target("open", directory, &error))?;
+        let staged = staged::path(&mark);
         for (path, stamp) in &left.account.verified {
             let (root, below) = match in_tablespace(path).filter(|(oid, _)| self.tablespaces.contains_key(oid)) {
                 Some((oid, below)) => (roots.get(&oid), below),
+                None if path == Path::new(STAGED) => (Some(mark.root()), staged.as_path()),
                 None => (Some(&data), path.as_path()),
             };
             let stands = root.and_then(|root| root.stat(below).ok().flatten());
@@ -246,7 +250,7 @@ fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>
     };
     let bytes = Manifest::read_bytes(&path).map_err(refuse)?;
     let manifest = Manifest::parse(&bytes).map_err(refuse)?;
-    if let Some(file) = manifest.files.iter().find(|file| file.path.starts_with(mark::DIRECTORY)) {
+    if let Some(file) = manifest.files.iter().find(|file| file.path.starts_with(mark_place::DIRECTORY)) {
         let cause = format!("the backup holds {}: it was made of a restore that was not finished", file.path.display());
         return Err(Failure::incurable(cause, "restore another backup"));
     }

@@ -9,6 +9,7 @@ use super::{
     ledger::{self, Ledger, Line},
     lock,
     mark::{self, Mark},
+    mark_place::MarkPlace,
     places::TargetPlaces,
     plan::CopyPlan,
     request::CopyRequest,
@@ -55,34 +56,40 @@ pub(super) fn prepare(
         note_missing(place, &mut mark.created);
     }
     let access = copy_plan.access;
-    let (data, ledger) = if matches!(copy_plan.plan.target, TargetState::Missing | TargetState::SetAside { .. }) {
+    let (data, place, ledger) = if matches!(copy_plan.plan.target, TargetState::Missing | TargetState::SetAside { .. })
+    {
         if let Some(above) = directory.parent() {
             check_device(above, order.device_of(directory))?;
             note_missing(above, &mut mark.created);
             make_noted(above, &mark.created, access)?;
         }
-        let root = mark.create_marked(directory, access)?;
-        let ledger = ledger::open(&root, &ledger::boot_id())?;
-        (root, ledger)
+        mark.create_marked(directory, order.mark, access)?
     } else {
         let failed = |error: io::Error| at_target("open", directory, &error);
         let root =
             Root::open(directory, access).and_then(|root| root.on(order.device_of(directory))).map_err(failed)?;
-        let mark_there = || Mark::read(&root).map_err(|error| at_target("read the mark in", directory, &error));
+        let mark_there = || match mark::find(&root) {
+            Ok(found) => Ok(found.map(|(_, mark)| mark)),
+            Err(error) => Err(at_target("read the mark of", directory, &error)),
+        };
         let was_empty = copy_plan.plan.target == TargetState::Empty;
         if was_empty && mark_there()?.is_none() && target_state::is_occupied(directory)? {
             return Err(came_meanwhile(directory));
         }
+        let location = copy_plan.leftover.as_ref().map_or(order.mark, |left| left.location);
+        let place = MarkPlace::new(location, &root).map_err(failed)?;
         // The lock before the mark: whoever has it works here.
-        let ledger = ledger::open(&root, &ledger::boot_id())?;
+        let boot = ledger::boot_id();
+        let ledger =
+            if copy_plan.leftover.is_some() { ledger::open(&place, &boot)? } else { ledger::begin(&place, &boot)? };
         let found = mark_there()?;
         if found.as_ref() != copy_plan.leftover.as_ref().map(|left| &left.mark) {
             let cause = format!("another restore came to {} after the plan was made", directory.display());
             return Err(Failure::incurable(cause, "see whose it is, and choose another target or retry"));
         }
         access.give_directory(root.fd()).map_err(|error| at_target("set the owner of", directory, &error))?;
-        mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
-        (root, ledger)
+        mark.write(&place, &root).map_err(|error| at_target("mark", directory, &error))?;
+        (root, place, ledger)
     };
     let control = Path::new(CONTROL_FILE);
     if copy_plan.leftover.is_some() && !copy_plan.reused.contains_key(control) {
@@ -99,7 +106,7 @@ pub(super) fn prepare(
         home::mark(&root, order.session, directory, &mark.created).map_err(|error| at_target("mark", place, &error))?;
         tablespaces.insert(*oid, root);
     }
-    let places = TargetPlaces { data, tablespaces };
+    let places = TargetPlaces { data, mark: place, tablespaces };
     announce(copy_plan, &places, &ledger)?;
     Ok((places, ledger))
 }
@@ -163,7 +170,7 @@ fn make_room(order: &CopyRequest, copy_plan: &CopyPlan, observer: &dyn Observer)
         set_aside::check(directory, session, &Heartbeat::default())?;
         let root = Root::open(directory, copy_plan.access).map_err(|error| at_target("open", directory, &error))?;
         // Held until the directory has its new name: nobody restores into what is being moved.
-        let _lock = lock::take_if_there(&root)?;
+        let _locks = lock::take_all(&root)?;
         rename(directory, to)?;
         observer.note(format!("the old data in {} was set aside as {}", directory.display(), to.display()));
         moved_data.clone_from(to);

@@ -1,7 +1,7 @@
 //! What is asked of the native engine.
 
 use super::space::Disks;
-use crate::domain::{BackupForm, ExistingData, SystemIdentifier, Target};
+use crate::domain::{BackupForm, ExistingData, SystemIdentifier, Target, restored::MarkLocation};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +22,8 @@ pub(super) struct CopyRequest {
     pub(super) owner: Option<(u32, u32)>,
     /// Repositories and the state directory, and what each is called.
     pub(super) reserved: Vec<(PathBuf, &'static str)>,
+    /// Where the mark goes.
+    pub(super) mark: MarkLocation,
     /// The devices that claimed directories are on.
     pub(super) devices: Vec<(PathBuf, u64)>,
     /// The disks that the target may be on.

@@ -161,7 +161,7 @@ impl Unpacking<'_> {
 
     /// A member of the base must not lie in a tablespace that has an archive of its own.
     fn check_place(&self, path: &Path) -> Result<(), Failure> {
-        let reserved = path.starts_with(super::mark::DIRECTORY);
+        let reserved = path.starts_with(super::mark_place::DIRECTORY);
         let foreign = self.archive.kind == Kind::Base
             && super::layout::in_tablespace(path)
                 .is_some_and(|(oid, _)| self.work.places.tablespaces.contains_key(&oid));

@@ -27,7 +27,7 @@ use crate::{
         plan::{ServerPlan, WalFinding},
         quantity::many,
     },
-    engine::{Engine, Halt, STAGED_CONTROL},
+    engine::{Engine, Halt, STAGED_CONTROL, claim},
     postgres::{
         account::Account,
         binaries::Binaries,
@@ -153,8 +153,10 @@ impl<'a> Restore<'a> {
         engine.before_server_start()?;
         let target = &self.request.target;
         let (data, port) = (target.directory(), target.port());
-        let staged = data.join(STAGED_CONTROL);
-        let control = if staged.is_dir() { staged.as_path() } else { data };
+        let marked = claim::mark_of(data, self.workspace.session);
+        let marked = marked.map_err(|error| classify::of_io("looking for the mark of the restore", &error))?;
+        let staged = marked.map(|mark| mark.join(STAGED_CONTROL)).filter(|staged| staged.is_dir());
+        let control = staged.as_deref().unwrap_or(data);
         let version = Some(version_of(data)?);
         let configured =
             configure::configure(&configure::ConfigureOptions { data, port, account, binaries, control, version })?;

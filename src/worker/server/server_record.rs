@@ -4,7 +4,8 @@
 //! by itself; the process is looked at before anything is done to it.
 
 use crate::{
-    domain::{Failure, fact::ProcessMark},
+    domain::{Failure, fact::ProcessMark, restored},
+    engine::claim,
     postgres::{configure::DataDirectory, server::classify},
     worker::{attempt_files, workspace::Workspace},
 };
@@ -14,9 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
-
-/// The session's own directory at the target; the engine makes it and removes it.
-const MARKS: &str = crate::domain::restored::MARK;
 
 const NAME: &str = "server.json";
 
@@ -81,10 +79,10 @@ impl ServerRecord {
         let keep = || DataDirectory::open(attempt_dir)?.replace(NAME, &serde_json::to_vec(self)?, None);
         keep().map_err(|e| attempt_files::failure(DOING, &e))?;
         let mark = || -> io::Result<()> {
-            let bytes = serde_json::to_vec(self)?;
-            match DataDirectory::open(&self.data)?.below(MARKS) {
-                Ok(marks) => marks.replace(NAME, &bytes, None),
-                // The engine has removed its marks: the restore is done, and the attempt's own record is enough.
+            // Without one the restore is done, and the attempt's own record is enough.
+            let Some(mark) = claim::mark_of(&self.data, self.session)? else { return Ok(()) };
+            match DataDirectory::open(&mark) {
+                Ok(mark) => mark.replace(NAME, &serde_json::to_vec(self)?, None),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(e) => Err(e),
             }
@@ -97,7 +95,7 @@ impl ServerRecord {
 ///
 /// A record that cannot be read is an error: behind it may be a server that still writes.
 pub(in crate::worker) fn of_session(workspace: &Workspace<'_>) -> Result<Vec<ServerRecord>, Failure> {
-    let mut places = vec![workspace.data.join(MARKS)];
+    let mut places: Vec<_> = restored::marks_of(workspace.data).collect();
     places.extend(workspace.attempts()?);
     let mut records = Vec::new();
     for place in places {

@@ -18,7 +18,7 @@ use crate::{
         RestorePoint, ServerWish, SessionId, SystemIdentifier, Target, Timeline, Timestamp, WorkerSettings,
         fact::{Fact, FactLine},
         plan::{TargetState, WalFinding},
-        restored::RECORD,
+        restored::{MarkLocation, RECORD},
         ticket::{CONTRACT_VERSION, Ticket, Work},
     },
     engine::{Engine, Halt, Observer, Planned},
@@ -26,7 +26,7 @@ use crate::{
 use port::free_port;
 use std::{
     fs::File,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
@@ -83,6 +83,8 @@ pub(super) struct Bench {
     trick: Trick,
     /// The cluster that the engine finds in the backup.
     found: Option<SystemIdentifier>,
+    /// Where the engine's mark stands.
+    mark: MarkLocation,
     /// Each bench its own session: benches run side by side, and places in /tmp are named after it.
     session: Uuid,
     /// Tells its attempts to stop.
@@ -142,6 +144,7 @@ impl Bench {
             request,
             trick,
             found: None,
+            mark: MarkLocation::Inside,
             session: Uuid::now_v7(),
             stop: Stop::default(),
             held: Arc::default(),
@@ -186,6 +189,19 @@ impl Bench {
         self
     }
 
+    pub(super) fn marked(mut self, mark: MarkLocation) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    /// The directory of the engine's mark.
+    pub(super) fn mark(&self) -> PathBuf {
+        match self.mark {
+            MarkLocation::Inside => self.data().join(".howdah"),
+            MarkLocation::Beside => self.root.path().join(".data.howdah-mark"),
+        }
+    }
+
     pub(super) fn tricked(mut self, trick: Trick) -> Self {
         self.trick = trick;
         self
@@ -225,6 +241,8 @@ impl Bench {
             Ok(Box::new(Fake {
                 backup: order.request.point.source.directory().unwrap().to_owned(),
                 data: order.request.target.directory().to_owned(),
+                mark: self.mark(),
+                session: order.session_uuid,
                 owner: order.owner,
                 trick,
                 found: self.found,
@@ -239,11 +257,11 @@ impl Bench {
         };
         let unmark = |target: &Target, _: Uuid| {
             assert!(target.directory().join(RECORD).exists(), "the record is there before the marks go");
-            std::fs::remove_dir_all(target.directory().join(".howdah")).unwrap_or_default();
+            std::fs::remove_dir_all(self.mark()).unwrap_or_default();
             assert_ne!(self.trick, Trick::DiesUnmarked, "the end of this attempt");
             Ok(())
         };
-        let is_marked = |target: &Target, _: Uuid| target.directory().join(".howdah").exists();
+        let is_marked = |_: &Target, _: Uuid| self.mark().exists();
         let factory = EngineFactory { make: &make, unmark: &unmark, is_marked: &is_marked, dispose: &dispose };
         let status = carry_out(&dir, &factory, &report, &stop);
         let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
@@ -269,6 +287,8 @@ impl Bench {
 struct Fake {
     backup: PathBuf,
     data: PathBuf,
+    mark: PathBuf,
+    session: Uuid,
     owner: Option<(u32, u32)>,
     trick: Trick,
     found: Option<SystemIdentifier>,
@@ -279,7 +299,7 @@ struct Fake {
 
 impl Engine for Fake {
     fn plan(&mut self) -> Result<Planned, Failure> {
-        if self.data.exists() && !self.data.join(".howdah").exists() {
+        if self.data.exists() && !self.mark.exists() {
             return Err(Failure::incurable("the target is not empty", "as a real engine says of what bears no mark"));
         }
         let files = FilePlan {
@@ -314,10 +334,16 @@ impl Engine for Fake {
             }
             Trick::None | Trick::StoppedInConfigure | Trick::DiesUnmarked => {}
         }
-        if !self.data.join(".howdah").exists() {
+        if !self.mark.exists() {
             let copied = Command::new("cp").arg("-a").args([&self.backup, &self.data]).status().unwrap();
             assert!(copied.success());
-            std::fs::create_dir(self.data.join(".howdah")).unwrap();
+            std::fs::create_dir(&self.mark).unwrap();
+            let inode = std::fs::metadata(&self.data).unwrap().ino();
+            let mark = serde_json::json!({
+                "version": 2, "session": self.session, "backup": self.backup, "manifest": "", "created_directory": true,
+                "created": [], "tablespaces": {}, "data": { "inode": inode, "made": null },
+            });
+            std::fs::write(self.mark.join("session.json"), mark.to_string()).unwrap();
         }
         if let Some((uid, gid)) = self.owner {
             let given = Command::new("chown").arg("-R").arg(format!("{uid}:{gid}")).arg(&self.data).status().unwrap();

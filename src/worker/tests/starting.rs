@@ -10,6 +10,7 @@ use crate::{
     domain::{
         ServerWish,
         fact::{End, Fact},
+        restored::MarkLocation,
     },
     postgres::{configure::DataDirectory, server::pidfile},
     process,
@@ -132,31 +133,34 @@ fn a_stop_is_obeyed_when_the_open_server_answers_and_the_restore_is_not_finished
 
 #[test]
 fn a_server_is_on_record_in_both_places_before_it_is_started() {
-    let Some(bench) = bench(ServerWish::StopAfterProbe, "") else { return };
-    let bench = bench.tricked(Trick::HoldsServers);
-    let _stops = StopsAtEnd(bench.data());
-    let state = |place: &Path| {
-        let record = fs::read(place.join("server.json")).ok()?;
-        let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
-        Some(record["state"].clone())
-    };
-    let ((status, facts), on_record) = thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut lock = None;
-            let holds = until(|| {
-                lock = bench.held.lock().unwrap().take();
-                lock.is_some()
+    for mark in [MarkLocation::Inside, MarkLocation::Beside] {
+        let Some(bench) = bench(ServerWish::StopAfterProbe, "") else { return };
+        let bench = bench.tricked(Trick::HoldsServers).marked(mark);
+        let _stops = StopsAtEnd(bench.data());
+        let state = |place: &Path| {
+            let record = fs::read(place.join("server.json")).ok()?;
+            let record: serde_json::Value = serde_json::from_slice(&record).ok()?;
+            Some(record["state"].clone())
+        };
+        let ((status, facts), on_record) = thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut lock = None;
+                let holds = until(|| {
+                    lock = bench.held.lock().unwrap().take();
+                    lock.is_some()
+                });
+                let places = [bench.last(), bench.mark()];
+                let on_record =
+                    until(|| places.iter().all(|place| state(place).is_some_and(|state| state == "starting")));
+                let none = pidfile::read(bench.data()).unwrap().is_none();
+                if let Some(lock) = lock {
+                    lock.unlock().unwrap();
+                }
+                holds && on_record && none
             });
-            let places = [bench.last(), bench.data().join(".howdah")];
-            let on_record = until(|| places.iter().all(|place| state(place).is_some_and(|state| state == "starting")));
-            let none = pidfile::read(bench.data()).unwrap().is_none();
-            if let Some(lock) = lock {
-                lock.unlock().unwrap();
-            }
-            holds && on_record && none
+            (bench.run(), watcher.join().unwrap())
         });
-        (bench.run(), watcher.join().unwrap())
-    });
-    assert!(on_record, "{facts:?}");
-    assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+        assert!(on_record, "{facts:?}");
+        assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+    }
 }

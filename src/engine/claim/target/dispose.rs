@@ -1,21 +1,22 @@
 //! Dealing with the partial data of a cancelled session (D7).
 //!
 //! Promises: works under the target's lock; removes what the ledger names, and after a server ran, what a server makes in
-//! a data directory; nothing else. May be run again after it was interrupted: the mark goes last. Never: follows a link, or touches a target
-//! that bears the mark of another session or none.
+//! a data directory; nothing else. May be run again after it was interrupted: the mark goes last. Never: follows a
+//! link, or touches a target that bears the mark of another session or none.
 
 use super::{
     home,
     ledger::{self, LedgerAccount},
     lock,
     mark::{self, Mark},
+    mark_place::{DIRECTORY, MarkPlace},
     removal::{names, remove_if_empty, remove_tree},
     root::{Access, Root},
     set_aside::{self, follow_links, rename},
     target_state,
 };
 use crate::{
-    domain::{Disposed, Disposition, Failure, Target},
+    domain::{Disposed, Disposition, Failure, Target, restored::MarkLocation},
     engine::{at_target::at_target, claim, source::layout::in_tablespace},
 };
 use std::{
@@ -61,21 +62,19 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     let access = Access { owner: None, group: false };
     let root = match Root::open(directory, access) {
         Ok(root) => root,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return clear_homes(target, session, wish),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return clear_rest(target, None, session, wish),
         // A link or a file at this place was never ours.
         Err(_) if directory.symlink_metadata().is_ok_and(|about| !about.is_dir()) => {
-            return clear_homes(target, session, wish);
+            return clear_rest(target, None, session, wish);
         }
         Err(error) => return Err(at_target("open", directory, &error)),
     };
-    let failed = |error: io::Error| at_target("read the mark in", directory, &error);
-    let marked = || Mark::read(&root).map_err(failed).map(|mark| mark.filter(|mark| mark.session == session));
-    if marked()?.is_none() {
-        return clear_homes(target, session, wish);
-    }
+    let failed = |error: io::Error| at_target("read the mark of", directory, &error);
+    let marked = || mark::find(&root).map_err(failed).map(|found| found.filter(|(_, mark)| mark.session == session));
+    let Some((place, _)) = marked()? else { return clear_rest(target, Some(&root), session, wish) };
     // Read again under the lock: from here on nobody else marks this directory, or works in it.
-    let _lock = lock::take(&root)?;
-    let Some(mut mark) = marked()? else { return clear_homes(target, session, wish) };
+    let _lock = lock::take(&place)?;
+    let Some((place, mut mark)) = marked()? else { return clear_rest(target, Some(&root), session, wish) };
     if let Some(pid) = target_state::postmaster(directory)? {
         let cause = format!("a server runs on {} (postmaster process {pid})", directory.display());
         return Err(Failure::incurable(cause, "stop it, then cancel again"));
@@ -88,13 +87,13 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
     match wish {
         Disposition::Keep | Disposition::Default => {
             mark.kept = true;
-            mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
+            mark.write(&place, &root).map_err(|error| at_target("mark", directory, &error))?;
             Ok(Disposed::Kept)
         }
         Disposition::SetAside => {
             let to = set_aside::free_name(directory);
             mark.kept = true;
-            mark.write(&root).map_err(|error| at_target("mark", directory, &error))?;
+            mark.write(&place, &root).map_err(|error| at_target("mark", directory, &error))?;
             rename(directory, &to)?;
             for place in mark.tablespaces.values().filter(|place| place.is_dir()) {
                 let home = set_aside::free_name(place);
@@ -105,10 +104,30 @@ fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed
             Ok(Disposed::SetAside { to })
         }
         Disposition::Remove => {
-            let account = ledger::read(&root, "").map_err(failed)?;
-            Removal { directory, root, mark, account, left: 0 }.run()
+            let account = ledger::read(&place, "").map_err(failed)?;
+            Removal { directory, root, place, mark, account, left: 0 }.run()
         }
     }
+}
+
+/// Deals with what is left where no data directory of the session stands: it is gone, or was never there, or another one
+/// has its name.
+fn clear_rest(target: &Target, stands: Option<&Root>, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {
+    let disposed = clear_homes(target, session, wish)?;
+    let failed = |error: io::Error| at_target("remove the mark of", target.directory(), &error);
+    let Some(place) = MarkPlace::find_beside(target.directory(), stands).map_err(failed)? else { return Ok(disposed) };
+    let of_another = || Mark::read(&place).map(|mark| mark.is_some_and(|mark| mark.session != session));
+    if of_another().map_err(failed)? {
+        return Ok(disposed);
+    }
+    let _lock = lock::take(&place)?;
+    if of_another().map_err(failed)? {
+        return Ok(disposed);
+    }
+    let created = Mark::read(&place).map_err(failed)?.map(|mark| mark.created).unwrap_or_default();
+    place.clear().map_err(failed)?;
+    created.iter().rev().try_for_each(|above| remove_if_empty(above)).map_err(failed)?;
+    Ok(disposed)
 }
 
 /// Deals with the homes of tablespaces whose data directory is gone or is somebody else's: their own marks say that they
@@ -135,6 +154,7 @@ fn clear_homes(target: &Target, session: Uuid, wish: Disposition) -> Result<Disp
 struct Removal<'a> {
     directory: &'a Path,
     root: Root,
+    place: MarkPlace,
     mark: Mark,
     account: LedgerAccount,
     left: u64,
@@ -193,7 +213,7 @@ impl Removal<'_> {
 
     /// Counts what is not ours, directory by directory.
     fn count_left(&mut self) -> Result<(), Failure> {
-        let ours = |path: &Path| path.ends_with(mark::DIRECTORY) || path.ends_with(claim::INSIDE);
+        let ours = |path: &Path| path.ends_with(DIRECTORY) || path.ends_with(claim::INSIDE);
         for place in std::iter::once(self.directory).chain(self.mark.tablespaces.values().map(PathBuf::as_path)) {
             let entries = walkdir::WalkDir::new(place).min_depth(1).follow_links(false).into_iter();
             for entry in entries.filter_entry(|entry| entry.depth() > 1 || !ours(entry.path())) {
@@ -219,9 +239,16 @@ impl Removal<'_> {
         for place in places.iter().rev().filter(|place| !self.directory.starts_with(place)) {
             remove_if_empty(place).map_err(|error| self.failed(&error))?;
         }
-        remove_tree(&self.directory.join(mark::DIRECTORY)).map_err(|error| self.failed(&error))?;
+        let remove_mark = || self.place.clear().map_err(|error| self.failed(&error));
+        let inside = self.place.location() == MarkLocation::Inside;
+        if inside {
+            remove_mark()?;
+        }
         if self.mark.created_directory {
             remove_if_empty(self.directory).map_err(|error| self.failed(&error))?;
+        }
+        if !inside {
+            remove_mark()?;
         }
         for place in places.iter().rev().filter(|place| self.directory.starts_with(place)) {
             remove_if_empty(place).map_err(|error| self.failed(&error))?;

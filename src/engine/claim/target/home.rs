@@ -7,11 +7,14 @@
 //! Promises: only what the session made is cleared; the mark goes last. Never: follows a link.
 
 use super::{
-    mark,
+    mark_place::{DIRECTORY, MarkPlace},
     removal::{names, remove_if_empty, remove_tree},
     root::{Access, Root},
 };
-use crate::{domain::Target, engine::claim};
+use crate::{
+    domain::{Target, restored::MarkLocation},
+    engine::claim,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -43,7 +46,8 @@ struct HomeMark {
 /// Marks a home; `created` are the directories that the restore made, here and elsewhere.
 pub(in crate::engine) fn mark(root: &Root, session: Uuid, data: &Path, created: &[PathBuf]) -> io::Result<()> {
     let created = created.iter().filter(|path| root.path().starts_with(path)).cloned().collect();
-    mark::replace(root, FILE, &HomeMark { version: VERSION, session, data: data.to_owned(), created })
+    let place = MarkPlace::new(MarkLocation::Inside, root)?;
+    place.replace(FILE, &HomeMark { version: VERSION, session, data: data.to_owned(), created })
 }
 
 /// Whether a home bears this session's mark.
@@ -54,7 +58,7 @@ pub(in crate::engine) fn is_marked(home: &Path, session: Uuid) -> bool {
 /// Takes the session's mark from a home that the mark in its data directory names. May be run again after it was
 /// interrupted between the mark and the directory around it.
 pub(in crate::engine) fn unmark(home: &Path, session: Uuid) -> io::Result<()> {
-    let around = home.join(mark::DIRECTORY);
+    let around = home.join(DIRECTORY);
     if read(home, session)?.is_some() {
         remove_tree(&around)
     } else if around.symlink_metadata().is_ok_and(|about| about.is_dir()) {
@@ -73,11 +77,11 @@ pub(in crate::engine) fn clear(home: &Path, session: Uuid) -> io::Result<Option<
         let text = name.to_string_lossy();
         if text.starts_with("PG_") {
             remove_tree(&home.join(&name))?;
-        } else if text != mark::DIRECTORY && text != claim::INSIDE {
+        } else if text != DIRECTORY && text != claim::INSIDE {
             left += 1;
         }
     }
-    remove_tree(&home.join(mark::DIRECTORY))?;
+    remove_tree(&home.join(DIRECTORY))?;
     for made in mark.created.iter().rev() {
         remove_if_empty(made)?;
     }
@@ -94,7 +98,7 @@ pub(in crate::engine) fn candidates(target: &Target) -> io::Result<Vec<PathBuf>>
 
 fn read(home: &Path, session: Uuid) -> io::Result<Option<HomeMark>> {
     let mut text = Vec::new();
-    let opened = Root::open(home, OWN).and_then(|root| root.open_file(&Path::new(mark::DIRECTORY).join(FILE)));
+    let opened = Root::open(home, OWN).and_then(|root| root.open_file(&Path::new(DIRECTORY).join(FILE)));
     match opened {
         Ok(file) => file.take(MAX_SIZE).read_to_end(&mut text)?,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

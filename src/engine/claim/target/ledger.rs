@@ -4,7 +4,7 @@
 //! Promises: a line counts only whole, by its own checksum, so a torn end is not believed; what was verified before the
 //! machine went down counts only if it had been made durable. Never: changes a line; the file only grows.
 
-use super::{lock, mark, root::Root};
+use super::{lock, mark_place::MarkPlace};
 use crate::{domain::Failure, engine::at_target::at_target, process};
 use rustix::fs::Stat;
 use std::{
@@ -16,6 +16,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// Its name in the mark's directory.
+pub(in crate::engine) const FILE: &str = "ledger";
 
 /// By what a file is known again: nobody has written to it while these are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,8 +235,8 @@ impl Line {
 }
 
 /// Reads the ledger of a target; an absent one is empty.
-pub(in crate::engine) fn read(root: &Root, boot: &str) -> io::Result<LedgerAccount> {
-    match root.open_file(Path::new(mark::LEDGER)) {
+pub(in crate::engine) fn read(place: &MarkPlace, boot: &str) -> io::Result<LedgerAccount> {
+    match place.root().open_file(&place.within(FILE)) {
         Ok(file) => LedgerAccount::read(file, boot),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LedgerAccount::default()),
         Err(error) => Err(error),
@@ -241,14 +244,24 @@ pub(in crate::engine) fn read(root: &Root, boot: &str) -> io::Result<LedgerAccou
 }
 
 /// Opens the ledger for one attempt: the lock of the target, at the end of what stands in it.
-pub(in crate::engine) fn open(root: &Root, boot: &str) -> Result<Ledger, Failure> {
-    let mut file = lock::take(root)?;
-    let failed = |error: io::Error| at_target("write", &root.path().join(mark::LEDGER), &error);
+pub(in crate::engine) fn open(place: &MarkPlace, boot: &str) -> Result<Ledger, Failure> {
+    append(place, lock::take(place)?, boot)
+}
+
+/// Opens a ledger for data of which nothing stands yet. What an older one at this place says is of data that is gone.
+pub(in crate::engine) fn begin(place: &MarkPlace, boot: &str) -> Result<Ledger, Failure> {
+    let file = lock::take(place)?;
+    file.set_len(0).map_err(|error| at_target("write", &place.path_of(FILE), &error))?;
+    append(place, file, boot)
+}
+
+fn append(place: &MarkPlace, mut file: File, boot: &str) -> Result<Ledger, Failure> {
+    let failed = |error: io::Error| at_target("write", &place.path_of(FILE), &error);
     // An attempt that was killed may have left half a line.
     file.write_all(b"\n").map_err(failed)?;
     let ledger = Ledger::new(file);
     ledger.add(&[Line::Boot(boot.to_owned())]).map_err(failed)?;
-    let directory = root.open_directory(Path::new(mark::DIRECTORY)).map_err(failed)?;
+    let directory = place.open().map_err(failed)?;
     rustix::fs::fsync(&directory).map_err(|error| failed(error.into()))?;
     Ok(ledger)
 }

@@ -1,29 +1,30 @@
-//! The mark of a restore inside its target: whose the data is, of which backup, and what stood there before.
+//! The mark of a restore: whose the data is, of which backup, and what stood there before.
 //!
-//! Promises: a target that the session creates appears with its mark in it, in one step; a mark is replaced in one step
-//! too, under the target's lock. Never: writes over the mark of another session, unless it was left for others.
+//! Promises: a target that the session creates appears with its mark, in one step; a mark is replaced in one step too,
+//! under the target's lock. Never: writes over the mark of another session, unless it was left for others or its data
+//! is gone.
 
 use super::{
+    ledger::{self, Ledger},
+    mark_place::{DirectoryId, MarkPlace},
     new_name,
     root::{Access, Root},
 };
 use crate::{
-    domain::{Failure, Target},
+    domain::{
+        Failure, Target,
+        restored::{MARK_FILE, MarkLocation},
+    },
     engine::at_target::at_target,
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
-
-/// The directory in the target that holds the mark and the ledger until the restore is done.
-pub(in crate::engine) const DIRECTORY: &str = crate::domain::restored::MARK;
-pub(in crate::engine) const SESSION: &str = ".howdah/session.json";
-pub(in crate::engine) const LEDGER: &str = ".howdah/ledger";
 
 /// The version of `session.json` that this build writes; it reads this and all older ones.
 const VERSION: u32 = 2;
@@ -51,6 +52,9 @@ pub(in crate::engine) struct Mark {
     /// Whether the session has ended and left its data for a later one. Until then it is the session's alone.
     #[serde(default)]
     pub(in crate::engine) kept: bool,
+    /// The directory that a mark beside it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<DirectoryId>,
 }
 
 impl Mark {
@@ -62,7 +66,7 @@ impl Mark {
     ) -> Self {
         let backup = backup.to_owned();
         let (version, created_directory, created, kept) = (VERSION, false, Vec::new(), false);
-        Self { version, session, backup, manifest, created_directory, created, tablespaces, kept }
+        Self { version, session, backup, manifest, created_directory, created, tablespaces, kept, data: None }
     }
 
     /// Whether this session may write over the mark: its own, or one that was left for others.
@@ -70,10 +74,10 @@ impl Mark {
         self.session == session || self.kept
     }
 
-    /// Reads the mark of a target; `None` when there is none that this build can read.
-    pub(in crate::engine) fn read(root: &Root) -> io::Result<Option<Self>> {
+    /// Reads the mark at its place; `None` when there is none that this build can read.
+    pub(super) fn read(place: &MarkPlace) -> io::Result<Option<Self>> {
         let mut text = Vec::new();
-        match root.open_file(Path::new(SESSION)) {
+        match place.root().open_file(&place.within(MARK_FILE)) {
             Ok(file) => file.take(MAX_LEN).read_to_end(&mut text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -81,14 +85,35 @@ impl Mark {
         Ok(serde_json::from_slice(&text).ok().filter(|mark: &Self| (1..=VERSION).contains(&mark.version)))
     }
 
-    /// Writes the mark into a target, over an older one that is for this session. Whoever calls has the target's lock.
-    pub(in crate::engine) fn write(&self, root: &Root) -> io::Result<()> {
-        replace(root, "session.json", self)
+    /// Marks a data directory that stands, over an older mark that is for this session. Whoever calls has the target's
+    /// lock.
+    pub(in crate::engine) fn write(&mut self, place: &MarkPlace, target: &Root) -> io::Result<()> {
+        self.data = match place.location() {
+            MarkLocation::Inside => None,
+            MarkLocation::Beside => Some(DirectoryId::of(target)?),
+        };
+        place.replace(MARK_FILE, self)
     }
 
-    /// Creates the data directory with this mark in it. It is made under another name first, so that it never stands
-    /// unmarked.
-    pub(in crate::engine) fn create_marked(&mut self, directory: &Path, access: Access) -> Result<Root, Failure> {
+    /// Whether this is the mark of that directory.
+    fn is_of(&self, place: &MarkPlace, target: &Root) -> io::Result<bool> {
+        match place.location() {
+            MarkLocation::Inside => Ok(true),
+            MarkLocation::Beside => {
+                let stands = DirectoryId::of(target)?;
+                Ok(self.data.is_some_and(|marked| marked.is(stands)))
+            }
+        }
+    }
+
+    /// Creates the data directory with this mark, and opens a ledger for it. It is made under another name first, so that
+    /// it never stands unmarked.
+    pub(in crate::engine) fn create_marked(
+        &mut self,
+        directory: &Path,
+        location: MarkLocation,
+        access: Access,
+    ) -> Result<(Root, MarkPlace, Ledger), Failure> {
         let shadow = shadow(directory, self.session);
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
@@ -101,31 +126,43 @@ impl Mark {
         let root = Root::open(&shadow, access).map_err(failed("open", &shadow))?;
         access.give_directory(root.fd()).map_err(failed("set the owner of", &shadow))?;
         self.created_directory = true;
-        self.write(&root).map_err(failed("mark", &shadow))?;
+        let place = match location {
+            MarkLocation::Inside => MarkPlace::new(location, &root),
+            MarkLocation::Beside => MarkPlace::beside(directory, access),
+        };
+        let place = place.map_err(failed("mark", directory))?;
+        let ledger = ledger::begin(&place, &ledger::boot_id())?;
+        self.write(&place, &root).map_err(failed("mark", &shadow))?;
         new_name::rename(&shadow, directory).map_err(failed("create", directory))?;
         sync_parent(directory).map_err(failed("make durable", directory))?;
-        Root::open(directory, access).map_err(failed("open", directory))
+        let root = Root::open(directory, access).map_err(failed("open", directory))?;
+        let place = MarkPlace::new(location, &root).map_err(failed("open the mark of", directory))?;
+        Ok((root, place, ledger))
     }
 }
 
-/// Puts a file into the mark's directory, in place of an older one, in one step and durably.
-pub(in crate::engine) fn replace(root: &Root, name: &str, content: &impl Serialize) -> io::Result<()> {
-    let directory = Path::new(DIRECTORY);
-    let (fresh, name) = (directory.join(format!("{name}.new")), directory.join(name));
-    root.create_directory(directory)?;
-    root.remove(&fresh)?;
-    let mut file = root.create(&fresh)?;
-    file.write_all(&serde_json::to_vec_pretty(content).map_err(io::Error::other)?)?;
-    file.sync_all()?;
-    rustix::fs::renameat(root.fd(), &fresh, root.fd(), &name)?;
-    rustix::fs::fsync(root.open_directory(directory)?)?;
-    Ok(rustix::fs::fsync(root.fd())?)
+/// The mark of an open data directory, and where it stands: the one inside before the one beside.
+pub(in crate::engine) fn find(target: &Root) -> io::Result<Option<(MarkPlace, Mark)>> {
+    let inside = MarkPlace::new(MarkLocation::Inside, target)?;
+    if let Some(mark) = Mark::read(&inside)? {
+        return Ok(Some((inside, mark)));
+    }
+    let Some(beside) = MarkPlace::find_beside(target.path(), Some(target))? else { return Ok(None) };
+    match Mark::read(&beside)? {
+        Some(mark) if mark.is_of(&beside, target)? => Ok(Some((beside, mark))),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Where a data directory's mark stands, if it is this session's.
+pub fn mark_of(directory: &Path, session: Uuid) -> io::Result<Option<PathBuf>> {
+    let found = find(&Root::open(directory, Access { owner: None, group: false })?)?;
+    Ok(found.filter(|(_, mark)| mark.session == session).map(|(place, _)| place.path()))
 }
 
 /// Whether the target bears this session's mark.
 pub fn is_marked(target: &Target, session: Uuid) -> bool {
-    let root = Root::open(target.directory(), Access { owner: None, group: false });
-    root.is_ok_and(|root| matches!(Mark::read(&root), Ok(Some(mark)) if mark.session == session))
+    matches!(mark_of(target.directory(), session), Ok(Some(_)))
 }
 
 /// The name under which a data directory is made.

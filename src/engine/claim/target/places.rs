@@ -1,6 +1,6 @@
 //! The directories that one restore writes into: the data directory and the homes of its tablespaces.
 
-use super::root::Root;
+use super::{mark_place::MarkPlace, root::Root};
 use crate::{domain::Failure, engine::source::layout::in_tablespace};
 use std::{
     collections::BTreeMap,
@@ -12,6 +12,8 @@ use std::{
 #[derive(Debug)]
 pub(in crate::engine) struct TargetPlaces {
     pub(in crate::engine) data: Root,
+    /// Where the mark stands.
+    pub(in crate::engine) mark: MarkPlace,
     pub(in crate::engine) tablespaces: BTreeMap<u32, Root>,
 }
 

@@ -109,9 +109,24 @@ impl Access {
 impl Root {
     /// Opens the directory at `path`, which may not be a symbolic link itself.
     pub(in crate::engine) fn open(path: &Path, access: Access) -> io::Result<Self> {
-        let fd = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
+        Self::open_as(path, DIRECTORY, access)
+    }
+
+    /// Opens the directory that `path` is an entry of, whether or not a link leads there.
+    pub(in crate::engine) fn open_above(path: &Path, access: Access) -> io::Result<Self> {
+        let above = path.parent().ok_or(Errno::INVAL)?;
+        Self::open_as(above, DIRECTORY.difference(OFlags::NOFOLLOW), access)
+    }
+
+    fn open_as(path: &Path, how: OFlags, access: Access) -> io::Result<Self> {
+        let fd = rustix::fs::open(path, how, Mode::empty())?;
         let about = rustix::fs::fstat(&fd)?;
         Ok(Self { path: path.to_owned(), fd, access, id: (about.st_dev, about.st_ino) })
+    }
+
+    /// The same directory once more.
+    pub(in crate::engine) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { path: self.path.clone(), fd: self.fd.try_clone()?, access: self.access, id: self.id })
     }
 
     /// The same, if it is on this device: what is on another one is not the place that was meant.

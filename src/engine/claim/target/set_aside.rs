@@ -4,12 +4,14 @@
 //! stays where it is. Never: follows a link.
 
 use super::{
-    lock, mark, new_name,
+    lock, mark,
+    mark_place::{self, MarkPlace},
+    new_name,
     root::{Access, Root},
     target_state,
 };
 use crate::{
-    domain::Failure,
+    domain::{Failure, restored::MarkLocation},
     engine::{at_target::at_target, claim, real_path::real, watched::Heartbeat},
     postgres::server::pidfile,
     process,
@@ -28,7 +30,7 @@ pub(in crate::engine) fn check(directory: &Path, session: Uuid, heartbeat: &Hear
     }
     let root = Root::open(directory, Access { owner: None, group: false })
         .map_err(|error| at_target("open", directory, &error))?;
-    lock::take_if_there(&root)?;
+    lock::take_all(&root)?;
     refuse_servers_at_work(directory)?;
     refuse_what_lies_below(directory, session, heartbeat)
 }
@@ -68,9 +70,10 @@ fn refuse_what_lies_below(directory: &Path, session: Uuid, heartbeat: &Heartbeat
             let cause = format!("{} below {} is held by {held}", held.place, directory.display());
             return Err(Failure::incurable(cause, "choose another target, or cancel that session"));
         }
-        if entry.file_name() == mark::DIRECTORY && above != directory {
-            let root = Root::open(above, Access { owner: None, group: false });
-            lock::take_if_there(&root.map_err(|error| at_target("open", above, &error))?)?;
+        let own = entry.depth() == 1 && entry.file_name() == mark_place::DIRECTORY;
+        let marks = MarkPlace::at(entry.path(), Access { owner: None, group: false });
+        if let Some(place) = marks.map_err(|error| at_target("open", above, &error))?.filter(|_| !own) {
+            lock::take_if_there(&place)?;
         }
     }
     Ok(())
@@ -105,7 +108,14 @@ pub(in crate::engine) fn follow_links(data: &Path, from: &Path, to: &Path) -> Re
     Ok(())
 }
 
+/// Gives a directory its new name. Its mark goes with it: one that stands beside it goes inside first.
 pub(in crate::engine) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    let root = Root::open(from, Access { owner: None, group: false });
+    let marked = root.and_then(|root| {
+        let beside = mark::find(&root)?.filter(|(place, _)| place.location() == MarkLocation::Beside);
+        beside.map_or(Ok(()), |(place, _)| place.move_into(&root))
+    });
+    marked.map_err(|error| at_target("move the mark into", from, &error))?;
     new_name::rename(from, to).map_err(|error| at_target("set aside", from, &error))?;
     mark::sync_parent(to).map_err(|error| at_target("make durable", to, &error))
 }

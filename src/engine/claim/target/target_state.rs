@@ -5,10 +5,11 @@
 use super::{
     ledger::{self, LedgerAccount},
     mark::{self, Mark},
+    mark_place,
     root::{Access, Root},
 };
 use crate::{
-    domain::Failure,
+    domain::{Failure, restored::MarkLocation},
     engine::{at_target::at_target, claim},
     postgres::server::pidfile,
 };
@@ -34,6 +35,7 @@ pub(in crate::engine) enum TargetContents {
 #[derive(Debug)]
 pub(in crate::engine) struct Leftover {
     pub(in crate::engine) mark: Mark,
+    pub(in crate::engine) location: MarkLocation,
     pub(in crate::engine) account: LedgerAccount,
 }
 
@@ -42,9 +44,9 @@ pub(in crate::engine) fn inspect(directory: &Path) -> Result<TargetContents, Fai
     let failed = |error: &io::Error| at_target("look into", directory, error);
     let Some(mut names) = entries(directory)? else { return Ok(TargetContents::Missing) };
     let root = Root::open(directory, Access { owner: None, group: false }).map_err(|error| failed(&error))?;
-    if let Some(mark) = Mark::read(&root).map_err(|error| failed(&error))? {
-        let account = ledger::read(&root, &ledger::boot_id()).map_err(|error| failed(&error))?;
-        return Ok(TargetContents::Leftover(Box::new(Leftover { mark, account })));
+    if let Some((place, mark)) = mark::find(&root).map_err(|error| failed(&error))? {
+        let account = ledger::read(&place, &ledger::boot_id()).map_err(|error| failed(&error))?;
+        return Ok(TargetContents::Leftover(Box::new(Leftover { mark, location: place.location(), account })));
     }
     // A mark's directory without a mark is what a crash just before the first mark leaves.
     names.retain(|name| !is_ours(name));
@@ -58,7 +60,7 @@ pub(in crate::engine) fn is_occupied(directory: &Path) -> Result<bool, Failure> 
 
 /// Whether this is one of the names that howdah itself puts into a directory while it restores.
 fn is_ours(name: &Path) -> bool {
-    name == Path::new(mark::DIRECTORY) || name == Path::new(claim::INSIDE)
+    name == Path::new(mark_place::DIRECTORY) || name == Path::new(claim::INSIDE)
 }
 
 /// The process that runs a server on the data directory, if there is one and it is alive.

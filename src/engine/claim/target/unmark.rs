@@ -5,15 +5,15 @@
 
 use super::{
     home,
-    mark::{self, Mark},
-    removal::remove_tree,
+    mark::Mark,
+    mark_place::MarkPlace,
     root::{Access, Root},
 };
 use crate::{
-    domain::{Failure, Target},
+    domain::{Failure, Target, restored::MarkLocation},
     engine::at_target::at_target,
 };
-use std::path::Path;
+use std::io;
 use uuid::Uuid;
 
 /// Takes a session's marks from its target: the restore is done. May be run again after it was interrupted.
@@ -22,17 +22,20 @@ use uuid::Uuid;
 /// stays.
 pub fn unmark(target: &Target, session: Uuid) -> Result<(), Failure> {
     let directory = target.directory();
-    let ours = directory.join(mark::DIRECTORY);
     let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
-        match Mark::read(&root)? {
-            Some(mark) if mark.session != session => return Ok(()),
-            // Its homes first: the mark records where they are.
-            Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
-            None => {}
-        }
-        root.remove(Path::new(mark::SESSION))?;
-        remove_tree(&ours)?;
-        Ok(rustix::fs::fsync(root.fd())?)
+        unmark_at(&MarkPlace::new(MarkLocation::Inside, &root)?, session)?;
+        let beside = MarkPlace::find_beside(directory, Some(&root))?;
+        beside.map_or(Ok(()), |place| unmark_at(&place, session))
     });
-    removed.map_err(|error| at_target("remove", &ours, &error))
+    removed.map_err(|error| at_target("remove the mark of", directory, &error))
+}
+
+fn unmark_at(place: &MarkPlace, session: Uuid) -> io::Result<()> {
+    match Mark::read(place)? {
+        Some(mark) if mark.session != session => return Ok(()),
+        // Its homes first: the mark records where they are.
+        Some(mark) => mark.tablespaces.values().try_for_each(|home| home::unmark(home, session))?,
+        None => {}
+    }
+    place.remove()
 }

@@ -19,10 +19,9 @@ fn partly_restored(fake: &Fake) -> Target {
 
 #[test]
 fn d07_what_the_session_created_goes_without_a_trace() {
-    for form in Fake::all_forms() {
-        let fake = Fake::new(form).with_tablespace();
+    for fake in Fake::all_forms().flat_map(Fake::both).map(Fake::with_tablespace) {
         let target = partly_restored(&fake);
-        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Removed, "{form}");
+        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Removed, "{}", fake.form);
         assert!(fake.outside().is_empty(), "{:?}", fake.outside());
         assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Nothing, "again");
     }
@@ -34,7 +33,7 @@ fn d07_directories_that_the_backup_had_lost_go_too_even_those_that_an_older_ledg
         let mut fake = Fake::new(form);
         fake.directories.clear();
         let target = partly_restored(&fake);
-        let ledger = fake.directory().join(".howdah/ledger");
+        let ledger = fake.marked("ledger");
         let lines = fs::read_to_string(&ledger).unwrap();
         let older: String = lines.split_inclusive('\n').filter(|line| !line.ends_with(" pg_notify\n")).collect();
         assert_ne!(older, lines, "{form}: what is made is listed first");
@@ -49,37 +48,40 @@ fn d07_directories_that_the_backup_had_lost_go_too_even_those_that_an_older_ledg
 
 #[test]
 fn d07_directories_above_the_target_go_too_when_the_session_made_them() {
-    let fake = Fake::new(FORM);
-    fake.write();
-    fs::create_dir(fake.place.path().join("srv")).unwrap();
-    let target = Target::new(fake.place.path().join("srv/a/b/data"), Port::new(5433).unwrap()).unwrap();
-    fake.engine_for(1, |request| request.target = target.clone()).restore(&Ear::default()).unwrap();
-    assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
-    assert!(!exists(fake.place.path().join("srv/a")) && exists(fake.place.path().join("srv")));
+    for fake in Fake::both(FORM) {
+        fake.write();
+        fs::create_dir(fake.place.path().join("srv")).unwrap();
+        let target = Target::new(fake.place.path().join("srv/a/b/data"), Port::new(5433).unwrap()).unwrap();
+        fake.engine_for(1, |request| request.target = target.clone()).restore(&Ear::default()).unwrap();
+        assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
+        assert!(!exists(fake.place.path().join("srv/a")) && exists(fake.place.path().join("srv")));
+    }
 }
 
 #[test]
 fn d07_a_directory_that_stood_before_is_kept_by_default_and_emptied_when_asked() {
-    let fake = Fake::new(FORM);
-    fs::create_dir(fake.directory()).unwrap();
-    let target = partly_restored(&fake);
-    assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Kept);
-    assert!(exists(fake.directory().join("base")));
-    assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
-    assert_eq!(fs::read_dir(fake.directory()).unwrap().count(), 0);
+    for fake in Fake::both(FORM) {
+        fs::create_dir(fake.directory()).unwrap();
+        let target = partly_restored(&fake);
+        assert_eq!(dispose(&target, session(), Disposition::Default), Disposed::Kept);
+        assert!(exists(fake.directory().join("base")));
+        assert_eq!(dispose(&target, session(), Disposition::Remove), Disposed::Removed);
+        assert_eq!(fs::read_dir(fake.directory()).unwrap().count(), 0);
+    }
 }
 
 #[test]
 fn d07_what_others_put_there_stays_and_is_counted() {
-    let fake = Fake::new(FORM).with_tablespace();
-    let target = partly_restored(&fake);
-    fs::write(fake.directory().join("base/notes.txt"), "mine").unwrap();
-    fs::create_dir(fake.directory().join("diary")).unwrap();
-    fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/mine")), "mine").unwrap();
-    let disposed = dispose(&target, session(), Disposition::Remove);
-    assert_eq!(disposed, Disposed::RemovedExcept { left: 3 });
-    assert_eq!(fs::read_to_string(fake.directory().join("base/notes.txt")).unwrap(), "mine");
-    assert!(!exists(fake.directory().join("PG_VERSION")) && !exists(fake.directory().join(".howdah")));
+    for fake in Fake::both(FORM).map(Fake::with_tablespace) {
+        let target = partly_restored(&fake);
+        fs::write(fake.directory().join("base/notes.txt"), "mine").unwrap();
+        fs::create_dir(fake.directory().join("diary")).unwrap();
+        fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/mine")), "mine").unwrap();
+        let disposed = dispose(&target, session(), Disposition::Remove);
+        assert_eq!(disposed, Disposed::RemovedExcept { left: 3 });
+        assert_eq!(fs::read_to_string(fake.directory().join("base/notes.txt")).unwrap(), "mine");
+        assert!(!exists(fake.directory().join("PG_VERSION")) && !exists(fake.marked("")));
+    }
 }
 
 #[test]
@@ -97,51 +99,58 @@ fn d07_nothing_is_removed_through_a_link_that_was_put_there() {
 
 #[test]
 fn d07_what_the_sessions_own_server_made_goes_too() {
-    let fake = Fake::new(FORM).with_tablespace();
-    fake.write();
-    let mut engine = fake.engine();
-    engine.restore(&Ear::default()).unwrap();
-    engine.before_server_start().unwrap();
-    for path in ["pg_stat_tmp/x", "global/new", "base/77/1", "postmaster.opts", "backup_label.old", "log/today.log"] {
-        let path = fake.directory().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, "").unwrap();
+    for fake in Fake::both(FORM).map(Fake::with_tablespace) {
+        fake.write();
+        let mut engine = fake.engine();
+        engine.restore(&Ear::default()).unwrap();
+        engine.before_server_start().unwrap();
+        for path in ["pg_stat_tmp/x", "global/new", "base/77/1", "postmaster.opts", "backup_label.old", "log/today.log"]
+        {
+            let path = fake.directory().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/PG_15_202209061/5/new")), "").unwrap();
+        assert_eq!(engine.dispose(Disposition::Default), Disposed::Removed);
+        assert!(fake.outside().is_empty(), "{:?}", fake.outside());
     }
-    fs::write(fake.place.path().join(format!("data.tablespaces/{OID}/PG_15_202209061/5/new")), "").unwrap();
-    assert_eq!(engine.dispose(Disposition::Default), Disposed::Removed);
-    assert!(fake.outside().is_empty(), "{:?}", fake.outside());
 }
 
 #[test]
 fn d07_keep_and_set_aside_leave_all_bytes() {
-    let fake = Fake::new(FORM).with_tablespace();
-    let target = partly_restored(&fake);
-    assert_eq!(dispose(&target, session(), Disposition::Keep), Disposed::Kept);
-    fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
-    let to = fake.place.path().join("data.set-aside-2");
-    assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::SetAside { to: to.clone() });
-    assert!(to.join("base").is_dir() && !exists(fake.directory()));
-    let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
-    assert!(home.with_file_name(format!("{OID}.set-aside-1")).is_dir() && !exists(home));
-    assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::Nothing);
+    for fake in Fake::both(FORM).map(Fake::with_tablespace) {
+        let target = partly_restored(&fake);
+        assert_eq!(dispose(&target, session(), Disposition::Keep), Disposed::Kept);
+        fs::create_dir(fake.place.path().join("data.set-aside-1")).unwrap();
+        let to = fake.place.path().join("data.set-aside-2");
+        assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::SetAside { to: to.clone() });
+        assert!(to.join("base").is_dir() && !exists(fake.directory()));
+        let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
+        assert!(home.with_file_name(format!("{OID}.set-aside-1")).is_dir() && !exists(home));
+        assert_eq!(dispose(&target, session(), Disposition::SetAside), Disposed::Nothing);
+    }
 }
 
 #[test]
 fn d07_data_that_a_server_runs_on_stays_whatever_is_wished() {
-    let fake = Fake::new(FORM).with_tablespace();
-    let target = partly_restored(&fake);
-    let server = Running::named("anything", &fake.directory(), fake.place.path());
-    let pid = server.0.id();
-    fs::write(fake.directory().join("postmaster.pid"), format!("{pid}\n{}\n", fake.directory().display())).unwrap();
-    let before = contents(&fake);
-    for wish in [Disposition::Default, Disposition::Remove, Disposition::Keep, Disposition::SetAside] {
-        let Disposed::Failed { cause } = dispose(&target, session(), wish) else { panic!("{wish:?}: not refused") };
-        assert!(cause.contains(&format!("(postmaster process {pid})")) && cause.contains("cancel again"), "{cause}");
-        assert_eq!(contents(&fake), before, "{wish:?}");
+    for fake in Fake::both(FORM).map(Fake::with_tablespace) {
+        let target = partly_restored(&fake);
+        let server = Running::named("anything", &fake.directory(), fake.place.path());
+        let pid = server.0.id();
+        fs::write(fake.directory().join("postmaster.pid"), format!("{pid}\n{}\n", fake.directory().display())).unwrap();
+        let before = contents(&fake);
+        for wish in [Disposition::Default, Disposition::Remove, Disposition::Keep, Disposition::SetAside] {
+            let Disposed::Failed { cause } = dispose(&target, session(), wish) else { panic!("{wish:?}: not refused") };
+            assert!(
+                cause.contains(&format!("(postmaster process {pid})")) && cause.contains("cancel again"),
+                "{cause}"
+            );
+            assert_eq!(contents(&fake), before, "{wish:?}");
+        }
+        drop(server);
+        let disposed = dispose(&target, session(), Disposition::Remove);
+        assert_eq!(disposed, Disposed::RemovedExcept { left: 1 }, "its lock file is not of this session");
     }
-    drop(server);
-    let disposed = dispose(&target, session(), Disposition::Remove);
-    assert_eq!(disposed, Disposed::RemovedExcept { left: 1 }, "its lock file is not of this session");
 }
 
 #[test]
@@ -159,17 +168,18 @@ fn d07_another_sessions_or_foreign_data_is_not_touched() {
 
 #[test]
 fn the_marks_of_a_session_go_as_one_and_those_of_another_stay() {
-    let fake = Fake::new(FORM);
-    let target = partly_restored(&fake);
-    let (ours, mark) = (fake.directory().join(".howdah"), fake.directory().join(".howdah/session.json"));
-    unmark(&target, Uuid::from_u128(2)).unwrap();
-    assert!(is_marked(&target, session()) && !is_marked(&target, Uuid::from_u128(2)));
-    // Killed in the middle: what goes first makes it no mark any more, whatever else stands.
-    fs::remove_file(&mark).unwrap();
-    assert!(!is_marked(&target, session()) && exists(ours.join("ledger")));
-    unmark(&target, session()).unwrap();
-    assert!(!exists(&ours) && exists(fake.directory().join("base")));
-    unmark(&target, session()).unwrap();
+    for fake in Fake::both(FORM) {
+        let target = partly_restored(&fake);
+        let (ours, mark) = (fake.marked(""), fake.marked("session.json"));
+        unmark(&target, Uuid::from_u128(2)).unwrap();
+        assert!(is_marked(&target, session()) && !is_marked(&target, Uuid::from_u128(2)));
+        // Killed in the middle: what goes first makes it no mark any more, whatever else stands.
+        fs::remove_file(&mark).unwrap();
+        assert!(!is_marked(&target, session()) && exists(ours.join("ledger")));
+        unmark(&target, session()).unwrap();
+        assert!(!exists(&ours) && exists(fake.directory().join("base")));
+        unmark(&target, session()).unwrap();
+    }
 }
 
 /// Killed between the mark of a home and the directory around it.

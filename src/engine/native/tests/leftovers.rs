@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 
 /// Makes the ledger record that it was written before the machine came up last.
 fn rebooted_since(fake: &Fake) {
-    let path = fake.directory().join(".howdah/ledger");
+    let path = fake.marked("ledger");
     let earlier = "b an-earlier-boot";
     let begun = format!("{:08x} {earlier}", crc32c::crc32c(earlier.as_bytes()));
     let ledger = fs::read_to_string(&path).unwrap();
@@ -39,8 +39,8 @@ fn s02_half_a_file_from_before_the_machine_went_down_is_not_gone_on_with() {
 
 #[test]
 fn s02_what_was_kept_with_its_tablespaces_elsewhere_is_not_gone_on_with() {
-    for form in Fake::all_forms() {
-        let fake = Fake::new(form).with_tablespace();
+    for fake in Fake::all_forms().flat_map(Fake::both).map(Fake::with_tablespace) {
+        let form = fake.form;
         stopped_in_the_middle(&fake);
         assert_eq!(fake.engine().dispose(Disposition::Keep), Disposed::Kept);
         let before = contents(&fake);

@@ -1,6 +1,7 @@
 //! The engine against small made-up backups, whole and damaged in every way.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod beside;
 pub(in crate::engine) mod contents;
 mod damage;
 mod disposal;
@@ -22,7 +23,7 @@ use crate::{
     domain::{
         BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, Compression, Disposed, Disposition,
         ExistingData, Failure, InstanceName, Lsn, MissingWal, Port, Progress, Rate, Recovery, RestorePoint, ServerWish,
-        Target, Timeline, WorkerSettings,
+        Target, Timeline, WorkerSettings, restored::MarkLocation,
     },
     engine::{Engine, Halt, Observer, claim},
     postgres::manifest::{Algorithm, Hasher},
@@ -77,6 +78,8 @@ pub(in crate::engine) struct Fake {
     pub(in crate::engine) stall: Duration,
     pub(in crate::engine) form: BackupForm,
     pub(in crate::engine) with_tablespace: bool,
+    /// Where the mark goes.
+    pub(in crate::engine) mark: MarkLocation,
     /// Directories that the backup holds beside those of its files.
     pub(in crate::engine) directories: Vec<&'static str>,
     /// Headers and contents put behind all other members of `base.tar`.
@@ -118,6 +121,7 @@ impl Fake {
             stall: Duration::from_mins(1),
             form,
             with_tablespace: false,
+            mark: MarkLocation::Inside,
             directories: DIRECTORIES.to_vec(),
             hostile: Vec::new(),
         }
@@ -126,6 +130,20 @@ impl Fake {
     pub(in crate::engine) fn all_forms() -> impl Iterator<Item = BackupForm> {
         let packed = [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd].map(BackupForm::Tar);
         std::iter::once(BackupForm::Plain).chain(packed)
+    }
+
+    /// One of each place that a mark may have.
+    pub(in crate::engine) fn both(form: BackupForm) -> [Self; 2] {
+        [MarkLocation::Inside, MarkLocation::Beside].map(|mark| Self { mark, ..Self::new(form) })
+    }
+
+    /// Something in the mark's directory.
+    pub(in crate::engine) fn marked(&self, below: &str) -> PathBuf {
+        let directory = match self.mark {
+            MarkLocation::Inside => self.directory().join(".howdah"),
+            MarkLocation::Beside => self.place.path().join(".data.howdah-mark"),
+        };
+        directory.join(below)
     }
 
     pub(in crate::engine) fn with_tablespace(mut self) -> Self {
@@ -286,7 +304,10 @@ impl Fake {
         let mut request = self.request();
         change(&mut request);
         let settings = WorkerSettings { stall_timeout: self.stall, copy_workers: 2, ..Default::default() };
-        NativeEngine::new((&self.backup(), self.form), &request, Uuid::from_u128(session), None, &settings)
+        let mut engine =
+            NativeEngine::new((&self.backup(), self.form), &request, Uuid::from_u128(session), None, &settings);
+        engine.order.mark = self.mark;
+        engine
     }
 
     /// A slow engine, so that the copy can be stopped in the middle.

@@ -14,7 +14,7 @@ fn session(number: u128) -> Uuid {
 /// Every file at the target with its bytes, but for the ledger, which the first session goes on writing.
 pub(super) fn contents(fake: &Fake) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = walkdir::WalkDir::new(fake.place.path()).into_iter().map(Result::unwrap);
-    let files = files.filter(|entry| entry.file_type().is_file() && !entry.path().ends_with(".howdah/ledger"));
+    let files = files.filter(|entry| entry.file_type().is_file() && entry.path() != fake.marked("ledger"));
     files.map(|entry| (entry.path().to_owned(), fs::read(entry.path()).unwrap())).collect()
 }
 
@@ -43,12 +43,13 @@ impl Observer for Held {
 
 #[test]
 fn s09_while_one_session_restores_another_neither_marks_nor_moves_nor_removes_anything() {
-    for (existing, disposition) in [
+    let cases = [
         (ExistingData::Refuse, Disposition::Remove),
         (ExistingData::SetAside, Disposition::Default),
         (ExistingData::SetAside, Disposition::SetAside),
-    ] {
-        let fake = Fake::new(FORM).with_tablespace();
+    ];
+    let both = cases.into_iter().flat_map(|case| Fake::both(FORM).map(|fake| (case, fake.with_tablespace())));
+    for ((existing, disposition), fake) in both {
         fake.write();
         let (begun, has_begun) = mpsc::channel();
         let (let_go, go_on) = mpsc::channel();
@@ -56,65 +57,69 @@ fn s09_while_one_session_restores_another_neither_marks_nor_moves_nor_removes_an
         std::thread::scope(|scope| {
             let first = scope.spawn(|| fake.slow_engine(1).restore(&observer));
             has_begun.recv().unwrap();
-            let mark = fs::read(fake.directory().join(".howdah/session.json")).unwrap();
+            let mark = fs::read(fake.marked("session.json")).unwrap();
             let mut second = fake.engine_for(2, |request| request.existing = existing);
             let refused = failure(second.copy(&Ear::default()));
             let reason = ["the partial data of another session", "another process restores into"];
             assert!(reason.iter().any(|reason| refused.cause.contains(reason)), "{refused}");
             assert_eq!(second.dispose(disposition), Disposed::Nothing);
-            assert_eq!(fs::read(fake.directory().join(".howdah/session.json")).unwrap(), mark);
+            assert_eq!(fs::read(fake.marked("session.json")).unwrap(), mark);
             assert!(matches!(fake.engine().dispose(disposition), Disposed::Failed { .. }), "its own, and at work");
             let_go.send(()).unwrap();
             first.join().unwrap().unwrap();
         });
         fake.assert_restored();
+        fake.engine().finish().unwrap();
         assert_eq!(fake.outside(), ["data", "data.tablespaces"]);
     }
 }
 
 #[test]
 fn s09_what_a_session_may_go_on_with_is_not_written_over_while_nobody_works() {
-    let fake = Fake::new(FORM).with_tablespace();
-    fake.write();
-    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
-    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
-    let before = contents(&fake);
-    let refused = failure(fake.engine_for(2, |_| {}).copy(&Ear::default()));
-    assert!(refused.cause.contains(&session(1).to_string()), "it says whose it is: {refused}");
-    assert_eq!(dispose(&fake.request().target, session(2), Disposition::Remove), Disposed::Nothing);
-    assert_eq!(contents(&fake), before);
-    fake.engine().restore(&Ear::default()).unwrap();
-    fake.assert_restored();
+    for fake in Fake::both(FORM).map(Fake::with_tablespace) {
+        fake.write();
+        let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+        assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+        let before = contents(&fake);
+        let refused = failure(fake.engine_for(2, |_| {}).copy(&Ear::default()));
+        assert!(refused.cause.contains(&session(1).to_string()), "it says whose it is: {refused}");
+        assert_eq!(dispose(&fake.request().target, session(2), Disposition::Remove), Disposed::Nothing);
+        assert_eq!(contents(&fake), before);
+        fake.engine().restore(&Ear::default()).unwrap();
+        fake.assert_restored();
+    }
 }
 
 #[test]
 fn s09_a_plan_that_was_made_before_another_session_came_is_not_carried_out() {
-    let fake = Fake::new(FORM);
-    fake.write();
-    fs::create_dir(fake.directory()).unwrap();
-    let mut late = fake.engine_for(2, |_| {});
-    late.plan().unwrap();
-    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
-    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
-    let before = contents(&fake);
-    let refused = failure(late.copy(&Ear::default()));
-    assert!(refused.cause.contains("another restore came to"), "{refused}");
-    assert_eq!(contents(&fake), before);
+    for fake in Fake::both(FORM) {
+        fake.write();
+        fs::create_dir(fake.directory()).unwrap();
+        let mut late = fake.engine_for(2, |_| {});
+        late.plan().unwrap();
+        let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+        assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+        let before = contents(&fake);
+        let refused = failure(late.copy(&Ear::default()));
+        assert!(refused.cause.contains("another restore came to"), "{refused}");
+        assert_eq!(contents(&fake), before);
+    }
 }
 
 #[test]
 fn s09_who_only_looks_does_not_keep_a_restore_from_its_lock() {
-    let fake = Fake::new(FORM);
-    fake.write();
-    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
-    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
-    let looks = fs::OpenOptions::new().append(true).open(fake.directory().join(".howdah/ledger")).unwrap();
-    looks.lock().unwrap();
-    assert!(failure(fake.engine().copy(&Ear::default())).cause.contains("another process restores into"));
-    std::thread::scope(|scope| {
-        let restore = scope.spawn(|| fake.engine().restore(&Ear::default()));
-        drop(looks);
-        restore.join().unwrap().unwrap();
-    });
-    fake.assert_restored();
+    for fake in Fake::both(FORM) {
+        fake.write();
+        let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+        assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+        let looks = fs::OpenOptions::new().append(true).open(fake.marked("ledger")).unwrap();
+        looks.lock().unwrap();
+        assert!(failure(fake.engine().copy(&Ear::default())).cause.contains("another process restores into"));
+        std::thread::scope(|scope| {
+            let restore = scope.spawn(|| fake.engine().restore(&Ear::default()));
+            drop(looks);
+            restore.join().unwrap().unwrap();
+        });
+        fake.assert_restored();
+    }
 }

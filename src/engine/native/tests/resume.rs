@@ -15,15 +15,15 @@ pub(super) fn stopped_in_the_middle(fake: &Fake) {
 
 #[test]
 fn s02_a_try_reuses_what_is_verified_and_ends_with_the_same_bytes() {
-    for form in Fake::all_forms() {
-        let fake = Fake::new(form).with_tablespace();
+    for fake in Fake::all_forms().flat_map(Fake::both).map(Fake::with_tablespace) {
+        let form = fake.form;
         stopped_in_the_middle(&fake);
         let mut engine = fake.engine();
         let plan = engine.plan().unwrap();
         assert_eq!(plan.files.target, TargetState::Leftover, "{form}");
         assert!(plan.files.reused.0 > 0, "{form}");
         let inode = |path: &String| fs::metadata(fake.directory().join(path)).unwrap().ino();
-        let ledger = fs::read_to_string(fake.directory().join(".howdah/ledger")).unwrap();
+        let ledger = fs::read_to_string(fake.marked("ledger")).unwrap();
         let verified =
             |path: &&String| ledger.lines().any(|line| line.contains(" v ") && line.ends_with(&format!(" {path}")));
         let kept: Vec<&String> =
@@ -219,13 +219,13 @@ fn s02_without_a_checksum_a_half_copied_file_is_copied_anew() {
 
 #[test]
 fn s03_nothing_could_start_before_the_engine_is_told_that_all_else_is_done() {
-    for form in Fake::all_forms() {
-        let fake = Fake::new(form);
+    for fake in Fake::all_forms().flat_map(Fake::both) {
+        let form = fake.form;
         fake.write();
         let mut engine = fake.engine();
         engine.copy(&Ear::default()).unwrap();
         engine.before_server_start().unwrap();
-        let (control, waits) = (fake.directory().join("global/pg_control"), fake.directory().join(".howdah/control"));
+        let (control, waits) = (fake.directory().join("global/pg_control"), fake.marked("control"));
         assert!(!exists(&control) && exists(waits.join("global/pg_control")), "{form}");
         // The attempt fails here; the next one finds all else, and does not copy what was configured meanwhile.
         fs::write(fake.directory().join("postgresql.auto.conf"), "port = 1").unwrap();
@@ -242,13 +242,14 @@ fn s03_nothing_could_start_before_the_engine_is_told_that_all_else_is_done() {
 
 #[test]
 fn s03_what_waits_to_be_the_last_file_is_not_installed_when_it_was_altered() {
-    let fake = Fake::new(BackupForm::Plain);
-    fake.write();
-    let mut engine = fake.engine();
-    engine.copy(&Ear::default()).unwrap();
-    fs::write(fake.directory().join(".howdah/control/global/pg_control"), noise(7, 8192)).unwrap();
-    assert!(engine.complete().unwrap_err().cause.contains("was altered after it was verified"));
-    assert!(!exists(fake.directory().join("global/pg_control")));
-    fake.engine().restore(&Ear::default()).unwrap();
-    fake.assert_restored();
+    for fake in Fake::both(BackupForm::Plain) {
+        fake.write();
+        let mut engine = fake.engine();
+        engine.copy(&Ear::default()).unwrap();
+        fs::write(fake.marked("control/global/pg_control"), noise(7, 8192)).unwrap();
+        assert!(engine.complete().unwrap_err().cause.contains("was altered after it was verified"));
+        assert!(!exists(fake.directory().join("global/pg_control")));
+        fake.engine().restore(&Ear::default()).unwrap();
+        fake.assert_restored();
+    }
 }

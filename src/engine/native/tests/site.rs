@@ -137,17 +137,22 @@ fn s08_a_server_that_runs_alone_protects_its_directory() {
 
 #[test]
 fn s09_what_another_session_holds_or_restores_below_is_not_set_aside() {
-    let fake = Fake::new(FORM);
-    fake.write();
-    let deep = fake.directory().join("deep/data");
-    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
-    let target = Target::new(&deep, Port::new(5433).unwrap()).unwrap();
-    let rate = Rate::per_second(4 << 20);
-    let mut other = fake.engine_for(2, |request| (request.target, request.max_rate) = (target, rate));
-    assert!(matches!(other.copy(&ear), Err(Halt::Stopped)));
-    let works = fs::File::open(deep.join(".howdah/ledger")).unwrap();
-    works.lock().unwrap();
-    assert!(refused(&fake, &fake.directory()).contains("another process restores into"));
+    for fake in Fake::both(FORM) {
+        fake.write();
+        let deep = fake.directory().join("deep/data");
+        let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
+        let target = Target::new(&deep, Port::new(5433).unwrap()).unwrap();
+        let rate = Rate::per_second(4 << 20);
+        let mut other = fake.engine_for(2, |request| (request.target, request.max_rate) = (target, rate));
+        assert!(matches!(other.copy(&ear), Err(Halt::Stopped)));
+        let mark = match fake.mark {
+            MarkLocation::Inside => "data/.howdah",
+            MarkLocation::Beside => ".data.howdah-mark",
+        };
+        let works = fs::File::open(deep.with_file_name(mark).join("ledger")).unwrap();
+        works.lock().unwrap();
+        assert!(refused(&fake, &fake.directory()).contains("another process restores into"));
+    }
 }
 
 #[test]

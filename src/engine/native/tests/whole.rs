@@ -6,7 +6,7 @@ use crate::{
         MajorVersion, SystemIdentifier,
         plan::{TargetState, WalFinding},
     },
-    engine::native::mark,
+    engine::native::mark_place,
     postgres::directories,
 };
 use std::os::unix::fs::PermissionsExt;
@@ -73,7 +73,7 @@ fn an_empty_tablespace_gets_its_version_directory_and_a_full_one_no_other() {
             fake.write().engine().restore(&Ear::default()).unwrap();
             let home = fake.place.path().join(format!("data.tablespaces/{OID}"));
             let names = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().file_name());
-            let names: Vec<_> = names.filter(|name| name != mark::DIRECTORY).collect();
+            let names: Vec<_> = names.filter(|name| name != mark_place::DIRECTORY).collect();
             assert_eq!(names, [if empty { "PG_15_202209061" } else { "PG_15_202204291" }], "{form}");
         }
     }
