@@ -20,7 +20,13 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
+    thread,
+    time::Duration,
 };
+
+/// How long a new owner may take to write its number on a busy machine, in looks.
+const RETRY_DELAY: Duration = Duration::from_millis(20);
+const RETRIES: u32 = 25;
 
 /// Who has the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +52,7 @@ enum Socket {
 }
 
 pub(super) fn check(state: &Path) -> Vec<Finding> {
-    let (holder, owner) = match holder(state) {
+    let (holder, owner) = match holder(state, || thread::sleep(RETRY_DELAY)) {
         Ok(holder) => (Some(holder), owner(state, holder)),
         Err(cause) => {
             let found = format!("{}: {cause}", shown(&state.join("owner.lock")));
@@ -110,7 +116,21 @@ fn socket(state: &Path, holder: Option<Holder>, socket: &Socket) -> Finding {
     }
 }
 
-fn holder(state: &Path) -> io::Result<Holder> {
+/// Who has the lock. An owner writes its number just after it has taken the lock: between the two it looks like a
+/// stranger, so a stranger is looked at again.
+fn holder(state: &Path, mut wait: impl FnMut()) -> io::Result<Holder> {
+    let mut seen = holder_now(state)?;
+    for _ in 0..RETRIES {
+        if !matches!(seen, Holder::Stranger(_)) {
+            break;
+        }
+        wait();
+        seen = holder_now(state)?;
+    }
+    Ok(seen)
+}
+
+fn holder_now(state: &Path) -> io::Result<Holder> {
     // A pipe or a device in its place must not make us wait, nor may a link lead elsewhere.
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
     let path = state.join("owner.lock");
@@ -197,7 +217,28 @@ fn connected(state: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::holder_in;
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn an_owner_that_has_not_written_its_number_yet_is_no_stranger() {
+        let state = tempfile::tempdir().unwrap();
+        let path = state.path().join("owner.lock");
+        let lock = File::create(&path).unwrap();
+        lock.lock().unwrap();
+        let own = std::process::id();
+        let mut looks = 0;
+        let seen = holder(state.path(), || {
+            looks += 1;
+            if looks == 2 {
+                fs::write(&path, own.to_string()).unwrap();
+            }
+        });
+        assert_eq!((seen.unwrap(), looks), (Holder::Owner(own), 2));
+        fs::write(&path, "").unwrap();
+        let seen = holder(state.path(), || looks += 1).unwrap();
+        assert_eq!((seen, looks), (Holder::Stranger(Some(own)), 2 + RETRIES));
+    }
 
     #[test]
     fn the_holder_of_a_lock_is_found_by_its_file() {
