@@ -4,7 +4,7 @@
 //! report that.
 
 use super::{errors::at_target, places::TargetPlaces, root::Root, shared::Shared};
-use crate::engine::Halt;
+use crate::{domain::restored::MarkLocation, engine::Halt};
 use rustix::io::Errno;
 use std::{collections::BTreeSet, fs, io, path::Path};
 
@@ -18,9 +18,13 @@ pub(super) fn sync_all(places: &TargetPlaces, shared: &Shared) -> Result<(), Hal
         if syncs_whole(root) {
             sync_whole(root)?;
         } else {
-            sync_below(shared, root)?;
+            sync_below(shared, root.path())?;
         }
         super::mark::sync_parent(root.path()).map_err(|error| at_target("make durable", root.path(), &error))?;
+    }
+    // What waits in a mark beside the data lies below none of these.
+    if places.mark.location() == MarkLocation::Beside && !syncs_whole(places.mark.root()) {
+        sync_below(shared, &places.mark.path())?;
     }
     Ok(())
 }
@@ -50,12 +54,12 @@ fn syncs_whole(root: &Root) -> bool {
     recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
 }
 
-fn sync_below(shared: &Shared, root: &Root) -> Result<(), Halt> {
+fn sync_below(shared: &Shared, directory: &Path) -> Result<(), Halt> {
     let failed = |path: &Path, error: &io::Error| at_target("make durable", path, error);
-    for entry in walkdir::WalkDir::new(root.path()).follow_links(false) {
+    for entry in walkdir::WalkDir::new(directory).follow_links(false) {
         shared.go_on()?;
         let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(root.path()).to_owned();
+            let path = error.path().unwrap_or(directory).to_owned();
             failed(&path, &error.into())
         })?;
         if entry.file_type().is_file() || entry.file_type().is_dir() {

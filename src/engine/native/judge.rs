@@ -4,10 +4,10 @@
 //! link, or believes a directory's contents more than its mark.
 
 use super::{
-    home, mark_place,
+    home,
     plan::CopyPlan,
     request::CopyRequest,
-    set_aside, space,
+    set_aside, site, space,
     target_state::{self, Leftover, TargetContents},
 };
 use crate::{
@@ -21,7 +21,7 @@ impl CopyPlan {
     /// Judges what stands at the target.
     pub(super) fn stand(&mut self, order: &CopyRequest, heartbeat: &Heartbeat) -> Result<(), Failure> {
         let directory = order.target.directory();
-        mark_place::check(order.mark, directory)?;
+        site::check_mark(order.mark, directory)?;
         let found = target_state::inspect(directory)?;
         let ours = matches!(&found, TargetContents::Leftover(left) if left.mark.session == order.session);
         let server_started = ours

@@ -116,15 +116,20 @@ fn clear_rest(target: &Target, stands: Option<&Root>, session: Uuid, wish: Dispo
     let disposed = clear_homes(target, session, wish)?;
     let failed = |error: io::Error| at_target("remove the mark of", target.directory(), &error);
     let Some(place) = MarkPlace::find_beside(target.directory(), stands).map_err(failed)? else { return Ok(disposed) };
-    let of_another = || Mark::read(&place).map(|mark| mark.is_some_and(|mark| mark.session != session));
-    if of_another().map_err(failed)? {
+    let is_ours = |mark: Option<&Mark>| match mark {
+        Some(mark) => Ok(mark.session == session),
+        // One that was not written yet.
+        None => Mark::is_unreadable(&place).map(|newer| !newer),
+    };
+    if !Mark::read(&place).and_then(|mark| is_ours(mark.as_ref())).map_err(failed)? {
         return Ok(disposed);
     }
     let _lock = lock::take(&place)?;
-    if of_another().map_err(failed)? {
+    let mark = Mark::read(&place).map_err(failed)?;
+    if !is_ours(mark.as_ref()).map_err(failed)? {
         return Ok(disposed);
     }
-    let created = Mark::read(&place).map_err(failed)?.map(|mark| mark.created).unwrap_or_default();
+    let created = mark.map(|mark| mark.created).unwrap_or_default();
     place.clear().map_err(failed)?;
     created.iter().rev().try_for_each(|above| remove_if_empty(above)).map_err(failed)?;
     Ok(disposed)

@@ -85,6 +85,11 @@ impl Mark {
         Ok(serde_json::from_slice(&text).ok().filter(|mark: &Self| (1..=VERSION).contains(&mark.version)))
     }
 
+    /// Whether what stands there was written by a newer build, or is damaged.
+    pub(super) fn is_unreadable(place: &MarkPlace) -> io::Result<bool> {
+        Ok(Self::read(place)?.is_none() && place.root().stat(&place.within(MARK_FILE))?.is_some())
+    }
+
     /// Marks a data directory that stands, over an older mark that is for this session. Whoever calls has the target's
     /// lock.
     pub(in crate::engine) fn write(&mut self, place: &MarkPlace, target: &Root) -> io::Result<()> {

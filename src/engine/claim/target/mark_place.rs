@@ -15,13 +15,7 @@ use super::{
     removal::{names, remove_tree},
     root::{Access, Root},
 };
-use crate::{
-    domain::{
-        Failure,
-        restored::{self, MARK_FILE, MarkLocation},
-    },
-    engine::{at_target::at_target, claim},
-};
+use crate::domain::restored::{self, MARK_FILE, MarkLocation};
 use rustix::{
     fd::OwnedFd,
     fs::{AtFlags, FileType, Mode, StatxFlags},
@@ -168,14 +162,19 @@ impl MarkPlace {
     /// counts, and that of whoever owns the data.
     fn is_trusted(&self, data: Option<&Root>) -> io::Result<bool> {
         let Some(about) = self.above.stat(&self.name)? else { return Ok(false) };
-        if FileType::from_raw_mode(about.st_mode) != FileType::Directory || !holds_only_a_mark(&self.path())? {
+        if FileType::from_raw_mode(about.st_mode) != FileType::Directory {
             return Ok(false);
         }
         let above = rustix::fs::fstat(self.above.fd())?;
         let for_others = Mode::from_raw_mode(above.st_mode).intersects(Mode::WGRP | Mode::WOTH);
         let of_the_data = data.map(|data| rustix::fs::fstat(data.fd())).transpose()?.map(|about| about.st_uid);
         let own = rustix::process::geteuid().as_raw();
-        Ok(!for_others || [Some(0), Some(own), of_the_data].contains(&Some(about.st_uid)))
+        let trusted = !for_others || [Some(0), Some(own), of_the_data].contains(&Some(about.st_uid));
+        match holds_only_a_mark(&self.path()) {
+            Ok(a_mark) => Ok(trusted && a_mark),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts a file into it, in place of an older one, in one step and durably.
@@ -216,40 +215,8 @@ impl MarkPlace {
     }
 }
 
-/// Refuses a target that cannot have its mark there.
-pub(in crate::engine) fn check(location: MarkLocation, target: &Path) -> Result<(), Failure> {
-    match location {
-        MarkLocation::Inside => Ok(()),
-        MarkLocation::Beside => check_beside(target),
-    }
-}
-
-fn check_beside(target: &Path) -> Result<(), Failure> {
-    let Some(mark) = restored::mark_beside(target) else {
-        let cause = format!("the name of {} is too long for the mark of the restore beside it", target.display());
-        return Err(Failure::incurable(cause, "choose a target with a shorter name"));
-    };
-    if claim::is_mount_point(target) {
-        let cause = format!("{} is a mount point: the mark of the restore cannot stand beside it", target.display());
-        return Err(Failure::incurable(cause, "restore into an empty directory below it"));
-    }
-    let in_the_way = match mark.symlink_metadata() {
-        Ok(about) if about.is_dir() => {
-            !holds_only_a_mark(&mark).map_err(|error| at_target("look into", &mark, &error))?
-        }
-        Ok(_) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(at_target("look at", &mark, &error)),
-    };
-    if in_the_way {
-        let cause = format!("{} is where the mark of the restore goes, and it is something else", mark.display());
-        return Err(Failure::incurable(cause, "move it away, or choose another target, then retry"));
-    }
-    Ok(())
-}
-
 /// Whether a directory holds nothing but what belongs to a mark.
-fn holds_only_a_mark(directory: &Path) -> io::Result<bool> {
+pub(super) fn holds_only_a_mark(directory: &Path) -> io::Result<bool> {
     let known = |name: &str| {
         let rest = CONTENTS.iter().find_map(|own| name.strip_prefix(own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

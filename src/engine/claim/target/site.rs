@@ -3,13 +3,21 @@
 //! Promises: only looks; links are followed before places are compared. Never: what is refused here is allowed by typing
 //! a name.
 
-use super::target_state;
+use super::{
+    mark::Mark,
+    mark_place::{MarkPlace, holds_only_a_mark},
+    target_state,
+};
 use crate::{
-    domain::{Failure, Target},
-    engine::real_path::real,
+    domain::{
+        Failure, Target,
+        restored::{self, MarkLocation},
+    },
+    engine::{at_target::at_target, claim, real_path::real},
 };
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -90,6 +98,42 @@ pub(in crate::engine) fn check(site: &Site<'_>) -> Result<(), Failure> {
             let cause = format!("the target {} lies in the data directory {}", place.display(), cluster.display());
             return Err(Failure::incurable(cause, "choose a target outside every cluster"));
         }
+    }
+    Ok(())
+}
+
+/// Refuses a target that cannot have its mark there.
+pub(in crate::engine) fn check_mark(location: MarkLocation, target: &Path) -> Result<(), Failure> {
+    match location {
+        MarkLocation::Inside => Ok(()),
+        MarkLocation::Beside => check_mark_beside(target),
+    }
+}
+
+fn check_mark_beside(target: &Path) -> Result<(), Failure> {
+    let Some(directory) = restored::mark_beside(target) else {
+        let cause = format!("the name of {} is too long for the mark of the restore beside it", target.display());
+        return Err(Failure::incurable(cause, "choose a target with a shorter name"));
+    };
+    if claim::is_mount_point(target) {
+        let cause = format!("{} is a mount point: the mark of the restore cannot stand beside it", target.display());
+        return Err(Failure::incurable(cause, "restore into an empty directory below it"));
+    }
+    let failed = |error: io::Error| at_target("look at", &directory, &error);
+    let is_free = match directory.symlink_metadata() {
+        Ok(about) if about.is_dir() => holds_only_a_mark(&directory).map_err(failed)?,
+        Ok(_) => false,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => return Err(failed(error)),
+    };
+    if !is_free {
+        let cause = format!("{} is where the mark of the restore goes, and it is something else", directory.display());
+        return Err(Failure::incurable(cause, "move it away, or choose another target, then retry"));
+    }
+    let place = MarkPlace::find_beside(target, None).map_err(failed)?;
+    if place.map_or(Ok(false), |place| Mark::is_unreadable(&place)).map_err(failed)? {
+        let cause = format!("the mark in {} was not written by this howdah, or by an older one", directory.display());
+        return Err(Failure::incurable(cause, "see whose it is with the newer howdah, or choose another target"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::{
     domain::{Disposed, Disposition, plan::TargetState},
     engine::{
         claim::{dispose, is_marked, unmark},
-        native::mark_place,
+        native::site,
     },
 };
 use std::os::unix::fs::PermissionsExt;
@@ -257,6 +257,21 @@ fn s08_what_stands_where_the_mark_goes_is_left_alone() {
 }
 
 #[test]
+fn s08_the_mark_of_a_newer_howdah_is_left_alone() {
+    let fake = half_restored();
+    fs::remove_dir_all(fake.directory()).unwrap();
+    let mark = fs::read_to_string(fake.marked("session.json")).unwrap();
+    fs::write(fake.marked("session.json"), mark.replace("\"version\": 2", "\"version\": 99")).unwrap();
+    let before = contents(&fake);
+    for session in [1, 2] {
+        let mut engine = fake.engine_for(session, |_| {});
+        assert!(refusal(&mut engine).cause.contains("was not written by this howdah"));
+        engine.dispose(Disposition::Keep);
+        assert_eq!(contents(&fake), before);
+    }
+}
+
+#[test]
 fn a_target_that_cannot_have_its_mark_beside_it_is_refused_before_anything_is_made() {
     let fake = marked_beside();
     fake.write();
@@ -269,7 +284,7 @@ fn a_target_that_cannot_have_its_mark_beside_it_is_refused_before_anything_is_ma
     let fits = Target::new(fake.place.path().join("d".repeat(242)), Port::new(5433).unwrap()).unwrap();
     let mut engine = fake.engine_for(1, |request| request.target = fits.clone());
     assert!(engine.plan().is_ok());
-    let refused = mark_place::check(MarkLocation::Beside, Path::new("/proc")).unwrap_err();
+    let refused = site::check_mark(MarkLocation::Beside, Path::new("/proc")).unwrap_err();
     assert!(refused.cause.contains("/proc is a mount point"), "{refused}");
 }
 
