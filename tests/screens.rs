@@ -27,6 +27,8 @@ mod scenes;
 mod speed;
 #[path = "screens/stage.rs"]
 mod stage;
+#[path = "screens/tables.rs"]
+mod tables;
 #[path = "screens/wizard.rs"]
 mod wizard;
 #[path = "screens/xray.rs"]

@@ -41,6 +41,10 @@ pub enum Action {
     OlderAttempt,
     NewerAttempt,
     Refresh,
+    NextInNeed,
+    Sort,
+    SortBack,
+    Widen,
     Suspend,
     Close,
 }
@@ -105,7 +109,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 }
 
 /// In the order of the help. The order of the enum, so that a lookup is an index.
-const TABLE: [Words; 36] = [
+const TABLE: [Words; 40] = [
     words(Action::Up, "up", "Up", "one row up"),
     words(Action::Down, "down", "Down", "one row down"),
     words(Action::Left, "left", "Left", "close the group, or previous tab or value"),
@@ -140,6 +144,10 @@ const TABLE: [Words; 36] = [
     words(Action::OlderAttempt, "older-attempt", "Older attempt", "the log of the previous attempt"),
     words(Action::NewerAttempt, "newer-attempt", "Newer attempt", "the log of the next attempt"),
     words(Action::Refresh, "refresh", "Read again", "read the repositories again"),
+    words(Action::NextInNeed, "next-in-need", "Next in need", "to the next session that needs a person"),
+    words(Action::Sort, "sort", "Sort", "sort the table by the next column; past the last, as in the tree"),
+    words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
+    words(Action::Widen, "widen", "Widen", "give the preview the whole screen, or back"),
     words(Action::Suspend, "suspend", "Suspend", "back to the shell for a while; fg returns"),
     words(Action::Close, "close", "Close", "leave; the work goes on"),
 ];
@@ -224,6 +232,10 @@ impl Action {
             | Self::OlderAttempt
             | Self::NewerAttempt
             | Self::Refresh
+            | Self::NextInNeed
+            | Self::Sort
+            | Self::SortBack
+            | Self::Widen
             | Self::Suspend
             | Self::Close => Press::Other(self),
         }

@@ -40,6 +40,12 @@ pub(super) fn coarse(length: Duration) -> String {
     }
 }
 
+/// How long ago: `3 min ago`. What is not past, by a clock that differs, is `now`.
+pub(super) fn age(moment: Timestamp, now: Timestamp) -> String {
+    let age = between(moment, now);
+    if age.is_zero() { "now".to_owned() } else { format!("{} ago", coarse(age)) }
+}
+
 /// `14:02:11`.
 pub(super) fn clock(moment: Timestamp) -> String {
     moment.strftime("%H:%M:%S").to_string()
@@ -61,6 +67,20 @@ pub(super) fn percent(ratio: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
     let whole = (ratio.clamp(0.0, 1.0) * 100.0) as u64;
     format!("{whole} %")
+}
+
+/// Bytes a second in as many digits as are read at a glance: `312 MiB/s`, `9.4 MiB/s`.
+pub(super) fn rate(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes.max(0.0);
+    let mut unit = 0;
+    // What would be rounded to 1000 is one of the next unit.
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 9.95);
+    format!("{value:.digits$} {}/s", UNITS[unit])
 }
 
 /// `1 session`, `3 sessions`.
@@ -174,6 +194,22 @@ mod tests {
         ] {
             assert_eq!(said(seconds), (exact.to_owned(), about.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_rate_has_few_digits_and_an_age_is_said_in_words() {
+        for (bytes, said) in [
+            (0.0, "0 B/s"),
+            (1023.0, "1.0 KiB/s"),
+            (9.4 * 1_048_576.0, "9.4 MiB/s"),
+            (9.96 * 1_048_576.0, "10 MiB/s"),
+            (312.4 * 1_048_576.0, "312 MiB/s"),
+            (999.6 * 1_048_576.0, "1.0 GiB/s"),
+        ] {
+            assert_eq!(rate(bytes), said);
+        }
+        let at = |seconds: i64| Timestamp::from_second(1_795_000_000 + seconds).expect("a moment of our time");
+        assert_eq!((age(at(-190), at(0)), age(at(5), at(0))), ("3 min ago".to_owned(), "now".to_owned()));
     }
 
     #[test]

@@ -27,8 +27,8 @@ const BOTH: (u16, u16) = (76, 12);
 const BORDERED: (u16, u16) = (40, 10);
 
 /// The layout of a screen of this many columns and rows; `preview` says whether the preview has the focus, which
-/// decides what is shown when only one pane fits.
-pub(super) fn layout(columns: u16, rows: u16, preview: bool) -> Layout {
+/// decides what is shown when only one pane fits, or when the preview is `wide` and takes the whole screen.
+pub(super) fn layout(columns: u16, rows: u16, preview: bool, wide: bool) -> Layout {
     let empty = Rect::ZERO;
     let bordered = columns >= BORDERED.0 && rows >= BORDERED.1;
     // One line is for the sessions before it is for anything else.
@@ -40,10 +40,10 @@ pub(super) fn layout(columns: u16, rows: u16, preview: bool) -> Layout {
     };
     let line = |y, height| Rect::new(0, y, columns, height);
     let body = Rect::new(0, top + bar, columns, rows - top - bar - bottom);
-    let (tree, preview) = if columns >= BOTH.0 && rows >= BOTH.1 {
-        // 38 of 100 as drawn; wide screens give the rest to the preview.
-        let width = (u32::from(columns) * 38 / 100).clamp(34, 46);
-        let width = u16::try_from(width).unwrap_or(46);
+    let (tree, preview) = if columns >= BOTH.0 && rows >= BOTH.1 && !wide {
+        // 38 of 100 as drawn; what a row of the tree has to say fits in 56, and wide screens give the rest to the preview.
+        let width = (u32::from(columns) * 38 / 100).clamp(34, 56);
+        let width = u16::try_from(width).unwrap_or(56);
         let right = Rect::new(width, body.y, columns - width, body.height);
         (Rect { width, ..body }, right)
     } else if preview {
@@ -95,8 +95,8 @@ mod tests {
     fn every_size_has_a_layout_that_lies_inside_the_screen() {
         for columns in 0..130 {
             for rows in 0..45 {
-                for focus in [false, true] {
-                    let found = layout(columns, rows, focus);
+                for (focus, wide) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let found = layout(columns, rows, focus, wide);
                     for part in [found.header, found.bar, found.tree, found.preview, found.footer] {
                         assert!(part.right() <= columns && part.bottom() <= rows, "{columns}x{rows}: {part:?}");
                     }

@@ -15,6 +15,7 @@ pub mod owner;
 pub mod preview;
 mod restore_points;
 mod selection;
+pub mod table;
 mod time;
 pub mod tree;
 pub mod wizard;
@@ -25,7 +26,7 @@ use super::{
     ports::{Catalog, ConsoleOptions, EndReason, Ending},
 };
 use crate::{
-    domain::{AttemptNo, SessionId, Timestamp},
+    domain::{AttemptNo, Order, SessionId, Timestamp, instance::printable_name},
     machine::{Phase, Session},
     manager::{Moment, OwnerState, Snapshot},
 };
@@ -34,7 +35,8 @@ use form::Field;
 use history::History;
 use notice::{Notice, Tone};
 use preview::Preview;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsStr, path::Path, sync::Arc};
+use table::Tables;
 use tree::{Node, Tree, TreeData};
 use tui_input::Input;
 use wizard::{Wizard, WizardPage};
@@ -87,6 +89,9 @@ pub struct Model {
     pub(super) owner: OwnerState,
     /// What is wrong with the state directory.
     pub(super) exposed: Option<String>,
+    pub(super) tables: Tables,
+    /// Whether the preview has the whole screen.
+    pub(super) wide: bool,
 }
 
 impl Model {
@@ -118,6 +123,8 @@ impl Model {
             manager_gone: false,
             owner: OwnerState::Local,
             exposed: None,
+            tables: Tables::default(),
+            wide: false,
         };
         model.count_queue();
         model.record();
@@ -206,7 +213,7 @@ impl Model {
 
     /// Where the parts of the screen are.
     pub fn layout(&self) -> Layout {
-        layout(self.size.0, self.size.1, self.focus == Focus::Preview)
+        layout(self.size.0, self.size.1, self.focus == Focus::Preview, self.wide)
     }
 
     /// Where keys go.
@@ -271,6 +278,25 @@ impl Model {
         let session = self.session()?;
         let newest = session.attempts().last()?.number;
         Some((session.id(), self.preview.attempt.unwrap_or(newest)))
+    }
+
+    /// What distinguishes an ongoing session from others of its name: the last part of its target, else its port, else
+    /// its number. `None` where it has no namesake.
+    pub fn distinction(&self, session: &Session) -> Option<String> {
+        let namesakes = || {
+            let ongoing = self.shown.snapshot.ongoing_of(session.order().kind());
+            ongoing.filter(|other| other.id() != session.id() && other.title() == session.title())
+        };
+        namesakes().next()?;
+        let (order, title) = (session.order(), session.title().as_str());
+        let last = |order: &Order| order.directory().and_then(Path::file_name).map(OsStr::to_owned);
+        let own = last(order)
+            .filter(|own| *own != *title && namesakes().all(|other| last(other.order()).as_ref() != Some(own)));
+        if let Some(own) = own {
+            return Some(printable_name(&own));
+        }
+        let port = order.port().filter(|port| namesakes().all(|other| other.order().port() != Some(*port)));
+        Some(port.map_or_else(|| format!("#{}", session.id()), |port| format!(":{port}")))
     }
 
     /// How many queued sessions come before this one.

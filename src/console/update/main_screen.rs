@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{palette, sessions, verify, wizard};
+use super::{palette, sessions, tables, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press, Verdict},
     message::Intent,
@@ -11,6 +11,7 @@ use crate::console::{
         tree::{Group, Node, TreeRow},
     },
 };
+use crate::machine::{Phase, Session};
 use tui_input::Input;
 
 /// Carries out an action of the main screen.
@@ -38,6 +39,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
             return vec![Intent::RefreshCatalog];
         }
         Action::Freeze => freeze(model),
+        Action::NextInNeed => next_in_need(model),
+        Action::Sort => tables::sort(model, false),
+        Action::SortBack => tables::sort(model, true),
+        Action::Widen => tables::widen(model),
         Action::Filter => model.typing = Some(Input::new(model.tree.filter().to_owned())),
         Action::Progress => tab(model, Tab::Progress),
         Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
@@ -88,7 +93,10 @@ fn refuse(model: &mut Model, action: Action, reason: &str) -> Vec<Intent> {
 
 fn go(model: &mut Model, go: Go) {
     if model.focus == Focus::Preview && model.typing.is_none() {
-        scroll(model, go);
+        match model.table_group() {
+            Some(group) => tables::go(model, group, go),
+            None => scroll(model, go),
+        }
         return;
     }
     let layout = model.layout();
@@ -158,7 +166,33 @@ fn attempt(model: &mut Model, newer: bool) {
     tab(model, Tab::Log);
 }
 
+/// To the next stuck or paused session below the selection, or the first one of all.
+fn next_in_need(model: &mut Model) {
+    let needs = |session: &Session| matches!(session.phase(), Phase::Stuck { .. } | Phase::Paused { .. });
+    let ongoing = &model.shown.snapshot.ongoing;
+    let at = match model.tree.selected() {
+        Node::Session(id) => ongoing.iter().position(|one| one.id() == *id),
+        Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+    };
+    let after = at.map_or(0, |at| at + 1);
+    let (before, below) = ongoing.split_at(after);
+    let found = below.iter().chain(before).find(|session| needs(session)).map(|session| session.id());
+    let Some(id) = found else {
+        model.notify(Tone::Info, "Nothing needs a person");
+        return;
+    };
+    model.tree.moved = true;
+    if model.tree.select_node(&Node::Session(id), &model.shown) {
+        model.preview.reset();
+    } else {
+        model.notify(Tone::Refused, format!("Session {id} needs a person, but the filter hides it"));
+    }
+}
+
 fn swap_focus(model: &mut Model) {
+    if model.wide {
+        model.wide = false;
+    }
     model.focus = match model.focus {
         Focus::Tree => Focus::Preview,
         Focus::Preview => Focus::Tree,
@@ -167,6 +201,12 @@ fn swap_focus(model: &mut Model) {
 
 fn accept(model: &mut Model) -> Vec<Intent> {
     if model.typing.take().is_some() {
+        return Vec::new();
+    }
+    if model.focus == Focus::Preview
+        && let Some(group) = model.table_group()
+    {
+        tables::enter(model, group);
         return Vec::new();
     }
     if model.focus == Focus::Preview && !matches!(model.tree.selected(), Node::Instance(_)) {
@@ -189,6 +229,8 @@ fn accept(model: &mut Model) -> Vec<Intent> {
 fn back(model: &mut Model) {
     if model.typing.take().is_some() {
         model.tree.set_filter("", &model.shown);
+    } else if model.wide {
+        tables::widen(model);
     } else if model.focus == Focus::Preview {
         model.focus = Focus::Tree;
     } else if !model.tree.filter().is_empty() {

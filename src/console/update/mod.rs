@@ -13,6 +13,7 @@ mod owner;
 mod palette;
 mod sessions;
 mod snapshots;
+mod tables;
 mod text;
 mod verify;
 mod wizard;
@@ -80,6 +81,7 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     if height > 0 {
         model.tree.scroll_to_selection(usize::from(height));
     }
+    model.settle_tables();
     if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now.steady) {
         model.notice = None;
     }

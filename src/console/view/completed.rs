@@ -15,44 +15,35 @@ use crate::{
 };
 use ratatui::text::Line;
 
-/// How many ended how, and the newest of them.
-pub(super) fn group(model: &Model, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
+/// How many ended how.
+pub(super) fn head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.data().snapshot;
     let ended = snapshot.counts.ended.of(Kind::Restore);
     if ended.total() == 0 {
         let text = "Nothing has been completed yet. Sessions come here when they succeed or are cancelled.";
         return widgets::wrapped(text, width, 0, Role::Text, brush);
     }
-    let mut lines = vec![
-        Line::from(vec![
-            brush.span(
-                Role::Done,
-                format!(
-                    "{} {} restored",
-                    brush.glyphs.done,
-                    format::count(ended.with(CompletedResult::Succeeded) as u64)
-                ),
+    let mut lines = vec![Line::from(vec![
+        brush.span(
+            Role::Done,
+            format!("{} {} restored", brush.glyphs.done, format::count(ended.with(CompletedResult::Succeeded) as u64)),
+        ),
+        brush.span(
+            Role::Cancelled,
+            format!(
+                "   {} {} cancelled",
+                brush.glyphs.cancelled,
+                format::count(ended.with(CompletedResult::Cancelled) as u64)
             ),
-            brush.span(
-                Role::Cancelled,
-                format!(
-                    "   {} {} cancelled",
-                    brush.glyphs.cancelled,
-                    format::count(ended.with(CompletedResult::Cancelled) as u64)
-                ),
-            ),
-        ]),
-        Line::default(),
-    ];
-    let rows: Vec<_> = model.tree().members(Group::Completed).take(height.saturating_sub(4).max(1)).collect();
-    let rows: Vec<_> = rows.into_iter().filter_map(|row| cells(model, row)).collect();
-    lines.extend(table(&rows, width, brush));
+        ),
+    ])];
     let missing =
         ended.total().saturating_sub(snapshot.completed.iter().filter(|row| row.kind == Kind::Restore).count());
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
         lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
     }
+    lines.push(Line::default());
     lines
 }
 

@@ -67,26 +67,71 @@ fn hint(model: &Model) -> String {
     if model.overlay().is_some() || model.wizard().is_some() {
         return String::new();
     }
-    match model.tree().selected() {
+    let tree = model.tree();
+    let (sessions, instances) = (tree.marked.len(), tree.marked_instances.len());
+    let marked = match (sessions, instances) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("{} marked: actions are for them", format::many(sessions, "session"))),
+        (0, _) => Some(format!("{} marked: Enter restores them", format::many(instances, "instance"))),
+        (_, _) => {
+            Some(format!("{} and {} marked", format::many(sessions, "session"), format::many(instances, "instance")))
+        }
+    };
+    if let Some(marked) = marked {
+        return marked;
+    }
+    match tree.selected() {
         Node::Instance(key) => format!("Enter restores {}", format::clean(&key.title(&model.data().catalog))),
         Node::Group(Group::Restore) if model.data().snapshot.ongoing.is_empty() => "No restore is under way".to_owned(),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => String::new(),
     }
 }
 
-/// As many of the keys as there is room for.
-fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
-    let wanted: &[(Action, &str)] = match model.key_context() {
-        KeyContext::Tree => &[
-            (Action::Filter, "filter"),
-            (Action::Log, "log"),
-            (Action::Mark, "mark"),
-            (Action::NextPane, "preview"),
-            (Action::Close, "close"),
+/// The keys that are most useful with what is selected, the most useful first.
+fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
+    let has_table = model.table_group().is_some();
+    match model.key_context() {
+        KeyContext::Tree => match model.tree().selected() {
+            Node::Session(_) => &[
+                (Action::Filter, "filter"),
+                (Action::Log, "log"),
+                (Action::Mark, "mark"),
+                (Action::NextPane, "preview"),
+                (Action::Close, "close"),
+            ],
+            Node::Group(_) if has_table => &[
+                (Action::Filter, "filter"),
+                (Action::NextPane, "rows"),
+                (Action::Sort, "sort"),
+                (Action::Widen, "widen"),
+                (Action::NextInNeed, "next in need"),
+                (Action::Close, "close"),
+            ],
+            Node::Instance(_) => &[
+                (Action::Filter, "filter"),
+                (Action::Verify, "verify"),
+                (Action::Mark, "mark"),
+                (Action::NextPane, "preview"),
+                (Action::Close, "close"),
+            ],
+            Node::Group(_) | Node::Unreadable(_) => {
+                &[(Action::Filter, "filter"), (Action::NextPane, "preview"), (Action::Close, "close")]
+            }
+        },
+        KeyContext::Preview if has_table => &[
+            (Action::Accept, "open"),
+            (Action::Sort, "sort"),
+            (Action::Widen, "widen"),
+            (Action::NextPane, "tree"),
+            (Action::Back, "back"),
         ],
-        KeyContext::Preview => {
-            &[(Action::Left, "tab"), (Action::Right, "tab"), (Action::NextPane, "tree"), (Action::Back, "back")]
-        }
+        KeyContext::Preview => &[
+            (Action::Left, "tab"),
+            (Action::Right, "tab"),
+            (Action::Widen, "widen"),
+            (Action::NextPane, "tree"),
+            (Action::Back, "back"),
+        ],
         KeyContext::Filter
         | KeyContext::Palette
         | KeyContext::Menu
@@ -98,13 +143,17 @@ fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
         | KeyContext::FormText
         | KeyContext::Points
         | KeyContext::Plan => &[],
-    };
+    }
+}
+
+/// As many of the keys as there is room for.
+fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
     let keymap = &model.options().keymap;
     let pair = |(action, label): &(Action, &'static str)| {
         let key = keymap.key(model.key_context(), *action)?;
         Some((key.to_string(), *label))
     };
-    let mut pairs: Vec<_> = wanted.iter().filter_map(pair).collect();
+    let mut pairs: Vec<_> = wanted(model).iter().filter_map(pair).collect();
     while widgets::hints(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
     let mut line = widgets::hints(&pairs, brush);
     line.spans.insert(0, Span::raw(" "));

@@ -59,8 +59,8 @@ fn namesakes(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) 
     lines
 }
 
-/// All instances, or why there are none.
-pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+/// The repositories, or why there is nothing in them.
+pub(super) fn repositories(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let catalog = &model.data().catalog;
     if is_reading(catalog) {
         return vec![Line::from(brush.span(Role::Dim, "Reading the repositories"))];
@@ -83,17 +83,6 @@ pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stati
         lines.extend(widgets::wrapped(&model.options().own_hint, width, 0, Role::Dim, brush));
     }
     lines.push(Line::default());
-    for one in &catalog.instances {
-        let name = widgets::cell(&format::clean(one.name.as_str()), (width / 3).clamp(8, 24), brush);
-        let distinction =
-            one.distinction.as_ref().map_or_else(String::new, |text| format!("  {}", format::clean(text)));
-        let newest = one.newest();
-        let when = newest.map_or_else(|| "unreadable".to_owned(), |point| format::full(point.facts.taken_at));
-        lines.push(Line::from(vec![
-            brush.span(Role::Text, name + &distinction),
-            brush.span(Role::Dim, format!("  {when}  {}", format::many(one.rows.len(), "backup"))),
-        ]));
-    }
     lines
 }
 

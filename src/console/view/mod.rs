@@ -7,6 +7,7 @@ mod completed;
 mod events;
 mod footer;
 mod form;
+pub(super) mod group_page;
 mod header;
 pub(super) mod help;
 mod instance;
@@ -18,7 +19,9 @@ mod progress;
 mod request;
 pub(super) mod states;
 mod summary;
+mod table;
 mod tree;
+mod tree_row;
 mod widgets;
 mod wishes;
 mod wizard;
@@ -37,7 +40,8 @@ pub fn paint(buffer: &mut Buffer, model: &Model, brush: &mut Brush) {
     if area.is_empty() {
         return;
     }
-    let layout = super::layout::layout(area.width, area.height, model.focus() == super::model::Focus::Preview);
+    let layout =
+        super::layout::layout(area.width, area.height, model.focus() == super::model::Focus::Preview, model.wide);
     header::paint(buffer, layout.header, model, brush);
     header::paint_bar(buffer, layout.bar, model, brush);
     tree::paint(buffer, &layout, model, brush);

@@ -1,6 +1,6 @@
 //! The preview pane: what is selected, in detail (R7).
 
-use super::{completed, events, instance, log, progress, request, summary, widgets};
+use super::{completed, events, group_page, instance, log, progress, request, widgets};
 use crate::console::{
     format,
     layout::Layout,
@@ -30,6 +30,10 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         tabs(buffer, area, model, brush);
     }
     let inside = text_area(layout);
+    if let Some(group) = model.table_group() {
+        group_page::paint(buffer, inside, group, model, brush);
+        return;
+    }
     let lines = lines(model, inside, brush);
     let scroll = model.preview().scroll;
     let from = if model.page_hangs() {
@@ -50,7 +54,7 @@ pub(in crate::console) fn scroll_end(model: &Model) -> usize {
 }
 
 /// The inside of the pane, with a column of air on both sides where there is a border.
-fn text_area(layout: &Layout) -> Rect {
+pub(super) fn text_area(layout: &Layout) -> Rect {
     let inside = layout.inside(layout.preview);
     if layout.bordered && inside.width > 4 {
         return Rect { x: inside.x + 1, width: inside.width - 2, ..inside };
@@ -101,13 +105,12 @@ fn tabs(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
 fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
     let width = usize::from(area.width);
     match model.tree().selected() {
-        Node::Group(Group::Restore) => summary::restore(model, width, brush),
-        Node::Group(Group::Completed) => completed::group(model, width, usize::from(area.height), brush),
+        // Their tables are painted by themselves.
+        Node::Group(Group::Restore | Group::Completed | Group::Instances) => Vec::new(),
         Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => {
             completed::of_kind(model, *group, width, usize::from(area.height), brush)
         }
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
-        Node::Group(Group::Instances) => instance::all(model, width, brush),
         Node::Instance(key) => instance::one(model, key, width, brush),
         Node::Session(_) => match (model.session(), &model.detail) {
             (Some(session), _) => match model.preview().tab {

@@ -9,8 +9,8 @@ use crate::{
         theme::{Brush, Role},
     },
     domain::{
-        BackupForm, BackupSource, ByteCount, Compression, Damage, Disposed, Kind, Order, Outcome, Rate, Step,
-        StepState, Timestamp, Verification, quantity::many,
+        BackupForm, BackupSource, Compression, Damage, Disposed, Kind, Order, Outcome, Rate, Step, StepState,
+        Timestamp, Verification, quantity::many,
     },
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
@@ -195,12 +195,11 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
     let mut lines = Vec::new();
     if let Some(rate) = history.filter(|_| copying).and_then(|one| one.rate(now, Duration::from_secs(10))) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed is never negative")]
-        let rate = ByteCount(rate as u64);
+        let rate = format::rate(rate);
         parts.push(match read_limit(session.order()) {
             // The limit is on what is read from the repository.
-            Some(limit) => format!("{rate}/s unpacked (reads at most {limit})"),
-            None => format!("{rate}/s"),
+            Some(limit) => format!("{rate} unpacked (reads at most {limit})"),
+            None => rate,
         });
     }
     let time = match states::left(session, history, now) {

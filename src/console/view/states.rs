@@ -34,12 +34,38 @@ pub(super) const fn sign_of(result: CompletedResult, glyphs: &Glyphs) -> (&'stat
     }
 }
 
-/// The state in the tree, and what stands flush right of it.
-pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, ahead: usize) -> (String, String) {
-    let alone = |text: String| (text, String::new());
+/// A state as a row of the tree has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Brief {
+    /// Work that goes on: what is done, how much of it, how long the rest takes.
+    Work {
+        /// The step, in a word.
+        doing: String,
+        /// The share, of a step that has one.
+        ratio: Option<f64>,
+        /// The time left, as far as it can be said.
+        left: String,
+    },
+    /// A few words, and what stands flush right of them.
+    Words(String, String),
+}
+
+impl Brief {
+    /// Without gauge and columns.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Work { doing, ratio: Some(ratio), .. } => format!("{doing} {}", format::percent(*ratio)),
+            Self::Work { doing, ratio: None, .. } => doing.clone(),
+            Self::Words(text, _) => text.clone(),
+        }
+    }
+}
+
+/// The state in the tree.
+pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, ahead: usize) -> Brief {
+    let alone = |text: String| Brief::Words(text, String::new());
     match session.phase() {
-        Phase::Queued { .. } if ahead == 0 => alone("queued: next".to_owned()),
-        Phase::Queued { .. } => alone(format!("queued: {ahead} ahead")),
+        Phase::Queued { .. } => alone(format!("queued: {}", turn(ahead))),
         Phase::Running { .. } => running(session, history, now),
         Phase::Waiting { tries_used, .. } => {
             let of = session.policy().tries;
@@ -54,7 +80,8 @@ pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, a
         Phase::Paused { at, .. } => alone(format!("paused at {}", at.at)),
         Phase::Completed { at, outcome } => {
             let word = ended(session.order().kind(), CompletedResult::of(outcome));
-            (format!("{word} {}", format::moment(*at, now.wall)), format::duration(session.elapsed(now.wall)))
+            let took = format::duration(session.elapsed(now.wall));
+            Brief::Words(format!("{word} {}", format::moment(*at, now.wall)), took)
         }
     }
 }
@@ -71,6 +98,26 @@ pub(in crate::console) const fn ended(kind: Kind, result: CompletedResult) -> &'
         (CompletedResult::Stopped, _) => "stopped",
         (CompletedResult::Failed, _) => "failed",
     }
+}
+
+/// The phase in a word.
+pub(super) const fn word(session: &Session) -> &'static str {
+    match session.phase() {
+        Phase::Queued { .. } => "queued",
+        Phase::Running { .. } => "running",
+        Phase::Waiting { .. } => "waiting",
+        Phase::Stuck { .. } => "stuck",
+        Phase::Paused { .. } => "paused",
+        Phase::Cancelling { wish: EndWish::Cancel, .. } => "cancelling",
+        Phase::Cancelling { wish: EndWish::Stop, .. } => "stopping",
+        Phase::Cancelling { wish: EndWish::Fail(_), .. } => "failing",
+        Phase::Completed { .. } => "completed",
+    }
+}
+
+/// When it is a queued session's turn.
+pub(super) fn turn(ahead: usize) -> String {
+    if ahead == 0 { "next".to_owned() } else { format!("{ahead} ahead") }
 }
 
 /// The state in one clause.
@@ -143,7 +190,7 @@ pub(super) const fn gerund(step: Step) -> &'static str {
 }
 
 /// How long the rest of the present gauge takes, as far as it can be said; empty while it cannot.
-pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) -> Option<Left> {
+pub(in crate::console) fn left(session: &Session, history: Option<&History>, now: Moment) -> Option<Left> {
     let progress = session.progress();
     let rest = match (session.current_step()?, progress.wal) {
         (Step::Replay, Some(wal)) => wal.stop.0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
@@ -169,23 +216,27 @@ pub(super) fn left(session: &Session, history: Option<&History>, now: Moment) ->
     Some(history?.left(rest, now))
 }
 
-fn running(session: &Session, history: Option<&History>, now: Moment) -> (String, String) {
-    let progress = session.progress();
-    let state = match (session.current_step(), progress.wal) {
-        (Some(Step::Copy), _) => format!("copy {}", format::percent(session.ratio())),
-        (Some(step @ (Step::Read | Step::Wal)), _) => {
-            format!("{} {}", step.to_string().to_lowercase(), format::percent(session.ratio()))
-        }
-        (Some(Step::Replay), Some(wal)) => format!("replay {}", format::percent(wal.ratio())),
-        (Some(step), _) => step.to_string().to_lowercase(),
-        (None, _) => "running".to_owned(),
-    };
-    let time = match left(session, history, now) {
+fn running(session: &Session, history: Option<&History>, now: Moment) -> Brief {
+    let doing = session.current_step().map_or_else(|| "running".to_owned(), |step| step.to_string().to_lowercase());
+    Brief::Work { doing, ratio: share_of_step(session), left: time_left(session, history, now) }
+}
+
+/// How much of the present step is done, where that is known.
+pub(super) fn share_of_step(session: &Session) -> Option<f64> {
+    match (session.current_step(), session.progress().wal) {
+        (Some(Step::Copy | Step::Read | Step::Wal), _) => Some(session.ratio()),
+        (Some(Step::Replay), Some(wal)) => Some(wal.ratio()),
+        (_, _) => None,
+    }
+}
+
+/// The time left in a word; empty while it cannot be said.
+pub(super) fn time_left(session: &Session, history: Option<&History>, now: Moment) -> String {
+    match left(session, history, now) {
         Some(Left::Range(_, slow)) => format!("~{}", format::coarse(slow)),
         Some(Left::Stalled(_)) => "stalled".to_owned(),
         Some(Left::Hidden) | None => String::new(),
-    };
-    (state, time)
+    }
 }
 
 fn cancelling(wish: &EndWish, stage: &CancelStage) -> String {
@@ -210,10 +261,5 @@ fn doing(session: &Session) -> &'static str {
 }
 
 fn share(session: &Session) -> String {
-    let progress = session.progress();
-    match (session.current_step(), progress.wal) {
-        (Some(Step::Copy | Step::Read | Step::Wal), _) => format!(", {}", format::percent(session.ratio())),
-        (Some(Step::Replay), Some(wal)) => format!(", {}", format::percent(wal.ratio())),
-        _ => String::new(),
-    }
+    share_of_step(session).map_or_else(String::new, |ratio| format!(", {}", format::percent(ratio)))
 }

@@ -1,4 +1,4 @@
-//! The Restore heading in the preview: all ongoing sessions in one table.
+//! What sums up the ongoing restores.
 
 use super::{states, widgets};
 use crate::{
@@ -6,7 +6,6 @@ use crate::{
         action::Action,
         format,
         model::Model,
-        model::tree::{Group, TreeRow},
         theme::{Brush, Role},
     },
     domain::{ByteCount, Kind},
@@ -15,39 +14,49 @@ use crate::{
 use ratatui::text::Line;
 use std::sync::Arc;
 
-/// One screen of them is what a person reads; the tree has them all.
-const MAX_LINES: usize = 200;
-
-/// The table; on an empty screen, what to press.
+/// What all of them come to; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.data().snapshot;
-    if snapshot.ongoing_of(Kind::Restore).next().is_none() {
+    let Some(counts) = Some(snapshot.counts_of(Kind::Restore)).filter(|counts| counts.ongoing() > 0) else {
         return empty(model, width, brush);
-    }
-    let shown: Vec<_> = model
-        .tree()
-        .members(Group::Restore)
-        .filter_map(|row| match row {
-            TreeRow::Ongoing(at) => snapshot.ongoing.get(at),
-            TreeRow::Completed(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
-        })
-        .collect();
-    let mut lines = vec![
-        Line::from(brush.span(Role::Text, format!("{} under way", format::many(shown.len(), "session")))),
-        Line::from(brush.span(Role::Dim, copied(&shown))),
-        Line::default(),
+    };
+    let sessions: Vec<&Arc<Session>> = snapshot.ongoing_of(Kind::Restore).collect();
+    let glyphs = &brush.glyphs;
+    let parts = [
+        (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
+        (counts.waiting, glyphs.waiting, "waiting", Role::Waiting),
+        (counts.paused, glyphs.paused, "paused", Role::Waiting),
+        (counts.running, glyphs.running, "running", Role::Running),
+        (counts.queued, glyphs.queued, "queued", Role::Queued),
+        (counts.cancelling, glyphs.cancelling, "being cancelled", Role::Cancelling),
     ];
-    let heading = format!("{}  State", widgets::cell("Instance", name_width(width) + 2, brush));
-    lines.push(Line::from(brush.span(Role::Title, heading)));
-    lines.extend(shown.iter().take(MAX_LINES).map(|session| row(model, session, width, brush)));
-    if shown.len() > MAX_LINES {
-        lines.push(Line::from(
-            brush.span(Role::Dim, format!("{} more", format::count((shown.len() - MAX_LINES) as u64))),
-        ));
+    let mut first = Line::default();
+    for (count, sign, word, role) in parts.into_iter().filter(|(count, ..)| *count > 0) {
+        let gap = if first.spans.is_empty() { "" } else { "   " };
+        first.push_span(brush.span(role, format!("{gap}{sign} {} {word}", format::count(count as u64))));
     }
-    lines.push(Line::default());
+    let mut lines = vec![first];
+    lines.extend(gauge(&sessions, width, brush));
+    let mut about = copied(&sessions);
+    let rate: f64 = sessions.iter().filter_map(|session| model.rate(session)).sum();
+    if rate > 0.0 {
+        about = format!("{about}   {}", format::rate(rate));
+    }
+    lines.extend(widgets::wrapped(&about, width, 0, Role::Text, brush));
     lines.extend(widgets::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
+    lines.push(Line::default());
     lines
+}
+
+/// One gauge for all bytes that are planned.
+fn gauge(sessions: &[&Arc<Session>], width: usize, brush: &Brush) -> Option<Line<'static>> {
+    let planned = || sessions.iter().filter(|session| session.bytes_total().0 > 0);
+    let total: u64 = planned().map(|session| session.bytes_total().0).sum();
+    let done: u64 = planned().map(|session| session.bytes_done().0).sum();
+    let ratio = (total > 0).then(|| done as f64 / total as f64)?;
+    let mut spans = widgets::gauge(ratio, width.saturating_sub(8).clamp(4, 60), Role::Gauge, brush);
+    spans.push(brush.span(Role::Text, format!("  {}", format::percent(ratio))));
+    Some(Line::from(spans))
 }
 
 /// The columns of a name.

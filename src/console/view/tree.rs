@@ -1,6 +1,10 @@
 //! The tree pane: tui-tree-widget paints the rows in view, and those only.
 
-use super::{states, widgets};
+use super::{
+    states::{self, Brief},
+    tree_row::{self, Measure, Row},
+    widgets,
+};
 use crate::{
     console::{
         format,
@@ -14,22 +18,11 @@ use crate::{
     },
     domain::Kind,
 };
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
-    widgets::StatefulWidget as _,
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::StatefulWidget as _};
 use tui_tree_widget::{Tree, TreeItem, TreeState};
 
-/// One row, before it is laid out: sign, name, state, and what stands flush right.
-struct Cells {
-    sign: (&'static str, Role),
-    marked: bool,
-    name: String,
-    state: (String, Role),
-    right: (String, Role),
-}
+/// Rows stand so far right of their heading.
+const INDENT: usize = 2;
 
 /// Paints the pane.
 pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: &mut Brush) {
@@ -67,6 +60,9 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
 fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &Model, brush: &mut Brush) {
     let tree = model.tree();
     let width = usize::from(area.width);
+    let leaves = rows.clone().filter_map(|at| tree.row(at)).filter(|row| !matches!(row, TreeRow::Group(_)));
+    let leaves: Vec<Row> = leaves.map(|found| row(found, model, brush)).collect();
+    let measure = Measure::of(&leaves, width.saturating_sub(INDENT));
     let begins_inside = !matches!(tree.row(rows.start), Some(TreeRow::Group(_)));
     let mut items: Vec<TreeItem<'_, u64>> = Vec::new();
     let mut state = TreeState::default();
@@ -86,8 +82,8 @@ fn window(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: 
                 close(group, std::mem::take(&mut children), &mut state);
                 group = next;
             }
-            Some(row) => {
-                let line = laid_out(cells(row, at, model, brush), width.saturating_sub(2), brush);
+            Some(found) => {
+                let line = tree_row::line(&row(found, model, brush), measure, width.saturating_sub(INDENT), brush);
                 children.push(TreeItem::new_leaf(at as u64, line));
             }
             None => {}
@@ -150,79 +146,65 @@ fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'st
     Line::from(vec![brush.span(Role::Title, widgets::cell(&left, room, brush)), brush.span(Role::Dim, count)])
 }
 
-fn cells(row: TreeRow, at: usize, model: &Model, brush: &Brush) -> Cells {
+fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
     let (data, tree) = (model.data(), model.tree());
     let (glyphs, now) = (&brush.glyphs, model.now());
-    let empty = || (String::new(), Role::Dim);
+    let plain = |sign: (&'static str, Role), name: String, brief: Brief| Row {
+        sign,
+        marked: false,
+        name,
+        distinction: String::new(),
+        brief,
+        role: sign.1,
+        right: Role::Dim,
+    };
     match row {
         TreeRow::Ongoing(index) => {
             let session = &data.snapshot.ongoing[index];
             let id = session.id();
-            let sign = states::sign(session, glyphs);
-            let (state, right) = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
+            let brief = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
             let name = format::clean(session.title().as_str()).into_owned();
-            let marked = tree.marked.contains(&id);
-            Cells { sign, marked, name, state: (state, sign.1), right: (right, Role::Dim) }
+            let distinction = model.distinction(session).unwrap_or_default();
+            let row = plain(states::sign(session, glyphs), name, brief);
+            Row { marked: tree.marked.contains(&id), distinction, ..row }
         }
         TreeRow::Completed(index) => {
-            let row = &data.snapshot.completed[index];
-            let sign = states::sign_of(row.result, glyphs);
-            let name = format::clean(row.title.as_str()).into_owned();
-            let word = states::ended(row.kind, row.result);
-            let state = (format!("{word} {}", format::moment(row.ended, now)), sign.1);
-            let right = (format::duration(row.took), Role::Dim);
-            Cells { sign, marked: tree.marked.contains(&row.id), name, state, right }
+            let ended = &data.snapshot.completed[index];
+            let word = states::ended(ended.kind, ended.result);
+            let state = format!("{word} {}", format::moment(ended.ended, now));
+            let name = format::clean(ended.title.as_str()).into_owned();
+            let brief = Brief::Words(state, format::duration(ended.took));
+            let row = plain(states::sign_of(ended.result, glyphs), name, brief);
+            Row { marked: tree.marked.contains(&ended.id), ..row }
         }
         TreeRow::Unreadable(index) => {
             let record = &data.snapshot.unreadable[index];
-            let state = (format::clean(&record.problem).into_owned(), Role::Stuck);
-            let name = format!("session {}", record.id);
-            Cells { sign: (glyphs.warning, Role::Stuck), marked: false, name, state, right: empty() }
+            let problem = format::clean(&record.problem).into_owned();
+            let brief = Brief::Words(problem, String::new());
+            plain((glyphs.warning, Role::Stuck), format!("session {}", record.id), brief)
         }
         TreeRow::Instance(index) => {
             let one = &data.catalog.instances[index];
-            let newest = one.newest().map(|point| format::moment(point.facts.taken_at, now));
+            let newest = one.newest().map(|point| format::age(point.facts.taken_at, now));
             let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
-            // What tells it from its namesakes comes before what it shares with others.
-            let state = match &one.distinction {
-                Some(distinction) => format!("{}  {state}", format::clean(distinction)),
-                None => state,
-            };
-            let right = match one.kind {
+            let (right, right_role) = match one.kind {
                 RepositoryKind::Sample => ("sample".to_owned(), Role::Sample),
                 RepositoryKind::Own => (format::many(one.rows.len(), "backup"), Role::Dim),
             };
             let name = format::clean(one.name.as_str()).into_owned();
+            let distinction = one.distinction.as_deref().map(format::clean).unwrap_or_default().into_owned();
             let marked = tree.marked_instances.contains(&InstanceKey::of(one));
-            Cells { sign: (glyphs.instance, Role::Dim), marked, name, state: (state, role), right }
+            let row = plain((glyphs.instance, Role::Dim), name, Brief::Words(state, right));
+            Row { marked, distinction, role, right: right_role, ..row }
         }
-        TreeRow::Group(_) => {
-            Cells { sign: ("", Role::Dim), marked: false, name: at.to_string(), state: empty(), right: empty() }
+        TreeRow::Group(group) => {
+            plain(("", Role::Dim), group.name().to_owned(), Brief::Words(String::new(), String::new()))
         }
     }
 }
 
-/// Below this a name could no longer be told from another.
-const NAME: usize = 8;
-
-/// Mark, sign, name, state, and flush right the rest; the rest goes first when there is no room, the name last.
-fn laid_out(cells: Cells, width: usize, brush: &Brush) -> Line<'static> {
-    let mark = if cells.marked { brush.span(Role::Mark, brush.glyphs.mark) } else { Span::raw(" ") };
-    let mut spans = vec![mark, brush.span(cells.sign.1, cells.sign.0), Span::raw(" ")];
-    let room = width.saturating_sub(3);
-    let name_room = if room >= NAME * 2 { (room * 2 / 5).clamp(NAME, 24) } else { room };
-    spans.push(brush.span(Role::Text, widgets::cell(&cells.name, name_room, brush)));
-    let Some(rest) = room.checked_sub(name_room + 1).filter(|rest| *rest > 0) else { return Line::from(spans) };
-    spans.push(Span::raw(" "));
-    let (wants, right_wants) = (format::width(&cells.state.0), format::width(&cells.right.0));
-    let right_fits = right_wants > 0 && wants + 1 + right_wants <= rest;
-    let state_room = if right_fits { rest - right_wants } else { rest };
-    spans.push(brush.span(cells.state.1, widgets::cell(&cells.state.0, state_room, brush)));
-    if right_fits {
-        spans.push(brush.span(cells.right.1, cells.right.0));
-    }
-    Line::from(spans)
-}
+/// Below this a line has room for a name alone.
+const NARROW: usize = 24;
 
 /// A line a session and nothing around it, for screens where a tree has no room. Sign and name come first, so that
 /// even the smallest screen tells a state.
@@ -232,13 +214,13 @@ fn bare(buffer: &mut Buffer, area: Rect, rows: std::ops::Range<usize>, model: &M
     for (at, y) in rows.zip(area.y..area.bottom()) {
         let line = match tree.row(at) {
             Some(TreeRow::Group(group)) => heading(group, model, width, brush),
-            Some(row) => {
-                let cells = cells(row, at, model, brush);
-                let name_room = if width >= 3 * NAME { width / 3 } else { width.saturating_sub(2) };
+            Some(found) => {
+                let row = row(found, model, brush);
+                let name_room = if width >= NARROW { width / 3 } else { width.saturating_sub(2) };
                 Line::from(vec![
-                    brush.span(cells.sign.1, cells.sign.0),
-                    brush.span(Role::Text, format!(" {} ", widgets::cell(&cells.name, name_room, brush))),
-                    brush.span(cells.state.1, cells.state.0.trim_start().to_owned()),
+                    brush.span(row.sign.1, row.sign.0),
+                    brush.span(Role::Text, format!(" {} ", widgets::cell(&row.name, name_room, brush))),
+                    brush.span(row.role, row.brief.text()),
                 ])
             }
             None => continue,

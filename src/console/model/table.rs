@@ -1,0 +1,343 @@
+//! The tables of the headings: which columns they have, what they are sorted by, the row that the keys are on.
+//!
+//! Promises: without a choice the order is that of the tree: what needs a person first, the newest first; the choice stays
+//! until the screen closes. Never: paints.
+
+use super::{
+    Model,
+    history::Left,
+    tree::{Group, Node, TreeRow},
+};
+use crate::{
+    console::view::states,
+    domain::{InstanceName, Step, Timestamp},
+    machine::{Cause, CompletedRow, Phase, Session, StuckReason},
+    manager::CompletedResult,
+};
+use std::{cmp::Ordering, collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum Column {
+    State,
+    Instance,
+    Target,
+    Step,
+    Share,
+    Rate,
+    Left,
+    Tries,
+    Number,
+    Since,
+    By,
+    Outcome,
+    Ended,
+    Took,
+    Points,
+    Newest,
+    Size,
+    LastRestore,
+    LastTook,
+}
+
+/// What is remembered of the tables.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    /// The column that a table is sorted by, by its place.
+    sorted: BTreeMap<Group, usize>,
+    /// The row that the keys are on.
+    cursor: Option<Node>,
+    /// The rows of the selected heading in the order that was chosen, and what they were made of.
+    order: Option<Order>,
+    /// The newest restore of each instance that succeeded, and what it was found in.
+    restores: Option<Restores>,
+}
+
+#[derive(Debug, Clone)]
+struct Restores {
+    of: Arc<Vec<Arc<CompletedRow>>>,
+    newest: BTreeMap<InstanceName, (Timestamp, Duration)>,
+}
+
+#[derive(Debug, Clone)]
+struct Order {
+    group: Group,
+    column: usize,
+    filter: String,
+    completed: Arc<Vec<Arc<CompletedRow>>>,
+    rows: Vec<TreeRow>,
+}
+
+/// What rows are compared by. What is not known stands last.
+#[derive(Debug, Clone, PartialEq)]
+enum Key {
+    Text(String),
+    /// The smaller first.
+    Number(f64),
+    Unknown,
+}
+
+impl Key {
+    fn largest(number: f64) -> Self {
+        Self::Number(-number)
+    }
+
+    fn of(length: Duration) -> Self {
+        Self::Number(length.as_secs_f64())
+    }
+
+    fn at(moment: Timestamp) -> Self {
+        Self::Number(moment.as_second() as f64)
+    }
+
+    fn compared(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(one), Self::Text(two)) => one.cmp(two),
+            (Self::Number(one), Self::Number(two)) => one.total_cmp(two),
+            (Self::Unknown, Self::Unknown) => Ordering::Equal,
+            (Self::Text(_), _) | (Self::Number(_), Self::Unknown) => Ordering::Less,
+            (_, _) => Ordering::Greater,
+        }
+    }
+}
+
+/// The columns of a heading's table, from left to right; none where it has no table.
+pub const fn columns(group: Group) -> &'static [Column] {
+    use Column::{
+        By, Ended, Instance, LastRestore, LastTook, Left, Newest, Number, Outcome, Points, Rate, Share, Since, Size,
+        State, Step, Target, Took, Tries,
+    };
+    match group {
+        Group::Restore => &[State, Instance, Target, Step, Share, Rate, Left, Tries, Number, Since, By],
+        Group::Completed => &[Outcome, Instance, Number, Ended, Took],
+        Group::Instances => &[Instance, Points, Newest, Size, LastRestore, LastTook],
+        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => &[],
+    }
+}
+
+impl Model {
+    /// The heading whose table is shown.
+    pub fn table_group(&self) -> Option<Group> {
+        match self.tree.selected() {
+            Node::Group(group) if !columns(*group).is_empty() => Some(*group),
+            Node::Group(_) | Node::Session(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+        }
+    }
+
+    /// The place of the column that a heading's table is sorted by.
+    pub fn sorted_by(&self, group: Group) -> Option<usize> {
+        self.tables.sorted.get(&group).copied()
+    }
+
+    /// How many rows a heading's table has.
+    pub fn table_len(&self, group: Group) -> usize {
+        self.tree.count(group)
+    }
+
+    /// So many rows of a heading's table, from the one with number `from` on.
+    pub fn table_rows(&self, group: Group, from: usize, most: usize) -> Vec<TreeRow> {
+        match &self.tables.order {
+            Some(order) if order.group == group => order.rows.iter().skip(from).take(most).copied().collect(),
+            Some(_) | None => self.tree.members(group).skip(from).take(most).collect(),
+        }
+    }
+
+    /// The number of the row that the keys are on.
+    pub fn table_cursor(&self, group: Group) -> usize {
+        let Some(wanted) = &self.tables.cursor else { return 0 };
+        let is_it = |row: &TreeRow| self.shown.node(*row).as_ref() == Some(wanted);
+        match &self.tables.order {
+            Some(order) if order.group == group => order.rows.iter().position(is_it),
+            Some(_) | None => self.tree.members(group).position(|row| is_it(&row)),
+        }
+        .unwrap_or(0)
+    }
+
+    /// Puts the keys on the row with this number.
+    pub(in crate::console) fn move_table_cursor(&mut self, group: Group, to: usize) {
+        let row = self.table_rows(group, to, 1).first().copied();
+        self.tables.cursor = row.and_then(|row| self.shown.node(row));
+    }
+
+    /// Sorts the shown table by the next column, or the one before; past the last one stands the order of the tree.
+    pub(in crate::console) fn sort_table(&mut self, back: bool) -> Option<(Group, Option<Column>)> {
+        let group = self.table_group()?;
+        let all = columns(group).len();
+        let next = match (self.sorted_by(group), back) {
+            (None, false) => Some(0),
+            (None, true) => Some(all - 1),
+            (Some(at), false) => (at + 1 < all).then_some(at + 1),
+            (Some(at), true) => at.checked_sub(1),
+        };
+        match next {
+            Some(at) => self.tables.sorted.insert(group, at),
+            None => self.tables.sorted.remove(&group),
+        };
+        Some((group, next.map(|at| columns(group)[at])))
+    }
+
+    /// Bytes a second of a session that reads or writes files.
+    pub fn rate(&self, session: &Session) -> Option<f64> {
+        /// Long enough to be steady, short enough to be of now.
+        const SPAN: Duration = Duration::from_secs(10);
+        let moves = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
+        self.history(session.id()).filter(|_| moves).and_then(|history| history.rate(self.moment(), SPAN))
+    }
+
+    /// When an instance was restored last, and how long that took.
+    pub fn last_restore(&self, instance: &InstanceName) -> Option<(Timestamp, Duration)> {
+        self.tables.restores.as_ref()?.newest.get(instance).copied()
+    }
+
+    /// Brings what the tables show up to date; done after every message, and nothing where nothing changed.
+    pub(in crate::console) fn settle_tables(&mut self) {
+        let completed = Arc::clone(&self.shown.snapshot.completed);
+        let about_instances = matches!(self.tree.selected(), Node::Instance(_) | Node::Group(Group::Instances));
+        let known = self.tables.restores.as_ref().is_some_and(|known| Arc::ptr_eq(&known.of, &completed));
+        if about_instances && !known {
+            let mut newest = BTreeMap::new();
+            for row in completed.iter().filter(|row| row.result == CompletedResult::Succeeded) {
+                if !newest.contains_key(&row.title) {
+                    newest.insert(row.title.clone(), (row.ended, row.took));
+                }
+            }
+            self.tables.restores = Some(Restores { of: Arc::clone(&completed), newest });
+        }
+        let Some((group, at)) = self.table_group().and_then(|group| Some((group, self.sorted_by(group)?))) else {
+            self.tables.order = None;
+            return;
+        };
+        // The order of what has ended changes only with it; that of what goes on with every report.
+        let stands = self.tables.order.as_ref().is_some_and(|order| {
+            order.group == Group::Completed
+                && (order.group, order.column) == (group, at)
+                && order.filter == self.tree.filter()
+                && Arc::ptr_eq(&order.completed, &completed)
+        });
+        if stands {
+            return;
+        }
+        let column = columns(group)[at];
+        let mut rows: Vec<(Key, TreeRow)> = self.tree.members(group).map(|row| (self.key(row, column), row)).collect();
+        rows.sort_by(|(one, _), (two, _)| one.compared(two));
+        let rows = rows.into_iter().map(|(_, row)| row).collect();
+        self.tables.order = Some(Order { group, column: at, filter: self.tree.filter().to_owned(), completed, rows });
+    }
+
+    fn key(&self, row: TreeRow, column: Column) -> Key {
+        match row {
+            TreeRow::Ongoing(at) => {
+                self.shown.snapshot.ongoing.get(at).map_or(Key::Unknown, |session| self.ongoing_key(session, column))
+            }
+            TreeRow::Completed(at) => {
+                self.shown.snapshot.completed.get(at).map_or(Key::Unknown, |row| completed_key(row, column))
+            }
+            TreeRow::Instance(at) => self.instance_key(at, column),
+            TreeRow::Group(_) | TreeRow::Unreadable(_) => Key::Unknown,
+        }
+    }
+
+    fn ongoing_key(&self, session: &Session, column: Column) -> Key {
+        match column {
+            Column::Instance => Key::Text(session.title().as_str().to_lowercase()),
+            Column::Target => {
+                let last = session.order().directory().and_then(Path::file_name);
+                last.map_or(Key::Unknown, |last| Key::Text(last.to_string_lossy().to_lowercase()))
+            }
+            Column::Step => session.current_step().map_or(Key::Unknown, |step| Key::Number(f64::from(step as u8))),
+            Column::Share => Key::largest(session.ratio()),
+            Column::Rate => self.rate(session).map_or(Key::Unknown, Key::largest),
+            Column::Left => match states::left(session, self.history(session.id()), self.moment()) {
+                Some(Left::Range(_, slow)) => Key::of(slow),
+                Some(Left::Hidden | Left::Stalled(_)) | None => Key::Unknown,
+            },
+            Column::Tries => tries_used(session).map_or(Key::Unknown, |tries| Key::largest(f64::from(tries))),
+            Column::Number => Key::Number(session.id().0 as f64),
+            Column::Since => Key::at(session.created_at()),
+            Column::By => Key::Text(session.by().to_lowercase()),
+            // The order of the tree is that of the state: what needs a person first.
+            Column::State
+            | Column::Outcome
+            | Column::Ended
+            | Column::Took
+            | Column::Points
+            | Column::Newest
+            | Column::Size
+            | Column::LastRestore
+            | Column::LastTook => Key::Unknown,
+        }
+    }
+
+    fn instance_key(&self, at: usize, column: Column) -> Key {
+        let Some(one) = self.shown.catalog.instances.get(at) else { return Key::Unknown };
+        let newest = one.newest();
+        match column {
+            Column::Instance => Key::Text(one.name.as_str().to_lowercase()),
+            Column::Points => Key::largest(one.rows.len() as f64),
+            Column::Newest => newest.map_or(Key::Unknown, |point| Key::at(point.facts.taken_at)),
+            Column::Size => newest.map_or(Key::Unknown, |point| Key::largest(point.facts.size.0 as f64)),
+            Column::LastRestore => self.last_restore(&one.name).map_or(Key::Unknown, |(ended, _)| Key::at(ended)),
+            Column::LastTook => {
+                self.last_restore(&one.name).map_or(Key::Unknown, |(_, took)| Key::largest(took.as_secs_f64()))
+            }
+            Column::State
+            | Column::Target
+            | Column::Step
+            | Column::Share
+            | Column::Rate
+            | Column::Left
+            | Column::Tries
+            | Column::Number
+            | Column::Since
+            | Column::By
+            | Column::Outcome
+            | Column::Ended
+            | Column::Took => Key::Unknown,
+        }
+    }
+}
+
+fn completed_key(row: &CompletedRow, column: Column) -> Key {
+    match column {
+        Column::Outcome => Key::Number(f64::from(row.result as u8)),
+        Column::Instance => Key::Text(row.title.as_str().to_lowercase()),
+        Column::Number => Key::Number(row.id.0 as f64),
+        Column::Ended => Key::largest(row.ended.as_second() as f64),
+        Column::Took => match Key::of(row.took) {
+            Key::Number(seconds) => Key::largest(seconds),
+            other @ (Key::Text(_) | Key::Unknown) => other,
+        },
+        Column::State
+        | Column::Target
+        | Column::Step
+        | Column::Share
+        | Column::Rate
+        | Column::Left
+        | Column::Tries
+        | Column::Since
+        | Column::By
+        | Column::Points
+        | Column::Newest
+        | Column::Size
+        | Column::LastRestore
+        | Column::LastTook => Key::Unknown,
+    }
+}
+
+/// The try of the present series that is made, or was made last; `None` where the first attempt has not been disrupted.
+pub fn tries_used(session: &Session) -> Option<u32> {
+    match session.phase() {
+        Phase::Waiting { tries_used, .. } => Some(*tries_used),
+        Phase::Running { cause: Cause::Try(number), .. } | Phase::Queued { cause: Cause::Try(number), .. } => {
+            Some(*number)
+        }
+        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => Some(session.policy().tries),
+        Phase::Running { cause: Cause::First | Cause::Retry | Cause::Resume, .. }
+        | Phase::Queued { cause: Cause::First | Cause::Retry | Cause::Resume, .. }
+        | Phase::Stuck { reason: StuckReason::Incurable | StuckReason::Bug, .. }
+        | Phase::Paused { .. }
+        | Phase::Cancelling { .. }
+        | Phase::Completed { .. } => None,
+    }
+}

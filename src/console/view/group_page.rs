@@ -1,0 +1,252 @@
+//! The page of a heading: a few lines that sum it up, and a table of all its rows.
+//!
+//! Promises: headings stand still while the rows scroll; the row that the keys are on is in view.
+
+use super::{
+    instance, states, summary,
+    table::{self, Cell, Content},
+    widgets,
+};
+use crate::{
+    console::{
+        format,
+        layout::Layout,
+        model::{
+            Focus, Model,
+            table::{Column, columns, tries_used},
+            tree::{Group, TreeRow},
+        },
+        ports::{CatalogInstance, RepositoryKind},
+        theme::{Brush, Role},
+    },
+    machine::{CompletedRow, Phase, Session},
+};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+use std::path::Path;
+
+/// Paints the page of a heading that has a table.
+pub(super) fn paint(buffer: &mut Buffer, area: Rect, group: Group, model: &Model, brush: &Brush) {
+    let width = usize::from(area.width);
+    let mut head = head(group, model, width, brush);
+    if model.table_len(group) == 0 {
+        widgets::marked_lines(buffer, area, &head, 0, brush);
+        return;
+    }
+    head.truncate(head_room(area.height));
+    widgets::marked_lines(buffer, area, &head, 0, brush);
+    let top = u16::try_from(head.len()).unwrap_or(u16::MAX).min(area.height);
+    let area = Rect { y: area.y + top, height: area.height - top, ..area };
+    let shown = usize::from(area.height).saturating_sub(1);
+    let from = first(model.preview().scroll, model.table_cursor(group), model.table_len(group), shown);
+    let rows = model.table_rows(group, from, shown);
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells_of(group, *row, model, brush)).collect();
+    let named: Vec<table::Column> = columns(group).iter().map(|column| described(*column)).collect();
+    let table = table::table(&named, &cells, model.sorted_by(group), width, brush);
+    widgets::marked_lines(buffer, area, &[table.heading], 0, brush);
+    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    widgets::marked_lines(buffer, area, &table.rows, 0, brush);
+    if model.focus() == Focus::Preview
+        && let Some(at) = model.table_cursor(group).checked_sub(from)
+        && let Ok(at) = u16::try_from(at)
+        && at < area.height
+    {
+        widgets::select(buffer, area, area.y + at, brush);
+    }
+}
+
+/// How many lines may stand above the table: on a small screen its rows are worth more.
+const fn head_room(height: u16) -> usize {
+    /// The heading and a few rows.
+    const LEAST_TABLE: u16 = 4;
+    height.saturating_sub(LEAST_TABLE) as usize
+}
+
+/// The first row in view: as it was, unless the row that the keys are on would be out of it.
+fn first(scroll: usize, cursor: usize, len: usize, shown: usize) -> usize {
+    scroll.min(cursor).max((cursor + 1).saturating_sub(shown)).min(len.saturating_sub(shown))
+}
+
+/// How many rows of the table are in view.
+pub(in crate::console) fn rows_in_view(model: &Model, group: Group, layout: &Layout) -> usize {
+    let area = super::preview::text_area(layout);
+    // The number of lines does not depend on how they are coloured.
+    let brush = Brush::new(crate::console::theme::Theme::Mono, model.options().ascii);
+    let head = head(group, model, usize::from(area.width), &brush).len().min(head_room(area.height));
+    usize::from(area.height).saturating_sub(head + 1)
+}
+
+fn head(group: Group, model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    match group {
+        Group::Restore => summary::restore(model, width, brush),
+        Group::Completed => super::completed::head(model, width, brush),
+        Group::Instances => instance::repositories(model, width, brush),
+        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => Vec::new(),
+    }
+}
+
+/// The heading of a column.
+pub(in crate::console) const fn heading(column: Column) -> &'static str {
+    described(column).heading
+}
+
+/// How a column is laid out. What tells rows apart stays longest.
+const fn described(column: Column) -> table::Column {
+    let (heading, content, rank) = match column {
+        Column::State => ("State", Content::Whole, 0),
+        Column::Instance => ("Instance", Content::Text { least: 24 }, 0),
+        Column::Target => ("Target", Content::Text { least: 16 }, 4),
+        Column::Step => ("Step", Content::Text { least: 6 }, 1),
+        Column::Share => ("Done", Content::Share, 2),
+        Column::Rate => ("Rate", Content::Number { usual: 9 }, 5),
+        Column::Left => ("Left", Content::Number { usual: 7 }, 3),
+        Column::Tries => ("Tries", Content::Number { usual: 5 }, 6),
+        Column::Number => ("No.", Content::Number { usual: 3 }, 8),
+        Column::Since => ("Since", Content::Whole, 7),
+        Column::By => ("By", Content::Text { least: 6 }, 9),
+        Column::Outcome => ("Outcome", Content::Whole, 0),
+        Column::Ended => ("Ended", Content::Whole, 2),
+        Column::Took => ("Took", Content::Number { usual: 4 }, 1),
+        Column::Points => ("Backups", Content::Number { usual: 3 }, 3),
+        Column::Newest => ("Newest", Content::Whole, 1),
+        Column::Size => ("Size", Content::Number { usual: 9 }, 2),
+        Column::LastRestore => ("Last restored", Content::Whole, 4),
+        Column::LastTook => ("Took", Content::Number { usual: 4 }, 5),
+    };
+    table::Column { heading, content, rank }
+}
+
+fn cells_of(group: Group, row: TreeRow, model: &Model, brush: &Brush) -> Vec<Cell> {
+    let data = model.data();
+    let cell = |column: &Column| match row {
+        TreeRow::Ongoing(at) => data.snapshot.ongoing.get(at).map(|one| ongoing(one, *column, model, brush)),
+        TreeRow::Completed(at) => data.snapshot.completed.get(at).map(|one| completed(one, *column, model, brush)),
+        TreeRow::Instance(at) => data.catalog.instances.get(at).map(|one| instance(one, *column, model)),
+        TreeRow::Group(_) | TreeRow::Unreadable(_) => None,
+    };
+    columns(group).iter().map(|column| cell(column).unwrap_or_else(Cell::empty)).collect()
+}
+
+fn ongoing(session: &Session, column: Column, model: &Model, brush: &Brush) -> Cell {
+    let (sign, role) = states::sign(session, &brush.glyphs);
+    let now = model.now();
+    let text = |role: Role, text: String| Cell::Text(role, text);
+    match column {
+        Column::State => text(role, format!("{sign} {}", states::word(session))),
+        Column::Instance => text(Role::Text, format::clean(session.title().as_str()).into_owned()),
+        Column::Target => text(Role::Text, target(session)),
+        Column::Step => match session.phase() {
+            Phase::Stuck { failure, .. } | Phase::Waiting { failure, .. } => {
+                text(role, format::clean(&failure.cause).into_owned())
+            }
+            Phase::Queued { .. } => text(role, states::turn(model.queued_ahead(session.id()))),
+            Phase::Running { .. } | Phase::Paused { .. } | Phase::Cancelling { .. } | Phase::Completed { .. } => {
+                text(role, session.current_step().map_or_else(String::new, |step| step.to_string().to_lowercase()))
+            }
+        },
+        Column::Share => {
+            let share = states::share_of_step(session).filter(|_| matches!(session.phase(), Phase::Running { .. }));
+            share.map_or_else(Cell::empty, |ratio| Cell::Share(Role::Gauge, ratio))
+        }
+        Column::Rate => model.rate(session).map_or_else(Cell::empty, |rate| text(Role::Text, format::rate(rate))),
+        Column::Left => match session.phase() {
+            Phase::Waiting { .. } => {
+                text(role, format!("in {}", format::countdown(session.until_next_try(now).unwrap_or_default())))
+            }
+            Phase::Running { .. } => {
+                text(Role::Text, states::time_left(session, model.history(session.id()), model.moment()))
+            }
+            Phase::Queued { .. }
+            | Phase::Stuck { .. }
+            | Phase::Paused { .. }
+            | Phase::Cancelling { .. }
+            | Phase::Completed { .. } => Cell::empty(),
+        },
+        Column::Tries => tries_used(session)
+            .map_or_else(Cell::empty, |tries| text(Role::Text, format!("{tries}/{}", session.policy().tries))),
+        Column::Number => text(Role::Dim, session.id().to_string()),
+        Column::Since => text(Role::Dim, format::moment(session.created_at(), now)),
+        Column::By => text(Role::Dim, format::clean(session.by()).into_owned()),
+        Column::Outcome
+        | Column::Ended
+        | Column::Took
+        | Column::Points
+        | Column::Newest
+        | Column::Size
+        | Column::LastRestore
+        | Column::LastTook => Cell::empty(),
+    }
+}
+
+/// The last part of the target, and its port.
+fn target(session: &Session) -> String {
+    let order = session.order();
+    let last = order.directory().and_then(Path::file_name).map(|last| format::path(Path::new(last)));
+    let port = order.port().map(|port| format!(":{port}"));
+    [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn completed(row: &CompletedRow, column: Column, model: &Model, brush: &Brush) -> Cell {
+    let text = |role: Role, text: String| Cell::Text(role, text);
+    match column {
+        Column::Outcome => {
+            let (sign, role) = states::sign_of(row.result, &brush.glyphs);
+            text(role, format!("{sign} {}", states::ended(row.kind, row.result)))
+        }
+        Column::Instance => text(Role::Text, format::clean(row.title.as_str()).into_owned()),
+        Column::Number => text(Role::Dim, row.id.to_string()),
+        Column::Ended => text(Role::Text, format::moment(row.ended, model.now())),
+        Column::Took => text(Role::Text, format::duration(row.took)),
+        Column::State
+        | Column::Target
+        | Column::Step
+        | Column::Share
+        | Column::Rate
+        | Column::Left
+        | Column::Tries
+        | Column::Since
+        | Column::By
+        | Column::Points
+        | Column::Newest
+        | Column::Size
+        | Column::LastRestore
+        | Column::LastTook => Cell::empty(),
+    }
+}
+
+fn instance(one: &CatalogInstance, column: Column, model: &Model) -> Cell {
+    let text = |role: Role, text: String| Cell::Text(role, text);
+    let newest = one.newest();
+    match column {
+        Column::Instance => {
+            let name = format::clean(one.name.as_str());
+            let distinction = one.distinction.as_ref().map(|what| format!("  {}", format::clean(what)));
+            let role = if one.kind == RepositoryKind::Sample { Role::Sample } else { Role::Text };
+            text(role, format!("{name}{}", distinction.unwrap_or_default()))
+        }
+        Column::Points => text(Role::Text, format::count(one.rows.len() as u64)),
+        Column::Newest => newest.map_or_else(
+            || text(Role::Stuck, "unreadable".to_owned()),
+            |point| text(Role::Text, format::age(point.facts.taken_at, model.now())),
+        ),
+        Column::Size => newest.map_or_else(Cell::empty, |point| text(Role::Text, point.facts.size.to_string())),
+        Column::LastRestore => model
+            .last_restore(&one.name)
+            .map_or_else(Cell::empty, |(ended, _)| text(Role::Dim, format::moment(ended, model.now()))),
+        Column::LastTook => {
+            model.last_restore(&one.name).map_or_else(Cell::empty, |(_, took)| text(Role::Dim, format::duration(took)))
+        }
+        Column::State
+        | Column::Target
+        | Column::Step
+        | Column::Share
+        | Column::Rate
+        | Column::Left
+        | Column::Tries
+        | Column::Number
+        | Column::Since
+        | Column::By
+        | Column::Outcome
+        | Column::Ended
+        | Column::Took => Cell::empty(),
+    }
+}
