@@ -11,11 +11,11 @@ mod stage;
 
 use divan::{Bencher, black_box};
 use howdah::{
-    console::{Brush, Theme, message::Message, view},
+    console::{Brush, Theme, message::Message, painter::Painter, view},
     domain::{InstanceName, Kind, SessionId},
     manager::{CompletedResult, CompletedRow, Snapshot},
 };
-use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect};
 use stage::{Stage, ago, copying, mins, own, queued, secs, stuck, waiting, with_rows};
 use std::sync::Arc;
 
@@ -45,21 +45,20 @@ fn heavy_stage() -> Stage {
     Stage::sized(heavy(), own(), SIZE)
 }
 
-fn terminal() -> Terminal<CrosstermBackend<Vec<u8>>> {
-    let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));
-    Terminal::with_options(CrosstermBackend::new(Vec::new()), TerminalOptions { viewport }).unwrap()
+fn painter() -> Painter {
+    Painter::new(Rect::new(0, 0, SIZE.0, SIZE.1))
 }
 
 /// A key, the update, the frame, the bytes for the terminal.
 fn key_to_cells(bencher: Bencher<'_, '_>, before: &str, keys: [&str; 2]) {
     let mut stage = heavy_stage();
     stage.press(before);
-    let (mut terminal, mut brush) = (terminal(), Brush::new(Theme::Dark, false));
+    let (mut painter, mut brush) = (painter(), Brush::new(Theme::Dark, false));
     let mut odd = false;
     bencher.bench_local(|| {
         odd = !odd;
         stage.press(keys[usize::from(odd)]);
-        terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+        painter.paint(|buffer| view::paint(buffer, &stage.model, &mut brush));
         stage.wanted().len()
     });
 }
@@ -94,12 +93,12 @@ fn key_that_asks_about_all_ongoing(bencher: Bencher<'_, '_>) {
 fn snapshot_to_cells(bencher: Bencher<'_, '_>) {
     let mut stage = heavy_stage();
     let snapshots = [stage.model.data().snapshot.clone(), Arc::new(changed(&stage))];
-    let (mut terminal, mut brush) = (terminal(), Brush::new(Theme::Dark, false));
+    let (mut painter, mut brush) = (painter(), Brush::new(Theme::Dark, false));
     let mut odd = false;
     bencher.bench_local(|| {
         odd = !odd;
         stage.tell(Message::Snapshot(Arc::clone(&snapshots[usize::from(odd)])));
-        terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+        painter.paint(|buffer| view::paint(buffer, &stage.model, &mut brush));
         stage.wanted().len()
     });
 }
@@ -113,12 +112,12 @@ fn snapshot_with_a_new_completed_row_to_cells(bencher: Bencher<'_, '_>) {
     let mut rows = old.completed.as_ref().clone();
     rows.remove(0);
     let new = Arc::new(Snapshot { completed: Arc::new(rows), ..old.as_ref().clone() });
-    let (mut terminal, mut brush) = (terminal(), Brush::new(Theme::Dark, false));
+    let (mut painter, mut brush) = (painter(), Brush::new(Theme::Dark, false));
     let mut odd = false;
     bencher.bench_local(|| {
         odd = !odd;
         stage.tell(Message::Snapshot(Arc::clone(if odd { &new } else { &old })));
-        terminal.draw(|frame| view::draw(frame, &stage.model, &mut brush)).unwrap();
+        painter.paint(|buffer| view::paint(buffer, &stage.model, &mut brush));
         stage.wanted().len()
     });
 }

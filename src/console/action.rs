@@ -45,6 +45,7 @@ pub enum Action {
     Sort,
     SortBack,
     Widen,
+    Repaint,
     Suspend,
     Close,
 }
@@ -109,7 +110,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 }
 
 /// In the order of the help. The order of the enum, so that a lookup is an index.
-const TABLE: [Words; 40] = [
+const TABLE: [Words; 41] = [
     words(Action::Up, "up", "Up", "one row up"),
     words(Action::Down, "down", "Down", "one row down"),
     words(Action::Left, "left", "Left", "close the group, or previous tab or value"),
@@ -148,6 +149,7 @@ const TABLE: [Words; 40] = [
     words(Action::Sort, "sort", "Sort", "sort the table by the next column; past the last, as in the tree"),
     words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
     words(Action::Widen, "widen", "Widen", "give the preview the whole screen, or back"),
+    words(Action::Repaint, "repaint", "Repaint", "paint the whole screen anew, after other output has torn it"),
     words(Action::Suspend, "suspend", "Suspend", "back to the shell for a while; fg returns"),
     words(Action::Close, "close", "Close", "leave; the work goes on"),
 ];
@@ -236,6 +238,7 @@ impl Action {
             | Self::Sort
             | Self::SortBack
             | Self::Widen
+            | Self::Repaint
             | Self::Suspend
             | Self::Close => Press::Other(self),
         }

@@ -192,6 +192,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["o"], Action::Sort, MAIN),
     (&["O"], Action::SortBack, MAIN),
     (&["w"], Action::Widen, MAIN),
+    (&["ctrl-l"], Action::Repaint, EVERYWHERE),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),
     (&["ctrl-c"], Action::Close, EVERYWHERE),

@@ -98,6 +98,8 @@ pub enum Intent {
     Ring(String),
     /// Stop the process until the shell continues it.
     Suspend,
+    /// Paint all of the screen anew.
+    Repaint,
     /// Leave.
     Close,
 }

@@ -16,6 +16,7 @@ pub mod keymap;
 mod layout;
 pub mod message;
 pub mod model;
+pub mod painter;
 pub mod ports;
 mod run;
 pub mod situation;

@@ -9,7 +9,7 @@ use crate::{
     manager::{Clock, OwnerState, Service},
 };
 use futures_util::future::BoxFuture;
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::catalog::propose::System;
@@ -102,6 +102,8 @@ pub struct ConsoleOptions {
     pub ascii: bool,
     /// Whether the mouse is on from the start.
     pub mouse: bool,
+    /// The least time between two pictures of progress alone; what a person does is answered at once.
+    pub progress_pause: Duration,
     /// Whether the terminal is rung when a session completes or needs a person.
     pub bell: bool,
 }

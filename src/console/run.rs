@@ -1,7 +1,7 @@
 //! The only loop of the screen: wait, take in all that is ready, then draw once.
 //!
-//! Promises: at most one frame in 16 ms, with a trailing one; nothing is drawn while nothing changes; nothing foreign is
-//! awaited between two frames; what a person has ordered is handed to the manager before the loop ends.
+//! Promises: at most one frame in 16 ms, with a trailing one, and far fewer of what only progresses; nothing is drawn
+//! while nothing changes; nothing foreign is awaited between two frames; what a person has ordered is handed to the manager before the loop ends.
 
 mod published;
 
@@ -92,7 +92,7 @@ pub(super) async fn drive(
                 Some(message) = screen.orders.next(), if !screen.orders.is_empty() => screen.messages.push(message),
                 Some(message) = screen.queries.next(), if !screen.queries.is_empty() => screen.messages.push(message),
                 Some(message) = published.next() => screen.messages.push(message),
-                () = sleep_until(may_paint), if screen.stale => {}
+                () = sleep_until(may_paint), if screen.stale.is_some() => {}
                 () = sleep_until(due.unwrap_or(now)), if due.is_some() => screen.messages.push(Message::Due),
             }
         }
@@ -127,14 +127,23 @@ struct Running<S> {
     queries: FuturesUnordered<BoxFuture<'static, Message>>,
     messages: Vec<Message>,
     painted: Option<Instant>,
-    /// Whether the picture is older than the model.
-    stale: bool,
+    /// Whether the picture is older than the model, and how soon that must be seen.
+    stale: Option<Haste>,
+}
+
+/// How soon a change must be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Haste {
+    /// Figures that move by themselves.
+    Progress,
+    /// What a person has done, or has to hear.
+    AtOnce,
 }
 
 impl<S: Surface> Running<S> {
     fn new(ports: Ports, surface: S, brush: Brush, model: Model) -> Self {
         let (orders, queries, messages) = (FuturesUnordered::new(), FuturesUnordered::new(), Vec::new());
-        Self { ports, surface, brush, model, orders, queries, messages, painted: None, stale: true }
+        Self { ports, surface, brush, model, orders, queries, messages, painted: None, stale: Some(Haste::AtOnce) }
     }
 
     /// Takes in what came from outside, and all messages. What they lead to may be messages again.
@@ -151,7 +160,7 @@ impl<S: Surface> Running<S> {
             }
         }
         for message in std::mem::take(&mut self.messages) {
-            self.stale = true;
+            self.stale = self.stale.max(Some(self.haste(&message)));
             for intent in update(&mut self.model, message, self.ports.clock.moment()) {
                 if let ControlFlow::Break(reason) = self.carry_out(intent).await? {
                     return Ok(ControlFlow::Break(reason));
@@ -166,6 +175,7 @@ impl<S: Surface> Running<S> {
         match intent {
             Intent::Close => return Ok(ControlFlow::Break(EndReason::Closed)),
             Intent::Suspend => self.suspend().await?,
+            Intent::Repaint => self.surface.repair()?,
             Intent::Mouse(on) => self.surface.set_mouse(on)?,
             Intent::Ring(text) => self.surface.ring(&text)?,
             Intent::RefreshCatalog => (self.ports.refresh_catalog)(),
@@ -184,13 +194,54 @@ impl<S: Surface> Running<S> {
 
     /// Paints what is stale, unless it was painted just now; says from when on it may be painted again.
     fn paint(&mut self, now: Instant) -> io::Result<Instant> {
-        let may_paint = self.painted.map_or(now, |painted| painted + FRAME);
-        if self.stale && may_paint <= now {
+        let may_paint = match self.stale {
+            Some(Haste::Progress) => self.may_show_progress(now),
+            Some(Haste::AtOnce) | None => self.painted.map_or(now, |painted| painted + FRAME),
+        };
+        if self.stale.is_some() && may_paint <= now {
             self.surface.draw(&self.model, &mut self.brush)?;
             self.painted = Some(now);
-            self.stale = false;
+            self.stale = None;
         }
         Ok(may_paint)
+    }
+
+    /// After its pause, or at the next moment that a clock of that beat would tick: so countdowns, clock and progress
+    /// share their frames.
+    fn may_show_progress(&self, now: Instant) -> Instant {
+        let pause = self.model.options().progress_pause;
+        let Some(painted) = self.painted else { return now };
+        let beat = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX).max(1);
+        let into = self.ports.clock.moment().wall.as_millisecond().rem_euclid(beat);
+        let until_beat = Duration::from_millis((beat - into).unsigned_abs());
+        let on_beat = if into == 0 { now } else { now + until_beat };
+        (painted + pause).min(on_beat).max(painted + FRAME)
+    }
+
+    /// How soon the change that a message brings must be seen.
+    fn haste(&self, message: &Message) -> Haste {
+        match message {
+            Message::Due => Haste::Progress,
+            // Of what merely goes on; who comes, goes or gets stuck is seen at once.
+            Message::Snapshot(snapshot) if snapshot.counts == self.model.latest.counts => Haste::Progress,
+            Message::Snapshot(_)
+            | Message::Key(_)
+            | Message::Paste(_)
+            | Message::Mouse(_)
+            | Message::Resize(..)
+            | Message::ManagerGone
+            | Message::Owner(_)
+            | Message::Exposed(_)
+            | Message::Catalog(_)
+            | Message::Acted(..)
+            | Message::Started(_)
+            | Message::Session(..)
+            | Message::Log(..)
+            | Message::History(..)
+            | Message::Proposed(..)
+            | Message::Planned(..)
+            | Message::NotSuspended => Haste::AtOnce,
+        }
     }
 
     /// Stands still until the shell continues us. Nothing can be shown or answered meanwhile, so this is the one place

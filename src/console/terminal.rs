@@ -4,24 +4,24 @@
 //! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once. Never:
 //! asks the terminal anything (late answers arrive as typed garbage).
 
-use super::{model::Model, surface::Surface, theme::Brush, view};
+use super::{model::Model, painter::Painter, surface::Surface, theme::Brush, view};
 use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
-    execute, queue,
+    execute,
+    style::{Attribute, SetAttribute},
     terminal::{
-        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+        Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
         enable_raw_mode,
     },
 };
-use ratatui::{Terminal, backend::CrosstermBackend, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{Signal, getpid, getsid, kill_current_process_group},
 };
 use std::{
-    io::{self, BufWriter, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write as _},
-    mem::ManuallyDrop,
+    io::{self, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write as _},
     panic,
     sync::{
         Arc,
@@ -33,9 +33,8 @@ use tokio::sync::oneshot;
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
-    /// Never dropped: ratatui shows the cursor again in `drop`, and panics where the terminal that should hear of a
-    /// failure has hung up. `restore` shows it, once, and asks for no answer.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    output: Stdout,
+    painter: Painter,
     mouse: bool,
     /// Whether it is taken now; the panic hook looks at it too.
     taken: Arc<AtomicBool>,
@@ -54,25 +53,43 @@ impl Screen {
     pub(super) fn enter(mouse: bool) -> io::Result<Self> {
         let taken = Arc::new(AtomicBool::new(false));
         restore_on_panic(Arc::clone(&taken));
-        // A frame is a few kilobytes; it goes out in one write.
-        let output = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(output))?;
-        let mut screen = Self { terminal: ManuallyDrop::new(terminal), mouse, taken };
+        let mut screen = Self { output: io::stdout(), painter: Painter::new(Rect::ZERO), mouse, taken };
         screen.take()?;
         Ok(screen)
+    }
+
+    /// Paints one frame, which the terminal shows as a whole.
+    pub(super) fn paint(&mut self, paint: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        let area = self.area()?;
+        if self.painter.area() != area {
+            self.wipe(area)?;
+        }
+        // A frame goes out in one write.
+        let frame = self.painter.paint(paint);
+        self.output.write_all(frame.as_bytes())?;
+        self.output.flush()
     }
 
     fn take(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         self.taken.store(true, Ordering::SeqCst);
-        let output = self.terminal.backend_mut();
-        execute!(output, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        execute!(self.output, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
         if self.mouse {
-            execute!(output, EnableMouseCapture)?;
+            execute!(self.output, EnableMouseCapture)?;
         }
-        // Not `clear`: that one asks the terminal where its cursor is.
-        let size = self.terminal.size()?;
-        self.terminal.resize(Rect::from(size))
+        let area = self.area()?;
+        self.wipe(area)
+    }
+
+    /// Begins with an empty screen: of what stands there nothing is known.
+    fn wipe(&mut self, area: Rect) -> io::Result<()> {
+        self.painter = Painter::new(area);
+        execute!(self.output, SetAttribute(Attribute::Reset), Clear(ClearType::All))
+    }
+
+    fn area(&self) -> io::Result<Rect> {
+        let (columns, rows) = self.size()?;
+        Ok(Rect::new(0, 0, columns, rows))
     }
 
     fn give_back(&self) {
@@ -84,27 +101,22 @@ impl Screen {
 
 impl Surface for Screen {
     fn size(&self) -> io::Result<(u16, u16)> {
-        let size = self.terminal.size()?;
-        Ok((size.width, size.height))
+        crossterm::terminal::size()
     }
 
     fn draw(&mut self, model: &Model, brush: &mut Brush) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(|frame| view::draw(frame, model, brush))?;
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+        self.paint(|buffer| view::paint(buffer, model, brush))
     }
 
     fn set_mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
-        let output = self.terminal.backend_mut();
-        if on { execute!(output, EnableMouseCapture) } else { execute!(output, DisableMouseCapture) }
+        if on { execute!(self.output, EnableMouseCapture) } else { execute!(self.output, DisableMouseCapture) }
     }
 
     fn ring(&mut self, text: &str) -> io::Result<()> {
         // BEL, and OSC 9, which desktop terminals show as a message. The text is printable already.
-        let output = self.terminal.backend_mut();
-        write!(output, "\x07\x1b]9;howdah: {text}\x1b\\")?;
-        output.flush()
+        write!(self.output, "\x07\x1b]9;howdah: {text}\x1b\\")?;
+        self.output.flush()
     }
 
     fn may_suspend(&self) -> bool {

@@ -125,6 +125,7 @@ pub(crate) fn options() -> ConsoleOptions {
         theme: Theme::XRay,
         ascii: false,
         mouse: false,
+        progress_pause: std::time::Duration::from_millis(500),
         bell: false,
     }
 }

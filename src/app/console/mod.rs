@@ -33,8 +33,15 @@ use std::{
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::{mpsc, watch};
+
+/// Two pictures of progress a second are as many as are read; each costs some hundred bytes.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Over a link, one.
+const PAUSE_OVER_SSH: Duration = Duration::from_secs(1);
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
@@ -104,6 +111,7 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
             .map_err(|error| anyhow::anyhow!("[console] in howdah.toml: {error}"))?,
         ascii: context.ascii,
         mouse: screen.mouse,
+        progress_pause: if std::env::var_os("SSH_CONNECTION").is_some() { PAUSE_OVER_SSH } else { PAUSE },
         bell: screen.bell,
     })
 }

@@ -107,7 +107,7 @@ impl History {
         let now = now.steady;
         let from = now.checked_sub(span).unwrap_or(Timestamp::MIN);
         let (began, start) = *self.samples.front()?;
-        let (_, end) = *self.samples.back()?;
+        let end = self.position_at(now);
         let (since, base) = if began >= from { (began, start) } else { (from, self.position_at(from)) };
         let seconds = format::between(since, now).as_secs_f64();
         (seconds >= 1.0).then(|| (end.saturating_sub(base)) as f64 / seconds)

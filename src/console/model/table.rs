@@ -12,7 +12,7 @@ use crate::{
     console::view::states,
     domain::{InstanceName, Step, Timestamp},
     machine::{Cause, CompletedRow, Phase, Session, StuckReason},
-    manager::CompletedResult,
+    manager::{CompletedResult, Moment},
 };
 use std::{cmp::Ordering, collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
@@ -182,7 +182,20 @@ impl Model {
         /// Long enough to be steady, short enough to be of now.
         const SPAN: Duration = Duration::from_secs(10);
         let moves = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
-        self.history(session.id()).filter(|_| moves).and_then(|history| history.rate(self.moment(), SPAN))
+        self.history(session.id()).filter(|_| moves).and_then(|history| history.rate(self.beat(), SPAN))
+    }
+
+    /// How long the rest of the present gauge of an ongoing session takes, as far as it can be said.
+    pub fn left(&self, session: &Session) -> Option<Left> {
+        states::left(session, self.history(session.id()), self.beat())
+    }
+
+    /// The moment that speeds are of. A figure that changes more often is not read, and costs a slow link its bytes.
+    fn beat(&self) -> Moment {
+        const STANDS: i64 = 2;
+        let now = self.moment();
+        let steady = Timestamp::from_second(now.steady.as_second().div_euclid(STANDS) * STANDS).unwrap_or(now.steady);
+        Moment { steady, ..now }
     }
 
     /// When an instance was restored last, and how long that took.
@@ -248,7 +261,7 @@ impl Model {
             Column::Step => session.current_step().map_or(Key::Unknown, |step| Key::Number(f64::from(step as u8))),
             Column::Share => Key::largest(session.ratio()),
             Column::Rate => self.rate(session).map_or(Key::Unknown, Key::largest),
-            Column::Left => match states::left(session, self.history(session.id()), self.moment()) {
+            Column::Left => match self.left(session) {
                 Some(Left::Range(_, slow)) => Key::of(slow),
                 Some(Left::Hidden | Left::Stalled(_)) | None => Key::Unknown,
             },

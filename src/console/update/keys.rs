@@ -33,6 +33,9 @@ pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec
     if action == Action::Suspend {
         return vec![Intent::Suspend];
     }
+    if action == Action::Repaint {
+        return vec![Intent::Repaint];
+    }
     if action == Action::Help {
         model.overlays.push(Overlay::Help(TextView { title: "Help".to_owned(), lines: Vec::new(), scroll: 0 }));
         return Vec::new();

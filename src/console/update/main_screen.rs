@@ -71,7 +71,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
                 go(model, way);
             }
         }
-        Action::Help | Action::Suspend | Action::Close => {}
+        Action::Help | Action::Repaint | Action::Suspend | Action::Close => {}
     }
     Vec::new()
 }

@@ -152,9 +152,7 @@ fn ongoing(session: &Session, column: Column, model: &Model, brush: &Brush) -> C
             Phase::Waiting { .. } => {
                 text(role, format!("in {}", format::countdown(session.until_next_try(now).unwrap_or_default())))
             }
-            Phase::Running { .. } => {
-                text(Role::Text, states::time_left(session, model.history(session.id()), model.moment()))
-            }
+            Phase::Running { .. } => text(Role::Text, states::time_left(model.left(session))),
             Phase::Queued { .. }
             | Phase::Stuck { .. }
             | Phase::Paused { .. }

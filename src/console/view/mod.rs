@@ -27,12 +27,7 @@ mod wishes;
 mod wizard;
 
 use super::{model::Model, theme::Brush};
-use ratatui::{Frame, buffer::Buffer};
-
-/// Paints the whole screen.
-pub fn draw(frame: &mut Frame<'_>, model: &Model, brush: &mut Brush) {
-    paint(frame.buffer_mut(), model, brush);
-}
+use ratatui::buffer::Buffer;
 
 /// Paints the whole screen into a buffer, whose size counts: the model may still know an older one.
 pub fn paint(buffer: &mut Buffer, model: &Model, brush: &mut Brush) {

@@ -194,7 +194,7 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let history = model.history(session.id()).filter(|_| running);
     let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
     let mut lines = Vec::new();
-    if let Some(rate) = history.filter(|_| copying).and_then(|one| one.rate(now, Duration::from_secs(10))) {
+    if let Some(rate) = model.rate(session).filter(|_| running) {
         let rate = format::rate(rate);
         parts.push(match read_limit(session.order()) {
             // The limit is on what is read from the repository.
@@ -202,7 +202,7 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
             None => rate,
         });
     }
-    let time = match states::left(session, history, now) {
+    let time = match model.left(session).filter(|_| running) {
         Some(Left::Range(fast, slow)) => {
             let (fast, slow) = (format::coarse(fast), format::coarse(slow));
             Some((

@@ -62,14 +62,14 @@ impl Brief {
 }
 
 /// The state in the tree.
-pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, ahead: usize) -> Brief {
+pub(super) fn short(session: &Session, left: Option<Left>, now: Timestamp, ahead: usize) -> Brief {
     let alone = |text: String| Brief::Words(text, String::new());
     match session.phase() {
         Phase::Queued { .. } => alone(format!("queued: {}", turn(ahead))),
-        Phase::Running { .. } => running(session, history, now),
+        Phase::Running { .. } => running(session, left),
         Phase::Waiting { tries_used, .. } => {
             let of = session.policy().tries;
-            alone(format!("try {}/{of} in {}", tries_used + 1, countdown(session, now.wall)))
+            alone(format!("try {}/{of} in {}", tries_used + 1, countdown(session, now)))
         }
         Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } if session.policy().tries > 0 => {
             let of = session.policy().tries;
@@ -80,8 +80,8 @@ pub(super) fn short(session: &Session, history: Option<&History>, now: Moment, a
         Phase::Paused { at, .. } => alone(format!("paused at {}", at.at)),
         Phase::Completed { at, outcome } => {
             let word = ended(session.order().kind(), CompletedResult::of(outcome));
-            let took = format::duration(session.elapsed(now.wall));
-            Brief::Words(format!("{word} {}", format::moment(*at, now.wall)), took)
+            let took = format::duration(session.elapsed(now));
+            Brief::Words(format!("{word} {}", format::moment(*at, now)), took)
         }
     }
 }
@@ -216,9 +216,9 @@ pub(in crate::console) fn left(session: &Session, history: Option<&History>, now
     Some(history?.left(rest, now))
 }
 
-fn running(session: &Session, history: Option<&History>, now: Moment) -> Brief {
+fn running(session: &Session, left: Option<Left>) -> Brief {
     let doing = session.current_step().map_or_else(|| "running".to_owned(), |step| step.to_string().to_lowercase());
-    Brief::Work { doing, ratio: share_of_step(session), left: time_left(session, history, now) }
+    Brief::Work { doing, ratio: share_of_step(session), left: time_left(left) }
 }
 
 /// How much of the present step is done, where that is known.
@@ -231,8 +231,8 @@ pub(super) fn share_of_step(session: &Session) -> Option<f64> {
 }
 
 /// The time left in a word; empty while it cannot be said.
-pub(super) fn time_left(session: &Session, history: Option<&History>, now: Moment) -> String {
-    match left(session, history, now) {
+pub(super) fn time_left(left: Option<Left>) -> String {
+    match left {
         Some(Left::Range(_, slow)) => format!("~{}", format::coarse(slow)),
         Some(Left::Stalled(_)) => "stalled".to_owned(),
         Some(Left::Hidden) | None => String::new(),

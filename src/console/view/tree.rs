@@ -162,7 +162,7 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
         TreeRow::Ongoing(index) => {
             let session = &data.snapshot.ongoing[index];
             let id = session.id();
-            let brief = states::short(session, model.history(id), model.moment(), model.queued_ahead(id));
+            let brief = states::short(session, model.left(session), now, model.queued_ahead(id));
             let name = format::clean(session.title().as_str()).into_owned();
             let distinction = model.distinction(session).unwrap_or_default();
             let row = plain(states::sign(session, glyphs), name, brief);

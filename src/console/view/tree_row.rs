@@ -143,9 +143,10 @@ fn work(
         spans.extend(widgets::gauge(ratio, measure.gauge, Role::Gauge, brush));
         spans.push(Span::raw(" "));
     }
-    spans.push(brush.span(row.role, format!("{:>PERCENT$}", format::percent(ratio))));
+    // Figures have one look in tree and table: over a link each change of colour costs more than the digit.
+    spans.push(brush.span(Role::Text, format!("{:>PERCENT$}", format::percent(ratio))));
     if measure.with_left {
-        spans.push(brush.span(row.right, format!(" {left:>0$}", measure.left)));
+        spans.push(brush.span(Role::Text, format!(" {left:>0$}", measure.left)));
     }
 }
 
