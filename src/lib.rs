@@ -45,6 +45,7 @@
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
+//!     recording                     recordings of a terminal (asciicast)
 //! ```
 //!
 //! # Adding a kind of work
@@ -150,4 +151,5 @@ pub mod manager;
 pub mod postgres;
 pub mod private_file;
 pub mod process;
+pub mod recording;
 pub mod worker;

@@ -10,6 +10,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("private_file", &[]),
     ("process", &["domain"]),
+    ("recording", &["domain"]),
     ("machine", &["domain"]),
     ("postgres", &["domain", "process"]),
     ("journal", &["domain", "private_file", "machine"]),
@@ -19,8 +20,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("worker", &["domain", "private_file", "process", "postgres", "engine"]),
     ("manager", &["domain", "machine", "journal", "attempt", "catalog"]),
     ("control", &["domain", "machine", "journal", "attempt", "catalog", "manager"]),
-    ("console", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control"]),
-    ("cli", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control"]),
+    ("console", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control", "recording"]),
+    ("cli", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control", "recording"]),
     ("demo", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control"]),
 ];
 
