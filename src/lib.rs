@@ -45,7 +45,7 @@
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
-//!     recording                     recordings of a terminal (asciicast)
+//!     recording                     recordings of a terminal (asciicast), and the terminal in memory that shows them
 //! ```
 //!
 //! # Adding a kind of work
