@@ -93,10 +93,12 @@ fn q_leaves_the_shell_whole() {
 }
 
 #[test]
-fn sigterm_leaves_the_shell_whole() {
-    let mut shell = shell_with_console(&Howdah::new());
-    kill_process(child_of(&shell), Signal::TERM).unwrap();
-    is_whole(&mut shell);
+fn signals_that_end_a_program_leave_the_shell_whole() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut shell = shell_with_console(&Howdah::new());
+        kill_process(child_of(&shell), signal).unwrap();
+        is_whole(&mut shell);
+    }
 }
 
 #[test]

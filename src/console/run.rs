@@ -305,7 +305,7 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
     }
 }
 
-/// SIGTERM and SIGHUP end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
+/// SIGTERM, SIGHUP and a SIGINT that no key has sent end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
 fn signals() -> io::Result<impl Stream<Item = ExternalEvent>> {
     let watch = |kind: SignalKind, make: fn() -> ExternalEvent| -> io::Result<_> {
         let source = signal(kind)?;
@@ -319,6 +319,7 @@ fn signals() -> io::Result<impl Stream<Item = ExternalEvent>> {
     Ok(stream::select_all([
         watch(SignalKind::terminate(), || ExternalEvent::End(EndReason::Signal))?,
         watch(SignalKind::hangup(), || ExternalEvent::End(EndReason::Signal))?,
+        watch(SignalKind::interrupt(), || ExternalEvent::End(EndReason::Signal))?,
         watch(raw(rustix::process::Signal::TSTP), || ExternalEvent::Suspend)?,
         watch(raw(rustix::process::Signal::CONT), || ExternalEvent::Continued)?,
     ]))
