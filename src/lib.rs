@@ -115,6 +115,7 @@
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
 //! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |
+//! | Of a recording only characters and colours reach a terminal. | `tests/player.rs`, the player's own tests |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words
@@ -135,6 +136,8 @@
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 //! - **Claim**: the file that says for all to read which session holds a directory or a port. **Lock**: held on it, or on
 //!   a mark, by whoever works there now. **Mark**: what a session leaves in its target to know its own data again.
+//! - **Recording**: what a terminal was sent over time, as asciicast. **Marker**: a moment of it that somebody marked.
+//!   **Keyframe**: how the terminal in memory stood at some moment, so that playback can begin there.
 //! - **Epoch**: the number of an ownership in the journal; an owner whose number is not the newest is none.
 
 pub mod app;

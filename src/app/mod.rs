@@ -21,6 +21,7 @@ pub mod logout;
 pub mod owner;
 mod ownership;
 pub mod planner;
+mod play;
 mod proposals;
 mod requests;
 pub mod restore;

@@ -1,6 +1,6 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, context::AppContext, doctor, generate, keeper, restore, session, verify, worker};
+use super::{console, context::AppContext, doctor, generate, keeper, play, restore, session, verify, worker};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -20,6 +20,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
+        Some(Verb::Play(args)) => play::run(&cli.common, &args),
         Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),

@@ -1,7 +1,10 @@
 //! The words of the command line.
 
 use super::{restore_options::RestoreOptions, session::args::SessionArgs};
-use crate::domain::Rate;
+use crate::{
+    domain::Rate,
+    recording::{IdleLimit, Speed},
+};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -48,6 +51,8 @@ pub enum Verb {
     Session(Box<SessionArgs>),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
+    /// Play a recording of a terminal (asciicast 1, 2 or 3)
+    Play(PlayArgs),
     /// Check whether this machine has all that howdah needs
     Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output
@@ -117,6 +122,20 @@ pub struct KeeperArgs {
     pub detach: bool,
 }
 
+/// `howdah play`.
+#[derive(Debug, Args)]
+#[command(after_help = PLAY)]
+pub struct PlayArgs {
+    /// The recording
+    pub file: PathBuf,
+    /// How many times faster than it was recorded, from 0.25 to 16
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub speed: Speed,
+    /// The longest pause that is kept, in seconds, or none to keep all [default: what the recording says]
+    #[arg(long, value_name = "SECONDS|none")]
+    pub idle_limit: Option<IdleLimit>,
+}
+
 /// `howdah doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR)]
@@ -172,6 +191,15 @@ stands in a block at the end of its postgresql.auto.conf; --plan lists the lines
 the copy replaces its source. A preloaded library that howdah does not know is a warning.
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
+
+const PLAY: &str = "The recording is shown on a terminal in memory, and what that one shows is painted: nothing in a \
+recording can set the clipboard, the title or the keys of the terminal it is played in, or ask it anything.
+
+Keys: space pause or go on, . the next output, left and right 5 seconds back and on, [ and ] the marker before and after, \
+- and + slower and faster, / search for a text on the screens, n and N its next and previous appearance, 0 or home the \
+start, end the end, q, esc or ctrl-c leave, ctrl-z suspend.
+
+Exit codes: 0 done, 1 howdah failed, 2 wrong usage or no terminal, 3 the recording cannot be read.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 

@@ -5,6 +5,8 @@
 //!
 //! Promises: it redraws when something has changed, never by a tick; closing it stops no work; the terminal is given
 //! back whole on every way out. Never: decides anything about sessions, reads a file, or starts a process.
+//!
+//! `player` is a second screen, for recordings; it shares the terminal, the keys and the colours with the first.
 
 pub mod action;
 mod bar;
@@ -17,6 +19,7 @@ mod layout;
 pub mod message;
 pub mod model;
 pub mod painter;
+pub mod player;
 pub mod ports;
 mod run;
 pub mod situation;

@@ -41,7 +41,7 @@ use tokio::{
 };
 
 /// One frame at 60 Hz; faster than that nobody sees, and a slow link would only queue it up.
-const FRAME: Duration = Duration::from_millis(16);
+pub(super) const FRAME: Duration = Duration::from_millis(16);
 
 /// What is taken in at most before a frame, so that a flood of input cannot keep the screen from being painted.
 const DRAINED: usize = 1_000;
@@ -101,7 +101,7 @@ pub(super) async fn drive(
 }
 
 /// Takes in everything that is ready, before anything is drawn.
-async fn drain(mut outside: Pin<&mut impl Stream<Item = ExternalEvent>>, inbox: &mut Vec<ExternalEvent>) {
+pub(super) async fn drain(mut outside: Pin<&mut impl Stream<Item = ExternalEvent>>, inbox: &mut Vec<ExternalEvent>) {
     for _ in 0..DRAINED {
         // With the loop's own waker: crossterm's stream keeps the waker of its first poll and wakes no other.
         match poll_fn(|context| Poll::Ready(outside.as_mut().poll_next(context))).await {
@@ -306,7 +306,7 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
 }
 
 /// SIGTERM, SIGHUP and a SIGINT that no key has sent end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.
-fn signals() -> io::Result<impl Stream<Item = ExternalEvent>> {
+pub(super) fn signals() -> io::Result<impl Stream<Item = ExternalEvent>> {
     let watch = |kind: SignalKind, make: fn() -> ExternalEvent| -> io::Result<_> {
         let source = signal(kind)?;
         Ok(stream::unfold(source, move |mut source| async move {

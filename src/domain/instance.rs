@@ -44,10 +44,10 @@ impl fmt::Display for InstanceName {
 pub fn printable(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.chars() {
-        if c.is_control() || is_invisible(c) {
-            out.extend(c.escape_unicode());
-        } else {
+        if is_printable(c) {
             out.push(c);
+        } else {
+            out.extend(c.escape_unicode());
         }
     }
     out
@@ -64,6 +64,11 @@ pub fn printable_name(raw: &OsStr) -> String {
         }
     }
     shown
+}
+
+/// Whether a character is only drawn: it steers no terminal, and it neither hides nor reorders what stands beside it.
+pub fn is_printable(c: char) -> bool {
+    !c.is_control() && !is_invisible(c)
 }
 
 /// Zero-width characters and direction marks (Unicode, "Default_Ignorable" and "Bidi_Control" as met in file names).
