@@ -17,6 +17,8 @@ mod keys;
 mod namesakes;
 #[path = "screens/owner.rs"]
 mod owner;
+#[path = "screens/palette.rs"]
+mod palette;
 #[path = "screens/picture.rs"]
 mod picture;
 #[path = "screens/rules.rs"]

@@ -21,6 +21,7 @@ pub mod model;
 pub mod painter;
 pub mod player;
 pub mod ports;
+mod purpose;
 mod run;
 pub mod situation;
 mod surface;

@@ -52,7 +52,7 @@ fn the_log_and_the_events_in_view_are_read_again() {
         assert_eq!(stage.wanted(), [Intent::Query(Query::Log(SessionId(1), AttemptNo(2)))]);
         stage.tell_at(Message::Log(SessionId(1), AttemptNo(2), Ok(b"two".to_vec())), later(set, 1_600));
 
-        stage.tell_at(Message::Key("e".parse().unwrap()), later(set, 1_700)).wanted();
+        stage.tell_at(Message::Key("4".parse().unwrap()), later(set, 1_700)).wanted();
         stage.tell_at(Message::History(SessionId(1), Ok(Vec::new())), later(set, 1_800));
         let changed = snapshot(vec![copying_at(1, "orders", 39 * GIB)], &[]);
         stage.snapshot_at(changed, later(set, 2_000));

@@ -1,5 +1,6 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
+use super::node::Node;
 use crate::{
     console::{
         action::{Action, Verdict},
@@ -97,10 +98,19 @@ pub struct TextView {
 pub struct Palette {
     /// What was typed.
     pub input: Input,
-    /// The actions that match, best first, with whether each may be done now.
-    pub found: Vec<(Action, Verdict)>,
+    /// What matches, best first.
+    pub found: Vec<PaletteRow>,
     /// The selected one.
     pub at: usize,
+}
+
+/// One row of the palette.
+#[derive(Debug, Clone)]
+pub enum PaletteRow {
+    /// An action, and whether it may be done now.
+    Act(Action, Verdict),
+    /// A row of the tree to go to, and what it is called.
+    Go(Node, String),
 }
 
 /// The question that wants a name typed, for each directory that will be renamed.

@@ -21,6 +21,7 @@ pub mod tree;
 pub mod wizard;
 
 use super::{
+    action::Action,
     keymap::KeyContext,
     layout::{Layout, layout},
     ports::{Catalog, ConsoleOptions, EndReason, Ending},
@@ -92,6 +93,8 @@ pub struct Model {
     pub(super) tables: Tables,
     /// Whether the preview has the whole screen.
     pub(super) wide: bool,
+    /// The actions that were chosen in the palette, the last one first.
+    pub(super) recent: Vec<Action>,
 }
 
 impl Model {
@@ -125,6 +128,7 @@ impl Model {
             exposed: None,
             tables: Tables::default(),
             wide: false,
+            recent: Vec::new(),
         };
         model.count_queue();
         model.record();

@@ -34,6 +34,8 @@ pub struct Tree {
     pub marked: BTreeSet<SessionId>,
     /// Marked instances.
     pub marked_instances: BTreeSet<InstanceKey>,
+    /// The row that was marked last: where a range begins.
+    pub anchor: Option<Node>,
 }
 
 impl Tree {
@@ -50,6 +52,7 @@ impl Tree {
             moved: false,
             marked: BTreeSet::new(),
             marked_instances: BTreeSet::new(),
+            anchor: None,
         }
     }
 
@@ -125,6 +128,11 @@ impl Tree {
     /// The number of a heading's row.
     pub fn heading(&self, wanted: Group) -> usize {
         self.shown().take_while(|group| *group != wanted).map(|group| 1 + self.open_len(group)).sum()
+    }
+
+    /// The number of the row that stands for this node, if it is shown.
+    pub fn position(&self, node: &Node, data: &TreeData) -> Option<usize> {
+        (0..self.size()).find(|at| self.row(*at).and_then(|row| data.node(row)).as_ref() == Some(node))
     }
 
     /// The number of the heading before a group's; the first one's own.

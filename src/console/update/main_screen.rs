@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{palette, sessions, tables, verify, wizard};
+use super::{marks, palette, sessions, tables, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press, Verdict},
     message::Intent,
@@ -8,7 +8,7 @@ use crate::console::{
         Focus, Model,
         notice::Tone,
         preview::Tab,
-        tree::{Group, Node, TreeRow},
+        tree::{Group, Node},
     },
 };
 use crate::machine::{Phase, Session};
@@ -56,7 +56,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::NextPane | Action::PreviousPane => swap_focus(model),
         Action::Accept => return accept(model),
         Action::Back => back(model),
-        Action::Mark => mark(model),
+        Action::Mark => marks::one(model),
+        Action::MarkRange => marks::range(model),
+        Action::MarkAll => marks::all(model),
         Action::Left => sideways(model, -1),
         Action::Right => sideways(model, 1),
         Action::Up
@@ -181,11 +183,16 @@ fn next_in_need(model: &mut Model) {
         model.notify(Tone::Info, "Nothing needs a person");
         return;
     };
+    go_to(model, &Node::Session(id));
+}
+
+/// Selects a row of the tree wherever it stands.
+pub(super) fn go_to(model: &mut Model, node: &Node) {
     model.tree.moved = true;
-    if model.tree.select_node(&Node::Session(id), &model.shown) {
+    if model.tree.select_node(node, &model.shown) {
         model.preview.reset();
     } else {
-        model.notify(Tone::Refused, format!("Session {id} needs a person, but the filter hides it"));
+        model.notify(Tone::Refused, "The filter hides it; / and Esc show all rows");
     }
 }
 
@@ -236,35 +243,12 @@ fn back(model: &mut Model) {
     } else if !model.tree.filter().is_empty() {
         model.tree.set_filter("", &model.shown);
     } else if !model.tree.marked.is_empty() || !model.tree.marked_instances.is_empty() {
-        model.tree.marked.clear();
-        model.tree.marked_instances.clear();
+        marks::clear(model);
     } else if model.frozen.is_some() {
         freeze(model);
     } else {
         model.notice = None;
     }
-}
-
-fn mark(model: &mut Model) {
-    let at = model.tree.index();
-    match model.tree.row(at) {
-        Some(TreeRow::Ongoing(_) | TreeRow::Completed(_)) => {
-            if let Node::Session(id) = *model.tree.selected()
-                && !model.tree.marked.remove(&id)
-            {
-                model.tree.marked.insert(id);
-            }
-        }
-        Some(TreeRow::Instance(_)) => {
-            if let Node::Instance(name) = model.tree.selected().clone()
-                && !model.tree.marked_instances.remove(&name)
-            {
-                model.tree.marked_instances.insert(name);
-            }
-        }
-        Some(TreeRow::Group(_) | TreeRow::Unreadable(_)) | None => {}
-    }
-    select(model, at + 1);
 }
 
 fn freeze(model: &mut Model) {

@@ -6,6 +6,7 @@
 mod answers;
 mod keys;
 mod main_screen;
+mod marks;
 mod mouse;
 mod next;
 mod overlays;

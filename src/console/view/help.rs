@@ -19,6 +19,9 @@ use ratatui::{
     text::{Line, Span},
 };
 
+/// Columns of keys and names in front of what an action does.
+const NAMES: usize = 27;
+
 /// Columns of a dialog that are not text: its border, and air.
 const FRAME: usize = 4;
 
@@ -84,26 +87,58 @@ fn lines(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let keymap = &model.options().keymap;
     let place = place_below(model);
     let mut lines = unusual(model, width, brush);
+    let mut last = None;
     for action in Action::all() {
         let keys: Vec<String> = keymap.keys(action).iter().map(ToString::to_string).collect();
         if keys.is_empty() {
             continue;
         }
+        if last != Some(action.purpose()) {
+            lines.extend(last.map(|_| Line::default()));
+            lines.push(Line::from(brush.span(Role::Title, action.purpose().heading())));
+            last = Some(action.purpose());
+        }
         // What means nothing where the help was opened is dimmed.
         let here = keymap.key(place, action).is_some();
         let (key, label) = if here { (Role::Key, Role::Text) } else { (Role::Off, Role::Off) };
+        let mut about = format::wrap(action.help(), width.saturating_sub(NAMES).max(1)).into_iter();
         lines.push(Line::from(vec![
-            brush.span(key, widgets::cell(&keys.join(" "), 16, brush)),
+            brush.span(key, widgets::cell(&keys.join(" "), 11, brush)),
             brush.span(label, widgets::cell(action.label(), 16, brush)),
-            brush.span(Role::Dim, action.help()),
+            brush.span(Role::Dim, about.next().unwrap_or_default()),
         ]));
+        lines.extend(about.map(|more| Line::from(brush.span(Role::Dim, format!("{:NAMES$}{more}", "")))));
     }
+    lines.extend(signs(width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Dim, "Keys are set by name in howdah.toml:")));
-    let names: Vec<&str> = Action::all().map(Action::name).collect();
-    let example = format!("[console.keys] {} = [\"ctrl-r\"]", names[Action::Retry as usize]);
+    let example = format!("[console.keys] {} = [\"ctrl-r\"]", Action::Retry.name());
     lines.push(Line::from(vec![Span::raw("  "), brush.span(Role::Text, example)]));
     lines.push(Line::from(brush.span(Role::Dim, "Nothing harmful happens on one key: losing work asks first.")));
+    lines
+}
+
+/// What each sign in front of a name means.
+fn signs(width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let glyphs = &brush.glyphs;
+    let all = [
+        (Role::Stuck, glyphs.stuck, "stuck, or failed: needs a person"),
+        (Role::Waiting, glyphs.waiting, "waits for its next try"),
+        (Role::Waiting, glyphs.paused, "paused at the goal of its recovery"),
+        (Role::Running, glyphs.running, "an attempt is at work"),
+        (Role::Queued, glyphs.queued, "queued, or a step to come"),
+        (Role::Cancelling, glyphs.cancelling, "is being cancelled"),
+        (Role::Done, glyphs.done, "done"),
+        (Role::Cancelled, glyphs.cancelled, "cancelled"),
+        (Role::Dim, glyphs.instance, "an instance that can be restored"),
+        (Role::Mark, glyphs.mark, "marked: the next action is for all that are"),
+        (Role::Stuck, glyphs.warning, "a record that cannot be read"),
+    ];
+    let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Signs"))];
+    lines.extend(all.into_iter().map(|(role, sign, about)| {
+        let about = format::fit(about, width.saturating_sub(4), brush.glyphs.more).into_owned();
+        Line::from(vec![brush.span(role, format!("{sign}   ")), brush.span(Role::Dim, about)])
+    }));
     lines
 }
 

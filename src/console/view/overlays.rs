@@ -7,7 +7,7 @@ use crate::{
         format,
         model::{
             Model,
-            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, Palette, TextView, TypeName},
+            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, Palette, PaletteRow, TextView, TypeName},
         },
         theme::{Brush, Role},
     },
@@ -45,7 +45,9 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
     let area = widgets::middle(buffer, WIDTH, rows(state.items.len() + below + 2));
     let area = widgets::dialog(buffer, area, &state.title, brush);
     let list = Rect { height: area.height.min(rows(state.items.len())), ..area };
-    actions(buffer, list, model, &state.items, state.at, brush);
+    let width = usize::from(list.width);
+    let line = |(chosen, verdict): &(Action, Verdict)| action(model, *chosen, verdict, width, brush);
+    rows_in(buffer, list, &state.items, state.at, line, brush);
     let start = list.bottom().saturating_add(1);
     if start < area.bottom() {
         widgets::lines(buffer, Rect { y: start, height: area.bottom() - start, ..area }, &reason, 0);
@@ -54,37 +56,57 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
 
 fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {
     let height = rows(state.found.len().clamp(4, 14) + 4);
-    let area = widgets::dialog(buffer, widgets::middle(buffer, 78, height), "All actions", brush);
+    let title = "All actions; a name goes there";
+    let area = widgets::dialog(buffer, widgets::middle(buffer, 78, height), title, brush);
     let mut spans = vec![brush.span(Role::Key, ": ")];
     spans.extend(widgets::input(&state.input, usize::from(area.width).saturating_sub(2), true, brush));
     buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
     let list = Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(2), ..area };
     if state.found.is_empty() {
-        widgets::lines(buffer, list, &[Line::from(brush.span(Role::Dim, "No action matches"))], 0);
+        let nothing = "No action, session or instance matches";
+        widgets::lines(buffer, list, &[Line::from(brush.span(Role::Dim, nothing))], 0);
     }
-    actions(buffer, list, model, &state.found, state.at, brush);
+    let width = usize::from(list.width);
+    let line = |row: &PaletteRow| match row {
+        PaletteRow::Act(chosen, verdict) => action(model, *chosen, verdict, width, brush),
+        PaletteRow::Go(_, name) => Line::from(vec![
+            brush.span(Role::Dim, widgets::cell(&format!("{} go to", brush.glyphs.to), 10, brush)),
+            brush.span(Role::Text, format::fit(name, width.saturating_sub(10), brush.glyphs.more).into_owned()),
+        ]),
+    };
+    rows_in(buffer, list, &state.found, state.at, line, brush);
 }
 
-/// Key, label, and what it does or why it is refused.
-fn actions(buffer: &mut Buffer, area: Rect, model: &Model, items: &[(Action, Verdict)], at: usize, brush: &Brush) {
+/// As many rows as there is room for, the selected one among them.
+fn rows_in<T>(
+    buffer: &mut Buffer,
+    area: Rect,
+    items: &[T],
+    at: usize,
+    line: impl Fn(&T) -> Line<'static>,
+    brush: &Brush,
+) {
     let first = (at + 1).saturating_sub(usize::from(area.height));
-    for ((number, (action, verdict)), y) in items.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
-        let key = model.options().keymap.keys(*action).first().map_or_else(String::new, ToString::to_string);
-        let (key_role, role, about) = match verdict {
-            Verdict::Ready => (Role::Key, Role::Text, action.help()),
-            Verdict::No(reason) => (Role::Off, Role::Off, reason.as_str()),
-        };
-        let room = usize::from(area.width).saturating_sub(26);
-        let line = Line::from(vec![
-            brush.span(key_role, widgets::cell(&key, 9, brush)),
-            brush.span(role, widgets::cell(action.label(), 15, brush)),
-            brush.span(Role::Dim, format::fit(about, room, brush.glyphs.more).into_owned()),
-        ]);
-        buffer.set_line(area.x, y, &line, area.width);
+    for ((number, item), y) in items.iter().enumerate().skip(first).zip(area.y..area.bottom()) {
+        buffer.set_line(area.x, y, &line(item), area.width);
         if number == at {
             widgets::select(buffer, area, y, brush);
         }
     }
+}
+
+/// Key, label, and what it does or why it is refused.
+fn action(model: &Model, action: Action, verdict: &Verdict, width: usize, brush: &Brush) -> Line<'static> {
+    let key = model.options().keymap.keys(action).first().map_or_else(String::new, ToString::to_string);
+    let (key_role, role, about) = match verdict {
+        Verdict::Ready => (Role::Key, Role::Text, action.help()),
+        Verdict::No(reason) => (Role::Off, Role::Off, reason.as_str()),
+    };
+    Line::from(vec![
+        brush.span(key_role, widgets::cell(&key, 10, brush)),
+        brush.span(role, widgets::cell(action.label(), 15, brush)),
+        brush.span(Role::Dim, format::fit(about, width.saturating_sub(27), brush.glyphs.more).into_owned()),
+    ])
 }
 
 fn cancel(buffer: &mut Buffer, state: &CancelDialog, brush: &Brush) {

@@ -101,7 +101,7 @@ pub(in crate::console) const fn ended(kind: Kind, result: CompletedResult) -> &'
 }
 
 /// The phase in a word.
-pub(super) const fn word(session: &Session) -> &'static str {
+pub(in crate::console) const fn word(session: &Session) -> &'static str {
     match session.phase() {
         Phase::Queued { .. } => "queued",
         Phase::Running { .. } => "running",

@@ -1,0 +1,83 @@
+//! Marks: what the next action is for, when it is not for the row that is selected.
+
+use super::main_screen;
+use crate::console::model::{
+    Model,
+    notice::Tone,
+    tree::{Group, Node, TreeRow},
+};
+
+/// Marks the selected row, or unmarks it, and goes on to the next.
+pub(super) fn one(model: &mut Model) {
+    let at = model.tree.index();
+    let node = model.tree.selected().clone();
+    let marked = is_marked(model, &node);
+    if set(model, &node, !marked) {
+        model.tree.anchor = (!marked).then_some(node);
+    }
+    main_screen::select(model, at + 1);
+}
+
+/// Marks all rows from the one that was marked last to the selected one, both included.
+pub(super) fn range(model: &mut Model) {
+    let at = model.tree.index();
+    let anchor = model.tree.anchor.clone().and_then(|node| model.tree.position(&node, &model.shown));
+    let Some(from) = anchor else {
+        model.notify(Tone::Refused, "Mark range refused: mark its first row first");
+        return;
+    };
+    for row in from.min(at)..=from.max(at) {
+        if let Some(node) = model.tree.row(row).and_then(|row| model.shown.node(row)) {
+            set(model, &node, true);
+        }
+    }
+    model.tree.anchor = Some(model.tree.selected().clone());
+}
+
+/// Marks all rows of the group that the selection stands in; where all are marked, none.
+pub(super) fn all(model: &mut Model) {
+    let group = model.tree.group_of(model.tree.index());
+    let rows: Vec<TreeRow> = model.tree.members(group).collect();
+    let nodes: Vec<Node> = rows.into_iter().filter_map(|row| model.shown.node(row)).collect();
+    let wanted = !nodes.iter().all(|node| is_marked(model, node));
+    let changed = nodes.iter().filter(|node| set(model, node, wanted)).count();
+    if changed == 0 {
+        let reason = if group == Group::Unreadable { "these cannot be marked" } else { "there is no row here" };
+        model.notify(Tone::Refused, format!("Mark all refused: {reason}"));
+    }
+}
+
+/// Takes all marks away.
+pub(super) fn clear(model: &mut Model) {
+    model.tree.marked.clear();
+    model.tree.marked_instances.clear();
+    model.tree.anchor = None;
+}
+
+fn is_marked(model: &Model, node: &Node) -> bool {
+    match node {
+        Node::Session(id) => model.tree.marked.contains(id),
+        Node::Instance(key) => model.tree.marked_instances.contains(key),
+        Node::Group(_) | Node::Unreadable(_) => false,
+    }
+}
+
+/// Whether the row can be marked at all.
+fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
+    match (node, marked) {
+        (Node::Session(id), true) => {
+            model.tree.marked.insert(*id);
+        }
+        (Node::Session(id), false) => {
+            model.tree.marked.remove(id);
+        }
+        (Node::Instance(key), true) => {
+            model.tree.marked_instances.insert(key.clone());
+        }
+        (Node::Instance(key), false) => {
+            model.tree.marked_instances.remove(key);
+        }
+        (Node::Group(_) | Node::Unreadable(_), _) => return false,
+    }
+    true
+}
