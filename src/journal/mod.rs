@@ -12,7 +12,7 @@ pub mod sqlite;
 mod thread;
 
 pub use memory::MemoryStore;
-pub use observe::JournalReader;
+pub use observe::{HistoryLine, JournalReader};
 pub use schema::Migration;
 pub use sqlite::SqliteJournal;
 pub use thread::ThreadStore;

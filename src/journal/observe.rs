@@ -4,7 +4,7 @@
 //! that cannot be read is told and hides no other (S10). Never: keeps a read open between two calls, so a reader that
 //! is slow holds up nobody's checkpoints.
 
-use super::{JournalError, RECORD_VERSION, schema, sqlite::session_of};
+use super::{JournalError, JournalRecord, RECORD_VERSION, schema, sqlite::session_of};
 use crate::{
     domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, upgrade},
     machine::{Event, Session, UnreadableSession, event::Created},
@@ -72,6 +72,8 @@ pub struct HistoryLine {
     pub event: String,
     /// The sentence; printable.
     pub text: String,
+    /// The record itself; `None` where it cannot be read.
+    pub record: Option<JournalRecord>,
 }
 
 impl JournalReader {
@@ -241,14 +243,24 @@ fn history_line(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
     let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };
     let at = Timestamp::from_microsecond(at).unwrap_or(beyond);
     let read = row.get(1).and_then(|version| Ok((version, row.get::<_, String>(2)?)));
-    let sentence = read.map_err(|error| error.to_string()).and_then(|(version, body)| sentence(version, &body));
-    let unreadable = |cause| ("unreadable".to_owned(), format!("this record cannot be read: {cause}"));
-    let (event, text) = sentence.unwrap_or_else(unreadable);
-    Ok(HistoryLine { at, event: printable(&event), text: printable(&text) })
+    let read = read.map_err(|error| error.to_string()).and_then(|(version, body)| understood(version, &body, at));
+    Ok(match read {
+        Ok((event, record)) => {
+            let text = match &record {
+                JournalRecord::Created(created) => created.to_string(),
+                JournalRecord::Happened { event, .. } => event.to_string(),
+            };
+            HistoryLine { at, event: printable(&event), text: printable(&text), record: Some(record) }
+        }
+        Err(cause) => {
+            let text = printable(&format!("this record cannot be read: {cause}"));
+            HistoryLine { at, event: "unreadable".to_owned(), text, record: None }
+        }
+    })
 }
 
-/// The kind and the sentence of one record.
-fn sentence(version: u32, body: &str) -> Result<(String, String), String> {
+/// The kind of one record, and what it says.
+fn understood(version: u32, body: &str, at: Timestamp) -> Result<(String, JournalRecord), String> {
     if version > RECORD_VERSION {
         return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
     }
@@ -258,10 +270,10 @@ fn sentence(version: u32, body: &str) -> Result<(String, String), String> {
     let only_key = || value.as_object().filter(|parts| parts.len() == 1)?.keys().next().cloned();
     if let Some(kind) = value.as_str().map(str::to_owned).or_else(only_key) {
         let event: Event = serde_json::from_value(value).map_err(broken)?;
-        return Ok((kind, event.to_string()));
+        return Ok((kind, JournalRecord::Happened { at, event }));
     }
     let created: Created = serde_json::from_value(value).map_err(broken)?;
-    Ok(("created".to_owned(), created.to_string()))
+    Ok(("created".to_owned(), JournalRecord::Created(Box::new(created))))
 }
 
 /// Opens the file for reading; `None` while it is not there, or while its owner has not made its tables yet.
