@@ -9,6 +9,7 @@ use super::{
 use crate::{
     catalog,
     cli::{
+        args::ReportArgs,
         exit::Exit,
         report::write_candidates,
         restore_options::RestoreOptions,
@@ -20,12 +21,12 @@ use crate::{
             events, list, log, message,
             name::SessionSelector,
             reader::Reader,
-            recover, show, start, watch,
+            recover, report, show, start, watch,
         },
         streams::Streams,
     },
     control::Client,
-    domain::{ClusterRestore, Origin, Who},
+    domain::{ClusterRestore, KindFilter, Origin, Who},
     manager::{Clock, SessionAction, StartRequest},
 };
 use futures_util::{StreamExt, stream};
@@ -44,9 +45,22 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const PLANS: usize = 4;
 
 pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Exit> {
+    on_streams(|streams| dispatch(context, args, streams))
+}
+
+/// `howdah report`, which reads as `howdah session show` does, whatever kind the session is of.
+pub(super) fn report(context: &AppContext, args: &ReportArgs) -> anyhow::Result<Exit> {
+    on_streams(|streams| {
+        let owned = || is_owned(&context.state);
+        let reader = &mut Reader::open(&context.state, KindFilter::All).map_err(SessionError::from)?;
+        Ok(report::run(reader, args, &around(context, &owned), &mut io::stdin().lock(), streams)?)
+    })
+}
+
+fn on_streams(work: impl FnOnce(&mut Streams<'_>) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 0, json: false };
-    let ended = dispatch(context, args, &mut streams);
+    let ended = work(&mut streams);
     let flushed = streams.out.flush().map_err(|error| SessionError::from(error).into());
     let (exit, reason) = match ended.and_then(|exit| flushed.map(|()| exit)) {
         Ok(exit) => return Ok(exit),
@@ -65,8 +79,7 @@ pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Ex
 fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
     let state = context.state.as_path();
     let owned = || is_owned(state);
-    let (clock, form) = (Clock::system(), context.command_form());
-    let around = VerbContext { clock, owned: &owned, pause: &until_next_look, ascii: context.ascii, form };
+    let around = around(context, &owned);
     let reader = &mut Reader::open(state, args.kind).map_err(SessionError::from)?;
     Ok(match &args.verb {
         SessionVerb::List(args) => list::run(reader, args, &around, streams)?,
@@ -86,6 +99,12 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
         }
         SessionVerb::Cancel(args) => cancelled(context, reader, args, &around, streams)?,
     })
+}
+
+/// What the verbs need of this process.
+fn around<'a>(context: &AppContext, owned: &'a dyn Fn() -> bool) -> VerbContext<'a> {
+    let (clock, form) = (Clock::system(), context.command_form());
+    VerbContext { clock, owned, pause: &until_next_look, ascii: context.ascii, form }
 }
 
 /// Does what needs an owner: the one that is there, else a keeper that is started for it.

@@ -1,6 +1,9 @@
 //! The words of the command line.
 
-use super::{restore_options::RestoreOptions, session::args::SessionArgs};
+use super::{
+    restore_options::RestoreOptions,
+    session::{args::SessionArgs, name::SessionSelector},
+};
 use crate::{
     domain::Rate,
     recording::{IdleLimit, Speed},
@@ -49,6 +52,9 @@ pub enum Verb {
     Restore(Box<RestoreArgs>),
     /// The sessions: list, start, watch and steer them
     Session(Box<SessionArgs>),
+    /// Tell all about one session: its order, plan, attempts, commands and outcome, for a post-mortem
+    #[command(after_long_help = REPORT)]
+    Report(ReportArgs),
     /// Own the sessions without a screen: try again when it is time, take commands
     Keeper(KeeperArgs),
     /// Play a recording of a terminal (asciicast 1, 2 or 3)
@@ -109,6 +115,21 @@ pub struct RestoreArgs {
     /// Print the session at its end, or the plan, as JSON; the fields of a session: howdah session list --help
     #[arg(long)]
     pub json: bool,
+}
+
+/// `howdah report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The session: its number, or at least 4 characters of the beginning of its uuid, of whatever kind it is; - reads
+    /// session objects (JSON, one or many) from standard input
+    #[arg(value_name = "SESSION | -")]
+    pub session: SessionSelector,
+    /// Print JSON: one object a line
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print Markdown, with tables, for a wiki
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// `howdah keeper`.
@@ -200,6 +221,25 @@ Keys: space pause or go on, . the next output, left and right 5 seconds back and
 start, end the end, q, esc or ctrl-c leave, ctrl-z suspend.
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage or no terminal, 3 the recording cannot be read.";
+const REPORT: &str = "\
+Nothing is changed, and nobody need own the sessions. Of several sessions one that cannot be told is named on stderr with \
+the reason, the others are told, and the exit code is 3.
+
+The JSON object. What does not apply or is not known is null; moments are in UTC (RFC 3339).
+  session      the object of the session as howdah session show --json prints it; its fields are
+               explained by howdah session list --help
+  state        how it stands, in a sentence
+  plan         {bytes, files, found, tablespaces, warnings}; found: bytes that stood at the
+               target before the first attempt; tablespaces: {oid, original, directory}
+  attempts     oldest first: {number, cause, try_number, waited_seconds, launched, ended,
+               took_seconds, end, failure, steps}; cause: first, try, retry, resume, or disposal
+               (of partial data); waited_seconds: since the order, or the end of the attempt
+               before; end: running, lost, done, failed, stopped or unrecorded; failure: {class,
+               step, cause, advice}; steps: {step, began, took_seconds, state, detail}
+  commands     what people asked for after the order: {at, command, by, disposition}; command:
+               retry, resume, cancel, stop, force or dismiss
+  notes        what else happened: {at, text}
+  copied       by all attempts together: {bytes, seconds, bytes_per_second}";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 

@@ -5,8 +5,8 @@
 use super::object::phase_word;
 use crate::{
     cli::state::{self, CommandForm, made_as, percent},
-    domain::{Outcome, Timestamp, instance::printable},
-    machine::{CancelStage, Phase, Session, StuckReason, session::Urgency},
+    domain::{Outcome, StepState, Timestamp, instance::printable},
+    machine::{AttemptRecord, CancelStage, Cause, Phase, Session, StuckReason, session::Urgency},
 };
 
 /// The sign of a phase, the same as on the screen, and its word. What is lost has a sign of its own.
@@ -91,6 +91,35 @@ pub(super) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
         | Phase::Stuck { .. }
         | Phase::Paused { .. }
         | Phase::Cancelling { .. } => state::state(session, now),
+    }
+}
+
+/// Why an attempt was made.
+pub(super) fn cause(session: &Session, record: &AttemptRecord) -> String {
+    match record.cause {
+        Some(Cause::First) => "first".to_owned(),
+        Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
+        Some(Cause::Retry) => "a retry".to_owned(),
+        Some(Cause::Resume) => "recovery goes on".to_owned(),
+        None => "deals with partial data".to_owned(),
+    }
+}
+
+/// How a step stands; nothing of one that was not begun.
+pub(super) fn step_state(state: &StepState) -> Option<String> {
+    let (word, detail) = step_words(state)?;
+    Some(if detail.is_empty() { word.to_owned() } else { format!("{word}: {detail}") })
+}
+
+/// The same as a word, and what is worth saying about it, which may be nothing.
+pub(super) fn step_words(state: &StepState) -> Option<(&'static str, &str)> {
+    match state {
+        StepState::Pending => None,
+        StepState::Running { detail } => Some(("under way", detail)),
+        StepState::Done { detail, .. } => Some(("done", detail)),
+        StepState::Skipped { reason } => Some(("skipped", reason)),
+        StepState::Failed { .. } => Some(("failed", "")),
+        StepState::Stopped => Some(("stopped", "")),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod object;
 pub mod pipe;
 pub mod reader;
 pub mod recover;
+pub mod report;
 pub mod show;
 pub mod start;
 mod table;

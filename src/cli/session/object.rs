@@ -220,7 +220,8 @@ fn backup(source: &BackupSource) -> String {
 }
 
 impl FailureObject {
-    fn of(failure: &Failure) -> Self {
+    /// The failure as programs see it.
+    pub(super) fn of(failure: &Failure) -> Self {
         let Failure { class, step, cause, advice } = failure.clone();
         Self { class, step, cause, advice }
     }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{Disposed, Outcome, SessionId, StepState, Timestamp, instance::printable},
-    machine::{AttemptEnd, AttemptRecord, Cause, Phase, Session},
+    domain::{Disposed, Outcome, SessionId, Timestamp, instance::printable},
+    machine::{AttemptEnd, AttemptRecord, Phase, Session},
 };
 use std::io;
 
@@ -76,7 +76,7 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
         add("progress", format!("{}, {done} of {total}", format::progress(session)));
     }
     for (step, state) in session.steps() {
-        if let Some(state) = step_state(state) {
+        if let Some(state) = format::step_state(state) {
             add("step", format!("{step}: {state}"));
         }
     }
@@ -107,27 +107,8 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
     facts
 }
 
-fn step_state(state: &StepState) -> Option<String> {
-    match state {
-        StepState::Pending => None,
-        StepState::Running { detail } if detail.is_empty() => Some("under way".to_owned()),
-        StepState::Running { detail } => Some(format!("under way: {detail}")),
-        StepState::Done { detail, .. } if detail.is_empty() => Some("done".to_owned()),
-        StepState::Done { detail, .. } => Some(format!("done: {detail}")),
-        StepState::Skipped { reason } => Some(format!("skipped: {reason}")),
-        StepState::Failed { .. } => Some("failed".to_owned()),
-        StepState::Stopped => Some("stopped".to_owned()),
-    }
-}
-
 fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {
-    let why = match record.cause {
-        Some(Cause::First) => "first".to_owned(),
-        Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
-        Some(Cause::Retry) => "a retry".to_owned(),
-        Some(Cause::Resume) => "recovery goes on".to_owned(),
-        None => "deals with partial data".to_owned(),
-    };
+    let why = format::cause(session, record);
     let launched = format::moment(record.launched);
     match &record.ended {
         None => match record.mark {
