@@ -4,6 +4,8 @@
 
 #[path = "cli/identity.rs"]
 mod identity;
+#[path = "cli/settings.rs"]
+mod settings;
 mod support;
 
 use serde_json::Value;

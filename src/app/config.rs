@@ -1,7 +1,9 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
+mod print;
 mod repository;
 
+pub(in crate::app) use print::print;
 pub use repository::{RepositorySetting, SourceKind};
 
 use crate::domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern};
@@ -152,10 +154,19 @@ impl Default for Worker {
 impl Config {
     /// Reads the settings file: the one that is named, which must exist, else the user's own if there is one.
     pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = settings_file(named) else { return Ok(Self::default()) };
+        Ok(Self::read_written(named)?.0)
+    }
+
+    /// The same, and beside it what the file itself says, which may be nothing.
+    fn read_written(named: Option<&Path>) -> Result<(Self, toml::Table), ConfigError> {
+        let defaults = || (Self::default(), toml::Table::new());
+        let Some(path) = settings_file(named) else { return Ok(defaults()) };
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path, cause: Box::new(cause) }),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(Self::default()),
+            Ok(text) => {
+                let both = toml::from_str(&text).and_then(|config| Ok((config, toml::from_str(&text)?)));
+                both.map_err(|cause| ConfigError::Wrong { path, cause: Box::new(cause) })
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(defaults()),
             Err(cause) => Err(ConfigError::Unreadable { path, cause }),
         }
     }

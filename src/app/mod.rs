@@ -15,6 +15,7 @@ pub mod exposure;
 mod generate;
 mod handover;
 mod keeper;
+mod keys;
 mod limits;
 mod log;
 pub mod logout;

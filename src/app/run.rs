@@ -1,6 +1,8 @@
 //! From the words of the command line to the part that does the work.
 
-use super::{console, context::AppContext, doctor, generate, keeper, play, restore, session, verify, worker};
+use super::{
+    config, console, context::AppContext, doctor, generate, keeper, keys, play, restore, session, verify, worker,
+};
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
     backup_list,
@@ -14,6 +16,9 @@ use std::io;
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     // Started by way of /proc/self/exe it would be called `exe` in every list of processes.
     rustix::thread::set_name(c"howdah").context("the process cannot be given its name")?;
+    if cli.print_config {
+        return print_config(&cli);
+    }
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
@@ -22,12 +27,22 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Report(args)) => session::report(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Play(args)) => play::run(&cli.common, &args),
+        Some(Verb::Keys(args)) => keys::run(&cli.common, &args),
         Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),
         Some(Verb::Session(verb)) => session::run(&AppContext::read(&cli.common)?, &verb),
         None => console::run(&AppContext::read(&cli.common)?),
     }
+}
+
+/// The settings are those of every verb, so it goes with none.
+fn print_config(cli: &Cli) -> anyhow::Result<Exit> {
+    if cli.verb.is_some() {
+        print_error("--print-config prints the settings of every verb: leave the verb away");
+        return Ok(Exit::Usage);
+    }
+    generate::print(config::print(&cli.common)?.as_bytes())
 }
 
 /// What is wrong with one backup stands in its row; what is wrong with a repository as a whole is told beside the list.

@@ -19,6 +19,9 @@ pub struct Cli {
     /// What to do; without a verb the console opens.
     #[command(subcommand)]
     pub verb: Option<Verb>,
+    /// Print the settings in force as TOML, each with where it comes from, and stop
+    #[arg(long)]
+    pub print_config: bool,
     /// What every verb takes.
     #[command(flatten)]
     pub common: Common,
@@ -59,6 +62,8 @@ pub enum Verb {
     Keeper(KeeperArgs),
     /// Play a recording of a terminal (asciicast 1, 2 or 3)
     Play(PlayArgs),
+    /// List the keys of the console as they hold, those of the settings included
+    Keys(KeysArgs),
     /// Check whether this machine has all that howdah needs
     Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output
@@ -166,6 +171,15 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// `howdah keys`.
+#[derive(Debug, Args)]
+#[command(after_help = KEYS)]
+pub struct KeysArgs {
+    /// Print a JSON array of objects with action, label, help, and keys: an array of {key, where}
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `howdah completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "For bash: source <(howdah completions bash)")]
@@ -240,6 +254,9 @@ The JSON object. What does not apply or is not known is null; moments are in UTC
                retry, resume, cancel, stop, force or dismiss
   notes        what else happened: {at, text}
   copied       by all attempts together: {bytes, seconds, bytes_per_second}";
+
+const KEYS: &str = "Each action can be given other keys by its name under [console.keys] in howdah.toml. Where text is \
+typed, a key that is a character types it.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 

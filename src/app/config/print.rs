@@ -1,0 +1,251 @@
+//! `howdah --print-config`: the settings in force, as TOML that could be the settings file.
+//!
+//! Promises: every setting is there, with where its value comes from; what is read back means the same. Never: writes a
+//! character that could steer a terminal, or begins anything.
+
+use super::{Config, ConfigError, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file, state_dir};
+use crate::{
+    cli::args::{Cli, Common},
+    domain::instance::printable,
+};
+use clap::{ArgMatches, CommandFactory, parser::ValueSource};
+use std::{
+    fmt::{self, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Flag(&'static str),
+    Environment(&'static str),
+    File,
+    Default,
+}
+
+/// The text, and what the file itself says of each setting.
+struct Printer {
+    out: String,
+    written: toml::Table,
+}
+
+/// The settings in force, for this command line and this environment.
+pub(in crate::app) fn print(common: &Common) -> Result<String, ConfigError> {
+    let (config, written) = Config::read_written(common.config.as_deref())?;
+    let mut printer = Printer { out: String::new(), written };
+    let given = Cli::command().get_matches();
+    printer.places(common, &given)?;
+    printer.settings(&config, common, &given);
+    Ok(printer.out)
+}
+
+impl Printer {
+    /// What no line of the file can set.
+    fn places(&mut self, common: &Common, given: &ArgMatches) -> Result<(), ConfigError> {
+        let file = settings_file(common.config.as_deref());
+        let source = given_by(given, "config", "--config", "HOWDAH_CONFIG").unwrap_or(Source::Default);
+        match file {
+            Some(path) if path.exists() => self.comment("settings file", &path, &source.to_string()),
+            Some(path) => self.comment("settings file", &path, &format!("{source}; it is not there")),
+            None => self.out.push_str("# settings file: none; there is no home directory to look in\n"),
+        }
+        let state = state_dir(common.state_dir.as_deref())?;
+        let source = given_by(given, "state_dir", "--state-dir", "HOWDAH_STATE_DIR").unwrap_or(Source::Default);
+        self.comment("state directory", &state, &source.to_string());
+        Ok(())
+    }
+
+    fn settings(&mut self, config: &Config, common: &Common, given: &ArgMatches) {
+        // Each by its name, so that a new setting cannot be forgotten.
+        let Config { repositories, repository, restore_dir, max_running, retry, worker, console } = config;
+        self.out.push('\n');
+        let flags = given_by(given, "repo", "--repo", "HOWDAH_REPO").filter(|_| !common.repo.is_empty());
+        match flags {
+            Some(source) => self.line("repositories", &paths(&common.repo), source),
+            None => self.top("repositories", &paths(repositories)),
+        }
+        self.top("restore_dir", &path(restore_dir));
+        self.top("max_running", &max_running.to_string());
+        for repository in repository.iter().filter(|_| flags.is_none()) {
+            self.repository(repository);
+        }
+        self.retry(retry);
+        self.worker(worker);
+        self.console(console, common);
+    }
+
+    fn repository(&mut self, RepositorySetting { name, kind, path: place }: &RepositorySetting) {
+        let kind = match kind {
+            SourceKind::Directory => "directory",
+        };
+        self.out.push_str("\n[[repository]]\n");
+        self.line("name", &text(name), Source::File);
+        self.line("kind", &text(kind), Source::File);
+        self.line("path", &path(place), Source::File);
+    }
+
+    fn retry(&mut self, Retry { tries, every, while_waiting }: &Retry) {
+        self.table(
+            "retry",
+            [("tries", tries.to_string()), ("every", span(*every)), ("while_waiting", while_waiting.to_string())],
+        );
+    }
+
+    fn worker(&mut self, worker: &Worker) {
+        let Worker { binaries, os_user, probe_role, copy_workers, stall_timeout, start_timeout, environment } = worker;
+        self.table(
+            "worker",
+            [
+                ("binaries", paths(binaries)),
+                ("os_user", text(os_user)),
+                ("probe_role", text(probe_role)),
+                ("copy_workers", copy_workers.to_string()),
+                ("stall_timeout", span(*stall_timeout)),
+                ("start_timeout", span(*start_timeout)),
+                ("environment", list(environment.iter().map(|pattern| text(&String::from(pattern.clone()))))),
+            ],
+        );
+    }
+
+    fn console(&mut self, Screen { theme, ascii, mouse, keys, bell }: &Screen, common: &Common) {
+        self.out.push_str("\n[console]\n");
+        // As the console chooses it.
+        let no_color = std::env::var_os("NO_COLOR").is_some();
+        match theme {
+            Some(theme) => self.line("theme", &text(theme), Source::File),
+            None if no_color => self.line("theme", &text("mono"), Source::Environment("NO_COLOR")),
+            None => self.line("theme", &text("dark"), Source::Default),
+        }
+        if common.ascii {
+            self.line("ascii", "true", Source::Flag("--ascii"));
+        } else {
+            self.entry("console", "ascii", &ascii.to_string());
+        }
+        self.entry("console", "mouse", &mouse.to_string());
+        self.entry("console", "bell", &bell.to_string());
+        if !keys.is_empty() {
+            self.out.push_str("\n[console.keys]\n");
+        }
+        for (action, keys) in keys {
+            let name = if action.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') { action } else { &text(action) };
+            self.line(name, &list(keys.iter().map(|key| text(key))), Source::File);
+        }
+    }
+
+    fn table<const N: usize>(&mut self, name: &str, settings: [(&str, String); N]) {
+        writeln!(self.out, "\n[{name}]").expect("a string takes all that is written to it");
+        for (key, value) in settings {
+            self.entry(name, key, &value);
+        }
+    }
+
+    fn top(&mut self, key: &str, value: &str) {
+        let source = if self.written.contains_key(key) { Source::File } else { Source::Default };
+        self.line(key, value, source);
+    }
+
+    fn entry(&mut self, table: &str, key: &str, value: &str) {
+        let table = self.written.get(table).and_then(toml::Value::as_table);
+        let source = if table.is_some_and(|table| table.contains_key(key)) { Source::File } else { Source::Default };
+        self.line(key, value, source);
+    }
+
+    fn line(&mut self, key: &str, value: &str, source: Source) {
+        writeln!(self.out, "{key} = {value}  # {source}").expect("a string takes all that is written to it");
+    }
+
+    fn comment(&mut self, what: &str, place: &Path, source: &str) {
+        let place = printable(&place.to_string_lossy());
+        writeln!(self.out, "# {what}: {place}  ({source})").expect("a string takes all that is written to it");
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+            Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::File => f.write_str("file"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Whether the command line or the environment gives it, as the reader of the command line knows.
+fn given_by(given: &ArgMatches, name: &str, flag: &'static str, variable: &'static str) -> Option<Source> {
+    let source = given.value_source(name)?;
+    if source == ValueSource::CommandLine {
+        Some(Source::Flag(flag))
+    } else {
+        (source == ValueSource::EnvVariable).then_some(Source::Environment(variable))
+    }
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    list(paths.iter().map(|place| path(place)))
+}
+
+fn path(place: &Path) -> String {
+    text(&place.to_string_lossy())
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// As the settings read it.
+fn span(span: Duration) -> String {
+    let friendly = jiff::SignedDuration::try_from(span).map(|span| format!("{span:#}"));
+    text(&friendly.unwrap_or_else(|_| format!("{}s", span.as_secs())))
+}
+
+/// A basic string of TOML 1.0: what is not printable is written as an escape, which every reader undoes.
+fn text(raw: &str) -> String {
+    let mut out = String::from("\"");
+    for c in raw.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if printable(c.encode_utf8(&mut [0; 4])).starts_with(c) => out.push(c),
+            c => write!(out, "\\U{:08X}", u32::from(c)).expect("a string takes all that is written to it"),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_read_back_as_it_was() {
+        let written = "max_running = 7\n[retry]\nevery = \"1h 30m\"\n[worker]\nos_user = \"a\\\"b\\\\c\\u001b\\u202e\"\n\
+                       environment = [\"PGBACKREST_*\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
+                       [console]\ntheme = \"light\"\nmouse = true\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n";
+        let (config, written): (Config, toml::Table) =
+            (toml::from_str(written).unwrap(), toml::from_str(written).unwrap());
+        let mut printer = Printer { out: String::new(), written };
+        let common = Common { repo: Vec::new(), config: None, state_dir: None, ascii: false };
+        printer.settings(&config, &common, &Cli::command().try_get_matches_from(["howdah"]).unwrap());
+        let out = printer.out;
+        assert_eq!(toml::from_str::<Config>(&out).unwrap(), config, "{out}");
+        for line in
+            ["max_running = 7  # file", "tries = 10  # default", "every = \"1h 30m\"  # file", "bell = true  # default"]
+        {
+            assert!(out.lines().any(|found| found == line), "{line}: {out}");
+        }
+        assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out}");
+    }
+
+    #[test]
+    fn a_span_is_written_as_it_is_read() {
+        for seconds in [1, 30, 60, 5400, 86_400 * 400] {
+            let written = span(Duration::from_secs(seconds));
+            let read = crate::cli::restore_options::span(written.trim_matches('"')).unwrap();
+            assert_eq!(read, Duration::from_secs(seconds), "{written}");
+        }
+        assert_eq!(span(Duration::from_mins(5)), "\"5m\"");
+    }
+}
