@@ -107,6 +107,7 @@
 //! | No session ends because a console, a link or an owner went away (R28, R29). | `tests/outlive.rs`, `tests/chaos.rs` |
 //! | Whoever is killed, and when: no session is lost, no attempt works beside another. | `tests/chaos.rs` |
 //! | One place is one session's from order to end, across state directories (S9). | `tests/quarrel.rs`, `tests/chaos.rs` |
+//! | A hook is run at most once for an occasion, and holds up nobody. | `tests/hook.rs` |
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
@@ -127,6 +128,7 @@
 //! - **Session**: one order being carried out, from its start to its end.
 //! - **Attempt**: one run of the engine for a session. **Try**: an attempt started by the clock. **Retry**: one started
 //!   by a person.
+//! - **Occasion**: the end of a session, or its need of a person, of which a **hook**, a program of the operator, is told.
 //! - **Stop** is said of an attempt, **cancel** of a session.
 //! - **Refusal**: a "no" to a command. **Failure**: work that went wrong. **Disruption**: a failure that waiting may
 //!   cure. **Incurable**: one that needs a person.

@@ -12,6 +12,8 @@ mod clock;
 mod completed;
 #[path = "manager/harness.rs"]
 mod harness;
+#[path = "manager/occasions.rs"]
+mod occasions;
 #[path = "manager/owner.rs"]
 mod owner;
 #[path = "manager/queue.rs"]

@@ -1,8 +1,10 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
+mod hook;
 mod print;
 mod repository;
 
+pub use hook::HookSettings;
 pub(in crate::app) use print::print;
 pub use repository::{RepositorySetting, SourceKind};
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub worker: Worker,
     /// How the screen looks and behaves.
     pub console: Screen,
+    /// What is run when a session ends or needs a person.
+    pub hook: HookSettings,
 }
 
 /// `[retry]`.
@@ -118,6 +122,7 @@ impl Default for Config {
             retry: Retry::default(),
             worker: Worker::default(),
             console: Screen::default(),
+            hook: HookSettings::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     config::{Config, state_dir},
     handover::KeeperCommand,
     logout::Sessions,
+    owner::OwnerSettings,
     state_directory,
 };
 use crate::{
@@ -41,10 +42,11 @@ impl AppContext {
         sources(&self.repositories, &self.state)
     }
 
-    /// The settings of the manager and its workers.
-    pub(super) fn manager_settings(&self) -> ManagerSettings {
+    /// The settings of an owner: of its manager, of the workers, of its hooks.
+    pub(super) fn owner_settings(&self) -> OwnerSettings {
         let (max_running, policy) = (self.config.max_running, self.config.policy());
-        ManagerSettings { max_running, policy, worker: self.worker_settings() }
+        let manager = ManagerSettings { max_running, policy, worker: self.worker_settings() };
+        OwnerSettings { manager, hook: self.config.hook.clone() }
     }
 
     /// The settings of workers.

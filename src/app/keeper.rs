@@ -31,7 +31,7 @@ pub(super) fn run(context: &AppContext, args: &KeeperArgs) -> anyhow::Result<Exi
 async fn keep(context: &AppContext, args: &KeeperArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     limits::outlive_file_size()?;
-    let owner = match Owner::open(&context.state, context.manager_settings()) {
+    let owner = match Owner::open(&context.state, context.owner_settings()) {
         Ok(owner) => owner,
         Err(OwnerError::Held { holder: Some(holder), .. }) if args.detach => {
             announce(holder)?;
@@ -65,12 +65,15 @@ async fn keep(context: &AppContext, args: &KeeperArgs) -> anyhow::Result<Exit> {
 /// Ends when nothing has been left to do, and nobody connected, for a while.
 async fn idle(owner: &Owner) {
     let mut snapshots = owner.handle.snapshots();
-    let mut connections = owner.connections();
+    let (mut connections, mut hooks) = (owner.connections(), owner.waiting_hooks());
     loop {
         let busy = snapshots.borrow_and_update().counts.going_on() > 0 || *connections.borrow_and_update() > 0;
+        let busy = busy || *hooks.borrow_and_update() > 0;
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return },
             changed = connections.changed() => if changed.is_err() { return },
+            // Without a hook in the settings nobody counts them any more.
+            Ok(()) = hooks.changed() => {}
             () = tokio::time::sleep(IDLE), if !busy => return,
         }
     }

@@ -14,6 +14,7 @@ mod environment;
 pub mod exposure;
 mod generate;
 mod handover;
+mod hook;
 mod keeper;
 mod keys;
 mod limits;

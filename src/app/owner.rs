@@ -2,8 +2,10 @@
 
 use super::{
     claims::MachineClaims,
+    config::HookSettings,
     exposure,
     handover::{KeeperCommand, KeeperError},
+    hook::Hooks,
     limits,
     ownership::{self, LOCK},
     state_directory::{self, StateDirectoryError},
@@ -40,12 +42,22 @@ pub struct Owner {
     task: JoinHandle<()>,
     ended: watch::Receiver<Option<Ended>>,
     server: Server,
+    hooks: Hooks,
     /// Looks whether the lock is still the one that counts; ends with this.
     _watch: AbortOnDropHandle,
     /// Looks whether the state directory is still this user's alone; ends with this.
     _exposure: AbortOnDropHandle,
     /// Held for its lock; the kernel gives it back however this process ends.
     _lock: File,
+}
+
+/// How an owner does its work.
+#[derive(Debug, Clone)]
+pub struct OwnerSettings {
+    /// That of its manager.
+    pub manager: ManagerSettings,
+    /// What it runs when a session ends or needs a person.
+    pub hook: HookSettings,
 }
 
 /// A task that ends when this is dropped.
@@ -118,7 +130,8 @@ fn migration_notice() -> impl FnMut(Migration) {
 
 impl Owner {
     /// Takes the state directory and starts the manager on the current runtime. What an earlier owner left is adopted.
-    pub fn open(state: &Path, settings: ManagerSettings) -> Result<Self, OwnerError> {
+    pub fn open(state: &Path, settings: OwnerSettings) -> Result<Self, OwnerError> {
+        let OwnerSettings { manager: settings, hook } = settings;
         // Given back where the rest fails.
         let lock = lock(state)?;
         limits::allow_open_files(settings.max_running)
@@ -142,10 +155,14 @@ impl Owner {
         let store = ThreadStore::spawn(journal).map_err(io)?;
         let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
         let attempts = Processes::new(state.to_owned(), words);
+        let clock = Clock::system();
         let claims = Arc::new(MachineClaims::new(state.to_owned(), settings.worker.os_user.clone()));
         let (manager, handle) =
-            Manager::open(settings, (Clock::system(), Ids::random()), (store, initial), (attempts, inbox), claims);
-        let manager = manager.with_traces(traces);
+            Manager::open(settings, (clock, Ids::random()), (store, initial), (attempts, inbox), claims);
+        // Before the manager runs: from here on each change is told of, and what stands so far is an earlier owner's.
+        let start = Arc::clone(&handle.snapshots().borrow());
+        let (hooks, occasions) = Hooks::open(state, hook, start, clock);
+        let manager = manager.with_traces(traces).with_occasions(occasions);
         let listener = control::bind(state).map_err(io)?;
         let (ending, ended) = watch::channel(None);
         let task = tokio::spawn(async move {
@@ -162,6 +179,7 @@ impl Owner {
             task,
             ended,
             server,
+            hooks,
             _watch: watch,
             _exposure: exposure,
             _lock: lock,
@@ -198,11 +216,17 @@ impl Owner {
         self.server.connections()
     }
 
+    /// How many hooks wait to be begun, and each change.
+    pub(super) fn waiting_hooks(&self) -> watch::Receiver<usize> {
+        self.hooks.waiting()
+    }
+
     /// Ends the manager and gives the state directory to a keeper, if there is anything for one to do.
     pub(super) async fn leave(self, keeper: KeeperCommand) -> anyhow::Result<After> {
         let left = self.handle.snapshots().borrow().counts;
+        let hooks = self.waiting_hooks();
         self.close().await;
-        if left.going_on() == 0 {
+        if left.going_on() == 0 && *hooks.borrow() == 0 {
             return Ok(After::Idle);
         }
         let started = tokio::task::spawn_blocking(move || keeper.start()).await?;
@@ -222,6 +246,7 @@ impl Owner {
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the manager ended badly");
         }
+        self.hooks.close().await;
     }
 }
 

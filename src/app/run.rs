@@ -1,7 +1,7 @@
 //! From the words of the command line to the part that does the work.
 
 use super::{
-    config, console, context::AppContext, doctor, generate, keeper, keys, play, restore, session, verify, worker,
+    config, console, context::AppContext, doctor, generate, hook, keeper, keys, play, restore, session, verify, worker,
 };
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
@@ -21,6 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
+        Some(Verb::Hook) => hook::run(),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),

@@ -73,6 +73,9 @@ pub enum Verb {
     /// One attempt from inside; howdah starts this itself
     #[command(hide = true)]
     Worker(WorkerArgs),
+    /// One hook from inside; howdah starts this itself
+    #[command(hide = true)]
+    Hook,
 }
 
 /// `howdah backup ...`.

@@ -5,6 +5,7 @@ use super::{
     commit::Turn,
     completed_list::CompletedList,
     handle::{ActorMessage, CHANNEL_CAPACITY},
+    occasions::Occasions,
     recover::Traces,
     request::{Reply, Request},
     start::Orders,
@@ -75,6 +76,7 @@ pub struct Manager<S, A> {
     lost: Option<String>,
     messages: mpsc::Receiver<ActorMessage>,
     publisher: watch::Sender<Arc<Snapshot>>,
+    pub(super) occasions: Occasions,
 }
 
 impl<S: Store, A: Attempts> Manager<S, A> {
@@ -117,6 +119,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             lost: None,
             messages,
             publisher,
+            occasions: Occasions::default(),
         };
         manager.publish();
         (manager, Handle { messages: sender, snapshots })
@@ -312,6 +315,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();
         self.completed.apply(&changed);
         for session in changed {
+            self.occasions.tell(self.registry.get(session.id()), &session);
             if !session.is_ongoing() && self.registry.get(session.id()).is_some() {
                 self.orders.release(session.uuid(), session.order());
             }

@@ -7,8 +7,8 @@ use howdah::{
     journal::{InitialState, JournalRecord, MemoryStore},
     machine::{Command, CompletedRow, EndedCounts, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession},
     manager::{
-        Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Receipt, Service as _, SessionAction, Snapshot,
-        StartRequest, Unclaimed,
+        Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Occasions, Receipt, Service as _, SessionAction,
+        Snapshot, StartRequest, Unclaimed,
     },
 };
 use std::{
@@ -28,6 +28,7 @@ pub(crate) struct Plan {
     /// By how many milliseconds somebody has set the clock.
     pub(crate) clock_set_by: &'static AtomicI64,
     pub(crate) ids: Ids,
+    pub(crate) occasions: Occasions,
 }
 
 impl Default for Plan {
@@ -36,7 +37,8 @@ impl Default for Plan {
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
         let (claims, clock_set_by) = (Arc::new(Unclaimed), Box::leak(Box::default()));
         let (max_running, remains, ids) = (4, Survivor::Lost, Ids::random());
-        Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids }
+        let occasions = Occasions::default();
+        Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids, occasions }
     }
 }
 
@@ -69,6 +71,7 @@ impl Plan {
         let clock = Clock::starting_at(elapsed.unwrap_or_else(sample::start)).set_by(self.clock_set_by);
         let (manager, handle) =
             Manager::open(settings, (clock, self.ids), (self.store.clone(), opening), (attempts, inbox), self.claims);
+        let manager = manager.with_occasions(self.occasions);
         Harness { handle, store: self.store, launched, clock, words, task: tokio::spawn(manager.run()) }
     }
 }

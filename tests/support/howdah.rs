@@ -75,9 +75,19 @@ impl Howdah {
 
     /// Starts a run whose output goes to files, so that nothing is lost and nothing blocks.
     pub(crate) fn spawn<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Running {
+        self.spawn_with(arguments, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn spawn_with<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        environment: &[(&str, &str)],
+    ) -> Running {
         let place = scratch("run");
         let (out, err) = (place.join("stdout"), place.join("stderr"));
         let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
         command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
         Running { child: command.spawn().unwrap(), out, err }
     }

@@ -3,7 +3,9 @@
 //! Promises: every setting is there, with where its value comes from; what is read back means the same. Never: writes a
 //! character that could steer a terminal, or begins anything.
 
-use super::{Config, ConfigError, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file, state_dir};
+use super::{
+    Config, ConfigError, HookSettings, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file, state_dir,
+};
 use crate::{
     cli::args::{Cli, Common},
     domain::instance::printable,
@@ -58,7 +60,7 @@ impl Printer {
 
     fn settings(&mut self, config: &Config, common: &Common, given: &ArgMatches) {
         // Each by its name, so that a new setting cannot be forgotten.
-        let Config { repositories, repository, restore_dir, max_running, retry, worker, console } = config;
+        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, hook } = config;
         self.out.push('\n');
         let flags = given_by(given, "repo", "--repo", "HOWDAH_REPO").filter(|_| !common.repo.is_empty());
         match flags {
@@ -72,6 +74,7 @@ impl Printer {
         }
         self.retry(retry);
         self.worker(worker);
+        self.hook(hook);
         self.console(console, common);
     }
 
@@ -104,6 +107,17 @@ impl Printer {
                 ("stall_timeout", span(*stall_timeout)),
                 ("start_timeout", span(*start_timeout)),
                 ("environment", list(environment.iter().map(|pattern| text(&String::from(pattern.clone()))))),
+            ],
+        );
+    }
+
+    fn hook(&mut self, HookSettings { command, on, time_limit }: &HookSettings) {
+        self.table(
+            "hook",
+            [
+                ("command", list(command.iter().map(|word| text(word)))),
+                ("on", list(on.iter().map(|kind| text(kind.as_str())))),
+                ("time_limit", span(*time_limit)),
             ],
         );
     }

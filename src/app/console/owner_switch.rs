@@ -9,12 +9,12 @@ use crate::{
         attach,
         context::AppContext,
         handover::KeeperCommand,
-        owner::{After, Owner, OwnerError},
+        owner::{After, Owner, OwnerError, OwnerSettings},
     },
     control::Client,
     domain::Who,
     machine::Refusal,
-    manager::{Clock, ManagerSettings, Moment, OwnerState, Reply, Request, Service, Snapshot},
+    manager::{Clock, Moment, OwnerState, Reply, Request, Service, Snapshot},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -29,7 +29,7 @@ use tokio::{
 /// The owner switch of one console.
 pub(super) struct OwnerSwitch {
     state: PathBuf,
-    settings: ManagerSettings,
+    settings: OwnerSettings,
     keeper: KeeperCommand,
     who: Who,
     clock: Clock,
@@ -62,7 +62,7 @@ struct Source {
 impl OwnerSwitch {
     /// Owns the sessions, or attaches to whoever does.
     pub(super) async fn open(context: &AppContext, who: &Who, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        let (settings, keeper) = (context.manager_settings(), context.keeper());
+        let (settings, keeper) = (context.owner_settings(), context.keeper());
         let backend = connect_backend(&context.state, &settings, &keeper, who, clock).await?;
         let source = backend.source();
         let (publisher, snapshots) = watch::channel(Arc::clone(&source.snapshots.borrow()));
@@ -198,7 +198,7 @@ impl Backend {
 
 async fn connect_backend(
     state: &std::path::Path,
-    settings: &ManagerSettings,
+    settings: &OwnerSettings,
     keeper: &KeeperCommand,
     who: &Who,
     clock: Clock,

@@ -154,6 +154,15 @@ impl SessionObject {
         serde_json::to_string(self).map(|text| escaped(&text))
     }
 
+    /// The same with the event that a hook is run for.
+    pub fn event_line(&self, event: &str) -> serde_json::Result<String> {
+        let mut object = serde_json::to_value(self)?;
+        if let Some(fields) = object.as_object_mut() {
+            fields.insert("event".to_owned(), event.into());
+        }
+        Ok(escaped(&object.to_string()))
+    }
+
     fn add_phase(&mut self, session: &Session, now: Timestamp) {
         match session.phase() {
             Phase::Queued { .. } | Phase::Running { .. } | Phase::Paused { .. } => {}
