@@ -7,7 +7,12 @@ use crate::{
     manager::Clock,
 };
 use futures_util::future::BoxFuture;
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::UnixStream,
     time::{Instant, sleep},
@@ -19,6 +24,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The delay between two tries to connect.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
+
+/// How a face connects that only looks: where there is no owner, none is started.
+#[derive(Debug, Clone)]
+struct LookingOn {
+    state: PathBuf,
+}
 
 /// How every face that is not the owner itself connects.
 #[derive(Debug, Clone)]
@@ -44,6 +55,26 @@ pub(super) async fn connect(
         }
     }
     Client::open(connector, who.clone(), watch, clock).await
+}
+
+/// A client of the owner that is there, for a face that only looks.
+pub(super) async fn look_on(state: &Path, who: &Who, clock: Clock) -> Result<Client, ClientError> {
+    Client::open(Arc::new(LookingOn { state: state.to_owned() }), who.clone(), true, clock).await
+}
+
+impl Connector for LookingOn {
+    fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
+        let connected = socket::connect(&self.state).map_err(|error| {
+            let state = self.state.display();
+            if is_nobody(&error) {
+                let read = "howdah session list and howdah report read what it has left";
+                ConnectError::new(&format!("nobody owns {state}, and --read-only starts nobody; {read}"))
+            } else {
+                ConnectError::new(&format!("the owner of {state} cannot be reached: {error}"))
+            }
+        });
+        Box::pin(std::future::ready(connected))
+    }
 }
 
 impl Connector for OwnerConnector {

@@ -23,6 +23,7 @@ pub(super) struct AppContext {
     pub(super) state: PathBuf,
     pub(super) repositories: Vec<PathBuf>,
     pub(super) ascii: bool,
+    pub(super) read_only: bool,
     /// The settings file, if one was named.
     named: Option<PathBuf>,
 }
@@ -34,12 +35,13 @@ impl AppContext {
         let named = config.repository_paths(&common.repo);
         let repositories = named.iter().map(|path| absolute(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let named = common.config.as_deref().map(absolute).transpose()?;
-        Ok(Self { named, repositories, state, ascii: common.ascii || config.console.ascii, config })
+        let read_only = common.read_only;
+        Ok(Self { named, repositories, state, read_only, ascii: common.ascii || config.console.ascii, config })
     }
 
     /// The repositories to read: the operator's own, else the sample.
     pub(super) fn sources(&self) -> anyhow::Result<Vec<RepositoryPath>> {
-        sources(&self.repositories, &self.state)
+        sources(&self.repositories, &self.state, self.read_only)
     }
 
     /// The settings of an owner: of its manager, of the workers, of its hooks.
@@ -74,9 +76,9 @@ pub(super) fn sessions(state: &Path) -> Sessions {
     Sessions { state: state.to_owned(), usual_state: state_dir(None).ok(), config_home }
 }
 
-/// The operator's own repositories, else the sample, unpacked where it can be read.
-pub(super) fn sources(own: &[PathBuf], state: &Path) -> anyhow::Result<Vec<RepositoryPath>> {
-    if !own.is_empty() {
+/// The operator's own repositories, else the sample, unpacked where it can be read. Who only looks unpacks nothing.
+pub(super) fn sources(own: &[PathBuf], state: &Path, read_only: bool) -> anyhow::Result<Vec<RepositoryPath>> {
+    if !own.is_empty() || read_only {
         return Ok(own.iter().map(RepositoryPath::own).collect());
     }
     state_directory::prepare(state)?;

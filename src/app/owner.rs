@@ -13,10 +13,10 @@ use super::{
 use crate::{
     attempt::{self, CHANNEL_CAPACITY, Processes},
     cli::streams::print_error,
-    control::{self, Server},
+    control::{self, Client, Server},
     journal::{JournalError, Migration, SqliteJournal, ThreadStore},
     machine::{Session, UnreadableSession},
-    manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings, Service as _},
+    manager::{Clock, Ended, Handle, Ids, Manager, ManagerSettings, OwnerState, Service as _},
     private_file,
 };
 use std::{
@@ -75,6 +75,17 @@ pub(super) enum After {
     Lost(String),
     /// Nobody goes on.
     Unkept(KeeperError),
+}
+
+impl After {
+    /// Where a console is left that was attached.
+    pub(super) fn of(client: &Client) -> Self {
+        match &*client.owner().borrow() {
+            OwnerState::Local => Self::Kept(std::process::id()),
+            OwnerState::Remote { pid } => Self::Kept(*pid),
+            OwnerState::Unreachable { reason, .. } => Self::Lost(reason.clone()),
+        }
+    }
 }
 
 /// Readers hold the lock for microseconds; a real owner is told from them within fifty milliseconds.

@@ -19,6 +19,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     if cli.print_config {
         return print_config(&cli);
     }
+    if cli.common.read_only && cli.verb.as_ref().is_some_and(Verb::changes_sessions) {
+        print_error("refused: --read-only was given, and this would change sessions or own them; nothing was begun");
+        return Ok(Exit::Refused);
+    }
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Hook) => hook::run(),

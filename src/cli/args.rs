@@ -43,6 +43,9 @@ pub struct Common {
     /// Only ASCII on the screen
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// Only look: own no sessions, start no keeper, and refuse every command that would change something
+    #[arg(long, global = true)]
+    pub read_only: bool,
 }
 
 /// The verbs.
@@ -76,6 +79,24 @@ pub enum Verb {
     /// One hook from inside; howdah starts this itself
     #[command(hide = true)]
     Hook,
+}
+
+impl Verb {
+    /// Whether it may change sessions, or own them.
+    pub const fn changes_sessions(&self) -> bool {
+        match self {
+            Self::Restore(args) => !args.plan,
+            Self::Session(args) => args.verb.changes_sessions(),
+            Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Hook => true,
+            Self::Backup(BackupVerb::List { .. })
+            | Self::Play(_)
+            | Self::Report(_)
+            | Self::Keys(_)
+            | Self::Doctor(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
 }
 
 /// `howdah backup ...`.

@@ -143,6 +143,9 @@ pub enum Refusal {
          before you ask again"
     )]
     ManagerGone,
+    /// Whoever asked is only to look.
+    #[error("nothing was asked: this howdah was started with --read-only")]
+    ReadOnly,
     /// The manager is in another process, and the command did not get there.
     #[error("nothing was asked, since the owner of the sessions was not reached: {reason}")]
     NotSent {

@@ -241,7 +241,7 @@ mod tests {
         let (config, written): (Config, toml::Table) =
             (toml::from_str(written).unwrap(), toml::from_str(written).unwrap());
         let mut printer = Printer { out: String::new(), written };
-        let common = Common { repo: Vec::new(), config: None, state_dir: None, ascii: false };
+        let common = Common { repo: Vec::new(), config: None, state_dir: None, ascii: false, read_only: false };
         printer.settings(&config, &common, &Cli::command().try_get_matches_from(["howdah"]).unwrap());
         let out = printer.out;
         assert_eq!(toml::from_str::<Config>(&out).unwrap(), config, "{out}");

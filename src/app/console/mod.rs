@@ -1,6 +1,7 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
 mod owner_switch;
+mod read_only;
 
 use super::{
     context::{AppContext, sessions, sources, who},
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     attempt::AttemptDir,
     catalog::{self, Catalog},
-    cli::exit::Exit,
+    cli::{exit::Exit, streams::print_error},
     console::{
         self,
         keymap::Keymap,
@@ -23,11 +24,12 @@ use crate::{
     },
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
-    manager::{Clock, Service},
+    manager::{Clock, OwnerState, Service},
 };
 use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
 use owner_switch::OwnerSwitch;
+use read_only::ReadOnly;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
@@ -61,17 +63,72 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
     let ending = runtime.block_on(async {
         limits::outlive_file_size()?;
         let clock = Clock::system();
-        let switch = OwnerSwitch::open(context, &options.by, clock).await?;
-        log::begin(&context.state)?;
-        let ending = console::run(ports(context, &switch, clock), with_endings(options, queries)).await;
+        let sessions = if context.read_only {
+            match ReadOnly::attach(&context.state, &options.by, clock).await {
+                Ok(owner) => Sessions::OfAnother(owner),
+                Err(error) => return Ok(Err(error)),
+            }
+        } else {
+            let switch = OwnerSwitch::open(context, &options.by, clock).await?;
+            log::begin(&context.state)?;
+            Sessions::Own(switch)
+        };
+        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries)).await;
         // Whatever ended the screen, the sessions get another owner.
-        let after = switch.leave().await?;
-        anyhow::Ok((ending.context("the screen cannot go on")?, after))
+        let after = sessions.leave().await?;
+        anyhow::Ok(Ok((ending.context("the screen cannot go on")?, after)))
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
-    let (ending, after) = ending?;
-    Ok(tell(&ending, &after))
+    match ending? {
+        Ok((ending, after)) => Ok(tell(&ending, &after)),
+        Err(error) => {
+            print_error(&error.to_string());
+            Ok(Exit::Refused)
+        }
+    }
+}
+
+/// The way of one console to the sessions.
+enum Sessions {
+    /// Owned here, or by another process that is found or started.
+    Own(Arc<OwnerSwitch>),
+    /// Of another process, only to look at.
+    OfAnother(Arc<ReadOnly>),
+}
+
+impl Sessions {
+    fn service(&self) -> Arc<dyn Service> {
+        match self {
+            Self::Own(switch) => Arc::clone(switch) as Arc<dyn Service>,
+            Self::OfAnother(owner) => Arc::clone(owner) as Arc<dyn Service>,
+        }
+    }
+
+    fn owner(&self) -> watch::Receiver<OwnerState> {
+        match self {
+            Self::Own(switch) => switch.owner(),
+            Self::OfAnother(owner) => owner.owner(),
+        }
+    }
+
+    /// What is done before this process stands still, or after it was continued. Who only looks has nothing to release.
+    fn port(&self, change: fn(Arc<OwnerSwitch>) -> BoxFuture<'static, ()>) -> SwitchPort {
+        match self {
+            Self::Own(switch) => {
+                let switch = Arc::clone(switch);
+                Box::new(move || change(Arc::clone(&switch)))
+            }
+            Self::OfAnother(_) => Box::new(|| Box::pin(std::future::ready(()))),
+        }
+    }
+
+    async fn leave(&self) -> anyhow::Result<After> {
+        match self {
+            Self::Own(switch) => switch.leave().await,
+            Self::OfAnother(owner) => Ok(owner.left()),
+        }
+    }
 }
 
 /// The options, with what is known of a logout and of a restart of the machine. What cannot be found out is nothing to
@@ -116,18 +173,19 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
     })
 }
 
-fn ports(context: &AppContext, switch: &Arc<OwnerSwitch>, clock: Clock) -> Ports {
+fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
-    tokio::spawn(read_catalog(context.repositories.clone(), context.state.clone(), publish, wishes));
+    let places = (context.repositories.clone(), context.state.clone(), context.read_only);
+    tokio::spawn(read_catalog(places, publish, wishes));
     let journal = context.state.join("journal.db");
     let (settings, state) = (context.worker_settings(), context.state.clone());
     Ports {
-        manager: Arc::clone(switch) as Arc<dyn Service>,
-        owner: switch.owner(),
+        manager: sessions.service(),
+        owner: sessions.owner(),
         exposed: exposed(context.state.clone()),
-        release: switch_port(switch, |switch| Box::pin(async move { switch.release().await })),
-        reacquire: switch_port(switch, |switch| Box::pin(async move { switch.reacquire().await })),
+        release: sessions.port(|switch| Box::pin(async move { switch.release().await })),
+        reacquire: sessions.port(|switch| Box::pin(async move { switch.reacquire().await })),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.
@@ -168,21 +226,17 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
     exposed
 }
 
-fn switch_port(switch: &Arc<OwnerSwitch>, change: fn(Arc<OwnerSwitch>) -> BoxFuture<'static, ()>) -> SwitchPort {
-    let switch = Arc::clone(switch);
-    Box::new(move || change(Arc::clone(&switch)))
-}
-
 /// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.
 async fn read_catalog(
-    own: Vec<std::path::PathBuf>,
-    state: std::path::PathBuf,
+    (own, state, read_only): (Vec<PathBuf>, PathBuf, bool),
     publish: watch::Sender<Arc<Catalog>>,
     mut wishes: mpsc::Receiver<()>,
 ) {
     loop {
         let (own, state) = (own.clone(), state.clone());
-        let read = tokio::task::spawn_blocking(move || sources(&own, &state).map(|sources| catalog::read(&sources)));
+        let read = tokio::task::spawn_blocking(move || {
+            sources(&own, &state, read_only).map(|sources| catalog::read(&sources))
+        });
         match read.await {
             Ok(Ok(catalog)) => drop(publish.send_replace(Arc::new(catalog))),
             Ok(Err(error)) => tracing::error!(%error, "the catalog cannot be read"),

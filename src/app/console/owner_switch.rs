@@ -142,11 +142,7 @@ impl OwnerSwitch {
         let backend = std::mem::replace(&mut *self.backend.lock().unwrap_or_else(PoisonError::into_inner), gone);
         match backend {
             Backend::Local(owner) => owner.leave(self.keeper.clone()).await,
-            Backend::Remote(client) => Ok(match &*client.owner().borrow() {
-                OwnerState::Local => After::Kept(std::process::id()),
-                OwnerState::Remote { pid } => After::Kept(*pid),
-                OwnerState::Unreachable { reason, .. } => After::Lost(reason.clone()),
-            }),
+            Backend::Remote(client) => Ok(After::of(&client)),
             Backend::Unreachable { reason, .. } => Ok(After::Lost(reason)),
         }
     }

@@ -177,6 +177,17 @@ pub struct RecoverArgs {
     pub json: bool,
 }
 
+impl SessionVerb {
+    /// Whether it may change sessions.
+    pub const fn changes_sessions(&self) -> bool {
+        match self {
+            Self::Start(_) | Self::Retry(_) | Self::Cancel(_) | Self::Dismiss(_) => true,
+            Self::Recover(args) => args.all || !args.sessions.is_empty(),
+            Self::List(_) | Self::Show(_) | Self::Events(_) | Self::Log(_) | Self::Watch(_) => false,
+        }
+    }
+}
+
 impl CancelArgs {
     /// What is to be done with partial data.
     pub const fn disposition(&self) -> Disposition {
