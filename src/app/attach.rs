@@ -1,6 +1,6 @@
 //! Connects to the owner of a state directory: the one that is there, else a keeper that is started for it.
 
-use super::handover::KeeperCommand;
+use super::{handover::KeeperCommand, ownership};
 use crate::{
     control::{Client, ClientError, ConnectError, Connector, socket},
     domain::Who,
@@ -64,22 +64,36 @@ pub(super) async fn look_on(state: &Path, who: &Who, clock: Clock) -> Result<Cli
 
 impl Connector for LookingOn {
     fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
-        let connected = socket::connect(&self.state).map_err(|error| {
-            let state = self.state.display();
-            if is_nobody(&error) {
-                let read = "howdah session list and howdah report read what it has left";
-                ConnectError::new(&format!("nobody owns {state}, and --read-only starts nobody; {read}"))
-            } else {
-                ConnectError::new(&format!("the owner of {state} cannot be reached: {error}"))
-            }
-        });
-        Box::pin(std::future::ready(connected))
+        Box::pin(looked_on(self.state.clone()))
     }
 }
 
 impl Connector for OwnerConnector {
     fn connect(&self) -> BoxFuture<'static, Result<UnixStream, ConnectError>> {
         Box::pin(stream(self.keeper.clone()))
+    }
+}
+
+async fn looked_on(state: PathBuf) -> Result<UnixStream, ConnectError> {
+    let begun = Instant::now();
+    loop {
+        let error = match socket::connect(&state) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        // An owner has its lock before it listens.
+        let is_coming = is_nobody(&error) && ownership::is_owned(&state);
+        if (is_coming || error.kind() == io::ErrorKind::WouldBlock) && begun.elapsed() < TIMEOUT {
+            sleep(RETRY_DELAY).await;
+            continue;
+        }
+        let shown = state.display();
+        return Err(ConnectError::new(&if is_nobody(&error) {
+            let read = "howdah session list and howdah report read what it has left";
+            format!("nobody owns {shown}, and --read-only starts nobody; {read}")
+        } else {
+            format!("the owner of {shown} cannot be reached: {error}")
+        }));
     }
 }
 

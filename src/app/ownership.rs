@@ -4,7 +4,7 @@
 
 use crate::manager::{Handle, Service as _};
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File, Metadata, TryLockError},
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -24,6 +24,12 @@ pub(super) type Identity = (u64, u64);
 /// What identifies an open file.
 pub(super) fn identity(file: &File) -> io::Result<Identity> {
     file.metadata().map(|about| of(&about))
+}
+
+/// Whether anybody owns the state directory. The look shares the lock for an instant and makes no file.
+pub(super) fn is_owned(state: &Path) -> bool {
+    let Ok(file) = File::open(state.join(LOCK)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 /// Looks with each change of the sessions, and tells the manager when it is no owner any more.

@@ -3,6 +3,7 @@
 use super::{
     attach,
     context::{AppContext, who},
+    ownership,
     proposals::{Choices, Proposing, Taken},
     requests,
 };
@@ -32,9 +33,7 @@ use crate::{
 use futures_util::{StreamExt, stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    fs::{File, TryLockError},
     io::{self, BufWriter},
-    path::Path,
     time::Duration,
 };
 
@@ -51,7 +50,7 @@ pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Ex
 /// `howdah report`, which reads as `howdah session show` does, whatever kind the session is of.
 pub(super) fn report(context: &AppContext, args: &ReportArgs) -> anyhow::Result<Exit> {
     on_streams(|streams| {
-        let owned = || is_owned(&context.state);
+        let owned = || ownership::is_owned(&context.state);
         let reader = &mut Reader::open(&context.state, KindFilter::All).map_err(SessionError::from)?;
         Ok(report::run(reader, args, &around(context, &owned), &mut io::stdin().lock(), streams)?)
     })
@@ -78,7 +77,7 @@ fn on_streams(work: impl FnOnce(&mut Streams<'_>) -> anyhow::Result<Exit>) -> an
 
 fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
     let state = context.state.as_path();
-    let owned = || is_owned(state);
+    let owned = || ownership::is_owned(state);
     let around = around(context, &owned);
     let reader = &mut Reader::open(state, args.kind).map_err(SessionError::from)?;
     Ok(match &args.verb {
@@ -268,10 +267,4 @@ fn until_next_look() -> Reading {
         Ok(ready) if ready > 0 => Reading::Ended,
         Ok(_) | Err(_) => Reading::GoesOn,
     }
-}
-
-/// Whether anybody owns the state directory. The look shares the lock for an instant and makes no file.
-fn is_owned(state: &Path) -> bool {
-    let Ok(file) = File::open(state.join(super::ownership::LOCK)) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }

@@ -52,10 +52,10 @@ fn d07_the_cost_before_a_cancel_is_what_is_on_disk_and_is_given_up_only_where_it
     let mut stage = alone(failed_in_check().disrupted("the repository /backups is not there", 1, mins(5)).arc());
     stage.press("c down");
     for said in [
-        "31.0 GiB copied would be given up where it is removed.",
-        "31.0 GiB copied would be given up.",
-        "31.0 GiB copied stay on disk, for a later restore to the same place.",
-        "31.0 GiB copied stay on disk, under another name.",
+        "31.0 GiB would be removed.",
+        "31.0 GiB would be removed.",
+        "31.0 GiB would stay, for a later restore to the same place.",
+        "31.0 GiB would stay under another name.",
     ] {
         let text = stage.text();
         assert!(text.contains(said), "{said}\n{text}");

@@ -174,7 +174,8 @@ fn r17_cancel_on_the_restore_node_acts_on_every_session_there() {
     stage.press("g c");
     let text = stage.text();
     assert!(
-        text.contains("Cancel 5 sessions?") && text.contains("130.0 GiB copied would be given up where it is removed"),
+        text.contains("Cancel 5 sessions?")
+            && text.contains("130.0 GiB would be removed where the session made the directory"),
         "{text}"
     );
     stage.press("right enter");
@@ -187,8 +188,9 @@ fn r17_sessions_that_are_being_cancelled_already_are_not_asked_for_again() {
     let mut stage = Stage::new(snapshot(sessions, &[]), own());
     stage.press("g c");
     let text = stage.text();
-    assert!(text.contains("Cancel 2 sessions?") && text.contains("38.0 GiB copied would be given up"), "{text}");
-    let question: Vec<_> = text.lines().filter(|line| line.contains(": Cop") || line.contains(": Can")).collect();
+    assert!(text.contains("Cancel 2 sessions?") && text.contains("38.0 GiB would be removed"), "{text}");
+    let question: Vec<_> =
+        text.lines().filter(|line| line.contains(": Copying") || line.contains(": Cancelling")).collect();
     assert!(question.len() == 1 && question[0].contains("orders"), "{text}");
     stage.press("right enter");
     assert_eq!(acts(&mut stage), [(CANCEL, these(&[1, 3]))]);

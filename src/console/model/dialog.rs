@@ -6,7 +6,7 @@ use crate::{
         action::{Action, Verdict},
         message::Intent,
     },
-    domain::{ByteCount, Disposition, SessionId},
+    domain::{Disposition, SessionId},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -46,10 +46,6 @@ pub struct Menu {
 pub struct CancelDialog {
     /// The sessions that will be cancelled: exactly these, whatever comes up meanwhile.
     pub sessions: Vec<SessionId>,
-    /// Their instances and states, one line each.
-    pub lines: Vec<String>,
-    /// What has been copied in all of them.
-    pub cost: ByteCount,
     /// What is to become of partial data.
     pub disposition: Disposition,
     /// Where the keys go.

@@ -13,7 +13,7 @@ use crate::{
         },
         view::states,
     },
-    domain::{ByteCount, Disposition, Reach, SessionId},
+    domain::{Disposition, Reach, SessionId},
     machine::{CancelStage, Phase, Scope, Session, decide},
     manager::SessionAction,
 };
@@ -29,12 +29,8 @@ pub(super) fn retry(model: &mut Model) -> Vec<Intent> {
 /// cancelled, so that nothing which comes up meanwhile goes with them.
 pub(super) fn ask_cancel(model: &mut Model) -> Vec<Intent> {
     let sessions = cancellable(model);
-    let cost = sessions.iter().map(|session| session.bytes_done().0).sum();
-    let lines = sessions.iter().map(|session| line(model, session)).collect();
     model.overlays.push(Overlay::Cancel(CancelDialog {
         sessions: ids(&sessions),
-        lines,
-        cost: ByteCount(cost),
         disposition: Disposition::Default,
         focus: CancelFocus::Keep,
     }));

@@ -3,6 +3,7 @@
 //! Promises: the same model and brush paint the same cells; every state is told by sign and word; foreign text is made
 //! printable before it is painted. Never: changes anything, or names a colour.
 
+mod cancel_dialog;
 mod completed;
 mod events;
 mod footer;

@@ -1,17 +1,14 @@
 //! Menu, questions, reports, palette: what lies over everything else.
 
-use super::{help, widgets};
-use crate::{
-    console::{
-        action::{Action, Verdict},
-        format,
-        model::{
-            Model,
-            dialog::{CancelDialog, CancelFocus, Confirmation, Menu, Overlay, Palette, PaletteRow, TextView, TypeName},
-        },
-        theme::{Brush, Role},
+use super::{cancel_dialog, help, widgets};
+use crate::console::{
+    action::{Action, Verdict},
+    format,
+    model::{
+        Model,
+        dialog::{Confirmation, Menu, Overlay, Palette, PaletteRow, TextView, TypeName},
     },
-    domain::Disposition,
+    theme::{Brush, Role},
 };
 use ratatui::{
     buffer::Buffer,
@@ -24,7 +21,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
     match model.overlay() {
         None => {}
         Some(Overlay::Menu(state)) => menu(buffer, model, state, brush),
-        Some(Overlay::Cancel(state)) => cancel(buffer, state, brush),
+        Some(Overlay::Cancel(state)) => cancel_dialog::paint(buffer, model, state, brush),
         Some(Overlay::Confirm(state)) => question(buffer, state, brush),
         Some(Overlay::Report(state)) => report(buffer, model, state, brush),
         Some(Overlay::Help(state)) => help::paint(buffer, model, state, brush),
@@ -109,61 +106,6 @@ fn action(model: &Model, action: Action, verdict: &Verdict, width: usize, brush:
     ])
 }
 
-fn cancel(buffer: &mut Buffer, state: &CancelDialog, brush: &Brush) {
-    const WIDTH: u16 = 74;
-    // Below the list stand cost, disposition, a blank, the buttons and the hint; around it the frame.
-    const FIXED: usize = 7;
-    let room = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
-    let line =
-        |role: Role, text: &str| Line::from(brush.span(role, format::fit(text, room, brush.glyphs.more).into_owned()));
-    // More than these would push the buttons off a small screen; the rest is counted.
-    let space = usize::from(buffer.area.height).saturating_sub(FIXED + 1).clamp(1, 8);
-    let shown = state.lines.len().min(space);
-    let mut lines: Vec<Line<'_>> = state.lines.iter().take(shown).map(|text| line(Role::Text, text)).collect();
-    if state.lines.len() > shown {
-        lines.push(line(Role::Dim, &format!("and {} more", format::count((state.lines.len() - shown) as u64))));
-    }
-    lines.push(line(Role::Waiting, &cost(state)));
-    let has_keys = state.focus == CancelFocus::Disposition;
-    let (name, value) = if has_keys { (Role::Key, Role::Input) } else { (Role::Dim, Role::Text) };
-    lines.push(Line::from(vec![
-        brush.span(name, "Partial data: "),
-        brush.span(value, state.disposition.to_string()),
-        brush.span(Role::Dim, format!("  {}", disposition(state.disposition))),
-    ]));
-    lines.push(Line::default());
-    let (keep, go) = if state.sessions.len() == 1 { ("Keep it", "Cancel it") } else { ("Keep them", "Cancel them") };
-    lines.push(buttons(keep, go, state.focus == CancelFocus::Keep, state.focus == CancelFocus::Cancel, brush));
-    lines.push(line(Role::Dim, "Tab moves on, left and right change, Enter chooses, Esc leaves"));
-    let title = format!("Cancel {}?", format::many(state.sessions.len(), "session"));
-    let area = widgets::middle(buffer, WIDTH, rows(lines.len() + 2));
-    let area = widgets::dialog(buffer, area, &title, brush);
-    let from = lines.len().saturating_sub(usize::from(area.height));
-    widgets::lines(buffer, area, &lines, from);
-}
-
-/// What becomes of what was copied: it is given up only where it is removed.
-fn cost(state: &CancelDialog) -> String {
-    let copied = state.cost;
-    match state.disposition {
-        _ if copied.0 == 0 => "Nothing has been copied yet.".to_owned(),
-        Disposition::Default => format!("{copied} copied would be given up where it is removed."),
-        Disposition::Remove => format!("{copied} copied would be given up."),
-        Disposition::Keep => format!("{copied} copied stay on disk, for a later restore to the same place."),
-        Disposition::SetAside => format!("{copied} copied stay on disk, under another name."),
-    }
-}
-
-/// What a disposition means (D7).
-const fn disposition(wish: Disposition) -> &'static str {
-    match wish {
-        Disposition::Default => "remove where the session made the directory",
-        Disposition::Remove => "remove what the sessions created, nothing else",
-        Disposition::Keep => "leave it for a later restore to the same place",
-        Disposition::SetAside => "rename the directory",
-    }
-}
-
 fn question(buffer: &mut Buffer, state: &Confirmation, brush: &Brush) {
     let width = 72;
     let inside = usize::from(width).min(usize::from(buffer.area.width)).saturating_sub(4);
@@ -177,7 +119,7 @@ fn question(buffer: &mut Buffer, state: &Confirmation, brush: &Brush) {
     widgets::lines(buffer, area, &lines, from);
 }
 
-fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) -> Line<'static> {
+pub(super) fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) -> Line<'static> {
     let button = |label: &str, on: bool, role: Role| {
         // Square brackets tell the one with the keys without colour.
         let text = if on { format!("[ {label} ]") } else { format!("  {label}  ") };
