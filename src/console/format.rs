@@ -57,6 +57,11 @@ pub(super) fn moment(moment: Timestamp, now: Timestamp) -> String {
     moment.strftime(if same_day { "%H:%M" } else { "%m-%d %H:%M" }).to_string()
 }
 
+/// `2026-11-20 12:58`, where the zone stands in the heading.
+pub(super) fn minute(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// `2026-11-20 12:58 UTC`.
 pub(super) fn full(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M UTC").to_string()

@@ -145,6 +145,20 @@ pub(crate) fn pages() -> Vec<Scene> {
             },
         ),
         scene(
+            "page_instance_history",
+            || (snapshot(Vec::new(), &[succeeded(7, "orders"), cancelled(6, "orders"), succeeded(5, "crm")]), own()),
+            |stage| {
+                stage.press("G");
+            },
+        ),
+        scene(
+            "page_instances_heading",
+            || (snapshot(Vec::new(), &[succeeded(7, "orders"), succeeded(5, "crm")]), own()),
+            |stage| {
+                stage.press("G [ tab down");
+            },
+        ),
+        scene(
             "page_log",
             || (busy(), own()),
             |stage| {

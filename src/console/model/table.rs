@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     console::view::states,
-    domain::{InstanceName, Step, Timestamp},
+    domain::{InstanceName, Kind, Step, Timestamp},
     machine::{Cause, CompletedRow, Phase, Session, StuckReason},
     manager::{CompletedResult, Moment},
 };
@@ -50,15 +50,19 @@ pub struct Tables {
     cursor: Option<Node>,
     /// The rows of the selected heading in the order that was chosen, and what they were made of.
     order: Option<Order>,
-    /// The newest restore of each instance that succeeded, and what it was found in.
+    /// The newest restores of each instance, and what they were found in.
     restores: Option<Restores>,
 }
 
 #[derive(Debug, Clone)]
 struct Restores {
     of: Arc<Vec<Arc<CompletedRow>>>,
-    newest: BTreeMap<InstanceName, (Timestamp, Duration)>,
+    /// Of each instance, the newest first.
+    newest: BTreeMap<InstanceName, Vec<Arc<CompletedRow>>>,
 }
+
+/// Restores of an instance that are remembered: more are in the list of completed ones.
+const REMEMBERED: usize = 10;
 
 #[derive(Debug, Clone)]
 struct Order {
@@ -200,7 +204,13 @@ impl Model {
 
     /// When an instance was restored last, and how long that took.
     pub fn last_restore(&self, instance: &InstanceName) -> Option<(Timestamp, Duration)> {
-        self.tables.restores.as_ref()?.newest.get(instance).copied()
+        let succeeded = |row: &&Arc<CompletedRow>| row.result == CompletedResult::Succeeded;
+        self.restores_of(instance).iter().find(succeeded).map(|row| (row.ended, row.took))
+    }
+
+    /// The newest restores of an instance that have ended, newest first.
+    pub fn restores_of(&self, instance: &InstanceName) -> &[Arc<CompletedRow>] {
+        self.tables.restores.as_ref().and_then(|known| known.newest.get(instance)).map_or(&[], Vec::as_slice)
     }
 
     /// Brings what the tables show up to date; done after every message, and nothing where nothing changed.
@@ -209,10 +219,14 @@ impl Model {
         let about_instances = matches!(self.tree.selected(), Node::Instance(_) | Node::Group(Group::Instances));
         let known = self.tables.restores.as_ref().is_some_and(|known| Arc::ptr_eq(&known.of, &completed));
         if about_instances && !known {
-            let mut newest = BTreeMap::new();
-            for row in completed.iter().filter(|row| row.result == CompletedResult::Succeeded) {
-                if !newest.contains_key(&row.title) {
-                    newest.insert(row.title.clone(), (row.ended, row.took));
+            let mut newest: BTreeMap<InstanceName, Vec<Arc<CompletedRow>>> = BTreeMap::new();
+            for row in completed.iter().filter(|row| row.kind == Kind::Restore) {
+                match newest.get_mut(&row.title) {
+                    Some(rows) if rows.len() < REMEMBERED => rows.push(Arc::clone(row)),
+                    Some(_) => {}
+                    None => {
+                        newest.insert(row.title.clone(), vec![Arc::clone(row)]);
+                    }
                 }
             }
             self.tables.restores = Some(Restores { of: Arc::clone(&completed), newest });

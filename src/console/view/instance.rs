@@ -1,6 +1,10 @@
 //! An instance of the catalog in the preview: its restore points, newest first, readable or not.
 
-use super::widgets;
+use super::{
+    states,
+    table::{self, Cell, Column, Content},
+    widgets,
+};
 use crate::{
     console::{
         action::Action,
@@ -9,9 +13,11 @@ use crate::{
         ports::{CatalogEntry, CatalogInstance, RepositoryKind},
         theme::{Brush, Role},
     },
-    domain::BackupSource,
+    domain::{BackupSource, Timestamp},
+    manager::CompletedResult,
 };
 use ratatui::text::Line;
+use std::time::Duration;
 
 /// One instance.
 pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -32,11 +38,102 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
     });
     lines.extend(sample(model, one, width, brush));
     lines.extend(namesakes(model, one, width, brush));
+    lines.extend(forecast(model, one, width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Title, format::many(one.rows.len(), "restore point"))));
-    for row in &one.rows {
-        lines.extend(backup(row, width, brush));
+    lines.extend(points(one, model.now(), width, brush));
+    lines.extend(history(model, one, width, brush));
+    lines
+}
+
+/// How long it will take, as far as earlier restores of this instance show it.
+fn forecast(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    /// Older ones were of a smaller instance, or of another machine.
+    const NEWEST: usize = 5;
+    let succeeded = model.restores_of(&one.name).iter().filter(|row| row.result == CompletedResult::Succeeded);
+    let took: Vec<Duration> = succeeded.take(NEWEST).map(|row| row.took).collect();
+    let (Some(least), Some(most)) = (took.iter().min(), took.iter().max()) else { return Vec::new() };
+    let (least, most) = (format::coarse(*least), format::coarse(*most));
+    let range = if least == most { format!("about {most}") } else { format!("{least} to {most}") };
+    let text = format!("It took {range} in {}.", format::many(took.len(), "earlier restore"));
+    widgets::wrapped(&text, width, 0, Role::Text, brush)
+}
+
+const POINTS: [Column; 8] = [
+    Column { heading: "Taken (UTC)", content: Content::Whole, rank: 0 },
+    Column { heading: "Age", content: Content::Whole, rank: 2 },
+    Column { heading: "Size", content: Content::Number { usual: 8 }, rank: 1 },
+    Column { heading: "Form", content: Content::Whole, rank: 3 },
+    Column { heading: "PG", content: Content::Number { usual: 2 }, rank: 5 },
+    Column { heading: "Timeline", content: Content::Number { usual: 2 }, rank: 7 },
+    Column { heading: "WAL", content: Content::Whole, rank: 6 },
+    Column { heading: "Label", content: Content::Text { least: 10 }, rank: 4 },
+];
+
+/// The restore points, newest first; one that cannot be read says why below its row.
+fn points(one: &CatalogInstance, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let text = |role: Role, text: String| Cell::Text(role, text);
+    let row = |row: &CatalogEntry| match row {
+        CatalogEntry::Restorable(point) => {
+            let facts = &point.facts;
+            vec![
+                text(Role::Text, format::minute(facts.taken_at)),
+                text(Role::Text, format::age(facts.taken_at, now)),
+                text(Role::Text, facts.size.to_string()),
+                text(Role::Text, format_of(&point.source)),
+                facts.version.map_or_else(Cell::empty, |version| text(Role::Dim, version.to_string())),
+                text(Role::Dim, facts.timeline.to_string()),
+                text(Role::Dim, format!("{} to {}", facts.start_lsn, facts.stop_lsn)),
+                text(Role::Dim, format::clean(&point.label).into_owned()),
+            ]
+        }
+        CatalogEntry::Unreadable { label, .. } => {
+            let name = format!("{} {}", brush.glyphs.stuck, format::clean(label));
+            std::iter::once(text(Role::Stuck, name))
+                .chain(std::iter::repeat_n(Cell::empty(), POINTS.len() - 1))
+                .collect()
+        }
+    };
+    let cells: Vec<Vec<Cell>> = one.rows.iter().map(row).collect();
+    let table = table::table(&POINTS, &cells, None, width, brush);
+    let mut lines = vec![table.heading];
+    for (entry, line) in one.rows.iter().zip(table.rows) {
+        lines.push(line);
+        if let CatalogEntry::Unreadable { problem, .. } = entry {
+            lines.extend(widgets::wrapped(&format!("cannot be restored: {problem}"), width, 2, Role::Dim, brush));
+        }
     }
+    lines
+}
+
+const HISTORY: [Column; 4] = [
+    Column { heading: "Restored", content: Content::Whole, rank: 0 },
+    Column { heading: "Outcome", content: Content::Whole, rank: 0 },
+    Column { heading: "Took", content: Content::Number { usual: 5 }, rank: 1 },
+    Column { heading: "No.", content: Content::Number { usual: 3 }, rank: 2 },
+];
+
+/// The newest restores of this instance.
+fn history(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let rows = model.restores_of(&one.name);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            let (sign, role) = states::sign_of(row.result, &brush.glyphs);
+            vec![
+                Cell::Text(Role::Text, format::moment(row.ended, model.now())),
+                Cell::Text(role, format!("{sign} {}", states::ended(row.kind, row.result))),
+                Cell::Text(Role::Text, format::duration(row.took)),
+                Cell::Text(Role::Dim, row.id.to_string()),
+            ]
+        })
+        .collect();
+    let table = table::table(&HISTORY, &cells, None, width, brush);
+    let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Restores of it")), table.heading];
+    lines.extend(table.rows);
     lines
 }
 
