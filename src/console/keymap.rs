@@ -140,6 +140,8 @@ const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
 ]));
 const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
 const TEXTS: KeyContexts = KeyContexts::of(&[KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName]);
+const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
+const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
 const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
 /// Where left and right change a value or a tab; in a text they move the cursor instead.
 const SIDEWAYS: KeyContexts = LISTS.or(KeyContexts::of(&[KeyContext::Form]));
@@ -166,6 +168,9 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["shift-tab"], Action::PreviousPane, EVERYWHERE),
     (&["enter"], Action::Accept, EVERYWHERE),
     (&["esc"], Action::Back, EVERYWHERE),
+    // What lies over the screen is closed as the screen is; in a text Ctrl-C leaves the text, as in a shell.
+    (&["q"], Action::Back, POPUPS),
+    (&["ctrl-c"], Action::Back, TYPED),
     (&["space"], Action::Mark, PICKS),
     (&["V"], Action::MarkRange, MAIN),
     (&["A"], Action::MarkAll, MAIN),
@@ -197,7 +202,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["ctrl-l"], Action::Repaint, EVERYWHERE),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),
-    (&["ctrl-c"], Action::Close, EVERYWHERE),
+    (&["ctrl-c"], Action::Close, KeyContexts(EVERYWHERE.0 & !TYPED.0)),
 ];
 
 impl Default for Keymap {
@@ -340,6 +345,12 @@ mod tests {
         let map = Keymap::default();
         assert_eq!(map.action(KeyContext::Tree, "esc".parse().unwrap()), Some(Action::Back));
         assert_eq!(map.action(KeyContext::Tree, "q".parse().unwrap()), Some(Action::Close));
-        assert_eq!(map.action(KeyContext::Confirmation, "q".parse().unwrap()), None);
+        for popup in [KeyContext::Confirmation, KeyContext::Menu, KeyContext::TextView] {
+            assert_eq!(map.action(popup, "q".parse().unwrap()), Some(Action::Back));
+        }
+        for text in [KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName, KeyContext::FormText] {
+            assert_eq!(map.action(text, "ctrl-c".parse().unwrap()), Some(Action::Back));
+        }
+        assert_eq!(map.action(KeyContext::Confirmation, "ctrl-c".parse().unwrap()), Some(Action::Close));
     }
 }

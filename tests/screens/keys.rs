@@ -159,7 +159,7 @@ fn the_cancel_question_starts_on_its_safe_button() {
         ("c tab tab right right", "Confirmation #4 Disposition keep"),
         ("c tab tab left", "Confirmation #4 Disposition set aside"),
         ("c tab tab right enter", "Confirmation #4 Keep remove"),
-        ("c q", "Confirmation #4 Keep default"),
+        ("c q", "Tree #4"),
         ("c r", "Confirmation #4 Keep default"),
     ]);
 }
@@ -179,9 +179,15 @@ fn the_palette_carries_out_what_it_finds() {
 
 #[test]
 fn q_and_ctrl_c_close_and_nothing_else_does() {
-    for (keys, closes) in
-        [("q", true), ("ctrl-c", true), ("c ctrl-c", true), ("c q", false), ("/ q", false), ("n q", false)]
-    {
+    for (keys, closes) in [
+        ("q", true),
+        ("ctrl-c", true),
+        ("c ctrl-c", true),
+        ("c q", false),
+        ("/ q", false),
+        ("/ ctrl-c", false),
+        ("n q", false),
+    ] {
         let mut stage = Stage::new(busy(), own());
         stage.press(keys);
         assert_eq!(stage.wanted().contains(&Intent::Close), closes, "{keys}");

@@ -118,3 +118,37 @@ fn rows_are_marked_one_by_one_as_a_range_and_all() {
 fn nobody() -> howdah::manager::Snapshot {
     snapshot(Vec::new(), &[])
 }
+
+#[test]
+fn what_reading_again_has_found_is_said() {
+    let mut stage = Stage::new(nobody(), own());
+    stage.press("R");
+    stage.tell(howdah::console::message::Message::Catalog(std::sync::Arc::new(sample())));
+    assert!(stage.text().contains("Read again: 3 instances, 3 backups, 2 fewer than before"), "{}", stage.text());
+    // What is read by itself says nothing.
+    let mut stage = Stage::new(nobody(), own());
+    stage.tell(howdah::console::message::Message::Catalog(std::sync::Arc::new(sample())));
+    assert!(!stage.text().contains("Read again"), "{}", stage.text());
+}
+
+#[test]
+fn left_of_the_first_page_stands_the_tree() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("down tab right left");
+    assert_eq!(stage.model.focus(), howdah::console::model::Focus::Preview);
+    stage.press("left");
+    assert_eq!(stage.model.focus(), howdah::console::model::Focus::Tree);
+}
+
+#[test]
+fn names_beyond_ascii_are_spelled_in_ascii_where_that_was_asked_for() {
+    let sessions = vec![queued(1, "größe"), queued(2, "日本")];
+    let mut stage = Stage::new(snapshot(sessions, &[]), own());
+    stage.model = {
+        let options = howdah::console::ConsoleOptions { ascii: true, ..stage.model.options().clone() };
+        let data = stage.model.data().clone();
+        howdah::console::model::Model::new(options, data, (100, 30), now())
+    };
+    let text = stage.text();
+    assert!(text.is_ascii() && text.contains("gr??e"), "{text}");
+}

@@ -95,6 +95,8 @@ pub struct Model {
     pub(super) wide: bool,
     /// The actions that were chosen in the palette, the last one first.
     pub(super) recent: Vec<Action>,
+    /// What stood when a person asked for the repositories to be read again.
+    pub(super) reread: Option<Arc<Catalog>>,
 }
 
 impl Model {
@@ -129,6 +131,7 @@ impl Model {
             tables: Tables::default(),
             wide: false,
             recent: Vec::new(),
+            reread: None,
         };
         model.count_queue();
         model.record();

@@ -32,7 +32,7 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
         (1, []) => {
             model.notify(Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name)));
         }
-        (_, []) => model.notify(Tone::Done, format!("{verb}: {}", format::many(done, "session"))),
+        (_, []) => model.notify(Tone::Done, format!("{verb}: {}", names(receipt, done))),
         (0, [one]) => model.notify(Tone::Refused, format::clean(&format!("{verb} refused: {one}"))),
         (_, several) => {
             let title = format!("{verb}: {done} done, {} skipped", several.len());
@@ -88,6 +88,16 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
         model.tree.want(&Node::Session(id), &model.shown);
         model.preview.reset();
     }
+}
+
+/// The first of them by name, the others counted.
+fn names(receipt: &Receipt, done: usize) -> String {
+    /// More names are not read in one line.
+    const NAMED: usize = 3;
+    let shown: Vec<String> = receipt.lines.iter().filter(|line| line.result.is_ok()).take(NAMED).map(name).collect();
+    let rest = done - shown.len();
+    let names = format::clean(&shown.join(", ")).into_owned();
+    if rest == 0 { names } else { format!("{names} and {} more", format::count(rest as u64)) }
 }
 
 fn name(line: &ReceiptLine) -> String {

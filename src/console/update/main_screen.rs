@@ -11,12 +11,18 @@ use crate::console::{
         tree::{Group, Node},
     },
 };
-use crate::machine::{Phase, Session};
+use crate::{
+    console::purpose::Purpose,
+    machine::{Phase, Session},
+};
 use tui_input::Input;
 
 /// Carries out an action of the main screen.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
-    if let Verdict::No(reason) = model.situation().verdict(action) {
+    // To judge an act on a thousand sessions takes its time; moving about is allowed always.
+    if action.purpose() != Purpose::Move
+        && let Verdict::No(reason) = model.situation().verdict(action)
+    {
         return refuse(model, action, &reason);
     }
     match action {
@@ -35,6 +41,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
             return vec![Intent::Mouse(model.mouse)];
         }
         Action::Refresh => {
+            model.reread = Some(std::sync::Arc::clone(&model.shown.catalog));
             model.notify(Tone::Info, "Reading the repositories again");
             return vec![Intent::RefreshCatalog];
         }
@@ -129,7 +136,13 @@ fn scroll(model: &mut Model, go: Go) {
 
 fn sideways(model: &mut Model, by: isize) {
     if model.focus == Focus::Preview {
-        tab(model, model.preview.tab.moved(by));
+        let to = model.preview.tab.moved(by);
+        // Left of the first page stands the tree.
+        if by < 0 && to == model.preview.tab {
+            swap_focus(model);
+        } else {
+            tab(model, to);
+        }
         return;
     }
     let at = model.tree.index();

@@ -12,7 +12,7 @@ use crate::{
     machine::{Phase, Session, StuckReason},
     manager::{CompletedResult, Snapshot},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 /// Takes in a new snapshot of the sessions.
 pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Intent> {
@@ -49,7 +49,30 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
     model.tree.marked_instances.retain(|key| key.find(&catalog).is_some());
     model.shown.catalog = catalog;
     model.tree.refresh(&model.shown, &before);
+    if let Some(stood) = model.reread.take() {
+        let text = found(&stood, &model.shown.catalog);
+        model.notify(Tone::Done, text);
+    }
     Vec::new()
+}
+
+/// What reading the repositories again has found.
+fn found(before: &Catalog, after: &Catalog) -> String {
+    let points = |catalog: &Catalog| catalog.instances.iter().map(|one| one.rows.len()).sum::<usize>();
+    let problems = after.repositories.iter().filter(|one| one.problem.is_some()).count();
+    let (was, is) = (points(before), points(after));
+    let change = match is.cmp(&was) {
+        Ordering::Equal => "as before".to_owned(),
+        Ordering::Greater => format!("{} more than before", format::count((is - was) as u64)),
+        Ordering::Less => format!("{} fewer than before", format::count((was - is) as u64)),
+    };
+    let instances = format::many(after.instances.len(), "instance");
+    let unread = if problems == 0 {
+        String::new()
+    } else {
+        format!("; {} cannot be read", format::many(problems, "repository"))
+    };
+    format!("Read again: {instances}, {}, {change}{unread}", format::many(is, "backup"))
 }
 
 /// A mark on a session that has changed sides or is gone must not surprise anybody later.

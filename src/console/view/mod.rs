@@ -45,4 +45,16 @@ pub fn paint(buffer: &mut Buffer, model: &Model, brush: &mut Brush) {
     footer::paint(buffer, layout.footer, model, brush);
     wizard::paint(buffer, model, brush);
     overlays::paint(buffer, model, brush);
+    if model.options().ascii {
+        spell_in_ascii(buffer);
+    }
+}
+
+/// Names may hold what a terminal without Unicode would garble.
+fn spell_in_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol("?");
+        }
+    }
 }
