@@ -256,7 +256,7 @@ fn two_consoles_show_the_same_and_either_may_act() {
     });
     // The tree opens on what needs a person; the session is the row below its heading.
     second.keys(&format!("g{DOWN}c"));
-    second.wait_for_text("copied");
+    second.wait_for_text("would be removed");
     second.keys("\t\r");
     for console in [&mut first, &mut second] {
         console.wait_for("the cancelled session", |screen| screen.contents().contains("∅ shop"));

@@ -125,13 +125,13 @@ fn r05_cancel_asks_first_and_leaves_nothing() {
     let worker = console.howdah.events().worker(1, 1);
     console.howdah.events().wait_for_bytes(1, 1, 4 << 20);
     console.terminal.keys("c");
-    console.terminal.wait_for_text("copied");
+    console.terminal.wait_for_text("would be removed");
     // The safe button has the focus: Enter changes nothing.
     console.terminal.keys("\r");
     console.wait_for_row("Restore", "shop");
     assert!(group_is_alive(worker.pid));
     console.terminal.keys("c");
-    console.terminal.wait_for_text("copied");
+    console.terminal.wait_for_text("would be removed");
     console.terminal.keys("\t\r");
     console.wait_for_row("Completed", "∅ shop");
     assert!(!group_is_alive(worker.pid), "D6");
