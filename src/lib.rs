@@ -39,6 +39,7 @@
 //! ```text
 //!  6  app, main                     puts the parts together
 //!  5  console       cli             the faces
+//!     demo                          stories that are played: simulated attempts under the real manager
 //!  4  control                       the owner's socket: how other processes see sessions and steer them
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
@@ -148,6 +149,7 @@ pub mod catalog;
 pub mod cli;
 pub mod console;
 pub mod control;
+pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod journal;

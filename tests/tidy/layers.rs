@@ -22,7 +22,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("control", &["domain", "machine", "journal", "attempt", "catalog", "manager"]),
     ("console", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control", "recording"]),
     ("cli", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control", "recording"]),
-    ("demo", &["domain", "machine", "journal", "attempt", "catalog", "manager", "control"]),
+    ("demo", &["domain", "machine", "journal", "attempt", "catalog", "manager"]),
 ];
 
 /// Files that may know everything.

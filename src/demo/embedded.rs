@@ -1,0 +1,14 @@
+//! The scenarios that come with howdah.
+
+/// Each scenario's name and text, in the order in which they are listed.
+pub const SCENARIOS: [(&str, &str); 4] = [
+    ("quiet-night", include_str!("../../assets/scenarios/quiet-night.toml")),
+    ("repository-down", include_str!("../../assets/scenarios/repository-down.toml")),
+    ("stuck", include_str!("../../assets/scenarios/stuck.toml")),
+    ("link-cut", include_str!("../../assets/scenarios/link-cut.toml")),
+];
+
+/// The text of a scenario that comes with howdah.
+pub fn find(name: &str) -> Option<&'static str> {
+    SCENARIOS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

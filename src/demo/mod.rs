@@ -1,0 +1,18 @@
+//! Scenarios: stories of restores that are played, for demonstrations and recordings.
+//!
+//! The session manager, the machine and the screen are the real ones. What is simulated is below them: attempts report
+//! what a scenario says, the journal is in memory, and the repositories stand in a file.
+//!
+//! Promises: nothing on disk is touched and no process is started; the same scenario on the same clock is the same story,
+//! whatever machine it is played on. Never: takes part in real work; nothing here can be reached from a restore.
+
+pub mod embedded;
+mod lengths;
+pub mod scenario;
+pub mod script;
+mod written;
+
+pub use scenario::{Scenario, ScenarioError, Story};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Scenarios are read as they are written, and what is wrong with one is named with its line.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{
+    Scenario,
+    embedded::SCENARIOS,
+    scenario::PlannedEnd,
+    script::{Action, Condition},
+};
+use std::time::Duration;
+
+/// A whole scenario that a test changes a line of.
+const SMALL: &str = r#"title = "small"
+starts = "2026-11-20T02:00:00Z"
+speed = 2
+size = "80x24"
+
+[person]
+user = "ops"
+host = "bastion"
+
+[[repository]]
+path = "/backups"
+rate = "100M"
+down = [{ from = "1m", to = "2m", cause = "gone" }]
+
+[[repository.instance]]
+name = "orders"
+version = 17
+backups = [{ age = "2h", size = "10G", files = 100, wal = "16M" }]
+
+[[restore]]
+instance = "orders"
+attempts = [{ ends = "stuck", after = "5G", cause = "full" }]
+
+[[script]]
+wait = "session orders is stuck"
+marker = "it is stuck"
+"#;
+
+fn read(text: &str) -> Result<Scenario<String>, String> {
+    Scenario::read(text, "small.toml").map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_scenario_is_what_its_file_says() {
+    let Scenario { story, script, size } = read(SMALL).unwrap();
+    assert_eq!((story.speed.get(), size, story.by.account().as_str()), (2, (80, 24), "ops@bastion"));
+    let point = story.catalog.instances[0].newest().unwrap();
+    assert_eq!((point.label.as_str(), point.facts.size.0), ("2026-11-20T0000", 10 << 30));
+    assert_eq!(story.repository_of(point).unwrap().down[0].to, Duration::from_mins(2));
+    let [attempt] = story.attempts_of(&point.instance) else { panic!("one attempt is planned") };
+    assert!(matches!(&attempt.end, PlannedEnd::Stuck(mishap) if mishap.cause == "full"));
+    let [Action::Wait(wait, 25), Action::Mark(label)] = script.as_slice() else { panic!("{script:?}") };
+    assert_eq!((wait.to_string().as_str(), label.as_str()), ("session orders is stuck", "it is stuck"));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_file_and_line() {
+    for (good, bad, line, words) in [
+        ("speed = 2", "speed = 0", 3, "from 1 to 1000"),
+        ("speed = 2", "sped = 2", 3, "unknown field `sped`"),
+        ("80x24", "80", 4, "such as 100x30"),
+        ("user = \"ops\"\n", "", 6, "missing field `user`"),
+        ("\"/backups\"", "\"backups\"", 11, "from the root on"),
+        ("100M", "fast", 12, "such as 100M"),
+        ("\"2m\"", "\"1m\"", 13, "comes back later"),
+        ("\"1m\"", "\"soon\"", 13, "90s, 5m or 1h 30m"),
+        (
+            "backups = [{ age = \"2h\", size = \"10G\", files = 100, wal = \"16M\" }]",
+            "backups = []",
+            18,
+            "at least one",
+        ),
+        ("instance = \"orders\"", "instance = \"order\"", 21, "write one of orders"),
+        ("after = \"5G\"", "after = \"50G\"", 22, "ends after 10.0 GiB"),
+        (", cause = \"full\"", "", 22, "needs after"),
+        ("ends = \"stuck\", ", "", 22, "add ends"),
+        ("is stuck", "is sad", 25, "can be waited for"),
+        ("session orders", "session order", 25, "write one of orders"),
+        ("wait = \"session orders is stuck\"", "wait = \"nothing is ongoing\"\npause = \"1s\"", 24, "one of wait"),
+        ("wait = \"session orders is stuck\"\nmarker = \"it is stuck\"", "", 24, "one of wait"),
+    ] {
+        assert!(SMALL.contains(good), "{good}");
+        let problem = read(&SMALL.replacen(good, bad, 1)).expect_err(bad);
+        assert!(problem.starts_with(&format!("small.toml, line {line}: ")), "{bad}: {problem}");
+        assert!(problem.contains(words), "{bad}: {problem}");
+    }
+}
+
+#[test]
+fn conditions_are_written_as_they_are_read() {
+    for text in [
+        "session orders is queued",
+        "session orders is replaying",
+        "session orders is cancelled",
+        "session orders has copied 40%",
+        "session orders has made 1 try",
+        "session orders has made 3 tries",
+        "nothing is ongoing",
+        "screen shows owner lost",
+    ] {
+        assert_eq!(text.parse::<Condition>().unwrap().to_string(), text);
+    }
+    for text in ["", "session orders", "session orders has copied 101%", "session a b is done", "screen shows "] {
+        assert!(text.parse::<Condition>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_scenarios_that_come_with_howdah_can_be_played() {
+    for (name, text) in SCENARIOS {
+        let scenario = Scenario::<String>::read(text, name).unwrap();
+        assert!(!scenario.script.is_empty() && !scenario.story.restores.is_empty(), "{name}");
+    }
+}

@@ -1,0 +1,130 @@
+//! A scenario as it stands in its file, before it is checked.
+
+use super::lengths::{Length, some_text, text};
+use crate::domain::{ByteCount, Rate, Timestamp};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    pub(super) title: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) starts: Timestamp,
+    #[serde(default)]
+    pub(super) opens: Length,
+    pub(super) speed: Option<Spanned<u32>>,
+    pub(super) size: Option<Spanned<String>>,
+    pub(super) slots: Option<Spanned<usize>>,
+    pub(super) tries: Option<u32>,
+    pub(super) try_every: Option<Length>,
+    pub(super) person: Person,
+    #[serde(default)]
+    pub(super) link: Vec<Link>,
+    pub(super) repository: Vec<Repository>,
+    #[serde(default)]
+    pub(super) restore: Vec<Restore>,
+    #[serde(default)]
+    pub(super) script: Vec<Spanned<Step>>,
+}
+
+/// Who sits at the screen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Person {
+    pub(super) user: String,
+    pub(super) host: String,
+    pub(super) terminal: Option<String>,
+}
+
+/// The way to the owner of the sessions is cut for a while.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link {
+    pub(super) cut: Length,
+    pub(super) back: Spanned<Length>,
+    pub(super) cause: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repository {
+    pub(super) path: Spanned<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) rate: Rate,
+    #[serde(default)]
+    pub(super) down: Vec<Down>,
+    pub(super) instance: Vec<Instance>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Down {
+    pub(super) from: Length,
+    pub(super) to: Spanned<Length>,
+    pub(super) cause: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Instance {
+    pub(super) name: Spanned<String>,
+    pub(super) version: u32,
+    pub(super) backups: Spanned<Vec<Backup>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backup {
+    pub(super) age: Spanned<Length>,
+    #[serde(deserialize_with = "text")]
+    pub(super) size: ByteCount,
+    pub(super) files: u64,
+    #[serde(deserialize_with = "text")]
+    pub(super) wal: ByteCount,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restore {
+    pub(super) instance: Spanned<String>,
+    #[serde(default)]
+    pub(super) at: Length,
+    #[serde(default)]
+    pub(super) attempts: Vec<Spanned<Attempt>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Attempt {
+    #[serde(default)]
+    pub(super) ends: Ends,
+    #[serde(default, deserialize_with = "some_text")]
+    pub(super) after: Option<ByteCount>,
+    pub(super) cause: Option<String>,
+    pub(super) advice: Option<String>,
+    #[serde(default, deserialize_with = "some_text")]
+    pub(super) rate: Option<Rate>,
+}
+
+/// How an attempt ends, unless its repository goes down before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ends {
+    #[default]
+    Done,
+    Disrupted,
+    Stuck,
+}
+
+/// One step of the script; exactly one of its first four, or a marker alone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    pub(super) wait: Option<Spanned<String>>,
+    pub(super) key: Option<Spanned<String>>,
+    pub(super) r#type: Option<Spanned<String>>,
+    pub(super) pause: Option<Length>,
+    pub(super) marker: Option<String>,
+}
