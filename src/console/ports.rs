@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-use crate::catalog::propose::System;
+use crate::catalog::propose::{Proposal, Wanted};
 pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Repository, RepositoryKind};
 
 /// Makes the plan of a request without writing anything; runs in another process.
@@ -26,6 +26,9 @@ pub type EventHistory = Vec<(Timestamp, String)>;
 
 /// Reads the history of a session, whoever owns it.
 pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
+
+/// Finds a free place for each wanted directory; none at all when that cannot be found out.
+pub type PlacesPort = Box<dyn Fn(Wanted) -> BoxFuture<'static, Vec<Proposal>> + Send + Sync>;
 
 /// What becomes of the work when this screen closes and its user logs out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +70,8 @@ pub struct Ports {
     pub release: SwitchPort,
     /// Looks for their owner again after it was continued.
     pub reacquire: SwitchPort,
-    /// This machine.
-    pub system: Arc<dyn System>,
+    /// See [`PlacesPort`].
+    pub places: PlacesPort,
     /// The time.
     pub clock: Clock,
 }

@@ -16,7 +16,6 @@ use super::{
     update::update,
 };
 use crate::{
-    catalog::propose::propose,
     domain::{Order, Origin, Who},
     manager::StartRequest,
 };
@@ -31,7 +30,6 @@ use std::{
     io,
     ops::ControlFlow,
     pin::{Pin, pin},
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -294,10 +292,7 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
             (ports.history)(id).map(move |answer| Message::History(id, as_text(answer))).boxed()
         }
         Query::Places(ticket, wanted) => {
-            let system = Arc::clone(&ports.system);
-            let found = tokio::task::spawn_blocking(move || propose(&wanted, system.as_ref()));
-            // Without an answer the fields keep what they say.
-            found.map(move |found| Message::Proposed(ticket, found.unwrap_or_default())).boxed()
+            (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()
         }
         Query::Plan(ticket, at, request) => {
             (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     attempt::AttemptDir,
-    catalog::{self, Catalog},
+    catalog::{self, Catalog, propose::propose},
     cli::{exit::Exit, streams::print_error},
     console::{
         self,
@@ -206,7 +206,11 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
                 read.map_err(io::Error::other)?
             })
         }),
-        system: Arc::new(ThisMachine),
+        places: Box::new(|wanted| {
+            let found = tokio::task::spawn_blocking(move || propose(&wanted, &ThisMachine));
+            // Without an answer the fields keep what they say.
+            Box::pin(async move { found.await.unwrap_or_default() })
+        }),
         clock,
     }
 }

@@ -5,7 +5,6 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    catalog::propose::{Occupancy, System},
     console::{Closing, Keymap, Theme},
     domain::{
         BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName, Lsn,
@@ -15,12 +14,9 @@ use crate::{
     manager::{Clock, OwnerState, Receipt, Reply, Request, Service, SessionAction, Snapshot},
 };
 use futures_util::stream;
-use std::{
-    path::Path,
-    sync::{
-        Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, OnceLock,
+    atomic::{AtomicUsize, Ordering},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -116,18 +112,6 @@ impl Service for Fake {
     }
 }
 
-struct Nowhere;
-
-impl System for Nowhere {
-    fn occupancy(&self, _: &Path) -> Occupancy {
-        Occupancy::Free
-    }
-
-    fn is_taken(&self, _: Port) -> bool {
-        false
-    }
-}
-
 struct Bench {
     frames: Counter,
     publish: watch::Sender<Arc<Snapshot>>,
@@ -160,7 +144,7 @@ impl Bench {
             }),
             release: Box::new(|| std::future::ready(()).boxed()),
             reacquire: Box::new(|| std::future::ready(()).boxed()),
-            system: Arc::new(Nowhere),
+            places: Box::new(|_| std::future::ready(Vec::new()).boxed()),
             clock: Clock::starting_at(noon()),
         };
         let options = ConsoleOptions {
