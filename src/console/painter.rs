@@ -10,7 +10,7 @@
 use crossterm::{
     Command,
     cursor::{MoveDown, MoveTo},
-    style::{Attribute, Colors, Print, SetAttribute, SetColors},
+    style::{Attribute, Colors, Print, SetAttribute, SetColors, force_color_output},
     terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
 };
 use ratatui::{
@@ -58,12 +58,19 @@ const PLAIN: Look = (Modifier::empty(), Color::Reset, Color::Reset);
 impl Painter {
     /// For a terminal of this size that shows nothing.
     pub fn new(area: Rect) -> Self {
+        // Crossterm would look at NO_COLOR itself and leave colours out; whether there are any is for the theme to say.
+        force_color_output(true);
         Self { shown: Buffer::empty(area), next: Buffer::empty(area) }
     }
 
     /// The size that it paints for.
     pub const fn area(&self) -> Rect {
         self.shown.area
+    }
+
+    /// The picture that the terminal shows.
+    pub const fn shown(&self) -> &Buffer {
+        &self.shown
     }
 
     /// Paints a picture; returns what to send, which is nothing where no cell changes.
