@@ -176,6 +176,8 @@ async fn play(
         }
     };
     tokio::select! {
+        // Of two that come at the same moment always the same is first: what is played is the same each time.
+        biased;
         () = course => {}
         () = stopped => send(Report::Over(Some(End::Stopped))).await,
         () = until(&mut killed, |now| now == Wanted::Kill) => send(Report::Over(None)).await,

@@ -6,13 +6,19 @@
 //! Promises: nothing on disk is touched and no process is started; the same scenario on the same clock is the same story,
 //! whatever machine it is played on. Never: takes part in real work; nothing here can be reached from a restore.
 
+mod course;
 pub mod embedded;
 mod lengths;
+mod link;
+pub mod plan;
+mod reports;
 pub mod scenario;
 pub mod script;
+pub mod world;
 mod written;
 
 pub use scenario::{Scenario, ScenarioError, Story};
+pub use world::World;
 
 #[cfg(test)]
 mod tests;

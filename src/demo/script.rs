@@ -64,7 +64,7 @@ pub struct NotACondition(String);
 
 impl Condition {
     /// Whether it holds.
-    pub fn holds(&self, snapshot: &Snapshot, screen: &str) -> bool {
+    pub fn holds(&self, snapshot: &Snapshot, screen: impl FnOnce() -> String) -> bool {
         match self {
             Self::Session(name, stands) => {
                 let ongoing = snapshot.ongoing.iter().filter(|session| session.title() == name);
@@ -83,7 +83,7 @@ impl Condition {
                 }
             }
             Self::NothingOngoing => snapshot.ongoing.is_empty(),
-            Self::Screen(text) => screen.contains(text),
+            Self::Screen(text) => screen().contains(text),
         }
     }
 }

@@ -3,12 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use super::{
-    Scenario,
-    embedded::SCENARIOS,
+    Scenario, Story, World,
+    embedded::{self, SCENARIOS},
     scenario::PlannedEnd,
     script::{Action, Condition},
 };
-use std::time::Duration;
+use crate::{
+    domain::{AttemptNo, SessionId},
+    machine::Scope,
+    manager::{Clock, OwnerState, SessionAction},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout};
 
 /// A whole scenario that a test changes a line of.
 const SMALL: &str = r#"title = "small"
@@ -106,6 +112,43 @@ fn conditions_are_written_as_they_are_read() {
     for text in ["", "session orders", "session orders has copied 101%", "session a b is done", "screen shows "] {
         assert!(text.parse::<Condition>().is_err(), "{text:?}");
     }
+}
+
+/// A story that comes with howdah, under way.
+fn begin(name: &str) -> (World, Arc<Story>) {
+    let story = Arc::new(Scenario::<String>::read(embedded::find(name).unwrap(), name).unwrap().story);
+    let clock = Clock::starting_at(story.starts).at_speed(story.speed);
+    (World::begin(&story, clock).unwrap(), story)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repository_that_comes_back_is_tried_until_then_and_read_on_where_it_stood() {
+    let begun = Instant::now();
+    let (world, story) = begin("repository-down");
+    world.service.snapshots().wait_for(|now| now.counts.succeeded() == 3).await.unwrap();
+    let history = world.history()(SessionId(1));
+    let tries = history.iter().filter(|(_, sentence)| sentence.contains("is due")).count();
+    assert_eq!(tries, 4, "{history:#?}");
+    let over = history.iter().any(|(_, sentence)| sentence.contains("the disruption is over"));
+    assert!(over, "{history:#?}");
+    let took = begun.elapsed() * story.speed.get();
+    assert!((Duration::from_mins(24)..Duration::from_mins(31)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_link_is_cut_nothing_is_seen_and_nothing_is_taken() {
+    let (mut world, story) = begin("link-cut");
+    world.owner.wait_for(|owner| matches!(owner, OwnerState::Unreachable { .. })).await.unwrap();
+    let mut snapshots = world.service.snapshots();
+    let before = snapshots.borrow_and_update().revision;
+    let scope = Scope::Sessions(vec![SessionId(1)]);
+    let receipt = world.service.act(SessionAction::Retry, scope, story.by.clone()).await;
+    assert_eq!(receipt.done(), 0, "{receipt:?}");
+    assert!(timeout(Duration::from_secs(20), snapshots.changed()).await.is_err(), "the owner goes on unseen");
+    world.owner.wait_for(|owner| matches!(owner, OwnerState::Remote { .. })).await.unwrap();
+    snapshots.wait_for(|now| now.revision > before + 100).await.unwrap();
+    let session = world.service.session(SessionId(1), story.by.clone()).await.unwrap();
+    assert_eq!(session.attempts().last().unwrap().number, AttemptNo(1), "the work went on");
 }
 
 #[test]

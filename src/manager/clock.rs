@@ -2,6 +2,7 @@
 
 use crate::domain::Timestamp;
 use std::{
+    num::NonZeroU32,
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
@@ -13,6 +14,8 @@ pub struct Clock {
     started: tokio::time::Instant,
     at_start: Timestamp,
     source: Source,
+    /// How many of its seconds pass in one of tokio's.
+    speed: NonZeroU32,
 }
 
 /// Where the time of day comes from.
@@ -45,18 +48,37 @@ impl From<Timestamp> for Moment {
 impl Clock {
     /// The clock of this machine.
     pub fn system() -> Self {
-        Self { started: tokio::time::Instant::now(), at_start: Timestamp::now(), source: Source::Machine }
+        Self {
+            started: tokio::time::Instant::now(),
+            at_start: Timestamp::now(),
+            source: Source::Machine,
+            speed: NonZeroU32::MIN,
+        }
     }
 
     /// A clock that began at `at_start` and moves only as tokio's does.
     pub fn starting_at(at_start: Timestamp) -> Self {
-        Self { started: tokio::time::Instant::now(), at_start, source: Source::Tokio }
+        Self { started: tokio::time::Instant::now(), at_start, source: Source::Tokio, speed: NonZeroU32::MIN }
     }
 
     /// The same clock with a hand by which it is set forward, or back, while it goes.
     #[must_use]
     pub const fn set_by(self, milliseconds: &'static AtomicI64) -> Self {
         Self { source: Source::Set(milliseconds), ..self }
+    }
+
+    /// The same clock, so many times as fast: for stories, which somebody waits for. One of this machine stays as it is.
+    #[must_use]
+    pub const fn at_speed(self, speed: NonZeroU32) -> Self {
+        match self.source {
+            Source::Machine => self,
+            Source::Tokio | Source::Set(_) => Self { speed, ..self },
+        }
+    }
+
+    /// How many of its seconds pass in one of tokio's.
+    pub const fn speed(&self) -> NonZeroU32 {
+        self.speed
     }
 
     /// What time it is.
@@ -78,17 +100,18 @@ impl Clock {
 
     /// How long until a moment of the steady time; zero when it has passed.
     pub fn until_steady(&self, moment: Timestamp) -> Duration {
-        Duration::try_from(moment.duration_since(self.steady())).unwrap_or_default()
+        Duration::try_from(moment.duration_since(self.steady())).unwrap_or_default() / self.speed.get()
     }
 
     fn steady(&self) -> Timestamp {
-        self.at_start.checked_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
+        self.at_start.checked_add(self.started.elapsed().saturating_mul(self.speed.get())).unwrap_or(Timestamp::MAX)
     }
 
     /// How long until `moment`; zero when it has passed. At most a minute, so that a clock which is set while somebody
     /// waits is noticed soon.
     pub fn until(&self, moment: Timestamp) -> Duration {
         const MAX_SLEEP: Duration = Duration::from_mins(1);
-        Duration::try_from(moment.duration_since(self.now())).unwrap_or_default().min(MAX_SLEEP)
+        let wait = Duration::try_from(moment.duration_since(self.now())).unwrap_or_default() / self.speed.get();
+        wait.min(MAX_SLEEP)
     }
 }
