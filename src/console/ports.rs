@@ -109,6 +109,17 @@ pub struct ConsoleOptions {
     pub progress_pause: Duration,
     /// Whether the terminal is rung when a session completes or needs a person.
     pub bell: bool,
+    /// What it is opened for.
+    pub purpose: Purpose,
+}
+
+/// What a screen is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The sessions are real.
+    Work,
+    /// All of it is only played, and the header says so.
+    Demo,
 }
 
 /// How the screen was left; the composition root makes one line for the shell of it.

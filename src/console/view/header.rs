@@ -5,6 +5,7 @@ use crate::{
         action::Verdict,
         bar, format,
         model::{Model, owner::MayClose},
+        ports::Purpose,
         theme::{Brush, Role},
     },
     machine::CompletedResult,
@@ -97,12 +98,13 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
-    let fallback = || (Line::default(), right(model, LEAST, brush));
+    let fallback = || (Line::from_iter(badge(model, brush)), right(model, LEAST, brush));
     let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
-    buffer.set_line(area.x, area.y, &left, area.width);
     let start = width.saturating_sub(right.width() + 1);
     let start = area.x + u16::try_from(start).unwrap_or(0);
     buffer.set_line(start, area.y, &right, area.right() - start);
+    // Over the other where there is room for neither: what is only played must never look real.
+    buffer.set_line(area.x, area.y, &left, area.width);
 }
 
 /// Paints the action bar: what is possible now is lit.
@@ -138,7 +140,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     let counts = &model.data().snapshot.counts;
     let ended = |result| counts.ended.with(result);
     let glyphs = &brush.glyphs;
-    let mut spans = Vec::new();
+    let mut spans = Vec::from_iter(badge(model, brush));
     if fill.front != Front::Nothing {
         spans.push(brush.span(Role::Title, " howdah"));
     }
@@ -173,6 +175,14 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         spans.push(brush.span(*role, text));
     }
     Line::from(spans)
+}
+
+/// What stands before everything else where all is only played.
+fn badge(model: &Model, brush: &Brush) -> Option<Span<'static>> {
+    match model.options().purpose {
+        Purpose::Work => None,
+        Purpose::Demo => Some(brush.span(Role::Sample, " DEMO")),
+    }
 }
 
 fn right(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
