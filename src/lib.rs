@@ -118,6 +118,7 @@
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
 //! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |
 //! | Of a recording only characters and colours reach a terminal. | `tests/player.rs`, the player's own tests |
+//! | A demo touches no disk and starts no process; its recording is the same wherever it is made. | `tests/demo.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words
@@ -141,6 +142,7 @@
 //!   a mark, by whoever works there now. **Mark**: what a session leaves in its target to know its own data again.
 //! - **Recording**: what a terminal was sent over time, as asciicast. **Marker**: a moment of it that somebody marked.
 //!   **Keyframe**: how the terminal in memory stood at some moment, so that playback can begin there.
+//! - **Scenario**: a story of restores in a file, with the script of its recording. Simulated for demonstrations and tests.
 //! - **Epoch**: the number of an ownership in the journal; an owner whose number is not the newest is none.
 
 pub mod app;

@@ -9,6 +9,7 @@ mod claims;
 pub mod config;
 mod console;
 mod context;
+mod demo;
 mod doctor;
 mod environment;
 pub mod exposure;

@@ -1,7 +1,8 @@
 //! From the words of the command line to the part that does the work.
 
 use super::{
-    config, console, context::AppContext, doctor, generate, hook, keeper, keys, play, restore, session, verify, worker,
+    config, console, context::AppContext, demo, doctor, generate, hook, keeper, keys, play, restore, session, verify,
+    worker,
 };
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Play(args)) => play::run(&cli.common, &args),
         Some(Verb::Keys(args)) => keys::run(&cli.common, &args),
+        Some(Verb::Demo(args)) => demo::run(&cli.common, &args),
         Some(Verb::Doctor(args)) => doctor::run(&cli.common, &args),
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),

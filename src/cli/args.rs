@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     domain::Rate,
-    recording::{IdleLimit, Speed},
+    recording::{Format, IdleLimit, ScreenSize, Speed},
 };
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 /// Restores PostgreSQL instances and watches them come back.
 #[derive(Debug, Parser)]
@@ -67,6 +67,8 @@ pub enum Verb {
     Play(PlayArgs),
     /// List the keys of the console as they hold, those of the settings included
     Keys(KeysArgs),
+    /// Play a story of restores that are only simulated, or record it
+    Demo(DemoArgs),
     /// Check whether this machine has all that howdah needs
     Doctor(DoctorArgs),
     /// Write the completions of a shell to standard output
@@ -90,6 +92,7 @@ impl Verb {
             Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Hook => true,
             Self::Backup(BackupVerb::List { .. })
             | Self::Play(_)
+            | Self::Demo(_)
             | Self::Report(_)
             | Self::Keys(_)
             | Self::Doctor(_)
@@ -186,6 +189,62 @@ pub struct PlayArgs {
     pub idle_limit: Option<IdleLimit>,
 }
 
+/// `howdah demo`.
+#[derive(Debug, Args)]
+#[command(after_help = DEMO, group(ArgGroup::new("recording").multiple(true)))]
+pub struct DemoArgs {
+    /// The scenario: a name of the list, or the path of a file [default: quiet-night]
+    pub scenario: Option<String>,
+    /// List the scenarios that come with howdah
+    #[arg(long, conflicts_with_all = ["scenario", "speed", "recording"])]
+    pub list: bool,
+    /// How many seconds of the story pass in a second, from 1 to 1000 [default: what the scenario says]
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub speed: Option<NonZeroU32>,
+    /// Record it, as its script says, instead of showing it: no terminal is needed, and no time passes
+    #[arg(long, value_name = "FILE", group = "recording")]
+    pub record: Option<PathBuf>,
+    /// Columns and rows of the recording [default: what the scenario says]
+    #[arg(long, value_name = "COLUMNSxROWS", requires = "recording")]
+    pub size: Option<ScreenSize>,
+    /// Write the picture at a marker of the script as SVG
+    #[arg(long, value_name = "FILE", requires = "at", group = "recording")]
+    pub svg: Option<PathBuf>,
+    /// The label of that marker
+    #[arg(long, value_name = "MARKER", requires = "svg")]
+    pub at: Option<String>,
+    /// The format of the recording: asciicast 2 or 3
+    #[arg(long, value_name = "v2|v3", default_value = "v2", requires = "record")]
+    pub format: CastFormat,
+}
+
+/// A format that recordings are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CastFormat {
+    /// asciicast 2
+    V2,
+    /// asciicast 3
+    V3,
+}
+
+impl From<CastFormat> for Format {
+    fn from(format: CastFormat) -> Self {
+        match format {
+            CastFormat::V2 => Self::V2,
+            CastFormat::V3 => Self::V3,
+        }
+    }
+}
+
+/// The speed of a story.
+fn speed(text: &str) -> Result<NonZeroU32, String> {
+    let speed = text.parse().ok().filter(|speed: &NonZeroU32| speed.get() <= MAX_SPEED);
+    speed.ok_or_else(|| format!("a story is played from 1 to {MAX_SPEED} times as fast as time passes"))
+}
+
+/// A day of a story in 90 seconds; faster nobody can follow.
+const MAX_SPEED: u32 = 1_000;
+
 /// `howdah doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR)]
@@ -281,6 +340,14 @@ The JSON object. What does not apply or is not known is null; moments are in UTC
 
 const KEYS: &str = "Each action can be given other keys by its name under [console.keys] in howdah.toml. Where text is \
 typed, a key that is a character types it.";
+
+const DEMO: &str = "Nothing in it is real: no file is read but the scenario, none is written but the recording, no process \
+is started, and no session of yours is touched. The header says DEMO. What a scenario is made of stands at the top of \
+assets/scenarios/quiet-night.toml.
+
+A recording is the same, byte for byte, wherever it is made: howdah play FILE shows it.
+
+Exit codes: 0 done, 1 howdah failed or the script waited for what never came, 2 wrong usage, 3 the scenario cannot be read.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 

@@ -6,6 +6,8 @@
 //! Promises: it redraws when something has changed, never by a tick; closing it stops no work; the terminal is given
 //! back whole on every way out. Never: decides anything about sessions, reads a file, or starts a process.
 //!
+//! `recorder` runs the same loop without a terminal and keeps what it would have been sent.
+//!
 //! `player` is a second screen, for recordings; it shares the terminal, the keys and the colours with the first.
 
 pub mod action;
@@ -22,6 +24,7 @@ pub mod painter;
 pub mod player;
 pub mod ports;
 mod purpose;
+pub mod recorder;
 mod run;
 pub mod situation;
 mod surface;

@@ -110,12 +110,12 @@ pub struct ConsoleOptions {
     /// Whether the terminal is rung when a session completes or needs a person.
     pub bell: bool,
     /// What it is opened for.
-    pub purpose: Purpose,
+    pub purpose: OpenedFor,
 }
 
 /// What a screen is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum OpenedFor {
     /// The sessions are real.
     Work,
     /// All of it is only played, and the header says so.

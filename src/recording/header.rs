@@ -1,7 +1,7 @@
 //! What a recording says of itself before its first event.
 
 use super::{Micros, defect::Defect};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Everything that is known of a recording as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,14 @@ impl ScreenSize {
         let sides = text.split_once('x').and_then(|(columns, rows)| Some((number(columns)?, number(rows)?)));
         let (columns, rows) = sides.ok_or_else(|| Defect::NotASize { text: text.to_owned() })?;
         Self::new(columns, rows)
+    }
+}
+
+impl FromStr for ScreenSize {
+    type Err = Defect;
+
+    fn from_str(text: &str) -> Result<Self, Defect> {
+        Self::parse(text)
     }
 }
 

@@ -11,7 +11,7 @@ use howdah::{
         Brush, Closing, ConsoleOptions, Keymap, Theme,
         message::{Intent, Message},
         model::{Model, tree::TreeData},
-        ports::Purpose,
+        ports::OpenedFor,
         update::update,
         view,
     },
@@ -128,7 +128,7 @@ pub(crate) fn options() -> ConsoleOptions {
         mouse: false,
         progress_pause: std::time::Duration::from_millis(500),
         bell: false,
-        purpose: Purpose::Work,
+        purpose: OpenedFor::Work,
     }
 }
 

@@ -8,6 +8,7 @@ use super::source::Source;
 /// Where data goes to standard output.
 const OUT: &[&str] = &[
     "src/app/console/mod.rs",
+    "src/app/demo/mod.rs",
     "src/app/doctor/mod.rs",
     "src/app/handover.rs",
     "src/app/generate.rs",

@@ -19,7 +19,7 @@ use crate::{
     console::{
         self,
         keymap::Keymap,
-        ports::{Closing, ConsoleOptions, EndReason, Ending, Ports, Purpose, SwitchPort},
+        ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
         theme::Theme,
     },
     domain::{AttemptNo, Port, SessionId},
@@ -170,7 +170,7 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
         mouse: screen.mouse,
         progress_pause: if std::env::var_os("SSH_CONNECTION").is_some() { PAUSE_OVER_SSH } else { PAUSE },
         bell: screen.bell,
-        purpose: Purpose::Work,
+        purpose: OpenedFor::Work,
     })
 }
 

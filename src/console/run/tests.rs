@@ -5,7 +5,7 @@
 use super::*;
 use crate::{
     catalog::Catalog,
-    console::{Closing, Keymap, Theme, ports::Purpose},
+    console::{Closing, Keymap, Theme, ports::OpenedFor},
     domain::{
         BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName, Lsn,
         MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
@@ -163,7 +163,7 @@ impl Bench {
             mouse: false,
             progress_pause: Duration::from_millis(500),
             bell: false,
-            purpose: Purpose::Work,
+            purpose: OpenedFor::Work,
         };
         let (send, outside) = mpsc::unbounded_channel();
         let outside = stream::unfold(outside, |mut outside| async { Some((outside.recv().await?, outside)) });

@@ -5,7 +5,7 @@ use crate::{
         action::Verdict,
         bar, format,
         model::{Model, owner::MayClose},
-        ports::Purpose,
+        ports::OpenedFor,
         theme::{Brush, Role},
     },
     machine::CompletedResult,
@@ -180,8 +180,8 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
 /// What stands before everything else where all is only played.
 fn badge(model: &Model, brush: &Brush) -> Option<Span<'static>> {
     match model.options().purpose {
-        Purpose::Work => None,
-        Purpose::Demo => Some(brush.span(Role::Sample, " DEMO")),
+        OpenedFor::Work => None,
+        OpenedFor::Demo => Some(brush.span(Role::Sample, " DEMO")),
     }
 }
 

@@ -1,0 +1,78 @@
+//! What the screen of a demo is given in the place of this machine.
+
+use crate::{
+    catalog::propose::{Occupancy, System, propose},
+    console::{
+        keymap::Keymap,
+        ports::{Closing, ConsoleOptions, OpenedFor, Ports},
+        theme::Theme,
+    },
+    demo::{
+        Story, World,
+        plan::plan,
+        world::{FIRST_PORT, RESTORE_DIR},
+    },
+    domain::Port,
+    manager::Clock,
+};
+use std::{future::ready, path::Path, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// Two pictures of progress a second, as on a real screen.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A machine on which nothing stands but what the story's own sessions hold.
+struct EmptyMachine;
+
+impl System for EmptyMachine {
+    fn occupancy(&self, _: &Path) -> Occupancy {
+        Occupancy::Free
+    }
+
+    fn is_taken(&self, _: Port) -> bool {
+        false
+    }
+}
+
+pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
+    let history = world.history();
+    Ports {
+        manager: Arc::clone(&world.service),
+        owner: world.owner.clone(),
+        exposed: watch::channel(None).1,
+        catalog: watch::channel(Arc::new(story.catalog.clone())).1,
+        // What a scenario holds does not change.
+        refresh_catalog: Box::new(|| {}),
+        plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
+        log: Box::new(|_, _, _| {
+            Box::pin(ready(Ok(b"This attempt is simulated: no engine runs, none writes a log.\n".to_vec())))
+        }),
+        history: Box::new(move |session| Box::pin(ready(Ok(history(session))))),
+        release: Box::new(|| Box::pin(ready(()))),
+        reacquire: Box::new(|| Box::pin(ready(()))),
+        places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),
+        clock,
+    }
+}
+
+/// Options that depend on the story alone.
+pub(super) fn options(story: &Story, theme: Theme, ascii: bool) -> anyhow::Result<ConsoleOptions> {
+    Ok(ConsoleOptions {
+        by: story.by.clone(),
+        closing: Closing::Safe,
+        restore_dir: RESTORE_DIR.into(),
+        max_rate: None,
+        first_port: Port::new(FIRST_PORT)?,
+        own_hint: String::new(),
+        program: "howdah".into(),
+        state_dir: "/var/lib/howdah".into(),
+        attempts_dir: "/var/lib/howdah/attempts".into(),
+        keymap: Keymap::default(),
+        theme,
+        ascii,
+        mouse: false,
+        progress_pause: PAUSE,
+        bell: false,
+        purpose: OpenedFor::Demo,
+    })
+}

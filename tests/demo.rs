@@ -1,0 +1,234 @@
+//! `howdah demo`: stories are recorded the same everywhere, in no time, and played in a real terminal.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stdout, reason = "how long a recording takes is worth a line")]
+
+mod support;
+
+use howdah::{
+    console::svg::svg,
+    recording::{EventKind, Recording},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+use support::{howdah::Howdah, place::scratch, pty::Terminal};
+
+const SCENARIOS: [&str; 4] = ["quiet-night", "repository-down", "stuck", "link-cut"];
+
+/// An hour of copying at the speed of time, three at once.
+const HOUR: &str = r#"
+title = "an hour"
+starts = "2026-11-20T02:00:00Z"
+
+[person]
+user = "ops"
+host = "bastion"
+
+[[repository]]
+path = "/backups"
+rate = "100M"
+instance = [
+    { name = "billing", version = 17, backups = [{ age = "2h", size = "360G", files = 5000, wal = "512M" }] },
+    { name = "crm", version = 17, backups = [{ age = "2h", size = "360G", files = 5000, wal = "512M" }] },
+    { name = "orders", version = 17, backups = [{ age = "2h", size = "360G", files = 5000, wal = "512M" }] },
+]
+
+[[restore]]
+instance = "billing"
+
+[[restore]]
+instance = "crm"
+
+[[restore]]
+instance = "orders"
+
+[[script]]
+wait = "nothing is ongoing"
+marker = "the end"
+"#;
+
+/// Records, and returns the bytes.
+fn record(howdah: &Howdah, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<u8> {
+    let file = scratch("cast").join("out.cast");
+    let mut command = howdah.command(["demo"].iter().chain(arguments));
+    let output = command.arg("--record").arg(&file).envs(environment.iter().copied()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read(file).unwrap()
+}
+
+fn written(name: &str, text: &str) -> PathBuf {
+    let file = scratch("scenario").join(name);
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a terminal shows of a recording at a marker.
+fn replayed(recording: &Recording, marker: &str) -> Buffer {
+    let (columns, rows) = (recording.header().size.columns(), recording.header().size.rows());
+    let mut emulator = vt100::Parser::new(rows, columns, 0);
+    for event in recording.events() {
+        match &event.kind {
+            EventKind::Output(text) => emulator.process(text.as_bytes()),
+            EventKind::Marker(label) if label == marker => break,
+            EventKind::Marker(_) | EventKind::Input(_) | EventKind::Resize(_) | EventKind::Exit(_) => {}
+        }
+    }
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    for (x, y) in (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))) {
+        let shown = emulator.screen().cell(y, x).unwrap();
+        let cell = &mut buffer[(x, y)];
+        if shown.has_contents() {
+            cell.set_symbol(shown.contents());
+        }
+        (cell.fg, cell.bg) = (colour(shown.fgcolor()), colour(shown.bgcolor()));
+        let looks = [
+            (shown.bold(), Modifier::BOLD),
+            (shown.dim(), Modifier::DIM),
+            (shown.underline(), Modifier::UNDERLINED),
+            (shown.inverse(), Modifier::REVERSED),
+        ];
+        cell.modifier = looks.into_iter().filter(|(on, _)| *on).map(|(_, look)| look).collect();
+    }
+    buffer
+}
+
+fn colour(colour: vt100::Color) -> Color {
+    match colour {
+        vt100::Color::Default => Color::Reset,
+        vt100::Color::Idx(number) => Color::Indexed(number),
+        vt100::Color::Rgb(red, green, blue) => Color::Rgb(red, green, blue),
+    }
+}
+
+#[test]
+fn a_recording_is_the_same_wherever_and_whenever_it_is_made() {
+    let other = [
+        ("TZ", "Asia/Kathmandu"),
+        ("LANG", "de_DE.UTF-8"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("TERM", "dumb"),
+        ("NO_COLOR", "1"),
+        ("USER", "eve"),
+        ("SSH_CONNECTION", "1 2 3 4"),
+        ("COLUMNS", "20"),
+        ("TOKIO_WORKER_THREADS", "1"),
+    ];
+    for scenario in SCENARIOS {
+        let (here, there) = (Howdah::new(), Howdah::new());
+        let first = record(&here, &[scenario], &[("TZ", "UTC"), ("TERM", "xterm-256color")]);
+        assert!(first == record(&here, &[scenario], &[("TZ", "UTC")]), "{scenario}: the second time");
+        assert!(first == record(&there, &[scenario], &other), "{scenario}: somewhere else");
+        assert!(!here.state.exists() && !there.state.exists(), "a demo needs no state directory");
+    }
+}
+
+#[test]
+fn a_recording_shows_what_the_screen_painted() {
+    let howdah = Howdah::new();
+    for scenario in SCENARIOS {
+        let cast = record(&howdah, &[scenario], &[]);
+        let recording = Recording::read(cast.as_slice(), scenario).unwrap();
+        let markers = recording.events().iter().filter_map(|event| match &event.kind {
+            EventKind::Marker(label) => Some(label),
+            EventKind::Output(_) | EventKind::Input(_) | EventKind::Resize(_) | EventKind::Exit(_) => None,
+        });
+        for marker in markers {
+            let file = scratch("still").join("still.svg");
+            howdah.run(["demo", scenario, "--svg", text(&file), "--at", marker]).expect_code(0);
+            let title = format!("{}: {marker}", recording.header().title.as_deref().unwrap());
+            let painted = fs::read_to_string(file).unwrap();
+            assert!(painted == svg(&replayed(&recording, marker), &title), "{scenario}: {marker}");
+            assert!(painted.contains("DEMO"), "{scenario}: {marker}");
+        }
+    }
+}
+
+#[test]
+fn both_formats_hold_the_same_and_the_size_is_as_asked() {
+    let howdah = Howdah::new();
+    let read = |format| {
+        let cast = record(&howdah, &["link-cut", "--size", "80x24", "--format", format], &[]);
+        Recording::read(cast.as_slice(), format).unwrap()
+    };
+    let (second, third) = (read("v2"), read("v3"));
+    assert_eq!(second.header().size.to_string(), "80x24");
+    let outputs = |recording: &Recording| {
+        let kinds = recording.events().iter().map(|event| event.kind.clone());
+        kinds.filter(|kind| !matches!(kind, EventKind::Exit(_))).collect::<Vec<_>>()
+    };
+    assert!(outputs(&second) == outputs(&third));
+    assert_eq!(third.events().last().unwrap().kind, EventKind::Exit(0));
+}
+
+#[test]
+fn the_header_says_demo_at_every_size() {
+    let howdah = Howdah::new();
+    let file = scratch("still").join("still.svg");
+    // The last is too small for anything else in the header.
+    for size in ["200x50", "80x24", "40x10", "12x4"] {
+        let marker = "three at once, one in the queue";
+        let arguments = ["demo", "quiet-night", "--size", size, "--svg", text(&file), "--at", marker];
+        howdah.run(arguments).expect_code(0);
+        assert!(fs::read_to_string(&file).unwrap().contains("DEMO"), "{size}");
+    }
+}
+
+#[test]
+fn an_hour_is_recorded_in_a_moment() {
+    let (howdah, scenario) = (Howdah::new(), written("hour.toml", HOUR));
+    let begun = Instant::now();
+    let cast = record(&howdah, &[text(&scenario)], &[]);
+    let took = begun.elapsed();
+    let length = Recording::read(cast.as_slice(), "hour").unwrap().length();
+    assert!(length.0 > 3_600_000_000, "{length} seconds");
+    println!("an hour of restores was recorded in {took:.1?}, {} bytes", cast.len());
+    assert!(cfg!(debug_assertions) || took.as_secs() < 2, "{took:?}");
+}
+
+#[test]
+fn what_cannot_be_played_is_refused() {
+    let howdah = Howdah::new();
+    let broken = written("broken.toml", &HOUR.replace("100M", "fast"));
+    let out = text(&broken).replace("broken.toml", "out.cast");
+    let run = |arguments: &[&str]| howdah.run(["demo"].iter().chain(arguments));
+    let error = run(&[text(&broken), "--record", &out]).expect_code(3).stderr;
+    assert!(error.contains("broken.toml, line 11: \"fast\" is not an amount of bytes"), "{error}");
+    let error = run(&["no-such-night", "--record", &out]).expect_code(3).stderr;
+    assert!(error.contains("howdah demo --list"), "{error}");
+    let endless =
+        written("endless.toml", &HOUR.replace("360G", "1G").replace("nothing is ongoing", "session crm is stuck"));
+    let error = run(&[text(&endless), "--record", &out]).expect_code(1).stderr;
+    assert!(error.contains("line 28 of the scenario waits for \"session crm is stuck\""), "{error}");
+    let error = run(&["stuck", "--svg", &out, "--at", "no such"]).expect_code(2).stderr;
+    assert!(error.contains("\"billing is back\""), "{error}");
+    assert!(run(&["stuck"]).expect_code(2).stderr.contains("needs a terminal"));
+    assert!(!Path::new(&out).exists());
+    let list = run(&["--list"]).expect_code(0).stdout;
+    assert!(SCENARIOS.iter().all(|name| list.contains(name)), "{list}");
+}
+
+#[test]
+fn a_story_is_played_in_a_terminal_and_takes_orders() {
+    let howdah = Howdah::new();
+    let arguments = ["demo", "stuck", "--speed", "100"];
+    let mut terminal = Terminal::run(env!("CARGO_BIN_EXE_howdah"), arguments, howdah.environment(), (100, 30));
+    terminal.wait_for_text("DEMO");
+    terminal.wait_for_text("billing is stuck");
+    terminal.keys("!r");
+    terminal.wait_for_text("1 done");
+    terminal.keys("q");
+    assert_eq!(terminal.wait_for_end().code(), Some(0));
+    assert!(!terminal.screen().alternate_screen() && !howdah.state.exists());
+}
