@@ -209,9 +209,11 @@ impl<S: Surface> Running<S> {
     fn may_show_progress(&self, now: Instant) -> Instant {
         let pause = self.model.options().progress_pause;
         let Some(painted) = self.painted else { return now };
-        let beat = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX).max(1);
+        // In the time of that clock, which goes faster than ours where a story is played.
+        let speed = self.ports.clock.speed().get();
+        let beat = i64::try_from(pause.as_millis() * u128::from(speed)).unwrap_or(i64::MAX).max(1);
         let into = self.ports.clock.moment().wall.as_millisecond().rem_euclid(beat);
-        let until_beat = Duration::from_millis((beat - into).unsigned_abs());
+        let until_beat = Duration::from_millis((beat - into).unsigned_abs()) / speed;
         let on_beat = if into == 0 { now } else { now + until_beat };
         (painted + pause).min(on_beat).max(painted + FRAME)
     }
