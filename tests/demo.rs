@@ -135,6 +135,20 @@ fn a_recording_is_the_same_wherever_and_whenever_it_is_made() {
 }
 
 #[test]
+fn the_recordings_that_come_with_howdah_are_up_to_date() {
+    let howdah = Howdah::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings");
+    for scenario in SCENARIOS {
+        let kept = fs::read(folder.join(format!("{scenario}.cast"))).unwrap();
+        assert!(
+            kept == record(&howdah, &[scenario], &[]),
+            "the screen or the story has changed; look at it, and renew the recording with\n\
+             cargo run -- demo {scenario} --record assets/recordings/{scenario}.cast"
+        );
+    }
+}
+
+#[test]
 fn a_recording_shows_what_the_screen_painted() {
     let howdah = Howdah::new();
     for scenario in SCENARIOS {
