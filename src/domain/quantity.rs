@@ -1,7 +1,7 @@
 //! Amounts with their unit: bytes and bytes per second.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 use thiserror::Error;
 
 /// A number of bytes. Shown with binary units (1 KiB is 1,024 bytes).
@@ -123,6 +123,16 @@ pub fn count(number: u64) -> String {
 /// So many of something: `1 session`, `2,611 sessions`.
 pub fn many(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number)) }
+}
+
+/// A length of time as a log tells it: `0.3 s`, `12 min 5 s`, `3 h 20 min`.
+pub fn seconds(length: Duration) -> String {
+    let whole = length.as_secs();
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) => format!("{:.1} s", length.as_secs_f64()),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub trait Observer: Sync {
     fn progress(&self, progress: Progress);
     /// Something a person should know; one sentence.
     fn note(&self, sentence: String);
+    /// A sentence for the attempt's log: a decision, or how a piece of work went. Nobody has to keep one.
+    fn log(&self, _sentence: &str) {}
     /// Whether the attempt was asked to stop. Engines look at least every few megabytes.
     fn stop_requested(&self) -> bool;
 }

@@ -1,15 +1,16 @@
-//! What the worker reports: `events.jsonl`, one fact a line.
+//! What the worker reports: `events.jsonl`, one fact a line, and the same in sentences in the attempt's log.
 //!
 //! Promises: each line is one write, in order; progress is thinned, never out of order, and never missing before a
 //! change of step; the end is on disk before anyone acts on it. A report that cannot be written stops the attempt, since
 //! work that nobody hears of could not be stopped. Never: changes a line once written.
 
-use super::{attempt_files, signals::Stop};
+use super::{attempt_files, attempt_log::AttemptLog, restore::decisions, signals::Stop};
 use crate::{
     domain::{
         ByteCount, Failure, Plan, Progress, Step, StepState, Timestamp, WalProgress,
         fact::{Began, End, Fact, FactLine, ProcessMark},
         instance::printable,
+        quantity::{many, seconds},
         ticket::CONTRACT_VERSION,
     },
     engine::Observer,
@@ -40,6 +41,7 @@ pub(super) struct EventWriter {
 
 struct State {
     file: File,
+    log: AttemptLog,
     step: Option<(Step, Instant)>,
     progress: Progress,
     written: Option<(Progress, Instant)>,
@@ -51,7 +53,8 @@ impl EventWriter {
     pub(super) fn open(attempt_dir: &Path, stop: Stop) -> io::Result<Self> {
         let path = attempt_dir.join("events.jsonl");
         let file = private_file::open(&path, OpenOptions::new().append(true).create(true))?;
-        let state = State { file, step: None, progress: Progress::default(), written: None, lost: None };
+        let log = AttemptLog::of(attempt_dir);
+        let state = State { file, log, step: None, progress: Progress::default(), written: None, lost: None };
         Ok(Self { state: Mutex::new(state), stop })
     }
 
@@ -62,6 +65,8 @@ impl EventWriter {
 
     /// The first line.
     pub(super) fn began(&self, mark: ProcessMark, session: Option<Uuid>) {
+        let of = session.map_or_else(String::new, |session| format!(" for the session {session}"));
+        self.state().say(&format!("howdah {} begins as process {}{of}", env!("CARGO_PKG_VERSION"), mark.pid));
         self.write(Fact::Began(Began::of(mark, session)));
     }
 
@@ -70,6 +75,10 @@ impl EventWriter {
         let mut state = self.state();
         state.progress.bytes_total = plan.bytes();
         state.progress.files_total = plan.files();
+        match &plan {
+            Plan::Restore(plan) => decisions::of(plan).iter().for_each(|sentence| state.say(sentence)),
+            Plan::Verify(plan) => state.say(&format!("{} in {} are read", plan.bytes, many(plan.files, "file"))),
+        }
         state.write(Fact::Planned(Box::new(plan)), &self.stop);
     }
 
@@ -77,6 +86,7 @@ impl EventWriter {
     pub(super) fn begin(&self, step: Step, detail: &str) {
         let mut state = self.state();
         state.step = Some((step, Instant::now()));
+        state.say(&with_detail(format!("{step} begins"), detail));
         state.write_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
     }
 
@@ -84,6 +94,7 @@ impl EventWriter {
     pub(super) fn detail(&self, detail: &str) {
         let mut state = self.state();
         if let Some((step, _)) = state.step {
+            state.say(&format!("{step}: {detail}"));
             state.write_step(step, StepState::Running { detail: printable(detail) }, &self.stop);
         }
     }
@@ -93,20 +104,25 @@ impl EventWriter {
         let mut state = self.state();
         if let Some((step, began)) = state.step.take() {
             let took = began.elapsed();
+            state.say(&with_detail(format!("{step} is done after {}", seconds(took)), detail));
             state.write_step(step, StepState::Done { took, detail: printable(detail) }, &self.stop);
         }
     }
 
     /// A step does not apply.
     pub(super) fn skip(&self, step: Step, reason: &str) {
-        self.state().write_step(step, StepState::Skipped { reason: printable(reason) }, &self.stop);
+        let mut state = self.state();
+        state.say(&format!("{step} is skipped: {reason}"));
+        state.write_step(step, StepState::Skipped { reason: printable(reason) }, &self.stop);
     }
 
     /// The attempt fails in the step under way; the failure is returned with that step in it.
     pub(super) fn failed(&self, failure: Failure) -> Failure {
         let mut state = self.state();
         let Some((step, began)) = state.step.take() else { return failure };
-        state.write_step(step, StepState::Failed { took: began.elapsed() }, &self.stop);
+        let took = began.elapsed();
+        state.say(&format!("{step} failed after {}", seconds(took)));
+        state.write_step(step, StepState::Failed { took }, &self.stop);
         failure.in_step(step)
     }
 
@@ -132,6 +148,7 @@ impl EventWriter {
 
     /// A sentence for a person.
     pub(super) fn note(&self, sentence: &str) {
+        self.state().say(sentence);
         self.write(Fact::Note(printable(sentence)));
     }
 
@@ -143,6 +160,8 @@ impl EventWriter {
             None => end,
             Some(e) => End::Failed(attempt_files::failure("writing what the attempt did into events.jsonl", &e)),
         };
+        let sentence = ending(&end);
+        state.say(&sentence);
         state.write(Fact::Ended(end), &self.stop);
         state.lost.is_none() && state.file.sync_all().is_ok()
     }
@@ -170,12 +189,20 @@ impl Observer for EventWriter {
         self.note(&sentence);
     }
 
+    fn log(&self, sentence: &str) {
+        self.state().say(sentence);
+    }
+
     fn stop_requested(&self) -> bool {
         self.stop.requested()
     }
 }
 
 impl State {
+    fn say(&mut self, sentence: &str) {
+        self.log.say(now(), sentence);
+    }
+
     fn write_step(&mut self, step: Step, state: StepState, raise: &Stop) {
         self.flush_progress(raise);
         self.write(Fact::Step { step, state }, raise);
@@ -211,6 +238,22 @@ impl State {
             self.lost = Some(e);
             raise.request();
         }
+    }
+}
+
+fn with_detail(sentence: String, detail: &str) -> String {
+    if detail.is_empty() { sentence } else { format!("{sentence}: {detail}") }
+}
+
+/// How an attempt ended.
+fn ending(end: &End) -> String {
+    match end {
+        End::Succeeded(success) => format!("the attempt has succeeded: {success}"),
+        End::Damaged(found) => format!("the attempt has succeeded, and the backup is damaged: {found}"),
+        End::Paused(_) => "the attempt has ended: recovery waits at its goal".to_owned(),
+        End::Failed(failure) => format!("the attempt has failed: {failure}"),
+        End::Stopped => "the attempt was told to stop, and did".to_owned(),
+        End::Disposed(disposed) => format!("the attempt has ended: {disposed}"),
     }
 }
 

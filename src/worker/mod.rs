@@ -6,6 +6,7 @@
 
 mod attempt;
 mod attempt_files;
+mod attempt_log;
 mod engine_factory;
 mod event_writer;
 mod places;

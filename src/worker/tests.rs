@@ -5,6 +5,7 @@
 mod completion;
 mod fake;
 mod interrupted;
+mod log;
 mod real;
 mod starting;
 

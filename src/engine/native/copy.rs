@@ -15,12 +15,13 @@ use super::{
     shared::Shared,
     staged::STAGED,
     tar_copy,
+    target_state::Leftover,
     throttle::Throttle,
     work::CopyContext,
-    write_back::{PORTION, WriteBack},
+    write_back::{PORTION, PortionTimes, WriteBack},
 };
 use crate::{
-    domain::{Lsn, Rate},
+    domain::{Lsn, Rate, quantity::many},
     engine::{Halt, Observer},
     postgres::{
         tarset::TarSet,
@@ -32,7 +33,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How a copy is made.
@@ -58,6 +59,9 @@ pub(super) fn copy(
         0 => thread::available_parallelism().map_or(2, std::num::NonZero::get),
         wished => wished,
     };
+    tell_reused(leftover.as_ref(), reused.len(), archives.len(), observer);
+    let limit = options.max_rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| format!("at most {rate}"));
+    observer.log(&format!("{} copy, {limit}", many(threads as u64, "thread")));
     let shared = Arc::new(Shared::new(plan.bytes.0, plan.files, options.max_rate.map(Throttle::new)));
     for (path, stamp) in reused.iter().filter(|(path, _)| *path != Path::new(STAGED)) {
         if index.expect(path) == Some(super::layout::Expect::Wal) && !layout.wal.contains_key(path) {
@@ -66,6 +70,11 @@ pub(super) fn copy(
         shared.reuse(stamp.size);
     }
     let write_back = durable::all_sync_whole(&places).then(|| WriteBack::new(PORTION));
+    observer.log(if write_back.is_some() {
+        "the target's file systems are synced whole"
+    } else {
+        "files are synced one by one: syncfs does not report errors on all file systems of the target"
+    });
     let wal_needed = needed(&manifest, &layout.wal);
     let work = Arc::new(CopyContext {
         backup: Backup::at(&order.backup),
@@ -92,7 +101,16 @@ pub(super) fn copy(
     };
     if let Some(write_back) = work.write_back.clone() {
         jobs.push(Box::new(move |work: &CopyContext| {
-            write_back.run(|| work.shared.stopping(), || durable::write_whole(&work.places))
+            let mut times = PortionTimes::default();
+            let mut write = || {
+                let began = Instant::now();
+                durable::write_whole(&work.places)?;
+                times.add(began.elapsed()).into_iter().for_each(|slow| work.shared.log.say(slow));
+                Ok(())
+            };
+            let ended = write_back.run(|| work.shared.stopping(), &mut write);
+            times.sentence().into_iter().for_each(|sentence| work.shared.log.say(sentence));
+            ended
         }));
     }
     let ending = Ending { manifest: manifest_bytes, plain, tablespaces };
@@ -104,6 +122,26 @@ pub(super) fn copy(
         Err(Halt::Failed(failure)) => Err(work.places.check_in_place().err().unwrap_or(failure).into()),
         other => other,
     }
+}
+
+/// What of an earlier attempt counts, and what does not.
+fn tell_reused(left: Option<&Leftover>, reused: usize, archives: usize, observer: &dyn Observer) {
+    let Some(left) = left else { return };
+    let (reused, verified) = (reused as u64, left.account.verified.len() as u64);
+    observer
+        .log(&format!("reused of the earlier attempt, verified then and not altered since: {}", many(reused, "file")));
+    if verified > reused {
+        let again = many(verified - reused, "file");
+        observer.log(&format!("copied again, since altered, gone, or to be put in place last: {again}"));
+    }
+    if archives > 0 {
+        observer.log(&format!("not read again, since all of their files stand: {}", many(archives as u64, "archive")));
+    }
+    observer.log(if left.account.this_boot {
+        "half-copied files of a plain backup are gone on with where they stand"
+    } else {
+        "the machine was started anew since: what was half copied may not have reached the disk and is copied anew"
+    });
 }
 
 /// Buffers between unpacking and writing: enough to keep the disk busy while the unpacking thread meets something hard,

@@ -4,28 +4,54 @@
 //! report that.
 
 use super::{errors::at_target, places::TargetPlaces, root::Root, shared::Shared};
-use crate::{domain::restored::MarkLocation, engine::Halt};
+use crate::{
+    domain::{
+        quantity::{count, seconds},
+        restored::MarkLocation,
+    },
+    engine::Halt,
+};
 use rustix::io::Errno;
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// File systems whose `syncfs` writes all that is dirty and reports what could not be written.
 const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
 
+/// A place that takes so long is told by its name.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// Makes all files and directories durable: the whole file system at once where it can be relied upon, as PostgreSQL
 /// itself does with `recovery_init_sync_method = syncfs`; else one by one.
 pub(super) fn sync_all(places: &TargetPlaces, shared: &Shared) -> Result<(), Halt> {
+    let began = Instant::now();
+    let mut one_by_one = 0;
     for root in places.roots() {
+        let of_root = Instant::now();
         if syncs_whole(root) {
             sync_whole(root)?;
         } else {
-            sync_below(shared, root.path())?;
+            one_by_one += sync_below(shared, root.path())?;
+        }
+        if of_root.elapsed() >= SLOW {
+            shared.log.say(format!("{} was synced in {}", root.path().display(), seconds(of_root.elapsed())));
         }
         super::mark::sync_parent(root.path()).map_err(|error| at_target("make durable", root.path(), &error))?;
     }
     // What waits in a mark beside the data lies below none of these.
     if places.mark.location() == MarkLocation::Beside && !syncs_whole(places.mark.root()) {
-        sync_below(shared, &places.mark.path())?;
+        one_by_one += sync_below(shared, &places.mark.path())?;
     }
+    let files = if one_by_one > 0 {
+        format!(", {} files and directories one by one", count(one_by_one))
+    } else {
+        String::new()
+    };
+    shared.log.say(format!("all is on the disk: synced in {}{files}", seconds(began.elapsed())));
     Ok(())
 }
 
@@ -54,7 +80,9 @@ fn syncs_whole(root: &Root) -> bool {
     recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
 }
 
-fn sync_below(shared: &Shared, directory: &Path) -> Result<(), Halt> {
+/// Gives how many were synced.
+fn sync_below(shared: &Shared, directory: &Path) -> Result<u64, Halt> {
+    let mut all = 0;
     let failed = |path: &Path, error: &io::Error| at_target("make durable", path, error);
     for entry in walkdir::WalkDir::new(directory).follow_links(false) {
         shared.go_on()?;
@@ -65,7 +93,8 @@ fn sync_below(shared: &Shared, directory: &Path) -> Result<(), Halt> {
         if entry.file_type().is_file() || entry.file_type().is_dir() {
             let synced = fs::File::open(entry.path()).and_then(|file| file.sync_all());
             synced.map_err(|error| failed(entry.path(), &error))?;
+            all += 1;
         }
     }
-    Ok(())
+    Ok(all)
 }

@@ -29,7 +29,7 @@ mod write_back;
 use super::{
     Engine, Halt, Observer, Planned,
     claim::target::{home, ledger, lock, mark, mark_place, places, root, set_aside, site, space, target_state},
-    source::{archive, buffers, errors, layout, member, mutex, read, run, shared, throttle, tree},
+    source::{archive, buffers, copy_log, errors, layout, member, mutex, read, run, shared, throttle, tree},
 };
 use crate::domain::{BackupForm, ClusterRestore, Failure, WorkerSettings};
 use copy::CopyOptions;

@@ -5,6 +5,7 @@
 
 use super::{
     buffers::Pool,
+    copy_log::LARGE_FILE,
     errors::{Backup, at_target, damaged},
     layout::{Expect, Index},
     ledger::{Ledger, Line, Stamp},
@@ -30,6 +31,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 /// From this size on a file is entered into the ledger at once: to copy it anew takes longer than to write the line.
@@ -84,6 +86,8 @@ pub(super) struct Receiving<'a> {
     came: u64,
     output: Output,
     watch: &'a Watch,
+    /// When a large file was begun, and what stood of it; a small one has no line in the log.
+    large: Option<(Instant, u64)>,
 }
 
 impl CopyContext {
@@ -122,6 +126,7 @@ impl CopyContext {
         watch: &'a Watch,
         beginning: Beginning,
     ) -> Result<Receiving<'a>, Halt> {
+        let began = (size >= LARGE_FILE).then(Instant::now);
         if let Expect::Listed(at) = expect {
             let listed = self.manifest.files[at].size;
             if listed != size {
@@ -137,7 +142,8 @@ impl CopyContext {
             && let Some((output, came)) =
                 partial::go_on((&self.buffers, &self.shared), (root, below), size, algorithm, watch)?
         {
-            return Ok(Receiving { work: self, path: path.to_owned(), expect, size, came, output, watch });
+            let large = began.map(|began| (began, came));
+            return Ok(Receiving { work: self, path: path.to_owned(), expect, size, came, output, watch, large });
         }
         if self.leftovers {
             let shown = self.places.shown(path);
@@ -145,7 +151,8 @@ impl CopyContext {
             watch.during(|| root.remove(below)).map_err(|error| at_target("remove", &shown, &error))?;
         }
         let output = Output::create(root, below, size, algorithm, watch)?;
-        Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch })
+        let large = began.map(|began| (began, 0));
+        Ok(Receiving { work: self, path: path.to_owned(), expect, size, came: 0, output, watch, large })
     }
 
     fn in_ledger(&self, error: &io::Error) -> Failure {
@@ -214,7 +221,7 @@ impl Receiving<'_> {
 
     /// All bytes came: checks them, and enters the file as verified.
     pub(super) fn finish(self) -> Result<(), Halt> {
-        let Self { work, path, expect, size, came, output, .. } = self;
+        let Self { work, path, expect, size, came, output, large, .. } = self;
         if came != size {
             return Err(plain::wrong_size(&path, came, size).into());
         }
@@ -232,6 +239,9 @@ impl Receiving<'_> {
                 work.shared.note(plain::may_differ(&path));
             }
             Expect::Listed(_) | Expect::MayDiffer(_) | Expect::Wal | Expect::Manifest => {}
+        }
+        if let Some((began, stood)) = large {
+            work.shared.log.large_file(&path, size, stood, began.elapsed());
         }
         let line = Line::Verified(path, stamp);
         // A large file is worth a write of its own.

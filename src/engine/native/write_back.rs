@@ -6,7 +6,10 @@
 //! Promises: the copy ends when a portion cannot be written. Never: a copying thread waits for the disk here.
 
 use super::mutex::lock;
-use crate::engine::Halt;
+use crate::{
+    domain::quantity::{many, seconds},
+    engine::Halt,
+};
 use std::{
     sync::{
         Arc, Condvar, Mutex,
@@ -20,6 +23,17 @@ pub(super) const PORTION: u64 = 128 << 20;
 
 /// How often it is looked whether the copy was ended early.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A portion that takes so long shows a disk that is busy with something else, or ill.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// How long portions took.
+#[derive(Debug, Default)]
+pub(super) struct PortionTimes {
+    portions: u64,
+    all: Duration,
+    longest: Duration,
+}
 
 /// What waits to be written, and for whom.
 #[derive(Debug)]
@@ -83,6 +97,24 @@ impl WriteBack {
             let waited = self.changed.wait_timeout(copying, POLL_INTERVAL);
             copying = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
+    }
+}
+
+impl PortionTimes {
+    /// One more portion was written; what is worth saying of it.
+    pub(super) fn add(&mut self, took: Duration) -> Option<String> {
+        (self.portions, self.all) = (self.portions + 1, self.all + took);
+        self.longest = self.longest.max(took);
+        (took >= SLOW).then(|| format!("writing back a portion of small files took {}", seconds(took)))
+    }
+
+    /// All portions together.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let (all, longest) = (seconds(self.all), seconds(self.longest));
+        let portions = many(self.portions, "portion");
+        (self.portions > 0).then(|| {
+            format!("small files were written back beside the copy in {portions}, {all} in all, {longest} at most")
+        })
     }
 }
 

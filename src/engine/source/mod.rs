@@ -6,6 +6,7 @@
 
 pub(in crate::engine) mod archive;
 pub(in crate::engine) mod buffers;
+pub(in crate::engine) mod copy_log;
 pub(in crate::engine) mod errors;
 pub(in crate::engine) mod layout;
 pub(in crate::engine) mod member;

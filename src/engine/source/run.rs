@@ -3,7 +3,7 @@
 //! Promises: returns when all threads are done, or soon after the copy was ended early; a thread that hangs in the
 //! system is left behind then, as nothing can end it but the end of the process. Never: loses a panic of a thread.
 
-use super::shared::Shared;
+use super::{copy_log::RegularLines, shared::Shared};
 use crate::{
     domain::Failure,
     engine::{Halt, Observer},
@@ -86,11 +86,16 @@ fn wait(
     each_tick: &mut dyn FnMut(),
 ) -> bool {
     let mut stopping_since: Option<Instant> = None;
+    let (began, mut regular) = (Instant::now(), RegularLines::default());
     loop {
         match ended.recv_timeout(TICK) {
             Err(RecvTimeoutError::Timeout) | Ok(()) => {}
-            Err(RecvTimeoutError::Disconnected) => return true,
+            Err(RecvTimeoutError::Disconnected) => {
+                shared.log.tell_others();
+                return true;
+            }
         }
+        regular.look(shared, began.elapsed(), stall);
         tell(shared, observer);
         each_tick();
         if observer.stop_requested() {
@@ -112,6 +117,9 @@ fn wait(
 fn tell(shared: &Shared, observer: &dyn Observer) {
     for sentence in shared.take_notes() {
         observer.note(sentence);
+    }
+    for sentence in shared.log.take() {
+        observer.log(&sentence);
     }
     observer.progress(shared.progress());
 }

@@ -3,7 +3,7 @@
 //!
 //! Promises: the first end wins and stops all others. Never: waits for a thread.
 
-use super::{buffers::ALIGNMENT, mutex::lock, throttle::Throttle};
+use super::{buffers::ALIGNMENT, copy_log::CopyLog, mutex::lock, throttle::Throttle};
 use crate::{
     domain::{ByteCount, Failure, Progress},
     engine::Halt,
@@ -28,6 +28,8 @@ pub(in crate::engine) struct Shared {
     files_done: AtomicU64,
     files_total: AtomicU64,
     notes: Mutex<Vec<String>>,
+    /// What the attempt's log is told.
+    pub(in crate::engine) log: CopyLog,
     watches: Mutex<Vec<Arc<Watch>>>,
     began: Instant,
     pub(in crate::engine) throttle: Option<Throttle>,
@@ -63,6 +65,7 @@ impl Shared {
             files_done: AtomicU64::new(0),
             files_total: AtomicU64::new(files),
             notes: Mutex::default(),
+            log: CopyLog::default(),
             watches: Mutex::default(),
             began: Instant::now(),
             throttle,
@@ -186,10 +189,8 @@ impl Shared {
 
     /// The failure when a call has brought nothing for this long.
     pub(in crate::engine) fn stalled(&self, longest: Duration) -> Option<Failure> {
-        let watches = lock(&self.watches);
-        let stuck = watches.iter().find(|watch| watch.lasts().is_some_and(|lasts| lasts >= longest))?;
-        let (path, seconds) = (lock(&stuck.path).display().to_string(), longest.as_secs());
-        Some(match stuck.side {
+        let ((side, path), seconds) = (self.hanging(longest)?, longest.as_secs());
+        Some(match side {
             CopyEnd::Backup => Failure::disruption(
                 format!("the repository stalls: reading {path} brought nothing for {seconds} s"),
                 "look at the repository's disk, host and network",
@@ -199,6 +200,20 @@ impl Shared {
                 "look at the target's disk and host",
             ),
         })
+    }
+
+    /// What a call does that has brought nothing for this long.
+    pub(in crate::engine) fn waits_for(&self, long: Duration) -> Option<String> {
+        self.hanging(long).map(|(side, path)| match side {
+            CopyEnd::Backup => format!("reading {path}"),
+            CopyEnd::Target => format!("writing {path}"),
+        })
+    }
+
+    fn hanging(&self, long: Duration) -> Option<(CopyEnd, String)> {
+        let watches = lock(&self.watches);
+        let stuck = watches.iter().find(|watch| watch.lasts().is_some_and(|lasts| lasts >= long))?;
+        Some((stuck.side, lock(&stuck.path).display().to_string()))
     }
 }
 

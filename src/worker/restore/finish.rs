@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{Achieved, Failure, RestorePlan, ServerOutcome, ServerWish, Step, Success, plan::ServerPlan},
-    engine::Halt,
+    engine::{Halt, Observer},
     postgres::{account::Account, binaries::Binaries, configure::Configured, server::replay::ServerStage},
     worker::{
         engine_factory::EngineFactory,
@@ -35,6 +35,7 @@ impl<'a> Restore<'a> {
     ) -> Result<Success, Halt> {
         self.report.begin(Step::Finish, "stopping the isolated server");
         supervisor.stop_fast()?;
+        self.report.log("the isolated server is stopped");
         let server = match self.request.server {
             ServerWish::LeaveRunning => {
                 self.open(supervisor)?;
@@ -121,8 +122,10 @@ impl<'a> Restore<'a> {
         let success = tablespaces::with_lost(self, success);
         completion::keep(&self.workspace, &success)?;
         record::leave(self)?;
+        self.report.log("the record of the restore is in the data directory; from here on the restore is done");
         (factory.unmark)(target, self.workspace.session)?;
         self.places.leave(&self.request.holds())?;
+        self.report.log("the session's marks and claims are gone from the target");
         self.report.done("");
         Ok(success)
     }

@@ -5,6 +5,7 @@
 
 pub(in crate::worker) mod check;
 pub(in crate::worker) mod completion;
+pub(in crate::worker) mod decisions;
 pub(in crate::worker) mod dispose;
 mod finish;
 mod history;
@@ -27,7 +28,7 @@ use crate::{
         plan::{ServerPlan, WalFinding},
         quantity::many,
     },
-    engine::{Engine, Halt, STAGED_CONTROL, claim},
+    engine::{Engine, Halt, Observer, STAGED_CONTROL, claim},
     postgres::{
         account::Account,
         binaries::Binaries,
@@ -162,6 +163,7 @@ impl<'a> Restore<'a> {
             configure::configure(&configure::ConfigureOptions { data, port, account, binaries, control, version })?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
+        self.report.log("global/pg_control is in place: a server can start on the files from here on");
         let mut detail = vec![format!("port {port}")];
         detail.extend(configured.notes.iter().cloned());
         self.report.done(&detail.join("; "));

@@ -87,6 +87,8 @@ pub(super) struct Bench {
     mark: MarkLocation,
     /// Each bench its own session: benches run side by side, and places in /tmp are named after it.
     session: Uuid,
+    /// Whether the log of an attempt can be written.
+    has_log: bool,
     /// Tells its attempts to stop.
     pub(super) stop: Stop,
     /// What keeps servers from being started, as long as it is there.
@@ -146,6 +148,7 @@ impl Bench {
             found: None,
             mark: MarkLocation::Inside,
             session: Uuid::now_v7(),
+            has_log: true,
             stop: Stop::default(),
             held: Arc::default(),
             settings: WorkerSettings { state: Some(state), ..WorkerSettings::default() },
@@ -194,6 +197,11 @@ impl Bench {
         self
     }
 
+    pub(super) fn without_log(mut self) -> Self {
+        self.has_log = false;
+        self
+    }
+
     /// The directory of the engine's mark.
     pub(super) fn mark(&self) -> PathBuf {
         match self.mark {
@@ -233,6 +241,9 @@ impl Bench {
         std::fs::create_dir(&dir).unwrap();
         if let Some(ticket) = ticket {
             std::fs::write(dir.join("ticket.json"), ticket).unwrap();
+        }
+        if !self.has_log {
+            std::os::unix::fs::symlink("/dev/full", dir.join("output.log")).unwrap();
         }
         let stop = self.stop.clone();
         let report = EventWriter::open(&dir, stop.clone()).unwrap();

@@ -6,6 +6,7 @@ pub(in crate::engine) mod contents;
 mod damage;
 mod disposal;
 mod leftovers;
+mod log;
 mod quarrel;
 mod rate;
 mod resume;
