@@ -13,6 +13,8 @@ mod events;
 mod figures;
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/log.rs"]
+mod log;
 #[path = "screens/namesakes.rs"]
 mod namesakes;
 #[path = "screens/owner.rs"]

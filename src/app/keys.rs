@@ -14,9 +14,11 @@ use crate::{
 };
 
 /// Every context, in the order in which a person meets them.
-const CONTEXTS: [KeyContext; 13] = [
+const CONTEXTS: [KeyContext; 15] = [
     KeyContext::Tree,
     KeyContext::Preview,
+    KeyContext::Log,
+    KeyContext::LogInput,
     KeyContext::Filter,
     KeyContext::Palette,
     KeyContext::Menu,
@@ -53,6 +55,8 @@ const fn word(context: KeyContext) -> &'static str {
     match context {
         KeyContext::Tree => "tree",
         KeyContext::Preview => "preview",
+        KeyContext::Log => "log",
+        KeyContext::LogInput => "log input",
         KeyContext::Filter => "filter",
         KeyContext::Palette => "palette",
         KeyContext::Menu => "menu",

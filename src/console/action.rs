@@ -32,6 +32,11 @@ pub enum Action {
     Events,
     OlderAttempt,
     NewerAttempt,
+    SearchLog,
+    NextMatch,
+    PreviousMatch,
+    WrapLog,
+    SaveLog,
     Refresh,
     Freeze,
     Up,
@@ -113,7 +118,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 43] = [
+const TABLE: [Words; 48] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -134,11 +139,16 @@ const TABLE: [Words; 43] = [
     words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
     words(Action::Widen, "widen", "Widen", "give the preview the whole screen, or back"),
     words(Action::Progress, "progress", "Progress", "steps, speed and attempts"),
-    words(Action::Log, "log", "Log", "the raw output of an attempt"),
+    words(Action::Log, "log", "Log", "what an attempt does, and its programs' output"),
     words(Action::Request, "request", "Request", "the plan and the exact command"),
     words(Action::Events, "events", "Events", "what happened, in order"),
     words(Action::OlderAttempt, "older-attempt", "Older attempt", "the log of the previous attempt"),
     words(Action::NewerAttempt, "newer-attempt", "Newer attempt", "the log of the next attempt"),
+    words(Action::SearchLog, "search-log", "Search log", "search the log as you type, in any case"),
+    words(Action::NextMatch, "next-match", "Next match", "to the next match in the log"),
+    words(Action::PreviousMatch, "previous-match", "Previous match", "to the previous match in the log"),
+    words(Action::WrapLog, "wrap-log", "Wrap log", "wrap long lines of the log, or cut them"),
+    words(Action::SaveLog, "save-log", "Save log", "save the log to a file, which must not exist yet"),
     words(Action::Refresh, "refresh", "Read again", "read the repositories again"),
     words(Action::Freeze, "freeze", "Freeze", "freeze the display; the work goes on"),
     words(Action::Up, "up", "Up", "one row up"),
@@ -238,6 +248,11 @@ impl Action {
             | Self::Events
             | Self::OlderAttempt
             | Self::NewerAttempt
+            | Self::SearchLog
+            | Self::NextMatch
+            | Self::PreviousMatch
+            | Self::WrapLog
+            | Self::SaveLog
             | Self::Refresh
             | Self::MarkRange
             | Self::MarkAll

@@ -1,6 +1,6 @@
 //! The action bar: which actions stand in it, and in which columns, for the eye and for the mouse.
 
-use super::{action::Action, format, keymap::KeyContext, model::Model};
+use super::{action::Action, format, model::Model};
 use std::ops::Range;
 
 /// One action of the bar.
@@ -39,7 +39,7 @@ fn place(model: &Model, columns: u16, label: impl Fn(Action) -> &'static str) ->
     let mut right = usize::from(columns).saturating_sub(1);
     let mut items = Vec::new();
     for action in ACTIONS.into_iter().rev() {
-        let Some(key) = model.options().keymap.key(KeyContext::Tree, action) else { continue };
+        let Some(key) = model.options().keymap.key(model.main_context(), action) else { continue };
         let (key, label) = (key.to_string(), label(action));
         let width = format::width(&key) + if label.is_empty() { 0 } else { 1 + format::width(label) };
         let Some(left) = right.checked_sub(width) else { break };

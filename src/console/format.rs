@@ -62,6 +62,11 @@ pub(super) fn minute(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// `11-20 12:58:03`: in a story of days, to the second (UTC).
+pub(super) fn event_time(moment: Timestamp) -> String {
+    moment.strftime("%m-%d %H:%M:%S").to_string()
+}
+
 /// `2026-11-20 12:58 UTC`.
 pub(super) fn full(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M UTC").to_string()

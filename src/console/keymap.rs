@@ -17,6 +17,10 @@ pub enum KeyContext {
     Tree,
     /// The preview on the right.
     Preview,
+    /// The log of a session in the preview.
+    Log,
+    /// The line at the foot of the log.
+    LogInput,
     /// The line that filters the tree.
     Filter,
     /// The list of every action.
@@ -122,13 +126,16 @@ impl KeyContexts {
 impl KeyContext {
     /// Whether plain characters are typed into a text here.
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette | Self::TypeName | Self::FormText)
+        matches!(self, Self::LogInput | Self::Filter | Self::Palette | Self::TypeName | Self::FormText)
     }
 }
 
 const TREE: KeyContexts = KeyContexts::of(&[KeyContext::Tree]);
 const PREVIEW: KeyContexts = KeyContexts::of(&[KeyContext::Preview]);
-const MAIN: KeyContexts = TREE.or(PREVIEW);
+const LOG: KeyContexts = KeyContexts::of(&[KeyContext::Log]);
+/// Where some keys mean something else than in the log.
+const OUTSIDE_LOG: KeyContexts = TREE.or(PREVIEW);
+const MAIN: KeyContexts = OUTSIDE_LOG.or(LOG);
 /// Lists and pages, where letters are free to move about.
 const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
     KeyContext::Menu,
@@ -139,7 +146,8 @@ const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
     KeyContext::Plan,
 ]));
 const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
-const TEXTS: KeyContexts = KeyContexts::of(&[KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName]);
+const TEXTS: KeyContexts =
+    KeyContexts::of(&[KeyContext::LogInput, KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName]);
 const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
 const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
 const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
@@ -178,13 +186,13 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["c"], Action::Cancel, MAIN),
     (&["F"], Action::Force, MAIN),
     (&["d"], Action::Dismiss, MAIN),
-    (&["n"], Action::NewRestore, MAIN),
+    (&["n"], Action::NewRestore, OUTSIDE_LOG),
     (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),
     (&[":"], Action::Palette, MAIN),
     (&["?"], Action::Help, KeyContexts(LISTS.0 & !(1 << KeyContext::TextView as u16))),
     (&["f1"], Action::Help, KeyContexts(EVERYWHERE.0 & !(1 << KeyContext::TextView as u16))),
-    (&["/"], Action::Filter, MAIN),
+    (&["/"], Action::Filter, OUTSIDE_LOG),
     (&["f"], Action::Freeze, MAIN),
     (&["M"], Action::Mouse, MAIN),
     (&["1", "p"], Action::Progress, MAIN),
@@ -194,11 +202,16 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["4"], Action::Events, MAIN),
     (&["<"], Action::OlderAttempt, MAIN),
     (&[">"], Action::NewerAttempt, MAIN),
+    (&["/"], Action::SearchLog, LOG),
+    (&["n"], Action::NextMatch, LOG),
+    (&["N"], Action::PreviousMatch, LOG),
+    (&["w"], Action::WrapLog, LOG),
+    (&["s"], Action::SaveLog, LOG),
     (&["R"], Action::Refresh, MAIN.or(KeyContexts::of(&[KeyContext::Instances]))),
     (&["!"], Action::NextInNeed, MAIN),
     (&["o"], Action::Sort, MAIN),
     (&["O"], Action::SortBack, MAIN),
-    (&["w"], Action::Widen, MAIN),
+    (&["w"], Action::Widen, OUTSIDE_LOG),
     (&["ctrl-l"], Action::Repaint, EVERYWHERE),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),
@@ -334,7 +347,9 @@ mod tests {
     #[test]
     fn where_text_is_typed_letters_mean_nothing_else() {
         let map = Keymap::default();
-        for context in [KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName, KeyContext::FormText] {
+        for context in
+            [KeyContext::LogInput, KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName, KeyContext::FormText]
+        {
             assert_eq!(map.action(context, "q".parse().unwrap()), None);
             assert_eq!(map.action(context, "esc".parse().unwrap()), Some(Action::Back));
         }

@@ -10,7 +10,7 @@ use crate::{
     machine::{Scope, Session},
     manager::{OwnerState, Receipt, SessionAction, Snapshot},
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// Something that has happened.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub enum Message {
     Session(SessionId, Option<Arc<Session>>),
     /// The end of a log was read.
     Log(SessionId, AttemptNo, Result<Vec<u8>, String>),
+    /// A log was saved to this file, so many bytes of it; or could not be.
+    LogSaved(PathBuf, Result<u64, String>),
     /// The history of a session was read.
     History(SessionId, Result<EventHistory, String>),
     /// Free places were found for the wizard with this ticket.
@@ -111,6 +113,8 @@ pub enum Query {
     Session(SessionId),
     /// The end of a log.
     Log(SessionId, AttemptNo),
+    /// A copy of a whole log in this file.
+    SaveLog(SessionId, AttemptNo, PathBuf),
     /// What happened to a session.
     History(SessionId),
     /// Free places for the wizard's instances.

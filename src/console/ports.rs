@@ -21,6 +21,9 @@ pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<Rest
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send + Sync>;
 
+/// Saves all of the raw output of an attempt to a file that must not exist yet and only its user may read; how many bytes.
+pub type SaveLogPort = Box<dyn Fn(SessionId, AttemptNo, PathBuf) -> BoxFuture<'static, io::Result<u64>> + Send + Sync>;
+
 /// The history of a session in the journal, oldest first: when something happened, and the sentence for it.
 pub type EventHistory = Vec<(Timestamp, String)>;
 
@@ -64,6 +67,8 @@ pub struct Ports {
     pub plan: PlanPort,
     /// See [`LogPort`].
     pub log: LogPort,
+    /// See [`SaveLogPort`].
+    pub save_log: SaveLogPort,
     /// See [`HistoryPort`].
     pub history: HistoryPort,
     /// Releases the sessions before this process is stopped by its shell.

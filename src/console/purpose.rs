@@ -58,6 +58,11 @@ impl Action {
             | Self::Events
             | Self::OlderAttempt
             | Self::NewerAttempt
+            | Self::SearchLog
+            | Self::NextMatch
+            | Self::PreviousMatch
+            | Self::WrapLog
+            | Self::SaveLog
             | Self::Refresh
             | Self::Freeze => Purpose::See,
             Self::Up
@@ -94,6 +99,8 @@ impl Action {
             Self::Sort | Self::SortBack => &["order"],
             Self::Widen => &["zoom", "maximize", "full"],
             Self::Log => &["output"],
+            Self::SearchLog => &["find", "grep"],
+            Self::SaveLog => &["write", "export", "file"],
             Self::Request => &["plan", "command"],
             Self::Events => &["history"],
             Self::Refresh => &["reload", "rescan"],
@@ -105,6 +112,9 @@ impl Action {
             | Self::Progress
             | Self::OlderAttempt
             | Self::NewerAttempt
+            | Self::NextMatch
+            | Self::PreviousMatch
+            | Self::WrapLog
             | Self::Up
             | Self::Down
             | Self::Left

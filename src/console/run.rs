@@ -236,6 +236,7 @@ impl<S: Surface> Running<S> {
             | Message::Acted(..)
             | Message::Started(_)
             | Message::Session(..)
+            | Message::LogSaved(..)
             | Message::Log(..)
             | Message::History(..)
             | Message::Proposed(..)
@@ -288,6 +289,10 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
             let text = (ports.log)(session, attempt, LOG_BYTES);
             let as_text = |error: io::Error| error.to_string();
             text.map(move |text| Message::Log(session, attempt, text.map_err(as_text))).boxed()
+        }
+        Query::SaveLog(session, attempt, path) => {
+            let saved = (ports.save_log)(session, attempt, path.clone());
+            saved.map(move |saved| Message::LogSaved(path, saved.map_err(|error| error.to_string()))).boxed()
         }
         Query::History(id) => {
             let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());

@@ -96,7 +96,7 @@ fn keys_lead_to_the_preview_and_back() {
         ("tab tab", "Tree #4"),
         ("tab shift-tab", "Tree #4"),
         ("tab esc", "Tree #4"),
-        ("tab right", "Preview #4 Log"),
+        ("tab right", "Log #4 Log"),
         ("tab l l l l", "Preview #4 Events"),
         ("tab l h", "Preview #4 Progress"),
         ("l", "Tree #4 Log"),

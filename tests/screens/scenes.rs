@@ -168,6 +168,16 @@ pub(crate) fn pages() -> Vec<Scene> {
             },
         ),
         scene(
+            "page_log_searched",
+            || (busy(), own()),
+            |stage| {
+                stage.press("down down l tab 2");
+                let text = (1..=80).map(|number| format!("02:00:{:02}Z base/1/{number} is copied\n", number % 60));
+                stage.tell(Message::Log(SessionId(1), AttemptNo(2), Ok(text.collect::<String>().into_bytes())));
+                stage.press("/").type_text("BASE/1/2").press("enter n");
+            },
+        ),
+        scene(
             "page_request",
             || (busy(), own()),
             |stage| {

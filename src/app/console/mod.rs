@@ -2,6 +2,7 @@
 
 mod owner_switch;
 mod read_only;
+mod save_log;
 
 use super::{
     context::{AppContext, sessions, sources, who},
@@ -30,6 +31,7 @@ use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
 use owner_switch::OwnerSwitch;
 use read_only::ReadOnly;
+use save_log::save_log;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
@@ -180,7 +182,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let places = (context.repositories.clone(), context.state.clone(), context.read_only);
     tokio::spawn(read_catalog(places, publish, wishes));
     let journal = context.state.join("journal.db");
-    let (settings, state) = (context.worker_settings(), context.state.clone());
+    let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
         manager: sessions.service(),
         owner: sessions.owner(),
@@ -198,6 +200,13 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
             Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || log_end(&state, session, attempt, most)).await;
                 read.map_err(io::Error::other)?
+            })
+        }),
+        save_log: Box::new(move |session, attempt, to| {
+            let state = logs.clone();
+            Box::pin(async move {
+                let saved = tokio::task::spawn_blocking(move || save_log(&state, session, attempt, &to)).await;
+                saved.map_err(io::Error::other)?
             })
         }),
         history: Box::new(move |session| {

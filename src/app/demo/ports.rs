@@ -15,7 +15,7 @@ use crate::{
     domain::Port,
     manager::Clock,
 };
-use std::{future::ready, path::Path, sync::Arc, time::Duration};
+use std::{future::ready, io, path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Two pictures of progress a second, as on a real screen.
@@ -47,6 +47,7 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         log: Box::new(|_, _, _| {
             Box::pin(ready(Ok(b"This attempt is simulated: no engine runs, none writes a log.\n".to_vec())))
         }),
+        save_log: Box::new(|_, _, _| Box::pin(ready(Err(io::Error::other("a demo writes no file"))))),
         history: Box::new(move |session| Box::pin(ready(Ok(history(session))))),
         release: Box::new(|| Box::pin(ready(()))),
         reacquire: Box::new(|| Box::pin(ready(()))),

@@ -33,10 +33,20 @@ impl Events {
     /// Takes in what was read.
     pub fn new(session: Arc<Session>, read: Timestamp, history: Result<EventHistory, String>) -> Self {
         let left_out = history.as_ref().map_or(0, |history| history.len().saturating_sub(KEPT));
-        let clean = |(at, text): (Timestamp, String)| (at, format::clean(&text).into_owned());
+        let clean = |(at, text): (Timestamp, String)| (at, one_form(&format::clean(&text)));
         let history = history
             .map(|history| history.into_iter().skip(left_out).map(clean).collect())
             .map_err(|cause| format::clean(&cause).into_owned());
         Self { session, read, left_out, history }
     }
+}
+
+/// A sentence whose moments are written as those beside it are: the journal's own form has another order and length.
+fn one_form(sentence: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', ':', '.']);
+        let moment = Some(bare).filter(|bare| bare.ends_with('Z')).and_then(|bare| bare.parse::<Timestamp>().ok());
+        moment.map_or_else(|| word.to_owned(), |at| format!("{}{}", format::event_time(at), &word[bare.len()..]))
+    };
+    sentence.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

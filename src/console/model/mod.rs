@@ -9,6 +9,7 @@ pub mod events;
 pub mod form;
 pub mod history;
 mod list;
+pub mod log_page;
 mod node;
 pub mod notice;
 pub mod owner;
@@ -244,15 +245,24 @@ impl Model {
                 },
             };
         }
-        if self.typing.is_some() { KeyContext::Filter } else { self.main_context() }
+        if self.typing.is_some() {
+            return KeyContext::Filter;
+        }
+        if self.on_log() && self.preview.page.typed.is_some() { KeyContext::LogInput } else { self.main_context() }
     }
 
     /// Where the actions of the action bar, a menu and the palette are carried out.
-    pub const fn main_context(&self) -> KeyContext {
+    pub fn main_context(&self) -> KeyContext {
         match self.focus {
             Focus::Tree => KeyContext::Tree,
+            Focus::Preview if self.on_log() => KeyContext::Log,
             Focus::Preview => KeyContext::Preview,
         }
+    }
+
+    /// Whether the keys go to the log of a session.
+    pub fn on_log(&self) -> bool {
+        self.focus == Focus::Preview && self.preview.tab == preview::Tab::Log && self.session().is_some()
     }
 
     /// Puts an answer into the footer.

@@ -1,6 +1,6 @@
 //! What the preview pane shows of the selection: which tab, how far down, which log.
 
-use super::events::Events;
+use super::{events::Events, log_page::LogPage};
 use crate::{
     console::{format, ports::EventHistory},
     domain::{AttemptNo, SessionId, Timestamp},
@@ -32,6 +32,8 @@ pub struct Preview {
     pub attempt: Option<AttemptNo>,
     /// The log as it was read last.
     pub log: Option<Log>,
+    /// How the log is looked at.
+    pub page: LogPage,
     /// The log that was asked for and has not come yet.
     pub asked: Option<(SessionId, AttemptNo)>,
     /// The events as they were read last.
@@ -49,6 +51,8 @@ pub struct Log {
     pub attempt: AttemptNo,
     /// When it was read, in steady time.
     pub read: Timestamp,
+    /// Whether it was read from its beginning.
+    pub is_whole: bool,
     /// Its lines, safe to show; or why it could not be read.
     pub lines: Result<Vec<String>, String>,
 }
@@ -91,14 +95,25 @@ impl Tab {
 
 impl Preview {
     /// The first page, at its top.
-    pub const fn new() -> Self {
-        Self { tab: Tab::Progress, scroll: 0, attempt: None, log: None, asked: None, events: None, asked_events: None }
+    pub fn new() -> Self {
+        let page = LogPage::default();
+        Self {
+            tab: Tab::Progress,
+            scroll: 0,
+            attempt: None,
+            log: None,
+            page,
+            asked: None,
+            events: None,
+            asked_events: None,
+        }
     }
 
     /// Shows another selection from its top; the page stays.
     pub fn reset(&mut self) {
         self.scroll = 0;
         self.attempt = None;
+        (self.page.search, self.page.typed) = (None, None);
     }
 
     /// Lets events that could not be read be asked for again when somebody looks at them the next time.
@@ -118,13 +133,19 @@ impl Preview {
         }
     }
 
+    /// The lines of the log that was read last.
+    pub fn log_lines(&self) -> &[String] {
+        self.log.as_ref().and_then(|log| log.lines.as_deref().ok()).unwrap_or_default()
+    }
+
     /// Takes in a log.
     pub fn take_log(&mut self, of: (SessionId, AttemptNo), read: Timestamp, text: Result<Vec<u8>, String>) {
         if self.asked == Some(of) {
             self.asked = None;
         }
-        let lines = text.map(|bytes| lines(&bytes)).map_err(|cause| format::clean(&cause).into_owned());
-        self.log = Some(Log { session: of.0, attempt: of.1, read, lines });
+        let is_whole = text.as_ref().is_ok_and(|bytes| (bytes.len() as u64) < LOG_BYTES);
+        let lines = text.map(|bytes| lines(&bytes, is_whole)).map_err(|cause| format::clean(&cause).into_owned());
+        self.log = Some(Log { session: of.0, attempt: of.1, read, is_whole, lines });
     }
 }
 
@@ -135,13 +156,14 @@ impl Default for Preview {
 }
 
 /// The lines of raw output. A carriage return inside a line is what a progress display leaves: its last state counts.
-fn lines(bytes: &[u8]) -> Vec<String> {
+fn lines(bytes: &[u8], is_whole: bool) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let last_state = |line: &str| {
         let line = line.trim_end_matches('\r');
         format::clean(&line.rsplit('\r').next().unwrap_or(line).replace('\t', "    ")).into_owned()
     };
-    text.lines().map(last_state).collect()
+    // Of the first line of what is not whole a part is missing: it must not look whole.
+    text.lines().skip(usize::from(!is_whole)).map(last_state).collect()
 }
 
 #[cfg(test)]
@@ -150,7 +172,7 @@ mod tests {
 
     #[test]
     fn raw_output_cannot_steer_the_terminal() {
-        let shown = lines(b"one\r\n10 %\r20 %\r30 %\n\x1b[2Jred\xff\n");
+        let shown = lines(b"one\r\n10 %\r20 %\r30 %\n\x1b[2Jred\xff\n", true);
         assert_eq!(shown, ["one", "30 %", "\\u{1b}[2Jred\u{fffd}"]);
     }
 }

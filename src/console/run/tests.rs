@@ -138,6 +138,7 @@ impl Bench {
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
             log: Box::new(|_, _, _| std::future::ready(Ok(Vec::new())).boxed()),
+            save_log: Box::new(|_, _, _| std::future::ready(Ok(0)).boxed()),
             history: Box::new(move |_| {
                 asked.fetch_add(1, Ordering::SeqCst);
                 std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()

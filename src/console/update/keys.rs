@@ -1,6 +1,6 @@
 //! A key: first to what lies on top, then to the wizard, then to the main screen.
 
-use super::{main_screen, next::Next, overlays, palette, text, wizard};
+use super::{log, main_screen, next::Next, overlays, palette, text, wizard};
 use crate::console::{
     action::Action,
     chord::Chord,
@@ -41,7 +41,10 @@ pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec
         return Vec::new();
     }
     match context {
-        KeyContext::Tree | KeyContext::Preview | KeyContext::Filter => main_screen::act(model, action),
+        KeyContext::LogInput => log::act_typed(model, action),
+        KeyContext::Tree | KeyContext::Preview | KeyContext::Log | KeyContext::Filter => {
+            main_screen::act(model, action)
+        }
         KeyContext::Palette => perform(palette::act(model, action), model),
         KeyContext::Menu | KeyContext::TextView | KeyContext::Confirmation | KeyContext::TypeName => {
             perform(overlays::act(model, action), model)

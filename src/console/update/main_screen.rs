@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{marks, palette, sessions, tables, verify, wizard};
+use super::{log, marks, palette, sessions, tables, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press, Verdict},
     message::Intent,
@@ -58,6 +58,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Log => tab(model, Tab::Log),
         Action::Request => tab(model, Tab::Request),
         Action::Events => tab(model, Tab::Events),
+        Action::SearchLog => log::search(model),
+        Action::NextMatch => log::next_match(model, true),
+        Action::PreviousMatch => log::next_match(model, false),
+        Action::WrapLog => log::wrap(model),
+        Action::SaveLog => log::ask_path(model),
         Action::OlderAttempt => attempt(model, false),
         Action::NewerAttempt => attempt(model, true),
         Action::NextPane | Action::PreviousPane => swap_focus(model),
@@ -249,6 +254,8 @@ fn accept(model: &mut Model) -> Vec<Intent> {
 fn back(model: &mut Model) {
     if model.typing.take().is_some() {
         model.tree.set_filter("", &model.shown);
+    } else if log::leave_search(model) {
+        // Nothing else is left by the same key.
     } else if model.wide {
         tables::widen(model);
     } else if model.focus == Focus::Preview {

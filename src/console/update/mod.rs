@@ -5,6 +5,7 @@
 
 mod answers;
 mod keys;
+mod log;
 mod main_screen;
 mod marks;
 mod mouse;
@@ -56,7 +57,11 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             Vec::new()
         }
         Message::Log(session, attempt, text) => {
-            model.preview.take_log((session, attempt), steady, text);
+            log::read(model, (session, attempt), text);
+            Vec::new()
+        }
+        Message::LogSaved(path, answer) => {
+            log::saved(model, &path.to_string_lossy(), answer);
             Vec::new()
         }
         Message::History(id, reported) => {

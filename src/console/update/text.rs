@@ -1,6 +1,6 @@
 //! Typing into a line of text: the filter, the palette, a name, a field of the form.
 
-use super::{palette, wizard};
+use super::{log, palette, wizard};
 use crate::console::{
     chord::{Chord, Held, Key},
     keymap::KeyContext,
@@ -44,6 +44,7 @@ fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
             apply(&mut state.input, requests);
             state.wrong = false;
         }
+        (KeyContext::LogInput, _) => log::edit(model, requests),
         (KeyContext::FormText, _) => wizard::edit(model, |input| apply(input, requests)),
         _ => {}
     }

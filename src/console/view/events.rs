@@ -36,7 +36,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
 
 /// The time, then the sentence; its further lines are indented.
 fn event(at: Timestamp, text: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let time = at.strftime("%m-%d %H:%M:%S").to_string();
+    let time = format::event_time(at);
     let text = format!("{time}  {text}");
     let indent = if width < NARROW { 2 } else { time.len() + 2 };
     let mut lines = Vec::new();

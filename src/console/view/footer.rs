@@ -132,6 +132,15 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
             (Action::NextPane, "tree"),
             (Action::Back, "back"),
         ],
+        KeyContext::Log => &[
+            (Action::SearchLog, "search"),
+            (Action::NextMatch, "next match"),
+            (Action::WrapLog, "wrap"),
+            (Action::SaveLog, "save"),
+            (Action::NextPane, "tree"),
+            (Action::Back, "back"),
+        ],
+        KeyContext::LogInput => &[(Action::Accept, "keeps it"), (Action::Back, "leaves it")],
         KeyContext::Filter
         | KeyContext::Palette
         | KeyContext::Menu

@@ -1,6 +1,6 @@
 //! The preview pane: what is selected, in detail (R7).
 
-use super::{completed, events, group_page, instance, log, progress, request, widgets};
+use super::{completed, events, group_page, instance, log, position, progress, request, widgets};
 use crate::console::{
     format,
     layout::Layout,
@@ -29,7 +29,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         widgets::pane(buffer, area, &title(model, brush), model.focus() == Focus::Preview, brush);
         tabs(buffer, area, model, brush);
     }
-    let inside = text_area(layout);
+    let inside = page_area(model, layout);
     if let Some(group) = model.table_group() {
         group_page::paint(buffer, inside, group, model, brush);
         return;
@@ -42,12 +42,30 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         scroll
     };
     widgets::marked_lines(buffer, inside, &lines, from, brush);
+    position::paint(buffer, layout, model, (from, lines.len()), brush);
+    if let Some(foot) = foot(model, usize::from(inside.width), brush) {
+        buffer.set_line(inside.x, inside.bottom(), &foot, inside.width);
+    }
+}
+
+/// The line below the text of the log.
+fn foot(model: &Model, width: usize, brush: &Brush) -> Option<Line<'static>> {
+    (model.preview().tab == Tab::Log && is_session(model)).then(|| log::foot(model, width, brush)).flatten()
+}
+
+/// Where the lines of a page stand: all of the inside, but for what is below the log.
+pub(super) fn page_area(model: &Model, layout: &Layout) -> Rect {
+    let inside = text_area(layout);
+    let page = &model.preview().page;
+    let has_foot = page.typed.is_some() || page.search.is_some();
+    let below = u16::from(has_foot && model.preview().tab == Tab::Log && is_session(model));
+    Rect { height: inside.height.saturating_sub(below), ..inside }
 }
 
 /// How far the preview can be scrolled: until its last line is at the bottom.
 pub(in crate::console) fn scroll_end(model: &Model) -> usize {
     let layout = model.layout();
-    let inside = text_area(&layout);
+    let inside = page_area(model, &layout);
     // The number of lines does not depend on how they are coloured.
     let brush = Brush::new(Theme::Mono, model.options().ascii);
     lines(model, inside, &brush).len().saturating_sub(usize::from(inside.height))

@@ -144,6 +144,8 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
         | KeyContext::Plan
         | KeyContext::Tree
         | KeyContext::Preview
+        | KeyContext::Log
+        | KeyContext::LogInput
         | KeyContext::Filter
         | KeyContext::Palette
         | KeyContext::Menu
