@@ -40,7 +40,7 @@ fn the_keys_in_force_are_listed_with_those_of_the_settings() {
     assert_eq!(rows.len(), Action::all().count());
     let row = |name: &str| rows.iter().find(|row| row["action"] == name).unwrap();
     assert_eq!((&row("retry")["keys"][0]["key"], &row("mouse")["keys"]), (&"T".into(), &serde_json::json!([])));
-    assert_eq!(row("retry")["keys"][0]["where"], serde_json::json!(["tree", "preview"]));
+    assert_eq!(row("retry")["keys"][0]["where"], serde_json::json!(["tree", "preview", "log"]));
     let map = Keymap::default();
     for action in Action::all().filter(|action| ![Action::Retry, Action::Mouse].contains(action)) {
         let keys: Vec<String> = map.keys(action).iter().map(ToString::to_string).collect();
