@@ -6,7 +6,12 @@ use crate::console::{
     model::{Model, preview::Tab},
     theme::{Brush, Role},
 };
-use ratatui::{buffer::Buffer, text::Line};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::Line,
+    widgets::{Clear, Widget as _},
+};
 
 /// The columns that the tabs take on the same edge.
 const TABS: u16 = 44;
@@ -18,7 +23,10 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, at: (us
     let line = Line::from(brush.span(Role::Dim, format!(" {text} ")));
     let wide = u16::try_from(line.width()).unwrap_or(area.width);
     if area.width >= TABS + wide {
-        buffer.set_line(area.right() - 2 - wide, area.bottom() - 1, &line, wide);
+        let room = Rect::new(area.right() - 2 - wide, area.bottom() - 1, wide, 1);
+        // The look of the border must not shine through.
+        Clear.render(room, buffer);
+        buffer.set_line(room.x, room.y, &line, wide);
     }
 }
 
