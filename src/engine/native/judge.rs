@@ -21,7 +21,7 @@ impl CopyPlan {
     /// Judges what stands at the target.
     pub(super) fn stand(&mut self, order: &CopyRequest, heartbeat: &Heartbeat) -> Result<(), Failure> {
         let directory = order.target.directory();
-        site::check_mark(order.mark, directory)?;
+        site::check_mark(order.mark, directory, self.access)?;
         let found = target_state::inspect(directory)?;
         let ours = matches!(&found, TargetContents::Leftover(left) if left.mark.session == order.session);
         let server_started = ours

@@ -5,7 +5,11 @@
 //! machine went down counts only if it had been made durable. Never: changes a line; the file only grows.
 
 use super::{lock, mark_place::MarkPlace};
-use crate::{domain::Failure, engine::at_target::at_target, process};
+use crate::{
+    domain::{Failure, restored::MarkLocation},
+    engine::at_target::at_target,
+    process,
+};
 use rustix::fs::Stat;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -250,6 +254,11 @@ pub(in crate::engine) fn open(place: &MarkPlace, boot: &str) -> Result<Ledger, F
 
 /// Opens a ledger for data of which nothing stands yet. What an older one at this place says is of data that is gone.
 pub(in crate::engine) fn begin(place: &MarkPlace, boot: &str) -> Result<Ledger, Failure> {
+    // It may have come after the plan was made, and its ledger is emptied here.
+    place.create().map_err(|error| at_target("create", &place.path(), &error))?;
+    if place.location() == MarkLocation::Beside {
+        place.refuse_others(None)?;
+    }
     let file = lock::take(place)?;
     file.set_len(0).map_err(|error| at_target("write", &place.path_of(FILE), &error))?;
     append(place, file, boot)

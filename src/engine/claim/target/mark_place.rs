@@ -15,7 +15,13 @@ use super::{
     removal::{names, remove_tree},
     root::{Access, Root},
 };
-use crate::domain::restored::{self, MARK_FILE, MarkLocation};
+use crate::{
+    domain::{
+        Failure,
+        restored::{self, MARK_FILE, MarkLocation},
+    },
+    engine::at_target::at_target,
+};
 use rustix::{
     fd::OwnedFd,
     fs::{AtFlags, FileType, Mode, StatxFlags},
@@ -160,7 +166,7 @@ impl MarkPlace {
 
     /// Whether it is there, and nobody else can have put it there: where others may make entries, too, only one's own
     /// counts, and that of whoever owns the data.
-    fn is_trusted(&self, data: Option<&Root>) -> io::Result<bool> {
+    pub(super) fn is_trusted(&self, data: Option<&Root>) -> io::Result<bool> {
         let Some(about) = self.above.stat(&self.name)? else { return Ok(false) };
         if FileType::from_raw_mode(about.st_mode) != FileType::Directory {
             return Ok(false);
@@ -169,12 +175,24 @@ impl MarkPlace {
         let for_others = Mode::from_raw_mode(above.st_mode).intersects(Mode::WGRP | Mode::WOTH);
         let of_the_data = data.map(|data| rustix::fs::fstat(data.fd())).transpose()?.map(|about| about.st_uid);
         let own = rustix::process::geteuid().as_raw();
-        let trusted = !for_others || [Some(0), Some(own), of_the_data].contains(&Some(about.st_uid));
+        let given_to = self.above.access().owner.map(|(user, _)| user);
+        let trusted = !for_others || [Some(0), Some(own), given_to, of_the_data].contains(&Some(about.st_uid));
         match holds_only_a_mark(&self.path()) {
             Ok(a_mark) => Ok(trusted && a_mark),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Refuses what stands in its place and is no mark, or one that somebody else may have put there: what is written into
+    /// it would be theirs to change, and a file in it may be a second name of any other.
+    pub(super) fn refuse_others(&self, data: Option<&Root>) -> Result<(), Failure> {
+        if self.is_trusted(data).map_err(|error| at_target("look at", &self.path(), &error))? {
+            return Ok(());
+        }
+        let cause =
+            format!("{} is where the mark of the restore goes, and it is something else", self.path().display());
+        Err(Failure::incurable(cause, "see whose it is; move it away, or choose another target, then retry"))
     }
 
     /// Puts a file into it, in place of an older one, in one step and durably.
@@ -216,7 +234,7 @@ impl MarkPlace {
 }
 
 /// Whether a directory holds nothing but what belongs to a mark.
-pub(super) fn holds_only_a_mark(directory: &Path) -> io::Result<bool> {
+fn holds_only_a_mark(directory: &Path) -> io::Result<bool> {
     let known = |name: &str| {
         let rest = CONTENTS.iter().find_map(|own| name.strip_prefix(own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

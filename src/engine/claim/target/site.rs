@@ -5,7 +5,8 @@
 
 use super::{
     mark::Mark,
-    mark_place::{MarkPlace, holds_only_a_mark},
+    mark_place::MarkPlace,
+    root::{Access, Root},
     target_state,
 };
 use crate::{
@@ -103,14 +104,14 @@ pub(in crate::engine) fn check(site: &Site<'_>) -> Result<(), Failure> {
 }
 
 /// Refuses a target that cannot have its mark there.
-pub(in crate::engine) fn check_mark(location: MarkLocation, target: &Path) -> Result<(), Failure> {
+pub(in crate::engine) fn check_mark(location: MarkLocation, target: &Path, access: Access) -> Result<(), Failure> {
     match location {
         MarkLocation::Inside => Ok(()),
-        MarkLocation::Beside => check_mark_beside(target),
+        MarkLocation::Beside => check_mark_beside(target, access),
     }
 }
 
-fn check_mark_beside(target: &Path) -> Result<(), Failure> {
+fn check_mark_beside(target: &Path, access: Access) -> Result<(), Failure> {
     let Some(directory) = restored::mark_beside(target) else {
         let cause = format!("the name of {} is too long for the mark of the restore beside it", target.display());
         return Err(Failure::incurable(cause, "choose a target with a shorter name"));
@@ -120,18 +121,16 @@ fn check_mark_beside(target: &Path) -> Result<(), Failure> {
         return Err(Failure::incurable(cause, "restore into an empty directory below it"));
     }
     let failed = |error: io::Error| at_target("look at", &directory, &error);
-    let is_free = match directory.symlink_metadata() {
-        Ok(about) if about.is_dir() => holds_only_a_mark(&directory).map_err(failed)?,
-        Ok(_) => false,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+    match directory.symlink_metadata() {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
-    };
-    if !is_free {
-        let cause = format!("{} is where the mark of the restore goes, and it is something else", directory.display());
-        return Err(Failure::incurable(cause, "move it away, or choose another target, then retry"));
     }
-    let place = MarkPlace::find_beside(target, None).map_err(failed)?;
-    if place.map_or(Ok(false), |place| Mark::is_unreadable(&place)).map_err(failed)? {
+    let place = MarkPlace::beside(target, access).map_err(failed)?;
+    // Where there is no data directory yet, whoever restores owns what will be one.
+    let data = Root::open(target, access).ok();
+    place.refuse_others(data.as_ref())?;
+    if Mark::is_unreadable(&place).map_err(failed)? {
         let cause = format!("the mark in {} was not written by this howdah, or by an older one", directory.display());
         return Err(Failure::incurable(cause, "see whose it is with the newer howdah, or choose another target"));
     }

@@ -5,10 +5,12 @@ use crate::{
     domain::{Disposed, Disposition, plan::TargetState},
     engine::{
         claim::{dispose, is_marked, unmark},
-        native::site,
+        native::{root::Access, site},
     },
 };
 use std::os::unix::fs::PermissionsExt;
+
+const OWN: Access = Access { owner: None, group: false };
 
 const FORM: BackupForm = BackupForm::Tar(Compression::None);
 
@@ -284,7 +286,7 @@ fn a_target_that_cannot_have_its_mark_beside_it_is_refused_before_anything_is_ma
     let fits = Target::new(fake.place.path().join("d".repeat(242)), Port::new(5433).unwrap()).unwrap();
     let mut engine = fake.engine_for(1, |request| request.target = fits.clone());
     assert!(engine.plan().is_ok());
-    let refused = site::check_mark(MarkLocation::Beside, Path::new("/proc")).unwrap_err();
+    let refused = site::check_mark(MarkLocation::Beside, Path::new("/proc"), OWN).unwrap_err();
     assert!(refused.cause.contains("/proc is a mount point"), "{refused}");
 }
 
@@ -305,5 +307,33 @@ fn s09_a_mark_that_somebody_else_put_beside_the_data_is_not_believed() {
         // Of the owner of the data it could as well stand inside.
         std::os::unix::fs::chown(fake.directory(), Some(someone), Some(someone)).unwrap();
         assert!(is_marked(&target, session(1)));
+    }
+}
+
+/// Where others may make entries, somebody may have made the mark's directory before the restore comes, with a second name
+/// of another file in it.
+#[test]
+fn s08_a_directory_that_somebody_else_made_for_the_mark_is_not_written_into() {
+    // Only root can give anything away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for comes_late in [false, true] {
+        let fake = marked_beside();
+        fake.write();
+        fs::set_permissions(fake.place.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let precious = fake.place.path().join("repo/precious");
+        fs::write(&precious, "precious").unwrap();
+        let mut engine = fake.engine();
+        if comes_late {
+            engine.plan().unwrap();
+        }
+        fs::create_dir(fake.marked("")).unwrap();
+        fs::hard_link(&precious, fake.marked("ledger")).unwrap();
+        std::os::unix::fs::chown(fake.marked(""), Some(65_533), Some(65_533)).unwrap();
+        let refused = if comes_late { failure(engine.copy(&Ear::default())) } else { refusal(&mut engine) };
+        assert!(refused.cause.contains("and it is something else"), "{refused}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious", "late: {comes_late}");
+        assert!(!exists(fake.directory()) && !exists(fake.marked("session.json")));
     }
 }
