@@ -16,10 +16,21 @@ use crate::{
 };
 use std::{cmp::Ordering, collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
-/// A column.
+/// A column of one of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Of sessions that go on.
+    Ongoing(OngoingColumn),
+    /// Of sessions that have ended.
+    Completed(CompletedColumn),
+    /// Of instances.
+    Instance(InstanceColumn),
+}
+
+/// What is shown of a session that goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after what stands in it")]
-pub enum Column {
+pub enum OngoingColumn {
     State,
     Instance,
     Target,
@@ -31,9 +42,24 @@ pub enum Column {
     Number,
     Since,
     By,
+}
+
+/// What is shown of a session that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum CompletedColumn {
     Outcome,
+    Instance,
+    Number,
     Ended,
     Took,
+}
+
+/// What is shown of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum InstanceColumn {
+    Name,
     Points,
     Newest,
     Size,
@@ -108,14 +134,39 @@ impl Key {
 
 /// The columns of a heading's table, from left to right; none where it has no table.
 pub const fn columns(group: Group) -> &'static [Column] {
-    use Column::{
-        By, Ended, Instance, LastRestore, LastTook, Left, Newest, Number, Outcome, Points, Rate, Share, Since, Size,
-        State, Step, Target, Took, Tries,
-    };
+    use Column::{Completed, Instance, Ongoing};
+    use CompletedColumn as C;
+    use InstanceColumn as I;
+    use OngoingColumn as O;
     match group {
-        Group::Restore => &[State, Instance, Target, Step, Share, Rate, Left, Tries, Number, Since, By],
-        Group::Completed => &[Outcome, Instance, Number, Ended, Took],
-        Group::Instances => &[Instance, Points, Newest, Size, LastRestore, LastTook],
+        Group::Restore => &[
+            Ongoing(O::State),
+            Ongoing(O::Instance),
+            Ongoing(O::Target),
+            Ongoing(O::Step),
+            Ongoing(O::Share),
+            Ongoing(O::Rate),
+            Ongoing(O::Left),
+            Ongoing(O::Tries),
+            Ongoing(O::Number),
+            Ongoing(O::Since),
+            Ongoing(O::By),
+        ],
+        Group::Completed => &[
+            Completed(C::Outcome),
+            Completed(C::Instance),
+            Completed(C::Number),
+            Completed(C::Ended),
+            Completed(C::Took),
+        ],
+        Group::Instances => &[
+            Instance(I::Name),
+            Instance(I::Points),
+            Instance(I::Newest),
+            Instance(I::Size),
+            Instance(I::LastRestore),
+            Instance(I::LastTook),
+        ],
         Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => &[],
     }
 }
@@ -253,102 +304,72 @@ impl Model {
     }
 
     fn key(&self, row: TreeRow, column: Column) -> Key {
-        match row {
-            TreeRow::Ongoing(at) => {
-                self.shown.snapshot.ongoing.get(at).map_or(Key::Unknown, |session| self.ongoing_key(session, column))
+        let snapshot = &self.shown.snapshot;
+        match (row, column) {
+            (TreeRow::Ongoing(at), Column::Ongoing(column)) => {
+                snapshot.ongoing.get(at).map_or(Key::Unknown, |session| self.ongoing_key(session, column))
             }
-            TreeRow::Completed(at) => {
-                self.shown.snapshot.completed.get(at).map_or(Key::Unknown, |row| completed_key(row, column))
+            (TreeRow::Completed(at), Column::Completed(column)) => {
+                snapshot.completed.get(at).map_or(Key::Unknown, |row| completed_key(row, column))
             }
-            TreeRow::Instance(at) => self.instance_key(at, column),
-            TreeRow::Group(_) | TreeRow::Unreadable(_) => Key::Unknown,
+            (TreeRow::Instance(at), Column::Instance(column)) => self.instance_key(at, column),
+            (_, _) => Key::Unknown,
         }
     }
 
-    fn ongoing_key(&self, session: &Session, column: Column) -> Key {
+    fn ongoing_key(&self, session: &Session, column: OngoingColumn) -> Key {
         match column {
-            Column::Instance => Key::Text(session.title().as_str().to_lowercase()),
-            Column::Target => {
+            OngoingColumn::Instance => Key::Text(session.title().as_str().to_lowercase()),
+            OngoingColumn::Target => {
                 let last = session.order().directory().and_then(Path::file_name);
                 last.map_or(Key::Unknown, |last| Key::Text(last.to_string_lossy().to_lowercase()))
             }
-            Column::Step => session.current_step().map_or(Key::Unknown, |step| Key::Number(f64::from(step as u8))),
-            Column::Share => Key::largest(session.ratio()),
-            Column::Rate => self.rate(session).map_or(Key::Unknown, Key::largest),
-            Column::Left => match self.left(session) {
+            OngoingColumn::Step => {
+                session.current_step().map_or(Key::Unknown, |step| Key::Number(f64::from(step as u8)))
+            }
+            OngoingColumn::Share => Key::largest(session.ratio()),
+            OngoingColumn::Rate => self.rate(session).map_or(Key::Unknown, Key::largest),
+            OngoingColumn::Left => match self.left(session) {
                 Some(Left::Range(_, slow)) => Key::of(slow),
                 Some(Left::Hidden | Left::Stalled(_)) | None => Key::Unknown,
             },
-            Column::Tries => tries_used(session).map_or(Key::Unknown, |tries| Key::largest(f64::from(tries))),
-            Column::Number => Key::Number(session.id().0 as f64),
-            Column::Since => Key::at(session.created_at()),
-            Column::By => Key::Text(session.by().to_lowercase()),
+            OngoingColumn::Tries => tries_used(session).map_or(Key::Unknown, |tries| Key::largest(f64::from(tries))),
+            OngoingColumn::Number => Key::Number(session.id().0 as f64),
+            OngoingColumn::Since => Key::at(session.created_at()),
+            OngoingColumn::By => Key::Text(session.by().to_lowercase()),
             // The order of the tree is that of the state: what needs a person first.
-            Column::State
-            | Column::Outcome
-            | Column::Ended
-            | Column::Took
-            | Column::Points
-            | Column::Newest
-            | Column::Size
-            | Column::LastRestore
-            | Column::LastTook => Key::Unknown,
+            OngoingColumn::State => Key::Unknown,
         }
     }
 
-    fn instance_key(&self, at: usize, column: Column) -> Key {
+    fn instance_key(&self, at: usize, column: InstanceColumn) -> Key {
         let Some(one) = self.shown.catalog.instances.get(at) else { return Key::Unknown };
         let newest = one.newest();
         match column {
-            Column::Instance => Key::Text(one.name.as_str().to_lowercase()),
-            Column::Points => Key::largest(one.rows.len() as f64),
-            Column::Newest => newest.map_or(Key::Unknown, |point| Key::at(point.facts.taken_at)),
-            Column::Size => newest.map_or(Key::Unknown, |point| Key::largest(point.facts.size.0 as f64)),
-            Column::LastRestore => self.last_restore(&one.name).map_or(Key::Unknown, |(ended, _)| Key::at(ended)),
-            Column::LastTook => {
+            InstanceColumn::Name => Key::Text(one.name.as_str().to_lowercase()),
+            InstanceColumn::Points => Key::largest(one.rows.len() as f64),
+            InstanceColumn::Newest => newest.map_or(Key::Unknown, |point| Key::at(point.facts.taken_at)),
+            InstanceColumn::Size => newest.map_or(Key::Unknown, |point| Key::largest(point.facts.size.0 as f64)),
+            InstanceColumn::LastRestore => {
+                self.last_restore(&one.name).map_or(Key::Unknown, |(ended, _)| Key::at(ended))
+            }
+            InstanceColumn::LastTook => {
                 self.last_restore(&one.name).map_or(Key::Unknown, |(_, took)| Key::largest(took.as_secs_f64()))
             }
-            Column::State
-            | Column::Target
-            | Column::Step
-            | Column::Share
-            | Column::Rate
-            | Column::Left
-            | Column::Tries
-            | Column::Number
-            | Column::Since
-            | Column::By
-            | Column::Outcome
-            | Column::Ended
-            | Column::Took => Key::Unknown,
         }
     }
 }
 
-fn completed_key(row: &CompletedRow, column: Column) -> Key {
+fn completed_key(row: &CompletedRow, column: CompletedColumn) -> Key {
     match column {
-        Column::Outcome => Key::Number(f64::from(row.result as u8)),
-        Column::Instance => Key::Text(row.title.as_str().to_lowercase()),
-        Column::Number => Key::Number(row.id.0 as f64),
-        Column::Ended => Key::largest(row.ended.as_second() as f64),
-        Column::Took => match Key::of(row.took) {
+        CompletedColumn::Outcome => Key::Number(f64::from(row.result as u8)),
+        CompletedColumn::Instance => Key::Text(row.title.as_str().to_lowercase()),
+        CompletedColumn::Number => Key::Number(row.id.0 as f64),
+        CompletedColumn::Ended => Key::largest(row.ended.as_second() as f64),
+        CompletedColumn::Took => match Key::of(row.took) {
             Key::Number(seconds) => Key::largest(seconds),
             other @ (Key::Text(_) | Key::Unknown) => other,
         },
-        Column::State
-        | Column::Target
-        | Column::Step
-        | Column::Share
-        | Column::Rate
-        | Column::Left
-        | Column::Tries
-        | Column::Since
-        | Column::By
-        | Column::Points
-        | Column::Newest
-        | Column::Size
-        | Column::LastRestore
-        | Column::LastTook => Key::Unknown,
     }
 }
 

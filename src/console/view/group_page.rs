@@ -13,7 +13,7 @@ use crate::{
         layout::Layout,
         model::{
             Focus, Model,
-            table::{Column, columns, tries_used},
+            table::{Column, CompletedColumn, InstanceColumn, OngoingColumn, columns, tries_used},
             tree::{Group, TreeRow},
         },
         ports::{CatalogInstance, RepositoryKind},
@@ -92,49 +92,59 @@ pub(in crate::console) const fn heading(column: Column) -> &'static str {
 /// How a column is laid out. What tells rows apart stays longest.
 const fn described(column: Column) -> table::Column {
     let (heading, content, rank) = match column {
-        Column::State => ("State", Content::Whole, 0),
-        Column::Instance => ("Instance", Content::Text { least: 24 }, 0),
-        Column::Target => ("Target", Content::Text { least: 16 }, 4),
-        Column::Step => ("Step", Content::Text { least: 6 }, 1),
-        Column::Share => ("Done", Content::Share, 2),
-        Column::Rate => ("Rate", Content::Number { usual: 9 }, 5),
-        Column::Left => ("Left", Content::Number { usual: 7 }, 3),
-        Column::Tries => ("Tries", Content::Number { usual: 5 }, 6),
-        Column::Number => ("No.", Content::Number { usual: 3 }, 8),
-        Column::Since => ("Since", Content::Whole, 7),
-        Column::By => ("By", Content::Text { least: 6 }, 9),
-        Column::Outcome => ("Outcome", Content::Whole, 0),
-        Column::Ended => ("Ended", Content::Whole, 2),
-        Column::Took => ("Took", Content::Number { usual: 4 }, 1),
-        Column::Points => ("Backups", Content::Number { usual: 3 }, 3),
-        Column::Newest => ("Newest", Content::Whole, 1),
-        Column::Size => ("Size", Content::Number { usual: 9 }, 2),
-        Column::LastRestore => ("Last restored", Content::Whole, 4),
-        Column::LastTook => ("Took", Content::Number { usual: 4 }, 5),
+        Column::Ongoing(OngoingColumn::State) => ("State", Content::Whole, 0),
+        Column::Ongoing(OngoingColumn::Instance)
+        | Column::Completed(CompletedColumn::Instance)
+        | Column::Instance(InstanceColumn::Name) => ("Instance", Content::Text { least: 24 }, 0),
+        Column::Ongoing(OngoingColumn::Target) => ("Target", Content::Text { least: 16 }, 4),
+        Column::Ongoing(OngoingColumn::Step) => ("Step", Content::Text { least: 6 }, 1),
+        Column::Ongoing(OngoingColumn::Share) => ("Done", Content::Share, 2),
+        Column::Ongoing(OngoingColumn::Rate) => ("Rate", Content::Number { usual: 9 }, 5),
+        Column::Ongoing(OngoingColumn::Left) => ("Left", Content::Number { usual: 7 }, 3),
+        Column::Ongoing(OngoingColumn::Tries) => ("Tries", Content::Number { usual: 5 }, 6),
+        Column::Ongoing(OngoingColumn::Number) | Column::Completed(CompletedColumn::Number) => {
+            ("No.", Content::Number { usual: 3 }, 8)
+        }
+        Column::Ongoing(OngoingColumn::Since) => ("Since", Content::Whole, 7),
+        Column::Ongoing(OngoingColumn::By) => ("By", Content::Text { least: 6 }, 9),
+        Column::Completed(CompletedColumn::Outcome) => ("Outcome", Content::Whole, 0),
+        Column::Completed(CompletedColumn::Ended) => ("Ended", Content::Whole, 2),
+        Column::Completed(CompletedColumn::Took) => ("Took", Content::Number { usual: 4 }, 1),
+        Column::Instance(InstanceColumn::Points) => ("Backups", Content::Number { usual: 3 }, 3),
+        Column::Instance(InstanceColumn::Newest) => ("Newest", Content::Whole, 1),
+        Column::Instance(InstanceColumn::Size) => ("Size", Content::Number { usual: 9 }, 2),
+        Column::Instance(InstanceColumn::LastRestore) => ("Last restored", Content::Whole, 4),
+        Column::Instance(InstanceColumn::LastTook) => ("Took", Content::Number { usual: 4 }, 5),
     };
     table::Column { heading, content, rank }
 }
 
 fn cells_of(group: Group, row: TreeRow, model: &Model, brush: &Brush) -> Vec<Cell> {
     let data = model.data();
-    let cell = |column: &Column| match row {
-        TreeRow::Ongoing(at) => data.snapshot.ongoing.get(at).map(|one| ongoing(one, *column, model, brush)),
-        TreeRow::Completed(at) => data.snapshot.completed.get(at).map(|one| completed(one, *column, model, brush)),
-        TreeRow::Instance(at) => data.catalog.instances.get(at).map(|one| instance(one, *column, model)),
-        TreeRow::Group(_) | TreeRow::Unreadable(_) => None,
+    let cell = |column: &Column| match (row, *column) {
+        (TreeRow::Ongoing(at), Column::Ongoing(column)) => {
+            data.snapshot.ongoing.get(at).map(|one| ongoing(one, column, model, brush))
+        }
+        (TreeRow::Completed(at), Column::Completed(column)) => {
+            data.snapshot.completed.get(at).map(|one| completed(one, column, model, brush))
+        }
+        (TreeRow::Instance(at), Column::Instance(column)) => {
+            data.catalog.instances.get(at).map(|one| instance(one, column, model))
+        }
+        (_, _) => None,
     };
     columns(group).iter().map(|column| cell(column).unwrap_or_else(Cell::empty)).collect()
 }
 
-fn ongoing(session: &Session, column: Column, model: &Model, brush: &Brush) -> Cell {
+fn ongoing(session: &Session, column: OngoingColumn, model: &Model, brush: &Brush) -> Cell {
     let (sign, role) = states::sign(session, &brush.glyphs);
     let now = model.now();
     let text = |role: Role, text: String| Cell::Text(role, text);
     match column {
-        Column::State => text(role, format!("{sign} {}", states::word(session))),
-        Column::Instance => text(Role::Text, format::clean(session.title().as_str()).into_owned()),
-        Column::Target => text(Role::Text, target(session)),
-        Column::Step => match session.phase() {
+        OngoingColumn::State => text(role, format!("{sign} {}", states::word(session))),
+        OngoingColumn::Instance => text(Role::Text, format::clean(session.title().as_str()).into_owned()),
+        OngoingColumn::Target => text(Role::Text, target(session)),
+        OngoingColumn::Step => match session.phase() {
             Phase::Stuck { failure, .. } | Phase::Waiting { failure, .. } => {
                 text(role, format::clean(&failure.cause).into_owned())
             }
@@ -143,12 +153,14 @@ fn ongoing(session: &Session, column: Column, model: &Model, brush: &Brush) -> C
                 text(role, session.current_step().map_or_else(String::new, |step| step.to_string().to_lowercase()))
             }
         },
-        Column::Share => {
+        OngoingColumn::Share => {
             let share = states::share_of_step(session).filter(|_| matches!(session.phase(), Phase::Running { .. }));
             share.map_or_else(Cell::empty, |ratio| Cell::Share(Role::Gauge, ratio))
         }
-        Column::Rate => model.rate(session).map_or_else(Cell::empty, |rate| text(Role::Text, format::rate(rate))),
-        Column::Left => match session.phase() {
+        OngoingColumn::Rate => {
+            model.rate(session).map_or_else(Cell::empty, |rate| text(Role::Text, format::rate(rate)))
+        }
+        OngoingColumn::Left => match session.phase() {
             Phase::Waiting { .. } => {
                 text(role, format!("in {}", format::countdown(session.until_next_try(now).unwrap_or_default())))
             }
@@ -159,19 +171,11 @@ fn ongoing(session: &Session, column: Column, model: &Model, brush: &Brush) -> C
             | Phase::Cancelling { .. }
             | Phase::Completed { .. } => Cell::empty(),
         },
-        Column::Tries => tries_used(session)
+        OngoingColumn::Tries => tries_used(session)
             .map_or_else(Cell::empty, |tries| text(Role::Text, format!("{tries}/{}", session.policy().tries))),
-        Column::Number => text(Role::Dim, session.id().to_string()),
-        Column::Since => text(Role::Dim, format::moment(session.created_at(), now)),
-        Column::By => text(Role::Dim, format::clean(session.by()).into_owned()),
-        Column::Outcome
-        | Column::Ended
-        | Column::Took
-        | Column::Points
-        | Column::Newest
-        | Column::Size
-        | Column::LastRestore
-        | Column::LastTook => Cell::empty(),
+        OngoingColumn::Number => text(Role::Dim, session.id().to_string()),
+        OngoingColumn::Since => text(Role::Dim, format::moment(session.created_at(), now)),
+        OngoingColumn::By => text(Role::Dim, format::clean(session.by()).into_owned()),
     }
 }
 
@@ -183,68 +187,41 @@ fn target(session: &Session) -> String {
     [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn completed(row: &CompletedRow, column: Column, model: &Model, brush: &Brush) -> Cell {
+fn completed(row: &CompletedRow, column: CompletedColumn, model: &Model, brush: &Brush) -> Cell {
     let text = |role: Role, text: String| Cell::Text(role, text);
     match column {
-        Column::Outcome => {
+        CompletedColumn::Outcome => {
             let (sign, role) = states::sign_of(row.result, &brush.glyphs);
             text(role, format!("{sign} {}", states::ended(row.kind, row.result)))
         }
-        Column::Instance => text(Role::Text, format::clean(row.title.as_str()).into_owned()),
-        Column::Number => text(Role::Dim, row.id.to_string()),
-        Column::Ended => text(Role::Text, format::moment(row.ended, model.now())),
-        Column::Took => text(Role::Text, format::duration(row.took)),
-        Column::State
-        | Column::Target
-        | Column::Step
-        | Column::Share
-        | Column::Rate
-        | Column::Left
-        | Column::Tries
-        | Column::Since
-        | Column::By
-        | Column::Points
-        | Column::Newest
-        | Column::Size
-        | Column::LastRestore
-        | Column::LastTook => Cell::empty(),
+        CompletedColumn::Instance => text(Role::Text, format::clean(row.title.as_str()).into_owned()),
+        CompletedColumn::Number => text(Role::Dim, row.id.to_string()),
+        CompletedColumn::Ended => text(Role::Text, format::moment(row.ended, model.now())),
+        CompletedColumn::Took => text(Role::Text, format::duration(row.took)),
     }
 }
 
-fn instance(one: &CatalogInstance, column: Column, model: &Model) -> Cell {
+fn instance(one: &CatalogInstance, column: InstanceColumn, model: &Model) -> Cell {
     let text = |role: Role, text: String| Cell::Text(role, text);
     let newest = one.newest();
     match column {
-        Column::Instance => {
+        InstanceColumn::Name => {
             let name = format::clean(one.name.as_str());
             let distinction = one.distinction.as_ref().map(|what| format!("  {}", format::clean(what)));
             let role = if one.kind == RepositoryKind::Sample { Role::Sample } else { Role::Text };
             text(role, format!("{name}{}", distinction.unwrap_or_default()))
         }
-        Column::Points => text(Role::Text, format::count(one.rows.len() as u64)),
-        Column::Newest => newest.map_or_else(
+        InstanceColumn::Points => text(Role::Text, format::count(one.rows.len() as u64)),
+        InstanceColumn::Newest => newest.map_or_else(
             || text(Role::Stuck, "unreadable".to_owned()),
             |point| text(Role::Text, format::age(point.facts.taken_at, model.now())),
         ),
-        Column::Size => newest.map_or_else(Cell::empty, |point| text(Role::Text, point.facts.size.to_string())),
-        Column::LastRestore => model
+        InstanceColumn::Size => newest.map_or_else(Cell::empty, |point| text(Role::Text, point.facts.size.to_string())),
+        InstanceColumn::LastRestore => model
             .last_restore(&one.name)
             .map_or_else(Cell::empty, |(ended, _)| text(Role::Dim, format::moment(ended, model.now()))),
-        Column::LastTook => {
+        InstanceColumn::LastTook => {
             model.last_restore(&one.name).map_or_else(Cell::empty, |(_, took)| text(Role::Dim, format::duration(took)))
         }
-        Column::State
-        | Column::Target
-        | Column::Step
-        | Column::Share
-        | Column::Rate
-        | Column::Left
-        | Column::Tries
-        | Column::Number
-        | Column::Since
-        | Column::By
-        | Column::Outcome
-        | Column::Ended
-        | Column::Took => Cell::empty(),
     }
 }
