@@ -13,6 +13,7 @@ use divan::{Bencher, black_box};
 use howdah::{
     console::{Brush, Theme, message::Message, painter::Painter, view},
     domain::{InstanceName, Kind, SessionId},
+    machine::CompletedDetails,
     manager::{CompletedResult, CompletedRow, Snapshot},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -36,7 +37,15 @@ fn heavy() -> Snapshot {
         let result = if id % 9 == 0 { CompletedResult::Cancelled } else { CompletedResult::Succeeded };
         let instance = InstanceName::new(&format!("instance-{id}"));
         let (id, ended, took) = (SessionId(1_000_000 + id), ago(mins(id)), secs(500 + id % 1_000));
-        Arc::new(CompletedRow { id, kind: Kind::Restore, title: instance, ended, took, result })
+        Arc::new(CompletedRow {
+            id,
+            kind: Kind::Restore,
+            title: instance,
+            ended,
+            took,
+            result,
+            details: CompletedDetails::default(),
+        })
     });
     with_rows(ongoing.collect(), completed.collect())
 }

@@ -4,8 +4,9 @@
 //! killed. Never: one unreadable record ends the look (S10).
 
 use super::{
-    JournalError, schema,
-    sqlite::{completed_row, session_of},
+    JournalError,
+    record::{completed_row, session_of},
+    schema,
 };
 use crate::domain::{SessionId, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
@@ -82,8 +83,8 @@ fn count(connection: &Connection, health: &mut Health) -> rusqlite::Result<()> {
     // All that this takes is in the index, which is far smaller than the records.
     health.ended = each(
         &format!(
-            "SELECT id, {}, instance, ended, took, result FROM sessions WHERE place IN ('completed', 'dismissed')",
-            schema::kind_column(health.schema)
+            "SELECT {} FROM sessions WHERE place IN ('completed', 'dismissed')",
+            schema::row_columns(health.schema)
         ),
         |id, row| completed_row(id, row).is_ok(),
     )?;

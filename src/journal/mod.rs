@@ -7,6 +7,7 @@ pub mod health;
 pub mod memory;
 pub mod observe;
 mod ownership;
+mod record;
 mod schema;
 pub mod sqlite;
 mod thread;

@@ -4,7 +4,7 @@
 //! that cannot be read is told and hides no other (S10). Never: keeps a read open between two calls, so a reader that
 //! is slow holds up nobody's checkpoints.
 
-use super::{JournalError, JournalRecord, RECORD_VERSION, schema, sqlite::session_of};
+use super::{JournalError, JournalRecord, RECORD_VERSION, record::session_of, schema};
 use crate::{
     domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, upgrade},
     machine::{Event, Session, UnreadableSession, event::Created},

@@ -1,5 +1,10 @@
 //! The tables of the journal and how an old file becomes a new one.
 
+use super::record::{number, session_of};
+use crate::{
+    domain::SessionId,
+    machine::{CompletedDetails, CompletedRow},
+};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 /// Schema changes in order; `user_version` counts how many a file has.
@@ -102,13 +107,31 @@ const MIGRATIONS: [Step; NEWEST as usize] = [
     CREATE INDEX job_events_by_job ON job_events (job, number);
 ",
     },
+    // What tables show of a completed session stands in its record, which is too long to be read for each row.
+    Step::Details {
+        before: "
+    ALTER TABLE sessions ADD COLUMN target TEXT;
+    ALTER TABLE sessions ADD COLUMN ordered_by TEXT;
+    ALTER TABLE sessions ADD COLUMN bytes INTEGER CHECK (bytes >= 0);
+    ALTER TABLE sessions ADD COLUMN rate INTEGER CHECK (rate >= 0);
+    ALTER TABLE sessions ADD COLUMN tries INTEGER CHECK (tries >= 0);
+    DROP INDEX sessions_by_place;
+",
+        after: "
+    CREATE INDEX sessions_by_place ON sessions
+        (place, ended DESC, id DESC, kind, result, instance, took, target, ordered_by, bytes, rate, tries);
+",
+    },
 ];
 
 /// The schema that this build writes.
-pub(super) const NEWEST: u32 = 3;
+pub(super) const NEWEST: u32 = 4;
 
 /// The schema from which on the rows of sessions have their kind; before it all are restores.
 const WITH_KINDS: u32 = 3;
+
+/// The schema from which on the rows of completed sessions have their details.
+const WITH_DETAILS: u32 = 4;
 
 /// The records that are copied between two words on how far it has come.
 const COPIED_AT_ONCE: u32 = 1000;
@@ -119,6 +142,8 @@ enum Step {
     Batch(&'static str),
     /// A table that is made anew: what comes before the copy of its rows, the copy, and what comes after it.
     Rebuild { before: &'static str, copy: &'static str, after: &'static str },
+    /// The details of completed sessions are read from their records; what comes before that and after it.
+    Details { before: &'static str, after: &'static str },
 }
 
 /// How far the change of an old file has come.
@@ -140,6 +165,13 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
 /// What stands for the column `kind` in a file of this schema.
 pub(super) const fn kind_column(schema: u32) -> &'static str {
     if schema >= WITH_KINDS { "kind" } else { "'restore'" }
+}
+
+/// The columns of a completed session's row, as [`super::record::completed_row`] reads them, in a file of this schema.
+pub(super) fn row_columns(schema: u32) -> String {
+    let details =
+        if schema >= WITH_DETAILS { "target, ordered_by, bytes, rate, tries" } else { "NULL, NULL, NULL, NULL, NULL" };
+    format!("id, {}, instance, ended, took, result, {details}", kind_column(schema))
 }
 
 /// Brings a file from its schema to the newest, one step a transaction: whatever ends it in the middle of a step leaves
@@ -173,6 +205,11 @@ fn migrate_from(connection: &mut Connection, from: u32, watch: &mut dyn FnMut(Mi
                 copy_rows(&transaction, copy, number, watch)?;
                 transaction.execute_batch(after)?;
             }
+            Step::Details { before, after } => {
+                transaction.execute_batch(before)?;
+                fill_details(&transaction, number, watch)?;
+                transaction.execute_batch(after)?;
+            }
         }
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
@@ -195,6 +232,39 @@ fn copy_rows(
         }
         done += copied as u64;
         last = transaction.query_row("SELECT max(id) FROM sessions_new", [], |row| row.get(0))?;
+        watch(Migration { schema, done, total });
+    }
+}
+
+/// Takes the details of completed sessions from their records. One that cannot be read has none.
+fn fill_details(transaction: &Transaction<'_>, schema: u32, watch: &mut dyn FnMut(Migration)) -> rusqlite::Result<()> {
+    let ended = "FROM sessions WHERE place <> 'ongoing' AND id > ?1";
+    let total = transaction.query_row(&format!("SELECT count(*) {ended}"), [i64::MIN], |row| row.get(0))?;
+    let mut page = transaction.prepare(&format!("SELECT id, version, body {ended} ORDER BY id LIMIT ?2"))?;
+    let mut update = transaction
+        .prepare("UPDATE sessions SET target = ?2, ordered_by = ?3, bytes = ?4, rate = ?5, tries = ?6 WHERE id = ?1")?;
+    let (mut last, mut done) = (i64::MIN, 0);
+    loop {
+        let details = |row: &rusqlite::Row<'_>| {
+            let id: i64 = row.get(0)?;
+            let session = session_of(SessionId(id.unsigned_abs()), row, 1).ok();
+            Ok((id, session.as_ref().and_then(CompletedRow::of).map(|row| row.details)))
+        };
+        let read: Vec<(i64, Option<CompletedDetails>)> =
+            page.query_map(params![last, COPIED_AT_ONCE], details)?.collect::<rusqlite::Result<_>>()?;
+        let Some((newest, _)) = read.last() else { return Ok(()) };
+        (last, done) = (*newest, done + read.len() as u64);
+        for (id, details) in read {
+            let Some(details) = details else { continue };
+            update.execute(params![
+                id,
+                details.target,
+                details.by,
+                details.bytes.map(|bytes| number(bytes.0)),
+                details.rate.map(number),
+                details.tries,
+            ])?;
+        }
         watch(Migration { schema, done, total });
     }
 }

@@ -3,14 +3,15 @@
 use super::{
     Batch, InitialState, JournalEntry, JournalError, JournalRecord, RECORD_VERSION,
     ownership::Ownership,
+    record::{completed_row, kind_of, number, result_of, session_of},
     schema::{self, Migration},
 };
 use crate::{
-    domain::{InstanceName, Kind, Parent, SessionId, Timestamp, upgrade},
-    machine::{CompletedResult, CompletedRow, EndedCounts, Session, UnreadableSession},
+    domain::{Parent, SessionId},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession},
     private_file,
 };
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{
     collections::BTreeSet,
     fs::OpenOptions,
@@ -157,12 +158,14 @@ impl SqliteJournal {
 
     /// Completed rows, newest first, and those that cannot be read.
     fn rows(&self, limit: Option<usize>) -> Result<(Vec<CompletedRow>, Vec<UnreadableSession>), JournalError> {
-        let sql = "SELECT id, kind, instance, ended, took, result FROM sessions WHERE place = 'completed' \
-                   ORDER BY ended DESC, id DESC LIMIT ?1";
+        let sql = format!(
+            "SELECT {} FROM sessions WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1",
+            schema::row_columns(schema::NEWEST)
+        );
         // SQLite takes a negative limit as none.
         let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let read = || -> rusqlite::Result<(Vec<CompletedRow>, Vec<UnreadableSession>)> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let mut found = (Vec::new(), Vec::new());
             let mut rows = statement.query([limit])?;
             while let Some(row) = rows.next()? {
@@ -207,10 +210,14 @@ fn store(transaction: &Transaction<'_>, entry: &JournalEntry) -> rusqlite::Resul
         (false, false) => "completed",
         (false, true) => "dismissed",
     };
-    let sql = "INSERT INTO sessions (id, uuid, place, kind, parent, instance, ended, took, result, version, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET \
+    let details = row.as_ref().map(|row| &row.details);
+    let sql = "INSERT INTO sessions (id, uuid, place, kind, parent, instance, ended, took, result, version, body, \
+               target, ordered_by, bytes, rate, tries) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+               ON CONFLICT (id) DO UPDATE SET \
                place = excluded.place, ended = excluded.ended, took = excluded.took, result = excluded.result, \
-               version = excluded.version, body = excluded.body";
+               version = excluded.version, body = excluded.body, target = excluded.target, \
+               ordered_by = excluded.ordered_by, bytes = excluded.bytes, rate = excluded.rate, tries = excluded.tries";
     transaction.prepare_cached(sql)?.execute(params![
         session.id().0,
         session.uuid().to_string(),
@@ -219,10 +226,15 @@ fn store(transaction: &Transaction<'_>, entry: &JournalEntry) -> rusqlite::Resul
         session.parent().map(parent_text),
         session.title().as_str(),
         row.as_ref().map(|row| row.ended.as_millisecond()),
-        row.as_ref().map(|row| u64::try_from(row.took.as_millis()).unwrap_or(u64::MAX >> 1)),
+        row.as_ref().map(|row| u64::try_from(row.took.as_millis()).map_or(i64::MAX, number)),
         row.as_ref().map(|row| row.result.as_str()),
         RECORD_VERSION,
         json(session)?,
+        details.map(|details| details.target.as_str()),
+        details.map(|details| details.by.as_str()),
+        details.and_then(|details| details.bytes).map(|bytes| number(bytes.0)),
+        details.and_then(|details| details.rate).map(number),
+        details.and_then(|details| details.tries),
     ])?;
     let mut insert =
         transaction.prepare_cached("INSERT INTO events (session, at, version, body) VALUES (?1, ?2, ?3, ?4)")?;
@@ -246,47 +258,6 @@ fn parent_text(parent: Parent) -> String {
 
 fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-/// Reads `version, body` from the columns that begin at `first`.
-pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Session, JournalError> {
-    let broken = |cause: String| JournalError::Record { id, cause };
-    let version: u32 = row.get(first).map_err(|error| broken(error.to_string()))?;
-    if version > RECORD_VERSION {
-        return Err(broken(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}")));
-    }
-    let body: String = row.get(first + 1).map_err(|error| broken(error.to_string()))?;
-    let read = if version == RECORD_VERSION {
-        serde_json::from_str(&body)
-    } else {
-        let record = serde_json::from_str(&body);
-        record.and_then(|record| serde_json::from_value(upgrade::session(version, record)))
-    };
-    read.map_err(|error| broken(error.to_string()))
-}
-
-/// Reads `id, kind, instance, ended, took, result`, the columns from the first on.
-pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
-    let unreadable = |error: rusqlite::Error| error.to_string();
-    Ok(CompletedRow {
-        id,
-        kind: kind_of(row, 1)?,
-        title: InstanceName::new(&row.get::<_, String>(2).map_err(unreadable)?),
-        ended: Timestamp::from_millisecond(row.get(3).map_err(unreadable)?).map_err(|error| error.to_string())?,
-        took: Duration::from_millis(row.get(4).map_err(unreadable)?),
-        result: result_of(row, 5)?,
-    })
-}
-
-fn kind_of(row: &Row<'_>, column: usize) -> Result<Kind, String> {
-    let kind: String = row.get(column).map_err(|error| error.to_string())?;
-    kind.parse().map_err(|_| format!("it is of the kind {kind:?}, which this howdah does not know"))
-}
-
-fn result_of(row: &Row<'_>, column: usize) -> Result<CompletedResult, String> {
-    let result: String = row.get(column).map_err(|error| error.to_string())?;
-    let known = CompletedResult::ALL.into_iter().find(|known| known.as_str() == result);
-    known.ok_or_else(|| format!("it ended as {result:?}, which this howdah does not know"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Promise: every reader is given the same figure, on the screen, on the command line and in JSON.
 
 use super::{Phase, Session};
-use crate::domain::{ByteCount, Outcome, Progress, StepState, Timestamp};
+use crate::domain::{ByteCount, Outcome, Progress, Step, StepState, Timestamp};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -29,6 +29,24 @@ impl Session {
     /// The share of bytes done, 0.0 to 1.0; 0.0 while the total is unknown.
     pub fn ratio(&self) -> f64 {
         Progress { bytes_done: self.bytes_done(), bytes_total: self.bytes_total(), ..self.progress }.ratio()
+    }
+
+    /// Bytes a second of the step that copies or reads files, in the newest attempt; `None` while that step has not ended,
+    /// or was over too soon to say.
+    pub fn average_rate(&self) -> Option<u64> {
+        /// In less than this a few megabytes go into the cache of any disk.
+        const LEAST: Duration = Duration::from_millis(100);
+        let took = [Step::Copy, Step::Read].iter().find_map(|step| match self.step(*step) {
+            StepState::Done { took, .. } => Some(*took),
+            StepState::Pending
+            | StepState::Running { .. }
+            | StepState::Skipped { .. }
+            | StepState::Failed { .. }
+            | StepState::Stopped => None,
+        })?;
+        let moved = self.progress.bytes_done.0.saturating_sub(self.progress.bytes_reused.0);
+        (took >= LEAST && moved > 0)
+            .then(|| u64::try_from(u128::from(moved) * 1000 / took.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Where data of the session may lie: its data directory, then each directory of a tablespace.
@@ -60,5 +78,25 @@ impl Session {
             StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
         });
         Duration::try_from(end.duration_since(self.created_at)).unwrap_or_default().max(steps.sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn the_average_rate_is_of_what_this_attempt_copied_and_of_the_time_that_took() {
+        let record = include_str!("../../tests/records/v2/session_running.json");
+        let mut session: Session = serde_json::from_str(record).unwrap();
+        session.progress = Progress { bytes_done: ByteCount(5000), bytes_reused: ByteCount(1000), ..session.progress };
+        assert_eq!(session.average_rate(), None, "it copies still");
+        for (took, rate) in [(Duration::from_secs(8), Some(500)), (Duration::from_millis(99), None)] {
+            session.steps = vec![(Step::Copy, StepState::Done { took, detail: String::new() })];
+            assert_eq!(session.average_rate(), rate);
+        }
+        session.progress.bytes_reused = ByteCount(6000);
+        assert_eq!(session.average_rate(), None, "nothing was copied");
     }
 }

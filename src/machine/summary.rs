@@ -1,9 +1,9 @@
 //! A session in one line: what lists need of one that has ended, or that cannot be read.
 
 use super::{Phase, Session};
-use crate::domain::{InstanceName, Kind, Outcome, SessionId, Timestamp};
+use crate::domain::{ByteCount, InstanceName, Kind, Outcome, SessionId, Timestamp, instance::printable_name};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// A completed session, as the tree needs it. The whole session is read from the journal when it is selected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,24 @@ pub struct CompletedRow {
     pub took: Duration,
     /// How it ended.
     pub result: CompletedResult,
+    /// What else a table shows of it. An owner of an older build does not send it.
+    #[serde(default)]
+    pub details: CompletedDetails,
+}
+
+/// What a table shows of a completed session beside its outcome; nothing of one whose record cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CompletedDetails {
+    /// The last part of its target directory and its port, printable; empty where it had none.
+    pub target: String,
+    /// Who ordered it.
+    pub by: String,
+    /// Bytes that were copied or read and verified.
+    pub bytes: Option<ByteCount>,
+    /// Bytes a second of the step that copies or reads, in the last attempt.
+    pub rate: Option<u64>,
+    /// Tries made in all, over all disruptions (D3).
+    pub tries: Option<u32>,
 }
 
 /// The ends, as the tree tells them apart (D10).
@@ -121,6 +139,27 @@ impl CompletedRow {
         let Phase::Completed { at, outcome } = session.phase() else { return None };
         let (kind, title) = (session.order().kind(), session.title().clone());
         let (took, result) = (session.elapsed(*at), CompletedResult::of(outcome));
-        Some(Self { id: session.id(), kind, title, ended: *at, took, result })
+        Some(Self { id: session.id(), kind, title, ended: *at, took, result, details: CompletedDetails::of(session) })
+    }
+}
+
+impl CompletedDetails {
+    fn of(session: &Session) -> Self {
+        Self {
+            target: session.target_text(),
+            by: session.by().to_owned(),
+            bytes: Some(session.bytes_done()),
+            rate: session.average_rate(),
+            tries: Some(session.tries_total()),
+        }
+    }
+}
+
+impl Session {
+    /// The last part of the target directory and the port, printable; empty where there is neither.
+    pub fn target_text(&self) -> String {
+        let last = self.order().directory().and_then(Path::file_name).map(printable_name);
+        let port = self.order().port().map(|port| format!(":{port}"));
+        [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use howdah::{
     control::{Client, ClientError, ConnectError, Connector},
     domain::{InstanceName, Kind, RetryPolicy, SessionId},
-    machine::{CompletedResult, CompletedRow, Refusal},
+    machine::{CompletedDetails, CompletedResult, CompletedRow, Refusal},
     manager::{Clock, Service},
 };
 use serde_json::{Value, json};
@@ -81,6 +81,7 @@ async fn an_owner_that_sends_nonsense_is_reported_as_such() {
         ended: sample::start(),
         took: std::time::Duration::ZERO,
         result: CompletedResult::Succeeded,
+        details: CompletedDetails::default(),
     };
     let (ended, row) = (snapshot(json!({"session": ended})), snapshot(json!({"rows": [row]})));
     let unasked = snapshot(json!({"gone": [1]}));

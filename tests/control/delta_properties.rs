@@ -5,8 +5,8 @@ use howdah::{
     control::{Replica, change::Delta, protocol::FromOwner},
     domain::{AttemptNo, InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
     machine::{
-        Command, CompletedResult, CompletedRow, EndedCounts, Report, Session, UnreadableSession, decide, evolve,
-        sort_for_screen,
+        Command, CompletedDetails, CompletedResult, CompletedRow, EndedCounts, Report, Session, UnreadableSession,
+        decide, evolve, sort_for_screen,
     },
     manager::{Counts, Snapshot},
 };
@@ -51,7 +51,15 @@ fn row(number: u64, succeeded: bool) -> CompletedRow {
     // Two sessions may end at the same moment.
     let ended = sample::after(i64::try_from(number / 2).unwrap());
     let (id, kind) = (SessionId(100 + number), Kind::Restore);
-    CompletedRow { id, kind, title, ended, took: Duration::from_secs(number), result }
+    CompletedRow {
+        id,
+        kind,
+        title,
+        ended,
+        took: Duration::from_secs(number),
+        result,
+        details: CompletedDetails::default(),
+    }
 }
 
 /// The manager's next snapshot: what is the same as before is the same value in memory, as the manager does it.

@@ -8,7 +8,7 @@ use crate::{
 use howdah::{
     domain::{InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
     journal::{Batch, JournalEntry, JournalRecord, MemoryStore, Store},
-    machine::{CompletedResult, CompletedRow, Session},
+    machine::{CompletedDetails, CompletedResult, CompletedRow, Session},
     manager::Service,
 };
 use std::{
@@ -27,6 +27,7 @@ fn rows() -> Vec<CompletedRow> {
         ended: sample::after(i64::try_from(number).unwrap()),
         took: Duration::from_secs(number),
         result: if number.is_multiple_of(7) { CompletedResult::Cancelled } else { CompletedResult::Succeeded },
+        details: CompletedDetails::default(),
     };
     (1..=COMPLETED).map(row).collect()
 }

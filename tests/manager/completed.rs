@@ -6,7 +6,7 @@ use crate::{
 };
 use howdah::{
     domain::{Disposition, Kind, Reach, SessionId, fact::End},
-    machine::{CompletedResult, CompletedRow, Refusal, Scope},
+    machine::{CompletedDetails, CompletedResult, CompletedRow, Refusal, Scope},
     manager::{Service as _, SessionAction},
 };
 
@@ -69,6 +69,7 @@ async fn rows_that_come_later_join_without_those_that_were_dismissed() {
         ended: sample::after(seconds),
         took: std::time::Duration::ZERO,
         result: CompletedResult::Cancelled,
+        details: CompletedDetails::default(),
     };
     let read_before: Vec<_> = harness.now().await.completed.iter().map(|row| row.as_ref().clone()).collect();
     harness.act(SessionAction::Dismiss, 1).await.unwrap();

@@ -123,7 +123,8 @@ fn every_completed_session_is_dismissed_at_once() {
     // More than the owner has at hand just after its start.
     harness.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (4) UNION ALL SELECT n + 1 FROM numbers WHERE n < 600)
-         INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version,
+         INSERT INTO sessions (id, uuid, place, kind, parent, instance, ended, took, result, version, body)
+         SELECT n, n, place, kind, parent, instance, ended + n, took, result, version,
              replace(body, '\"id\":2', '\"id\":' || n) FROM numbers JOIN sessions ON id = 2",
     );
     done(harness.run(&["dismiss", "--all"]));

@@ -168,7 +168,8 @@ fn a_reader_that_goes_away_is_not_an_error() {
     // More than any pipe holds.
     harness.spoil(
         "WITH RECURSIVE numbers (n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000)
-         INSERT INTO sessions SELECT n, n, place, kind, parent, instance, ended + n, took, result, version, body
+         INSERT INTO sessions (id, uuid, place, kind, parent, instance, ended, took, result, version, body)
+         SELECT n, n, place, kind, parent, instance, ended + n, took, result, version, body
          FROM numbers JOIN sessions ON id = 2",
     );
     for more in [&["--json"][..], &[]] {

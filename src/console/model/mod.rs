@@ -4,6 +4,7 @@
 //! every message, and [`Model::next_change`] says when the passing of time alone would change the picture. Never: uses
 //! a terminal, a file or a task.
 
+pub mod column;
 pub mod dialog;
 pub mod events;
 pub mod form;
@@ -16,6 +17,7 @@ pub mod owner;
 pub mod preview;
 mod restore_points;
 mod selection;
+pub mod sort_key;
 pub mod table;
 mod time;
 pub mod tree;

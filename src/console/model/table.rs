@@ -1,71 +1,22 @@
-//! The tables of the headings: which columns they have, what they are sorted by, the row that the keys are on.
+//! The tables of the headings: what they are sorted by, the row that the keys are on.
 //!
 //! Promises: without a choice the order is that of the tree: what needs a person first, the newest first; the choice stays
 //! until the screen closes. Never: paints.
 
 use super::{
     Model,
+    column::{Column, columns},
     history::Left,
+    sort_key::Key,
     tree::{Group, Node, TreeRow},
 };
 use crate::{
     console::view::states,
     domain::{InstanceName, Kind, Step, Timestamp},
-    machine::{Cause, CompletedRow, Phase, Session, StuckReason},
+    machine::{CompletedRow, Session},
     manager::{CompletedResult, Moment},
 };
-use std::{cmp::Ordering, collections::BTreeMap, path::Path, sync::Arc, time::Duration};
-
-/// A column of one of the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// Of sessions that go on.
-    Ongoing(OngoingColumn),
-    /// Of sessions that have ended.
-    Completed(CompletedColumn),
-    /// Of instances.
-    Instance(InstanceColumn),
-}
-
-/// What is shown of a session that goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after what stands in it")]
-pub enum OngoingColumn {
-    State,
-    Instance,
-    Target,
-    Step,
-    Share,
-    Rate,
-    Left,
-    Tries,
-    Number,
-    Since,
-    By,
-}
-
-/// What is shown of a session that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after what stands in it")]
-pub enum CompletedColumn {
-    Outcome,
-    Instance,
-    Number,
-    Ended,
-    Took,
-}
-
-/// What is shown of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after what stands in it")]
-pub enum InstanceColumn {
-    Name,
-    Points,
-    Newest,
-    Size,
-    LastRestore,
-    LastTook,
-}
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What is remembered of the tables.
 #[derive(Debug, Clone, Default)]
@@ -97,78 +48,6 @@ struct Order {
     filter: String,
     completed: Arc<Vec<Arc<CompletedRow>>>,
     rows: Vec<TreeRow>,
-}
-
-/// What rows are compared by. What is not known stands last.
-#[derive(Debug, Clone, PartialEq)]
-enum Key {
-    Text(String),
-    /// The smaller first.
-    Number(f64),
-    Unknown,
-}
-
-impl Key {
-    fn largest(number: f64) -> Self {
-        Self::Number(-number)
-    }
-
-    fn of(length: Duration) -> Self {
-        Self::Number(length.as_secs_f64())
-    }
-
-    fn at(moment: Timestamp) -> Self {
-        Self::Number(moment.as_second() as f64)
-    }
-
-    fn compared(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Text(one), Self::Text(two)) => one.cmp(two),
-            (Self::Number(one), Self::Number(two)) => one.total_cmp(two),
-            (Self::Unknown, Self::Unknown) => Ordering::Equal,
-            (Self::Text(_), _) | (Self::Number(_), Self::Unknown) => Ordering::Less,
-            (_, _) => Ordering::Greater,
-        }
-    }
-}
-
-/// The columns of a heading's table, from left to right; none where it has no table.
-pub const fn columns(group: Group) -> &'static [Column] {
-    use Column::{Completed, Instance, Ongoing};
-    use CompletedColumn as C;
-    use InstanceColumn as I;
-    use OngoingColumn as O;
-    match group {
-        Group::Restore => &[
-            Ongoing(O::State),
-            Ongoing(O::Instance),
-            Ongoing(O::Target),
-            Ongoing(O::Step),
-            Ongoing(O::Share),
-            Ongoing(O::Rate),
-            Ongoing(O::Left),
-            Ongoing(O::Tries),
-            Ongoing(O::Number),
-            Ongoing(O::Since),
-            Ongoing(O::By),
-        ],
-        Group::Completed => &[
-            Completed(C::Outcome),
-            Completed(C::Instance),
-            Completed(C::Number),
-            Completed(C::Ended),
-            Completed(C::Took),
-        ],
-        Group::Instances => &[
-            Instance(I::Name),
-            Instance(I::Points),
-            Instance(I::Newest),
-            Instance(I::Size),
-            Instance(I::LastRestore),
-            Instance(I::LastTook),
-        ],
-        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => &[],
-    }
 }
 
 impl Model {
@@ -301,91 +180,5 @@ impl Model {
         rows.sort_by(|(one, _), (two, _)| one.compared(two));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
         self.tables.order = Some(Order { group, column: at, filter: self.tree.filter().to_owned(), completed, rows });
-    }
-
-    fn key(&self, row: TreeRow, column: Column) -> Key {
-        let snapshot = &self.shown.snapshot;
-        match (row, column) {
-            (TreeRow::Ongoing(at), Column::Ongoing(column)) => {
-                snapshot.ongoing.get(at).map_or(Key::Unknown, |session| self.ongoing_key(session, column))
-            }
-            (TreeRow::Completed(at), Column::Completed(column)) => {
-                snapshot.completed.get(at).map_or(Key::Unknown, |row| completed_key(row, column))
-            }
-            (TreeRow::Instance(at), Column::Instance(column)) => self.instance_key(at, column),
-            (_, _) => Key::Unknown,
-        }
-    }
-
-    fn ongoing_key(&self, session: &Session, column: OngoingColumn) -> Key {
-        match column {
-            OngoingColumn::Instance => Key::Text(session.title().as_str().to_lowercase()),
-            OngoingColumn::Target => {
-                let last = session.order().directory().and_then(Path::file_name);
-                last.map_or(Key::Unknown, |last| Key::Text(last.to_string_lossy().to_lowercase()))
-            }
-            OngoingColumn::Step => {
-                session.current_step().map_or(Key::Unknown, |step| Key::Number(f64::from(step as u8)))
-            }
-            OngoingColumn::Share => Key::largest(session.ratio()),
-            OngoingColumn::Rate => self.rate(session).map_or(Key::Unknown, Key::largest),
-            OngoingColumn::Left => match self.left(session) {
-                Some(Left::Range(_, slow)) => Key::of(slow),
-                Some(Left::Hidden | Left::Stalled(_)) | None => Key::Unknown,
-            },
-            OngoingColumn::Tries => tries_used(session).map_or(Key::Unknown, |tries| Key::largest(f64::from(tries))),
-            OngoingColumn::Number => Key::Number(session.id().0 as f64),
-            OngoingColumn::Since => Key::at(session.created_at()),
-            OngoingColumn::By => Key::Text(session.by().to_lowercase()),
-            // The order of the tree is that of the state: what needs a person first.
-            OngoingColumn::State => Key::Unknown,
-        }
-    }
-
-    fn instance_key(&self, at: usize, column: InstanceColumn) -> Key {
-        let Some(one) = self.shown.catalog.instances.get(at) else { return Key::Unknown };
-        let newest = one.newest();
-        match column {
-            InstanceColumn::Name => Key::Text(one.name.as_str().to_lowercase()),
-            InstanceColumn::Points => Key::largest(one.rows.len() as f64),
-            InstanceColumn::Newest => newest.map_or(Key::Unknown, |point| Key::at(point.facts.taken_at)),
-            InstanceColumn::Size => newest.map_or(Key::Unknown, |point| Key::largest(point.facts.size.0 as f64)),
-            InstanceColumn::LastRestore => {
-                self.last_restore(&one.name).map_or(Key::Unknown, |(ended, _)| Key::at(ended))
-            }
-            InstanceColumn::LastTook => {
-                self.last_restore(&one.name).map_or(Key::Unknown, |(_, took)| Key::largest(took.as_secs_f64()))
-            }
-        }
-    }
-}
-
-fn completed_key(row: &CompletedRow, column: CompletedColumn) -> Key {
-    match column {
-        CompletedColumn::Outcome => Key::Number(f64::from(row.result as u8)),
-        CompletedColumn::Instance => Key::Text(row.title.as_str().to_lowercase()),
-        CompletedColumn::Number => Key::Number(row.id.0 as f64),
-        CompletedColumn::Ended => Key::largest(row.ended.as_second() as f64),
-        CompletedColumn::Took => match Key::of(row.took) {
-            Key::Number(seconds) => Key::largest(seconds),
-            other @ (Key::Text(_) | Key::Unknown) => other,
-        },
-    }
-}
-
-/// The try of the present series that is made, or was made last; `None` where the first attempt has not been disrupted.
-pub fn tries_used(session: &Session) -> Option<u32> {
-    match session.phase() {
-        Phase::Waiting { tries_used, .. } => Some(*tries_used),
-        Phase::Running { cause: Cause::Try(number), .. } | Phase::Queued { cause: Cause::Try(number), .. } => {
-            Some(*number)
-        }
-        Phase::Stuck { reason: StuckReason::TriesUsedUp, .. } => Some(session.policy().tries),
-        Phase::Running { cause: Cause::First | Cause::Retry | Cause::Resume, .. }
-        | Phase::Queued { cause: Cause::First | Cause::Retry | Cause::Resume, .. }
-        | Phase::Stuck { reason: StuckReason::Incurable | StuckReason::Bug, .. }
-        | Phase::Paused { .. }
-        | Phase::Cancelling { .. }
-        | Phase::Completed { .. } => None,
     }
 }

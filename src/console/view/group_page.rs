@@ -13,7 +13,8 @@ use crate::{
         layout::Layout,
         model::{
             Focus, Model,
-            table::{Column, CompletedColumn, InstanceColumn, OngoingColumn, columns, tries_used},
+            column::{Column, CompletedColumn, InstanceColumn, OngoingColumn, columns},
+            sort_key::tries_used,
             tree::{Group, TreeRow},
         },
         ports::{CatalogInstance, RepositoryKind},
@@ -22,7 +23,6 @@ use crate::{
     machine::{CompletedRow, Phase, Session},
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
-use std::path::Path;
 
 /// Paints the page of a heading that has a table.
 pub(super) fn paint(buffer: &mut Buffer, area: Rect, group: Group, model: &Model, brush: &Brush) {
@@ -97,19 +97,24 @@ const fn described(column: Column) -> table::Column {
         | Column::Completed(CompletedColumn::Instance)
         | Column::Instance(InstanceColumn::Name) => ("Instance", Content::Text { least: 24 }, 0),
         Column::Ongoing(OngoingColumn::Target) => ("Target", Content::Text { least: 16 }, 4),
+        Column::Completed(CompletedColumn::Target) => ("Target", Content::Text { least: 16 }, 5),
         Column::Ongoing(OngoingColumn::Step) => ("Step", Content::Text { least: 6 }, 1),
         Column::Ongoing(OngoingColumn::Share) => ("Done", Content::Share, 2),
         Column::Ongoing(OngoingColumn::Rate) => ("Rate", Content::Number { usual: 9 }, 5),
+        Column::Completed(CompletedColumn::Rate) => ("Rate", Content::Number { usual: 9 }, 6),
         Column::Ongoing(OngoingColumn::Left) => ("Left", Content::Number { usual: 7 }, 3),
         Column::Ongoing(OngoingColumn::Tries) => ("Tries", Content::Number { usual: 5 }, 6),
-        Column::Ongoing(OngoingColumn::Number) | Column::Completed(CompletedColumn::Number) => {
-            ("No.", Content::Number { usual: 3 }, 8)
-        }
+        Column::Completed(CompletedColumn::Tries) => ("Tries", Content::Number { usual: 2 }, 7),
+        Column::Ongoing(OngoingColumn::Number) => ("No.", Content::Number { usual: 3 }, 8),
+        Column::Completed(CompletedColumn::Number) => ("No.", Content::Number { usual: 3 }, 3),
         Column::Ongoing(OngoingColumn::Since) => ("Since", Content::Whole, 7),
-        Column::Ongoing(OngoingColumn::By) => ("By", Content::Text { least: 6 }, 9),
+        Column::Ongoing(OngoingColumn::By) | Column::Completed(CompletedColumn::By) => {
+            ("By", Content::Text { least: 6 }, 9)
+        }
         Column::Completed(CompletedColumn::Outcome) => ("Outcome", Content::Whole, 0),
         Column::Completed(CompletedColumn::Ended) => ("Ended", Content::Whole, 2),
         Column::Completed(CompletedColumn::Took) => ("Took", Content::Number { usual: 4 }, 1),
+        Column::Completed(CompletedColumn::Bytes) => ("Size", Content::Number { usual: 9 }, 4),
         Column::Instance(InstanceColumn::Points) => ("Backups", Content::Number { usual: 3 }, 3),
         Column::Instance(InstanceColumn::Newest) => ("Newest", Content::Whole, 1),
         Column::Instance(InstanceColumn::Size) => ("Size", Content::Number { usual: 9 }, 2),
@@ -143,7 +148,7 @@ fn ongoing(session: &Session, column: OngoingColumn, model: &Model, brush: &Brus
     match column {
         OngoingColumn::State => text(role, format!("{sign} {}", states::word(session))),
         OngoingColumn::Instance => text(Role::Text, format::clean(session.title().as_str()).into_owned()),
-        OngoingColumn::Target => text(Role::Text, target(session)),
+        OngoingColumn::Target => text(Role::Text, session.target_text()),
         OngoingColumn::Step => match session.phase() {
             Phase::Stuck { failure, .. } | Phase::Waiting { failure, .. } => {
                 text(role, format::clean(&failure.cause).into_owned())
@@ -179,15 +184,8 @@ fn ongoing(session: &Session, column: OngoingColumn, model: &Model, brush: &Brus
     }
 }
 
-/// The last part of the target, and its port.
-fn target(session: &Session) -> String {
-    let order = session.order();
-    let last = order.directory().and_then(Path::file_name).map(|last| format::path(Path::new(last)));
-    let port = order.port().map(|port| format!(":{port}"));
-    [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
 fn completed(row: &CompletedRow, column: CompletedColumn, model: &Model, brush: &Brush) -> Cell {
+    let details = &row.details;
     let text = |role: Role, text: String| Cell::Text(role, text);
     match column {
         CompletedColumn::Outcome => {
@@ -198,6 +196,13 @@ fn completed(row: &CompletedRow, column: CompletedColumn, model: &Model, brush: 
         CompletedColumn::Number => text(Role::Dim, row.id.to_string()),
         CompletedColumn::Ended => text(Role::Text, format::moment(row.ended, model.now())),
         CompletedColumn::Took => text(Role::Text, format::duration(row.took)),
+        CompletedColumn::Target => text(Role::Text, format::clean(&details.target).into_owned()),
+        CompletedColumn::Bytes => details.bytes.map_or_else(Cell::empty, |bytes| text(Role::Text, bytes.to_string())),
+        CompletedColumn::Rate => {
+            details.rate.map_or_else(Cell::empty, |rate| text(Role::Text, format::rate(rate as f64)))
+        }
+        CompletedColumn::Tries => details.tries.map_or_else(Cell::empty, |tries| text(Role::Text, tries.to_string())),
+        CompletedColumn::By => text(Role::Dim, format::clean(&details.by).into_owned()),
     }
 }
 

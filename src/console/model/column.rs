@@ -1,0 +1,103 @@
+//! Which columns the tables of the headings have.
+
+use super::tree::Group;
+
+/// A column of one of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Of sessions that go on.
+    Ongoing(OngoingColumn),
+    /// Of sessions that have ended.
+    Completed(CompletedColumn),
+    /// Of instances.
+    Instance(InstanceColumn),
+}
+
+/// What is shown of a session that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum OngoingColumn {
+    State,
+    Instance,
+    Target,
+    Step,
+    Share,
+    Rate,
+    Left,
+    Tries,
+    Number,
+    Since,
+    By,
+}
+
+/// What is shown of a session that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum CompletedColumn {
+    Outcome,
+    Instance,
+    Target,
+    Number,
+    Ended,
+    Took,
+    Bytes,
+    Rate,
+    Tries,
+    By,
+}
+
+/// What is shown of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum InstanceColumn {
+    Name,
+    Points,
+    Newest,
+    Size,
+    LastRestore,
+    LastTook,
+}
+
+/// The columns of a heading's table, from left to right; none where it has no table.
+pub const fn columns(group: Group) -> &'static [Column] {
+    use Column::{Completed, Instance, Ongoing};
+    use CompletedColumn as C;
+    use InstanceColumn as I;
+    use OngoingColumn as O;
+    match group {
+        Group::Restore => &[
+            Ongoing(O::State),
+            Ongoing(O::Instance),
+            Ongoing(O::Target),
+            Ongoing(O::Step),
+            Ongoing(O::Share),
+            Ongoing(O::Rate),
+            Ongoing(O::Left),
+            Ongoing(O::Tries),
+            Ongoing(O::Number),
+            Ongoing(O::Since),
+            Ongoing(O::By),
+        ],
+        Group::Completed => &[
+            Completed(C::Outcome),
+            Completed(C::Instance),
+            Completed(C::Target),
+            Completed(C::Number),
+            Completed(C::Ended),
+            Completed(C::Took),
+            Completed(C::Bytes),
+            Completed(C::Rate),
+            Completed(C::Tries),
+            Completed(C::By),
+        ],
+        Group::Instances => &[
+            Instance(I::Name),
+            Instance(I::Points),
+            Instance(I::Newest),
+            Instance(I::Size),
+            Instance(I::LastRestore),
+            Instance(I::LastTook),
+        ],
+        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => &[],
+    }
+}

@@ -1,0 +1,64 @@
+//! The records and rows of the journal, read.
+//!
+//! Promise: what cannot be read says why, and nothing else is lost with it (S10). Never: writes.
+
+use super::{JournalError, RECORD_VERSION};
+use crate::{
+    domain::{ByteCount, InstanceName, Kind, SessionId, Timestamp, upgrade},
+    machine::{CompletedDetails, CompletedResult, CompletedRow, Session},
+};
+use rusqlite::Row;
+use std::time::Duration;
+
+/// Reads `version, body` from the columns that begin at `first`.
+pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Session, JournalError> {
+    let broken = |cause: String| JournalError::Record { id, cause };
+    let version: u32 = row.get(first).map_err(|error| broken(error.to_string()))?;
+    if version > RECORD_VERSION {
+        return Err(broken(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}")));
+    }
+    let body: String = row.get(first + 1).map_err(|error| broken(error.to_string()))?;
+    let read = if version == RECORD_VERSION {
+        serde_json::from_str(&body)
+    } else {
+        let record = serde_json::from_str(&body);
+        record.and_then(|record| serde_json::from_value(upgrade::session(version, record)))
+    };
+    read.map_err(|error| broken(error.to_string()))
+}
+
+/// Reads the columns that [`super::schema::row_columns`] names, from the first on.
+pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow, String> {
+    let unreadable = |error: rusqlite::Error| error.to_string();
+    Ok(CompletedRow {
+        id,
+        kind: kind_of(row, 1)?,
+        title: InstanceName::new(&row.get::<_, String>(2).map_err(unreadable)?),
+        ended: Timestamp::from_millisecond(row.get(3).map_err(unreadable)?).map_err(|error| error.to_string())?,
+        took: Duration::from_millis(row.get(4).map_err(unreadable)?),
+        result: result_of(row, 5)?,
+        details: CompletedDetails {
+            target: row.get::<_, Option<String>>(6).map_err(unreadable)?.unwrap_or_default(),
+            by: row.get::<_, Option<String>>(7).map_err(unreadable)?.unwrap_or_default(),
+            bytes: row.get::<_, Option<u64>>(8).map_err(unreadable)?.map(ByteCount),
+            rate: row.get(9).map_err(unreadable)?,
+            tries: row.get(10).map_err(unreadable)?,
+        },
+    })
+}
+
+/// A count as a column has it; SQLite counts to half as far.
+pub(super) fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+pub(super) fn kind_of(row: &Row<'_>, column: usize) -> Result<Kind, String> {
+    let kind: String = row.get(column).map_err(|error| error.to_string())?;
+    kind.parse().map_err(|_| format!("it is of the kind {kind:?}, which this howdah does not know"))
+}
+
+pub(super) fn result_of(row: &Row<'_>, column: usize) -> Result<CompletedResult, String> {
+    let result: String = row.get(column).map_err(|error| error.to_string())?;
+    let known = CompletedResult::ALL.into_iter().find(|known| known.as_str() == result);
+    known.ok_or_else(|| format!("it ended as {result:?}, which this howdah does not know"))
+}
