@@ -16,8 +16,11 @@ use howdah::{
         fact::End,
         fact::{Began, Fact},
     },
-    journal::{Batch, InitialState, JournalEntry, JournalError, JournalRecord, SqliteJournal, Store, ThreadStore},
-    machine::{Command, CompletedResult, Event, Report, Session, decide, event::Created, evolve},
+    journal::{
+        Batch, InitialState, JournalEntry, JournalError, JournalReader, JournalRecord, SqliteJournal, Store,
+        ThreadStore,
+    },
+    machine::{Command, CompletedResult, CompletedRow, Event, Report, Session, decide, event::Created, evolve},
 };
 use rusqlite::Connection;
 use std::{path::PathBuf, time::Instant};
@@ -354,4 +357,21 @@ fn who_reads_beside_an_owner_takes_nothing_from_it() {
     assert_eq!(reader.completed().unwrap().len(), 1);
     assert!(matches!(reader.append(&batch([new(2)])), Err(JournalError::ReadOnly { .. })));
     owner.append(&batch([new(2)])).unwrap();
+}
+
+#[test]
+fn d10_the_history_holds_all_that_ended_dismissed_or_not_and_what_it_cannot_read_hides_nothing() {
+    let harness = Harness::new();
+    assert!(JournalReader::open(&harness.path).unwrap().past().unwrap().is_empty(), "there is no journal yet");
+    let mut journal = harness.open();
+    let mut dismissed = life(3, true);
+    let by = "ops@bastion".to_owned();
+    let at = dismissed.after.created_at();
+    dismissed.after = evolve(dismissed.after, &Event::Dismissed { by }, at);
+    journal.append(&batch([life(1, false), life(2, true), dismissed, new(4), life(5, false)])).unwrap();
+    harness.spoil("UPDATE sessions SET result = 'sideways' WHERE id = 5");
+    let past = JournalReader::open(&harness.path).unwrap().past().unwrap();
+    let found: Vec<_> = past.iter().map(|one| (one.row.id.0, one.is_dismissed)).collect();
+    assert_eq!(found, [(3, true), (2, false), (1, false)]);
+    assert_eq!(past[2].row, CompletedRow::of(&life(1, false).after).unwrap());
 }

@@ -21,6 +21,8 @@ mod namesakes;
 mod owner;
 #[path = "screens/palette.rs"]
 mod palette;
+#[path = "screens/past.rs"]
+mod past;
 #[path = "screens/picture.rs"]
 mod picture;
 #[path = "screens/rules.rs"]

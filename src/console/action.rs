@@ -22,6 +22,7 @@ pub enum Action {
     Palette,
     Help,
     NextInNeed,
+    History,
     Filter,
     Sort,
     SortBack,
@@ -118,7 +119,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 48] = [
+const TABLE: [Words; 49] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -134,6 +135,7 @@ const TABLE: [Words; 48] = [
     words(Action::Palette, "palette", "All", "find any action by its name"),
     words(Action::Help, "help", "Help", "every key"),
     words(Action::NextInNeed, "next-in-need", "Next in need", "to the next session that needs a person"),
+    words(Action::History, "history", "History", "all that has ended, dismissed sessions too; again: back"),
     words(Action::Filter, "filter", "Filter", "show only rows whose name holds the typed text"),
     words(Action::Sort, "sort", "Sort", "sort the table by the next column; past the last, as in the tree"),
     words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
@@ -254,6 +256,7 @@ impl Action {
             | Self::WrapLog
             | Self::SaveLog
             | Self::Refresh
+            | Self::History
             | Self::MarkRange
             | Self::MarkAll
             | Self::NextInNeed

@@ -1,6 +1,10 @@
-//! The action bar: which actions stand in it, and in which columns, for the eye and for the mouse.
+//! The action bar: which screens and actions stand in it, and in which columns, for the eye and for the mouse.
 
-use super::{action::Action, format, model::Model};
+use super::{
+    action::Action,
+    format,
+    model::{Model, tree::Screen},
+};
 use std::ops::Range;
 
 /// One action of the bar.
@@ -19,14 +23,52 @@ pub(super) struct Item {
 const ACTIONS: [Action; 6] =
     [Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help];
 
-/// The name of the tab, which is as old as the word "Restore tab" for this bar.
-pub(super) const TAB: &str = "[Restore]";
+/// One of the screens, on the left of the bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tab {
+    /// The screen.
+    pub screen: Screen,
+    /// The key that leads there; empty where there is none.
+    pub key: String,
+    /// Its word.
+    pub label: String,
+    /// The columns it takes.
+    pub columns: Range<u16>,
+}
+
+/// Actions leave this much for the tab that is shown.
+const SHOWN: usize = "[Restore]".len() + 2;
+
+/// The screens, the shown one in brackets; it alone where there is no room for the others, and none where there is none
+/// for it.
+pub(super) fn tabs(model: &Model) -> Vec<Tab> {
+    let free = items(model).first().map_or(model.size().0, |item| item.columns.start);
+    let shown = model.tree().screen();
+    let key = model.options().keymap.key(model.main_context(), Action::History);
+    let tabs = |screens: &[Screen]| {
+        let mut at: u16 = 1;
+        let tab = |screen: &Screen| {
+            let (key, label) = if *screen == shown {
+                (String::new(), format!("[{}]", screen.name()))
+            } else {
+                (key.map_or_else(String::new, |key| format!("{key} ")), screen.name().to_owned())
+            };
+            let width = u16::try_from(format::width(&key) + format::width(&label)).unwrap_or(u16::MAX);
+            let columns = at..at.saturating_add(width);
+            at = columns.end.saturating_add(2);
+            Tab { screen: *screen, key, label, columns }
+        };
+        screens.iter().map(tab).collect::<Vec<_>>()
+    };
+    let fits = |tabs: &[Tab]| tabs.last().is_none_or(|tab| tab.columns.end < free);
+    [tabs(&Screen::ALL), tabs(&[shown])].into_iter().find(|tabs| fits(tabs)).unwrap_or_default()
+}
 
 /// The items, flush right.
 pub(super) fn items(model: &Model) -> Vec<Item> {
     let columns = model.size().0;
     let full = place(model, columns, Action::label);
-    if full.first().is_none_or(|item| usize::from(item.columns.start) > format::width(TAB) + 2) {
+    if full.first().is_none_or(|item| usize::from(item.columns.start) > SHOWN) {
         return full;
     }
     let has_sign_enough = |action| matches!(action, Action::Palette | Action::Help | Action::Menu);

@@ -209,6 +209,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["s"], Action::SaveLog, LOG),
     (&["R"], Action::Refresh, MAIN.or(KeyContexts::of(&[KeyContext::Instances]))),
     (&["!"], Action::NextInNeed, MAIN),
+    (&["H"], Action::History, MAIN),
     (&["o"], Action::Sort, MAIN),
     (&["O"], Action::SortBack, MAIN),
     (&["w"], Action::Widen, OUTSIDE_LOG),

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{AttemptNo, ClusterRestore, Failure, Order, RestorePlan, SessionId},
-    machine::{Scope, Session},
+    machine::{PastSession, Scope, Session},
     manager::{OwnerState, Receipt, SessionAction, Snapshot},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -45,6 +45,8 @@ pub enum Message {
     LogSaved(PathBuf, Result<u64, String>),
     /// The history of a session was read.
     History(SessionId, Result<EventHistory, String>),
+    /// The sessions that have ended were read.
+    Past(Result<Vec<PastSession>, String>),
     /// Free places were found for the wizard with this ticket.
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
@@ -117,6 +119,8 @@ pub enum Query {
     SaveLog(SessionId, AttemptNo, PathBuf),
     /// What happened to a session.
     History(SessionId),
+    /// All sessions that have ended, dismissed ones too.
+    Past,
     /// Free places for the wizard's instances.
     Places(RequestId, Wanted),
     /// The plan for one of the wizard's instances.

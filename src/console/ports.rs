@@ -6,6 +6,7 @@
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
     domain::{AttemptNo, ClusterRestore, Failure, Port, Rate, RestorePlan, SessionId, Timestamp, Who},
+    machine::PastSession,
     manager::{Clock, OwnerState, Service},
 };
 use futures_util::future::BoxFuture;
@@ -29,6 +30,9 @@ pub type EventHistory = Vec<(Timestamp, String)>;
 
 /// Reads the history of a session, whoever owns it.
 pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
+
+/// Reads all sessions that have ended, dismissed ones too, newest first.
+pub type PastPort = Box<dyn Fn() -> BoxFuture<'static, io::Result<Vec<PastSession>>> + Send + Sync>;
 
 /// Finds a free place for each wanted directory; none at all when that cannot be found out.
 pub type PlacesPort = Box<dyn Fn(Wanted) -> BoxFuture<'static, Vec<Proposal>> + Send + Sync>;
@@ -71,6 +75,8 @@ pub struct Ports {
     pub save_log: SaveLogPort,
     /// See [`HistoryPort`].
     pub history: HistoryPort,
+    /// See [`PastPort`].
+    pub past: PastPort,
     /// Releases the sessions before this process is stopped by its shell.
     pub release: SwitchPort,
     /// Looks for their owner again after it was continued.

@@ -48,6 +48,7 @@ impl Action {
             | Self::Palette
             | Self::Help => Purpose::Choose,
             Self::NextInNeed
+            | Self::History
             | Self::Filter
             | Self::Sort
             | Self::SortBack
@@ -102,7 +103,8 @@ impl Action {
             Self::SearchLog => &["find", "grep"],
             Self::SaveLog => &["write", "export", "file"],
             Self::Request => &["plan", "command"],
-            Self::Events => &["history"],
+            Self::History => &["past", "dismissed"],
+            Self::Events => &["happened"],
             Self::Refresh => &["reload", "rescan"],
             Self::Freeze => &["pause", "hold"],
             Self::Repaint => &["redraw", "clear"],

@@ -239,6 +239,7 @@ impl<S: Surface> Running<S> {
             | Message::LogSaved(..)
             | Message::Log(..)
             | Message::History(..)
+            | Message::Past(_)
             | Message::Proposed(..)
             | Message::Planned(..)
             | Message::NotSuspended => Haste::AtOnce,
@@ -297,6 +298,10 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         Query::History(id) => {
             let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
             (ports.history)(id).map(move |answer| Message::History(id, as_text(answer))).boxed()
+        }
+        Query::Past => {
+            let as_text = |error: io::Error| error.to_string();
+            (ports.past)().map(move |past| Message::Past(past.map_err(as_text))).boxed()
         }
         Query::Places(ticket, wanted) => {
             (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()

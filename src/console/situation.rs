@@ -51,6 +51,8 @@ pub struct Subject {
     pub ongoing: Vec<Arc<Session>>,
     /// The number of completed ones.
     pub completed: usize,
+    /// Of those, the number of dismissed ones.
+    pub dismissed: usize,
 }
 
 impl Model {
@@ -116,7 +118,10 @@ fn judge(model: &Model, subject: &Subject, act: SessionAction) -> Verdict {
     let completed = match act {
         SessionAction::Retry | SessionAction::Cancel(..) => Refusal::Completed,
         SessionAction::Force => Refusal::NothingToForce,
-        SessionAction::Dismiss if subject.completed > 0 => return Verdict::Ready,
+        SessionAction::Dismiss if subject.completed > subject.dismissed => return Verdict::Ready,
+        SessionAction::Dismiss if subject.dismissed > 0 => {
+            return Verdict::No(format!("{}: it is dismissed already", subject.words));
+        }
         SessionAction::Dismiss => Refusal::Ongoing,
         SessionAction::Recover => Refusal::NothingToRecover,
     };
@@ -165,6 +170,7 @@ fn nobody(model: &Model) -> String {
     match model.tree().selected() {
         Node::Group(Group::Restore) => "no restore is under way".to_owned(),
         Node::Group(Group::Completed) => "nothing is completed".to_owned(),
+        Node::Group(Group::History) => "the history only tells; select one of its sessions".to_owned(),
         Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
         Node::Group(Group::Verify | Group::Explore | Group::Backup) => "there is no such session".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => {

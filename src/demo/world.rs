@@ -16,6 +16,7 @@ use crate::{
         WorkerSettings, target::TargetError,
     },
     journal::{InitialState, JournalRecord, MemoryStore},
+    machine::PastSession,
     manager::{Clock, Handle, Ids, Manager, ManagerSettings, OwnerState, Service, StartRequest, Unclaimed},
 };
 use std::{path::Path, sync::Arc};
@@ -79,6 +80,18 @@ impl World {
         let journal = self.journal.clone();
         move |session| journal.changes(session).iter().map(sentence).collect()
     }
+
+    /// All sessions that have ended so far.
+    pub fn past(&self) -> impl Fn() -> Vec<PastSession> + Send + Sync + use<> {
+        let journal = self.journal.clone();
+        move || ended(&journal)
+    }
+}
+
+fn ended(journal: &MemoryStore) -> Vec<PastSession> {
+    let mut past: Vec<PastSession> = journal.sessions().iter().filter_map(PastSession::of).collect();
+    PastSession::sort(&mut past);
+    past
 }
 
 fn sentence(record: &JournalRecord) -> (Timestamp, String) {

@@ -4,10 +4,14 @@
 //! that cannot be read is told and hides no other (S10). Never: keeps a read open between two calls, so a reader that
 //! is slow holds up nobody's checkpoints.
 
-use super::{JournalError, JournalRecord, RECORD_VERSION, record::session_of, schema};
+use super::{
+    JournalError, JournalRecord, RECORD_VERSION,
+    record::{completed_row, session_of},
+    schema,
+};
 use crate::{
     domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, upgrade},
-    machine::{Event, Session, UnreadableSession, event::Created},
+    machine::{Event, PastSession, Session, UnreadableSession, event::Created},
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, Row, params};
 use std::{
@@ -20,6 +24,9 @@ use std::{
 /// Completed sessions that are read at once: enough that a hundred thousand take no thousand queries, few enough to
 /// hold in memory.
 const PAGE: usize = 256;
+
+/// Where a column stands behind those of [`schema::row_columns`].
+const DISMISSED: usize = 11;
 
 /// A reader of one journal. It may be there before the journal is.
 #[derive(Debug)]
@@ -151,6 +158,23 @@ impl JournalReader {
                 schema::kind_column(schema::version(connection)?)
             );
             rows(connection, &sql, [kind.as_str()], |row| row.get(0).map(SessionId))
+        })
+    }
+
+    /// All sessions that have ended, dismissed ones too, newest first, without rows that cannot be read.
+    pub fn past(&mut self) -> Result<Vec<PastSession>, JournalError> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT {}, place = 'dismissed' FROM sessions WHERE place IN ('completed', 'dismissed')",
+                schema::row_columns(schema::version(connection)?)
+            );
+            let past = |row: &Row<'_>| {
+                let is_dismissed = row.get(DISMISSED)?;
+                Ok(completed_row(SessionId(row.get(0)?), row).ok().map(|row| PastSession { row, is_dismissed }))
+            };
+            let mut past: Vec<PastSession> = rows(connection, &sql, [], past)?.into_iter().flatten().collect();
+            PastSession::sort(&mut past);
+            Ok(past)
         })
     }
 

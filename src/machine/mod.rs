@@ -31,5 +31,5 @@ pub use occasion::{Occasion, OccasionKind};
 pub use refusal::Refusal;
 pub use registry::{Registry, sort_for_screen};
 pub use session::{AttemptEnd, AttemptRecord, CancelStage, Cause, EndWish, Phase, Session, StuckReason, Urgency};
-pub use summary::{CompletedDetails, CompletedResult, CompletedRow, EndedCounts, UnreadableSession};
+pub use summary::{CompletedDetails, CompletedResult, CompletedRow, EndedCounts, PastSession, UnreadableSession};
 pub use trace::{Stood, Trace};

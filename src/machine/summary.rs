@@ -40,6 +40,15 @@ pub struct CompletedDetails {
     pub tries: Option<u32>,
 }
 
+/// A session that has ended, as the history lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastSession {
+    /// Its row.
+    pub row: CompletedRow,
+    /// Whether a person has taken it off the screen.
+    pub is_dismissed: bool,
+}
+
 /// The ends, as the tree tells them apart (D10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,6 +149,18 @@ impl CompletedRow {
         let (kind, title) = (session.order().kind(), session.title().clone());
         let (took, result) = (session.elapsed(*at), CompletedResult::of(outcome));
         Some(Self { id: session.id(), kind, title, ended: *at, took, result, details: CompletedDetails::of(session) })
+    }
+}
+
+impl PastSession {
+    /// The entry of a session that has ended; `None` for an ongoing one.
+    pub fn of(session: &Session) -> Option<Self> {
+        Some(Self { row: CompletedRow::of(session)?, is_dismissed: session.is_dismissed() })
+    }
+
+    /// The order of the history: the newest first.
+    pub fn sort(past: &mut [Self]) {
+        past.sort_by_key(|one| std::cmp::Reverse((one.row.ended, one.row.id)));
     }
 }
 

@@ -11,13 +11,19 @@ use howdah::{
     catalog::{Catalog, Repository},
     console::message::Message,
     domain::{AttemptNo, SessionId},
-    machine::Session,
+    machine::{CompletedRow, PastSession, Session},
     manager::Snapshot,
 };
 pub(crate) use opened::*;
 pub(crate) use owned::*;
 use std::sync::Arc;
 pub(crate) use verified::*;
+
+/// The history of the busy world: the two newest of its completed sessions were dismissed.
+pub(crate) fn history() -> Vec<PastSession> {
+    let entry = |(at, row): (usize, &Arc<CompletedRow>)| PastSession { row: (**row).clone(), is_dismissed: at < 2 };
+    busy().completed.iter().enumerate().map(entry).collect()
+}
 
 /// One scene.
 pub(crate) struct Scene {
@@ -132,6 +138,14 @@ pub(crate) fn pages() -> Vec<Scene> {
             || (busy(), own()),
             |stage| {
                 stage.press("]");
+            },
+        ),
+        scene(
+            "page_history",
+            || (busy(), own()),
+            |stage| {
+                stage.press("H");
+                stage.tell(Message::Past(Ok(history())));
             },
         ),
         scene("page_unreadable", unreadable, |stage| {

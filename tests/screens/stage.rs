@@ -144,7 +144,7 @@ impl Stage {
     }
 
     pub(crate) fn sized(snapshot: Snapshot, catalog: Catalog, size: (u16, u16)) -> Self {
-        let data = TreeData { snapshot: Arc::new(snapshot), catalog: Arc::new(catalog) };
+        let data = TreeData { snapshot: Arc::new(snapshot), catalog: Arc::new(catalog), past: Arc::default() };
         let mut stage = Self { model: Model::new(options(), data, size, now()), intents: Vec::new() };
         stage.tell(Message::Due);
         stage

@@ -182,6 +182,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let places = (context.repositories.clone(), context.state.clone(), context.read_only);
     tokio::spawn(read_catalog(places, publish, wishes));
     let journal = context.state.join("journal.db");
+    let past = journal.clone();
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
         manager: sessions.service(),
@@ -214,6 +215,14 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
             Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || history(&journal, session)).await;
                 read.map_err(io::Error::other)?
+            })
+        }),
+        past: Box::new(move || {
+            let journal = past.clone();
+            Box::pin(async move {
+                let read = move || JournalReader::open(&journal).and_then(|mut journal| journal.past());
+                let read = tokio::task::spawn_blocking(read).await;
+                read.map_err(io::Error::other)?.map_err(io::Error::other)
             })
         }),
         places: Box::new(|wanted| {

@@ -35,7 +35,7 @@ impl System for EmptyMachine {
 }
 
 pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
-    let history = world.history();
+    let (history, past) = (world.history(), world.past());
     Ports {
         manager: Arc::clone(&world.service),
         owner: world.owner.clone(),
@@ -49,6 +49,7 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         }),
         save_log: Box::new(|_, _, _| Box::pin(ready(Err(io::Error::other("a demo writes no file"))))),
         history: Box::new(move |session| Box::pin(ready(Ok(history(session))))),
+        past: Box::new(move || Box::pin(ready(Ok(past())))),
         release: Box::new(|| Box::pin(ready(()))),
         reacquire: Box::new(|| Box::pin(ready(()))),
         places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),

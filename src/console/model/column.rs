@@ -9,6 +9,8 @@ pub enum Column {
     Ongoing(OngoingColumn),
     /// Of sessions that have ended.
     Completed(CompletedColumn),
+    /// Whether a session that has ended was dismissed.
+    Dismissed,
     /// Of instances.
     Instance(InstanceColumn),
 }
@@ -60,7 +62,7 @@ pub enum InstanceColumn {
 
 /// The columns of a heading's table, from left to right; none where it has no table.
 pub const fn columns(group: Group) -> &'static [Column] {
-    use Column::{Completed, Instance, Ongoing};
+    use Column::{Completed, Dismissed, Instance, Ongoing};
     use CompletedColumn as C;
     use InstanceColumn as I;
     use OngoingColumn as O;
@@ -88,6 +90,19 @@ pub const fn columns(group: Group) -> &'static [Column] {
             Completed(C::Bytes),
             Completed(C::Rate),
             Completed(C::Tries),
+            Completed(C::By),
+        ],
+        Group::History => &[
+            Completed(C::Outcome),
+            Completed(C::Instance),
+            Completed(C::Target),
+            Completed(C::Number),
+            Completed(C::Ended),
+            Completed(C::Took),
+            Completed(C::Bytes),
+            Completed(C::Rate),
+            Completed(C::Tries),
+            Dismissed,
             Completed(C::By),
         ],
         Group::Instances => &[

@@ -14,6 +14,7 @@ pub mod log_page;
 mod node;
 pub mod notice;
 pub mod owner;
+mod past;
 pub mod preview;
 mod restore_points;
 mod selection;
@@ -38,6 +39,7 @@ use dialog::Overlay;
 use form::Field;
 use history::History;
 use notice::{Notice, Tone};
+use past::PastState;
 use preview::Preview;
 use std::{collections::BTreeMap, ffi::OsStr, path::Path, sync::Arc};
 use table::Tables;
@@ -94,6 +96,7 @@ pub struct Model {
     /// What is wrong with the state directory.
     pub(super) exposed: Option<String>,
     pub(super) tables: Tables,
+    pub(super) past: PastState,
     /// Whether the preview has the whole screen.
     pub(super) wide: bool,
     /// The actions that were chosen in the palette, the last one first.
@@ -106,7 +109,7 @@ impl Model {
     /// A screen of this many columns and rows that shows what is published now.
     pub fn new(options: ConsoleOptions, shown: TreeData, size: (u16, u16), now: impl Into<Moment>) -> Self {
         let now = now.into();
-        let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default() };
+        let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default(), past: Arc::default() };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing);
         let latest = Arc::clone(&shown.snapshot);
@@ -132,6 +135,7 @@ impl Model {
             owner: OwnerState::Local,
             exposed: None,
             tables: Tables::default(),
+            past: PastState::default(),
             wide: false,
             recent: Vec::new(),
             reread: None,

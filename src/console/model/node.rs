@@ -3,9 +3,19 @@
 use crate::{
     console::ports::{Catalog, InstanceKey},
     domain::{Kind, SessionId},
+    machine::PastSession,
     manager::Snapshot,
 };
 use std::sync::Arc;
+
+/// What the tree shows, one at a time; the tabs of the action bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Screen {
+    /// What goes on, what is completed and not dismissed, and what can be restored.
+    Restore,
+    /// All that has ever ended.
+    History,
+}
 
 /// The headings, in the order of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +34,21 @@ pub enum Group {
     Unreadable,
     /// What can be restored.
     Instances,
+    /// All sessions that have ended, dismissed ones too.
+    History,
+}
+
+impl Screen {
+    /// All of them, in the order of the bar.
+    pub const ALL: [Self; 2] = [Self::Restore, Self::History];
+
+    /// The word of its tab.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restore => "Restore",
+            Self::History => "History",
+        }
+    }
 }
 
 /// What a row stands for.
@@ -52,6 +77,8 @@ pub enum TreeRow {
     Unreadable(usize),
     /// The instance at this index.
     Instance(usize),
+    /// The session of the history at this index.
+    Past(usize),
 }
 
 /// The data that the rows show.
@@ -61,13 +88,17 @@ pub struct TreeData {
     pub snapshot: Arc<Snapshot>,
     /// The instances.
     pub catalog: Arc<Catalog>,
+    /// The sessions that have ended, as they were read when somebody looked at the history.
+    pub past: Arc<Vec<PastSession>>,
 }
 
 /// Lists of rows that the groups are made of: of each kind of session those that are ongoing, then those that have ended;
-/// then records that could not be read, and instances.
-pub(super) const SECTIONS: usize = 2 * Kind::ALL.len() + 2;
+/// then records that could not be read, instances, and the history.
+pub(super) const SECTIONS: usize = 2 * Kind::ALL.len() + 3;
 
-const UNREADABLE: usize = SECTIONS - 2;
+const UNREADABLE: usize = SECTIONS - 3;
+const INSTANCES: usize = SECTIONS - 2;
+const PAST: usize = SECTIONS - 1;
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +116,30 @@ pub(super) enum Place {
 
 impl Group {
     /// All of them, in the order of the screen.
-    pub const ALL: [Self; 7] =
-        [Self::Restore, Self::Completed, Self::Verify, Self::Explore, Self::Backup, Self::Unreadable, Self::Instances];
+    pub const ALL: [Self; 8] = [
+        Self::Restore,
+        Self::Completed,
+        Self::Verify,
+        Self::Explore,
+        Self::Backup,
+        Self::Unreadable,
+        Self::Instances,
+        Self::History,
+    ];
+
+    /// Where it stands.
+    pub const fn screen(self) -> Screen {
+        match self {
+            Self::Restore
+            | Self::Completed
+            | Self::Verify
+            | Self::Explore
+            | Self::Backup
+            | Self::Unreadable
+            | Self::Instances => Screen::Restore,
+            Self::History => Screen::History,
+        }
+    }
 
     /// The kind of the sessions under it; `None` where there are none.
     pub const fn kind(self) -> Option<Kind> {
@@ -95,7 +148,7 @@ impl Group {
             Self::Verify => Some(Kind::Verify),
             Self::Explore => Some(Kind::Explore),
             Self::Backup => Some(Kind::Backup),
-            Self::Unreadable | Self::Instances => None,
+            Self::Unreadable | Self::Instances | Self::History => None,
         }
     }
 
@@ -109,12 +162,13 @@ impl Group {
             Self::Backup => "Backup",
             Self::Unreadable => "Unreadable",
             Self::Instances => "Instances",
+            Self::History => "History",
         }
     }
 
     /// Whether it is there without rows, too.
     pub(super) const fn is_always_shown(self) -> bool {
-        matches!(self, Self::Restore | Self::Completed | Self::Instances)
+        matches!(self, Self::Restore | Self::Completed | Self::Instances | Self::History)
     }
 
     /// The sections of a kind: ongoing, and ended.
@@ -130,8 +184,9 @@ impl Group {
             Self::Verify => 2..4,
             Self::Explore => 4..6,
             Self::Backup => 6..8,
-            Self::Unreadable => UNREADABLE..UNREADABLE + 1,
-            Self::Instances => UNREADABLE + 1..SECTIONS,
+            Self::Unreadable => UNREADABLE..INSTANCES,
+            Self::Instances => INSTANCES..PAST,
+            Self::History => PAST..SECTIONS,
         }
     }
 
@@ -145,7 +200,8 @@ impl TreeRow {
     pub(super) const fn at(section: usize, index: usize) -> Self {
         match section {
             UNREADABLE => Self::Unreadable(index),
-            section if section > UNREADABLE => Self::Instance(index),
+            INSTANCES => Self::Instance(index),
+            PAST => Self::Past(index),
             section if section % 2 == 0 => Self::Ongoing(index),
             _ => Self::Completed(index),
         }
@@ -161,14 +217,20 @@ impl TreeData {
             TreeRow::Completed(at) => Node::Session(self.snapshot.completed.get(at)?.id),
             TreeRow::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
             TreeRow::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
+            TreeRow::Past(at) => Node::Session(self.past.get(at)?.row.id),
         })
     }
 
-    /// Where a node stands. `near` is where it was, to look there first.
-    pub(super) fn place(&self, node: &Node, near: usize) -> Option<Place> {
+    /// Where a node stands on a screen. `near` is where it was, to look there first.
+    pub(super) fn place(&self, node: &Node, near: usize, screen: Screen) -> Option<Place> {
         let row = |group: Group, index| Place::Row { section: group.sections().start, index };
         match node {
-            Node::Group(group) => Some(Place::Heading(*group)),
+            Node::Group(group) => (group.screen() == screen).then_some(Place::Heading(*group)),
+            Node::Session(id) if screen == Screen::History => {
+                let index = from(near, self.past.len(), |at| self.past[at].row.id == *id)?;
+                Some(row(Group::History, index))
+            }
+            Node::Unreadable(_) | Node::Instance(_) if screen == Screen::History => None,
             Node::Session(id) => {
                 if let Some(index) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
                     let (section, _) = Group::sections_of(self.snapshot.ongoing[index].order().kind());

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     console::{format, situation::Subject},
     domain::SessionId,
-    machine::{Scope, Session},
+    machine::{PastSession, Scope, Session},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -64,13 +64,28 @@ impl Model {
             ([], 1, Node::Session(id)) => self.completed_name(*id),
             (all, done, _) => format::many(all.len() + done, "session"),
         };
-        Subject { words, ongoing, completed }
+        let dismissed = usize::from(completed == 1 && self.selected_past().is_some_and(|past| past.is_dismissed));
+        Subject { words, ongoing, completed, dismissed }
+    }
+
+    /// The selected session of the history, where nothing else is marked.
+    fn selected_past(&self) -> Option<&PastSession> {
+        match self.tree.row(self.tree.index())? {
+            TreeRow::Past(at) if self.tree.marked.is_empty() => self.shown.past.get(at),
+            TreeRow::Past(_)
+            | TreeRow::Group(_)
+            | TreeRow::Ongoing(_)
+            | TreeRow::Completed(_)
+            | TreeRow::Unreadable(_)
+            | TreeRow::Instance(_) => None,
+        }
     }
 
     fn completed_name(&self, id: SessionId) -> String {
         let row = self.tree.row(self.tree.index());
         let name = row.and_then(|row| match row {
-            TreeRow::Completed(at) => self.shown.snapshot.completed.get(at),
+            TreeRow::Completed(at) => self.shown.snapshot.completed.get(at).map(|row| &**row),
+            TreeRow::Past(at) => self.shown.past.get(at).map(|past| &past.row),
             TreeRow::Group(_) | TreeRow::Ongoing(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
         });
         name.map_or_else(|| format!("session {id}"), |row| format::clean(row.title.as_str()).into_owned())

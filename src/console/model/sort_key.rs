@@ -59,6 +59,12 @@ impl Model {
             (TreeRow::Completed(at), Column::Completed(column)) => {
                 snapshot.completed.get(at).map_or(Key::Unknown, |row| completed_key(row, column))
             }
+            (TreeRow::Past(at), Column::Completed(column)) => {
+                self.shown.past.get(at).map_or(Key::Unknown, |past| completed_key(&past.row, column))
+            }
+            (TreeRow::Past(at), Column::Dismissed) => {
+                self.shown.past.get(at).map_or(Key::Unknown, |past| Key::Number(f64::from(!past.is_dismissed)))
+            }
             (TreeRow::Instance(at), Column::Instance(column)) => self.instance_key(at, column),
             (_, _) => Key::Unknown,
         }

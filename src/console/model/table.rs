@@ -13,7 +13,7 @@ use super::{
 use crate::{
     console::view::states,
     domain::{InstanceName, Kind, Step, Timestamp},
-    machine::{CompletedRow, Session},
+    machine::{CompletedRow, PastSession, Session},
     manager::{CompletedResult, Moment},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -47,6 +47,7 @@ struct Order {
     column: usize,
     filter: String,
     completed: Arc<Vec<Arc<CompletedRow>>>,
+    past: Arc<Vec<PastSession>>,
     rows: Vec<TreeRow>,
 }
 
@@ -167,10 +168,11 @@ impl Model {
         };
         // The order of what has ended changes only with it; that of what goes on with every report.
         let stands = self.tables.order.as_ref().is_some_and(|order| {
-            order.group == Group::Completed
+            matches!(order.group, Group::Completed | Group::History)
                 && (order.group, order.column) == (group, at)
                 && order.filter == self.tree.filter()
                 && Arc::ptr_eq(&order.completed, &completed)
+                && Arc::ptr_eq(&order.past, &self.shown.past)
         });
         if stands {
             return;
@@ -179,6 +181,7 @@ impl Model {
         let mut rows: Vec<(Key, TreeRow)> = self.tree.members(group).map(|row| (self.key(row, column), row)).collect();
         rows.sort_by(|(one, _), (two, _)| one.compared(two));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        self.tables.order = Some(Order { group, column: at, filter: self.tree.filter().to_owned(), completed, rows });
+        let (filter, past) = (self.tree.filter().to_owned(), Arc::clone(&self.shown.past));
+        self.tables.order = Some(Order { group, column: at, filter, completed, past, rows });
     }
 }

@@ -20,7 +20,7 @@ impl Model {
         let passed = u64::try_from(self.now.wall.subsec_millisecond()).unwrap_or(0).min(999);
         let second = Duration::from_millis(1_000 - passed);
         let tick = self.is_ticking().then(|| self.now.steady.checked_add(second).ok());
-        [notice, tick.flatten(), self.log_due(), self.events_due()].into_iter().flatten().min()
+        [notice, tick.flatten(), self.log_due(), self.events_due(), self.past_due()].into_iter().flatten().min()
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.
@@ -57,14 +57,18 @@ impl Model {
         let snapshot = &self.shown.snapshot;
         let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
             TreeRow::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
-            TreeRow::Group(_) | TreeRow::Completed(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => false,
+            TreeRow::Group(_)
+            | TreeRow::Completed(_)
+            | TreeRow::Unreadable(_)
+            | TreeRow::Instance(_)
+            | TreeRow::Past(_) => false,
         });
         let in_preview = self.session().is_some_and(|one| is_moving(one));
         let in_summary = match self.tree.selected() {
             Node::Group(group @ (Group::Restore | Group::Verify | Group::Explore | Group::Backup)) => {
                 group.kind().is_some_and(|kind| snapshot.ongoing_of(kind).any(|one| is_moving(one)))
             }
-            Node::Group(Group::Completed | Group::Unreadable | Group::Instances)
+            Node::Group(Group::Completed | Group::Unreadable | Group::Instances | Group::History)
             | Node::Session(_)
             | Node::Unreadable(_)
             | Node::Instance(_) => false,

@@ -4,7 +4,7 @@
 //! the selection follows its session when it moves from Restore to Completed. Never: paints, or keeps a copy of what
 //! the snapshot holds.
 
-pub use super::node::{Group, Node, TreeData, TreeRow};
+pub use super::node::{Group, Node, Screen, TreeData, TreeRow};
 use super::{
     list::{List, filtered},
     node::{Place, SECTIONS},
@@ -14,7 +14,10 @@ use crate::{
     domain::{Kind, SessionId},
     machine::{CompletedRow, Session},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The state of the tree.
 #[derive(Debug, Clone)]
@@ -36,6 +39,9 @@ pub struct Tree {
     pub marked_instances: BTreeSet<InstanceKey>,
     /// The row that was marked last: where a range begins.
     pub anchor: Option<Node>,
+    screen: Screen,
+    /// What was selected on the other screens, and their first rows in view.
+    left: BTreeMap<Screen, (Node, usize)>,
 }
 
 impl Tree {
@@ -53,6 +59,28 @@ impl Tree {
             marked: BTreeSet::new(),
             marked_instances: BTreeSet::new(),
             anchor: None,
+            screen: Screen::Restore,
+            left: BTreeMap::new(),
+        }
+    }
+
+    /// The screen that is shown.
+    pub const fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// Shows another screen, as it was left.
+    pub fn switch(&mut self, screen: Screen, data: &TreeData) {
+        if screen == self.screen {
+            return;
+        }
+        self.left.insert(self.screen, (self.selected.clone(), self.offset));
+        self.screen = screen;
+        self.anchor = None;
+        let (selected, offset) = self.left.remove(&screen).unwrap_or((Node::Group(Group::History), 0));
+        self.offset = offset;
+        if !self.select_node(&selected, data) {
+            self.select(0, data);
         }
     }
 
@@ -122,7 +150,7 @@ impl Tree {
                 return group;
             }
         }
-        Group::Instances
+        self.shown().last().unwrap_or(Group::Restore)
     }
 
     /// The number of a heading's row.
@@ -162,7 +190,7 @@ impl Tree {
 
     /// Selects a node wherever it stands; its group is opened. Nothing changes when it is not there.
     pub fn select_node(&mut self, node: &Node, data: &TreeData) -> bool {
-        let Some(place) = data.place(node, self.index) else { return false };
+        let Some(place) = data.place(node, self.index, self.screen) else { return false };
         let (group, at) = match place {
             Place::Heading(group) => (group, Some(0)),
             Place::Row { section, index } => {
@@ -204,7 +232,7 @@ impl Tree {
     /// Takes in changed sessions or instances; `before` is what the rows were made of until now.
     pub fn refresh(&mut self, data: &TreeData, before: &TreeData) {
         self.list(data, Some(before));
-        if !self.moved {
+        if !self.moved && self.screen == Screen::Restore {
             self.select_first_use(data);
         }
         self.settle(data);
@@ -264,10 +292,13 @@ impl Tree {
         self.lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
         self.lists[Group::Instances.sections().start] =
             filtered(&needle, &catalog.instances, |one| one.name.as_str(), |_| true);
+        self.lists[Group::History.sections().start] =
+            filtered(&needle, &data.past, |one| one.row.title.as_str(), |_| true);
     }
 
     fn shown(&self) -> impl Iterator<Item = Group> + '_ {
-        Group::ALL.into_iter().filter(|group| group.is_always_shown() || self.count(*group) > 0)
+        let here = Group::ALL.into_iter().filter(|group| group.screen() == self.screen);
+        here.filter(|group| group.is_always_shown() || self.count(*group) > 0)
     }
 
     fn open_len(&self, group: Group) -> usize {

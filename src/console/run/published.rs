@@ -28,6 +28,7 @@ pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + 
     let data = TreeData {
         snapshot: Arc::clone(&snapshots.borrow_and_update()),
         catalog: Arc::clone(&catalog.borrow_and_update()),
+        past: Arc::default(),
     };
     let first = First { data, owner: owner.borrow_and_update().clone() };
     let snapshots = follow(snapshots, Message::Snapshot).chain(stream::once(ready(Message::ManagerGone)));

@@ -143,6 +143,7 @@ impl Bench {
                 asked.fetch_add(1, Ordering::SeqCst);
                 std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()
             }),
+            past: Box::new(|| std::future::ready(Ok(Vec::new())).boxed()),
             release: Box::new(|| std::future::ready(()).boxed()),
             reacquire: Box::new(|| std::future::ready(()).boxed()),
             places: Box::new(|_| std::future::ready(Vec::new()).boxed()),

@@ -1,5 +1,6 @@
 //! What the manager answered to an act or a start.
 
+use super::main_screen;
 use crate::{
     console::{
         format,
@@ -8,7 +9,7 @@ use crate::{
             Model,
             dialog::{Overlay, TextView},
             notice::Tone,
-            tree::Node,
+            tree::{Node, Screen},
             wizard::{PlanState, Waits},
         },
     },
@@ -84,6 +85,7 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
     // The first new session is what the person wants to see; until the next picture has it, the heading stands for it.
     let first = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session);
     if let Some(id) = first.filter(|_| model.wizard.is_none()) {
+        main_screen::show(model, Screen::Restore);
         model.tree.moved = true;
         model.tree.want(&Node::Session(id), &model.shown);
         model.preview.reset();

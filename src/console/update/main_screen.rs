@@ -8,7 +8,7 @@ use crate::console::{
         Focus, Model,
         notice::Tone,
         preview::Tab,
-        tree::{Group, Node},
+        tree::{Group, Node, Screen},
     },
 };
 use crate::{
@@ -47,6 +47,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         }
         Action::Freeze => freeze(model),
         Action::NextInNeed => next_in_need(model),
+        Action::History => {
+            let other = if model.tree.screen() == Screen::History { Screen::Restore } else { Screen::History };
+            show(model, other);
+        }
         Action::Sort => tables::sort(model, false),
         Action::SortBack => tables::sort(model, true),
         Action::Widen => tables::widen(model),
@@ -209,8 +213,22 @@ pub(super) fn go_to(model: &mut Model, node: &Node) {
     model.tree.moved = true;
     if model.tree.select_node(node, &model.shown) {
         model.preview.reset();
+        return;
+    }
+    show(model, Screen::Restore);
+    if model.tree.select_node(node, &model.shown) {
+        model.preview.reset();
     } else {
         model.notify(Tone::Refused, "The filter hides it; / and Esc show all rows");
+    }
+}
+
+/// Shows a screen as it was left.
+pub(super) fn show(model: &mut Model, screen: Screen) {
+    if model.tree.screen() != screen {
+        model.tree.moved = true;
+        model.tree.switch(screen, &model.shown);
+        model.preview.reset();
     }
 }
 
@@ -266,8 +284,10 @@ fn back(model: &mut Model) {
         marks::clear(model);
     } else if model.frozen.is_some() {
         freeze(model);
-    } else {
+    } else if model.tree.screen() == Screen::Restore {
         model.notice = None;
+    } else {
+        show(model, Screen::Restore);
     }
 }
 

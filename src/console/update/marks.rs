@@ -4,7 +4,7 @@ use super::main_screen;
 use crate::console::model::{
     Model,
     notice::Tone,
-    tree::{Group, Node, TreeRow},
+    tree::{Group, Node, Screen, TreeRow},
 };
 
 /// Marks the selected row, or unmarks it, and goes on to the next.
@@ -42,7 +42,8 @@ pub(super) fn all(model: &mut Model) {
     let wanted = !nodes.iter().all(|node| is_marked(model, node));
     let changed = nodes.iter().filter(|node| set(model, node, wanted)).count();
     if changed == 0 {
-        let reason = if group == Group::Unreadable { "these cannot be marked" } else { "there is no row here" };
+        let cannot = matches!(group, Group::Unreadable | Group::History);
+        let reason = if cannot { "these cannot be marked" } else { "there is no row here" };
         model.notify(Tone::Refused, format!("Mark all refused: {reason}"));
     }
 }
@@ -64,6 +65,9 @@ fn is_marked(model: &Model, node: &Node) -> bool {
 
 /// Whether the row can be marked at all.
 fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
+    if model.tree.screen() == Screen::History {
+        return false;
+    }
     match (node, marked) {
         (Node::Session(id), true) => {
             model.tree.marked.insert(*id);

@@ -68,6 +68,10 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             model.preview.take_events(id, steady, reported);
             Vec::new()
         }
+        Message::Past(answer) => {
+            model.take_past(answer);
+            Vec::new()
+        }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
         Message::NotSuspended => {
@@ -109,6 +113,10 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     {
         model.preview.asked = Some((session, attempt));
         intents.push(Intent::Query(Query::Log(session, attempt)));
+    }
+    if model.past_due().is_some_and(|due| due <= model.now.steady) {
+        model.ask_past();
+        intents.push(Intent::Query(Query::Past));
     }
     if model.events_due().is_some_and(|due| due <= model.now.steady)
         && let Some(session) = model.session().map(Arc::clone)

@@ -28,6 +28,10 @@ pub(super) fn mouse(model: &mut Model, mouse: Mouse) -> Vec<Intent> {
         }
         MouseAction::Press | MouseAction::Menu if !is_main => Vec::new(),
         MouseAction::Press if hit(layout.bar) => {
+            if let Some(tab) = bar::tabs(model).into_iter().find(|tab| tab.columns.contains(&mouse.column)) {
+                main_screen::show(model, tab.screen);
+                return Vec::new();
+            }
             let items = bar::items(model);
             let found = items.iter().find(|item| item.columns.contains(&mouse.column));
             found.map_or_else(Vec::new, |item| keys::act(model, model.main_context(), item.action))

@@ -34,7 +34,7 @@ pub(super) fn sort(model: &mut Model, back: bool) {
     match model.sort_table(back) {
         Some((_, Some(column))) => {
             let heading = group_page::heading(column);
-            model.notify(Tone::Info, format!("Sorted by {}", heading.to_lowercase()));
+            model.notify(Tone::Info, format!("Sorted by column {heading}"));
         }
         Some((_, None)) => model.notify(Tone::Info, "Sorted as in the tree"),
         None => model.notify(Tone::Refused, "Sort refused: there is no table here; select a heading"),

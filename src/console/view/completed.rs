@@ -47,12 +47,42 @@ pub(super) fn head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stat
     lines
 }
 
+/// How much the history holds.
+pub(super) fn history_head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let past = &model.data().past;
+    let mut lines = Vec::new();
+    if let Some(problem) = model.past_problem() {
+        let text = format!("The history could not be read: {}", format::clean(problem));
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Stuck, brush));
+    }
+    if !model.knows_past() {
+        lines.extend(widgets::wrapped("The journal is being read.", width, 0, Role::Dim, brush));
+        return lines;
+    }
+    if past.is_empty() {
+        let text = "No session has ended yet. All that end stay here, also when they are dismissed.";
+        lines.extend(widgets::wrapped(text, width, 0, Role::Text, brush));
+        return lines;
+    }
+    let dismissed = past.iter().filter(|one| one.is_dismissed).count();
+    let dismissed =
+        if dismissed == 0 { String::new() } else { format!(", {} of them dismissed", format::count(dismissed as u64)) };
+    let text = format!("{} ended{dismissed}", format::many(past.len(), "session"));
+    lines.extend(widgets::wrapped(&text, width, 0, Role::Text, brush));
+    lines.push(Line::default());
+    lines
+}
+
 /// The heading of a kind that has no place under Restore: what goes on, then what has ended.
 pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
     let rows: Vec<TreeRow> = model.tree().members(group).take(height.saturating_sub(4).max(1)).collect();
     let ongoing = rows.iter().filter_map(|row| match row {
         TreeRow::Ongoing(at) => model.data().snapshot.ongoing.get(*at),
-        TreeRow::Completed(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+        TreeRow::Completed(_)
+        | TreeRow::Group(_)
+        | TreeRow::Unreadable(_)
+        | TreeRow::Instance(_)
+        | TreeRow::Past(_) => None,
     });
     let mut lines: Vec<Line<'static>> = ongoing.map(|session| summary::row(model, session, width, brush)).collect();
     let ended: Vec<Cells> = rows.iter().filter_map(|row| cells(model, *row)).collect();
@@ -64,7 +94,9 @@ pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, 
 fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
     match row {
         TreeRow::Completed(at) => Some(Cells::of(model.data().snapshot.completed.get(at)?, model.now())),
-        TreeRow::Ongoing(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+        TreeRow::Ongoing(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) | TreeRow::Past(_) => {
+            None
+        }
     }
 }
 

@@ -80,6 +80,7 @@ fn head(group: Group, model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         Group::Restore => summary::restore(model, width, brush),
         Group::Completed => super::completed::head(model, width, brush),
         Group::Instances => instance::repositories(model, width, brush),
+        Group::History => super::completed::history_head(model, width, brush),
         Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => Vec::new(),
     }
 }
@@ -115,6 +116,7 @@ const fn described(column: Column) -> table::Column {
         Column::Completed(CompletedColumn::Ended) => ("Ended", Content::Whole, 2),
         Column::Completed(CompletedColumn::Took) => ("Took", Content::Number { usual: 4 }, 1),
         Column::Completed(CompletedColumn::Bytes) => ("Size", Content::Number { usual: 9 }, 4),
+        Column::Dismissed => ("Dismissed", Content::Whole, 3),
         Column::Instance(InstanceColumn::Points) => ("Backups", Content::Number { usual: 3 }, 3),
         Column::Instance(InstanceColumn::Newest) => ("Newest", Content::Whole, 1),
         Column::Instance(InstanceColumn::Size) => ("Size", Content::Number { usual: 9 }, 2),
@@ -132,6 +134,12 @@ fn cells_of(group: Group, row: TreeRow, model: &Model, brush: &Brush) -> Vec<Cel
         }
         (TreeRow::Completed(at), Column::Completed(column)) => {
             data.snapshot.completed.get(at).map(|one| completed(one, column, model, brush))
+        }
+        (TreeRow::Past(at), Column::Completed(column)) => {
+            data.past.get(at).map(|one| completed(&one.row, column, model, brush))
+        }
+        (TreeRow::Past(at), Column::Dismissed) => {
+            data.past.get(at).filter(|one| one.is_dismissed).map(|_| Cell::Text(Role::Dim, "dismissed".to_owned()))
         }
         (TreeRow::Instance(at), Column::Instance(column)) => {
             data.catalog.instances.get(at).map(|one| instance(one, column, model))

@@ -120,9 +120,15 @@ pub(super) fn paint_bar(buffer: &mut Buffer, area: Rect, model: &Model, brush: &
     } else {
         format!("  for {} marked", format::count(model.tree().marked.len() as u64))
     };
-    let tab = Line::from(vec![Span::raw(" "), brush.span(Role::Title, bar::TAB), brush.span(Role::Mark, about)]);
-    if tab.width() + 1 < usize::from(free) {
-        buffer.set_line(area.x, area.y, &tab, free);
+    let mut end = area.x;
+    for tab in bar::tabs(model) {
+        let role = if tab.screen == model.tree().screen() { Role::Title } else { Role::Text };
+        let line = Line::from(vec![brush.span(Role::Key, tab.key), brush.span(role, tab.label)]);
+        (end, _) = buffer.set_line(area.x + tab.columns.start, area.y, &line, area.width - tab.columns.start);
+    }
+    let about = Line::from(brush.span(Role::Mark, about));
+    if usize::from(end) + about.width() < usize::from(free) {
+        buffer.set_line(end, area.y, &about, free - end);
     }
     for item in items {
         let lit = situation.verdict(item.action) == Verdict::Ready;

@@ -87,6 +87,7 @@ fn title(model: &Model, brush: &Brush) -> String {
         Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => group.name().to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
         Node::Group(Group::Instances) => "Instances".to_owned(),
+        Node::Group(Group::History) => "History".to_owned(),
         Node::Instance(key) => format::clean(&key.title(&model.data().catalog)).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
@@ -124,7 +125,7 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
     let width = usize::from(area.width);
     match model.tree().selected() {
         // Their tables are painted by themselves.
-        Node::Group(Group::Restore | Group::Completed | Group::Instances) => Vec::new(),
+        Node::Group(Group::Restore | Group::Completed | Group::Instances | Group::History) => Vec::new(),
         Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => {
             completed::of_kind(model, *group, width, usize::from(area.height), brush)
         }

@@ -17,6 +17,7 @@ use crate::{
         theme::{Brush, Role},
     },
     domain::Kind,
+    machine::CompletedRow,
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::StatefulWidget as _};
 use tui_tree_widget::{Tree, TreeItem, TreeState};
@@ -132,6 +133,7 @@ fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'st
         Group::Backup => ongoing(Kind::Backup) + ended(Kind::Backup),
         Group::Unreadable => tree.count(group),
         Group::Instances => model.data().catalog.instances.len(),
+        Group::History => model.data().past.len(),
     };
     let shown = tree.count(group);
     let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
@@ -158,6 +160,14 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
         role: sign.1,
         right: Role::Dim,
     };
+    let ended = |ended: &CompletedRow| {
+        let word = states::ended(ended.kind, ended.result);
+        let state = format!("{word} {}", format::moment(ended.ended, now));
+        let name = format::clean(ended.title.as_str()).into_owned();
+        let brief = Brief::Words(state, format::duration(ended.took));
+        let row = plain(states::sign_of(ended.result, glyphs), name, brief);
+        Row { marked: tree.marked.contains(&ended.id), ..row }
+    };
     match row {
         TreeRow::Ongoing(index) => {
             let session = &data.snapshot.ongoing[index];
@@ -168,15 +178,8 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
             let row = plain(states::sign(session, glyphs), name, brief);
             Row { marked: tree.marked.contains(&id), distinction, ..row }
         }
-        TreeRow::Completed(index) => {
-            let ended = &data.snapshot.completed[index];
-            let word = states::ended(ended.kind, ended.result);
-            let state = format!("{word} {}", format::moment(ended.ended, now));
-            let name = format::clean(ended.title.as_str()).into_owned();
-            let brief = Brief::Words(state, format::duration(ended.took));
-            let row = plain(states::sign_of(ended.result, glyphs), name, brief);
-            Row { marked: tree.marked.contains(&ended.id), ..row }
-        }
+        TreeRow::Completed(index) => ended(&data.snapshot.completed[index]),
+        TreeRow::Past(index) => ended(&data.past[index].row),
         TreeRow::Unreadable(index) => {
             let record = &data.snapshot.unreadable[index];
             let problem = format::clean(&record.problem).into_owned();

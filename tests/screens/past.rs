@@ -1,0 +1,94 @@
+//! The History tab: all that has ended, dismissed sessions too, read when somebody looks.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{scenes::history, stage::*};
+use howdah::{
+    console::{
+        message::{Intent, Message, Query},
+        model::tree::{Node, Screen},
+    },
+    domain::SessionId,
+};
+use std::time::Duration;
+
+fn reads(stage: &mut Stage) -> usize {
+    stage.wanted().iter().filter(|intent| **intent == Intent::Query(Query::Past)).count()
+}
+
+fn opened(size: (u16, u16)) -> Stage {
+    let mut stage = Stage::sized(busy(), own(), size);
+    assert_eq!(reads(&mut stage), 0, "nobody looks");
+    stage.press("H");
+    assert_eq!(reads(&mut stage), 1);
+    assert!(stage.text().contains("The journal is being read"), "{}", stage.text());
+    stage.tell(Message::Past(Ok(history())));
+    stage
+}
+
+#[test]
+fn d10_the_history_holds_dismissed_sessions_too_and_says_which() {
+    let mut stage = opened((140, 40));
+    let text = stage.text();
+    assert!(text.contains("12 sessions ended, 2 of them dismissed"), "{text}");
+    assert!(text.contains("H Restore  [History]"), "{text}");
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("││") && line.contains(":545")).collect();
+    let dismissed: Vec<bool> = rows.iter().map(|row| row.contains("dismissed")).collect();
+    assert_eq!(dismissed[..3], [true, true, false], "{text}");
+    // A row is opened as everywhere, and Escape leads back.
+    stage.press("tab down enter");
+    assert_eq!(stage.model.tree().selected(), &Node::Session(SessionId(21)));
+    stage.press("d");
+    assert!(stage.text().contains("Dismiss refused: staging: it is dismissed already"), "{}", stage.text());
+    stage.press("space");
+    assert!(stage.model.tree().marked.is_empty(), "{}", stage.text());
+    stage.press("esc esc");
+    assert_eq!(stage.model.tree().screen(), Screen::Restore);
+    stage.press("H");
+    assert_eq!(reads(&mut stage), 0, "what is known stands");
+    // Whoever goes to a session that goes on leaves the history.
+    stage.press("!");
+    assert_eq!(
+        (stage.model.tree().screen(), stage.model.tree().selected()),
+        (Screen::Restore, &Node::Session(SessionId(4)))
+    );
+}
+
+#[test]
+fn the_history_is_sorted_and_filtered_as_any_table() {
+    let mut stage = opened((140, 40));
+    stage.press("o o");
+    let first = |stage: &Stage| {
+        let text = stage.text();
+        text.lines().find(|line| line.contains("││") && line.contains(":54")).unwrap().to_owned()
+    };
+    assert!(first(&stage).contains("inventory"), "{}", stage.text());
+    // Backwards past the first column: who ordered, then whether they were dismissed.
+    stage.press("O O O O");
+    assert!(first(&stage).contains("dismissed") && stage.text().contains("Dismissed▾"), "{}", stage.text());
+    stage.press("o o /").type_text("ledg").press("enter g");
+    assert!(first(&stage).contains("ledger") && stage.text().contains("1 of 12"), "{}", stage.text());
+}
+
+#[test]
+fn the_history_is_read_again_when_more_has_ended_but_not_for_each_session() {
+    let mut stage = opened((100, 30));
+    let later = |seconds: u64| now().checked_add(Duration::from_secs(seconds)).unwrap();
+    stage.snapshot_at(busy(), later(1));
+    assert_eq!(reads(&mut stage), 0, "they share a reading");
+    assert_eq!(stage.model.next_change(), Some(later(2)));
+    stage.tell_at(Message::Due, later(2));
+    assert_eq!(reads(&mut stage), 1);
+    stage.tell_at(Message::Due, later(9));
+    assert_eq!(reads(&mut stage), 0, "one at a time");
+    // What was known stays where the journal cannot be read, and it is tried again.
+    stage.tell_at(Message::Past(Err("disk I/O error".to_owned())), later(10));
+    let text = stage.text();
+    assert!(text.contains("could not be read: disk I/O error") && text.contains("12 sessions ended"), "{text}");
+    stage.tell_at(Message::Due, later(12));
+    assert_eq!(reads(&mut stage), 1);
+    stage.press("H");
+    stage.snapshot_at(busy(), later(20));
+    stage.tell_at(Message::Due, later(30));
+    assert_eq!(reads(&mut stage), 0, "nobody looks any more");
+}
