@@ -29,6 +29,8 @@ mod picture;
 mod rules;
 #[path = "screens/scenes.rs"]
 mod scenes;
+#[path = "screens/server.rs"]
+mod server;
 #[path = "screens/speed.rs"]
 mod speed;
 #[path = "screens/stage.rs"]

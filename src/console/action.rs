@@ -11,6 +11,7 @@ pub enum Action {
     Cancel,
     Force,
     Dismiss,
+    ShutDown,
     NewRestore,
     Verify,
     Mark,
@@ -119,11 +120,12 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 49] = [
+const TABLE: [Words; 50] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
     words(Action::Dismiss, "dismiss", "Dismiss", "take a completed session off the screen; its history is kept"),
+    words(Action::ShutDown, "shut-down", "Shut down", "stop the server that a restore left running; asks first"),
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
     words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
@@ -236,6 +238,7 @@ impl Action {
             | Self::Cancel
             | Self::Force
             | Self::Dismiss
+            | Self::ShutDown
             | Self::NewRestore
             | Self::Verify
             | Self::Menu

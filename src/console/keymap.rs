@@ -186,6 +186,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["c"], Action::Cancel, MAIN),
     (&["F"], Action::Force, MAIN),
     (&["d"], Action::Dismiss, MAIN),
+    (&["x"], Action::ShutDown, MAIN),
     (&["n"], Action::NewRestore, OUTSIDE_LOG),
     (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),

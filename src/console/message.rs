@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     catalog::propose::{Proposal, Wanted},
-    domain::{AttemptNo, ClusterRestore, Failure, Order, RestorePlan, SessionId},
+    domain::{AttemptNo, ClusterRestore, Failure, LeftServer, Order, RestorePlan, SessionId, fact::ProcessMark},
     machine::{PastSession, Scope, Session},
     manager::{OwnerState, Receipt, SessionAction, Snapshot},
 };
@@ -47,6 +47,10 @@ pub enum Message {
     History(SessionId, Result<EventHistory, String>),
     /// The sessions that have ended were read.
     Past(Result<Vec<PastSession>, String>),
+    /// The server of a session was looked at.
+    Server(SessionId, Result<LeftServer, String>),
+    /// The server of a session, of this name, was asked to stop: whether it has ended; or why it could not be asked.
+    ServerStopped(SessionId, String, Result<bool, String>),
     /// Free places were found for the wizard with this ticket.
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
@@ -92,6 +96,8 @@ pub enum Intent {
     Act(SessionAction, Scope),
     /// Start sessions.
     Start(Vec<Order>),
+    /// Stop the server that a session has left running: this process and no other.
+    StopServer(Arc<Session>, ProcessMark),
     /// Look something up; nothing is changed by it.
     Query(Query),
     /// Read the repositories again.
@@ -121,6 +127,8 @@ pub enum Query {
     History(SessionId),
     /// All sessions that have ended, dismissed ones too.
     Past,
+    /// The server that a session has left running.
+    Server(Arc<Session>),
     /// Free places for the wizard's instances.
     Places(RequestId, Wanted),
     /// The plan for one of the wizard's instances.

@@ -5,8 +5,11 @@
 
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
-    domain::{AttemptNo, ClusterRestore, Failure, Port, Rate, RestorePlan, SessionId, Timestamp, Who},
-    machine::PastSession,
+    domain::{
+        AttemptNo, ClusterRestore, Failure, LeftServer, Port, Rate, RestorePlan, SessionId, Timestamp, Who,
+        fact::ProcessMark,
+    },
+    machine::{PastSession, Session},
     manager::{Clock, OwnerState, Service},
 };
 use futures_util::future::BoxFuture;
@@ -33,6 +36,13 @@ pub type HistoryPort = Box<dyn Fn(SessionId) -> BoxFuture<'static, io::Result<Ev
 
 /// Reads all sessions that have ended, dismissed ones too, newest first.
 pub type PastPort = Box<dyn Fn() -> BoxFuture<'static, io::Result<Vec<PastSession>>> + Send + Sync>;
+
+/// Looks at the server that a session has left running.
+pub type ServerPort = Box<dyn Fn(Arc<Session>) -> BoxFuture<'static, Result<LeftServer, String>> + Send + Sync>;
+
+/// Asks exactly this server of a session to stop; whether it has ended by then.
+pub type StopServerPort =
+    Box<dyn Fn(Arc<Session>, ProcessMark) -> BoxFuture<'static, Result<bool, String>> + Send + Sync>;
 
 /// Finds a free place for each wanted directory; none at all when that cannot be found out.
 pub type PlacesPort = Box<dyn Fn(Wanted) -> BoxFuture<'static, Vec<Proposal>> + Send + Sync>;
@@ -77,6 +87,10 @@ pub struct Ports {
     pub history: HistoryPort,
     /// See [`PastPort`].
     pub past: PastPort,
+    /// See [`ServerPort`].
+    pub server: ServerPort,
+    /// See [`StopServerPort`].
+    pub stop_server: StopServerPort,
     /// Releases the sessions before this process is stopped by its shell.
     pub release: SwitchPort,
     /// Looks for their owner again after it was continued.

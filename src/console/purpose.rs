@@ -37,7 +37,7 @@ impl Action {
     /// What it is for.
     pub const fn purpose(self) -> Purpose {
         match self {
-            Self::Retry | Self::Cancel | Self::Force | Self::Dismiss => Purpose::Session,
+            Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::ShutDown => Purpose::Session,
             Self::NewRestore | Self::Verify => Purpose::Begin,
             Self::Mark
             | Self::MarkRange
@@ -89,6 +89,7 @@ impl Action {
             Self::Cancel => &["stop", "abort", "end"],
             Self::Force => &["kill"],
             Self::Dismiss => &["hide", "remove", "clear"],
+            Self::ShutDown => &["stop server", "stop", "shutdown", "end"],
             Self::NewRestore => &["start", "create", "recover"],
             Self::Verify => &["check", "test"],
             Self::Mark | Self::MarkRange | Self::MarkAll => &["select"],

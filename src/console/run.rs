@@ -185,6 +185,11 @@ impl<S: Surface> Running<S> {
                 let answer = self.ports.manager.start(start_request(orders), by());
                 self.orders.push(answer.map(Message::Started).boxed());
             }
+            Intent::StopServer(session, process) => {
+                let (id, name) = (session.id(), session.title().to_string());
+                let answer = (self.ports.stop_server)(session, process);
+                self.orders.push(answer.map(move |ended| Message::ServerStopped(id, name, ended)).boxed());
+            }
             Intent::Query(query) => self.queries.push(run_query(&self.ports, query, &by())),
         }
         Ok(ControlFlow::Continue(()))
@@ -221,7 +226,7 @@ impl<S: Surface> Running<S> {
     /// How soon the change that a message brings must be seen.
     fn haste(&self, message: &Message) -> Haste {
         match message {
-            Message::Due => Haste::Progress,
+            Message::Due | Message::Server(..) => Haste::Progress,
             // Of what merely goes on; who comes, goes or gets stuck is seen at once.
             Message::Snapshot(snapshot) if snapshot.counts == self.model.latest.counts => Haste::Progress,
             Message::Snapshot(_)
@@ -240,6 +245,7 @@ impl<S: Surface> Running<S> {
             | Message::Log(..)
             | Message::History(..)
             | Message::Past(_)
+            | Message::ServerStopped(..)
             | Message::Proposed(..)
             | Message::Planned(..)
             | Message::NotSuspended => Haste::AtOnce,
@@ -302,6 +308,10 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         Query::Past => {
             let as_text = |error: io::Error| error.to_string();
             (ports.past)().map(move |past| Message::Past(past.map_err(as_text))).boxed()
+        }
+        Query::Server(session) => {
+            let id = session.id();
+            (ports.server)(session).map(move |found| Message::Server(id, found)).boxed()
         }
         Query::Places(ticket, wanted) => {
             (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()

@@ -34,6 +34,8 @@ pub struct Situation {
     pub force: Verdict,
     /// Dismiss.
     pub dismiss: Verdict,
+    /// Stop the server that a session has left running.
+    pub stop_server: Verdict,
     /// New restore.
     pub new_restore: Verdict,
     /// Verify.
@@ -73,6 +75,7 @@ impl Situation {
             cancel: judge(model, &subject, SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin)),
             force: judge(model, &subject, SessionAction::Force),
             dismiss: judge(model, &subject, SessionAction::Dismiss),
+            stop_server: model.server_to_stop().map_or_else(Verdict::No, |_| Verdict::Ready),
             new_restore: if instances > 0 {
                 Verdict::Ready
             } else {
@@ -91,6 +94,7 @@ impl Situation {
             (Action::Cancel, &self.cancel),
             (Action::Force, &self.force),
             (Action::Dismiss, &self.dismiss),
+            (Action::ShutDown, &self.stop_server),
             (Action::NewRestore, &self.new_restore),
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {

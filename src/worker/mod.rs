@@ -9,6 +9,7 @@ mod attempt_files;
 mod attempt_log;
 mod engine_factory;
 mod event_writer;
+pub mod left_server;
 mod places;
 mod restore;
 mod server;

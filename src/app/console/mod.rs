@@ -1,5 +1,6 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
+mod left_server;
 mod owner_switch;
 mod read_only;
 mod save_log;
@@ -25,6 +26,7 @@ use crate::{
     },
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
+    machine::Refusal,
     manager::{Clock, OwnerState, Service},
 };
 use anyhow::{Context, bail};
@@ -183,6 +185,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     tokio::spawn(read_catalog(places, publish, wishes));
     let journal = context.state.join("journal.db");
     let past = journal.clone();
+    let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
         manager: sessions.service(),
@@ -223,6 +226,23 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
                 let read = move || JournalReader::open(&journal).and_then(|mut journal| journal.past());
                 let read = tokio::task::spawn_blocking(read).await;
                 read.map_err(io::Error::other)?.map_err(io::Error::other)
+            })
+        }),
+        server: Box::new(move |session| {
+            let state = servers.clone();
+            Box::pin(async move {
+                let found = tokio::task::spawn_blocking(move || left_server::look(&state, &session)).await;
+                found.map_err(|error| error.to_string())?
+            })
+        }),
+        stop_server: Box::new(move |session, process| {
+            let (state, by) = (stops.clone(), who().to_string());
+            Box::pin(async move {
+                if read_only {
+                    return Err(Refusal::ReadOnly.to_string());
+                }
+                let stop = move || left_server::stop(&state, &session, process, &by);
+                tokio::task::spawn_blocking(stop).await.map_err(|error| error.to_string())?
             })
         }),
         places: Box::new(|wanted| {

@@ -12,7 +12,8 @@ use crate::{
         plan::plan,
         world::{FIRST_PORT, RESTORE_DIR},
     },
-    domain::Port,
+    domain::{LeftServer, Port, RunningServer, fact::ProcessMark},
+    machine::{Phase, Session},
     manager::Clock,
 };
 use std::{future::ready, io, path::Path, sync::Arc, time::Duration};
@@ -50,11 +51,21 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         save_log: Box::new(|_, _, _| Box::pin(ready(Err(io::Error::other("a demo writes no file"))))),
         history: Box::new(move |session| Box::pin(ready(Ok(history(session))))),
         past: Box::new(move || Box::pin(ready(Ok(past())))),
+        server: Box::new(|session| Box::pin(ready(Ok(played_server(&session))))),
+        stop_server: Box::new(|_, _| Box::pin(ready(Err("a demo runs no server".to_owned())))),
         release: Box::new(|| Box::pin(ready(()))),
         reacquire: Box::new(|| Box::pin(ready(()))),
         places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),
         clock,
     }
+}
+
+/// The server of a session runs as long as the story does.
+fn played_server(session: &Session) -> LeftServer {
+    let process =
+        ProcessMark { pid: u32::try_from(4000 + session.id().0).unwrap_or(u32::MAX), started: 0, realm: None };
+    let since = if let Phase::Completed { at, .. } = session.phase() { Some(*at) } else { None };
+    LeftServer::Runs(RunningServer { process, port: session.order().port(), since })
 }
 
 /// Options that depend on the story alone.

@@ -18,6 +18,7 @@ mod past;
 pub mod preview;
 mod restore_points;
 mod selection;
+mod server;
 pub mod sort_key;
 pub mod table;
 mod time;
@@ -41,6 +42,7 @@ use history::History;
 use notice::{Notice, Tone};
 use past::PastState;
 use preview::Preview;
+use server::ServerState;
 use std::{collections::BTreeMap, ffi::OsStr, path::Path, sync::Arc};
 use table::Tables;
 use tree::{Node, Tree, TreeData};
@@ -97,6 +99,7 @@ pub struct Model {
     pub(super) exposed: Option<String>,
     pub(super) tables: Tables,
     pub(super) past: PastState,
+    pub(super) server: ServerState,
     /// Whether the preview has the whole screen.
     pub(super) wide: bool,
     /// The actions that were chosen in the palette, the last one first.
@@ -136,6 +139,7 @@ impl Model {
             exposed: None,
             tables: Tables::default(),
             past: PastState::default(),
+            server: ServerState::default(),
             wide: false,
             recent: Vec::new(),
             reread: None,

@@ -20,7 +20,10 @@ impl Model {
         let passed = u64::try_from(self.now.wall.subsec_millisecond()).unwrap_or(0).min(999);
         let second = Duration::from_millis(1_000 - passed);
         let tick = self.is_ticking().then(|| self.now.steady.checked_add(second).ok());
-        [notice, tick.flatten(), self.log_due(), self.events_due(), self.past_due()].into_iter().flatten().min()
+        [notice, tick.flatten(), self.log_due(), self.events_due(), self.past_due(), self.server_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.

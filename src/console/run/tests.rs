@@ -7,8 +7,9 @@ use crate::{
     catalog::Catalog,
     console::{Closing, Keymap, Theme, ports::OpenedFor},
     domain::{
-        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName, Lsn,
-        MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target, Timeline, Timestamp, Who,
+        BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName,
+        LeftServer, Lsn, MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target,
+        Timeline, Timestamp, Who,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
     manager::{Clock, OwnerState, Receipt, Reply, Request, Service, SessionAction, Snapshot},
@@ -144,6 +145,8 @@ impl Bench {
                 std::future::ready(Ok(vec![(noon(), "ordered".to_owned())])).boxed()
             }),
             past: Box::new(|| std::future::ready(Ok(Vec::new())).boxed()),
+            server: Box::new(|_| std::future::ready(Ok(LeftServer::Down)).boxed()),
+            stop_server: Box::new(|_, _| std::future::ready(Ok(true)).boxed()),
             release: Box::new(|| std::future::ready(()).boxed()),
             reacquire: Box::new(|| std::future::ready(()).boxed()),
             places: Box::new(|_| std::future::ready(Vec::new()).boxed()),

@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{log, marks, palette, sessions, tables, verify, wizard};
+use super::{log, marks, palette, server, sessions, tables, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press, Verdict},
     message::Intent,
@@ -30,6 +30,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Cancel => return sessions::ask_cancel(model),
         Action::Force => return sessions::ask_force(model),
         Action::Dismiss => return sessions::dismiss(model),
+        Action::ShutDown => server::ask_stop(model),
         Action::NewRestore => return wizard::open(model, false),
         Action::Verify => verify::selected(model),
         Action::Menu => sessions::menu(model),

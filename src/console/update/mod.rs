@@ -13,6 +13,7 @@ mod next;
 mod overlays;
 mod owner;
 mod palette;
+mod server;
 mod sessions;
 mod snapshots;
 mod tables;
@@ -72,6 +73,14 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             model.take_past(answer);
             Vec::new()
         }
+        Message::Server(id, found) => {
+            model.take_server(id, found);
+            Vec::new()
+        }
+        Message::ServerStopped(id, name, answer) => {
+            server::stopped(model, id, &name, answer);
+            Vec::new()
+        }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
         Message::NotSuspended => {
@@ -113,6 +122,12 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     {
         model.preview.asked = Some((session, attempt));
         intents.push(Intent::Query(Query::Log(session, attempt)));
+    }
+    if model.server_due().is_some_and(|due| due <= model.now.steady)
+        && let Some(session) = model.session().map(Arc::clone)
+    {
+        model.ask_server(session.id());
+        intents.push(Intent::Query(Query::Server(session)));
     }
     if model.past_due().is_some_and(|due| due <= model.now.steady) {
         model.ask_past();

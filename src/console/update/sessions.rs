@@ -83,6 +83,7 @@ pub(super) fn menu(model: &mut Model) {
     let mut actions = vec![Action::Retry, Action::Cancel];
     actions.extend(situation.force.is_ready().then_some(Action::Force));
     actions.push(Action::Dismiss);
+    actions.extend(situation.stop_server.is_ready().then_some(Action::ShutDown));
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
     }

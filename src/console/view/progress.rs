@@ -9,8 +9,8 @@ use crate::{
         theme::{Brush, Role},
     },
     domain::{
-        BackupForm, BackupSource, Compression, Damage, Disposed, Kind, Order, Outcome, Rate, Step, StepState,
-        Timestamp, Verification, quantity::many,
+        BackupForm, BackupSource, Compression, Damage, Disposed, Kind, LeftServer, Order, Outcome, Rate, RunningServer,
+        Step, StepState, Timestamp, Verification, quantity::many,
     },
     machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
 };
@@ -23,6 +23,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
     let mut lines = head(model, session, width, brush);
     lines.extend(trouble(model, session, width, brush));
     lines.extend(outcome(session, width, brush));
+    lines.extend(left_server(model, session, width, brush));
     lines.extend(gauges(session, width, brush));
     lines.extend(numbers(model, session, width, brush));
     lines.push(Line::default());
@@ -139,6 +140,32 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
             lines
         }
     }
+}
+
+/// What has become of the server that was left running.
+fn left_server(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(found) = model.left_server(session) else { return Vec::new() };
+    let described = |server: &RunningServer| {
+        let port = server.port.map_or_else(String::new, |port| format!("port {port}, "));
+        let since =
+            server.since.map_or_else(String::new, |since| format!(", since {}", format::moment(since, model.now())));
+        format!("{port}process {}{since}", server.process.pid)
+    };
+    let (role, text) = match found {
+        Ok(LeftServer::Runs(server)) => {
+            let key = widgets::key(model, Action::ShutDown);
+            (Role::Text, format!("Its server runs now: {}; {key} stops it", described(server)))
+        }
+        Ok(LeftServer::Other(server)) => {
+            (Role::Text, format!("A server that somebody else has started runs there now: {}", described(server)))
+        }
+        Ok(LeftServer::Down) => (Role::Dim, "Its server runs no more".to_owned()),
+        Ok(LeftServer::Replaced) => {
+            (Role::Dim, "Its directory is gone by now, or holds something else; no server of it is known".to_owned())
+        }
+        Err(problem) => (Role::Dim, format!("Whether its server runs now cannot be told: {}", format::clean(problem))),
+    };
+    widgets::wrapped(&text, width, 2, role, brush)
 }
 
 /// All that is damaged, as far as the record keeps it, and what was not checked.

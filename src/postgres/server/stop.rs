@@ -56,6 +56,11 @@ pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn F
     Ok(())
 }
 
+/// Asks for a fast stop and waits that long; returns whether the server is gone. Nothing stronger follows.
+pub fn request(mark: ProcessMark, patience: Duration) -> Result<bool, Failure> {
+    ask(mark, Signal::INT, patience, &|| false)
+}
+
 /// Signals and waits; returns whether the process is gone.
 fn ask(mark: ProcessMark, signal: Signal, patience: Duration, hurry: &dyn Fn() -> bool) -> Result<bool, Failure> {
     Ok(!send(mark, signal)? || gone(mark, patience, hurry))
