@@ -33,8 +33,8 @@ pub(super) fn countdown(left: Duration) -> String {
 pub(super) fn coarse(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
-        0..=59 => format!("{} s", seconds.div_ceil(5).max(1) * 5),
-        60..=5_399 => format!("{} min", (seconds + 30) / 60),
+        0..=55 => format!("{} s", seconds.div_ceil(5).max(1) * 5),
+        56..=5_399 => format!("{} min", (seconds + 30) / 60),
         5_400..=172_799 => format!("{} h", (seconds + 1_800) / 3_600),
         _ => format!("{} days", (seconds + 43_200) / 86_400),
     }
@@ -198,6 +198,8 @@ mod tests {
         for (seconds, exact, about) in [
             (0, "0:00", "5 s"),
             (47, "0:47", "50 s"),
+            (55, "0:55", "55 s"),
+            (56, "0:56", "1 min"),
             (764, "12:44", "13 min"),
             (4_329, "1:12:09", "72 min"),
             (90_000, "1d 01:00", "25 h"),

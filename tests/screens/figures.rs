@@ -64,3 +64,20 @@ fn d07_the_cost_before_a_cancel_is_what_is_on_disk_and_is_given_up_only_where_it
     let text = alone(queued(1, "orders")).press("c").text();
     assert!(text.contains("Nothing has been copied yet."), "{text}");
 }
+
+#[test]
+fn a_wide_page_has_the_steps_on_the_left_and_speed_and_attempts_on_the_right() {
+    let mut stage = Stage::sized(busy(), own(), (140, 40));
+    stage.press("g down down down");
+    super::scenes::flowing(&mut stage);
+    let text = stage.text();
+    let line = |part: &str| text.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(line("Steps").contains("Throughput"), "{text}");
+    assert!(line("now, ").contains("average"), "{text}");
+    let (steps, attempts) = (line(" Replay "), line("Attempts"));
+    assert!(steps.contains("││") && attempts.contains("││"), "{text}");
+    // Where the page is narrower they stand one below the other.
+    stage.tell(howdah::console::message::Message::Resize(120, 40));
+    let text = stage.text();
+    assert!(text.lines().any(|line| line.contains("Steps")) && !text.contains("Throughput"), "{text}");
+}

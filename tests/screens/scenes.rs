@@ -95,7 +95,7 @@ pub(crate) fn phases() -> Vec<Scene> {
 }
 
 /// Half a minute of copying, with a report twice a second.
-fn flowing(stage: &mut Stage) {
+pub(crate) fn flowing(stage: &mut Stage) {
     for half_seconds in 0..60_u64 {
         let at = ago(secs(30)).checked_add(std::time::Duration::from_millis(500 * half_seconds)).unwrap();
         let bytes = 32 * GIB + half_seconds * (200 << 20) + (half_seconds % 7) * (10 << 20);

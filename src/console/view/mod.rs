@@ -5,6 +5,7 @@
 
 mod cancel_dialog;
 mod completed;
+mod course;
 mod events;
 mod footer;
 mod form;

@@ -1,6 +1,6 @@
 //! The Progress page of a session: head line, gauges, numbers, speed, steps, attempts with their causes.
 
-use super::{states, widgets};
+use super::{course, states, widgets};
 use crate::{
     console::{
         action::Action,
@@ -10,27 +10,22 @@ use crate::{
     },
     domain::{
         BackupForm, BackupSource, Compression, Damage, Disposed, Kind, LeftServer, Order, Outcome, Rate, RunningServer,
-        Step, StepState, Timestamp, Verification, quantity::many,
+        Verification, quantity::many,
     },
-    machine::{AttemptEnd, AttemptRecord, CancelStage, Cause, Phase, Session, session::Urgency},
+    machine::{CancelStage, Cause, Phase, Session, session::Urgency},
 };
 use ratatui::text::{Line, Span};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 /// The page.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let now = model.now();
     let mut lines = head(model, session, width, brush);
     lines.extend(trouble(model, session, width, brush));
     lines.extend(outcome(session, width, brush));
     lines.extend(left_server(model, session, width, brush));
     lines.extend(gauges(session, width, brush));
     lines.extend(numbers(model, session, width, brush));
-    lines.push(Line::default());
-    lines.push(Line::from(brush.span(Role::Title, "Steps")));
-    lines.extend(session.steps().iter().map(|(step, _)| step_line(session, *step, now, width, brush)));
-    lines.extend(notes(session, width, brush));
-    lines.extend(attempts(session, now, width, brush));
+    lines.extend(course::lines(model, session, width, brush));
     lines
 }
 
@@ -218,8 +213,6 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
         parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
     }
     let running = matches!(session.phase(), Phase::Running { .. });
-    let history = model.history(session.id()).filter(|_| running);
-    let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
     let mut lines = Vec::new();
     if let Some(rate) = model.rate(session).filter(|_| running) {
         let rate = format::rate(rate);
@@ -257,11 +250,6 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
         line.push_span(brush.span(role, text));
     }
     lines.push(line);
-    if let Some(history) = history.filter(|_| copying) {
-        // A bar is two seconds: sixty of them are the last two minutes.
-        let bars = history.bars(now, width.saturating_sub(16).clamp(1, 60));
-        lines.push(spark(&bars, brush));
-    }
     lines
 }
 
@@ -276,106 +264,4 @@ fn read_limit(order: &Order) -> Option<Rate> {
         }
     );
     order.max_rate().filter(|_| packed)
-}
-
-fn spark(bars: &[u64], brush: &Brush) -> Line<'static> {
-    let heights = brush.glyphs.spark;
-    let most = bars.iter().copied().max().unwrap_or(0).max(1);
-    let steps = heights.len() as u64 - 1;
-    let height = |bar: &u64| heights[usize::try_from((bar * steps).div_ceil(most)).unwrap_or(0)];
-    let text: String = bars.iter().map(height).collect();
-    let span = Duration::from_secs(2 * bars.len() as u64);
-    Line::from(vec![brush.span(Role::Spark, text), brush.span(Role::Dim, format!("  last {}", format::coarse(span)))])
-}
-
-fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush: &Brush) -> Line<'static> {
-    let glyphs = &brush.glyphs;
-    let (sign, role, time, detail) = match session.step(step) {
-        StepState::Pending => (glyphs.pending, Role::Dim, String::new(), String::new()),
-        StepState::Running { detail } => {
-            let since = if let Phase::Running { since, .. } = session.phase() { Some(*since) } else { None };
-            (glyphs.running, Role::Running, running_for(session, since, now), detail.clone())
-        }
-        StepState::Done { took, detail } => (glyphs.done, Role::Done, format::duration(*took), detail.clone()),
-        StepState::Skipped { reason } => (glyphs.skipped, Role::Dim, String::new(), format!("skipped: {reason}")),
-        StepState::Stopped => (glyphs.cancelled, Role::Cancelled, String::new(), "stopped".to_owned()),
-        StepState::Failed { took } => (glyphs.stuck, Role::Stuck, format::duration(*took), "failed".to_owned()),
-    };
-    let name = format!("{:<10}", step.to_string());
-    let room = width.saturating_sub(24);
-    let detail = format::fit(&format::clean(&detail), room, glyphs.more).into_owned();
-    Line::from(vec![
-        brush.span(role, format!(" {sign} ")),
-        brush.span(role, name),
-        brush.span(Role::Text, format!("{time:>8}  ")),
-        brush.span(Role::Dim, detail),
-    ])
-}
-
-/// How long the running step has run: the attempt's time without that of the steps before it.
-fn running_for(session: &Session, since: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(since) = since else { return String::new() };
-    let before: Duration = session
-        .steps()
-        .iter()
-        .filter_map(|(_, state)| match state {
-            StepState::Done { took, .. } | StepState::Failed { took } => Some(*took),
-            StepState::Pending | StepState::Running { .. } | StepState::Skipped { .. } | StepState::Stopped => None,
-        })
-        .sum();
-    format::duration(format::between(since, now).saturating_sub(before))
-}
-
-fn notes(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    // The newest are the ones that matter here; Events has them all.
-    const SHOWN: usize = 3;
-    let notes = session.notes();
-    let newest = notes.iter().skip(notes.len().saturating_sub(SHOWN));
-    newest.flat_map(|note| widgets::wrapped(note, width, 3, Role::Dim, brush)).collect()
-}
-
-fn attempts(session: &Session, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let records = session.attempts();
-    let tells_more =
-        records.len() > 1 || records.iter().any(|record| matches!(record.ended, Some((_, AttemptEnd::Failed(_)))));
-    if !tells_more {
-        return Vec::new();
-    }
-    let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Attempts"))];
-    for record in records.iter().rev() {
-        lines.extend(attempt(record, now, width, brush));
-    }
-    lines
-}
-
-fn attempt(record: &AttemptRecord, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let (took, role, text) = match &record.ended {
-        None => ("now".to_owned(), Role::Running, String::new()),
-        Some((at, end)) => {
-            let took = format::duration(format::between(record.launched, *at));
-            match end {
-                AttemptEnd::Done => (took, Role::Done, "done".to_owned()),
-                AttemptEnd::Failed(failure) => (took, Role::Text, failure.cause.clone()),
-                AttemptEnd::Stopped => (took, Role::Cancelled, "stopped".to_owned()),
-                AttemptEnd::Unrecorded => (took, Role::Dim, "not in the journal".to_owned()),
-            }
-        }
-    };
-    let why = match record.cause {
-        None if matches!(record.ended, Some((_, AttemptEnd::Unrecorded))) => String::new(),
-        None => "dealing with partial data".to_owned(),
-        Some(Cause::First) => String::new(),
-        Some(Cause::Try(number)) => format!("try {number}"),
-        Some(Cause::Retry) => "retry".to_owned(),
-        Some(Cause::Resume) => "recovery goes on".to_owned(),
-    };
-    let text = [why, text].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-    let front = format!(" {:>2}  {:>5}  {took:>6}  ", record.number, format::moment(record.launched, now));
-    let indent = format::width(&front);
-    let mut wrapped = widgets::wrapped(&text, width, indent, role, brush);
-    if let Some(first) = wrapped.first_mut() {
-        let text: String = first.spans.iter().map(|span| span.content.as_ref()).collect();
-        *first = Line::from(vec![brush.span(Role::Dim, front), brush.span(role, text.trim_start().to_owned())]);
-    }
-    wrapped
 }
