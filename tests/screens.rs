@@ -25,6 +25,8 @@ mod palette;
 mod past;
 #[path = "screens/picture.rs"]
 mod picture;
+#[path = "screens/pointed.rs"]
+mod pointed;
 #[path = "screens/rules.rs"]
 mod rules;
 #[path = "screens/scenes.rs"]

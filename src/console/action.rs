@@ -28,6 +28,7 @@ pub enum Action {
     Sort,
     SortBack,
     Widen,
+    Copy,
     Progress,
     Log,
     Request,
@@ -120,7 +121,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 50] = [
+const TABLE: [Words; 51] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -142,6 +143,7 @@ const TABLE: [Words; 50] = [
     words(Action::Sort, "sort", "Sort", "sort the table by the next column; past the last, as in the tree"),
     words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
     words(Action::Widen, "widen", "Widen", "give the preview the whole screen, or back"),
+    words(Action::Copy, "copy", "Copy", "copy path, uuid or a command through the terminal (OSC 52)"),
     words(Action::Progress, "progress", "Progress", "steps, speed and attempts"),
     words(Action::Log, "log", "Log", "what an attempt does, and its programs' output"),
     words(Action::Request, "request", "Request", "the plan and the exact command"),
@@ -260,6 +262,7 @@ impl Action {
             | Self::SaveLog
             | Self::Refresh
             | Self::History
+            | Self::Copy
             | Self::MarkRange
             | Self::MarkAll
             | Self::NextInNeed

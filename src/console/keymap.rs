@@ -214,6 +214,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["o"], Action::Sort, MAIN),
     (&["O"], Action::SortBack, MAIN),
     (&["w"], Action::Widen, OUTSIDE_LOG),
+    (&["y"], Action::Copy, MAIN),
     (&["ctrl-l"], Action::Repaint, EVERYWHERE),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),

@@ -96,6 +96,8 @@ pub enum Intent {
     Act(SessionAction, Scope),
     /// Start sessions.
     Start(Vec<Order>),
+    /// Give a text to the terminal's clipboard.
+    Copy(String),
     /// Stop the server that a session has left running: this process and no other.
     StopServer(Arc<Session>, ProcessMark),
     /// Look something up; nothing is changed by it.

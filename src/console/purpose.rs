@@ -53,6 +53,7 @@ impl Action {
             | Self::Sort
             | Self::SortBack
             | Self::Widen
+            | Self::Copy
             | Self::Progress
             | Self::Log
             | Self::Request
@@ -100,6 +101,7 @@ impl Action {
             Self::Filter => &["search", "find"],
             Self::Sort | Self::SortBack => &["order"],
             Self::Widen => &["zoom", "maximize", "full"],
+            Self::Copy => &["yank", "clipboard"],
             Self::Log => &["output"],
             Self::SearchLog => &["find", "grep"],
             Self::SaveLog => &["write", "export", "file"],

@@ -159,6 +159,10 @@ impl Surface for Recorder {
         Ok(())
     }
 
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn ring(&mut self, _: &str) -> io::Result<()> {
         Ok(())
     }

@@ -174,6 +174,7 @@ impl<S: Surface> Running<S> {
             Intent::Close => return Ok(ControlFlow::Break(EndReason::Closed)),
             Intent::Suspend => self.suspend().await?,
             Intent::Repaint => self.surface.repair()?,
+            Intent::Copy(text) => self.surface.copy(&text)?,
             Intent::Mouse(on) => self.surface.set_mouse(on)?,
             Intent::Ring(text) => self.surface.ring(&text)?,
             Intent::RefreshCatalog => (self.ports.refresh_catalog)(),

@@ -13,6 +13,8 @@ pub(super) trait Surface {
     fn set_mouse(&mut self, on: bool) -> io::Result<()>;
     /// Rings and shows a message.
     fn ring(&mut self, text: &str) -> io::Result<()>;
+    /// Gives a text to the terminal's clipboard; nothing tells whether it is taken.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
     /// Whether somebody is there who could continue a process that was stopped.
     fn may_suspend(&self) -> bool;
     /// Stops the process until it is continued.

@@ -6,6 +6,8 @@
 
 use super::{model::Model, painter::Painter, surface::Surface, theme::Brush, view};
 use crossterm::{
+    Command as _,
+    clipboard::CopyToClipboard,
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
     execute,
@@ -119,6 +121,11 @@ impl Surface for Screen {
         self.output.flush()
     }
 
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.output.write_all(clipboard(text, std::env::var_os("TMUX").is_some()).as_bytes())?;
+        self.output.flush()
+    }
+
     fn may_suspend(&self) -> bool {
         // The leader of a session has no shell that could continue it.
         !getsid(None).is_ok_and(|session| session == getpid())
@@ -135,6 +142,19 @@ impl Surface for Screen {
     fn repair(&mut self) -> io::Result<()> {
         self.take()
     }
+}
+
+/// The sequence that gives a text to the terminal's clipboard (OSC 52). tmux may keep it to itself (`set-clipboard`), so
+/// there it is sent a second time, wrapped to be passed on (`allow-passthrough`): each escape doubled.
+fn clipboard(text: &str, in_tmux: bool) -> String {
+    let mut sequence = String::new();
+    let written = CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence);
+    written.expect("writing to a string cannot fail");
+    if in_tmux {
+        let wrapped = sequence.replace('\x1b', "\x1b\x1b");
+        sequence += &["\x1bPtmux;", &wrapped, "\x1b\\"].concat();
+    }
+    sequence
 }
 
 impl Drop for Screen {
@@ -233,4 +253,18 @@ fn restore_on_panic(taken: Arc<AtomicBool>) {
         }
         before(info);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_given_to_the_terminal_and_in_tmux_to_the_one_around_it_too() {
+        assert_eq!(clipboard("/srv/pg", false), "\x1b]52;c;L3Nydi9wZw==\x1b\\");
+        assert_eq!(
+            clipboard("/srv/pg", true),
+            "\x1b]52;c;L3Nydi9wZw==\x1b\\\x1bPtmux;\x1b\x1b]52;c;L3Nydi9wZw==\x1b\x1b\\\x1b\\"
+        );
+    }
 }

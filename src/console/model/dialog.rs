@@ -16,6 +16,8 @@ use tui_input::Input;
 pub enum Overlay {
     /// What can be done with the selection.
     Menu(Menu),
+    /// What can be copied of the selection.
+    Copy(CopyMenu),
     /// Losing work: cancel.
     Cancel(CancelDialog),
     /// Another question with two buttons.
@@ -38,6 +40,15 @@ pub struct Menu {
     /// The items; a refused one says why.
     pub items: Vec<(Action, Verdict)>,
     /// The selected item.
+    pub at: usize,
+}
+
+/// What can be copied.
+#[derive(Debug, Clone)]
+pub struct CopyMenu {
+    /// What each is called, and its text.
+    pub items: Vec<(&'static str, String)>,
+    /// The selected one.
     pub at: usize,
 }
 

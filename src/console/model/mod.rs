@@ -32,7 +32,7 @@ use super::{
     ports::{Catalog, ConsoleOptions, EndReason, Ending},
 };
 use crate::{
-    domain::{AttemptNo, Order, SessionId, Timestamp, instance::printable_name},
+    domain::{AttemptNo, Order, SessionId, Timestamp, instance::printable_name, path_text::quoted},
     machine::{Phase, Session},
     manager::{Moment, OwnerState, Snapshot},
 };
@@ -237,7 +237,7 @@ impl Model {
     /// Where keys go.
     pub fn key_context(&self) -> KeyContext {
         match self.overlays.last() {
-            Some(Overlay::Menu(_)) => return KeyContext::Menu,
+            Some(Overlay::Menu(_) | Overlay::Copy(_)) => return KeyContext::Menu,
             Some(Overlay::Cancel(_) | Overlay::Confirm(_)) => return KeyContext::Confirmation,
             Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
             Some(Overlay::Palette(_)) => return KeyContext::Palette,
@@ -305,6 +305,12 @@ impl Model {
         let session = self.session()?;
         let newest = session.attempts().last()?.number;
         Some((session.id(), self.preview.attempt.unwrap_or(newest)))
+    }
+
+    /// The command of an attempt's worker. It carries no secret: what it needs lies in the attempt's directory.
+    pub fn exact_command(&self, session: &Session, attempt: AttemptNo) -> String {
+        let directory = self.options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
+        format!("{} worker {}", quoted(&self.options.program), quoted(&directory))
     }
 
     /// What distinguishes an ongoing session from others of its name: the last part of its target, else its port, else

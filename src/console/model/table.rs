@@ -31,6 +31,13 @@ pub struct Tables {
     restores: Option<Restores>,
 }
 
+impl Tables {
+    /// Whether the keys were put on a row.
+    pub(in crate::console) const fn is_chosen(&self) -> bool {
+        self.cursor.is_some()
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Restores {
     of: Arc<Vec<Arc<CompletedRow>>>,
@@ -93,6 +100,16 @@ impl Model {
     pub(in crate::console) fn move_table_cursor(&mut self, group: Group, to: usize) {
         let row = self.table_rows(group, to, 1).first().copied();
         self.tables.cursor = row.and_then(|row| self.shown.node(row));
+    }
+
+    /// Sorts a table by the column with this number; where it is sorted by it, as in the tree.
+    pub(in crate::console) fn sort_table_by(&mut self, group: Group, column: usize) -> Option<Column> {
+        if self.sorted_by(group) == Some(column) {
+            self.tables.sorted.remove(&group);
+            return None;
+        }
+        self.tables.sorted.insert(group, column);
+        columns(group).get(column).copied()
     }
 
     /// Sorts the shown table by the next column, or the one before; past the last one stands the order of the tree.

@@ -68,6 +68,10 @@ impl Surface for Counter {
         Ok(())
     }
 
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn ring(&mut self, _: &str) -> io::Result<()> {
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{log, marks, palette, server, sessions, tables, verify, wizard};
+use super::{copy, log, marks, palette, server, sessions, tables, verify, wizard};
 use crate::console::{
     action::{Action, Go, Press, Verdict},
     message::Intent,
@@ -55,6 +55,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Sort => tables::sort(model, false),
         Action::SortBack => tables::sort(model, true),
         Action::Widen => tables::widen(model),
+        Action::Copy => copy::open(model),
         Action::Filter => model.typing = Some(Input::new(model.tree.filter().to_owned())),
         Action::Progress => tab(model, Tab::Progress),
         Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
@@ -168,7 +169,8 @@ fn sideways(model: &mut Model, by: isize) {
     }
 }
 
-fn tab(model: &mut Model, tab: Tab) {
+/// Shows a page of the preview.
+pub(super) fn tab(model: &mut Model, tab: Tab) {
     if model.preview.tab != tab {
         model.preview.tab = tab;
         model.preview.scroll = 0;

@@ -4,6 +4,7 @@
 //! asks a clock.
 
 mod answers;
+mod copy;
 mod keys;
 mod log;
 mod main_screen;

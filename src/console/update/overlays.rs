@@ -1,6 +1,7 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
+    copy,
     next::Next,
     sessions::{cancel, refusal},
     wizard_plan,
@@ -32,6 +33,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
     }
     let intents = match top {
         Overlay::Menu(menu) => return in_menu(model, menu, press),
+        Overlay::Copy(menu) => copy::act(model, menu, press),
         Overlay::Cancel(question) => in_cancel(model, question, press),
         Overlay::Confirm(question) => in_question(model, question, press),
         Overlay::Report(reading) => {

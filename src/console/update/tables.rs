@@ -2,7 +2,7 @@
 
 use crate::console::{
     action::Go,
-    model::{Focus, Model, notice::Tone, tree::Group},
+    model::{Focus, Model, column::Column, notice::Tone, tree::Group},
     view::group_page,
 };
 
@@ -29,14 +29,27 @@ pub(super) fn enter(model: &mut Model, group: Group) {
     }
 }
 
-/// Sorts the table that is shown.
-pub(super) fn sort(model: &mut Model, back: bool) {
-    match model.sort_table(back) {
-        Some((_, Some(column))) => {
+/// Sorts the table by the column with this number, or as in the tree where it is sorted by it.
+pub(super) fn sort_by(model: &mut Model, group: Group, column: usize) {
+    let column = model.sort_table_by(group, column);
+    sorted(model, column);
+    model.preview.scroll = 0;
+}
+
+fn sorted(model: &mut Model, column: Option<Column>) {
+    match column {
+        Some(column) => {
             let heading = group_page::heading(column);
             model.notify(Tone::Info, format!("Sorted by column {heading}"));
         }
-        Some((_, None)) => model.notify(Tone::Info, "Sorted as in the tree"),
+        None => model.notify(Tone::Info, "Sorted as in the tree"),
+    }
+}
+
+/// Sorts the table that is shown.
+pub(super) fn sort(model: &mut Model, back: bool) {
+    match model.sort_table(back) {
+        Some((_, column)) => sorted(model, column),
         None => model.notify(Tone::Refused, "Sort refused: there is no table here; select a heading"),
     }
     model.preview.scroll = 0;

@@ -10,7 +10,7 @@ use crate::console::{
         notice::Tone,
         tree::{Group, Node},
     },
-    theme::{Brush, Role},
+    theme::{Brush, Role, Theme},
 };
 use ratatui::{
     buffer::Buffer,
@@ -33,15 +33,35 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
         return;
     }
     let left = left(model, brush);
-    if left.width() <= 1 {
-        buffer.set_line(area.x, area.y, &keys, area.width);
-        return;
+    if left.width() > 1 {
+        buffer.set_line(area.x, area.y, &left, area.width);
     }
-    buffer.set_line(area.x, area.y, &left, area.width);
-    if left.width() + keys.width() + 3 <= width {
-        let start = area.right() - u16::try_from(keys.width() + 1).unwrap_or(area.width);
+    if let Some(start) = keys_at(left.width(), keys.width(), width) {
+        let start = area.x + u16::try_from(start).unwrap_or(area.width);
         buffer.set_line(start, area.y, &keys, area.right() - start);
     }
+}
+
+/// The column that the keys begin in: the first where nothing else stands, else as far right as they go.
+fn keys_at(left: usize, keys: usize, width: usize) -> Option<usize> {
+    if left <= 1 { Some(0) } else { (left + keys + 3 <= width).then(|| width.saturating_sub(keys + 1)) }
+}
+
+/// The action whose key stands in this column.
+pub(in crate::console) fn action_at(model: &Model, column: u16) -> Option<Action> {
+    if model.typing().is_some() {
+        return None;
+    }
+    let width = usize::from(model.size().0);
+    // Where things stand does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let start = keys_at(left(model, &brush).width(), keys(model, width, &brush).width(), width)?;
+    let mut at = start + 1;
+    let hit = |(_, key, label): &(Action, String, &str)| {
+        let end = at + format::width(key) + 1 + format::width(label);
+        (std::mem::replace(&mut at, end + 2)..end).contains(&usize::from(column))
+    };
+    fitting(model, width, &brush).into_iter().find(hit).map(|(action, ..)| action)
 }
 
 fn left(model: &Model, brush: &Brush) -> Line<'static> {
@@ -98,6 +118,7 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
                 (Action::Mark, "mark"),
                 (Action::NextPane, "preview"),
                 (Action::Close, "close"),
+                (Action::Mouse, "mouse"),
             ],
             Node::Group(_) if has_table => &[
                 (Action::Filter, "filter"),
@@ -106,6 +127,7 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
                 (Action::Widen, "widen"),
                 (Action::NextInNeed, "next in need"),
                 (Action::Close, "close"),
+                (Action::Mouse, "mouse"),
             ],
             Node::Instance(_) => &[
                 (Action::Filter, "filter"),
@@ -113,6 +135,7 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
                 (Action::Mark, "mark"),
                 (Action::NextPane, "preview"),
                 (Action::Close, "close"),
+                (Action::Mouse, "mouse"),
             ],
             Node::Group(_) | Node::Unreadable(_) => {
                 &[(Action::Filter, "filter"), (Action::NextPane, "preview"), (Action::Close, "close")]
@@ -157,14 +180,23 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
 
 /// As many of the keys as there is room for.
 fn keys(model: &Model, room: usize, brush: &Brush) -> Line<'static> {
+    let mut line = line(&fitting(model, room, brush), brush);
+    line.spans.insert(0, Span::raw(" "));
+    line
+}
+
+fn fitting(model: &Model, room: usize, brush: &Brush) -> Vec<(Action, String, &'static str)> {
     let keymap = &model.options().keymap;
     let pair = |(action, label): &(Action, &'static str)| {
         let key = keymap.key(model.key_context(), *action)?;
-        Some((key.to_string(), *label))
+        Some((*action, key.to_string(), *label))
     };
     let mut pairs: Vec<_> = wanted(model).iter().filter_map(pair).collect();
-    while widgets::hints(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
-    let mut line = widgets::hints(&pairs, brush);
-    line.spans.insert(0, Span::raw(" "));
-    line
+    while line(&pairs, brush).width() + 1 > room && pairs.pop().is_some() {}
+    pairs
+}
+
+fn line(pairs: &[(Action, String, &'static str)], brush: &Brush) -> Line<'static> {
+    let pairs: Vec<(String, &str)> = pairs.iter().map(|(_, key, label)| (key.clone(), *label)).collect();
+    widgets::hints(&pairs, brush)
 }

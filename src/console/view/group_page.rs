@@ -18,40 +18,85 @@ use crate::{
             tree::{Group, TreeRow},
         },
         ports::{CatalogInstance, RepositoryKind},
-        theme::{Brush, Role},
+        theme::{Brush, Role, Theme},
     },
     machine::{CompletedRow, Phase, Session},
 };
-use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    text::Line,
+};
+
+/// A table in its place on the page.
+struct Placed {
+    head: Vec<Line<'static>>,
+    table: table::Table,
+    /// Where the headings stand.
+    heading: Rect,
+    /// Where the rows stand.
+    rows: Rect,
+    /// The number of the first row in view.
+    from: usize,
+}
+
+/// What of a table lies under a point of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum Hit {
+    /// The heading of the column with this number.
+    Heading(usize),
+    /// The row with this number.
+    Row(usize),
+}
 
 /// Paints the page of a heading that has a table.
 pub(super) fn paint(buffer: &mut Buffer, area: Rect, group: Group, model: &Model, brush: &Brush) {
-    let width = usize::from(area.width);
-    let mut head = head(group, model, width, brush);
+    let placed = place(area, group, model, brush);
+    widgets::marked_lines(buffer, area, &placed.head, 0, brush);
     if model.table_len(group) == 0 {
-        widgets::marked_lines(buffer, area, &head, 0, brush);
         return;
     }
-    head.truncate(head_room(area.height));
-    widgets::marked_lines(buffer, area, &head, 0, brush);
+    widgets::marked_lines(buffer, placed.heading, &[placed.table.heading], 0, brush);
+    widgets::marked_lines(buffer, placed.rows, &placed.table.rows, 0, brush);
+    if model.focus() == Focus::Preview
+        && let Some(at) = model.table_cursor(group).checked_sub(placed.from)
+        && let Ok(at) = u16::try_from(at)
+        && at < placed.rows.height
+    {
+        widgets::select(buffer, placed.rows, placed.rows.y + at, brush);
+    }
+}
+
+/// What of the table lies under a point.
+pub(in crate::console) fn hit(model: &Model, group: Group, layout: &Layout, at: Position) -> Option<Hit> {
+    // Where things stand does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let placed = place(super::preview::text_area(layout), group, model, &brush);
+    if placed.heading.contains(at) {
+        let column = usize::from(at.x - placed.heading.x);
+        return placed.table.places.iter().find(|(_, place)| place.contains(&column)).map(|(at, _)| Hit::Heading(*at));
+    }
+    let row = placed.from + usize::from(at.y.saturating_sub(placed.rows.y));
+    (placed.rows.contains(at) && row < model.table_len(group)).then_some(Hit::Row(row))
+}
+
+fn place(area: Rect, group: Group, model: &Model, brush: &Brush) -> Placed {
+    let width = usize::from(area.width);
+    let mut head = head(group, model, width, brush);
+    if model.table_len(group) > 0 {
+        head.truncate(head_room(area.height));
+    }
     let top = u16::try_from(head.len()).unwrap_or(u16::MAX).min(area.height);
-    let area = Rect { y: area.y + top, height: area.height - top, ..area };
-    let shown = usize::from(area.height).saturating_sub(1);
+    let below = Rect { y: area.y + top, height: area.height - top, ..area };
+    let shown = usize::from(below.height).saturating_sub(1);
     let from = first(model.preview().scroll, model.table_cursor(group), model.table_len(group), shown);
     let rows = model.table_rows(group, from, shown);
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells_of(group, *row, model, brush)).collect();
     let named: Vec<table::Column> = columns(group).iter().map(|column| described(*column)).collect();
     let table = table::table(&named, &cells, model.sorted_by(group), width, brush);
-    widgets::marked_lines(buffer, area, &[table.heading], 0, brush);
-    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    widgets::marked_lines(buffer, area, &table.rows, 0, brush);
-    if model.focus() == Focus::Preview
-        && let Some(at) = model.table_cursor(group).checked_sub(from)
-        && let Ok(at) = u16::try_from(at)
-        && at < area.height
-    {
-        widgets::select(buffer, area, area.y + at, brush);
-    }
+    let heading = Rect { height: below.height.min(1), ..below };
+    let rows = Rect { y: below.y + heading.height, height: below.height - heading.height, ..below };
+    Placed { head, table, heading, rows, from }
 }
 
 /// How many lines may stand above the table: on a small screen its rows are worth more.
@@ -70,7 +115,7 @@ fn first(scroll: usize, cursor: usize, len: usize, shown: usize) -> usize {
 pub(in crate::console) fn rows_in_view(model: &Model, group: Group, layout: &Layout) -> usize {
     let area = super::preview::text_area(layout);
     // The number of lines does not depend on how they are coloured.
-    let brush = Brush::new(crate::console::theme::Theme::Mono, model.options().ascii);
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
     let head = head(group, model, usize::from(area.width), &brush).len().min(head_room(area.height));
     usize::from(area.height).saturating_sub(head + 1)
 }

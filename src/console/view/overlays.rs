@@ -4,23 +4,30 @@ use super::{cancel_dialog, help, widgets};
 use crate::console::{
     action::{Action, Verdict},
     format,
+    layout::centered,
     model::{
         Model,
-        dialog::{Confirmation, Menu, Overlay, Palette, PaletteRow, TextView, TypeName},
+        dialog::{Confirmation, CopyMenu, Menu, Overlay, Palette, PaletteRow, TextView, TypeName},
     },
-    theme::{Brush, Role},
+    theme::{Brush, Role, Theme},
 };
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
 };
+
+const MENU_WIDTH: u16 = 78;
+
+/// The longest name of what can be copied, and a blank.
+const COPY_NAME: usize = 36;
 
 /// Paints the topmost overlay.
 pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
     match model.overlay() {
         None => {}
         Some(Overlay::Menu(state)) => menu(buffer, model, state, brush),
+        Some(Overlay::Copy(state)) => copy(buffer, state, brush),
         Some(Overlay::Cancel(state)) => cancel_dialog::paint(buffer, model, state, brush),
         Some(Overlay::Confirm(state)) => question(buffer, state, brush),
         Some(Overlay::Report(state)) => report(buffer, model, state, brush),
@@ -31,15 +38,8 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
 }
 
 fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
-    const WIDTH: u16 = 78;
-    let inside = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
-    // Why the selected item is refused, in full: its row has no room for that.
-    let reason = match state.items.get(state.at) {
-        Some((_, Verdict::No(reason))) => widgets::wrapped(reason, inside, 0, Role::Waiting, brush),
-        Some((_, Verdict::Ready)) | None => Vec::new(),
-    };
-    let below = if reason.is_empty() { 0 } else { reason.len() + 1 };
-    let area = widgets::middle(buffer, WIDTH, rows(state.items.len() + below + 2));
+    let reason = reason(buffer.area.width, state, brush);
+    let area = widgets::middle(buffer, MENU_WIDTH, menu_height(state, &reason));
     let area = widgets::dialog(buffer, area, &state.title, brush);
     let list = Rect { height: area.height.min(rows(state.items.len())), ..area };
     let width = usize::from(list.width);
@@ -49,6 +49,56 @@ fn menu(buffer: &mut Buffer, model: &Model, state: &Menu, brush: &Brush) {
     if start < area.bottom() {
         widgets::lines(buffer, Rect { y: start, height: area.bottom() - start, ..area }, &reason, 0);
     }
+}
+
+/// Why the selected item is refused, in full: its row has no room for that.
+fn reason(columns: u16, state: &Menu, brush: &Brush) -> Vec<Line<'static>> {
+    let inside = usize::from(MENU_WIDTH.min(columns)).saturating_sub(4);
+    match state.items.get(state.at) {
+        Some((_, Verdict::No(reason))) => widgets::wrapped(reason, inside, 0, Role::Waiting, brush),
+        Some((_, Verdict::Ready)) | None => Vec::new(),
+    }
+}
+
+fn menu_height(state: &Menu, reason: &[Line<'_>]) -> u16 {
+    let below = if reason.is_empty() { 0 } else { reason.len() + 1 };
+    rows(state.items.len() + below + 2)
+}
+
+fn copy(buffer: &mut Buffer, state: &CopyMenu, brush: &Brush) {
+    let area = widgets::middle(buffer, MENU_WIDTH, rows(state.items.len() + 2));
+    let area = widgets::dialog(buffer, area, "Copy", brush);
+    let line = |(name, text): &(&'static str, String)| {
+        let room = usize::from(area.width).saturating_sub(COPY_NAME);
+        Line::from(vec![
+            brush.span(Role::Text, widgets::cell(name, COPY_NAME, brush)),
+            brush.span(Role::Dim, format::fit(&format::clean(text), room, brush.glyphs.more).into_owned()),
+        ])
+    };
+    rows_in(buffer, area, &state.items, state.at, line, brush);
+}
+
+/// The row of the menu that lies open, under a point.
+pub(in crate::console) fn row_at(model: &Model, at: Position) -> Option<usize> {
+    let (columns, lines) = model.size();
+    let (height, len, selected) = match model.overlay()? {
+        Overlay::Menu(state) => {
+            // Where things stand does not depend on how they are coloured.
+            let brush = Brush::new(Theme::Mono, model.options().ascii);
+            (menu_height(state, &reason(columns, state, &brush)), state.items.len(), state.at)
+        }
+        Overlay::Copy(state) => (rows(state.items.len() + 2), state.items.len(), state.at),
+        Overlay::Cancel(_)
+        | Overlay::Confirm(_)
+        | Overlay::Report(_)
+        | Overlay::Help(_)
+        | Overlay::Palette(_)
+        | Overlay::TypeName(_) => return None,
+    };
+    let inside = widgets::dialog_inside(centered(columns, lines, MENU_WIDTH, height));
+    let list = Rect { height: inside.height.min(rows(len)), ..inside };
+    let first = (selected + 1).saturating_sub(usize::from(list.height));
+    list.contains(at).then(|| first + usize::from(at.y - list.y))
 }
 
 fn palette(buffer: &mut Buffer, model: &Model, state: &Palette, brush: &Brush) {

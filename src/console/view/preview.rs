@@ -13,7 +13,7 @@ use crate::console::{
 };
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::{Clear, Widget as _},
 };
@@ -119,6 +119,20 @@ fn tabs(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brush) {
     // The look of the border must not shine through.
     Clear.render(Rect { width: room.width.min(u16::try_from(line.width()).unwrap_or(room.width)), ..room }, buffer);
     buffer.set_line(room.x, room.y, &line, room.width);
+}
+
+/// The page whose name lies under a point.
+pub(in crate::console) fn tab_at(model: &Model, layout: &Layout, at: Position) -> Option<Tab> {
+    let area = layout.preview;
+    if !layout.bordered || !is_session(model) || area.width < 44 || at.y + 1 != area.bottom() {
+        return None;
+    }
+    let mut start = area.x + 3;
+    Tab::ALL.into_iter().find(|tab| {
+        // Its number, a blank before and behind its name.
+        let end = start + u16::try_from(format::width(tab.label()) + 3).unwrap_or(0);
+        (std::mem::replace(&mut start, end)..end).contains(&at.x)
+    })
 }
 
 fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {

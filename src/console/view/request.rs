@@ -11,7 +11,7 @@ use crate::{
         model::Model,
         theme::{Brush, Role},
     },
-    domain::{MissingWal, Order, Plan, path_text::quoted},
+    domain::{MissingWal, Order, Plan},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -42,7 +42,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         lines.push(Line::default());
         lines.push(title("Exact command of each attempt"));
         for record in session.attempts() {
-            lines.extend(widgets::wrapped(&command(model, session, record.number.0), width, 1, Role::Text, brush));
+            lines.extend(widgets::wrapped(&model.exact_command(session, record.number), width, 1, Role::Text, brush));
         }
     }
     lines
@@ -77,11 +77,4 @@ fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         }
     }
     lines
-}
-
-/// The worker's own command. It carries no secret: what it needs lies in the attempt's directory.
-fn command(model: &Model, session: &Session, attempt: u32) -> String {
-    let options = model.options();
-    let directory = options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
-    format!("{} worker {}", quoted(&options.program), quoted(&directory))
 }

@@ -9,6 +9,7 @@ use crate::console::{
     theme::{Brush, Role},
 };
 use ratatui::text::{Line, Span};
+use std::ops::Range;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -84,6 +85,8 @@ pub(super) struct Table {
     pub(super) heading: Line<'static>,
     /// One line a row.
     pub(super) rows: Vec<Line<'static>>,
+    /// Where each column that has room stands, by its number.
+    pub(super) places: Vec<(usize, Range<usize>)>,
 }
 
 /// Lays out rows, each with a cell for each column. The heading of the column `sorted` is marked.
@@ -100,7 +103,18 @@ pub(super) fn table(
         Cell::Text(Role::Title, format!("{}{mark}", column.heading))
     });
     let heading = line(columns, &heading.collect::<Vec<_>>(), &widths, brush);
-    Table { heading, rows: rows.iter().map(|row| line(columns, row, &widths, brush)).collect() }
+    let rows = rows.iter().map(|row| line(columns, row, &widths, brush)).collect();
+    Table { heading, rows, places: places(&widths) }
+}
+
+/// Where each column stands, its gap to the next one included.
+fn places(widths: &[Option<usize>]) -> Vec<(usize, Range<usize>)> {
+    let mut start = 0;
+    let place = |(at, width): (usize, &Option<usize>)| {
+        let end = start + (*width)? + GAP;
+        Some((at, std::mem::replace(&mut start, end)..end))
+    };
+    widths.iter().enumerate().filter_map(place).collect()
 }
 
 /// The width of each column; `None` for those that have no room, or nothing in them.

@@ -33,10 +33,18 @@ pub(super) fn middle(buffer: &Buffer, width: u16, height: u16) -> Rect {
 /// A dialog: a pane over what was there, its inside returned.
 pub(super) fn dialog(buffer: &mut Buffer, area: Rect, title: &str, brush: &Brush) -> Rect {
     Clear.render(area, buffer);
+    let inside = dialog_inside(area);
+    if inside != area {
+        pane(buffer, area, title, true, brush);
+    }
+    inside
+}
+
+/// The inside of a dialog.
+pub(super) const fn dialog_inside(area: Rect) -> Rect {
     if area.width < 4 || area.height < 3 {
         return area;
     }
-    pane(buffer, area, title, true, brush);
     Rect::new(area.x + 2, area.y + 1, area.width - 4, area.height - 2)
 }
 
