@@ -11,6 +11,8 @@ mod clock;
 mod events;
 #[path = "screens/figures.rs"]
 mod figures;
+#[path = "screens/filter.rs"]
+mod filter;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/log.rs"]

@@ -94,7 +94,7 @@ const REMEMBERED: usize = 10;
 struct Order {
     group: Group,
     column: usize,
-    filter: String,
+    choice: u64,
     completed: Arc<Vec<Arc<CompletedRow>>>,
     rows: Vec<TreeRow>,
 }
@@ -290,7 +290,7 @@ impl Model {
         let stands = self.tables.order.as_ref().is_some_and(|order| {
             order.group == Group::Completed
                 && (order.group, order.column) == (group, at)
-                && order.filter == self.tree.filter()
+                && order.choice == self.tree.choice()
                 && Arc::ptr_eq(&order.completed, &completed)
         });
         if stands {
@@ -300,7 +300,7 @@ impl Model {
         let mut rows: Vec<(Key, TreeRow)> = self.tree.members(group).map(|row| (self.key(row, column), row)).collect();
         rows.sort_by(|(one, _), (two, _)| one.compared(two));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        self.tables.order = Some(Order { group, column: at, filter: self.tree.filter().to_owned(), completed, rows });
+        self.tables.order = Some(Order { group, column: at, choice: self.tree.choice(), completed, rows });
     }
 
     fn key(&self, row: TreeRow, column: Column) -> Key {

@@ -35,7 +35,8 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
 pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let before = model.shown.clone();
     model.shown.snapshot = snapshot;
-    model.tree.refresh(&model.shown, &before);
+    let now = model.now();
+    model.tree.refresh(&model.shown, &before, now);
     forget_marks(model, &before);
     model.count_queue();
 }
@@ -48,7 +49,8 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
     }
     model.tree.marked_instances.retain(|key| key.find(&catalog).is_some());
     model.shown.catalog = catalog;
-    model.tree.refresh(&model.shown, &before);
+    let now = model.now();
+    model.tree.refresh(&model.shown, &before, now);
     if let Some(stood) = model.reread.take() {
         let text = found(&stood, &model.shown.catalog);
         model.notify(Tone::Done, text);

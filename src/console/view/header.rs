@@ -98,7 +98,10 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
-    let fallback = || (Line::from_iter(badge(model, brush)), right(model, LEAST, brush));
+    let fallback = || {
+        let left = badge(model, brush).into_iter().chain(filter(model, brush));
+        (left.collect(), right(model, LEAST, brush))
+    };
     let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
     let start = width.saturating_sub(right.width() + 1);
     let start = area.x + u16::try_from(start).unwrap_or(0);
@@ -140,7 +143,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     let counts = &model.data().snapshot.counts;
     let ended = |result| counts.ended.with(result);
     let glyphs = &brush.glyphs;
-    let mut spans = Vec::from_iter(badge(model, brush));
+    let mut spans: Vec<Span<'static>> = badge(model, brush).into_iter().chain(filter(model, brush)).collect();
     if fill.front != Front::Nothing {
         spans.push(brush.span(Role::Title, " howdah"));
     }
@@ -175,6 +178,13 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         spans.push(brush.span(*role, text));
     }
     Line::from(spans)
+}
+
+/// What the filter leaves, where there is no frame to say it.
+fn filter(model: &Model, brush: &Brush) -> Option<Span<'static>> {
+    let (shown, all) = model.filtered().filter(|_| !model.layout().bordered)?;
+    let text = format!(" {} of {} shown", format::count(shown as u64), format::count(all as u64));
+    Some(brush.span(Role::Mark, text))
 }
 
 /// What stands before everything else where all is only played.
