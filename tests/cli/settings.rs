@@ -58,7 +58,7 @@ fn the_keys_in_force_are_listed_with_those_of_the_settings() {
 fn keys_that_clash_are_named_as_the_console_names_them() {
     let howdah = Howdah::new();
     howdah.configure("[console.keys]\nretry = [\"c\"]\n");
-    howdah.run(["keys"]).expect_code(1).expect_words(&["c is given to both cancel and retry"]);
+    howdah.run(["keys"]).expect_code(2).expect_words(&["c is given to both cancel and retry"]);
 }
 
 #[test]

@@ -5,9 +5,11 @@ mod read_only;
 mod save_log;
 
 use super::{
+    config::ConfigError,
     context::{AppContext, sessions, sources, who},
     exposure, limits, log,
     logout::{self, AfterLogout, AfterReboot},
+    look::Look,
     owner::After,
     planner,
     proposals::FIRST_PORT,
@@ -16,18 +18,17 @@ use super::{
 use crate::{
     attempt::AttemptDir,
     catalog::{self, Catalog, propose::propose},
-    cli::{exit::Exit, streams::print_error},
+    cli::{args::Common, exit::Exit, streams::print_error},
     console::{
         self,
         keymap::Keymap,
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
-        theme::Theme,
     },
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
     manager::{Clock, OwnerState, Service},
 };
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures_util::future::BoxFuture;
 use owner_switch::OwnerSwitch;
 use read_only::ReadOnly;
@@ -49,11 +50,12 @@ const PAUSE_OVER_SSH: Duration = Duration::from_secs(1);
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
-pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
+pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
+        print_error("the console needs a terminal; without one use howdah restore, or howdah session list");
+        return Ok(Exit::Usage);
     }
-    let options = options(context)?;
+    let options = options(context, Look::of(common, Some(&context.config))?)?;
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
@@ -151,10 +153,10 @@ fn with_endings(
     ConsoleOptions { closing, ..options }
 }
 
-fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
+fn options(context: &AppContext, Look { theme, ascii }: Look) -> anyhow::Result<ConsoleOptions> {
     let screen = &context.config.console;
     let keys = screen.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
-    let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
+    let keymap = Keymap::with(&keys).map_err(ConfigError::Keys)?;
     Ok(ConsoleOptions {
         by: who(),
         closing: Closing::Safe,
@@ -166,9 +168,8 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
         state_dir: context.state.clone(),
         attempts_dir: context.state.join("attempts"),
         keymap,
-        theme: Theme::choose(screen.theme.as_deref(), std::env::var_os("NO_COLOR").is_some())
-            .map_err(|error| anyhow::anyhow!("[console] in howdah.toml: {error}"))?,
-        ascii: context.ascii,
+        theme,
+        ascii,
         mouse: screen.mouse,
         progress_pause: if std::env::var_os("SSH_CONNECTION").is_some() { PAUSE_OVER_SSH } else { PAUSE },
         bell: screen.bell,
