@@ -25,6 +25,8 @@ mod owner;
 mod palette;
 #[path = "screens/picture.rs"]
 mod picture;
+#[path = "screens/repositories.rs"]
+mod repositories;
 #[path = "screens/rules.rs"]
 mod rules;
 #[path = "screens/scenes.rs"]

@@ -1,5 +1,6 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
+mod catalog_follower;
 mod owner_switch;
 mod read_only;
 mod save_log;
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     attempt::AttemptDir,
-    catalog::{self, Catalog, propose::propose},
+    catalog::{Catalog, propose::propose},
     cli::{args::Common, exit::Exit, streams::print_error},
     console::{
         self,
@@ -29,6 +30,7 @@ use crate::{
     manager::{Clock, OwnerState, Service},
 };
 use anyhow::Context;
+use catalog_follower::Repositories;
 use futures_util::future::BoxFuture;
 use owner_switch::OwnerSwitch;
 use read_only::ReadOnly;
@@ -180,8 +182,9 @@ fn options(context: &AppContext, Look { theme, ascii }: Look) -> anyhow::Result<
 fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
-    let places = (context.repositories.clone(), context.state.clone(), context.read_only);
-    tokio::spawn(read_catalog(places, publish, wishes));
+    let (own, state, read_only) = (context.repositories.clone(), context.state.clone(), context.read_only);
+    let repositories = move || sources(&own, &state, read_only);
+    tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
@@ -239,28 +242,6 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
         }
     });
     exposed
-}
-
-/// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.
-async fn read_catalog(
-    (own, state, read_only): (Vec<PathBuf>, PathBuf, bool),
-    publish: watch::Sender<Arc<Catalog>>,
-    mut wishes: mpsc::Receiver<()>,
-) {
-    loop {
-        let (own, state) = (own.clone(), state.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            sources(&own, &state, read_only).map(|sources| catalog::read(&sources))
-        });
-        match read.await {
-            Ok(Ok(catalog)) => drop(publish.send_replace(Arc::new(catalog))),
-            Ok(Err(error)) => tracing::error!(%error, "the catalog cannot be read"),
-            Err(error) => tracing::error!(%error, "the catalog cannot be read"),
-        }
-        if wishes.recv().await.is_none() {
-            return;
-        }
-    }
 }
 
 /// All that happened to a session, as the journal tells it.
