@@ -4,6 +4,7 @@ mod catalog_follower;
 mod owner_switch;
 mod read_only;
 mod save_log;
+mod unowned;
 
 use super::{
     config::ConfigError,
@@ -25,6 +26,7 @@ use crate::{
         keymap::Keymap,
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
     },
+    control::ClientError,
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
     manager::{Clock, OwnerState, Service},
@@ -70,9 +72,10 @@ pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit>
         limits::outlive_file_size()?;
         let clock = Clock::system();
         let sessions = if context.read_only {
-            match ReadOnly::attach(&context.state, &options.by, clock).await {
+            match ReadOnly::open(&context.state, &options.by, clock).await {
                 Ok(owner) => Sessions::OfAnother(owner),
-                Err(error) => return Ok(Err(error)),
+                // An owner that does not let this console in refuses it; a journal that cannot be read is a fault.
+                Err(error) => return error.downcast::<ClientError>().map(Err),
             }
         } else {
             let switch = OwnerSwitch::open(context, &options.by, clock).await?;
@@ -99,7 +102,7 @@ pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit>
 enum Sessions {
     /// Owned here, or by another process that is found or started.
     Own(Arc<OwnerSwitch>),
-    /// Of another process, only to look at.
+    /// Of another process, or of nobody, only to look at.
     OfAnother(Arc<ReadOnly>),
 }
 
@@ -275,6 +278,7 @@ fn tell(ending: &Ending, after: &After) -> Exit {
         _ if counts.is_empty() => return Exit::Done,
         After::Kept(owner) => format!("the work goes on (process {owner}); howdah opens it again"),
         After::Lost(reason) => format!("howdah opens it again; its owner was lost: {reason}"),
+        After::Unowned => "nobody manages them; howdah, or howdah keeper, does".to_owned(),
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };

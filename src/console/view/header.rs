@@ -94,7 +94,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     }
     let width = usize::from(area.width);
     let attached = matches!(model.owner(), OwnerState::Remote { .. });
-    let fills = if model.may_close() == MayClose::Away { &AWAY[..] } else { &FILLS[..] };
+    let fills = if matches!(model.may_close(), MayClose::Away | MayClose::Unowned) { &AWAY[..] } else { &FILLS[..] };
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
@@ -222,6 +222,14 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
         (MayClose::Away, Safe::Short) => {
             brush.span(Role::Stuck, format!("{sign} owner lost; data from {}", format::clock(model.now())))
         }
+        (MayClose::Unowned, Safe::Long) => {
+            let moment = format::clock(model.now());
+            brush.span(Role::Stuck, format!("{sign} no owner: nobody manages the sessions; journal of {moment}"))
+        }
+        (MayClose::Unowned, Safe::Short) => {
+            brush.span(Role::Stuck, format!("{sign} no owner; journal of {}", format::clock(model.now())))
+        }
+        (MayClose::Unowned, Safe::Least) => brush.span(Role::Stuck, format!("{sign} no owner")),
         (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner lost")),
         (MayClose::LogoutEnds, Safe::Long | Safe::Short) => {
             brush.span(Role::Stuck, format!("{sign} logout ends the work"))
