@@ -68,7 +68,7 @@ fn an_action_on_a_heading_leaves_alone_what_the_filter_hides() {
 fn a_word_that_means_nothing_is_said_beside_the_field_and_not_kept() {
     let mut stage = Stage::new(busy(), own());
     stage.press("/").type_text("phase:stuk");
-    assert!(stage.text().contains("phase:stuk is none: queued, running"), "{}", stage.text());
+    assert!(stage.text().contains("no phase \"stuk\": use queued, running"), "{}", stage.text());
     stage.press("enter");
     assert!(stage.model.typing().is_some());
     stage.press("backspace").type_text("ck").press("enter");

@@ -172,7 +172,7 @@ impl Word {
             },
             Some("since") => match span(&value) {
                 Some(span) => Ok(Some(Test::Since(span))),
-                None => Err(format!("since:{value} is no time: a number with m, h or d, such as since:90m")),
+                None => Err(format!("since:{value} is no time: use a number with m, h or d, such as since:90m")),
             },
             Some(key) => Err(format!("there is no {key}: but phase:, host:, by:, since:; text goes in quotes")),
         }
@@ -183,7 +183,7 @@ impl Word {
 fn no_phase(value: &str) -> String {
     let begun: Vec<&str> = PHASES.into_iter().filter(|phase| phase.starts_with(value)).collect();
     let those = if begun.is_empty() { PHASES.to_vec() } else { begun };
-    format!("phase:{value} is none: {}", those.join(", "))
+    format!("no phase {value:?}: use {}", those.join(", "))
 }
 
 /// A whole number of minutes, hours or days.
@@ -338,9 +338,9 @@ mod tests {
     #[test]
     fn a_word_that_means_nothing_is_named_and_the_others_hold() {
         for (text, problem) in [
-            ("ord phase:stuk", Some("phase:stuk is none: queued, running")),
-            ("phase:st", Some("phase:st is none: stuck, stopping, stopped")),
-            ("phase:", Some("phase: is none: queued")),
+            ("ord phase:stuk", Some("no phase \"stuk\": use queued, running")),
+            ("phase:st", Some("no phase \"st\": use stuck, stopping, stopped")),
+            ("phase:", Some("no phase \"\": use queued")),
             ("since:1y", Some("since:1y is no time")),
             ("since:-1h", Some("since:-1h is no time")),
             ("since:99999999999h", Some("is no time")),
