@@ -182,6 +182,31 @@ fn what_an_owner_had_stored_and_not_begun_the_next_one_begins() {
 }
 
 #[test]
+fn old_records_go_with_sessions_that_have_ended_and_no_hook_runs_twice() {
+    let cancelled = Life::verifying(2).then(harness::cancel(), 3);
+    let place = Place::of([stuck(1), cancelled], TELL, "").set_long_ago();
+    let record = |number, rest| place.harness.state().join("hooks").join(format!("{}-{rest}", harness::uuid(number)));
+    let (stuck, completed) = (record(1, "1-stuck"), record(2, "0-completed"));
+    let reported = [(1, "stuck"), (2, "completed")];
+    let first = place.keeper(&[]);
+    place.wait_for_events(&reported);
+    first.signal(Signal::KILL);
+    first.wait();
+    // Both were begun long ago. The next owner still tells of that time, then it does no more.
+    for record in [&stuck, &completed] {
+        fs::write(record, "2020-02-03T00:00:00Z\n").unwrap();
+    }
+    let second = place.keeper(&[]);
+    until_true("the record of the session that has ended is gone", || !completed.exists());
+    second.signal(Signal::KILL);
+    second.wait();
+    assert!(stuck.exists(), "that session goes on");
+    let _third = place.keeper(&[]);
+    place.cancel(1);
+    place.wait_for_events(&[(1, "completed"), (1, "stuck"), (2, "completed")]);
+}
+
+#[test]
 fn what_happened_before_a_hook_was_set_or_is_not_wanted_is_not_told_of() {
     let place = Place::of([stuck(1), stuck(2)], TELL, "on = [\"completed\"]");
     let _keeper = place.keeper(&[]);

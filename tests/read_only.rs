@@ -75,13 +75,40 @@ fn what_would_change_sessions_is_refused_and_what_reads_is_not() {
 }
 
 #[test]
-fn a_console_without_an_owner_starts_nobody_and_says_who_reads_the_journal() {
+fn a_console_without_an_owner_shows_the_journal_and_attaches_to_the_owner_that_comes() {
     let harness = harness();
-    let before = files(harness.state());
+    let (before, stored) = (files(harness.state()), harness.session(1));
     let mut terminal = console(&harness);
-    terminal.wait_for_text("nobody owns");
-    assert_eq!(terminal.wait_for_end().code(), Some(3));
-    assert_eq!(files(harness.state()), before);
+    terminal.wait_for_text("no owner: nobody manages the sessions");
+    terminal.wait_for_text("orders-1");
+    // What the journal alone knows of a completed session is read from it, too.
+    terminal.keys("/orders-2\r4");
+    terminal.wait_for_text("cancelled");
+    terminal.keys("/\u{15}orders-1\rr");
+    terminal.wait_for_text("--read-only");
+    assert_eq!((files(harness.state()), harness.session(1)), (before, stored.clone()));
+    let lock = harness.state().join("owner.lock");
+    let is_free = || !lock.exists() || fs::OpenOptions::new().write(true).open(&lock).unwrap().try_lock().is_ok();
+    assert!(is_free(), "somebody owns the sessions");
+    let keeper = harness.howdah.spawn(["keeper", "--state-dir", harness.state().to_str().unwrap()]);
+    terminal.wait_for_text(&format!("attached to process {}", keeper.pid()));
+    keeper.signal(Signal::KILL);
+    keeper.wait();
+    terminal.wait_for_text("no owner: nobody manages the sessions");
+    terminal.keys("q");
+    assert_eq!(terminal.wait_for_end().code(), Some(0));
+    assert!(is_free() && harness.session(1) == stored);
+}
+
+#[test]
+fn a_state_directory_that_is_not_there_is_shown_empty_and_not_made() {
+    let howdah = support::howdah::Howdah::new();
+    let arguments = ["--read-only", "--state-dir", howdah.state.to_str().unwrap()];
+    let mut terminal = Terminal::run(BINARY, arguments, howdah.environment(), SIZE);
+    terminal.wait_for_text("no owner: nobody manages the sessions");
+    terminal.keys("q");
+    assert_eq!(terminal.wait_for_end().code(), Some(0));
+    assert!(!howdah.state.exists());
 }
 
 #[test]
@@ -101,7 +128,7 @@ fn a_console_that_is_attached_shows_the_sessions_and_refuses_each_command() {
     assert_eq!(harness.session(1), stored);
     keeper.signal(Signal::KILL);
     keeper.wait();
-    terminal.wait_for_text("owner lost");
+    terminal.wait_for_text("no owner");
     terminal.keys("\u{1b}\u{1b}");
     terminal.keys("q");
     assert_eq!(terminal.wait_for_end().code(), Some(0));

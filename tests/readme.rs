@@ -64,6 +64,8 @@ fn the_settings_shown_are_those_that_hold_without_a_file() {
     expected.worker.binaries.clone_from(&shown.worker.binaries);
     expected.console.keys.clone_from(&shown.console.keys);
     expected.console.theme.clone_from(&shown.console.theme);
+    expected.console.ascii = shown.console.ascii;
+    expected.themes.clone_from(&shown.themes);
     assert_eq!(shown, expected);
     Keymap::with(&shown.console.keys).expect("the keys that README.md shows");
 }
@@ -76,7 +78,8 @@ fn every_setting_is_shown() {
     // The debug form names each field before a colon: the one list of them that cannot be out of date.
     let words = keys.split([' ', '{', '(']).filter_map(|word| word.strip_suffix(':'));
     for key in words.filter(|key| !["retry", "worker", "console", "hook"].contains(key)) {
-        let sections = [format!("\n{key} = "), format!("{key} = "), format!(".{key}]"), format!("[[{key}]]")];
+        let sections =
+            [format!("\n{key} = "), format!("{key} = "), format!(".{key}]"), format!("[[{key}]]"), format!("[{key}.")];
         assert!(sections.iter().any(|written| shown.contains(written)), "README.md does not show the setting {key}");
     }
 }

@@ -11,6 +11,8 @@ mod clock;
 mod events;
 #[path = "screens/figures.rs"]
 mod figures;
+#[path = "screens/filter.rs"]
+mod filter;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/log.rs"]
@@ -27,6 +29,8 @@ mod past;
 mod picture;
 #[path = "screens/pointed.rs"]
 mod pointed;
+#[path = "screens/repositories.rs"]
+mod repositories;
 #[path = "screens/rules.rs"]
 mod rules;
 #[path = "screens/scenes.rs"]

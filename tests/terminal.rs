@@ -85,6 +85,71 @@ fn three_presses_of_enter_restore_the_newest_backup_of_the_sample() {
     assert!(directory.join("global/pg_control").exists(), "{end:?}");
 }
 
+/// What the console writes on a terminal of this environment until it is calm, and on what it ends.
+fn written_on(howdah: &Howdah, environment: &[(&'static str, &str)], arguments: &[&str]) -> (String, Terminal) {
+    let own = environment.iter().map(|(name, value)| (*name, value.into()));
+    let environment = howdah.environment().into_iter().chain(own).collect();
+    let state = ["--state-dir", howdah.state.to_str().unwrap()];
+    let mut terminal = Terminal::run(BINARY, state.iter().chain(arguments), environment, SIZE);
+    terminal.wait_for_text("Instances");
+    terminal.wait_for_text("orders");
+    terminal.wait_for_calm(Duration::from_millis(300));
+    (String::from_utf8(terminal.written.clone()).unwrap(), terminal)
+}
+
+#[test]
+fn a_terminal_gets_the_colours_and_signs_that_it_has_unless_somebody_says_otherwise() {
+    // What only a theme of 256 colours sends, what one of sixteen does, and whether there are signs beyond ASCII.
+    let found = |environment: &[(&'static str, &str)], arguments: &[&str], settings: &str| {
+        let howdah = Howdah::new();
+        howdah.configure(settings);
+        let (written, _terminal) = written_on(&howdah, environment, arguments);
+        let sixteen = written.contains("38;5;8m") || written.contains("38;5;7m");
+        let indexed = written.contains("38;5;245") || written.contains("38;5;242");
+        (indexed, sixteen, !written.is_ascii())
+    };
+    let window = ("TERM", "xterm-256color");
+    assert_eq!(found(&[window], &[], ""), (true, false, true));
+    assert_eq!(found(&[window, ("LC_ALL", "C")], &[], ""), (true, false, false));
+    assert_eq!(found(&[("TERM", "linux")], &[], ""), (false, true, false));
+    assert_eq!(found(&[("TERM", "vt100")], &[], ""), (false, false, false));
+    assert_eq!(found(&[("TERM", "")], &[], ""), (false, false, false));
+    assert_eq!(found(&[("TERM", "vt100")], &["--theme", "light"], ""), (true, false, false));
+    assert_eq!(found(&[("TERM", "linux")], &[], "[console]\ntheme = \"dark\"\nascii = false\n"), (true, false, true));
+}
+
+#[test]
+fn a_theme_of_the_settings_paints_its_roles_in_its_colours() {
+    let howdah = Howdah::new();
+    howdah.configure("[console]\ntheme = \"mine\"\n[themes.mine]\nsample = \"#010203\"\nfocus = \"bright-red\"\n");
+    let (written, _terminal) = written_on(&howdah, &[("COLORTERM", "truecolor")], &[]);
+    assert!(written.contains("38;2;1;2;3"), "{written}");
+    let (written, _terminal) = written_on(&howdah, &[], &[]);
+    assert!(!written.contains("38;2;") && written.contains("38;5;16m"), "{written}");
+}
+
+#[test]
+fn where_the_console_cannot_open_the_exit_code_is_that_of_wrong_usage() {
+    let howdah = Howdah::new();
+    let state = ["--state-dir", howdah.state.to_str().unwrap()];
+    let dumb = howdah.environment().into_iter().chain([("TERM", "dumb".into())]).collect();
+    let mut terminal = Terminal::run(BINARY, state, dumb, SIZE);
+    assert_eq!(terminal.wait_for_end().code(), Some(2));
+    assert!(terminal.text().contains("TERM=dumb") && terminal.text().contains("howdah session"), "{}", terminal.text());
+    howdah.run(state).expect_code(2).expect_words(&["needs a terminal", "howdah session list"]);
+    for (settings, words) in [
+        ("[console.keys]\nretry = [\"c\"]\n", ["c is given to both", "cancel and retry"]),
+        ("[console]\ntheme = \"pink\"\n", ["there is no theme", "colour-blind"]),
+        ("[themes.mine]\nruning = 1\n", ["unknown variant", "line 2"]),
+    ] {
+        howdah.configure(settings);
+        let mut terminal = Terminal::run(BINARY, state, howdah.environment(), SIZE);
+        assert_eq!(terminal.wait_for_end().code(), Some(2), "{settings}");
+        assert!(words.iter().all(|word| terminal.text().contains(word)), "{settings}: {}", terminal.text());
+    }
+    assert!(!howdah.state.exists(), "nothing was begun");
+}
+
 #[test]
 fn q_leaves_the_shell_whole() {
     let mut shell = shell_with_console(&Howdah::new());

@@ -3,12 +3,20 @@
 mod hook;
 mod print;
 mod repository;
+mod theme;
 
 pub use hook::HookSettings;
 pub(in crate::app) use print::print;
 pub use repository::{RepositorySetting, SourceKind};
 
-use crate::domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern};
+use crate::{
+    console::{
+        KeymapError,
+        capabilities::NoCursor,
+        theme::{OwnTheme, UnknownTheme},
+    },
+    domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern},
+};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Deserializer};
 use std::{
@@ -38,6 +46,9 @@ pub struct Config {
     pub worker: Worker,
     /// How the screen looks and behaves.
     pub console: Screen,
+    /// `[themes.NAME]`.
+    #[serde(deserialize_with = "theme::all")]
+    pub themes: BTreeMap<String, OwnTheme>,
     /// What is run when a session ends or needs a person.
     pub hook: HookSettings,
 }
@@ -77,8 +88,8 @@ pub struct Worker {
 pub struct Screen {
     /// The name of a theme.
     pub theme: Option<String>,
-    /// Only ASCII on the screen.
-    pub ascii: bool,
+    /// Only ASCII on the screen; what the terminal can show where nothing is said.
+    pub ascii: Option<bool>,
     /// Whether the mouse is captured at the start.
     pub mouse: bool,
     /// Keys by the name of their action.
@@ -106,6 +117,15 @@ pub enum ConfigError {
         /// What and where.
         cause: Box<toml::de::Error>,
     },
+    /// The keys that were set cannot be.
+    #[error("[console.keys] in howdah.toml: {0}")]
+    Keys(KeymapError),
+    /// The theme that was named is none.
+    #[error("--theme, or theme under [console] in howdah.toml: {0}")]
+    Theme(UnknownTheme),
+    /// The screen cannot be painted here.
+    #[error(transparent)]
+    Terminal(NoCursor),
     /// There is no home directory to look in.
     #[error("there is no home directory: name the state directory with --state-dir")]
     NoHome,
@@ -122,6 +142,7 @@ impl Default for Config {
             retry: Retry::default(),
             worker: Worker::default(),
             console: Screen::default(),
+            themes: BTreeMap::new(),
             hook: HookSettings::default(),
         }
     }
@@ -136,7 +157,7 @@ impl Default for Retry {
 
 impl Default for Screen {
     fn default() -> Self {
-        Self { theme: None, ascii: false, mouse: false, keys: BTreeMap::new(), bell: true }
+        Self { theme: None, ascii: None, mouse: false, keys: BTreeMap::new(), bell: true }
     }
 }
 

@@ -36,7 +36,8 @@ impl AppContext {
         let repositories = named.iter().map(|path| absolute(path)).collect::<anyhow::Result<Vec<_>>>()?;
         let named = common.config.as_deref().map(absolute).transpose()?;
         let read_only = common.read_only;
-        Ok(Self { named, repositories, state, read_only, ascii: common.ascii || config.console.ascii, config })
+        let ascii = common.ascii || config.console.ascii == Some(true);
+        Ok(Self { config, state, repositories, ascii, read_only, named })
     }
 
     /// The repositories to read: the operator's own, else the sample.

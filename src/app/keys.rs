@@ -1,6 +1,9 @@
 //! `howdah keys`: the table of keys as the console would have it.
 
-use super::{config::Config, generate};
+use super::{
+    config::{Config, ConfigError},
+    generate,
+};
 use crate::{
     cli::{
         args::{Common, KeysArgs},
@@ -34,7 +37,7 @@ const CONTEXTS: [KeyContext; 15] = [
 
 pub(super) fn run(common: &Common, args: &KeysArgs) -> anyhow::Result<Exit> {
     let overrides = Config::read(common.config.as_deref())?.console.keys;
-    let keymap = Keymap::with(&overrides).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
+    let keymap = Keymap::with(&overrides).map_err(ConfigError::Keys)?;
     let rows: Vec<ActionKeys> = Action::all().map(|action| row(&keymap, action)).collect();
     let text = if args.json { keys::json(&rows)? } else { keys::table(&rows, CONTEXTS.len()) };
     generate::print(text.as_bytes())

@@ -21,6 +21,7 @@ mod keys;
 mod limits;
 mod log;
 pub mod logout;
+mod look;
 pub mod owner;
 mod ownership;
 pub mod planner;

@@ -73,6 +73,8 @@ pub(super) enum After {
     Idle,
     /// The owner, which was another process, is not there now.
     Lost(String),
+    /// Nobody owned them before either.
+    Unowned,
     /// Nobody goes on.
     Unkept(KeeperError),
 }
@@ -83,6 +85,7 @@ impl After {
         match &*client.owner().borrow() {
             OwnerState::Local => Self::Kept(std::process::id()),
             OwnerState::Remote { pid } => Self::Kept(*pid),
+            OwnerState::Nobody { .. } => Self::Unowned,
             OwnerState::Unreachable { reason, .. } => Self::Lost(reason.clone()),
         }
     }

@@ -1,15 +1,13 @@
 //! `howdah play`: reads a recording and opens the player. It needs neither settings nor a state directory.
 
+use super::look::Look;
 use crate::{
     cli::{
         args::{Common, PlayArgs},
         exit::Exit,
         streams::print_error,
     },
-    console::{
-        player::{self, PlayerOptions},
-        theme::Theme,
-    },
+    console::player::{self, PlayerOptions},
     domain::instance::printable_name,
     manager::Clock,
     recording::{Defect, Place, ReadError, Recording},
@@ -33,8 +31,8 @@ pub(super) fn run(common: &Common, args: &PlayArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Refused);
         }
     };
-    let theme = Theme::choose(None, std::env::var_os("NO_COLOR").is_some())?;
-    let options = PlayerOptions { speed: args.speed, theme, ascii: common.ascii };
+    let Look { theme, ascii } = Look::of(common, None)?;
+    let options = PlayerOptions { speed: args.speed, theme, ascii };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async { player::run(recording, options, Clock::system()).await });
     runtime.shutdown_background();

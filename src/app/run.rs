@@ -39,7 +39,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),
         Some(Verb::Session(verb)) => session::run(&AppContext::read(&cli.common)?, &verb),
-        None => console::run(&AppContext::read(&cli.common)?),
+        None => console::run(&cli.common, &AppContext::read(&cli.common)?),
     }
 }
 

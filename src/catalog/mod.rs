@@ -7,6 +7,7 @@
 mod choose;
 mod identity;
 mod inspect;
+mod marks;
 mod model;
 pub mod propose;
 mod read;
@@ -19,5 +20,6 @@ mod wording;
 
 pub use choose::NotChosen;
 pub use identity::InstanceKey;
+pub use marks::Marks;
 pub use model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath};
 pub use read::read;

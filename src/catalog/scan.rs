@@ -76,6 +76,27 @@ pub(super) fn scan(root: &Path) -> Scan {
     Scan { root, candidates: search.candidates, problem }
 }
 
+/// All directories that [`scan`] looks into, the backups' own among them, in an order that stays.
+pub(super) fn directories(root: &Path) -> Vec<PathBuf> {
+    let mut found = vec![root.to_owned()];
+    let mut ends = 1;
+    let mut next = 0;
+    for _ in 0..=MAX_DEPTH {
+        while next < ends && found.len() < MAX_DIRECTORIES {
+            let directory = found[next].clone();
+            next += 1;
+            // What cannot be listed has no directories; that it is there is seen by itself.
+            let Ok(entries) = list(&directory) else { continue };
+            if !is_backup(&entries) {
+                let below = entries.into_iter().filter(|(name, kind)| is_searched(name, *kind));
+                found.extend(below.map(|(name, _)| directory.join(name)));
+            }
+        }
+        ends = found.len();
+    }
+    found
+}
+
 fn failed(root: PathBuf, problem: String) -> Scan {
     Scan { root, candidates: Vec::new(), problem: Some(problem) }
 }
@@ -105,8 +126,7 @@ impl Search {
             return;
         }
         for (name, kind) in entries {
-            // The file system's own, which only root may read.
-            if kind.is_dir() && name != "lost+found" {
+            if is_searched(&name, kind) {
                 self.visit(&directory.join(name), depth + 1);
             }
         }
@@ -150,6 +170,22 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
     fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
 }
 
+/// Whether the search goes into an entry; the file system's own directory may be read by root alone.
+fn is_searched(name: &OsStr, kind: FileType) -> bool {
+    kind.is_dir() && name != "lost+found"
+}
+
+/// Whether these entries are those of a backup, whole or not, so that what lies below is its own.
+fn is_backup(entries: &BTreeMap<OsString, FileType>) -> bool {
+    let has = |name: &str| entries.contains_key(OsStr::new(name));
+    has(manifest::FILE_NAME) || (has("PG_VERSION") && (has("base") || has("global"))) || entries.keys().any(is_archive)
+}
+
+fn is_archive(name: &OsString) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.starts_with(b"base.tar") || bytes.starts_with(b"pg_wal.tar")
+}
+
 /// What a directory with these entries is; `None` for one that has nothing to do with backups.
 fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<Layout> {
     let has = |name: &str| entries.contains_key(OsStr::new(name));
@@ -166,11 +202,7 @@ fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<
     if data_directory && has_manifest {
         return Some(Layout::Plain);
     }
-    let archive = |name: &OsString| {
-        let bytes = name.as_encoded_bytes();
-        bytes.starts_with(b"base.tar") || bytes.starts_with(b"pg_wal.tar")
-    };
-    if !data_directory && !has_manifest && !entries.keys().any(archive) {
+    if !is_backup(entries) {
         return None;
     }
     // pg_basebackup gives the manifest its name when all else is on disk.

@@ -43,6 +43,9 @@ pub struct Common {
     /// Only ASCII on the screen
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// How the screen looks: dark, light, colour-blind, 16, mono, or one of the settings [default: what the terminal can]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
     /// Only look: own no sessions, start no keeper, and refuse every command that would change something
     #[arg(long, global = true)]
     pub read_only: bool,

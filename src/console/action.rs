@@ -139,7 +139,12 @@ const TABLE: [Words; 51] = [
     words(Action::Help, "help", "Help", "every key"),
     words(Action::NextInNeed, "next-in-need", "Next in need", "to the next session that needs a person"),
     words(Action::History, "history", "History", "all that has ended, dismissed sessions too; again: back"),
-    words(Action::Filter, "filter", "Filter", "show only rows whose name holds the typed text"),
+    words(
+        Action::Filter,
+        "filter",
+        "Filter",
+        "show only rows that match: words, !word, phase:stuck, host:, by:, since:1h",
+    ),
     words(Action::Sort, "sort", "Sort", "sort the table by the next column; past the last, as in the tree"),
     words(Action::SortBack, "sort-back", "Sort back", "sort the table by the previous column"),
     words(Action::Widen, "widen", "Widen", "give the preview the whole screen, or back"),

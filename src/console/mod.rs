@@ -12,6 +12,7 @@
 
 pub mod action;
 mod bar;
+pub mod capabilities;
 pub mod chord;
 mod format;
 mod glyphs;

@@ -172,6 +172,9 @@ fn counted(refusals: &[Refusal]) -> String {
 /// Why there is no session to act on.
 fn nobody(model: &Model) -> String {
     match model.tree().selected() {
+        Node::Group(group) if group.kind().is_some() && model.all_of(*group) > 0 => {
+            "the filter hides every session here; Esc clears it".to_owned()
+        }
         Node::Group(Group::Restore) => "no restore is under way".to_owned(),
         Node::Group(Group::Completed) => "nothing is completed".to_owned(),
         Node::Group(Group::History) => "the history only tells; select one of its sessions".to_owned(),

@@ -14,6 +14,11 @@ pub enum OwnerState {
         /// The process.
         pid: u32,
     },
+    /// Nobody. This process only looks; what it shows is how the journal stands.
+    Nobody {
+        /// When it was read.
+        since: Moment,
+    },
     /// Nobody that is known, or somebody who cannot be reached; the owner is being looked for.
     Unreachable {
         /// Since when; what is known of the sessions is of this moment.

@@ -19,7 +19,13 @@ fn masked(howdah: &Howdah, text: &str) -> String {
 
 fn print_config(howdah: &Howdah, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = howdah.command([&["--print-config"], arguments].concat());
-    let output = command.env_remove("NO_COLOR").envs(environment.iter().copied()).output().unwrap();
+    let output = command
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm-256color")
+        .env("LC_ALL", "C.UTF-8")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -58,7 +64,7 @@ fn the_keys_in_force_are_listed_with_those_of_the_settings() {
 fn keys_that_clash_are_named_as_the_console_names_them() {
     let howdah = Howdah::new();
     howdah.configure("[console.keys]\nretry = [\"c\"]\n");
-    howdah.run(["keys"]).expect_code(1).expect_words(&["c is given to both cancel and retry"]);
+    howdah.run(["keys"]).expect_code(2).expect_words(&["c is given to both cancel and retry"]);
 }
 
 #[test]
@@ -79,6 +85,10 @@ fn the_settings_in_force_are_printed_with_their_source() {
         "{given}"
     );
     assert!(given.contains("ascii = true  # flag --ascii\n"), "{given}");
+    let given = shown(&["--theme", "light"], &[("TERM", "linux")]);
+    assert!(given.contains("theme = \"light\"  # flag --theme\n"), "{given}");
+    let given = shown(&[], &[("TERM", "linux")]);
+    assert!(given.contains("theme = \"16\"  # environment TERM\n"), "{given}");
     let given = shown(&[], &[("HOWDAH_REPO", "/a:/b")]);
     assert!(given.contains("repositories = [\"/a\", \"/b\"]  # environment HOWDAH_REPO\n"), "{given}");
     assert!(!howdah.home.join("state-home").exists() && !Path::new("/srv/state").exists(), "nothing is begun");

@@ -33,7 +33,7 @@ pub(crate) fn state(stage: &Stage) -> String {
         }
     }
     if !model.tree().filter().is_empty() {
-        write!(text, " /{}", model.tree().filter()).unwrap();
+        write!(text, " /{}", model.tree().filter().text()).unwrap();
     }
     let marks = model.tree().marked.len() + model.tree().marked_instances.len();
     if marks > 0 {

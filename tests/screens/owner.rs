@@ -199,3 +199,30 @@ fn without_an_owner_orders_are_still_given_and_their_answer_comes_later() {
     stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines: vec![line] }));
     assert_eq!(said(&stage), "Retry: billing");
 }
+
+#[test]
+fn where_nobody_owns_the_sessions_the_header_says_so_and_nothing_moves() {
+    let nobody = |stage: &mut Stage| {
+        stage.tell(Message::Owner(OwnerState::Nobody { since: now().into() }));
+    };
+    check(nobody, &working(), &["⚑ no owner"], &["safe", "work goes on"]);
+    check(nobody, &[nothing()], &["⚑ no owner"], &["safe", "work goes on"]);
+    let mut stage = Stage::sized(snapshot(vec![waiting(1, "a")], &[]), own(), (160, 50));
+    nobody(&mut stage);
+    assert!(
+        header(&stage).contains("no owner: nobody manages the sessions; journal of 14:02:11"),
+        "{}",
+        header(&stage)
+    );
+    assert!(said(&stage).contains("the journal is shown as it stands"), "{}", said(&stage));
+    let minute = now().checked_add(std::time::Duration::from_mins(1)).unwrap();
+    stage.press("?");
+    assert!(stage.text().contains("nothing is tried again or finished"), "{}", stage.text());
+    stage.press("esc");
+    stage.tell_at(Message::Due, minute);
+    assert_eq!(stage.model.next_change(), None);
+    assert!(header(&stage).contains("journal of 14:02:11"), "{}", header(&stage));
+    stage.tell_at(Message::Owner(OwnerState::Remote { pid: 7 }), minute);
+    assert!(said(&stage).contains("Process 7 manages the sessions now"), "{}", said(&stage));
+    assert!(!header(&stage).contains("no owner"), "{}", header(&stage));
+}

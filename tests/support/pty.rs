@@ -34,12 +34,13 @@ impl Terminal {
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let child = pty_process::blocking::Command::new(program)
             .args(arguments)
-            .envs(environment)
             .env("TERM", "xterm-256color")
             .env("LC_ALL", "C.UTF-8")
             .env("PS1", "$ ")
             .env_remove("NO_COLOR")
+            .env_remove("COLORTERM")
             .env_remove("TMUX")
+            .envs(environment)
             .spawn(pts)
             .unwrap();
         Self { pty: Some(pty), child, screen: vt100::Parser::new(rows, columns, 0), written: Vec::new() }

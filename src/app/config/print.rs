@@ -7,7 +7,12 @@ use super::{
     Config, ConfigError, HookSettings, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file, state_dir,
 };
 use crate::{
+    app::look,
     cli::args::{Cli, Common},
+    console::{
+        capabilities::Capabilities,
+        theme::{Base, OwnTheme, Theme, colour_text},
+    },
     domain::instance::printable,
 };
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
@@ -60,7 +65,8 @@ impl Printer {
 
     fn settings(&mut self, config: &Config, common: &Common, given: &ArgMatches) {
         // Each by its name, so that a new setting cannot be forgotten.
-        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, hook } = config;
+        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, themes, hook } =
+            config;
         self.out.push('\n');
         let flags = given_by(given, "repo", "--repo", "HOWDAH_REPO").filter(|_| !common.repo.is_empty());
         match flags {
@@ -76,6 +82,9 @@ impl Printer {
         self.worker(worker);
         self.hook(hook);
         self.console(console, common);
+        for (name, theme) in themes {
+            self.theme(name, theme);
+        }
     }
 
     fn repository(&mut self, RepositorySetting { name, kind, path: place }: &RepositorySetting) {
@@ -124,17 +133,29 @@ impl Printer {
 
     fn console(&mut self, Screen { theme, ascii, mouse, keys, bell }: &Screen, common: &Common) {
         self.out.push_str("\n[console]\n");
-        // As the console chooses it.
-        let no_color = std::env::var_os("NO_COLOR").is_some();
-        match theme {
-            Some(theme) => self.line("theme", &text(theme), Source::File),
-            None if no_color => self.line("theme", &text("mono"), Source::Environment("NO_COLOR")),
-            None => self.line("theme", &text("dark"), Source::Default),
+        // As the console chooses them; where it does not open, what it would begin with anywhere else.
+        let here = look::capabilities().ok();
+        let found = here.map_or(Base::Dark, |here| match here.theme() {
+            Theme::Mono => Base::Mono,
+            Theme::Sixteen => Base::Sixteen,
+            Theme::Dark | Theme::Light | Theme::ColourBlind | Theme::XRay | Theme::Own(_) => Base::Dark,
+        });
+        match (&common.theme, theme) {
+            (Some(theme), _) => self.line("theme", &text(theme), Source::Flag("--theme")),
+            (None, Some(theme)) => self.line("theme", &text(theme), Source::File),
+            (None, None) if found == Base::Dark => self.line("theme", &text(found.name()), Source::Default),
+            (None, None) => {
+                let by = if here.is_some_and(|here| here.no_color) { "NO_COLOR" } else { "TERM" };
+                self.line("theme", &text(found.name()), Source::Environment(by));
+            }
         }
-        if common.ascii {
-            self.line("ascii", "true", Source::Flag("--ascii"));
-        } else {
-            self.entry("console", "ascii", &ascii.to_string());
+        match (common.ascii, ascii, here) {
+            (true, ..) => self.line("ascii", "true", Source::Flag("--ascii")),
+            (false, Some(ascii), _) => self.line("ascii", &ascii.to_string(), Source::File),
+            (false, None, Some(Capabilities { unicode: false, .. })) => {
+                self.line("ascii", "true", Source::Environment("TERM, LC_ALL, LC_CTYPE, LANG"));
+            }
+            (false, None, _) => self.line("ascii", "false", Source::Default),
         }
         self.entry("console", "mouse", &mouse.to_string());
         self.entry("console", "bell", &bell.to_string());
@@ -144,6 +165,14 @@ impl Printer {
         for (action, keys) in keys {
             let name = if action.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') { action } else { &text(action) };
             self.line(name, &list(keys.iter().map(|key| text(key))), Source::File);
+        }
+    }
+
+    fn theme(&mut self, name: &str, theme: &OwnTheme) {
+        writeln!(self.out, "\n[themes.{}]", text(name)).expect("a string takes all that is written to it");
+        self.line("base", &text(theme.base().name()), Source::File);
+        for (role, colour) in theme.colours() {
+            self.line(&role.name(), &text(&colour_text(colour)), Source::File);
         }
     }
 
@@ -237,11 +266,13 @@ mod tests {
     fn what_is_printed_is_read_back_as_it_was() {
         let written = "max_running = 7\n[retry]\nevery = \"1h 30m\"\n[worker]\nos_user = \"a\\\"b\\\\c\\u001b\\u202e\"\n\
                        environment = [\"PGBACKREST_*\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
-                       [console]\ntheme = \"light\"\nmouse = true\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n";
+                       [console]\ntheme = \"light\"\nmouse = true\nascii = false\n\
+                       [themes.\"o wn\"]\nbase = \"light\"\nstuck = 208\nrunning = \"#0087d7\"\nmark = \"red\"\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n";
         let (config, written): (Config, toml::Table) =
             (toml::from_str(written).unwrap(), toml::from_str(written).unwrap());
         let mut printer = Printer { out: String::new(), written };
-        let common = Common { repo: Vec::new(), config: None, state_dir: None, ascii: false, read_only: false };
+        let common =
+            Common { repo: Vec::new(), config: None, state_dir: None, ascii: false, theme: None, read_only: false };
         printer.settings(&config, &common, &Cli::command().try_get_matches_from(["howdah"]).unwrap());
         let out = printer.out;
         assert_eq!(toml::from_str::<Config>(&out).unwrap(), config, "{out}");

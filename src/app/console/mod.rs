@@ -1,14 +1,18 @@
 //! The console, wired: owner, catalog, planner and logs behind the sockets that the screen asks for.
 
+mod catalog_follower;
 mod left_server;
 mod owner_switch;
 mod read_only;
 mod save_log;
+mod unowned;
 
 use super::{
+    config::ConfigError,
     context::{AppContext, sessions, sources, who},
     exposure, limits, log,
     logout::{self, AfterLogout, AfterReboot},
+    look::Look,
     owner::After,
     planner,
     proposals::FIRST_PORT,
@@ -16,20 +20,21 @@ use super::{
 };
 use crate::{
     attempt::AttemptDir,
-    catalog::{self, Catalog, propose::propose},
-    cli::{exit::Exit, streams::print_error},
+    catalog::{Catalog, propose::propose},
+    cli::{args::Common, exit::Exit, streams::print_error},
     console::{
         self,
         keymap::Keymap,
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
-        theme::Theme,
     },
+    control::ClientError,
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
     machine::Refusal,
     manager::{Clock, OwnerState, Service},
 };
-use anyhow::{Context, bail};
+use anyhow::Context;
+use catalog_follower::Repositories;
 use futures_util::future::BoxFuture;
 use owner_switch::OwnerSwitch;
 use read_only::ReadOnly;
@@ -51,11 +56,12 @@ const PAUSE_OVER_SSH: Duration = Duration::from_secs(1);
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
-pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
+pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
+        print_error("the console needs a terminal; without one use howdah restore, or howdah session list");
+        return Ok(Exit::Usage);
     }
-    let options = options(context)?;
+    let options = options(context, Look::of(common, Some(&context.config))?)?;
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
@@ -68,9 +74,10 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
         limits::outlive_file_size()?;
         let clock = Clock::system();
         let sessions = if context.read_only {
-            match ReadOnly::attach(&context.state, &options.by, clock).await {
+            match ReadOnly::open(&context.state, &options.by, clock).await {
                 Ok(owner) => Sessions::OfAnother(owner),
-                Err(error) => return Ok(Err(error)),
+                // An owner that does not let this console in refuses it; a journal that cannot be read is a fault.
+                Err(error) => return error.downcast::<ClientError>().map(Err),
             }
         } else {
             let switch = OwnerSwitch::open(context, &options.by, clock).await?;
@@ -97,7 +104,7 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
 enum Sessions {
     /// Owned here, or by another process that is found or started.
     Own(Arc<OwnerSwitch>),
-    /// Of another process, only to look at.
+    /// Of another process, or of nobody, only to look at.
     OfAnother(Arc<ReadOnly>),
 }
 
@@ -153,10 +160,10 @@ fn with_endings(
     ConsoleOptions { closing, ..options }
 }
 
-fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
+fn options(context: &AppContext, Look { theme, ascii }: Look) -> anyhow::Result<ConsoleOptions> {
     let screen = &context.config.console;
     let keys = screen.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
-    let keymap = Keymap::with(&keys).map_err(|error| anyhow::anyhow!("[console.keys] in howdah.toml: {error}"))?;
+    let keymap = Keymap::with(&keys).map_err(ConfigError::Keys)?;
     Ok(ConsoleOptions {
         by: who(),
         closing: Closing::Safe,
@@ -168,9 +175,8 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
         state_dir: context.state.clone(),
         attempts_dir: context.state.join("attempts"),
         keymap,
-        theme: Theme::choose(screen.theme.as_deref(), std::env::var_os("NO_COLOR").is_some())
-            .map_err(|error| anyhow::anyhow!("[console] in howdah.toml: {error}"))?,
-        ascii: context.ascii,
+        theme,
+        ascii,
         mouse: screen.mouse,
         progress_pause: if std::env::var_os("SSH_CONNECTION").is_some() { PAUSE_OVER_SSH } else { PAUSE },
         bell: screen.bell,
@@ -181,8 +187,9 @@ fn options(context: &AppContext) -> anyhow::Result<ConsoleOptions> {
 fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
-    let places = (context.repositories.clone(), context.state.clone(), context.read_only);
-    tokio::spawn(read_catalog(places, publish, wishes));
+    let (own, state, read_only) = (context.repositories.clone(), context.state.clone(), context.read_only);
+    let repositories = move || sources(&own, &state, read_only);
+    tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
     let past = journal.clone();
     let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
@@ -269,28 +276,6 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
     exposed
 }
 
-/// Reads the repositories at the start and at each wish, on a thread that may wait for a slow disk.
-async fn read_catalog(
-    (own, state, read_only): (Vec<PathBuf>, PathBuf, bool),
-    publish: watch::Sender<Arc<Catalog>>,
-    mut wishes: mpsc::Receiver<()>,
-) {
-    loop {
-        let (own, state) = (own.clone(), state.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            sources(&own, &state, read_only).map(|sources| catalog::read(&sources))
-        });
-        match read.await {
-            Ok(Ok(catalog)) => drop(publish.send_replace(Arc::new(catalog))),
-            Ok(Err(error)) => tracing::error!(%error, "the catalog cannot be read"),
-            Err(error) => tracing::error!(%error, "the catalog cannot be read"),
-        }
-        if wishes.recv().await.is_none() {
-            return;
-        }
-    }
-}
-
 /// All that happened to a session, as the journal tells it.
 fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::EventHistory> {
     let history =
@@ -322,6 +307,7 @@ fn tell(ending: &Ending, after: &After) -> Exit {
         _ if counts.is_empty() => return Exit::Done,
         After::Kept(owner) => format!("the work goes on (process {owner}); howdah opens it again"),
         After::Lost(reason) => format!("howdah opens it again; its owner was lost: {reason}"),
+        After::Unowned => "nobody manages them; howdah, or howdah keeper, does".to_owned(),
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };

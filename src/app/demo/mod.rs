@@ -4,14 +4,14 @@ mod ports;
 mod record;
 mod script;
 
-use super::generate::print;
+use super::{generate::print, look::Look};
 use crate::{
     cli::{
         args::{Common, DemoArgs},
         exit::Exit,
         streams::print_error,
     },
-    console::{self, chord::Chord, theme::Theme},
+    console::{self, chord::Chord},
     demo::{Scenario, ScenarioError, Story, World, embedded},
     domain::instance::printable_name,
     manager::Clock,
@@ -48,7 +48,7 @@ pub(super) fn run(common: &Common, args: &DemoArgs) -> anyhow::Result<Exit> {
     story.speed = args.speed.unwrap_or(story.speed);
     let story = Arc::new(story);
     if args.record.is_none() && args.svg.is_none() {
-        return show(&story, common.ascii);
+        return show(&story, Look::of(common, None)?);
     }
     let own = ScreenSize::new(size.0.into(), size.1.into())?;
     let recorded = record::record(Take { story, script, size: args.size.unwrap_or(own), ascii: common.ascii })?;
@@ -106,12 +106,11 @@ async fn begin(story: &Arc<Story>) -> anyhow::Result<(World, Clock)> {
     Ok((world, clock))
 }
 
-fn show(story: &Arc<Story>, ascii: bool) -> anyhow::Result<Exit> {
+fn show(story: &Arc<Story>, Look { theme, ascii }: Look) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         print_error("howdah demo needs a terminal: run it in one, or record it with --record FILE");
         return Ok(Exit::Usage);
     }
-    let theme = Theme::choose(None, std::env::var_os("NO_COLOR").is_some())?;
     let runtime = paused()?;
     let ended = runtime.block_on(async {
         let (world, clock) = begin(story).await?;

@@ -9,6 +9,10 @@ use crate::{
         },
     },
     cli::doctor::{Finding, Fix},
+    console::{
+        capabilities::{Capabilities, NoCursor},
+        theme::Depth,
+    },
     domain::{Timestamp, path_text::shown},
     postgres::{
         account::bare,
@@ -17,7 +21,7 @@ use crate::{
     process::OWN_PROGRAM,
 };
 use jiff::tz::TimeZone;
-use std::{fs, path::Path};
+use std::{ffi::OsStr, fs, path::Path};
 
 /// Whether the work outlives the logout and a restart of the machine, and whether scopes can be had.
 pub(super) fn lingering(facts: &Facts, state: Option<&Path>) -> Vec<Finding> {
@@ -125,42 +129,27 @@ fn synchronized(env: &Env) -> (&'static str, Option<Fix>) {
 /// Whether the console can be shown here.
 pub(super) fn terminal(env: &Env) -> Finding {
     const CHECK: &str = "terminal";
-    let Some(term) = env.variable("TERM").map(|term| term.to_string_lossy()).filter(|term| term != "dumb") else {
+    let term = env.variable("TERM").map(|term| term.to_string_lossy());
+    let (Some(term), Ok(here)) = (term, capabilities(env)) else {
         let fix = "open the console in a terminal; every verb works without one";
         return Finding::warning(CHECK, "none that could show the console (TERM)", Fix::Do(fix.to_owned()));
     };
-    let says = |name: &str, words: &[&str]| {
-        env.variable(name).is_some_and(|value| words.iter().any(|word| value.to_string_lossy().contains(word)))
+    let colours = match here.depth {
+        _ if here.no_color => "no colours (NO_COLOR)",
+        Depth::Mono => "no colours",
+        Depth::Sixteen => "16 colours",
+        Depth::Indexed => "256 colours",
+        Depth::True => "all colours",
     };
-    let colours = if env.variable("NO_COLOR").is_some() {
-        "no colours (NO_COLOR)"
-    } else if says("COLORTERM", &["truecolor", "24bit"]) || says("TERM", &["256color", "direct"]) {
-        "256 colours"
-    } else {
-        "16 colours for certain (theme = \"16\" uses no more)"
-    };
-    let locale = locale(env);
-    let found = format!("{term}; {colours}; locale {locale}");
-    if speaks_utf8(env) {
-        return Finding::ok(CHECK, &found);
-    }
-    if env.ascii {
-        return Finding::ok(CHECK, &format!("{found}; only ASCII is used"));
-    }
-    let found = format!("{found} is not UTF-8, so signs and frames come out wrong");
-    Finding::warning(CHECK, &found, Fix::Run("howdah --ascii".to_owned()))
-}
-
-/// Whether the locale's characters are UTF-8.
-pub(super) fn speaks_utf8(env: &Env) -> bool {
-    let locale = locale(env).to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
-}
-
-/// The variables that name the character set, the first that is set counts (locale(7)).
-fn locale(env: &Env) -> String {
     let named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.variable(name));
-    named.map_or_else(|| "C".to_owned(), |name| name.to_string_lossy().into_owned())
+    let locale = named.map_or_else(|| "C".to_owned(), |name| name.to_string_lossy().into_owned());
+    let signs = if env.ascii || !here.unicode { "; only ASCII is used" } else { "" };
+    Finding::ok(CHECK, &format!("{term}; {colours}; locale {locale}{signs}"))
+}
+
+/// What this terminal can show.
+pub(super) fn capabilities(env: &Env) -> Result<Capabilities, NoCursor> {
+    Capabilities::read(|name| env.variable(name).map(OsStr::to_owned))
 }
 
 #[cfg(test)]

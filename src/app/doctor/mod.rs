@@ -78,12 +78,12 @@ pub(super) fn run(common: &Common, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let env = Env {
         variables: std::env::vars_os().collect(),
         repositories: absolute.collect(),
-        ascii: common.ascii || config.console.ascii,
+        ascii: common.ascii || config.console.ascii == Some(true),
         state: state.ok(),
         config,
         now: Clock::system().now(),
     };
-    let ascii = env.ascii || !machine::speaks_utf8(&env);
+    let ascii = env.ascii || !machine::capabilities(&env).is_ok_and(|here| here.unicode);
     let checks = checks(&env);
     findings.extend(answers(&Arc::new(env), checks, TIMEOUT));
     let out = io::stdout();

@@ -3,7 +3,10 @@
 use crate::{
     app::config::{Config, ConfigError, settings_file},
     cli::doctor::{Finding, Fix},
-    console::{keymap::Keymap, theme::Theme},
+    console::{
+        keymap::Keymap,
+        theme::{Depth, Theme},
+    },
     domain::path_text::shown,
 };
 use std::path::Path;
@@ -26,7 +29,8 @@ pub(super) fn check(named: Option<&Path>) -> (Config, Vec<Finding>) {
 fn finding(config: &Config, file: Option<&Path>) -> Finding {
     let keys = config.console.keys.iter().map(|(action, keys)| (action.clone(), keys.clone())).collect();
     let keys = Keymap::with(&keys).map(drop).map_err(|error| error.to_string());
-    let theme = Theme::choose(config.console.theme.as_deref(), false).map(drop).map_err(|error| error.to_string());
+    let theme = config.console.theme.as_deref().map(|name| Theme::named(name, &config.themes, Depth::True));
+    let theme = theme.transpose().map(drop).map_err(|error| error.to_string());
     let Some(file) = file else {
         return Finding::ok(CHECK, "there is no home directory to look in; defaults apply");
     };
@@ -55,6 +59,9 @@ fn unusable(error: &ConfigError) -> Finding {
             let place = whole.lines().next().unwrap_or_default();
             let found = format!("{}: {place}: {}", shown(path), cause.message());
             Finding::error(CHECK, &found, Fix::Do("mend the line or remove it; nothing else starts before".to_owned()))
+        }
+        ConfigError::Keys(_) | ConfigError::Theme(_) | ConfigError::Terminal(_) => {
+            Finding::error(CHECK, &error.to_string(), Fix::Do("mend the line or remove it".to_owned()))
         }
         ConfigError::NoHome => Finding::error(CHECK, &error.to_string(), Fix::Run("howdah --state-dir DIR".to_owned())),
     }

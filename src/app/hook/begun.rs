@@ -1,7 +1,7 @@
 //! What is on the disk of hooks: which were begun, and since when occasions are told of at all.
 //!
 //! Promises: of all owners that ever were, one begins the hook of an occasion; it is on the disk before that one knows.
-//! Never: takes a record back of a hook that may have run.
+//! Never: takes a record back of a hook that may have run, while its occasion could be told of again.
 
 use crate::{
     domain::Timestamp,
@@ -59,7 +59,12 @@ impl Begun {
                 return Ok(now);
             }
             // One that was spoilt means what it would mean had it just been made.
-            io::Result::Ok(fs::read_to_string(&path)?.trim().parse().unwrap_or(now))
+            let since: Timestamp = fs::read_to_string(&path)?.trim().parse().unwrap_or(now);
+            if since > now {
+                // A clock was ahead. Nothing from before is told of, as records of it may have been removed.
+                self.advance(kind, now)?;
+            }
+            io::Result::Ok(since.min(now))
         };
         let [completed, stuck, needs_a_person] =
             [OccasionKind::Completed, OccasionKind::Stuck, OccasionKind::NeedsAPerson].map(one);
@@ -73,6 +78,38 @@ impl Begun {
                 tracing::warn!(%error, "a hook that is set one day may tell of what happened before");
             }
         }
+    }
+
+    /// From `to` on, and no earlier, occasions of a kind are told of. On the disk when this returns.
+    pub(super) fn advance(&self, kind: OccasionKind, to: Timestamp) -> io::Result<()> {
+        let path = self.since_path(kind);
+        let new = path.with_extension("new");
+        remove(&new)?;
+        let mut file = private_file::open(&new, OpenOptions::new().write(true).create_new(true))?;
+        writeln!(file, "{to}")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Removes records of hooks that were begun before this moment, of sessions that have ended for good, and of kinds
+    /// whose occasions of that time are told of no more. How many.
+    pub(super) fn prune(&self, since: Since, before: Timestamp, has_ended: impl Fn(Uuid) -> bool) -> io::Result<usize> {
+        let mut removed = 0;
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let Some((session, kind)) = entry.file_name().to_str().and_then(read_name) else { continue };
+            if since.of(kind) < before {
+                continue;
+            }
+            // One that was spoilt does not say when; it stays.
+            let begun: Option<Timestamp> = fs::read_to_string(entry.path())?.trim().parse().ok();
+            if begun.is_some_and(|begun| begun < before) && has_ended(session) {
+                remove(&entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     fn path(&self, session: Uuid, Occasion { kind, attempt, .. }: &Occasion) -> PathBuf {
@@ -105,6 +142,15 @@ impl Begun {
 }
 
 impl Since {
+    /// The same, but for one kind.
+    pub(super) const fn with(self, kind: OccasionKind, from: Timestamp) -> Self {
+        match kind {
+            OccasionKind::Completed => Self { completed: from, ..self },
+            OccasionKind::Stuck => Self { stuck: from, ..self },
+            OccasionKind::NeedsAPerson => Self { needs_a_person: from, ..self },
+        }
+    }
+
     pub(super) const fn of(&self, kind: OccasionKind) -> Timestamp {
         match kind {
             OccasionKind::Completed => self.completed,
@@ -112,6 +158,16 @@ impl Since {
             OccasionKind::NeedsAPerson => self.needs_a_person,
         }
     }
+}
+
+/// The session and the kind of a record with this name.
+fn read_name(name: &str) -> Option<(Uuid, OccasionKind)> {
+    const UUID: usize = 36;
+    let (session, rest) = name.split_at_checked(UUID)?;
+    let (attempt, kind) = rest.strip_prefix('-')?.split_once('-')?;
+    attempt.parse::<u32>().ok()?;
+    let kind = OccasionKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    Some((session.parse().ok()?, kind))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -156,6 +212,50 @@ mod tests {
         assert_eq!((since.of(OccasionKind::Stuck), since.of(OccasionKind::Completed)), (at(5), at(9)));
         begun.forget();
         assert_eq!(begun.since(&OccasionKind::ALL, at(20)).unwrap().of(OccasionKind::Stuck), at(20));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_does_not_silence_hooks_until_then() {
+        let state = tempfile::tempdir().unwrap();
+        let begun = Begun::new(state.path());
+        begun.since(&[OccasionKind::Stuck], at(1_000)).unwrap();
+        for _ in 0..2 {
+            let since = begun.since(&[OccasionKind::Stuck], at(5)).unwrap();
+            assert_eq!(since.of(OccasionKind::Stuck), at(5));
+        }
+        assert_eq!(begun.since(&[OccasionKind::Stuck], at(9)).unwrap().of(OccasionKind::Stuck), at(5));
+    }
+
+    #[test]
+    fn only_what_is_old_and_can_never_be_told_of_again_is_removed() {
+        let state = tempfile::tempdir().unwrap();
+        let begun = Begun::new(state.path());
+        let (ended, goes_on) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let occasion = |kind, attempt| Occasion { kind, attempt, at: at(1) };
+        let completed = occasion(OccasionKind::Completed, None);
+        let stuck = occasion(OccasionKind::Stuck, Some(AttemptNo(3)));
+        let paused = occasion(OccasionKind::NeedsAPerson, Some(AttemptNo(4)));
+        let late = occasion(OccasionKind::Stuck, Some(AttemptNo(5)));
+        begun.since(&OccasionKind::ALL, at(0)).unwrap();
+        for (session, occasion, moment) in
+            [(ended, completed, 2), (ended, stuck, 3), (ended, paused, 4), (ended, late, 50), (goes_on, stuck, 3)]
+        {
+            assert!(begun.begin(session, &occasion, at(moment)).unwrap());
+        }
+        fs::write(state.path().join("hooks").join(format!("{ended}-9-stuck")), "spoilt").unwrap();
+        let has_ended = |session| session == ended;
+        // While what happened then would be told of, its records stay.
+        let since = begun.since(&OccasionKind::ALL, at(100)).unwrap();
+        assert_eq!(begun.prune(since, at(40), has_ended).unwrap(), 0);
+        for kind in [OccasionKind::Completed, OccasionKind::Stuck] {
+            begun.advance(kind, at(40)).unwrap();
+        }
+        let since = begun.since(&OccasionKind::ALL, at(100)).unwrap();
+        assert_eq!((since.of(OccasionKind::Stuck), since.of(OccasionKind::NeedsAPerson)), (at(40), at(0)));
+        assert_eq!(begun.prune(since, at(40), has_ended).unwrap(), 2);
+        assert!(!begun.is_begun(ended, &completed) && !begun.is_begun(ended, &stuck));
+        assert!(begun.is_begun(ended, &paused) && begun.is_begun(ended, &late) && begun.is_begun(goes_on, &stuck));
+        assert_eq!(begun.prune(since, at(40), has_ended).unwrap(), 0);
     }
 
     #[test]

@@ -13,18 +13,21 @@ pub(super) use supervise::run;
 use super::config::HookSettings;
 use crate::{
     cli::session::object::SessionObject,
+    domain::Timestamp,
     domain::environment,
-    journal::SqliteJournal,
-    machine::{Occasion, Session},
+    journal::{JournalReader, SqliteJournal},
+    machine::{Occasion, OccasionKind, Session},
     manager::{Clock, CompletedRow, Notice, Occasions, Snapshot},
     process::OWN_PROGRAM,
 };
-use begun::Begun;
+use begun::{Begun, Since};
 use std::{
+    cell::RefCell,
     io,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
+    time::Duration,
 };
 use supervise::Job;
 use tokio::{
@@ -33,9 +36,13 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinHandle,
 };
+use uuid::Uuid;
 
 /// Hooks that run at once. They send a message and end; more would be many small programs beside restores.
 const AT_ONCE: usize = 4;
+
+/// How long what was begun is kept on record at least. A month later nobody is told of what happened now.
+const KEPT: Duration = Duration::from_hours(24 * 30);
 
 /// The hooks of one owner.
 #[derive(Debug)]
@@ -140,7 +147,14 @@ impl HookQueue {
             let is_left = |(occasion, session): &Notice| {
                 occasion.at >= since.of(occasion.kind) && !begun.is_begun(session.uuid(), occasion)
             };
-            io::Result::Ok(left.filter(is_left).collect())
+            let left: Vec<Notice> = left.filter(is_left).collect();
+            // What is not removed now is at the next start.
+            match remove_old(&begun, since, (&on, &left), &journal, now) {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "records of hooks that were run long ago were removed"),
+                Err(error) => tracing::warn!(%error, "records of hooks that were run long ago cannot be removed"),
+            }
+            io::Result::Ok(left)
         });
         match read.await.map_err(io::Error::other).flatten() {
             Ok(left) => left,
@@ -229,4 +243,32 @@ impl HookQueue {
     fn done_with_one(&self) {
         self.waiting.send_modify(|waiting| *waiting -= 1);
     }
+}
+
+/// Forgets what can matter no more: first no occasion of that time is told of any longer, and where one still is to be told
+/// of, none is forgotten. How many records were removed.
+fn remove_old(
+    begun: &Begun,
+    mut since: Since,
+    (on, left): (&[OccasionKind], &[Notice]),
+    journal: &Path,
+    now: Timestamp,
+) -> io::Result<usize> {
+    let before = now.checked_sub(KEPT).map_err(io::Error::other)?;
+    for kind in on.iter().copied() {
+        let waits = left.iter().any(|(occasion, _)| occasion.kind == kind && occasion.at < before);
+        if !waits && since.of(kind) < before {
+            begun.advance(kind, before)?;
+            since = since.with(kind, before);
+        }
+    }
+    let reader = JournalReader::open(journal).map(RefCell::new).map_err(io::Error::other)?;
+    // A session that the journal does not know may be brought back.
+    let has_ended = |session: Uuid| {
+        let mut reader = reader.borrow_mut();
+        let names = reader.with_prefix(&session.to_string(), 1).unwrap_or_default();
+        let found = names.first().and_then(|names| reader.session(names.id).ok().flatten());
+        found.is_some_and(|session| !session.is_ongoing())
+    };
+    begun.prune(since, before, has_ended)
 }

@@ -35,21 +35,12 @@ impl List {
     }
 }
 
-/// The rows that belong to the list, and whose name holds `needle`, which is in lower case.
-pub(super) fn filtered<T>(needle: &str, all: &[T], name: impl Fn(&T) -> &str, belongs: impl Fn(&T) -> bool) -> List {
+/// The rows that belong to the list, and that the filter lets through, where there is one.
+pub(super) fn filtered<T>(all: &[T], belongs: impl Fn(&T) -> bool, holds: Option<&impl Fn(&T) -> bool>) -> List {
     // Nearly always all rows are of one kind, and a list of a hundred thousand numbers is worth avoiding.
-    if needle.is_empty() && all.iter().all(&belongs) {
+    if holds.is_none() && all.iter().all(&belongs) {
         return List::All(all.len());
     }
-    let holds = |one: &T| belongs(one) && (needle.is_empty() || contains(name(one), needle));
+    let holds = |one: &T| belongs(one) && holds.is_none_or(|holds| holds(one));
     List::Only(all.iter().enumerate().filter(|(_, one)| holds(one)).map(|(at, _)| at).collect())
-}
-
-/// Whether `text` holds `needle`, which is in lower case.
-fn contains(text: &str, needle: &str) -> bool {
-    if text.is_ascii() && needle.is_ascii() {
-        let needle = needle.as_bytes();
-        return text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle));
-    }
-    text.to_lowercase().contains(needle)
 }

@@ -7,6 +7,7 @@
 pub mod column;
 pub mod dialog;
 pub mod events;
+pub mod filter;
 pub mod form;
 pub mod history;
 mod list;
@@ -114,7 +115,7 @@ impl Model {
         let now = now.into();
         let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default(), past: Arc::default() };
         let mut tree = Tree::new();
-        tree.refresh(&shown, &nothing);
+        tree.refresh(&shown, &nothing, now.wall);
         let latest = Arc::clone(&shown.snapshot);
         let mut model = Self {
             mouse: options.mouse,

@@ -28,6 +28,8 @@ pub enum MayClose {
     UntilReboot,
     /// Yes, but not the login: that ends the work.
     LogoutEnds,
+    /// Yes; nobody works for the sessions, and this console only looks.
+    Unowned,
     /// Nobody knows: the owner is gone, and the picture is an old one.
     Away,
     /// The manager in this process has ended: this window is of no use any more.
@@ -49,6 +51,7 @@ impl Model {
         match (&self.owner, &self.options.closing) {
             _ if self.manager_gone => MayClose::ManagerGone,
             (OwnerState::Unreachable { .. }, _) => MayClose::Away,
+            (OwnerState::Nobody { .. }, _) => MayClose::Unowned,
             _ if !works => MayClose::Idle,
             (_, Closing::LogoutEnds { .. }) => MayClose::LogoutEnds,
             (_, Closing::UntilReboot) => MayClose::UntilReboot,
@@ -56,10 +59,10 @@ impl Model {
         }
     }
 
-    /// The moment of the picture, where its owner is gone.
+    /// The moment of the picture, where it has no owner.
     pub(super) const fn away_since(&self) -> Option<Moment> {
         match &self.owner {
-            OwnerState::Unreachable { since, .. } => Some(*since),
+            OwnerState::Unreachable { since, .. } | OwnerState::Nobody { since } => Some(*since),
             OwnerState::Local | OwnerState::Remote { .. } => None,
         }
     }

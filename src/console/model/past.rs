@@ -56,7 +56,8 @@ impl Model {
                 let before = self.shown.clone();
                 self.shown.past = Arc::new(past);
                 self.past.problem = None;
-                self.tree.refresh(&self.shown, &before);
+                let now = self.now();
+                self.tree.refresh(&self.shown, &before, now);
             }
             Err(problem) => self.past.problem = Some(problem),
         }

@@ -52,7 +52,7 @@ const REMEMBERED: usize = 10;
 struct Order {
     group: Group,
     column: usize,
-    filter: String,
+    choice: u64,
     completed: Arc<Vec<Arc<CompletedRow>>>,
     past: Arc<Vec<PastSession>>,
     rows: Vec<TreeRow>,
@@ -187,7 +187,7 @@ impl Model {
         let stands = self.tables.order.as_ref().is_some_and(|order| {
             matches!(order.group, Group::Completed | Group::History)
                 && (order.group, order.column) == (group, at)
-                && order.filter == self.tree.filter()
+                && order.choice == self.tree.choice()
                 && Arc::ptr_eq(&order.completed, &completed)
                 && Arc::ptr_eq(&order.past, &self.shown.past)
         });
@@ -198,7 +198,7 @@ impl Model {
         let mut rows: Vec<(Key, TreeRow)> = self.tree.members(group).map(|row| (self.key(row, column), row)).collect();
         rows.sort_by(|(one, _), (two, _)| one.compared(two));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
-        let (filter, past) = (self.tree.filter().to_owned(), Arc::clone(&self.shown.past));
-        self.tables.order = Some(Order { group, column: at, filter, completed, past, rows });
+        let (choice, past) = (self.tree.choice(), Arc::clone(&self.shown.past));
+        self.tables.order = Some(Order { group, column: at, choice, completed, past, rows });
     }
 }

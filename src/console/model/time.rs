@@ -20,10 +20,14 @@ impl Model {
         let passed = u64::try_from(self.now.wall.subsec_millisecond()).unwrap_or(0).min(999);
         let second = Duration::from_millis(1_000 - passed);
         let tick = self.is_ticking().then(|| self.now.steady.checked_add(second).ok());
-        [notice, tick.flatten(), self.log_due(), self.events_due(), self.past_due(), self.server_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let looks = [self.log_due(), self.events_due(), self.past_due(), self.server_due(), self.filter_due()];
+        [notice, tick.flatten()].into_iter().chain(looks).flatten().min()
+    }
+
+    /// When a row leaves the time that the filter asks for, or comes out of it.
+    fn filter_due(&self) -> Option<Timestamp> {
+        let due = self.tree.filter_due().filter(|_| self.frozen.is_none() && self.away_since().is_none())?;
+        self.now.steady.checked_add(due.duration_since(self.now.wall)).ok()
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.

@@ -6,15 +6,17 @@
 
 pub use super::node::{Group, Node, Screen, TreeData, TreeRow};
 use super::{
+    filter::{Facts, Filter},
     list::{List, filtered},
     node::{Place, SECTIONS},
 };
 pub use crate::console::ports::InstanceKey;
 use crate::{
-    domain::{Kind, SessionId},
-    machine::{CompletedRow, Session},
+    domain::{Kind, SessionId, Timestamp},
+    machine::{CompletedRow, PastSession, Session},
 };
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -27,7 +29,11 @@ pub struct Tree {
     /// The first row in view.
     pub offset: usize,
     closed: BTreeSet<Group>,
-    filter: String,
+    filter: Filter,
+    /// When the passing of time alone changes what the filter lets through.
+    filter_due: Option<Timestamp>,
+    /// Grows when the rows are chosen anew, though nothing else has changed.
+    choice: u64,
     lists: [List; SECTIONS],
     /// What is to be selected as soon as it comes.
     wanted: Option<Node>,
@@ -52,7 +58,9 @@ impl Tree {
             index: 0,
             offset: 0,
             closed: BTreeSet::new(),
-            filter: String::new(),
+            filter: Filter::default(),
+            filter_due: None,
+            choice: 0,
             lists: [const { List::All(0) }; SECTIONS],
             wanted: None,
             moved: false,
@@ -94,9 +102,19 @@ impl Tree {
         self.index
     }
 
-    /// The text that rows must hold; empty lets all through.
-    pub fn filter(&self) -> &str {
+    /// What rows must be.
+    pub const fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// When the passing of time alone changes what the filter lets through.
+    pub(super) const fn filter_due(&self) -> Option<Timestamp> {
+        self.filter_due
+    }
+
+    /// Another number once a filter, or the time that it asks for, has chosen other rows.
+    pub(super) const fn choice(&self) -> u64 {
+        self.choice
     }
 
     /// Whether the rows of a group are shown.
@@ -217,11 +235,11 @@ impl Tree {
     }
 
     /// Changes the filter.
-    pub fn set_filter(&mut self, text: &str, data: &TreeData) {
-        text.clone_into(&mut self.filter);
-        self.list(data, None);
+    pub(super) fn set_filter(&mut self, filter: Filter, data: &TreeData, now: Timestamp) {
+        self.filter = filter;
+        self.list(data, None, now);
         let selected = self.selected.clone();
-        let is_heading = matches!(selected, Node::Group(_)) && !text.is_empty();
+        let is_heading = matches!(selected, Node::Group(_)) && !self.filter.is_empty();
         if !self.select_node(&selected, data) || is_heading {
             // The first row that the filter lets through is the one that is looked for.
             let first = (0..self.size()).find(|at| !matches!(self.row(*at), Some(TreeRow::Group(_))));
@@ -230,14 +248,22 @@ impl Tree {
     }
 
     /// Takes in changed sessions or instances; `before` is what the rows were made of until now.
-    pub fn refresh(&mut self, data: &TreeData, before: &TreeData) {
-        self.list(data, Some(before));
+    pub fn refresh(&mut self, data: &TreeData, before: &TreeData, now: Timestamp) {
+        self.list(data, Some(before), now);
         if !self.moved && self.screen == Screen::Restore {
             self.select_first_use(data);
         }
         self.settle(data);
         if let Some(wanted) = self.wanted.take() {
             self.want(&wanted, data);
+        }
+    }
+
+    /// Takes in that time has passed, where the filter asks for it.
+    pub(in crate::console) fn settle_filter(&mut self, data: &TreeData, now: Timestamp) {
+        if self.filter_due.is_some_and(|due| due <= now) {
+            self.list(data, None, now);
+            self.settle(data);
         }
     }
 
@@ -276,24 +302,36 @@ impl Tree {
         }
     }
 
-    fn list(&mut self, data: &TreeData, before: Option<&TreeData>) {
-        let needle = self.filter.to_lowercase();
+    fn list(&mut self, data: &TreeData, before: Option<&TreeData>, now: Timestamp) {
         let (snapshot, catalog) = (&data.snapshot, &data.catalog);
+        // What a filter says of time it says anew.
+        let before = before.filter(|_| self.filter_due.is_none());
         let completed_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.snapshot.completed, &snapshot.completed));
+        self.choice += u64::from(before.is_none());
+        let due: Cell<Option<Timestamp>> = Cell::new(None);
+        let filter = Some(&self.filter).filter(|filter| !filter.is_empty());
+        let holds = |filter: &Filter, facts: &Facts<'_>| {
+            due.set([due.get(), filter.due(facts, now)].into_iter().flatten().min());
+            filter.holds(facts, now)
+        };
+        let lists = &mut self.lists;
         for kind in Kind::ALL {
             let (ongoing, completed) = Group::sections_of(kind);
             let is_ongoing = |one: &Arc<Session>| one.order().kind() == kind;
-            self.lists[ongoing] = filtered(&needle, &snapshot.ongoing, |one| one.title().as_str(), is_ongoing);
-            if !completed_unchanged || self.lists[completed] == List::All(0) {
+            let lets = filter.map(|filter| move |one: &Arc<Session>| holds(filter, &Facts::ongoing(one)));
+            lists[ongoing] = filtered(&snapshot.ongoing, is_ongoing, lets.as_ref());
+            if !completed_unchanged || lists[completed] == List::All(0) {
                 let is_completed = |one: &Arc<CompletedRow>| one.kind == kind;
-                self.lists[completed] = filtered(&needle, &snapshot.completed, |one| one.title.as_str(), is_completed);
+                let lets = filter.map(|filter| move |one: &Arc<CompletedRow>| holds(filter, &Facts::completed(one)));
+                lists[completed] = filtered(&snapshot.completed, is_completed, lets.as_ref());
             }
         }
-        self.lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
-        self.lists[Group::Instances.sections().start] =
-            filtered(&needle, &catalog.instances, |one| one.name.as_str(), |_| true);
-        self.lists[Group::History.sections().start] =
-            filtered(&needle, &data.past, |one| one.row.title.as_str(), |_| true);
+        lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
+        let lets = filter.map(|filter| move |one: &_| holds(filter, &Facts::instance(one)));
+        lists[Group::Instances.sections().start] = filtered(&catalog.instances, |_| true, lets.as_ref());
+        let lets = filter.map(|filter| move |one: &PastSession| holds(filter, &Facts::completed(&one.row)));
+        lists[Group::History.sections().start] = filtered(&data.past, |_| true, lets.as_ref());
+        self.filter_due = due.get();
     }
 
     fn shown(&self) -> impl Iterator<Item = Group> + '_ {

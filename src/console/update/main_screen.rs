@@ -56,7 +56,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::SortBack => tables::sort(model, true),
         Action::Widen => tables::widen(model),
         Action::Copy => copy::open(model),
-        Action::Filter => model.typing = Some(Input::new(model.tree.filter().to_owned())),
+        Action::Filter => model.typing = Some(Input::new(model.tree.filter().text().to_owned())),
         Action::Progress => tab(model, Tab::Progress),
         Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
             sideways(model, 1);
@@ -246,7 +246,8 @@ fn swap_focus(model: &mut Model) {
 }
 
 fn accept(model: &mut Model) -> Vec<Intent> {
-    if model.typing.take().is_some() {
+    if model.typing.is_some() {
+        keep_filter(model);
         return Vec::new();
     }
     if model.focus == Focus::Preview
@@ -271,10 +272,21 @@ fn accept(model: &mut Model) -> Vec<Intent> {
     Vec::new()
 }
 
+/// Leaves the line that the filter is typed in; not while it holds a word that means nothing.
+fn keep_filter(model: &mut Model) {
+    if model.tree.filter().problem().is_some() {
+        return;
+    }
+    model.typing = None;
+    if model.tree.filter().is_empty() {
+        model.set_filter("");
+    }
+}
+
 /// One step back: what is being typed, the preview, the filter, the marks, the notice. Never out of the screen.
 fn back(model: &mut Model) {
     if model.typing.take().is_some() {
-        model.tree.set_filter("", &model.shown);
+        model.set_filter("");
     } else if log::leave_search(model) {
         // Nothing else is left by the same key.
     } else if model.wide {
@@ -282,7 +294,7 @@ fn back(model: &mut Model) {
     } else if model.focus == Focus::Preview {
         model.focus = Focus::Tree;
     } else if !model.tree.filter().is_empty() {
-        model.tree.set_filter("", &model.shown);
+        model.set_filter("");
     } else if !model.tree.marked.is_empty() || !model.tree.marked_instances.is_empty() {
         marks::clear(model);
     } else if model.frozen.is_some() {

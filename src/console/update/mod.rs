@@ -101,6 +101,8 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     if height > 0 {
         model.tree.scroll_to_selection(usize::from(height));
     }
+    let now = model.now();
+    model.tree.settle_filter(&model.shown, now);
     model.settle_tables();
     if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now.steady) {
         model.notice = None;

@@ -23,6 +23,15 @@ pub(super) fn owner(model: &mut Model, mut next: OwnerState) -> Vec<Intent> {
             let text = format!("Still no owner, reconnecting: {reason}");
             model.notify(Tone::Warning, text);
         }
+        (OwnerState::Nobody { .. }, OwnerState::Nobody { .. })
+        | (OwnerState::Local, OwnerState::Local | OwnerState::Remote { .. }) => {}
+        (_, OwnerState::Nobody { .. }) => {
+            model.notify(Tone::Warning, "Nobody manages the sessions: the journal is shown as it stands");
+        }
+        (OwnerState::Nobody { .. }, OwnerState::Remote { pid }) => {
+            let text = format!("Process {pid} manages the sessions now");
+            model.notify(Tone::Done, text);
+        }
         (_, OwnerState::Unreachable { reason, .. }) => {
             let text = format!("Owner lost, reconnecting: {reason}");
             model.notify(Tone::Warning, text);
@@ -32,10 +41,9 @@ pub(super) fn owner(model: &mut Model, mut next: OwnerState) -> Vec<Intent> {
             let text = format!("Attached to process {pid} again");
             model.notify(Tone::Done, text);
         }
-        (OwnerState::Unreachable { .. } | OwnerState::Remote { .. }, OwnerState::Local) => {
+        (OwnerState::Unreachable { .. } | OwnerState::Remote { .. } | OwnerState::Nobody { .. }, OwnerState::Local) => {
             model.notify(Tone::Done, "This console owns the sessions now");
         }
-        (OwnerState::Local, OwnerState::Local | OwnerState::Remote { .. }) => {}
     }
     Vec::new()
 }

@@ -4,15 +4,15 @@ use crate::{
     console::{
         format,
         message::Intent,
-        model::{Model, notice::Tone, tree::TreeData},
-        ports::Catalog,
+        model::{Model, is_reading, notice::Tone, tree::TreeData},
+        ports::{Catalog, CatalogEntry, CatalogInstance},
         view::states::ended,
     },
     domain::SessionId,
     machine::{Phase, Session, StuckReason},
     manager::{CompletedResult, Snapshot},
 };
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// Takes in a new snapshot of the sessions.
 pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Intent> {
@@ -35,7 +35,8 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
 pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let before = model.shown.clone();
     model.shown.snapshot = snapshot;
-    model.tree.refresh(&model.shown, &before);
+    let now = model.now();
+    model.tree.refresh(&model.shown, &before, now);
     forget_marks(model, &before);
     model.count_queue();
 }
@@ -48,12 +49,47 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
     }
     model.tree.marked_instances.retain(|key| key.find(&catalog).is_some());
     model.shown.catalog = catalog;
-    model.tree.refresh(&model.shown, &before);
+    let now = model.now();
+    model.tree.refresh(&model.shown, &before, now);
     if let Some(stood) = model.reread.take() {
         let text = found(&stood, &model.shown.catalog);
         model.notify(Tone::Done, text);
+    } else if !is_reading(&before.catalog)
+        // What needs a person is not pushed aside by what does not.
+        && model.notice.as_ref().is_none_or(|notice| matches!(notice.tone, Tone::Done | Tone::Info))
+        && let Some(change) = changed(&before.catalog, &model.shown.catalog)
+    {
+        model.notify(Tone::Info, format!("Repositories read again: {change}"));
     }
     Vec::new()
+}
+
+/// What is new and what is gone, where anything is; one of each by its name.
+fn changed(before: &Catalog, after: &Catalog) -> Option<String> {
+    let restorable = |catalog: &Catalog| -> BTreeMap<(PathBuf, String), String> {
+        let points = catalog.rows().filter(|(_, row)| row.point().is_some());
+        points.map(|(one, row)| ((one.folder.clone(), row.label().to_owned()), row_name(one, row))).collect()
+    };
+    let (was, is) = (restorable(before), restorable(after));
+    let part = |from: &BTreeMap<_, String>, to: &BTreeMap<_, String>, (first, last): (&str, &str)| {
+        let other: Vec<&String> = from.iter().filter(|(key, _)| !to.contains_key(*key)).map(|(_, name)| name).collect();
+        let more = match other.len().checked_sub(1)? {
+            0 => String::new(),
+            more => format!(" and {} more", format::count(more as u64)),
+        };
+        let points = if other.len() == 1 { "restore point" } else { "restore points" };
+        Some(format!("{} {first}{points}{last}, {}{more}", format::count(other.len() as u64), other[0]))
+    };
+    let problems = after.repositories.iter().filter(|one| one.problem.is_some() && !before.repositories.contains(one));
+    let problems = problems.filter_map(|one| one.problem.clone());
+    let parts = [part(&is, &was, ("new ", "")), part(&was, &is, ("", " gone"))].into_iter().flatten().chain(problems);
+    let parts = parts.collect::<Vec<_>>().join("; ");
+    let other = || (before != after).then(|| "something has changed".to_owned());
+    if parts.is_empty() { other() } else { Some(format::clean(&parts).into_owned()) }
+}
+
+fn row_name(one: &CatalogInstance, row: &CatalogEntry) -> String {
+    format!("{}/{}", one.name, row.label())
 }
 
 /// What reading the repositories again has found.

@@ -34,7 +34,7 @@ fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
             let Some(input) = &mut model.typing else { return };
             apply(input, requests);
             let text = input.value().to_owned();
-            model.tree.set_filter(&text, &model.shown);
+            model.set_filter(&text);
         }
         (KeyContext::Palette, Some(Overlay::Palette(state))) => {
             apply(&mut state.input, requests);

@@ -27,8 +27,17 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     let keys = keys(model, width, brush);
     if let Some(input) = model.typing() {
         let mut spans = vec![brush.span(Role::Key, " /")];
-        spans.extend(widgets::input(input, width.saturating_sub(34).clamp(1, 40), true, brush));
-        spans.push(brush.span(Role::Dim, "  Enter keeps it, Esc clears it"));
+        let problem = model.tree().filter().problem();
+        let others = if problem.is_some() { width * 2 / 3 } else { 34 };
+        spans.extend(widgets::input(input, width.saturating_sub(others).clamp(1, 40), true, brush));
+        let (role, about) = match (problem, input.value()) {
+            (Some(problem), _) => (Role::Stuck, problem),
+            (None, "") => (Role::Dim, "words, !word, phase:stuck, host:, by:, since:1h"),
+            (None, _) => (Role::Dim, "Enter keeps it, Esc clears it"),
+        };
+        let room = width.saturating_sub(Line::from(spans.clone()).width() + 2);
+        let about = format::clean(about);
+        spans.push(brush.span(role, format!("  {}", format::fit(&about, room, brush.glyphs.more))));
         buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
         return;
     }

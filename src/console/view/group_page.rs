@@ -121,13 +121,15 @@ pub(in crate::console) fn rows_in_view(model: &Model, group: Group, layout: &Lay
 }
 
 fn head(group: Group, model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    match group {
+    let mut lines = widgets::filter_of(model, group, width, brush);
+    lines.extend(match group {
         Group::Restore => summary::restore(model, width, brush),
         Group::Completed => super::completed::head(model, width, brush),
         Group::Instances => instance::repositories(model, width, brush),
         Group::History => super::completed::history_head(model, width, brush),
         Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => Vec::new(),
-    }
+    });
+    lines
 }
 
 /// The heading of a column.

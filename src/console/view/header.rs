@@ -94,11 +94,14 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     }
     let width = usize::from(area.width);
     let attached = matches!(model.owner(), OwnerState::Remote { .. });
-    let fills = if model.may_close() == MayClose::Away { &AWAY[..] } else { &FILLS[..] };
+    let fills = if matches!(model.may_close(), MayClose::Away | MayClose::Unowned) { &AWAY[..] } else { &FILLS[..] };
     let fills = fills.iter().filter(|fill| attached || fill.front != Front::Place);
     let made = fills.map(|fill| (left(model, *fill, brush), right(model, *fill, brush)));
     let fits = |(left, right): &(Line<'_>, Line<'_>)| left.width() + right.width() + 2 <= width;
-    let fallback = || (Line::from_iter(badge(model, brush)), right(model, LEAST, brush));
+    let fallback = || {
+        let left = badge(model, brush).into_iter().chain(filter(model, brush));
+        (left.collect(), right(model, LEAST, brush))
+    };
     let (left, right) = made.into_iter().find(fits).unwrap_or_else(fallback);
     let start = width.saturating_sub(right.width() + 1);
     let start = area.x + u16::try_from(start).unwrap_or(0);
@@ -146,7 +149,7 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
     let counts = &model.data().snapshot.counts;
     let ended = |result| counts.ended.with(result);
     let glyphs = &brush.glyphs;
-    let mut spans = Vec::from_iter(badge(model, brush));
+    let mut spans: Vec<Span<'static>> = badge(model, brush).into_iter().chain(filter(model, brush)).collect();
     if fill.front != Front::Nothing {
         spans.push(brush.span(Role::Title, " howdah"));
     }
@@ -181,6 +184,13 @@ fn left(model: &Model, fill: Fill, brush: &Brush) -> Line<'static> {
         spans.push(brush.span(*role, text));
     }
     Line::from(spans)
+}
+
+/// What the filter leaves, where there is no frame to say it.
+fn filter(model: &Model, brush: &Brush) -> Option<Span<'static>> {
+    let (shown, all) = model.filtered().filter(|_| !model.layout().bordered)?;
+    let text = format!(" {} of {} shown", format::count(shown as u64), format::count(all as u64));
+    Some(brush.span(Role::Mark, text))
 }
 
 /// What stands before everything else where all is only played.
@@ -218,6 +228,14 @@ fn safe(model: &Model, how: Safe, brush: &Brush) -> Span<'static> {
         (MayClose::Away, Safe::Short) => {
             brush.span(Role::Stuck, format!("{sign} owner lost; data from {}", format::clock(model.now())))
         }
+        (MayClose::Unowned, Safe::Long) => {
+            let moment = format::clock(model.now());
+            brush.span(Role::Stuck, format!("{sign} no owner: nobody manages the sessions; journal of {moment}"))
+        }
+        (MayClose::Unowned, Safe::Short) => {
+            brush.span(Role::Stuck, format!("{sign} no owner; journal of {}", format::clock(model.now())))
+        }
+        (MayClose::Unowned, Safe::Least) => brush.span(Role::Stuck, format!("{sign} no owner")),
         (MayClose::Away, Safe::Least) => brush.span(Role::Stuck, format!("{sign} owner lost")),
         (MayClose::LogoutEnds, Safe::Long | Safe::Short) => {
             brush.span(Role::Stuck, format!("{sign} logout ends the work"))

@@ -53,6 +53,11 @@ fn unusual(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             let text = format!("The sessions belong to process {pid}; this console is attached to it.");
             widgets::wrapped(&text, width, 0, Role::Text, brush)
         }
+        OwnerState::Nobody { .. } => {
+            let text = "Nobody manages the sessions: nothing is tried again or finished. What is shown is how the journal \
+                        stands; howdah without --read-only, or howdah keeper, goes on.";
+            widgets::wrapped(text, width, 0, Role::Stuck, brush)
+        }
         OwnerState::Unreachable { reason, .. } => {
             let text = format!("The owner of the sessions is lost, reconnecting: {reason}");
             widgets::wrapped(&text, width, 0, Role::Stuck, brush)

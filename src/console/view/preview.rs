@@ -26,7 +26,10 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         return;
     }
     if layout.bordered {
-        widgets::pane(buffer, area, &title(model, brush), model.focus() == Focus::Preview, brush);
+        // Where the tree has no room, its filter must still be in sight.
+        let filter = widgets::filter(model).filter(|_| layout.tree.is_empty());
+        let title = filter.unwrap_or_else(|| title(model, brush));
+        widgets::pane(buffer, area, &title, model.focus() == Focus::Preview, brush);
         tabs(buffer, area, model, brush);
     }
     let inside = page_area(model, layout);
@@ -141,7 +144,9 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
         // Their tables are painted by themselves.
         Node::Group(Group::Restore | Group::Completed | Group::Instances | Group::History) => Vec::new(),
         Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => {
-            completed::of_kind(model, *group, width, usize::from(area.height), brush)
+            let mut lines = widgets::filter_of(model, *group, width, brush);
+            lines.extend(completed::of_kind(model, *group, width, usize::from(area.height), brush));
+            lines
         }
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
         Node::Instance(key) => instance::one(model, key, width, brush),

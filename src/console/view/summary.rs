@@ -5,11 +5,15 @@ use crate::{
     console::{
         action::Action,
         format,
-        model::Model,
+        model::{
+            Model,
+            tree::{Group, TreeRow},
+        },
         theme::{Brush, Role},
     },
     domain::{ByteCount, Kind},
-    machine::Session,
+    machine::{EndedCounts, Session},
+    manager::Counts,
 };
 use ratatui::text::Line;
 use std::sync::Arc;
@@ -17,10 +21,24 @@ use std::sync::Arc;
 /// What all of them come to; on an empty screen, what to press.
 pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let snapshot = &model.data().snapshot;
-    let Some(counts) = Some(snapshot.counts_of(Kind::Restore)).filter(|counts| counts.ongoing() > 0) else {
+    if snapshot.ongoing_of(Kind::Restore).next().is_none() {
         return empty(model, width, brush);
-    };
-    let sessions: Vec<&Arc<Session>> = snapshot.ongoing_of(Kind::Restore).collect();
+    }
+    // Under a filter all here is about what it shows, as are the actions.
+    let sessions: Vec<&Arc<Session>> = (model.tree().members(Group::Restore))
+        .filter_map(|row| match row {
+            TreeRow::Ongoing(at) => snapshot.ongoing.get(at),
+            TreeRow::Group(_)
+            | TreeRow::Completed(_)
+            | TreeRow::Unreadable(_)
+            | TreeRow::Instance(_)
+            | TreeRow::Past(_) => None,
+        })
+        .collect();
+    if sessions.is_empty() {
+        return widgets::wrapped("The filter hides all of them.", width, 0, Role::Text, brush);
+    }
+    let counts = Counts::of(sessions.iter().copied(), EndedCounts::default());
     let glyphs = &brush.glyphs;
     let parts = [
         (counts.stuck, glyphs.stuck, "stuck", Role::Stuck),
@@ -43,7 +61,9 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         about = format!("{about}   {}", format::rate(rate));
     }
     lines.extend(widgets::wrapped(&about, width, 0, Role::Text, brush));
-    lines.extend(widgets::wrapped("Retry and Cancel here are for all of them.", width, 0, Role::Dim, brush));
+    let whom = if model.tree().filter().is_empty() { "all of them" } else { "those that are shown" };
+    let text = format!("Retry and Cancel here are for {whom}.");
+    lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
     lines.push(Line::default());
     lines
 }

@@ -16,7 +16,6 @@ use crate::{
         ports::RepositoryKind,
         theme::{Brush, Role},
     },
-    domain::Kind,
     machine::CompletedRow,
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::StatefulWidget as _};
@@ -32,11 +31,7 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         return;
     }
     if layout.bordered {
-        let title = if model.tree().filter().is_empty() {
-            "Sessions".to_owned()
-        } else {
-            format!("Sessions: /{}", format::clean(model.tree().filter()))
-        };
+        let title = widgets::filter(model).unwrap_or_else(|| "Sessions".to_owned());
         widgets::pane(buffer, area, &title, model.focus() == Focus::Tree, brush);
     }
     let inside = layout.inside(area);
@@ -122,19 +117,7 @@ const fn heading_id(group: Group) -> u64 {
 
 fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'static> {
     let tree = model.tree();
-    let snapshot = &model.data().snapshot;
-    let ongoing = |kind| snapshot.ongoing_of(kind).count();
-    let ended = |kind| snapshot.counts.ended.of(kind).total();
-    let all = match group {
-        Group::Restore => ongoing(Kind::Restore),
-        Group::Completed => ended(Kind::Restore),
-        Group::Verify => ongoing(Kind::Verify) + ended(Kind::Verify),
-        Group::Explore => ongoing(Kind::Explore) + ended(Kind::Explore),
-        Group::Backup => ongoing(Kind::Backup) + ended(Kind::Backup),
-        Group::Unreadable => tree.count(group),
-        Group::Instances => model.data().catalog.instances.len(),
-        Group::History => model.data().past.len(),
-    };
+    let all = model.all_of(group);
     let shown = tree.count(group);
     let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
     let count = if is_filtered {

@@ -5,7 +5,7 @@ use crate::console::{
     format,
     keymap::KeyContext,
     layout::centered,
-    model::Model,
+    model::{Model, tree::Group},
     theme::{Brush, Role},
 };
 use ratatui::{
@@ -23,6 +23,24 @@ pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, focused: bool, 
     let title = if title.is_empty() { Line::default() } else { Line::from(brush.span(role, format!(" {title} "))) };
     let block = Block::bordered().border_set(brush.glyphs.border).border_style(brush.style(role)).title(title);
     block.render(area, buffer);
+}
+
+/// The filter in force, and what it leaves. The count comes first: a long filter is cut, a number never.
+pub(super) fn filter(model: &Model) -> Option<String> {
+    let (shown, all) = model.filtered()?;
+    let (shown, all) = (format::count(shown as u64), format::count(all as u64));
+    Some(format!("{shown} of {all} shown: /{}", format::clean(model.tree().filter().text())))
+}
+
+/// What a filter leaves under a heading, above its rows.
+pub(super) fn filter_of(model: &Model, group: Group, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    if model.tree().filter().is_empty() || group == Group::Unreadable {
+        return Vec::new();
+    }
+    let (shown, all) = (model.tree().count(group), model.all_of(group));
+    let (shown, all) = (format::count(shown as u64), format::count(all as u64));
+    let text = format!("{shown} of {all} shown: /{}", format::clean(model.tree().filter().text()));
+    wrapped(&text, width, 0, Role::Mark, brush)
 }
 
 /// Where a dialog of this size stands.
