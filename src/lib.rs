@@ -119,6 +119,7 @@
 //! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |
 //! | Of a recording only characters and colours reach a terminal. | `tests/player.rs`, the player's own tests |
 //! | A demo touches no disk and starts no process; its recording is the same wherever it is made. | `tests/demo.rs` |
+//! | A recording, and the picture that moves, show what the screen showed. | `tests/golden.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words

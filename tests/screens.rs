@@ -21,8 +21,6 @@ mod namesakes;
 mod owner;
 #[path = "screens/palette.rs"]
 mod palette;
-#[path = "screens/picture.rs"]
-mod picture;
 #[path = "screens/rules.rs"]
 mod rules;
 #[path = "screens/scenes.rs"]

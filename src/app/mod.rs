@@ -9,7 +9,7 @@ mod claims;
 pub mod config;
 mod console;
 mod context;
-mod demo;
+pub mod demo;
 mod doctor;
 mod environment;
 pub mod exposure;
