@@ -1,7 +1,7 @@
 //! The words of the command line.
 
 use super::{
-    recording_options::{DemoArgs, PlayArgs},
+    recording_options::{ConsoleRecording, DemoArgs, PlayArgs},
     restore_options::RestoreOptions,
     session::{args::SessionArgs, name::SessionSelector},
 };
@@ -20,6 +20,9 @@ pub struct Cli {
     /// Print the settings in force as TOML, each with where it comes from, and stop
     #[arg(long)]
     pub print_config: bool,
+    /// Whether the console is recorded.
+    #[command(flatten)]
+    pub recording: ConsoleRecording,
     /// What every verb takes.
     #[command(flatten)]
     pub common: Common,

@@ -4,6 +4,17 @@ use crate::recording::{Format, IdleLimit, ScreenSize, Speed};
 use clap::{ArgGroup, Args, ValueEnum};
 use std::{num::NonZeroU32, path::PathBuf};
 
+/// A recording of the console.
+#[derive(Debug, Clone, Args)]
+pub struct ConsoleRecording {
+    /// Record the console: what it shows, with the times, but not what is typed; the file must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// The format of the recording: asciicast 2 or 3
+    #[arg(long, value_name = "v2|v3", default_value = "v2", requires = "record")]
+    pub format: CastFormat,
+}
+
 /// `howdah play`.
 #[derive(Debug, Args)]
 #[command(after_help = PLAY)]

@@ -2,6 +2,7 @@
 
 mod owner_switch;
 mod read_only;
+mod recording;
 mod save_log;
 
 use super::{
@@ -16,10 +17,11 @@ use super::{
 use crate::{
     attempt::AttemptDir,
     catalog::{self, Catalog, propose::propose},
-    cli::{exit::Exit, streams::print_error},
+    cli::{exit::Exit, recording_options::ConsoleRecording, streams::print_error},
     console::{
         self,
         keymap::Keymap,
+        live_recording::LiveRecording,
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
         theme::Theme,
     },
@@ -49,11 +51,19 @@ const PAUSE_OVER_SSH: Duration = Duration::from_secs(1);
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
-pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &AppContext, record: &ConsoleRecording) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         bail!("the console needs a terminal; without one use howdah restore, or howdah backup list");
     }
     let options = options(context)?;
+    let recording = match recording::begin(record, Clock::system()) {
+        Ok(recording) => recording,
+        Err(reason) => {
+            print_error(&reason);
+            return Ok(Exit::Refused);
+        }
+    };
+    let stopped = recording.as_ref().map(LiveRecording::stopped);
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
@@ -75,7 +85,7 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
             log::begin(&context.state)?;
             Sessions::Own(switch)
         };
-        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries)).await;
+        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries), recording).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = sessions.leave().await?;
         anyhow::Ok(Ok((ending.context("the screen cannot go on")?, after)))
@@ -83,8 +93,15 @@ pub(super) fn run(context: &AppContext) -> anyhow::Result<Exit> {
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
     match ending? {
-        Ok((ending, after)) => Ok(tell(&ending, &after)),
+        Ok((ending, after)) => {
+            let stopped = stopped.and_then(|stopped| stopped.borrow().clone());
+            if let Some(line) = recording::farewell(record, stopped.as_deref()) {
+                say(&ending, &line);
+            }
+            Ok(tell(&ending, &after))
+        }
         Err(error) => {
+            recording::discard(record);
             print_error(&error.to_string());
             Ok(Exit::Refused)
         }
@@ -296,11 +313,15 @@ fn tell(ending: &Ending, after: &After) -> Exit {
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };
-    let line = format!("howdah: {}: {line}", counts.join(", "));
+    say(ending, &format!("{}: {line}", counts.join(", ")));
+    if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done }
+}
+
+/// Says something to the shell.
+fn say(ending: &Ending, line: &str) {
     match ending.reason {
         // A signal may have come because the terminal is gone; then nobody is there to read it.
-        EndReason::Closed | EndReason::Signal => drop(writeln!(io::stdout(), "{line}")),
-        EndReason::HungUp => tracing::info!("{line}"),
+        EndReason::Closed | EndReason::Signal => drop(writeln!(io::stdout(), "howdah: {line}")),
+        EndReason::HungUp => tracing::info!("howdah: {line}"),
     }
-    if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done }
 }

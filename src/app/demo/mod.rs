@@ -117,7 +117,7 @@ fn show(story: &Arc<Story>, ascii: bool) -> anyhow::Result<Exit> {
     let ended = runtime.block_on(async {
         let (world, clock) = begin(story).await?;
         time::resume();
-        anyhow::Ok(console::run(ports::ports(&world, story, clock), ports::options(story, theme, ascii)?).await?)
+        anyhow::Ok(console::run(ports::ports(&world, story, clock), ports::options(story, theme, ascii)?, None).await?)
     });
     runtime.shutdown_background();
     ended.context("the screen cannot go on")?;
