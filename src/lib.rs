@@ -121,6 +121,7 @@
 //! | A demo touches no disk and starts no process; its recording is the same wherever it is made. | `tests/demo.rs` |
 //! | A recording, and the picture that moves, show what the screen showed. | `tests/golden.rs` |
 //! | A recording of a live console is what its terminal was sent, and holds up nobody. | `tests/record.rs` |
+//! | What a journal holds can be seen again, with the clock of then, by whoever may read it. | `tests/session.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words

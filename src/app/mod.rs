@@ -26,6 +26,7 @@ mod ownership;
 pub mod planner;
 mod play;
 mod proposals;
+mod replay;
 mod requests;
 pub mod restore;
 mod run;

@@ -163,6 +163,9 @@ pub struct ReportArgs {
     /// Print Markdown, with tables, for a wiki
     #[arg(long)]
     pub markdown: bool,
+    /// Make a recording (asciicast 2) of how the console would have shown it, for howdah play; - is standard output
+    #[arg(long, value_name = "FILE | -", conflicts_with_all = ["json", "markdown"])]
+    pub cast: Option<PathBuf>,
 }
 
 /// `howdah keeper`.
@@ -244,6 +247,9 @@ Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun
 const REPORT: &str = "\
 Nothing is changed, and nobody need own the sessions. Of several sessions one that cannot be told is named on stderr with \
 the reason, the others are told, and the exit code is 3.
+
+A recording (--cast) shows the clock of then. What took long is leapt through, so that hours play in a minute or two; the
+header says REPLAY. How far a copy had come is in it as long as the attempts' files are there. No file is written over.
 
 The JSON object. What does not apply or is not known is null; moments are in UTC (RFC 3339).
   session      the object of the session as howdah session show --json prints it; its fields are

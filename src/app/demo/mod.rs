@@ -94,7 +94,7 @@ fn find(name: &str) -> Result<Scenario<Chord>, String> {
 }
 
 /// A runtime whose time stands still until somebody waits.
-fn paused() -> io::Result<Runtime> {
+pub(super) fn paused() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
 }
 
