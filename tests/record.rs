@@ -8,7 +8,8 @@ mod support;
 use howdah::recording::{EventKind, Recording, Version};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -88,6 +89,23 @@ fn a_recording_holds_what_the_terminal_was_sent_and_nothing_that_was_typed() {
         let rest = written.strip_prefix(&*all).unwrap_or_else(|| panic!("{all:?}\n{written:?}"));
         assert!(rest.contains("howdah: the recording is in ") && !rest.contains('\u{1b}'), "{rest:?}");
     }
+}
+
+#[test]
+fn a_password_in_a_log_is_neither_shown_nor_recorded() {
+    let (howdah, file) = (Howdah::new(), new_file());
+    let target = howdah.home.join("crm");
+    let restore = ["restore", "crm", "--no-start", "--to", text(&target), "--state-dir", text(&howdah.state)];
+    howdah.run(restore).expect_code(0);
+    let log = howdah.state.join("attempts/1/1/output.log");
+    let line = "primary_conninfo = 'host=a password=hunter2 user=b'\n";
+    OpenOptions::new().append(true).open(log).unwrap().write_all(line.as_bytes()).unwrap();
+    let mut terminal = console(&howdah, &file, &[]);
+    // From the top, over two headings, to the session, and to its log.
+    terminal.keys("gjjl");
+    terminal.wait_for_text("host=a password=***");
+    expect_same(&mut terminal, &file);
+    assert!(!fs::read_to_string(&file).unwrap().contains("hunter2"));
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::{
     domain::{AttemptNo, Port, SessionId},
     journal::JournalReader,
     manager::{Clock, OwnerState, Service},
+    postgres::server::log::mask,
 };
 use anyhow::{Context, bail};
 use futures_util::future::BoxFuture;
@@ -286,7 +287,8 @@ fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::Eve
     Ok(history.into_iter().map(|event| (event.at, event.text)).collect())
 }
 
-/// The last bytes of an attempt's raw output; none when it has not written any.
+/// The last bytes of an attempt's raw output, with every password hidden: a log that somebody else wrote there may hold
+/// one, and what is shown may be recorded. None when it has not written any.
 fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> io::Result<Vec<u8>> {
     let mut file = match File::open(AttemptDir::new(state, session, attempt).output()) {
         Ok(file) => file,
@@ -297,7 +299,7 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(String::from_utf8_lossy(&bytes).split_inclusive('\n').map(mask).collect::<String>().into_bytes())
 }
 
 /// One line for the shell: what goes on, and how to come back.
