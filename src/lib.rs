@@ -119,6 +119,9 @@
 //! | A peer on the socket that is slow, broken, hostile or foreign harms nobody but itself. | `tests/control.rs` |
 //! | Of a recording only characters and colours reach a terminal. | `tests/player.rs`, the player's own tests |
 //! | A demo touches no disk and starts no process; its recording is the same wherever it is made. | `tests/demo.rs` |
+//! | A recording, and the picture that moves, show what the screen showed. | `tests/golden.rs` |
+//! | A recording of a live console is what its terminal was sent, and holds up nobody. | `tests/record.rs` |
+//! | What a journal holds can be seen again, with the clock of then, by whoever may read it. | `tests/session.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
 //!
 //! # Words

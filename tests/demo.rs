@@ -15,7 +15,7 @@ use ratatui::{
     style::{Color, Modifier},
 };
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -134,18 +134,38 @@ fn a_recording_is_the_same_wherever_and_whenever_it_is_made() {
     }
 }
 
+/// The recordings that come with howdah: the arguments of the demo that makes each, and its file.
+fn recordings(folder: &Path) -> Vec<(Vec<String>, PathBuf)> {
+    let made = |scenario: &str, option: &str, ending: &str| {
+        let file = folder.join(format!("{scenario}.{ending}"));
+        ([scenario, option].map(str::to_owned).to_vec(), file)
+    };
+    let casts = SCENARIOS.into_iter().map(|scenario| made(scenario, "--record", "cast"));
+    casts.chain([made("stuck", "--svg", "svg")]).collect()
+}
+
 #[test]
 fn the_recordings_that_come_with_howdah_are_up_to_date() {
     let howdah = Howdah::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/recordings");
-    for scenario in SCENARIOS {
-        let kept = fs::read(folder.join(format!("{scenario}.cast"))).unwrap();
+    for (arguments, file) in recordings(&folder) {
+        let fresh = scratch("fresh").join("file");
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain([text(&fresh)]).collect();
+        howdah.run(["demo"].into_iter().chain(arguments)).expect_code(0);
+        let fresh = fs::read(fresh).unwrap();
+        if env::var_os("HOWDAH_WRITE_RECORDINGS").is_some() {
+            fs::write(&file, &fresh).unwrap();
+        }
         assert!(
-            kept == record(&howdah, &[scenario], &[]),
-            "the screen or the story has changed; look at it, and renew the recording with\n\
-             cargo run -- demo {scenario} --record assets/recordings/{scenario}.cast"
+            fs::read(&file).is_ok_and(|kept| kept == fresh),
+            "{} is old, since the screen or the story has changed; renew all of its folder, and look at it:\n\
+             HOWDAH_WRITE_RECORDINGS=1 cargo test --locked --test demo up_to_date",
+            file.display()
         );
     }
+    let known: Vec<PathBuf> = recordings(&folder).into_iter().map(|(_, file)| file).collect();
+    let strays = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| !known.contains(path));
+    assert_eq!(strays.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "nothing makes these");
 }
 
 #[test]

@@ -105,6 +105,31 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_player() {
 }
 
 #[test]
+fn a_recording_becomes_a_picture_that_moves_without_a_terminal() {
+    let howdah = Howdah::new();
+    let hostile = RECORDING.replace("a restore", "<b>\\u0007&").replace("soon after", "</text><script>&amp;\\u0001");
+    let (file, picture) = (recording(&hostile), scratch("picture").join("demo.svg"));
+    let animate = |more: &[&str]| {
+        let arguments = ["play", file.to_str().unwrap(), "--svg", picture.to_str().unwrap()];
+        howdah.run(arguments.iter().chain(more)).expect_code(0);
+        fs::read_to_string(&picture).unwrap()
+    };
+    let svg = animate(&[]);
+    for word in ["&lt;/text&gt;&lt;script&gt;&amp;amp;", ">much later<", ">the very end<", "<title>&lt;b&gt;"] {
+        assert!(svg.contains(word), "{word}: {svg}");
+    }
+    assert!(!svg.contains("<script") && !svg.contains(|c: char| c.is_control() && c != '\n'), "{svg}");
+    // The hour is three seconds, and the end stands for two more.
+    assert!(svg.contains("animation:9.000000s "), "{svg}");
+    assert!(animate(&["--speed", "2"]).contains("animation:5.500000s "));
+    assert!(animate(&["--idle-limit", "none"]).contains("animation:3603.000000s "));
+    let many = (0..5_000).map(|at| format!("[{at}.0, \"o\", \"{at} \"]")).collect::<Vec<_>>().join("\n");
+    let file = recording(&format!("{{\"version\": 2, \"width\": 9, \"height\": 2}}\n{many}"));
+    let arguments = ["play", file.to_str().unwrap(), "--svg", picture.to_str().unwrap()];
+    howdah.run(arguments).expect_code(3).expect_words(&["more than 4000 different pictures"]);
+}
+
+#[test]
 fn what_cannot_be_played_is_refused_before_the_screen_is_taken() {
     let howdah = Howdah::new();
     let file = recording(RECORDING);

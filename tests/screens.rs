@@ -25,8 +25,6 @@ mod owner;
 mod palette;
 #[path = "screens/past.rs"]
 mod past;
-#[path = "screens/picture.rs"]
-mod picture;
 #[path = "screens/pointed.rs"]
 mod pointed;
 #[path = "screens/repositories.rs"]

@@ -28,6 +28,8 @@ mod naming;
 mod piping;
 #[path = "session/reading.rs"]
 mod reading;
+#[path = "session/replaying.rs"]
+mod replaying;
 #[path = "session/reporting.rs"]
 mod reporting;
 #[path = "session/starting.rs"]

@@ -24,6 +24,10 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         print_error("refused: --read-only was given, and this would change sessions or own them; nothing was begun");
         return Ok(Exit::Refused);
     }
+    if cli.recording.record.is_some() && cli.verb.is_some() {
+        print_error("--record before a verb records the console: leave the verb away, or name the file behind it");
+        return Ok(Exit::Usage);
+    }
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Hook) => hook::run(),
@@ -39,7 +43,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),
         Some(Verb::Session(verb)) => session::run(&AppContext::read(&cli.common)?, &verb),
-        None => console::run(&cli.common, &AppContext::read(&cli.common)?),
+        None => console::run(&cli.common, &AppContext::read(&cli.common)?, &cli.recording),
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     context::{AppContext, who},
     ownership,
     proposals::{Choices, Proposing, Taken},
+    replay::{self, Wanted},
     requests,
 };
 use crate::{
@@ -50,6 +51,10 @@ pub(super) fn run(context: &AppContext, args: &SessionArgs) -> anyhow::Result<Ex
 /// `howdah report`, which reads as `howdah session show` does, whatever kind the session is of.
 pub(super) fn report(context: &AppContext, args: &ReportArgs) -> anyhow::Result<Exit> {
     on_streams(|streams| {
+        if let Some(cast) = &args.cast {
+            let (state, session, ascii) = (context.state.as_path(), &args.session, context.ascii);
+            return replay::run(&Wanted { state, session, cast, ascii }, streams);
+        }
         let owned = || ownership::is_owned(&context.state);
         let reader = &mut Reader::open(&context.state, KindFilter::All).map_err(SessionError::from)?;
         Ok(report::run(reader, args, &around(context, &owned), &mut io::stdin().lock(), streams)?)

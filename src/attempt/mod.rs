@@ -10,6 +10,7 @@ pub mod simulated;
 pub mod tail;
 
 mod follow;
+mod progress;
 mod supervise;
 mod traces;
 mod worker_command;
@@ -17,6 +18,7 @@ mod worker_group;
 
 pub use attempt_dir::{AttemptDir, sessions, uuid_of};
 pub use processes::Processes;
+pub use progress::progress_of;
 pub use simulated::{Scenario, Simulated};
 pub use traces::{Traced, Traces, traces};
 pub use worker_command::worker_command;

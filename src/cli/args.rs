@@ -1,16 +1,14 @@
 //! The words of the command line.
 
 use super::{
+    recording_options::{ConsoleRecording, DemoArgs, PlayArgs},
     restore_options::RestoreOptions,
     session::{args::SessionArgs, name::SessionSelector},
 };
-use crate::{
-    domain::Rate,
-    recording::{Format, IdleLimit, ScreenSize, Speed},
-};
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use crate::domain::Rate;
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use std::{num::NonZeroU32, path::PathBuf};
+use std::path::PathBuf;
 
 /// Restores PostgreSQL instances and watches them come back.
 #[derive(Debug, Parser)]
@@ -22,6 +20,9 @@ pub struct Cli {
     /// Print the settings in force as TOML, each with where it comes from, and stop
     #[arg(long)]
     pub print_config: bool,
+    /// Whether the console is recorded.
+    #[command(flatten)]
+    pub recording: ConsoleRecording,
     /// What every verb takes.
     #[command(flatten)]
     pub common: Common,
@@ -165,6 +166,9 @@ pub struct ReportArgs {
     /// Print Markdown, with tables, for a wiki
     #[arg(long)]
     pub markdown: bool,
+    /// Make a recording (asciicast 2) of how the console would have shown it, for howdah play; - is standard output
+    #[arg(long, value_name = "FILE | -", conflicts_with_all = ["json", "markdown"])]
+    pub cast: Option<PathBuf>,
 }
 
 /// `howdah keeper`.
@@ -177,76 +181,6 @@ pub struct KeeperArgs {
     #[arg(long, hide = true)]
     pub detach: bool,
 }
-
-/// `howdah play`.
-#[derive(Debug, Args)]
-#[command(after_help = PLAY)]
-pub struct PlayArgs {
-    /// The recording
-    pub file: PathBuf,
-    /// How many times faster than it was recorded, from 0.25 to 16
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub speed: Speed,
-    /// The longest pause that is kept, in seconds, or none to keep all [default: what the recording says]
-    #[arg(long, value_name = "SECONDS|none")]
-    pub idle_limit: Option<IdleLimit>,
-}
-
-/// `howdah demo`.
-#[derive(Debug, Args)]
-#[command(after_help = DEMO, group(ArgGroup::new("recording").multiple(true)))]
-pub struct DemoArgs {
-    /// The scenario: a name of the list, or the path of a file [default: quiet-night]
-    pub scenario: Option<String>,
-    /// List the scenarios that come with howdah
-    #[arg(long, conflicts_with_all = ["scenario", "speed", "recording"])]
-    pub list: bool,
-    /// How many seconds of the story pass in a second, from 1 to 1000 [default: what the scenario says]
-    #[arg(long, value_name = "N", value_parser = speed)]
-    pub speed: Option<NonZeroU32>,
-    /// Record it, as its script says, instead of showing it: no terminal is needed, and no time passes
-    #[arg(long, value_name = "FILE", group = "recording")]
-    pub record: Option<PathBuf>,
-    /// Columns and rows of the recording [default: what the scenario says]
-    #[arg(long, value_name = "COLUMNSxROWS", requires = "recording")]
-    pub size: Option<ScreenSize>,
-    /// Write the picture at a marker of the script as SVG
-    #[arg(long, value_name = "FILE", requires = "at", group = "recording")]
-    pub svg: Option<PathBuf>,
-    /// The label of that marker
-    #[arg(long, value_name = "MARKER", requires = "svg")]
-    pub at: Option<String>,
-    /// The format of the recording: asciicast 2 or 3
-    #[arg(long, value_name = "v2|v3", default_value = "v2", requires = "record")]
-    pub format: CastFormat,
-}
-
-/// A format that recordings are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CastFormat {
-    /// asciicast 2
-    V2,
-    /// asciicast 3
-    V3,
-}
-
-impl From<CastFormat> for Format {
-    fn from(format: CastFormat) -> Self {
-        match format {
-            CastFormat::V2 => Self::V2,
-            CastFormat::V3 => Self::V3,
-        }
-    }
-}
-
-/// The speed of a story.
-fn speed(text: &str) -> Result<NonZeroU32, String> {
-    let speed = text.parse().ok().filter(|speed: &NonZeroU32| speed.get() <= MAX_SPEED);
-    speed.ok_or_else(|| format!("a story is played from 1 to {MAX_SPEED} times as fast as time passes"))
-}
-
-/// A day of a story in 90 seconds; faster nobody can follow.
-const MAX_SPEED: u32 = 1_000;
 
 /// `howdah doctor`.
 #[derive(Debug, Args)]
@@ -313,17 +247,12 @@ the copy replaces its source. A preloaded library that howdah does not know is a
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 
-const PLAY: &str = "The recording is shown on a terminal in memory, and what that one shows is painted: nothing in a \
-recording can set the clipboard, the title or the keys of the terminal it is played in, or ask it anything.
-
-Keys: space pause or go on, . the next output, left and right 5 seconds back and on, [ and ] the marker before and after, \
-- and + slower and faster, / search for a text on the screens, n and N its next and previous appearance, 0 or home the \
-start, end the end, q, esc or ctrl-c leave, ctrl-z suspend.
-
-Exit codes: 0 done, 1 howdah failed, 2 wrong usage or no terminal, 3 the recording cannot be read.";
 const REPORT: &str = "\
 Nothing is changed, and nobody need own the sessions. Of several sessions one that cannot be told is named on stderr with \
 the reason, the others are told, and the exit code is 3.
+
+A recording (--cast) shows the clock of then. What took long is leapt through, so that hours play in a minute or two; the
+header says REPLAY. How far a copy had come is in it as long as the attempts' files are there. No file is written over.
 
 The JSON object. What does not apply or is not known is null; moments are in UTC (RFC 3339).
   session      the object of the session as howdah session show --json prints it; its fields are
@@ -343,14 +272,6 @@ The JSON object. What does not apply or is not known is null; moments are in UTC
 
 const KEYS: &str = "Each action can be given other keys by its name under [console.keys] in howdah.toml. Where text is \
 typed, a key that is a character types it.";
-
-const DEMO: &str = "Nothing in it is real: no file is read but the scenario, none is written but the recording, no process \
-is started, and no session of yours is touched. The header says DEMO. What a scenario is made of stands at the top of \
-assets/scenarios/quiet-night.toml.
-
-A recording is the same, byte for byte, wherever it is made: howdah play FILE shows it.
-
-Exit codes: 0 done, 1 howdah failed or the script waited for what never came, 2 wrong usage, 3 the scenario cannot be read.";
 
 const DOCTOR: &str = "Nothing is changed, and nothing is begun. What is not ok comes with a fix.
 

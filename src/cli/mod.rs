@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod exit;
 pub mod keys;
 pub mod man;
+pub mod recording_options;
 pub mod report;
 pub mod restore;
 pub mod restore_options;

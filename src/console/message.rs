@@ -55,6 +55,8 @@ pub enum Message {
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
     Planned(RequestId, usize, Box<Result<RestorePlan, Failure>>),
+    /// The screen is not recorded any more, for this reason.
+    RecordingStopped(String),
     /// The process could not be suspended: there is no shell to come back from.
     NotSuspended,
     /// A moment that [`super::model::Model::next_change`] named has come.

@@ -6,7 +6,8 @@
 //! Promises: it redraws when something has changed, never by a tick; closing it stops no work; the terminal is given
 //! back whole on every way out. Never: decides anything about sessions, reads a file, or starts a process.
 //!
-//! `recorder` runs the same loop without a terminal and keeps what it would have been sent.
+//! `recorder` runs the same loop without a terminal and keeps what it would have been sent; `live_recording` keeps what a
+//! terminal is sent.
 //!
 //! `player` is a second screen, for recordings; it shares the terminal, the keys and the colours with the first.
 
@@ -19,6 +20,7 @@ mod glyphs;
 mod input;
 pub mod keymap;
 mod layout;
+pub mod live_recording;
 pub mod message;
 pub mod model;
 pub mod painter;

@@ -145,6 +145,8 @@ pub enum OpenedFor {
     Work,
     /// All of it is only played, and the header says so.
     Demo,
+    /// It happened, some time ago, and is shown again; the header says so.
+    Replay,
 }
 
 /// How the screen was left; the composition root makes one line for the shell of it.

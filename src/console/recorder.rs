@@ -105,6 +105,11 @@ impl Recorder {
         text(self.made().painter.shown())
     }
 
+    /// What is on the screen.
+    pub fn shown(&self) -> Buffer {
+        self.made().painter.shown().clone()
+    }
+
     /// Changes with each picture.
     pub fn pictures(&self) -> watch::Receiver<u64> {
         self.painted.subscribe()

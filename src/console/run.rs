@@ -7,6 +7,7 @@ mod published;
 
 use super::{
     input,
+    live_recording::LiveRecording,
     message::{Intent, Message, Query},
     model::{Model, preview::LOG_BYTES},
     ports::{ConsoleOptions, EndReason, Ending, EventHistory, Ports},
@@ -47,14 +48,29 @@ const DRAINED: usize = 1_000;
 /// How long orders that are on their way to the manager are waited for when the screen closes.
 const LAST_ORDERS: Duration = Duration::from_secs(2);
 
-/// Opens the screen, runs it until it is left, and gives the terminal back.
-pub async fn run(ports: Ports, options: ConsoleOptions) -> io::Result<Ending> {
+/// Opens the screen, runs it until it is left, and gives the terminal back. What the terminal is sent goes into the
+/// recording, too, if there is one.
+pub async fn run(ports: Ports, options: ConsoleOptions, recording: Option<LiveRecording>) -> io::Result<Ending> {
     let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
-    let screen = Screen::enter(options.mouse)?;
+    let stopped = stopped(recording.as_ref());
+    let screen = Screen::enter(options.mouse, recording)?;
     let gone = (&mut hang_up.fired).map(|_| ExternalEvent::End(EndReason::HungUp)).into_stream();
-    let outside = stream::select(gone, stream::select(signals, input::events()));
+    let outside = stream::select(stream::select(gone, stopped), stream::select(signals, input::events()));
     drive(ports, options, screen, outside).await
+}
+
+/// The end of a recording that ends before the screen does.
+fn stopped(recording: Option<&LiveRecording>) -> impl Stream<Item = ExternalEvent> + use<> {
+    let reason = recording.map(LiveRecording::stopped);
+    stream::once(async move {
+        let mut reason = reason?;
+        let reason = reason.wait_for(Option::is_some).await.ok()?.clone()?;
+        Some(ExternalEvent::Message(Message::RecordingStopped(reason)))
+    })
+    .filter_map(std::future::ready)
+    .chain(stream::pending())
+    .boxed()
 }
 
 /// The loop itself.
@@ -249,6 +265,7 @@ impl<S: Surface> Running<S> {
             | Message::ServerStopped(..)
             | Message::Proposed(..)
             | Message::Planned(..)
+            | Message::RecordingStopped(_)
             | Message::NotSuspended => Haste::AtOnce,
         }
     }

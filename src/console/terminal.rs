@@ -4,7 +4,7 @@
 //! screen's own thread, and before the process stops itself. A terminal that has hung up is noticed at once. Never:
 //! asks the terminal anything (late answers arrive as typed garbage).
 
-use super::{model::Model, painter::Painter, surface::Surface, theme::Brush, view};
+use super::{live_recording::LiveRecording, model::Model, painter::Painter, surface::Surface, theme::Brush, view};
 use crossterm::{
     Command as _,
     clipboard::CopyToClipboard,
@@ -23,7 +23,7 @@ use rustix::{
     process::{Signal, getpid, getsid, kill_current_process_group},
 };
 use std::{
-    io::{self, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write as _},
+    io::{self, IsTerminal as _, PipeReader, PipeWriter, Stdout, Write},
     panic,
     sync::{
         Arc,
@@ -35,11 +35,19 @@ use tokio::sync::oneshot;
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
-    output: Stdout,
+    output: Output,
     painter: Painter,
     mouse: bool,
     /// Whether it is taken now; the panic hook looks at it too.
     taken: Arc<AtomicBool>,
+}
+
+/// Where the screen writes: the terminal, and the recording if one is made.
+struct Output {
+    terminal: Stdout,
+    recording: Option<LiveRecording>,
+    /// What the recording does not have yet.
+    written: Vec<u8>,
 }
 
 /// Word of a terminal that has hung up. Watched on a thread of its own, since crossterm 0.29 spins on it.
@@ -51,11 +59,12 @@ pub(super) struct HangUp {
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+    /// Takes the terminal, and keeps what it is sent in the recording if there is one.
+    pub(super) fn enter(mouse: bool, recording: Option<LiveRecording>) -> io::Result<Self> {
         let taken = Arc::new(AtomicBool::new(false));
         restore_on_panic(Arc::clone(&taken));
-        let mut screen = Self { output: io::stdout(), painter: Painter::new(Rect::ZERO), mouse, taken };
+        let output = Output { terminal: io::stdout(), recording, written: Vec::new() };
+        let mut screen = Self { output, painter: Painter::new(Rect::ZERO), mouse, taken };
         screen.take()?;
         Ok(screen)
     }
@@ -86,6 +95,9 @@ impl Screen {
     /// Begins with an empty screen: of what stands there nothing is known.
     fn wipe(&mut self, area: Rect) -> io::Result<()> {
         self.painter = Painter::new(area);
+        if let Some(recording) = &mut self.output.recording {
+            recording.resize(area.width, area.height);
+        }
         execute!(self.output, SetAttribute(Attribute::Reset), Clear(ClearType::All))
     }
 
@@ -94,10 +106,29 @@ impl Screen {
         Ok(Rect::new(0, 0, columns, rows))
     }
 
-    fn give_back(&self) {
+    fn give_back(&mut self) {
         if self.taken.swap(false, Ordering::SeqCst) {
-            restore();
+            restore(&mut self.output);
         }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.terminal.write(bytes)?;
+        if self.recording.is_some() {
+            self.written.extend_from_slice(&bytes[..taken]);
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.terminal.flush()?;
+        if let Some(recording) = &mut self.recording {
+            recording.output(&self.written);
+            self.written.clear();
+        }
+        Ok(())
     }
 }
 
@@ -229,8 +260,7 @@ fn put_aside((reader, writer): (PipeReader, PipeWriter)) {
     }
 }
 
-fn restore() {
-    let mut output = io::stdout();
+fn restore(output: &mut impl Write) {
     // A terminal that is gone cannot be restored, and there is nobody left to tell.
     let _: io::Result<()> =
         execute!(output, EndSynchronizedUpdate, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
@@ -249,7 +279,7 @@ fn restore_on_panic(taken: Arc<AtomicBool>) {
             return;
         }
         if taken.swap(false, Ordering::SeqCst) {
-            restore();
+            restore(&mut io::stdout());
         }
         before(info);
     }));

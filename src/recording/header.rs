@@ -65,6 +65,12 @@ impl ScreenSize {
         self.rows
     }
 
+    /// The smallest size that has room for both.
+    #[must_use]
+    pub fn or_larger(self, other: Self) -> Self {
+        Self { columns: self.columns.max(other.columns), rows: self.rows.max(other.rows) }
+    }
+
     /// Reads `80x24`, as the data of a resize has it.
     pub(super) fn parse(text: &str) -> Result<Self, Defect> {
         let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();

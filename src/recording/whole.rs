@@ -1,6 +1,6 @@
 //! A recording in memory, for those who move about in it.
 
-use super::{Event, Header, IdleLimit, Micros, Place, ReadError, Reader, defect::Defect};
+use super::{Event, Header, IdleLimit, Micros, Place, ReadError, Reader, Speed, defect::Defect};
 use std::io::BufRead;
 
 /// A whole recording.
@@ -36,6 +36,11 @@ impl Recording {
         Ok(Self { header: reader.header().clone(), events, cut_at: reader.cut_at() })
     }
 
+    /// One that was made here. The events are in the order of time.
+    pub fn new(header: Header, events: Vec<Event>) -> Self {
+        Self { header, events, cut_at: None }
+    }
+
     /// What it says of itself.
     pub fn header(&self) -> &Header {
         &self.header
@@ -69,6 +74,15 @@ impl Recording {
         for event in &mut self.events {
             at = at.plus(event.at.minus(before).min(limit));
             before = std::mem::replace(&mut event.at, at);
+        }
+        self
+    }
+
+    /// The same at another speed.
+    #[must_use]
+    pub fn at_speed(mut self, speed: Speed) -> Self {
+        for event in &mut self.events {
+            event.at = speed.time_for(event.at);
         }
         self
     }

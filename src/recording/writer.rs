@@ -1,7 +1,8 @@
 //! Writes asciicast 2 and 3.
 //!
 //! Promises: the same header and events are the same bytes, whoever writes them and when; what was written can be read
-//! even if the recorder dies, up to the last whole line. Never: flushes; that is for whoever knows when it matters.
+//! even if the recorder dies, up to the last whole line. Never: flushes by itself; that is for whoever knows when it
+//! matters.
 
 use super::{Event, EventKind, Header, Micros, json::write_string};
 use std::io::{self, Write};
@@ -78,6 +79,11 @@ impl<W: Write> Writer<W> {
             EventKind::Exit(status) => text("x", &status.to_string())?,
         }
         self.output.write_all(b"]\n")
+    }
+
+    /// Passes on what was written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
     }
 
     /// What it wrote to.

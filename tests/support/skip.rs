@@ -4,8 +4,18 @@ use std::{env, fs::OpenOptions, io::Write as _};
 
 /// Says that the running test cannot run here. `required` is whether a full run may not go on without it.
 pub(crate) fn skip(why: &str, required: bool) {
+    report(why, required.then_some("HOWDAH_REQUIRE_POSTGRES"));
+}
+
+/// The same for want of a program that only `tests/run --engines` installs.
+pub(crate) fn skip_engine(why: &str) {
+    report(why, Some("HOWDAH_REQUIRE_ENGINES"));
+}
+
+/// `variable` is set where the test must run.
+fn report(why: &str, variable: Option<&str>) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let must_run = required && env::var_os("HOWDAH_REQUIRE_POSTGRES").is_some();
+    let must_run = variable.is_some_and(|variable| env::var_os(variable).is_some());
     assert!(!must_run, "{test} must run here, and cannot: {why}");
     eprintln!("skipped: {test}: {why}");
     if let Some(list) = env::var_os("HOWDAH_SKIPPED") {

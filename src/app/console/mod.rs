@@ -4,6 +4,7 @@ mod catalog_follower;
 mod left_server;
 mod owner_switch;
 mod read_only;
+mod recording;
 mod save_log;
 mod unowned;
 
@@ -21,10 +22,11 @@ use super::{
 use crate::{
     attempt::AttemptDir,
     catalog::{Catalog, propose::propose},
-    cli::{args::Common, exit::Exit, streams::print_error},
+    cli::{args::Common, exit::Exit, recording_options::ConsoleRecording, streams::print_error},
     console::{
         self,
         keymap::Keymap,
+        live_recording::LiveRecording,
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
     },
     control::ClientError,
@@ -32,6 +34,7 @@ use crate::{
     journal::JournalReader,
     machine::Refusal,
     manager::{Clock, OwnerState, Service},
+    postgres::server::log::mask,
 };
 use anyhow::Context;
 use catalog_follower::Repositories;
@@ -56,12 +59,20 @@ const PAUSE_OVER_SSH: Duration = Duration::from_secs(1);
 
 const OWN_HINT: &str = "Add your own backups: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml";
 
-pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit> {
+pub(super) fn run(common: &Common, context: &AppContext, record: &ConsoleRecording) -> anyhow::Result<Exit> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         print_error("the console needs a terminal; without one use howdah restore, or howdah session list");
         return Ok(Exit::Usage);
     }
     let options = options(context, Look::of(common, Some(&context.config))?)?;
+    let recording = match recording::begin(record, Clock::system()) {
+        Ok(recording) => recording,
+        Err(reason) => {
+            print_error(&reason);
+            return Ok(Exit::Refused);
+        }
+    };
+    let stopped = recording.as_ref().map(LiveRecording::stopped);
     // While the journal is opened: a bus may take its time to answer.
     let sessions = sessions(&context.state);
     let queries = std::thread::spawn(move || {
@@ -84,16 +95,23 @@ pub(super) fn run(common: &Common, context: &AppContext) -> anyhow::Result<Exit>
             log::begin(&context.state)?;
             Sessions::Own(switch)
         };
-        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries)).await;
+        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries), recording).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = sessions.leave().await?;
         anyhow::Ok(Ok((ending.context("the screen cannot go on")?, after)))
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
-    match ending? {
-        Ok((ending, after)) => Ok(tell(&ending, &after)),
+    match ending.inspect_err(|_| recording::discard(record))? {
+        Ok((ending, after)) => {
+            let stopped = stopped.and_then(|stopped| stopped.borrow().clone());
+            if let Some(line) = recording::farewell(record, stopped.as_deref()) {
+                say(&ending, &line);
+            }
+            Ok(tell(&ending, &after))
+        }
         Err(error) => {
+            recording::discard(record);
             print_error(&error.to_string());
             Ok(Exit::Refused)
         }
@@ -283,7 +301,8 @@ fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::Eve
     Ok(history.into_iter().map(|event| (event.at, event.text)).collect())
 }
 
-/// The last bytes of an attempt's raw output; none when it has not written any.
+/// The last bytes of an attempt's raw output, with every password hidden: a log that somebody else wrote there may hold
+/// one, and what is shown may be recorded. None when it has not written any.
 fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> io::Result<Vec<u8>> {
     let mut file = match File::open(AttemptDir::new(state, session, attempt).output()) {
         Ok(file) => file,
@@ -294,7 +313,7 @@ fn log_end(state: &Path, session: SessionId, attempt: AttemptNo, most: u64) -> i
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok(String::from_utf8_lossy(&bytes).split_inclusive('\n').map(mask).collect::<String>().into_bytes())
 }
 
 /// One line for the shell: what goes on, and how to come back.
@@ -311,11 +330,15 @@ fn tell(ending: &Ending, after: &After) -> Exit {
         After::Idle => "it waits for a person; howdah opens it again".to_owned(),
         After::Unkept(error) => format!("copies that run go on, nothing else does: {error}"),
     };
-    let line = format!("howdah: {}: {line}", counts.join(", "));
+    say(ending, &format!("{}: {line}", counts.join(", ")));
+    if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done }
+}
+
+/// Says something to the shell.
+fn say(ending: &Ending, line: &str) {
     match ending.reason {
         // A signal may have come because the terminal is gone; then nobody is there to read it.
-        EndReason::Closed | EndReason::Signal => drop(writeln!(io::stdout(), "{line}")),
-        EndReason::HungUp => tracing::info!("{line}"),
+        EndReason::Closed | EndReason::Signal => drop(writeln!(io::stdout(), "howdah: {line}")),
+        EndReason::HungUp => tracing::info!("howdah: {line}"),
     }
-    if matches!(after, After::Unkept(_)) { Exit::Broken } else { Exit::Done }
 }

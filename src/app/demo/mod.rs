@@ -1,16 +1,12 @@
 //! `howdah demo`: a story behind the real screen, or recorded. It needs neither settings nor a state directory.
 
 mod ports;
-mod record;
+pub mod record;
 mod script;
 
 use super::{generate::print, look::Look};
 use crate::{
-    cli::{
-        args::{Common, DemoArgs},
-        exit::Exit,
-        streams::print_error,
-    },
+    cli::{args::Common, exit::Exit, recording_options::DemoArgs, streams::print_error},
     console::{self, chord::Chord},
     demo::{Scenario, ScenarioError, Story, World, embedded},
     domain::instance::printable_name,
@@ -51,14 +47,19 @@ pub(super) fn run(common: &Common, args: &DemoArgs) -> anyhow::Result<Exit> {
         return show(&story, Look::of(common, None)?);
     }
     let own = ScreenSize::new(size.0.into(), size.1.into())?;
-    let recorded = record::record(Take { story, script, size: args.size.unwrap_or(own), ascii: common.ascii })?;
+    let take = Take { story, script, size: args.size.unwrap_or(own), ascii: common.ascii };
+    let recorded = record::record(take, |_| ())?;
     let cannot = |path: &Path| format!("cannot write {}", path.display());
-    if let (Some(path), Some(marker)) = (&args.svg, &args.at) {
-        match recorded.svg(marker) {
+    if let Some(path) = &args.svg {
+        let picture = match &args.at {
+            Some(marker) => recorded.svg(marker).map_err(|problem| (problem.to_string(), Exit::Usage)),
+            None => recorded.animated().map_err(|problem| (problem.to_string(), Exit::Refused)),
+        };
+        match picture {
             Ok(picture) => fs::write(path, picture).with_context(|| cannot(path))?,
-            Err(problem) => {
-                print_error(&problem.to_string());
-                return Ok(Exit::Usage);
+            Err((problem, exit)) => {
+                print_error(&problem);
+                return Ok(exit);
             }
         }
     }
@@ -93,7 +94,7 @@ fn find(name: &str) -> Result<Scenario<Chord>, String> {
 }
 
 /// A runtime whose time stands still until somebody waits.
-fn paused() -> io::Result<Runtime> {
+pub(super) fn paused() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
 }
 
@@ -115,7 +116,7 @@ fn show(story: &Arc<Story>, Look { theme, ascii }: Look) -> anyhow::Result<Exit>
     let ended = runtime.block_on(async {
         let (world, clock) = begin(story).await?;
         time::resume();
-        anyhow::Ok(console::run(ports::ports(&world, story, clock), ports::options(story, theme, ascii)?).await?)
+        anyhow::Ok(console::run(ports::ports(&world, story, clock), ports::options(story, theme, ascii)?, None).await?)
     });
     runtime.shutdown_background();
     ended.context("the screen cannot go on")?;

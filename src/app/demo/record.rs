@@ -5,11 +5,11 @@ use crate::{
     console::{
         chord::Chord,
         recorder::{Recorder, Still},
-        svg::svg,
+        svg::{LONGEST_PAUSE, TooMany, animated, svg},
         theme::Theme,
     },
     demo::{Story, script::Action},
-    recording::{Event, Format, Header, ScreenSize, Version, Writer},
+    recording::{Format, Header, IdleLimit, Recording, ScreenSize, Version, Writer},
 };
 use anyhow::Context;
 use futures_util::stream;
@@ -21,27 +21,32 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 /// What is recorded; the recording depends on nothing else.
-pub(super) struct Take {
-    pub(super) story: Arc<Story>,
-    pub(super) script: Vec<Action<Chord>>,
-    pub(super) size: ScreenSize,
-    pub(super) ascii: bool,
+pub struct Take {
+    /// The story.
+    pub story: Arc<Story>,
+    /// What a person does in it.
+    pub script: Vec<Action<Chord>>,
+    /// The screen.
+    pub size: ScreenSize,
+    /// Whether only ASCII signs are used.
+    pub ascii: bool,
 }
 
 /// A recording.
-pub(super) struct Recorded {
-    header: Header,
-    events: Vec<Event>,
+pub struct Recorded {
+    recording: Recording,
     /// The picture at each marker.
     stills: Vec<Still>,
 }
 
-/// Plays the story with its script, and keeps what a terminal would have been sent.
-pub(super) fn record(take: Take) -> anyhow::Result<Recorded> {
+/// Plays the story with its script, and keeps what a terminal would have been sent. `watch` is given the recorder before
+/// it paints anything.
+pub fn record(take: Take, watch: impl FnOnce(&Recorder)) -> anyhow::Result<Recorded> {
     let Take { story, script, size, ascii } = take;
     let recorder = paused()?.block_on(async {
         let (world, clock) = begin(&story).await?;
         let recorder = Recorder::new(size);
+        watch(&recorder);
         let (send, keys) = mpsc::channel(1);
         let person = tokio::spawn(script::follow(script, recorder.clone(), world.service.snapshots(), send));
         let keys = stream::unfold(keys, |mut keys| async { Some((keys.recv().await?, keys)) });
@@ -60,32 +65,40 @@ pub(super) fn record(take: Take) -> anyhow::Result<Recorded> {
         idle_limit: None,
         terminal: Some("xterm-256color".to_owned()),
     };
-    Ok(Recorded { header, events: recorder.events(), stills: recorder.stills() })
+    Ok(Recorded { recording: Recording::new(header, recorder.events()), stills: recorder.stills() })
 }
 
 /// No marker has this label.
 #[derive(Debug, Error)]
 #[error("the script has no marker {label:?}: use one of {}", known.join(", "))]
-pub(super) struct NoSuchMarker {
+pub struct NoSuchMarker {
     label: String,
     known: Vec<String>,
 }
 
 impl Recorded {
     /// The picture at the marker of this label, as SVG.
-    pub(super) fn svg(&self, label: &str) -> Result<String, NoSuchMarker> {
+    pub fn svg(&self, label: &str) -> Result<String, NoSuchMarker> {
         let still = self.stills.iter().find(|still| still.label == label);
-        let title = self.header.title.as_deref().unwrap_or_default();
-        still.map(|still| svg(&still.picture, &format!("{title}: {label}"))).ok_or_else(|| NoSuchMarker {
+        still.map(|still| svg(&still.picture, &format!("{}: {label}", self.title()))).ok_or_else(|| NoSuchMarker {
             label: label.to_owned(),
             known: self.stills.iter().map(|still| format!("{:?}", still.label)).collect(),
         })
     }
 
+    /// All of it with shorter pauses, as SVG that moves.
+    pub fn animated(&self) -> Result<String, TooMany> {
+        animated(&self.recording.clone().with_idle_limit(IdleLimit::AtMost(LONGEST_PAUSE)), self.title())
+    }
+
+    fn title(&self) -> &str {
+        self.recording.header().title.as_deref().unwrap_or_default()
+    }
+
     /// Writes it as an asciicast.
-    pub(super) fn write<W: Write>(&self, output: W, format: Format) -> io::Result<W> {
-        let mut writer = Writer::new(output, format, &self.header)?;
-        for event in &self.events {
+    pub fn write<W: Write>(&self, output: W, format: Format) -> io::Result<W> {
+        let mut writer = Writer::new(output, format, self.recording.header())?;
+        for event in self.recording.events() {
             writer.event(event)?;
         }
         Ok(writer.into_inner())

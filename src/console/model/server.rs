@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::{
+    console::ports::OpenedFor,
     domain::{
         LeftServer, Outcome, RunningServer, SessionId, Timestamp,
         outcome::{Achieved, ServerOutcome},
@@ -52,7 +53,8 @@ impl Model {
     /// When the server of the session in view has to be looked at.
     pub(in crate::console) fn server_due(&self) -> Option<Timestamp> {
         let session = self.session().filter(|session| left_running(session))?;
-        if self.server.asked.is_some() {
+        // What runs now is not part of what happened then.
+        if self.server.asked.is_some() || self.options.purpose == OpenedFor::Replay {
             return None;
         }
         match &self.server.found {

@@ -15,7 +15,7 @@ mod player;
 mod run;
 mod search;
 mod status;
-mod view;
+pub(in crate::console) mod view;
 
 pub use run::{PlayerOptions, run};
 

@@ -59,7 +59,7 @@ struct Running {
 pub async fn run(recording: Recording, options: PlayerOptions, clock: Clock) -> io::Result<EndReason> {
     let signals = signals()?;
     let mut hang_up = HangUp::watch()?;
-    let screen = Screen::enter(false)?;
+    let screen = Screen::enter(false, None)?;
     let gone = (&mut hang_up.fired).map(|_| ExternalEvent::End(EndReason::HungUp)).into_stream();
     let outside = stream::select(gone, stream::select(signals, input::events()));
     let running = Running {

@@ -8,6 +8,7 @@ use super::{player::Player, status};
 use crate::{
     console::{format, theme::Brush},
     domain::{Timestamp, instance::is_printable},
+    recording::Emulator,
 };
 use avt::Color as CellColour;
 use ratatui::{
@@ -18,11 +19,11 @@ use ratatui::{
 
 /// What the person has asked for by flags and environment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(in crate::console) struct Look {
     /// Only ASCII.
-    pub(super) ascii: bool,
+    pub(in crate::console) ascii: bool,
     /// Whether the recording keeps its colours.
-    pub(super) colour: bool,
+    pub(in crate::console) colour: bool,
 }
 
 /// Paints all of it.
@@ -30,12 +31,12 @@ pub(super) fn paint(buffer: &mut Buffer, player: &Player, look: Look, brush: &Br
     let area = buffer.area;
     let line = Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area };
     let screen = Rect { height: area.height.saturating_sub(1), ..area };
-    paint_screen(buffer, screen, player, look);
+    paint_screen(buffer, screen, player.emulator(), look);
     status::paint(buffer, line, player, screen.as_size(), brush, now);
 }
 
-fn paint_screen(buffer: &mut Buffer, area: Rect, player: &Player, look: Look) {
-    let emulator = player.emulator();
+/// Paints what a terminal in memory shows.
+pub(in crate::console) fn paint_screen(buffer: &mut Buffer, area: Rect, emulator: &Emulator, look: Look) {
     // A recording of a terminal as high as this one is a row too high, and a shell writes into its last one.
     let clipped = emulator.cursor().map_or(0, |(_, row)| (row + 1).saturating_sub(usize::from(area.height)));
     for (row, y) in emulator.rows().skip(clipped).zip(area.top()..area.bottom()) {

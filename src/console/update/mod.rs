@@ -84,6 +84,10 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
+        Message::RecordingStopped(reason) => {
+            model.notify(Tone::Warning, format!("The recording ends here: {}", crate::console::format::clean(&reason)));
+            Vec::new()
+        }
         Message::NotSuspended => {
             model.notify(Tone::Refused, "Suspend refused: there is no shell here to come back from");
             Vec::new()

@@ -198,6 +198,7 @@ fn badge(model: &Model, brush: &Brush) -> Option<Span<'static>> {
     match model.options().purpose {
         OpenedFor::Work => None,
         OpenedFor::Demo => Some(brush.span(Role::Sample, " DEMO")),
+        OpenedFor::Replay => Some(brush.span(Role::Sample, " REPLAY")),
     }
 }
 
