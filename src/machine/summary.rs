@@ -1,7 +1,10 @@
 //! A session in one line: what lists need of one that has ended, or that cannot be read.
 
 use super::{Phase, Session};
-use crate::domain::{ByteCount, InstanceName, Kind, Outcome, SessionId, Timestamp, instance::printable_name};
+use crate::domain::{
+    ByteCount, InstanceName, Kind, Outcome, SessionId, Timestamp,
+    instance::{printable, printable_name},
+};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, time::Duration};
 
@@ -28,7 +31,7 @@ pub struct CompletedRow {
 /// What a table shows of a completed session beside its outcome; nothing of one whose record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CompletedDetails {
-    /// The last part of its target directory and its port, printable; empty where it had none.
+    /// The last part of its target directory and its port, of work without either the restore point; printable.
     pub target: String,
     /// Who ordered it.
     pub by: String,
@@ -177,10 +180,11 @@ impl CompletedDetails {
 }
 
 impl Session {
-    /// The last part of the target directory and the port, printable; empty where there is neither.
+    /// The last part of the target directory and the port, printable; of work without either, the restore point.
     pub fn target_text(&self) -> String {
         let last = self.order().directory().and_then(Path::file_name).map(printable_name);
         let port = self.order().port().map(|port| format!(":{port}"));
-        [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let both = [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        if both.is_empty() { self.order().label().map_or_else(String::new, printable) } else { both }
     }
 }

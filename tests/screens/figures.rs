@@ -81,3 +81,35 @@ fn a_wide_page_has_the_steps_on_the_left_and_speed_and_attempts_on_the_right() {
     let text = stage.text();
     assert!(text.lines().any(|line| line.contains("Steps")) && !text.contains("Throughput"), "{text}");
 }
+
+#[test]
+fn s15_a_restore_point_says_what_its_last_verification_found_and_how_long_ago() {
+    use super::scenes::{damaged, sound};
+    let shown = |ended: &[Session]| {
+        let mut stage = Stage::sized(snapshot(Vec::new(), ended), own(), (140, 40));
+        stage.press("G");
+        stage.text()
+    };
+    let verified = |ended: &[Session]| {
+        let text = shown(ended);
+        let row = text.lines().find(|line| line.contains("2026-11-20 02:00  ")).unwrap().to_owned();
+        (row.contains("✓ "), row.contains("✖ damaged "), text.matches("✖ damaged ").count())
+    };
+    assert_eq!(verified(&[sound()]), (true, false, 0));
+    assert_eq!(verified(&[damaged()]), (false, true, 1), "one point alone");
+    assert_eq!(verified(&[succeeded(7, "orders")]), (false, false, 0), "a restore is no verification");
+}
+
+#[test]
+fn what_was_never_restored_here_is_forecast_at_the_speed_of_other_instances() {
+    let mut stage = Stage::sized(snapshot(Vec::new(), &[succeeded(7, "orders")]), own(), (140, 40));
+    stage.press("G");
+    assert!(stage.text().contains("It took about 9 min in 1 earlier restore."), "{}", stage.text());
+    stage.press("up up");
+    let text = stage.text();
+    assert!(text.contains("Not restored here yet. Its files take about"), "{text}");
+    assert!(text.contains("at 175 MiB/s, the speed of 1"), "{text}");
+    let mut nothing = Stage::sized(snapshot(Vec::new(), &[]), own(), (140, 40));
+    nothing.press("G up up");
+    assert!(!nothing.text().contains("Not restored here"), "nothing is known: {}", nothing.text());
+}

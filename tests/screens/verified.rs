@@ -91,7 +91,7 @@ fn found() -> Verification {
     Verification { files: 4_213, bytes: ByteCount(61 * GIB), wal_bytes: ByteCount(16 << 20), ..Verification::default() }
 }
 
-fn damaged() -> Session {
+pub(crate) fn damaged() -> Session {
     let mut found = found();
     found.add(Damage::Altered { file: "base/16384/16397".to_owned() });
     found.add(Damage::Missing { file: "base/16384/2187".to_owned() });
@@ -105,7 +105,7 @@ fn damaged() -> Session {
     story.then(Event::Damaged { attempt, verification: found }).shown()
 }
 
-fn sound() -> Session {
+pub(crate) fn sound() -> Session {
     let unchecked = vec!["base.tar names no checksum, so only sizes were compared".to_owned()];
     let success = Success { result: Achieved::Verified(found()), warnings: Vec::new(), unchecked };
     let story = ended("nothing is damaged");

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     console::view::states,
-    domain::{InstanceName, Kind, Step, Timestamp},
+    domain::{InstanceName, Kind, RestorePoint, Step, Timestamp},
     machine::{CompletedRow, PastSession, Session},
     manager::{CompletedResult, Moment},
 };
@@ -31,6 +31,32 @@ pub struct Tables {
     restores: Option<Restores>,
 }
 
+impl Restores {
+    fn of(completed: &Arc<Vec<Arc<CompletedRow>>>) -> Self {
+        let (mut newest, mut verified) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
+        for row in completed.iter() {
+            match row.kind {
+                Kind::Restore => match newest.get_mut(&row.title) {
+                    Some(rows) if rows.len() < REMEMBERED => rows.push(Arc::clone(row)),
+                    Some(_) => {}
+                    None => {
+                        newest.insert(row.title.clone(), vec![Arc::clone(row)]);
+                    }
+                },
+                Kind::Verify if matches!(row.result, CompletedResult::Succeeded | CompletedResult::Damaged) => {
+                    let of_instance = verified.entry(row.title.clone()).or_default();
+                    of_instance.entry(row.details.target.clone()).or_insert((row.ended, row.result));
+                }
+                Kind::Verify | Kind::Explore | Kind::Backup => {}
+            }
+        }
+        let succeeded =
+            |row: &&Arc<CompletedRow>| (row.kind, row.result) == (Kind::Restore, CompletedResult::Succeeded);
+        let rates = completed.iter().filter(succeeded).filter_map(|row| row.details.rate);
+        Self { of: Arc::clone(completed), newest, rates: rates.take(REMEMBERED).collect(), verified }
+    }
+}
+
 impl Tables {
     /// Whether the keys were put on a row.
     pub(in crate::console) const fn is_chosen(&self) -> bool {
@@ -43,6 +69,10 @@ struct Restores {
     of: Arc<Vec<Arc<CompletedRow>>>,
     /// Of each instance, the newest first.
     newest: BTreeMap<InstanceName, Vec<Arc<CompletedRow>>>,
+    /// Bytes a second of the newest restores of all instances.
+    rates: Vec<u64>,
+    /// The newest verification of each restore point: when it ended, and how.
+    verified: BTreeMap<InstanceName, BTreeMap<String, (Timestamp, CompletedResult)>>,
 }
 
 /// Restores of an instance that are remembered: more are in the list of completed ones.
@@ -161,23 +191,25 @@ impl Model {
         self.tables.restores.as_ref().and_then(|known| known.newest.get(instance)).map_or(&[], Vec::as_slice)
     }
 
+    /// How fast the newest restores of any instance were, in bytes a second: the slowest, the fastest, and how many.
+    pub fn restore_rates(&self) -> Option<(u64, u64, usize)> {
+        let rates = &self.tables.restores.as_ref()?.rates;
+        Some((*rates.iter().min()?, *rates.iter().max()?, rates.len()))
+    }
+
+    /// When a restore point of an instance was verified last since it was taken, and what that found.
+    pub fn verified(&self, instance: &InstanceName, point: &RestorePoint) -> Option<(Timestamp, CompletedResult)> {
+        let known = self.tables.restores.as_ref()?.verified.get(instance)?;
+        known.get(&point.label).copied().filter(|(ended, _)| *ended > point.facts.taken_at)
+    }
+
     /// Brings what the tables show up to date; done after every message, and nothing where nothing changed.
     pub(in crate::console) fn settle_tables(&mut self) {
         let completed = Arc::clone(&self.shown.snapshot.completed);
         let about_instances = matches!(self.tree.selected(), Node::Instance(_) | Node::Group(Group::Instances));
         let known = self.tables.restores.as_ref().is_some_and(|known| Arc::ptr_eq(&known.of, &completed));
         if about_instances && !known {
-            let mut newest: BTreeMap<InstanceName, Vec<Arc<CompletedRow>>> = BTreeMap::new();
-            for row in completed.iter().filter(|row| row.kind == Kind::Restore) {
-                match newest.get_mut(&row.title) {
-                    Some(rows) if rows.len() < REMEMBERED => rows.push(Arc::clone(row)),
-                    Some(_) => {}
-                    None => {
-                        newest.insert(row.title.clone(), vec![Arc::clone(row)]);
-                    }
-                }
-            }
-            self.tables.restores = Some(Restores { of: Arc::clone(&completed), newest });
+            self.tables.restores = Some(Restores::of(&completed));
         }
         let Some((group, at)) = self.table_group().and_then(|group| Some((group, self.sorted_by(group)?))) else {
             self.tables.order = None;

@@ -13,7 +13,7 @@ use crate::{
         ports::{CatalogEntry, CatalogInstance, RepositoryKind},
         theme::{Brush, Role},
     },
-    domain::{BackupSource, Timestamp},
+    domain::{BackupSource, RestorePoint},
     manager::CompletedResult,
 };
 use ratatui::text::Line;
@@ -41,7 +41,7 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
     lines.extend(forecast(model, one, width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Title, format::many(one.rows.len(), "restore point"))));
-    lines.extend(points(one, model.now(), width, brush));
+    lines.extend(points(model, one, width, brush));
     lines.extend(history(model, one, width, brush));
     lines
 }
@@ -52,26 +52,45 @@ fn forecast(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -
     const NEWEST: usize = 5;
     let succeeded = model.restores_of(&one.name).iter().filter(|row| row.result == CompletedResult::Succeeded);
     let took: Vec<Duration> = succeeded.take(NEWEST).map(|row| row.took).collect();
-    let (Some(least), Some(most)) = (took.iter().min(), took.iter().max()) else { return Vec::new() };
+    let (Some(least), Some(most)) = (took.iter().min(), took.iter().max()) else {
+        return forecast_by_rate(model, one, width, brush);
+    };
     let (least, most) = (format::coarse(*least), format::coarse(*most));
     let range = if least == most { format!("about {most}") } else { format!("{least} to {most}") };
     let text = format!("It took {range} in {}.", format::many(took.len(), "earlier restore"));
     widgets::wrapped(&text, width, 0, Role::Text, brush)
 }
 
-const POINTS: [Column; 8] = [
+/// How long its files will take, at the speed of restores of other instances.
+fn forecast_by_rate(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let (Some(point), Some((slow, fast, restores))) = (one.newest(), model.restore_rates()) else { return Vec::new() };
+    let took = |rate: u64| format::coarse(Duration::from_secs(point.facts.size.0 / rate.max(1)));
+    let (least, most) = (took(fast), took(slow));
+    let range = if least == most { format!("about {most}") } else { format!("{least} to {most}") };
+    let (slow, fast) = (format::rate(slow as f64), format::rate(fast as f64));
+    let speed = if slow == fast { slow } else { format!("{slow} to {fast}") };
+    let text = format!(
+        "Not restored here yet. Its files take {range} at {speed}, the speed of {} of other instances.",
+        format::many(restores, "restore")
+    );
+    widgets::wrapped(&text, width, 0, Role::Text, brush)
+}
+
+const POINTS: [Column; 9] = [
     Column { heading: "Taken (UTC)", content: Content::Whole, rank: 0 },
     Column { heading: "Age", content: Content::Whole, rank: 2 },
     Column { heading: "Size", content: Content::Number { usual: 8 }, rank: 1 },
-    Column { heading: "Form", content: Content::Whole, rank: 3 },
-    Column { heading: "PG", content: Content::Number { usual: 2 }, rank: 5 },
-    Column { heading: "Timeline", content: Content::Number { usual: 2 }, rank: 7 },
-    Column { heading: "WAL", content: Content::Whole, rank: 6 },
-    Column { heading: "Label", content: Content::Text { least: 10 }, rank: 4 },
+    Column { heading: "Verified", content: Content::Whole, rank: 3 },
+    Column { heading: "Form", content: Content::Whole, rank: 4 },
+    Column { heading: "PG", content: Content::Number { usual: 2 }, rank: 6 },
+    Column { heading: "Timeline", content: Content::Number { usual: 2 }, rank: 8 },
+    Column { heading: "WAL", content: Content::Whole, rank: 7 },
+    Column { heading: "Label", content: Content::Text { least: 10 }, rank: 5 },
 ];
 
 /// The restore points, newest first; one that cannot be read says why below its row.
-fn points(one: &CatalogInstance, now: Timestamp, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let now = model.now();
     let text = |role: Role, text: String| Cell::Text(role, text);
     let row = |row: &CatalogEntry| match row {
         CatalogEntry::Restorable(point) => {
@@ -80,6 +99,7 @@ fn points(one: &CatalogInstance, now: Timestamp, width: usize, brush: &Brush) ->
                 text(Role::Text, format::minute(facts.taken_at)),
                 text(Role::Text, format::age(facts.taken_at, now)),
                 text(Role::Text, facts.size.to_string()),
+                verified(model, one, point, brush),
                 text(Role::Text, format_of(&point.source)),
                 facts.version.map_or_else(Cell::empty, |version| text(Role::Dim, version.to_string())),
                 text(Role::Dim, facts.timeline.to_string()),
@@ -106,12 +126,33 @@ fn points(one: &CatalogInstance, now: Timestamp, width: usize, brush: &Brush) ->
     lines
 }
 
-const HISTORY: [Column; 4] = [
+/// What the last verification of a restore point found, and how long ago (S15). Of namesakes nobody can tell whose it was
+/// (S14).
+fn verified(model: &Model, one: &CatalogInstance, point: &RestorePoint, brush: &Brush) -> Cell {
+    let found = one.distinction.is_none().then(|| model.verified(&one.name, point)).flatten();
+    let Some((ended, result)) = found else { return Cell::empty() };
+    let age = format::age(ended, model.now());
+    if result == CompletedResult::Damaged {
+        Cell::Text(Role::Stuck, format!("{} damaged {age}", brush.glyphs.stuck))
+    } else {
+        Cell::Text(Role::Done, format!("{} {age}", brush.glyphs.done))
+    }
+}
+
+const HISTORY: [Column; 8] = [
     Column { heading: "Restored", content: Content::Whole, rank: 0 },
     Column { heading: "Outcome", content: Content::Whole, rank: 0 },
     Column { heading: "Took", content: Content::Number { usual: 5 }, rank: 1 },
     Column { heading: "No.", content: Content::Number { usual: 3 }, rank: 2 },
+    Column { heading: "Size", content: Content::Number { usual: 9 }, rank: 3 },
+    Column { heading: "Rate", content: Content::Number { usual: 9 }, rank: 4 },
+    Column { heading: "Tries", content: Content::Number { usual: 2 }, rank: 5 },
+    Column { heading: "By", content: Content::Text { least: 6 }, rank: 6 },
 ];
+
+fn number(text: Option<String>) -> Cell {
+    text.map_or_else(Cell::empty, |text| Cell::Text(Role::Text, text))
+}
 
 /// The newest restores of this instance.
 fn history(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -128,6 +169,10 @@ fn history(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) ->
                 Cell::Text(role, format!("{sign} {}", states::ended(row.kind, row.result))),
                 Cell::Text(Role::Text, format::duration(row.took)),
                 Cell::Text(Role::Dim, row.id.to_string()),
+                number(row.details.bytes.map(|bytes| bytes.to_string())),
+                number(row.details.rate.map(|rate| format::rate(rate as f64))),
+                number(row.details.tries.map(|tries| tries.to_string())),
+                Cell::Text(Role::Dim, format::clean(&row.details.by).into_owned()),
             ]
         })
         .collect();
