@@ -300,7 +300,8 @@ impl Model {
     pub fn log_attempt(&self) -> Option<(SessionId, AttemptNo)> {
         let session = self.session()?;
         let newest = session.attempts().last()?.number;
-        Some((session.id(), self.preview.attempt.unwrap_or(newest)))
+        let wanted = self.preview.attempt.filter(|wanted| session.attempts().iter().any(|one| one.number == *wanted));
+        Some((session.id(), wanted.unwrap_or(newest)))
     }
 
     /// What distinguishes an ongoing session from others of its name: the last part of its target, else its port, else
