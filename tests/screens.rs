@@ -5,6 +5,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "screens/answered.rs"]
+mod answered;
 #[path = "screens/clock.rs"]
 mod clock;
 #[path = "screens/events.rs"]
