@@ -9,6 +9,8 @@
 mod answered;
 #[path = "screens/clock.rs"]
 mod clock;
+#[path = "screens/effects.rs"]
+mod effects;
 #[path = "screens/events.rs"]
 mod events;
 #[path = "screens/figures.rs"]
