@@ -49,7 +49,6 @@ fn searched(stage: &mut Stage) {
     stage.press("/ o n e enter");
 }
 
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<(Action, Before, Seen)> {
     let act = |act, id| Wants(Intent::Act(act, Scope::Sessions(vec![SessionId(id)])));
     vec![
