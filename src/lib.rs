@@ -120,6 +120,7 @@
 //! | Of a recording only characters and colours reach a terminal. | `tests/player.rs`, the player's own tests |
 //! | A demo touches no disk and starts no process; its recording is the same wherever it is made. | `tests/demo.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
+//! | Whatever is pressed, and whatever comes: no selection leads nowhere, and each key that is known is answered. | `tests/steps.rs` |
 //!
 //! # Words
 //!
