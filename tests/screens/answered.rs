@@ -128,3 +128,18 @@ fn the_cancel_question_is_walked_through_by_arrows_and_tab() {
         stage.press("esc");
     }
 }
+
+/// Whoever scrolls on a small screen and makes it larger sees a page, not the emptiness below it, and the keys go on there.
+#[test]
+fn what_was_scrolled_is_in_view_on_a_larger_screen() {
+    for keys in ["down down 3 tab G", "? G"] {
+        let mut stage = Stage::sized(busy(), own(), (80, 12));
+        stage.press(keys).tell(Message::Resize(120, 45));
+        let larger = stage.text();
+        let end = stage.press("G").text();
+        assert_eq!(larger, end, "{keys}");
+        stage.press("G").tell(Message::Resize(80, 12)).press("G").tell(Message::Resize(100, 20));
+        let before = stage.text();
+        assert_ne!(stage.press("up").text(), before, "{keys}");
+    }
+}
