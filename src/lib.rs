@@ -123,6 +123,7 @@
 //! | A recording of a live console is what its terminal was sent, and holds up nobody. | `tests/record.rs` |
 //! | What a journal holds can be seen again, with the clock of then, by whoever may read it. | `tests/session.rs` |
 //! | The screen draws when something changed, and only then. | `tests/golden.rs` |
+//! | Whatever is pressed, and whatever comes: no selection leads nowhere, and each key that is known is answered. | `tests/steps.rs` |
 //!
 //! # Words
 //!

@@ -30,7 +30,7 @@ mod quarrel_oracle;
 mod quarrel_plan;
 #[path = "chaos/quarrels.rs"]
 mod quarrels;
-#[path = "chaos/rng.rs"]
+#[path = "support/rng.rs"]
 mod rng;
 #[path = "chaos/round.rs"]
 mod round;
@@ -214,7 +214,7 @@ fn settle() {
 fn a_restore_comes_to_its_end_whoever_is_killed() {
     settle();
     needs_postgres!();
-    let ((seed, origin), wanted) = (rng::seed(), rounds());
+    let ((seed, origin), wanted) = (rng::seed("HOWDAH_CHAOS_SEED"), rounds());
     eprintln!("chaos: {wanted} rounds with HOWDAH_CHAOS_SEED={seed} ({origin})");
     let (course, references) = measured();
     for (form, reference) in references {

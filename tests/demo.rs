@@ -266,3 +266,25 @@ fn a_story_is_played_in_a_terminal_and_takes_orders() {
     assert_eq!(terminal.wait_for_end().code(), Some(0));
     assert!(!terminal.screen().alternate_screen() && !howdah.state.exists());
 }
+
+/// A scenario is a file that anybody may have written.
+#[test]
+fn hostile_names_in_a_scenario_reach_no_terminal() {
+    let howdah = Howdah::new();
+    let hostile = r"日本語 e\u0301 \u001B[2J\u001B]0;owned\u0007 \u202E \r\n end";
+    let story =
+        HOUR.replace("\"billing\"", &format!("\"{hostile}\"")).replace("an hour", hostile).replace("360G", "1G");
+    let scenario = written("hostile.toml", &story);
+    let cast = record(&howdah, &[text(&scenario)], &[]);
+    let recording = Recording::read(cast.as_slice(), "hostile").unwrap();
+    let mut shown = String::new();
+    for event in recording.events() {
+        if let EventKind::Output(text) = &event.kind {
+            shown.push_str(text);
+        }
+    }
+    assert!(shown.contains("日本語") && !shown.contains("]0;owned\u{7}") && !shown.contains('\u{202e}'), "{shown:?}");
+    let broken = written("broken.toml", &story.replace("100M", hostile));
+    let error = howdah.run(["demo", text(&broken), "--record", "/nowhere/x.cast"]).expect_code(3).stderr;
+    assert!(!error.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{error:?}");
+}

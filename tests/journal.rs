@@ -264,6 +264,19 @@ fn a_dismissed_session_is_kept_but_not_shown() {
     assert_eq!(journal.session(SessionId(1)).unwrap(), Some(dismissed.after));
 }
 
+/// However many are asked for: a few are looked up, of many all are read.
+#[test]
+fn the_numbers_that_stand_for_a_session_are_told_from_those_that_do_not() {
+    let harness = Harness::new();
+    let mut journal = harness.open();
+    journal.append(&batch([new(1), life(3, true), new(2_900)])).unwrap();
+    let known = |asked: &[u64]| journal.known(&asked.iter().copied().map(SessionId).collect()).unwrap();
+    let ids = |ids: &[u64]| ids.iter().copied().map(SessionId).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(known(&[1, 2, 3]), ids(&[1, 3]));
+    assert_eq!(known(&[]), ids(&[]));
+    assert_eq!(known(&(2..=2_950).collect::<Vec<_>>()), ids(&[3, 2_900]));
+}
+
 #[test]
 fn another_process_reads_while_the_owner_writes() {
     let harness = Harness::new();

@@ -5,8 +5,12 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "screens/answered.rs"]
+mod answered;
 #[path = "screens/clock.rs"]
 mod clock;
+#[path = "screens/effects.rs"]
+mod effects;
 #[path = "screens/events.rs"]
 mod events;
 #[path = "screens/figures.rs"]

@@ -156,7 +156,8 @@ impl Owner {
         // A journal that was lost or put back knows less than the attempts do; a number is never given twice.
         let with_files = attempt::sessions(state).map_err(failed)?;
         initial.last_id = initial.last_id.max(with_files.last().map_or(0, |last| last.0));
-        let (known, ongoing) = (journal.ids()?, initial.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
+        let (known, ongoing) =
+            (journal.known(&with_files)?, initial.ongoing.iter().map(Session::id).collect::<BTreeSet<_>>());
         let wanted = |id| !known.contains(&id) || ongoing.contains(&id);
         let (traces, unread) = attempt::traces(state, wanted).map_err(failed)?;
         // What cannot be read may go on one day: its places stay its own.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         Achieved, Disposed, Kind, Outcome, RestorePlan, Timestamp, Verification,
-        instance::printable,
+        instance::{printable, printable_name},
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
         quantity::many,
     },
@@ -140,7 +140,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
         Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
             let mut text = match (&success.result, session.order().directory()) {
                 (Achieved::Cluster(server), Some(directory)) => {
-                    format!("{name}: restored into {}; {server}", printable(&directory.to_string_lossy()))
+                    format!("{name}: restored into {}; {server}", printable_name(directory.as_os_str()))
                 }
                 (result, _) => format!("{}: {result}", titled(session)),
             };
@@ -259,7 +259,7 @@ pub fn plan_json(plan: &RestorePlan) -> serde_json::Result<String> {
 /// A plan for people.
 pub fn plan_text(plan: &RestorePlan) -> String {
     let files = &plan.files;
-    let path = |path: &std::path::Path| printable(&path.to_string_lossy());
+    let path = |path: &std::path::Path| printable_name(path.as_os_str());
     let stands = match &files.target {
         TargetState::Missing => "does not exist yet and will be created".to_owned(),
         TargetState::Empty => "is empty".to_owned(),

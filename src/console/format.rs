@@ -3,7 +3,11 @@
 //! Promises: short, without colour, and foreign text comes out printable.
 
 pub(super) use crate::domain::quantity::count;
-use crate::domain::{Timestamp, instance::printable, quantity};
+use crate::domain::{
+    Timestamp,
+    instance::{printable, printable_name},
+    quantity,
+};
 use ratatui::buffer::CellWidth as _;
 use std::{borrow::Cow, time::Duration};
 
@@ -107,9 +111,9 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path, made safe to show.
+/// A path, made safe to show; two that differ in bytes that are no text are told apart.
 pub(super) fn path(path: &std::path::Path) -> String {
-    clean(&path.to_string_lossy()).into_owned()
+    printable_name(path.as_os_str())
 }
 
 /// Columns that a text takes.

@@ -113,6 +113,10 @@ impl KeyContexts {
         Self(self.0 | other.0)
     }
 
+    const fn but(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether the set holds this context.
     pub const fn holds(self, context: KeyContext) -> bool {
         self.0 & (1 << context as u16) != 0
@@ -151,29 +155,38 @@ const TEXTS: KeyContexts =
 const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
 const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
 const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
-/// Where left and right change a value or a tab; in a text they move the cursor instead.
-const SIDEWAYS: KeyContexts = LISTS.or(KeyContexts::of(&[KeyContext::Form]));
+/// Where left and right change a value, a button or a tab; in a text they move the cursor instead.
+const SIDEWAYS: KeyContexts = MAIN.or(KeyContexts::of(&[KeyContext::Confirmation, KeyContext::Form]));
+const TEXT_VIEW: KeyContexts = KeyContexts::of(&[KeyContext::TextView]);
+const CONFIRMATION: KeyContexts = KeyContexts::of(&[KeyContext::Confirmation]);
+const TYPE_NAME: KeyContexts = KeyContexts::of(&[KeyContext::TypeName]);
+/// Where there is something above and below: rows, lines, fields, matches of a search.
+const ROWS: KeyContexts = EVERYWHERE.but(TYPE_NAME);
+/// Where there may be more of them than a screen shows.
+const PAGES: KeyContexts = PANES.but(CONFIRMATION);
+/// Where there is another pane, part or field.
+const PANES: KeyContexts = ROWS.but(KeyContexts::of(&[KeyContext::LogInput]));
 const PICKS: KeyContexts =
     TREE.or(KeyContexts::of(&[KeyContext::Instances, KeyContext::Form, KeyContext::Points, KeyContext::Confirmation]));
 
 /// The keys as they come, in the order of the help.
 const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
-    (&["up"], Action::Up, EVERYWHERE),
+    (&["up"], Action::Up, ROWS),
     (&["k"], Action::Up, LISTS.or(KeyContexts::of(&[KeyContext::Form]))),
-    (&["down"], Action::Down, EVERYWHERE),
+    (&["down"], Action::Down, ROWS),
     (&["j"], Action::Down, LISTS.or(KeyContexts::of(&[KeyContext::Form]))),
     (&["left", "h"], Action::Left, SIDEWAYS),
     (&["right"], Action::Right, SIDEWAYS),
     // In the tree `l` shows the log, which is to the right as well.
-    (&["l"], Action::Right, KeyContexts(SIDEWAYS.0 & !TREE.0)),
-    (&["pgup"], Action::PageUp, EVERYWHERE),
-    (&["pgdn"], Action::PageDown, EVERYWHERE),
-    (&["home", "g"], Action::Top, LISTS),
-    (&["end", "G"], Action::Bottom, LISTS),
+    (&["l"], Action::Right, SIDEWAYS.but(TREE)),
+    (&["pgup"], Action::PageUp, PAGES),
+    (&["pgdn"], Action::PageDown, PAGES),
+    (&["home", "g"], Action::Top, LISTS.but(CONFIRMATION)),
+    (&["end", "G"], Action::Bottom, LISTS.but(CONFIRMATION)),
     (&["["], Action::PreviousGroup, TREE),
     (&["]"], Action::NextGroup, TREE),
-    (&["tab"], Action::NextPane, EVERYWHERE),
-    (&["shift-tab"], Action::PreviousPane, EVERYWHERE),
+    (&["tab"], Action::NextPane, PANES),
+    (&["shift-tab"], Action::PreviousPane, PANES),
     (&["enter"], Action::Accept, EVERYWHERE),
     (&["esc"], Action::Back, EVERYWHERE),
     // What lies over the screen is closed as the screen is; in a text Ctrl-C leaves the text, as in a shell.
@@ -191,8 +204,8 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),
     (&[":"], Action::Palette, MAIN),
-    (&["?"], Action::Help, KeyContexts(LISTS.0 & !(1 << KeyContext::TextView as u16))),
-    (&["f1"], Action::Help, KeyContexts(EVERYWHERE.0 & !(1 << KeyContext::TextView as u16))),
+    (&["?"], Action::Help, LISTS.but(TEXT_VIEW)),
+    (&["f1"], Action::Help, EVERYWHERE.but(TEXT_VIEW)),
     (&["/"], Action::Filter, OUTSIDE_LOG),
     (&["f"], Action::Freeze, MAIN),
     (&["M"], Action::Mouse, MAIN),
@@ -218,7 +231,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["ctrl-l"], Action::Repaint, EVERYWHERE),
     (&["ctrl-z"], Action::Suspend, EVERYWHERE),
     (&["q"], Action::Close, MAIN),
-    (&["ctrl-c"], Action::Close, KeyContexts(EVERYWHERE.0 & !TYPED.0)),
+    (&["ctrl-c"], Action::Close, EVERYWHERE.but(TYPED)),
 ];
 
 impl Default for Keymap {

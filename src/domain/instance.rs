@@ -71,9 +71,14 @@ pub fn is_printable(c: char) -> bool {
     !c.is_control() && !is_invisible(c)
 }
 
-/// Zero-width characters and direction marks (Unicode, "Default_Ignorable" and "Bidi_Control" as met in file names).
+/// Characters that are not drawn (Unicode, "Default_Ignorable_Code_Point") and those that reorder lines. Terminals do not
+/// agree on the width of what a variation selector follows, either.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(c,
+        '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -86,6 +91,9 @@ mod tests {
         assert_eq!(InstanceName::new("").as_str(), "(unnamed)");
         assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!(printable("größe"), "größe");
+        for hidden in ['\u{34f}', '\u{3164}', '\u{fe0f}', '\u{e0041}'] {
+            assert_eq!(printable(&format!("a{hidden}")), format!("a\\u{{{:x}}}", u32::from(hidden)));
+        }
     }
 
     #[test]

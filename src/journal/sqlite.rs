@@ -101,11 +101,25 @@ impl SqliteJournal {
         Ok(initial)
     }
 
-    /// The numbers of all sessions.
-    pub fn ids(&self) -> Result<BTreeSet<SessionId>, JournalError> {
-        let read = || {
-            let mut statement = self.connection.prepare("SELECT id FROM sessions")?;
-            statement.query_map([], |row| Ok(SessionId(row.get(0)?)))?.collect::<rusqlite::Result<_>>()
+    /// Those of these numbers that stand for a session.
+    pub fn known(&self, of: &BTreeSet<SessionId>) -> Result<BTreeSet<SessionId>, JournalError> {
+        /// To look up more of them takes longer than to read the numbers of a hundred thousand sessions.
+        const FEW: usize = 2_000;
+        let read = || -> rusqlite::Result<BTreeSet<SessionId>> {
+            if of.len() > FEW {
+                let mut statement = self.connection.prepare("SELECT id FROM sessions")?;
+                let all: BTreeSet<SessionId> =
+                    statement.query_map([], |row| Ok(SessionId(row.get(0)?)))?.collect::<rusqlite::Result<_>>()?;
+                return Ok(&all & of);
+            }
+            let mut statement = self.connection.prepare("SELECT 1 FROM sessions WHERE id = ?1")?;
+            let mut known = BTreeSet::new();
+            for id in of {
+                if statement.exists([id.0])? {
+                    known.insert(*id);
+                }
+            }
+            Ok(known)
         };
         read().map_err(self.failed("be read"))
     }

@@ -9,8 +9,9 @@ use crate::{
 };
 use howdah::{
     domain::{
-        AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, Order, Origin, Port,
-        Progress, Reach, RetryPolicy, SessionId, Step, StepState, Target, Timestamp, VerifyOrder, WhenUsedUp,
+        AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, InstanceName, Order,
+        Origin, Port, Progress, Reach, RestoreOrder, RetryPolicy, SessionId, Step, StepState, Target, Timestamp,
+        VerifyOrder, WhenUsedUp,
         fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
@@ -206,6 +207,21 @@ impl Life {
         let target = Target::new(format!("/var/tmp/howdah-never/orders-{number}"), port).unwrap();
         created.order = ClusterRestore { target, existing: ExistingData::Refuse, ..sample::request(number) }.into();
         Self { session: Session::create(created.clone()), changes: vec![JournalRecord::Created(Box::new(created))] }
+    }
+
+    /// A session for an instance, a backup and a data directory of this name, ordered by somebody of this name.
+    pub(crate) fn named(number: u64, name: &str) -> Self {
+        let mut life = Self::queued(number);
+        let JournalRecord::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        name.clone_into(&mut created.by);
+        if let Order::Restore(RestoreOrder::Cluster(order)) = &mut created.order {
+            order.point.instance = InstanceName::new(name);
+            name.clone_into(&mut order.point.label);
+            let directory = format!("/var/tmp/howdah-never/{}", name.replace('\0', ""));
+            order.target = Target::new(directory, order.target.port()).unwrap();
+        }
+        life.session = Session::create(created.as_ref().clone());
+        life
     }
 
     /// The verification of a backup, ordered on the command line.

@@ -162,3 +162,44 @@ fn s10_a_record_that_cannot_be_read_is_a_note_and_hides_nothing_else() {
     let ran = harness.piped_report(&["-"], &input).expect_code(3);
     ran.expect_words(&["record of session 1 cannot be read", "Session 2: restore of orders-2"]);
 }
+
+/// Whoever names an instance, a backup or a failure, or is called so, steers nobody's terminal and breaks no table.
+#[test]
+fn hostile_names_are_told_as_text_in_every_form() {
+    const NAMES: [&str; 5] = [
+        "日本語 e\u{301} שלום",
+        "a\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m",
+        "one\r\n| two | three\u{0}\n# four",
+        "x\u{202e}gnp\u{2066}\u{200b}\u{fe0f}",
+        "<script>`x`</script> [a](b) *b* _c_",
+    ];
+    let long = "long-".repeat(1_000);
+    let names: Vec<&str> = NAMES.into_iter().chain([long.as_str()]).collect();
+    let lives = (1..).zip(&names).map(|(number, name)| {
+        let failure = Failure::disruption(format!("{name} is away"), format!("call {name}")).in_step(Step::Copy);
+        let noted = Command::Report { attempt: FIRST, report: Report::Fact(Fact::Note((*name).to_owned())) };
+        let retry = Command::Retry { by: (*name).to_owned() };
+        Life::named(number, name).running().then(noted, 4).over(End::Failed(failure), 63).then(retry, 70)
+    });
+    let harness = Harness::of(lives);
+    let steers = |c: char| {
+        (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}')
+    };
+    for (number, name) in (1..=names.len()).zip(&names) {
+        let number = number.to_string();
+        let shown: String = name.chars().take(12).collect();
+        for form in [&[][..], &["--markdown"], &["--json"]] {
+            let ran = harness.report(&[&[number.as_str()], form].concat()).expect_code(0);
+            assert!(!ran.stdout.chars().any(steers), "{form:?} of {shown:?}: {:?}", ran.stdout);
+            if form == ["--json"] {
+                let title = ran.json()["session"]["instance"].as_str().unwrap().to_owned();
+                assert_eq!(title, howdah::domain::InstanceName::new(name).as_str(), "{shown:?}");
+            }
+        }
+        let markdown = harness.report(&[&number, "--markdown"]).stdout;
+        let columns = |line: &str| line.starts_with('|').then(|| line.replace("\\|", "").matches('|').count());
+        let rows: Vec<Option<usize>> = markdown.lines().map(columns).collect();
+        let is_straight = |pair: &[Option<usize>]| pair[0].is_none() || pair[1].is_none() || pair[0] == pair[1];
+        assert!(rows.iter().flatten().count() > 3 && rows.windows(2).all(is_straight), "{shown:?}\n{markdown}");
+    }
+}

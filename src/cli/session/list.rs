@@ -14,7 +14,11 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{Kind, KindFilter, SessionId, Timestamp, instance::printable, quantity::many},
+    domain::{
+        Kind, KindFilter, SessionId, Timestamp,
+        instance::{printable, printable_name},
+        quantity::many,
+    },
     machine::{Phase, Session, StuckReason},
 };
 use std::{collections::BTreeSet, io::Write};
@@ -167,7 +171,7 @@ impl Lines {
                     printable(session.title().as_str()),
                     format::phase_and_try(session, lost, ascii),
                     format::progress(session),
-                    session.order().directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
+                    session.order().directory().map_or_else(|| "-".to_owned(), |to| printable_name(to.as_os_str())),
                     format::moment(session.created_at()),
                 ],
             }),

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     attempt::Traced,
     cli::{backup_list::escaped, exit::Exit, streams::Streams},
-    domain::{SessionId, instance::printable},
+    domain::{
+        SessionId,
+        instance::{printable, printable_name},
+    },
     machine::{Scope, Stood},
 };
 use serde_json::json;
@@ -65,7 +68,7 @@ fn row(one: &Traced) -> [String; 5] {
         one.uuid.to_string(),
         printable(one.order.title().as_str()),
         word(&one.trace.stood).to_owned(),
-        one.order.directory().map_or_else(|| "-".to_owned(), |to| printable(&to.to_string_lossy())),
+        one.order.directory().map_or_else(|| "-".to_owned(), |to| printable_name(to.as_os_str())),
     ]
 }
 

@@ -6,7 +6,7 @@ use crate::{
         action::{Action, Verdict},
         message::Intent,
     },
-    domain::{Disposition, SessionId},
+    domain::{Disposition, SessionId, instance::printable_name},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -135,7 +135,7 @@ impl TypeName {
     /// The name that has to be typed: the last part of the directory's path, as it is shown.
     pub fn wanted(&self) -> Option<String> {
         let (directory, _) = self.directories.first()?;
-        Some(crate::console::format::clean(&directory.file_name()?.to_string_lossy()).into_owned())
+        Some(printable_name(directory.file_name()?))
     }
 }
 

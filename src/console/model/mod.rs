@@ -305,7 +305,8 @@ impl Model {
     pub fn log_attempt(&self) -> Option<(SessionId, AttemptNo)> {
         let session = self.session()?;
         let newest = session.attempts().last()?.number;
-        Some((session.id(), self.preview.attempt.unwrap_or(newest)))
+        let wanted = self.preview.attempt.filter(|wanted| session.attempts().iter().any(|one| one.number == *wanted));
+        Some((session.id(), wanted.unwrap_or(newest)))
     }
 
     /// The command of an attempt's worker. It carries no secret: what it needs lies in the attempt's directory.

@@ -210,7 +210,8 @@ impl Tree {
     pub fn select_node(&mut self, node: &Node, data: &TreeData) -> bool {
         let Some(place) = data.place(node, self.index, self.screen) else { return false };
         let (group, at) = match place {
-            Place::Heading(group) => (group, Some(0)),
+            // One that is not shown without rows may have lost its last one.
+            Place::Heading(group) => (group, self.shown().any(|shown| shown == group).then_some(0)),
             Place::Row { section, index } => {
                 let group = Group::of_section(section);
                 let before: usize = self.lists[group.sections().start..section].iter().map(List::len).sum();

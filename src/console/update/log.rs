@@ -44,6 +44,9 @@ pub(super) fn wrap(model: &mut Model) {
         if model.preview.scroll > 0 {
             show_at_top(model, line, 0);
         }
+        // Where no line is long, nothing else would be seen of it.
+        let lines = if model.preview.page.wrap { "wrapped" } else { "cut" };
+        model.notify(Tone::Info, format!("Long lines are {lines}"));
     }
 }
 
@@ -116,6 +119,10 @@ pub(super) fn read(model: &mut Model, of: (SessionId, AttemptNo), text: Result<V
     let same = model.preview.log.as_ref().is_some_and(|log| (log.session, log.attempt) == of);
     if !in_view || !same {
         model.preview.take_log(of, steady, text);
+        // What was found stood in another log.
+        if let Some(search) = &mut model.preview.page.search {
+            search.line = None;
+        }
         return;
     }
     let (line, within) = top(model);
@@ -125,8 +132,10 @@ pub(super) fn read(model: &mut Model, of: (SessionId, AttemptNo), text: Result<V
     if model.preview.scroll > 0 {
         show_at_top(model, line.saturating_sub(gone), within);
     }
+    let len = model.preview.log_lines().len();
     if let Some(search) = &mut model.preview.page.search {
-        search.line = search.line.and_then(|line| line.checked_sub(gone));
+        // A log that could not be read has no lines.
+        search.line = search.line.and_then(|line| line.checked_sub(gone)).filter(|line| *line < len);
     }
 }
 
@@ -165,9 +174,12 @@ fn step(model: &mut Model, down: bool) {
     } else {
         found.iter().rev().find(beyond).or(found.last())
     };
-    let line = next.copied();
+    let Some(line) = next.copied() else {
+        model.notify(Tone::Info, "Nothing in the log matches");
+        return;
+    };
     if let Some(search) = &mut model.preview.page.search {
-        search.line = line;
+        search.line = Some(line);
     }
     show_match(model);
 }

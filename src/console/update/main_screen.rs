@@ -19,6 +19,10 @@ use tui_input::Input;
 
 /// Carries out an action of the main screen.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    if action == Action::Log && model.focus == Focus::Tree && is_closed_heading(model) {
+        sideways(model, 1);
+        return Vec::new();
+    }
     // To judge an act on a thousand sessions takes its time; moving about is allowed always.
     if action.purpose() != Purpose::Move
         && let Verdict::No(reason) = model.situation().verdict(action)
@@ -56,11 +60,14 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::SortBack => tables::sort(model, true),
         Action::Widen => tables::widen(model),
         Action::Copy => copy::open(model),
-        Action::Filter => model.typing = Some(Input::new(model.tree.filter().text().to_owned())),
-        Action::Progress => tab(model, Tab::Progress),
-        Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
-            sideways(model, 1);
+        Action::Filter => {
+            // What it lets through must be seen.
+            if model.layout().tree.is_empty() {
+                (model.wide, model.focus) = (false, Focus::Tree);
+            }
+            model.typing = Some(Input::new(model.tree.filter().text().to_owned()));
         }
+        Action::Progress => tab(model, Tab::Progress),
         Action::Log => tab(model, Tab::Log),
         Action::Request => tab(model, Tab::Request),
         Action::Events => tab(model, Tab::Events),
@@ -71,7 +78,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::SaveLog => log::ask_path(model),
         Action::OlderAttempt => attempt(model, false),
         Action::NewerAttempt => attempt(model, true),
-        Action::NextPane | Action::PreviousPane => swap_focus(model),
+        Action::NextPane | Action::PreviousPane => {
+            model.typing = None;
+            swap_focus(model);
+        }
         Action::Accept => return accept(model),
         Action::Back => back(model),
         Action::Mark => marks::one(model),
@@ -148,10 +158,11 @@ fn scroll(model: &mut Model, go: Go) {
 fn sideways(model: &mut Model, by: isize) {
     if model.focus == Focus::Preview {
         let to = model.preview.tab.moved(by);
+        let has_pages = matches!(model.tree.selected(), Node::Session(_));
         // Left of the first page stands the tree.
-        if by < 0 && to == model.preview.tab {
+        if by < 0 && (to == model.preview.tab || !has_pages) {
             swap_focus(model);
-        } else {
+        } else if has_pages {
             tab(model, to);
         }
         return;
@@ -159,14 +170,24 @@ fn sideways(model: &mut Model, by: isize) {
     let at = model.tree.index();
     let group = model.tree.group_of(at);
     match (model.tree.selected(), by > 0) {
-        (Node::Group(group), open) => {
-            let group = *group;
-            model.tree.moved = true;
-            model.tree.set_open(group, open, &model.shown);
-        }
+        (Node::Group(group), open) => fold(model, *group, open),
         (_, false) => select(model, model.tree.heading(group)),
         (_, true) => model.focus = Focus::Preview,
     }
+}
+
+/// Shows or hides the rows of a heading. Without rows nothing would be seen, and those that come would be hidden.
+fn fold(model: &mut Model, group: Group, open: bool) {
+    model.tree.moved = true;
+    if model.tree.count(group) > 0 {
+        model.tree.set_open(group, open, &model.shown);
+    } else {
+        model.notify(Tone::Info, "There is no row under this heading");
+    }
+}
+
+fn is_closed_heading(model: &Model) -> bool {
+    matches!(model.tree.selected(), Node::Group(group) if !model.tree.is_open(*group))
 }
 
 /// Shows a page of the preview.
@@ -183,7 +204,10 @@ pub(super) fn tab(model: &mut Model, tab: Tab) {
 }
 
 fn attempt(model: &mut Model, newer: bool) {
-    let (Some(session), Some((_, current))) = (model.session(), model.log_attempt()) else { return };
+    let (Some(session), Some((_, current))) = (model.session(), model.log_attempt()) else {
+        model.notify(Tone::Refused, "There is no log: no attempt of this session is known yet");
+        return;
+    };
     let numbers: Vec<_> = session.attempts().iter().map(|record| record.number).collect();
     let at = numbers.iter().position(|number| *number == current).unwrap_or(0);
     let to = if newer { (at + 1).min(numbers.len() - 1) } else { at.saturating_sub(1) };
@@ -208,6 +232,9 @@ fn next_in_need(model: &mut Model) {
         model.notify(Tone::Info, "Nothing needs a person");
         return;
     };
+    if *model.tree.selected() == Node::Session(id) {
+        model.notify(Tone::Info, "Nothing else needs a person");
+    }
     go_to(model, &Node::Session(id));
 }
 
@@ -257,16 +284,13 @@ fn accept(model: &mut Model) -> Vec<Intent> {
         return Vec::new();
     }
     if model.focus == Focus::Preview && !matches!(model.tree.selected(), Node::Instance(_)) {
+        model.notify(Tone::Info, "There is nothing to open here");
         return Vec::new();
     }
     match model.tree.selected().clone() {
         Node::Instance(_) => return wizard::open(model, true),
         Node::Group(Group::Instances) if !model.tree.marked_instances.is_empty() => return wizard::open(model, true),
-        Node::Group(group) => {
-            model.tree.moved = true;
-            let open = !model.tree.is_open(group);
-            model.tree.set_open(group, open, &model.shown);
-        }
+        Node::Group(group) => fold(model, group, !model.tree.is_open(group)),
         Node::Session(_) | Node::Unreadable(_) => model.focus = Focus::Preview,
     }
     Vec::new()

@@ -14,6 +14,8 @@ pub(super) fn one(model: &mut Model) {
     let marked = is_marked(model, &node);
     if set(model, &node, !marked) {
         model.tree.anchor = (!marked).then_some(node);
+    } else {
+        model.notify(Tone::Info, "This row cannot be marked");
     }
     main_screen::select(model, at + 1);
 }
@@ -26,12 +28,17 @@ pub(super) fn range(model: &mut Model) {
         model.notify(Tone::Refused, "Mark range refused: mark its first row first");
         return;
     };
+    let marks = |model: &Model| model.tree.marked.len() + model.tree.marked_instances.len();
+    let before = marks(model);
     for row in from.min(at)..=from.max(at) {
         if let Some(node) = model.tree.row(row).and_then(|row| model.shown.node(row)) {
             set(model, &node, true);
         }
     }
     model.tree.anchor = Some(model.tree.selected().clone());
+    if marks(model) == before {
+        model.notify(Tone::Info, "No more rows could be marked");
+    }
 }
 
 /// Marks all rows of the group that the selection stands in; where all are marked, none.
@@ -45,6 +52,9 @@ pub(super) fn all(model: &mut Model) {
         let cannot = matches!(group, Group::Unreadable | Group::History);
         let reason = if cannot { "these cannot be marked" } else { "there is no row here" };
         model.notify(Tone::Refused, format!("Mark all refused: {reason}"));
+    } else {
+        // The marks may stand out of view; the footer says how many there are, unless something else stands there.
+        model.notice = None;
     }
 }
 

@@ -115,7 +115,7 @@ fn scrolled(model: &Model, mut reading: TextView, press: Press, lines: usize) ->
     let height = usize::from(help::area(model).height).saturating_sub(2);
     let steps = lines.saturating_sub(height) + 1;
     if let Press::Go(go) = press {
-        reading.scroll = go.from(reading.scroll, steps, height);
+        reading.scroll = go.from(reading.scroll.min(steps - 1), steps, height);
     }
     reading
 }

@@ -22,7 +22,10 @@ pub(super) fn go(model: &mut Model, group: Group, go: Go) {
 /// Selects the row that the keys are on in the tree, and shows its page.
 pub(super) fn enter(model: &mut Model, group: Group) {
     let row = model.table_rows(group, model.table_cursor(group), 1).first().copied();
-    let Some(node) = row.and_then(|row| model.shown.node(row)) else { return };
+    let Some(node) = row.and_then(|row| model.shown.node(row)) else {
+        model.notify(Tone::Info, "There is no row to open");
+        return;
+    };
     model.tree.moved = true;
     if model.tree.select_node(&node, &model.shown) {
         model.preview.reset();

@@ -20,6 +20,8 @@ use crate::{
 use std::collections::BTreeSet;
 use tui_input::Input;
 
+const NO_INSTANCE: &str = "There is no instance here: the repositories hold no backup";
+
 /// Opens the wizard: `direct` on the form for the marked instances or the selected one, else on the list with them
 /// checked.
 pub(super) fn open(model: &mut Model, direct: bool) -> Vec<Intent> {
@@ -85,6 +87,7 @@ fn in_instances(model: &mut Model, press: Press) -> Vec<Intent> {
         Press::Other(Action::Refresh) => return vec![Intent::RefreshCatalog],
         Press::Mark => {
             let Some(key) = model.shown.catalog.instances.get(at).map(InstanceKey::of) else {
+                model.notify(Tone::Refused, NO_INSTANCE);
                 return Vec::new();
             };
             if !restorable(model, &key) {
@@ -130,7 +133,8 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
             wizard.waits = Waits::No;
         }
         Press::Accept => match wizard.waits {
-            Waits::Proposals { .. } => wizard.waits = Waits::Proposals { go_on: true },
+            Waits::Proposals { go_on: false } => wizard.waits = Waits::Proposals { go_on: true },
+            Waits::Proposals { go_on: true } => model.notify(Tone::Info, "Free places are still being looked for"),
             Waits::No | Waits::Start => return wizard_plan::make(model),
         },
         Press::Left => wizard.form.step(field, -1),

@@ -79,7 +79,7 @@ pub(super) fn act(model: &mut Model, press: Press) -> Vec<Intent> {
             // Answers that are still to come are void.
             wizard.next_ticket();
         }
-        Press::Go(go) => wizard.scroll = go.from(wizard.scroll, steps, page),
+        Press::Go(go) => wizard.scroll = go.from(wizard.scroll.min(steps - 1), steps, page),
         Press::Left | Press::Right | Press::Mark | Press::Other(_) => {}
     }
     Vec::new()

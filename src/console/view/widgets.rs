@@ -66,16 +66,23 @@ pub(super) const fn dialog_inside(area: Rect) -> Rect {
     Rect::new(area.x + 2, area.y + 1, area.width - 4, area.height - 2)
 }
 
-/// Lines from the one with number `from` on, as many as there is room for.
+/// Lines from the one with number `from` on, as many as there is room for; where the room has grown since somebody
+/// scrolled, from an earlier one on.
 pub(super) fn lines(buffer: &mut Buffer, area: Rect, lines: &[Line<'_>], from: usize) {
+    let from = first_line(lines.len(), area, from);
     for (line, y) in lines.iter().skip(from).zip(area.y..area.bottom()) {
         buffer.set_line(area.x, y, line, area.width);
     }
 }
 
+fn first_line(lines: usize, area: Rect, from: usize) -> usize {
+    from.min(lines.saturating_sub(usize::from(area.height)))
+}
+
 /// The same, with a sign at the end of each line that has no room: what is cut, a number above all, must not look whole.
 pub(super) fn marked_lines(buffer: &mut Buffer, area: Rect, all: &[Line<'_>], from: usize, brush: &Brush) {
     lines(buffer, area, all, from);
+    let from = first_line(all.len(), area, from);
     for (line, y) in all.iter().skip(from).zip(area.y..area.bottom()) {
         if area.width > 0 && line.width() > usize::from(area.width) {
             buffer.set_string(area.right() - 1, y, brush.glyphs.more, brush.style(Role::Dim));

@@ -1,5 +1,7 @@
 //! Chance that can be repeated: all of a run follows from one seed.
 
+#![allow(dead_code, reason = "each test binary draws in its own ways")]
+
 use std::{env, time::UNIX_EPOCH};
 
 /// A source of numbers (SplitMix64: Steele, Lea and Flood, 2014).
@@ -9,15 +11,15 @@ pub(crate) struct Rng(u64);
 /// The seed of a run that nobody chose another for. Any number is as good.
 const USUAL: u64 = 20_261_120;
 
-/// The seed of this run, and where it comes from.
-pub(crate) fn seed() -> (u64, &'static str) {
+/// The seed of this run, which this variable gives, and where it comes from.
+pub(crate) fn seed(variable: &str) -> (u64, &'static str) {
     let drawn = || u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()) ^ u64::from(std::process::id()) << 32;
-    choose(env::var("HOWDAH_CHAOS_SEED").ok().as_deref(), env::var_os("HOWDAH_LONG").is_some(), drawn)
+    choose(env::var(variable).ok().as_deref(), env::var_os("HOWDAH_LONG").is_some(), drawn)
 }
 
 fn choose(given: Option<&str>, long: bool, drawn: impl FnOnce() -> u64) -> (u64, &'static str) {
     match given {
-        Some(given) => (given.trim().parse().expect("HOWDAH_CHAOS_SEED is a number"), "as given"),
+        Some(given) => (given.trim().parse().expect("a seed is a number"), "as given"),
         None if long => (drawn(), "drawn"),
         None => (USUAL, "the usual one"),
     }
