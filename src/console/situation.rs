@@ -103,8 +103,15 @@ impl Situation {
         if action == Action::Verify {
             return self.verify.clone();
         }
-        let of_session =
-            matches!(action, Action::Request | Action::Events | Action::OlderAttempt | Action::NewerAttempt);
+        let of_session = matches!(
+            action,
+            Action::Progress
+                | Action::Log
+                | Action::Request
+                | Action::Events
+                | Action::OlderAttempt
+                | Action::NewerAttempt
+        );
         if of_session && !self.on_session { Verdict::No("select a session first".to_owned()) } else { Verdict::Ready }
     }
 }

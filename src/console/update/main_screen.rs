@@ -19,6 +19,11 @@ use tui_input::Input;
 
 /// Carries out an action of the main screen.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
+    // The key of the log is the one that opens a group, as Right does.
+    if action == Action::Log && on_closed_group(model) {
+        sideways(model, 1);
+        return Vec::new();
+    }
     // To judge an act on a thousand sessions takes its time; moving about is allowed always.
     if action.purpose() != Purpose::Move
         && let Verdict::No(reason) = model.situation().verdict(action)
@@ -58,9 +63,6 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Copy => copy::open(model),
         Action::Filter => model.typing = Some(Input::new(model.tree.filter().text().to_owned())),
         Action::Progress => tab(model, Tab::Progress),
-        Action::Log if model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(_)) => {
-            sideways(model, 1);
-        }
         Action::Log => tab(model, Tab::Log),
         Action::Request => tab(model, Tab::Request),
         Action::Events => tab(model, Tab::Events),
@@ -143,6 +145,10 @@ fn scroll(model: &mut Model, go: Go) {
     let from_top = if upwards { most - at } else { at };
     let to = go.from(from_top, most + 1, page);
     model.preview.scroll = if upwards { most - to } else { to };
+}
+
+fn on_closed_group(model: &Model) -> bool {
+    model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(group) if !model.tree.is_open(*group))
 }
 
 fn sideways(model: &mut Model, by: isize) {
