@@ -1,0 +1,50 @@
+//! Notices: what they say of one session among its namesakes, and where a long one stands.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use super::{stage::*, tables::big};
+use howdah::{
+    console::message::Message,
+    domain::{InstanceName, SessionId},
+    machine::Refusal,
+    manager::{Receipt, ReceiptLine, SessionAction},
+};
+use std::sync::Arc;
+
+fn namesakes() -> Vec<Arc<howdah::machine::Session>> {
+    vec![big(1, "/srv/a/data", 5433), big(2, "/srv/b/data", 5434)]
+}
+
+fn notice(stage: &Stage) -> &str {
+    &stage.model.notice().unwrap().text
+}
+
+#[test]
+fn what_became_of_a_session_is_said_with_what_tells_it_from_its_namesakes() {
+    let mut stage = Stage::new(snapshot(namesakes(), &[]), own());
+    // Both end in one picture, so that none has a namesake in it.
+    stage.tell(Message::Snapshot(Arc::new(snapshot(vec![], &[cancelled(1, "big"), cancelled(2, "big")]))));
+    assert!(["big :5433 is cancelled", "big :5434 is cancelled"].contains(&notice(&stage)), "{}", notice(&stage));
+    let mut stage = Stage::new(snapshot(namesakes(), &[]), own());
+    let rest = namesakes().split_off(1);
+    stage.tell(Message::Snapshot(Arc::new(snapshot(rest, &[cancelled(1, "big")]))));
+    assert_eq!(notice(&stage), "big :5433 is cancelled");
+    let mut stage = Stage::new(snapshot(vec![queued(1, "big"), queued(2, "big")], &[]), own());
+    stage.tell(Message::Snapshot(Arc::new(snapshot(vec![stuck(1, "big"), queued(2, "big")], &[]))));
+    assert!(notice(&stage).starts_with("big :5433 is stuck: "), "{}", notice(&stage));
+}
+
+#[test]
+fn an_answer_names_a_session_as_its_row_does() {
+    let line = |id, result| ReceiptLine { session: Some(SessionId(id)), title: Some(InstanceName::new("big")), result };
+    for (lines, said) in [
+        (vec![line(1, Ok(()))], "Retry: big :5433"),
+        (vec![line(1, Ok(())), line(2, Ok(()))], "Retry: big :5433, big :5434"),
+        (vec![line(2, Err(Refusal::Queued))], "Retry refused: big :5434: "),
+        (vec![line(9, Ok(()))], "Retry: big"),
+    ] {
+        let mut stage = Stage::new(snapshot(namesakes(), &[]), own());
+        stage.tell(Message::Acted(SessionAction::Retry, Receipt { lines }));
+        assert!(notice(&stage).starts_with(said), "{said}: {}", notice(&stage));
+    }
+}
