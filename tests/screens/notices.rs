@@ -48,3 +48,25 @@ fn an_answer_names_a_session_as_its_row_does() {
         assert!(notice(&stage).starts_with(said), "{said}: {}", notice(&stage));
     }
 }
+
+#[test]
+fn a_long_notice_stands_in_two_lines_and_is_not_cut() {
+    for size in [(80, 24), (100, 30)] {
+        for keys in ["", "?", "n"] {
+            let mut stage = Stage::sized(busy(), own(), size);
+            stage.press(keys);
+            let words: Vec<String> = (0..18).map(|number| format!("word{number}")).collect();
+            stage.tell(Message::RecordingStopped(words.join(" ")));
+            let text = stage.text();
+            let lines: Vec<&str> = text.lines().collect();
+            let (above, below) = (lines[usize::from(size.1) - 2], lines[usize::from(size.1) - 1]);
+            assert!(above.starts_with(" The recording ends here: word0 "), "{keys} {size:?}\n{text}");
+            assert!(below.contains(" word17"), "{keys} {size:?}\n{text}");
+            assert!(!above.contains('│') && !below.contains('│'), "{keys} {size:?}\n{text}");
+            // A short one leaves the line above to whom it belongs.
+            stage.tell(Message::RecordingStopped("full".to_owned()));
+            let text = stage.text();
+            assert!(text.lines().nth(usize::from(size.1) - 2).unwrap().contains('─'), "{keys} {size:?}\n{text}");
+        }
+    }
+}
