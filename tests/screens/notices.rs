@@ -5,8 +5,8 @@
 use super::{stage::*, tables::big};
 use howdah::{
     console::message::Message,
-    domain::{InstanceName, SessionId},
-    machine::Refusal,
+    domain::{Failure, InstanceName, SessionId},
+    machine::{Cause, Event, Refusal, StuckReason},
     manager::{Receipt, ReceiptLine, SessionAction},
 };
 use std::sync::Arc;
@@ -68,5 +68,22 @@ fn a_long_notice_stands_in_two_lines_and_is_not_cut() {
             let text = stage.text();
             assert!(text.lines().nth(usize::from(size.1) - 2).unwrap().contains('─'), "{keys} {size:?}\n{text}");
         }
+    }
+}
+
+#[test]
+fn the_first_cause_is_not_repeated_where_the_last_differs_in_its_advice_alone() {
+    for (last, repeated) in [("the link is down", false), ("the repository is not there", true)] {
+        let failure = Failure::disruption(last, "bring it up, then retry");
+        let session = Story::begins(1, "orders", mins(70))
+            .launched()
+            .disrupted("the link is down", 0, std::time::Duration::ZERO)
+            .then(Event::Requeued { cause: Cause::Try(10), by: None })
+            .launched()
+            .stuck(failure, StuckReason::TriesUsedUp)
+            .arc();
+        let text = Stage::new(snapshot(vec![session], &[]), own()).text();
+        assert!(text.contains(last), "{text}");
+        assert_eq!(text.contains("First cause: the link is down"), repeated, "{text}");
     }
 }
