@@ -254,3 +254,14 @@ fn the_plan_shows_the_bandwidth_limit_and_how_long_it_makes_the_copy() {
     }
     assert!(!planned_at("", BackupForm::Plain).contains("Bandwidth at most"));
 }
+
+#[test]
+fn a_list_is_offered_only_where_space_opens_one() {
+    let mut stage = fresh();
+    stage.press("enter").tell(places(1));
+    assert!(stage.text().contains("space list"), "{}", stage.text());
+    for keys in ["down down down", "down down"] {
+        stage.press(keys);
+        assert!(stage.text().contains("other value") && !stage.text().contains(" list"), "{}", stage.text());
+    }
+}

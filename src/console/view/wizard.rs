@@ -7,7 +7,9 @@ use crate::console::{
     keymap::KeyContext,
     layout::{wizard_body, wizard_frame},
     model::{
-        Model, is_reading,
+        Model,
+        form::Field,
+        is_reading,
         tree::InstanceKey,
         wizard::{Waits, Wizard, WizardPage},
     },
@@ -132,11 +134,17 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
     };
     let wanted: &[(Action, &str)] = match place {
         KeyContext::Instances => &[(Action::Accept, ""), (Action::Mark, "checks"), (Action::Back, "closes")],
-        KeyContext::Form => &[
+        KeyContext::Form if matches!(wizard.form.field(), Field::Point(_)) => &[
             (Action::Accept, ""),
             (Action::Down, "next field"),
             (Action::Right, "other value"),
             (Action::Mark, "list"),
+            (Action::Back, "back"),
+        ],
+        KeyContext::Form => &[
+            (Action::Accept, ""),
+            (Action::Down, "next field"),
+            (Action::Right, "other value"),
             (Action::Back, "back"),
         ],
         KeyContext::FormText => &[(Action::Accept, ""), (Action::Down, "next field"), (Action::Back, "back")],
