@@ -265,3 +265,13 @@ fn a_list_is_offered_only_where_space_opens_one() {
         assert!(stage.text().contains("other value") && !stage.text().contains(" list"), "{}", stage.text());
     }
 }
+
+#[test]
+fn a_plan_that_is_longer_than_its_frame_says_where_it_stands() {
+    let mut stage = Stage::sized(snapshot(vec![], &[]), own(), (80, 14));
+    planned(&mut stage, fine);
+    let at = |stage: &Stage| stage.text().lines().nth(12).unwrap().to_owned();
+    assert!(at(&stage).contains(" line 7 of "), "{}", stage.text());
+    stage.press("down");
+    assert!(at(&stage).contains(" line 8 of "), "{}", stage.text());
+}

@@ -1,6 +1,6 @@
 //! The wizard over the main screen: its frame, the list of instances, the list of restore points.
 
-use super::{form, instance, plan, widgets};
+use super::{form, instance, plan, position, widgets};
 use crate::console::{
     action::Action,
     format,
@@ -36,6 +36,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         WizardPage::Plan => {
             let lines = plan::pages(model, usize::from(upper.width), brush);
             widgets::lines(buffer, upper, &lines, wizard.scroll);
+            position::framed(buffer, wizard_frame(columns, rows), upper, (wizard.scroll, lines.len()), brush);
         }
     }
     if body.height > 2 {
