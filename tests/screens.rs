@@ -23,6 +23,8 @@ mod keys;
 mod log;
 #[path = "screens/namesakes.rs"]
 mod namesakes;
+#[path = "screens/notices.rs"]
+mod notices;
 #[path = "screens/owner.rs"]
 mod owner;
 #[path = "screens/palette.rs"]

@@ -40,7 +40,9 @@ pub(super) fn coarse(length: Duration) -> String {
         0..=55 => format!("{} s", seconds.div_ceil(5).max(1) * 5),
         56..=5_399 => format!("{} min", (seconds + 30) / 60),
         5_400..=172_799 => format!("{} h", (seconds + 1_800) / 3_600),
-        _ => format!("{} days", (seconds + 43_200) / 86_400),
+        172_800..=63_115_199 => format!("{} days", (seconds + 43_200) / 86_400),
+        // Of 365.25 days.
+        _ => format!("{} years", count(seconds / 31_557_600)),
     }
 }
 
@@ -207,6 +209,9 @@ mod tests {
             (764, "12:44", "13 min"),
             (4_329, "1:12:09", "72 min"),
             (90_000, "1d 01:00", "25 h"),
+            (63_115_199, "730d 11:59", "730 days"),
+            (63_115_200, "730d 12:00", "2 years"),
+            (u64::MAX, "213503982334601d 07:00", "584,542,046,090 years"),
         ] {
             assert_eq!(said(seconds), (exact.to_owned(), about.to_owned()));
         }

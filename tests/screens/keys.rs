@@ -220,6 +220,17 @@ fn no_single_key_does_harm() {
     }
 }
 
+/// A heading and an instance have no page of a session; the key says so instead of doing nothing.
+#[test]
+fn a_page_of_a_session_is_refused_where_no_session_is_selected() {
+    for keys in ["g 1", "g 2", "g 3", "g 4", "g l", "g tab 1", "g tab 2", "G 1", "G 2", "G l"] {
+        let mut stage = Stage::new(busy(), own());
+        stage.press(keys);
+        let text = &stage.model.notice().expect(keys).text;
+        assert!(text.ends_with("refused: select a session first"), "{keys}: {text}");
+    }
+}
+
 /// Typed-ahead keys must not run into a dialog that has just opened: Enter on it is safe.
 #[test]
 fn enter_twice_after_cancel_or_force_cancels_nothing() {

@@ -88,3 +88,26 @@ fn a_log_is_saved_where_the_person_says_and_the_answer_is_shown() {
     stage.press("s esc");
     assert_eq!(stage.wanted(), []);
 }
+
+#[test]
+fn a_page_that_is_longer_than_its_frame_says_where_it_stands() {
+    let last = |stage: &Stage| stage.text().lines().nth(12).unwrap().to_owned();
+    let number = |line: &str| -> (usize, usize) {
+        let words: Vec<&str> = line.split(|c: char| c == '─' || c.is_whitespace()).collect();
+        let at = words.iter().position(|word| *word == "line").unwrap_or_else(|| panic!("{line}"));
+        (words[at + 1].parse().unwrap(), words[at + 3].parse().unwrap())
+    };
+    for keys in ["?", "3"] {
+        let mut stage = Stage::sized(busy(), own(), (100, 14));
+        stage.press(keys);
+        let (first, all) = number(&last(&stage));
+        assert!(first < all, "{keys}: {first} of {all}");
+        stage.press(if keys == "?" { "down" } else { "tab down" });
+        assert_eq!(number(&last(&stage)), (first + 1, all), "{keys}");
+        stage.press("G");
+        assert_eq!(number(&last(&stage)), (all, all), "{keys}");
+    }
+    let mut stage = Stage::sized(busy(), own(), (100, 60));
+    stage.press("3");
+    assert!(!stage.text().contains(" line "), "all of it is in view");
+}

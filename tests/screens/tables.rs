@@ -90,21 +90,23 @@ fn the_way_to_what_needs_a_person_is_one_key() {
     assert!(calm.text().contains("Nothing needs a person"), "{}", calm.text());
 }
 
+/// A queued restore of `big` to this place.
+pub(crate) fn big(id: u64, directory: &str, port: u16) -> std::sync::Arc<howdah::machine::Session> {
+    let mut value = serde_json::to_value(&*queued(id, "big")).unwrap();
+    let target = &mut value["order"]["restore"]["cluster"]["target"];
+    target["directory"] = serde_json::json!(directory);
+    target["port"] = serde_json::json!(port);
+    std::sync::Arc::new(serde_json::from_value(value).unwrap())
+}
+
 #[test]
 fn namesakes_are_told_apart_by_target_port_or_number() {
-    let one = |id, directory: &str, port: u16| {
-        let mut value = serde_json::to_value(&*queued(id, "big")).unwrap();
-        let target = &mut value["order"]["restore"]["cluster"]["target"];
-        target["directory"] = serde_json::json!(directory);
-        target["port"] = serde_json::json!(port);
-        std::sync::Arc::new(serde_json::from_value(value).unwrap())
-    };
-    let rows = vec![one(1, "/srv/a/big-one", 5433), one(2, "/srv/a/x/data", 5434), one(3, "/srv/b/x/data", 5435)];
+    let rows = vec![big(1, "/srv/a/big-one", 5433), big(2, "/srv/a/x/data", 5434), big(3, "/srv/b/x/data", 5435)];
     let text = Stage::sized(snapshot(rows, &[]), own(), (140, 40)).text();
     for row in ["big big-one ", "big :5434 ", "big :5435 "] {
         assert!(text.contains(row), "{row}\n{text}");
     }
-    let rows = vec![one(1, "/srv/a/data", 5434), one(2, "/srv/b/data", 5434), queued(3, "depot")];
+    let rows = vec![big(1, "/srv/a/data", 5434), big(2, "/srv/b/data", 5434), queued(3, "depot")];
     let text = Stage::sized(snapshot(rows, &[]), own(), (140, 40)).text();
     assert!(text.contains("big #1 ") && text.contains("big #2 ") && text.contains("depot  "), "{text}");
 }

@@ -8,9 +8,11 @@ use super::{
     stage::*,
 };
 use howdah::{
+    catalog::CatalogEntry,
     console::message::{Intent, Message, Query},
     domain::{
-        ClusterRestore, ExistingData, Failure, InstanceName, MissingWal, ServerWish, SessionId,
+        BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, Failure, InstanceName, MissingWal,
+        ServerWish, SessionId,
         plan::{ServerPlan, TargetState, WalFinding},
     },
     machine::Refusal,
@@ -219,4 +221,57 @@ fn s07_a_backup_that_lacks_wal_is_started_only_when_the_form_says_so() {
     answer_plans(&mut stage, lacking);
     stage.press("enter");
     assert_eq!(started(&mut stage)[0].missing_wal, MissingWal::Accept);
+}
+
+#[test]
+fn the_plan_shows_the_bandwidth_limit_and_how_long_it_makes_the_copy() {
+    let planned_at = |rate: &str, form: BackupForm| {
+        let mut catalog = own();
+        for instance in &mut catalog.instances {
+            for row in &mut instance.rows {
+                if let CatalogEntry::Restorable(point) = row {
+                    point.source = BackupSource::BaseBackup { directory: "/backups/crm".into(), form };
+                }
+            }
+        }
+        let mut stage = Stage::new(snapshot(vec![], &[]), catalog);
+        stage.press("enter").tell(places(1)).press("down down down down ctrl-u").type_text(rate).press("enter");
+        answer_plans(&mut stage, fine);
+        // A space where a line was broken.
+        stage.text().replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let bytes = plan_of(&request("crm", 5433), TargetState::Missing).files.bytes.0;
+    let years = bytes / 5 / 31_557_600;
+    assert!(years > 1, "{bytes}");
+    for (rate, form, said) in [
+        ("100M", BackupForm::Plain, "Bandwidth at most 100.0 MiB/s: the copy takes at least ".to_owned()),
+        ("5", BackupForm::Plain, format!("⚑ at most 5 B/s: the copy takes at least {years} years; a number without")),
+        ("5", BackupForm::Tar(Compression::None), format!("takes at least {years} years")),
+        ("5", BackupForm::Tar(Compression::Zstd), format!("what is written would take {years} years if it were not")),
+    ] {
+        let text = planned_at(rate, form);
+        assert!(text.contains(&said), "{said}\n{text}");
+    }
+    assert!(!planned_at("", BackupForm::Plain).contains("Bandwidth at most"));
+}
+
+#[test]
+fn a_list_is_offered_only_where_space_opens_one() {
+    let mut stage = fresh();
+    stage.press("enter").tell(places(1));
+    assert!(stage.text().contains("space list"), "{}", stage.text());
+    for keys in ["down down down", "down down"] {
+        stage.press(keys);
+        assert!(stage.text().contains("other value") && !stage.text().contains(" list"), "{}", stage.text());
+    }
+}
+
+#[test]
+fn a_plan_that_is_longer_than_its_frame_says_where_it_stands() {
+    let mut stage = Stage::sized(snapshot(vec![], &[]), own(), (80, 14));
+    planned(&mut stage, fine);
+    let at = |stage: &Stage| stage.text().lines().nth(12).unwrap().to_owned();
+    assert!(at(&stage).contains(" line 7 of "), "{}", stage.text());
+    stage.press("down");
+    assert!(at(&stage).contains(" line 8 of "), "{}", stage.text());
 }

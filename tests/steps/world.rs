@@ -197,7 +197,11 @@ impl World {
             }
             Intent::StopServer(session, _) => {
                 let name = session.title().to_string();
-                Message::ServerStopped(session.id(), name, if fails { Err(cause()) } else { Ok(!draw.is_multiple_of(3)) })
+                Message::ServerStopped(
+                    session.id(),
+                    name,
+                    if fails { Err(cause()) } else { Ok(!draw.is_multiple_of(3)) },
+                )
             }
             Intent::Query(Query::Places(ticket, wanted)) => {
                 let place = |directory: std::path::PathBuf| Proposal { directory, port: Port::new(5500).unwrap() };

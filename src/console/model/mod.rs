@@ -6,6 +6,7 @@
 
 pub mod column;
 pub mod dialog;
+pub(super) mod distinction;
 pub mod events;
 pub mod filter;
 pub mod form;
@@ -33,7 +34,7 @@ use super::{
     ports::{Catalog, ConsoleOptions, EndReason, Ending},
 };
 use crate::{
-    domain::{AttemptNo, Order, SessionId, Timestamp, instance::printable_name, path_text::quoted},
+    domain::{AttemptNo, SessionId, Timestamp, path_text::quoted},
     machine::{Phase, Session},
     manager::{Moment, OwnerState, Snapshot},
 };
@@ -44,7 +45,7 @@ use notice::{Notice, Tone};
 use past::PastState;
 use preview::Preview;
 use server::ServerState;
-use std::{collections::BTreeMap, ffi::OsStr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 use table::Tables;
 use tree::{Node, Tree, TreeData};
 use tui_input::Input;
@@ -313,25 +314,6 @@ impl Model {
     pub fn exact_command(&self, session: &Session, attempt: AttemptNo) -> String {
         let directory = self.options.attempts_dir.join(session.id().to_string()).join(attempt.to_string());
         format!("{} worker {}", quoted(&self.options.program), quoted(&directory))
-    }
-
-    /// What distinguishes an ongoing session from others of its name: the last part of its target, else its port, else
-    /// its number. `None` where it has no namesake.
-    pub fn distinction(&self, session: &Session) -> Option<String> {
-        let namesakes = || {
-            let ongoing = self.shown.snapshot.ongoing_of(session.order().kind());
-            ongoing.filter(|other| other.id() != session.id() && other.title() == session.title())
-        };
-        namesakes().next()?;
-        let (order, title) = (session.order(), session.title().as_str());
-        let last = |order: &Order| order.directory().and_then(Path::file_name).map(OsStr::to_owned);
-        let own = last(order)
-            .filter(|own| *own != *title && namesakes().all(|other| last(other.order()).as_ref() != Some(own)));
-        if let Some(own) = own {
-            return Some(printable_name(&own));
-        }
-        let port = order.port().filter(|port| namesakes().all(|other| other.order().port() != Some(*port)));
-        Some(port.map_or_else(|| format!("#{}", session.id()), |port| format!(":{port}")))
     }
 
     /// How many queued sessions come before this one.

@@ -8,6 +8,7 @@ use crate::{
         model::{
             Model,
             dialog::{Overlay, TextView},
+            distinction::full_name,
             notice::Tone,
             tree::{Node, Screen},
             wizard::{PlanState, Waits},
@@ -15,6 +16,9 @@ use crate::{
     },
     manager::{Receipt, ReceiptLine, SessionAction},
 };
+
+/// The most sessions of an answer that are told from their namesakes: more are not read one by one.
+const NAMED_IN_FULL: usize = 64;
 
 /// An act was answered: one line in the footer, or a report that tells of each one skipped and why (R15).
 pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) -> Vec<Intent> {
@@ -26,14 +30,17 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
         SessionAction::Recover => "Recover",
     };
     model.tree.marked.clear();
+    let name = |line: &ReceiptLine| {
+        let session = line.session.filter(|_| receipt.lines.len() <= NAMED_IN_FULL);
+        let session = session.and_then(|id| model.shown.snapshot.session(id));
+        session.map_or_else(|| name(line), |session| full_name(&model.shown.snapshot, session))
+    };
     let refused: Vec<String> = receipt.refused().map(|(line, why)| format!("{}: {why}", name(line))).collect();
+    let named = names(receipt, receipt.done(), name);
     let done = receipt.done();
     match (done, refused.as_slice()) {
         (0, []) => model.notify(Tone::Info, format!("{verb}: there was no session to act on")),
-        (1, []) => {
-            model.notify(Tone::Done, format!("{verb}: {}", receipt.lines.first().map_or_else(String::new, name)));
-        }
-        (_, []) => model.notify(Tone::Done, format!("{verb}: {}", names(receipt, done))),
+        (_, []) => model.notify(Tone::Done, format!("{verb}: {named}")),
         (0, [one]) => model.notify(Tone::Refused, format::clean(&format!("{verb} refused: {one}"))),
         (_, several) => {
             let title = format!("{verb}: {done} done, {} skipped", several.len());
@@ -93,7 +100,7 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
 }
 
 /// The first of them by name, the others counted.
-fn names(receipt: &Receipt, done: usize) -> String {
+fn names(receipt: &Receipt, done: usize, name: impl Fn(&ReceiptLine) -> String) -> String {
     /// More names are not read in one line.
     const NAMED: usize = 3;
     let shown: Vec<String> = receipt.lines.iter().filter(|line| line.result.is_ok()).take(NAMED).map(name).collect();

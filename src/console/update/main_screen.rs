@@ -19,7 +19,8 @@ use tui_input::Input;
 
 /// Carries out an action of the main screen.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
-    if action == Action::Log && model.focus == Focus::Tree && is_closed_heading(model) {
+    // The key of the log is the one that opens a group, as Right does.
+    if action == Action::Log && on_closed_group(model) {
         sideways(model, 1);
         return Vec::new();
     }
@@ -155,6 +156,10 @@ fn scroll(model: &mut Model, go: Go) {
     model.preview.scroll = if upwards { most - to } else { to };
 }
 
+fn on_closed_group(model: &Model) -> bool {
+    model.focus == Focus::Tree && matches!(model.tree.selected(), Node::Group(group) if !model.tree.is_open(*group))
+}
+
 fn sideways(model: &mut Model, by: isize) {
     if model.focus == Focus::Preview {
         let to = model.preview.tab.moved(by);
@@ -184,10 +189,6 @@ fn fold(model: &mut Model, group: Group, open: bool) {
     } else {
         model.notify(Tone::Info, "There is no row under this heading");
     }
-}
-
-fn is_closed_heading(model: &Model) -> bool {
-    matches!(model.tree.selected(), Node::Group(group) if !model.tree.is_open(*group))
 }
 
 /// Shows a page of the preview.

@@ -4,7 +4,7 @@ use crate::{
     console::{
         format,
         message::Intent,
-        model::{Model, is_reading, notice::Tone, tree::TreeData},
+        model::{Model, distinction::full_name, is_reading, notice::Tone, tree::TreeData},
         ports::{Catalog, CatalogEntry, CatalogInstance},
         view::states::ended,
     },
@@ -124,22 +124,38 @@ fn forget_marks(model: &mut Model, before: &TreeData) {
     });
 }
 
+/// A session that has come to something which a person wants to be reported: its tone, the picture that has it with its
+/// namesakes, and what stands around its name.
+type News<'a> = (Tone, &'a Snapshot, &'a Session, [String; 2]);
+
 /// What a person wants to be reported: a session completed, or needs a person.
 fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
+    /// Of so many at once the last ones are named in full: to look for the namesakes of each of thousands takes too long.
+    const NAMED: usize = 16;
+    let news = changes(before, after);
+    let from = news.len().saturating_sub(NAMED);
+    let say = |(at, (tone, snapshot, session, [front, end])): (usize, News<'_>)| {
+        let title = || format::clean(session.title().as_str()).into_owned();
+        let name = if at < from { title() } else { full_name(snapshot, session) };
+        (tone, format::clean(&format!("{front}{name} {end}")).into_owned())
+    };
+    news.into_iter().enumerate().map(say).collect()
+}
+
+fn changes<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<News<'a>> {
     let was: BTreeMap<SessionId, &Arc<Session>> = before.ongoing.iter().map(|one| (one.id(), one)).collect();
     let mut gone = was.len();
-    let mut news = Vec::new();
+    let mut news: Vec<News<'_>> = Vec::new();
     for session in &after.ongoing {
         let Some(old) = was.get(&session.id()) else { continue };
         gone -= 1;
         if let (Phase::Stuck { failure, reason, .. }, false) =
             (session.phase(), matches!(old.phase(), Phase::Stuck { .. }))
         {
-            let name = session.title();
             let used_up =
                 if *reason == StuckReason::TriesUsedUp { session.policy().used_up() + ": " } else { String::new() };
-            let text = format!("{name} is stuck: {used_up}{}", failure.cause);
-            news.push((Tone::Refused, format::clean(&text).into_owned()));
+            let end = format!("is stuck: {used_up}{}", failure.cause);
+            news.push((Tone::Refused, after, session, [String::new(), end]));
         }
     }
     // Newest first: those that went from ongoing to completed stand at the front.
@@ -147,20 +163,16 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
         if gone == 0 {
             break;
         }
-        if !was.contains_key(&row.id) {
-            continue;
-        }
+        let Some(session) = was.get(&row.id) else { continue };
         gone -= 1;
         let word = ended(row.kind, row.result);
-        let (tone, text) = match row.result {
-            CompletedResult::Succeeded => {
-                (Tone::Done, format!("{} is {word}, took {}", row.title, format::duration(row.took)))
-            }
-            CompletedResult::Cancelled | CompletedResult::Stopped => (Tone::Done, format!("{} is {word}", row.title)),
-            CompletedResult::Damaged => (Tone::Refused, format!("the backup of {} is {word}", row.title)),
-            CompletedResult::Failed => (Tone::Refused, format!("{} {word}", row.title)),
+        let (tone, front, end) = match row.result {
+            CompletedResult::Succeeded => (Tone::Done, "", format!("is {word}, took {}", format::duration(row.took))),
+            CompletedResult::Cancelled | CompletedResult::Stopped => (Tone::Done, "", format!("is {word}")),
+            CompletedResult::Damaged => (Tone::Refused, "the backup of ", format!("is {word}")),
+            CompletedResult::Failed => (Tone::Refused, "", word.to_string()),
         };
-        news.push((tone, format::clean(&text).into_owned()));
+        news.push((tone, before, session, [front.to_owned(), end]));
     }
     news
 }

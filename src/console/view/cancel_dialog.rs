@@ -10,6 +10,7 @@ use crate::{
         model::{
             Model,
             dialog::{CancelDialog, CancelFocus},
+            distinction::full_name,
         },
         theme::{Brush, Role},
     },
@@ -50,7 +51,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &CancelDialog, br
     let shown = sessions.len().min(space / each);
     let mut lines: Vec<Line<'_>> = Vec::new();
     for session in sessions.iter().take(shown) {
-        let name = name(model, session);
+        let name = full_name(snapshot, session);
         let what = effect(session, state.disposition);
         if each == 2 {
             let now = states::long(session, model.now(), model.queued_ahead(session.id()));
@@ -84,11 +85,6 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &CancelDialog, br
     let area = widgets::dialog(buffer, area, &title, brush);
     let from = lines.len().saturating_sub(usize::from(area.height));
     widgets::lines(buffer, area, &lines, from);
-}
-
-fn name(model: &Model, session: &Session) -> String {
-    let name = format::clean(session.title().as_str());
-    model.distinction(session).map_or_else(|| name.clone().into_owned(), |what| format!("{name} {what}"))
 }
 
 fn fate(session: &Session, wish: Disposition) -> Fate {

@@ -1,4 +1,4 @@
-//! The lowest line: the answer to the last action, else what is being typed, else the most useful keys here.
+//! The lowest line: the answer to the last action (in two lines where it is long), else what is being typed, else the most useful keys here.
 
 use super::widgets;
 use crate::console::{
@@ -16,6 +16,7 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
+    widgets::{Clear, Widget as _},
 };
 
 /// Paints the footer.
@@ -51,6 +52,21 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, brush: &Brus
     }
 }
 
+/// Paints the first line of a notice that one line has no room for above the footer, over whatever stands there: a notice
+/// is read in a moment, and what it covers comes back.
+pub(super) fn paint_above(buffer: &mut Buffer, footer: Rect, model: &Model, brush: &Brush) {
+    let (role, Some(first), _) = said(model, brush) else { return };
+    if model.typing().is_some() || footer.is_empty() {
+        return;
+    }
+    let above = Rect { y: footer.y.saturating_sub(1), height: 1, ..footer };
+    for area in [above, footer] {
+        Clear.render(area, buffer);
+    }
+    buffer.set_line(above.x, above.y, &Line::from(vec![Span::raw(" "), brush.span(role, first)]), above.width);
+    paint(buffer, footer, model, brush);
+}
+
 /// The column that the keys begin in: the first where nothing else stands, else as far right as they go.
 fn keys_at(left: usize, keys: usize, width: usize) -> Option<usize> {
     if left <= 1 { Some(0) } else { (left + keys + 3 <= width).then(|| width.saturating_sub(keys + 1)) }
@@ -74,21 +90,29 @@ pub(in crate::console) fn action_at(model: &Model, column: u16) -> Option<Action
 }
 
 fn left(model: &Model, brush: &Brush) -> Line<'static> {
-    let (role, text) = match model.notice() {
-        Some(notice) => (
-            match notice.tone {
-                Tone::Done => Role::Done,
-                Tone::Refused => Role::Waiting,
-                Tone::Info => Role::Text,
-                Tone::Warning => Role::Stuck,
-            },
-            format::clean(&notice.text).into_owned(),
-        ),
-        None => (Role::Dim, hint(model)),
-    };
-    let room = usize::from(model.size().0).saturating_sub(2);
-    let text = format::fit(&text, room, brush.glyphs.more).into_owned();
+    let (role, _, text) = said(model, brush);
     Line::from(vec![Span::raw(" "), brush.span(role, text)])
+}
+
+/// What stands at the left, and what comes before it where that takes two lines.
+fn said(model: &Model, brush: &Brush) -> (Role, Option<String>, String) {
+    let room = usize::from(model.size().0).saturating_sub(2);
+    let fit = |text: &str| format::fit(text, room, brush.glyphs.more).into_owned();
+    let Some(notice) = model.notice() else { return (Role::Dim, None, fit(&hint(model))) };
+    let role = match notice.tone {
+        Tone::Done => Role::Done,
+        Tone::Refused => Role::Waiting,
+        Tone::Info => Role::Text,
+        Tone::Warning => Role::Stuck,
+    };
+    let text = format::clean(&notice.text);
+    let mut lines = format::wrap(&text, room).into_iter();
+    match lines.next() {
+        Some(first) if model.layout().bordered && lines.len() > 0 => {
+            (role, Some(first), fit(&lines.collect::<Vec<_>>().join(" ")))
+        }
+        Some(_) | None => (role, None, fit(&text)),
+    }
 }
 
 /// What Enter does here, where that is worth a word.

@@ -1,6 +1,6 @@
 //! The help: every action with its keys, generated from the key map in force.
 
-use super::widgets;
+use super::{position, widgets};
 use crate::{
     console::{
         action::Action,
@@ -27,9 +27,11 @@ const FRAME: usize = 4;
 
 /// Paints it.
 pub(super) fn paint(buffer: &mut Buffer, model: &Model, state: &TextView, brush: &Brush) {
-    let area = area(model).intersection(buffer.area);
-    let area = widgets::dialog(buffer, area, "Help: every key; Esc closes", brush);
-    widgets::lines(buffer, area, &lines(model, usize::from(area.width), brush), state.scroll);
+    let frame = area(model).intersection(buffer.area);
+    let area = widgets::dialog(buffer, frame, "Help: every key; Esc closes", brush);
+    let lines = lines(model, usize::from(area.width), brush);
+    widgets::lines(buffer, area, &lines, state.scroll);
+    position::framed(buffer, frame, area, (state.scroll, lines.len()), brush);
 }
 
 /// Where it stands.

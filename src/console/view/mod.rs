@@ -47,6 +47,7 @@ pub fn paint(buffer: &mut Buffer, model: &Model, brush: &mut Brush) {
     footer::paint(buffer, layout.footer, model, brush);
     wizard::paint(buffer, model, brush);
     overlays::paint(buffer, model, brush);
+    footer::paint_above(buffer, layout.footer, model, brush);
     if model.options().ascii {
         spell_in_ascii(buffer);
     }

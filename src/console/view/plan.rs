@@ -12,11 +12,15 @@ use crate::{
         theme::{Brush, Role, Theme},
     },
     domain::{
-        RestorePlan, VerifyPlan,
+        BackupForm, BackupSource, ClusterRestore, Compression, RestorePlan, VerifyPlan,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
 };
 use ratatui::{layout::Rect, text::Line};
+use std::time::Duration;
+
+/// No restore is wanted to take longer than a week; a limit that makes it so lacks its unit.
+const LONG: Duration = Duration::from_hours(7 * 24);
 
 /// What a plan says.
 pub(super) fn lines(plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
@@ -126,6 +130,30 @@ pub(super) const fn area(columns: u16, rows: u16) -> Rect {
     Rect { height: whole.height.saturating_sub(2), ..whole }
 }
 
+/// The limit that was asked for, and how long the copy takes by it at the least.
+fn bandwidth(request: &ClusterRestore, plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(limit) = request.max_rate else { return Vec::new() };
+    let bytes = plan.files.bytes.0.saturating_sub(plan.files.reused.0);
+    let time = Duration::from_secs(bytes / limit.bytes());
+    let about = format::coarse(time);
+    let text = match &request.point.source {
+        BackupSource::BaseBackup { form: BackupForm::Plain | BackupForm::Tar(Compression::None), .. } => {
+            format!("at most {limit}: the copy takes at least {about}")
+        }
+        // The limit is on what is read, and how much that is, is not known.
+        BackupSource::BaseBackup { form: BackupForm::Tar(_), .. }
+        | BackupSource::PgBackRest { .. }
+        | BackupSource::Barman { .. } => {
+            format!("reads at most {limit}: what is written would take {about} if it were not packed")
+        }
+    };
+    if time <= LONG {
+        return pair("Bandwidth", &text, width, brush);
+    }
+    let text = format!("{} {text}; a number without k, M or G counts bytes", brush.glyphs.warning);
+    widgets::wrapped(&text, width, 1, Role::Waiting, brush)
+}
+
 fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let request = &planned.request;
     let name = format::clean(request.point.instance.as_str()).into_owned();
@@ -150,10 +178,12 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         }
         PlanState::Ready(plan) => {
             out.extend(lines(plan, width, brush));
+            out.extend(bandwidth(request, plan, width, brush));
             out.extend(switched_off(plan, width, brush));
         }
         PlanState::Overwrites(plan) => {
             out.extend(lines(plan, width, brush));
+            out.extend(bandwidth(request, plan, width, brush));
             let text = "Other data stands there. It will be renamed, not deleted; you will be asked to type its name.";
             out.extend(widgets::wrapped(text, width, 1, Role::Waiting, brush));
             out.extend(switched_off(plan, width, brush));

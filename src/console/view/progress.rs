@@ -84,7 +84,7 @@ fn trouble(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
         | Phase::Completed { .. } => None,
     };
     let ongoing_first = session.first_cause().filter(|_| session.is_ongoing());
-    if let Some(first) = ongoing_first.filter(|first| last.is_none_or(|(last, _)| last != *first)) {
+    if let Some(first) = ongoing_first.filter(|first| last.is_none_or(|(last, _)| last.cause != first.cause)) {
         lines.extend(widgets::wrapped(&format!("First cause: {}", first.cause), width, 2, Role::Waiting, brush));
     }
     if let Some((failure, role)) = last {

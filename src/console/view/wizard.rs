@@ -1,13 +1,15 @@
 //! The wizard over the main screen: its frame, the list of instances, the list of restore points.
 
-use super::{form, instance, plan, widgets};
+use super::{form, instance, plan, position, widgets};
 use crate::console::{
     action::Action,
     format,
     keymap::KeyContext,
     layout::{wizard_body, wizard_frame},
     model::{
-        Model, is_reading,
+        Model,
+        form::Field,
+        is_reading,
         tree::InstanceKey,
         wizard::{Waits, Wizard, WizardPage},
     },
@@ -34,6 +36,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         WizardPage::Plan => {
             let lines = plan::pages(model, usize::from(upper.width), brush);
             widgets::lines(buffer, upper, &lines, wizard.scroll);
+            position::framed(buffer, wizard_frame(columns, rows), upper, (wizard.scroll, lines.len()), brush);
         }
     }
     if body.height > 2 {
@@ -132,11 +135,17 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
     };
     let wanted: &[(Action, &str)] = match place {
         KeyContext::Instances => &[(Action::Accept, ""), (Action::Mark, "checks"), (Action::Back, "closes")],
-        KeyContext::Form => &[
+        KeyContext::Form if matches!(wizard.form.field(), Field::Point(_)) => &[
             (Action::Accept, ""),
             (Action::Down, "next field"),
             (Action::Right, "other value"),
             (Action::Mark, "list"),
+            (Action::Back, "back"),
+        ],
+        KeyContext::Form => &[
+            (Action::Accept, ""),
+            (Action::Down, "next field"),
+            (Action::Right, "other value"),
             (Action::Back, "back"),
         ],
         KeyContext::FormText => &[(Action::Accept, ""), (Action::Down, "next field"), (Action::Back, "back")],

@@ -120,7 +120,7 @@ fn plan(order: &CopyRequest, heartbeat: &Heartbeat) -> Result<CopyPlan, Failure>
         copy_plan.plan.reused = copy_plan.plan.bytes;
     } else {
         copy_plan.reuse(directory)?;
-        copy_plan.warn();
+        copy_plan.warn(directory);
     }
     copy_plan.find_room(directory, &*order.disks)?;
     Ok(copy_plan)
@@ -205,7 +205,10 @@ impl CopyPlan {
         })
     }
 
-    fn warn(&mut self) {
+    fn warn(&mut self, directory: &Path) {
+        if self.plan.target == TargetState::Missing {
+            self.warnings.extend(missing_above(directory));
+        }
         if let WalFinding::Missing { what } = &self.plan.wal {
             let text = format!("{what}: the cluster cannot become consistent without it");
             self.warnings.push(text);
@@ -273,6 +276,18 @@ fn tablespace_plans(layout: &Layout, places: &BTreeMap<u32, PathBuf>) -> Vec<Tab
         Some(TablespacePlan { oid: *oid, original: original.clone(), directory })
     };
     layout.tablespaces.iter().filter_map(plan).collect()
+}
+
+/// What a person should know of a target whose parents are missing as well: its path may be mistyped, or what should be
+/// mounted there is not.
+fn missing_above(directory: &Path) -> Option<String> {
+    let above = directory.ancestors().skip(1);
+    let missing: Vec<&Path> = above.take_while(|path| fs::symlink_metadata(path).is_err()).collect();
+    let first = missing.last()?.display();
+    Some(match missing.len() {
+        1 => format!("{first} does not exist either: it will be made, too"),
+        more => format!("{first} and what lies between do not exist either: {more} directories will be made, too"),
+    })
 }
 
 /// The archives of a set and what each holds.

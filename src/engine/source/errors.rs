@@ -54,7 +54,7 @@ impl Backup {
     pub(in crate::engine) fn gone(&self) -> Failure {
         Failure::disruption(
             format!("the backup {} is not there: its repository vanished", self.directory.display()),
-            "mount or move the repository back; the restore goes on where it was",
+            "mount or move the repository back",
         )
     }
 

@@ -82,6 +82,7 @@ fn r08_a_repository_that_vanishes_is_a_disruption_and_a_try_goes_on() {
         let in_plan = fake.engine().plan().unwrap_err();
         assert_eq!(in_plan.class, FailureClass::Disruption, "{form}: {in_plan}");
         assert!(in_plan.cause.contains("its repository vanished"), "{in_plan}");
+        assert_eq!(in_plan.advice, "mount or move the repository back", "nothing may have begun");
         fs::rename(&away, &repo).unwrap();
         let mut engine = fake.engine();
         assert!(engine.plan().unwrap().files.reused.0 > 0, "r10: {form}");

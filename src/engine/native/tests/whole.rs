@@ -226,3 +226,22 @@ fn wal_is_written_even_when_no_other_archive_has_made_its_directories_yet() {
         assert!(fake.directory().join("pg_tblspc").is_dir() && fake.directory().join("pg_wal/archive_status").is_dir());
     }
 }
+
+#[test]
+fn parents_of_the_target_that_would_have_to_be_made_are_named() {
+    let fake = Fake::new(BackupForm::Plain);
+    fake.write();
+    let place = fake.place.path();
+    for (target, warned) in [
+        ("data", None),
+        ("a/data", Some(format!("{} does not exist either", place.join("a").display()))),
+        ("a/b/c/data", Some(format!("{} and what lies between do not exist either: 3 dir", place.join("a").display()))),
+    ] {
+        let target = Target::new(place.join(target), Port::new(5433).unwrap()).unwrap();
+        let warnings = fake.engine_for(1, |request| request.target = target.clone()).plan().unwrap().warnings;
+        let found =
+            warnings.iter().find(|warning| warning.contains("does not exist") || warning.contains("do not exist"));
+        assert_eq!(found.is_some(), warned.is_some(), "{warnings:?}");
+        assert!(found.zip(warned).is_none_or(|(found, warned)| found.starts_with(&warned)), "{warnings:?}");
+    }
+}
