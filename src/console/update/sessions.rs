@@ -82,7 +82,7 @@ pub(super) fn menu(model: &mut Model) {
     let on_session = situation.on_session;
     let mut actions = vec![Action::Retry, Action::Cancel];
     actions.extend(situation.force.is_ready().then_some(Action::Force));
-    actions.push(Action::Dismiss);
+    actions.extend(situation.dismiss.is_ready().then_some(Action::Dismiss));
     actions.extend(situation.stop_server.is_ready().then_some(Action::ShutDown));
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
