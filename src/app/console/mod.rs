@@ -30,7 +30,7 @@ use crate::{
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
     },
     control::ClientError,
-    domain::{AttemptNo, Port, SessionId},
+    domain::{AttemptNo, Port, SessionId, Who},
     journal::JournalReader,
     machine::Refusal,
     manager::{Clock, OwnerState, Service},
@@ -84,16 +84,14 @@ pub(super) fn run(common: &Common, context: &AppContext, record: &ConsoleRecordi
     let ending = runtime.block_on(async {
         limits::outlive_file_size()?;
         let clock = Clock::system();
-        let sessions = if context.read_only {
-            match ReadOnly::open(&context.state, &options.by, clock).await {
-                Ok(owner) => Sessions::OfAnother(owner),
-                // An owner that does not let this console in refuses it; a journal that cannot be read is a fault.
-                Err(error) => return error.downcast::<ClientError>().map(Err),
+        let sessions = match Sessions::open(context, &options.by, clock).await {
+            Ok(sessions) => sessions,
+            Err(error) => {
+                // No screen is in it.
+                recording::discard(record);
+                // An owner that does not let a console look on refuses it; a journal that cannot be read is a fault.
+                return if context.read_only { error.downcast::<ClientError>().map(Err) } else { Err(error) };
             }
-        } else {
-            let switch = OwnerSwitch::open(context, &options.by, clock).await?;
-            log::begin(&context.state)?;
-            Sessions::Own(switch)
         };
         let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries), recording).await;
         // Whatever ended the screen, the sessions get another owner.
@@ -102,7 +100,7 @@ pub(super) fn run(common: &Common, context: &AppContext, record: &ConsoleRecordi
     });
     // What still runs here (a catalog being read, a plan being made) is of no use to anybody now.
     runtime.shutdown_background();
-    match ending.inspect_err(|_| recording::discard(record))? {
+    match ending? {
         Ok((ending, after)) => {
             let stopped = stopped.and_then(|stopped| stopped.borrow().clone());
             if let Some(line) = recording::farewell(record, stopped.as_deref()) {
@@ -111,7 +109,6 @@ pub(super) fn run(common: &Common, context: &AppContext, record: &ConsoleRecordi
             Ok(tell(&ending, &after))
         }
         Err(error) => {
-            recording::discard(record);
             print_error(&error.to_string());
             Ok(Exit::Refused)
         }
@@ -127,6 +124,16 @@ enum Sessions {
 }
 
 impl Sessions {
+    /// Finds or becomes their owner; who only looks does neither.
+    async fn open(context: &AppContext, by: &Who, clock: Clock) -> anyhow::Result<Self> {
+        if context.read_only {
+            return Ok(Self::OfAnother(ReadOnly::open(&context.state, by, clock).await?));
+        }
+        let switch = OwnerSwitch::open(context, by, clock).await?;
+        log::begin(&context.state)?;
+        Ok(Self::Own(switch))
+    }
+
     fn service(&self) -> Arc<dyn Service> {
         match self {
             Self::Own(switch) => Arc::clone(switch) as Arc<dyn Service>,
