@@ -108,7 +108,10 @@ mod tests {
 
         /// A process at work on the data, with a lock file that names it.
         fn serve(&self) -> (Child, ProcessMark) {
-            let child = Command::new("sleep").arg("1000").current_dir(&self.data).spawn().unwrap();
+            // A shell makes what it runs in the background ignore SIGINT, which a server never does.
+            let mut serve = Command::new("env");
+            serve.args(["--default-signal=INT", "sleep", "1000"]).current_dir(&self.data);
+            let child = serve.spawn().unwrap();
             let text = format!("{}\n{}\n1763640000\n5433\n/tmp\n", child.id(), self.data.display());
             fs::write(self.data.join(pidfile::NAME), text).unwrap();
             let mark = process::mark(child.id()).unwrap();

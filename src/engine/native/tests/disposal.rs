@@ -12,8 +12,11 @@ fn session() -> Uuid {
 
 fn partly_restored(fake: &Fake) -> Target {
     fake.write();
-    let ear = Ear { stop_at: Some(5 << 19), ..Ear::default() };
-    assert!(matches!(fake.slow_engine(1).copy(&ear), Err(Halt::Stopped)));
+    let ear = Ear { stop_at: Some(1 << 20), ..Ear::default() };
+    // So slow that a busy machine, too, hears of the first megabyte long before the last one is copied.
+    let mut engine = fake.engine_for(1, |request| request.max_rate = Rate::per_second(1 << 20));
+    let ended = engine.copy(&ear);
+    assert!(matches!(ended, Err(Halt::Stopped)), "{}: {ended:?}", fake.form);
     fake.request().target
 }
 
