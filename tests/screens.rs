@@ -102,6 +102,7 @@ fn every_place_of_the_owner_is_shown_at_five_sizes() {
 #[test]
 fn every_dialog_is_shown_at_five_sizes() {
     check(&scenes::dialogs());
+    check(&scenes::copying_and_stopping());
 }
 
 #[test]

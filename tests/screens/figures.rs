@@ -113,3 +113,33 @@ fn what_was_never_restored_here_is_forecast_at_the_speed_of_other_instances() {
     nothing.press("G up up");
     assert!(!nothing.text().contains("Not restored here"), "nothing is known: {}", nothing.text());
 }
+
+#[test]
+fn a_restore_point_is_chosen_on_the_page_of_its_instance_for_what_comes_next() {
+    use howdah::console::{message::Message, model::tree::Node};
+    let mut stage = Stage::sized(busy(), own(), (140, 40));
+    stage.press("G");
+    assert!(!stage.text().contains("Selected restore point"), "{}", stage.text());
+    stage.press("tab down");
+    let text = stage.text();
+    let Node::Instance(key) = stage.model.tree().selected().clone() else { panic!("{text}") };
+    let one = key.find(&stage.model.data().catalog).unwrap();
+    let second = one.rows[1].label().to_owned();
+    assert!(text.contains("Selected restore point") && text.matches(&second).count() >= 2, "{text}");
+    // What comes next is for this one.
+    assert_eq!(stage.model.restore_points().unwrap()[0].label, second);
+    stage.press("enter");
+    let wizard = stage.model.wizard().unwrap();
+    assert_eq!(wizard.form.choices[0].chosen().unwrap().label, second);
+    // A newer backup does not push another one under the keys.
+    stage.press("esc");
+    let mut catalog = own();
+    let instance = catalog.instances.iter_mut().find(|other| key.is(other)).unwrap();
+    instance.rows.remove(0);
+    stage.tell(Message::Catalog(Arc::new(catalog)));
+    assert_eq!(stage.model.restore_points().unwrap()[0].label, second);
+    // One that cannot be read is refused with its reason, and below the last one the page goes on.
+    stage.press("esc G [ down down tab enter");
+    assert!(stage.text().contains("cannot be restored; its line says why"), "{}", stage.text());
+    assert!(stage.model.wizard().is_none());
+}

@@ -9,11 +9,42 @@ use howdah::{
     catalog::propose::Proposal,
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, ClusterRestore, ExistingData, Failure, InstanceName, Port, RestorePlan, SessionId, plan::TargetState,
+        AttemptNo, ClusterRestore, ExistingData, Failure, InstanceName, LeftServer, Port, RestorePlan, RunningServer,
+        SessionId, fact::ProcessMark, plan::TargetState,
     },
     machine::Refusal,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
+use std::sync::Arc;
+
+/// A completed session is selected, whose server runs.
+fn with_server(stage: &mut Stage) {
+    stage.press("] down").tell(Message::Session(SessionId(20), Some(Arc::new(succeeded(20, "inventory")))));
+    let process = ProcessMark { pid: 4711, started: 7, realm: None };
+    let server = RunningServer { process, port: Some(Port::new(5452).unwrap()), since: Some(now()) };
+    stage.tell(Message::Server(SessionId(20), Ok(LeftServer::Runs(server))));
+}
+
+/// What can be copied, and the question before a server is shut down.
+pub(crate) fn copying_and_stopping() -> Vec<Scene> {
+    vec![
+        scene(
+            "dialog_copy",
+            || (busy(), own()),
+            |stage| {
+                stage.press("down down y down");
+            },
+        ),
+        scene(
+            "dialog_shut_down",
+            || (busy(), own()),
+            |stage| {
+                with_server(stage);
+                stage.press("x");
+            },
+        ),
+    ]
+}
 
 pub(crate) fn dialogs() -> Vec<Scene> {
     vec![

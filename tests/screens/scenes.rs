@@ -48,7 +48,8 @@ fn one(session: Arc<Session>) -> (Snapshot, Catalog) {
 
 /// Every scene.
 pub(crate) fn all() -> Vec<Scene> {
-    [phases(), pages(), events(), owners(), dialogs(), verifications(), wizard()].into_iter().flatten().collect()
+    let views = [phases(), pages(), events(), owners(), dialogs(), copying_and_stopping(), verifications(), wizard()];
+    views.into_iter().flatten().collect()
 }
 
 /// A completed session that is selected, with its detail read.
@@ -163,6 +164,13 @@ pub(crate) fn pages() -> Vec<Scene> {
             || (snapshot(Vec::new(), &[succeeded(7, "orders"), cancelled(6, "orders"), succeeded(5, "crm")]), own()),
             |stage| {
                 stage.press("G");
+            },
+        ),
+        scene(
+            "page_instance_point",
+            || (snapshot(Vec::new(), &[succeeded(7, "orders")]), own()),
+            |stage| {
+                stage.press("G tab down");
             },
         ),
         scene(

@@ -30,6 +30,8 @@ pub struct Preview {
     pub scroll: usize,
     /// The attempt whose log is wanted; `None` is the newest.
     pub attempt: Option<AttemptNo>,
+    /// The label of the restore point that the keys are on, on the page of an instance; `None` is the newest.
+    pub point: Option<String>,
     /// The log as it was read last.
     pub log: Option<Log>,
     /// How the log is looked at.
@@ -101,6 +103,7 @@ impl Preview {
             tab: Tab::Progress,
             scroll: 0,
             attempt: None,
+            point: None,
             log: None,
             page,
             asked: None,
@@ -112,6 +115,7 @@ impl Preview {
     /// Shows another selection from its top; the page stays.
     pub fn reset(&mut self) {
         self.scroll = 0;
+        self.point = None;
         self.attempt = None;
         (self.page.search, self.page.typed) = (None, None);
     }

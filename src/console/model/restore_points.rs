@@ -2,7 +2,13 @@
 //! session.
 
 use super::{Model, tree::Node};
-use crate::{console::ports::CatalogInstance, domain::RestorePoint};
+use crate::{
+    console::{
+        model::Focus,
+        ports::{CatalogEntry, CatalogInstance},
+    },
+    domain::RestorePoint,
+};
 
 impl Model {
     /// The restore points that are meant now, or why there are none.
@@ -18,7 +24,14 @@ impl Model {
         }
         match self.tree.selected() {
             Node::Instance(key) => {
-                key.find(catalog).map_or_else(|| Err("it is gone".to_owned()), |one| Ok(vec![newest(one)?]))
+                let one = key.find(catalog).ok_or("it is gone")?;
+                match self.point_under_keys(one) {
+                    None => Ok(vec![newest(one)?]),
+                    Some(CatalogEntry::Restorable(point)) => Ok(vec![point.clone()]),
+                    Some(CatalogEntry::Unreadable { label, problem, .. }) => {
+                        Err(format!("{label} cannot be restored: {problem}"))
+                    }
+                }
             }
             Node::Session(_) => {
                 let point = self.session().and_then(|session| session.order().point().cloned());
@@ -26,5 +39,17 @@ impl Model {
             }
             Node::Group(_) | Node::Unreadable(_) => Err("select an instance or a session first".to_owned()),
         }
+    }
+
+    /// The number of the restore point that the page of an instance has its keys on.
+    pub fn point_at(&self, one: &CatalogInstance) -> usize {
+        let wanted = self.preview.point.as_deref();
+        one.rows.iter().position(|row| Some(row.label()) == wanted).unwrap_or(0)
+    }
+
+    /// The restore point that the keys are on; `None` while they are not on the page of this instance.
+    pub fn point_under_keys<'a>(&self, one: &'a CatalogInstance) -> Option<&'a CatalogEntry> {
+        let is_it = matches!(self.tree.selected(), Node::Instance(key) if key.is(one));
+        (is_it && self.focus == Focus::Preview).then(|| one.rows.get(self.point_at(one))).flatten()
     }
 }

@@ -1,18 +1,20 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{copy, log, marks, palette, server, sessions, tables, verify, wizard};
-use crate::console::{
-    action::{Action, Go, Press, Verdict},
-    message::Intent,
-    model::{
-        Focus, Model,
-        notice::Tone,
-        preview::Tab,
-        tree::{Group, Node, Screen},
-    },
-};
+use super::{copy, log, marks, palette, points, server, sessions, tables, verify, wizard};
 use crate::{
-    console::purpose::Purpose,
+    console::{
+        action::{Action, Go, Press, Verdict},
+        format,
+        message::Intent,
+        model::{
+            Focus, Model,
+            notice::Tone,
+            preview::Tab,
+            tree::{Group, Node, Screen},
+        },
+        ports::CatalogEntry,
+        purpose::Purpose,
+    },
     machine::{Phase, Session},
 };
 use tui_input::Input;
@@ -126,6 +128,7 @@ fn go(model: &mut Model, go: Go) {
     if model.focus == Focus::Preview && model.typing.is_none() {
         match model.table_group() {
             Some(group) => tables::go(model, group, go),
+            None if points::go(model, go) => {}
             None => scroll(model, go),
         }
         return;
@@ -289,7 +292,15 @@ fn accept(model: &mut Model) -> Vec<Intent> {
         return Vec::new();
     }
     match model.tree.selected().clone() {
-        Node::Instance(_) => return wizard::open(model, true),
+        Node::Instance(key) => {
+            let on = key.find(&model.shown.catalog).and_then(|one| model.point_under_keys(one));
+            if let Some(CatalogEntry::Unreadable { label, .. }) = on {
+                let text = format!("Open refused: {} cannot be restored; its line says why", format::clean(label));
+                model.notify(Tone::Refused, text);
+                return Vec::new();
+            }
+            return wizard::open(model, true);
+        }
         Node::Group(Group::Instances) if !model.tree.marked_instances.is_empty() => return wizard::open(model, true),
         Node::Group(group) => fold(model, group, !model.tree.is_open(group)),
         Node::Session(_) | Node::Unreadable(_) => model.focus = Focus::Preview,

@@ -14,6 +14,7 @@ mod next;
 mod overlays;
 mod owner;
 mod palette;
+mod points;
 mod server;
 mod sessions;
 mod snapshots;

@@ -214,13 +214,19 @@ fn fill(model: &mut Model) -> Vec<Intent> {
             }
         }
     }
+    let meant = meant(model);
     let catalog = &model.shown.catalog;
     let Some(wizard) = &mut model.wizard else { return Vec::new() };
     let old = std::mem::take(&mut wizard.form.choices);
     let mut port = first_port;
     for key in &wizard.checked {
         let kept = old.iter().find(|choice| choice.key == *key).cloned();
-        let fresh = || Choice::newest(key.find(catalog)?, &directory_for(&directory, &key.name), port);
+        let fresh = || {
+            let one = key.find(catalog)?;
+            let mut choice = Choice::newest(one, &directory_for(&directory, &key.name), port)?;
+            choice.point = meant.as_ref().filter(|(of, _)| of == key).map_or(choice.point, |(_, point)| *point);
+            Some(choice)
+        };
         if let Some(choice) = kept.or_else(fresh) {
             wizard.form.choices.push(choice);
             port = Port::new(port.number().saturating_add(1)).unwrap_or(port);
@@ -237,6 +243,13 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     let held_directories = held_directories.into_iter().collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
     vec![Intent::Query(Query::Places(wizard.next_ticket(), wanted))]
+}
+
+/// The restore point that the keys are on, of the selected instance.
+fn meant(model: &Model) -> Option<(InstanceKey, usize)> {
+    let key = selected_instance(model)?;
+    let one = key.find(&model.shown.catalog)?;
+    matches!(model.point_under_keys(one)?, CatalogEntry::Restorable(_)).then(|| (key, model.point_at(one)))
 }
 
 fn selected_instance(model: &Model) -> Option<InstanceKey> {

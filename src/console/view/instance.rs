@@ -9,9 +9,12 @@ use crate::{
     console::{
         action::Action,
         format,
-        model::{Model, is_reading, tree::InstanceKey},
+        model::{
+            Model, is_reading,
+            tree::{InstanceKey, Node},
+        },
         ports::{CatalogEntry, CatalogInstance, RepositoryKind},
-        theme::{Brush, Role},
+        theme::{Brush, Role, Theme},
     },
     domain::{BackupSource, RestorePoint},
     manager::CompletedResult,
@@ -24,10 +27,33 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
     let Some(one) = key.find(&model.data().catalog) else {
         return vec![Line::from(brush.span(Role::Dim, "This instance is no longer in the catalog."))];
     };
+    let mut lines = above(model, one, width, brush);
+    lines.extend(points(model, one, width, brush).0);
+    lines.extend(selected(model, one, width, brush));
+    lines.extend(history(model, one, width, brush));
+    lines
+}
+
+/// The line of the page on which the restore point under the keys stands.
+pub(in crate::console) fn point_line(model: &Model, width: usize) -> Option<usize> {
+    let Node::Instance(key) = model.tree().selected() else { return None };
+    let one = key.find(&model.data().catalog)?;
+    // Where things stand does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let (_, starts) = points(model, one, width, &brush);
+    Some(above(model, one, width, &brush).len() + starts.get(model.point_at(one))?)
+}
+
+/// What stands above the table of restore points.
+fn above(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let enter = widgets::key(model, Action::Accept);
     let newest = one.newest();
-    lines.extend(match newest {
+    let meant = match model.point_under_keys(one) {
+        Some(CatalogEntry::Restorable(point)) => Some(point),
+        Some(CatalogEntry::Unreadable { .. }) | None => newest,
+    };
+    lines.extend(match meant {
         Some(point) => {
             let when = format::full(point.facts.taken_at);
             let text =
@@ -41,8 +67,17 @@ pub(super) fn one(model: &Model, key: &InstanceKey, width: usize, brush: &Brush)
     lines.extend(forecast(model, one, width, brush));
     lines.push(Line::default());
     lines.push(Line::from(brush.span(Role::Title, format::many(one.rows.len(), "restore point"))));
-    lines.extend(points(model, one, width, brush));
-    lines.extend(history(model, one, width, brush));
+    lines
+}
+
+/// The restore point under the keys in full.
+fn selected(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let Some(entry @ CatalogEntry::Restorable(point)) = model.point_under_keys(one) else { return Vec::new() };
+    let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Selected restore point"))];
+    lines.extend(backup(entry, width, brush));
+    let more = brush.glyphs.more;
+    let place = format!("   {}  {} files", format::clean(&point.source.to_string()), format::count(point.facts.files));
+    lines.push(Line::from(brush.span(Role::Dim, format::fit(&place, width, more).into_owned())));
     lines
 }
 
@@ -88,8 +123,8 @@ const POINTS: [Column; 9] = [
     Column { heading: "Label", content: Content::Text { least: 10 }, rank: 5 },
 ];
 
-/// The restore points, newest first; one that cannot be read says why below its row.
-fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+/// The restore points, newest first, and the line on which each begins; one that cannot be read says why below its row.
+fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> (Vec<Line<'static>>, Vec<usize>) {
     let now = model.now();
     let text = |role: Role, text: String| Cell::Text(role, text);
     let row = |row: &CatalogEntry| match row {
@@ -116,14 +151,15 @@ fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> 
     };
     let cells: Vec<Vec<Cell>> = one.rows.iter().map(row).collect();
     let table = table::table(&POINTS, &cells, None, width, brush);
-    let mut lines = vec![table.heading];
+    let (mut lines, mut starts) = (vec![table.heading], Vec::new());
     for (entry, line) in one.rows.iter().zip(table.rows) {
+        starts.push(lines.len());
         lines.push(line);
         if let CatalogEntry::Unreadable { problem, .. } = entry {
             lines.extend(widgets::wrapped(&format!("cannot be restored: {problem}"), width, 2, Role::Dim, brush));
         }
     }
-    lines
+    (lines, starts)
 }
 
 /// What the last verification of a restore point found, and how long ago (S15). Of namesakes nobody can tell whose it was

@@ -12,7 +12,7 @@ mod form;
 pub(super) mod group_page;
 mod header;
 pub(super) mod help;
-mod instance;
+pub(super) mod instance;
 pub(super) mod log;
 pub(super) mod overlays;
 pub(super) mod plan;

@@ -45,6 +45,13 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         scroll
     };
     widgets::marked_lines(buffer, inside, &lines, from, brush);
+    if model.focus() == Focus::Preview
+        && let Some(line) = instance::point_line(model, usize::from(inside.width))
+        && let Some(row) = line.checked_sub(from).and_then(|row| u16::try_from(row).ok())
+        && row < inside.height
+    {
+        widgets::select(buffer, inside, inside.y + row, brush);
+    }
     position::paint(buffer, layout, model, (from, lines.len()), brush);
     if let Some(foot) = foot(model, usize::from(inside.width), brush) {
         buffer.set_line(inside.x, inside.bottom(), &foot, inside.width);
@@ -57,7 +64,7 @@ fn foot(model: &Model, width: usize, brush: &Brush) -> Option<Line<'static>> {
 }
 
 /// Where the lines of a page stand: all of the inside, but for what is below the log.
-pub(super) fn page_area(model: &Model, layout: &Layout) -> Rect {
+pub(in crate::console) fn page_area(model: &Model, layout: &Layout) -> Rect {
     let inside = text_area(layout);
     let page = &model.preview().page;
     let has_foot = page.typed.is_some() || page.search.is_some();
