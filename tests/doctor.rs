@@ -137,7 +137,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         ✖ error    owner        process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start
                                 run: kill PID
         ✓ ok       socket       stale: an earlier owner's; the next one replaces it
-        ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 3
+        ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 4
                                 fix: use the newer howdah that wrote it, or another state directory (--state-dir)
         ✖ error    repository   HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup
                                 fix: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml

@@ -85,7 +85,8 @@ fn plan_and_doctor_tell_what_the_owner_lacks() {
     });
     let plan = ["restore", "orders", "--no-start", "--plan"];
     let shown = run(&mut shell(&howdah, &plan), 0);
-    let warning = shown.stdout.lines().find(|line| line.starts_with("warning")).unwrap_or_default();
+    let of_owner = |line: &&str| line.starts_with("warning") && line.contains("the owner of the sessions");
+    let warning = shown.stdout.lines().find(of_owner).unwrap_or_default();
     for word in ["PGBACKREST_REPO1_S3_KEY", &owner, "kill -TERM"] {
         assert!(warning.contains(word), "{word}: {shown}");
     }
