@@ -53,7 +53,11 @@ pub fn stop(data: &Path, session: Uuid, attempt: &Path, seen: ProcessMark) -> Re
             "the server that runs there now is not the one that this restore started",
             format!("stop it as it was started, or with pg_ctl stop -D {}", data.display()),
         )),
-        LeftServer::Down | LeftServer::Replaced => Ok(true),
+        LeftServer::Down => Ok(true),
+        LeftServer::Replaced => Err(Failure::incurable(
+            "the directory of this restore is gone, or holds something else by now",
+            "look for a server of it with pg_lsclusters or ps",
+        )),
     }
 }
 
@@ -144,7 +148,7 @@ mod tests {
         // Another session has restored to the same place since.
         place.restored_by(Uuid::from_u128(2));
         assert_eq!(place.look(), LeftServer::Replaced);
-        assert!(stop(&place.data, OURS, &place.attempt, mark).unwrap());
+        assert!(stop(&place.data, OURS, &place.attempt, mark).unwrap_err().cause.contains("something else"));
         assert!(process::is_alive(mark), "it is none of this session's");
         place.restored_by(OURS);
         // A test is the parent of what it starts, and has to take it away.
