@@ -160,26 +160,6 @@ impl Surface for Recorder {
         Ok(())
     }
 
-    fn set_mouse(&mut self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn ring(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn may_suspend(&self) -> bool {
-        false
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
     fn repair(&mut self) -> io::Result<()> {
         let at = self.now();
         let mut made = self.made();

@@ -63,30 +63,6 @@ impl Surface for Counter {
         *self.owner.lock().unwrap() = Some(model.owner().clone());
         Ok(())
     }
-
-    fn set_mouse(&mut self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn ring(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn may_suspend(&self) -> bool {
-        false
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn repair(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 struct Fake {
