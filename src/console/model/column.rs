@@ -60,10 +60,24 @@ pub enum InstanceColumn {
     LastTook,
 }
 
+/// Those of sessions that have ended.
+const ENDED: &[Column] = &[
+    Column::Completed(CompletedColumn::Outcome),
+    Column::Completed(CompletedColumn::Instance),
+    Column::Completed(CompletedColumn::Target),
+    Column::Completed(CompletedColumn::Number),
+    Column::Completed(CompletedColumn::Ended),
+    Column::Completed(CompletedColumn::Took),
+    Column::Completed(CompletedColumn::Bytes),
+    Column::Completed(CompletedColumn::Rate),
+    Column::Completed(CompletedColumn::Tries),
+    Column::Completed(CompletedColumn::By),
+    Column::Dismissed,
+];
+
 /// The columns of a heading's table, from left to right; none where it has no table.
 pub const fn columns(group: Group) -> &'static [Column] {
-    use Column::{Completed, Dismissed, Instance, Ongoing};
-    use CompletedColumn as C;
+    use Column::{Instance, Ongoing};
     use InstanceColumn as I;
     use OngoingColumn as O;
     match group {
@@ -80,31 +94,9 @@ pub const fn columns(group: Group) -> &'static [Column] {
             Ongoing(O::Since),
             Ongoing(O::By),
         ],
-        Group::Completed => &[
-            Completed(C::Outcome),
-            Completed(C::Instance),
-            Completed(C::Target),
-            Completed(C::Number),
-            Completed(C::Ended),
-            Completed(C::Took),
-            Completed(C::Bytes),
-            Completed(C::Rate),
-            Completed(C::Tries),
-            Completed(C::By),
-        ],
-        Group::History => &[
-            Completed(C::Outcome),
-            Completed(C::Instance),
-            Completed(C::Target),
-            Completed(C::Number),
-            Completed(C::Ended),
-            Completed(C::Took),
-            Completed(C::Bytes),
-            Completed(C::Rate),
-            Completed(C::Tries),
-            Dismissed,
-            Completed(C::By),
-        ],
+        // What is completed and not dismissed has no use for the last one.
+        Group::Completed => ENDED.split_at(ENDED.len() - 1).0,
+        Group::History => ENDED,
         Group::Instances => &[
             Instance(I::Name),
             Instance(I::Points),

@@ -330,8 +330,11 @@ impl Tree {
         lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
         let lets = filter.map(|filter| move |one: &_| holds(filter, &Facts::instance(one)));
         lists[Group::Instances.sections().start] = filtered(&catalog.instances, |_| true, lets.as_ref());
-        let lets = filter.map(|filter| move |one: &PastSession| holds(filter, &Facts::completed(&one.row)));
-        lists[Group::History.sections().start] = filtered(&data.past, |_| true, lets.as_ref());
+        // As long as the completed ones, and read far less often than sessions report.
+        if !before.is_some_and(|old| Arc::ptr_eq(&old.past, &data.past)) {
+            let lets = filter.map(|filter| move |one: &PastSession| holds(filter, &Facts::completed(&one.row)));
+            lists[Group::History.sections().start] = filtered(&data.past, |_| true, lets.as_ref());
+        }
         self.filter_due = due.get();
     }
 
