@@ -8,23 +8,61 @@ use crate::{
     machine::{CompletedDetails, CompletedResult, CompletedRow, Session},
 };
 use rusqlite::Row;
-use std::time::Duration;
+use std::{num::NonZero, panic::resume_unwind, thread, time::Duration};
+
+/// The record of a session as its row has it, not yet understood.
+pub(super) struct StoredRecord {
+    pub(super) id: SessionId,
+    version: u32,
+    body: String,
+}
+
+impl StoredRecord {
+    /// Reads `version, body` from the columns that begin at `first`.
+    pub(super) fn of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Self, JournalError> {
+        let broken = |error: rusqlite::Error| JournalError::Record { id, cause: error.to_string() };
+        Ok(Self { id, version: row.get(first).map_err(broken)?, body: row.get(first + 1).map_err(broken)? })
+    }
+
+    pub(super) fn session(&self) -> Result<Session, JournalError> {
+        let Self { id, version, body } = self;
+        let broken = |cause: String| JournalError::Record { id: *id, cause };
+        if *version > RECORD_VERSION {
+            return Err(broken(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}")));
+        }
+        let read = if *version == RECORD_VERSION {
+            serde_json::from_str(body)
+        } else {
+            let record = serde_json::from_str(body);
+            record.and_then(|record| serde_json::from_value(upgrade::session(*version, record)))
+        };
+        read.map_err(|error| broken(error.to_string()))
+    }
+}
+
+/// Understands many records, in their order: a thousand take longer than all else that the first screen needs, so that
+/// each processor takes a part.
+pub(super) fn sessions(records: &[StoredRecord]) -> Vec<Result<Session, JournalError>> {
+    /// Fewer are read before a thread is there.
+    const SHARE: usize = 100;
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = records.len().div_ceil(threads).max(SHARE);
+    let mut shares = records.chunks(share);
+    let own = shares.next().unwrap_or_default();
+    let read = |records: &[StoredRecord]| records.iter().map(StoredRecord::session).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(move || read(share))).collect();
+        let mut sessions = read(own);
+        for other in others {
+            sessions.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        sessions
+    })
+}
 
 /// Reads `version, body` from the columns that begin at `first`.
 pub(super) fn session_of(id: SessionId, row: &Row<'_>, first: usize) -> Result<Session, JournalError> {
-    let broken = |cause: String| JournalError::Record { id, cause };
-    let version: u32 = row.get(first).map_err(|error| broken(error.to_string()))?;
-    if version > RECORD_VERSION {
-        return Err(broken(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}")));
-    }
-    let body: String = row.get(first + 1).map_err(|error| broken(error.to_string()))?;
-    let read = if version == RECORD_VERSION {
-        serde_json::from_str(&body)
-    } else {
-        let record = serde_json::from_str(&body);
-        record.and_then(|record| serde_json::from_value(upgrade::session(version, record)))
-    };
-    read.map_err(|error| broken(error.to_string()))
+    StoredRecord::of(id, row, first)?.session()
 }
 
 /// Reads the columns that [`super::schema::row_columns`] names, from the first on.
