@@ -31,6 +31,14 @@ pub struct WalProgress {
     pub stop: Lsn,
 }
 
+impl WalProgress {
+    /// The share that is replayed, in whole percent.
+    pub fn percent(&self) -> u64 {
+        let (whole, part) = (self.stop.0.saturating_sub(self.start.0), self.at.0.saturating_sub(self.start.0));
+        u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).map_or(100, |percent| percent.min(100))
+    }
+}
+
 /// The furthest point of an attempt, comparable between attempts of one session (rule D3): replay counts above copying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct Reached {

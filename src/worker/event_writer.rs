@@ -128,7 +128,19 @@ impl EventWriter {
 
     /// Replay has come so far.
     pub(super) fn replayed(&self, wal: WalProgress) {
+        /// Percent between two lines of the log.
+        const BETWEEN_LINES: u64 = 10;
         let mut state = self.state();
+        let before = state.progress.wal.map_or(0, |wal| wal.percent());
+        if wal.percent() / BETWEEN_LINES > before / BETWEEN_LINES {
+            state.say(&format!(
+                "replayed to {}, {} % of the WAL from {} to {}",
+                wal.at,
+                wal.percent(),
+                wal.start,
+                wal.stop
+            ));
+        }
         let progress = Progress { wal: Some(wal), ..state.progress };
         state.advance(progress, &self.stop);
     }
@@ -261,6 +273,7 @@ fn ending(end: &End) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use crate::domain::Lsn;
 
     fn facts(directory: &Path) -> Vec<Fact> {
         let text = std::fs::read_to_string(directory.join("events.jsonl")).unwrap();
@@ -283,6 +296,23 @@ mod tests {
         assert_eq!(facts[facts.len() - 3], Fact::Progress(last));
         assert!(matches!(&facts[facts.len() - 2], Fact::Step { state: StepState::Done { .. }, .. }));
         assert_eq!(facts.last(), Some(&Fact::Ended(End::Stopped)));
+    }
+
+    #[test]
+    fn the_log_tells_each_tenth_of_the_replay_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = EventWriter::open(directory.path(), Stop::default()).unwrap();
+        report.begin(Step::Replay, "");
+        let (start, stop) = (Lsn(0x100), Lsn(0x100 + 1_000));
+        // A server says where it is again and again, and may be past the end.
+        for at in [0, 0, 99, 100, 101, 350, 399, 1_000, 1_200] {
+            report.replayed(WalProgress { start, at: Lsn(0x100 + at), stop });
+        }
+        let text = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
+        let said: Vec<&str> =
+            text.lines().filter_map(|line| line.split_once("replayed to ")).map(|(_, at)| at).collect();
+        let wanted = [("0/164", 10), ("0/25E", 35), ("0/4E8", 100)];
+        assert_eq!(said, wanted.map(|(at, percent)| format!("{at}, {percent} % of the WAL from 0/100 to 0/4E8")));
     }
 
     #[test]
