@@ -72,7 +72,7 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         (Action::Back, |stage| pressed(stage, "tab"), At("Tree #4")),
         (Action::Menu, still, At("Menu #4")),
         (Action::Palette, still, At("Palette #4")),
-        (Action::Help, still, Text("What is shown")),
+        (Action::Help, still, Text("every key; Esc closes")),
         (Action::NextInNeed, |stage| pressed(stage, "G"), At("Tree #4")),
         (
             Action::ShutDown,

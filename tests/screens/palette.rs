@@ -89,6 +89,16 @@ fn the_help_begins_with_what_steers_sessions_and_says_what_signs_mean() {
 }
 
 #[test]
+fn the_help_cuts_nothing() {
+    let mut stage = Stage::sized(busy(), own(), (80, 120));
+    stage.press("?");
+    let text = stage.text();
+    let help: Vec<&str> = text.lines().skip(1).take(118).collect();
+    assert!(help[0].contains("Help: every key") && !help.concat().contains('⋯'), "{text}");
+    assert!(help.concat().contains("ctrl-c"), "{text}");
+}
+
+#[test]
 fn rows_are_marked_one_by_one_as_a_range_and_all() {
     let ids = |stage: &Stage| stage.model.tree().marked.iter().map(|id| id.0).collect::<Vec<_>>();
     let mut stage = Stage::new(busy(), own());

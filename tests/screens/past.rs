@@ -8,9 +8,10 @@ use howdah::{
         message::{Intent, Message, Query},
         model::tree::{Node, Screen},
     },
-    domain::SessionId,
+    domain::{InstanceName, SessionId},
+    machine::CompletedRow,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 fn reads(stage: &mut Stage) -> usize {
     stage.wanted().iter().filter(|intent| **intent == Intent::Query(Query::Past)).count()
@@ -91,4 +92,20 @@ fn the_history_is_read_again_when_more_has_ended_but_not_for_each_session() {
     stage.snapshot_at(busy(), later(20));
     stage.tell_at(Message::Due, later(30));
     assert_eq!(reads(&mut stage), 0, "nobody looks any more");
+}
+
+#[test]
+fn completed_namesakes_are_told_by_their_targets_and_others_are_not() {
+    let mut rows: Vec<CompletedRow> = twelve().iter().map(|session| CompletedRow::of(session).unwrap()).collect();
+    // Three of one instance: two elsewhere, one in the place that bears its name.
+    for (row, target) in rows.iter_mut().zip(["inv-2 :5440", "inventory :5441", "two words"]) {
+        (row.title, row.details.target) = (InstanceName::new("inventory"), target.to_owned());
+    }
+    rows[3].details.target = "elsewhere :5442".to_owned();
+    let stage = Stage::sized(with_rows(Vec::new(), rows.into_iter().map(Arc::new).collect()), own(), (140, 40));
+    let text = stage.text();
+    let row = |part: &str| text.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}\n{text}"));
+    assert!(row("inventory inv-2 ").contains("restored"), "{text}");
+    assert!(row("inventory two words ").contains("restored"), "{text}");
+    assert!(!text.contains("inventory inventory") && !row("✓ shop-23").contains("elsewhere  "), "{text}");
 }

@@ -19,8 +19,9 @@ use ratatui::{
     text::{Line, Span},
 };
 
-/// Columns of keys and names in front of what an action does.
-const NAMES: usize = 27;
+/// Columns of the keys, and of the name, in front of what an action does.
+const KEYS: usize = 11;
+const LABEL: usize = 16;
 
 /// Columns of a dialog that are not text: its border, and air.
 const FRAME: usize = 4;
@@ -108,13 +109,17 @@ fn lines(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
         // What means nothing where the help was opened is dimmed.
         let here = keymap.key(place, action).is_some();
         let (key, label) = if here { (Role::Key, Role::Text) } else { (Role::Off, Role::Off) };
-        let mut about = format::wrap(action.help(), width.saturating_sub(NAMES).max(1)).into_iter();
-        lines.push(Line::from(vec![
-            brush.span(key, widgets::cell(&keys.join(" "), 11, brush)),
-            brush.span(label, widgets::cell(action.label(), 16, brush)),
-            brush.span(Role::Dim, about.next().unwrap_or_default()),
-        ]));
-        lines.extend(about.map(|more| Line::from(brush.span(Role::Dim, format!("{:NAMES$}{more}", "")))));
+        let about = format::wrap(action.help(), width.saturating_sub(KEYS + LABEL).max(1));
+        let keys = format::wrap(&keys.join(" "), KEYS - 1);
+        for row in 0..about.len().max(keys.len()) {
+            let part = |lines: &[String]| lines.get(row).cloned().unwrap_or_default();
+            let name = if row == 0 { action.label() } else { "" };
+            lines.push(Line::from(vec![
+                brush.span(key, widgets::cell(&part(&keys), KEYS, brush)),
+                brush.span(label, widgets::cell(name, LABEL, brush)),
+                brush.span(Role::Dim, part(&about)),
+            ]));
+        }
     }
     lines.extend(signs(width, brush));
     lines.push(Line::default());

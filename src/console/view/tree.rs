@@ -143,13 +143,13 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
         role: sign.1,
         right: Role::Dim,
     };
-    let ended = |ended: &CompletedRow| {
+    let ended = |ended: &CompletedRow, distinction: Option<String>| {
         let word = states::ended(ended.kind, ended.result);
         let state = format!("{word} {}", format::moment(ended.ended, now));
         let name = format::clean(ended.title.as_str()).into_owned();
         let brief = Brief::Words(state, format::duration(ended.took));
         let row = plain(states::sign_of(ended.result, glyphs), name, brief);
-        Row { marked: tree.marked.contains(&ended.id), ..row }
+        Row { marked: tree.marked.contains(&ended.id), distinction: distinction.unwrap_or_default(), ..row }
     };
     match row {
         TreeRow::Ongoing(index) => {
@@ -161,8 +161,14 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
             let row = plain(states::sign(session, glyphs), name, brief);
             Row { marked: tree.marked.contains(&id), distinction, ..row }
         }
-        TreeRow::Completed(index) => ended(&data.snapshot.completed[index]),
-        TreeRow::Past(index) => ended(&data.past[index].row),
+        TreeRow::Completed(index) => {
+            let (row, near) = (&data.snapshot.completed[index], around(&data.snapshot.completed, index));
+            ended(row, last_part(row, near.iter().map(|row| &**row)))
+        }
+        TreeRow::Past(index) => {
+            let (row, near) = (&data.past[index].row, around(&data.past, index));
+            ended(row, last_part(row, near.iter().map(|past| &past.row)))
+        }
         TreeRow::Unreadable(index) => {
             let record = &data.snapshot.unreadable[index];
             let problem = format::clean(&record.problem).into_owned();
@@ -187,6 +193,23 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
             plain(("", Role::Dim), group.name().to_owned(), Brief::Words(String::new(), String::new()))
         }
     }
+}
+
+/// What tells a completed session from others of its name near it: the last part of its target. Farther ones are not in
+/// view, and to look through a hundred thousand would take longer than to paint.
+fn last_part<'a>(ended: &'a CompletedRow, near: impl Iterator<Item = &'a CompletedRow>) -> Option<String> {
+    let is_namesake = |other: &CompletedRow| other.id != ended.id && other.title == ended.title;
+    let target = ended.details.target.as_str();
+    let last = target.rsplit_once(" :").map_or(target, |(last, _)| last);
+    let distinguishes = last != ended.title.as_str() && near.into_iter().any(is_namesake);
+    distinguishes.then(|| format::clean(last).into_owned())
+}
+
+/// The part of a list around a row.
+fn around<T>(list: &[T], index: usize) -> &[T] {
+    /// As many rows above and below as a tall terminal shows.
+    const NEAR: usize = 50;
+    &list[index.saturating_sub(NEAR)..list.len().min(index + NEAR)]
 }
 
 /// Below this a line has room for a name alone.
