@@ -109,3 +109,17 @@ fn completed_namesakes_are_told_by_their_targets_and_others_are_not() {
     assert!(row("inventory two words ").contains("restored"), "{text}");
     assert!(!text.contains("inventory inventory") && !row("✓ shop-23").contains("elsewhere  "), "{text}");
 }
+
+/// What a key does there would be done to rows that nobody sees.
+#[test]
+fn marks_are_not_taken_into_the_history() {
+    for marks in ["g A", "G A"] {
+        let mut stage = Stage::sized(busy(), own(), (140, 40));
+        stage.press(marks);
+        assert!(stage.text().contains(" marked"), "{}", stage.text());
+        stage.press("H");
+        assert!(!stage.text().contains(" marked"), "{}", stage.text());
+        stage.press("esc");
+        assert_eq!(stage.model.tree().screen(), Screen::Restore, "{marks}");
+    }
+}

@@ -257,9 +257,10 @@ pub(super) fn go_to(model: &mut Model, node: &Node) {
     }
 }
 
-/// Shows a screen as it was left.
+/// Shows a screen as it was left. Marks do not go along: an action must never be for rows that are not in sight.
 pub(super) fn show(model: &mut Model, screen: Screen) {
     if model.tree.screen() != screen {
+        marks::clear(model);
         model.tree.moved = true;
         model.tree.switch(screen, &model.shown);
         model.preview.reset();
