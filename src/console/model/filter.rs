@@ -9,7 +9,7 @@ use crate::{
     domain::Timestamp,
     machine::{CompletedRow, Session},
 };
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// The words that may follow `phase:`: those of the rows, and those of `howdah session list --json`.
 const PHASES: [&str; 14] = [
@@ -48,7 +48,7 @@ struct Term {
 /// Texts are in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Test {
-    Name(String),
+    Text(String),
     Phase(&'static str),
     By(String),
     Host(String),
@@ -56,9 +56,11 @@ enum Test {
 }
 
 /// What a filter asks of a row. What a row does not have, no word of a filter is true of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Facts<'a> {
     name: &'a str,
+    /// The last part of its target, and its port: what tells namesakes apart in their rows.
+    target: Cow<'a, str>,
     /// Where it stands, and how it ended.
     phases: [Option<&'static str>; 2],
     /// `user@host (process ...)`.
@@ -70,17 +72,19 @@ pub(super) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(super) fn ongoing(session: &'a Session) -> Self {
         let (name, by) = (session.title().as_str(), Some(session.by()));
-        Self { name, phases: [Some(states::word(session)), None], by, at: Some(session.created_at()) }
+        let (target, phases) = (session.target_text().into(), [Some(states::word(session)), None]);
+        Self { name, target, phases, by, at: Some(session.created_at()) }
     }
 
     pub(super) fn completed(row: &'a CompletedRow) -> Self {
         let phases = [Some(COMPLETED), Some(row.result.as_str())];
-        Self { name: row.title.as_str(), phases, by: Some(&row.details.by), at: Some(row.ended) }
+        let (name, target) = (row.title.as_str(), row.details.target.as_str().into());
+        Self { name, target, phases, by: Some(&row.details.by), at: Some(row.ended) }
     }
 
     pub(super) fn instance(one: &'a CatalogInstance) -> Self {
         let at = one.newest().map(|point| point.facts.taken_at);
-        Self { name: one.name.as_str(), phases: [None, None], by: None, at }
+        Self { name: one.name.as_str(), target: "".into(), phases: [None, None], by: None, at }
     }
 
     fn account(&self) -> Option<&'a str> {
@@ -126,7 +130,7 @@ impl Filter {
     pub(super) fn due(&self, facts: &Facts<'_>, now: Timestamp) -> Option<Timestamp> {
         let ends = |term: &Term| match term.test {
             Test::Since(span) => facts.at?.checked_add(span).ok().filter(|end| *end > now),
-            Test::Name(_) | Test::Phase(_) | Test::By(_) | Test::Host(_) => None,
+            Test::Text(_) | Test::Phase(_) | Test::By(_) | Test::Host(_) => None,
         };
         self.terms.iter().filter_map(ends).min()
     }
@@ -135,7 +139,7 @@ impl Filter {
 impl Test {
     fn holds(&self, facts: &Facts<'_>, now: Timestamp) -> bool {
         match self {
-            Self::Name(part) => contains(facts.name, part),
+            Self::Text(part) => contains(facts.name, part) || contains(&facts.target, part),
             Self::Phase(phase) => facts.phases.contains(&Some(phase)),
             Self::By(part) => facts.account().is_some_and(|account| contains(account, part)),
             Self::Host(part) => {
@@ -163,7 +167,7 @@ impl Word {
         let value = self.value.to_lowercase();
         let some = |test: fn(String) -> Test| Ok(Some(value.clone()).filter(|value| !value.is_empty()).map(test));
         match self.key.as_deref() {
-            None => some(Test::Name),
+            None => some(Test::Text),
             Some("by") => some(Test::By),
             Some("host") => some(Test::Host),
             Some("phase") => match PHASES.into_iter().find(|phase| *phase == value) {
@@ -279,7 +283,7 @@ mod tests {
     const NOW: &str = "2026-11-20T14:00:00Z";
 
     fn row<'a>(name: &'a str, phases: [Option<&'static str>; 2], by: &'a str, at: &str) -> Facts<'a> {
-        Facts { name, phases, by: Some(by), at: Some(at.parse().unwrap()) }
+        Facts { name, target: format!("{name}-2 :5440").into(), phases, by: Some(by), at: Some(at.parse().unwrap()) }
     }
 
     /// The names of the rows that are let through.
@@ -288,7 +292,7 @@ mod tests {
             row("orders", [Some("stuck"), None], "amy@db1 (process 1, no terminal)", "2026-11-20T13:30:00Z"),
             row("Orders-Archive", [Some("running"), None], "bob@db2 (process 2 on pts/1)", "2026-11-20T11:30:00Z"),
             row("crm", [Some(COMPLETED), Some("failed")], "amy@db2 (process 3 on pts/1)", "2026-11-18T14:00:00Z"),
-            Facts { name: "no: such \"one\"", phases: [None, None], by: None, at: None },
+            Facts { name: "no: such \"one\"", target: "".into(), phases: [None, None], by: None, at: None },
         ];
         let filter = Filter::parse(text);
         let now = NOW.parse().unwrap();
@@ -303,6 +307,8 @@ mod tests {
             ("  ", "ord Ord crm no:"),
             ("ORD", "ord Ord"),
             ("ord arch", "Ord"),
+            ("CRM-2", "crm"),
+            (":5440 !crm-2", "ord Ord"),
             ("!ord", "crm no:"),
             ("!", "ord Ord crm no:"),
             ("!!ord", "ord Ord"),
