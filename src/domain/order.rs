@@ -207,7 +207,7 @@ impl Order {
             | Self::Items(ItemOrder { to: ItemDestination::Dump { directory }, .. }) => Some(directory),
             Self::Explore(order) => Some(&order.scratch),
             Self::Items(ItemOrder { to: ItemDestination::Server { .. }, .. }) | Self::Verify(_) => None,
-            Self::Backup(order) => order.repository.as_deref(),
+            Self::Backup(order) => order.directory(),
         }
     }
 
@@ -243,7 +243,8 @@ impl Order {
             Self::Restore(RestoreOrder::Cluster(order)) => order.max_rate,
             Self::Restore(RestoreOrder::VirtualMachine(order)) => order.max_rate,
             Self::Verify(order) => order.max_rate,
-            Self::Restore(RestoreOrder::Files(_)) | Self::Explore(_) | Self::Items(_) | Self::Backup(_) => None,
+            Self::Backup(order) => order.max_rate,
+            Self::Restore(RestoreOrder::Files(_)) | Self::Explore(_) | Self::Items(_) => None,
         }
     }
 
