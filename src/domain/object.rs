@@ -136,7 +136,7 @@ impl BackupOrder {
 
     /// What no other session may have meanwhile: the directory of the object's restore points, so that the exclusion
     /// holds for all state directories, users and machines that share the repository; where there is none, the object.
-    pub(super) fn holds(&self) -> Vec<Hold> {
+    pub fn holds(&self) -> Vec<Hold> {
         let object = |name: String| vec![Hold::Object(ObjectName::new(&name))];
         match &self.object {
             BackupObject::Instance { name, .. } | BackupObject::PointCopy { name, .. } => {
@@ -176,6 +176,18 @@ impl BackupObject {
             | Self::FileTree { .. }
             | Self::Standby { .. }
             | Self::FileCopy { .. } => self.name(),
+        }
+    }
+
+    /// Whether this build can back it up.
+    pub const fn is_supported(&self) -> bool {
+        match self {
+            Self::Instance { .. } => true,
+            Self::VirtualMachine { .. }
+            | Self::FileTree { .. }
+            | Self::Standby { .. }
+            | Self::FileCopy { .. }
+            | Self::PointCopy { .. } => false,
         }
     }
 }

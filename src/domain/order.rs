@@ -276,10 +276,10 @@ impl Order {
     pub const fn is_supported(&self) -> bool {
         match self {
             Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) => true,
+            Self::Backup(order) => order.object.is_supported(),
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Self::Explore(_)
-            | Self::Items(_)
-            | Self::Backup(_) => false,
+            | Self::Items(_) => false,
         }
     }
 }

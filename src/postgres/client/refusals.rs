@@ -59,12 +59,14 @@ const RULES: &[Rule] = &[
 /// The failure that a program's standard error tells of; `doing` says what was tried.
 pub fn of_message(doing: &str, stderr: &str) -> Failure {
     let lines = || stderr.lines().map(str::trim).filter(|line| !line.is_empty());
-    let known = lines().find_map(|line| {
+    // Programs tell of their progress there, too.
+    let is_error = |line: &&str| line.contains("error:") || line.contains("FATAL:") || line.contains("ERROR:");
+    let has_errors = lines().any(|line| is_error(&line));
+    let known = lines().filter(|line| is_error(line) || !has_errors).find_map(|line| {
         let lower = line.to_lowercase();
         let rule = RULES.iter().find(|(words, ..)| lower.contains(words))?;
         Some((line, rule))
     });
-    let is_error = |line: &&str| line.contains("error:") || line.contains("FATAL:") || line.contains("ERROR:");
     match known {
         Some((line, (_, Incurable, advice))) => Failure::incurable(format!("{doing}: {line}"), *advice),
         Some((line, (_, _, advice))) => Failure::disruption(format!("{doing}: {line}"), *advice),
@@ -106,7 +108,13 @@ mod tests {
             ("pg_basebackup: error: incompatible server version 16.1", Incurable),
             ("Verbindung abgelehnt", Disruption),
         ] {
-            let failure = of_message("x", &format!("warning: something\n{text}\n"));
+            let before = "pg_basebackup: created temporary replication slot \"pg_basebackup_7\"";
+            let said = if text.contains("rror") || text.contains("FATAL") {
+                format!("{before}\n{text}\n")
+            } else {
+                text.to_owned()
+            };
+            let failure = of_message("x", &said);
             assert_eq!(failure.class, class, "{text}");
             assert!(class == Disruption || !failure.advice.is_empty(), "{text}");
             assert!(failure.cause.contains(text), "{failure}");
