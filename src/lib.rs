@@ -112,6 +112,8 @@
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
+//! | A restore point of a job has its name when it is whole, verified and on the disk; earlier ones stay byte for byte (R36). | `tests/backup.rs` |
+//! | A backup that was ended has nothing left on the disk or on the server, or says what was not seen (R34). | `tests/backup.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |

@@ -9,7 +9,10 @@ use super::{
     wording::{self, problem, refused},
 };
 use crate::{
-    domain::InstanceName,
+    domain::{
+        InstanceName,
+        point_mark::{INCOMING, REMOVING},
+    },
     postgres::{
         manifest,
         tarset::{TarSet, TarSetError},
@@ -170,9 +173,11 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
     fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
 }
 
-/// Whether the search goes into an entry; the file system's own directory may be read by root alone.
+/// Whether the search goes into an entry; the file system's own directory may be read by root alone, and what is being
+/// made or removed is no backup.
 fn is_searched(name: &OsStr, kind: FileType) -> bool {
-    kind.is_dir() && name != "lost+found"
+    let begins = |with: &str| name.as_encoded_bytes().starts_with(with.as_bytes());
+    kind.is_dir() && name != "lost+found" && !begins(INCOMING) && !begins(REMOVING)
 }
 
 /// Whether these entries are those of a backup, whole or not, so that what lies below is its own.

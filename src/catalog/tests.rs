@@ -340,3 +340,12 @@ fn a_repository_given_twice_is_read_once_and_the_sample_stays_apart() {
     let text = serde_json::to_string(&catalog).unwrap();
     assert_eq!(serde_json::from_str::<Catalog>(&text).unwrap(), catalog);
 }
+
+#[test]
+fn what_is_being_made_or_removed_is_no_backup() {
+    let lab = Lab::new();
+    for place in ["shop/.incoming-0192", "shop/.removing-b1", "shop/b2"] {
+        lab.plain(place);
+    }
+    assert_eq!(lab.row().label(), "b2");
+}

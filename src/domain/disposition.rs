@@ -32,6 +32,12 @@ pub enum Disposed {
         /// Entries left where they are.
         left: u64,
     },
+    /// All of it is gone from the disk; that nothing of it is left elsewhere, as on the server that was backed up, could
+    /// not be seen.
+    RemovedUnproven {
+        /// What could not be seen, and why.
+        what: String,
+    },
     /// It stands where it was.
     Kept,
     /// It was renamed to this.
@@ -65,6 +71,9 @@ impl fmt::Display for Disposed {
             Self::Removed => f.write_str("partial data removed"),
             Self::RemovedExcept { left: 1 } => f.write_str("partial data removed, 1 foreign entry left in place"),
             Self::RemovedExcept { left } => write!(f, "partial data removed, {left} foreign entries left in place"),
+            Self::RemovedUnproven { what } => {
+                write!(f, "partial data removed; not proven: {}", super::instance::printable(what))
+            }
             Self::Kept => f.write_str("partial data kept"),
             Self::SetAside { to } => {
                 write!(f, "partial data set aside as {}", super::instance::printable(&to.to_string_lossy()))

@@ -1,7 +1,7 @@
 //! What a session holds from its order to its end, so that no other one works there (S9).
 
 use super::{
-    BackupObject, ClusterRestore, ItemDestination, Order, Port, RestoreOrder, ServerWish,
+    ClusterRestore, ItemDestination, Order, Port, RestoreOrder, ServerWish,
     instance::{printable, printable_name},
 };
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl Order {
                 ItemDestination::Dump { directory } => vec![Hold::Directory(directory.clone())],
                 ItemDestination::Server { .. } => Vec::new(),
             },
-            Self::Backup(order) => order.object.holds(),
+            Self::Backup(order) => order.holds(),
         }
     }
 }
@@ -113,23 +113,6 @@ impl ClusterRestore {
         let directories = [target.directory().to_owned(), target.tablespace_parent()].into_iter().chain(named);
         let port = (self.server != ServerWish::FilesOnly).then(|| Hold::Port(target.port()));
         directories.map(Hold::Directory).chain(port).collect()
-    }
-}
-
-impl BackupObject {
-    /// The object itself, so that two jobs do not work on it at once, and where it writes outside a repository.
-    fn holds(&self) -> Vec<Hold> {
-        let object = |name: String| Hold::Object(ObjectName::new(&name));
-        match self {
-            Self::Instance { conninfo, .. } => vec![object(format!("instance:{conninfo}"))],
-            Self::VirtualMachine { domain, uri, .. } => vec![object(format!("vm:{uri}:{domain}"))],
-            Self::FileTree { path, .. } => vec![object(format!("files:{}", printable_name(path.as_os_str())))],
-            Self::Standby { directory, port, .. } => vec![Hold::Directory(directory.clone()), Hold::Port(*port)],
-            Self::FileCopy { target, .. } => vec![Hold::Directory(target.clone())],
-            Self::PointCopy { instance, from, .. } => {
-                vec![object(format!("points:{}:{instance}", printable_name(from.as_os_str())))]
-            }
-        }
     }
 }
 

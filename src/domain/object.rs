@@ -1,18 +1,28 @@
 //! The objects of backup jobs.
 
-use super::{Compression, InstanceName, Port};
+use super::{Compression, Hold, InstanceName, JobId, ObjectName, Port, Rate, instance::printable_name};
 use serde::{Deserialize, Serialize};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use uuid::Uuid;
 
 /// The order to back up one object. The run of its job is the session's parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupOrder {
     /// The job's name.
     pub job: InstanceName,
+    /// The run of the job; 0 where none was told.
+    pub run: JobId,
+    /// The run's name outside this state directory.
+    pub run_uuid: Uuid,
     /// What is backed up.
     pub object: BackupObject,
     /// The repository that takes the restore point; `None` for objects that have none.
     pub repository: Option<PathBuf>,
+    /// The most bytes a second; `None` is as fast as it goes.
+    pub max_rate: Option<Rate>,
 }
 
 /// One object of a backup job.
@@ -25,11 +35,13 @@ pub enum BackupObject {
         name: InstanceName,
         /// How it is reached. Never: holds a password.
         conninfo: String,
+        /// Where the password comes from.
+        password: PasswordSource,
         /// Whether archives are written, and how they are packed; a plain directory when `None`.
         tar: Option<Compression>,
         /// The manifest's checksum algorithm.
         checksums: String,
-        /// The replication slot; a temporary one when `None`.
+        /// The replication slot, which is there already; a temporary one when `None`.
         slot: Option<String>,
     },
     /// A virtual machine of libvirt.
@@ -73,7 +85,7 @@ pub enum BackupObject {
         name: InstanceName,
         /// What is copied.
         path: PathBuf,
-        /// Where to.
+        /// The directory that takes the copy, under the name that it has at its source.
         target: PathBuf,
     },
     /// The restore points of an instance, copied to a second repository.
@@ -87,6 +99,61 @@ pub enum BackupObject {
     },
 }
 
+/// Where the password of a connection comes from. Never: the password itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordSource {
+    /// None is needed, or libpq finds one by itself: in the user's own password file, or in that of `conninfo`.
+    None,
+    /// A password file as libpq reads it.
+    Passfile(PathBuf),
+    /// The first line that this program prints; the program and its arguments, without a shell.
+    Command(Vec<String>),
+}
+
+impl BackupOrder {
+    /// The directory of the object's restore points; `None` without a repository, and where the object's name is none
+    /// that a directory may have.
+    pub fn folder(&self) -> Option<PathBuf> {
+        /// Names beside it have to hold it and a little more (`NAME_MAX` is 255).
+        const MAX_LEN: usize = 200;
+        let name = self.object.folder_name().as_str();
+        let is_name = !name.starts_with('.') && !name.contains(['/', '\\']) && name.len() <= MAX_LEN;
+        self.repository.as_deref().filter(|_| is_name).map(|repository| repository.join(name))
+    }
+
+    /// Where its data goes: the repository, or what takes the copy.
+    pub fn directory(&self) -> Option<&Path> {
+        match &self.object {
+            BackupObject::FileCopy { target, .. } => Some(target),
+            BackupObject::Standby { directory, .. } => Some(directory),
+            BackupObject::Instance { .. }
+            | BackupObject::VirtualMachine { .. }
+            | BackupObject::FileTree { .. }
+            | BackupObject::PointCopy { .. } => self.repository.as_deref(),
+        }
+    }
+
+    /// What no other session may have meanwhile: the directory of the object's restore points, so that the exclusion
+    /// holds for all state directories, users and machines that share the repository; where there is none, the object.
+    pub fn holds(&self) -> Vec<Hold> {
+        let object = |name: String| vec![Hold::Object(ObjectName::new(&name))];
+        match &self.object {
+            BackupObject::Instance { name, .. } | BackupObject::PointCopy { name, .. } => {
+                self.folder().map_or_else(|| object(format!("backup:{name}")), |folder| vec![Hold::Directory(folder)])
+            }
+            BackupObject::VirtualMachine { domain, uri, .. } => object(format!("vm:{uri}:{domain}")),
+            BackupObject::FileTree { path, .. } => object(format!("files:{}", printable_name(path.as_os_str()))),
+            BackupObject::Standby { directory, port, .. } => {
+                vec![Hold::Directory(directory.clone()), Hold::Port(*port)]
+            }
+            BackupObject::FileCopy { path, target, .. } => {
+                vec![Hold::Directory(path.file_name().map_or_else(|| target.clone(), |name| target.join(name)))]
+            }
+        }
+    }
+}
+
 impl BackupObject {
     /// Its name in the job.
     pub const fn name(&self) -> &InstanceName {
@@ -98,5 +165,63 @@ impl BackupObject {
             | Self::FileCopy { name, .. }
             | Self::PointCopy { name, .. } => name,
         }
+    }
+
+    /// The name of its directory in a repository: copied restore points stand under their instance's.
+    const fn folder_name(&self) -> &InstanceName {
+        match self {
+            Self::PointCopy { instance, .. } => instance,
+            Self::Instance { .. }
+            | Self::VirtualMachine { .. }
+            | Self::FileTree { .. }
+            | Self::Standby { .. }
+            | Self::FileCopy { .. } => self.name(),
+        }
+    }
+
+    /// Whether this build can back it up.
+    pub const fn is_supported(&self) -> bool {
+        match self {
+            Self::Instance { .. } => true,
+            Self::VirtualMachine { .. }
+            | Self::FileTree { .. }
+            | Self::Standby { .. }
+            | Self::FileCopy { .. }
+            | Self::PointCopy { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(name: &str, repository: Option<&str>) -> BackupOrder {
+        let object = BackupObject::Instance {
+            name: InstanceName::new(name),
+            conninfo: "host=a".to_owned(),
+            password: PasswordSource::None,
+            tar: None,
+            checksums: "CRC32C".to_owned(),
+            slot: None,
+        };
+        let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(1), Uuid::nil());
+        BackupOrder { job, run, run_uuid, object, repository: repository.map(PathBuf::from), max_rate: None }
+    }
+
+    #[test]
+    fn s09_an_object_holds_its_directory_in_the_repository() {
+        let holds = |name, repository| order(name, repository).holds();
+        assert_eq!(holds("shop", Some("/backup")), [Hold::Directory("/backup/shop".into())]);
+        assert!(!holds("shop", Some("/a"))[0].clashes(&holds("shop", Some("/b"))[0]), "two repositories");
+        assert!(matches!(holds("shop", None)[..], [Hold::Object(_)]));
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_has_no_directory() {
+        for name in [".", "..", ".incoming-x", "a/b", "/etc", "a\u{1b}b", &"x".repeat(201)] {
+            assert_eq!(order(name, Some("/backup")).folder(), None, "{name}");
+        }
+        assert_eq!(order("größe", Some("/backup")).folder(), Some("/backup/größe".into()));
     }
 }

@@ -207,7 +207,7 @@ impl Order {
             | Self::Items(ItemOrder { to: ItemDestination::Dump { directory }, .. }) => Some(directory),
             Self::Explore(order) => Some(&order.scratch),
             Self::Items(ItemOrder { to: ItemDestination::Server { .. }, .. }) | Self::Verify(_) => None,
-            Self::Backup(order) => order.repository.as_deref(),
+            Self::Backup(order) => order.directory(),
         }
     }
 
@@ -243,7 +243,8 @@ impl Order {
             Self::Restore(RestoreOrder::Cluster(order)) => order.max_rate,
             Self::Restore(RestoreOrder::VirtualMachine(order)) => order.max_rate,
             Self::Verify(order) => order.max_rate,
-            Self::Restore(RestoreOrder::Files(_)) | Self::Explore(_) | Self::Items(_) | Self::Backup(_) => None,
+            Self::Backup(order) => order.max_rate,
+            Self::Restore(RestoreOrder::Files(_)) | Self::Explore(_) | Self::Items(_) => None,
         }
     }
 
@@ -275,10 +276,10 @@ impl Order {
     pub const fn is_supported(&self) -> bool {
         match self {
             Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) => true,
+            Self::Backup(order) => order.object.is_supported(),
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Self::Explore(_)
-            | Self::Items(_)
-            | Self::Backup(_) => false,
+            | Self::Items(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a session ended.
 
-use super::{ByteCount, Disposed, Failure, Port, Verification, instance::printable};
+use super::{ByteCount, Disposed, Failure, Port, Verification, instance::printable, quantity::count};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -78,6 +78,15 @@ pub enum Achieved {
         /// Its bytes.
         bytes: ByteCount,
     },
+    /// Copies of files or of restore points.
+    Copied {
+        /// How many are there now, those that were there before not counted.
+        copies: u64,
+        /// Their bytes.
+        bytes: ByteCount,
+        /// How many were there already, the same in all.
+        skipped: u64,
+    },
 }
 
 impl Success {
@@ -94,7 +103,8 @@ impl Success {
             | Achieved::Files { .. }
             | Achieved::Verified(_)
             | Achieved::Items { .. }
-            | Achieved::RestorePoint { .. } => None,
+            | Achieved::RestorePoint { .. }
+            | Achieved::Copied { .. } => None,
         }
     }
 
@@ -132,6 +142,11 @@ impl fmt::Display for Achieved {
             Self::Verified(verification) => verification.fmt(f),
             Self::Items { items: 1 } => f.write_str("1 item taken out"),
             Self::Items { items } => write!(f, "{items} items taken out"),
+            Self::Copied { copies, bytes, skipped } => {
+                let noun = if *copies == 1 { "copy" } else { "copies" };
+                write!(f, "{} {noun} made, {bytes}", count(*copies))?;
+                if *skipped == 0 { Ok(()) } else { write!(f, "; {} there already", count(*skipped)) }
+            }
             Self::RestorePoint { label, bytes } => write!(f, "restore point {}, {bytes}", printable(label)),
         }
     }

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The plan of an attempt, by kind of work.
-#[expect(clippy::large_enum_variant, reason = "whoever keeps one boxes it, and nearly all are the large one")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
@@ -16,6 +15,8 @@ pub enum Plan {
     Restore(RestorePlan),
     /// The verification of a backup.
     Verify(VerifyPlan),
+    /// The backup of an object of a job.
+    Backup(BackupPlan),
 }
 
 /// The plan of one restore. The worker makes it in its Check step and carries out exactly this.
@@ -75,6 +76,30 @@ pub struct VerifyPlan {
     /// The manifest's checksum algorithm as the manifest names it, `NONE` for sizes only; `None` where the manifest
     /// cannot be read.
     pub checksum: Option<String>,
+}
+
+/// What a backup of one object will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPlan {
+    /// The directory that takes what is made.
+    pub directory: PathBuf,
+    /// Bytes that will be written, as nearly as the object tells before it is read.
+    pub bytes: ByteCount,
+    /// Files; 0 where their number is not known before they are read.
+    pub files: u64,
+    /// Free bytes there.
+    pub free_bytes: ByteCount,
+    /// Free inodes there; `None` where the file system does not count them.
+    pub free_inodes: Option<u64>,
+    /// What is done and by what: printable clauses.
+    pub method: Vec<String>,
+    /// The major version of the server, where one is backed up.
+    pub version: Option<MajorVersion>,
+    /// The cluster, where one is backed up.
+    #[serde(with = "identifier_as_text")]
+    pub system_identifier: Option<SystemIdentifier>,
+    /// What a person should know before starting; nothing here stops the backup.
+    pub warnings: Vec<String>,
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.
@@ -162,6 +187,7 @@ impl Plan {
         match self {
             Self::Restore(plan) => plan.files.bytes,
             Self::Verify(plan) => plan.bytes,
+            Self::Backup(plan) => plan.bytes,
         }
     }
 
@@ -170,6 +196,7 @@ impl Plan {
         match self {
             Self::Restore(plan) => plan.files.files,
             Self::Verify(plan) => plan.files,
+            Self::Backup(plan) => plan.files,
         }
     }
 
@@ -177,7 +204,7 @@ impl Plan {
     pub const fn restore(&self) -> Option<&RestorePlan> {
         match self {
             Self::Restore(plan) => Some(plan),
-            Self::Verify(_) => None,
+            Self::Verify(_) | Self::Backup(_) => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Records that an older howdah wrote, brought to the shape of today: sessions, events, tickets and lines of facts.
 //!
-//! Promises: what version 1 has written is read for ever; a record that is not one of version 1 is left as it is, and
-//! whoever reads it says what is wrong with it. Never: guesses what version 1 did not hold; it gets the meaning that it
-//! had then.
+//! Promises: what an older version has written is read for ever; a record that is none of it is left as it is, and
+//! whoever reads it says what is wrong with it. Never: guesses what that version did not hold; it gets the meaning that
+//! it had then.
 
 use serde_json::{Map, Value, json};
 
@@ -40,6 +40,11 @@ pub fn session(version: u32, mut record: Value) -> Value {
             }
         }
     }
+    if version <= 2
+        && let Some(session) = record.as_object_mut()
+    {
+        backup_2(session.get_mut("order"));
+    }
     record
 }
 
@@ -63,6 +68,11 @@ pub fn event(version: u32, mut record: Value) -> Value {
             with_default(mark, "realm", || Value::Null);
         }
     }
+    if version <= 2
+        && let Some(event) = record.as_object_mut()
+    {
+        backup_2(event.get_mut("order"));
+    }
     record
 }
 
@@ -83,6 +93,11 @@ pub fn ticket(version: u32, mut record: Value) -> Value {
                 dispose.insert("left".to_owned(), json!({ "cluster": target }));
             }
         }
+    }
+    if version <= 2
+        && let Some(work) = record.get_mut("work")
+    {
+        backup_2(work.get_mut("run"));
     }
     record
 }
@@ -131,6 +146,26 @@ pub fn order_1(request: Value) -> Value {
         }
     }
     json!({ "restore": { "cluster": order } })
+}
+
+/// An order, in the shape of today.
+pub fn order(version: u32, mut order: Value) -> Value {
+    if version <= 2 {
+        backup_2(Some(&mut order));
+    }
+    order
+}
+
+/// An order to back up, which no howdah of version 2 carried out: it told neither the run of its job nor where a password
+/// comes from.
+fn backup_2(order: Option<&mut Value>) {
+    let Some(backup) = order.and_then(|order| order.get_mut("backup")).and_then(Value::as_object_mut) else { return };
+    with_default(backup, "run", || json!(0));
+    with_default(backup, "run_uuid", || json!("00000000-0000-0000-0000-000000000000"));
+    with_default(backup, "max_rate", || Value::Null);
+    if let Some(instance) = at(backup, &["object", "instance"]).and_then(Value::as_object_mut) {
+        with_default(instance, "password", || json!("none"));
+    }
 }
 
 /// Puts the order in the request's place, and what came with it: no parent, and a policy that asks a person.

@@ -5,6 +5,7 @@
 
 mod at_target;
 pub mod claim;
+pub mod durable;
 pub mod native;
 mod real_path;
 mod source;

@@ -93,5 +93,6 @@ const fn achieved(success: &Success) -> &'static str {
         Achieved::Verified(_) => "verified the backup",
         Achieved::Items { .. } => "took the items out",
         Achieved::RestorePoint { .. } => "made the restore point",
+        Achieved::Copied { .. } => "made the copies",
     }
 }

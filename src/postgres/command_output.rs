@@ -10,8 +10,8 @@ use rustix::{
 };
 use std::{
     io::{self, Read},
-    os::unix::process::CommandExt,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    os::{fd::AsFd, unix::process::CommandExt},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -40,6 +40,42 @@ pub enum CommandError {
     Failed(ExitStatus),
 }
 
+/// All that a program said, and how it ended.
+#[derive(Debug)]
+pub struct CommandAnswer {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output; bytes that are no text are replaced.
+    pub stdout: String,
+    /// The beginning of its standard error, likewise.
+    pub stderr: String,
+}
+
+/// Runs a program whose failure says why on standard error. It is an answer, whatever its exit status.
+pub fn command_answer(command: &mut Command, limit: Duration) -> Result<CommandAnswer, CommandError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let end = Instant::now() + limit;
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    // Both at once: a program that waits until somebody reads the one would never end the other.
+    let said = thread::scope(|scope| {
+        let errors = scope.spawn(move || err.map_or_else(|| Ok(Vec::new()), |err| read(err, end)));
+        let out = out.map_or_else(|| Ok(Vec::new()), |out| read(out, end));
+        let err = errors.join().unwrap_or_else(|_| Err(io::Error::other("a thread that reads panicked")));
+        out.and_then(|out| Ok((out, err?)))
+    });
+    match said.and_then(|said| Ok((said, wait(&mut child, end)?))) {
+        Ok(((out, err), status)) => {
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            Ok(CommandAnswer { status, stdout: text(out), stderr: text(err) })
+        }
+        Err(error) => {
+            kill(&mut child);
+            Err(if error.kind() == io::ErrorKind::TimedOut { CommandError::Late(limit) } else { error.into() })
+        }
+    }
+}
+
 /// What the program writes to standard output; bytes that are no text are replaced.
 pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
     // A group of its own, so that what it starts can be killed with it.
@@ -58,7 +94,7 @@ pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, 
     }
 }
 
-fn read(mut out: ChildStdout, end: Instant) -> io::Result<Vec<u8>> {
+fn read(mut out: impl Read + AsFd, end: Instant) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     loop {
         let left = Timespec::try_from(left(end)?).map_err(io::Error::other)?;
@@ -118,6 +154,15 @@ mod tests {
             command_output(&mut Command::new("/no/such/program"), LIMIT),
             Err(CommandError::Unstarted(_))
         ));
+    }
+
+    #[test]
+    fn a_failure_says_why_even_when_it_says_much() {
+        let script = "echo yes; head -c 60000 /dev/zero | tr '\\0' e >&2; exit 3";
+        let answer = command_answer(Command::new("sh").args(["-c", script]), LIMIT).unwrap();
+        assert_eq!((answer.status.code(), answer.stdout.as_str(), answer.stderr.len()), (Some(3), "yes\n", 60_000));
+        let late = command_answer(Command::new("tail").args(["-f", "/dev/null"]), SHORT);
+        assert!(matches!(late, Err(CommandError::Late(SHORT))));
     }
 
     #[test]

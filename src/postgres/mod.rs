@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod binaries;
+pub mod client;
 pub mod command_output;
 pub mod compression;
 pub mod configure;

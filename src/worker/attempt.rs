@@ -4,6 +4,7 @@
 //! reported. Never: makes up an end; it is what the steps returned.
 
 use super::{
+    backup::Backup,
     catch_panic,
     engine_factory::EngineFactory,
     event_writer::EventWriter,
@@ -37,17 +38,24 @@ pub(super) fn carry_out(
             bring_back(dir, ticket, order, factory, report, stop)
         }
         Work::Run(Order::Verify(order)) => verify(dir, ticket, order, report),
+        Work::Run(Order::Backup(order)) => {
+            let backup = Backup::new(dir, ticket, order, report, stop);
+            catch_panic(|| backup.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
+        }
         Work::Run(
             order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Order::Explore(_)
-            | Order::Items(_)
-            | Order::Backup(_)),
+            | Order::Items(_)),
         ) => End::Failed(report.failed(unsupported(order))),
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
-        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_) | Leftover::Backup(_), .. } => {
+        Work::Dispose { left: Leftover::Backup(order), disposition } => {
+            let backup = Backup::new(dir, ticket, order, report, stop);
+            catch_panic(|| backup.dispose(*disposition)).map_or_else(|halt| end_of(halt, report), End::Disposed)
+        }
+        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

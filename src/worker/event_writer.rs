@@ -77,6 +77,7 @@ impl EventWriter {
         state.progress.files_total = plan.files();
         match &plan {
             Plan::Restore(plan) => decisions::of(plan).iter().for_each(|sentence| state.say(sentence)),
+            Plan::Backup(plan) => decisions::of_backup(plan).iter().for_each(|sentence| state.say(sentence)),
             Plan::Verify(plan) => state.say(&format!("{} in {} are read", plan.bytes, many(plan.files, "file"))),
         }
         state.write(Fact::Planned(Box::new(plan)), &self.stop);

@@ -7,6 +7,7 @@
 mod attempt;
 mod attempt_files;
 mod attempt_log;
+mod backup;
 mod engine_factory;
 mod event_writer;
 pub mod left_server;

@@ -3,7 +3,7 @@
 use super::{Harness, ends, new};
 use howdah::{
     domain::{Kind, KindFilter, SessionId, StepState, upgrade},
-    journal::{JournalReader, Migration, SqliteJournal, health::health},
+    journal::{JournalReader, Migration, RECORD_VERSION, SqliteJournal, health::health},
     machine::{CompletedDetails, CompletedResult, CompletedRow, Phase, Session},
 };
 use rusqlite::{Connection, params};
@@ -148,7 +148,7 @@ fn what_an_older_owner_has_left_goes_on() {
     journal.append(&super::batch([changed])).unwrap();
     let versions =
         |sql: &str| -> u32 { Connection::open(&harness.path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap() };
-    assert_eq!(versions("SELECT version FROM sessions WHERE id = 3"), 2);
+    assert_eq!(versions("SELECT version FROM sessions WHERE id = 3"), RECORD_VERSION);
     assert_eq!(versions("SELECT count(*) FROM sessions WHERE version = 1 AND kind = 'restore'"), 8);
     drop(journal);
     assert_eq!(harness.open().session(SessionId(3)).unwrap(), Some(expected("waiting", 3)));

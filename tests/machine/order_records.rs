@@ -2,8 +2,9 @@
 
 use super::sample;
 use howdah::domain::{
-    AtTarget, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder,
-    ItemPart, MachineRestore, Order, Recovery, RecoveryGoal, RecoveryTimeline, RestoreOrder, Timeline, Upstream,
+    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName,
+    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, MachineRestore, Order, PasswordSource, Rate, Recovery,
+    RecoveryGoal, RecoveryTimeline, RestoreOrder, Timeline, Upstream,
 };
 
 /// A wish for a recovery that differs from what a restore has in everything.
@@ -62,6 +63,7 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         ("items", Order::Items(items)),
         ("backup", sample::backup_order()),
     ];
+    engines.extend(backups());
     let (config, stanza, set) = (None, "orders".to_owned(), "20261120-020000F".to_owned());
     let pgbackrest = BackupSource::PgBackRest { config, stanza, repository: 1, set };
     let barman = BackupSource::Barman { config: None, server: "orders".to_owned(), id: "20261120T020000".to_owned() };
@@ -71,4 +73,31 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         engines.push((name, order.into()));
     }
     engines
+}
+
+/// Orders to back up that say all they can.
+fn backups() -> [(&'static str, Order); 4] {
+    let name = InstanceName::new;
+    let order = |object| {
+        let (job, run, run_uuid) = (name("nightly"), JobId(4), uuid::Uuid::from_u128(4));
+        let (repository, max_rate) = (Some("/backup".into()), Rate::per_second(1 << 20));
+        Order::Backup(BackupOrder { job, run, run_uuid, object, repository, max_rate })
+    };
+    let instance = |password| BackupObject::Instance {
+        name: name("orders-1"),
+        conninfo: "service=orders".to_owned(),
+        password,
+        tar: None,
+        checksums: "SHA256".to_owned(),
+        slot: Some("nightly".to_owned()),
+    };
+    let command = vec!["/usr/bin/pass".to_owned(), "orders".to_owned()];
+    let files = BackupObject::FileCopy { name: name("share"), path: "/srv/share".into(), target: "/mnt/copies".into() };
+    let points = BackupObject::PointCopy { name: name("a"), instance: name("orders-1"), from: "/backup".into() };
+    [
+        ("backup_with_passfile", order(instance(PasswordSource::Passfile("/etc/howdah/pgpass".into())))),
+        ("backup_with_command", order(instance(PasswordSource::Command(command)))),
+        ("backup_of_files", order(files)),
+        ("backup_of_points", order(points)),
+    ]
 }

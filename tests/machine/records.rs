@@ -1,6 +1,6 @@
 //! Old records: what a howdah has once written to disk is read for ever.
 //!
-//! `tests/records/v1/` and `v2/` hold an event of each kind, a session in each phase, an order of each kind, a ticket of
+//! The folders of `tests/records/` hold an event of each kind, a session in each phase, an order of each kind, a ticket of
 //! each work and a fact line of each kind, as that version wrote them. These files are never rewritten; a new version gets
 //! a folder of its own. A file for a variant that is new in a version is made by `HOWDAH_WRITE_RECORDS=1 cargo test --test
 //! machine records`, which leaves those that exist alone.
@@ -11,9 +11,9 @@ use super::{
 };
 use howdah::{
     domain::{
-        AttemptNo, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn, MajorVersion, Parent, Plan, Reach,
-        Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step, StepState, Success, SystemIdentifier,
-        VerifyPlan, WhenUsedUp, WorkerSettings,
+        Achieved, AttemptNo, BackupPlan, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
+        MajorVersion, Parent, Plan, Reach, Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step,
+        StepState, Success, SystemIdentifier, VerifyPlan, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
         plan::{ServerPlan, TablespacePlan, TargetState, WalFinding},
         restored::{RECORD_VERSION, RestoreRecord},
@@ -27,7 +27,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
-/// How a record of version 1 is brought to the shape of today.
+/// How a record of an older version is brought to the shape of today.
 type Upgrade = fn(u32, Value) -> Value;
 
 fn folder(version: u32) -> PathBuf {
@@ -233,6 +233,25 @@ fn verify_plan() -> VerifyPlan {
     VerifyPlan { bytes: ByteCount(1000), files: 10, wal: Some(wal), checksum: Some("SHA256".to_owned()) }
 }
 
+fn backup_plan() -> BackupPlan {
+    BackupPlan {
+        directory: "/backup/orders-1".into(),
+        bytes: ByteCount(1000),
+        files: 0,
+        free_bytes: ByteCount(5000),
+        free_inodes: Some(700),
+        method: vec!["pg_basebackup 15 of /usr/lib/postgresql/15/bin".to_owned()],
+        version: Some(MajorVersion(15)),
+        system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
+        warnings: vec!["a warning".to_owned()],
+    }
+}
+
+fn copied() -> Success {
+    let result = Achieved::Copied { copies: 3, bytes: ByteCount(900), skipped: 1 };
+    Success { result, warnings: Vec::new(), unchecked: Vec::new() }
+}
+
 fn realm() -> Realm {
     Realm { boot: uuid::Uuid::from_u128(7), namespace: 4_026_531_836 }
 }
@@ -254,6 +273,9 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("ended_damaged", Fact::Ended(End::Damaged(sample::damaged()))),
         ("ended_paused", Fact::Ended(End::Paused(sample::pause_point()))),
         ("planned_verify", Fact::Planned(Box::new(Plan::Verify(verify_plan())))),
+        ("planned_backup", Fact::Planned(Box::new(Plan::Backup(backup_plan())))),
+        ("ended_copied", Fact::Ended(End::Succeeded(copied()))),
+        ("ended_unproven", Fact::Ended(End::Disposed(Disposed::RemovedUnproven { what: "no server".to_owned() }))),
         ("ended_disposed", Fact::Ended(End::Disposed(Disposed::Failed { cause: "EIO".to_owned() }))),
     ]
 }
@@ -269,7 +291,7 @@ fn records_of_events_are_read_for_ever() {
         check(&format!("event_{name}"), upgrade::event, &event);
     }
     for (name, order) in orders() {
-        check(&format!("order_{name}"), |_, order| order, &order);
+        check(&format!("order_{name}"), upgrade::order, &order);
     }
 }
 

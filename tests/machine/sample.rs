@@ -3,9 +3,10 @@
 use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, BackupObject, BackupOrder, BackupSource, ByteCount, ClusterRestore,
-        Compression, Damage, ExistingData, ExploreOrder, Failure, FilePlan, InstanceName, Lsn, MissingWal, Order,
-        Origin, Plan, Port, Progress, Recovery, RestorePlan, RestorePoint, RetryPolicy, ServerOutcome, ServerWish,
-        SessionId, Success, Target, Timeline, Timestamp, Verification, VerifyOrder, WalProgress, WhenUsedUp,
+        Compression, Damage, ExistingData, ExploreOrder, Failure, FilePlan, InstanceName, JobId, Lsn, MissingWal,
+        Order, Origin, PasswordSource, Plan, Port, Progress, Recovery, RestorePlan, RestorePoint, RetryPolicy,
+        ServerOutcome, ServerWish, SessionId, Success, Target, Timeline, Timestamp, Verification, VerifyOrder,
+        WalProgress, WhenUsedUp,
         fact::PausePoint,
         fact::{End, ProcessMark},
         plan::{ServerPlan, TargetState, WalFinding},
@@ -99,8 +100,10 @@ pub(crate) fn explore_order() -> Order {
 pub(crate) fn backup_order() -> Order {
     let name = InstanceName::new("orders-1");
     let (conninfo, checksums) = ("host=orders-1".to_owned(), "CRC32C".to_owned());
-    let object = BackupObject::Instance { name, conninfo, tar: Some(Compression::Zstd), checksums, slot: None };
-    Order::Backup(BackupOrder { job: InstanceName::new("nightly"), object, repository: Some("/backup".into()) })
+    let (password, tar) = (PasswordSource::None, Some(Compression::Zstd));
+    let object = BackupObject::Instance { name, conninfo, password, tar, checksums, slot: None };
+    let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(0), Uuid::nil());
+    Order::Backup(BackupOrder { job, run, run_uuid, object, repository: Some("/backup".into()), max_rate: None })
 }
 
 pub(crate) fn pause_point() -> PausePoint {

@@ -279,6 +279,7 @@ const fn disposed_word(disposed: &Disposed) -> &'static str {
         Disposed::Gone => "gone",
         Disposed::Removed => "removed",
         Disposed::RemovedExcept { .. } => "removed_except",
+        Disposed::RemovedUnproven { .. } => "removed_unproven",
         Disposed::Kept => "kept",
         Disposed::SetAside { .. } => "set_aside",
         Disposed::Failed { .. } => "failed",

@@ -12,7 +12,7 @@ use crate::{
         theme::{Brush, Role, Theme},
     },
     domain::{
-        BackupForm, BackupSource, ClusterRestore, Compression, RestorePlan, VerifyPlan,
+        BackupForm, BackupPlan, BackupSource, ClusterRestore, Compression, RestorePlan, VerifyPlan,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
 };
@@ -77,6 +77,26 @@ pub(super) fn verify(plan: &VerifyPlan, width: usize, brush: &Brush) -> Vec<Line
     lines.extend(pair("WAL", &shown, width, brush));
     let shown = plan.checksum.as_deref().map_or_else(|| "the manifest cannot be read".to_owned(), sums);
     lines.extend(pair("Verified by", &shown, width, brush));
+    lines
+}
+
+/// What the plan of a backup says.
+pub(super) fn backup(plan: &BackupPlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = pair("Directory", &format::path(&plan.directory), width, brush);
+    let files = if plan.files > 0 { format!(" in {} files", format::count(plan.files)) } else { String::new() };
+    lines.extend(pair("Writes", &format!("about {}{files}", plan.bytes), width, brush));
+    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(", {} inodes", format::count(free)));
+    lines.extend(pair("Free", &format!("{}{inodes}", plan.free_bytes), width, brush));
+    if let Some(cluster) = plan.system_identifier {
+        lines.extend(pair("Cluster", &format!("system identifier {cluster}"), width, brush));
+    }
+    for method in &plan.method {
+        lines.extend(pair("By", method, width, brush));
+    }
+    for warning in &plan.warnings {
+        let text = format!("{} {warning}", brush.glyphs.warning);
+        lines.extend(widgets::wrapped(&text, width, 1, Role::Waiting, brush));
+    }
     lines
 }
 

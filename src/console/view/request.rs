@@ -33,6 +33,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
             lines.extend(plan::lines(made, width, brush));
             lines.extend(plan::switched_off(made, width, brush));
         }
+        Some(Plan::Backup(made)) => lines.extend(plan::backup(made, width, brush)),
         Some(Plan::Verify(made)) => lines.extend(plan::verify(made, width, brush)),
         None => {
             lines.extend(widgets::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush));

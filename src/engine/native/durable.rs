@@ -9,7 +9,7 @@ use crate::{
         quantity::{count, seconds},
         restored::MarkLocation,
     },
-    engine::Halt,
+    engine::{Halt, durable},
 };
 use rustix::io::Errno;
 use std::{
@@ -18,9 +18,6 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-
-/// File systems whose `syncfs` writes all that is dirty and reports what could not be written.
-const SYNCED_WHOLE: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x0102_1994, 0x794C_7630, 0x2FC1_2FC1];
 
 /// A place that takes so long is told by its name.
 const SLOW: Duration = Duration::from_secs(1);
@@ -72,12 +69,7 @@ fn sync_whole(root: &Root) -> Result<(), Halt> {
 }
 
 fn syncs_whole(root: &Root) -> bool {
-    // Before Linux 5.8 syncfs did not report errors.
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
-    let recent = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8);
-    let kind = rustix::fs::fstatfs(root.fd()).ok().and_then(|about| u64::try_from(about.f_type).ok());
-    recent && kind.is_some_and(|kind| SYNCED_WHOLE.contains(&kind))
+    durable::syncs_whole(root.fd())
 }
 
 /// Gives how many were synced.

@@ -79,7 +79,12 @@ fn check_files(
     let mut seen = vec![false; manifest.files.len()];
     let mut others = Vec::with_capacity(tree.files.len());
     for file in tree.files.drain(..) {
-        let expect = index.expect(&file.path).ok_or_else(|| extra(&file.path))?;
+        let expect = match index.expect(&file.path) {
+            Some(expect) => expect,
+            // It is of the backup, and not of the cluster.
+            None if layout::is_point_mark(&file.path) => continue,
+            None => return Err(extra(&file.path)),
+        };
         match expect {
             Expect::Listed(at) => {
                 let listed = manifest.files[at].size;

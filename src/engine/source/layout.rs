@@ -4,7 +4,11 @@
 //! `pg_basebackup -R` changes. Never: copies a file without such a reason.
 
 use crate::{
-    domain::{Lsn, MajorVersion, SystemIdentifier, Timeline, plan::WalFinding},
+    domain::{
+        Lsn, MajorVersion, SystemIdentifier, Timeline,
+        plan::WalFinding,
+        point_mark::{POINT_MARK, POINT_MARK_DIRECTORY},
+    },
     postgres::{
         control::CONTROL_FILE,
         label::TABLESPACE_MAP,
@@ -126,6 +130,11 @@ pub(in crate::engine) fn in_tablespace(path: &Path) -> Option<(u32, &Path)> {
     let first = below.components().next()?.as_os_str();
     let oid = crate::postgres::tarset::oid(first.to_str()?)?;
     Some((oid, below.strip_prefix(first).ok()?))
+}
+
+/// Whether this is the mark that a job leaves in the restore point that it has made.
+pub(in crate::engine) fn is_point_mark(path: &Path) -> bool {
+    path == Path::new(POINT_MARK_DIRECTORY).join(POINT_MARK)
 }
 
 /// Whether a path is one of those that a server or `pg_receivewal` leaves in `pg_wal`.

@@ -3,7 +3,7 @@
 //! Promises: says what the plan says and no more. Never: decides.
 
 use crate::domain::{
-    RestorePlan,
+    BackupPlan, RestorePlan,
     plan::{ServerPlan, TargetState, WalFinding},
     quantity::{count, many},
 };
@@ -62,6 +62,25 @@ pub(in crate::worker) fn of(plan: &RestorePlan) -> Vec<String> {
     said.extend(plan.warnings.iter().take(MOST).map(|warning| format!("warning: {warning}")));
     said.extend(more(plan.warnings.len(), "warning"));
     said.extend(plan.switched_off.iter().map(|one| format!("{} in the copy, or it would {}", one.line, one.effect)));
+    said
+}
+
+/// The sentences of a backup's plan.
+pub(in crate::worker) fn of_backup(plan: &BackupPlan) -> Vec<String> {
+    let files = if plan.files > 0 { format!(" in {}", many(plan.files, "file")) } else { String::new() };
+    let inodes = plan.free_inodes.map_or_else(String::new, |free| format!(" and {} inodes", count(free)));
+    let mut said = vec![format!(
+        "{} takes about {}{files}; {}{inodes} are free",
+        plan.directory.display(),
+        plan.bytes,
+        plan.free_bytes
+    )];
+    if let (Some(cluster), Some(version)) = (plan.system_identifier, plan.version) {
+        said.push(format!("it is the cluster {cluster} of PostgreSQL {version}"));
+    }
+    said.extend(plan.method.iter().cloned());
+    said.extend(plan.warnings.iter().take(MOST).map(|warning| format!("warning: {warning}")));
+    said.extend(more(plan.warnings.len(), "warning"));
     said
 }
 

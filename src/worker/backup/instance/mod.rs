@@ -1,0 +1,160 @@
+//! The backup of a PostgreSQL server by `pg_basebackup`.
+//!
+//! Its checkpoint is the backup session on the server with its temporary slot, and the directory that it comes in to.
+//! Both bear the session's uuid: the directory in its name, the session on the server in its `application_name`. The slot
+//! bears the number of its walsender, since `pg_basebackup` names a temporary slot itself; a slot of our own naming would
+//! have to be a permanent one, which holds back WAL for ever on a server that we cannot reach any more.
+//!
+//! Promises: what has its name in the repository was compared with its manifest and is on the disk.
+
+mod copy;
+mod dispose;
+mod plan;
+mod seal;
+mod server;
+
+pub(super) use dispose::dispose;
+
+use super::{
+    Backup,
+    repository::{ExistingPoint, PointDirectory},
+};
+use crate::{
+    domain::{Achieved, BackupObject, ByteCount, Failure, Plan, Step, Success},
+    engine::Halt,
+    postgres::{
+        account::Account,
+        client::{Client, basebackup::BaseBackupOptions},
+    },
+    private_file,
+    worker::{attempt_files, event_writer},
+};
+use plan::{Planned, Wanted};
+use std::{fs::OpenOptions, path::Path};
+
+/// In an attempt's directory: this session has made the object's directory in the repository.
+const MADE_DIRECTORY: &str = "made-directory";
+
+/// Runs the steps, in order.
+pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
+    let report = backup.report;
+    report.begin(Step::Check, "");
+    let wanted = wanted(backup)?;
+    plan::refuse_malformed(&wanted)?;
+    let settings = &backup.ticket.settings;
+    let account = Account::for_server(&settings.os_user)?;
+    let directory = directory(backup)?;
+    let holds = backup.order.holds();
+    // Held until the attempt has ended, in whatever way.
+    let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
+    let contents = directory.look()?;
+    if let Some(point) = directory.made(&contents) {
+        return already_made(backup, &point);
+    }
+    let newest = plan::newest(settings, &account)?;
+    let client = plan::client(&wanted, settings, &account, &newest)?;
+    let ended = server::end_backup(&client, backup.ticket.session_uuid)?;
+    if ended > 0 {
+        report.note(&format!("an earlier attempt had left {ended} walsenders on the server; they were ended"));
+    }
+    let planned = plan::plan(&wanted, settings, &account, &client, (&directory, &contents))?;
+    let Planned { plan, programs, cluster } = planned;
+    let shown = format!("about {} needed, {} free", plan.bytes, plan.free_bytes);
+    report.planned(Plan::Backup(plan));
+    report.done(&shown);
+    backup.go_on()?;
+
+    report.begin(Step::Checkpoint, "");
+    let started = event_writer::now();
+    if directory.remove_incoming()? {
+        report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
+    }
+    let incoming = directory.make_incoming(account.owner(), || note_made_directory(backup.attempt_dir))?;
+    let client = client.with_programs(&programs.directory);
+    let name = server::application_name(backup.ticket.session_uuid);
+    let options = BaseBackupOptions {
+        directory: &incoming,
+        tar: wanted.tar,
+        checksums: wanted.checksums,
+        slot: wanted.slot,
+        max_rate: backup.order.max_rate,
+        application_name: &name,
+        version: programs.version,
+    };
+    copy::run(backup, &client, &options)?;
+
+    report.begin(Step::Seal, "");
+    let whole = seal::Whole { backup, directory: &directory, tar: wanted.tar, cluster, owner: account.owner() };
+    let (success, label) = whole.seal(started)?;
+    report.done(&format!("{label} is in place"));
+
+    report.begin(Step::Finish, "");
+    finish(backup, &client);
+    backup.places.leave(&holds)?;
+    report.done("nothing of the backup is left on the server");
+    Ok(success)
+}
+
+/// The order names an instance: that is why it came here.
+fn wanted<'a>(backup: &Backup<'a>) -> Result<Wanted<'a>, Failure> {
+    match &backup.order.object {
+        BackupObject::Instance { name, conninfo, password, tar, checksums, slot } => {
+            Ok(Wanted { name, conninfo, password, tar: *tar, checksums, slot: slot.as_deref() })
+        }
+        BackupObject::VirtualMachine { .. }
+        | BackupObject::FileTree { .. }
+        | BackupObject::Standby { .. }
+        | BackupObject::FileCopy { .. }
+        | BackupObject::PointCopy { .. } => Err(Failure::bug("an object that is no instance is backed up as one")),
+    }
+}
+
+fn directory(backup: &Backup<'_>) -> Result<PointDirectory, Failure> {
+    let settings = &backup.ticket.settings;
+    match backup.order.folder() {
+        Some(path) => Ok(PointDirectory::new(path, backup.ticket.session_uuid, settings.stall_timeout)),
+        None if backup.order.repository.is_none() => Err(Failure::incurable(
+            format!("the job {} names no repository for {}", backup.order.job, backup.order.object.name()),
+            "name one with repository in the settings of the job",
+        )),
+        None => Err(Failure::incurable(
+            format!("{} cannot be the name of a directory in a repository", backup.order.object.name()),
+            "give the object a name without slashes that begins with a letter or a digit",
+        )),
+    }
+}
+
+/// An earlier attempt was ended between the restore point's last rename and its own last word.
+fn already_made(backup: &Backup<'_>, point: &ExistingPoint) -> Result<Success, Halt> {
+    let report = backup.report;
+    report.done("");
+    for step in [Step::Checkpoint, Step::Copy, Step::Seal] {
+        report.skip(step, "an earlier attempt has done it");
+    }
+    report.begin(Step::Finish, "");
+    let holds = backup.order.holds();
+    backup.places.leave(&holds)?;
+    report.done(&format!("{} is in place", point.label));
+    let bytes = ByteCount(seal::size_of(&point.path)?);
+    Ok(success(point.label.clone(), bytes, Vec::new()))
+}
+
+fn success(label: String, bytes: ByteCount, unchecked: Vec<String>) -> Success {
+    Success { result: Achieved::RestorePoint { label, bytes }, warnings: Vec::new(), unchecked }
+}
+
+/// The restore point is made, whatever the server says now.
+fn finish(backup: &Backup<'_>, client: &Client) {
+    match server::end_backup(client, backup.ticket.session_uuid) {
+        Ok(0) => {}
+        Ok(ended) => backup.report.note(&format!("{ended} walsenders of the backup were still there, and were ended")),
+        Err(failure) => backup.report.note(&format!("what the backup left on the server was not seen: {failure}")),
+    }
+}
+
+/// Known on disk before it is true, so that a disposal removes the directory if it is empty then.
+fn note_made_directory(attempt_dir: &Path) -> Result<(), Failure> {
+    let path = attempt_dir.join(MADE_DIRECTORY);
+    let made = private_file::open(&path, OpenOptions::new().write(true).create(true).truncate(false));
+    made.and_then(|file| file.sync_all()).map_err(|error| attempt_files::failure("noting what is made", &error))
+}
