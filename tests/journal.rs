@@ -7,6 +7,8 @@
 #[path = "machine/sample.rs"]
 mod sample;
 
+#[path = "journal/jobs.rs"]
+mod jobs;
 #[path = "journal/upgrade.rs"]
 mod upgrade;
 
@@ -82,7 +84,7 @@ fn life(number: u64, cancelled: bool) -> JournalEntry {
 }
 
 fn batch(entries: impl IntoIterator<Item = JournalEntry>) -> Batch {
-    Batch { entries: entries.into_iter().collect() }
+    Batch { entries: entries.into_iter().collect(), ..Batch::default() }
 }
 
 /// How many succeeded, and how many were cancelled.
