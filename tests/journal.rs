@@ -7,6 +7,9 @@
 #[path = "machine/sample.rs"]
 mod sample;
 
+#[path = "journal/jobs.rs"]
+mod jobs;
+
 #[path = "journal/many.rs"]
 mod many;
 
@@ -85,7 +88,7 @@ fn life(number: u64, cancelled: bool) -> JournalEntry {
 }
 
 fn batch(entries: impl IntoIterator<Item = JournalEntry>) -> Batch {
-    Batch { entries: entries.into_iter().collect() }
+    Batch { entries: entries.into_iter().collect(), ..Batch::default() }
 }
 
 /// How many succeeded, and how many were cancelled.

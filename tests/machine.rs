@@ -119,7 +119,11 @@ fn others() -> impl Iterator<Item = (&'static str, Session, &'static [&'static s
     let fail = RetryPolicy { when_used_up: WhenUsedUp::Fail, ..ask };
     let verify = (sample::verify_order(), ask, &["damaged", "succeeded", "cancelled", "phase stuck"] as &[_]);
     let explore = (sample::explore_order(), ask, &["stop_requested", "stopped", "cancelled", "paused"] as &[_]);
-    let backup = (sample::backup_order(), fail, &["gave_up", "failed", "cancelled", "succeeded", "disrupted"] as &[_]);
+    let backup = (
+        sample::backup_order(),
+        fail,
+        &["gave_up", "failed", "cancelled", "succeeded", "disrupted", "finish_requested"] as &[_],
+    );
     // Of a restore the same wish is no reason to end as failed (R6).
     let restore = (sample::request(1).into(), fail, &["phase stuck", "tries used up"] as &[_]);
     [("verify", verify), ("explore", explore), ("backup", backup), ("restore", restore)]

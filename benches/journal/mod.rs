@@ -21,7 +21,7 @@ pub(crate) fn fill(path: &Path, life: impl Fn(u64) -> Vec<Event>) {
     let numbers: Vec<u64> = (1..=COMPLETED + ONGOING).collect();
     for some in numbers.chunks(5_000) {
         let entries = some.iter().map(|number| entry(*number, life(*number))).collect();
-        journal.append(&Batch { entries }).unwrap();
+        journal.append(&Batch { entries, ..Batch::default() }).unwrap();
     }
 }
 

@@ -1,7 +1,10 @@
 //! A journal in memory, for tests on paused time: it can be told to fail, and to be slow.
 
-use super::{Batch, JournalError, JournalRecord, Store};
-use crate::{domain::SessionId, machine::Session};
+use super::{Batch, JobRecord, JournalError, JournalRecord, Store};
+use crate::{
+    domain::{JobId, SessionId},
+    machine::{Session, job::JobRun},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,6 +21,8 @@ pub struct MemoryStore {
 struct Records {
     sessions: BTreeMap<SessionId, Session>,
     changes: Vec<(SessionId, JournalRecord)>,
+    runs: BTreeMap<JobId, JobRun>,
+    run_changes: Vec<(JobId, JobRecord)>,
     /// How many more appends work; `None` is all.
     working: Option<usize>,
     refused: usize,
@@ -67,6 +72,16 @@ impl MemoryStore {
         self.records().sessions.values().cloned().collect()
     }
 
+    /// All that was ever stored of a run, in order.
+    pub fn run_changes(&self, id: JobId) -> Vec<JobRecord> {
+        self.records().run_changes.iter().filter(|(of, _)| *of == id).map(|(_, change)| change.clone()).collect()
+    }
+
+    /// Every run of a job as it stands.
+    pub fn runs(&self) -> Vec<JobRun> {
+        self.records().runs.values().cloned().collect()
+    }
+
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +105,11 @@ impl Store for MemoryStore {
             records.changes.extend(entry.changes.into_iter().map(|change| (id, change)));
             records.sessions.insert(id, entry.after);
         }
+        for entry in batch.jobs {
+            let id = entry.after.id();
+            records.run_changes.extend(entry.changes.into_iter().map(|change| (id, change)));
+            records.runs.insert(id, entry.after);
+        }
         Ok(())
     }
 
@@ -103,5 +123,9 @@ impl Store for MemoryStore {
             return Err(JournalError::Record { id, cause: "it was spoilt".to_owned() });
         }
         Ok(records.sessions.get(&id).cloned())
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<JobRun>, JournalError> {
+        Ok(self.records().runs.get(&id).cloned())
     }
 }

@@ -4,6 +4,7 @@
 //! hides no other (S10); an old record can be read for ever. Never: decides anything.
 
 pub mod health;
+mod jobs;
 pub mod memory;
 pub mod observe;
 mod ownership;
@@ -13,14 +14,18 @@ pub mod sqlite;
 mod thread;
 
 pub use memory::MemoryStore;
-pub use observe::{HistoryLine, JournalReader};
+pub use observe::{HistoryLine, JobHistoryLine, JobSet, JournalReader};
 pub use schema::Migration;
 pub use sqlite::SqliteJournal;
 pub use thread::ThreadStore;
 
 use crate::{
-    domain::{SessionId, Timestamp},
-    machine::{CompletedRow, EndedCounts, Event, Session, UnreadableSession, event::Created},
+    domain::{JobId, SessionId, Timestamp},
+    machine::{
+        CompletedRow, EndedCounts, Event, Session, UnreadableSession,
+        event::Created,
+        job::{JobCreated, JobEvent, JobRow, JobRun, UnreadableJob},
+    },
 };
 use std::{io, path::PathBuf};
 use thiserror::Error;
@@ -34,6 +39,31 @@ pub const RECORD_VERSION: u32 = 3;
 pub struct Batch {
     /// One entry a session.
     pub entries: Vec<JournalEntry>,
+    /// One entry a run of a job.
+    pub jobs: Vec<JobEntry>,
+}
+
+/// What has happened to one run of a job in one turn.
+#[derive(Debug, Clone)]
+pub struct JobEntry {
+    /// The run as it stands after it.
+    pub after: JobRun,
+    /// What happened, in order.
+    pub changes: Vec<JobRecord>,
+}
+
+/// One record of the history of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobRecord {
+    /// The run was started.
+    Created(Box<JobCreated>),
+    /// Something happened to it.
+    Happened {
+        /// When.
+        at: Timestamp,
+        /// What.
+        event: JobEvent,
+    },
 }
 
 /// What has happened to one session in one turn.
@@ -74,6 +104,21 @@ pub struct InitialState {
     pub completed: Vec<CompletedRow>,
     /// How many completed sessions are not dismissed.
     pub ended: EndedCounts,
+    /// The runs of jobs.
+    pub jobs: JobInitialState,
+}
+
+/// The same of the runs of jobs.
+#[derive(Debug, Default)]
+pub struct JobInitialState {
+    /// The highest number of a run ever given.
+    pub last_id: u64,
+    /// Every run that goes on.
+    pub ongoing: Vec<JobRun>,
+    /// Records that could not be read.
+    pub unreadable: Vec<UnreadableJob>,
+    /// The newest runs that have ended and are not dismissed, newest first.
+    pub ended: Vec<JobRow>,
 }
 
 /// A journal as the manager uses it: every answer means that the disk has answered.
@@ -86,6 +131,9 @@ pub trait Store: Send + 'static {
 
     /// A session by its number, ongoing or ended.
     fn session(&mut self, id: SessionId) -> impl Future<Output = Result<Option<Session>, JournalError>> + Send;
+
+    /// A run of a job by its number, going on or ended.
+    fn job(&mut self, id: JobId) -> impl Future<Output = Result<Option<JobRun>, JournalError>> + Send;
 }
 
 /// Why the journal could not do it.
@@ -137,6 +185,14 @@ pub enum JournalError {
         /// Why.
         cause: String,
     },
+    /// The record of a run could not be understood.
+    #[error("the journal's record of run {id} of a job cannot be read: {cause}")]
+    JobRecord {
+        /// The run.
+        id: JobId,
+        /// Why.
+        cause: String,
+    },
     /// A newer owner has it.
     #[error("the journal {path:?} was taken over by another owner of the state directory")]
     Superseded {
@@ -172,6 +228,7 @@ impl JournalError {
             | Self::NotAFile { .. }
             | Self::NotPrivate { .. }
             | Self::Record { .. }
+            | Self::JobRecord { .. }
             | Self::ReadOnly { .. }
             | Self::WriterGone => false,
         }

@@ -4,6 +4,10 @@
 //! that cannot be read is told and hides no other (S10). Never: keeps a read open between two calls, so a reader that
 //! is slow holds up nobody's checkpoints.
 
+mod jobs;
+
+pub use jobs::{JobHistoryLine, JobSet};
+
 use super::{
     JournalError, JournalRecord, RECORD_VERSION,
     record::{completed_row, session_of},
@@ -262,10 +266,7 @@ fn rows<T>(
 
 /// Reads `at, version, body`.
 fn history_line(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
-    let at: i64 = row.get(0)?;
-    // A moment beyond the calendar is shown as its end, rather than hide what happened then.
-    let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    let at = Timestamp::from_microsecond(at).unwrap_or(beyond);
+    let at = moment(row.get(0)?);
     let read = row.get(1).and_then(|version| Ok((version, row.get::<_, String>(2)?)));
     let read = read.map_err(|error| error.to_string()).and_then(|(version, body)| understood(version, &body, at));
     Ok(match read {
@@ -281,6 +282,12 @@ fn history_line(row: &Row<'_>) -> rusqlite::Result<HistoryLine> {
             HistoryLine { at, event: "unreadable".to_owned(), text, record: None }
         }
     })
+}
+
+/// A moment in microseconds. One beyond the calendar is shown as its end, rather than hide what happened then.
+fn moment(at: i64) -> Timestamp {
+    let beyond = if at < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(at).unwrap_or(beyond)
 }
 
 /// The kind of one record, and what it says.

@@ -159,6 +159,9 @@ pub(super) const NEWEST: u32 = 5;
 /// The schema from which on the rows of sessions have their kind; before it all are restores.
 const WITH_KINDS: u32 = 3;
 
+/// The schema from which on there are runs of jobs.
+pub(super) const WITH_JOBS: u32 = 3;
+
 /// The schema from which on the rows of completed sessions have their details.
 const WITH_DETAILS: u32 = 4;
 

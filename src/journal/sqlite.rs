@@ -1,14 +1,14 @@
 //! The journal in a SQLite file (WAL mode, every commit synced).
 
 use super::{
-    Batch, InitialState, JournalEntry, JournalError, JournalRecord, RECORD_VERSION,
+    Batch, InitialState, JournalEntry, JournalError, JournalRecord, RECORD_VERSION, jobs,
     ownership::Ownership,
     record::{self, StoredRecord, completed_row, kind_of, number, result_of, session_of},
     schema::{self, Migration},
 };
 use crate::{
-    domain::{Parent, SessionId},
-    machine::{CompletedRow, EndedCounts, Session, UnreadableSession},
+    domain::{JobId, Parent, SessionId},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, job::JobRun},
     private_file,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -104,6 +104,7 @@ impl SqliteJournal {
         initial.completed = completed;
         initial.unreadable.extend(unreadable);
         initial.ended = self.counts().map_err(self.failed("be counted"))?;
+        initial.jobs = jobs::initial(&self.connection).map_err(self.failed("be read"))?;
         Ok(initial)
     }
 
@@ -153,6 +154,9 @@ impl SqliteJournal {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior).map_err(failed)?;
         ownership.check_epoch(&transaction)?;
+        for entry in &batch.jobs {
+            jobs::store(&transaction, entry).map_err(failed)?;
+        }
         for entry in &batch.entries {
             store(&transaction, entry).map_err(failed)?;
         }
@@ -167,6 +171,11 @@ impl SqliteJournal {
             .optional()
             .map_err(self.failed("be read"))?;
         found.transpose()
+    }
+
+    /// A run of a job by its number.
+    pub fn job(&self, id: JobId) -> Result<Option<JobRun>, JournalError> {
+        jobs::run(&self.connection, id).map_err(self.failed("be read"))?.transpose()
     }
 
     /// All completed sessions that are not dismissed, newest first, without rows that cannot be read.

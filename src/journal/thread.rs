@@ -1,7 +1,10 @@
 //! The journal on a thread of its own, so that a slow disk never holds up the owner's other work.
 
 use super::{Batch, JournalError, SqliteJournal, Store};
-use crate::{domain::SessionId, machine::Session};
+use crate::{
+    domain::{JobId, SessionId},
+    machine::{Session, job::JobRun},
+};
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -51,5 +54,9 @@ impl Store for ThreadStore {
 
     async fn session(&mut self, id: SessionId) -> Result<Option<Session>, JournalError> {
         self.ask(move |journal| journal.session(id)).await
+    }
+
+    async fn job(&mut self, id: JobId) -> Result<Option<JobRun>, JournalError> {
+        self.ask(move |journal| journal.job(id)).await
     }
 }

@@ -31,6 +31,12 @@ pub enum Command {
         /// Who.
         by: String,
     },
+    /// A person wants the session to come to its end soon: an attempt that runs is the last one, one that is waited for
+    /// comes at once and is the last, and where none was ever made none is.
+    Finish {
+        /// Who.
+        by: String,
+    },
     /// A person wants recovery to go on from where it paused.
     Resume {
         /// How.

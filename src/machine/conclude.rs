@@ -48,7 +48,7 @@ fn disrupted(
     now: Timestamp,
 ) -> Vec<Event> {
     let tries_used = tries_used(session);
-    if tries_used >= session.policy.tries {
+    if session.finishing || tries_used >= session.policy.tries {
         return stuck(session, attempt, failure, StuckReason::TriesUsedUp, now);
     }
     let reached = session.reached.max(session.furthest);

@@ -47,6 +47,8 @@ fn queued(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Eve
         Command::Retry { .. } => Err(Refusal::Queued),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Finish { by } if session.attempts.is_empty() => Ok(cancel_idle(session, Disposition::Remove, by, now)),
+        Command::Finish { by } => Ok(finish(session, by)),
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
@@ -71,6 +73,7 @@ fn running(
         Command::Retry { .. } => Err(Refusal::Running { attempt: current }),
         Command::Cancel { disposition, by, .. } => Ok(vec![request_cancel(disposition, by, now)]),
         Command::Stop { by, .. } => Ok(vec![request_stop(by, now)]),
+        Command::Finish { by } => Ok(finish(session, by)),
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
@@ -97,6 +100,7 @@ fn waiting(
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Finish { by } => Ok(finish_idle(by)),
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
@@ -111,6 +115,7 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
         Command::Retry { by } => Ok(vec![Event::Requeued { cause: Cause::Retry, by: Some(by) }]),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
+        Command::Finish { by } => Ok(finish_idle(by)),
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
@@ -127,7 +132,7 @@ fn paused(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Eve
             let paused = session.order.recovery().ok_or(Refusal::NotPaused)?;
             Ok(vec![Event::Resumed { recovery: resume.applied(paused), by }])
         }
-        Command::Retry { .. } => Err(Refusal::Paused),
+        Command::Retry { .. } | Command::Finish { .. } => Err(Refusal::Paused),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),
         Command::Stop { by, .. } => Ok(stop_idle(session, by, now)),
         Command::Force { .. } => Err(Refusal::NothingToForce),
@@ -163,10 +168,12 @@ fn cancelling(
             CancelStage::Stopping { .. } | CancelStage::Disposing { .. } => reschedule(session, now),
         }),
         Command::Force { by } => force(session, stage, by, now),
-        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } => Err(match wish {
-            EndWish::Cancel => Refusal::Cancelling,
-            EndWish::Stop | EndWish::Fail(_) => Refusal::Ending,
-        }),
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } | Command::Finish { .. } => {
+            Err(match wish {
+                EndWish::Cancel => Refusal::Cancelling,
+                EndWish::Stop | EndWish::Fail(_) => Refusal::Ending,
+            })
+        }
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Dismiss { .. } => Err(Refusal::Ongoing),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -188,7 +195,9 @@ fn force(session: &Session, stage: &CancelStage, by: String, now: Timestamp) -> 
 
 fn completed(session: &Session, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } => Err(Refusal::Completed),
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } | Command::Finish { .. } => {
+            Err(Refusal::Completed)
+        }
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -299,6 +308,16 @@ fn cancel_idle(session: &Session, disposition: Disposition, by: String, now: Tim
 /// The same for a stop.
 fn stop_idle(session: &Session, by: String, now: Timestamp) -> Vec<Event> {
     vec![request_stop(by, now), dispose(session, &EndWish::Stop, now)]
+}
+
+/// The attempt that runs or is queued is the last one.
+fn finish(session: &Session, by: String) -> Vec<Event> {
+    if session.finishing { vec![] } else { vec![Event::FinishRequested { by }] }
+}
+
+/// The same where none does: the last one comes now.
+fn finish_idle(by: String) -> Vec<Event> {
+    vec![Event::Requeued { cause: Cause::Retry, by: Some(by.clone()) }, Event::FinishRequested { by }]
 }
 
 fn request_stop(by: String, now: Timestamp) -> Event {

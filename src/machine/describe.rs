@@ -73,6 +73,7 @@ impl fmt::Display for Event {
                 write!(f, "cancel asked by {by}; partial data: {disposition}")
             }
             Self::StopRequested { by, .. } => write!(f, "stop asked by {by}"),
+            Self::FinishRequested { by } => write!(f, "no try after the next end of an attempt, asked by {by}"),
             Self::CancelOverdue => f.write_str("the cancel is overdue: a process is still alive"),
             Self::Forced { by } => write!(f, "force asked by {by}"),
             Self::DisposalLaunched { attempt, .. } => write!(f, "attempt {attempt} launched to deal with partial data"),

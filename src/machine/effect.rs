@@ -60,6 +60,7 @@ pub fn react(session: &Session, event: &Event) -> Option<Effect> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::GaveUp { .. }
+        | Event::FinishRequested { .. }
         | Event::CancelOverdue
         | Event::Cancelled { .. }
         | Event::Stopped { .. }

@@ -182,6 +182,11 @@ pub enum Event {
         /// When the attempt must be gone (D6).
         deadline: Timestamp,
     },
+    /// A person wants no attempt after the one that runs or is queued, until somebody asks for one.
+    FinishRequested {
+        /// Who.
+        by: String,
+    },
     /// The deadline of this half of the cancel passed and its process is still alive.
     CancelOverdue,
     /// A person wants its processes killed.

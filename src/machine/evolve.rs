@@ -33,6 +33,7 @@ impl Session {
             reached: Reached::default(),
             tries_total: 0,
             first_cause: None,
+            finishing: false,
             dismissed: false,
             places: created.places,
         }
@@ -43,7 +44,12 @@ impl Session {
 #[must_use]
 pub fn evolve(mut session: Session, event: &Event, at: Timestamp) -> Session {
     match event {
-        Event::Requeued { cause, .. } => session.phase = Phase::Queued { since: at, cause: *cause },
+        Event::Requeued { cause, by } => {
+            session.phase = Phase::Queued { since: at, cause: *cause };
+            // A person's retry begins a new series (D5).
+            session.finishing = session.finishing && by.is_none();
+        }
+        Event::FinishRequested { .. } => session.finishing = true,
         Event::Launched { attempt } => launch(&mut session, *attempt, at),
         Event::Found { attempt } => {
             let ended = Some((at, AttemptEnd::Unrecorded));

@@ -15,6 +15,7 @@ pub mod effect;
 pub mod event;
 pub mod evolve;
 mod figures;
+pub mod job;
 pub mod occasion;
 pub mod refusal;
 pub mod registry;

@@ -1,6 +1,6 @@
 //! Every "no" to a command, as a value; the sentence is its `Display`.
 
-use crate::domain::{AttemptNo, InstanceName, ObjectName, Origin, Port, SessionId, Timestamp};
+use crate::domain::{AttemptNo, InstanceName, JobResult, ObjectName, Origin, Port, SessionId, StopMode, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -125,6 +125,34 @@ pub enum Refusal {
         /// Its name.
         instance: InstanceName,
     },
+    /// A stop of a run in a way that its kind does not allow (R40).
+    #[error("it cannot be stopped {mode}: {reason}; stop it immediately")]
+    StopForbidden {
+        /// The way.
+        mode: StopMode,
+        /// Why not: one clause.
+        reason: String,
+    },
+    /// A second stop of a run that is being stopped so already, or in the harder way.
+    #[error("it is being stopped {current} already{}", if current == mode { "" } else { ", and that is not taken back" })]
+    JobStopping {
+        /// How it is being stopped.
+        current: StopMode,
+        /// How it was to be stopped now.
+        mode: StopMode,
+    },
+    /// A stop of a run that has ended.
+    #[error("the run has ended ({result}): there is nothing to stop")]
+    JobEnded {
+        /// How.
+        result: JobResult,
+    },
+    /// Dismiss of a run that has not ended.
+    #[error("the run is going on; only one that has ended can be dismissed")]
+    JobOngoing,
+    /// The start of an object that is not to be begun now.
+    #[error("this object is not to be begun: it was already, it is not its turn, or the run is being stopped")]
+    ObjectNotStartable,
     /// A place is claimed by a session of another state directory, or could not be claimed (S9).
     #[error("{reason}")]
     NotClaimed {

@@ -33,6 +33,9 @@ pub struct Session {
     pub(in crate::machine) tries_total: u32,
     /// The failure that began the present disruption (S1).
     pub(in crate::machine) first_cause: Option<Failure>,
+    /// Whether no attempt follows the one that runs or is queued.
+    #[serde(default)]
+    pub(in crate::machine) finishing: bool,
     pub(in crate::machine) dismissed: bool,
     /// The directories that were claimed for it.
     pub(in crate::machine) places: Vec<HeldDirectory>,
@@ -333,6 +336,11 @@ impl Session {
     /// The directories that were claimed for it, each with the file system that it was on.
     pub fn places(&self) -> &[HeldDirectory] {
         &self.places
+    }
+
+    /// Whether a person wants no attempt after the one that runs or is queued.
+    pub const fn is_finishing(&self) -> bool {
+        self.finishing
     }
 
     /// Whether a person has taken it off the screen.

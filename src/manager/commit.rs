@@ -50,7 +50,7 @@ impl Turn {
         let entry = |(id, changes): (&SessionId, &Vec<JournalRecord>)| {
             Some(JournalEntry { after: self.after.get(id)?.clone(), changes: changes.clone() })
         };
-        self.durable.then(|| Batch { entries: self.changes.iter().filter_map(entry).collect() })
+        self.durable.then(|| Batch { entries: self.changes.iter().filter_map(entry).collect(), jobs: Vec::new() })
     }
 
     /// Whether nothing has changed at all.

@@ -41,7 +41,7 @@ async fn large() -> Harness {
             changes: vec![JournalRecord::Created(Box::new(created))],
         }
     };
-    store.append(Batch { entries: (1..=ONGOING).map(entry).collect() }).await.unwrap();
+    store.append(Batch { entries: (1..=ONGOING).map(entry).collect(), ..Batch::default() }).await.unwrap();
     let harness = Harness::with(Plan { store, ..Plan::default() }, |_| runs());
     until("four run", &mut harness.manager.handle.snapshots(), |now| now.counts.running == 4).await;
     harness

@@ -104,7 +104,7 @@ impl Patient {
             }
             entry
         });
-        journal.append(&Batch { entries: entries.collect() }).unwrap();
+        journal.append(&Batch { entries: entries.collect(), ..Batch::default() }).unwrap();
         journal
     }
 

@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
     ("R4 success moves to Completed", |t| !t.restored() || matches!(outcome(t.after), Some(Outcome::Succeeded(_)))),
     ("R5 cancel leads to Completed", |t| !is_cancelling(t.before) || is_cancelling(t.after) || is_completed(t.after)),
     ("R6 only success and cancel move it", |t| {
-        let asked = matches!(t.command, Command::Cancel { .. } | Command::Stop { .. });
+        let asked = matches!(t.command, Command::Cancel { .. } | Command::Stop { .. } | Command::Finish { .. });
         let allowed = t.restored() || t.found_damage() || is_cancelling(t.before) || asked;
         !is_completed(t.after) || is_completed(t.before) || allowed
     }),
@@ -63,6 +63,7 @@ const RULES: &[Rule] = &[
             return true;
         }
         let used_up = t.past.wish == Wish::Clock && t.past.tries >= t.before.policy().tries && !t.past.got_through();
+        let used_up = used_up || t.past.finishing;
         let ends = is_cancelling(t.after) && t.gives_up();
         used_up == (ends || matches!(t.after.phase(), Phase::Stuck { reason: StuckReason::TriesUsedUp, .. }))
     }),
@@ -159,7 +160,7 @@ const RULES: &[Rule] = &[
         !t.lost() || *next_try == t.now
     }),
     ("D9 the count of tries goes on through a crash", |t| {
-        if !t.lost() || t.past.got_through() {
+        if !t.lost() || t.past.got_through() || t.past.finishing {
             return true;
         }
         let used = if t.past.wish == Wish::Clock { t.past.tries } else { 0 };
@@ -181,7 +182,7 @@ const RULES: &[Rule] = &[
         Command::Dismiss { .. } => t.decided == &Err(Refusal::Ongoing),
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Launch => t.stays_completed(),
         Command::Wake | Command::Lost { .. } | Command::Report { .. } => t.stays_completed(),
-        Command::Stop { .. } | Command::Resume { .. } => t.stays_completed(),
+        Command::Stop { .. } | Command::Resume { .. } | Command::Finish { .. } => t.stays_completed(),
         Command::Recover | Command::CatchUp(_) => t.stays_completed(),
     }),
     ("reports of dead attempts are dropped", |t| {

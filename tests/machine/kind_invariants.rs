@@ -2,7 +2,7 @@
 
 use super::invariants::{Rule, cause_in_queue, is_cancelling, is_completed, is_stuck, outcome};
 use howdah::{
-    domain::{Kind, Outcome, ticket::Work},
+    domain::{Disposed, Kind, Outcome, ticket::Work},
     machine::{Cause, Command, Effect, EndWish, Phase, Refusal},
 };
 
@@ -24,6 +24,7 @@ pub(crate) const RULES: &[Rule] = &[
         Command::Stop { .. } => is_cancelling(t.before) || t.decided.is_ok(),
         Command::Retry { .. }
         | Command::Cancel { .. }
+        | Command::Finish { .. }
         | Command::Resume { .. }
         | Command::Force { .. }
         | Command::Dismiss { .. }
@@ -50,6 +51,7 @@ pub(crate) const RULES: &[Rule] = &[
             Command::Resume { .. } => cause_in_queue(t.after) == Some(Cause::Resume),
             Command::Cancel { .. } => is_cancelling(t.after),
             Command::Wake => t.after == t.before && t.next_wake.is_none(),
+            Command::Finish { .. } => t.decided == &Err(Refusal::Paused),
             Command::Stop { .. }
             | Command::Force { .. }
             | Command::Dismiss { .. }
@@ -60,8 +62,41 @@ pub(crate) const RULES: &[Rule] = &[
             | Command::Report { .. } => true,
         }
     }),
+    ("a finish begins nothing that was never begun", |t| {
+        let fresh = matches!(t.before.phase(), Phase::Queued { .. }) && t.before.attempts().is_empty();
+        let ended = matches!(outcome(t.after), Some(Outcome::Cancelled { disposed: Disposed::Nothing }));
+        !(fresh && is_finish(t.command)) || (ended && t.after.attempts().is_empty())
+    }),
+    ("a finish makes an attempt that is waited for come at once", |t| {
+        let waits = matches!(t.before.phase(), Phase::Waiting { .. } | Phase::Stuck { .. });
+        let comes = cause_in_queue(t.after) == Some(Cause::Retry) && t.after.is_finishing();
+        !(waits && is_finish(t.command)) || comes
+    }),
+    ("a finish leaves alone what runs, and what is queued after an attempt", |t| {
+        let under_way = match t.before.phase() {
+            Phase::Running { .. } => true,
+            Phase::Queued { .. } => !t.before.attempts().is_empty(),
+            Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => false,
+            Phase::Cancelling { .. } | Phase::Completed { .. } => false,
+        };
+        let same = t.after.phase() == t.before.phase() && t.effects.is_empty() && t.after.is_finishing();
+        !(under_way && is_finish(t.command)) || same
+    }),
+    ("no try follows a finish", |t| {
+        let waits = matches!(t.after.phase(), Phase::Waiting { .. });
+        !(t.past.finishing && waits)
+    }),
+    ("a finish of what is ending or has ended is refused", |t| match (t.command, t.before.phase()) {
+        (Command::Finish { .. }, Phase::Completed { .. }) => t.decided == &Err(Refusal::Completed),
+        (Command::Finish { .. }, Phase::Cancelling { .. }) => t.decided.is_err(),
+        (_, _) => true,
+    }),
     ("recovery goes on only from a pause", |t| {
         let paused = matches!(t.before.phase(), Phase::Paused { .. });
         paused || !matches!(t.command, Command::Resume { .. }) || t.decided == &Err(Refusal::NotPaused)
     }),
 ];
+
+const fn is_finish(command: &Command) -> bool {
+    matches!(command, Command::Finish { .. })
+}

@@ -7,7 +7,7 @@ use super::{
     sample,
 };
 use howdah::{
-    domain::{Disposition, Kind},
+    domain::{Disposition, Kind, Reach},
     machine::{Cause, Command, Event, Phase, StuckReason, decide},
 };
 
@@ -33,6 +33,57 @@ pub(crate) const MUTANTS: &[(&str, Mutant)] = &[
                 }
                 other => other,
             })
+        }),
+    ),
+    (
+        "backup",
+        deciding("an attempt follows the last one", "no try follows", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::GaveUp { attempt, failure, reached, .. } if session.is_finishing() => {
+                    Event::Disrupted { attempt, failure, reached, tries_used: 0, next_try: now }
+                }
+                other => other,
+            })
+        }),
+    ),
+    (
+        "backup",
+        deciding("what waits is not hurried by a finish", "a finish makes", |session, command, now| {
+            match (session.phase(), command) {
+                (Phase::Waiting { .. }, Command::Finish { by }) => Ok(vec![Event::FinishRequested { by }]),
+                (_, command) => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "backup",
+        deciding("a finish stops what runs", "a finish leaves", |session, command, now| {
+            match (session.phase(), command) {
+                (Phase::Running { .. }, Command::Finish { by }) => decide(
+                    session,
+                    Command::Cancel { disposition: Disposition::Remove, reach: Reach::AnyOrigin, by },
+                    now,
+                ),
+                (_, command) => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "backup",
+        deciding("a finish lets begin what was queued", "a finish begins", |session, command, now| {
+            match (session.phase(), command) {
+                (Phase::Queued { .. }, Command::Finish { by }) => Ok(vec![Event::FinishRequested { by }]),
+                (_, command) => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "backup",
+        deciding("what is being cancelled is finished instead", "a finish of", |session, command, now| {
+            match (session.phase(), command) {
+                (Phase::Cancelling { .. }, Command::Finish { .. }) => Ok(vec![]),
+                (_, command) => decide(session, command, now),
+            }
         }),
     ),
     (

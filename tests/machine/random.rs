@@ -134,7 +134,7 @@ proptest! {
                     Event::Forced { .. } | Event::DisposalLaunched { .. } | Event::Cancelled { .. } => {}
                     Event::Dismissed { .. } | Event::Damaged { .. } | Event::Paused { .. } => {}
                     Event::Resumed { .. } | Event::GaveUp { .. } | Event::StopRequested { .. } => {}
-                    Event::Stopped { .. } | Event::Failed { .. } => {}
+                    Event::Stopped { .. } | Event::Failed { .. } | Event::FinishRequested { .. } => {}
                 }
                 prop_assert!(tries <= 10, "an eleventh try");
                 if event.is_durable() {

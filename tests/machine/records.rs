@@ -137,6 +137,7 @@ fn events() -> BTreeMap<&'static str, Event> {
         ("paused", Event::Paused { attempt, at: sample::pause_point(), reached }),
         ("resumed", Event::Resumed { recovery: recovery(), by: by() }),
         ("gave_up", Event::GaveUp { attempt, failure: failure(), reached, deadline: sample::after(30) }),
+        ("finish_requested", Event::FinishRequested { by: by() }),
         ("stop_requested", Event::StopRequested { by: by(), deadline: sample::after(30) }),
         ("stopped", Event::Stopped { disposed: Disposed::Removed }),
         ("failed", Event::Failed { disposed: Disposed::Nothing }),

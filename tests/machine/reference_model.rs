@@ -35,6 +35,8 @@ pub(crate) struct Witness {
     pub(crate) reached: Reached,
     /// Whether data was last told to be dealt with.
     pub(crate) disposed: bool,
+    /// Whether the attempt that runs or is queued is to be the last one.
+    pub(crate) finishing: bool,
 }
 
 impl Witness {
@@ -48,6 +50,7 @@ impl Witness {
             furthest: nothing,
             reached: nothing,
             disposed: false,
+            finishing: false,
         }
     }
 
@@ -67,6 +70,7 @@ impl Witness {
             Command::Retry { .. }
             | Command::Cancel { .. }
             | Command::Stop { .. }
+            | Command::Finish { .. }
             | Command::Resume { .. }
             | Command::Force { .. }
             | Command::Dismiss { .. }
@@ -113,9 +117,10 @@ impl Witness {
         if let Event::Requeued { by, .. } = event {
             self.wish = if by.is_some() { Wish::Person } else { Wish::Clock };
             if self.wish == Wish::Person {
-                self.tries = 0;
+                (self.tries, self.finishing) = (0, false);
             }
         }
+        self.finishing |= matches!(event, Event::FinishRequested { .. });
         if matches!(event, Event::Resumed { .. }) {
             (self.wish, self.tries) = (Wish::Person, 0);
         }

@@ -126,7 +126,7 @@ fn twice(machine: &Machine, node: &Node, command: &Command) -> Result<(), Broken
         Command::Retry { .. } | Command::Cancel { .. } | Command::Force { .. } | Command::Dismiss { .. } => {
             return Ok(());
         }
-        Command::Stop { .. } | Command::Resume { .. } => return Ok(()),
+        Command::Stop { .. } | Command::Resume { .. } | Command::Finish { .. } => return Ok(()),
         Command::Recover | Command::CatchUp(_) => return Ok(()),
     };
     let decided = (machine.decide)(&node.session, again, node.now);
@@ -162,6 +162,10 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
         Command::Launch,
         Command::Wake,
     ];
+    // Only a run of a job asks for it, and only of its objects.
+    if node.session.order().kind() == Kind::Backup {
+        all.push(Command::Finish { by: by() });
+    }
     // Words of the live attempt, of one that is dead, and of one that never was.
     for attempt in
         [Some(newest), Some(AttemptNo(newest.0.saturating_sub(1))), Some(newest.next())].into_iter().flatten()
@@ -257,7 +261,8 @@ fn key(node: &Node) -> String {
     let live = world.live.map(|(_, restores)| restores);
     let recovery = session.order().recovery().map(|recovery| recovery.at_target);
     let outside = (live, world.wish, world.tries, world.furthest, world.reached, world.disposed);
-    let inside = (session.progress().reached(), session.furthest(), first, session.is_dismissed());
+    let inside =
+        (session.progress().reached(), session.furthest(), first, session.is_dismissed(), session.is_finishing());
     format!("{phase} {inside:?} {outside:?} {recovery:?} {}", session.attempts().is_empty())
 }
 

@@ -4,7 +4,8 @@ use crate::sample;
 use howdah::{
     attempt::{AttemptMessage, CHANNEL_CAPACITY, Scenario, Simulated, simulated::Survivor},
     domain::{ClusterRestore, Order, Origin, RetryPolicy, SessionId, Who, WorkerSettings, ticket::Ticket},
-    journal::{InitialState, JournalRecord, MemoryStore},
+    journal::{InitialState, JobInitialState, JournalRecord, MemoryStore},
+    machine::job::{JobRow, JobRun},
     machine::{Command, CompletedRow, EndedCounts, Event, Phase, Refusal, Report, Scope, Session, UnreadableSession},
     manager::{
         Claims, Clock, Ended, Handle, Ids, Manager, ManagerSettings, Occasions, Receipt, Service as _, SessionAction,
@@ -97,7 +98,14 @@ fn opening(store: &MemoryStore, unreadable: Vec<UnreadableSession>) -> InitialSt
     for row in &completed {
         *counted.count_mut(row.kind, row.result) += 1;
     }
-    InitialState { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted }
+    let (ongoing_runs, ended_runs): (Vec<_>, Vec<_>) = store.runs().into_iter().partition(JobRun::is_ongoing);
+    let jobs = JobInitialState {
+        last_id: store.runs().iter().map(|run| run.id().0).max().unwrap_or_default(),
+        ongoing: ongoing_runs,
+        unreadable: Vec::new(),
+        ended: ended_runs.iter().rev().filter(|run| !run.is_dismissed()).filter_map(JobRow::of).collect(),
+    };
+    InitialState { last_id, holding: Vec::new(), ongoing, unreadable, completed, ended: counted, jobs }
 }
 
 impl Harness {

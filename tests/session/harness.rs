@@ -87,7 +87,7 @@ impl Harness {
         DirBuilder::new().recursive(true).mode(0o700).create(self.state()).unwrap();
         let entry = |life: Life| JournalEntry { after: life.session, changes: life.changes };
         let entries = lives.into_iter().map(entry).collect();
-        SqliteJournal::open(&self.journal()).unwrap().append(&Batch { entries }).unwrap();
+        SqliteJournal::open(&self.journal()).unwrap().append(&Batch { entries, ..Batch::default() }).unwrap();
     }
 
     /// Somebody owns the state directory until this is dropped.

@@ -102,6 +102,7 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         JournalError::NotAFile { cause, .. } => format!("{}: {cause}", shown(path)),
         JournalError::NotPrivate { .. }
         | JournalError::Record { .. }
+        | JournalError::JobRecord { .. }
         | JournalError::Superseded { .. }
         | JournalError::Lost { .. }
         | JournalError::ReadOnly { .. }
@@ -115,6 +116,7 @@ fn unread(path: &Path, error: &JournalError) -> Finding {
         JournalError::NotPrivate { .. } => Fix::Do("make the state directory belong to this user".to_owned()),
         JournalError::Sqlite { .. }
         | JournalError::Record { .. }
+        | JournalError::JobRecord { .. }
         | JournalError::Superseded { .. }
         | JournalError::Lost { .. }
         | JournalError::ReadOnly { .. }

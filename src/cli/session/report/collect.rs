@@ -115,6 +115,7 @@ fn command(line: &HistoryLine) -> Option<CommandReport> {
         Event::Resumed { by, .. } => ("resume", by, None),
         Event::CancelRequested { by, disposition, .. } => ("cancel", by, Some(*disposition)),
         Event::StopRequested { by, .. } => ("stop", by, None),
+        Event::FinishRequested { by } => ("finish", by, None),
         Event::Forced { by } => ("force", by, None),
         Event::Dismissed { by } => ("dismiss", by, None),
         Event::Requeued { by: None, .. }
@@ -168,6 +169,7 @@ fn is_note(line: &HistoryLine) -> bool {
             | Event::GaveUp { .. }
             | Event::CancelRequested { .. }
             | Event::StopRequested { .. }
+            | Event::FinishRequested { .. }
             | Event::Forced { .. }
             | Event::DisposalLaunched { .. }
             | Event::Cancelled { .. }

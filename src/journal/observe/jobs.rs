@@ -1,0 +1,144 @@
+//! Runs of jobs, seen from outside.
+
+use super::{JournalReader, rows};
+use crate::{
+    domain::{InstanceName, JobId, Timestamp, instance::printable},
+    journal::{
+        JobRecord, JournalError, RECORD_VERSION,
+        jobs::{record, records, run},
+        schema,
+    },
+    machine::job::{JobCreated, JobEvent, JobRun, UnreadableJob},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Runs, and records that should be some but cannot be read.
+#[derive(Debug, Default)]
+pub struct JobSet {
+    /// Those that can be read.
+    pub runs: Vec<JobRun>,
+    /// Those that cannot.
+    pub unreadable: Vec<UnreadableJob>,
+}
+
+/// One record of a run's history, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobHistoryLine {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its kind, as the journal calls it, such as `object_started`; `unreadable` for a record that cannot be read.
+    pub event: String,
+    /// The sentence; printable.
+    pub text: String,
+    /// The record itself; `None` where it cannot be read.
+    pub record: Option<JobRecord>,
+}
+
+impl JournalReader {
+    /// All runs that go on, oldest first.
+    pub fn ongoing_runs(&mut self) -> Result<JobSet, JournalError> {
+        let sql = "SELECT id, version, body FROM jobs WHERE place = 'ongoing' ORDER BY id";
+        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, ())?)))
+    }
+
+    /// The newest runs that have ended and are not dismissed, newest first; at most `most`.
+    pub fn ended_runs(&mut self, most: usize) -> Result<JobSet, JournalError> {
+        let sql = "SELECT id, version, body FROM jobs WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1";
+        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, [most])?)))
+    }
+
+    /// The newest runs of a job, dismissed ones too, newest first; at most `most`.
+    pub fn runs_of(&mut self, name: &InstanceName, most: usize) -> Result<JobSet, JournalError> {
+        let sql = "SELECT id, version, body FROM jobs WHERE name = ?1 ORDER BY id DESC LIMIT ?2";
+        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, params![name.as_str(), most])?)))
+    }
+
+    /// The newest run of each job that ever ran, by the names of the jobs.
+    pub fn last_runs(&mut self) -> Result<JobSet, JournalError> {
+        let sql =
+            "SELECT id, version, body FROM jobs WHERE id IN (SELECT max(id) FROM jobs GROUP BY name) ORDER BY name";
+        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, ())?)))
+    }
+
+    /// A run by its number, wherever it stands.
+    pub fn run(&mut self, id: JobId) -> Result<Option<JobRun>, JournalError> {
+        self.read_runs(|connection| run(connection, id))?.transpose()
+    }
+
+    /// A run by its uuid.
+    pub fn run_by_uuid(&mut self, uuid: &str) -> Result<Option<JobRun>, JournalError> {
+        let sql = "SELECT id, version, body FROM jobs WHERE uuid = ?1";
+        let found = self.read_runs(|connection| connection.query_row(sql, [uuid], record).optional())?;
+        found.map(|(_, run)| run).transpose()
+    }
+
+    /// All that ever happened to a run, oldest first; empty when there is no such run.
+    pub fn run_history(&mut self, id: JobId) -> Result<Vec<JobHistoryLine>, JournalError> {
+        let sql = "SELECT at, version, body FROM job_events WHERE job = ?1 ORDER BY number";
+        let number = i64::try_from(id.0).unwrap_or(-1);
+        self.read_runs(|connection| rows(connection, sql, [number], history_line))
+    }
+
+    /// What `work` reads; nothing where the file is older than runs.
+    fn read_runs<T: Default>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        self.read(
+            |connection| {
+                if schema::version(connection)? < schema::WITH_JOBS { Ok(T::default()) } else { work(connection) }
+            },
+        )
+    }
+}
+
+impl JobSet {
+    fn of(records: Vec<crate::journal::jobs::Record>) -> Self {
+        let mut found = Self::default();
+        for (id, run) in records {
+            match run {
+                Ok(run) => found.runs.push(run),
+                Err(error) => found.unreadable.push(UnreadableJob { id, problem: error.to_string() }),
+            }
+        }
+        found
+    }
+}
+
+/// Reads `at, version, body`.
+fn history_line(row: &Row<'_>) -> rusqlite::Result<JobHistoryLine> {
+    let at = super::moment(row.get(0)?);
+    let read = row.get(1).and_then(|version| Ok((version, row.get::<_, String>(2)?)));
+    let read = read.map_err(|error| error.to_string()).and_then(|(version, body)| understood(version, &body, at));
+    Ok(match read {
+        Ok((event, record)) => {
+            let text = match &record {
+                JobRecord::Created(created) => created.to_string(),
+                JobRecord::Happened { event, .. } => event.to_string(),
+            };
+            JobHistoryLine { at, event: printable(&event), text: printable(&text), record: Some(record) }
+        }
+        Err(cause) => {
+            let text = printable(&format!("this record cannot be read: {cause}"));
+            JobHistoryLine { at, event: "unreadable".to_owned(), text, record: None }
+        }
+    })
+}
+
+/// The kind of one record, and what it says.
+fn understood(version: u32, body: &str, at: Timestamp) -> Result<(String, JobRecord), String> {
+    if version > RECORD_VERSION {
+        return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
+    }
+    let broken = |error: serde_json::Error| error.to_string();
+    let value: serde_json::Value = serde_json::from_str(body).map_err(broken)?;
+    // An event is an object of one key, its kind; what creates a run has its specification beside other things.
+    if let Some(kind) =
+        value.as_object().filter(|parts| parts.len() == 1).and_then(|parts| parts.keys().next().cloned())
+    {
+        let event: JobEvent = serde_json::from_value(value).map_err(broken)?;
+        return Ok((kind, JobRecord::Happened { at, event }));
+    }
+    let created: JobCreated = serde_json::from_value(value).map_err(broken)?;
+    Ok(("created".to_owned(), JobRecord::Created(Box::new(created))))
+}

@@ -1,0 +1,115 @@
+//! A run in words, the same on the screen and on the command line: each event, each state of an object, and why it ended as
+//! it did.
+
+use super::{JobCreated, JobEvent, JobPhase, JobRun, ObjectCounts, ObjectEnd, ObjectState};
+use crate::domain::JobResult;
+use std::fmt;
+
+/// What the details of a run say that was stopped before its first object began (R43).
+pub const CANCELLED_BY_USER: &str = "Operation was canceled by user";
+
+impl fmt::Display for JobCreated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = &self.spec;
+        let names: Vec<&str> = spec.objects().iter().map(|wanted| wanted.object.name().as_str()).collect();
+        write!(
+            f,
+            "job {} ({}) started by {} through {}: {}",
+            spec.name(),
+            spec.kind(),
+            self.who,
+            self.origin,
+            names.join(", ")
+        )
+    }
+}
+
+impl fmt::Display for JobEvent {
+    /// An object is named by its place, counted from 1: the event knows no more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ObjectStarted { object, session } => {
+                write!(f, "object {} is in process as session {session}", object + 1)
+            }
+            Self::ObjectRefused { object, cause } => write!(f, "object {} could not be begun: {cause}", object + 1),
+            Self::ObjectCancelRequested { object, by } => write!(f, "cancel of object {} asked by {by}", object + 1),
+            Self::ObjectEnded { object, end } => match end {
+                ObjectEnd::Succeeded { made } => write!(f, "object {} is done: {made}", object + 1),
+                ObjectEnd::Failed { cause } => write!(f, "object {} failed: {cause}", object + 1),
+                ObjectEnd::Cancelled { begun: true, disposed } => {
+                    write!(f, "object {} was cancelled; {disposed}", object + 1)
+                }
+                ObjectEnd::Cancelled { begun: false, .. } => {
+                    write!(f, "object {} was cancelled before it began", object + 1)
+                }
+            },
+            Self::StopRequested { mode, by } => write!(f, "to be stopped {mode}, asked by {by}"),
+            Self::Ended { result, detail } => write!(f, "ended, {result}: {detail}"),
+            Self::Dismissed { by } => write!(f, "dismissed by {by}"),
+        }
+    }
+}
+
+impl ObjectState {
+    /// Where it stands, in a word or two (R42).
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "to come",
+            Self::Processing { .. } => "in process",
+            Self::Succeeded { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Stopped { .. } => "stopped",
+            Self::NotStarted => "not started",
+        }
+    }
+}
+
+impl fmt::Display for ObjectState {
+    /// The word, and what there is to say beside it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Processing { cancelled_by: Some(by), .. } => write!(f, ", being cancelled by {by}"),
+            Self::Succeeded { made, .. } => write!(f, ": {made}"),
+            Self::Failed { cause, .. } => write!(f, ": {cause}"),
+            Self::Stopped { disposed, .. } => write!(f, "; {disposed}"),
+            Self::Pending | Self::NotStarted | Self::Processing { cancelled_by: None, .. } => Ok(()),
+        }
+    }
+}
+
+/// Why a run ends as it does; it stands as it did before its end.
+pub(super) fn detail(run: &JobRun, result: JobResult) -> String {
+    let counts = ObjectCounts::of(run.objects());
+    let none_begun = counts.not_started == run.objects().len();
+    let of_all = format!("{} of {} objects have a new restore point", counts.succeeded, run.objects().len());
+    match (result, run.phase()) {
+        (JobResult::Success, _) => of_all,
+        (JobResult::Failed, JobPhase::StoppingGracefully { .. }) if none_begun => CANCELLED_BY_USER.to_owned(),
+        (_, JobPhase::StoppingImmediately { by, .. }) => format!("stopped immediately by {by}; {of_all}"),
+        (JobResult::Stopped, JobPhase::StoppingGracefully { by, .. }) => {
+            format!("stopped gracefully by {by}; {of_all}")
+        }
+        (JobResult::Warning | JobResult::Stopped, _) => with_first_cause(run, of_all),
+        (JobResult::Failed, _) => first_cause(run).unwrap_or(of_all),
+    }
+}
+
+fn with_first_cause(run: &JobRun, rest: String) -> String {
+    match first_cause(run) {
+        Some(cause) => format!("{rest}; {cause}"),
+        None => rest,
+    }
+}
+
+/// The first object that failed, in the order of the settings, and why.
+fn first_cause(run: &JobRun) -> Option<String> {
+    run.spec().objects().iter().zip(run.objects()).find_map(|(wanted, state)| match state {
+        ObjectState::Failed { cause, .. } => Some(format!("{} failed: {cause}", wanted.object.name())),
+        ObjectState::Pending
+        | ObjectState::Processing { .. }
+        | ObjectState::Succeeded { .. }
+        | ObjectState::Stopped { .. }
+        | ObjectState::NotStarted => None,
+    })
+}
