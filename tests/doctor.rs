@@ -285,6 +285,18 @@ fn repositories_are_counted_each_by_itself() {
     assert!(shown[2].found.contains(" holds no backup ") && shown[2].state == "warning", "{shown:?}");
 }
 
+/// A job that cannot be carried out keeps nobody from restoring.
+#[test]
+fn a_job_that_is_not_right_is_named_and_all_else_holds() {
+    let patient = Patient::new();
+    patient.configure("[[job]]\nname = \"nightly\"\nkind = \"instance\"\nobjects = []\n");
+    let rows = patient.rows(&[], 1);
+    let row = JsonFinding::of(&rows, "settings");
+    assert!(row.found.contains("the job \"nightly\" in howdah.toml: repository is missing"), "{row:?}");
+    assert!(row.found.ends_with("no job starts, all else does"), "{row:?}");
+    assert_eq!(JsonFinding::of(&rows, "state").state, "ok", "{rows:?}");
+}
+
 #[test]
 fn programs_are_found_where_the_settings_and_the_path_say() {
     let patient = Patient::new();

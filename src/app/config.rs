@@ -1,11 +1,13 @@
 //! Settings: built-in values, then `howdah.toml`, then the environment and flags (which clap reads).
 
 mod hook;
+mod job;
 mod print;
 mod repository;
 mod theme;
 
 pub use hook::HookSettings;
+pub use job::{FormSetting, JobSetting};
 pub(in crate::app) use print::print;
 pub use repository::{RepositorySetting, SourceKind};
 
@@ -15,12 +17,13 @@ use crate::{
         capabilities::NoCursor,
         theme::{OwnTheme, UnknownTheme},
     },
-    domain::{RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern},
+    domain::{JobSpec, RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern},
 };
 use etcetera::{BaseStrategy, choose_base_strategy};
+use repository::Repositories;
 use serde::{Deserialize, Deserializer};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -51,6 +54,8 @@ pub struct Config {
     pub themes: BTreeMap<String, OwnTheme>,
     /// What is run when a session ends or needs a person.
     pub hook: HookSettings,
+    /// `[[job]]`.
+    pub job: Vec<JobSetting>,
 }
 
 /// `[retry]`.
@@ -120,6 +125,17 @@ pub enum ConfigError {
     /// The keys that were set cannot be.
     #[error("[console.keys] in howdah.toml: {0}")]
     Keys(KeymapError),
+    /// A job cannot be carried out as it is written.
+    #[error("the job {job:?} in howdah.toml: {problem}")]
+    Job {
+        /// Its name.
+        job: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// Two jobs that the command line could not tell apart.
+    #[error("two jobs have the name {0:?} in howdah.toml: give each one of its own")]
+    TwoJobs(String),
     /// The theme that was named is none.
     #[error("--theme, or theme under [console] in howdah.toml: {0}")]
     Theme(UnknownTheme),
@@ -144,6 +160,7 @@ impl Default for Config {
             console: Screen::default(),
             themes: BTreeMap::new(),
             hook: HookSettings::default(),
+            job: Vec::new(),
         }
     }
 }
@@ -207,6 +224,19 @@ impl Config {
         self.repositories.iter().chain(with_kind).cloned().collect()
     }
 
+    /// The jobs, in the order of the file.
+    pub fn jobs(&self) -> Result<Vec<JobSpec>, ConfigError> {
+        let repositories = Repositories { short: &self.repositories, named: &self.repository };
+        let mut names = BTreeSet::new();
+        let spec = |job: &JobSetting| {
+            job.spec(&repositories).map_err(|problem| ConfigError::Job { job: job.name.clone(), problem })
+        };
+        if let Some(again) = self.job.iter().find(|job| !names.insert(job.name.as_str())) {
+            return Err(ConfigError::TwoJobs(again.name.clone()));
+        }
+        self.job.iter().map(spec).collect()
+    }
+
     /// How disrupted sessions are tried again.
     pub fn policy(&self) -> RetryPolicy {
         let Retry { tries, every, while_waiting } = self.retry;
@@ -260,6 +290,12 @@ fn default_restore_dir() -> PathBuf {
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     crate::cli::restore_options::span(&text).map_err(serde::de::Error::custom)
+}
+
+/// A span as it is read.
+fn span_text(span: Duration) -> String {
+    let friendly = jiff::SignedDuration::try_from(span).map(|span| format!("{span:#}"));
+    friendly.unwrap_or_else(|_| format!("{}s", span.as_secs()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! character that could steer a terminal, or begins anything.
 
 use super::{
-    Config, ConfigError, HookSettings, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file, state_dir,
+    Config, ConfigError, HookSettings, JobSetting, RepositorySetting, Retry, Screen, SourceKind, Worker, settings_file,
+    span_text, state_dir,
 };
 use crate::{
     app::look,
@@ -65,7 +66,7 @@ impl Printer {
 
     fn settings(&mut self, config: &Config, common: &Common, given: &ArgMatches) {
         // Each by its name, so that a new setting cannot be forgotten.
-        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, themes, hook } =
+        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, themes, hook, job } =
             config;
         self.out.push('\n');
         let flags = given_by(given, "repo", "--repo", "HOWDAH_REPO").filter(|_| !common.repo.is_empty());
@@ -81,6 +82,9 @@ impl Printer {
         self.retry(retry);
         self.worker(worker);
         self.hook(hook);
+        for (at, job) in job.iter().enumerate() {
+            self.job(at, job);
+        }
         self.console(console, common);
         for (name, theme) in themes {
             self.theme(name, theme);
@@ -118,6 +122,17 @@ impl Printer {
                 ("environment", list(environment.iter().map(|pattern| text(&String::from(pattern.clone()))))),
             ],
         );
+    }
+
+    fn job(&mut self, at: usize, job: &JobSetting) {
+        let written = self.written.get("job").and_then(|jobs| jobs.get(at)).cloned();
+        let source = |key: &str| {
+            if written.as_ref().is_some_and(|job| job.get(key).is_some()) { Source::File } else { Source::Default }
+        };
+        self.out.push_str("\n[[job]]\n");
+        for (key, value) in job.written() {
+            self.line(&key, &in_line(&value), source(&key));
+        }
     }
 
     fn hook(&mut self, HookSettings { command, on, time_limit }: &HookSettings) {
@@ -237,10 +252,25 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
+/// A value as the file may have it on one line.
+fn in_line(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(raw) => text(raw),
+        toml::Value::Array(items) => list(items.iter().map(in_line)),
+        toml::Value::Table(table) => {
+            let entries: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {}", in_line(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        plain @ (toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)) => plain.to_string(),
+    }
+}
+
 /// As the settings read it.
 fn span(span: Duration) -> String {
-    let friendly = jiff::SignedDuration::try_from(span).map(|span| format!("{span:#}"));
-    text(&friendly.unwrap_or_else(|_| format!("{}s", span.as_secs())))
+    text(&span_text(span))
 }
 
 /// A basic string of TOML 1.0: what is not printable is written as an escape, which every reader undoes.
@@ -267,7 +297,11 @@ mod tests {
         let written = "max_running = 7\n[retry]\nevery = \"1h 30m\"\n[worker]\nos_user = \"a\\\"b\\\\c\\u001b\\u202e\"\n\
                        environment = [\"PGBACKREST_*\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
                        [console]\ntheme = \"light\"\nmouse = true\nascii = false\n\
-                       [themes.\"o wn\"]\nbase = \"light\"\nstuck = 208\nrunning = \"#0087d7\"\nmark = \"red\"\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n";
+                       [themes.\"o wn\"]\nbase = \"light\"\nstuck = 208\nrunning = \"#0087d7\"\nmark = \"red\"\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n\
+                       [[job]]\nname = \"n\"\nkind = \"instance\"\nrepository = \"/b\"\nrate = \"3M\"\nform = \"tar\"\n\
+                       objects = [{ name = \"a\", conninfo = \"host='a b'\" }]\npassword_command = [\"/bin/pw\"]\n\
+                       [[job]]\nname = \"f\"\nkind = \"file-copy\"\ntarget = \"/t\"\nretry = { tries = 1 }\n\
+                       objects = [{ name = \"a\", path = \"/etc\" }]\n";
         let (config, written): (Config, toml::Table) =
             (toml::from_str(written).unwrap(), toml::from_str(written).unwrap());
         let mut printer = Printer { out: String::new(), written };
@@ -276,9 +310,14 @@ mod tests {
         printer.settings(&config, &common, &Cli::command().try_get_matches_from(["howdah"]).unwrap());
         let out = printer.out;
         assert_eq!(toml::from_str::<Config>(&out).unwrap(), config, "{out}");
-        for line in
-            ["max_running = 7  # file", "tries = 10  # default", "every = \"1h 30m\"  # file", "bell = true  # default"]
-        {
+        for line in [
+            "max_running = 7  # file",
+            "tries = 10  # default",
+            "every = \"1h 30m\"  # file",
+            "bell = true  # default",
+            "parallel = 1  # default",
+            "kind = \"file-copy\"  # file",
+        ] {
             assert!(out.lines().any(|found| found == line), "{line}: {out}");
         }
         assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out}");

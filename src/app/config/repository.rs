@@ -3,6 +3,7 @@
 //! Promises: what is not known is refused with what is; each name means one repository. Never: looks whether the place is
 //! there, which may change while howdah runs.
 
+use crate::domain::instance::printable_name;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Unexpected},
@@ -70,6 +71,45 @@ impl<'de> Deserialize<'de> for Name {
             return Err(D::Error::invalid_value(Unexpected::Str(&name), &"a name, or none for the path's last part"));
         }
         Ok(Self(name))
+    }
+}
+
+/// Repositories by their names: those of `[[repository]]`, and those of the short form by the last part of their paths.
+pub(super) struct Repositories<'a> {
+    pub(super) short: &'a [PathBuf],
+    pub(super) named: &'a [RepositorySetting],
+}
+
+impl Repositories<'_> {
+    /// The directory of a repository: a whole path as it is, else the one of that name.
+    pub(super) fn find(&self, key: &str, wanted: &Path) -> Result<PathBuf, String> {
+        if wanted.is_absolute() {
+            return Ok(wanted.to_owned());
+        }
+        let named = self.named.iter().map(|one| (one.name.as_str(), &one.path));
+        let short = self.short.iter().filter_map(|path| Some((path.file_name()?.to_str()?, path)));
+        let all: Vec<(&str, &PathBuf)> = named.chain(short).collect();
+        let shown = printable_name(wanted.as_os_str());
+        let mut found = all.iter().filter(|(name, _)| Path::new(name) == wanted);
+        match (found.next(), found.next()) {
+            (Some((_, path)), None) => whole(key, path),
+            (Some(_), Some(_)) => Err(format!("{key} \"{shown}\" is the name of more than one: write its whole path")),
+            (None, _) => {
+                let known = all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                let known = if all.is_empty() { "none is set" } else { &known };
+                Err(format!("{key} \"{shown}\" is no whole path and the name of no repository; known: {known}"))
+            }
+        }
+    }
+}
+
+/// A path that means the same wherever its reader was started: the owner of sessions may have any working directory.
+pub(super) fn whole(key: &str, path: &Path) -> Result<PathBuf, String> {
+    if path.is_absolute() {
+        Ok(path.to_owned())
+    } else {
+        let shown = printable_name(path.as_os_str());
+        Err(format!("{key} \"{shown}\" is not a whole path: write it from the root on"))
     }
 }
 

@@ -38,6 +38,10 @@ fn finding(config: &Config, file: Option<&Path>) -> Finding {
         let found = format!("{} under [console]: {wrong}; the console does not open", shown(file));
         return Finding::error(CHECK, &found, Fix::Do("mend the line or remove it".to_owned()));
     }
+    if let Err(wrong) = config.jobs() {
+        let found = format!("{}: {wrong}; no job starts, all else does", shown(file));
+        return Finding::error(CHECK, &found, Fix::Do("mend the job or remove it".to_owned()));
+    }
     let found = if file.exists() {
         format!("{} holds", shown(file))
     } else {
@@ -60,7 +64,11 @@ fn unusable(error: &ConfigError) -> Finding {
             let found = format!("{}: {place}: {}", shown(path), cause.message());
             Finding::error(CHECK, &found, Fix::Do("mend the line or remove it; nothing else starts before".to_owned()))
         }
-        ConfigError::Keys(_) | ConfigError::Theme(_) | ConfigError::Terminal(_) => {
+        ConfigError::Keys(_)
+        | ConfigError::Theme(_)
+        | ConfigError::Terminal(_)
+        | ConfigError::Job { .. }
+        | ConfigError::TwoJobs(_) => {
             Finding::error(CHECK, &error.to_string(), Fix::Do("mend the line or remove it".to_owned()))
         }
         ConfigError::NoHome => Finding::error(CHECK, &error.to_string(), Fix::Run("howdah --state-dir DIR".to_owned())),
