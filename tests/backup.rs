@@ -4,6 +4,8 @@
 
 #[path = "backup/ended.rs"]
 mod ended;
+#[path = "backup/files.rs"]
+mod files;
 #[path = "backup/refused.rs"]
 mod refused;
 #[path = "backup/session.rs"]

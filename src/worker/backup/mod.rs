@@ -4,6 +4,8 @@
 //! bears its session's name, here and at what is backed up, and is found by that alone. Never: touches what another
 //! session, another job or anybody else has made.
 
+mod copier;
+mod file_copy;
 mod instance;
 mod repository;
 
@@ -40,10 +42,10 @@ impl<'a> Backup<'a> {
     pub(super) fn run(&self) -> Result<Success, Halt> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::run(self),
+            BackupObject::FileCopy { .. } => file_copy::run(self),
             BackupObject::VirtualMachine { .. }
             | BackupObject::FileTree { .. }
             | BackupObject::Standby { .. }
-            | BackupObject::FileCopy { .. }
             | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
         }
     }
@@ -52,10 +54,10 @@ impl<'a> Backup<'a> {
     pub(super) fn dispose(&self, wish: Disposition) -> Result<Disposed, Halt> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::dispose(self, wish),
+            BackupObject::FileCopy { .. } => file_copy::dispose(self, wish),
             BackupObject::VirtualMachine { .. }
             | BackupObject::FileTree { .. }
             | BackupObject::Standby { .. }
-            | BackupObject::FileCopy { .. }
             | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
         }
     }

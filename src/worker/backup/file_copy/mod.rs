@@ -1,0 +1,241 @@
+//! The copy of a file or a directory to another place, under its own name.
+//!
+//! Its checkpoint is the directory `.incoming-<session>` at the target, in which copies are made; a file gets its name
+//! when all are whole, each by one rename. A file that is there already is replaced only if a run of the same job has
+//! copied it and nobody has changed it since; anything else there is refused before a byte is written. What a source has
+//! lost stays at the target.
+//!
+//! Promises: no file that the job did not make is replaced or removed; what a disposal removes has no name yet.
+
+mod place;
+mod record;
+
+use super::{
+    Backup,
+    copier::{self, Copier, EntryKind, SourceEntry},
+    repository::PointDirectory,
+};
+use crate::{
+    domain::{
+        Achieved, BackupObject, BackupPlan, ByteCount, Disposed, Disposition, Failure, Plan, Step, Success,
+        quantity::many,
+    },
+    engine::{Halt, durable, watched::watched},
+    postgres::{
+        account::{Account, Permission},
+        command_output::command_answer,
+    },
+    worker::{backup::repository, places::Barred},
+};
+use place::{Judged, Verdict};
+use record::{CopiedFile, CopyRecord};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Looking at a large tree for what cannot be read takes its time.
+const SEARCH_LIMIT: Duration = Duration::from_mins(10);
+
+/// What is copied, and where to.
+struct Wanted {
+    source: PathBuf,
+    /// The directory at the target.
+    target: PathBuf,
+    /// The copy.
+    place: PathBuf,
+}
+
+/// Runs the steps, in order.
+pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
+    let (report, settings) = (backup.report, &backup.ticket.settings);
+    report.begin(Step::Check, "");
+    let wanted = wanted(backup)?;
+    let account = Account::for_server(&settings.os_user)?;
+    let holds = backup.order.holds();
+    // Held until the attempt has ended, in whatever way.
+    let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
+    refuse_without_rights(&account, &wanted)?;
+    let source = wanted.source.clone();
+    let (entries, others) =
+        watched(&source.display().to_string(), settings.stall_timeout, move |beat| copier::walk(&source, beat))?;
+    let (job, object) = (&backup.order.job, backup.order.object.name());
+    let mut record = CopyRecord::read(&wanted.place, job, object)?
+        .unwrap_or_else(|| CopyRecord::new(job.clone(), object.clone(), backup.ticket.session_uuid));
+    record.session = backup.ticket.session_uuid;
+    let judged = place::judge(&wanted.place, &entries, &record)?;
+    let directory = PointDirectory::new(wanted.target.clone(), backup.ticket.session_uuid, settings.stall_timeout);
+    let plan = plan(&wanted, &account, &directory, &judged, &others)?;
+    let (bytes, files, shown) = (plan.bytes, plan.files, format!("{} in {}", plan.bytes, many(plan.files, "file")));
+    report.planned(Plan::Backup(plan));
+    report.done(&shown);
+    backup.go_on()?;
+
+    report.begin(Step::Checkpoint, "");
+    // Our own alone until it is whole: whoever may write to the target cannot lead us elsewhere.
+    let incoming = directory.make_incoming(None, || Ok(()))?;
+    report.done(&format!("copies are made in {}", incoming.display()));
+
+    report.begin(Step::Copy, "");
+    let mut work = Copier::new(backup, account.owner(), bytes, files);
+    let mut copies = Vec::new();
+    for entry in judged.to_copy() {
+        let sum = work.copy(&wanted.source, entry, &incoming)?;
+        if let (EntryKind::File(identity), Some(sum)) = (&entry.kind, sum) {
+            record.add(&entry.path, CopiedFile { identity: *identity, sum });
+            copies.push((entry.path.clone(), CopiedFile { identity: *identity, sum }));
+        }
+    }
+    report.done(&shown);
+
+    report.begin(Step::Seal, "");
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Halt::from(repository::failure("bringing to the disk", &path, &error))
+    };
+    let stop = || backup.stop.requested();
+    durable::sync_tree(&incoming, &stop).map_err(failed(&incoming))?;
+    backup.go_on()?;
+    record.write(&wanted.place, account.owner())?;
+    place::put(backup, &judged, &record, &wanted, &incoming)?;
+    work.finish_directories(judged.to_copy(), &wanted.place)?;
+    durable::sync_tree(&wanted.target, &|| false).map_err(failed(&wanted.target))?;
+    for (path, copy) in &copies {
+        record.settle(path, *copy);
+    }
+    record.write(&wanted.place, account.owner())?;
+    let result = Achieved::Copied { copies: copies.len() as u64, bytes, skipped: judged.same() };
+    report.done(&result.to_string());
+
+    report.begin(Step::Finish, "");
+    directory.remove_incoming()?;
+    backup.places.leave(&holds)?;
+    report.done("");
+    let unchecked = others.iter().map(|path| format!("{} was not copied: it is no file", path.display())).collect();
+    Ok(Success { result, warnings: Vec::new(), unchecked })
+}
+
+/// Removes what has no name yet.
+pub(super) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed, Halt> {
+    let Ok(wanted) = wanted(backup) else { return Ok(Disposed::Nothing) };
+    let settings = &backup.ticket.settings;
+    let directory = PointDirectory::new(wanted.target, backup.ticket.session_uuid, settings.stall_timeout);
+    let holds = backup.order.holds();
+    let places = backup.places.enter(&holds, None);
+    let left = directory.look()?.leftover;
+    let _places = match (places, left) {
+        (Ok(places), _) => places,
+        // Refused when it came: another session works there.
+        (Err(Barred::Held(_)), None) => return Ok(Disposed::Nothing),
+        (Err(barred), _) => return Err(Failure::from(barred).into()),
+    };
+    let disposed = match (wish, left) {
+        (_, None) => Disposed::Nothing,
+        (Disposition::Keep | Disposition::SetAside, Some(_)) => Disposed::Kept,
+        (Disposition::Default | Disposition::Remove, Some(_)) => {
+            directory.remove_incoming()?;
+            Disposed::Removed
+        }
+    };
+    backup.places.leave(&holds)?;
+    Ok(disposed)
+}
+
+/// The order names files: that is why it came here.
+fn wanted(backup: &Backup<'_>) -> Result<Wanted, Failure> {
+    let BackupObject::FileCopy { path, target, .. } = &backup.order.object else {
+        return Err(Failure::bug("an object that is no file is copied as one"));
+    };
+    let refuse = |what: String| Failure::incurable(what, "correct path and target in the settings of the job");
+    let Some(name) = path.file_name().filter(|_| path.is_absolute() && target.is_absolute()) else {
+        return Err(refuse(format!("{} cannot be copied to {}", path.display(), target.display())));
+    };
+    let place = target.join(name);
+    if place.starts_with(path) || path.starts_with(&place) {
+        return Err(refuse(format!("{} would be copied into itself ({})", path.display(), place.display())));
+    }
+    Ok(Wanted { source: path.clone(), target: target.clone(), place })
+}
+
+/// The user of jobs must be able to read all of it and to write there, whatever howdah itself may do.
+fn refuse_without_rights(account: &Account, wanted: &Wanted) -> Result<(), Failure> {
+    let name = account.name();
+    let unasked = |error: &dyn std::fmt::Display| {
+        Failure::disruption(format!("cannot ask what {name} may do with {}: {error}", wanted.source.display()), "")
+    };
+    if !account.may(Permission::Write, &wanted.target).map_err(|error| unasked(&error))? {
+        let cause = format!("{name} may not write to {}", wanted.target.display());
+        return Err(Failure::incurable(cause, "give that user the right, or choose another target"));
+    }
+    let mut find = account.command("find");
+    find.arg(&wanted.source).args(["(", "-type", "f", "-o", "-type", "d", ")", "!", "-readable", "-print", "-quit"]);
+    let answer = command_answer(&mut find, SEARCH_LIMIT).map_err(|error| unasked(&error))?;
+    match (answer.stdout.lines().next(), answer.stderr.lines().next()) {
+        (None, None) => Ok(()),
+        (Some(path), _) => Err(Failure::incurable(
+            format!("{name} may not read {path}"),
+            "give that user the right, or take it out of what is copied",
+        )),
+        (None, Some(said)) => {
+            Err(Failure::incurable(said.to_owned(), "see that the path is there and can be read by that user"))
+        }
+    }
+}
+
+fn plan(
+    wanted: &Wanted,
+    account: &Account,
+    directory: &PointDirectory,
+    judged: &Judged,
+    others: &[PathBuf],
+) -> Result<BackupPlan, Failure> {
+    let contents = directory.look()?;
+    let (bytes, files) = judged.amount();
+    let free = ByteCount(contents.free_bytes.0.saturating_add(contents.leftover.unwrap_or_default().0));
+    if bytes > free {
+        return Err(Failure::incurable(
+            format!("the copies take {bytes}, and {free} are free in {}", wanted.target.display()),
+            "make room, or choose another target",
+        ));
+    }
+    let entries = judged.to_copy().count() as u64;
+    if let Some(inodes) = contents.free_inodes.filter(|inodes| *inodes < entries) {
+        return Err(Failure::incurable(
+            format!("the copies take {entries} inodes, and {inodes} are free in {}", wanted.target.display()),
+            "make room, or choose another target",
+        ));
+    }
+    let mut warnings: Vec<String> = Vec::new();
+    if let Some(first) = others.first() {
+        let number = others.len();
+        let what = "neither file, directory nor link, and is not copied";
+        warnings.push(format!("{} is {what} ({number} such)", first.display()));
+    }
+    if let Some(leftover) = contents.leftover {
+        warnings.push(format!("an earlier attempt has left {leftover}, which is compared and gone on with"));
+    }
+    let replaced = judged.entries.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Replace(_))).count();
+    Ok(BackupPlan {
+        directory: wanted.place.clone(),
+        bytes,
+        files,
+        free_bytes: contents.free_bytes,
+        free_inodes: contents.free_inodes,
+        method: vec![
+            format!("contents, permissions and times are copied, without lists of rights, for {}", account.name()),
+            format!("{} the same already; {} of this job replaced", judged.same(), many(replaced as u64, "older file")),
+        ],
+        version: None,
+        system_identifier: None,
+        warnings,
+    })
+}
+
+/// Where an entry of the source is in the directory that copies are made in.
+fn in_incoming(wanted: &Wanted, entry: &SourceEntry, incoming: &Path) -> PathBuf {
+    if entry.path.as_os_str().is_empty() {
+        incoming.join(wanted.source.file_name().unwrap_or_default())
+    } else {
+        incoming.join(&entry.path)
+    }
+}
