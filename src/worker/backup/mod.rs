@@ -7,14 +7,34 @@
 mod copier;
 mod file_copy;
 mod instance;
+mod point_copy;
 mod repository;
+mod rights;
+mod seal;
 
-use super::{event_writer::EventWriter, places::ClaimingSession, signals::Stop};
-use crate::{
-    domain::{BackupObject, BackupOrder, Disposed, Disposition, Failure, Success, ticket::Ticket},
-    engine::Halt,
+use super::{
+    attempt_files,
+    event_writer::EventWriter,
+    places::{Barred, ClaimingSession},
+    signals::Stop,
+    workspace::Workspace,
 };
-use std::path::Path;
+use crate::{
+    domain::{BackupObject, BackupOrder, ByteCount, Disposed, Disposition, Failure, Success, ticket::Ticket},
+    engine::Halt,
+    private_file,
+};
+use repository::PointDirectory;
+use std::{
+    fs::{self, OpenOptions},
+    path::Path,
+};
+
+/// In an attempt's directory: this session has made the object's directory in the repository.
+const MADE_DIRECTORY: &str = "made-directory";
+
+/// From so many bytes on removing them takes long enough to be told.
+const LARGE: ByteCount = ByteCount(1 << 30);
 
 /// One object being backed up.
 pub(super) struct Backup<'a> {
@@ -43,10 +63,10 @@ impl<'a> Backup<'a> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::run(self),
             BackupObject::FileCopy { .. } => file_copy::run(self),
-            BackupObject::VirtualMachine { .. }
-            | BackupObject::FileTree { .. }
-            | BackupObject::Standby { .. }
-            | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
+            BackupObject::PointCopy { .. } => point_copy::run(self),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+                Err(self.unsupported().into())
+            }
         }
     }
 
@@ -55,11 +75,72 @@ impl<'a> Backup<'a> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::dispose(self, wish),
             BackupObject::FileCopy { .. } => file_copy::dispose(self, wish),
-            BackupObject::VirtualMachine { .. }
-            | BackupObject::FileTree { .. }
-            | BackupObject::Standby { .. }
-            | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
+            BackupObject::PointCopy { .. } => self.remove_incoming(&self.point_directory()?, wish),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+                Err(self.unsupported().into())
+            }
         }
+    }
+
+    /// The directory of the object's restore points.
+    fn point_directory(&self) -> Result<PointDirectory, Failure> {
+        let (order, settings) = (self.order, &self.ticket.settings);
+        match order.folder() {
+            Some(path) => Ok(PointDirectory::new(path, self.ticket.session_uuid, settings.stall_timeout)),
+            None if order.repository.is_none() => Err(Failure::incurable(
+                format!("the job {} names no repository for {}", order.job, order.object.name()),
+                "name one with repository in the settings of the job",
+            )),
+            None => Err(Failure::incurable(
+                format!("{} cannot be the name of a directory in a repository", order.object.name()),
+                "give the object a name without slashes that begins with a letter or a digit",
+            )),
+        }
+    }
+
+    /// Known on disk before it is true, so that a disposal removes the directory if it is empty then.
+    fn note_made_directory(&self) -> Result<(), Failure> {
+        let path = self.attempt_dir.join(MADE_DIRECTORY);
+        let made = private_file::open(&path, OpenOptions::new().write(true).create(true).truncate(false));
+        made.and_then(|file| file.sync_all()).map_err(|error| attempt_files::failure("noting what is made", &error))
+    }
+
+    /// The object's directory goes with its only content, where this session has made it.
+    fn remove_made_directory(&self, directory: &Path) -> Result<(), Failure> {
+        let session = self.ticket.session_uuid;
+        let workspace = Workspace { attempt: self.attempt_dir, session, data: directory };
+        if workspace.attempts()?.iter().any(|attempt| attempt.join(MADE_DIRECTORY).exists()) {
+            // One with anything in it is not removed by this, and one that is gone is as it should be.
+            let _in_use: std::io::Result<()> = fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    /// The disposal of an object whose checkpoint is nothing but the directory that its data comes in to.
+    fn remove_incoming(&self, directory: &PointDirectory, wish: Disposition) -> Result<Disposed, Halt> {
+        let holds = self.order.holds();
+        let places = self.places.enter(&holds, None);
+        let left = directory.look()?.leftover;
+        let _places = match (places, left) {
+            (Ok(places), _) => places,
+            // Refused when it came: another session works there.
+            (Err(Barred::Held(_)), None) => return Ok(Disposed::Nothing),
+            (Err(barred), _) => return Err(Failure::from(barred).into()),
+        };
+        let disposed = match (wish, left) {
+            (_, None) => Disposed::Nothing,
+            (Disposition::Keep | Disposition::SetAside, Some(_)) => Disposed::Kept,
+            (Disposition::Default | Disposition::Remove, Some(size)) => {
+                if size >= LARGE {
+                    self.report.note(&format!("removing {size} from {}", directory.incoming().display()));
+                }
+                directory.remove_incoming()?;
+                Disposed::Removed
+            }
+        };
+        self.remove_made_directory(&directory.path)?;
+        self.places.leave(&holds)?;
+        Ok(disposed)
     }
 
     fn unsupported(&self) -> Failure {

@@ -13,7 +13,8 @@ mod record;
 use super::{
     Backup,
     copier::{self, Copier, EntryKind, SourceEntry},
-    repository::PointDirectory,
+    repository::{self, PointDirectory},
+    rights,
 };
 use crate::{
     domain::{
@@ -21,21 +22,11 @@ use crate::{
         quantity::many,
     },
     engine::{Halt, durable, watched::watched},
-    postgres::{
-        account::{Account, Permission},
-        command_output::command_answer,
-    },
-    worker::{backup::repository, places::Barred},
+    postgres::account::Account,
 };
 use place::{Judged, Verdict};
 use record::{CopiedFile, CopyRecord};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
-/// Looking at a large tree for what cannot be read takes its time.
-const SEARCH_LIMIT: Duration = Duration::from_mins(10);
+use std::path::{Path, PathBuf};
 
 /// What is copied, and where to.
 struct Wanted {
@@ -55,7 +46,8 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
-    refuse_without_rights(&account, &wanted)?;
+    rights::refuse_unwritable(&account, &wanted.target)?;
+    rights::refuse_unreadable(&account, &wanted.source)?;
     let source = wanted.source.clone();
     let (entries, others) =
         watched(&source.display().to_string(), settings.stall_timeout, move |beat| copier::walk(&source, beat))?;
@@ -73,7 +65,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
 
     report.begin(Step::Checkpoint, "");
     // Our own alone until it is whole: whoever may write to the target cannot lead us elsewhere.
-    let incoming = directory.make_incoming(None, || Ok(()))?;
+    let incoming = directory.make_incoming(account.owner(), None, || Ok(()))?;
     report.done(&format!("copies are made in {}", incoming.display()));
 
     report.begin(Step::Copy, "");
@@ -120,25 +112,7 @@ pub(super) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed
     let Ok(wanted) = wanted(backup) else { return Ok(Disposed::Nothing) };
     let settings = &backup.ticket.settings;
     let directory = PointDirectory::new(wanted.target, backup.ticket.session_uuid, settings.stall_timeout);
-    let holds = backup.order.holds();
-    let places = backup.places.enter(&holds, None);
-    let left = directory.look()?.leftover;
-    let _places = match (places, left) {
-        (Ok(places), _) => places,
-        // Refused when it came: another session works there.
-        (Err(Barred::Held(_)), None) => return Ok(Disposed::Nothing),
-        (Err(barred), _) => return Err(Failure::from(barred).into()),
-    };
-    let disposed = match (wish, left) {
-        (_, None) => Disposed::Nothing,
-        (Disposition::Keep | Disposition::SetAside, Some(_)) => Disposed::Kept,
-        (Disposition::Default | Disposition::Remove, Some(_)) => {
-            directory.remove_incoming()?;
-            Disposed::Removed
-        }
-    };
-    backup.places.leave(&holds)?;
-    Ok(disposed)
+    backup.remove_incoming(&directory, wish)
 }
 
 /// The order names files: that is why it came here.
@@ -155,31 +129,6 @@ fn wanted(backup: &Backup<'_>) -> Result<Wanted, Failure> {
         return Err(refuse(format!("{} would be copied into itself ({})", path.display(), place.display())));
     }
     Ok(Wanted { source: path.clone(), target: target.clone(), place })
-}
-
-/// The user of jobs must be able to read all of it and to write there, whatever howdah itself may do.
-fn refuse_without_rights(account: &Account, wanted: &Wanted) -> Result<(), Failure> {
-    let name = account.name();
-    let unasked = |error: &dyn std::fmt::Display| {
-        Failure::disruption(format!("cannot ask what {name} may do with {}: {error}", wanted.source.display()), "")
-    };
-    if !account.may(Permission::Write, &wanted.target).map_err(|error| unasked(&error))? {
-        let cause = format!("{name} may not write to {}", wanted.target.display());
-        return Err(Failure::incurable(cause, "give that user the right, or choose another target"));
-    }
-    let mut find = account.command("find");
-    find.arg(&wanted.source).args(["(", "-type", "f", "-o", "-type", "d", ")", "!", "-readable", "-print", "-quit"]);
-    let answer = command_answer(&mut find, SEARCH_LIMIT).map_err(|error| unasked(&error))?;
-    match (answer.stdout.lines().next(), answer.stderr.lines().next()) {
-        (None, None) => Ok(()),
-        (Some(path), _) => Err(Failure::incurable(
-            format!("{name} may not read {path}"),
-            "give that user the right, or take it out of what is copied",
-        )),
-        (None, Some(said)) => {
-            Err(Failure::incurable(said.to_owned(), "see that the path is there and can be read by that user"))
-        }
-    }
 }
 
 fn plan(
