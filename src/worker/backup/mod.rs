@@ -20,8 +20,16 @@ use super::{
     workspace::Workspace,
 };
 use crate::{
-    domain::{BackupObject, BackupOrder, ByteCount, Disposed, Disposition, Failure, Success, ticket::Ticket},
-    engine::Halt,
+    domain::{
+        BackupObject, BackupOrder, BackupPlan, ByteCount, Disposed, Disposition, Failure, Success, WorkerSettings,
+        ticket::Ticket,
+    },
+    engine::{
+        Halt,
+        claim::{self, Own},
+        watched::watched,
+    },
+    postgres::account::Account,
     private_file,
 };
 use repository::PointDirectory;
@@ -29,12 +37,21 @@ use std::{
     fs::{self, OpenOptions},
     path::Path,
 };
+use uuid::Uuid;
 
 /// In an attempt's directory: this session has made the object's directory in the repository.
 const MADE_DIRECTORY: &str = "made-directory";
 
 /// From so many bytes on removing them takes long enough to be told.
 const LARGE: ByteCount = ByteCount(1 << 30);
+
+/// What is backed up, and how: all that a plan needs.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    order: &'a BackupOrder,
+    settings: &'a WorkerSettings,
+    session: Uuid,
+}
 
 /// One object being backed up.
 pub(super) struct Backup<'a> {
@@ -44,6 +61,47 @@ pub(super) struct Backup<'a> {
     pub(super) places: ClaimingSession,
     pub(super) report: &'a EventWriter,
     pub(super) stop: &'a Stop,
+}
+
+/// Makes the plan of a backup and writes nothing, here or at what is backed up.
+pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) -> Result<BackupPlan, Failure> {
+    let subject = Subject { order, settings, session: Uuid::nil() };
+    let (holds, own) = (order.holds(), own.clone());
+    watched(order.object.name().as_str(), settings.stall_timeout, move |_| {
+        Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
+    })?;
+    let account = Account::for_server(&settings.os_user)?;
+    match &order.object {
+        BackupObject::Instance { .. } => instance::plan(&subject, &account),
+        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account).map(|checked| checked.plan),
+        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account).map(|checked| checked.plan),
+        BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+            Err(unsupported(order))
+        }
+    }
+}
+
+fn unsupported(order: &BackupOrder) -> Failure {
+    let cause = format!("this howdah cannot back up {}", order.object.name());
+    Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
+}
+
+impl Subject<'_> {
+    /// The directory of the object's restore points.
+    fn point_directory(&self) -> Result<PointDirectory, Failure> {
+        let order = self.order;
+        match order.folder() {
+            Some(path) => Ok(PointDirectory::new(path, self.session, self.settings.stall_timeout)),
+            None if order.repository.is_none() => Err(Failure::incurable(
+                format!("the job {} names no repository for {}", order.job, order.object.name()),
+                "name one with repository in the settings of the job",
+            )),
+            None => Err(Failure::incurable(
+                format!("{} cannot be the name of a directory in a repository", order.object.name()),
+                "give the object a name without slashes that begins with a letter or a digit",
+            )),
+        }
+    }
 }
 
 impl<'a> Backup<'a> {
@@ -65,7 +123,7 @@ impl<'a> Backup<'a> {
             BackupObject::FileCopy { .. } => file_copy::run(self),
             BackupObject::PointCopy { .. } => point_copy::run(self),
             BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(self.unsupported().into())
+                Err(unsupported(self.order).into())
             }
         }
     }
@@ -75,27 +133,16 @@ impl<'a> Backup<'a> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::dispose(self, wish),
             BackupObject::FileCopy { .. } => file_copy::dispose(self, wish),
-            BackupObject::PointCopy { .. } => self.remove_incoming(&self.point_directory()?, wish),
+            BackupObject::PointCopy { .. } => self.remove_incoming(&self.subject().point_directory()?, wish),
             BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(self.unsupported().into())
+                Err(unsupported(self.order).into())
             }
         }
     }
 
-    /// The directory of the object's restore points.
-    fn point_directory(&self) -> Result<PointDirectory, Failure> {
-        let (order, settings) = (self.order, &self.ticket.settings);
-        match order.folder() {
-            Some(path) => Ok(PointDirectory::new(path, self.ticket.session_uuid, settings.stall_timeout)),
-            None if order.repository.is_none() => Err(Failure::incurable(
-                format!("the job {} names no repository for {}", order.job, order.object.name()),
-                "name one with repository in the settings of the job",
-            )),
-            None => Err(Failure::incurable(
-                format!("{} cannot be the name of a directory in a repository", order.object.name()),
-                "give the object a name without slashes that begins with a letter or a digit",
-            )),
-        }
+    fn subject(&self) -> Subject<'a> {
+        let Ticket { settings, session_uuid, .. } = self.ticket;
+        Subject { order: self.order, settings, session: *session_uuid }
     }
 
     /// Known on disk before it is true, so that a disposal removes the directory if it is empty then.
@@ -141,11 +188,6 @@ impl<'a> Backup<'a> {
         self.remove_made_directory(&directory.path)?;
         self.places.leave(&holds)?;
         Ok(disposed)
-    }
-
-    fn unsupported(&self) -> Failure {
-        let cause = format!("this howdah cannot back up {}", self.order.object.name());
-        Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
     }
 
     fn go_on(&self) -> Result<(), Halt> {

@@ -8,7 +8,7 @@
 //! Promises: a point at the second repository is whole. Never: changes anything at the first one.
 
 use super::{
-    Backup,
+    Backup, Subject,
     copier::{self, Copier, EntryKind, SourceEntry},
     repository::{self, Contents, ExistingPoint, PointDirectory},
     rights, seal,
@@ -26,6 +26,7 @@ use crate::{
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -48,24 +49,22 @@ struct Choice {
     left_out: Vec<String>,
 }
 
+/// A copy that can begin.
+pub(super) struct Checked {
+    directory: PointDirectory,
+    choice: Choice,
+    pub(super) plan: BackupPlan,
+}
+
 /// Runs the steps, in order.
 pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let (report, settings) = (backup.report, &backup.ticket.settings);
     report.begin(Step::Check, "");
-    let source = source(backup)?;
     let account = Account::for_server(&settings.os_user)?;
-    let directory = backup.point_directory()?;
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
-    rights::refuse_unreadable(&account, &source)?;
-    let there = directory.look()?;
-    rights::refuse_unwritable(&account, &there.nearest)?;
-    // Whose session it is does not matter where nothing is made.
-    let found = PointDirectory::new(source.clone(), Uuid::nil(), settings.stall_timeout).look()?;
-    refuse_mixed_clusters(&source, &found, &there)?;
-    let choice = choose(backup, &found, &there)?;
-    let plan = plan(&directory, &there, &choice, &account)?;
+    let Checked { directory, choice, plan } = check(&backup.subject(), &account)?;
     let (bytes, files) = (plan.bytes, plan.files);
     report.planned(Plan::Backup(plan));
     report.done(&format!("{} to copy, {bytes}", many(choice.wanted.len() as u64, "restore point")));
@@ -94,12 +93,28 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     Ok(Success { result, warnings: choice.left_out, unchecked })
 }
 
+/// Looks and decides; writes nothing.
+pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked, Failure> {
+    let stall = subject.settings.stall_timeout;
+    let source = source(subject)?;
+    let directory = subject.point_directory()?;
+    rights::refuse_unreadable(account, &source)?;
+    let there = directory.look()?;
+    rights::refuse_unwritable(account, &directory.path, &there.nearest)?;
+    // Whose session it is does not matter where nothing is made.
+    let found = PointDirectory::new(source.clone(), Uuid::nil(), stall).look()?;
+    refuse_mixed_clusters(&source, &found, &there)?;
+    let choice = choose(stall, &found, &there)?;
+    let plan = plan(&directory, &there, &choice, account)?;
+    Ok(Checked { directory, choice, plan })
+}
+
 /// The directory of the instance's points in the first repository.
-fn source(backup: &Backup<'_>) -> Result<PathBuf, Failure> {
-    let BackupObject::PointCopy { instance, from, .. } = &backup.order.object else {
+fn source(subject: &Subject<'_>) -> Result<PathBuf, Failure> {
+    let BackupObject::PointCopy { instance, from, .. } = &subject.order.object else {
         return Err(Failure::bug("an object that is no restore point is copied as one"));
     };
-    let to = backup.point_directory()?.path;
+    let to = subject.point_directory()?.path;
     let source = from.join(instance.as_str());
     if source.starts_with(&to) || to.starts_with(&source) {
         return Err(Failure::incurable(
@@ -125,7 +140,7 @@ fn refuse_mixed_clusters(source: &Path, found: &Contents, there: &Contents) -> R
 }
 
 /// Looks at each point of the first repository.
-fn choose(backup: &Backup<'_>, found: &Contents, there: &Contents) -> Result<Choice, Failure> {
+fn choose(stall: Duration, found: &Contents, there: &Contents) -> Result<Choice, Failure> {
     let mut choice = Choice::default();
     for point in &found.points {
         let manifest = seal::manifest_of(&point.path).ok().flatten();
@@ -149,7 +164,6 @@ fn choose(backup: &Backup<'_>, found: &Contents, there: &Contents) -> Result<Cho
             ));
         }
         let path = point.path.clone();
-        let stall = backup.ticket.settings.stall_timeout;
         let (mut entries, others) = watched(&path.display().to_string(), stall, move |beat| copier::walk(&path, beat))?;
         let leads_out = entries.iter().any(|entry| matches!(entry.kind, EntryKind::Link(_)));
         if leads_out || !others.is_empty() {

@@ -19,13 +19,17 @@ pub(super) fn may(account: &Account, permission: Permission, path: &Path) -> Res
     account.may(permission, path).map_err(|error| unasked(account, path, &error))
 }
 
-/// Refuses a directory that the user may not write to.
-pub(super) fn refuse_unwritable(account: &Account, directory: &Path) -> Result<(), Failure> {
-    if may(account, Permission::Write, directory)? {
+/// Refuses a directory that the user could not write to; `nearest` is it, or the nearest one above it that is there.
+pub(super) fn refuse_unwritable(account: &Account, directory: &Path, nearest: &Path) -> Result<(), Failure> {
+    // What is missing is made by howdah itself, and given to that user.
+    let made_by_root = nearest != directory && account.owner().is_some();
+    let (wanted, what) =
+        if made_by_root { (Permission::Enter, "pass through") } else { (Permission::Write, "write to") };
+    if may(account, wanted, nearest)? {
         return Ok(());
     }
     Err(Failure::incurable(
-        format!("{} may not write to {}", account.name(), directory.display()),
+        format!("{} may not {what} {}", account.name(), nearest.display()),
         "give that user the right, mount the file system to be written, or choose another place",
     ))
 }

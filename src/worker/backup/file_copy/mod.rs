@@ -11,15 +11,15 @@ mod place;
 mod record;
 
 use super::{
-    Backup,
+    Backup, Subject,
     copier::{self, Copier, EntryKind, SourceEntry},
     repository::{self, PointDirectory},
     rights,
 };
 use crate::{
     domain::{
-        Achieved, BackupObject, BackupPlan, ByteCount, Disposed, Disposition, Failure, Plan, Step, Success,
-        quantity::many,
+        Achieved, BackupObject, BackupOrder, BackupPlan, ByteCount, Disposed, Disposition, Failure, Plan, Step,
+        Success, quantity::many,
     },
     engine::{Halt, durable, watched::watched},
     postgres::account::Account,
@@ -37,27 +37,26 @@ struct Wanted {
     place: PathBuf,
 }
 
+/// A copy that can begin.
+pub(super) struct Checked {
+    wanted: Wanted,
+    /// What is neither file, directory nor link.
+    others: Vec<PathBuf>,
+    record: CopyRecord,
+    judged: Judged,
+    directory: PointDirectory,
+    pub(super) plan: BackupPlan,
+}
+
 /// Runs the steps, in order.
 pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let (report, settings) = (backup.report, &backup.ticket.settings);
     report.begin(Step::Check, "");
-    let wanted = wanted(backup)?;
     let account = Account::for_server(&settings.os_user)?;
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
-    rights::refuse_unwritable(&account, &wanted.target)?;
-    rights::refuse_unreadable(&account, &wanted.source)?;
-    let source = wanted.source.clone();
-    let (entries, others) =
-        watched(&source.display().to_string(), settings.stall_timeout, move |beat| copier::walk(&source, beat))?;
-    let (job, object) = (&backup.order.job, backup.order.object.name());
-    let mut record = CopyRecord::read(&wanted.place, job, object)?
-        .unwrap_or_else(|| CopyRecord::new(job.clone(), object.clone(), backup.ticket.session_uuid));
-    record.session = backup.ticket.session_uuid;
-    let judged = place::judge(&wanted.place, &entries, &record)?;
-    let directory = PointDirectory::new(wanted.target.clone(), backup.ticket.session_uuid, settings.stall_timeout);
-    let plan = plan(&wanted, &account, &directory, &judged, &others)?;
+    let Checked { wanted, others, mut record, judged, directory, plan } = check(&backup.subject(), &account)?;
     let (bytes, files, shown) = (plan.bytes, plan.files, format!("{} in {}", plan.bytes, many(plan.files, "file")));
     report.planned(Plan::Backup(plan));
     report.done(&shown);
@@ -107,17 +106,35 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     Ok(Success { result, warnings: Vec::new(), unchecked })
 }
 
+/// Looks and decides; writes nothing.
+pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked, Failure> {
+    let (order, settings) = (subject.order, subject.settings);
+    let wanted = wanted(order)?;
+    rights::refuse_unreadable(account, &wanted.source)?;
+    let source = wanted.source.clone();
+    let (entries, others) =
+        watched(&source.display().to_string(), settings.stall_timeout, move |beat| copier::walk(&source, beat))?;
+    let (job, object) = (&order.job, order.object.name());
+    let mut record = CopyRecord::read(&wanted.place, job, object)?
+        .unwrap_or_else(|| CopyRecord::new(job.clone(), object.clone(), subject.session));
+    record.session = subject.session;
+    let judged = place::judge(&wanted.place, &entries, &record)?;
+    let directory = PointDirectory::new(wanted.target.clone(), subject.session, settings.stall_timeout);
+    let plan = plan(&wanted, account, &directory, &judged, &others)?;
+    Ok(Checked { wanted, others, record, judged, directory, plan })
+}
+
 /// Removes what has no name yet.
 pub(super) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed, Halt> {
-    let Ok(wanted) = wanted(backup) else { return Ok(Disposed::Nothing) };
+    let Ok(wanted) = wanted(backup.order) else { return Ok(Disposed::Nothing) };
     let settings = &backup.ticket.settings;
     let directory = PointDirectory::new(wanted.target, backup.ticket.session_uuid, settings.stall_timeout);
     backup.remove_incoming(&directory, wish)
 }
 
 /// The order names files: that is why it came here.
-fn wanted(backup: &Backup<'_>) -> Result<Wanted, Failure> {
-    let BackupObject::FileCopy { path, target, .. } = &backup.order.object else {
+fn wanted(order: &BackupOrder) -> Result<Wanted, Failure> {
+    let BackupObject::FileCopy { path, target, .. } = &order.object else {
         return Err(Failure::bug("an object that is no file is copied as one"));
     };
     let refuse = |what: String| Failure::incurable(what, "correct path and target in the settings of the job");
@@ -139,6 +156,7 @@ fn plan(
     others: &[PathBuf],
 ) -> Result<BackupPlan, Failure> {
     let contents = directory.look()?;
+    rights::refuse_unwritable(account, &directory.path, &contents.nearest)?;
     let (bytes, files) = judged.amount();
     let free = ByteCount(contents.free_bytes.0.saturating_add(contents.leftover.unwrap_or_default().0));
     if bytes > free {

@@ -19,7 +19,7 @@ use crate::{
 pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed, Halt> {
     let report = backup.report;
     // Refused for its name or its repository when it came: it has never worked.
-    let Ok(directory) = backup.point_directory() else { return Ok(Disposed::Nothing) };
+    let Ok(directory) = backup.subject().point_directory() else { return Ok(Disposed::Nothing) };
     let holds = backup.order.holds();
     let places = backup.places.enter(&holds, None);
     let workspace =
@@ -78,6 +78,6 @@ fn end_on_server(backup: &Backup<'_>) -> Result<usize, Failure> {
     let settings = &backup.ticket.settings;
     let account = Account::for_server(&settings.os_user)?;
     let programs = plan::newest(settings, &account)?;
-    let client = plan::client(&wanted(backup)?, settings, &account, &programs)?;
+    let client = plan::client(&wanted(backup.order)?, settings, &account, &programs)?;
     server::end_backup(&client, backup.ticket.session_uuid)
 }

@@ -15,12 +15,12 @@ mod server;
 pub(super) use dispose::dispose;
 
 use super::{
-    Backup,
+    Backup, Subject,
     repository::{self, ExistingPoint},
     seal,
 };
 use crate::{
-    domain::{Achieved, BackupForm, BackupObject, ByteCount, Failure, Plan, Step, Success},
+    domain::{Achieved, BackupForm, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, Plan, Step, Success},
     engine::{Halt, Observer},
     postgres::{
         account::Account,
@@ -34,11 +34,11 @@ use plan::{Planned, Wanted};
 pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let report = backup.report;
     report.begin(Step::Check, "");
-    let wanted = wanted(backup)?;
+    let wanted = wanted(backup.order)?;
     plan::refuse_malformed(&wanted)?;
     let settings = &backup.ticket.settings;
     let account = Account::for_server(&settings.os_user)?;
-    let directory = backup.point_directory()?;
+    let directory = backup.subject().point_directory()?;
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
@@ -98,9 +98,19 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     Ok(success(label, bytes, found.unchecked))
 }
 
+/// The plan alone.
+pub(super) fn plan(subject: &Subject<'_>, account: &Account) -> Result<BackupPlan, Failure> {
+    let (wanted, settings) = (wanted(subject.order)?, subject.settings);
+    plan::refuse_malformed(&wanted)?;
+    let directory = subject.point_directory()?;
+    let contents = directory.look()?;
+    let client = plan::client(&wanted, settings, account, &plan::newest(settings, account)?)?;
+    plan::plan(&wanted, settings, account, &client, (&directory, &contents)).map(|planned| planned.plan)
+}
+
 /// The order names an instance: that is why it came here.
-fn wanted<'a>(backup: &Backup<'a>) -> Result<Wanted<'a>, Failure> {
-    match &backup.order.object {
+fn wanted(order: &BackupOrder) -> Result<Wanted<'_>, Failure> {
+    match &order.object {
         BackupObject::Instance { name, conninfo, password, tar, checksums, slot } => {
             Ok(Wanted { name, conninfo, password, tar: *tar, checksums, slot: slot.as_deref() })
         }

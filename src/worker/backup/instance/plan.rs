@@ -111,7 +111,7 @@ pub(super) fn plan(
     let programs = for_server(version, settings, account)?;
     refuse_what_the_server_forbids(&facts, client, wanted)?;
     let mut warnings = other_clusters(contents, cluster)?;
-    refuse_without_rights(account, directory, contents)?;
+    rights::refuse_unwritable(account, &directory.path, &contents.nearest)?;
     warnings.extend(tablespaces(&facts, version, wanted)?);
     warnings.extend(room(&facts, contents, wanted)?);
     warnings.extend(account.lost_groups());
@@ -255,21 +255,6 @@ fn other_clusters(contents: &Contents, cluster: SystemIdentifier) -> Result<Vec<
         [] => Vec::new(),
         [first, ..] => vec![format!("of which cluster {first} is was not seen ({} such)", unknown.len())],
     })
-}
-
-/// The user that copies must get there and write there, whatever howdah itself may do.
-fn refuse_without_rights(account: &Account, directory: &PointDirectory, contents: &Contents) -> Result<(), Failure> {
-    let is_there = contents.nearest == directory.path;
-    // What is missing is made by howdah itself, and given to that user.
-    let wanted = if is_there || account.owner().is_none() { Permission::Write } else { Permission::Enter };
-    if rights::may(account, wanted, &contents.nearest)? {
-        return Ok(());
-    }
-    let what = if wanted == Permission::Write { "write to" } else { "pass through" };
-    Err(Failure::incurable(
-        format!("{} may not {what} {}", account.name(), contents.nearest.display()),
-        "give that user the right, mount the file system to be written, or choose another repository",
-    ))
 }
 
 fn tablespaces(facts: &ServerFacts, version: MajorVersion, wanted: &Wanted<'_>) -> Result<Option<String>, Failure> {
