@@ -4,6 +4,10 @@
 
 #[path = "backup/ended.rs"]
 mod ended;
+#[path = "backup/files.rs"]
+mod files;
+#[path = "backup/points.rs"]
+mod points;
 #[path = "backup/refused.rs"]
 mod refused;
 #[path = "backup/session.rs"]
@@ -41,7 +45,7 @@ pub(crate) fn filled(settings: &str) -> Cluster {
 }
 
 /// The label of the restore point that was made.
-fn label(success: &Success) -> String {
+pub(crate) fn label(success: &Success) -> String {
     let Achieved::RestorePoint { label, .. } = &success.result else { panic!("{success:?}") };
     label.clone()
 }
@@ -73,7 +77,7 @@ impl Drop for Writes {
 }
 
 /// The point is in the catalog; restores it with a server, and asks that.
-fn restores(repository: &Path, point: &str, query: &str) -> String {
+pub(crate) fn restores(repository: &Path, point: &str, query: &str) -> String {
     let howdah = Howdah::new();
     let repo = repository.to_str().unwrap();
     howdah.run(["backup", "list", "--repo", repo, "--json"]).expect_code(0).expect_words(&[point]);
@@ -94,7 +98,7 @@ fn left_nothing(session: &Session, cluster: &Cluster, points: &[&str]) {
     assert_eq!(names(&repository), around, "the claim is given back, too");
 }
 
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     server_scratch("repository")
 }
 

@@ -182,12 +182,8 @@ impl BackupObject {
     /// Whether this build can back it up.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Instance { .. } => true,
-            Self::VirtualMachine { .. }
-            | Self::FileTree { .. }
-            | Self::Standby { .. }
-            | Self::FileCopy { .. }
-            | Self::PointCopy { .. } => false,
+            Self::Instance { .. } | Self::FileCopy { .. } | Self::PointCopy { .. } => true,
+            Self::VirtualMachine { .. } | Self::FileTree { .. } | Self::Standby { .. } => false,
         }
     }
 }

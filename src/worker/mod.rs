@@ -23,7 +23,7 @@ mod workspace;
 
 use crate::{
     domain::{
-        ClusterRestore, Failure, RestorePlan, WorkerSettings,
+        BackupOrder, BackupPlan, ClusterRestore, Failure, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -81,6 +81,13 @@ pub fn plan(request: &ClusterRestore, settings: &WorkerSettings, session_uuid: U
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)
+}
+
+/// Makes the plan of a backup and writes nothing.
+pub fn plan_backup(order: &BackupOrder, settings: &WorkerSettings) -> Result<BackupPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    backup::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.

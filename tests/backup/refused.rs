@@ -12,7 +12,10 @@ use crate::{
         timeout::until_true,
     },
 };
-use howdah::domain::{BackupObject, Disposed, Failure, FailureClass, PasswordSource, Step};
+use howdah::{
+    domain::{BackupObject, Disposed, Failure, FailureClass, PasswordSource, Step, WorkerSettings},
+    worker::plan_backup,
+};
 use std::{fs, process::Stdio};
 
 /// Refused in its first step, with nothing left behind.
@@ -73,6 +76,32 @@ fn a_repository_that_cannot_be_written_or_is_too_small_is_refused() {
     let failure = Session::new(order_of(plain_source(), &disk.0)).fail();
     assert_eq!(failure.step, Some(Step::Check), "{failure}");
     assert!(failure.cause.contains("Read-only file system"), "{failure}");
+}
+
+#[test]
+fn s07_a_plan_is_made_before_and_writes_nothing() {
+    needs_postgres!();
+    let repository = repository();
+    let settings = WorkerSettings { state: Some(Howdah::new().state), ..WorkerSettings::default() };
+    let order = order_of(plain_source(), &repository);
+    let plan = plan_backup(&order, &settings).unwrap();
+    assert_eq!(plan.directory, repository.join("shop"));
+    assert!(plan.bytes.0 > 10 << 20 && plan.free_bytes > plan.bytes, "{plan:?}");
+    assert!(plan.method.iter().any(|clause| clause.contains("temporary replication slot")), "{plan:?}");
+    assert_eq!(
+        plan.system_identifier.unwrap().to_string(),
+        plain_source().ask("select system_identifier from pg_control_system()")
+    );
+    let refusal = plan_backup(&order_of(source(), &repository), &settings).unwrap_err();
+    assert!(refusal.cause.contains("tablespaces (elsewhere)"), "{refusal}");
+    let session = Session::new(order.clone()).slowly();
+    let works = session.start();
+    works.until_received(1);
+    let refusal = plan_backup(&order, &settings).unwrap_err();
+    assert!(refusal.cause.contains("is held by"), "{refusal}");
+    works.kill();
+    session.dispose();
+    assert_eq!(names(&repository), Vec::<String>::new());
 }
 
 /// A server that wants a password from whoever comes by TCP.

@@ -4,15 +4,54 @@
 //! bears its session's name, here and at what is backed up, and is found by that alone. Never: touches what another
 //! session, another job or anybody else has made.
 
+mod copier;
+mod file_copy;
 mod instance;
+mod point_copy;
 mod repository;
+mod rights;
+mod seal;
 
-use super::{event_writer::EventWriter, places::ClaimingSession, signals::Stop};
-use crate::{
-    domain::{BackupObject, BackupOrder, Disposed, Disposition, Failure, Success, ticket::Ticket},
-    engine::Halt,
+use super::{
+    attempt_files,
+    event_writer::EventWriter,
+    places::{Barred, ClaimingSession},
+    signals::Stop,
+    workspace::Workspace,
 };
-use std::path::Path;
+use crate::{
+    domain::{
+        BackupObject, BackupOrder, BackupPlan, ByteCount, Disposed, Disposition, Failure, Success, WorkerSettings,
+        ticket::Ticket,
+    },
+    engine::{
+        Halt,
+        claim::{self, Own},
+        watched::watched,
+    },
+    postgres::account::Account,
+    private_file,
+};
+use repository::PointDirectory;
+use std::{
+    fs::{self, OpenOptions},
+    path::Path,
+};
+use uuid::Uuid;
+
+/// In an attempt's directory: this session has made the object's directory in the repository.
+const MADE_DIRECTORY: &str = "made-directory";
+
+/// From so many bytes on removing them takes long enough to be told.
+const LARGE: ByteCount = ByteCount(1 << 30);
+
+/// What is backed up, and how: all that a plan needs.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    order: &'a BackupOrder,
+    settings: &'a WorkerSettings,
+    session: Uuid,
+}
 
 /// One object being backed up.
 pub(super) struct Backup<'a> {
@@ -22,6 +61,47 @@ pub(super) struct Backup<'a> {
     pub(super) places: ClaimingSession,
     pub(super) report: &'a EventWriter,
     pub(super) stop: &'a Stop,
+}
+
+/// Makes the plan of a backup and writes nothing, here or at what is backed up.
+pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) -> Result<BackupPlan, Failure> {
+    let subject = Subject { order, settings, session: Uuid::nil() };
+    let (holds, own) = (order.holds(), own.clone());
+    watched(order.object.name().as_str(), settings.stall_timeout, move |_| {
+        Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
+    })?;
+    let account = Account::for_server(&settings.os_user)?;
+    match &order.object {
+        BackupObject::Instance { .. } => instance::plan(&subject, &account),
+        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account).map(|checked| checked.plan),
+        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account).map(|checked| checked.plan),
+        BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+            Err(unsupported(order))
+        }
+    }
+}
+
+fn unsupported(order: &BackupOrder) -> Failure {
+    let cause = format!("this howdah cannot back up {}", order.object.name());
+    Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
+}
+
+impl Subject<'_> {
+    /// The directory of the object's restore points.
+    fn point_directory(&self) -> Result<PointDirectory, Failure> {
+        let order = self.order;
+        match order.folder() {
+            Some(path) => Ok(PointDirectory::new(path, self.session, self.settings.stall_timeout)),
+            None if order.repository.is_none() => Err(Failure::incurable(
+                format!("the job {} names no repository for {}", order.job, order.object.name()),
+                "name one with repository in the settings of the job",
+            )),
+            None => Err(Failure::incurable(
+                format!("{} cannot be the name of a directory in a repository", order.object.name()),
+                "give the object a name without slashes that begins with a letter or a digit",
+            )),
+        }
+    }
 }
 
 impl<'a> Backup<'a> {
@@ -40,11 +120,11 @@ impl<'a> Backup<'a> {
     pub(super) fn run(&self) -> Result<Success, Halt> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::run(self),
-            BackupObject::VirtualMachine { .. }
-            | BackupObject::FileTree { .. }
-            | BackupObject::Standby { .. }
-            | BackupObject::FileCopy { .. }
-            | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
+            BackupObject::FileCopy { .. } => file_copy::run(self),
+            BackupObject::PointCopy { .. } => point_copy::run(self),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+                Err(unsupported(self.order).into())
+            }
         }
     }
 
@@ -52,17 +132,62 @@ impl<'a> Backup<'a> {
     pub(super) fn dispose(&self, wish: Disposition) -> Result<Disposed, Halt> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::dispose(self, wish),
-            BackupObject::VirtualMachine { .. }
-            | BackupObject::FileTree { .. }
-            | BackupObject::Standby { .. }
-            | BackupObject::FileCopy { .. }
-            | BackupObject::PointCopy { .. } => Err(self.unsupported().into()),
+            BackupObject::FileCopy { .. } => file_copy::dispose(self, wish),
+            BackupObject::PointCopy { .. } => self.remove_incoming(&self.subject().point_directory()?, wish),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
+                Err(unsupported(self.order).into())
+            }
         }
     }
 
-    fn unsupported(&self) -> Failure {
-        let cause = format!("this howdah cannot back up {}", self.order.object.name());
-        Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
+    fn subject(&self) -> Subject<'a> {
+        let Ticket { settings, session_uuid, .. } = self.ticket;
+        Subject { order: self.order, settings, session: *session_uuid }
+    }
+
+    /// Known on disk before it is true, so that a disposal removes the directory if it is empty then.
+    fn note_made_directory(&self) -> Result<(), Failure> {
+        let path = self.attempt_dir.join(MADE_DIRECTORY);
+        let made = private_file::open(&path, OpenOptions::new().write(true).create(true).truncate(false));
+        made.and_then(|file| file.sync_all()).map_err(|error| attempt_files::failure("noting what is made", &error))
+    }
+
+    /// The object's directory goes with its only content, where this session has made it.
+    fn remove_made_directory(&self, directory: &Path) -> Result<(), Failure> {
+        let session = self.ticket.session_uuid;
+        let workspace = Workspace { attempt: self.attempt_dir, session, data: directory };
+        if workspace.attempts()?.iter().any(|attempt| attempt.join(MADE_DIRECTORY).exists()) {
+            // One with anything in it is not removed by this, and one that is gone is as it should be.
+            let _in_use: std::io::Result<()> = fs::remove_dir(directory);
+        }
+        Ok(())
+    }
+
+    /// The disposal of an object whose checkpoint is nothing but the directory that its data comes in to.
+    fn remove_incoming(&self, directory: &PointDirectory, wish: Disposition) -> Result<Disposed, Halt> {
+        let holds = self.order.holds();
+        let places = self.places.enter(&holds, None);
+        let left = directory.look()?.leftover;
+        let _places = match (places, left) {
+            (Ok(places), _) => places,
+            // Refused when it came: another session works there.
+            (Err(Barred::Held(_)), None) => return Ok(Disposed::Nothing),
+            (Err(barred), _) => return Err(Failure::from(barred).into()),
+        };
+        let disposed = match (wish, left) {
+            (_, None) => Disposed::Nothing,
+            (Disposition::Keep | Disposition::SetAside, Some(_)) => Disposed::Kept,
+            (Disposition::Default | Disposition::Remove, Some(size)) => {
+                if size >= LARGE {
+                    self.report.note(&format!("removing {size} from {}", directory.incoming().display()));
+                }
+                directory.remove_incoming()?;
+                Disposed::Removed
+            }
+        };
+        self.remove_made_directory(&directory.path)?;
+        self.places.leave(&holds)?;
+        Ok(disposed)
     }
 
     fn go_on(&self) -> Result<(), Halt> {

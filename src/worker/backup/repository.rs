@@ -88,11 +88,12 @@ impl PointDirectory {
         contents.points.iter().find(is_own).cloned()
     }
 
-    /// Makes the directory for this session's restore point, empty, for this owner; whether the one above it was made,
-    /// too, is told to `makes` first.
+    /// Makes the directory for this session's restore point, for `writer`; that the one above it is made for `owner`, too,
+    /// is told to `makes` first.
     pub(super) fn make_incoming(
         &self,
         owner: Option<(u32, u32)>,
+        writer: Option<(u32, u32)>,
         makes: impl FnOnce() -> Result<(), Failure>,
     ) -> Result<PathBuf, Failure> {
         let (Some(above), Some(name)) = (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
@@ -110,8 +111,28 @@ impl PointDirectory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => above.make_below(name, owner).map_err(failed)?,
             Err(error) => return Err(failed(error)),
         };
-        directory.make_below(&self.incoming_name(), owner).map_err(failed)?;
+        directory.make_below(&self.incoming_name(), writer).map_err(failed)?;
         Ok(self.incoming())
+    }
+
+    /// Makes a directory for one of several restore points in that of this session.
+    pub(super) fn make_in_incoming(&self, name: &str) -> Result<PathBuf, Failure> {
+        let incoming = self.incoming();
+        let made = DataDirectory::open(&incoming).and_then(|directory| directory.make_below(name, None));
+        made.map_err(|error| failure("making a directory in", &incoming, &error))?;
+        Ok(incoming.join(name))
+    }
+
+    /// Gives one of several restore points its name, which nothing has yet.
+    pub(super) fn name_from_incoming(&self, name: &str) -> Result<(), Failure> {
+        let (from, to) = (self.incoming().join(name), self.path.join(name));
+        if !rename_new(&from, &to).map_err(|error| failure("renaming", &from, &error))? {
+            return Err(Failure::incurable(
+                format!("{} was made by somebody else meanwhile", to.display()),
+                "move it away: nothing there is overwritten",
+            ));
+        }
+        sync_directory(&self.path).map_err(|error| failure("syncing", &self.path, &error))
     }
 
     /// Removes what this session has not finished; whether there was anything.
@@ -257,7 +278,7 @@ mod tests {
         fs::write(points.path.join("a-2"), "somebody's").unwrap();
         let mut made = false;
         let incoming = points
-            .make_incoming(None, || {
+            .make_incoming(None, None, || {
                 made = true;
                 Ok(())
             })
@@ -276,7 +297,7 @@ mod tests {
         let points = directory(place.path());
         let mut made = false;
         let incoming = points
-            .make_incoming(None, || {
+            .make_incoming(None, None, || {
                 made = true;
                 Ok(())
             })
@@ -294,7 +315,7 @@ mod tests {
     fn a_repository_that_is_gone_may_come_back() {
         let place = tempfile::tempdir().unwrap();
         let points = directory(&place.path().join("not-mounted"));
-        let failed = points.make_incoming(None, || Ok(())).unwrap_err();
+        let failed = points.make_incoming(None, None, || Ok(())).unwrap_err();
         assert_eq!(failed.class, crate::domain::FailureClass::Disruption, "{failed}");
     }
 }

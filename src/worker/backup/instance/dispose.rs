@@ -3,23 +3,23 @@
 //! Promises: a restore point that was finished stays; "removed" is said when the server was looked at and holds nothing of
 //! the session; what could not be seen is told. Never: ends or removes what does not bear the session's uuid.
 
-use super::{MADE_DIRECTORY, copy, directory, plan, server, wanted};
+use super::{copy, plan, server, wanted};
 use crate::{
-    domain::{ByteCount, Disposed, Disposition, Failure},
+    domain::{Disposed, Disposition, Failure},
     engine::Halt,
     postgres::account::Account,
-    worker::{backup::Backup, places::Barred, workspace::Workspace},
+    worker::{
+        backup::{Backup, LARGE},
+        places::Barred,
+        workspace::Workspace,
+    },
 };
-use std::fs;
-
-/// From so many bytes on removing them takes long enough to be told.
-const LARGE: ByteCount = ByteCount(1 << 30);
 
 /// Ends and removes what is the session's own.
 pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed, Halt> {
     let report = backup.report;
     // Refused for its name or its repository when it came: it has never worked.
-    let Ok(directory) = directory(backup) else { return Ok(Disposed::Nothing) };
+    let Ok(directory) = backup.subject().point_directory() else { return Ok(Disposed::Nothing) };
     let holds = backup.order.holds();
     let places = backup.places.enter(&holds, None);
     let workspace =
@@ -58,11 +58,7 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
         }
         (_, None) => Disposed::Nothing,
     };
-    if attempts.iter().any(|attempt| attempt.join(MADE_DIRECTORY).exists()) {
-        // The object's directory goes with its only content. One with anything in it is not removed by this, and one that
-        // is gone is as it should be.
-        let _in_use: std::io::Result<()> = fs::remove_dir(&directory.path);
-    }
+    backup.remove_made_directory(&directory.path)?;
     backup.places.leave(&holds)?;
     Ok(proven(proof, disposed))
 }
@@ -82,6 +78,6 @@ fn end_on_server(backup: &Backup<'_>) -> Result<usize, Failure> {
     let settings = &backup.ticket.settings;
     let account = Account::for_server(&settings.os_user)?;
     let programs = plan::newest(settings, &account)?;
-    let client = plan::client(&wanted(backup)?, settings, &account, &programs)?;
+    let client = plan::client(&wanted(backup.order)?, settings, &account, &programs)?;
     server::end_backup(&client, backup.ticket.session_uuid)
 }

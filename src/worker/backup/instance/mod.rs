@@ -10,40 +10,35 @@
 mod copy;
 mod dispose;
 mod plan;
-mod seal;
 mod server;
 
 pub(super) use dispose::dispose;
 
 use super::{
-    Backup,
-    repository::{ExistingPoint, PointDirectory},
+    Backup, Subject,
+    repository::{self, ExistingPoint},
+    seal,
 };
 use crate::{
-    domain::{Achieved, BackupObject, ByteCount, Failure, Plan, Step, Success},
-    engine::Halt,
+    domain::{Achieved, BackupForm, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, Plan, Step, Success},
+    engine::{Halt, Observer},
     postgres::{
         account::Account,
         client::{Client, basebackup::BaseBackupOptions},
     },
-    private_file,
-    worker::{attempt_files, event_writer},
+    worker::event_writer,
 };
 use plan::{Planned, Wanted};
-use std::{fs::OpenOptions, path::Path};
-
-/// In an attempt's directory: this session has made the object's directory in the repository.
-const MADE_DIRECTORY: &str = "made-directory";
 
 /// Runs the steps, in order.
 pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let report = backup.report;
     report.begin(Step::Check, "");
-    let wanted = wanted(backup)?;
+    let wanted = wanted(backup.order)?;
     plan::refuse_malformed(&wanted)?;
     let settings = &backup.ticket.settings;
     let account = Account::for_server(&settings.os_user)?;
-    let directory = directory(backup)?;
+    let directory = backup.subject().point_directory()?;
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
@@ -69,7 +64,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     if directory.remove_incoming()? {
         report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
     }
-    let incoming = directory.make_incoming(account.owner(), || note_made_directory(backup.attempt_dir))?;
+    let incoming = directory.make_incoming(account.owner(), account.owner(), || backup.note_made_directory())?;
     let client = client.with_programs(&programs.directory);
     let name = server::application_name(backup.ticket.session_uuid);
     let options = BaseBackupOptions {
@@ -84,20 +79,38 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     copy::run(backup, &client, &options)?;
 
     report.begin(Step::Seal, "");
-    let whole = seal::Whole { backup, directory: &directory, tar: wanted.tar, cluster, owner: account.owner() };
-    let (success, label) = whole.seal(started)?;
+    let form = wanted.tar.map_or(BackupForm::Plain, BackupForm::Tar);
+    let found = seal::compare(backup, &incoming, form, Some(cluster), damaged)?;
+    backup.go_on()?;
+    let finished = event_writer::now();
+    let mark = seal::mark(backup, &incoming, Some(cluster), (started, finished))?;
+    repository::leave_mark(&incoming, &mark, account.owner())?;
+    let bytes = seal::bring_to_disk(backup, &incoming)?;
+    backup.go_on()?;
+    let label = directory.put_in_place(&finished.strftime("%Y-%m-%dT%H%M%S").to_string())?;
+    report.log(&format!("the restore point is {}", directory.path.join(&label).display()));
     report.done(&format!("{label} is in place"));
 
     report.begin(Step::Finish, "");
     finish(backup, &client);
     backup.places.leave(&holds)?;
     report.done("nothing of the backup is left on the server");
-    Ok(success)
+    Ok(success(label, bytes, found.unchecked))
+}
+
+/// The plan alone.
+pub(super) fn plan(subject: &Subject<'_>, account: &Account) -> Result<BackupPlan, Failure> {
+    let (wanted, settings) = (wanted(subject.order)?, subject.settings);
+    plan::refuse_malformed(&wanted)?;
+    let directory = subject.point_directory()?;
+    let contents = directory.look()?;
+    let client = plan::client(&wanted, settings, account, &plan::newest(settings, account)?)?;
+    plan::plan(&wanted, settings, account, &client, (&directory, &contents)).map(|planned| planned.plan)
 }
 
 /// The order names an instance: that is why it came here.
-fn wanted<'a>(backup: &Backup<'a>) -> Result<Wanted<'a>, Failure> {
-    match &backup.order.object {
+fn wanted(order: &BackupOrder) -> Result<Wanted<'_>, Failure> {
+    match &order.object {
         BackupObject::Instance { name, conninfo, password, tar, checksums, slot } => {
             Ok(Wanted { name, conninfo, password, tar: *tar, checksums, slot: slot.as_deref() })
         }
@@ -106,21 +119,6 @@ fn wanted<'a>(backup: &Backup<'a>) -> Result<Wanted<'a>, Failure> {
         | BackupObject::Standby { .. }
         | BackupObject::FileCopy { .. }
         | BackupObject::PointCopy { .. } => Err(Failure::bug("an object that is no instance is backed up as one")),
-    }
-}
-
-fn directory(backup: &Backup<'_>) -> Result<PointDirectory, Failure> {
-    let settings = &backup.ticket.settings;
-    match backup.order.folder() {
-        Some(path) => Ok(PointDirectory::new(path, backup.ticket.session_uuid, settings.stall_timeout)),
-        None if backup.order.repository.is_none() => Err(Failure::incurable(
-            format!("the job {} names no repository for {}", backup.order.job, backup.order.object.name()),
-            "name one with repository in the settings of the job",
-        )),
-        None => Err(Failure::incurable(
-            format!("{} cannot be the name of a directory in a repository", backup.order.object.name()),
-            "give the object a name without slashes that begins with a letter or a digit",
-        )),
     }
 }
 
@@ -143,6 +141,12 @@ fn success(label: String, bytes: ByteCount, unchecked: Vec<String>) -> Success {
     Success { result: Achieved::RestorePoint { label, bytes }, warnings: Vec::new(), unchecked }
 }
 
+/// Nothing of it is kept: another attempt receives all of it anew.
+fn damaged(what: &str) -> Failure {
+    let cause = format!("what was received is damaged: {what}");
+    Failure::disruption(cause, "see the disks, the memory and the network on its way")
+}
+
 /// The restore point is made, whatever the server says now.
 fn finish(backup: &Backup<'_>, client: &Client) {
     match server::end_backup(client, backup.ticket.session_uuid) {
@@ -150,11 +154,4 @@ fn finish(backup: &Backup<'_>, client: &Client) {
         Ok(ended) => backup.report.note(&format!("{ended} walsenders of the backup were still there, and were ended")),
         Err(failure) => backup.report.note(&format!("what the backup left on the server was not seen: {failure}")),
     }
-}
-
-/// Known on disk before it is true, so that a disposal removes the directory if it is empty then.
-fn note_made_directory(attempt_dir: &Path) -> Result<(), Failure> {
-    let path = attempt_dir.join(MADE_DIRECTORY);
-    let made = private_file::open(&path, OpenOptions::new().write(true).create(true).truncate(false));
-    made.and_then(|file| file.sync_all()).map_err(|error| attempt_files::failure("noting what is made", &error))
 }

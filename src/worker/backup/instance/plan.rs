@@ -13,9 +13,12 @@ use crate::{
         binaries::{self, Installed},
         client::{Client, basebackup::PROGRAM},
     },
-    worker::backup::repository::{Contents, PointDirectory},
+    worker::backup::{
+        repository::{Contents, PointDirectory},
+        rights,
+    },
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The first version whose server makes a manifest: without one nothing could be verified.
 const HAS_MANIFEST: MajorVersion = MajorVersion(13);
@@ -79,7 +82,7 @@ pub(super) fn client(
     programs: &Programs,
 ) -> Result<Client, Failure> {
     if let PasswordSource::Passfile(path) = wanted.password
-        && !may(account, Permission::Read, path)?
+        && !rights::may(account, Permission::Read, path)?
     {
         return Err(Failure::incurable(
             format!("{} cannot read the passfile {}", account.name(), path.display()),
@@ -108,7 +111,7 @@ pub(super) fn plan(
     let programs = for_server(version, settings, account)?;
     refuse_what_the_server_forbids(&facts, client, wanted)?;
     let mut warnings = other_clusters(contents, cluster)?;
-    refuse_without_rights(account, directory, contents)?;
+    rights::refuse_unwritable(account, &directory.path, &contents.nearest)?;
     warnings.extend(tablespaces(&facts, version, wanted)?);
     warnings.extend(room(&facts, contents, wanted)?);
     warnings.extend(account.lost_groups());
@@ -251,28 +254,6 @@ fn other_clusters(contents: &Contents, cluster: SystemIdentifier) -> Result<Vec<
     Ok(match unknown.as_slice() {
         [] => Vec::new(),
         [first, ..] => vec![format!("of which cluster {first} is was not seen ({} such)", unknown.len())],
-    })
-}
-
-/// The user that copies must get there and write there, whatever howdah itself may do.
-fn refuse_without_rights(account: &Account, directory: &PointDirectory, contents: &Contents) -> Result<(), Failure> {
-    let is_there = contents.nearest == directory.path;
-    // What is missing is made by howdah itself, and given to that user.
-    let wanted = if is_there || account.owner().is_none() { Permission::Write } else { Permission::Enter };
-    if may(account, wanted, &contents.nearest)? {
-        return Ok(());
-    }
-    let what = if wanted == Permission::Write { "write to" } else { "pass through" };
-    Err(Failure::incurable(
-        format!("{} may not {what} {}", account.name(), contents.nearest.display()),
-        "give that user the right, mount the file system to be written, or choose another repository",
-    ))
-}
-
-fn may(account: &Account, permission: Permission, path: &Path) -> Result<bool, Failure> {
-    account.may(permission, path).map_err(|error| {
-        let cause = format!("cannot ask what {} may do with {}: {error}", account.name(), path.display());
-        Failure::disruption(cause, "")
     })
 }
 
