@@ -274,11 +274,10 @@ impl Order {
     /// Whether this build can carry it out. A record may hold what only a later build can.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) => true,
+            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) | Self::Backup(_) => true,
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Self::Explore(_)
-            | Self::Items(_)
-            | Self::Backup(_) => false,
+            | Self::Items(_) => false,
         }
     }
 }
