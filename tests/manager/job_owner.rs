@@ -61,7 +61,8 @@ async fn r38_r43_an_object_whose_place_is_claimed_after_the_stop_is_not_begun() 
         let (gate, permits) = Gate::shut();
         let harness = Plan { claims: Arc::new(gate.clone()), ..Plan::default() }.open(course);
         harness.start_job(job("nightly", &["a"], 1)).await.unwrap();
-        harness.wait(60).await;
+        let claiming = harness.wait(60).await;
+        assert_eq!((claiming.counts.going_on(), claiming.needs_owner()), (0, true), "a keeper stays for it");
         harness.stop(1, mode).await.unwrap();
         let (result, words, detail) = harness.until_done(1).await;
         assert_eq!((result, words), (JobResult::Failed, vec!["not started".to_owned()]));
