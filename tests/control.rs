@@ -13,6 +13,8 @@ mod bad_servers;
 mod delta_properties;
 #[path = "control/harness.rs"]
 mod harness;
+#[path = "control/jobs.rs"]
+mod jobs;
 #[path = "control/large_snapshots.rs"]
 mod large_snapshots;
 #[allow(dead_code, reason = "each floor uses its part of the harness")]

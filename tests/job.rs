@@ -5,6 +5,8 @@
 #![allow(clippy::match_same_arms, reason = "variants are listed in lines, so that a new one is decided by a person")]
 #![allow(clippy::print_stdout, reason = "the size of a search is worth a line")]
 
+#[path = "job/conflicts.rs"]
+mod conflicts;
 #[path = "job/invariants.rs"]
 mod invariants;
 #[path = "job/model.rs"]

@@ -12,6 +12,10 @@ mod clock;
 mod completed;
 #[path = "manager/harness.rs"]
 mod harness;
+#[path = "manager/job_owner.rs"]
+mod job_owner;
+#[path = "manager/jobs.rs"]
+mod jobs;
 #[path = "manager/occasions.rs"]
 mod occasions;
 #[path = "manager/owner.rs"]

@@ -67,7 +67,7 @@ async fn idle(owner: &Owner) {
     let mut snapshots = owner.handle.snapshots();
     let (mut connections, mut hooks) = (owner.connections(), owner.waiting_hooks());
     loop {
-        let busy = snapshots.borrow_and_update().counts.going_on() > 0 || *connections.borrow_and_update() > 0;
+        let busy = snapshots.borrow_and_update().needs_owner() || *connections.borrow_and_update() > 0;
         let busy = busy || *hooks.borrow_and_update() > 0;
         tokio::select! {
             changed = snapshots.changed() => if changed.is_err() { return },

@@ -238,10 +238,10 @@ impl Owner {
 
     /// Ends the manager and gives the state directory to a keeper, if there is anything for one to do.
     pub(super) async fn leave(self, keeper: KeeperCommand) -> anyhow::Result<After> {
-        let left = self.handle.snapshots().borrow().counts;
+        let needs_owner = self.handle.snapshots().borrow().needs_owner();
         let hooks = self.waiting_hooks();
         self.close().await;
-        if left.going_on() == 0 && *hooks.borrow() == 0 {
+        if !needs_owner && *hooks.borrow() == 0 {
             return Ok(After::Idle);
         }
         let started = tokio::task::spawn_blocking(move || keeper.start()).await?;

@@ -133,7 +133,11 @@ impl Service for Proposing {
         Box::pin(async move {
             match request {
                 Request::Start(order) => Reply::Receipt(own.start_somewhere(order, by).await),
-                request @ (Request::Act { .. } | Request::Session(_)) => own.owner.ask(request, by).await,
+                request @ (Request::Act { .. }
+                | Request::Session(_)
+                | Request::StartJob(_)
+                | Request::ActOnJob { .. }
+                | Request::Job(_)) => own.owner.ask(request, by).await,
             }
         })
     }

@@ -5,8 +5,11 @@
 //! [`Change::Snapshot`]. Never: makes a line that may be shown by itself.
 
 use crate::{
-    domain::SessionId,
-    machine::{CompletedRow, EndedCounts, Session, UnreadableSession},
+    domain::{JobId, SessionId},
+    machine::{
+        CompletedRow, EndedCounts, Session, UnreadableSession,
+        job::{JobRow, JobRun, UnreadableJob},
+    },
     manager::Snapshot,
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +42,14 @@ pub enum Change<'a> {
     RowsGone(Vec<SessionId>),
     /// All records that cannot be read.
     Unreadable(Vec<Cow<'a, UnreadableSession>>),
+    /// A run of a job goes on, or stands like this now.
+    Run(Box<Cow<'a, JobRun>>),
+    /// These runs do not go on any more.
+    RunsGone(Vec<JobId>),
+    /// All runs that have ended and are shown, newest first.
+    EndedRuns(Vec<Cow<'a, JobRow>>),
+    /// All records of runs that cannot be read.
+    UnreadableRuns(Vec<Cow<'a, UnreadableJob>>),
     /// With the lines up to this one a snapshot is complete.
     Snapshot {
         /// The owner's number for it.
@@ -58,6 +69,10 @@ enum Part {
     Rows(Vec<Arc<CompletedRow>>),
     RowsGone(Vec<SessionId>),
     Unreadable(Arc<Vec<UnreadableSession>>),
+    Run(Arc<JobRun>),
+    RunsGone(Vec<JobId>),
+    EndedRuns(Arc<Vec<Arc<JobRow>>>),
+    UnreadableRuns(Arc<Vec<UnreadableJob>>),
     Complete { more: bool },
 }
 
@@ -78,6 +93,8 @@ impl Delta {
         if !target.unreadable.is_empty() {
             parts.push_back(Part::Unreadable(Arc::clone(&target.unreadable)));
         }
+        // A first snapshot differs from an empty one in its runs as any later one does.
+        differing_runs(&mut parts, &Snapshot::default(), &target);
         let (newest, others) = target.completed.split_at(target.completed.len().min(FIRST_ROWS));
         parts.extend(rows(newest));
         if !others.is_empty() {
@@ -98,6 +115,7 @@ impl Delta {
         if !Arc::ptr_eq(&known.unreadable, &target.unreadable) && known.unreadable != target.unreadable {
             parts.push_back(Part::Unreadable(Arc::clone(&target.unreadable)));
         }
+        differing_runs(&mut parts, known, &target);
         parts.push_back(Part::Complete { more: false });
         Self { target, parts }
     }
@@ -127,6 +145,10 @@ impl Part {
             Self::Rows(rows) => Change::Rows(rows.iter().map(|row| Cow::Borrowed(&**row)).collect()),
             Self::RowsGone(ids) => Change::RowsGone(ids.clone()),
             Self::Unreadable(all) => Change::Unreadable(all.iter().map(Cow::Borrowed).collect()),
+            Self::Run(run) => Change::Run(Box::new(Cow::Borrowed(run))),
+            Self::RunsGone(ids) => Change::RunsGone(ids.clone()),
+            Self::EndedRuns(rows) => Change::EndedRuns(rows.iter().map(|row| Cow::Borrowed(&**row)).collect()),
+            Self::UnreadableRuns(all) => Change::UnreadableRuns(all.iter().map(Cow::Borrowed).collect()),
             Self::Complete { more } => {
                 Change::Snapshot { revision: target.revision, ended: target.counts.ended, more: *more }
             }
@@ -145,6 +167,24 @@ fn differing_sessions(parts: &mut Parts, known: &Snapshot, target: &Snapshot) {
     }
     let gone: Vec<SessionId> = old.into_keys().collect();
     parts.extend(gone.chunks(IDS_PER_LINE).map(|ids| Part::Gone(ids.to_vec())));
+}
+
+/// Runs are few, and of those that have ended only the newest are shown: each list is sent whole.
+fn differing_runs(parts: &mut Parts, known: &Snapshot, target: &Snapshot) {
+    for run in &target.runs {
+        if !known.run(run.id()).is_some_and(|before| Arc::ptr_eq(before, run)) {
+            parts.push_back(Part::Run(Arc::clone(run)));
+        }
+    }
+    let gone: Vec<JobId> = known.runs.iter().map(|run| run.id()).filter(|id| target.run(*id).is_none()).collect();
+    parts.extend((!gone.is_empty()).then_some(Part::RunsGone(gone)));
+    if !Arc::ptr_eq(&known.ended_runs, &target.ended_runs) && known.ended_runs != target.ended_runs {
+        parts.push_back(Part::EndedRuns(Arc::clone(&target.ended_runs)));
+    }
+    if !Arc::ptr_eq(&known.unreadable_runs, &target.unreadable_runs) && known.unreadable_runs != target.unreadable_runs
+    {
+        parts.push_back(Part::UnreadableRuns(Arc::clone(&target.unreadable_runs)));
+    }
 }
 
 /// Rows come at the beginning and go anywhere, so most is the same at both ends: only what lies between is compared.

@@ -14,8 +14,8 @@ pub use handshake::ClientError;
 
 use super::protocol::Response;
 use crate::{
-    domain::{SessionId, Who},
-    machine::{Refusal, Scope, Session},
+    domain::{JobId, SessionId, Who},
+    machine::{Refusal, Scope, Session, job::JobRun},
     manager::{
         Clock, OwnerState, Receipt, ReceiptLine, Reply, Request, Service, SessionAction, Snapshot, StartRequest,
     },
@@ -126,7 +126,8 @@ impl Client {
         let refusal = match self.request(request).await {
             Ok(Response::Receipt(receipt)) => return receipt.lines,
             // The owner does not speak as it should: what it has done is not known.
-            Ok(Response::Session(_) | Response::Watching) | Err(RequestError::Lost) => Refusal::ManagerGone,
+            Ok(Response::Session(_) | Response::JobReceipt(_) | Response::Job(_) | Response::Watching)
+            | Err(RequestError::Lost) => Refusal::ManagerGone,
             Err(RequestError::NotSent(reason)) => Refusal::NotSent { reason },
         };
         let refused = |line: ReceiptLine| ReceiptLine { result: Err(refusal.clone()), ..line };
@@ -157,7 +158,31 @@ impl Client {
         for _ in 0..2 {
             match self.request(Request::Session(id)).await {
                 Ok(Response::Session(found)) => return found.map(|session| Arc::new(session.into_owned())),
-                Ok(Response::Receipt(_) | Response::Watching) | Err(RequestError::NotSent(_)) => return None,
+                Ok(Response::Receipt(_) | Response::JobReceipt(_) | Response::Job(_) | Response::Watching)
+                | Err(RequestError::NotSent(_)) => return None,
+                Err(RequestError::Lost) => {}
+            }
+        }
+        None
+    }
+
+    async fn job_receipt(self, request: Request) -> Result<JobId, Refusal> {
+        match self.request(request).await {
+            Ok(Response::JobReceipt(result)) => result,
+            // The owner does not speak as it should: what it has done is not known.
+            Ok(Response::Receipt(_) | Response::Session(_) | Response::Job(_) | Response::Watching)
+            | Err(RequestError::Lost) => Err(Refusal::ManagerGone),
+            Err(RequestError::NotSent(reason)) => Err(Refusal::NotSent { reason }),
+        }
+    }
+
+    /// As with a session.
+    async fn fetch_job(self, id: JobId) -> Option<Arc<JobRun>> {
+        for _ in 0..2 {
+            match self.request(Request::Job(id)).await {
+                Ok(Response::Job(found)) => return found.map(|run| Arc::new(run.into_owned())),
+                Ok(Response::Receipt(_) | Response::Session(_) | Response::JobReceipt(_) | Response::Watching)
+                | Err(RequestError::NotSent(_)) => return None,
                 Err(RequestError::Lost) => {}
             }
         }
@@ -174,6 +199,10 @@ impl Service for Client {
                 Request::Start(order) => Reply::Receipt(client.send_start(order).await),
                 Request::Act { act, scope } => Reply::Receipt(client.send_act(act, scope).await),
                 Request::Session(id) => Reply::Session(client.fetch(id).await),
+                Request::Job(id) => Reply::Job(client.fetch_job(id).await),
+                request @ (Request::StartJob(_) | Request::ActOnJob { .. }) => {
+                    Reply::JobReceipt(client.job_receipt(request).await)
+                }
             }
         })
     }

@@ -16,8 +16,8 @@
 
 use super::change::Change;
 use crate::{
-    domain::{Who, instance::printable},
-    machine::Session,
+    domain::{JobId, Who, instance::printable},
+    machine::{Refusal, Session, job::JobRun},
     manager::{Receipt, Request},
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// The version of this protocol. It grows with every change that an older peer would misunderstand.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// This program's own version, as peers receive it.
 pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -125,6 +125,10 @@ pub enum Response<'a> {
     Receipt(Receipt),
     /// The session, if there is one.
     Session(Option<Box<Cow<'a, Session>>>),
+    /// Of the start of a run, or of a verb on one.
+    JobReceipt(Result<JobId, Refusal>),
+    /// The run, if there is one.
+    Job(Option<Box<Cow<'a, JobRun>>>),
     /// Changes follow.
     Watching,
 }

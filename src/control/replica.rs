@@ -6,13 +6,18 @@
 
 use super::{change::Change, protocol::MAX_NAME_LEN};
 use crate::{
-    domain::SessionId,
-    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, sort_for_screen},
+    domain::{JobId, SessionId},
+    machine::{
+        CompletedRow, EndedCounts, Session, UnreadableSession,
+        job::{JobRow, JobRun, UnreadableJob},
+        sort_for_screen,
+    },
     manager::{Counts, Snapshot},
 };
 use std::{
+    borrow::Cow,
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 use thiserror::Error;
@@ -38,6 +43,9 @@ pub struct Replica {
     rows_new: HashMap<SessionId, Arc<CompletedRow>>,
     rows_gone: HashSet<SessionId>,
     unreadable: Arc<Vec<UnreadableSession>>,
+    runs: BTreeMap<JobId, (Arc<JobRun>, usize)>,
+    ended_runs: Arc<Vec<Arc<JobRow>>>,
+    unreadable_runs: Arc<Vec<UnreadableJob>>,
     /// What a previous owner had sent, until the present one has sent its first snapshot.
     previous: Option<Previous>,
 }
@@ -60,6 +68,12 @@ pub enum InvalidChange {
     /// A name that no instance has.
     #[error("the instance of session {0} has a name of more than {MAX_NAME_LEN} bytes")]
     Name(SessionId),
+    /// A run that goes on and has ended.
+    #[error("run {0} of a job is sent as going on and has ended")]
+    EndedRun(JobId),
+    /// A name that no job has.
+    #[error("run {0} of a job has a name of more than {MAX_NAME_LEN} bytes")]
+    RunName(JobId),
 }
 
 impl Replica {
@@ -77,6 +91,9 @@ impl Replica {
         self.rows_new.clear();
         self.rows_gone.clear();
         self.unreadable = Arc::default();
+        self.runs.clear();
+        self.ended_runs = Arc::default();
+        self.unreadable_runs = Arc::default();
     }
 
     /// Applies one change that came in a line of so many bytes. Returns the snapshot when one is complete and can be
@@ -96,8 +113,14 @@ impl Replica {
                 }
             }
             Change::Unreadable(all) => {
-                let all: Vec<UnreadableSession> = all.into_iter().map(std::borrow::Cow::into_owned).collect();
+                let all: Vec<UnreadableSession> = all.into_iter().map(Cow::into_owned).collect();
                 self.unreadable = Arc::new(all);
+            }
+            Change::Run(run) => self.run(run.into_owned(), bytes)?,
+            Change::RunsGone(ids) => ids.into_iter().for_each(|id| self.forget_run(id)),
+            Change::EndedRuns(rows) => self.ended_runs(rows.into_iter().map(Cow::into_owned))?,
+            Change::UnreadableRuns(all) => {
+                self.unreadable_runs = Arc::new(all.into_iter().map(Cow::into_owned).collect());
             }
             Change::Snapshot { revision, ended, more } => return Ok(self.complete(revision, ended, more)),
         }
@@ -116,8 +139,47 @@ impl Replica {
         };
         self.forget(id);
         self.ongoing.insert(id, (session, bytes));
+        self.take_up(bytes)
+    }
+
+    fn take_up(&mut self, bytes: usize) -> Result<(), InvalidChange> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > MAX_BYTES { Err(InvalidChange::TooMuch) } else { Ok(()) }
+    }
+
+    fn run(&mut self, run: JobRun, bytes: usize) -> Result<(), InvalidChange> {
+        let id = run.id();
+        if !run.is_ongoing() {
+            return Err(InvalidChange::EndedRun(id));
+        }
+        if run.spec().name().as_str().len() > MAX_NAME_LEN {
+            return Err(InvalidChange::RunName(id));
+        }
+        let run = match self.shown.run(id) {
+            Some(known) if **known == run => Arc::clone(known),
+            Some(_) | None => Arc::new(run),
+        };
+        self.forget_run(id);
+        self.runs.insert(id, (run, bytes));
+        self.take_up(bytes)
+    }
+
+    fn forget_run(&mut self, id: JobId) {
+        if let Some((_, bytes)) = self.runs.remove(&id) {
+            self.bytes -= bytes;
+        }
+    }
+
+    fn ended_runs(&mut self, rows: impl Iterator<Item = JobRow>) -> Result<(), InvalidChange> {
+        let known: HashMap<JobId, &Arc<JobRow>> = self.shown.ended_runs.iter().map(|row| (row.id, row)).collect();
+        let kept = |row: JobRow| match known.get(&row.id) {
+            _ if row.name.as_str().len() > MAX_NAME_LEN => Err(InvalidChange::RunName(row.id)),
+            Some(known) if ***known == row => Ok(Arc::clone(known)),
+            Some(_) | None => Ok(Arc::new(row)),
+        };
+        let rows: Vec<Arc<JobRow>> = rows.map(kept).collect::<Result<_, _>>()?;
+        self.ended_runs = Arc::new(rows);
+        Ok(())
     }
 
     fn forget(&mut self, id: SessionId) {
@@ -172,13 +234,22 @@ impl Replica {
         if self.unreadable == self.shown.unreadable {
             self.unreadable = Arc::clone(&self.shown.unreadable);
         }
+        if self.ended_runs == self.shown.ended_runs {
+            self.ended_runs = Arc::clone(&self.shown.ended_runs);
+        }
+        if self.unreadable_runs == self.shown.unreadable_runs {
+            self.unreadable_runs = Arc::clone(&self.shown.unreadable_runs);
+        }
         let mut ongoing: Vec<Arc<Session>> = self.ongoing.values().map(|(session, _)| Arc::clone(session)).collect();
         sort_for_screen(&mut ongoing);
         let counts = Counts::of(&ongoing, ended.at_most(MAX_COUNT));
         // A new owner counts from one again; here a later snapshot has a greater number all the same.
         let revision = revision.max(self.shown.revision.saturating_add(1));
         let (completed, unreadable) = (Arc::clone(&self.rows), Arc::clone(&self.unreadable));
-        self.shown = Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts });
+        let runs = self.runs.values().map(|(run, _)| Arc::clone(run)).collect();
+        let (ended_runs, unreadable_runs) = (Arc::clone(&self.ended_runs), Arc::clone(&self.unreadable_runs));
+        self.shown =
+            Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts, runs, ended_runs, unreadable_runs });
         Some(Arc::clone(&self.shown))
     }
 }

@@ -67,9 +67,11 @@ impl MemoryStore {
         self.records().changes.iter().filter(|(of, _)| *of == id).map(|(_, change)| change.clone()).collect()
     }
 
-    /// Every session as it stands.
+    /// Every session that can be read, as it stands.
     pub fn sessions(&self) -> Vec<Session> {
-        self.records().sessions.values().cloned().collect()
+        let records = self.records();
+        let readable = records.sessions.values().filter(|session| !records.spoilt.contains(&session.id()));
+        readable.cloned().collect()
     }
 
     /// All that was ever stored of a run, in order.

@@ -1,6 +1,8 @@
 //! Every "no" to a command, as a value; the sentence is its `Display`.
 
-use crate::domain::{AttemptNo, InstanceName, JobResult, ObjectName, Origin, Port, SessionId, StopMode, Timestamp};
+use crate::domain::{
+    AttemptNo, InstanceName, JobId, JobResult, ObjectName, Origin, Port, SessionId, StopMode, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use thiserror::Error;
@@ -124,6 +126,41 @@ pub enum Refusal {
         holder: SessionId,
         /// Its name.
         instance: InstanceName,
+    },
+    /// The order of a backup outside a job.
+    #[error("a backup is made by a run of its job: start the job")]
+    OnlyInJob,
+    /// The start of a job of which a run goes on.
+    #[error("job {job} is running already (run {run}); wait for its end or stop it")]
+    JobRunning {
+        /// The job.
+        job: InstanceName,
+        /// Its run.
+        run: JobId,
+    },
+    /// The start of a job with an object that a run of another job has.
+    #[error("its object {object} is also one of job {job}, which is running (run {run}); wait for its end or stop it")]
+    ObjectOfOtherRun {
+        /// The object.
+        object: InstanceName,
+        /// The other job.
+        job: InstanceName,
+        /// Its run.
+        run: JobId,
+    },
+    /// No such run.
+    #[error("there is no run {id} of a job")]
+    UnknownJob {
+        /// The number that was given.
+        id: JobId,
+    },
+    /// The run's record cannot be read; it stays where it is (S10).
+    #[error("run {id} of a job cannot be read, so nothing was done: {problem}")]
+    UnreadableJob {
+        /// The number that was given.
+        id: JobId,
+        /// What the journal said.
+        problem: String,
     },
     /// A stop of a run in a way that its kind does not allow (R40).
     #[error("it cannot be stopped {mode}: {reason}; stop it immediately")]

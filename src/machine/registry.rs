@@ -1,20 +1,21 @@
-//! All ongoing sessions together: their order, who may run, who holds which place, when the clock is next needed.
+//! All ongoing sessions and runs of jobs together: their order, who may run, who holds which place, when the clock is next needed.
 
-use super::{CancelStage, Command, Phase, Refusal, Scope, Session, next_wake, rescheduled};
-use crate::domain::{Hold, Order, SessionId, Timestamp};
+use super::{CancelStage, Command, Phase, Refusal, Scope, Session, job::JobRun, next_wake, rescheduled};
+use crate::domain::{Hold, JobId, JobObject, Order, SessionId, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The ongoing sessions of one owner.
 #[derive(Debug, Clone)]
 pub struct Registry {
     sessions: BTreeMap<SessionId, Arc<Session>>,
+    runs: BTreeMap<JobId, Arc<JobRun>>,
     max_running: usize,
 }
 
 impl Registry {
     /// An empty registry that lets this many attempts run at once; at least one.
     pub fn new(max_running: usize) -> Self {
-        Self { sessions: BTreeMap::new(), max_running: max_running.max(1) }
+        Self { sessions: BTreeMap::new(), runs: BTreeMap::new(), max_running: max_running.max(1) }
     }
 
     /// Puts a session in its place. One that has ended leaves the registry.
@@ -24,6 +25,47 @@ impl Registry {
         } else {
             self.sessions.remove(&session.id());
         }
+    }
+
+    /// Puts a run of a job in its place. One that has ended leaves the registry.
+    pub fn put_run(&mut self, run: Arc<JobRun>) {
+        if run.is_ongoing() {
+            self.runs.insert(run.id(), run);
+        } else {
+            self.runs.remove(&run.id());
+        }
+    }
+
+    /// A run that goes on.
+    pub fn run(&self, id: JobId) -> Option<&Arc<JobRun>> {
+        self.runs.get(&id)
+    }
+
+    /// Every run that goes on, oldest first.
+    pub fn runs(&self) -> impl Iterator<Item = &Arc<JobRun>> {
+        self.runs.values()
+    }
+
+    /// Whether a run of the same job goes on, or one that has an object of it: of the same name in the same repository, or
+    /// with a place that it needs. An object that the other run is done with counts too: what that run removes at its end
+    /// may be the object's.
+    pub fn run_conflict(&self, new: &JobRun) -> Option<Refusal> {
+        let name = new.spec().name();
+        if let Some(run) = self.runs.values().find(|run| run.spec().name() == name) {
+            return Some(Refusal::JobRunning { job: name.clone(), run: run.id() });
+        }
+        let wanted = objects(new);
+        for run in self.runs.values() {
+            let held = objects(run);
+            let meets = |(one, holds): &&(&JobObject, Vec<Hold>)| {
+                held.iter().any(|(other, theirs)| same_object(one, other) || clash(holds, theirs))
+            };
+            if let Some((object, _)) = wanted.iter().find(meets) {
+                let (object, job) = (object.object.name().clone(), run.spec().name().clone());
+                return Some(Refusal::ObjectOfOtherRun { object, job, run: run.id() });
+            }
+        }
+        None
     }
 
     /// An ongoing session.
@@ -119,6 +161,21 @@ impl Registry {
 /// group by its start.
 pub fn sort_for_screen(sessions: &mut [Arc<Session>]) {
     sessions.sort_by_key(|session| (urgency(session), session.created_at(), session.id()));
+}
+
+/// The objects of a run, each with what its session holds.
+fn objects(run: &JobRun) -> Vec<(&JobObject, Vec<Hold>)> {
+    let holds = |object| run.order(object).map(|order| order.holds()).unwrap_or_default();
+    run.spec().objects().iter().enumerate().map(|(place, object)| (object, holds(place))).collect()
+}
+
+fn same_object(one: &JobObject, other: &JobObject) -> bool {
+    let known = one.repository.is_some() && one.repository == other.repository;
+    known && one.object.name() == other.object.name()
+}
+
+fn clash(some: &[Hold], others: &[Hold]) -> bool {
+    some.iter().any(|hold| others.iter().any(|other| hold.clashes(other)))
 }
 
 /// When the clock has something to do for a session.

@@ -1,23 +1,24 @@
 //! The actor: the one task that owns every session.
 
 use super::{
-    Claims, Clock, Counts, Handle, Ids, Receipt, ReceiptLine, SessionAction, Snapshot, UnreadableSession,
+    Claims, Clock, Counts, Handle, Ids, Snapshot, UnreadableSession,
     commit::Turn,
     completed_list::CompletedList,
     handle::{ActorMessage, CHANNEL_CAPACITY},
     occasions::Occasions,
     recover::Traces,
     request::{Reply, Request},
-    start::Orders,
+    runs::Runs,
+    start::{Orders, Source},
 };
 use crate::{
     attempt::{AttemptMessage, Attempts},
     domain::{
-        RetryPolicy, SessionId, Who, WorkerSettings,
+        RetryPolicy, SessionId, WorkerSettings,
         ticket::{CONTRACT_VERSION, Ticket},
     },
-    journal::{InitialState, JournalError, Store},
-    machine::{Command, Effect, Refusal, Registry, Scope, Session, reissue},
+    journal::{InitialState, Store},
+    machine::{Command, Effect, Refusal, Registry, Session, reissue},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -57,10 +58,11 @@ pub struct Manager<S, A> {
     pub(super) settings: ManagerSettings,
     pub(super) clock: Clock,
     pub(super) ids: Ids,
-    store: S,
+    pub(super) store: S,
     attempts: A,
     pub(super) registry: Registry,
-    completed: CompletedList,
+    pub(super) completed: CompletedList,
+    pub(super) runs: Runs,
     pub(super) unreadable: Arc<Vec<UnreadableSession>>,
     pub(super) traces: Traces,
     pub(super) orders: Orders,
@@ -71,7 +73,7 @@ pub struct Manager<S, A> {
     /// channel, and in the attempts' own files.
     unstored: Vec<AttemptMessage>,
     /// Whether the journal failed last time, so that what follows from its work must be tried again.
-    journal_failed: bool,
+    pub(super) journal_failed: bool,
     /// Why this is no owner any more, once it is known.
     lost: Option<String>,
     messages: mpsc::Receiver<ActorMessage>,
@@ -99,6 +101,10 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             orders.known.add(session.uuid());
             registry.put(Arc::new(session));
         }
+        let (runs, going_on) = Runs::new(opening.jobs);
+        for run in going_on {
+            registry.put_run(Arc::new(run));
+        }
         let (publisher, snapshots) = watch::channel(Arc::default());
         let mut manager = Self {
             settings,
@@ -108,6 +114,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             attempts,
             registry,
             completed: CompletedList::new(opening.completed, opening.ended),
+            runs,
             unreadable: Arc::new(opening.unreadable),
             traces: Traces::default(),
             orders,
@@ -128,6 +135,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Runs until it is closed, every handle is gone, or the sessions are not its own any more.
     pub async fn run(mut self) -> Ended {
         self.catch_up().await;
+        self.reconcile_runs().await;
         self.adopt();
         self.orders.sweep();
         loop {
@@ -136,6 +144,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 tracing::error!(reason, "this owner steps down");
                 return Ended::SteppedDown { reason };
             }
+            self.start_objects();
             self.claim_next();
             let wake = self.next_wake();
             tokio::select! {
@@ -153,7 +162,10 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 claimed = self.orders.claimed() => match claimed {
                     Ok(claimed) => self.create_claimed(claimed).await,
                     // Whoever ordered is told that there was no answer.
-                    Err(error) => tracing::error!(%error, "places could not be claimed"),
+                    Err(error) => {
+                        tracing::error!(%error, "places could not be claimed");
+                        self.claim_failed().await;
+                    }
                 },
                 Some(word) = self.words.recv(), if self.unstored.is_empty() => self.listen(word).await,
                 () = sleep(wake) => self.clock_turn().await,
@@ -176,12 +188,23 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     async fn take(&mut self, message: ActorMessage) {
         // A person who has gone away needs no answer; what was asked is done all the same.
         match message {
-            ActorMessage::Ask { request: Request::Start(order), by, reply } => self.orders.push(order, by, reply),
+            ActorMessage::Ask { request: Request::Start(order), by, reply } => {
+                self.orders.push(order, by, Source::Person(reply));
+            }
             ActorMessage::Ask { request: Request::Act { act, scope }, by, reply } => {
                 drop(reply.send(Reply::Receipt(self.act(act, &scope, &by).await)));
             }
             ActorMessage::Ask { request: Request::Session(id), reply, .. } => {
                 drop(reply.send(Reply::Session(self.find(id).await.ok())));
+            }
+            ActorMessage::Ask { request: Request::StartJob(start), by, reply } => {
+                drop(reply.send(Reply::JobReceipt(self.start_job(start, by).await)));
+            }
+            ActorMessage::Ask { request: Request::ActOnJob { act, job }, by, reply } => {
+                drop(reply.send(Reply::JobReceipt(self.act_on_job(act, job, &by).await)));
+            }
+            ActorMessage::Ask { request: Request::Job(id), reply, .. } => {
+                drop(reply.send(Reply::Job(self.find_run(id).await.ok())));
             }
             ActorMessage::Completed { rows } => {
                 self.completed.extend(rows);
@@ -190,52 +213,6 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             ActorMessage::StepDown { reason } => self.lost = Some(reason),
             ActorMessage::Close { done } => drop(done.send(())),
         }
-    }
-
-    /// Applies one verb to each session of a scope; each is accepted or refused by itself (R14 to R17, R21).
-    async fn act(&mut self, act: SessionAction, scope: &Scope, by: &Who) -> Receipt {
-        let ids = match scope {
-            Scope::Completed(kind) => {
-                self.completed.rows().iter().filter(|row| row.kind == *kind).map(|row| row.id).collect()
-            }
-            Scope::Ongoing(_) | Scope::Sessions(_) => self.registry.expand(scope),
-        };
-        let now = self.clock.now();
-        let mut turn = Turn::default();
-        let mut receipt = Receipt::default();
-        for id in ids {
-            let session = match self.find(id).await {
-                Ok(session) => session,
-                Err(Refusal::Unknown { .. }) if act == SessionAction::Recover => {
-                    let result = self.recover(&mut turn, id, by);
-                    let title = turn.after.get(&id).map(|session| session.title().clone());
-                    receipt.lines.push(ReceiptLine { session: Some(id), title, result });
-                    continue;
-                }
-                Err(refusal) => {
-                    receipt.lines.push(ReceiptLine { session: Some(id), title: None, result: Err(refusal) });
-                    continue;
-                }
-            };
-            let result = turn.apply(&session, act.command(by), now);
-            let title = Some(session.title().clone());
-            receipt.lines.push(ReceiptLine { session: Some(id), title, result });
-        }
-        let ids: Vec<SessionId> = turn.after.keys().copied().collect();
-        match self.commit(turn).await {
-            Ok(()) if act == SessionAction::Recover => self.recovered(&ids),
-            Ok(()) => {}
-            Err(refusal) => refuse_all(&mut receipt, &refusal),
-        }
-        receipt
-    }
-
-    async fn find(&mut self, id: SessionId) -> Result<Arc<Session>, Refusal> {
-        if let Some(session) = self.registry.get(id) {
-            return Ok(Arc::clone(session));
-        }
-        let found = self.store.session(id).await.map_err(|error| unreadable(id, &error))?;
-        found.map(Arc::new).ok_or(Refusal::Unknown { id })
     }
 
     /// Takes in what attempts have said, as much as is there.
@@ -300,7 +277,8 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     }
 
     /// Stores a turn; when the disk has it, and only then, makes it true and acts on it.
-    pub(super) async fn commit(&mut self, turn: Turn) -> Result<(), Refusal> {
+    pub(super) async fn commit(&mut self, mut turn: Turn) -> Result<(), Refusal> {
+        turn.settle(&self.registry, self.clock.now());
         if turn.is_empty() {
             return Ok(());
         }
@@ -311,6 +289,10 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             self.journal_failed = true;
             self.lost = self.lost.take().or_else(|| error.ends_ownership().then(|| error.to_string()));
             return Err(Refusal::NotStored { cause: error.to_string() });
+        }
+        for run in turn.runs.into_values() {
+            self.runs.apply(&run);
+            self.registry.put_run(Arc::new(run));
         }
         let changed: Vec<Arc<Session>> = turn.after.into_values().map(Arc::new).collect();
         self.completed.apply(&changed);
@@ -363,6 +345,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             completed: Arc::clone(self.completed.rows()),
             unreadable: Arc::clone(&self.unreadable),
             counts,
+            runs: self.registry.runs().cloned().collect(),
+            ended_runs: Arc::clone(&self.runs.ended),
+            unreadable_runs: Arc::clone(&self.runs.unreadable),
         }));
     }
 
@@ -371,17 +356,6 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let due = self.registry.next_wake(self.clock.now()).map(|moment| self.clock.until(moment));
         // What is due stays due while the journal fails: without a pause the clock would ring without end.
         if self.unstored.is_empty() && !self.journal_failed { due } else { Some(STORE_AGAIN) }
-    }
-}
-
-fn unreadable(id: SessionId, error: &JournalError) -> Refusal {
-    tracing::error!(session = id.0, %error, "cannot read a session");
-    Refusal::Unreadable { id, problem: error.to_string() }
-}
-
-pub(super) fn refuse_all(receipt: &mut Receipt, refusal: &Refusal) {
-    for line in receipt.lines.iter_mut().filter(|line| line.result.is_ok()) {
-        line.result = Err(refusal.clone());
     }
 }
 

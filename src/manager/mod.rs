@@ -4,6 +4,7 @@
 //! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer. Never: meets
 //! an engine, or draws.
 
+mod acting;
 pub mod action;
 mod actor;
 pub mod claims;
@@ -17,6 +18,7 @@ pub mod owner_state;
 pub mod receipt;
 mod recover;
 pub mod request;
+pub mod runs;
 pub mod snapshot;
 mod start;
 
@@ -31,4 +33,5 @@ pub use occasions::{Notice, Occasions};
 pub use owner_state::OwnerState;
 pub use receipt::{Receipt, ReceiptLine};
 pub use request::{Reply, Request, Service, StartRequest};
+pub use runs::{JobAction, StartJob};
 pub use snapshot::{Counts, Snapshot};

@@ -1,9 +1,9 @@
 //! What every face asks of whoever owns the sessions, be it in this process or behind a socket: one list of requests.
 
-use super::{Receipt, ReceiptLine, SessionAction, Snapshot};
+use super::{JobAction, Receipt, ReceiptLine, SessionAction, Snapshot, StartJob};
 use crate::{
-    domain::{Order, Origin, RetryPolicy, SessionId, Who},
-    machine::{Refusal, Scope, Session},
+    domain::{JobId, Order, Origin, RetryPolicy, SessionId, Who},
+    machine::{Refusal, Scope, Session, job::JobRun},
 };
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,17 @@ pub enum Request {
     },
     /// A whole session.
     Session(SessionId),
+    /// Start a run of a job.
+    StartJob(StartJob),
+    /// One verb on a run.
+    ActOnJob {
+        /// The verb.
+        act: JobAction,
+        /// The run.
+        job: JobId,
+    },
+    /// A whole run.
+    Job(JobId),
 }
 
 /// New sessions, one for each of `orders` (R1).
@@ -45,6 +56,10 @@ pub enum Reply {
     Receipt(Receipt),
     /// The session, ongoing or completed; `None` when there is none with this number.
     Session(Option<Arc<Session>>),
+    /// Of the start of a run, or of a verb on one: its number, or why nothing was done.
+    JobReceipt(Result<JobId, Refusal>),
+    /// The run, going on or ended; `None` when there is none with this number.
+    Job(Option<Arc<JobRun>>),
 }
 
 /// Whoever carries requests out. [`super::Handle`] is the owner in this process; the socket's client speaks with another
@@ -73,6 +88,24 @@ pub trait Service: Send + Sync {
         let reply = self.ask(Request::Session(id), by);
         Box::pin(async move { reply.await.into_session() })
     }
+
+    /// Starts a run of a job; its number.
+    fn start_job(&self, start: StartJob, by: Who) -> BoxFuture<'static, Result<JobId, Refusal>> {
+        let reply = self.ask(Request::StartJob(start), by);
+        Box::pin(async move { reply.await.into_job_receipt() })
+    }
+
+    /// Applies one verb to a run.
+    fn act_on_job(&self, act: JobAction, job: JobId, by: Who) -> BoxFuture<'static, Result<JobId, Refusal>> {
+        let reply = self.ask(Request::ActOnJob { act, job }, by);
+        Box::pin(async move { reply.await.into_job_receipt() })
+    }
+
+    /// A whole run, going on or ended; `None` when there is none with this number.
+    fn job(&self, id: JobId, by: Who) -> BoxFuture<'static, Option<Arc<JobRun>>> {
+        let reply = self.ask(Request::Job(id), by);
+        Box::pin(async move { reply.await.into_job() })
+    }
 }
 
 impl Request {
@@ -84,6 +117,8 @@ impl Request {
                 Reply::Receipt(Receipt { lines: vec![line] })
             }
             Self::Session(_) => Reply::Session(None),
+            Self::StartJob(_) | Self::ActOnJob { .. } => Reply::JobReceipt(Err(refusal)),
+            Self::Job(_) => Reply::Job(None),
         }
     }
 }
@@ -93,7 +128,7 @@ impl Reply {
     fn into_receipt(self) -> Receipt {
         match self {
             Self::Receipt(receipt) => receipt,
-            Self::Session(_) => {
+            Self::Session(_) | Self::JobReceipt(_) | Self::Job(_) => {
                 let line = ReceiptLine { session: None, title: None, result: Err(Refusal::ManagerGone) };
                 Receipt { lines: vec![line] }
             }
@@ -103,7 +138,22 @@ impl Reply {
     fn into_session(self) -> Option<Arc<Session>> {
         match self {
             Self::Session(session) => session,
-            Self::Receipt(_) => None,
+            Self::Receipt(_) | Self::JobReceipt(_) | Self::Job(_) => None,
+        }
+    }
+
+    /// The same of a run.
+    fn into_job_receipt(self) -> Result<JobId, Refusal> {
+        match self {
+            Self::JobReceipt(result) => result,
+            Self::Receipt(_) | Self::Session(_) | Self::Job(_) => Err(Refusal::ManagerGone),
+        }
+    }
+
+    fn into_job(self) -> Option<Arc<JobRun>> {
+        match self {
+            Self::Job(run) => run,
+            Self::Receipt(_) | Self::Session(_) | Self::JobReceipt(_) => None,
         }
     }
 }

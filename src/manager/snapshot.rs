@@ -1,8 +1,11 @@
 //! What everybody sees: one consistent snapshot of all sessions, cheap to share.
 
 use crate::{
-    domain::{Kind, SessionId},
-    machine::{CancelStage, CompletedResult, CompletedRow, EndedCounts, Phase, Session, UnreadableSession},
+    domain::{JobId, Kind, SessionId},
+    machine::{
+        CancelStage, CompletedResult, CompletedRow, EndedCounts, Phase, Session, UnreadableSession,
+        job::{JobRow, JobRun, UnreadableJob},
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,6 +24,12 @@ pub struct Snapshot {
     pub unreadable: Arc<Vec<UnreadableSession>>,
     /// How many stand where, of all kinds.
     pub counts: Counts,
+    /// The runs of jobs that go on, oldest first.
+    pub runs: Vec<Arc<JobRun>>,
+    /// The newest runs that have ended and are not dismissed, newest first.
+    pub ended_runs: Arc<Vec<Arc<JobRow>>>,
+    /// Records of runs that could not be read (S10).
+    pub unreadable_runs: Arc<Vec<UnreadableJob>>,
 }
 
 /// How many sessions stand where.
@@ -46,6 +55,16 @@ impl Snapshot {
     /// An ongoing session.
     pub fn session(&self, id: SessionId) -> Option<&Arc<Session>> {
         self.ongoing.iter().find(|session| session.id() == id)
+    }
+
+    /// A run that goes on.
+    pub fn run(&self, id: JobId) -> Option<&Arc<JobRun>> {
+        self.runs.iter().find(|run| run.id() == id)
+    }
+
+    /// Whether an owner has anything to do by itself: for a session, or for a run between two of its objects.
+    pub const fn needs_owner(&self) -> bool {
+        self.counts.going_on() > 0 || !self.runs.is_empty()
     }
 
     /// The ongoing sessions of a kind, in the order of the screen.

@@ -4,12 +4,12 @@
 //! else is asked meanwhile is answered.
 
 use super::{
-    Claims, KnownSessions, Manager, Receipt, ReceiptLine, Reply, StartRequest, actor::refuse_all, claims::Wanted,
+    Claims, KnownSessions, Manager, Receipt, ReceiptLine, Reply, StartRequest, acting::refuse_all, claims::Wanted,
     commit::Turn,
 };
 use crate::{
     attempt::Attempts,
-    domain::{HeldDirectory, Order, SessionId, Who},
+    domain::{HeldDirectory, JobId, Kind, Order, Parent, SessionId, Who},
     journal::Store,
     machine::{Refusal, Session, event::Created},
 };
@@ -27,14 +27,24 @@ pub(super) struct Orders {
     pub(super) known: KnownSessions,
     waiting: VecDeque<Waiting>,
     claiming: JoinSet<Claimed>,
+    /// The object of a run that is being claimed for, if it is one.
+    claiming_for: Option<(JobId, usize)>,
     releasing: JoinSet<()>,
 }
 
-/// An order, who gave it, and where its receipt goes.
+/// An order, who gave it, and who is told what became of it.
 struct Waiting {
     request: StartRequest,
     by: Who,
-    reply: oneshot::Sender<Reply>,
+    source: Source,
+}
+
+/// Where an order comes from.
+pub(super) enum Source {
+    /// A person, who gets a receipt.
+    Person(oneshot::Sender<Reply>),
+    /// A run of a job, which begins this object.
+    Run { job: JobId, object: usize },
 }
 
 /// An order whose places were claimed, as far as they could be.
@@ -52,11 +62,12 @@ impl std::fmt::Debug for Orders {
 impl Orders {
     pub(super) fn new(claims: Arc<dyn Claims>) -> Self {
         let (claiming, releasing) = (JoinSet::new(), JoinSet::new());
-        Self { claims, known: KnownSessions::default(), waiting: VecDeque::new(), claiming, releasing }
+        let (known, waiting, claiming_for) = (KnownSessions::default(), VecDeque::new(), None);
+        Self { claims, known, waiting, claiming, claiming_for, releasing }
     }
 
-    pub(super) fn push(&mut self, request: StartRequest, by: Who, reply: oneshot::Sender<Reply>) {
-        self.waiting.push_back(Waiting { request, by, reply });
+    pub(super) fn push(&mut self, request: StartRequest, by: Who, source: Source) {
+        self.waiting.push_back(Waiting { request, by, source });
     }
 
     /// The next order whose places are claimed. Never ends while there is none.
@@ -97,13 +108,21 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             return;
         }
         let Some(from) = self.orders.waiting.pop_front() else { return };
+        self.orders.claiming_for = match from.source {
+            Source::Person(_) => None,
+            Source::Run { job, object } => Some((job, object)),
+        };
+        let of_run = self.orders.claiming_for.is_some();
         let mut claims = self.registry.clone();
         let at = self.clock.now();
         let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
         for order in &from.request.orders {
             let session = self.ids.next();
             let unsupported = || Refusal::NotSupported { order: order.to_string() };
-            let refusal = (!order.is_supported()).then(unsupported).or_else(|| claims.holder(order));
+            let alone = order.kind() == Kind::Backup && !of_run;
+            let refusal = alone.then_some(Refusal::OnlyInJob);
+            let refusal =
+                refusal.or_else(|| (!order.is_supported()).then(unsupported)).or_else(|| claims.holder(order));
             if let Some(refusal) = refusal {
                 wanted.push((SessionId(0), session, Err(refusal)));
                 continue;
@@ -132,18 +151,29 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Creates one session an order; each is accepted or refused by itself.
     pub(super) async fn create_claimed(&mut self, claimed: Claimed) {
         let Claimed { from, sessions } = claimed;
+        self.orders.claiming_for = None;
         let (mut turn, mut receipt) = (Turn::default(), Receipt::default());
         let mut created = Vec::new();
         for (order, (number, session, taken)) in from.request.orders.iter().zip(sessions) {
             let title = Some(order.title().clone());
             match taken {
                 Ok(places) => {
+                    if let Source::Run { job, object } = from.source
+                        && let Err(refusal) = self.object_started(&mut turn, (job, object), number)
+                    {
+                        tracing::info!(job = job.0, object, %refusal, "an object is not begun any more");
+                        self.orders.release(session, order);
+                        continue;
+                    }
                     turn.create(self.created(&from, number, session, order, places));
                     created.push((session, order));
                     receipt.lines.push(ReceiptLine { session: Some(number), title, result: Ok(()) });
                 }
                 Err(refusal) => {
                     self.orders.known.remove(session);
+                    if let Source::Run { job, object } = from.source {
+                        self.object_refused(&mut turn, (job, object), refusal.to_string());
+                    }
                     receipt.lines.push(ReceiptLine { session: None, title, result: Err(refusal) });
                 }
             }
@@ -155,12 +185,29 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             refuse_all(&mut receipt, &refusal);
         }
         // A person who has gone away needs no answer; what was asked is done all the same.
-        drop(from.reply.send(Reply::Receipt(receipt)));
+        if let Source::Person(reply) = from.source {
+            drop(reply.send(Reply::Receipt(receipt)));
+        }
+    }
+
+    /// What claims for an order has broken off. Whoever ordered sees that there was no answer; an object has failed, since
+    /// it would break off again.
+    pub(super) async fn claim_failed(&mut self) {
+        let Some(of_run) = self.orders.claiming_for.take() else { return };
+        let mut turn = Turn::default();
+        self.object_refused(&mut turn, of_run, "its place could not be claimed: a fault of howdah".to_owned());
+        if let Err(refusal) = self.commit(turn).await {
+            tracing::error!(%refusal, "the failure of an object was not stored");
+        }
     }
 
     fn created(&self, from: &Waiting, id: SessionId, uuid: Uuid, order: &Order, places: Vec<HeldDirectory>) -> Created {
         let policy = from.request.policy.unwrap_or(self.settings.policy);
         let (by, origin, at) = (from.by.to_string(), from.request.origin, self.clock.now());
-        Created { id, uuid, order: order.clone(), parent: None, policy, by, origin, at, places }
+        let parent = match from.source {
+            Source::Person(_) => None,
+            Source::Run { job, .. } => Some(Parent::Job(job)),
+        };
+        Created { id, uuid, order: order.clone(), parent, policy, by, origin, at, places }
     }
 }

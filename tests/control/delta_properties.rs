@@ -3,15 +3,21 @@
 use crate::sample;
 use howdah::{
     control::{Replica, change::Delta, protocol::FromOwner},
-    domain::{AttemptNo, InstanceName, Kind, RetryPolicy, SessionId, fact::Fact},
+    domain::{
+        AttemptNo, BackupObject, InstanceName, JobId, JobKind, JobObject, JobSpec, Kind, Origin, RetryPolicy,
+        SessionId, Who, fact::Fact,
+    },
     machine::{
         Command, CompletedDetails, CompletedResult, CompletedRow, EndedCounts, Report, Session, UnreadableSession,
-        decide, evolve, sort_for_screen,
+        decide, evolve,
+        job::{self, JobCommand, JobCreated, JobRow, JobRun, ObjectEnd, UnreadableJob},
+        sort_for_screen,
     },
     manager::{Counts, Snapshot},
 };
 use proptest::prelude::*;
-use std::{cmp::Reverse, sync::Arc, time::Duration};
+use std::{cmp::Reverse, num::NonZeroU16, sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// What is random of a snapshot: which sessions there are and how far each has come, which rows, which unreadable ones.
 #[derive(Debug, Clone)]
@@ -19,6 +25,8 @@ struct Sketch {
     ongoing: Vec<(u64, u64)>,
     rows: Vec<(u64, bool)>,
     unreadable: Vec<u64>,
+    /// Runs of jobs, and how far each has come.
+    runs: Vec<(u64, u64)>,
     /// Another process owns the sessions from this snapshot on.
     new_owner: bool,
 }
@@ -27,9 +35,11 @@ fn sketch() -> impl Strategy<Value = Sketch> {
     let numbers = |most| prop::collection::btree_map(1..most, 0..4_u64, 0..12);
     let rows = prop::collection::btree_map(1..40_u64, any::<bool>(), 0..30);
     let unreadable = prop::collection::vec(1..4_u64, 0..2);
-    (numbers(20_u64), rows, unreadable, prop::bool::weighted(0.2)).prop_map(|(ongoing, rows, unreadable, new_owner)| {
-        let rows = rows.into_iter().collect();
-        Sketch { ongoing: ongoing.into_iter().collect(), rows, unreadable, new_owner }
+    let runs = prop::collection::btree_map(1..6_u64, 0..4_u64, 0..5);
+    let parts = (numbers(20_u64), rows, unreadable, runs, prop::bool::weighted(0.2));
+    parts.prop_map(|(ongoing, rows, unreadable, runs, new_owner)| {
+        let (rows, runs) = (rows.into_iter().collect(), runs.into_iter().collect());
+        Sketch { ongoing: ongoing.into_iter().collect(), rows, unreadable, runs, new_owner }
     })
 }
 
@@ -62,6 +72,46 @@ fn row(number: u64, succeeded: bool) -> CompletedRow {
     }
 }
 
+/// A run of a job that has come so far: 3 is its end.
+fn run(number: u64, far: u64) -> JobRun {
+    let name = InstanceName::new(&format!("job-{number}"));
+    let object = BackupObject::FileCopy { name: name.clone(), path: "/etc".into(), target: "/backup".into() };
+    let objects = vec![JobObject { object, repository: None, max_rate: None }];
+    let spec = JobSpec::new(name, JobKind::FileCopy, objects, NonZeroU16::MIN, RetryPolicy::default()).unwrap();
+    let (id, uuid, who) = (JobId(number), Uuid::from_u128(number.into()), Who::new("ops", "bastion", 42, None));
+    let created = JobCreated { id, uuid, spec, who, origin: Origin::Console, at: sample::start() };
+    let end = ObjectEnd::Succeeded { made: "1 copy".to_owned() };
+    let commands = [
+        JobCommand::ObjectStarted { object: 0, session: SessionId(number) },
+        JobCommand::ObjectCancelRequested { session: SessionId(number), by: "ana".to_owned() },
+        JobCommand::ObjectEnded { session: SessionId(number), end },
+    ];
+    commands.into_iter().take(far.try_into().unwrap()).fold(JobRun::create(created), |run, command| {
+        let events = job::decide(&run, command, sample::start()).unwrap();
+        events.iter().fold(run, |run, event| job::evolve(run, event, sample::start()))
+    })
+}
+
+/// The runs of the manager's next snapshot, and nothing else.
+fn runs(sketch: &[(u64, u64)], before: &Snapshot) -> Snapshot {
+    let (ongoing, ended): (Vec<_>, Vec<_>) =
+        sketch.iter().map(|(number, far)| run(*number, *far)).partition(JobRun::is_ongoing);
+    let kept = |run: JobRun| match before.run(run.id()) {
+        Some(known) if **known == run => Arc::clone(known),
+        Some(_) | None => Arc::new(run),
+    };
+    let rows: Vec<_> = ended.iter().filter_map(JobRow::of).map(Arc::new).collect();
+    let problem = |row: &Arc<JobRow>| UnreadableJob { id: JobId(50 + row.id.0), problem: "spoilt".to_owned() };
+    let unreadable: Vec<_> = rows.iter().map(problem).take(1).collect();
+    let ended_runs = if rows == *before.ended_runs { Arc::clone(&before.ended_runs) } else { Arc::new(rows) };
+    Snapshot {
+        runs: ongoing.into_iter().map(kept).collect(),
+        ended_runs,
+        unreadable_runs: Arc::new(unreadable),
+        ..Snapshot::default()
+    }
+}
+
 /// The manager's next snapshot: what is the same as before is the same value in memory, as the manager does it.
 fn snapshot(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     let kept = |session: Session| match before.session(session.id()) {
@@ -85,7 +135,7 @@ fn snapshot(sketch: &Sketch, before: &Snapshot) -> Arc<Snapshot> {
     }
     let counts = Counts::of(&ongoing, ended);
     let revision = if sketch.new_owner { 1 } else { before.revision + 1 };
-    Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts })
+    Arc::new(Snapshot { revision, ongoing, completed, unreadable, counts, ..runs(&sketch.runs, before) })
 }
 
 /// Sends a delta to a replica through the wire; returns what was shown.
@@ -102,6 +152,8 @@ fn same(shown: &Snapshot, target: &Snapshot) {
     assert_eq!(shown.ongoing, target.ongoing);
     assert_eq!(shown.completed, target.completed);
     assert_eq!((&shown.unreadable, shown.counts), (&target.unreadable, target.counts));
+    assert_eq!(shown.runs, target.runs);
+    assert_eq!((&shown.ended_runs, &shown.unreadable_runs), (&target.ended_runs, &target.unreadable_runs));
 }
 
 /// What the owner did not touch is not touched here either: the same value in memory as before.
@@ -112,6 +164,12 @@ fn shares(shown: &Snapshot, seen: &Snapshot, target: &Snapshot, known: &Snapshot
     }
     let untouched = Arc::ptr_eq(&target.completed, &known.completed);
     assert!(!untouched || Arc::ptr_eq(&shown.completed, &seen.completed), "the rows were copied");
+    for (new, old) in target.runs.iter().filter_map(|new| Some((new, known.run(new.id())?))) {
+        let (ours, before) = (shown.run(new.id()).unwrap(), seen.run(new.id()).unwrap());
+        assert!(!Arc::ptr_eq(new, old) || Arc::ptr_eq(ours, before), "run {} was copied", new.id());
+    }
+    let untouched = Arc::ptr_eq(&target.ended_runs, &known.ended_runs);
+    assert!(!untouched || Arc::ptr_eq(&shown.ended_runs, &seen.ended_runs), "the runs that have ended were copied");
 }
 
 /// What another owner sends as the one before did is the same value in memory, too.
@@ -174,6 +232,7 @@ fn a_connection_that_breaks_within_a_snapshot_leaves_nothing_of_it() {
         ongoing: ongoing.to_vec(),
         rows: rows.map(|number| (number, true)).collect(),
         unreadable: Vec::new(),
+        runs: ongoing.to_vec(),
         new_owner: false,
     };
     let first = snapshot(&sketch(&[(1, 1), (2, 0)], 1..500), &Snapshot::default());

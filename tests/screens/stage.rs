@@ -59,7 +59,7 @@ pub(crate) fn with_rows(ongoing: Vec<Arc<Session>>, completed: Vec<Arc<Completed
         } += 1;
         counts
     });
-    Snapshot { revision: 1, ongoing, completed: Arc::new(completed), unreadable: Arc::default(), counts }
+    Snapshot { revision: 1, ongoing, completed: Arc::new(completed), counts, ..Snapshot::default() }
 }
 
 pub(crate) fn sample() -> Catalog {

@@ -8,9 +8,9 @@ use super::unowned::UnownedJournal;
 use crate::{
     app::{attach, owner::After, ownership},
     control::Client,
-    domain::{SessionId, Who},
+    domain::{JobId, SessionId, Who},
     journal::JournalReader,
-    machine::{Refusal, Session},
+    machine::{Refusal, Session, job::JobRun},
     manager::{Clock, OwnerState, Reply, Request, Service, Snapshot},
 };
 use futures_util::future::BoxFuture;
@@ -88,7 +88,13 @@ impl Service for ReadOnly {
                 Some(client) => client.ask(request, by),
                 None => Box::pin(stored(self.state.clone(), id)),
             },
-            Request::Start(_) | Request::Act { .. } => Box::pin(std::future::ready(request.refused(Refusal::ReadOnly))),
+            Request::Job(id) => match &*self.client.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(client) => client.ask(request, by),
+                None => Box::pin(stored_run(self.state.clone(), id)),
+            },
+            Request::Start(_) | Request::Act { .. } | Request::StartJob(_) | Request::ActOnJob { .. } => {
+                Box::pin(std::future::ready(request.refused(Refusal::ReadOnly)))
+            }
         }
     }
 
@@ -198,4 +204,21 @@ async fn stored(state: PathBuf, id: SessionId) -> Reply {
         }
     };
     Reply::Session(session.map(Arc::new))
+}
+
+/// A run of a job as the journal has it.
+async fn stored_run(state: PathBuf, id: JobId) -> Reply {
+    let read = spawn_blocking(move || JournalReader::open(&state.join("journal.db"))?.run(id));
+    let run: Option<JobRun> = match read.await {
+        Ok(Ok(run)) => run,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a run cannot be read");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a run cannot be read");
+            None
+        }
+    };
+    Reply::Job(run.map(Arc::new))
 }

@@ -6,10 +6,13 @@
 use crate::{
     domain::KindFilter,
     journal::{JournalError, JournalReader},
-    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, sort_for_screen},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, job::JobRow, sort_for_screen},
     manager::{Counts, Snapshot},
 };
 use std::{path::Path, sync::Arc};
+
+/// Runs that have ended and are shown: as many as an owner shows.
+const ENDED_RUNS: usize = 200;
 
 /// A journal that nobody writes, or that is seen as if nobody did.
 pub(super) struct UnownedJournal(JournalReader);
@@ -30,6 +33,7 @@ impl UnownedJournal {
         let mut unreadable = ongoing.unreadable;
         let mut ongoing: Vec<Arc<Session>> = ongoing.sessions.into_iter().map(Arc::new).collect();
         sort_for_screen(&mut ongoing);
+        let runs = self.runs()?;
         let mut rows: Vec<Arc<CompletedRow>> = Vec::new();
         let mut after = None;
         loop {
@@ -39,12 +43,29 @@ impl UnownedJournal {
             rows.extend(page.found.sessions.iter().filter_map(CompletedRow::of).map(Arc::new));
             after = page.next;
             if is_first || after.is_none() {
-                send(snapshot(&ongoing, &rows, &unreadable));
+                send(Snapshot {
+                    runs: runs.runs.clone(),
+                    ended_runs: Arc::clone(&runs.ended_runs),
+                    unreadable_runs: Arc::clone(&runs.unreadable_runs),
+                    ..snapshot(&ongoing, &rows, &unreadable)
+                });
             }
             if after.is_none() {
                 return Ok(());
             }
         }
+    }
+
+    /// A snapshot of the runs of jobs alone.
+    fn runs(&mut self) -> Result<Snapshot, JournalError> {
+        let (ongoing, ended) = (self.0.ongoing_runs()?, self.0.ended_runs(ENDED_RUNS)?);
+        let rows = ended.runs.iter().filter_map(JobRow::of).map(Arc::new).collect();
+        Ok(Snapshot {
+            runs: ongoing.runs.into_iter().map(Arc::new).collect(),
+            ended_runs: Arc::new(rows),
+            unreadable_runs: Arc::new([ongoing.unreadable, ended.unreadable].concat()),
+            ..Snapshot::default()
+        })
     }
 }
 
@@ -59,5 +80,6 @@ fn snapshot(ongoing: &[Arc<Session>], rows: &[Arc<CompletedRow>], unreadable: &[
         completed: Arc::new(rows.to_vec()),
         unreadable: Arc::new(unreadable.to_vec()),
         counts: Counts::of(ongoing, ended),
+        ..Snapshot::default()
     }
 }

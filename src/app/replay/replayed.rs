@@ -127,7 +127,11 @@ impl Service for Happened {
                 let session = Arc::clone(&self.session.borrow());
                 Reply::Session((session.id() == id).then_some(session))
             }
-            Request::Start(_) | Request::Act { .. } => request.refused(Refusal::ReadOnly),
+            Request::Start(_)
+            | Request::Act { .. }
+            | Request::StartJob(_)
+            | Request::ActOnJob { .. }
+            | Request::Job(_) => request.refused(Refusal::ReadOnly),
         }))
     }
 

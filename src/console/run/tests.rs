@@ -83,6 +83,7 @@ impl Service for Fake {
                     Reply::Receipt(Receipt::default())
                 }
                 Request::Session(_) => Reply::Session(None),
+                Request::StartJob(_) | Request::ActOnJob { .. } | Request::Job(_) => Reply::Job(None),
             }
         }
         .boxed()

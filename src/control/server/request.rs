@@ -6,9 +6,9 @@ use crate::{
         protocol::{FromOwner, MAX_IDS_PER_REQUEST, MAX_NAME_LEN, MAX_RESPONSE_LEN, Response},
         wire::encode,
     },
-    domain::{Who, instance::printable},
+    domain::{JobSpec, Who, instance::printable},
     machine::Scope,
-    manager::{Handle, Reply, Request, Service as _, StartRequest},
+    manager::{Handle, Reply, Request, Service as _, StartJob, StartRequest},
 };
 use std::borrow::Cow;
 
@@ -19,7 +19,14 @@ pub(super) fn validate(request: Request) -> Result<Request, String> {
         Request::Act { scope: Scope::Sessions(ids), .. } if ids.len() > MAX_IDS_PER_REQUEST => {
             Err(format!("it names {} sessions, and the limit is {MAX_IDS_PER_REQUEST}", ids.len()))
         }
-        request @ (Request::Act { .. } | Request::Session(_)) => Ok(request),
+        Request::StartJob(StartJob { spec, .. }) if !names_fit(&spec) => {
+            Err(format!("a name in it is longer than {MAX_NAME_LEN} bytes"))
+        }
+        request @ (Request::Act { .. }
+        | Request::Session(_)
+        | Request::StartJob(_)
+        | Request::ActOnJob { .. }
+        | Request::Job(_)) => Ok(request),
     }
 }
 
@@ -29,6 +36,8 @@ pub(super) async fn respond(number: u64, request: Request, owner: Handle, who: W
     let answer = match &reply {
         Reply::Receipt(receipt) => Response::Receipt(receipt.clone()),
         Reply::Session(found) => Response::Session(found.as_deref().map(|session| Box::new(Cow::Borrowed(session)))),
+        Reply::JobReceipt(result) => Response::JobReceipt(result.clone()),
+        Reply::Job(found) => Response::Job(found.as_deref().map(|run| Box::new(Cow::Borrowed(run)))),
     };
     line(number, answer)
 }
@@ -41,6 +50,11 @@ pub(super) fn watching(number: u64) -> Result<Vec<u8>, CloseReason> {
 fn line(number: u64, answer: Response<'_>) -> Result<Vec<u8>, CloseReason> {
     encode(&FromOwner::Answer { number, answer }, MAX_RESPONSE_LEN)
         .map_err(|cause| CloseReason::Encode { what: "an answer", cause })
+}
+
+fn names_fit(spec: &JobSpec) -> bool {
+    let objects = spec.objects().iter().map(|wanted| wanted.object.name());
+    objects.chain([spec.name()]).all(|name| name.as_str().len() <= MAX_NAME_LEN)
 }
 
 /// Names and places were checked when they were read; what is left is free text.

@@ -167,6 +167,14 @@ impl JobRun {
         }
     }
 
+    /// Who wants it stopped, while it is being.
+    pub fn stopped_by(&self) -> Option<&str> {
+        match &self.phase {
+            JobPhase::StoppingGracefully { by, .. } | JobPhase::StoppingImmediately { by, .. } => Some(by),
+            JobPhase::Running | JobPhase::Done { .. } => None,
+        }
+    }
+
     /// How long it took, or has taken until `now`.
     pub fn elapsed(&self, now: Timestamp) -> Duration {
         let end = if let JobPhase::Done { at, .. } = &self.phase { *at } else { now };
