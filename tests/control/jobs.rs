@@ -3,7 +3,8 @@
 use crate::harness::{Harness, until, who, within};
 use howdah::{
     domain::{
-        BackupObject, InstanceName, JobId, JobKind, JobObject, JobResult, JobSpec, Origin, RetryPolicy, StopMode,
+        BackupObject, InstanceName, JobId, JobKind, JobObject, JobResult, JobSpec, Origin, PasswordSource, RetryPolicy,
+        StopMode,
     },
     machine::{Refusal, job::JobPhase},
     manager::{JobAction, Service, StartJob},
@@ -13,14 +14,14 @@ use std::num::NonZeroU16;
 
 /// A job of so many trees.
 fn job(name: &str, objects: usize) -> StartJob {
-    let tree = |number: usize| {
-        let (path, exclude) = (format!("/srv/{name}/{number}").into(), Vec::new());
-        let name = InstanceName::new(&format!("tree-{number}"));
-        let object = BackupObject::FileTree { name, path, exclude, password_file: None };
+    let server = |number: usize| {
+        let (conninfo, password, checksums) = (format!("host=db{number}"), PasswordSource::None, "CRC32C".to_owned());
+        let name = InstanceName::new(&format!("server-{number}"));
+        let object = BackupObject::Instance { name, conninfo, password, tar: None, checksums, slot: None };
         JobObject { object, repository: Some(format!("/backup/{number}").into()), max_rate: None }
     };
-    let (name, objects) = (InstanceName::new(name), (0..objects).map(tree).collect());
-    let spec = JobSpec::new(name, JobKind::Files, objects, NonZeroU16::MIN, RetryPolicy::default()).unwrap();
+    let (name, objects) = (InstanceName::new(name), (0..objects).map(server).collect());
+    let spec = JobSpec::new(name, JobKind::Instance, objects, NonZeroU16::MIN, RetryPolicy::default()).unwrap();
     StartJob { spec, origin: Origin::CommandLine }
 }
 
@@ -82,7 +83,7 @@ async fn what_is_no_job_ends_the_connection_with_a_reason_and_starts_nothing() {
     let good = serde_json::to_value(job("nightly", 1)).unwrap();
     for (spoil, reason) in [
         (json!([]), "the job nightly has no objects"),
-        (json!([good["spec"]["objects"][0], good["spec"]["objects"][0]]), "two objects of the name tree-0"),
+        (json!([good["spec"]["objects"][0], good["spec"]["objects"][0]]), "two objects of the name server-0"),
     ] {
         let mut bad = good.clone();
         bad["spec"]["objects"] = spoil;

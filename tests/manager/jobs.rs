@@ -8,7 +8,7 @@ use howdah::{
     attempt::Scenario,
     domain::{
         Achieved, BackupObject, ByteCount, Disposed, Disposition, InstanceName, JobId, JobKind, JobObject, JobResult,
-        JobSpec, Kind, Order, Origin, Parent, Reach, RetryPolicy, SessionId, StopMode, Success,
+        JobSpec, Kind, Order, Origin, Parent, PasswordSource, Reach, RetryPolicy, SessionId, StopMode, Success,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -23,18 +23,20 @@ use uuid::Uuid;
 
 /// A job of trees of these names, tried again twice.
 pub(crate) fn job(name: &str, objects: &[&str], at_once: u16) -> StartJob {
-    let tree = |name: &&str| {
-        let object = BackupObject::FileTree {
+    let server = |name: &&str| {
+        let object = BackupObject::Instance {
             name: InstanceName::new(name),
-            path: format!("/srv/{name}").into(),
-            exclude: Vec::new(),
-            password_file: None,
+            conninfo: format!("host={name}"),
+            password: PasswordSource::None,
+            tar: None,
+            checksums: "CRC32C".to_owned(),
+            slot: None,
         };
         JobObject { object, repository: Some("/backup".into()), max_rate: None }
     };
     let policy = RetryPolicy { tries: 2, ..JobSpec::default_policy() };
-    let (objects, at_once) = (objects.iter().map(tree).collect(), NonZeroU16::new(at_once).unwrap());
-    let spec = JobSpec::new(InstanceName::new(name), JobKind::Files, objects, at_once, policy).unwrap();
+    let (objects, at_once) = (objects.iter().map(server).collect(), NonZeroU16::new(at_once).unwrap());
+    let spec = JobSpec::new(InstanceName::new(name), JobKind::Instance, objects, at_once, policy).unwrap();
     StartJob { spec, origin: Origin::CommandLine }
 }
 
