@@ -68,6 +68,15 @@
 //!
 //! Not touched: the machine's phases, the manager, the journal's tables, the socket, adoption, cancel, log and events.
 //!
+//! # Adding a kind of object to jobs
+//!
+//! 1. `domain/object.rs`: its variant, and what each question means for it: where its data goes, what it holds, whether
+//!    this build can back it up.
+//! 2. `worker/backup/`: a file or folder that looks and decides (the plan), runs the steps, and removes what it left;
+//!    the matches in `worker/backup/mod.rs` name it. What comes in is below `.incoming-<session>`, gets its name by one
+//!    rename when it is whole, and bears a mark (`domain/point_mark.rs`).
+//! 3. `tests/backup/`: each of its ends, with what is left on the disk and at what was backed up.
+//!
 //! # Adding an engine
 //!
 //! An engine is chosen by where a restore point comes from, in `worker/engine_factory.rs`.
