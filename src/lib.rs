@@ -24,6 +24,10 @@
 //! alike; what differs is answered by the order itself (its steps, what it holds, what it may leave behind), in matches
 //! that the compiler keeps complete.
 //!
+//! A backup **job** stands above sessions: one run of it is a list of objects, and an object in process is a session of
+//! kind Backup whose parent is the run (`machine::job`). The run decides what is begun, what a stop asks of the sessions,
+//! and how it ends; all else is the sessions'.
+//!
 //! One process owns a state directory, by a lock. Its manager takes every command, lets the machine decide it, stores
 //! the events durably, and only then acts. An attempt is a worker process that needs neither its owner nor a terminal;
 //! what it does it writes into its own directory, where the next owner finds it.
@@ -118,6 +122,8 @@
 //! | Whoever is killed, and when: no session is lost, no attempt works beside another. | `tests/chaos.rs` |
 //! | One place is one session's from order to end, across state directories (S9). | `tests/quarrel.rs`, `tests/chaos.rs` |
 //! | A hook is run at most once for an occasion, and holds up nobody. | `tests/hook.rs` |
+//! | A run of a job has ended when its sessions have, and ends as its stop and its objects say (R30 to R43, D8). | `tests/job.rs`, exhaustive search |
+//! | An object of a job is begun once, whenever the owner dies; it and its session are true together. | `tests/manager.rs`, `tests/journal.rs` |
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
@@ -143,10 +149,13 @@
 //! - **Order**: what a session was asked to do: restore, verify, explore, take items out, back up. **Kind**: the heading
 //!   that it stands under. **Parent**: the session or run of a job that it belongs to.
 //! - **Session**: one order being carried out, from its start to its end.
+//! - **Job**: backups that are made together, in an order. **Run**: one time that a job is carried out. **Object**: one thing
+//!   that it backs up, **in process** from the moment that its session is stored.
 //! - **Attempt**: one run of the engine for a session. **Try**: an attempt started by the clock. **Retry**: one started
 //!   by a person.
 //! - **Occasion**: the end of a session, or its need of a person, of which a **hook**, a program of the operator, is told.
-//! - **Stop** is said of an attempt, **cancel** of a session.
+//! - **Stop** is said of an attempt or a run, **cancel** of a session. A session that is to **finish** makes its next attempt
+//!   at once, and none after it.
 //! - **Refusal**: a "no" to a command. **Failure**: work that went wrong. **Disruption**: a failure that waiting may
 //!   cure. **Incurable**: one that needs a person.
 //! - **Owner**: the process that holds a state directory. **Keeper**: an owner without a screen. **Client**: a

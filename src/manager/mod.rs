@@ -1,4 +1,4 @@
-//! The only owner of sessions.
+//! The only owner of sessions, and of the runs of jobs that stand above them.
 //!
 //! One actor takes every command, decides it, stores it durably, and only then acts; everybody else sees an
 //! `Arc<Snapshot>`. Promises: no change is acted on before it is on disk; every question gets an answer. Never: meets

@@ -1,10 +1,12 @@
 //! Runs of jobs over the socket: started, stopped and seen by everybody.
 
-use crate::harness::{Harness, until, who, within};
+use crate::{
+    harness::{Harness, until, who, within},
+    sample,
+};
 use howdah::{
     domain::{
-        BackupObject, InstanceName, JobId, JobKind, JobObject, JobResult, JobSpec, Origin, PasswordSource, RetryPolicy,
-        StopMode,
+        BackupOrder, InstanceName, JobId, JobKind, JobObject, JobResult, JobSpec, Order, Origin, RetryPolicy, StopMode,
     },
     machine::{Refusal, job::JobPhase},
     manager::{JobAction, Service, StartJob},
@@ -12,15 +14,17 @@ use howdah::{
 use serde_json::json;
 use std::num::NonZeroU16;
 
-/// A job of so many trees.
+/// A job of so many instances.
 fn job(name: &str, objects: usize) -> StartJob {
-    let server = |number: usize| {
-        let (conninfo, password, checksums) = (format!("host=db{number}"), PasswordSource::None, "CRC32C".to_owned());
-        let name = InstanceName::new(&format!("server-{number}"));
-        let object = BackupObject::Instance { name, conninfo, password, tar: None, checksums, slot: None };
-        JobObject { object, repository: Some(format!("/backup/{number}").into()), max_rate: None }
+    let instance = |number: usize| {
+        let Order::Backup(BackupOrder { object, .. }) = sample::backup_order() else { panic!("a backup") };
+        let mut written = serde_json::to_value(object).unwrap();
+        written["instance"]["name"] = format!("{name}-{number}").into();
+        written["instance"]["conninfo"] = format!("host={name}-{number}").into();
+        let object = serde_json::from_value(written).unwrap();
+        JobObject { object, repository: Some("/backup".into()), max_rate: None }
     };
-    let (name, objects) = (InstanceName::new(name), (0..objects).map(server).collect());
+    let (name, objects) = (InstanceName::new(name), (0..objects).map(instance).collect());
     let spec = JobSpec::new(name, JobKind::Instance, objects, NonZeroU16::MIN, RetryPolicy::default()).unwrap();
     StartJob { spec, origin: Origin::CommandLine }
 }
@@ -83,7 +87,7 @@ async fn what_is_no_job_ends_the_connection_with_a_reason_and_starts_nothing() {
     let good = serde_json::to_value(job("nightly", 1)).unwrap();
     for (spoil, reason) in [
         (json!([]), "the job nightly has no objects"),
-        (json!([good["spec"]["objects"][0], good["spec"]["objects"][0]]), "two objects of the name server-0"),
+        (json!([good["spec"]["objects"][0], good["spec"]["objects"][0]]), "two objects of the name nightly-0"),
     ] {
         let mut bad = good.clone();
         bad["spec"]["objects"] = spoil;

@@ -121,6 +121,16 @@ fn s10_a_run_that_cannot_be_read_hides_no_other() {
 }
 
 #[test]
+fn a_journal_that_is_older_than_runs_has_none() {
+    let harness = Harness::new();
+    rusqlite::Connection::open(&harness.path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let mut reader = JournalReader::open(&harness.path).unwrap();
+    assert!(reader.ongoing_runs().unwrap().runs.is_empty() && reader.last_runs().unwrap().runs.is_empty());
+    assert_eq!(reader.run(JobId(1)).unwrap(), None);
+    assert!(reader.run_history(JobId(1)).unwrap().is_empty());
+}
+
+#[test]
 fn the_history_of_a_run_comes_in_order_also_what_cannot_be_read() {
     let harness = Harness::new();
     let start = JobCommand::ObjectStarted { object: 0, session: SessionId(7) };

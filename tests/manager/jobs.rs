@@ -7,8 +7,8 @@ use crate::{
 use howdah::{
     attempt::Scenario,
     domain::{
-        Achieved, BackupObject, ByteCount, Disposed, Disposition, InstanceName, JobId, JobKind, JobObject, JobResult,
-        JobSpec, Kind, Order, Origin, Parent, PasswordSource, Reach, RetryPolicy, SessionId, StopMode, Success,
+        Achieved, BackupOrder, ByteCount, Disposed, Disposition, InstanceName, JobId, JobKind, JobObject, JobResult,
+        JobSpec, Kind, Order, Origin, Parent, Reach, RetryPolicy, SessionId, StopMode, Success,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -21,21 +21,18 @@ use howdah::{
 use std::{num::NonZeroU16, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// A job of trees of these names, tried again twice.
+/// A job of instances of these names, tried again twice.
 pub(crate) fn job(name: &str, objects: &[&str], at_once: u16) -> StartJob {
-    let server = |name: &&str| {
-        let object = BackupObject::Instance {
-            name: InstanceName::new(name),
-            conninfo: format!("host={name}"),
-            password: PasswordSource::None,
-            tar: None,
-            checksums: "CRC32C".to_owned(),
-            slot: None,
-        };
+    let instance = |name: &&str| {
+        let Order::Backup(BackupOrder { object, .. }) = sample::backup_order() else { panic!("a backup") };
+        let mut written = serde_json::to_value(object).unwrap();
+        written["instance"]["name"] = (*name).into();
+        written["instance"]["conninfo"] = format!("host={name}").into();
+        let object = serde_json::from_value(written).unwrap();
         JobObject { object, repository: Some("/backup".into()), max_rate: None }
     };
     let policy = RetryPolicy { tries: 2, ..JobSpec::default_policy() };
-    let (objects, at_once) = (objects.iter().map(server).collect(), NonZeroU16::new(at_once).unwrap());
+    let (objects, at_once) = (objects.iter().map(instance).collect(), NonZeroU16::new(at_once).unwrap());
     let spec = JobSpec::new(InstanceName::new(name), JobKind::Instance, objects, at_once, policy).unwrap();
     StartJob { spec, origin: Origin::CommandLine }
 }
