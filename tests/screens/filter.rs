@@ -5,6 +5,7 @@
 use super::stage::*;
 use howdah::{
     console::{
+        keymap::KeyContext,
         message::{Intent, Message},
         model::tree::{Group, Node},
     },
@@ -116,4 +117,14 @@ fn rows_leave_the_time_of_a_filter_as_it_passes_and_nothing_wakes_for_more() {
     assert_eq!(stage.model.next_change(), Some(later(3_540)));
     stage.tell_at(Message::Due, later(3_540));
     assert_eq!((names(&stage), stage.model.next_change()), (0, None));
+}
+
+/// Enter on a filter that is not right leaves it where it is, and says so again.
+#[test]
+fn a_wrong_filter_answers_to_enter() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("/").type_text("phase:nowhere").press("enter");
+    let notice = stage.model.notice().expect("an answer").text.clone();
+    assert!(notice.contains("nowhere"), "{notice}");
+    assert_eq!(stage.model.key_context(), KeyContext::Filter);
 }

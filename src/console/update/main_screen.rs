@@ -311,7 +311,8 @@ fn accept(model: &mut Model) -> Vec<Intent> {
 
 /// Leaves the line that the filter is typed in; not while it holds a word that means nothing.
 fn keep_filter(model: &mut Model) {
-    if model.tree.filter().problem().is_some() {
+    if let Some(problem) = model.tree.filter().problem().map(str::to_owned) {
+        model.notify(Tone::Refused, problem);
         return;
     }
     model.typing = None;
