@@ -215,13 +215,22 @@ impl Config {
     }
 
     /// Where backups are looked for: what flags and the environment name, else all that the file does, the short form
-    /// first.
+    /// first, and last what jobs write to.
     pub fn repository_paths(&self, flags: &[PathBuf]) -> Vec<PathBuf> {
         if !flags.is_empty() {
             return flags.to_vec();
         }
         let with_kind = self.repository.iter().map(|RepositorySetting { kind: SourceKind::Directory, path, .. }| path);
-        self.repositories.iter().chain(with_kind).cloned().collect()
+        let mut paths: Vec<PathBuf> = self.repositories.iter().chain(with_kind).cloned().collect();
+        // A job that is not right writes nowhere.
+        let jobs = self.jobs().unwrap_or_default();
+        let written = jobs.iter().flat_map(JobSpec::objects).filter_map(|object| object.repository.clone());
+        for path in written {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
     }
 
     /// The jobs, in the order of the file.

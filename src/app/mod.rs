@@ -16,6 +16,7 @@ pub mod exposure;
 mod generate;
 mod handover;
 mod hook;
+mod job;
 mod keeper;
 mod keys;
 mod limits;

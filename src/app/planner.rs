@@ -3,7 +3,7 @@
 use super::environment;
 use crate::{
     attempt::worker_command,
-    domain::{ClusterRestore, Failure, RestorePlan, WorkerSettings},
+    domain::{BackupOrder, BackupPlan, ClusterRestore, Failure, RestorePlan, WorkerSettings},
     process::OWN_PROGRAM,
 };
 use serde::{Deserialize, Serialize};
@@ -13,18 +13,30 @@ use tokio::io::AsyncWriteExt;
 /// The request to the planning process, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlanRequest {
-    /// What would be restored.
-    pub request: ClusterRestore,
+    /// What would be done.
+    pub work: PlannedWork,
     /// How.
     pub settings: WorkerSettings,
+}
+
+/// What there are plans for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlannedWork {
+    /// A restore.
+    Restore(Box<ClusterRestore>),
+    /// The backup of an object of a job.
+    Backup(Box<BackupOrder>),
 }
 
 /// Its answer, on its standard output.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanReply {
-    /// It can be done, like this.
-    Plan(Box<RestorePlan>),
+    /// It can be restored, like this.
+    Restore(Box<RestorePlan>),
+    /// It can be backed up, like this.
+    Backup(Box<BackupPlan>),
     /// It cannot.
     Refused(Failure),
 }
@@ -33,8 +45,8 @@ pub enum PlanReply {
 /// nothing is written.
 pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<RestorePlan, Failure> {
     let lacking = settings.state.as_deref().and_then(|state| environment::lacking(state, &settings.environment));
-    match ask(&PlanRequest { request, settings }).await {
-        Ok(PlanReply::Plan(mut plan)) => {
+    match ask(&PlanRequest { work: PlannedWork::Restore(Box::new(request)), settings }).await {
+        Ok(PlanReply::Restore(mut plan)) => {
             plan.warnings.extend(lacking.map(|lacking| {
                 let (sentence, command) = lacking.sentence();
                 format!("{sentence}; {command} lets the next one have what is set here")
@@ -42,6 +54,17 @@ pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<R
             Ok(*plan)
         }
         Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Backup(_)) => Err(Failure::bug("the plan of a restore is one of a backup")),
+        Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
+    }
+}
+
+/// Asks another process for the plan of a backup; nothing is written, here or at what is backed up.
+pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result<BackupPlan, Failure> {
+    match ask(&PlanRequest { work: PlannedWork::Backup(Box::new(order)), settings }).await {
+        Ok(PlanReply::Backup(plan)) => Ok(*plan),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Restore(_)) => Err(Failure::bug("the plan of a backup is one of a restore")),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }

@@ -39,7 +39,7 @@ use std::{
 };
 
 /// How often a reader that follows looks again: a person sees a change within the blink of an eye.
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Plans that are made side by side: each is a process that reads a manifest.
 const PLANS: usize = 4;
@@ -61,7 +61,7 @@ pub(super) fn report(context: &AppContext, args: &ReportArgs) -> anyhow::Result<
     })
 }
 
-fn on_streams(work: impl FnOnce(&mut Streams<'_>) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+pub(super) fn on_streams(work: impl FnOnce(&mut Streams<'_>) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (BufWriter::new(io::stdout()), io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err, live: false, columns: 0, json: false };
     let ended = work(&mut streams);
@@ -106,13 +106,16 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
 }
 
 /// What the verbs need of this process.
-fn around<'a>(context: &AppContext, owned: &'a dyn Fn() -> bool) -> VerbContext<'a> {
+pub(super) fn around<'a>(context: &AppContext, owned: &'a dyn Fn() -> bool) -> VerbContext<'a> {
     let (clock, form) = (Clock::system(), context.command_form());
     VerbContext { clock, owned, pause: &until_next_look, ascii: context.ascii, form }
 }
 
 /// Does what needs an owner: the one that is there, else a keeper that is started for it.
-fn steer(context: &AppContext, work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+pub(super) fn steer(
+    context: &AppContext,
+    work: impl AsyncFnOnce(&Client) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let client = attach::connect(&context.keeper(), &who(), false, Clock::system()).await?;
@@ -263,7 +266,7 @@ const fn exit(refused: bool) -> Exit {
 }
 
 /// Waits until the next look is due; ends at once when the reader of stdout has gone away.
-fn until_next_look() -> Reading {
+pub(super) fn until_next_look() -> Reading {
     let out = io::stdout();
     // No event is asked for: errors and hang-ups are told always (poll(2)).
     let mut watched = [PollFd::new(&out, PollFlags::empty())];

@@ -1,6 +1,6 @@
 //! The hidden verb `worker`: one attempt, or one plan, in a process of its own.
 
-use super::planner::{PlanReply, PlanRequest};
+use super::planner::{PlanReply, PlanRequest, PlannedWork};
 use crate::{
     cli::{args::WorkerArgs, exit::Exit},
     worker,
@@ -21,10 +21,16 @@ pub(super) fn run(args: &WorkerArgs) -> anyhow::Result<Exit> {
 
 fn plan() -> anyhow::Result<Exit> {
     let request: PlanRequest = serde_json::from_reader(io::stdin().lock()).context("the question cannot be read")?;
-    let answer = match worker::plan(&request.request, &request.settings, Uuid::nil()) {
-        Ok(plan) => PlanReply::Plan(Box::new(plan)),
-        Err(failure) => PlanReply::Refused(failure),
+    let PlanRequest { work, settings } = request;
+    let answer = match work {
+        PlannedWork::Restore(request) => {
+            worker::plan(&request, &settings, Uuid::nil()).map(|plan| PlanReply::Restore(Box::new(plan)))
+        }
+        PlannedWork::Backup(order) => {
+            worker::plan_backup(&order, &settings).map(|plan| PlanReply::Backup(Box::new(plan)))
+        }
     };
+    let answer = answer.unwrap_or_else(PlanReply::Refused);
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &answer)?;
     out.flush()?;

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use super::{
+    job::args::JobArgs,
     recording_options::{ConsoleRecording, DemoArgs, PlayArgs},
     restore_options::RestoreOptions,
     session::{args::SessionArgs, name::SessionSelector},
@@ -62,6 +63,8 @@ pub enum Verb {
     Restore(Box<RestoreArgs>),
     /// The sessions: list, start, watch and steer them
     Session(Box<SessionArgs>),
+    /// The backup jobs of the settings: list, start, watch and stop their runs
+    Job(JobArgs),
     /// Tell all about one session: its order, plan, attempts, commands and outcome, for a post-mortem
     #[command(after_long_help = REPORT)]
     Report(ReportArgs),
@@ -93,6 +96,7 @@ impl Verb {
         match self {
             Self::Restore(args) => !args.plan,
             Self::Session(args) => args.verb.changes_sessions(),
+            Self::Job(args) => args.verb.changes_runs(),
             Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Hook => true,
             Self::Backup(BackupVerb::List { .. })
             | Self::Play(_)

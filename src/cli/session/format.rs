@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The sign of a phase, the same as on the screen, and its word. What is lost has a sign of its own.
-pub(super) fn phase(session: &Session, lost: bool, ascii: bool) -> String {
+pub(in crate::cli) fn phase(session: &Session, lost: bool, ascii: bool) -> String {
     if lost {
         return format!("? lost ({})", phase_word(session.phase()));
     }
@@ -30,7 +30,7 @@ pub(super) fn phase(session: &Session, lost: bool, ascii: bool) -> String {
 }
 
 /// The same with what a list has room for: which try it is, and what keeps a person from waiting on.
-pub(super) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> String {
+pub(in crate::cli) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> String {
     let more = match session.phase() {
         _ if lost => String::new(),
         Phase::Queued { cause, .. } | Phase::Running { cause, got_through: false, .. } => made_as(session, *cause),
@@ -55,7 +55,7 @@ pub(super) fn phase_and_try(session: &Session, lost: bool, ascii: bool) -> Strin
 }
 
 /// How far it has come: bytes, or WAL once that is what moves; `-` while nothing is known.
-pub(super) fn progress(session: &Session) -> String {
+pub(in crate::cli) fn progress(session: &Session) -> String {
     match session.progress().wal.filter(|_| session.is_ongoing()) {
         Some(wal) => format!("WAL {} %", percent(wal.ratio())),
         None if session.bytes_total().0 == 0 => "-".to_owned(),
@@ -64,7 +64,7 @@ pub(super) fn progress(session: &Session) -> String {
 }
 
 /// One line about a session: its number, its instance, and how it stands.
-pub(super) fn line(session: &Session, lost: bool, form: &CommandForm, now: Timestamp) -> String {
+pub(in crate::cli) fn line(session: &Session, lost: bool, form: &CommandForm, now: Timestamp) -> String {
     // What is lost needs an owner, and then nothing else.
     let commands = state::commands(session, form).filter(|_| !lost);
     let commands = commands.map_or_else(String::new, |commands| format!("; {commands}"));
@@ -73,7 +73,7 @@ pub(super) fn line(session: &Session, lost: bool, form: &CommandForm, now: Times
 }
 
 /// How a session stands, in one clause.
-pub(super) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
+pub(in crate::cli) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
     match session.phase() {
         _ if lost => {
             format!("lost, will go on when an owner is there (was: {})", state::state(session, now))
@@ -95,7 +95,7 @@ pub(super) fn state(session: &Session, lost: bool, now: Timestamp) -> String {
 }
 
 /// Why an attempt was made.
-pub(super) fn cause(session: &Session, record: &AttemptRecord) -> String {
+pub(in crate::cli) fn cause(session: &Session, record: &AttemptRecord) -> String {
     match record.cause {
         Some(Cause::First) => "first".to_owned(),
         Some(Cause::Try(number)) => format!("try {number} of {}", session.policy().tries),
@@ -106,13 +106,13 @@ pub(super) fn cause(session: &Session, record: &AttemptRecord) -> String {
 }
 
 /// How a step stands; nothing of one that was not begun.
-pub(super) fn step_state(state: &StepState) -> Option<String> {
+pub(in crate::cli) fn step_state(state: &StepState) -> Option<String> {
     let (word, detail) = step_words(state)?;
     Some(if detail.is_empty() { word.to_owned() } else { format!("{word}: {detail}") })
 }
 
 /// The same as a word, and what is worth saying about it, which may be nothing.
-pub(super) fn step_words(state: &StepState) -> Option<(&'static str, &str)> {
+pub(in crate::cli) fn step_words(state: &StepState) -> Option<(&'static str, &str)> {
     match state {
         StepState::Pending => None,
         StepState::Running { detail } => Some(("under way", detail)),
@@ -124,6 +124,6 @@ pub(super) fn step_words(state: &StepState) -> Option<(&'static str, &str)> {
 }
 
 /// `2026-11-20 12:58:03`, in UTC.
-pub(super) fn moment(moment: Timestamp) -> String {
+pub(in crate::cli) fn moment(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

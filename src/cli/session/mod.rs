@@ -11,7 +11,7 @@ pub mod act;
 pub mod args;
 pub mod cancel;
 pub mod events;
-mod format;
+pub(super) mod format;
 pub mod list;
 pub mod log;
 pub mod name;
@@ -22,7 +22,7 @@ pub mod recover;
 pub mod report;
 pub mod show;
 pub mod start;
-mod table;
+pub(super) mod table;
 pub mod watch;
 
 use super::{report::ignore_closed, state::CommandForm, streams::Streams};
@@ -87,7 +87,11 @@ fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>
 }
 
 /// Says that nobody carries the sessions on, if that is so.
-fn print_if_unowned(reader: &reader::Reader, context: &VerbContext<'_>, streams: &mut Streams<'_>) -> io::Result<()> {
+pub(super) fn print_if_unowned(
+    reader: &reader::Reader,
+    context: &VerbContext<'_>,
+    streams: &mut Streams<'_>,
+) -> io::Result<()> {
     if (context.owned)() {
         return Ok(());
     }

@@ -4,25 +4,25 @@ use crate::cli::backup_list::width_of;
 use std::io::{self, Write};
 
 /// One column.
-pub(super) struct Column {
+pub(in crate::cli) struct Column {
     /// What stands above it.
-    pub(super) head: &'static str,
+    pub(in crate::cli) head: &'static str,
     /// Whether its values are numbers, which stand right-aligned under each other.
-    pub(super) number: bool,
+    pub(in crate::cli) number: bool,
 }
 
 /// A column of words.
-pub(super) const fn words(head: &'static str) -> Column {
+pub(in crate::cli) const fn words(head: &'static str) -> Column {
     Column { head, number: false }
 }
 
 /// A column of numbers.
-pub(super) const fn numbers(head: &'static str) -> Column {
+pub(in crate::cli) const fn numbers(head: &'static str) -> Column {
     Column { head, number: true }
 }
 
 /// Writes the heads and the rows.
-pub(super) fn write<const N: usize>(
+pub(in crate::cli) fn write<const N: usize>(
     out: &mut dyn Write,
     columns: &[Column; N],
     rows: &[[String; N]],

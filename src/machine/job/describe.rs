@@ -54,12 +54,11 @@ impl ObjectState {
     /// Where it stands, in a word or two (R42).
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Pending => "to come",
+            Self::Pending | Self::NotStarted => "not started",
             Self::Processing { .. } => "in process",
             Self::Succeeded { .. } => "done",
             Self::Failed { .. } => "failed",
             Self::Stopped { .. } => "stopped",
-            Self::NotStarted => "not started",
         }
     }
 }

@@ -58,7 +58,7 @@ pub enum JobPhase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectState {
-    /// It is to come.
+    /// It has not begun yet.
     Pending,
     /// It is being backed up, or waits for its next try.
     Processing {
