@@ -9,6 +9,7 @@ use clap::{Command, CommandFactory, Parser};
 use howdah::cli::{
     args::{self, Cli},
     exit::Exit,
+    job::args::JobVerb,
     man,
 };
 use std::{
@@ -319,14 +320,34 @@ fn the_unit_keeps_the_work_alive_and_starts_what_there_is() {
     assert!(man::pages().iter().any(|known| known.name == page), "{page}");
 }
 
+const JOB: &str = include_str!("../assets/howdah-job@.service");
+const TIMER: &str = include_str!("../assets/howdah-job@.timer");
+
 #[test]
-fn systemd_finds_nothing_wrong_with_the_unit() {
+fn the_unit_of_a_job_waits_for_its_end_and_a_warning_is_no_failure() {
+    let line = |key: &str| JOB.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap();
+    let words: Vec<&str> = line("ExecStart").split(' ').collect();
+    let verb = Cli::try_parse_from(words.iter().map(|word| word.replace("%i", "nightly"))).unwrap().verb;
+    let Some(args::Verb::Job(job)) = verb else { panic!("{words:?}") };
+    assert!(matches!(job.verb, JobVerb::Start(ref start) if start.wait && !start.plan), "{job:?}");
+    assert_eq!(line("SuccessExitStatus"), (Exit::Warned as u8).to_string());
+    // The keeper that it may start goes on with the run.
+    assert_eq!(line("KillMode"), "process");
+    let page = line("Documentation").trim_start_matches("man:").replace("(1)", ".1");
+    assert!(man::pages().iter().any(|known| known.name == page), "{page}");
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
     let directory = scratch("unit");
-    let unit = directory.join("howdah-keeper.service");
-    fs::write(&unit, UNIT.replace("/usr/local/bin/howdah", env!("CARGO_BIN_EXE_howdah"))).unwrap();
+    for (name, text) in [("howdah-keeper.service", UNIT), ("howdah-job@.service", JOB), ("howdah-job@.timer", TIMER)] {
+        fs::write(directory.join(name), text.replace("/usr/local/bin/howdah", env!("CARGO_BIN_EXE_howdah"))).unwrap();
+    }
+    let units = ["howdah-keeper.service", "howdah-job@nightly.service", "howdah-job@nightly.timer"];
     let verify = |more: &[&str]| {
         let mut command = process::Command::new("systemd-analyze");
-        command.args(["verify", "--man=no"]).args(more).arg(&unit).env("XDG_RUNTIME_DIR", &directory).output()
+        command.args(["verify", "--man=no"]).args(more).args(units.map(|unit| directory.join(unit)));
+        command.env("XDG_RUNTIME_DIR", &directory).output()
     };
     // Which of these words systemd knows is its own business; that it is here is told by the version.
     let here = process::Command::new("systemd-analyze").arg("--version").output();
@@ -337,7 +358,7 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     for mode in [&["--system"][..], &["--user"]] {
         let output = verify(mode).unwrap();
         let reported = String::from_utf8_lossy(&output.stderr);
-        let about_us: Vec<&str> = reported.lines().filter(|line| line.contains("howdah-keeper")).collect();
+        let about_us: Vec<&str> = reported.lines().filter(|line| line.contains("howdah-")).collect();
         assert!(about_us.is_empty(), "{mode:?}: {reported}");
     }
 }

@@ -12,10 +12,15 @@ use howdah::{
         message::{Intent, Message},
         model::notice::Tone,
     },
-    machine::Scope,
+    domain::{BackupObject, InstanceName, JobId, JobKind, JobObject, JobSpec, Origin, Who},
+    machine::{
+        Scope,
+        job::{JobCreated, JobRun},
+    },
     manager::{OwnerState, Receipt, ReceiptLine, SessionAction, Snapshot},
 };
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
+use uuid::Uuid;
 
 const SIZES: [(u16, u16); 6] = [(160, 50), (120, 40), (100, 30), (80, 24), (40, 10), (30, 6)];
 
@@ -55,8 +60,21 @@ fn s04_closing_is_safe_whatever_goes_on_because_the_work_goes_on() {
         check(play, &working(), &["safe to close"], &["logout", "pause"]);
         check(play, &[nothing(), snapshot(vec![stuck(1, "a")], &[])], &["safe to close"], &["goes on", "logout"]);
     }
-    let stage = Stage::sized(snapshot(vec![waiting(1, "a")], &[]), own(), (80, 24));
-    assert!(header(&stage).contains("safe to close: work goes on"), "{}", header(&stage));
+    let between_two_objects = Snapshot { runs: vec![Arc::new(run_of_a_job())], ..nothing() };
+    for goes_on in [snapshot(vec![waiting(1, "a")], &[]), between_two_objects] {
+        let stage = Stage::sized(goes_on, own(), (80, 24));
+        assert!(header(&stage).contains("safe to close: work goes on"), "{}", header(&stage));
+    }
+}
+
+/// A run of which no object is in process now.
+fn run_of_a_job() -> JobRun {
+    let (name, path, target) = (InstanceName::new("etc"), "/etc".into(), "/copies".into());
+    let object = JobObject { object: BackupObject::FileCopy { name, path, target }, repository: None, max_rate: None };
+    let policy = JobSpec::default_policy();
+    let spec = JobSpec::new(InstanceName::new("files"), JobKind::FileCopy, vec![object], NonZeroU16::MIN, policy);
+    let (spec, who) = (spec.unwrap(), Who::new("ops", "bastion", 1, None));
+    JobRun::create(JobCreated { id: JobId(1), uuid: Uuid::nil(), spec, who, origin: Origin::CommandLine, at: now() })
 }
 
 #[test]

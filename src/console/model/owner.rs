@@ -45,9 +45,8 @@ impl Model {
     /// Whether this window may be closed.
     pub fn may_close(&self) -> MayClose {
         // A frozen picture shows old counts; the answer is about now.
-        let counts = &self.latest.counts;
         // What is stuck waits for a person: nobody works on it, so nothing of it can go on or be ended.
-        let works = counts.going_on() > 0;
+        let works = self.latest.needs_owner();
         match (&self.owner, &self.options.closing) {
             _ if self.manager_gone => MayClose::ManagerGone,
             (OwnerState::Unreachable { .. }, _) => MayClose::Away,
