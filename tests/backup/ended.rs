@@ -116,7 +116,9 @@ fn a_disk_that_fills_up_is_incurable_and_is_given_back() {
     let cluster = plain_source();
     let session = Session::new(order_of(cluster, &disk.0)).packed(Compression::Gzip);
     let failure = session.fail();
-    assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Copy)), "{failure}");
+    // How full it is before the first word on progress is for the two processes to race.
+    let in_step = matches!(failure.step, Some(Step::Checkpoint | Step::Copy));
+    assert!(failure.class == FailureClass::Incurable && in_step, "{failure:?}");
     assert!(failure.cause.contains("No space left"), "{failure}");
     assert_eq!(session.dispose(), Disposed::Removed);
     left_nothing(&session, cluster, &[]);

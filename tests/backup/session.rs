@@ -84,12 +84,14 @@ impl Session {
         format!("howdah-{}", self.uuid)
     }
 
-    /// What it has on the server: walsenders, running backups, temporary slots.
+    /// What it has on the server: walsenders, running backups, temporary slots, those that nobody holds any more
+    /// included. Another test may back up the same server meanwhile.
     pub(crate) fn on_server(&self, cluster: &Cluster) -> String {
         let ours = format!("select pid from pg_stat_activity where application_name = '{}'", self.application_name());
         cluster.ask(&format!(
             "select (select count(*) from ({ours}) o) || ' ' || (select count(*) from pg_stat_progress_basebackup \
-             where pid in ({ours})) || ' ' || (select count(*) from pg_replication_slots where temporary)"
+             where pid in ({ours})) || ' ' || (select count(*) from pg_replication_slots \
+             where temporary and (active_pid is null or active_pid in ({ours})))"
         ))
     }
 
