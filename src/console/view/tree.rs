@@ -16,6 +16,7 @@ use crate::{
         ports::RepositoryKind,
         theme::{Brush, Role},
     },
+    domain::Kind,
     machine::CompletedRow,
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::StatefulWidget as _};
@@ -201,7 +202,9 @@ fn last_part<'a>(ended: &'a CompletedRow, near: impl Iterator<Item = &'a Complet
     let is_namesake = |other: &CompletedRow| other.id != ended.id && other.title == ended.title;
     let target = ended.details.target.as_str();
     let last = target.rsplit_once(" :").map_or(target, |(last, _)| last);
-    let distinguishes = last != ended.title.as_str() && near.into_iter().any(is_namesake);
+    // Objects of jobs have one repository, and the moment tells them apart.
+    let has_own = ended.kind == Kind::Restore && last != ended.title.as_str();
+    let distinguishes = has_own && near.into_iter().any(is_namesake);
     distinguishes.then(|| format::clean(last).into_owned())
 }
 
