@@ -1,7 +1,7 @@
 //! Opening the console over a full journal: from the start of the process to the first painted screen, and what the
 //! console takes while it is idle. The real program in a real pseudo terminal.
 //!
-//! `cargo bench --bench open` makes a journal with 100,000 completed and 1,000 ongoing sessions, each of which waits for
+//! `cargo bench --bench open` makes journals with 100,000 completed sessions, and 10 or 1,000 ongoing ones that wait for
 //! a person, and prints the times of some openings. An opening without a journal stands beside them.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
@@ -20,19 +20,32 @@ use std::{
 
 const ROUNDS: usize = 11;
 
+/// Ongoing sessions of a usual night.
+const FEW: u64 = 10;
+
 /// How long the idle console is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
 fn main() {
     let room = tempfile::tempdir().unwrap();
-    let (full, empty) = (room.path().join("full"), room.path().join("empty"));
-    fs::DirBuilder::new().mode(0o700).create(&full).unwrap();
-    let life = |number| if number > journal::COMPLETED { journal::stuck() } else { journal::cancelled() };
-    journal::fill(&full.join("journal.db"), life);
+    let (full, long, empty) = (room.path().join("full"), room.path().join("long"), room.path().join("empty"));
+    for (state, ongoing) in [(&full, journal::ONGOING), (&long, FEW)] {
+        fs::DirBuilder::new().mode(0o700).create(state).unwrap();
+        let is_ongoing = |number| (1..=ongoing).contains(&u64::saturating_sub(number, journal::COMPLETED));
+        journal::fill(&state.join("journal.db"), |number| {
+            if is_ongoing(number) { journal::stuck() } else { journal::cancelled() }
+        });
+    }
     // The first opening unpacks the sample; it is not counted.
-    drop(Console::open(&empty));
+    for state in [&empty, &long, &full] {
+        drop(Console::open(state));
+    }
     println!("first paint, median of {ROUNDS} (shortest to longest):");
-    for (name, state) in [("empty journal", &empty), ("100,000 completed, 1,000 ongoing", &full)] {
+    for (name, state) in [
+        ("empty journal", &empty),
+        ("100,990 completed, 10 ongoing", &long),
+        ("100,000 completed, 1,000 ongoing", &full),
+    ] {
         let mut times: Vec<f64> = (0..ROUNDS).map(|_| Console::open(state).painted.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
         println!("  {name:<34} {:5.1} ms ({:.1} to {:.1})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
