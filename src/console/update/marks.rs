@@ -38,6 +38,8 @@ pub(super) fn range(model: &mut Model) {
     model.tree.anchor = Some(model.tree.selected().clone());
     if marks(model) == before {
         model.notify(Tone::Info, "No more rows could be marked");
+    } else {
+        show_count(model);
     }
 }
 
@@ -53,9 +55,13 @@ pub(super) fn all(model: &mut Model) {
         let reason = if cannot { "these cannot be marked" } else { "there is no row here" };
         model.notify(Tone::Refused, format!("Mark all refused: {reason}"));
     } else {
-        // The marks may stand out of view; the footer says how many there are, unless something else stands there.
-        model.notice = None;
+        show_count(model);
     }
+}
+
+/// The marks may stand out of view; the footer says how many there are, unless something else stands there.
+fn show_count(model: &mut Model) {
+    model.notice = None;
 }
 
 /// Takes all marks away.
