@@ -116,10 +116,6 @@ fn rows_are_marked_one_by_one_as_a_range_and_all() {
     stage.press("G g down down down space up up up V r");
     assert_eq!(ids(&stage), [1, 3, 4]);
     assert!(matches!(&stage.wanted()[..], [Intent::Act(..)]), "{}", stage.text());
-    // Where the tree is hidden the footer tells, whatever stood there.
-    let mut wide = Stage::new(busy(), own());
-    wide.press("g down space w R V");
-    assert!(wide.text().contains("2 marked"), "{}", wide.text());
     let mut instances = Stage::new(nobody(), own());
     instances.press("G A");
     assert!(instances.text().contains("3 instances marked"), "{}", instances.text());
