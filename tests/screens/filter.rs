@@ -128,3 +128,16 @@ fn a_wrong_filter_answers_to_enter() {
     assert!(notice.contains("nowhere"), "{notice}");
     assert_eq!(stage.model.key_context(), KeyContext::Filter);
 }
+
+/// What the filter hides is not gone to, and its group stays as it is: rows would move under the selection.
+#[test]
+fn what_needs_a_person_behind_a_filter_moves_nothing() {
+    let mut stage = Stage::new(busy(), own());
+    stage.press("/").type_text("orders").press("enter g left end");
+    let before = (stage.model.tree().index(), stage.model.tree().selected().clone());
+    stage.press("!");
+    let tree = stage.model.tree();
+    assert_eq!((tree.index(), tree.selected().clone()), before, "{}", stage.text());
+    let row = tree.row(tree.index()).and_then(|row| stage.model.data().node(row));
+    assert_eq!(row.as_ref(), Some(tree.selected()), "{}", stage.text());
+}

@@ -218,8 +218,8 @@ impl Tree {
                 (group, self.lists[section].position(index).map(|at| before + at + 1))
             }
         };
-        self.closed.remove(&group);
         let Some(at) = at else { return false };
+        self.closed.remove(&group);
         self.index = self.heading(group) + at;
         self.selected = node.clone();
         true
