@@ -108,6 +108,7 @@ fn rows_are_marked_one_by_one_as_a_range_and_all() {
     assert_eq!(ids(&stage), [1, 3, 4], "{}", stage.text());
     stage.press("esc");
     assert_eq!(ids(&stage), [] as [u64; 0]);
+    assert!(stage.text().contains("Nothing is marked any more"), "{}", stage.text());
     stage.press("A");
     assert_eq!(ids(&stage), [1, 2, 3, 4, 5]);
     stage.press("A");

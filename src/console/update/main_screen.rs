@@ -335,6 +335,8 @@ fn back(model: &mut Model) {
         model.set_filter("");
     } else if !model.tree.marked.is_empty() || !model.tree.marked_instances.is_empty() {
         marks::clear(model);
+        // They may have stood in a closed group, and what told of them behind another notice.
+        model.notify(Tone::Info, "Nothing is marked any more");
     } else if model.frozen.is_some() {
         freeze(model);
     } else if model.tree.screen() == Screen::Restore {
