@@ -3,10 +3,11 @@
 //! Promise: a specification that was read is whole: it has objects, each of the job's kind and under a name of its own,
 //! and none of them ever waits for a person.
 
-use super::{BackupObject, InstanceName, Rate, RetryPolicy, WhenUsedUp};
+use super::{BackupObject, BackupOrder, InstanceName, JobId, Rate, RetryPolicy, WhenUsedUp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt, num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 use thiserror::Error;
+use uuid::Uuid;
 
 /// A job as one run of it carries it out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +163,12 @@ impl JobSpec {
     /// How many objects may be in process at a time.
     pub const fn at_once(&self) -> NonZeroU16 {
         self.at_once
+    }
+
+    /// The order for one object of a run. The only place that makes one.
+    pub fn order(&self, object: usize, run: JobId, run_uuid: Uuid) -> Option<BackupOrder> {
+        let JobObject { object, repository, max_rate } = self.objects.get(object)?.clone();
+        Some(BackupOrder { job: self.name.clone(), run, run_uuid, object, repository, max_rate })
     }
 
     /// How its objects are tried again.

@@ -1,9 +1,7 @@
 //! A run of a job and its phase. Fields are private: only `evolve` changes them.
 
 use super::JobCreated;
-use crate::domain::{
-    BackupOrder, Disposed, JobId, JobObject, JobResult, JobSpec, Order, Origin, SessionId, StopMode, Timestamp, Who,
-};
+use crate::domain::{Disposed, JobId, JobResult, JobSpec, Order, Origin, SessionId, StopMode, Timestamp, Who};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
@@ -181,12 +179,9 @@ impl JobRun {
         Duration::try_from(end.duration_since(self.started_at)).unwrap_or_default()
     }
 
-    /// The order for an object of it. The only place that makes one.
+    /// The order for an object of it.
     pub fn order(&self, object: usize) -> Option<Order> {
-        let wanted = self.spec.objects().get(object)?;
-        let JobObject { object, repository, max_rate } = wanted.clone();
-        let (job, run, run_uuid) = (self.spec.name().clone(), self.id, self.uuid);
-        Some(Order::Backup(BackupOrder { job, run, run_uuid, object, repository, max_rate }))
+        self.spec.order(object, self.id, self.uuid).map(Order::Backup)
     }
 
     /// The objects in process, each with its place and its session.
