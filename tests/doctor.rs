@@ -293,7 +293,7 @@ fn a_job_that_is_not_right_is_named_and_all_else_holds() {
     let rows = patient.rows(&[], 1);
     let row = JsonFinding::of(&rows, "settings");
     assert!(row.found.contains("the job \"nightly\" in howdah.toml: repository is missing"), "{row:?}");
-    assert!(row.found.ends_with("no job starts, all else does"), "{row:?}");
+    assert!(row.found.ends_with("that does not start, all else does"), "{row:?}");
     assert_eq!(JsonFinding::of(&rows, "state").state, "ok", "{rows:?}");
 }
 

@@ -23,7 +23,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 use repository::Repositories;
 use serde::{Deserialize, Deserializer};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -222,8 +222,7 @@ impl Config {
         }
         let with_kind = self.repository.iter().map(|RepositorySetting { kind: SourceKind::Directory, path, .. }| path);
         let mut paths: Vec<PathBuf> = self.repositories.iter().chain(with_kind).cloned().collect();
-        // A job that is not right writes nowhere.
-        let jobs = self.jobs().unwrap_or_default();
+        let (jobs, _) = self.jobs();
         let written = jobs.iter().flat_map(JobSpec::objects).filter_map(|object| object.repository.clone());
         for path in written {
             if !paths.contains(&path) {
@@ -233,17 +232,23 @@ impl Config {
         paths
     }
 
-    /// The jobs, in the order of the file.
-    pub fn jobs(&self) -> Result<Vec<JobSpec>, ConfigError> {
+    /// The jobs that can be carried out, in the order of the file, and what is wrong with the others. Of two with one
+    /// name neither is meant.
+    pub fn jobs(&self) -> (Vec<JobSpec>, Vec<ConfigError>) {
         let repositories = Repositories { short: &self.repositories, named: &self.repository };
-        let mut names = BTreeSet::new();
-        let spec = |job: &JobSetting| {
-            job.spec(&repositories).map_err(|problem| ConfigError::Job { job: job.name.clone(), problem })
-        };
-        if let Some(again) = self.job.iter().find(|job| !names.insert(job.name.as_str())) {
-            return Err(ConfigError::TwoJobs(again.name.clone()));
+        let (mut specs, mut problems) = (Vec::new(), Vec::new());
+        for (at, job) in self.job.iter().enumerate() {
+            let is_namesake = |other: &JobSetting| other.name == job.name;
+            if self.job[..at].iter().any(is_namesake) {
+                problems.push(ConfigError::TwoJobs(job.name.clone()));
+            } else if !self.job[at + 1..].iter().any(is_namesake) {
+                match job.spec(&repositories) {
+                    Ok(spec) => specs.push(spec),
+                    Err(problem) => problems.push(ConfigError::Job { job: job.name.clone(), problem }),
+                }
+            }
         }
-        self.job.iter().map(spec).collect()
+        (specs, problems)
     }
 
     /// How disrupted sessions are tried again.

@@ -20,7 +20,7 @@ use crate::{
         session::{Reading, SessionError, VerbContext, message, reader::Reader},
         streams::Streams,
     },
-    domain::{BackupOrder, JobId, JobSpec, KindFilter},
+    domain::{JobId, JobSpec, KindFilter},
     manager::JobAction,
 };
 use futures_util::{StreamExt, stream};
@@ -38,15 +38,11 @@ fn dispatch(context: &AppContext, args: &JobArgs, streams: &mut Streams<'_>) -> 
     let owned = || ownership::is_owned(&context.state);
     let verbs = around(context, &owned);
     let reader = &mut Reader::open(&context.state, KindFilter::All).map_err(SessionError::from)?;
-    let specs = match context.config.jobs() {
-        Ok(specs) => specs,
-        // What runs or ran can be looked at and stopped all the same.
-        Err(error) if !matches!(args.verb, JobVerb::Start(_)) => {
-            message(streams, &error.to_string())?;
-            Vec::new()
-        }
-        Err(error) => return Err(SessionError::Usage(error.to_string()).into()),
-    };
+    let (specs, problems) = context.config.jobs();
+    // A job that is not right holds up none of the others.
+    for problem in problems {
+        message(streams, &problem.to_string())?;
+    }
     Ok(match &args.verb {
         JobVerb::List(args) => list::run(reader, args, &specs, &verbs, streams)?,
         JobVerb::Show(args) => show::run(reader, args, &specs, &verbs, streams)?,
@@ -95,16 +91,10 @@ fn planned(context: &AppContext, selected: &Selected<JobSpec>, streams: &mut Str
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut refused = selected.refused;
     for spec in &selected.wanted {
-        let plans = spec.objects().iter().map(|wanted| async {
-            let order = BackupOrder {
-                job: spec.name().clone(),
-                run: JobId(0),
-                run_uuid: Uuid::nil(),
-                object: wanted.object.clone(),
-                repository: wanted.repository.clone(),
-                max_rate: wanted.max_rate,
-            };
-            (wanted.object.name().clone(), planner::plan_backup(order, context.worker_settings()).await)
+        // A plan is of no run.
+        let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
+        let plans = orders.map(|order| async {
+            (order.object.name().clone(), planner::plan_backup(order, context.worker_settings()).await)
         });
         let plans: Vec<ObjectPlan> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
         refused |= plans.iter().any(|(_, plan)| plan.is_err());

@@ -253,7 +253,21 @@ mod tests {
 
     fn jobs(text: &str) -> Result<Vec<JobSpec>, String> {
         let config: Config = toml::from_str(&format!("{HEAD}{text}")).map_err(|error| error.to_string())?;
-        config.jobs().map_err(|error| error.to_string())
+        let (jobs, problems) = config.jobs();
+        problems.first().map_or(Ok(jobs), |problem| Err(problem.to_string()))
+    }
+
+    #[test]
+    fn a_job_that_is_not_right_holds_up_no_other_and_of_two_of_one_name_neither_is_meant() {
+        let named = |name: &str, more: &str| format!("{INSTANCE}{more}{SHOP}").replace("nightly", name);
+        let text = [named("a", ""), named("b", "target = \"/t\"\n"), named("c", ""), named("d", ""), named("d", "")];
+        let config: Config = toml::from_str(&format!("{HEAD}{}", text.join("[[job]]\n"))).unwrap();
+        let (jobs, problems) = config.jobs();
+        assert_eq!(jobs.iter().map(|job| job.name().as_str()).collect::<Vec<_>>(), ["a", "c"]);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(problems[0].contains("the job \"b\"") && problems[1].contains("the name \"d\""), "{problems:?}");
+        assert_eq!(problems.len(), 2);
+        assert!(config.repository_paths(&[]).contains(&"/mnt/north".into()));
     }
 
     #[test]

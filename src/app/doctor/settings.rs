@@ -38,8 +38,10 @@ fn finding(config: &Config, file: Option<&Path>) -> Finding {
         let found = format!("{} under [console]: {wrong}; the console does not open", shown(file));
         return Finding::error(CHECK, &found, Fix::Do("mend the line or remove it".to_owned()));
     }
-    if let Err(wrong) = config.jobs() {
-        let found = format!("{}: {wrong}; no job starts, all else does", shown(file));
+    let (_, problems) = config.jobs();
+    if !problems.is_empty() {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let found = format!("{}: {}; that does not start, all else does", shown(file), problems.join("; "));
         return Finding::error(CHECK, &found, Fix::Do("mend the job or remove it".to_owned()));
     }
     let found = if file.exists() {
