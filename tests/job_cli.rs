@@ -97,6 +97,10 @@ fn a_run_that_is_waited_for_tells_its_end_by_the_exit_code() {
     assert!(place.job(&["list"]).expect_code(0).stdout.contains("success"), "its history is kept");
     fs::remove_dir_all(&place.source).unwrap();
     place.job(&["start", "files", "--wait"]).expect_code(7).expect_words(&["files#2: failed"]);
+    // Both uuids begin with the hour of their run.
+    let uuid = ended["uuid"].as_str().unwrap();
+    place.job(&["show", &uuid[..4]]).expect_code(3).expect_words(&["fits several runs: #1 (", "#2 ("]);
+    assert_eq!(place.job(&["show", uuid, "--json"]).expect_code(0).json()["run"], 1, "not the newest");
 }
 
 #[test]
@@ -131,7 +135,11 @@ fn the_object_of_a_run_stops_it_through_a_pipe() {
     assert_eq!(stop("{\"run\": 1}").status.code(), Some(2), "it has no uuid");
     assert_eq!(stop(&object.replace("\"run\":1", "\"run\":9")).status.code(), Some(3), "another run");
     assert_eq!(place.run()["phase"], "running");
-    let stopped = stop(&format!("[{object}]"));
+    let uuid = place.run()["uuid"].as_str().unwrap().to_owned();
+    let by_uuid = place.job(&["show", &uuid[..8], "--json"]).expect_code(0).json();
+    assert_eq!(by_uuid["run"], 1, "the beginning of a uuid names a run that goes on");
+    let stopped = stop(&format!("[{object}] {object}"));
+    assert!(!String::from_utf8_lossy(&stopped.stderr).contains("not stopped"), "each once");
     assert_eq!(stopped.status.code(), Some(0), "{}", String::from_utf8_lossy(&stopped.stderr));
     assert!(stopped.stdout.is_empty());
     assert_eq!(place.run()["result"], "failed");

@@ -6,7 +6,7 @@
 
 mod jobs;
 
-pub use jobs::{JobHistoryLine, JobSet};
+pub use jobs::{JobHistoryLine, JobSet, RunNames};
 
 use super::{
     JournalError, JournalRecord, RECORD_VERSION,

@@ -97,7 +97,12 @@ fn runs_that_have_ended_are_listed_newest_first_until_they_are_dismissed() {
     assert_eq!(numbers(reader.runs_of(&InstanceName::new("nightly"), 9).unwrap()), [3, 1]);
     assert_eq!(numbers(reader.last_runs().unwrap()), [4, 3, 2], "hourly, nightly, weekly");
     assert_eq!(reader.run(JobId(3)).unwrap(), Some(seen.after.clone()));
-    assert_eq!(reader.run_by_uuid(&seen.after.uuid().to_string()).unwrap(), Some(seen.after));
+    let mut with_prefix = |prefix: &str, most| {
+        reader.runs_with_prefix(prefix, most).unwrap().into_iter().map(|named| named.id.0).collect::<Vec<_>>()
+    };
+    let uuid = seen.after.uuid().to_string();
+    assert_eq!((with_prefix(&uuid, 9), with_prefix(&uuid[..1], 3)), (vec![3], vec![1, 2, 3]), "dismissed ones too");
+    assert_eq!(with_prefix("f", 9), [] as [u64; 0]);
     let row = JobRow::of(&reader.run(JobId(1)).unwrap().unwrap()).unwrap();
     assert_eq!((row.result, row.objects.not_started, row.ended), (JobResult::Failed, 2, sample::after(50)));
 }

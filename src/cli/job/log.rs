@@ -1,25 +1,15 @@
 //! `howdah job log`: what happened in a run, in order.
 
-use super::{args::ShowArgs, name::Named};
+use super::args::ShowArgs;
 use crate::{
     cli::{
-        backup_list::escaped,
         exit::Exit,
-        session::{SessionError, format, reader::Reader},
+        session::{SessionError, events::Happened, reader::Reader},
         streams::Streams,
     },
-    domain::{JobSpec, Timestamp},
+    domain::JobSpec,
+    journal::JobHistoryLine,
 };
-use serde::Serialize;
-use std::io;
-
-/// One line of JSON.
-#[derive(Serialize)]
-struct JsonLine<'a> {
-    at: Timestamp,
-    event: &'a str,
-    text: &'a str,
-}
 
 /// Tells the history.
 pub fn run(
@@ -28,15 +18,9 @@ pub fn run(
     specs: &[JobSpec],
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let Named { job, run } = args.job.resolve(reader, specs)?;
-    let Some(run) = run else { return Err(SessionError::Refused(format!("{} never ran", job.name))) };
-    for entry in reader.journal.run_history(run.id())? {
-        if args.json {
-            let line = JsonLine { at: entry.at, event: &entry.event, text: &entry.text };
-            writeln!(streams.out, "{}", escaped(&serde_json::to_string(&line).map_err(io::Error::from)?))?;
-        } else {
-            writeln!(streams.out, "{}  {}", format::moment(entry.at), entry.text)?;
-        }
+    let run = args.job.resolve(reader, specs)?.into_run()?;
+    for JobHistoryLine { at, event, text, .. } in &reader.journal.run_history(run.id())? {
+        Happened { at: *at, event, text }.write(args.json, streams)?;
     }
     streams.out.flush()?;
     Ok(Exit::Done)

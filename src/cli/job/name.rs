@@ -4,16 +4,17 @@
 
 use super::{ListedJob, jobs};
 use crate::{
-    cli::session::{SessionError, reader::Reader},
+    cli::session::{
+        SessionError,
+        name::{NAMED, beginning},
+        pipe::{self, FromPipe},
+        reader::Reader,
+    },
     domain::{JobId, JobSpec, instance::printable},
     machine::job::JobRun,
 };
 use serde::Deserialize;
-use std::{
-    convert::Infallible,
-    io::{self, Read},
-    str::FromStr,
-};
+use std::{convert::Infallible, io::Read, str::FromStr};
 use uuid::Uuid;
 
 /// A name as it was typed.
@@ -38,26 +39,17 @@ pub struct Named {
     pub run: Option<JobRun>,
 }
 
-/// A run as the pipe names it; what else the object holds is left alone.
-#[derive(Debug, Deserialize)]
+/// A run as the pipe names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Piped {
     run: JobId,
     uuid: Uuid,
 }
 
-/// One value of the pipe.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(Piped),
-    Many(Vec<Piped>),
+impl FromPipe for Piped {
+    const NAME: &'static str = "object of a run";
+    const FIELDS: &'static str = "run and uuid";
 }
-
-/// Fewer characters of a uuid are more likely a slip than a name.
-const SHORTEST: usize = 4;
-
-/// The most that is read from a pipe: a run of a hundred objects has some twenty kilobytes.
-const MAX_INPUT: u64 = 64 << 20;
 
 impl FromStr for JobName {
     type Err = Infallible;
@@ -72,6 +64,14 @@ impl FromStr for JobSelector {
 
     fn from_str(word: &str) -> Result<Self, Infallible> {
         if word == "-" { Ok(Self::Piped) } else { word.parse().map(Self::One) }
+    }
+}
+
+impl Named {
+    /// The run; refused where there was none.
+    pub fn into_run(self) -> Result<JobRun, SessionError> {
+        let name = self.job.name;
+        self.run.ok_or_else(|| refused(&format!("{name} never ran: howdah job start {name} starts it")))
     }
 }
 
@@ -93,14 +93,14 @@ impl JobName {
             let unknown = || refused(&format!("there is no run {word}"));
             let id = number.parse().map(JobId).map_err(|_| unknown())?;
             let run = reader.journal.run(id)?.filter(|run| run.spec().name().as_str() == name).ok_or_else(unknown)?;
-            return Ok(of(run, all));
+            return Ok(of(run, &all));
         }
-        let beginning = |job: &ListedJob| !word.is_empty() && job.name.as_str().starts_with(word);
-        let found: Vec<usize> = (0..all.len()).filter(|at| beginning(&all[*at])).collect();
+        let fits = |job: &ListedJob| !word.is_empty() && job.name.as_str().starts_with(word);
+        let found: Vec<usize> = (0..all.len()).filter(|at| fits(&all[*at])).collect();
         match found[..] {
             [at] => Ok(newest(all.swap_remove(at))),
             [] => match self.by_uuid(reader)? {
-                Some(run) => Ok(of(run, all)),
+                Some(run) => Ok(of(run, &all)),
                 None => Err(refused(&format!("there is no job {word}; howdah job list shows those that there are"))),
             },
             [..] => {
@@ -110,15 +110,19 @@ impl JobName {
         }
     }
 
+    /// The one run whose uuid begins so.
     fn by_uuid(&self, reader: &mut Reader) -> Result<Option<JobRun>, SessionError> {
-        let word = self.0.to_ascii_lowercase();
-        if word.len() < SHORTEST || !word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-            return Ok(None);
+        let Some(beginning) = beginning(&self.0) else { return Ok(None) };
+        let found = reader.journal.runs_with_prefix(&beginning, NAMED + 1)?;
+        if let [] | [_] = found.as_slice() {
+            return Ok(found.first().map(|named| reader.journal.run(named.id)).transpose()?.flatten());
         }
-        let found = reader.journal.last_runs()?.runs.into_iter().chain(reader.journal.ongoing_runs()?.runs);
-        let mut found: Vec<JobRun> = found.filter(|run| run.uuid().to_string().starts_with(&word)).collect();
-        found.dedup_by_key(|run| run.id());
-        Ok(if found.len() == 1 { found.pop() } else { reader.journal.run_by_uuid(&word)? })
+        let named = found.iter().take(NAMED).map(|named| format!("#{} ({})", named.id, named.uuid));
+        let more = if found.len() > NAMED { " and more" } else { "" };
+        Err(refused(&format!(
+            "{beginning} fits several runs: {}{more}; write more of the uuid, or the name of the job and #number",
+            named.collect::<Vec<_>>().join(", ")
+        )))
     }
 }
 
@@ -133,12 +137,13 @@ impl JobSelector {
         match self {
             Self::One(name) => Ok(vec![name.resolve(reader, specs)]),
             Self::Piped => {
+                let piped = pipe::read::<Piped>(input)?;
+                let (all, _) = jobs(reader, specs)?;
                 let mut found = Vec::new();
-                for Piped { run, uuid } in piped(input)? {
+                for Piped { run, uuid } in piped {
                     let known = reader.journal.run(run)?.filter(|known| known.uuid() == uuid);
-                    let (all, _) = jobs(reader, specs)?;
                     let unknown = || refused(&format!("there is no run {run} with the uuid {uuid}"));
-                    found.push(known.ok_or_else(unknown).map(|run| of(run, all)));
+                    found.push(known.ok_or_else(unknown).map(|run| of(run, &all)));
                 }
                 Ok(found)
             }
@@ -146,40 +151,15 @@ impl JobSelector {
     }
 }
 
-fn piped(input: &mut dyn Read) -> Result<Vec<Piped>, SessionError> {
-    let mut bytes = Vec::new();
-    input.take(MAX_INPUT + 1).read_to_end(&mut bytes).map_err(|error| {
-        SessionError::Stream(io::Error::new(error.kind(), format!("the standard input cannot be read: {error}")))
-    })?;
-    if bytes.len() as u64 > MAX_INPUT {
-        let most = MAX_INPUT >> 20;
-        return Err(SessionError::Usage(format!("the standard input is longer than {most} MiB; nothing was done")));
-    }
-    let mut runs: Vec<Piped> = Vec::new();
-    for value in serde_json::Deserializer::from_slice(&bytes).into_iter::<OneOrMany>() {
-        let value = value.map_err(|error| {
-            SessionError::Usage(format!(
-                "the standard input is no object of a run or list of them, so nothing was done: {error}"
-            ))
-        })?;
-        match value {
-            OneOrMany::One(run) => runs.push(run),
-            OneOrMany::Many(some) => runs.extend(some),
-        }
-    }
-    Ok(runs)
-}
-
 fn newest(mut job: ListedJob) -> Named {
     let run = job.last.take();
     Named { job, run }
 }
 
-fn of(run: JobRun, all: Vec<ListedJob>) -> Named {
-    let is_its = |job: &ListedJob| job.name == *run.spec().name();
-    let job = all.into_iter().find(is_its);
-    let job = job.unwrap_or_else(|| ListedJob { name: run.spec().name().clone(), spec: None, last: None });
-    Named { job, run: Some(run) }
+fn of(run: JobRun, all: &[ListedJob]) -> Named {
+    let name = run.spec().name();
+    let spec = all.iter().find(|job| job.name == *name).and_then(|job| job.spec.clone());
+    Named { job: ListedJob { name: name.clone(), spec, last: None }, run: Some(run) }
 }
 
 fn refused(reason: &str) -> SessionError {

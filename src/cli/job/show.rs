@@ -2,7 +2,6 @@
 
 use super::{
     args::ShowArgs,
-    name::Named,
     object::{RunObject, detail_of, standing},
 };
 use crate::{
@@ -24,10 +23,7 @@ pub fn run(
     context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let Named { job, run } = args.job.resolve(reader, specs)?;
-    let Some(run) = run else {
-        return Err(SessionError::Refused(format!("{} never ran: howdah job start {0} starts it", job.name)));
-    };
+    let run = args.job.resolve(reader, specs)?.into_run()?;
     let now = context.clock.now();
     if args.json {
         writeln!(streams.out, "{}", RunObject::of(&run, now).line().map_err(io::Error::from)?)?;

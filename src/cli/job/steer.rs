@@ -31,7 +31,10 @@ pub fn startable(
 ) -> Result<Selected<JobSpec>, SessionError> {
     select(named, streams, |named| match named.job.spec {
         Some(spec) => Ok(spec),
-        None => Err(format!("{} was not started: it is not in the settings any more", named.job.name)),
+        None => {
+            let name = named.job.name;
+            Err(SessionError::Refused(format!("{name} was not started: the settings have no job of that name")))
+        }
     })
 }
 
@@ -40,30 +43,23 @@ pub fn runs(
     named: impl IntoIterator<Item = Result<Named, SessionError>>,
     streams: &mut Streams<'_>,
 ) -> Result<Selected<JobId>, SessionError> {
-    select(named, streams, |named| match named.run {
-        Some(run) => Ok(run.id()),
-        None => Err(format!("{} was left alone: it never ran", named.job.name)),
-    })
+    select(named, streams, |named| named.into_run().map(|run| run.id()))
 }
 
 fn select<T>(
     named: impl IntoIterator<Item = Result<Named, SessionError>>,
     streams: &mut Streams<'_>,
-    choose: impl Fn(Named) -> Result<T, String>,
+    choose: impl Fn(Named) -> Result<T, SessionError>,
 ) -> Result<Selected<T>, SessionError> {
     let mut selected = Selected { wanted: Vec::new(), refused: false };
     for one in named {
-        let chosen = match one {
-            Ok(named) => choose(named),
-            Err(SessionError::Refused(reason)) => Err(reason),
-            Err(error) => return Err(error),
-        };
-        match chosen {
+        match one.and_then(&choose) {
             Ok(wanted) => selected.wanted.push(wanted),
-            Err(reason) => {
+            Err(SessionError::Refused(reason)) => {
                 selected.refused = true;
                 message(streams, &reason)?;
             }
+            Err(error) => return Err(error),
         }
     }
     Ok(selected)

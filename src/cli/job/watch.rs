@@ -2,7 +2,6 @@
 
 use super::{
     args::ShowArgs,
-    name::Named,
     object::{RunObject, detail_of, standing},
     show::line,
 };
@@ -25,8 +24,7 @@ pub fn run(
     context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let Named { job, run } = args.job.resolve(reader, specs)?;
-    let Some(run) = run else { return Err(SessionError::Refused(format!("{} never ran", job.name))) };
+    let run = args.job.resolve(reader, specs)?.into_run()?;
     if run.is_ongoing() {
         print_if_unowned(reader, context, streams)?;
     }

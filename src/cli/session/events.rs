@@ -4,16 +4,28 @@ use super::{SessionError, VerbContext, args::ShowArgs, format, is_lost, message,
 use crate::{
     cli::{backup_list::escaped, exit::Exit, streams::Streams},
     domain::Timestamp,
+    journal::HistoryLine,
 };
 use serde::Serialize;
 use std::io;
 
-/// One line of JSON.
+/// One line of a history.
 #[derive(Serialize)]
-struct JsonLine<'a> {
-    at: Timestamp,
-    event: &'a str,
-    text: &'a str,
+pub(in crate::cli) struct Happened<'a> {
+    pub(in crate::cli) at: Timestamp,
+    pub(in crate::cli) event: &'a str,
+    pub(in crate::cli) text: &'a str,
+}
+
+impl Happened<'_> {
+    /// As an object, or as a sentence with its moment.
+    pub(in crate::cli) fn write(&self, json: bool, streams: &mut Streams<'_>) -> io::Result<()> {
+        if json {
+            writeln!(streams.out, "{}", escaped(&serde_json::to_string(self)?))
+        } else {
+            writeln!(streams.out, "{}  {}", format::moment(self.at), self.text)
+        }
+    }
 }
 
 /// Tells the history.
@@ -24,13 +36,8 @@ pub fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let id = args.session.resolve(reader)?;
-    for entry in reader.journal.history(id)? {
-        if args.json {
-            let line = JsonLine { at: entry.at, event: &entry.event, text: &entry.text };
-            writeln!(streams.out, "{}", escaped(&serde_json::to_string(&line).map_err(io::Error::from)?))?;
-        } else {
-            writeln!(streams.out, "{}  {}", format::moment(entry.at), entry.text)?;
-        }
+    for HistoryLine { at, event, text, .. } in &reader.journal.history(id)? {
+        Happened { at: *at, event, text }.write(args.json, streams)?;
     }
     streams.out.flush()?;
     // The history can be told of a session whose record cannot be read.

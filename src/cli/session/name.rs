@@ -39,8 +39,8 @@ pub struct NoName;
 /// Fewer characters of a uuid are more likely a slip than a name.
 const SHORTEST: usize = 4;
 
-/// Sessions that a refusal names when a beginning fits several.
-const NAMED: usize = 5;
+/// How many a refusal names when a beginning fits several.
+pub(in crate::cli) const NAMED: usize = 5;
 
 /// Hexadecimal digits of a uuid, and before which of them its hyphens stand (RFC 9562).
 const DIGITS: usize = 32;
@@ -107,7 +107,7 @@ impl SessionName {
 
 /// The beginning of a uuid as the journal writes it; `None` for what can be none. Hyphens may be left out, but stand
 /// nowhere else.
-fn beginning(word: &str) -> Option<String> {
+pub(in crate::cli) fn beginning(word: &str) -> Option<String> {
     let digits: String = word.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
     let fits = digits.bytes().all(|byte| byte.is_ascii_hexdigit()) && (SHORTEST..=DIGITS).contains(&digits.len());
     let mut written = String::with_capacity(DIGITS + HYPHENS.len());

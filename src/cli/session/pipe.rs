@@ -1,5 +1,5 @@
-//! Session objects from a pipe: one, several one after the other, or an array of them, as `list --json` and `jq` give
-//! them (R25).
+//! Objects of sessions or runs from a pipe: one, several one after the other, or an array of them, as `list --json` and
+//! `jq` give them (R25).
 //!
 //! Promises: all of it is read and understood before anything is done; what is wrong is named with its line and column.
 //! Never: reads an unlimited amount.
@@ -8,16 +8,26 @@ use super::SessionError;
 use crate::domain::SessionId;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, Read},
+    marker::PhantomData,
 };
 use uuid::Uuid;
 
-/// A session as the pipe names it; what else the object holds is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a pipe may hold, known by fields of its object; what else the object holds is left alone.
+pub(in crate::cli) trait FromPipe: Copy + Ord + DeserializeOwned {
+    /// What it is called.
+    const NAME: &'static str;
+    /// The fields that name it.
+    const FIELDS: &'static str;
+}
+
+/// A session as the pipe names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Piped {
     /// Its number here.
     pub id: SessionId,
@@ -25,11 +35,16 @@ pub struct Piped {
     pub uuid: Uuid,
 }
 
+impl FromPipe for Piped {
+    const NAME: &'static str = "session object";
+    const FIELDS: &'static str = "id and uuid";
+}
+
 /// The most that is read. An object has about a kilobyte: sixty thousand sessions are more than a pipe is for.
 const MAX_INPUT: u64 = 64 << 20;
 
-/// Reads all sessions, each once, in the order of their first appearance.
-pub fn read(input: &mut dyn Read) -> Result<Vec<Piped>, SessionError> {
+/// Reads all of them, each once, in the order of their first appearance.
+pub(in crate::cli) fn read<T: FromPipe>(input: &mut dyn Read) -> Result<Vec<T>, SessionError> {
     let mut bytes = Vec::new();
     input.take(MAX_INPUT + 1).read_to_end(&mut bytes).map_err(|error| {
         SessionError::Stream(io::Error::new(error.kind(), format!("the standard input cannot be read: {error}")))
@@ -38,47 +53,48 @@ pub fn read(input: &mut dyn Read) -> Result<Vec<Piped>, SessionError> {
         let most = MAX_INPUT >> 20;
         return Err(SessionError::Usage(format!("the standard input is longer than {most} MiB; nothing was done")));
     }
-    let mut sessions: Vec<Piped> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for values in serde_json::Deserializer::from_slice(&bytes).into_iter::<Sessions>() {
+    let mut named: Vec<T> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for values in serde_json::Deserializer::from_slice(&bytes).into_iter::<OneOrMany<T>>() {
         let values = values.map_err(|error| {
+            let name = T::NAME;
             SessionError::Usage(format!(
-                "the standard input is no session object or list of them, so nothing was done: {error}"
+                "the standard input is no {name} or list of them, so nothing was done: {error}"
             ))
         })?;
-        sessions.extend(values.0.into_iter().filter(|session| seen.insert((session.id, session.uuid))));
+        named.extend(values.0.into_iter().filter(|one| seen.insert(*one)));
     }
-    Ok(sessions)
+    Ok(named)
 }
 
 /// One value of the pipe: an object, or an array of objects.
-struct Sessions(Vec<Piped>);
+struct OneOrMany<T>(Vec<T>);
 
-impl<'de> Deserialize<'de> for Sessions {
+impl<'de, T: FromPipe> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
+        deserializer.deserialize_any(Value(PhantomData))
+    }
+}
 
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Sessions;
+struct Value<T>(PhantomData<T>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a session object with id and uuid, or an array of them")
-            }
+impl<'de, T: FromPipe> Visitor<'de> for Value<T> {
+    type Value = OneOrMany<T>;
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sessions, A::Error> {
-                Piped::deserialize(MapAccessDeserializer::new(map)).map(|one| Sessions(vec![one]))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a {} with {}, or an array of them", T::NAME, T::FIELDS)
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<Sessions, A::Error> {
-                let mut sessions = Vec::new();
-                while let Some(one) = many.next_element()? {
-                    sessions.push(one);
-                }
-                Ok(Sessions(sessions))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany<T>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(one) = many.next_element()? {
+            found.push(one);
         }
-
-        deserializer.deserialize_any(OneOrMany)
+        Ok(OneOrMany(found))
     }
 }
 
@@ -91,7 +107,7 @@ mod tests {
     const B: &str = r#"{"uuid":"00000000-0000-0000-0000-000000000002","id":2}"#;
 
     fn numbers(text: &str) -> Vec<u64> {
-        read(&mut text.as_bytes()).unwrap().iter().map(|session| session.id.0).collect()
+        read::<Piped>(&mut text.as_bytes()).unwrap().iter().map(|session| session.id.0).collect()
     }
 
     #[test]
@@ -124,14 +140,14 @@ mod tests {
             ("null".to_owned(), "session object"),
             ("[".repeat(100_000), "line 1 column"),
         ] {
-            let error = read(&mut text.as_bytes()).unwrap_err();
+            let error = read::<Piped>(&mut text.as_bytes()).unwrap_err();
             assert!(matches!(error, SessionError::Usage(_)) && error.to_string().contains(word), "{text:.99}: {error}");
         }
     }
 
     #[test]
     fn an_endless_pipe_is_refused() {
-        let error = read(&mut io::repeat(b' ')).unwrap_err();
+        let error = read::<Piped>(&mut io::repeat(b' ')).unwrap_err();
         assert!(error.to_string().contains("64 MiB"), "{error}");
     }
 }

@@ -5,12 +5,12 @@ use crate::{
     domain::{InstanceName, JobId, Timestamp, instance::printable},
     journal::{
         JobRecord, JournalError, RECORD_VERSION,
-        jobs::{record, records, run},
+        jobs::{records, run},
         schema,
     },
     machine::job::{JobCreated, JobEvent, JobRun, UnreadableJob},
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 /// Runs, and records that should be some but cannot be read.
 #[derive(Debug, Default)]
@@ -19,6 +19,15 @@ pub struct JobSet {
     pub runs: Vec<JobRun>,
     /// Those that cannot.
     pub unreadable: Vec<UnreadableJob>,
+}
+
+/// A run's two names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunNames {
+    /// Its number here.
+    pub id: JobId,
+    /// Its uuid, in small letters with hyphens.
+    pub uuid: String,
 }
 
 /// One record of a run's history, in words.
@@ -65,11 +74,12 @@ impl JournalReader {
         self.read_runs(|connection| run(connection, id))?.transpose()
     }
 
-    /// A run by its uuid.
-    pub fn run_by_uuid(&mut self, uuid: &str) -> Result<Option<JobRun>, JournalError> {
-        let sql = "SELECT id, version, body FROM jobs WHERE uuid = ?1";
-        let found = self.read_runs(|connection| connection.query_row(sql, [uuid], record).optional())?;
-        found.map(|(_, run)| run).transpose()
+    /// The runs, of all that ever were, whose uuid begins so; at most `most`, oldest first.
+    pub fn runs_with_prefix(&mut self, prefix: &str, most: usize) -> Result<Vec<RunNames>, JournalError> {
+        // Every character of a uuid sorts before "g".
+        let sql = "SELECT id, uuid FROM jobs WHERE uuid >= ?1 AND uuid < ?1 || 'g' ORDER BY id LIMIT ?2";
+        let named = |row: &Row<'_>| Ok(RunNames { id: JobId(row.get(0)?), uuid: row.get(1)? });
+        self.read_runs(|connection| rows(connection, sql, params![prefix, most], named))
     }
 
     /// All that ever happened to a run, oldest first; empty when there is no such run.
