@@ -5,10 +5,10 @@ use crate::{
     domain::{InstanceName, JobId, Timestamp, instance::printable},
     journal::{
         JobRecord, JournalError, RECORD_VERSION,
-        jobs::{records, run},
+        jobs::{ended, records, run},
         schema,
     },
-    machine::job::{JobCreated, JobEvent, JobRun, UnreadableJob},
+    machine::job::{JobCreated, JobEvent, JobRow, JobRun, UnreadableJob},
 };
 use rusqlite::{Connection, Row, params};
 
@@ -50,10 +50,13 @@ impl JournalReader {
         self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, ())?)))
     }
 
-    /// The newest runs that have ended and are not dismissed, newest first; at most `most`.
-    pub fn ended_runs(&mut self, most: usize) -> Result<JobSet, JournalError> {
-        let sql = "SELECT id, version, body FROM jobs WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1";
-        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, [most])?)))
+    /// The newest runs that have ended and are not dismissed, and the newest of each job, dismissed or not; newest first.
+    pub fn ended_runs(&mut self) -> Result<(Vec<JobRow>, Vec<UnreadableJob>), JournalError> {
+        self.read_runs(|connection| {
+            let rows = ended(connection, schema::version(connection)?)?;
+            let (rows, unreadable): (Vec<_>, Vec<_>) = rows.into_iter().partition(Result::is_ok);
+            Ok((rows.into_iter().flatten().collect(), unreadable.into_iter().filter_map(Result::err).collect()))
+        })
     }
 
     /// The newest runs of a job, dismissed ones too, newest first; at most `most`.
