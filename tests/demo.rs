@@ -21,7 +21,7 @@ use std::{
 };
 use support::{howdah::Howdah, place::scratch, pty::Terminal};
 
-const SCENARIOS: [&str; 4] = ["quiet-night", "repository-down", "stuck", "link-cut"];
+const SCENARIOS: [&str; 5] = ["quiet-night", "repository-down", "stuck", "link-cut", "three-jobs"];
 
 /// An hour of copying at the speed of time, three at once.
 const HOUR: &str = r#"

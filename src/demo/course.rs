@@ -11,9 +11,9 @@ use super::{
 use crate::{
     attempt::Scenario as Course,
     domain::{
-        Achieved, AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, Failure, Order, Plan, Progress, Rate,
-        RestoreOrder, RestorePoint, ServerOutcome, ServerWish, Step, Success, Verification, VerifyOrder, VerifyPlan,
-        WalProgress,
+        Achieved, AttemptNo, BackupOrder, ByteCount, ClusterRestore, Disposed, Disposition, Failure, Order, Plan,
+        Progress, Rate, RestoreOrder, RestorePoint, ServerOutcome, ServerWish, Step, Success, Verification,
+        VerifyOrder, VerifyPlan, WalProgress,
         fact::{Began, End, Fact, ProcessMark},
         plan::WalFinding,
         ticket::{Ticket, Work},
@@ -70,11 +70,11 @@ impl Courses {
                 end
             }
             Work::Run(Order::Verify(order)) => self.verify(&mut reports, order),
+            Work::Run(Order::Backup(order)) => self.back_up(&mut reports, order, ticket.attempt),
             Work::Run(
                 Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
                 | Order::Explore(_)
-                | Order::Items(_)
-                | Order::Backup(_),
+                | Order::Items(_),
             ) => {
                 let advice = "restore or verify a PostgreSQL backup";
                 End::Failed(Failure::incurable("the demo does not play this kind of work", advice))
@@ -180,6 +180,41 @@ impl Courses {
             warnings: Vec::new(),
             unchecked: Vec::new(),
         })
+    }
+}
+
+impl Courses {
+    /// How the backup of a server ends.
+    fn back_up(&self, reports: &mut Reports, order: &BackupOrder, attempt: AttemptNo) -> End {
+        let planned = self.story.object_of(order);
+        let number = usize::try_from(attempt.0).unwrap_or_default().saturating_sub(1);
+        let fate = planned.and_then(|object| object.attempts.get(number)).cloned().unwrap_or_default();
+        let repository = order.repository.as_deref().and_then(|path| self.story.repository(path));
+        let plan = plan::backup(&self.story, order);
+        let (bytes, mut progress) = (plan.bytes, Progress { bytes_total: plan.bytes, ..Progress::default() });
+        reports.begin(Step::Check);
+        reports.pass(Duration::from_secs(2));
+        if let Err(failure) = reachable(repository, reports.now()) {
+            return failed(reports, (Step::Check, failure));
+        }
+        reports.fact(Fact::Planned(Box::new(Plan::Backup(plan))));
+        reports.done("");
+        reports.begin(Step::Checkpoint);
+        reports.pass(Duration::from_secs(4));
+        reports.done("the server has made its checkpoint");
+        reports.begin(Step::Copy);
+        let rate = rate(repository, [fate.rate, order.max_rate]);
+        if let Err(failure) = transfer(reports, (repository, rate), &fate.end, &mut progress) {
+            return failed(reports, (Step::Copy, failure));
+        }
+        reports.done("");
+        reports.begin(Step::Seal);
+        reports.pass(Duration::from_secs(3));
+        reports.done("read back against its manifest, synced, renamed");
+        reports.short(Step::Finish, "");
+        let label = self.clock.now().strftime("%Y-%m-%dT%H%M%S").to_string();
+        let result = Achieved::RestorePoint { label, bytes };
+        End::Succeeded(Success { result, warnings: Vec::new(), unchecked: Vec::new() })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The scenarios that come with howdah.
 
 /// Each scenario's name and text, in the order in which they are listed.
-pub const SCENARIOS: [(&str, &str); 4] = [
+pub const SCENARIOS: [(&str, &str); 5] = [
     ("quiet-night", include_str!("../../assets/scenarios/quiet-night.toml")),
     ("repository-down", include_str!("../../assets/scenarios/repository-down.toml")),
     ("stuck", include_str!("../../assets/scenarios/stuck.toml")),
     ("link-cut", include_str!("../../assets/scenarios/link-cut.toml")),
+    ("three-jobs", include_str!("../../assets/scenarios/three-jobs.toml")),
 ];
 
 /// The text of a scenario that comes with howdah.

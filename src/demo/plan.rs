@@ -1,9 +1,12 @@
-//! The plan of a restore that is only played.
+//! The plans of restores and backups that are only played.
 
+use super::Story;
 use crate::domain::{
-    ClusterRestore, FilePlan, RestorePlan, ServerWish,
+    BackupOrder, BackupPlan, ByteCount, ClusterRestore, FilePlan, JobId, JobSpec, MajorVersion, ObjectPlan,
+    RestorePlan, ServerWish,
     plan::{ServerPlan, TargetState, WalFinding},
 };
+use uuid::Uuid;
 
 /// Room on the story's disk: four times what is restored.
 const ROOM: u64 = 4;
@@ -29,8 +32,8 @@ pub fn plan(order: &ClusterRestore) -> RestorePlan {
         files: FilePlan {
             bytes: facts.size,
             files: facts.files,
-            reused: crate::domain::ByteCount(0),
-            free_bytes: crate::domain::ByteCount(facts.size.0.saturating_mul(ROOM)),
+            reused: ByteCount(0),
+            free_bytes: ByteCount(facts.size.0.saturating_mul(ROOM)),
             free_inodes: None,
             target: TargetState::Missing,
             tablespaces: Vec::new(),
@@ -44,4 +47,26 @@ pub fn plan(order: &ClusterRestore) -> RestorePlan {
         switched_off: Vec::new(),
         backup: order.point.source.directory().map(Into::into),
     }
+}
+
+/// The plan of the backup of an object of a job.
+pub fn backup(story: &Story, order: &BackupOrder) -> BackupPlan {
+    let bytes = story.object_of(order).map_or(ByteCount(0), |object| object.size);
+    BackupPlan {
+        directory: order.folder().unwrap_or_default(),
+        bytes,
+        files: 0,
+        free_bytes: ByteCount(bytes.0.saturating_mul(ROOM)),
+        free_inodes: None,
+        method: vec!["pg_basebackup 17, as postgres".to_owned()],
+        version: Some(MajorVersion(17)),
+        system_identifier: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// The plans of all objects of a job.
+pub fn of_job(story: &Story, spec: &JobSpec) -> Vec<ObjectPlan> {
+    let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
+    orders.map(|order| (order.object.name().clone(), Ok(backup(story, &order)))).collect()
 }

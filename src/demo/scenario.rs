@@ -5,9 +5,15 @@ mod check;
 use super::script::Action;
 use crate::{
     catalog::Catalog,
-    domain::{ByteCount, InstanceName, Rate, RestorePoint, RetryPolicy, Timestamp, Who},
+    domain::{BackupOrder, ByteCount, InstanceName, JobSpec, Rate, RestorePoint, RetryPolicy, Timestamp, Who},
 };
-use std::{fmt::Display, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 use thiserror::Error;
 
 /// A story, and the script of its recording. `K` is what the screen calls a key.
@@ -46,6 +52,28 @@ pub struct Story {
     pub repositories: Vec<SimulatedRepository>,
     /// What is restored, and when it is ordered.
     pub restores: Vec<PlannedRestore>,
+    /// The backup jobs.
+    pub jobs: Vec<PlannedJob>,
+}
+
+/// A backup job of the story.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedJob {
+    /// What it does.
+    pub spec: JobSpec,
+    /// When a run is started, counted from the start of the story; `None` where only a person does it.
+    pub at: Option<Duration>,
+    /// What each object is, in the order of the specification.
+    pub objects: Vec<PlannedObject>,
+}
+
+/// A server that a job of the story backs up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedObject {
+    /// Its bytes.
+    pub size: ByteCount,
+    /// How the attempts fare; the next one after the last succeeds.
+    pub attempts: Vec<PlannedAttempt>,
 }
 
 /// How a repository fares.
@@ -144,8 +172,20 @@ impl Story {
         planned.map_or(&[], |restore| &restore.attempts)
     }
 
+    /// The object that an order of a job of the story is for.
+    pub fn object_of(&self, order: &BackupOrder) -> Option<&PlannedObject> {
+        let job = self.jobs.iter().find(|job| *job.spec.name() == order.job)?;
+        let at = job.spec.objects().iter().position(|wanted| wanted.object == order.object)?;
+        job.objects.get(at)
+    }
+
     /// The repository of a restore point.
     pub fn repository_of(&self, point: &RestorePoint) -> Option<&SimulatedRepository> {
-        self.repositories.iter().find(|one| Some(&one.path) == point.repository.as_ref())
+        self.repository(point.repository.as_deref()?)
+    }
+
+    /// The repository in this directory.
+    pub fn repository(&self, path: &Path) -> Option<&SimulatedRepository> {
+        self.repositories.iter().find(|one| one.path == path)
     }
 }

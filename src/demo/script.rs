@@ -28,7 +28,7 @@ pub enum Action<K> {
 pub enum Condition {
     /// A session of this title stands so.
     Session(InstanceName, Stands),
-    /// No session is ongoing.
+    /// No session is ongoing, and no run of a job.
     NothingOngoing,
     /// This text is on the screen.
     Screen(String),
@@ -82,7 +82,7 @@ impl Condition {
                     | Stands::Tries(_) => ongoing.into_iter().any(|session| stands.is_true_of(session)),
                 }
             }
-            Self::NothingOngoing => snapshot.ongoing.is_empty(),
+            Self::NothingOngoing => snapshot.ongoing.is_empty() && snapshot.runs.is_empty(),
             Self::Screen(text) => screen().contains(text),
         }
     }

@@ -5,11 +5,12 @@
 use super::{
     Scenario, Story, World,
     embedded::{self, SCENARIOS},
+    plan,
     scenario::PlannedEnd,
     script::{Action, Condition},
 };
 use crate::{
-    domain::{AttemptNo, SessionId},
+    domain::{AttemptNo, JobResult, SessionId},
     machine::Scope,
     manager::{Clock, OwnerState, SessionAction},
 };
@@ -83,6 +84,8 @@ fn what_is_wrong_is_named_with_file_and_line() {
         ("after = \"5G\"", "after = \"50G\"", 22, "ends after 10.0 GiB"),
         (", cause = \"full\"", "", 22, "needs after"),
         ("ends = \"stuck\", ", "", 22, "add ends"),
+        ("[[script]]", "[[job]]\nname = \"j\"\nrepository = \"/x\"\nobjects = []\n[[script]]", 26, "has this path"),
+        ("[[script]]", "[[job]]\nname = \"j\"\nrepository = \"/backups\"\nobjects = []\n[[script]]", 24, "no objects"),
         ("is stuck", "is sad", 25, "can be waited for"),
         ("session orders", "session order", 25, "write one of orders"),
         ("wait = \"session orders is stuck\"", "wait = \"nothing is ongoing\"\npause = \"1s\"", 24, "one of wait"),
@@ -155,6 +158,22 @@ async fn while_the_link_is_cut_nothing_is_seen_and_nothing_is_taken() {
 fn the_scenarios_that_come_with_howdah_can_be_played() {
     for (name, text) in SCENARIOS {
         let scenario = Scenario::<String>::read(text, name).unwrap();
-        assert!(!scenario.script.is_empty() && !scenario.story.restores.is_empty(), "{name}");
+        let happens = !scenario.story.restores.is_empty() || !scenario.story.jobs.is_empty();
+        assert!(!scenario.script.is_empty() && happens, "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_run_by_themselves_each_object_as_its_file_says() {
+    let (world, story) = begin("three-jobs");
+    let mut snapshots = world.service.snapshots();
+    let ended = snapshots.wait_for(|now| now.ended_runs.len() == 3).await.unwrap().clone();
+    assert!(ended.ended_runs.iter().all(|row| row.result == JobResult::Success), "nobody stopped one");
+    let small = ended.ended_runs.iter().find(|row| row.name.as_str() == "small").unwrap();
+    let history = world.run_history()(small.id);
+    let sentences: Vec<&str> = history.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    assert!(sentences.iter().any(|one| one.starts_with("tickets is done after 1")), "{sentences:#?}");
+    let tickets = ended.completed.iter().find(|row| row.title.as_str() == "tickets").unwrap();
+    assert_eq!(tickets.details.tries, Some(1), "it was disrupted once");
+    assert_eq!(plan::of_job(&story, &story.jobs[0].spec).len(), 3);
 }

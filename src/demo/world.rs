@@ -12,12 +12,12 @@ use crate::{
     attempt::{CHANNEL_CAPACITY, Simulated},
     catalog::propose,
     domain::{
-        ClusterRestore, ExistingData, MissingWal, Origin, Port, Recovery, ServerWish, SessionId, Target, Timestamp,
-        WorkerSettings, target::TargetError,
+        ClusterRestore, ExistingData, JobId, MissingWal, Origin, Port, Recovery, ServerWish, SessionId, Target,
+        Timestamp, WorkerSettings, target::TargetError,
     },
-    journal::{InitialState, JournalRecord, MemoryStore},
+    journal::{InitialState, JobHistoryLine, JobRecord, JournalRecord, MemoryStore, name_objects},
     machine::PastSession,
-    manager::{Clock, Handle, Ids, Manager, ManagerSettings, OwnerState, Service, StartRequest, Unclaimed},
+    manager::{Clock, Handle, Ids, Manager, ManagerSettings, OwnerState, Service, StartJob, StartRequest, Unclaimed},
 };
 use std::{path::Path, sync::Arc};
 use tokio::{
@@ -64,6 +64,7 @@ impl World {
         }
         orders.sort_by_key(|(at, _)| *at);
         tokio::spawn(give_orders(orders, Arc::clone(story), clock, handle.clone()));
+        tokio::spawn(start_jobs(Arc::clone(story), clock, handle.clone()));
         let (service, owner) = if story.cuts.is_empty() {
             // The sender may go: an owner in this process stays.
             (Arc::new(handle) as Arc<dyn Service>, watch::channel(OwnerState::Local).1)
@@ -79,6 +80,20 @@ impl World {
     pub fn history(&self) -> impl Fn(SessionId) -> Vec<(Timestamp, String)> + Send + Sync + use<> {
         let journal = self.journal.clone();
         move |session| journal.changes(session).iter().map(sentence).collect()
+    }
+
+    /// All that happened in a run of a job so far, oldest first, as sentences.
+    pub fn run_history(&self) -> impl Fn(JobId) -> Vec<(Timestamp, String)> + Send + Sync + use<> {
+        let journal = self.journal.clone();
+        move |run| {
+            let line = |record: JobRecord| match &record {
+                JobRecord::Created(created) => JobHistoryLine::of(created.at, "created", record.clone()),
+                JobRecord::Happened { at, .. } => JobHistoryLine::of(*at, "happened", record.clone()),
+            };
+            let mut lines: Vec<JobHistoryLine> = journal.run_changes(run).into_iter().map(line).collect();
+            name_objects(&mut lines);
+            lines.into_iter().map(|line| (line.at, line.text)).collect()
+        }
     }
 
     /// All sessions that have ended so far.
@@ -125,5 +140,17 @@ async fn give_orders(
         let request = StartRequest { orders: vec![order.into()], policy: None, origin: Origin::Console };
         // What is refused is not in the story: the screen shows what there is.
         drop(handle.start(request, story.by.clone()).await);
+    }
+}
+
+/// Starts each job when its time comes.
+async fn start_jobs(story: Arc<Story>, clock: Clock, handle: Handle) {
+    let mut jobs: Vec<_> = story.jobs.iter().filter_map(|job| Some((job.at?, &job.spec))).collect();
+    jobs.sort_by_key(|(at, _)| *at);
+    for (at, spec) in jobs {
+        sleep(clock.until_steady(story.moment(at))).await;
+        let start = StartJob { spec: spec.clone(), origin: Origin::CommandLine };
+        // What is refused is not in the story: the screen shows what there is.
+        drop(handle.start_job(start, story.by.clone()).await);
     }
 }

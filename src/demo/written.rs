@@ -26,6 +26,8 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) restore: Vec<Restore>,
     #[serde(default)]
+    pub(super) job: Vec<Spanned<Job>>,
+    #[serde(default)]
     pub(super) script: Vec<Spanned<Step>>,
 }
 
@@ -91,6 +93,27 @@ pub(super) struct Restore {
     pub(super) instance: Spanned<String>,
     #[serde(default)]
     pub(super) at: Length,
+    #[serde(default)]
+    pub(super) attempts: Vec<Spanned<Attempt>>,
+}
+
+/// A backup job.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Job {
+    pub(super) name: String,
+    pub(super) repository: Spanned<String>,
+    pub(super) at: Option<Length>,
+    pub(super) objects: Vec<Spanned<Object>>,
+}
+
+/// A server that a job backs up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Object {
+    pub(super) name: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) size: ByteCount,
     #[serde(default)]
     pub(super) attempts: Vec<Spanned<Attempt>>,
 }

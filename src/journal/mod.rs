@@ -14,7 +14,7 @@ pub mod sqlite;
 mod thread;
 
 pub use memory::MemoryStore;
-pub use observe::{HistoryLine, JobHistoryLine, JobSet, JournalReader, RunNames};
+pub use observe::{HistoryLine, JobHistoryLine, JobSet, JournalReader, RunNames, name_objects};
 pub use schema::Migration;
 pub use sqlite::SqliteJournal;
 pub use thread::ThreadStore;

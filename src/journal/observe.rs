@@ -6,7 +6,7 @@
 
 mod jobs;
 
-pub use jobs::{JobHistoryLine, JobSet, RunNames};
+pub use jobs::{JobHistoryLine, JobSet, RunNames, name_objects};
 
 use super::{
     JournalError, JournalRecord, RECORD_VERSION,

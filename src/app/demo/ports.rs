@@ -9,7 +9,7 @@ use crate::{
     },
     demo::{
         Story, World,
-        plan::plan,
+        plan::{of_job, plan},
         world::{FIRST_PORT, RESTORE_DIR},
     },
     domain::{LeftServer, Port, RunningServer, fact::ProcessMark},
@@ -36,7 +36,7 @@ impl System for EmptyMachine {
 }
 
 pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
-    let (history, past) = (world.history(), world.past());
+    let (history, past, run_history, played) = (world.history(), world.past(), world.run_history(), Arc::clone(story));
     Ports {
         manager: Arc::clone(&world.service),
         owner: world.owner.clone(),
@@ -45,8 +45,8 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
         plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
-        plan_job: Box::new(|_| Box::pin(ready(Vec::new()))),
-        run_history: Box::new(|_| Box::pin(ready(Ok(Vec::new())))),
+        plan_job: Box::new(move |spec| Box::pin(ready(of_job(&played, &spec)))),
+        run_history: Box::new(move |run| Box::pin(ready(Ok(run_history(run))))),
         log: Box::new(|_, _, _| {
             Box::pin(ready(Ok(b"This attempt is simulated: no engine runs, none writes a log.\n".to_vec())))
         }),
@@ -83,7 +83,7 @@ pub(super) fn options(story: &Story, theme: Theme, ascii: bool) -> anyhow::Resul
         state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
-        jobs: Arc::default(),
+        jobs: Arc::new(story.jobs.iter().map(|job| job.spec.clone()).collect()),
         theme,
         ascii,
         mouse: false,

@@ -3,7 +3,8 @@
 //! Promise: whatever is wrong is named with its line and with what to write instead.
 
 use super::{
-    Mishap, Outage, PlannedAttempt, PlannedEnd, PlannedRestore, Scenario, ScenarioError, SimulatedRepository, Story,
+    Mishap, Outage, PlannedAttempt, PlannedEnd, PlannedJob, PlannedObject, PlannedRestore, Scenario, ScenarioError,
+    SimulatedRepository, Story,
 };
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
@@ -12,11 +13,19 @@ use crate::{
         written::{self, Ends, Written},
     },
     domain::{
-        BackupFacts, BackupForm, BackupSource, Compression, InstanceName, Lsn, MajorVersion, RestorePoint, RetryPolicy,
-        SystemIdentifier, Timeline, Timestamp, Who,
+        BackupFacts, BackupForm, BackupObject, BackupSource, ByteCount, Compression, InstanceName, JobKind, JobObject,
+        JobSpec, Lsn, MajorVersion, PasswordSource, RestorePoint, RetryPolicy, SystemIdentifier, Timeline, Timestamp,
+        Who,
     },
 };
-use std::{fmt::Display, num::NonZeroU32, ops::Range, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt::Display,
+    num::{NonZeroU16, NonZeroU32},
+    ops::Range,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 use toml::Spanned;
 
 /// The process that the screen says it is; it is none of this machine's.
@@ -62,6 +71,7 @@ pub(super) fn read<K: FromStr<Err: Display>>(text: &str, file: &str) -> Result<S
     for action in &script {
         if let Action::Wait(Condition::Session(name, _), line) = action
             && !story.catalog.instances.iter().any(|one| one.name == *name)
+            && !story.jobs.iter().flat_map(|job| job.spec.objects()).any(|one| one.object.name() == name)
         {
             let problem = unknown(name, &story.catalog);
             return Err(ScenarioError { file: file.to_owned(), line: *line, problem });
@@ -124,8 +134,10 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let catalog = Catalog::new(listed, instances);
     let restores = written.restore.into_iter().map(|restore| planned(source, restore, &catalog));
     let restores: Vec<PlannedRestore> = restores.collect::<Result<_, _>>()?;
+    let jobs = written.job.into_iter().map(|job| planned_job(source, job, &repositories));
+    let jobs: Vec<PlannedJob> = jobs.collect::<Result<_, _>>()?;
     let (title, starts, opens) = (written.title, written.starts, written.opens.0);
-    Ok(Story { title, starts, opens, speed, slots, policy, by, cuts, catalog, repositories, restores })
+    Ok(Story { title, starts, opens, speed, slots, policy, by, cuts, catalog, repositories, restores, jobs })
 }
 
 fn outage(
@@ -189,21 +201,55 @@ fn planned(source: &Source<'_>, written: written::Restore, catalog: &Catalog) ->
     let name = InstanceName::new(written.instance.get_ref());
     let found = catalog.instances.iter().find(|one| one.name == name).and_then(CatalogInstance::newest);
     let point = found.cloned().ok_or_else(|| source.error(&written.instance.span(), unknown(&name, catalog)))?;
-    let attempts = written.attempts.into_iter().map(|attempt| planned_attempt(source, attempt, &point));
+    let attempts = written.attempts.into_iter().map(|attempt| planned_attempt(source, attempt, point.facts.size));
     Ok(PlannedRestore { attempts: attempts.collect::<Result<_, _>>()?, point, at: written.at.0 })
+}
+
+/// A job whose objects are servers; its objects are tried again as those of the settings are.
+fn planned_job(
+    source: &Source<'_>,
+    written: Spanned<written::Job>,
+    repositories: &[SimulatedRepository],
+) -> Result<PlannedJob, ScenarioError> {
+    let at = written.span();
+    let written::Job { name, repository, at: starts, objects } = written.into_inner();
+    let known = repositories.iter().find(|one| one.path == Path::new(repository.get_ref()));
+    let Some(known) = known else {
+        return Err(source.error(&repository.span(), "no [[repository]] here has this path"));
+    };
+    let (mut wanted, mut planned) = (Vec::new(), Vec::new());
+    for object in objects {
+        let written::Object { name, size, attempts } = object.into_inner();
+        let attempts = attempts.into_iter().map(|attempt| planned_attempt(source, attempt, size));
+        planned.push(PlannedObject { size, attempts: attempts.collect::<Result<_, _>>()? });
+        wanted.push(JobObject {
+            object: BackupObject::Instance {
+                conninfo: format!("host={name}"),
+                name: InstanceName::new(&name),
+                password: PasswordSource::None,
+                tar: Some(Compression::Zstd),
+                checksums: "CRC32C".to_owned(),
+                slot: None,
+            },
+            repository: Some(known.path.clone()),
+            max_rate: None,
+        });
+    }
+    let policy = RetryPolicy { tries: 3, every: Duration::from_mins(10), ..RetryPolicy::default() };
+    let spec = JobSpec::new(InstanceName::new(&name), JobKind::Instance, wanted, NonZeroU16::MIN, policy);
+    let spec = spec.map_err(|error| source.error(&at, error.to_string()))?;
+    Ok(PlannedJob { spec, at: starts.map(|at| at.0), objects: planned })
 }
 
 fn planned_attempt(
     source: &Source<'_>,
     written: Spanned<written::Attempt>,
-    point: &RestorePoint,
+    size: ByteCount,
 ) -> Result<PlannedAttempt, ScenarioError> {
     let at = written.span();
     let written::Attempt { ends, after, cause, advice, rate } = written.into_inner();
     let mishap = || match (after, &cause) {
-        (Some(after), _) if after > point.facts.size => {
-            Err(source.error(&at, format!("the backup ends after {}: write less", point.facts.size)))
-        }
+        (Some(after), _) if after > size => Err(source.error(&at, format!("the backup ends after {size}: write less"))),
         (Some(after), Some(cause)) => {
             Ok(Mishap { after, cause: cause.clone(), advice: advice.clone().unwrap_or_default() })
         }

@@ -108,6 +108,17 @@ impl JournalReader {
     }
 }
 
+impl JobHistoryLine {
+    /// The line of a record that is called so.
+    pub fn of(at: Timestamp, event: &str, record: JobRecord) -> Self {
+        let text = match &record {
+            JobRecord::Created(created) => created.to_string(),
+            JobRecord::Happened { event, .. } => event.to_string(),
+        };
+        Self { at, event: printable(event), text: printable(&text), record: Some(record) }
+    }
+}
+
 impl JobSet {
     fn of(records: Vec<crate::journal::jobs::Record>) -> Self {
         let mut found = Self::default();
@@ -122,7 +133,7 @@ impl JobSet {
 }
 
 /// Says the objects by their names, and how long each took: what a single record does not know.
-fn name_objects(lines: &mut [JobHistoryLine]) {
+pub fn name_objects(lines: &mut [JobHistoryLine]) {
     let created = lines.iter().find_map(|line| match &line.record {
         Some(JobRecord::Created(created)) => Some((created.spec.clone(), created.at)),
         Some(JobRecord::Happened { .. }) | None => None,
@@ -154,13 +165,7 @@ fn history_line(row: &Row<'_>) -> rusqlite::Result<JobHistoryLine> {
     let read = row.get(1).and_then(|version| Ok((version, row.get::<_, String>(2)?)));
     let read = read.map_err(|error| error.to_string()).and_then(|(version, body)| understood(version, &body, at));
     Ok(match read {
-        Ok((event, record)) => {
-            let text = match &record {
-                JobRecord::Created(created) => created.to_string(),
-                JobRecord::Happened { event, .. } => event.to_string(),
-            };
-            JobHistoryLine { at, event: printable(&event), text: printable(&text), record: Some(record) }
-        }
+        Ok((event, record)) => JobHistoryLine::of(at, &event, record),
         Err(cause) => {
             let text = printable(&format!("this record cannot be read: {cause}"));
             JobHistoryLine { at, event: "unreadable".to_owned(), text, record: None }
