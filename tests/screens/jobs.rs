@@ -9,7 +9,7 @@ use howdah::{
     console::message::{Intent, Message, Query},
     domain::{BackupPlan, Failure, InstanceName, JobId, JobResult, SessionId, StopMode},
     machine::{Refusal, Scope},
-    manager::{JobAction, SessionAction, Snapshot},
+    manager::{JobAction, OwnerState, SessionAction, Snapshot},
 };
 use std::sync::Arc;
 
@@ -207,6 +207,15 @@ fn d10_a_run_that_has_ended_is_read_whole_and_stays_until_it_is_dismissed() {
     stage.tell(Message::Snapshot(Arc::new(dismissed)));
     let text = stage.text();
     assert!(!text.contains("nightly#7") && text.contains("nightly warning"), "its job still tells of it: {text}");
+}
+
+#[test]
+fn what_is_ordered_while_the_owner_is_away_says_that_its_answer_comes_late() {
+    let mut stage = night_stage();
+    let away = OwnerState::Unreachable { since: now().into(), reason: "it hung up".to_owned() };
+    stage.tell(Message::Owner(away)).press("down x tab enter");
+    assert_eq!(orders(&mut stage).len(), 1);
+    assert!(stage.text().contains("Handed over as soon as the owner is found"), "{}", stage.text());
 }
 
 #[test]

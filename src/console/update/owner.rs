@@ -64,7 +64,10 @@ pub(super) fn exposed(model: &mut Model, problem: Option<String>) -> Vec<Intent>
 
 /// An order that is given while nobody is there to take it is not lost, but its answer comes late: that is told.
 pub(super) fn warn_of_waiting(model: &mut Model, intents: &[Intent]) {
-    let orders = intents.iter().any(|intent| matches!(intent, Intent::Act(..) | Intent::Start(_)));
+    let is_order = |intent: &Intent| {
+        matches!(intent, Intent::Act(..) | Intent::Start(_) | Intent::StartJob(_) | Intent::ActOnJob(..))
+    };
+    let orders = intents.iter().any(is_order);
     if orders && matches!(model.owner, OwnerState::Unreachable { .. }) {
         model.notify(Tone::Info, "Handed over as soon as the owner is found; the answer comes then");
     }
