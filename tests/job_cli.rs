@@ -4,6 +4,7 @@
 
 mod support;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{fs, io::Write as _, path::PathBuf, process::Stdio};
 use support::{
@@ -143,6 +144,20 @@ fn the_object_of_a_run_stops_it_through_a_pipe() {
     assert_eq!(stopped.status.code(), Some(0), "{}", String::from_utf8_lossy(&stopped.stderr));
     assert!(stopped.stdout.is_empty());
     assert_eq!(place.run()["result"], "failed");
+}
+
+#[test]
+fn who_waits_for_a_run_hears_that_its_owner_is_gone_and_waits_on_under_the_next() {
+    let place = Place::new(60 << 20, SLOW);
+    let waiting = place.howdah.spawn(["job", "start", "files", "--wait"]);
+    place.until_in_process();
+    let lock = place.howdah.home.join("state-home/howdah/owner.lock");
+    let keeper: i32 = fs::read_to_string(lock).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(keeper).unwrap(), Signal::KILL).unwrap();
+    until_true("it says so", || waiting.stderr().contains("nobody owns"));
+    place.job(&["stop", "files", "--wait"]).expect_code(0);
+    waiting.wait().expect_code(7).expect_words(&["files#1: failed"]);
+    assert_eq!(place.copied(), [] as [&str; 0]);
 }
 
 /// The night as it is meant: the job makes a restore point, which is listed at once and restores like any other.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli::{
         exit::Exit,
-        session::{Reading, SessionError, VerbContext, message, print_if_unowned, reader::Reader},
+        session::{OwnerWatch, Reading, SessionError, VerbContext, message, reader::Reader},
         streams::Streams,
     },
     domain::{JobId, JobResult, JobSpec, instance::printable},
@@ -25,9 +25,7 @@ pub fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
     let run = args.job.resolve(reader, specs)?.into_run()?;
-    if run.is_ongoing() {
-        print_if_unowned(reader, context, streams)?;
-    }
+    let mut owner = OwnerWatch::default();
     let mut seen: Option<JobRun> = None;
     loop {
         let run = whole(reader, run.id())?;
@@ -36,6 +34,7 @@ pub fn run(
             return Ok(exit);
         }
         seen = Some(run);
+        owner.look(reader, context, streams)?;
         if (context.pause)() == Reading::Ended {
             return Ok(Exit::Done);
         }
@@ -49,11 +48,15 @@ pub fn wait(
     context: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, SessionError> {
-    let mut worst = Exit::Done;
+    let (mut worst, mut owner) = (Exit::Done, OwnerWatch::default());
     for id in runs {
         let run = loop {
             let run = whole(reader, *id)?;
-            if !run.is_ongoing() || (context.pause)() == Reading::Ended {
+            if !run.is_ongoing() {
+                break run;
+            }
+            owner.look(reader, context, streams)?;
+            if (context.pause)() == Reading::Ended {
                 break run;
             }
         };

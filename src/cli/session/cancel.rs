@@ -5,14 +5,13 @@
 //! before and where data was left. Never: waits in silence for a cancel that hangs.
 
 use super::{
-    SessionError, VerbContext,
+    OwnerWatch, SessionError, VerbContext,
     act::{ActionResult, Selection, report},
-    format, message, print_if_unowned, print_problems,
+    format, message, print_problems,
     reader::Reader,
 };
 use crate::{
     cli::{
-        report::is_due,
         state::{CommandForm, commands, left, state},
         streams::Streams,
     },
@@ -25,9 +24,6 @@ use std::{
     io,
     time::{Duration, Instant},
 };
-
-/// How often it is looked whether anybody still owns the state directory.
-const OWNER_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long it is waited for the end of what was killed: the kill and the disposal after it have their time each (D6).
 pub const FORCED_LIMIT: Duration = CANCEL_GRACE.saturating_mul(2);
@@ -109,8 +105,7 @@ pub fn wait(
     let form = &context.form;
     let mut waiting = Waiting { left: sessions.to_vec(), overdue: BTreeSet::new(), ended, form };
     let begun = Instant::now();
-    let mut owner_seen: Option<Timestamp> = None;
-    let mut unowned_told = false;
+    let mut owner = OwnerWatch::default();
     loop {
         let now = context.clock.now();
         if reader.journal.changed()? {
@@ -124,12 +119,7 @@ pub fn wait(
             waiting.give_up(reader, now, streams)?;
             return Ok(waiting.ended);
         }
-        let due = owner_seen.is_none_or(|at| is_due(at, OWNER_POLL_INTERVAL, now));
-        if due && !unowned_told {
-            owner_seen = Some(now);
-            unowned_told = !(context.owned)();
-            print_if_unowned(reader, context, streams)?;
-        }
+        owner.look(reader, context, streams)?;
         // Nobody reads what a wait does not print: only the end counts.
         let _: super::Reading = (context.pause)();
     }

@@ -25,9 +25,18 @@ pub mod start;
 pub(super) mod table;
 pub mod watch;
 
-use super::{report::ignore_closed, state::CommandForm, streams::Streams};
-use crate::{domain::instance::printable, journal::JournalError, machine::Session, manager::Clock};
-use std::io;
+use super::{
+    report::{ignore_closed, is_due},
+    state::CommandForm,
+    streams::Streams,
+};
+use crate::{
+    domain::{Timestamp, instance::printable},
+    journal::JournalError,
+    machine::Session,
+    manager::Clock,
+};
+use std::{io, time::Duration};
 use thiserror::Error;
 
 /// Why a verb ended before its end.
@@ -84,6 +93,38 @@ fn print_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io:
 /// would try again.
 fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>) -> bool {
     session.live_attempt().is_some() && !(context.owned)() && reader.is_lost(session)
+}
+
+/// Looks from time to time whether anybody owns the state directory, for a command that waits: without an owner it would
+/// wait for ever.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct OwnerWatch {
+    seen: Option<Timestamp>,
+    said: bool,
+}
+
+impl OwnerWatch {
+    /// Says that nobody does, once each time that it comes to that.
+    pub(in crate::cli) fn look(
+        &mut self,
+        reader: &reader::Reader,
+        context: &VerbContext<'_>,
+        streams: &mut Streams<'_>,
+    ) -> io::Result<()> {
+        /// Who waits for minutes does not need it sooner.
+        const EVERY: Duration = Duration::from_secs(5);
+        let now = context.clock.now();
+        if self.seen.is_some_and(|at| !is_due(at, EVERY, now)) {
+            return Ok(());
+        }
+        self.seen = Some(now);
+        let unowned = !(context.owned)();
+        if unowned && !self.said {
+            print_if_unowned(reader, context, streams)?;
+        }
+        self.said = unowned;
+        Ok(())
+    }
 }
 
 /// Says that nobody carries the sessions on, if that is so.
