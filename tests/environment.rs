@@ -113,3 +113,21 @@ fn plan_and_doctor_tell_what_the_owner_lacks() {
     let whole = row(&mut shell(&howdah, &["doctor", "--json"]));
     assert!(whole["found"].as_str().unwrap().ends_with("set here: PGBACKREST_REPO1_S3_KEY"), "{whole}");
 }
+
+#[test]
+fn plan_of_a_job_and_doctor_name_what_only_this_shell_has() {
+    let howdah = Howdah::new();
+    let job = "[[job]]\nname = \"nightly\"\nkind = \"instance\"\nrepository = \"/srv\"\n\
+               objects = [{ name = \"shop\", conninfo = \"host=/nowhere\" }]\n";
+    howdah.configure(job);
+    let plan = run(&mut shell(&howdah, &["job", "start", "nightly", "--plan"]), 3).stdout;
+    assert!(plan.contains("PGPASSWORD is set in this shell alone") && !plan.contains(SECRET), "{plan}");
+    let checked = shell(&howdah, &["doctor", "--json"]).output().unwrap().stdout;
+    let checked: serde_json::Value = serde_json::from_slice(&checked).unwrap();
+    let row = checked.as_array().unwrap().iter().find(|row| row["check"] == "environment").unwrap();
+    assert!(row["found"].as_str().unwrap().contains("PGPASSWORD is set in this shell alone"), "{row}");
+    // What the settings name, every worker gets.
+    howdah.configure(&format!("{job}[worker]\nenvironment = [\"PGPASS*\"]\n"));
+    let plan = run(&mut shell(&howdah, &["job", "start", "nightly", "--plan"]), 3).stdout;
+    assert!(!plan.contains("in this shell alone"), "{plan}");
+}

@@ -40,6 +40,44 @@ pub(super) fn wanted(names: impl Iterator<Item = OsString>, patterns: &[Variable
     names.filter(|name| patterns.iter().any(|pattern| pattern.matches(name))).collect()
 }
 
+/// What libpq reads of the environment about a server and how it is reached (PostgreSQL's manual, "Environment Variables"
+/// of libpq).
+const LIBPQ: [&str; 17] = [
+    "PGCHANNELBINDING",
+    "PGGSSENCMODE",
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGOPTIONS",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGPORT",
+    "PGREQUIREAUTH",
+    "PGSERVICE",
+    "PGSERVICEFILE",
+    "PGSSLCERT",
+    "PGSSLCRL",
+    "PGSSLKEY",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGUSER",
+];
+
+/// A sentence on those of them that are set among these and that no worker gets: a server that is reached from here may
+/// not be reached by the backup of it.
+pub(super) fn of_shell_alone(names: impl Iterator<Item = OsString>, patterns: &[VariablePattern]) -> Option<String> {
+    let set: BTreeSet<OsString> = names.filter(|name| LIBPQ.iter().any(|known| name == known)).collect();
+    let given = wanted(set.iter().cloned(), patterns);
+    let alone: Vec<String> = set.difference(&given).map(|name| printable_name(name)).collect();
+    let (is, them) = if alone.len() == 1 { ("is", "it") } else { ("are", "them") };
+    (!alone.is_empty()).then(|| {
+        format!(
+            "{} {is} set in this shell alone, a backup runs without {them}: say it in the job (conninfo, passfile, \
+             password_command), or name {them} under [worker] environment",
+            alone.join(", ")
+        )
+    })
+}
+
 impl Lacking {
     /// The sentence, and what to do about it.
     pub(super) fn sentence(&self) -> (String, String) {

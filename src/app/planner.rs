@@ -4,7 +4,8 @@ use super::environment;
 use crate::{
     attempt::worker_command,
     domain::{
-        BackupOrder, BackupPlan, ClusterRestore, Failure, JobId, JobSpec, ObjectPlan, RestorePlan, WorkerSettings,
+        BackupObject, BackupOrder, BackupPlan, ClusterRestore, Failure, JobId, JobSpec, ObjectPlan, RestorePlan,
+        WorkerSettings,
     },
     process::OWN_PROGRAM,
 };
@@ -65,9 +66,19 @@ pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<R
 
 /// Asks another process for the plan of a backup; nothing is written, here or at what is backed up.
 pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result<BackupPlan, Failure> {
+    let is_server = matches!(order.object, BackupObject::Instance { .. });
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let alone = environment::of_shell_alone(names, &settings.environment).filter(|_| is_server);
     match ask(&PlanRequest { work: PlannedWork::Backup(Box::new(order)), settings }).await {
-        Ok(PlanReply::Backup(plan)) => Ok(*plan),
-        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Backup(mut plan)) => {
+            plan.warnings.extend(alone);
+            Ok(*plan)
+        }
+        Ok(PlanReply::Refused(failure)) => Err(match alone {
+            Some(alone) if failure.advice.is_empty() => Failure { advice: alone, ..failure },
+            Some(alone) => Failure { advice: format!("{}; {alone}", failure.advice), ..failure },
+            None => failure,
+        }),
         Ok(PlanReply::Restore(_)) => Err(Failure::bug("the plan of a backup is one of a restore")),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }

@@ -2,15 +2,19 @@
 
 use super::Env;
 use crate::{
-    app::environment::{lacking, wanted},
+    app::environment::{lacking, of_shell_alone, wanted},
     cli::doctor::{Finding, Fix},
-    domain::instance::printable_name,
+    domain::{JobKind, instance::printable_name},
 };
 
 const CHECK: &str = "environment";
 
 pub(super) fn check(env: &Env) -> Finding {
     let patterns = &env.config.worker.environment;
+    let backs_up_servers = env.config.jobs().0.iter().any(|job| job.kind() == JobKind::Instance);
+    if let Some(found) = of_shell_alone(env.variables.keys().cloned(), patterns).filter(|_| backs_up_servers) {
+        return Finding::warning(CHECK, &found, Fix::Do("let the job say it, or the settings name it".to_owned()));
+    }
     if patterns.is_empty() {
         let found = "workers get PATH, HOME, TZ and LANG=C; [worker] environment in howdah.toml names no others";
         return Finding::ok(CHECK, found);
