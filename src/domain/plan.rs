@@ -100,6 +100,17 @@ pub struct BackupPlan {
     pub system_identifier: Option<SystemIdentifier>,
     /// What a person should know before starting; nothing here stops the backup.
     pub warnings: Vec<String>,
+    /// What becomes of the job's older restore points; `None` where nothing does. Older records do not tell it.
+    pub keep: Option<KeepPlan>,
+}
+
+/// What becomes of a job's restore points of one object once the new one is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeepPlan {
+    /// Those that go, by their printable names, oldest first.
+    pub removes: Vec<String>,
+    /// How many of the job's stay, what is made now included.
+    pub stays: u64,
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.

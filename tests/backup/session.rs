@@ -51,7 +51,7 @@ pub(crate) fn order_of(cluster: &Cluster, repository: &Path) -> BackupOrder {
 
 pub(crate) fn order(object: BackupObject, repository: Option<&Path>) -> BackupOrder {
     let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(7), Uuid::from_u128(7));
-    BackupOrder { job, run, run_uuid, object, repository: repository.map(Path::to_owned), max_rate: None }
+    BackupOrder { job, run, run_uuid, object, repository: repository.map(Path::to_owned), max_rate: None, keep: None }
 }
 
 impl Session {
@@ -140,6 +140,7 @@ impl Session {
             settings,
             places: Vec::new(),
             by: Some("ops@bastion".to_owned()),
+            in_use: Vec::new(),
         };
         fs::write(dir.join("ticket.json"), serde_json::to_vec(&ticket).unwrap()).unwrap();
         let output = fs::File::create(dir.join("stderr")).unwrap();

@@ -221,6 +221,7 @@ fn plan(
         version: None,
         system_identifier: there.points.iter().find_map(|point| point.cluster),
         warnings,
+        keep: None,
     })
 }
 
