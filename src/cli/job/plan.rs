@@ -58,6 +58,10 @@ fn of(plan: &BackupPlan) -> Vec<String> {
         lines.push(format!("  server      PostgreSQL {version}{cluster}"));
     }
     lines.extend(plan.method.iter().map(|clause| format!("  how         {}", printable(clause))));
+    if let Some(keep) = &plan.keep {
+        lines.push(format!("  keeps       {} of the job", many(keep.stays, "restore point")));
+        lines.extend(keep.removes.iter().map(|label| format!("  removes     {} at the end", printable(label))));
+    }
     lines.extend(plan.warnings.iter().map(|warning| format!("  warning     {}", printable(warning))));
     lines
 }
