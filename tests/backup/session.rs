@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) howdah: Howdah,
     pub(crate) uuid: Uuid,
     pub(crate) order: BackupOrder,
+    /// What other sessions read.
+    pub(crate) in_use: Vec<PathBuf>,
     attempts: Cell<u32>,
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn order(object: BackupObject, repository: Option<&Path>) -> BackupOr
 
 impl Session {
     pub(crate) fn new(order: BackupOrder) -> Self {
-        Self { howdah: Howdah::new(), uuid: Uuid::now_v7(), order, attempts: Cell::new(0) }
+        Self { howdah: Howdah::new(), uuid: Uuid::now_v7(), order, in_use: Vec::new(), attempts: Cell::new(0) }
     }
 
     /// The same as archives, packed so.
@@ -140,7 +142,7 @@ impl Session {
             settings,
             places: Vec::new(),
             by: Some("ops@bastion".to_owned()),
-            in_use: Vec::new(),
+            in_use: self.in_use.clone(),
         };
         fs::write(dir.join("ticket.json"), serde_json::to_vec(&ticket).unwrap()).unwrap();
         let output = fs::File::create(dir.join("stderr")).unwrap();
