@@ -274,7 +274,7 @@ fn what_a_removal_left_is_finished_by_the_next_run_of_the_job_alone() {
     let torn = being_removed(&place.names()).expect("it takes longer than a kill");
     assert!(place.mark(&torn).is_file(), "whose it is is known to the last");
     let made = place.names().pop().filter(|name| !name.starts_with('.')).expect("the new one");
-    assert_eq!(place.names(), left(&made, &[torn.clone()]));
+    assert_eq!(place.names(), left(&made, std::slice::from_ref(&torn)));
     let howdah = Howdah::new();
     let listed = howdah.run(["backup", "list", "--repo", place.repository.to_str().unwrap(), "--json"]).json();
     assert_eq!(listed.as_array().unwrap().len(), 1, "what is being removed is no restore point: {listed}");
@@ -308,7 +308,7 @@ fn a_removal_that_fails_warns_and_a_run_that_fails_removes_nothing() {
     assert_eq!(place.names().len(), 2, "b is gone, and what is left of a has lost its name");
     unmounted();
     let last = label(&place.session(Some(1)).succeed());
-    assert_eq!(place.names(), [last.clone()]);
+    assert_eq!(place.names(), [last.as_str()]);
     assert_ne!(last, made);
 }
 
@@ -316,23 +316,23 @@ fn a_removal_that_fails_warns_and_a_run_that_fails_removes_nothing() {
 fn a_backup_copy_keeps_its_own_and_does_not_bring_what_it_would_remove() {
     needs_postgres!();
     let place = Place::with(&["a", "b"]);
-    let copies = crate::repository();
+    let second = crate::repository();
     let copy = || {
         let (name, instance) = (InstanceName::new("copies"), InstanceName::new("shop"));
         let object = BackupObject::PointCopy { name, instance, from: place.repository.clone() };
-        let mut session = Session::new(order(object, Some(&copies)));
+        let mut session = Session::new(order(object, Some(&second)));
         session.order.keep = Some(Keep::new(Some(1), None, None).unwrap());
         let success = session.succeed();
         let Achieved::Copied { copies, skipped, .. } = success.result else { panic!("{success:?}") };
         (copies, skipped, session.log())
     };
-    let there = || names(&copies.join("shop"));
+    let there = || names(&second.join("shop"));
     let (copied, skipped, log) = copy();
     assert_eq!((copied, skipped, there()), (1, 0, strings(&["b"])));
     assert!(log.contains("1 older restore point not copied"), "{log}");
     let new = label(&place.session(None).succeed());
     // A plain copy of it by somebody else is not the job's.
-    self::copy(&place.shop.join("a"), &copies.join("shop/a"));
+    self::copy(&place.shop.join("a"), &second.join("shop/a"));
     let (copied, skipped, log) = copy();
     assert_eq!((copied, skipped), (1, 2), "{log}");
     assert_eq!(there(), sorted(vec![new, "a".to_owned()]));

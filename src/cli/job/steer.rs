@@ -29,12 +29,10 @@ pub fn startable(
     named: impl IntoIterator<Item = Result<Named, SessionError>>,
     streams: &mut Streams<'_>,
 ) -> Result<Selected<JobSpec>, SessionError> {
-    select(named, streams, |named| match named.job.spec {
-        Some(spec) => Ok(spec),
-        None => {
-            let name = named.job.name;
-            Err(SessionError::Refused(format!("{name} was not started: the settings have no job of that name")))
-        }
+    select(named, streams, |named| {
+        let name = named.job.name;
+        let refuse = || SessionError::Refused(format!("{name} was not started: the settings have no job of that name"));
+        named.job.spec.ok_or_else(refuse)
     })
 }
 

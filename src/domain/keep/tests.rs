@@ -1,3 +1,5 @@
+//! What goes and what stays, for settings and directories that people have, and for every small one there is.
+
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 use super::*;
 use std::iter::repeat_n;
@@ -122,7 +124,7 @@ fn r36_whatever_there_is_exactly_what_nobody_needs_goes() {
         bases.push(some);
     }
     bases.push([Base::Nothing, Base::Start(Lsn(0)), Base::Start(Lsn(1))]);
-    let (mut gone, mut based) = (0, 0);
+    let (mut gone, mut rested_on) = (0, 0);
     for (code, own, bases) in (0..64).flat_map(|code| (0..8).map(move |own| (code, own))).flat_map(|(code, own)| {
         let bases = bases.clone();
         bases.into_iter().map(move |bases| (code, own, bases))
@@ -149,7 +151,7 @@ fn r36_whatever_there_is_exactly_what_nobody_needs_goes() {
                 let wanted = point.spared.is_some() || is_kept(*numbers, &points, point) || needed;
                 assert_eq!(stays(at), wanted, "{at} of {points:#?} with {numbers:?}: {fates:?}");
                 gone += usize::from(!stays(at));
-                based += usize::from(matches!(fates[at], Fate::Stays(Reason::Base(_) | Reason::MayBeBase(_))));
+                rested_on += usize::from(matches!(fates[at], Fate::Stays(Reason::Base(_) | Reason::MayBeBase(_))));
             }
             assert!(
                 points.iter().all(|point| point.spared.is_some())
@@ -157,5 +159,5 @@ fn r36_whatever_there_is_exactly_what_nobody_needs_goes() {
             );
         }
     }
-    assert!(gone > 1_000 && based > 1_000, "{gone} {based}");
+    assert!(gone > 1_000 && rested_on > 1_000, "{gone} {rested_on}");
 }

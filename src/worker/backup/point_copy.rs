@@ -86,17 +86,17 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
 
     report.begin(Step::Copy, "");
     let mut copier = Copier::new(backup, account.owner(), bytes, files);
-    let (mut copies, mut unchecked) = (0, Vec::new());
+    let (mut made, mut unchecked) = (0, Vec::new());
     for (number, wanted) in (1_u64..).zip(&choice.wanted) {
         report.detail(&format!("{} ({number} of {})", wanted.point.label, choice.wanted.len()));
         if let Some(sentences) = copy(backup, &mut copier, wanted, &directory, account.owner())? {
-            copies += 1;
+            made += 1;
             unchecked.extend(sentences);
         } else {
             choice.left_out.push(format!("{} was not copied: it was removed meanwhile", wanted.point.label));
         }
     }
-    let result = Achieved::Copied { copies, bytes, skipped: choice.skipped };
+    let result = Achieved::Copied { copies: made, bytes, skipped: choice.skipped };
     report.done(&result.to_string());
     report.skip(Step::Seal, "each restore point was compared and put in place when it was copied");
     choice.left_out.extend(keep::expire(backup, &directory, cluster, None));

@@ -104,7 +104,7 @@ impl Expiry<'_> {
             let outcome = self.watched(&name, move |removal, beat| removal.take_apart(&wanted, beat));
             match outcome {
                 Ok(Removed::Gone) => {
-                    self.backup.report.note(&format!("{name}, which an earlier run had begun to remove, is gone"))
+                    self.backup.report.note(&format!("{name}, which an earlier run had begun to remove, is gone"));
                 }
                 Ok(Removed::Changed) => self.log(&format!("{name} is left alone: it has no mark of this job")),
                 Ok(Removed::Vanished | Removed::Read) => {}
