@@ -194,3 +194,125 @@ fn is_directory(directory: &impl AsFd, name: &CString) -> io::Result<bool> {
     let about = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(FileType::from_raw_mode(about.st_mode).is_dir())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::domain::{InstanceName, JobId, PointMark, SystemIdentifier, Timestamp};
+    use std::path::Path;
+
+    const CLUSTER: SystemIdentifier = SystemIdentifier(7);
+
+    fn mark(job: &str, cluster: Option<SystemIdentifier>) -> PointMark {
+        PointMark {
+            version: 1,
+            job: InstanceName::new(job),
+            run: JobId(1),
+            run_uuid: Uuid::nil(),
+            session: Uuid::nil(),
+            object: InstanceName::new("shop"),
+            by: None,
+            started: Timestamp::UNIX_EPOCH,
+            finished: Timestamp::UNIX_EPOCH,
+            system_identifier: cluster,
+            manifest: "5e".repeat(32),
+        }
+    }
+
+    /// A point with some files, and a link that leads out of it.
+    fn point(folder: &Path, name: &str, mark: &PointMark) {
+        let point = folder.join(name);
+        fs::create_dir_all(point.join("base/1")).unwrap();
+        fs::create_dir_all(point.join("pg_wal/archive_status")).unwrap();
+        for file in ["backup_manifest", "base/1/1259", "pg_wal/000000010000000000000001"] {
+            fs::write(point.join(file), "x").unwrap();
+        }
+        fs::write(folder.join("outside"), "stays").unwrap();
+        std::os::unix::fs::symlink(folder, point.join("base/link")).unwrap();
+        fs::write(point.join("pg_wal").join(POINT_MARK), serde_json::to_vec(mark).unwrap()).unwrap();
+    }
+
+    fn removal(folder: &Path, stop: &Stop) -> Removal {
+        let own = JobOwn::new(InstanceName::new("nightly"), InstanceName::new("shop"), Some(CLUSTER));
+        Removal::new(folder.to_owned(), Uuid::from_u128(9), own, stop.clone())
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn remove(removal: &Removal, name: &str) -> Removed {
+        removal.remove(OsStr::new(name), &Heartbeat::default()).unwrap()
+    }
+
+    #[test]
+    fn a_point_goes_whole_and_what_its_links_lead_to_stays() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        point(folder, "a", &mark("nightly", Some(CLUSTER)));
+        let removal = removal(folder, &Stop::default());
+        assert_eq!(remove(&removal, "a"), Removed::Gone);
+        assert_eq!(names(folder), ["outside"]);
+        assert_eq!(remove(&removal, "a"), Removed::Vanished);
+    }
+
+    #[test]
+    fn what_has_another_mark_is_not_touched_whatever_its_name() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        let removal = removal(folder, &Stop::default());
+        let newer = PointMark { version: 2, ..mark("nightly", Some(CLUSTER)) };
+        for other in [mark("weekly", Some(CLUSTER)), mark("nightly", None), newer] {
+            point(folder, "a", &other);
+            point(folder, ".removing-a", &other);
+            assert_eq!(remove(&removal, "a"), Removed::Changed);
+            assert_eq!(removal.take_apart(".removing-a", &Heartbeat::default()).unwrap(), Removed::Changed);
+            for kept in ["a", ".removing-a"] {
+                assert!(folder.join(kept).join("base/1/1259").is_file(), "{kept}");
+                fs::remove_dir_all(folder.join(kept)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_removal_that_is_stopped_or_fails_leaves_the_mark_and_is_gone_on_with() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        point(folder, "a", &mark("nightly", Some(CLUSTER)));
+        let stop = Stop::default();
+        stop.request();
+        assert_eq!(remove(&removal(folder, &stop), "a"), Removed::Stopped);
+        let hidden = format!(".removing-{}-a", Uuid::from_u128(9));
+        assert_eq!(names(folder), [hidden.as_str(), "outside"]);
+        let deep = "d/".repeat(MAX_DEPTH + 2);
+        fs::create_dir_all(folder.join(&hidden).join(&deep)).unwrap();
+        let removal = removal(folder, &Stop::default());
+        removal.take_apart(&hidden, &Heartbeat::default()).unwrap_err();
+        let marked = folder.join(&hidden).join(POINT_MARK_DIRECTORY).join(POINT_MARK);
+        assert!(marked.is_file(), "whose it is is known to the last");
+        fs::remove_dir_all(folder.join(&hidden).join("d")).unwrap();
+        assert_eq!(removal.begun().unwrap(), [hidden.as_str()]);
+        assert_eq!(removal.take_apart(&hidden, &Heartbeat::default()).unwrap(), Removed::Gone);
+        assert_eq!(names(folder), ["outside"]);
+    }
+
+    #[test]
+    fn who_reads_a_point_keeps_it_and_a_long_name_is_cut() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        let name = "ö".repeat(MAX_NAME / 2);
+        point(folder, &name, &mark("nightly", Some(CLUSTER)));
+        let removal = removal(folder, &Stop::default());
+        let manifest = fs::File::open(folder.join(&name).join("backup_manifest")).unwrap();
+        manifest.lock_shared().unwrap();
+        assert_eq!(remove(&removal, &name), Removed::Read);
+        drop(manifest);
+        assert!(folder.join(&name).join("base/1/1259").is_file());
+        assert_eq!(remove(&removal, &name), Removed::Gone);
+        assert_eq!(names(folder), ["outside"]);
+    }
+}

@@ -47,7 +47,11 @@ pub(super) struct JobOwn {
 impl JobOwn {
     /// Those of the order's job and object that are of this cluster.
     pub(super) fn of(order: &BackupOrder, cluster: Option<SystemIdentifier>) -> Self {
-        Self { job: order.job.clone(), object: order.object.name().clone(), cluster }
+        Self::new(order.job.clone(), order.object.name().clone(), cluster)
+    }
+
+    pub(super) const fn new(job: InstanceName, object: InstanceName, cluster: Option<SystemIdentifier>) -> Self {
+        Self { job, object, cluster }
     }
 
     /// Why a point with this mark is none of them.
