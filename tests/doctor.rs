@@ -39,7 +39,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         {"check":"lock","state":"ok","found":"a lock was taken, kept and given back","fix":null},
         {"check":"owner","state":"ok","found":"nobody; a console or keeper becomes it when it starts","fix":null},
         {"check":"socket","state":"ok","found":"none; the next owner makes it","fix":null},
-        {"check":"journal","state":"ok","found":"schema 5; 4 ongoing and 1 ended sessions","fix":null},
+        {"check":"journal","state":"ok","found":"schema 6; 4 ongoing and 1 ended sessions","fix":null},
         {"check":"repository","state":"ok","found":"HOME/state/sample-f1fd948da994: 4 restore points of 3 instances","fix":null},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
@@ -56,7 +56,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         ✓ ok       lock         a lock was taken, kept and given back
         ✓ ok       owner        nobody; a console or keeper becomes it when it starts
         ✓ ok       socket       none; the next owner makes it
-        ✓ ok       journal      schema 5; 4 ongoing and 1 ended sessions
+        ✓ ok       journal      schema 6; 4 ongoing and 1 ended sessions
         ✓ ok       repository   HOME/state/sample-f1fd948da994: 4 restore points of 3 instances
         ✓ ok       restore-dir  HOME/restored is made when it is needed; N bytes and N inodes free
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
@@ -117,7 +117,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         {"check":"lock","state":"ok","found":"not tried: the state directory cannot be used","fix":null},
         {"check":"owner","state":"error","found":"process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start","fix":"kill PID"},
         {"check":"socket","state":"ok","found":"stale: an earlier owner's; the next one replaces it","fix":null},
-        {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 5","fix":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
+        {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 6","fix":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
         {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","fix":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
@@ -137,7 +137,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         ✖ error    owner        process PID (NAME) holds HOME/state/owner.lock, but is no owner: no console and no keeper can start
                                 run: kill PID
         ✓ ok       socket       stale: an earlier owner's; the next one replaces it
-        ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 5
+        ✖ error    journal      HOME/state/journal.db has schema 99, and this howdah knows up to 6
                                 fix: use the newer howdah that wrote it, or another state directory (--state-dir)
         ✖ error    repository   HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup
                                 fix: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml
@@ -192,7 +192,7 @@ fn s10_records_that_cannot_be_read_are_counted_and_named() {
     patient.spoil("UPDATE sessions SET version = 99 WHERE id = 3");
     let rows = patient.rows(&[], 0);
     let row = JsonFinding::of(&rows, "journal");
-    assert_eq!(row.found, "schema 5; 4 ongoing and 1 ended sessions; 3 of them cannot be read (2, 3, 4)");
+    assert_eq!(row.found, "schema 6; 4 ongoing and 1 ended sessions; 3 of them cannot be read (2, 3, 4)");
     assert_eq!(row.state, "warning");
 }
 
@@ -212,7 +212,7 @@ fn a_journal_of_a_killed_owner_is_read_with_its_last_changes_and_not_touched() {
     let bytes = |end: &str| fs::read(copy.join(end)).unwrap();
     let shared = bytes("journal.db-shm");
     let rows = patient.rows_of(&copy, 0);
-    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 5; 4 ongoing and 1 ended sessions");
+    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 6; 4 ongoing and 1 ended sessions");
     assert_eq!((listing(&copy), bytes("journal.db-shm")), (before, shared));
 }
 

@@ -17,6 +17,8 @@ mod events;
 mod figures;
 #[path = "screens/filter.rs"]
 mod filter;
+#[path = "screens/jobs.rs"]
+mod jobs;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/log.rs"]
@@ -108,6 +110,11 @@ fn every_dialog_is_shown_at_five_sizes() {
 #[test]
 fn a_verification_is_shown_at_five_sizes() {
     check(&scenes::verifications());
+}
+
+#[test]
+fn every_page_and_question_of_jobs_is_shown_at_five_sizes() {
+    check(&scenes::nightly());
 }
 
 #[test]

@@ -14,6 +14,8 @@
 mod rng;
 #[path = "steps/rules.rs"]
 mod rules;
+#[path = "steps/runs.rs"]
+mod runs;
 #[path = "steps/shorten.rs"]
 mod shorten;
 #[path = "steps/simulation.rs"]

@@ -12,8 +12,7 @@ use crate::{
             args::{DismissArgs, JobArgs, JobVerb, StartArgs, StopArgs},
             list, log,
             name::JobSelector,
-            plan::{self, ObjectPlan},
-            show,
+            plan, show,
             steer::{self, Selected},
             watch,
         },
@@ -23,12 +22,7 @@ use crate::{
     domain::{JobId, JobSpec, KindFilter},
     manager::JobAction,
 };
-use futures_util::{StreamExt, stream};
 use std::io;
-use uuid::Uuid;
-
-/// Plans that are made side by side: each is a process that asks a server.
-const PLANS: usize = 4;
 
 pub(super) fn run(context: &AppContext, args: &JobArgs) -> anyhow::Result<Exit> {
     on_streams(|streams| dispatch(context, args, streams))
@@ -91,12 +85,7 @@ fn planned(context: &AppContext, selected: &Selected<JobSpec>, streams: &mut Str
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut refused = selected.refused;
     for spec in &selected.wanted {
-        // A plan is of no run.
-        let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
-        let plans = orders.map(|order| async {
-            (order.object.name().clone(), planner::plan_backup(order, context.worker_settings()).await)
-        });
-        let plans: Vec<ObjectPlan> = runtime.block_on(stream::iter(plans).buffered(PLANS).collect());
+        let plans = runtime.block_on(planner::plan_job(spec, &context.worker_settings()));
         refused |= plans.iter().any(|(_, plan)| plan.is_err());
         let text = if streams.json { plan::json(spec.name(), &plans)? } else { plan::text(spec.name(), &plans) };
         writeln!(streams.out, "{text}").map_err(SessionError::from)?;

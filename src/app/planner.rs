@@ -3,12 +3,16 @@
 use super::environment;
 use crate::{
     attempt::worker_command,
-    domain::{BackupOrder, BackupPlan, ClusterRestore, Failure, RestorePlan, WorkerSettings},
+    domain::{
+        BackupOrder, BackupPlan, ClusterRestore, Failure, JobId, JobSpec, ObjectPlan, RestorePlan, WorkerSettings,
+    },
     process::OWN_PROGRAM,
 };
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, process::Stdio};
 use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
 
 /// The request to the planning process, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +71,16 @@ pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result
         Ok(PlanReply::Restore(_)) => Err(Failure::bug("the plan of a backup is one of a restore")),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
+}
+
+/// The plans of all objects of a job, in their order; a few at a time.
+pub async fn plan_job(spec: &JobSpec, settings: &WorkerSettings) -> Vec<ObjectPlan> {
+    /// Each is a process that asks a server.
+    const AT_ONCE: usize = 8;
+    // A plan is of no run.
+    let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
+    let plans = orders.map(|order| async { (order.object.name().clone(), plan_backup(order, settings.clone()).await) });
+    stream::iter(plans).buffered(AT_ONCE).collect().await
 }
 
 async fn ask(request: &PlanRequest) -> std::io::Result<PlanReply> {

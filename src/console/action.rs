@@ -11,8 +11,9 @@ pub enum Action {
     Cancel,
     Force,
     Dismiss,
-    ShutDown,
+    Stop,
     NewRestore,
+    StartJob,
     Verify,
     Mark,
     MarkRange,
@@ -23,6 +24,7 @@ pub enum Action {
     Palette,
     Help,
     NextInNeed,
+    Jobs,
     History,
     Filter,
     Sort,
@@ -121,13 +123,14 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 51] = [
+const TABLE: [Words; 53] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
     words(Action::Dismiss, "dismiss", "Dismiss", "take a completed session off the screen; its history is kept"),
-    words(Action::ShutDown, "shut-down", "Shut down", "stop the server that a restore left running; asks first"),
+    words(Action::Stop, "stop", "Stop", "stop a run of a job, or the server that a restore left; asks first"),
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
+    words(Action::StartJob, "start-job", "Start job", "start a run of the backup job; shows its plan first"),
     words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
     words(Action::MarkRange, "mark-range", "Mark range", "mark all rows from the one that was marked last"),
@@ -138,6 +141,7 @@ const TABLE: [Words; 51] = [
     words(Action::Palette, "palette", "All", "find any action by its name"),
     words(Action::Help, "help", "Help", "every key"),
     words(Action::NextInNeed, "next-in-need", "Next in need", "to the next session that needs a person"),
+    words(Action::Jobs, "jobs", "Jobs", "the backup jobs, their runs and objects; again: back"),
     words(Action::History, "history", "History", "all that has ended, dismissed sessions too; again: back"),
     words(
         Action::Filter,
@@ -245,8 +249,9 @@ impl Action {
             | Self::Cancel
             | Self::Force
             | Self::Dismiss
-            | Self::ShutDown
+            | Self::Stop
             | Self::NewRestore
+            | Self::StartJob
             | Self::Verify
             | Self::Menu
             | Self::Palette
@@ -266,6 +271,7 @@ impl Action {
             | Self::WrapLog
             | Self::SaveLog
             | Self::Refresh
+            | Self::Jobs
             | Self::History
             | Self::Copy
             | Self::MarkRange

@@ -20,8 +20,23 @@ pub(super) struct Item {
     pub columns: Range<u16>,
 }
 
-const ACTIONS: [Action; 6] =
-    [Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help];
+/// The actions of a screen.
+const fn actions(screen: Screen) -> &'static [Action] {
+    match screen {
+        Screen::Restore | Screen::History => {
+            &[Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help]
+        }
+        Screen::Jobs => &[
+            Action::StartJob,
+            Action::Stop,
+            Action::Retry,
+            Action::Cancel,
+            Action::Menu,
+            Action::Palette,
+            Action::Help,
+        ],
+    }
+}
 
 /// One of the screens, on the left of the bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +59,19 @@ const SHOWN: usize = "[Restore]".len() + 2;
 pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     let free = items(model).first().map_or(model.size().0, |item| item.columns.start);
     let shown = model.tree().screen();
-    let key = model.options().keymap.key(model.main_context(), Action::History);
+    // From a screen its own key leads back to the first one.
+    let action = |screen: Screen| match (screen, shown) {
+        (Screen::Jobs, _) | (Screen::Restore, Screen::Jobs) => Action::Jobs,
+        (Screen::History, _) | (Screen::Restore, Screen::History | Screen::Restore) => Action::History,
+    };
+    let key = |screen: Screen| model.options().keymap.key(model.main_context(), action(screen));
     let tabs = |screens: &[Screen]| {
         let mut at: u16 = 1;
         let tab = |screen: &Screen| {
             let (key, label) = if *screen == shown {
                 (String::new(), format!("[{}]", screen.name()))
             } else {
-                (key.map_or_else(String::new, |key| format!("{key} ")), screen.name().to_owned())
+                (key(*screen).map_or_else(String::new, |key| format!("{key} ")), screen.name().to_owned())
             };
             let width = u16::try_from(format::width(&key) + format::width(&label)).unwrap_or(u16::MAX);
             let columns = at..at.saturating_add(width);
@@ -72,7 +92,9 @@ pub(super) fn items(model: &Model) -> Vec<Item> {
         return full;
     }
     let has_sign_enough = |action| matches!(action, Action::Palette | Action::Help | Action::Menu);
-    let short = |action: Action| if action == Action::NewRestore { "New" } else { action.label() };
+    let shorter = [(Action::NewRestore, "New"), (Action::StartJob, "Start")];
+    let short =
+        |action: Action| shorter.iter().find(|(long, _)| *long == action).map_or(action.label(), |(_, label)| label);
     place(model, columns, |action| if has_sign_enough(action) { "" } else { short(action) })
 }
 
@@ -80,7 +102,7 @@ fn place(model: &Model, columns: u16, label: impl Fn(Action) -> &'static str) ->
     const GAP: usize = 2;
     let mut right = usize::from(columns).saturating_sub(1);
     let mut items = Vec::new();
-    for action in ACTIONS.into_iter().rev() {
+    for action in actions(model.tree().screen()).iter().copied().rev() {
         let Some(key) = model.options().keymap.key(model.main_context(), action) else { continue };
         let (key, label) = (key.to_string(), label(action));
         let width = format::width(&key) + if label.is_empty() { 0 } else { 1 + format::width(label) };

@@ -6,9 +6,12 @@ use super::{
 };
 use crate::{
     catalog::propose::{Proposal, Wanted},
-    domain::{AttemptNo, ClusterRestore, Failure, LeftServer, Order, RestorePlan, SessionId, fact::ProcessMark},
-    machine::{PastSession, Scope, Session},
-    manager::{OwnerState, Receipt, SessionAction, Snapshot},
+    domain::{
+        AttemptNo, ClusterRestore, Failure, InstanceName, JobId, JobSpec, LeftServer, ObjectPlan, Order, RestorePlan,
+        SessionId, fact::ProcessMark,
+    },
+    machine::{PastSession, Refusal, Scope, Session, job::JobRun},
+    manager::{JobAction, OwnerState, Receipt, SessionAction, Snapshot},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -55,6 +58,16 @@ pub enum Message {
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
     Planned(RequestId, usize, Box<Result<RestorePlan, Failure>>),
+    /// The start of a run of this job was answered.
+    JobStarted(InstanceName, Result<JobId, Refusal>),
+    /// A verb on a run, of this name, was answered.
+    JobActed(JobAction, String, Result<JobId, Refusal>),
+    /// A whole run was read; `None` when there is none.
+    Run(JobId, Option<Arc<JobRun>>),
+    /// The history of a run was read.
+    RunHistory(JobId, Result<EventHistory, String>),
+    /// The plans of a job's objects were made for the question with this ticket.
+    JobPlanned(RequestId, Vec<ObjectPlan>),
     /// The screen is not recorded any more, for this reason.
     RecordingStopped(String),
     /// The process could not be suspended: there is no shell to come back from.
@@ -98,6 +111,10 @@ pub enum Intent {
     Act(SessionAction, Scope),
     /// Start sessions.
     Start(Vec<Order>),
+    /// Start a run of a job.
+    StartJob(Box<JobSpec>),
+    /// Apply a verb to a run, which is called so.
+    ActOnJob(JobAction, JobId, String),
     /// Give a text to the terminal's clipboard.
     Copy(String),
     /// Stop the server that a session has left running: this process and no other.
@@ -135,6 +152,12 @@ pub enum Query {
     Server(Arc<Session>),
     /// Free places for the wizard's instances.
     Places(RequestId, Wanted),
+    /// A whole run of a job.
+    Run(JobId),
+    /// What happened in a run.
+    RunHistory(JobId),
+    /// The plans of a job's objects.
+    JobPlan(RequestId, Box<JobSpec>),
     /// The plan for one of the wizard's instances.
     Plan(RequestId, usize, Box<ClusterRestore>),
 }

@@ -6,8 +6,8 @@
 use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
 use crate::{
     domain::{
-        AttemptNo, ClusterRestore, Failure, LeftServer, Port, Rate, RestorePlan, SessionId, Timestamp, Who,
-        fact::ProcessMark,
+        AttemptNo, ClusterRestore, Failure, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestorePlan, SessionId,
+        Timestamp, Who, fact::ProcessMark,
     },
     machine::{PastSession, Session},
     manager::{Clock, OwnerState, Service},
@@ -21,6 +21,12 @@ pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Re
 
 /// Makes the plan of a request without writing anything; runs in another process.
 pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<RestorePlan, Failure>> + Send + Sync>;
+
+/// Makes the plans of a job's objects, in their order, without writing anything; runs in other processes.
+pub type JobPlanPort = Box<dyn Fn(JobSpec) -> BoxFuture<'static, Vec<ObjectPlan>> + Send + Sync>;
+
+/// Reads the history of a run of a job, whoever owns it.
+pub type RunHistoryPort = Box<dyn Fn(JobId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
 
 /// The last bytes, at most so many, of the raw output of an attempt.
 pub type LogPort = Box<dyn Fn(SessionId, AttemptNo, u64) -> BoxFuture<'static, io::Result<Vec<u8>>> + Send + Sync>;
@@ -79,6 +85,10 @@ pub struct Ports {
     pub refresh_catalog: Box<dyn Fn() + Send + Sync>,
     /// See [`PlanPort`].
     pub plan: PlanPort,
+    /// See [`JobPlanPort`].
+    pub plan_job: JobPlanPort,
+    /// See [`RunHistoryPort`].
+    pub run_history: RunHistoryPort,
     /// See [`LogPort`].
     pub log: LogPort,
     /// See [`SaveLogPort`].
@@ -124,6 +134,8 @@ pub struct ConsoleOptions {
     pub attempts_dir: PathBuf,
     /// The keys.
     pub keymap: Keymap,
+    /// The backup jobs of the settings.
+    pub jobs: Arc<Vec<JobSpec>>,
     /// The colours.
     pub theme: Theme,
     /// Whether only ASCII signs are used.

@@ -37,8 +37,8 @@ impl Action {
     /// What it is for.
     pub const fn purpose(self) -> Purpose {
         match self {
-            Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::ShutDown => Purpose::Session,
-            Self::NewRestore | Self::Verify => Purpose::Begin,
+            Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::Stop => Purpose::Session,
+            Self::NewRestore | Self::StartJob | Self::Verify => Purpose::Begin,
             Self::Mark
             | Self::MarkRange
             | Self::MarkAll
@@ -48,6 +48,7 @@ impl Action {
             | Self::Palette
             | Self::Help => Purpose::Choose,
             Self::NextInNeed
+            | Self::Jobs
             | Self::History
             | Self::Filter
             | Self::Sort
@@ -90,7 +91,9 @@ impl Action {
             Self::Cancel => &["stop", "abort", "end"],
             Self::Force => &["kill"],
             Self::Dismiss => &["hide", "remove", "clear"],
-            Self::ShutDown => &["stop server", "stop", "shutdown", "end"],
+            Self::Stop => &["stop server", "shut down", "shutdown", "end", "graceful", "immediate"],
+            Self::StartJob => &["run", "backup", "begin"],
+            Self::Jobs => &["backups", "runs"],
             Self::NewRestore => &["start", "create", "recover"],
             Self::Verify => &["check", "test"],
             Self::Mark | Self::MarkRange | Self::MarkAll => &["select"],

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{Order, Origin, Who},
-    manager::StartRequest,
+    manager::{StartJob, StartRequest},
 };
 use futures_util::{
     FutureExt as _, Stream, StreamExt as _,
@@ -207,6 +207,15 @@ impl<S: Surface> Running<S> {
                 let answer = (self.ports.stop_server)(session, process);
                 self.orders.push(answer.map(move |ended| Message::ServerStopped(id, name, ended)).boxed());
             }
+            Intent::StartJob(spec) => {
+                let job = spec.name().clone();
+                let answer = self.ports.manager.start_job(StartJob { spec: *spec, origin: Origin::Console }, by());
+                self.orders.push(answer.map(move |answer| Message::JobStarted(job, answer)).boxed());
+            }
+            Intent::ActOnJob(act, run, name) => {
+                let answer = self.ports.manager.act_on_job(act, run, by());
+                self.orders.push(answer.map(move |answer| Message::JobActed(act, name, answer)).boxed());
+            }
             Intent::Query(query) => self.queries.push(run_query(&self.ports, query, &by())),
         }
         Ok(ControlFlow::Continue(()))
@@ -265,6 +274,11 @@ impl<S: Surface> Running<S> {
             | Message::ServerStopped(..)
             | Message::Proposed(..)
             | Message::Planned(..)
+            | Message::JobStarted(..)
+            | Message::JobActed(..)
+            | Message::Run(..)
+            | Message::RunHistory(..)
+            | Message::JobPlanned(..)
             | Message::RecordingStopped(_)
             | Message::NotSuspended => Haste::AtOnce,
         }
@@ -322,6 +336,14 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         Query::History(id) => {
             let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
             (ports.history)(id).map(move |answer| Message::History(id, as_text(answer))).boxed()
+        }
+        Query::Run(id) => ports.manager.job(id, by.clone()).map(move |run| Message::Run(id, run)).boxed(),
+        Query::RunHistory(id) => {
+            let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
+            (ports.run_history)(id).map(move |answer| Message::RunHistory(id, as_text(answer))).boxed()
+        }
+        Query::JobPlan(ticket, spec) => {
+            (ports.plan_job)(*spec).map(move |plan| Message::JobPlanned(ticket, plan)).boxed()
         }
         Query::Past => {
             let as_text = |error: io::Error| error.to_string();

@@ -13,8 +13,8 @@ use super::{
     },
 };
 use crate::{
-    domain::{Disposition, Reach},
-    machine::{Refusal, Session, decide},
+    domain::{Disposition, Reach, StopMode},
+    machine::{Refusal, Session, decide, job::JobRun},
     manager::SessionAction,
 };
 use std::sync::Arc;
@@ -34,10 +34,12 @@ pub struct Situation {
     pub force: Verdict,
     /// Dismiss.
     pub dismiss: Verdict,
-    /// Stop the server that a session has left running.
-    pub stop_server: Verdict,
+    /// Stop a run, or the server that a session has left running.
+    pub stop: Verdict,
     /// New restore.
     pub new_restore: Verdict,
+    /// Start a run of a job.
+    pub start_job: Verdict,
     /// Verify.
     pub verify: Verdict,
     /// Whether a session is selected, so that it has a log, a request and events.
@@ -73,14 +75,19 @@ impl Situation {
             context: model.key_context(),
             retry: judge(model, &subject, SessionAction::Retry),
             cancel: judge(model, &subject, SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin)),
-            force: judge(model, &subject, SessionAction::Force),
-            dismiss: judge(model, &subject, SessionAction::Dismiss),
-            stop_server: model.server_to_stop().map_or_else(Verdict::No, |_| Verdict::Ready),
+            force: force(model).unwrap_or_else(|| judge(model, &subject, SessionAction::Force)),
+            dismiss: if model.ended_run().is_some_and(|row| !row.dismissed) {
+                Verdict::Ready
+            } else {
+                judge(model, &subject, SessionAction::Dismiss)
+            },
+            stop: stop(model),
             new_restore: if instances > 0 {
                 Verdict::Ready
             } else {
                 Verdict::No("there is no instance to restore: the repositories hold no backup".to_owned())
             },
+            start_job: model.job_to_start().map_or_else(Verdict::No, |_| Verdict::Ready),
             verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),
             on_session: matches!(model.tree().selected(), Node::Session(_)),
             subject: subject.words,
@@ -94,8 +101,9 @@ impl Situation {
             (Action::Cancel, &self.cancel),
             (Action::Force, &self.force),
             (Action::Dismiss, &self.dismiss),
-            (Action::ShutDown, &self.stop_server),
+            (Action::Stop, &self.stop),
             (Action::NewRestore, &self.new_restore),
+            (Action::StartJob, &self.start_job),
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
             return verdict.clone();
@@ -114,6 +122,43 @@ impl Situation {
         );
         if of_session && !self.on_session { Verdict::No("select a session first".to_owned()) } else { Verdict::Ready }
     }
+}
+
+/// Whether a run can be stopped, or a server.
+fn stop(model: &Model) -> Verdict {
+    let stopped_run = |run: &Arc<JobRun>| {
+        if model.run_to_stop().is_some() {
+            return Verdict::Ready;
+        }
+        let reason = model.stop_refusal(run, StopMode::Immediate).unwrap_or_default();
+        Verdict::No(format!("{}: {reason}", format::clean(run.spec().name().as_str())))
+    };
+    match (model.selected_run(), model.tree().selected()) {
+        (Some(run), _) => stopped_run(run),
+        (None, Node::Job(name)) => Verdict::No(format!("{} does not run", format::clean(name.as_str()))),
+        (None, Node::Run(_)) => Verdict::No("this run has ended".to_owned()),
+        (None, Node::Group(Group::Jobs | Group::Runs)) => Verdict::No("select a job that runs".to_owned()),
+        (None, _) => model.server_to_stop().map_or_else(Verdict::No, |_| Verdict::Ready),
+    }
+}
+
+/// Whether an overdue stop of the selected run can be forced; `None` where no row of a run is selected.
+fn force(model: &Model) -> Option<Verdict> {
+    if !matches!(model.tree().selected(), Node::Job(_) | Node::Object(..)) {
+        return None;
+    }
+    let run = model.selected_run()?;
+    let command = || SessionAction::Force.command(&model.options().by);
+    let sessions = run.processing().filter_map(|(_, session)| model.data().snapshot.session(session));
+    let refusals: Result<Vec<Refusal>, ()> =
+        sessions.map(|session| decide(session, command(), model.now()).map_or_else(Ok, |_| Err(()))).collect();
+    Some(match refusals {
+        Err(()) => Verdict::Ready,
+        Ok(refusals) => {
+            let reason = refusals.into_iter().next().unwrap_or(Refusal::NothingToForce);
+            Verdict::No(format::clean(&reason.to_string()).into_owned())
+        }
+    })
 }
 
 /// Whether an act would be carried out for at least one session of the subject.
@@ -187,8 +232,11 @@ fn nobody(model: &Model) -> String {
         Node::Group(Group::History) => "the history only tells; select one of its sessions".to_owned(),
         Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
         Node::Group(Group::Verify | Group::Explore | Group::Backup) => "there is no such session".to_owned(),
-        Node::Group(Group::Unreadable) | Node::Unreadable(_) => {
-            "the journal has no readable record of this session".to_owned()
+        Node::Group(Group::Jobs | Group::Runs) => "select an object that is in process".to_owned(),
+        Node::Job(_) | Node::Object(..) => "a job is started (S) and stopped (x); its objects are sessions".to_owned(),
+        Node::Run(_) => "this run has ended".to_owned(),
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) | Node::UnreadableRun(_) => {
+            "the journal has no readable record of it".to_owned()
         }
         Node::Session(_) => "this session is gone".to_owned(),
     }

@@ -1,8 +1,8 @@
 //! What an attempt will do, made known before the first byte is written (rule S7).
 
 use super::{
-    ByteCount, ClusterRestore, Failure, Lsn, MajorVersion, MissingWal, Port, SystemIdentifier,
-    cluster::identifier_as_text,
+    ByteCount, ClusterRestore, Failure, InstanceName, Lsn, MajorVersion, MissingWal, Port, SystemIdentifier,
+    cluster::identifier_as_text, instance::printable_name, quantity::many,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -18,6 +18,9 @@ pub enum Plan {
     /// The backup of an object of a job.
     Backup(BackupPlan),
 }
+
+/// The plan of an object of a job, by the object's name; or why it cannot be backed up.
+pub type ObjectPlan = (InstanceName, Result<BackupPlan, Failure>);
 
 /// The plan of one restore. The worker makes it in its Check step and carries out exactly this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +114,30 @@ pub struct KeepPlan {
     pub removes: Vec<String>,
     /// How many of the job's stay, what is made now included.
     pub stays: u64,
+}
+
+impl BackupPlan {
+    /// What a person reads of it: name and text of each line, the warnings last.
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let files = if self.files == 0 { String::new() } else { format!(" in {}", many(self.files, "file")) };
+        let inodes = self.free_inodes.map_or_else(String::new, |inodes| format!(", {}", many(inodes, "inode")));
+        let mut rows = vec![
+            ("to", printable_name(self.directory.as_os_str())),
+            ("writes", format!("about {}{files}", self.bytes)),
+            ("free space", format!("{}{inodes}", self.free_bytes)),
+        ];
+        if let Some(version) = self.version {
+            let cluster = self.system_identifier.map_or_else(String::new, |id| format!(", system identifier {id}"));
+            rows.push(("server", format!("PostgreSQL {version}{cluster}")));
+        }
+        rows.extend(self.method.iter().map(|clause| ("how", clause.clone())));
+        if let Some(keep) = &self.keep {
+            rows.push(("keeps", format!("{} of the job", many(keep.stays, "restore point"))));
+            rows.extend(keep.removes.iter().map(|label| ("removes", format!("{label} at the end"))));
+        }
+        rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
+        rows
+    }
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.

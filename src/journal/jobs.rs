@@ -2,7 +2,7 @@
 //!
 //! Promise: a run that cannot be read says why, and hides neither another run nor a session (S10).
 
-use super::{JobEntry, JobInitialState, JobRecord, JournalError, RECORD_VERSION};
+use super::{JobEntry, JobInitialState, JobRecord, JournalError, RECORD_VERSION, schema};
 use crate::{
     domain::JobId,
     machine::job::{JobRow, JobRun, UnreadableJob},
@@ -10,8 +10,7 @@ use crate::{
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
-/// Runs that have ended and are listed from the start; the tallest terminal shows fewer. Each is read whole, which takes
-/// some 50 µs for one of fifty objects.
+/// Runs that have ended and are listed from the start; the tallest terminal shows fewer.
 const FIRST_ENDED: usize = 200;
 
 /// Stores one run and what has happened to it.
@@ -23,10 +22,11 @@ pub(super) fn store(transaction: &Transaction<'_>, entry: &JobEntry) -> rusqlite
         (false, false) => "completed",
         (false, true) => "dismissed",
     };
-    let sql = "INSERT INTO jobs (id, uuid, place, name, kind, started, ended, result, version, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+    let sql = "INSERT INTO jobs (id, uuid, place, name, kind, started, ended, result, version, body, summary) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
                ON CONFLICT (id) DO UPDATE SET place = excluded.place, ended = excluded.ended, \
-               result = excluded.result, version = excluded.version, body = excluded.body";
+               result = excluded.result, version = excluded.version, body = excluded.body, \
+               summary = excluded.summary";
     transaction.prepare_cached(sql)?.execute(params![
         run.id().0,
         run.uuid().to_string(),
@@ -38,6 +38,7 @@ pub(super) fn store(transaction: &Transaction<'_>, entry: &JobEntry) -> rusqlite
         row.as_ref().map(|row| row.result.as_str()),
         RECORD_VERSION,
         json(run)?,
+        row.as_ref().map(json).transpose()?,
     ])?;
     let mut insert =
         transaction.prepare_cached("INSERT INTO job_events (job, at, version, body) VALUES (?1, ?2, ?3, ?4)")?;
@@ -62,14 +63,61 @@ pub(super) fn initial(connection: &Connection) -> rusqlite::Result<JobInitialSta
             Err(error) => initial.unreadable.push(UnreadableJob { id, problem: error.to_string() }),
         }
     }
-    let ended = "SELECT id, version, body FROM jobs WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1";
-    for (id, run) in records(connection, ended, [FIRST_ENDED])? {
-        match run {
-            Ok(run) => initial.ended.extend(JobRow::of(&run)),
-            Err(error) => initial.unreadable.push(UnreadableJob { id, problem: error.to_string() }),
+    for row in ended(connection, schema::NEWEST)? {
+        match row {
+            Ok(row) => initial.ended.push(row),
+            Err(unreadable) => initial.unreadable.push(unreadable),
         }
     }
     Ok(initial)
+}
+
+/// A run that has ended, as lists show it; or why it cannot be read.
+pub(super) type Ended = Result<JobRow, UnreadableJob>;
+
+/// The newest runs that have ended and are not dismissed, and the newest of each job, dismissed or not; newest first.
+pub(super) fn ended(connection: &Connection, schema: u32) -> rusqlite::Result<Vec<Ended>> {
+    let columns =
+        format!("SELECT id, version, coalesce({0}, body), {0} IS NULL FROM jobs", schema::summary_column(schema));
+    // From name to name, a step of the index each: a history of years has few jobs and many runs.
+    let sql = format!(
+        "WITH RECURSIVE names (name) AS ( \
+             SELECT min(name) FROM jobs UNION ALL \
+             SELECT (SELECT min(jobs.name) FROM jobs WHERE jobs.name > names.name) FROM names WHERE name IS NOT NULL), \
+         listed (id) AS ( \
+             SELECT * FROM (SELECT id FROM jobs WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1) UNION \
+             SELECT (SELECT id FROM jobs WHERE jobs.name = names.name AND place <> 'ongoing' ORDER BY id DESC LIMIT 1) \
+             FROM names) \
+         {columns} WHERE id IN listed ORDER BY ended DESC, id DESC"
+    );
+    connection.prepare_cached(&sql)?.query_map([FIRST_ENDED], ended_row)?.collect()
+}
+
+/// Reads `id, version, summary or body, whether it is the body`.
+fn ended_row(row: &Row<'_>) -> rusqlite::Result<Ended> {
+    let id = JobId(row.get(0)?);
+    let read = || {
+        let text = understood(row)?;
+        let is_body: bool = row.get(3).map_err(|error| error.to_string())?;
+        let known = |error: serde_json::Error| error.to_string();
+        if !is_body {
+            return serde_json::from_str(&text).map_err(known);
+        }
+        let run: JobRun = serde_json::from_str(&text).map_err(known)?;
+        JobRow::of(&run).ok_or_else(|| "it has not ended".to_owned())
+    };
+    let problem = |cause| JournalError::JobRecord { id, cause }.to_string();
+    Ok(read().map_err(|cause| UnreadableJob { id, problem: problem(cause) }))
+}
+
+/// The text behind the version, of a record that this build knows.
+fn understood(row: &Row<'_>) -> Result<String, String> {
+    let read = |error: rusqlite::Error| error.to_string();
+    let version: u32 = row.get(1).map_err(read)?;
+    if version > RECORD_VERSION {
+        return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
+    }
+    row.get(2).map_err(read)
 }
 
 /// A run by its number.
@@ -95,14 +143,7 @@ pub(super) fn records(
 /// Reads `id, version, body`.
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let id = JobId(row.get(0)?);
-    let read = || {
-        let version: u32 = row.get(1).map_err(|error| error.to_string())?;
-        if version > RECORD_VERSION {
-            return Err(format!("it has version {version}, this howdah knows up to {RECORD_VERSION}"));
-        }
-        let body: String = row.get(2).map_err(|error| error.to_string())?;
-        serde_json::from_str(&body).map_err(|error| error.to_string())
-    };
+    let read = || serde_json::from_str(&understood(row)?).map_err(|error| error.to_string());
     Ok((id, read().map_err(|cause| JournalError::JobRecord { id, cause })))
 }
 

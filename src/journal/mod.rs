@@ -117,7 +117,7 @@ pub struct JobInitialState {
     pub ongoing: Vec<JobRun>,
     /// Records that could not be read.
     pub unreadable: Vec<UnreadableJob>,
-    /// The newest runs that have ended and are not dismissed, newest first.
+    /// The newest runs that have ended and are not dismissed, and the newest of each job, dismissed or not; newest first.
     pub ended: Vec<JobRow>,
 }
 

@@ -151,16 +151,21 @@ const MIGRATIONS: [Step; NEWEST as usize] = [
     END;
 ",
     ),
+    // What lists show of a run that has ended; NULL in records of older builds, whose whole run is read instead.
+    Step::Batch("ALTER TABLE jobs ADD COLUMN summary TEXT"),
 ];
 
 /// The schema that this build writes.
-pub(super) const NEWEST: u32 = 5;
+pub(super) const NEWEST: u32 = 6;
 
 /// The schema from which on the rows of sessions have their kind; before it all are restores.
 const WITH_KINDS: u32 = 3;
 
 /// The schema from which on there are runs of jobs.
 pub(super) const WITH_JOBS: u32 = 3;
+
+/// The schema from which on there is a summary of each run that has ended.
+const WITH_SUMMARIES: u32 = 6;
 
 /// The schema from which on the rows of completed sessions have their details.
 const WITH_DETAILS: u32 = 4;
@@ -204,6 +209,11 @@ pub(super) fn row_columns(schema: u32) -> String {
     let details =
         if schema >= WITH_DETAILS { "target, ordered_by, bytes, rate, tries" } else { "NULL, NULL, NULL, NULL, NULL" };
     format!("id, {}, instance, ended, took, result, {details}", kind_column(schema))
+}
+
+/// The column of the summary of a run, in a file of this schema.
+pub(super) const fn summary_column(schema: u32) -> &'static str {
+    if schema >= WITH_SUMMARIES { "summary" } else { "NULL" }
 }
 
 /// Brings a file from its schema to the newest, one step a transaction: whatever ends it in the middle of a step leaves

@@ -59,15 +59,19 @@ impl Runs {
         (Self { last_id, ended, unreadable: Arc::new(unreadable), starting: HashSet::new() }, ongoing)
     }
 
-    /// Those that have ended come, those that were dismissed go. The newest stand first.
+    /// Those that have ended come, those that were dismissed go, unless they are the newest of their job. The newest stand
+    /// first.
     pub(super) fn apply(&mut self, run: &JobRun) {
         let Some(row) = JobRow::of(run) else { return };
         let ended = Arc::make_mut(&mut self.ended);
         ended.retain(|known| known.id != row.id);
-        if !run.is_dismissed() {
-            ended.insert(0, Arc::new(row));
-            ended.truncate(ENDED_SHOWN);
-        }
+        let at = ended.partition_point(|known| (known.ended, known.id) > (row.ended, row.id));
+        ended.insert(at, Arc::new(row));
+        let (mut jobs, mut shown) = (HashSet::new(), 0);
+        ended.retain(|row| {
+            shown += usize::from(!row.dismissed);
+            jobs.insert(row.name.clone()) || (!row.dismissed && shown <= ENDED_SHOWN)
+        });
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub counts: Counts,
     /// The runs of jobs that go on, oldest first.
     pub runs: Vec<Arc<JobRun>>,
-    /// The newest runs that have ended and are not dismissed, newest first.
+    /// The newest runs that have ended and are not dismissed, and the newest of each job, dismissed or not; newest first.
     pub ended_runs: Arc<Vec<Arc<JobRow>>>,
     /// Records of runs that could not be read (S10).
     pub unreadable_runs: Arc<Vec<UnreadableJob>>,

@@ -139,7 +139,7 @@ impl RawPeer {
 }
 
 pub(crate) fn hello() -> Value {
-    json!({"hello": {"protocol": 5, "program": "0.1.0", "who": who("raw")}})
+    json!({"hello": {"protocol": howdah::control::PROTOCOL, "program": "0.1.0", "who": who("raw")}})
 }
 
 pub(crate) fn who(user: &str) -> Who {

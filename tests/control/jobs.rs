@@ -61,7 +61,7 @@ async fn a_run_that_one_client_starts_is_seen_and_stopped_by_another() {
     let refused = ana.act_on_job(JobAction::Stop(StopMode::Graceful), id, who("ana")).await;
     assert_eq!(refused, Err(Refusal::JobEnded { result: JobResult::Failed }));
     ana.act_on_job(JobAction::Dismiss, id, who("ana")).await.unwrap();
-    until("it is dismissed", &mut ben.snapshots(), |now| now.ended_runs.is_empty()).await;
+    until("it is dismissed", &mut ben.snapshots(), |now| now.ended_runs.iter().all(|row| row.dismissed)).await;
     assert_eq!(ana.job(JobId(9), who("ana")).await, None);
     let unknown = ana.act_on_job(JobAction::Force, JobId(9), who("ana")).await;
     assert_eq!(unknown, Err(Refusal::UnknownJob { id: JobId(9) }));

@@ -40,8 +40,10 @@ impl Pairs {
     async fn welcome(&self, came: usize) -> RawPeer {
         until("somebody comes", &mut self.came.subscribe(), |now| *now >= came).await;
         let mut owner = RawPeer::new(self.other.lock().unwrap().remove(0));
-        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], 5);
-        owner.send(&json!({"welcome": {"protocol": 5, "program": "0", "pid": 100 + came}})).await;
+        assert_eq!(within("hello", owner.receive()).await["hello"]["protocol"], howdah::control::PROTOCOL);
+        owner
+            .send(&json!({"welcome": {"protocol": howdah::control::PROTOCOL, "program": "0", "pid": 100 + came}}))
+            .await;
         owner
     }
 }
@@ -193,7 +195,7 @@ async fn the_delay_between_two_connects_grows_to_two_seconds() {
     let opening = tokio::spawn(Client::open(dead_end.clone(), who("ana"), true, clock));
     let mut owner = RawPeer::new(theirs);
     owner.receive().await;
-    owner.send(&json!({"welcome": {"protocol": 5, "program": "0", "pid": 1}})).await;
+    owner.send(&json!({"welcome": {"protocol": howdah::control::PROTOCOL, "program": "0", "pid": 1}})).await;
     owner.receive().await;
     owner.send(&json!({"answer": {"number": 1, "answer": "watching"}})).await;
     owner.send(&json!({"change": {"snapshot": {"revision": 1, "ended": ended(0), "more": false}}})).await;

@@ -51,7 +51,7 @@ fn a_keeper_that_runs_is_the_owner_and_is_not_disturbed() {
     });
     let before = listing(&patient.state);
     let rows = patient.rows(&[], 0);
-    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 5; 0 ongoing and 0 ended sessions", "{rows:?}");
+    assert_eq!(JsonFinding::of(&rows, "journal").found, "schema 6; 0 ongoing and 0 ended sessions", "{rows:?}");
     assert_eq!(listing(&patient.state), before);
     kill_process(Pid::from_child(&keeper), Signal::TERM).unwrap();
     assert!(keeper.wait().unwrap().success());

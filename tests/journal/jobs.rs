@@ -80,20 +80,26 @@ fn runs_that_have_ended_are_listed_newest_first_until_they_are_dismissed() {
     journal
         .append(&runs([ended(1, "nightly", 50), ended(2, "weekly", 20), last.clone(), begun(4, "hourly", 1)]))
         .unwrap();
-    let ids = |journal: &SqliteJournal| -> Vec<u64> {
-        journal.initial_state().unwrap().jobs.ended.iter().map(|row| row.id.0).collect()
+    let ids = |journal: &SqliteJournal| -> Vec<(u64, bool)> {
+        journal.initial_state().unwrap().jobs.ended.iter().map(|row| (row.id.0, row.dismissed)).collect()
     };
-    assert_eq!(ids(&journal), [1, 3, 2]);
+    assert_eq!(ids(&journal), [(1, false), (3, false), (2, false)]);
     let seen = then(last, JobCommand::Dismiss { by: "ops".to_owned() }, sample::after(60));
     journal.append(&runs([JobEntry { changes: vec![seen.changes.last().unwrap().clone()], ..seen.clone() }])).unwrap();
-    assert_eq!(ids(&journal), [1, 2]);
+    // 3 is the newest of nightly; 1 is not, and would go.
+    assert_eq!(ids(&journal), [(1, false), (3, true), (2, false)]);
     assert_eq!(journal.job(JobId(3)).unwrap(), Some(seen.after.clone()));
     assert_eq!(journal.job(JobId(9)).unwrap(), None);
 
     let mut reader = JournalReader::open(&harness.path).unwrap();
     let numbers = |set: howdah::journal::JobSet| set.runs.iter().map(|run| run.id().0).collect::<Vec<_>>();
     assert_eq!(numbers(reader.ongoing_runs().unwrap()), [4]);
-    assert_eq!(numbers(reader.ended_runs(1).unwrap()), [1]);
+    let (rows, unreadable) = reader.ended_runs().unwrap();
+    assert_eq!((&rows, unreadable.len()), (&journal.initial_state().unwrap().jobs.ended, 0));
+    harness.spoil("UPDATE jobs SET summary = NULL");
+    assert_eq!(reader.ended_runs().unwrap().0, rows, "as an older build stored them");
+    harness.spoil("UPDATE jobs SET summary = '{' WHERE id = 2");
+    assert_eq!(reader.ended_runs().unwrap().1[0].id.0, 2);
     assert_eq!(numbers(reader.runs_of(&InstanceName::new("nightly"), 9).unwrap()), [3, 1]);
     assert_eq!(numbers(reader.last_runs().unwrap()), [4, 3, 2], "hourly, nightly, weekly");
     assert_eq!(reader.run(JobId(3)).unwrap(), Some(seen.after.clone()));

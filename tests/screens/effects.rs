@@ -64,6 +64,8 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         ),
         (Action::Dismiss, |stage| pressed(stage, "] down"), act(SessionAction::Dismiss, 20)),
         (Action::NewRestore, still, At("Instances #4")),
+        (Action::StartJob, |stage| pressed(stage, "J down"), Text("Start nightly?")),
+        (Action::Jobs, still, At("Tree Jobs")),
         (Action::Verify, |stage| pressed(stage, "G"), Text("Verify?")),
         (Action::Mark, still, At("Tree #3 1 marked")),
         (Action::MarkRange, |stage| pressed(stage, "space down"), At("Tree #1 3 marked")),
@@ -75,7 +77,7 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         (Action::Help, still, Text("every key; Esc closes")),
         (Action::NextInNeed, |stage| pressed(stage, "G"), At("Tree #4")),
         (
-            Action::ShutDown,
+            Action::Stop,
             |stage| {
                 stage.press("] down");
                 stage.tell(Message::Session(SessionId(20), Some(Arc::new(succeeded(20, "inventory")))));

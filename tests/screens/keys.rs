@@ -22,6 +22,10 @@ pub(crate) fn state(stage: &Stage) -> String {
         Node::Session(id) => format!("#{id}"),
         Node::Unreadable(id) => format!("unreadable #{id}"),
         Node::Instance(key) => format!("={}", key.name),
+        Node::Job(name) => format!("job {name}"),
+        Node::Object(run, at) => format!("object {at} of run {run}"),
+        Node::Run(id) => format!("run {id}"),
+        Node::UnreadableRun(id) => format!("unreadable run {id}"),
     };
     let mut text = format!("{:?} {selected}", model.key_context());
     if model.focus() == Focus::Preview || model.preview().tab != howdah::console::model::preview::Tab::Progress {

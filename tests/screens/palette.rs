@@ -32,7 +32,8 @@ fn first(stage: &mut Stage, text: &str) -> String {
 fn an_action_is_found_by_other_words_too() {
     let mut stage = Stage::new(busy(), own());
     for (text, name) in [
-        ("stop", "cancel"),
+        ("abort", "cancel"),
+        ("stop", "stop"),
         ("quit", "close"),
         ("exit", "close"),
         ("kill", "force"),

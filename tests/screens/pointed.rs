@@ -35,7 +35,9 @@ fn tabs_pages_headings_rows_arrows_and_hints_can_be_clicked() {
     let mut stage = Stage::sized(busy(), own(), (140, 40));
     press(&mut stage, "H History");
     assert_eq!(stage.model.tree().screen(), Screen::History);
-    press(&mut stage, "Restore  [History]");
+    press(&mut stage, "J Jobs");
+    assert_eq!(stage.model.tree().screen(), Screen::Jobs);
+    press(&mut stage, "J Restore");
     assert_eq!(stage.model.tree().screen(), Screen::Restore);
     // A page of a session.
     stage.press("g down down");

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod nightly;
 mod opened;
 mod owned;
 mod verified;
@@ -14,6 +15,7 @@ use howdah::{
     machine::{CompletedRow, PastSession, Session},
     manager::Snapshot,
 };
+pub(crate) use nightly::*;
 pub(crate) use opened::*;
 pub(crate) use owned::*;
 use std::sync::Arc;
@@ -48,7 +50,17 @@ fn one(session: Arc<Session>) -> (Snapshot, Catalog) {
 
 /// Every scene.
 pub(crate) fn all() -> Vec<Scene> {
-    let views = [phases(), pages(), events(), owners(), dialogs(), copying_and_stopping(), verifications(), wizard()];
+    let views = [
+        phases(),
+        pages(),
+        events(),
+        owners(),
+        dialogs(),
+        copying_and_stopping(),
+        verifications(),
+        wizard(),
+        nightly(),
+    ];
     views.into_iter().flatten().collect()
 }
 

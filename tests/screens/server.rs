@@ -50,7 +50,7 @@ fn d10_a_server_that_was_left_running_is_shown_and_stopped_after_a_question() {
     stage.tell(Message::Server(SessionId(20), Ok(LeftServer::Down)));
     assert!(stage.text().contains("Its server runs no more"), "{}", stage.text());
     stage.press("x");
-    assert!(stage.text().contains("Shut down refused: its server runs no more"), "{}", stage.text());
+    assert!(stage.text().contains("Stop refused: its server runs no more"), "{}", stage.text());
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn what_is_not_the_sessions_own_server_cannot_be_stopped() {
         assert!(stage.text().contains(shown), "{}", stage.text());
         stage.press("x");
         let text = stage.text();
-        assert!(text.contains("Shut down refused") && text.contains(refused) && stage.wanted().is_empty(), "{text}");
+        assert!(text.contains("Stop refused") && text.contains(refused) && stage.wanted().is_empty(), "{text}");
     }
     let mut stage = Stage::new(busy(), own());
     stage.press("x");
-    assert!(stage.text().contains("Shut down refused: this session has left no server"), "{}", stage.text());
+    assert!(stage.text().contains("Stop refused: this session has left no server"), "{}", stage.text());
     assert_eq!(looks(&mut stage), 0);
 }
 

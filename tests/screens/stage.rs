@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod job_story;
 mod story;
 
 use howdah::{
@@ -19,6 +20,7 @@ use howdah::{
     machine::{EndedCounts, Phase, Session},
     manager::{CompletedRow, Counts, Moment, Snapshot},
 };
+pub(crate) use job_story::*;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
 pub(crate) use story::*;
@@ -123,6 +125,7 @@ pub(crate) fn options() -> ConsoleOptions {
         state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
+        jobs: jobs(),
         theme: Theme::XRay,
         ascii: false,
         mouse: false,
@@ -144,7 +147,7 @@ impl Stage {
     }
 
     pub(crate) fn sized(snapshot: Snapshot, catalog: Catalog, size: (u16, u16)) -> Self {
-        let data = TreeData { snapshot: Arc::new(snapshot), catalog: Arc::new(catalog), past: Arc::default() };
+        let data = TreeData::new(Arc::new(snapshot), Arc::new(catalog));
         let mut stage = Self { model: Model::new(options(), data, size, now()), intents: Vec::new() };
         stage.tell(Message::Due);
         stage

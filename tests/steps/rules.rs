@@ -174,6 +174,10 @@ fn is_at_its_end(model: &Model, place: KeyContext, action: Action) -> bool {
         // How long a page is, and how many values a field has, only the view knows.
         (Press::Go(_), KeyContext::Preview | KeyContext::Log | KeyContext::TextView | KeyContext::Plan)
         | (Press::Left | Press::Right, KeyContext::Form) => true,
+        // How much of a plan has no room only the view knows.
+        (Press::Go(Go::Up | Go::Down), KeyContext::Confirmation) => {
+            matches!(model.overlay(), Some(Overlay::StartJob(_)))
+        }
         // What is wrong with the form stands there already.
         (Press::Accept, KeyContext::Form | KeyContext::FormText) => {
             model.wizard().is_some_and(|wizard| wizard.form.problem.is_some())

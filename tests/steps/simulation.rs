@@ -43,7 +43,7 @@ impl Simulation {
             ..options()
         };
         let (snapshot, catalog) = (Arc::new(world.snapshot()), Arc::new(world.catalog()));
-        let data = TreeData { snapshot, catalog, past: Arc::default() };
+        let data = TreeData::new(snapshot, catalog);
         let stage = Stage { model: Model::new(options, data, (100, 30), now()), intents: Vec::new() };
         Self { stage, world, wanted: Vec::new(), at: now().into() }
     }

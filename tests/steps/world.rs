@@ -1,12 +1,15 @@
 //! What stands behind the screen: sessions, repositories, a journal; it answers what the screen asks, well or badly.
 
-use super::stage::*;
+use super::{
+    runs::{Runs, job_plan},
+    stage::*,
+};
 use howdah::{
     catalog::{Catalog, CatalogEntry, Repository, propose::Proposal},
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, BackupFacts, Damage, Disposed, ExistingData, Failure, InstanceName, LeftServer, Lsn, Order, Port,
-        RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
+        AttemptNo, BackupFacts, Damage, Disposed, ExistingData, Failure, InstanceName, JobId, LeftServer, Lsn, Order,
+        Port, RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
         fact::ProcessMark, plan::TargetState,
     },
     machine::{CompletedRow, Event, PastSession, Phase, Refusal, Scope, Session, StuckReason, UnreadableSession},
@@ -36,6 +39,7 @@ pub(crate) struct World {
     is_torn: bool,
     catalog: u64,
     next: u64,
+    runs: Runs,
 }
 
 impl World {
@@ -49,6 +53,7 @@ impl World {
             is_torn: false,
             catalog: 2,
             next: 100,
+            runs: Runs::default(),
         };
         world.list();
         world
@@ -60,7 +65,8 @@ impl World {
         let problem = "the record is of version 9, this howdah reads up to 1".to_owned();
         let torn = self.is_torn.then_some(UnreadableSession { id: SessionId(77), problem });
         let shown = with_rows(ongoing, self.rows.to_vec());
-        Snapshot { completed: Arc::clone(&self.rows), unreadable: Arc::new(torn.into_iter().collect()), ..shown }
+        let unreadable = Arc::new(torn.into_iter().collect());
+        self.runs.add_to(Snapshot { completed: Arc::clone(&self.rows), unreadable, ..shown }, self.is_torn)
     }
 
     fn list(&mut self) {
@@ -71,6 +77,10 @@ impl World {
     /// A session is ordered.
     pub(crate) fn begin(&mut self, draw: u64) {
         const MOST: usize = 40;
+        if draw.is_multiple_of(5) {
+            self.runs.begin(draw);
+            return;
+        }
         if self.ongoing.len() < MOST {
             let (id, name) = (self.next, NAMES[pick(draw, NAMES.len())]);
             self.next += 1;
@@ -80,6 +90,10 @@ impl World {
 
     /// One session goes on to wherever it can stand.
     pub(crate) fn go_on(&mut self, which: u64, draw: u64) {
+        if which.is_multiple_of(4) {
+            self.runs.go_on(draw, &mut self.next);
+            return;
+        }
         let Some(at) = (!self.ongoing.is_empty()).then(|| pick(which, self.ongoing.len())) else { return };
         let session = &self.ongoing[at];
         let (id, name) = (session.id().0, session.title().as_str().to_owned());
@@ -183,6 +197,26 @@ impl World {
                     |number| (ago(secs(number)), format!("{} happened\u{1b}[2J: {}", number, NAMES[pick(number, 8)]));
                 Message::History(id, if fails { Err(cause()) } else { Ok((0..draw % 90).map(event).collect()) })
             }
+            Intent::StartJob(spec) => {
+                let answer = if fails { Err(Refusal::ManagerGone) } else { Ok(self.runs.start(*spec.clone())) };
+                Message::JobStarted(spec.name().clone(), answer)
+            }
+            Intent::ActOnJob(act, run, name) => {
+                Message::JobActed(act, name, if fails { Err(Refusal::ManagerGone) } else { self.runs.act(act, run) })
+            }
+            Intent::Query(Query::Run(id)) => Message::Run(id, self.runs.whole(id).filter(|_| !fails)),
+            Intent::Query(Query::RunHistory(id)) => {
+                let event = |number| (ago(secs(number)), format!("{} is done\u{1b}[2J", NAMES[pick(number, 8)]));
+                Message::RunHistory(id, if fails { Err(cause()) } else { Ok((0..draw % 40).map(event).collect()) })
+            }
+            Intent::Query(Query::JobPlan(ticket, spec)) => {
+                let plan = |at: usize| {
+                    let name = spec.objects()[at].object.name().clone();
+                    let refused = Failure::incurable("no password\u{1b}[2J", "name a passfile");
+                    (name, if fails { Err(refused) } else { Ok(job_plan(draw)) })
+                };
+                Message::JobPlanned(ticket, (0..spec.objects().len()).map(plan).collect())
+            }
             Intent::Query(Query::Past) => Message::Past(if fails { Err(cause()) } else { Ok(self.past()) }),
             Intent::Query(Query::Server(session)) => {
                 let process = ProcessMark { pid: 4711, started: draw, realm: None };
@@ -227,7 +261,7 @@ impl World {
     pub(crate) fn void(&self, draw: u64) -> Message {
         let (id, ticket) = (SessionId(draw % 130), RequestId(draw % 9));
         let attempt = AttemptNo(u32::try_from(draw % 5).unwrap());
-        match draw % 11 {
+        match draw % 14 {
             0 => Message::Session(id, self.whole(id)),
             1 => Message::Log(id, attempt, Ok(log(draw))),
             2 => Message::LogSaved("/x\u{1b}[2J".into(), Err("no space left".to_owned())),
@@ -238,6 +272,9 @@ impl World {
             7 => Message::Acted(SessionAction::Recover, Receipt::default()),
             8 => Message::Started(Receipt { lines: vec![line(Some(id), "x\u{1b}[2J", Ok(()))] }),
             9 => Message::NotSuspended,
+            10 => Message::Run(JobId(draw % 20), None),
+            11 => Message::RunHistory(JobId(draw % 20), Ok(Vec::new())),
+            12 => Message::JobPlanned(ticket, Vec::new()),
             _ => Message::Due,
         }
     }

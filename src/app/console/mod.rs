@@ -30,7 +30,7 @@ use crate::{
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
     },
     control::ClientError,
-    domain::{AttemptNo, Port, SessionId, Who},
+    domain::{AttemptNo, JobId, Port, SessionId, Who},
     journal::JournalReader,
     machine::Refusal,
     manager::{Clock, OwnerState, Service},
@@ -200,6 +200,7 @@ fn options(context: &AppContext, Look { theme, ascii }: Look) -> anyhow::Result<
         state_dir: context.state.clone(),
         attempts_dir: context.state.join("attempts"),
         keymap,
+        jobs: Arc::new(context.config.jobs().0),
         theme,
         ascii,
         mouse: screen.mouse,
@@ -216,7 +217,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let repositories = move || sources(&own, &state, read_only);
     tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
-    let past = journal.clone();
+    let (past, run_journal, job_settings) = (journal.clone(), journal.clone(), context.worker_settings());
     let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
@@ -231,6 +232,17 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
             let _: Result<(), mpsc::error::TrySendError<()>> = refresh.try_send(());
         }),
         plan: Box::new(move |request| Box::pin(planner::plan(request, settings.clone()))),
+        plan_job: Box::new(move |spec| {
+            let settings = job_settings.clone();
+            Box::pin(async move { planner::plan_job(&spec, &settings).await })
+        }),
+        run_history: Box::new(move |run| {
+            let journal = run_journal.clone();
+            Box::pin(async move {
+                let read = tokio::task::spawn_blocking(move || run_history(&journal, run)).await;
+                read.map_err(io::Error::other)?
+            })
+        }),
         log: Box::new(move |session, attempt, most| {
             let state = state.clone();
             Box::pin(async move {
@@ -305,6 +317,13 @@ fn exposed(state: PathBuf) -> watch::Receiver<Option<String>> {
 fn history(journal: &Path, session: SessionId) -> io::Result<console::ports::EventHistory> {
     let history =
         JournalReader::open(journal).and_then(|mut journal| journal.history(session)).map_err(io::Error::other)?;
+    Ok(history.into_iter().map(|event| (event.at, event.text)).collect())
+}
+
+/// All that happened in a run of a job.
+fn run_history(journal: &Path, run: JobId) -> io::Result<console::ports::EventHistory> {
+    let history =
+        JournalReader::open(journal).and_then(|mut journal| journal.run_history(run)).map_err(io::Error::other)?;
     Ok(history.into_iter().map(|event| (event.at, event.text)).collect())
 }
 

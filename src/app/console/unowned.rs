@@ -6,13 +6,10 @@
 use crate::{
     domain::KindFilter,
     journal::{JournalError, JournalReader},
-    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, job::JobRow, sort_for_screen},
+    machine::{CompletedRow, EndedCounts, Session, UnreadableSession, sort_for_screen},
     manager::{Counts, Snapshot},
 };
 use std::{path::Path, sync::Arc};
-
-/// Runs that have ended and are shown: as many as an owner shows.
-const ENDED_RUNS: usize = 200;
 
 /// A journal that nobody writes, or that is seen as if nobody did.
 pub(super) struct UnownedJournal(JournalReader);
@@ -58,12 +55,11 @@ impl UnownedJournal {
 
     /// A snapshot of the runs of jobs alone.
     fn runs(&mut self) -> Result<Snapshot, JournalError> {
-        let (ongoing, ended) = (self.0.ongoing_runs()?, self.0.ended_runs(ENDED_RUNS)?);
-        let rows = ended.runs.iter().filter_map(JobRow::of).map(Arc::new).collect();
+        let (ongoing, (ended, unreadable)) = (self.0.ongoing_runs()?, self.0.ended_runs()?);
         Ok(Snapshot {
             runs: ongoing.runs.into_iter().map(Arc::new).collect(),
-            ended_runs: Arc::new(rows),
-            unreadable_runs: Arc::new([ongoing.unreadable, ended.unreadable].concat()),
+            ended_runs: Arc::new(ended.into_iter().map(Arc::new).collect()),
+            unreadable_runs: Arc::new([ongoing.unreadable, unreadable].concat()),
             ..Snapshot::default()
         })
     }

@@ -45,6 +45,8 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
         plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
+        plan_job: Box::new(|_| Box::pin(ready(Vec::new()))),
+        run_history: Box::new(|_| Box::pin(ready(Ok(Vec::new())))),
         log: Box::new(|_, _, _| {
             Box::pin(ready(Ok(b"This attempt is simulated: no engine runs, none writes a log.\n".to_vec())))
         }),
@@ -81,6 +83,7 @@ pub(super) fn options(story: &Story, theme: Theme, ascii: bool) -> anyhow::Resul
         state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
+        jobs: Arc::default(),
         theme,
         ascii,
         mouse: false,

@@ -2,16 +2,9 @@
 
 use crate::{
     cli::backup_list::escaped,
-    domain::{
-        BackupPlan, Failure, InstanceName,
-        instance::{printable, printable_name},
-        quantity::many,
-    },
+    domain::{BackupPlan, InstanceName, ObjectPlan, instance::printable, quantity::many},
 };
 use serde::Serialize;
-
-/// The plan of an object, or why it cannot be backed up.
-pub type ObjectPlan = (InstanceName, Result<BackupPlan, Failure>);
 
 /// One line of JSON.
 #[derive(Serialize)]
@@ -46,22 +39,5 @@ pub fn json(job: &InstanceName, plans: &[ObjectPlan]) -> serde_json::Result<Stri
 }
 
 fn of(plan: &BackupPlan) -> Vec<String> {
-    let files = if plan.files == 0 { String::new() } else { format!(" in {}", many(plan.files, "file")) };
-    let inodes = plan.free_inodes.map_or_else(String::new, |inodes| format!(", {}", many(inodes, "inode")));
-    let mut lines = vec![
-        format!("  to          {}", printable_name(plan.directory.as_os_str())),
-        format!("  writes      about {}{files}", plan.bytes),
-        format!("  free space  {}{inodes}", plan.free_bytes),
-    ];
-    if let Some(version) = plan.version {
-        let cluster = plan.system_identifier.map_or_else(String::new, |id| format!(", system identifier {id}"));
-        lines.push(format!("  server      PostgreSQL {version}{cluster}"));
-    }
-    lines.extend(plan.method.iter().map(|clause| format!("  how         {}", printable(clause))));
-    if let Some(keep) = &plan.keep {
-        lines.push(format!("  keeps       {} of the job", many(keep.stays, "restore point")));
-        lines.extend(keep.removes.iter().map(|label| format!("  removes     {} at the end", printable(label))));
-    }
-    lines.extend(plan.warnings.iter().map(|warning| format!("  warning     {}", printable(warning))));
-    lines
+    plan.rows().into_iter().map(|(name, text)| format!("  {name:<10}  {}", printable(&text))).collect()
 }

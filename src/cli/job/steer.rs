@@ -31,8 +31,9 @@ pub fn startable(
 ) -> Result<Selected<JobSpec>, SessionError> {
     select(named, streams, |named| {
         let name = named.job.name;
-        let refuse = || SessionError::Refused(format!("{name} was not started: the settings have no job of that name"));
-        named.job.spec.ok_or_else(refuse)
+        let unknown =
+            || SessionError::Refused(format!("{name} was not started: the settings have no job of that name"));
+        named.job.spec.ok_or_else(unknown)
     })
 }
 

@@ -105,6 +105,6 @@ pub const fn columns(group: Group) -> &'static [Column] {
             Instance(I::LastRestore),
             Instance(I::LastTook),
         ],
-        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => &[],
+        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => &[],
     }
 }

@@ -4,9 +4,9 @@ use super::node::Node;
 use crate::{
     console::{
         action::{Action, Verdict},
-        message::Intent,
+        message::{Intent, RequestId},
     },
-    domain::{Disposition, SessionId, instance::printable_name},
+    domain::{Disposition, JobId, JobSpec, ObjectPlan, SessionId, StopMode, instance::printable_name},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -30,6 +30,79 @@ pub enum Overlay {
     Palette(Palette),
     /// Destroying data: type the directory's name.
     TypeName(TypeName),
+    /// How a run of a job is to be stopped.
+    StopRun(StopDialog),
+    /// The plan of a run before it is started.
+    StartJob(StartDialog),
+}
+
+/// The question how a run is to be stopped.
+#[derive(Debug, Clone)]
+pub struct StopDialog {
+    /// The run.
+    pub run: JobId,
+    /// Where the keys go.
+    pub focus: StopFocus,
+}
+
+/// The buttons of that question. The safe one comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopFocus {
+    /// Leave it as it is.
+    Leave,
+    /// Stop it gracefully.
+    Graceful,
+    /// Stop it immediately.
+    Immediate,
+}
+
+/// The plan of a run, and the question whether to start it (S7).
+#[derive(Debug, Clone)]
+pub struct StartDialog {
+    /// What is to be started.
+    pub spec: JobSpec,
+    /// Which query made the plan.
+    pub ticket: RequestId,
+    /// The plan; `None` while it is being made.
+    pub plan: Option<Vec<ObjectPlan>>,
+    /// Whether the keys go to the button that starts it; the other, safe one comes first.
+    pub armed: bool,
+    /// Lines scrolled down.
+    pub scroll: usize,
+}
+
+impl StartDialog {
+    /// Why the run cannot be started yet, or at all.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match &self.plan {
+            None => Some("its plan is still being made"),
+            Some(plan) if plan.iter().all(|(_, plan)| plan.is_err()) => {
+                Some("none of its objects can be backed up now")
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+impl StopFocus {
+    /// The next button, around the end.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Leave => Self::Graceful,
+            Self::Graceful => Self::Immediate,
+            Self::Immediate => Self::Leave,
+        }
+    }
+
+    /// What it does to the run.
+    pub const fn mode(self) -> Option<StopMode> {
+        match self {
+            Self::Leave => None,
+            Self::Graceful => Some(StopMode::Graceful),
+            Self::Immediate => Some(StopMode::Immediate),
+        }
+    }
 }
 
 /// The context menu.

@@ -1,4 +1,4 @@
-//! What the journal tells of one session, as the Events page shows it.
+//! What the journal tells of one session or run, as its page shows it.
 //!
 //! Promises: what is shown is printable, and bounded: of a very long story the newest part is kept, and how much is
 //! missing is told.
@@ -6,15 +6,14 @@
 use crate::{
     console::{format, ports::EventHistory},
     domain::Timestamp,
-    machine::Session,
 };
 use std::{sync::Arc, time::Duration};
 
-/// The story of one session, as it was read last.
+/// The story of one session, or of one run of a job, as it was read last.
 #[derive(Debug, Clone)]
-pub struct Events {
-    /// The session as it stood when the story was asked for.
-    pub session: Arc<Session>,
+pub struct Events<T> {
+    /// The session or run as it stood when the story was asked for.
+    pub of: Arc<T>,
     /// When it was read, in steady time.
     pub read: Timestamp,
     /// How many events came before those that are kept.
@@ -29,15 +28,15 @@ pub const EVENTS_EVERY: Duration = Duration::from_secs(1);
 /// An attempt leaves about ten events, so this is the story of a hundred attempts; it is wrapped anew for each frame.
 const KEPT: usize = 1_000;
 
-impl Events {
+impl<T> Events<T> {
     /// Takes in what was read.
-    pub fn new(session: Arc<Session>, read: Timestamp, history: Result<EventHistory, String>) -> Self {
+    pub fn new(of: Arc<T>, read: Timestamp, history: Result<EventHistory, String>) -> Self {
         let left_out = history.as_ref().map_or(0, |history| history.len().saturating_sub(KEPT));
         let clean = |(at, text): (Timestamp, String)| (at, one_form(&format::clean(&text)));
         let history = history
             .map(|history| history.into_iter().skip(left_out).map(clean).collect())
             .map_err(|cause| format::clean(&cause).into_owned());
-        Self { session, read, left_out, history }
+        Self { of, read, left_out, history }
     }
 }
 

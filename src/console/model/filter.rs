@@ -2,17 +2,15 @@
 //!
 //! Promises: pure; any text is a filter, and a word that means nothing is named as a problem, never skipped in silence.
 
-use super::Model;
-use crate::{
-    catalog::CatalogInstance,
-    console::view::states,
-    domain::Timestamp,
-    machine::{CompletedRow, Session},
+use super::{
+    Model,
+    facts::{COMPLETED, Facts},
 };
-use std::{borrow::Cow, time::Duration};
+use crate::domain::Timestamp;
+use std::time::Duration;
 
 /// The words that may follow `phase:`: those of the rows, and those of `howdah session list --json`.
-const PHASES: [&str; 14] = [
+const PHASES: [&str; 15] = [
     "queued",
     "running",
     "waiting",
@@ -23,13 +21,12 @@ const PHASES: [&str; 14] = [
     "failing",
     COMPLETED,
     "succeeded",
+    "warning",
     "damaged",
     "cancelled",
     "stopped",
     "failed",
 ];
-
-const COMPLETED: &str = "completed";
 
 /// A text and what it means: all of its words must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,43 +50,6 @@ enum Test {
     By(String),
     Host(String),
     Since(Duration),
-}
-
-/// What a filter asks of a row. What a row does not have, no word of a filter is true of.
-#[derive(Debug, Clone)]
-pub(super) struct Facts<'a> {
-    name: &'a str,
-    /// The last part of its target, and its port: what tells namesakes apart in their rows.
-    target: Cow<'a, str>,
-    /// Where it stands, and how it ended.
-    phases: [Option<&'static str>; 2],
-    /// `user@host (process ...)`.
-    by: Option<&'a str>,
-    /// When it was ordered, ended, or taken.
-    at: Option<Timestamp>,
-}
-
-impl<'a> Facts<'a> {
-    pub(super) fn ongoing(session: &'a Session) -> Self {
-        let (name, by) = (session.title().as_str(), Some(session.by()));
-        let (target, phases) = (session.target_text().into(), [Some(states::word(session)), None]);
-        Self { name, target, phases, by, at: Some(session.created_at()) }
-    }
-
-    pub(super) fn completed(row: &'a CompletedRow) -> Self {
-        let phases = [Some(COMPLETED), Some(row.result.as_str())];
-        let (name, target) = (row.title.as_str(), row.details.target.as_str().into());
-        Self { name, target, phases, by: Some(&row.details.by), at: Some(row.ended) }
-    }
-
-    pub(super) fn instance(one: &'a CatalogInstance) -> Self {
-        let at = one.newest().map(|point| point.facts.taken_at);
-        Self { name: one.name.as_str(), target: "".into(), phases: [None, None], by: None, at }
-    }
-
-    fn account(&self) -> Option<&'a str> {
-        self.by.and_then(|by| by.split(" (process ").next())
-    }
 }
 
 impl Filter {
@@ -267,9 +227,17 @@ impl Model {
         match (group, group.kind()) {
             (Group::Restore, Some(kind)) => snapshot.ongoing_of(kind).count(),
             (Group::Completed, Some(kind)) => snapshot.counts.ended.of(kind).total(),
+            (Group::Backup, Some(kind)) => {
+                let all = snapshot.ongoing_of(kind).count() + snapshot.counts.ended.of(kind).total();
+                all.saturating_sub(self.shown.jobs.sessions().len())
+            }
             (_, Some(kind)) => snapshot.ongoing_of(kind).count() + snapshot.counts.ended.of(kind).total(),
             (Group::Unreadable, None) => snapshot.unreadable.len(),
             (Group::History, None) => self.shown.past.len(),
+            (Group::Jobs, None) => self.shown.jobs.lines.len(),
+            (Group::Runs, None) => {
+                snapshot.ended_runs.iter().filter(|row| !row.dismissed).count() + snapshot.unreadable_runs.len()
+            }
             (_, None) => catalog.instances.len(),
         }
     }

@@ -8,9 +8,11 @@ pub mod column;
 pub mod dialog;
 pub(super) mod distinction;
 pub mod events;
+mod facts;
 pub mod filter;
 pub mod form;
 pub mod history;
+pub mod jobs;
 mod list;
 pub mod log_page;
 mod node;
@@ -19,6 +21,7 @@ pub mod owner;
 mod past;
 pub mod preview;
 mod restore_points;
+pub mod runs;
 mod selection;
 mod server;
 pub mod sort_key;
@@ -41,9 +44,11 @@ use crate::{
 use dialog::Overlay;
 use form::Field;
 use history::History;
+use jobs::Jobs;
 use notice::{Notice, Tone};
 use past::PastState;
 use preview::Preview;
+use runs::RunPages;
 use server::ServerState;
 use std::{collections::BTreeMap, sync::Arc};
 use table::Tables;
@@ -108,13 +113,16 @@ pub struct Model {
     pub(super) recent: Vec<Action>,
     /// What stood when a person asked for the repositories to be read again.
     pub(super) reread: Option<Arc<Catalog>>,
+    pub(super) runs: RunPages,
 }
 
 impl Model {
     /// A screen of this many columns and rows that shows what is published now.
     pub fn new(options: ConsoleOptions, shown: TreeData, size: (u16, u16), now: impl Into<Moment>) -> Self {
         let now = now.into();
-        let nothing = TreeData { snapshot: Arc::default(), catalog: Arc::default(), past: Arc::default() };
+        let nothing = TreeData::new(Arc::default(), Arc::default());
+        let jobs = Jobs::of(Arc::clone(&options.jobs), &shown.snapshot);
+        let shown = TreeData { jobs: Arc::new(jobs), ..shown };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing, now.wall);
         let latest = Arc::clone(&shown.snapshot);
@@ -145,6 +153,7 @@ impl Model {
             wide: false,
             recent: Vec::new(),
             reread: None,
+            runs: RunPages::default(),
         };
         model.count_queue();
         model.record();
@@ -240,7 +249,9 @@ impl Model {
     pub fn key_context(&self) -> KeyContext {
         match self.overlays.last() {
             Some(Overlay::Menu(_) | Overlay::Copy(_)) => return KeyContext::Menu,
-            Some(Overlay::Cancel(_) | Overlay::Confirm(_)) => return KeyContext::Confirmation,
+            Some(Overlay::Cancel(_) | Overlay::Confirm(_) | Overlay::StopRun(_) | Overlay::StartJob(_)) => {
+                return KeyContext::Confirmation;
+            }
             Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
             Some(Overlay::Palette(_)) => return KeyContext::Palette,
             Some(Overlay::TypeName(_)) => return KeyContext::TypeName,

@@ -1,8 +1,9 @@
 //! What the rows of the tree stand for, and where that is found in the snapshot and the catalog.
 
+use super::jobs::{JobLine, Jobs};
 use crate::{
     console::ports::{Catalog, InstanceKey},
-    domain::{Kind, SessionId},
+    domain::{InstanceName, JobId, Kind, SessionId},
     machine::PastSession,
     manager::Snapshot,
 };
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub enum Screen {
     /// What goes on, what is completed and not dismissed, and what can be restored.
     Restore,
+    /// Backup jobs, their runs and objects.
+    Jobs,
     /// All that has ever ended.
     History,
 }
@@ -24,28 +27,42 @@ pub enum Group {
     Restore,
     /// Restores that succeeded or were cancelled (R3).
     Completed,
-    /// Verifications, those that have ended behind the others; shown only when there are any, like the next two.
+    /// Verifications, those that have ended behind the others; shown only when there are any, like the next one.
     Verify,
     /// Explore sessions.
     Explore,
-    /// Objects of jobs.
-    Backup,
     /// Records of sessions that could not be read (S10); shown only when there are any.
     Unreadable,
     /// What can be restored.
     Instances,
+    /// The jobs, each with the objects of its run that goes on.
+    Jobs,
+    /// Runs that have ended and are not dismissed, and records of runs that could not be read; only when there are any.
+    Runs,
+    /// Objects of jobs whose run does not stand among the jobs; only when there are any.
+    Backup,
     /// All sessions that have ended, dismissed ones too.
     History,
 }
 
 impl Screen {
     /// All of them, in the order of the bar.
-    pub const ALL: [Self; 2] = [Self::Restore, Self::History];
+    pub const ALL: [Self; 3] = [Self::Restore, Self::Jobs, Self::History];
+
+    /// The heading that stands first on it.
+    pub const fn first(self) -> Group {
+        match self {
+            Self::Restore => Group::Restore,
+            Self::Jobs => Group::Jobs,
+            Self::History => Group::History,
+        }
+    }
 
     /// The word of its tab.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Restore => "Restore",
+            Self::Jobs => "Jobs",
             Self::History => "History",
         }
     }
@@ -62,6 +79,14 @@ pub enum Node {
     Unreadable(SessionId),
     /// An instance of the catalog.
     Instance(InstanceKey),
+    /// A job.
+    Job(InstanceName),
+    /// An object, by its place, of a run that goes on, as long as it has no session.
+    Object(JobId, usize),
+    /// A run that has ended.
+    Run(JobId),
+    /// A record of a run that could not be read.
+    UnreadableRun(JobId),
 }
 
 /// Where a row's data is in the snapshot or the catalog.
@@ -79,6 +104,12 @@ pub enum TreeRow {
     Instance(usize),
     /// The session of the history at this index.
     Past(usize),
+    /// The row of the jobs at this index: a job, or an object of its run.
+    Job(usize),
+    /// The run that has ended at this index.
+    Run(usize),
+    /// The unreadable record of a run at this index.
+    UnreadableRun(usize),
 }
 
 /// The data that the rows show.
@@ -90,19 +121,24 @@ pub struct TreeData {
     pub catalog: Arc<Catalog>,
     /// The sessions that have ended, as they were read when somebody looked at the history.
     pub past: Arc<Vec<PastSession>>,
+    /// The jobs and their runs.
+    pub jobs: Arc<Jobs>,
 }
 
 /// Lists of rows that the groups are made of: of each kind of session those that are ongoing, then those that have ended;
-/// then records that could not be read, instances, and the history.
-pub(super) const SECTIONS: usize = 2 * Kind::ALL.len() + 3;
+/// then records that could not be read, instances, the history, jobs, runs, and records of runs that could not be read.
+pub(super) const SECTIONS: usize = 2 * Kind::ALL.len() + 6;
 
-const UNREADABLE: usize = SECTIONS - 3;
-const INSTANCES: usize = SECTIONS - 2;
-const PAST: usize = SECTIONS - 1;
+const UNREADABLE: usize = SECTIONS - 6;
+const INSTANCES: usize = SECTIONS - 5;
+const PAST: usize = SECTIONS - 4;
+const JOBS: usize = SECTIONS - 3;
+const RUNS: usize = SECTIONS - 2;
+const UNREADABLE_RUNS: usize = SECTIONS - 1;
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::console) enum Place {
     /// It is a heading.
     Heading(Group),
     /// It is a row of a section, at this index of what the section shows.
@@ -116,27 +152,26 @@ pub(super) enum Place {
 
 impl Group {
     /// All of them, in the order of the screen.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Restore,
         Self::Completed,
         Self::Verify,
         Self::Explore,
-        Self::Backup,
         Self::Unreadable,
         Self::Instances,
+        Self::Jobs,
+        Self::Runs,
+        Self::Backup,
         Self::History,
     ];
 
     /// Where it stands.
     pub const fn screen(self) -> Screen {
         match self {
-            Self::Restore
-            | Self::Completed
-            | Self::Verify
-            | Self::Explore
-            | Self::Backup
-            | Self::Unreadable
-            | Self::Instances => Screen::Restore,
+            Self::Restore | Self::Completed | Self::Verify | Self::Explore | Self::Unreadable | Self::Instances => {
+                Screen::Restore
+            }
+            Self::Jobs | Self::Runs | Self::Backup => Screen::Jobs,
             Self::History => Screen::History,
         }
     }
@@ -148,7 +183,7 @@ impl Group {
             Self::Verify => Some(Kind::Verify),
             Self::Explore => Some(Kind::Explore),
             Self::Backup => Some(Kind::Backup),
-            Self::Unreadable | Self::Instances | Self::History => None,
+            Self::Unreadable | Self::Instances | Self::Jobs | Self::Runs | Self::History => None,
         }
     }
 
@@ -159,16 +194,18 @@ impl Group {
             Self::Completed => "Completed",
             Self::Verify => "Verify",
             Self::Explore => "Explore",
-            Self::Backup => "Backup",
             Self::Unreadable => "Unreadable",
             Self::Instances => "Instances",
+            Self::Jobs => "Jobs",
+            Self::Runs => "Runs that have ended",
+            Self::Backup => "Their objects",
             Self::History => "History",
         }
     }
 
     /// Whether it is there without rows, too.
     pub(super) const fn is_always_shown(self) -> bool {
-        matches!(self, Self::Restore | Self::Completed | Self::Instances | Self::History)
+        matches!(self, Self::Restore | Self::Completed | Self::Instances | Self::Jobs | Self::History)
     }
 
     /// The sections of a kind: ongoing, and ended.
@@ -186,7 +223,9 @@ impl Group {
             Self::Backup => 6..8,
             Self::Unreadable => UNREADABLE..INSTANCES,
             Self::Instances => INSTANCES..PAST,
-            Self::History => PAST..SECTIONS,
+            Self::History => PAST..JOBS,
+            Self::Jobs => JOBS..RUNS,
+            Self::Runs => RUNS..SECTIONS,
         }
     }
 
@@ -202,6 +241,9 @@ impl TreeRow {
             UNREADABLE => Self::Unreadable(index),
             INSTANCES => Self::Instance(index),
             PAST => Self::Past(index),
+            JOBS => Self::Job(index),
+            RUNS => Self::Run(index),
+            UNREADABLE_RUNS => Self::UnreadableRun(index),
             section if section % 2 == 0 => Self::Ongoing(index),
             _ => Self::Completed(index),
         }
@@ -209,6 +251,11 @@ impl TreeRow {
 }
 
 impl TreeData {
+    /// What is published; of the history and of jobs nothing is known yet.
+    pub fn new(snapshot: Arc<Snapshot>, catalog: Arc<Catalog>) -> Self {
+        Self { snapshot, catalog, past: Arc::default(), jobs: Arc::default() }
+    }
+
     /// What a row stands for.
     pub fn node(&self, row: TreeRow) -> Option<Node> {
         Some(match row {
@@ -218,36 +265,72 @@ impl TreeData {
             TreeRow::Unreadable(at) => Node::Unreadable(self.snapshot.unreadable.get(at)?.id),
             TreeRow::Instance(at) => Node::Instance(InstanceKey::of(self.catalog.instances.get(at)?)),
             TreeRow::Past(at) => Node::Session(self.past.get(at)?.row.id),
+            TreeRow::Job(at) => match self.jobs.line(at)? {
+                (job, None) => Node::Job(job.name.clone()),
+                (job, Some((object, state))) => match state.session() {
+                    Some(session) => Node::Session(session),
+                    None => Node::Object(job.run.as_ref()?.id(), object),
+                },
+            },
+            TreeRow::Run(at) => Node::Run(self.snapshot.ended_runs.get(at)?.id),
+            TreeRow::UnreadableRun(at) => Node::UnreadableRun(self.snapshot.unreadable_runs.get(at)?.id),
         })
     }
 
     /// Where a node stands on a screen. `near` is where it was, to look there first.
-    pub(super) fn place(&self, node: &Node, near: usize, screen: Screen) -> Option<Place> {
+    pub(in crate::console) fn place(&self, node: &Node, near: usize, screen: Screen) -> Option<Place> {
         let row = |group: Group, index| Place::Row { section: group.sections().start, index };
-        match node {
-            Node::Group(group) => (group.screen() == screen).then_some(Place::Heading(*group)),
+        let place = match node {
+            Node::Group(group) => Place::Heading(*group),
             Node::Session(id) if screen == Screen::History => {
-                let index = from(near, self.past.len(), |at| self.past[at].row.id == *id)?;
-                Some(row(Group::History, index))
+                row(Group::History, from(near, self.past.len(), |at| self.past[at].row.id == *id)?)
             }
-            Node::Unreadable(_) | Node::Instance(_) if screen == Screen::History => None,
-            Node::Session(id) => {
-                if let Some(index) = self.snapshot.ongoing.iter().position(|one| one.id() == *id) {
-                    let (section, _) = Group::sections_of(self.snapshot.ongoing[index].order().kind());
-                    return Some(Place::Row { section, index });
-                }
-                let rows = &self.snapshot.completed;
-                let index = from(near, rows.len(), |at| rows[at].id == *id)?;
-                let (_, section) = Group::sections_of(rows[index].kind);
-                Some(Place::Row { section, index })
-            }
+            Node::Session(id) => self.session_place(*id, near)?,
             Node::Unreadable(id) => {
-                self.snapshot.unreadable.iter().position(|one| one.id == *id).map(|at| row(Group::Unreadable, at))
+                row(Group::Unreadable, self.snapshot.unreadable.iter().position(|one| one.id == *id)?)
             }
-            Node::Instance(key) => {
-                self.catalog.instances.iter().position(|one| key.is(one)).map(|at| row(Group::Instances, at))
+            Node::Instance(key) => row(Group::Instances, self.catalog.instances.iter().position(|one| key.is(one))?),
+            Node::Job(name) => {
+                let job = self.jobs.list.iter().position(|job| job.name == *name)?;
+                row(Group::Jobs, self.jobs.lines.iter().position(|line| *line == JobLine::Job(job))?)
             }
+            Node::Object(run, object) => {
+                // From the moment that it has a session, its row is the session's.
+                self.jobs.run(*run)?.objects().get(*object).filter(|state| state.session().is_none())?;
+                let is_it = |job: &super::jobs::Job| job.run.as_ref().is_some_and(|known| known.id() == *run);
+                let job = self.jobs.list.iter().position(is_it)?;
+                let line = JobLine::Object { job, object: *object };
+                row(Group::Jobs, self.jobs.lines.iter().position(|known| *known == line)?)
+            }
+            Node::Run(id) => row(Group::Runs, self.snapshot.ended_runs.iter().position(|one| one.id == *id)?),
+            Node::UnreadableRun(id) => {
+                let index = self.snapshot.unreadable_runs.iter().position(|one| one.id == *id)?;
+                Place::Row { section: UNREADABLE_RUNS, index }
+            }
+        };
+        let group = match place {
+            Place::Heading(group) => group,
+            Place::Row { section, .. } => Group::of_section(section),
+        };
+        (group.screen() == screen).then_some(place)
+    }
+
+    /// Where a session stands that is ongoing, or has ended and is not dismissed.
+    fn session_place(&self, id: SessionId, near: usize) -> Option<Place> {
+        let ongoing = self.snapshot.ongoing.iter().position(|one| one.id() == id);
+        if ongoing.is_none_or(|at| self.snapshot.ongoing[at].order().kind() == Kind::Backup)
+            && let Some(index) = self.jobs.line_of_session(id)
+        {
+            return Some(Place::Row { section: JOBS, index });
         }
+        if let Some(index) = ongoing {
+            let (section, _) = Group::sections_of(self.snapshot.ongoing[index].order().kind());
+            return Some(Place::Row { section, index });
+        }
+        let rows = &self.snapshot.completed;
+        let index = from(near, rows.len(), |at| rows[at].id == id)?;
+        let (_, section) = Group::sections_of(rows[index].kind);
+        Some(Place::Row { section, index })
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Preview {
     /// The log that was asked for and has not come yet.
     pub asked: Option<(SessionId, AttemptNo)>,
     /// The events as they were read last.
-    pub events: Option<Events>,
+    pub events: Option<Events<Session>>,
     /// The session, as it stood then, whose events were asked for and have not come yet.
     pub asked_events: Option<Arc<Session>>,
 }
@@ -126,8 +126,8 @@ impl Preview {
     }
 
     /// The events of this session, as they were read last.
-    pub fn events_of(&self, id: SessionId) -> Option<&Events> {
-        self.events.as_ref().filter(|events| events.session.id() == id)
+    pub fn events_of(&self, id: SessionId) -> Option<&Events<Session>> {
+        self.events.as_ref().filter(|events| events.of.id() == id)
     }
 
     /// Takes in events that were asked for.

@@ -37,7 +37,12 @@ impl Model {
                 let point = self.session().and_then(|session| session.order().point().cloned());
                 point.map(|point| vec![point]).ok_or_else(|| "this session reads no backup".to_owned())
             }
-            Node::Group(_) | Node::Unreadable(_) => Err("select an instance or a session first".to_owned()),
+            Node::Group(_)
+            | Node::Unreadable(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => Err("select an instance or a session first".to_owned()),
         }
     }
 

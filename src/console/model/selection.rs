@@ -27,7 +27,12 @@ impl Model {
                 Some(_) => Scope::Sessions(self.members(*group)),
                 None => Scope::Sessions(Vec::new()),
             },
-            Node::Instance(_) | Node::Unreadable(_) => Scope::Sessions(Vec::new()),
+            Node::Instance(_)
+            | Node::Unreadable(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => Scope::Sessions(Vec::new()),
         }
     }
 
@@ -36,7 +41,13 @@ impl Model {
         let data = &self.shown;
         let id = |row| match data.node(row)? {
             Node::Session(id) => Some(id),
-            Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+            Node::Group(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => None,
         };
         self.tree.members(group).filter_map(id).collect()
     }
@@ -77,7 +88,10 @@ impl Model {
             | TreeRow::Ongoing(_)
             | TreeRow::Completed(_)
             | TreeRow::Unreadable(_)
-            | TreeRow::Instance(_) => None,
+            | TreeRow::Instance(_)
+            | TreeRow::Job(_)
+            | TreeRow::Run(_)
+            | TreeRow::UnreadableRun(_) => None,
         }
     }
 
@@ -86,7 +100,13 @@ impl Model {
         let name = row.and_then(|row| match row {
             TreeRow::Completed(at) => self.shown.snapshot.completed.get(at).map(|row| &**row),
             TreeRow::Past(at) => self.shown.past.get(at).map(|past| &past.row),
-            TreeRow::Group(_) | TreeRow::Ongoing(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) => None,
+            TreeRow::Group(_)
+            | TreeRow::Ongoing(_)
+            | TreeRow::Unreadable(_)
+            | TreeRow::Instance(_)
+            | TreeRow::Job(_)
+            | TreeRow::Run(_)
+            | TreeRow::UnreadableRun(_) => None,
         });
         name.map_or_else(|| format!("session {id}"), |row| format::clean(row.title.as_str()).into_owned())
     }

@@ -93,7 +93,14 @@ impl Model {
     pub fn table_group(&self) -> Option<Group> {
         match self.tree.selected() {
             Node::Group(group) if !columns(*group).is_empty() => Some(*group),
-            Node::Group(_) | Node::Session(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+            Node::Group(_)
+            | Node::Session(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => None,
         }
     }
 

@@ -20,7 +20,14 @@ impl Model {
         let passed = u64::try_from(self.now.wall.subsec_millisecond()).unwrap_or(0).min(999);
         let second = Duration::from_millis(1_000 - passed);
         let tick = self.is_ticking().then(|| self.now.steady.checked_add(second).ok());
-        let looks = [self.log_due(), self.events_due(), self.past_due(), self.server_due(), self.filter_due()];
+        let looks = [
+            self.log_due(),
+            self.events_due(),
+            self.run_events_due(),
+            self.past_due(),
+            self.server_due(),
+            self.filter_due(),
+        ];
         [notice, tick.flatten()].into_iter().chain(looks).flatten().min()
     }
 
@@ -54,7 +61,7 @@ impl Model {
         }
         let session = self.session()?;
         let Some(events) = self.preview.events_of(session.id()) else { return Some(self.now.steady) };
-        if self.frozen.is_some() || Arc::ptr_eq(&events.session, session) {
+        if self.frozen.is_some() || Arc::ptr_eq(&events.of, session) {
             return None;
         }
         events.read.checked_add(EVENTS_EVERY).ok()
@@ -64,21 +71,29 @@ impl Model {
         let snapshot = &self.shown.snapshot;
         let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
             TreeRow::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
+            // A job that runs has objects that do.
+            TreeRow::Job(at) => self.shown.jobs.line(at).is_some_and(|(job, _)| job.run.is_some()),
             TreeRow::Group(_)
             | TreeRow::Completed(_)
             | TreeRow::Unreadable(_)
             | TreeRow::Instance(_)
-            | TreeRow::Past(_) => false,
+            | TreeRow::Past(_)
+            | TreeRow::Run(_)
+            | TreeRow::UnreadableRun(_) => false,
         });
         let in_preview = self.session().is_some_and(|one| is_moving(one));
         let in_summary = match self.tree.selected() {
             Node::Group(group @ (Group::Restore | Group::Verify | Group::Explore | Group::Backup)) => {
                 group.kind().is_some_and(|kind| snapshot.ongoing_of(kind).any(|one| is_moving(one)))
             }
-            Node::Group(Group::Completed | Group::Unreadable | Group::Instances | Group::History)
+            Node::Group(Group::Jobs) => !snapshot.runs.is_empty(),
+            Node::Job(_) | Node::Object(..) => self.run().is_some_and(|run| run.is_ongoing()),
+            Node::Group(Group::Completed | Group::Unreadable | Group::Instances | Group::Runs | Group::History)
             | Node::Session(_)
             | Node::Unreadable(_)
-            | Node::Instance(_) => false,
+            | Node::Instance(_)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => false,
         };
         in_tree || in_preview || in_summary
     }

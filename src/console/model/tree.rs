@@ -6,14 +6,15 @@
 
 pub use super::node::{Group, Node, Screen, TreeData, TreeRow};
 use super::{
-    filter::{Facts, Filter},
+    facts::Facts,
+    filter::Filter,
     list::{List, filtered},
     node::{Place, SECTIONS},
 };
 pub use crate::console::ports::InstanceKey;
 use crate::{
     domain::{Kind, SessionId, Timestamp},
-    machine::{CompletedRow, PastSession, Session},
+    machine::{CompletedRow, PastSession, Session, job::JobRow},
 };
 use std::{
     cell::Cell,
@@ -85,7 +86,7 @@ impl Tree {
         self.left.insert(self.screen, (self.selected.clone(), self.offset));
         self.screen = screen;
         self.anchor = None;
-        let (selected, offset) = self.left.remove(&screen).unwrap_or((Node::Group(Group::History), 0));
+        let (selected, offset) = self.left.remove(&screen).unwrap_or((Node::Group(screen.first()), 0));
         self.offset = offset;
         if !self.select_node(&selected, data) {
             self.select(0, data);
@@ -316,17 +317,30 @@ impl Tree {
             filter.holds(facts, now)
         };
         let lists = &mut self.lists;
+        // An object has its row below its run as long as that goes on.
+        let jobs = &data.jobs;
+        let jobs_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.jobs, jobs));
+        let below_runs = jobs.sessions();
         for kind in Kind::ALL {
             let (ongoing, completed) = Group::sections_of(kind);
-            let is_ongoing = |one: &Arc<Session>| one.order().kind() == kind;
+            let apart = |id: SessionId| kind != Kind::Backup || !below_runs.contains(&id);
+            let is_ongoing = |one: &Arc<Session>| one.order().kind() == kind && apart(one.id());
             let lets = filter.map(|filter| move |one: &Arc<Session>| holds(filter, &Facts::ongoing(one)));
             lists[ongoing] = filtered(&snapshot.ongoing, is_ongoing, lets.as_ref());
-            if !completed_unchanged || lists[completed] == List::All(0) {
-                let is_completed = |one: &Arc<CompletedRow>| one.kind == kind;
+            let unchanged = completed_unchanged && (kind != Kind::Backup || jobs_unchanged);
+            if !unchanged || lists[completed] == List::All(0) {
+                let is_completed = |one: &Arc<CompletedRow>| one.kind == kind && apart(one.id);
                 let lets = filter.map(|filter| move |one: &Arc<CompletedRow>| holds(filter, &Facts::completed(one)));
                 lists[completed] = filtered(&snapshot.completed, is_completed, lets.as_ref());
             }
         }
+        let rows: Vec<usize> = (0..jobs.lines.len()).collect();
+        let lets =
+            filter.map(|filter| move |at: &usize| jobs.line(*at).is_some_and(|of| holds(filter, &Facts::job(of))));
+        lists[Group::Jobs.sections().start] = filtered(&rows, |_| true, lets.as_ref());
+        let lets = filter.map(|filter| move |one: &Arc<JobRow>| holds(filter, &Facts::run(one)));
+        lists[Group::Runs.sections().start] = filtered(&snapshot.ended_runs, |row| !row.dismissed, lets.as_ref());
+        lists[Group::Runs.sections().start + 1] = List::All(snapshot.unreadable_runs.len());
         lists[Group::Unreadable.sections().start] = List::All(snapshot.unreadable.len());
         let lets = filter.map(|filter| move |one: &_| holds(filter, &Facts::instance(one)));
         lists[Group::Instances.sections().start] = filtered(&catalog.instances, |_| true, lets.as_ref());

@@ -25,11 +25,7 @@ pub(super) fn published(ports: &Ports) -> (First, impl Stream<Item = Message> + 
         (ports.manager.snapshots(), ports.catalog.clone(), ports.owner.clone());
     // It begins with nothing wrong: an owner does not start otherwise.
     let exposed = follow(ports.exposed.clone(), Message::Exposed);
-    let data = TreeData {
-        snapshot: Arc::clone(&snapshots.borrow_and_update()),
-        catalog: Arc::clone(&catalog.borrow_and_update()),
-        past: Arc::default(),
-    };
+    let data = TreeData::new(Arc::clone(&snapshots.borrow_and_update()), Arc::clone(&catalog.borrow_and_update()));
     let first = First { data, owner: owner.borrow_and_update().clone() };
     let snapshots = follow(snapshots, Message::Snapshot).chain(stream::once(ready(Message::ManagerGone)));
     let owner = follow(owner, Message::Owner);

@@ -119,6 +119,8 @@ impl Bench {
             catalog,
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
+            plan_job: Box::new(|_| std::future::ready(Vec::new()).boxed()),
+            run_history: Box::new(|_| std::future::ready(Ok(Vec::new())).boxed()),
             log: Box::new(|_, _, _| std::future::ready(Ok(Vec::new())).boxed()),
             save_log: Box::new(|_, _, _| std::future::ready(Ok(0)).boxed()),
             history: Box::new(move |_| {
@@ -144,6 +146,7 @@ impl Bench {
             state_dir: "/state".into(),
             attempts_dir: "/attempts".into(),
             keymap: Keymap::default(),
+            jobs: Arc::default(),
             theme: Theme::Dark,
             ascii: false,
             mouse: false,

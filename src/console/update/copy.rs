@@ -40,7 +40,20 @@ fn choices(model: &Model) -> Vec<(&'static str, String)> {
             items.push(("restore command", format!("{program} restore {}", quoted(one.name.as_str().as_ref()))));
             items
         }
-        Node::Group(_) | Node::Unreadable(_) => Vec::new(),
+        Node::Job(name) => {
+            let (program, name) = (quoted(&model.options.program), quoted(name.as_str().as_ref()));
+            vec![
+                ("name", name.clone()),
+                ("command that starts it", format!("{program} job start {name} --wait")),
+                ("command that shows it", format!("{program} job show {name}")),
+            ]
+        }
+        Node::Run(_) | Node::Object(..) => {
+            let Some(run) = model.run() else { return Vec::new() };
+            let command = format!("{} job show {}", quoted(&model.options.program), run.uuid());
+            vec![("uuid", run.uuid().to_string()), ("command that shows it", command)]
+        }
+        Node::Group(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => Vec::new(),
     }
 }
 
@@ -95,6 +108,8 @@ pub(super) fn select_row(model: &mut Model, row: usize) {
             | Overlay::Report(_)
             | Overlay::Help(_)
             | Overlay::Palette(_)
+            | Overlay::StopRun(_)
+            | Overlay::StartJob(_)
             | Overlay::TypeName(_),
         )
         | None => {}

@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{copy, log, marks, palette, points, server, sessions, tables, verify, wizard};
+use super::{copy, jobs, log, marks, palette, points, server, sessions, tables, verify, wizard};
 use crate::{
     console::{
         action::{Action, Go, Press, Verdict},
@@ -35,9 +35,13 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
     match action {
         Action::Retry => return sessions::retry(model),
         Action::Cancel => return sessions::ask_cancel(model),
+        Action::Force if matches!(model.tree.selected(), Node::Job(_) | Node::Object(..)) => return jobs::force(model),
         Action::Force => return sessions::ask_force(model),
+        Action::Dismiss if model.ended_run().is_some() => return jobs::dismiss(model),
         Action::Dismiss => return sessions::dismiss(model),
-        Action::ShutDown => server::ask_stop(model),
+        Action::Stop if model.selected_run().is_some() => return jobs::ask_stop(model),
+        Action::Stop => server::ask_stop(model),
+        Action::StartJob => return jobs::ask_start(model),
         Action::NewRestore => return wizard::open(model, false),
         Action::Verify => verify::selected(model),
         Action::Menu => sessions::menu(model),
@@ -55,10 +59,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         }
         Action::Freeze => freeze(model),
         Action::NextInNeed => next_in_need(model),
-        Action::History => {
-            let other = if model.tree.screen() == Screen::History { Screen::Restore } else { Screen::History };
-            show(model, other);
-        }
+        Action::Jobs => switch(model, Screen::Jobs),
+        Action::History => switch(model, Screen::History),
         Action::Sort => tables::sort(model, false),
         Action::SortBack => tables::sort(model, true),
         Action::Widen => tables::widen(model),
@@ -227,7 +229,13 @@ fn next_in_need(model: &mut Model) {
     let ongoing = &model.shown.snapshot.ongoing;
     let at = match model.tree.selected() {
         Node::Session(id) => ongoing.iter().position(|one| one.id() == *id),
-        Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) => None,
+        Node::Group(_)
+        | Node::Unreadable(_)
+        | Node::Instance(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => None,
     };
     let after = at.map_or(0, |at| at + 1);
     let (before, below) = ongoing.split_at(after);
@@ -249,12 +257,18 @@ pub(super) fn go_to(model: &mut Model, node: &Node) {
         model.preview.reset();
         return;
     }
-    show(model, Screen::Restore);
+    let here = |screen: &Screen| *screen != Screen::History && model.shown.place(node, 0, *screen).is_some();
+    show(model, Screen::ALL.into_iter().find(here).unwrap_or(Screen::Restore));
     if model.tree.select_node(node, &model.shown) {
         model.preview.reset();
     } else {
         model.notify(Tone::Refused, "The filter hides it; / and Esc show all rows");
     }
+}
+
+/// To another screen, or from it back to the first one.
+fn switch(model: &mut Model, screen: Screen) {
+    show(model, if model.tree.screen() == screen { Screen::Restore } else { screen });
 }
 
 /// Shows a screen as it was left. Marks do not go along: an action must never be for rows that are not in sight.
@@ -304,7 +318,12 @@ fn accept(model: &mut Model) -> Vec<Intent> {
         }
         Node::Group(Group::Instances) if !model.tree.marked_instances.is_empty() => return wizard::open(model, true),
         Node::Group(group) => fold(model, group, !model.tree.is_open(group)),
-        Node::Session(_) | Node::Unreadable(_) => model.focus = Focus::Preview,
+        Node::Session(_)
+        | Node::Unreadable(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => model.focus = Focus::Preview,
     }
     Vec::new()
 }

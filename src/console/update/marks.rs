@@ -47,11 +47,12 @@ pub(super) fn range(model: &mut Model) {
 pub(super) fn all(model: &mut Model) {
     let group = model.tree.group_of(model.tree.index());
     let rows: Vec<TreeRow> = model.tree.members(group).collect();
-    let nodes: Vec<Node> = rows.into_iter().filter_map(|row| model.shown.node(row)).collect();
+    let nodes = rows.into_iter().filter_map(|row| model.shown.node(row));
+    let nodes: Vec<Node> = nodes.filter(|node| matches!(node, Node::Session(_) | Node::Instance(_))).collect();
     let wanted = !nodes.iter().all(|node| is_marked(model, node));
     let changed = nodes.iter().filter(|node| set(model, node, wanted)).count();
     if changed == 0 {
-        let cannot = matches!(group, Group::Unreadable | Group::History);
+        let cannot = matches!(group, Group::Unreadable | Group::Jobs | Group::Runs | Group::History);
         let reason = if cannot { "these cannot be marked" } else { "there is no row here" };
         model.notify(Tone::Refused, format!("Mark all refused: {reason}"));
     } else {
@@ -75,13 +76,25 @@ fn is_marked(model: &Model, node: &Node) -> bool {
     match node {
         Node::Session(id) => model.tree.marked.contains(id),
         Node::Instance(key) => model.tree.marked_instances.contains(key),
-        Node::Group(_) | Node::Unreadable(_) => false,
+        Node::Group(_)
+        | Node::Unreadable(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => false,
     }
 }
 
 /// Whether the row can be marked at all.
 fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
     if model.tree.screen() == Screen::History {
+        return false;
+    }
+    // An object that is done has its row for its run's sake, and may have been dismissed.
+    if let Node::Session(id) = node
+        && model.shown.snapshot.session(*id).is_none()
+        && model.shown.jobs.run_of_session(*id).is_some()
+    {
         return false;
     }
     match (node, marked) {
@@ -97,7 +110,15 @@ fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
         (Node::Instance(key), false) => {
             model.tree.marked_instances.remove(key);
         }
-        (Node::Group(_) | Node::Unreadable(_), _) => return false,
+        (
+            Node::Group(_)
+            | Node::Unreadable(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_),
+            _,
+        ) => return false,
     }
     true
 }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod copy;
+mod jobs;
 mod keys;
 mod log;
 mod main_screen;
@@ -85,6 +86,26 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         }
         Message::Proposed(ticket, proposals) => wizard::proposed(model, ticket, proposals),
         Message::Planned(ticket, at, plan) => wizard_plan::planned(model, ticket, at, *plan),
+        Message::JobStarted(job, answer) => {
+            jobs::started(model, &job, answer);
+            Vec::new()
+        }
+        Message::JobActed(act, name, answer) => {
+            jobs::acted(model, act, &name, answer);
+            Vec::new()
+        }
+        Message::Run(id, run) => {
+            model.take_run(id, run);
+            Vec::new()
+        }
+        Message::RunHistory(id, history) => {
+            model.take_run_events(id, history);
+            Vec::new()
+        }
+        Message::JobPlanned(ticket, plan) => {
+            jobs::planned(model, ticket, plan);
+            Vec::new()
+        }
         Message::RecordingStopped(reason) => {
             model.notify(Tone::Warning, format!("The recording ends here: {}", crate::console::format::clean(&reason)));
             Vec::new()
@@ -146,5 +167,15 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     {
         intents.push(Intent::Query(Query::History(session.id())));
         model.preview.asked_events = Some(session);
+    }
+    if let Some(id) = model.run_due() {
+        model.ask_run(id);
+        intents.push(Intent::Query(Query::Run(id)));
+    }
+    if model.run_events_due().is_some_and(|due| due <= model.now.steady)
+        && let Some(run) = model.run().map(Arc::clone)
+    {
+        intents.push(Intent::Query(Query::RunHistory(run.id())));
+        model.ask_run_events(run);
     }
 }

@@ -1,7 +1,7 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
-    copy,
+    copy, jobs,
     next::Next,
     sessions::{cancel, refusal},
     wizard_plan,
@@ -51,6 +51,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
             Vec::new()
         }
         Overlay::TypeName(state) => in_type_name(model, state, press),
+        Overlay::StopRun(state) => return jobs::in_stop(model, state, press),
+        Overlay::StartJob(state) => jobs::in_start(model, state, press),
         Overlay::Palette(state) => {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()

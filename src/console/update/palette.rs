@@ -117,7 +117,15 @@ fn places(model: &Model) -> Vec<(Node, String, String)> {
         let about = format!("instance, {}", format::many(one.rows.len(), "restore point"));
         (Node::Instance(InstanceKey::of(one)), format::clean(one.name.as_str()).into_owned(), about)
     });
-    ongoing.chain(instances).chain(completed).collect()
+    let jobs = data.jobs.list.iter().map(|job| {
+        let about = match (&job.run, &job.last) {
+            (Some(_), _) => "job, running".to_owned(),
+            (None, Some(row)) => format!("job, {} {}", row.result, format::moment(row.ended, model.now())),
+            (None, None) => "job, never ran".to_owned(),
+        };
+        (Node::Job(job.name.clone()), format::clean(job.name.as_str()).into_owned(), about)
+    });
+    ongoing.chain(instances).chain(jobs).chain(completed).collect()
 }
 
 /// Carries out an action inside the palette.

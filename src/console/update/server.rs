@@ -38,7 +38,7 @@ pub(super) fn stopped(model: &mut Model, id: SessionId, name: &str, answer: Resu
             format!("The server of {name} was asked to shut down and still writes its last checkpoint"),
         ),
         Err(problem) => {
-            model.notify(Tone::Refused, format!("Shut down refused: {name}: {}", format::clean(&problem)));
+            model.notify(Tone::Refused, format!("Stop refused: {name}: {}", format::clean(&problem)));
         }
     }
     model.forget_server(id);

@@ -80,14 +80,17 @@ pub(super) fn dismiss(model: &mut Model) -> Vec<Intent> {
 pub(super) fn menu(model: &mut Model) {
     let situation = model.situation();
     let on_session = situation.on_session;
-    let mut actions = vec![Action::Retry, Action::Cancel];
+    let of_job = matches!(model.tree.selected(), Node::Job(_) | Node::Object(..) | Node::Run(_));
+    let mut actions = if of_job { vec![Action::StartJob, Action::Stop] } else { vec![Action::Retry, Action::Cancel] };
     actions.extend(situation.force.is_ready().then_some(Action::Force));
     actions.extend(situation.dismiss.is_ready().then_some(Action::Dismiss));
-    actions.extend(situation.stop_server.is_ready().then_some(Action::ShutDown));
+    actions.extend((situation.stop.is_ready() && !of_job).then_some(Action::Stop));
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
     }
-    actions.extend([Action::NewRestore, Action::Verify, Action::Mark]);
+    if !of_job {
+        actions.extend([Action::NewRestore, Action::Verify, Action::Mark]);
+    }
     if matches!(model.tree.selected(), Node::Instance(_)) {
         actions.insert(0, Action::Accept);
     }
@@ -126,7 +129,9 @@ fn line(model: &Model, session: &Session) -> String {
 fn selected_name(model: &Model) -> String {
     match model.tree.selected() {
         Node::Instance(key) => format::clean(&key.title(&model.shown.catalog)).into_owned(),
-        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => "Menu".to_owned(),
+        Node::Job(name) => format::clean(name.as_str()).into_owned(),
+        Node::Run(_) | Node::Object(..) => model.run().map_or_else(|| "Menu".to_owned(), |run| super::jobs::name(run)),
+        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => "Menu".to_owned(),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
         ports::{Catalog, CatalogEntry, CatalogInstance},
         view::states::ended,
     },
-    domain::SessionId,
-    machine::{Phase, Session, StuckReason},
+    domain::{JobResult, SessionId},
+    machine::{Phase, Session, StuckReason, job::JobRow},
     manager::{CompletedResult, Snapshot},
 };
 use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -21,7 +21,8 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
     if model.frozen.is_none() {
         show(model, Arc::clone(snapshot));
     }
-    let news = news(&before, snapshot);
+    let mut news = news(&before, snapshot);
+    news.extend(ended_runs(&before, snapshot));
     if let Some((tone, text)) = news.last().cloned() {
         model.notify(tone, text);
     }
@@ -34,6 +35,9 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
 /// Shows a picture: rows, marks and turns follow it.
 pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let before = model.shown.clone();
+    if !model.shown.jobs.stand_in(&snapshot) {
+        model.shown.jobs = Arc::new(model.shown.jobs.with(&snapshot));
+    }
     model.shown.snapshot = snapshot;
     let now = model.now();
     model.tree.refresh(&model.shown, &before, now);
@@ -140,6 +144,20 @@ fn news(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
         (tone, format::clean(&format!("{front}{name} {end}")).into_owned())
     };
     news.into_iter().enumerate().map(say).collect()
+}
+
+/// The runs of jobs that have ended: more than the ends of their objects, and so told behind them.
+fn ended_runs(before: &Snapshot, after: &Snapshot) -> Vec<(Tone, String)> {
+    let was_going_on = |row: &&Arc<JobRow>| before.run(row.id).is_some() && after.run(row.id).is_none();
+    let rows = after.ended_runs.iter().take(if before.runs.is_empty() { 0 } else { usize::MAX }).filter(was_going_on);
+    let say = |row: &Arc<JobRow>| {
+        let tone = match row.result {
+            JobResult::Success | JobResult::Stopped => Tone::Done,
+            JobResult::Warning | JobResult::Failed => Tone::Refused,
+        };
+        (tone, format::clean(&format!("{}#{}: {}: {}", row.name, row.id, row.result, row.detail)).into_owned())
+    };
+    rows.map(say).collect()
 }
 
 fn changes<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<News<'a>> {

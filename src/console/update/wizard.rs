@@ -255,7 +255,13 @@ fn meant(model: &Model) -> Option<(InstanceKey, usize)> {
 fn selected_instance(model: &Model) -> Option<InstanceKey> {
     match model.tree.selected() {
         Node::Instance(key) => Some(key.clone()),
-        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => None,
+        Node::Group(_)
+        | Node::Session(_)
+        | Node::Unreadable(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => None,
     }
 }
 

@@ -82,7 +82,10 @@ pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, 
         | TreeRow::Group(_)
         | TreeRow::Unreadable(_)
         | TreeRow::Instance(_)
-        | TreeRow::Past(_) => None,
+        | TreeRow::Past(_)
+        | TreeRow::Job(_)
+        | TreeRow::Run(_)
+        | TreeRow::UnreadableRun(_) => None,
     });
     let mut lines: Vec<Line<'static>> = ongoing.map(|session| summary::row(model, session, width, brush)).collect();
     let ended: Vec<Cells> = rows.iter().filter_map(|row| cells(model, *row)).collect();
@@ -94,9 +97,14 @@ pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, 
 fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
     match row {
         TreeRow::Completed(at) => Some(Cells::of(model.data().snapshot.completed.get(at)?, model.now())),
-        TreeRow::Ongoing(_) | TreeRow::Group(_) | TreeRow::Unreadable(_) | TreeRow::Instance(_) | TreeRow::Past(_) => {
-            None
-        }
+        TreeRow::Ongoing(_)
+        | TreeRow::Group(_)
+        | TreeRow::Unreadable(_)
+        | TreeRow::Instance(_)
+        | TreeRow::Past(_)
+        | TreeRow::Job(_)
+        | TreeRow::Run(_)
+        | TreeRow::UnreadableRun(_) => None,
     }
 }
 

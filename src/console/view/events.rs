@@ -4,7 +4,7 @@ use super::widgets;
 use crate::{
     console::{
         format,
-        model::Model,
+        model::{Model, events::Events},
         theme::{Brush, Role},
     },
     domain::Timestamp,
@@ -15,18 +15,29 @@ use ratatui::text::Line;
 /// Narrower than this, a sentence beside its time would be a column of single words.
 const NARROW: usize = 50;
 
-/// One sentence for each event, the newest at the bottom.
+/// One sentence for each event of a session, the newest at the bottom.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let all = format!("howdah session events {}", session.id());
+    story(model.preview().events_of(session.id()), ("session", &all), width, brush)
+}
+
+/// The same of a session or a run; the command tells all of it.
+pub(super) fn story<T>(
+    events: Option<&Events<T>>,
+    (what, command): (&str, &str),
+    width: usize,
+    brush: &Brush,
+) -> Vec<Line<'static>> {
     let say = |role: Role, text: &str| widgets::wrapped(text, width, 0, role, brush);
-    let Some(events) = model.preview().events_of(session.id()) else { return say(Role::Dim, "Reading the journal") };
+    let Some(events) = events else { return say(Role::Dim, "Reading the journal") };
     match &events.history {
         Err(cause) => say(Role::Stuck, &format!("The journal cannot be read: {cause}")),
-        Ok(history) if history.is_empty() => say(Role::Dim, "The journal has no events for this session."),
+        Ok(history) if history.is_empty() => say(Role::Dim, &format!("The journal has no events for this {what}.")),
         Ok(history) => {
             let mut lines = Vec::new();
             if events.left_out > 0 {
                 let before = format::count(events.left_out as u64);
-                lines = say(Role::Dim, &format!("{before} older; howdah session events {} has all", session.id()));
+                lines = say(Role::Dim, &format!("{before} older; {command} has all"));
             }
             lines.extend(history.iter().flat_map(|(at, text)| event(*at, text, width, brush)));
             lines

@@ -136,7 +136,13 @@ fn hint(model: &Model) -> String {
     match tree.selected() {
         Node::Instance(key) => format!("Enter restores {}", format::clean(&key.title(&model.data().catalog))),
         Node::Group(Group::Restore) if model.data().snapshot.ongoing.is_empty() => "No restore is under way".to_owned(),
-        Node::Group(_) | Node::Session(_) | Node::Unreadable(_) => String::new(),
+        Node::Group(_)
+        | Node::Session(_)
+        | Node::Unreadable(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => String::new(),
     }
 }
 
@@ -170,7 +176,22 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
                 (Action::Close, "close"),
                 (Action::Mouse, "mouse"),
             ],
-            Node::Group(_) | Node::Unreadable(_) => {
+            Node::Job(_) | Node::Object(..) => &[
+                (Action::Filter, "filter"),
+                (Action::StartJob, "start"),
+                (Action::Stop, "stop"),
+                (Action::NextPane, "preview"),
+                (Action::Close, "close"),
+                (Action::Mouse, "mouse"),
+            ],
+            Node::Run(_) => &[
+                (Action::Filter, "filter"),
+                (Action::StartJob, "start again"),
+                (Action::Dismiss, "dismiss"),
+                (Action::NextPane, "preview"),
+                (Action::Close, "close"),
+            ],
+            Node::Group(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => {
                 &[(Action::Filter, "filter"), (Action::NextPane, "preview"), (Action::Close, "close")]
             }
         },

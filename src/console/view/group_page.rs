@@ -127,7 +127,7 @@ fn head(group: Group, model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         Group::Completed => super::completed::head(model, width, brush),
         Group::Instances => instance::repositories(model, width, brush),
         Group::History => super::completed::history_head(model, width, brush),
-        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable => Vec::new(),
+        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => Vec::new(),
     });
     lines
 }

@@ -1,6 +1,6 @@
 //! Menu, questions, reports, palette: what lies over everything else.
 
-use super::{cancel_dialog, help, widgets};
+use super::{cancel_dialog, help, job_dialogs, widgets};
 use crate::console::{
     action::{Action, Verdict},
     format,
@@ -34,6 +34,8 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         Some(Overlay::Help(state)) => help::paint(buffer, model, state, brush),
         Some(Overlay::Palette(state)) => palette(buffer, model, state, brush),
         Some(Overlay::TypeName(state)) => type_name(buffer, state, brush),
+        Some(Overlay::StopRun(state)) => job_dialogs::stop(buffer, model, state, brush),
+        Some(Overlay::StartJob(state)) => job_dialogs::start(buffer, model, state, brush),
     }
 }
 
@@ -93,6 +95,8 @@ pub(in crate::console) fn row_at(model: &Model, at: Position) -> Option<usize> {
         | Overlay::Report(_)
         | Overlay::Help(_)
         | Overlay::Palette(_)
+        | Overlay::StopRun(_)
+        | Overlay::StartJob(_)
         | Overlay::TypeName(_) => return None,
     };
     let inside = widgets::dialog_inside(centered(columns, lines, MENU_WIDTH, height));
@@ -170,12 +174,17 @@ fn question(buffer: &mut Buffer, state: &Confirmation, brush: &Brush) {
 }
 
 pub(super) fn buttons(safe: &str, act: &str, on_safe: bool, on_act: bool, brush: &Brush) -> Line<'static> {
-    let button = |label: &str, on: bool, role: Role| {
-        // Square brackets tell the one with the keys without colour.
-        let text = if on { format!("[ {label} ]") } else { format!("  {label}  ") };
-        brush.span(if on { role } else { Role::Text }, text)
-    };
-    Line::from(vec![button(safe, on_safe, Role::Button), Span::raw("   "), button(act, on_act, Role::Danger)])
+    Line::from(vec![
+        button(safe, on_safe, Role::Button, brush),
+        Span::raw("   "),
+        button(act, on_act, Role::Danger, brush),
+    ])
+}
+
+/// A button; square brackets tell the one with the keys without colour.
+pub(super) fn button(label: &str, on: bool, role: Role, brush: &Brush) -> Span<'static> {
+    let text = if on { format!("[ {label} ]") } else { format!("  {label}  ") };
+    brush.span(if on || role == Role::Off { role } else { Role::Text }, text)
 }
 
 fn report(buffer: &mut Buffer, model: &Model, state: &TextView, brush: &Brush) {

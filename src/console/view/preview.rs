@@ -1,6 +1,6 @@
 //! The preview pane: what is selected, in detail (R7).
 
-use super::{completed, events, group_page, instance, log, position, progress, request, widgets};
+use super::{completed, events, group_page, instance, job_page, log, position, progress, request, widgets};
 use crate::console::{
     format,
     layout::Layout,
@@ -94,8 +94,20 @@ fn title(model: &Model, brush: &Brush) -> String {
     match model.tree().selected() {
         Node::Group(Group::Restore) => "Restore".to_owned(),
         Node::Group(Group::Completed) => "Completed".to_owned(),
-        Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => group.name().to_owned(),
-        Node::Group(Group::Unreadable) | Node::Unreadable(_) => "Unreadable records".to_owned(),
+        Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup | Group::Jobs | Group::Runs)) => {
+            group.name().to_owned()
+        }
+        Node::Job(name) => match model.shown_run() {
+            Some(run) => format::clean(&format!("{name}#{run}")).into_owned(),
+            None => format::clean(name.as_str()).into_owned(),
+        },
+        Node::Run(id) | Node::Object(id, _) => {
+            let name = model.ended_run().map(|row| &row.name).or_else(|| model.run().map(|run| run.spec().name()));
+            name.map_or_else(|| format!("run {id}"), |name| format::clean(&format!("{name}#{id}")).into_owned())
+        }
+        Node::Group(Group::Unreadable) | Node::Unreadable(_) | Node::UnreadableRun(_) => {
+            "Unreadable records".to_owned()
+        }
         Node::Group(Group::Instances) => "Instances".to_owned(),
         Node::Group(Group::History) => "History".to_owned(),
         Node::Instance(key) => format::clean(&key.title(&model.data().catalog)).into_owned(),
@@ -155,6 +167,10 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
             lines.extend(completed::of_kind(model, *group, width, usize::from(area.height), brush));
             lines
         }
+        Node::Group(Group::Jobs) => job_page::all(model, width, usize::from(area.height), brush),
+        Node::Group(Group::Runs) => job_page::ended(model, width, brush),
+        Node::Job(_) | Node::Object(..) | Node::Run(_) => of_run(model, width, brush),
+        Node::UnreadableRun(_) => job_page::unreadable(model, width, brush),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
         Node::Instance(key) => instance::one(model, key, width, brush),
         Node::Session(_) => match (model.session(), &model.detail) {
@@ -170,6 +186,18 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
             }
             (None, _) => vec![Line::from(brush.span(Role::Dim, "Reading the journal"))],
         },
+    }
+}
+
+/// The page of a run, as far as it is known.
+fn of_run(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    match (model.run(), model.shown_run(), model.tree().selected()) {
+        (Some(run), ..) => job_page::run(model, run, width, brush),
+        (None, None, Node::Job(name)) => job_page::not_run(model, name, width, brush),
+        (None, Some(id), _) if model.is_run_missing(id) => {
+            widgets::wrapped(&format!("The journal has no run {id}."), width, 0, Role::Stuck, brush)
+        }
+        (None, ..) => vec![Line::from(brush.span(Role::Dim, "Reading the journal"))],
     }
 }
 

@@ -148,7 +148,7 @@ fn left_server(model: &Model, session: &Session, width: usize, brush: &Brush) ->
     };
     let (role, text) = match found {
         Ok(LeftServer::Runs(server)) => {
-            let key = widgets::key(model, Action::ShutDown);
+            let key = widgets::key(model, Action::Stop);
             (Role::Text, format!("Its server runs now: {}; {key} stops it", described(server)))
         }
         Ok(LeftServer::Other(server)) => {

@@ -32,7 +32,10 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
             | TreeRow::Completed(_)
             | TreeRow::Unreadable(_)
             | TreeRow::Instance(_)
-            | TreeRow::Past(_) => None,
+            | TreeRow::Past(_)
+            | TreeRow::Job(_)
+            | TreeRow::Run(_)
+            | TreeRow::UnreadableRun(_) => None,
         })
         .collect();
     if sessions.is_empty() {

@@ -1,6 +1,7 @@
 //! The tree pane: tui-tree-widget paints the rows in view, and those only.
 
 use super::{
+    job_rows,
     states::{self, Brief},
     tree_row::{self, Measure, Row},
     widgets,
@@ -11,13 +12,13 @@ use crate::{
         layout::Layout,
         model::{
             Focus, Model,
-            tree::{Group, InstanceKey, TreeRow},
+            tree::{Group, InstanceKey, Screen, TreeRow},
         },
         ports::RepositoryKind,
         theme::{Brush, Role},
     },
     domain::Kind,
-    machine::CompletedRow,
+    machine::{CompletedRow, Session},
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::StatefulWidget as _};
 use tui_tree_widget::{Tree, TreeItem, TreeState};
@@ -32,7 +33,8 @@ pub(super) fn paint(buffer: &mut Buffer, layout: &Layout, model: &Model, brush: 
         return;
     }
     if layout.bordered {
-        let title = widgets::filter(model).unwrap_or_else(|| "Sessions".to_owned());
+        let sessions = || if model.tree().screen() == Screen::Jobs { "Backup jobs" } else { "Sessions" }.to_owned();
+        let title = widgets::filter(model).unwrap_or_else(sessions);
         widgets::pane(buffer, area, &title, model.focus() == Focus::Tree, brush);
     }
     let inside = layout.inside(area);
@@ -121,7 +123,10 @@ fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'st
     let all = model.all_of(group);
     let shown = tree.count(group);
     let is_filtered = !tree.filter().is_empty() && group != Group::Unreadable;
-    let count = if is_filtered {
+    let count = if group == Group::Jobs && !is_filtered {
+        // Their objects are no jobs.
+        format::count(model.data().jobs.list.len() as u64)
+    } else if is_filtered {
         format!("{} of {}", format::count(shown as u64), format::count(all as u64))
     } else {
         format::count(all as u64)
@@ -135,33 +140,17 @@ fn heading(group: Group, model: &Model, width: usize, brush: &Brush) -> Line<'st
 fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
     let (data, tree) = (model.data(), model.tree());
     let (glyphs, now) = (&brush.glyphs, model.now());
-    let plain = |sign: (&'static str, Role), name: String, brief: Brief| Row {
-        sign,
-        marked: false,
-        name,
-        distinction: String::new(),
-        brief,
-        role: sign.1,
-        right: Role::Dim,
-    };
     let ended = |ended: &CompletedRow, distinction: Option<String>| {
         let word = states::ended(ended.kind, ended.result);
         let state = format!("{word} {}", format::moment(ended.ended, now));
         let name = format::clean(ended.title.as_str()).into_owned();
         let brief = Brief::Words(state, format::duration(ended.took));
-        let row = plain(states::sign_of(ended.result, glyphs), name, brief);
+        let row = Row::plain(states::sign_of(ended.result, glyphs), name, brief);
         Row { marked: tree.marked.contains(&ended.id), distinction: distinction.unwrap_or_default(), ..row }
     };
     match row {
-        TreeRow::Ongoing(index) => {
-            let session = &data.snapshot.ongoing[index];
-            let id = session.id();
-            let brief = states::short(session, model.left(session), now, model.queued_ahead(id));
-            let name = format::clean(session.title().as_str()).into_owned();
-            let distinction = model.distinction(session).unwrap_or_default();
-            let row = plain(states::sign(session, glyphs), name, brief);
-            Row { marked: tree.marked.contains(&id), distinction, ..row }
-        }
+        TreeRow::Ongoing(index) => ongoing(&data.snapshot.ongoing[index], model, brush),
+        TreeRow::Job(_) | TreeRow::Run(_) | TreeRow::UnreadableRun(_) => job_rows::row(row, model, brush),
         TreeRow::Completed(index) => {
             let (row, near) = (&data.snapshot.completed[index], around(&data.snapshot.completed, index));
             ended(row, last_part(row, near.iter().map(|row| &**row)))
@@ -174,7 +163,7 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
             let record = &data.snapshot.unreadable[index];
             let problem = format::clean(&record.problem).into_owned();
             let brief = Brief::Words(problem, String::new());
-            plain((glyphs.warning, Role::Stuck), format!("session {}", record.id), brief)
+            Row::plain((glyphs.warning, Role::Stuck), format!("session {}", record.id), brief)
         }
         TreeRow::Instance(index) => {
             let one = &data.catalog.instances[index];
@@ -187,13 +176,23 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
             let name = format::clean(one.name.as_str()).into_owned();
             let distinction = one.distinction.as_deref().map(format::clean).unwrap_or_default().into_owned();
             let marked = tree.marked_instances.contains(&InstanceKey::of(one));
-            let row = plain((glyphs.instance, Role::Dim), name, Brief::Words(state, right));
+            let row = Row::plain((glyphs.instance, Role::Dim), name, Brief::Words(state, right));
             Row { marked, distinction, role, right: right_role, ..row }
         }
         TreeRow::Group(group) => {
-            plain(("", Role::Dim), group.name().to_owned(), Brief::Words(String::new(), String::new()))
+            Row::plain(("", Role::Dim), group.name().to_owned(), Brief::Words(String::new(), String::new()))
         }
     }
+}
+
+/// The row of a session that goes on.
+pub(super) fn ongoing(session: &Session, model: &Model, brush: &Brush) -> Row {
+    let id = session.id();
+    let brief = states::short(session, model.left(session), model.now(), model.queued_ahead(id));
+    let name = format::clean(session.title().as_str()).into_owned();
+    let distinction = model.distinction(session).unwrap_or_default();
+    let row = Row::plain(states::sign(session, &brush.glyphs), name, brief);
+    Row { marked: model.tree().marked.contains(&id), distinction, ..row }
 }
 
 /// What tells a completed session from others of its name near it: the last part of its target. Farther ones are not in

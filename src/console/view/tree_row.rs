@@ -52,6 +52,11 @@ const PERCENT: usize = "100 %".len();
 const GAUGE: std::ops::RangeInclusive<usize> = 4..=10;
 
 impl Row {
+    /// A row that bears no mark, whose state has the look of its sign.
+    pub(super) fn plain(sign: (&'static str, Role), name: String, brief: Brief) -> Self {
+        Self { sign, marked: false, name, distinction: String::new(), brief, role: sign.1, right: Role::Dim }
+    }
+
     fn name_width(&self) -> usize {
         let gap = usize::from(!self.distinction.is_empty());
         format::width(&self.name) + gap + format::width(&self.distinction)

@@ -170,6 +170,12 @@ pub(super) fn hints(pairs: &[(String, &str)], brush: &Brush) -> Line<'static> {
     Line::from(spans)
 }
 
+/// A text whose further lines stand so far to the right.
+pub(super) fn hung(text: &str, room: usize, indent: usize, role: Role, brush: &Brush) -> Vec<Line<'static>> {
+    let text = format::clean(text);
+    format::hang(&text, room, indent).into_iter().map(|line| Line::from(brush.span(role, line))).collect()
+}
+
 /// A name and its value.
 pub(super) fn pair(name: &str, value: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     const NAME: usize = 12;

@@ -5,12 +5,13 @@ use crate::{
     domain::{InstanceName, JobId, Timestamp, instance::printable},
     journal::{
         JobRecord, JournalError, RECORD_VERSION,
-        jobs::{records, run},
+        jobs::{ended, records, run},
         schema,
     },
-    machine::job::{JobCreated, JobEvent, JobRun, UnreadableJob},
+    machine::job::{JobCreated, JobEvent, JobRow, JobRun, UnreadableJob},
 };
 use rusqlite::{Connection, Row, params};
+use std::{collections::HashMap, time::Duration};
 
 /// Runs, and records that should be some but cannot be read.
 #[derive(Debug, Default)]
@@ -50,10 +51,13 @@ impl JournalReader {
         self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, ())?)))
     }
 
-    /// The newest runs that have ended and are not dismissed, newest first; at most `most`.
-    pub fn ended_runs(&mut self, most: usize) -> Result<JobSet, JournalError> {
-        let sql = "SELECT id, version, body FROM jobs WHERE place = 'completed' ORDER BY ended DESC, id DESC LIMIT ?1";
-        self.read_runs(|connection| Ok(JobSet::of(records(connection, sql, [most])?)))
+    /// The newest runs that have ended and are not dismissed, and the newest of each job, dismissed or not; newest first.
+    pub fn ended_runs(&mut self) -> Result<(Vec<JobRow>, Vec<UnreadableJob>), JournalError> {
+        self.read_runs(|connection| {
+            let rows = ended(connection, schema::version(connection)?)?;
+            let (rows, unreadable): (Vec<_>, Vec<_>) = rows.into_iter().partition(Result::is_ok);
+            Ok((rows.into_iter().flatten().collect(), unreadable.into_iter().filter_map(Result::err).collect()))
+        })
     }
 
     /// The newest runs of a job, dismissed ones too, newest first; at most `most`.
@@ -86,7 +90,9 @@ impl JournalReader {
     pub fn run_history(&mut self, id: JobId) -> Result<Vec<JobHistoryLine>, JournalError> {
         let sql = "SELECT at, version, body FROM job_events WHERE job = ?1 ORDER BY number";
         let number = i64::try_from(id.0).unwrap_or(-1);
-        self.read_runs(|connection| rows(connection, sql, [number], history_line))
+        let mut lines = self.read_runs(|connection| rows(connection, sql, [number], history_line))?;
+        name_objects(&mut lines);
+        Ok(lines)
     }
 
     /// What `work` reads; nothing where the file is older than runs.
@@ -112,6 +118,33 @@ impl JobSet {
             }
         }
         found
+    }
+}
+
+/// Says the objects by their names, and how long each took: what a single record does not know.
+fn name_objects(lines: &mut [JobHistoryLine]) {
+    let created = lines.iter().find_map(|line| match &line.record {
+        Some(JobRecord::Created(created)) => Some((created.spec.clone(), created.at)),
+        Some(JobRecord::Happened { .. }) | None => None,
+    });
+    let Some((spec, begun)) = created else { return };
+    let mut started: HashMap<usize, Timestamp> = HashMap::new();
+    for line in lines {
+        let Some(JobRecord::Happened { at, event }) = &line.record else { continue };
+        let since = match event {
+            JobEvent::ObjectStarted { object, .. } => {
+                started.insert(*object, *at);
+                None
+            }
+            JobEvent::ObjectEnded { object, .. } => started.get(object).copied(),
+            JobEvent::Ended { .. } => Some(begun),
+            JobEvent::ObjectRefused { .. }
+            | JobEvent::ObjectCancelRequested { .. }
+            | JobEvent::StopRequested { .. }
+            | JobEvent::Dismissed { .. } => None,
+        };
+        let took = since.and_then(|since| Duration::try_from(at.duration_since(since)).ok());
+        line.text = printable(&event.sentence(&spec, took));
     }
 }
 

@@ -2,8 +2,8 @@
 //! it did.
 
 use super::{JobCreated, JobEvent, JobPhase, JobRun, ObjectCounts, ObjectEnd, ObjectState};
-use crate::domain::JobResult;
-use std::fmt;
+use crate::domain::{JobResult, JobSpec, quantity::seconds};
+use std::{fmt, time::Duration};
 
 /// What the details of a run say that was stopped before its first object began (R43).
 pub const CANCELLED_BY_USER: &str = "Operation was canceled by user";
@@ -27,25 +27,40 @@ impl fmt::Display for JobCreated {
 impl fmt::Display for JobEvent {
     /// An object is named by its place, counted from 1: the event knows no more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.named(&|object| format!("object {}", object + 1), None))
+    }
+}
+
+impl JobEvent {
+    /// The sentence, with the names of a run's objects and, where an object has ended, how long it took.
+    pub fn sentence(&self, spec: &JobSpec, took: Option<Duration>) -> String {
+        let name = |object: usize| {
+            let wanted = spec.objects().get(object);
+            wanted.map_or_else(|| format!("object {}", object + 1), |wanted| wanted.object.name().to_string())
+        };
+        self.named(&name, took)
+    }
+
+    fn named(&self, name: &dyn Fn(usize) -> String, took: Option<Duration>) -> String {
+        let after = took.map_or_else(String::new, |took| format!(" after {}", seconds(took)));
         match self {
-            Self::ObjectStarted { object, session } => {
-                write!(f, "object {} is in process as session {session}", object + 1)
+            Self::ObjectStarted { object, session } => format!("{} is in process as session {session}", name(*object)),
+            Self::ObjectRefused { object, cause } => format!("{} could not be begun: {cause}", name(*object)),
+            Self::ObjectCancelRequested { object, by } => format!("cancel of {} asked by {by}", name(*object)),
+            Self::ObjectEnded { object, end } => {
+                let name = name(*object);
+                match end {
+                    ObjectEnd::Succeeded { made } => format!("{name} is done{after}: {made}"),
+                    ObjectEnd::Failed { cause } => format!("{name} failed{after}: {cause}"),
+                    ObjectEnd::Cancelled { begun: true, disposed } => {
+                        format!("{name} was cancelled{after}; {disposed}")
+                    }
+                    ObjectEnd::Cancelled { begun: false, .. } => format!("{name} was cancelled before it began"),
+                }
             }
-            Self::ObjectRefused { object, cause } => write!(f, "object {} could not be begun: {cause}", object + 1),
-            Self::ObjectCancelRequested { object, by } => write!(f, "cancel of object {} asked by {by}", object + 1),
-            Self::ObjectEnded { object, end } => match end {
-                ObjectEnd::Succeeded { made } => write!(f, "object {} is done: {made}", object + 1),
-                ObjectEnd::Failed { cause } => write!(f, "object {} failed: {cause}", object + 1),
-                ObjectEnd::Cancelled { begun: true, disposed } => {
-                    write!(f, "object {} was cancelled; {disposed}", object + 1)
-                }
-                ObjectEnd::Cancelled { begun: false, .. } => {
-                    write!(f, "object {} was cancelled before it began", object + 1)
-                }
-            },
-            Self::StopRequested { mode, by } => write!(f, "to be stopped {mode}, asked by {by}"),
-            Self::Ended { result, detail } => write!(f, "ended, {result}: {detail}"),
-            Self::Dismissed { by } => write!(f, "dismissed by {by}"),
+            Self::StopRequested { mode, by } => format!("to be stopped {mode}, asked by {by}"),
+            Self::Ended { result, detail } => format!("ended, {result}{after}: {detail}"),
+            Self::Dismissed { by } => format!("dismissed by {by}"),
         }
     }
 }

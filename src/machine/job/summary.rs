@@ -23,6 +23,8 @@ pub struct JobRow {
     pub detail: String,
     /// What became of its objects.
     pub objects: ObjectCounts,
+    /// Whether a person has taken it off the screen.
+    pub dismissed: bool,
 }
 
 /// How many objects of a run stand where.
@@ -64,6 +66,7 @@ impl JobRow {
             result: *result,
             detail: detail.clone(),
             objects: ObjectCounts::of(run.objects()),
+            dismissed: run.is_dismissed(),
         })
     }
 }

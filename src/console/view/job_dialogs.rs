@@ -1,0 +1,216 @@
+//! The two questions about a run: its plan before it starts (S7), and how it is to be stopped.
+//!
+//! Promises: both tell how things stand now, not as they stood when the question was opened; a way to stop that is
+//! refused is dim and says why.
+
+use super::{overlays::button, widgets};
+use crate::{
+    console::{
+        format,
+        layout::centered,
+        model::{
+            Model,
+            dialog::{StartDialog, StopDialog, StopFocus},
+        },
+        theme::{Brush, Role, Theme},
+    },
+    domain::{JobKind, ObjectPlan, StopMode},
+    machine::job::{JobRun, ObjectState},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+const WIDTH: u16 = 78;
+
+/// Below the plan stand a blank, the buttons and the keys; around it the frame.
+const AROUND_PLAN: usize = 5;
+
+/// Paints the plan and its question.
+pub(super) fn start(buffer: &mut Buffer, model: &Model, state: &StartDialog, brush: &Brush) {
+    let area = start_area(model, state).intersection(buffer.area);
+    let inside = widgets::dialog(buffer, area, &format!("Start {}?", format::clean(state.spec.name().as_str())), brush);
+    let lines = plan(state, usize::from(inside.width), brush);
+    let below = u16::try_from(AROUND_PLAN - 2).unwrap_or(0).min(inside.height);
+    let shown = Rect { height: inside.height - below, ..inside };
+    widgets::marked_lines(buffer, shown, &lines, state.scroll.min(hidden_lines(model, state)), brush);
+    let refused = state.refusal();
+    let start_role = if refused.is_some() { Role::Off } else { Role::Button };
+    let buttons = Line::from(vec![
+        button("Leave it", !state.armed, Role::Button, brush),
+        Span::raw("   "),
+        button("Start it", state.armed, start_role, brush),
+    ]);
+    let hint = refused.map_or_else(
+        || "Tab moves on, Enter chooses, up and down scroll, Esc leaves".to_owned(),
+        |reason| format!("It cannot be started: {reason}"),
+    );
+    let hint = format::fit(&hint, usize::from(inside.width), brush.glyphs.more).into_owned();
+    let foot = [Line::default(), buttons, Line::from(brush.span(Role::Dim, hint))];
+    widgets::lines(buffer, Rect { y: shown.bottom(), height: below, ..inside }, &foot, 0);
+}
+
+/// How many lines of the plan have no room.
+pub(in crate::console) fn hidden_lines(model: &Model, state: &StartDialog) -> usize {
+    let inside = widgets::dialog_inside(start_area(model, state));
+    // The number of lines does not depend on how they are coloured.
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let room = usize::from(inside.height).saturating_sub(AROUND_PLAN - 2);
+    plan(state, usize::from(inside.width), &brush).len().saturating_sub(room)
+}
+
+fn start_area(model: &Model, state: &StartDialog) -> Rect {
+    let (columns, rows) = model.size();
+    let brush = Brush::new(Theme::Mono, model.options().ascii);
+    let width = usize::from(WIDTH.min(columns)).saturating_sub(4);
+    let height = plan(state, width, &brush).len() + AROUND_PLAN;
+    centered(columns, rows, WIDTH, u16::try_from(height).unwrap_or(u16::MAX))
+}
+
+fn plan(state: &StartDialog, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let spec = &state.spec;
+    let count = spec.objects().len();
+    let order = match (count, spec.at_once().get()) {
+        (1, _) => String::new(),
+        (_, 1) => ", in this order, one after the other".to_owned(),
+        (_, many) => format!(", in this order, {many} at once"),
+    };
+    let head = format!("{} ({}){order}", format::many(count, "object"), spec.kind());
+    let mut lines = widgets::wrapped(&head, width, 0, Role::Text, brush);
+    match &state.plan {
+        None => lines.push(Line::from(brush.span(Role::Dim, "Its plan is being made"))),
+        Some(plan) => lines.extend(plan.iter().flat_map(|object| of_object(object, width, brush))),
+    }
+    lines
+}
+
+fn of_object((name, plan): &ObjectPlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::from(brush.span(Role::Title, format::clean(name.as_str()).into_owned()))];
+    match plan {
+        Ok(plan) => lines.extend(plan.rows().into_iter().flat_map(|(row, text)| {
+            let role = if row == "warning" { Role::Waiting } else { Role::Text };
+            widgets::hung(&format!("  {row:<10}  {text}"), width, 14, role, brush)
+        })),
+        Err(failure) => {
+            lines.extend(widgets::hung(&format!("  refused     {failure}"), width, 14, Role::Stuck, brush));
+        }
+    }
+    lines
+}
+
+/// Paints the question how a run is to be stopped.
+pub(super) fn stop(buffer: &mut Buffer, model: &Model, state: &StopDialog, brush: &Brush) {
+    let width = usize::from(WIDTH.min(buffer.area.width)).saturating_sub(4);
+    let mut lines = Vec::new();
+    let run = model.data().jobs.run(state.run);
+    let title = if let Some(run) = run {
+        lines.extend(stands(run, width, brush));
+        lines.extend(StopMode::ALL.into_iter().flat_map(|mode| way(model, run, mode, width, brush)));
+        format!("Stop {}#{}?", format::clean(run.spec().name().as_str()), run.id())
+    } else {
+        lines.extend(widgets::wrapped("The run has ended meanwhile.", width, 0, Role::Text, brush));
+        format!("Stop run {}?", state.run)
+    };
+    lines.push(Line::default());
+    lines.push(ways(model, run.map(|run| &**run), state.focus, brush));
+    lines.push(Line::from(brush.span(Role::Dim, "Tab moves on, Enter chooses, Esc leaves it running")));
+    let area = widgets::middle(buffer, WIDTH, u16::try_from(lines.len() + 2).unwrap_or(u16::MAX));
+    let area = widgets::dialog(buffer, area, &title, brush);
+    let from = lines.len().saturating_sub(usize::from(area.height));
+    widgets::lines(buffer, area, &lines, from);
+}
+
+/// The three buttons; one that is refused is dim.
+fn ways(model: &Model, run: Option<&JobRun>, focus: StopFocus, brush: &Brush) -> Line<'static> {
+    let mut spans = Vec::new();
+    for (way, label, role) in [
+        (StopFocus::Leave, "Leave it running", Role::Button),
+        (StopFocus::Graceful, "Graceful", Role::Button),
+        (StopFocus::Immediate, "Immediate", Role::Danger),
+    ] {
+        let refused = |mode| run.is_none_or(|run| model.stop_refusal(run, mode).is_some());
+        let role = if way.mode().is_some_and(refused) { Role::Off } else { role };
+        spans.extend([button(label, way == focus, role, brush), Span::raw("  ")]);
+    }
+    Line::from(spans)
+}
+
+/// Which objects are done, in process, and to come.
+fn stands(run: &JobRun, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let of = |word: &str| names(run, |state| state.word() == word);
+    let part = |(label, names): (&str, Vec<String>)| {
+        (!names.is_empty())
+            .then(|| widgets::hung(&format!("{label:<12}{}", listed(&names)), width, 12, Role::Text, brush))
+    };
+    let parts = [
+        ("done", of("done")),
+        ("failed", of("failed")),
+        ("in process", of("in process")),
+        ("to come", of("not started")),
+    ];
+    let mut lines: Vec<_> = parts.into_iter().filter_map(part).flatten().collect();
+    lines.push(Line::default());
+    lines
+}
+
+/// What one way of stopping does, or why it is refused.
+fn way(model: &Model, run: &JobRun, mode: StopMode, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    const NAME: usize = 12;
+    let name = match mode {
+        StopMode::Graceful => "Graceful",
+        StopMode::Immediate => "Immediate",
+    };
+    let (role, text) = match model.stop_refusal(run, mode) {
+        Some(reason) => (Role::Off, reason),
+        None => (Role::Text, effect(run, mode)),
+    };
+    widgets::hung(&format!("{name:<NAME$}{text}"), width, NAME, role, brush)
+}
+
+/// What becomes of the objects that are in process, and of those to come.
+fn effect(run: &JobRun, mode: StopMode) -> String {
+    let (now, later) = (names(run, is_in_process), names(run, |state| matches!(state, ObjectState::Pending)));
+    let verb = |names: &[String], one: &'static str, many: &'static str| if names.len() == 1 { one } else { many };
+    let what = if run.spec().kind() == JobKind::FileCopy { "copy" } else { "restore point" };
+    let mut parts = Vec::new();
+    match (mode, now.as_slice()) {
+        (_, []) => parts.push("nothing is in process".to_owned()),
+        (StopMode::Graceful, now) => {
+            let verb = verb(now, "is finished and gets its", "are finished, and each gets its");
+            parts.push(format!("{} {verb} {what}", listed(now)));
+        }
+        (StopMode::Immediate, now) => {
+            let verb = verb(now, "ends without a", "end without a");
+            parts.push(format!("{} {verb} {what}; what was made of it until now is removed", listed(now)));
+        }
+    }
+    if !later.is_empty() {
+        let verb = verb(&later, "is not begun", "are not begun");
+        parts.push(format!("{} {verb}", listed(&later)));
+    }
+    if mode == StopMode::Immediate {
+        parts.push("the run has failed".to_owned());
+    }
+    parts.join("; ")
+}
+
+const fn is_in_process(state: &ObjectState) -> bool {
+    matches!(state, ObjectState::Processing { .. })
+}
+
+/// The objects of a run that stand so.
+fn names(run: &JobRun, stands: impl Fn(&ObjectState) -> bool) -> Vec<String> {
+    let objects = run.spec().objects().iter().zip(run.objects()).filter(|(_, state)| stands(state));
+    objects.map(|(wanted, _)| format::clean(wanted.object.name().as_str()).into_owned()).collect()
+}
+
+/// The first of them by name, the others counted.
+fn listed(names: &[String]) -> String {
+    /// More names are not read in one line.
+    const NAMED: usize = 4;
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let rest = names.len().saturating_sub(NAMED);
+    if rest == 0 { shown } else { format!("{shown} and {} more", format::count(rest as u64)) }
+}
