@@ -241,6 +241,23 @@ fn a_point_that_somebody_reads_stays_until_the_next_run() {
 }
 
 #[test]
+fn what_one_that_is_read_rests_on_stays_with_it() {
+    needs_postgres!();
+    let place = Place::with(&["base", "incremental"]);
+    let path = place.shop.join("incremental/backup_label");
+    let text = fs::read_to_string(&path).unwrap();
+    let start = text.split_whitespace().nth(3).unwrap();
+    fs::write(&path, format!("{text}INCREMENTAL FROM LSN: {start}\n")).unwrap();
+    let reader = File::open(place.shop.join("incremental/backup_manifest")).unwrap();
+    reader.lock_shared().unwrap();
+    place.session(Some(1)).succeed();
+    assert_eq!(place.names().len(), 3, "{:?}", place.names());
+    drop(reader);
+    place.session(Some(1)).succeed();
+    assert_eq!(place.names().len(), 1, "{:?}", place.names());
+}
+
+#[test]
 fn what_a_removal_left_is_finished_by_the_next_run_of_the_job_alone() {
     needs_postgres!();
     let place = Place::with(&["a", "other", "ours"]);

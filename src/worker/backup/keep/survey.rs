@@ -176,3 +176,150 @@ fn place_of(path: &Path) -> Option<(u64, u64)> {
     let about = fs::metadata(path).ok()?;
     Some((about.dev(), about.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use crate::domain::{JobId, Lsn};
+    use serde_json::json;
+    use sha2::{Digest, Sha256};
+    use std::{fmt::Write, time::Duration};
+    use uuid::Uuid;
+
+    const LABEL: &str = "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\n\
+                         CHECKPOINT LOCATION: 0/2000060\nSTART TIMELINE: 1\n";
+
+    /// A manifest of this version, whose only file was changed at this time.
+    fn manifest(version: u32, modified: &str) -> (String, String) {
+        let cluster = if version > 1 { "\"System-Identifier\": 7,\n" } else { "" };
+        let head = format!(
+            "{{ \"PostgreSQL-Backup-Manifest-Version\": {version},\n{cluster}\"Files\": [\n\
+             {{ \"Path\": \"PG_VERSION\", \"Size\": 3, \"Last-Modified\": \"{modified} GMT\" }}\n],\n\
+             \"WAL-Ranges\": [\n{{ \"Timeline\": 1, \"Start-LSN\": \"0/2000028\", \"End-LSN\": \"0/2000100\" }}\n],\n"
+        );
+        let digest = Sha256::digest(head.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
+        (format!("{head}\"Manifest-Checksum\": \"{digest}\"}}\n"), digest)
+    }
+
+    /// A repository with one folder, in which points are made.
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            let place = tempfile::tempdir().unwrap();
+            fs::create_dir(place.path().join("shop")).unwrap();
+            Self(place)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("shop").join(name)
+        }
+
+        /// A point of the job, taken on this day.
+        fn point(&self, name: &str, day: &str) -> PathBuf {
+            let point = self.path(name);
+            let (manifest, digest) = manifest(1, &format!("{day} 02:00:00"));
+            let mark = json!({
+                "version": 1, "job": "nightly", "run": JobId(1), "run_uuid": Uuid::nil(), "session": Uuid::nil(),
+                "object": "shop", "by": null, "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:00Z",
+                "system_identifier": "7", "manifest": digest,
+            });
+            fs::create_dir_all(point.join("pg_wal")).unwrap();
+            for (file, text) in [
+                ("backup_manifest", manifest),
+                ("backup_label", LABEL.to_owned()),
+                ("pg_wal/howdah_backup.json", mark.to_string()),
+            ] {
+                fs::write(point.join(file), text).unwrap();
+            }
+            point
+        }
+
+        fn survey(&self, in_use: &[PathBuf], made: Option<&str>) -> Vec<KeepPoint> {
+            let directory = PointDirectory::new(self.0.path().join("shop"), Uuid::nil(), Duration::from_mins(1));
+            let names = InstanceName::new;
+            let own = JobOwn::new(names("nightly"), names("shop"), Some(SystemIdentifier(7)));
+            let found = survey(&directory, &own, in_use, made).unwrap();
+            found.into_iter().map(|one| one.point).collect()
+        }
+    }
+
+    #[test]
+    fn a_point_is_the_jobs_own_by_its_mark_and_as_old_as_its_manifest_says() {
+        let folder = Folder::new();
+        for (name, day) in [("a", "2026-11-20"), ("b", "2026-11-18")] {
+            folder.point(name, day);
+        }
+        let [a, b] = folder.survey(&[], Some("b")).try_into().unwrap();
+        assert_eq!((a.label.as_str(), a.taken_at, a.is_new), ("a", "2026-11-20T02:00:00Z".parse().unwrap(), false));
+        assert_eq!((b.label.as_str(), b.taken_at, b.is_new), ("b", "2026-11-18T02:00:00Z".parse().unwrap(), true));
+        for point in [a, b] {
+            assert_eq!((point.spared, point.base, point.start), (None, Base::Nothing, Some(Lsn(0x200_0028))));
+        }
+    }
+
+    #[test]
+    fn what_was_changed_or_leads_elsewhere_or_is_read_is_spared() {
+        let folder = Folder::new();
+        fs::write(folder.point("a", "2026-11-20").join("backup_manifest"), manifest(1, "2026-11-21 02:00:00").0)
+            .unwrap();
+        fs::write(folder.point("b", "2026-11-20").join("backup_manifest"), "{}").unwrap();
+        folder.point("c", "2026-11-20");
+        fs::rename(folder.point("d", "2026-11-20"), folder.0.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(folder.0.path().join("elsewhere"), folder.path("d")).unwrap();
+        fs::remove_file(folder.point("e", "2026-11-20").join("pg_wal/howdah_backup.json")).unwrap();
+        std::os::unix::fs::symlink(folder.path("c"), folder.0.path().join("link")).unwrap();
+        let read = [folder.0.path().join("link"), folder.path("gone")];
+        let spared: Vec<_> = folder.survey(&read, None).into_iter().map(|point| point.spared.unwrap()).collect();
+        assert_eq!(spared, [Spared::Altered, Spared::Altered, Spared::Read, Spared::Link, Spared::NoMark]);
+    }
+
+    #[test]
+    fn what_a_backup_rests_on_is_told_by_its_label_wherever_that_stands() {
+        let folder = Folder::new();
+        let incremental = format!("{LABEL}INCREMENTAL FROM LSN: 0/1000028\n");
+        let archive = |members: &[(&str, &str)]| {
+            let mut archive = tar::Builder::new(Vec::new());
+            for (name, text) in members {
+                let mut header = tar::Header::new_ustar();
+                header.set_size(text.len() as u64);
+                header.set_mode(0o600);
+                archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+            }
+            archive.into_inner().unwrap()
+        };
+        let packed = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+        let first = archive(&[("backup_label", &incremental), ("PG_VERSION", "17\n")]);
+        let late = archive(&[("PG_VERSION", "17\n"), ("backup_label", &incremental)]);
+        let start = Base::Start(Lsn(0x100_0028));
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let cases: [(&[(&str, Vec<u8>)], Base); 10] = [
+            (&[], Base::Nothing),
+            (&[("notes", bytes("x"))], Base::Nothing),
+            (&[("backup_label", bytes(LABEL))], Base::Nothing),
+            (&[("backup_label", bytes(&incremental))], start),
+            (&[("backup_label", bytes("hardly one"))], Base::Unknown),
+            (&[("base.tar", first.clone())], start),
+            (&[("base.tar.zst", packed(&first))], start),
+            (
+                &[("base.tar", late.clone()), ("backup_manifest", bytes(&manifest(2, "2026-11-20 02:00:00").0))],
+                Base::Unknown,
+            ),
+            (&[("base.tar", late), ("backup_manifest", bytes(&manifest(1, "2026-11-20 02:00:00").0))], Base::Nothing),
+            // Somebody is copying it here.
+            (&[("pg_wal.tar", Vec::new())], Base::Unknown),
+        ];
+        for (number, (files, base)) in cases.into_iter().enumerate() {
+            let point = folder.path(&number.to_string());
+            fs::create_dir(&point).unwrap();
+            for (name, bytes) in files {
+                fs::write(point.join(name), bytes).unwrap();
+            }
+            assert_eq!(base_of(&point), base, "case {number}");
+        }
+    }
+}
