@@ -12,6 +12,7 @@ use crate::{
 };
 use howdah::domain::{Achieved, BackupObject, InstanceName, Keep, Success, fact::End};
 use rustix::process::Signal;
+use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -255,6 +256,22 @@ fn what_one_that_is_read_rests_on_stays_with_it() {
     drop(reader);
     place.session(Some(1)).succeed();
     assert_eq!(place.names().len(), 1, "{:?}", place.names());
+}
+
+/// The server's clock was set back, or the older point was made when it was wrong.
+#[test]
+fn the_new_point_is_the_newest_whatever_the_clocks_say() {
+    needs_postgres!();
+    let place = Place::with(&["later"]);
+    let path = place.shop.join("later/backup_manifest");
+    let manifest = fs::read_to_string(&path).unwrap().replace("\"Last-Modified\": \"20", "\"Last-Modified\": \"21");
+    let (listed, last) = manifest.split_at(manifest.trim_end().rfind('\n').unwrap() + 1);
+    let digest = Sha256::digest(listed.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let old = last.split('"').nth(3).unwrap();
+    fs::write(&path, format!("{listed}{}", last.replace(old, &digest))).unwrap();
+    place.change_mark("later", old, &digest);
+    let made = label(&place.session(Some(1)).succeed());
+    assert_eq!(place.names(), [made]);
 }
 
 #[test]
