@@ -280,6 +280,7 @@ mod tests {
 
     #[test]
     fn what_a_backup_rests_on_is_told_by_its_label_wherever_that_stands() {
+        type Files<'a> = &'a [(&'a str, Vec<u8>)];
         let folder = Folder::new();
         let incremental = format!("{LABEL}INCREMENTAL FROM LSN: 0/1000028\n");
         let archive = |members: &[(&str, &str)]| {
@@ -297,7 +298,7 @@ mod tests {
         let late = archive(&[("PG_VERSION", "17\n"), ("backup_label", &incremental)]);
         let start = Base::Start(Lsn(0x100_0028));
         let bytes = |text: &str| text.as_bytes().to_vec();
-        let cases: [(&[(&str, Vec<u8>)], Base); 10] = [
+        let cases: [(Files<'_>, Base); 10] = [
             (&[], Base::Nothing),
             (&[("notes", bytes("x"))], Base::Nothing),
             (&[("backup_label", bytes(LABEL))], Base::Nothing),
