@@ -263,7 +263,12 @@ fn the_new_point_is_the_newest_whatever_the_clocks_say() {
     let path = place.shop.join("later/backup_manifest");
     let manifest = fs::read_to_string(&path).unwrap().replace("\"Last-Modified\": \"20", "\"Last-Modified\": \"21");
     let (listed, last) = manifest.split_at(manifest.trim_end().rfind('\n').unwrap() + 1);
-    let digest = Sha256::digest(listed.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let bytes = Sha256::digest(listed.as_bytes());
+    let digest: String = bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|half| char::from_digit(half.into(), 16).unwrap())
+        .collect();
     let old = last.split('"').nth(3).unwrap();
     fs::write(&path, format!("{listed}{}", last.replace(old, &digest))).unwrap();
     place.change_mark("later", old, &digest);
