@@ -133,6 +133,7 @@ fn ticket() -> Ticket {
         settings,
         places: Vec::new(),
         by: None,
+        in_use: Vec::new(),
     }
 }
 

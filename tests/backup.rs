@@ -6,6 +6,8 @@
 mod ended;
 #[path = "backup/files.rs"]
 mod files;
+#[path = "backup/keep.rs"]
+mod keep;
 #[path = "backup/points.rs"]
 mod points;
 #[path = "backup/refused.rs"]

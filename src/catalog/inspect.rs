@@ -79,7 +79,7 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, Ba
 /// `START TIME` in `backup_label` is in a zone that is only abbreviated; so the former serves where no file is listed.
 fn taken_at(manifest: &Manifest, about: &fs::Metadata) -> Timestamp {
     let written = || about.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
-    manifest.files.iter().filter_map(|file| file.modified).max().or_else(written).unwrap_or_default()
+    manifest.newest_change().or_else(written).unwrap_or_default()
 }
 
 fn unusable(error: &ManifestError) -> String {

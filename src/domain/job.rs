@@ -3,7 +3,7 @@
 //! Promise: a specification that was read is whole: it has objects, each of the job's kind and under a name of its own,
 //! and none of them ever waits for a person.
 
-use super::{BackupObject, BackupOrder, InstanceName, JobId, Rate, RetryPolicy, WhenUsedUp};
+use super::{BackupObject, BackupOrder, InstanceName, JobId, Keep, Rate, RetryPolicy, WhenUsedUp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt, num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 use thiserror::Error;
@@ -18,6 +18,8 @@ pub struct JobSpec {
     objects: Vec<JobObject>,
     at_once: NonZeroU16,
     policy: RetryPolicy,
+    /// Records of version 3 do not have it.
+    keep: Option<Keep>,
 }
 
 /// The same before anybody has looked at it.
@@ -28,6 +30,7 @@ struct Unchecked {
     objects: Vec<JobObject>,
     at_once: NonZeroU16,
     policy: RetryPolicy,
+    keep: Option<Keep>,
 }
 
 /// One object of a job, with all that its order needs but the run.
@@ -109,6 +112,14 @@ pub enum InvalidJob {
         /// The kind that it fits.
         other: JobKind,
     },
+    /// Restore points are to be kept where none are made.
+    #[error("the job {job} makes no restore points that could be kept: it is of the kind {kind}")]
+    NothingToKeep {
+        /// The job.
+        job: InstanceName,
+        /// Its kind.
+        kind: JobKind,
+    },
 }
 
 impl JobSpec {
@@ -135,7 +146,16 @@ impl JobSpec {
             }
         }
         let policy = RetryPolicy { when_used_up: WhenUsedUp::Fail, ..policy };
-        Ok(Self { name, kind, objects, at_once, policy })
+        Ok(Self { name, kind, objects, at_once, policy, keep: None })
+    }
+
+    /// The same with so many restore points of each object kept.
+    pub fn keeping(self, keep: Keep) -> Result<Self, InvalidJob> {
+        if self.kind.makes_points() {
+            Ok(Self { keep: Some(keep), ..self })
+        } else {
+            Err(InvalidJob::NothingToKeep { job: self.name, kind: self.kind })
+        }
     }
 
     /// How the objects of a job are tried again where its settings say nothing: three tries, one every ten minutes, and a
@@ -168,7 +188,13 @@ impl JobSpec {
     /// The order for one object of a run. The only place that makes one.
     pub fn order(&self, object: usize, run: JobId, run_uuid: Uuid) -> Option<BackupOrder> {
         let JobObject { object, repository, max_rate } = self.objects.get(object)?.clone();
-        Some(BackupOrder { job: self.name.clone(), run, run_uuid, object, repository, max_rate })
+        let (job, keep) = (self.name.clone(), self.keep);
+        Some(BackupOrder { job, run, run_uuid, object, repository, max_rate, keep })
+    }
+
+    /// What stays of its restore points; `None` where none is removed.
+    pub const fn keep(&self) -> Option<Keep> {
+        self.keep
     }
 
     /// How its objects are tried again.
@@ -180,8 +206,9 @@ impl JobSpec {
 impl TryFrom<Unchecked> for JobSpec {
     type Error = InvalidJob;
 
-    fn try_from(Unchecked { name, kind, objects, at_once, policy }: Unchecked) -> Result<Self, InvalidJob> {
-        Self::new(name, kind, objects, at_once, policy)
+    fn try_from(Unchecked { name, kind, objects, at_once, policy, keep }: Unchecked) -> Result<Self, InvalidJob> {
+        let job = Self::new(name, kind, objects, at_once, policy)?;
+        keep.map_or(Ok(job.clone()), |keep| job.keeping(keep))
     }
 }
 
@@ -211,6 +238,14 @@ impl JobKind {
             BackupObject::VirtualMachine { .. } => Self::Vm,
             BackupObject::FileTree { .. } => Self::Files,
             BackupObject::Standby { .. } => Self::Replication,
+        }
+    }
+
+    /// Whether it makes restore points that can be kept or removed one by one.
+    pub const fn makes_points(self) -> bool {
+        match self {
+            Self::Instance | Self::BackupCopy => true,
+            Self::FileCopy | Self::Vm | Self::Files | Self::Replication => false,
         }
     }
 
@@ -325,6 +360,23 @@ mod tests {
         written["objects"] = serde_json::json!([]);
         let error = serde_json::from_value::<JobSpec>(written).unwrap_err();
         assert_eq!(error.to_string(), "the job nightly has no objects");
+    }
+
+    #[test]
+    fn restore_points_are_kept_where_some_are_made_and_every_order_says_how_many() {
+        let keep = Keep::new(Some(2), None, None).unwrap();
+        let problem = "the job nightly makes no restore points that could be kept: it is of the kind file-copy";
+        let name = InstanceName::new("a");
+        let object = BackupObject::PointCopy { instance: name.clone(), name, from: "/backup".into() };
+        let made = job(JobKind::BackupCopy, vec![JobObject { object, ..file("a") }]).unwrap();
+        let kept = made.clone().keeping(keep).unwrap();
+        let orders = [made, kept.clone()].map(|job| job.order(0, JobId(1), Uuid::nil()).unwrap().keep);
+        assert_eq!(orders, [None, Some(keep)]);
+        let mut written = serde_json::to_value(&kept).unwrap();
+        assert_eq!(serde_json::from_value::<JobSpec>(written.clone()).unwrap(), kept);
+        written["kind"] = "file-copy".into();
+        written["objects"] = serde_json::to_value([file("a")]).unwrap();
+        assert_eq!(serde_json::from_value::<JobSpec>(written).unwrap_err().to_string(), problem);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The objects of backup jobs.
 
-use super::{Compression, Hold, InstanceName, JobId, ObjectName, Port, Rate, instance::printable_name};
+use super::{Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
@@ -23,6 +23,9 @@ pub struct BackupOrder {
     pub repository: Option<PathBuf>,
     /// The most bytes a second; `None` is as fast as it goes.
     pub max_rate: Option<Rate>,
+    /// What stays of the job's older restore points once the new one is made; `None` is all. Records of version 3 do not
+    /// tell it.
+    pub keep: Option<Keep>,
 }
 
 /// One object of a backup job.
@@ -202,7 +205,8 @@ mod tests {
             slot: None,
         };
         let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(1), Uuid::nil());
-        BackupOrder { job, run, run_uuid, object, repository: repository.map(PathBuf::from), max_rate: None }
+        let repository = repository.map(PathBuf::from);
+        BackupOrder { job, run, run_uuid, object, repository, max_rate: None, keep: None }
     }
 
     #[test]

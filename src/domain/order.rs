@@ -97,6 +97,7 @@ const EXPLORE: &[Step] =
     &[Step::Check, Step::Open, Step::Configure, Step::Start, Step::Replay, Step::Probe, Step::Hold];
 const ITEMS: &[Step] = &[Step::Check, Step::Extract, Step::Deliver, Step::Finish];
 const BACKUP: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Finish];
+const BACKUP_KEEPING: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Expire, Step::Finish];
 
 impl Order {
     /// Where the session is shown.
@@ -131,7 +132,8 @@ impl Order {
             Self::Verify(_) => VERIFY,
             Self::Explore(_) => EXPLORE,
             Self::Items(_) => ITEMS,
-            Self::Backup(_) => BACKUP,
+            Self::Backup(BackupOrder { keep: None, .. }) => BACKUP,
+            Self::Backup(BackupOrder { keep: Some(_), .. }) => BACKUP_KEEPING,
         }
     }
 

@@ -103,6 +103,17 @@ pub struct BackupPlan {
     pub system_identifier: Option<SystemIdentifier>,
     /// What a person should know before starting; nothing here stops the backup.
     pub warnings: Vec<String>,
+    /// What becomes of the job's older restore points; `None` where nothing does. Older records do not tell it.
+    pub keep: Option<KeepPlan>,
+}
+
+/// What becomes of a job's restore points of one object once the new one is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeepPlan {
+    /// Those that go, by their printable names, oldest first.
+    pub removes: Vec<String>,
+    /// How many of the job's stay, what is made now included.
+    pub stays: u64,
 }
 
 impl BackupPlan {
@@ -120,6 +131,10 @@ impl BackupPlan {
             rows.push(("server", format!("PostgreSQL {version}{cluster}")));
         }
         rows.extend(self.method.iter().map(|clause| ("how", clause.clone())));
+        if let Some(keep) = &self.keep {
+            rows.push(("keeps", format!("{} of the job", many(keep.stays, "restore point"))));
+            rows.extend(keep.removes.iter().map(|label| ("removes", format!("{label} at the end"))));
+        }
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         rows
     }

@@ -37,6 +37,8 @@ pub enum Step {
     Checkpoint,
     /// A restore point is verified, made durable and renamed into place.
     Seal,
+    /// Older restore points of the job are removed.
+    Expire,
 }
 
 /// Where a step stands.
@@ -89,6 +91,7 @@ impl fmt::Display for Step {
             Self::Deliver => "Deliver",
             Self::Checkpoint => "Checkpoint",
             Self::Seal => "Seal",
+            Self::Expire => "Expire",
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{AttemptNo, Disposition, HeldDirectory, Leftover, Order, SessionId, WorkerSettings};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The version of ticket and fact lines that this build writes. A reader refuses what is newer, by number.
-pub const CONTRACT_VERSION: u32 = 3;
+pub const CONTRACT_VERSION: u32 = 4;
 
 /// One order for one worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Ticket {
     pub places: Vec<HeldDirectory>,
     /// Who ordered the session; older tickets do not tell it.
     pub by: Option<String>,
+    /// The backups that other sessions of the owner read, or are to when they go on: none of them is removed. Older tickets
+    /// do not tell them, and order no removal.
+    pub in_use: Vec<PathBuf>,
 }
 
 /// The work of one worker.

@@ -99,6 +99,11 @@ pub fn ticket(version: u32, mut record: Value) -> Value {
     {
         backup_2(work.get_mut("run"));
     }
+    if version <= 3
+        && let Some(ticket) = record.as_object_mut()
+    {
+        with_default(ticket, "in_use", || json!([]));
+    }
     record
 }
 

@@ -7,6 +7,7 @@ mod at_target;
 pub mod claim;
 pub mod durable;
 pub mod native;
+pub mod point_use;
 mod real_path;
 mod source;
 pub mod verify;

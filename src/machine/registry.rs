@@ -1,8 +1,8 @@
 //! All ongoing sessions and runs of jobs together: their order, who may run, who holds which place, when the clock is next needed.
 
 use super::{CancelStage, Command, Phase, Refusal, Scope, Session, job::JobRun, next_wake, rescheduled};
-use crate::domain::{Hold, JobId, JobObject, Order, SessionId, Timestamp};
-use std::{collections::BTreeMap, sync::Arc};
+use crate::domain::{BackupOrder, Hold, JobId, JobObject, Order, SessionId, Timestamp, ticket::Work};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The ongoing sessions of one owner.
 #[derive(Debug, Clone)]
@@ -86,6 +86,13 @@ impl Registry {
     /// Every ongoing session, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Session>> {
         self.sessions.values()
+    }
+
+    /// For work that removes restore points: those that ongoing sessions read, or are to when they go on.
+    pub fn in_use(&self, work: &Work) -> Vec<PathBuf> {
+        let Work::Run(Order::Backup(BackupOrder { keep: Some(_), .. })) = work else { return Vec::new() };
+        let points = self.sessions.values().filter_map(|session| session.order().point()?.source.directory());
+        points.map(PathBuf::from).collect()
     }
 
     /// The sessions in the order of the screen.

@@ -319,6 +319,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                 let version = CONTRACT_VERSION;
                 let (places, by) = (session.places().to_vec(), Some(session.by().to_owned()));
                 let work = *work;
+                let in_use = self.registry.in_use(&work);
                 self.attempts.launch(Ticket {
                     version,
                     session: id,
@@ -328,6 +329,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                     settings,
                     places,
                     by,
+                    in_use,
                 });
             }
             Effect::Stop { attempt } => self.attempts.stop(id, attempt),

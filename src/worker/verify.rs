@@ -10,7 +10,7 @@ use crate::{
         WorkerSettings, quantity::many,
     },
     engine::{
-        Halt, Observer,
+        Halt, Observer, point_use,
         verify::{Verifier, VerifyRequest},
     },
     postgres::manifest::WalRange,
@@ -29,7 +29,10 @@ pub(super) fn run(
     let log = attempt.join("output.log");
     let mut output = private_file::open(&log, OpenOptions::new().append(true).create(true))
         .map_err(|error| attempt_files::failure("opening the session's log", &error))?;
-    let (mut verifier, plan) = Verifier::plan(&request(order, settings)?)?;
+    let request = request(order, settings)?;
+    // Held to the end: what is removed meanwhile would look damaged.
+    let _reading = point_use::read(&request.directory, settings.stall_timeout)?;
+    let (mut verifier, plan) = Verifier::plan(&request)?;
     let (bytes, files) = (plan.bytes, plan.files);
     report.planned(Plan::Verify(plan));
     report.done(&format!("{bytes} in {}", many(files, "file")));

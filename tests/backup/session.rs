@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) howdah: Howdah,
     pub(crate) uuid: Uuid,
     pub(crate) order: BackupOrder,
+    /// What other sessions read.
+    pub(crate) in_use: Vec<PathBuf>,
     attempts: Cell<u32>,
 }
 
@@ -51,12 +53,12 @@ pub(crate) fn order_of(cluster: &Cluster, repository: &Path) -> BackupOrder {
 
 pub(crate) fn order(object: BackupObject, repository: Option<&Path>) -> BackupOrder {
     let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(7), Uuid::from_u128(7));
-    BackupOrder { job, run, run_uuid, object, repository: repository.map(Path::to_owned), max_rate: None }
+    BackupOrder { job, run, run_uuid, object, repository: repository.map(Path::to_owned), max_rate: None, keep: None }
 }
 
 impl Session {
     pub(crate) fn new(order: BackupOrder) -> Self {
-        Self { howdah: Howdah::new(), uuid: Uuid::now_v7(), order, attempts: Cell::new(0) }
+        Self { howdah: Howdah::new(), uuid: Uuid::now_v7(), order, in_use: Vec::new(), attempts: Cell::new(0) }
     }
 
     /// The same as archives, packed so.
@@ -140,6 +142,7 @@ impl Session {
             settings,
             places: Vec::new(),
             by: Some("ops@bastion".to_owned()),
+            in_use: self.in_use.clone(),
         };
         fs::write(dir.join("ticket.json"), serde_json::to_vec(&ticket).unwrap()).unwrap();
         let output = fs::File::create(dir.join("stderr")).unwrap();

@@ -9,9 +9,9 @@ use super::{
     search::{cancelled, failed, made},
 };
 use howdah::{
-    domain::{JobKind, JobResult, StopMode},
+    domain::{JobKind, JobResult, Keep, StopMode},
     journal::RECORD_VERSION,
-    machine::job::{JobCommand, JobEvent, JobRun, decide, evolve},
+    machine::job::{JobCommand, JobCreated, JobEvent, JobRun, decide, evolve},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fs, path::PathBuf};
@@ -69,6 +69,9 @@ fn events_of_each_kind_are_read_for_ever() {
     for kind in JobKind::ALL {
         check(&format!("created_{kind}"), &created(kind, 2, 1));
     }
+    let keep = Keep::new(Some(7), Some(14), None).unwrap();
+    let new = created(JobKind::Instance, 2, 1);
+    check("created_keeping", &JobCreated { spec: new.spec.keeping(keep).unwrap(), ..new });
 }
 
 #[test]

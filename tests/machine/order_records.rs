@@ -3,7 +3,7 @@
 use super::sample;
 use howdah::domain::{
     AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName,
-    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, MachineRestore, Order, PasswordSource, Rate, Recovery,
+    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, Keep, MachineRestore, Order, PasswordSource, Rate, Recovery,
     RecoveryGoal, RecoveryTimeline, RestoreOrder, Timeline, Upstream,
 };
 
@@ -76,12 +76,12 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
 }
 
 /// Orders to back up that say all they can.
-fn backups() -> [(&'static str, Order); 4] {
+fn backups() -> [(&'static str, Order); 5] {
     let name = InstanceName::new;
-    let order = |object| {
+    let order = |object, keep| {
         let (job, run, run_uuid) = (name("nightly"), JobId(4), uuid::Uuid::from_u128(4));
         let (repository, max_rate) = (Some("/backup".into()), Rate::per_second(1 << 20));
-        Order::Backup(BackupOrder { job, run, run_uuid, object, repository, max_rate })
+        Order::Backup(BackupOrder { job, run, run_uuid, object, repository, max_rate, keep })
     };
     let instance = |password| BackupObject::Instance {
         name: name("orders-1"),
@@ -95,9 +95,10 @@ fn backups() -> [(&'static str, Order); 4] {
     let files = BackupObject::FileCopy { name: name("share"), path: "/srv/share".into(), target: "/mnt/copies".into() };
     let points = BackupObject::PointCopy { name: name("a"), instance: name("orders-1"), from: "/backup".into() };
     [
-        ("backup_with_passfile", order(instance(PasswordSource::Passfile("/etc/howdah/pgpass".into())))),
-        ("backup_with_command", order(instance(PasswordSource::Command(command)))),
-        ("backup_of_files", order(files)),
-        ("backup_of_points", order(points)),
+        ("backup_with_passfile", order(instance(PasswordSource::Passfile("/etc/howdah/pgpass".into())), None)),
+        ("backup_with_command", order(instance(PasswordSource::Command(command)), None)),
+        ("backup_of_files", order(files, None)),
+        ("backup_of_points", order(points.clone(), None)),
+        ("backup_keeping", order(points, Some(Keep::new(Some(7), None, Some(8)).unwrap()))),
     ]
 }

@@ -15,7 +15,7 @@ use howdah::{
         MajorVersion, Parent, Plan, Reach, Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step,
         StepState, Success, SystemIdentifier, VerifyPlan, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
-        plan::{ServerPlan, TablespacePlan, TargetState, WalFinding},
+        plan::{KeepPlan, ServerPlan, TablespacePlan, TargetState, WalFinding},
         restored::{RECORD_VERSION, RestoreRecord},
         ticket::{CONTRACT_VERSION, Ticket, Work},
         upgrade,
@@ -245,7 +245,14 @@ fn backup_plan() -> BackupPlan {
         version: Some(MajorVersion(15)),
         system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
         warnings: vec!["a warning".to_owned()],
+        keep: None,
     }
+}
+
+/// One that removes something.
+fn keeping_plan() -> BackupPlan {
+    let keep = KeepPlan { removes: vec!["2026-11-13T020000".to_owned()], stays: 7 };
+    BackupPlan { keep: Some(keep), ..backup_plan() }
 }
 
 fn copied() -> Success {
@@ -275,6 +282,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("ended_paused", Fact::Ended(End::Paused(sample::pause_point()))),
         ("planned_verify", Fact::Planned(Box::new(Plan::Verify(verify_plan())))),
         ("planned_backup", Fact::Planned(Box::new(Plan::Backup(backup_plan())))),
+        ("planned_backup_keeping", Fact::Planned(Box::new(Plan::Backup(keeping_plan())))),
         ("ended_copied", Fact::Ended(End::Succeeded(copied()))),
         ("ended_unproven", Fact::Ended(End::Disposed(Disposed::RemovedUnproven { what: "no server".to_owned() }))),
         ("ended_disposed", Fact::Ended(End::Disposed(Disposed::Failed { cause: "EIO".to_owned() }))),
@@ -313,18 +321,20 @@ fn records_of_attempts_are_read_for_ever() {
         let session_uuid = uuid::Uuid::from_u128(7);
         let (settings, places) = (WorkerSettings::default(), Vec::new());
         // The version that it says is not the meaning of the rest.
-        let of_version = |by: Option<&str>| {
+        let of_version = |by: Option<&str>, in_use: &[&str]| {
             let by = by.map(str::to_owned);
             let (work, settings, places) = (work.clone(), settings.clone(), places.clone());
-            Ticket { version: CONTRACT_VERSION, session, session_uuid, attempt, work, settings, places, by }
+            let in_use = in_use.iter().map(PathBuf::from).collect();
+            Ticket { version: CONTRACT_VERSION, session, session_uuid, attempt, work, settings, places, by, in_use }
         };
         let newest: Upgrade = |version, ticket| {
             let mut ticket = upgrade::ticket(version, ticket);
             ticket["version"] = CONTRACT_VERSION.into();
             ticket
         };
-        check(&format!("ticket_{name}"), newest, &of_version(None));
-        check(&format!("ticket_{name}_by"), newest, &of_version(Some("ops@bastion")));
+        check(&format!("ticket_{name}"), newest, &of_version(None, &[]));
+        check(&format!("ticket_{name}_by"), newest, &of_version(Some("ops@bastion"), &[]));
+        check(&format!("ticket_{name}_in_use"), newest, &of_version(None, &["/backup/shop/a"]));
     }
     let newest: Upgrade = |version, mut line| {
         line["fact"] = upgrade::fact(version, line["fact"].take());

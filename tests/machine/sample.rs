@@ -103,7 +103,15 @@ pub(crate) fn backup_order() -> Order {
     let (password, tar) = (PasswordSource::None, Some(Compression::Zstd));
     let object = BackupObject::Instance { name, conninfo, password, tar, checksums, slot: None };
     let (job, run, run_uuid) = (InstanceName::new("nightly"), JobId(0), Uuid::nil());
-    Order::Backup(BackupOrder { job, run, run_uuid, object, repository: Some("/backup".into()), max_rate: None })
+    Order::Backup(BackupOrder {
+        job,
+        run,
+        run_uuid,
+        object,
+        repository: Some("/backup".into()),
+        max_rate: None,
+        keep: None,
+    })
 }
 
 pub(crate) fn pause_point() -> PausePoint {

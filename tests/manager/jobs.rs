@@ -8,7 +8,7 @@ use howdah::{
     attempt::Scenario,
     domain::{
         Achieved, BackupOrder, ByteCount, Disposed, Disposition, InstanceName, JobId, JobKind, JobObject, JobResult,
-        JobSpec, Kind, Order, Origin, Parent, Reach, RetryPolicy, SessionId, StopMode, Success,
+        JobSpec, Keep, Kind, Order, Origin, Parent, Reach, RetryPolicy, SessionId, StopMode, Success,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -109,6 +109,34 @@ async fn r41_objects_are_processed_in_the_order_of_the_settings_so_many_at_once(
         assert_eq!((session.parent(), session.origin()), (Some(Parent::Job(JobId(1))), Origin::CommandLine));
         assert_eq!(session.policy().tries, 2);
     }
+}
+
+/// Session 1 ends at once, 2 runs for ever, and 3 waits for its next try: what the last two read is not removed.
+#[tokio::test(start_paused = true)]
+async fn a_ticket_that_removes_restore_points_names_those_that_other_sessions_read() {
+    let course = |ticket: &Ticket| match (&ticket.work, ticket.session) {
+        (Work::Run(_), SessionId(1)) => ends(1, sample::over(End::Succeeded(sample::success()))),
+        (Work::Run(_), SessionId(2)) => runs(),
+        (Work::Run(_), SessionId(3)) => ends(1, sample::over(End::Failed(sample::disruption()))),
+        (_, _) => ends(10, made()),
+    };
+    let harness = Plan::default().open(course);
+    harness.start([1, 2, 3]).await;
+    harness.until_completed(1).await;
+    harness.until_phase(3, |phase| matches!(phase, Phase::Waiting { .. })).await;
+    let mut keeping = job("nightly", &["a"], 1);
+    keeping.spec = keeping.spec.keeping(Keep::new(Some(7), None, None).unwrap()).unwrap();
+    for start in [keeping, job("weekly", &["b"], 1)] {
+        harness.start_job(start).await.unwrap();
+    }
+    harness.until_busy(2, 1).await;
+    let launched = harness.launched.lock().unwrap().clone();
+    let in_use = |name: &str| {
+        launched.iter().find(|ticket| order(ticket).title().as_str() == name).map(|ticket| ticket.in_use.clone())
+    };
+    let read = [2, 3].map(|number| sample::request(number).point.source.directory().unwrap().to_owned());
+    assert_eq!(in_use("a"), Some(read.to_vec()));
+    assert_eq!(in_use("b"), Some(Vec::new()), "it removes nothing");
 }
 
 fn order(ticket: &Ticket) -> &Order {

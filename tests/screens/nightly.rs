@@ -60,6 +60,7 @@ pub(crate) fn plans() -> Vec<ObjectPlan> {
         version: Some(MajorVersion(15)),
         system_identifier: Some(SystemIdentifier(7)),
         warnings: vec!["the server's checksums are off: damage in it is not seen".to_owned()],
+        keep: None,
     };
     let refused = Failure::incurable("no password for backup@hr", "name a passfile, or a password_command");
     let of = |name: &str| (InstanceName::new(name), Ok(plan(name)));

@@ -5,7 +5,7 @@ use super::{
     world::{NAMES, pick},
 };
 use howdah::{
-    domain::{BackupPlan, ByteCount, Disposed, JobId, JobSpec, SessionId, StopMode},
+    domain::{BackupPlan, ByteCount, Disposed, JobId, JobSpec, SessionId, StopMode, plan::KeepPlan},
     machine::{
         Refusal, Session,
         job::{JobCommand, JobRow, JobRun, ObjectEnd, ObjectState, UnreadableJob, decide, evolve},
@@ -121,5 +121,6 @@ pub(crate) fn job_plan(draw: u64) -> BackupPlan {
         version: None,
         system_identifier: None,
         warnings: Vec::new(),
+        keep: Some(KeepPlan { removes: vec!["a\u{1b}[2J".to_owned(); pick(draw, 9)], stays: draw }),
     }
 }

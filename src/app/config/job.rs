@@ -8,7 +8,8 @@ use super::{
     repository::{Repositories, whole},
 };
 use crate::domain::{
-    BackupObject, Compression, InstanceName, JobKind, JobObject, JobSpec, PasswordSource, Rate, RetryPolicy, conninfo,
+    BackupObject, Compression, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate, RetryPolicy,
+    conninfo,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{
@@ -38,6 +39,7 @@ pub struct JobSetting {
     pub rate: Option<Rate>,
     #[serde(default)]
     pub retry: JobRetry,
+    pub keep: Option<Keep>,
     pub form: Option<FormSetting>,
     pub compress: Option<Compression>,
     pub checksums: Option<String>,
@@ -111,7 +113,8 @@ impl JobSetting {
         let objects: Vec<JobObject> = objects.collect::<Result<_, String>>()?;
         let policy = RetryPolicy { tries: self.retry.tries, every: self.retry.every, ..JobSpec::default_policy() };
         let name = InstanceName::new(&self.name);
-        JobSpec::new(name, self.kind, objects, self.parallel, policy).map_err(|error| error.to_string())
+        let job = JobSpec::new(name, self.kind, objects, self.parallel, policy).map_err(|error| error.to_string())?;
+        self.keep.map_or(Ok(job.clone()), |keep| job.keeping(keep)).map_err(|error| error.to_string())
     }
 
     fn object(&self, written: &ObjectSetting, repositories: &Repositories<'_>) -> Result<BackupObject, String> {
@@ -157,8 +160,9 @@ impl JobSetting {
         if !matches!(self.kind, Instance | FileCopy | BackupCopy) {
             return Err(unsupported(self.kind));
         }
-        let keys: [(&str, bool, &[JobKind]); 9] = [
+        let keys: [(&str, bool, &[JobKind]); 10] = [
             ("repository", self.repository.is_some(), &[Instance, BackupCopy]),
+            ("keep", self.keep.is_some(), &[Instance, BackupCopy]),
             ("target", self.target.is_some(), &[FileCopy]),
             ("from", self.from.is_some(), &[BackupCopy]),
             ("form", self.form.is_some(), &[Instance]),
@@ -282,6 +286,7 @@ mod tests {
             when_used_up: WhenUsedUp::Fail,
         };
         assert_eq!(*job.policy(), wanted);
+        assert_eq!(job.keep(), None, "nothing is removed");
         let object = BackupObject::Instance {
             name: InstanceName::new("shop"),
             conninfo: "host=db1".to_owned(),
@@ -296,7 +301,7 @@ mod tests {
     #[test]
     fn r41_objects_keep_the_order_of_the_settings_and_every_key_means_something() {
         let text = "name = \"n\"\nkind = \"instance\"\nrepository = \"backup\"\nparallel = 2\nrate = \"10M\"\n\
-                    retry = { tries = 1, every = \"2s\" }\nform = \"tar\"\ncompress = \"zstd\"\nchecksums = \"sha256\"\n\
+                    retry = { tries = 1, every = \"2s\" }\nkeep = { last = 7, weekly = 8 }\nform = \"tar\"\ncompress = \"zstd\"\nchecksums = \"sha256\"\n\
                     slot = \"s\"\npassword_command = [\"/bin/pw\", \"x\"]\n\
                     objects = [{ name = \"z\", conninfo = \"host=z\" }, { name = \"a\", conninfo = \"host=a\" }]";
         let all = jobs(text).unwrap();
@@ -308,6 +313,7 @@ mod tests {
         assert_eq!((*tar, checksums.as_str(), slot.as_deref()), (Some(Compression::Zstd), "SHA256", Some("s")));
         assert_eq!(job.objects()[0].repository.as_deref(), Some(Path::new("/srv/backup")));
         assert_eq!(job.objects()[0].max_rate, Rate::per_second(10 << 20));
+        assert_eq!(job.keep(), Some(Keep::new(Some(7), None, Some(8)).unwrap()));
     }
 
     #[test]
@@ -337,7 +343,16 @@ mod tests {
         let with = |more: &str| format!("{INSTANCE}{more}{SHOP}");
         let object = |object: &str| format!("{INSTANCE}objects = [{{ name = \"shop\", {object} }}]");
         for (text, says) in [
-            (with("keep = { last = 7 }\n"), "unknown field `keep`"),
+            (with("keep = 7\n"), "keep"),
+            (with("keep = {}\n"), "it names none of last, daily and weekly"),
+            (with("keep = { last = 7, daily = 0 }\n"), "daily is 0: leave it out"),
+            (with("keep = { monthly = 7 }\n"), "unknown field `monthly`"),
+            (
+                "name = \"n\"\nkind = \"file-copy\"\ntarget = \"/t\"\nkeep = { last = 7 }\n\
+                 objects = [{ name = \"etc\", path = \"/etc\" }]"
+                    .to_owned(),
+                "keep is not for a job of the kind file-copy",
+            ),
             (with("target = \"/t\"\n"), "target is not for a job of the kind instance"),
             (with("compress = \"gzip\"\n"), "compress is for form = \"tar\" alone"),
             (with("compress = \"rar\"\n"), "unknown variant `rar`"),

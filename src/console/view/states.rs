@@ -186,6 +186,7 @@ pub(super) const fn gerund(step: Step) -> &'static str {
         Step::Deliver => "Delivering items",
         Step::Checkpoint => "Making the checkpoint",
         Step::Seal => "Sealing the restore point",
+        Step::Expire => "Removing older restore points",
     }
 }
 
@@ -209,7 +210,8 @@ pub(in crate::console) fn left(session: &Session, history: Option<&History>, now
             | Step::Extract
             | Step::Deliver
             | Step::Checkpoint
-            | Step::Seal,
+            | Step::Seal
+            | Step::Expire,
             _,
         ) => return None,
     };

@@ -13,7 +13,7 @@ use rustix::{
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +25,12 @@ const FILE_MODE: u32 = 0o600;
 pub struct DataDirectory {
     handle: OwnedFd,
     path: PathBuf,
+}
+
+impl AsFd for DataDirectory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
 }
 
 impl DataDirectory {

@@ -140,6 +140,11 @@ impl Manifest {
         self.wal_ranges.iter().map(|range| range.timeline).max().unwrap_or(Timeline(1))
     }
 
+    /// The newest modification of a file on the server, where any is recorded: a moment inside the backup, in UTC.
+    pub fn newest_change(&self) -> Option<Timestamp> {
+        self.files.iter().filter_map(|file| file.modified).max()
+    }
+
     /// The names of the checksum algorithms in use, usually one: `CRC32C`, or `NONE` when there are no checksums.
     pub fn checksum_name(&self) -> String {
         let used: BTreeSet<Algorithm> = self.files.iter().map(|file| file.checksum.algorithm()).collect();

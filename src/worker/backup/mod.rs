@@ -7,6 +7,7 @@
 mod copier;
 mod file_copy;
 mod instance;
+mod keep;
 mod point_copy;
 mod repository;
 mod rights;
@@ -35,7 +36,7 @@ use crate::{
 use repository::PointDirectory;
 use std::{
     fs::{self, OpenOptions},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use uuid::Uuid;
 
@@ -51,6 +52,8 @@ struct Subject<'a> {
     order: &'a BackupOrder,
     settings: &'a WorkerSettings,
     session: Uuid,
+    /// Backups that other sessions read; none is known to a plan alone.
+    in_use: &'a [PathBuf],
 }
 
 /// One object being backed up.
@@ -65,7 +68,7 @@ pub(super) struct Backup<'a> {
 
 /// Makes the plan of a backup and writes nothing, here or at what is backed up.
 pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) -> Result<BackupPlan, Failure> {
-    let subject = Subject { order, settings, session: Uuid::nil() };
+    let subject = Subject { order, settings, session: Uuid::nil(), in_use: &[] };
     let (holds, own) = (order.holds(), own.clone());
     watched(order.object.name().as_str(), settings.stall_timeout, move |_| {
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
@@ -141,8 +144,8 @@ impl<'a> Backup<'a> {
     }
 
     fn subject(&self) -> Subject<'a> {
-        let Ticket { settings, session_uuid, .. } = self.ticket;
-        Subject { order: self.order, settings, session: *session_uuid }
+        let Ticket { settings, session_uuid, in_use, .. } = self.ticket;
+        Subject { order: self.order, settings, session: *session_uuid, in_use }
     }
 
     /// Known on disk before it is true, so that a disposal removes the directory if it is empty then.

@@ -10,16 +10,22 @@
 use super::{
     Backup, Subject,
     copier::{self, Copier, EntryKind, SourceEntry},
+    keep,
     repository::{self, Contents, ExistingPoint, PointDirectory},
     rights, seal,
 };
 use crate::{
     domain::{
         Achieved, BackupForm, BackupObject, BackupPlan, ByteCount, Failure, Plan, Step, Success, SystemIdentifier,
+        plan::KeepPlan,
         point_mark::{POINT_MARK, POINT_MARK_DIRECTORY},
         quantity::many,
     },
-    engine::{Halt, Observer, watched::watched},
+    engine::{
+        Halt, Observer,
+        point_use::{self, Unlocked},
+        watched::watched,
+    },
     postgres::{account::Account, compression, tarset::TarSet},
     worker::event_writer,
 };
@@ -45,6 +51,8 @@ struct Choice {
     wanted: Vec<Wanted>,
     /// Points that are there, the same in all.
     skipped: u64,
+    /// Points that the job would remove again at once.
+    older: u64,
     /// Sentences about points that cannot be copied.
     left_out: Vec<String>,
 }
@@ -53,6 +61,7 @@ struct Choice {
 pub(super) struct Checked {
     directory: PointDirectory,
     choice: Choice,
+    cluster: Option<SystemIdentifier>,
     pub(super) plan: BackupPlan,
 }
 
@@ -64,7 +73,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let holds = backup.order.holds();
     // Held until the attempt has ended, in whatever way.
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
-    let Checked { directory, choice, plan } = check(&backup.subject(), &account)?;
+    let Checked { directory, mut choice, cluster, plan } = check(&backup.subject(), &account)?;
     let (bytes, files) = (plan.bytes, plan.files);
     report.planned(Plan::Backup(plan));
     report.done(&format!("{} to copy, {bytes}", many(choice.wanted.len() as u64, "restore point")));
@@ -77,14 +86,20 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
 
     report.begin(Step::Copy, "");
     let mut copier = Copier::new(backup, account.owner(), bytes, files);
-    let mut unchecked = Vec::new();
+    let (mut made, mut unchecked) = (0, Vec::new());
     for (number, wanted) in (1_u64..).zip(&choice.wanted) {
         report.detail(&format!("{} ({number} of {})", wanted.point.label, choice.wanted.len()));
-        unchecked.extend(copy(backup, &mut copier, wanted, &directory, account.owner())?);
+        if let Some(sentences) = copy(backup, &mut copier, wanted, &directory, account.owner())? {
+            made += 1;
+            unchecked.extend(sentences);
+        } else {
+            choice.left_out.push(format!("{} was not copied: it was removed meanwhile", wanted.point.label));
+        }
     }
-    let result = Achieved::Copied { copies: choice.wanted.len() as u64, bytes, skipped: choice.skipped };
+    let result = Achieved::Copied { copies: made, bytes, skipped: choice.skipped };
     report.done(&result.to_string());
     report.skip(Step::Seal, "each restore point was compared and put in place when it was copied");
+    choice.left_out.extend(keep::expire(backup, &directory, cluster, None));
 
     report.begin(Step::Finish, "");
     directory.remove_incoming()?;
@@ -104,9 +119,11 @@ pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked,
     // Whose session it is does not matter where nothing is made.
     let found = PointDirectory::new(source.clone(), Uuid::nil(), stall).look()?;
     refuse_mixed_clusters(&source, &found, &there)?;
-    let choice = choose(stall, &found, &there)?;
-    let plan = plan(&directory, &there, &choice, account)?;
-    Ok(Checked { directory, choice, plan })
+    let cluster = there.points.iter().chain(&found.points).find_map(|point| point.cluster);
+    let mut choice = choose(stall, &found, &there)?;
+    let keep = leave_older(subject, &directory, cluster, &mut choice)?;
+    let plan = BackupPlan { keep, ..plan(&directory, &there, &choice, account)? };
+    Ok(Checked { directory, choice, cluster, plan })
 }
 
 /// The directory of the instance's points in the first repository.
@@ -179,6 +196,28 @@ fn choose(stall: Duration, found: &Contents, there: &Contents) -> Result<Choice,
     Ok(choice)
 }
 
+/// Takes out what the job would remove as soon as it is copied, and tells what will become of the points that are there.
+fn leave_older(
+    subject: &Subject<'_>,
+    directory: &PointDirectory,
+    cluster: Option<SystemIdentifier>,
+    choice: &mut Choice,
+) -> Result<Option<KeepPlan>, Failure> {
+    if subject.order.keep.is_none() {
+        return Ok(None);
+    }
+    let points: Vec<ExistingPoint> = choice.wanted.iter().map(|wanted| wanted.point.clone()).collect();
+    let new = watched("the restore points to copy", subject.settings.stall_timeout, move |beat| {
+        Ok::<_, Failure>(points.iter().inspect(|_| beat.beat()).map(keep::candidate).collect())
+    })?;
+    let Some(foreseen) = keep::foresee(subject, directory, cluster, new)? else { return Ok(None) };
+    let mut goes = foreseen.goes.into_iter();
+    let before = choice.wanted.len();
+    choice.wanted.retain(|_| goes.next() == Some(false));
+    choice.older = (before - choice.wanted.len()) as u64;
+    Ok(Some(foreseen.plan))
+}
+
 /// The form of a backup; `None` where it is none.
 fn form_of(point: &Path) -> Option<BackupForm> {
     if point.join("PG_VERSION").is_file() {
@@ -211,16 +250,22 @@ fn plan(
         warnings.push(format!("an earlier attempt has left {leftover}, which is compared and gone on with"));
     }
     let labels = choice.wanted.iter().map(|wanted| format!("copies {}, for {}", wanted.point.label, account.name()));
+    let mut passed_over = vec![format!("{} there already", many(choice.skipped, "restore point"))];
+    if choice.older > 0 {
+        let older = many(choice.older, "older restore point");
+        passed_over.push(format!("{older} not copied: the job keeps newer ones"));
+    }
     Ok(BackupPlan {
         directory: directory.path.clone(),
         bytes: ByteCount(bytes),
         files,
         free_bytes: there.free_bytes,
         free_inodes: there.free_inodes,
-        method: labels.chain([format!("{} there already", many(choice.skipped, "restore point"))]).collect(),
+        method: labels.chain(passed_over).collect(),
         version: None,
         system_identifier: there.points.iter().find_map(|point| point.cluster),
         warnings,
+        keep: None,
     })
 }
 
@@ -230,14 +275,21 @@ fn damaged(what: &str) -> Failure {
     Failure::incurable(cause, "see it with howdah backup verify, and take it out of the repository")
 }
 
-/// Copies one point and gives it its name; what was not verified of it is returned.
+/// Copies one point and gives it its name; what was not verified of it is returned, and nothing where it is gone.
 fn copy(
     backup: &Backup<'_>,
     copier: &mut Copier<'_>,
     wanted: &Wanted,
     directory: &PointDirectory,
     owner: Option<(u32, u32)>,
-) -> Result<Vec<String>, Halt> {
+) -> Result<Option<Vec<String>>, Halt> {
+    let (point, stall) = (&wanted.point.path, backup.ticket.settings.stall_timeout);
+    let _reading = match point_use::share(point, stall)? {
+        Ok(lock) => Some(lock),
+        // A repository that is not there says so itself, and may come back.
+        Err(Unlocked::Io(_)) if point.exists() || point.parent().is_none_or(|folder| !folder.exists()) => None,
+        Err(Unlocked::Held | Unlocked::Gone | Unlocked::Io(_)) => return Ok(None),
+    };
     let started = event_writer::now();
     // Under its own name, so that an attempt goes on with the same point that an earlier one has begun.
     let making = directory.make_in_incoming(&wanted.name)?;
@@ -254,5 +306,5 @@ fn copy(
     directory.name_from_incoming(&wanted.name)?;
     backup.report.log(&format!("{} is in place in {}", wanted.point.label, directory.path.display()));
     let name = |sentence: String| format!("{}: {sentence}", wanted.point.label);
-    Ok(found.unchecked.into_iter().map(name).collect())
+    Ok(Some(found.unchecked.into_iter().map(name).collect()))
 }

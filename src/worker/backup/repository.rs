@@ -35,7 +35,7 @@ use uuid::Uuid;
 pub(super) struct PointDirectory {
     pub(super) path: PathBuf,
     session: Uuid,
-    stall: Duration,
+    pub(super) stall: Duration,
 }
 
 /// A restore point that is there, or what looks like one.
@@ -208,8 +208,13 @@ pub(super) fn failure(doing: &str, path: &Path, error: &io::Error) -> Failure {
 }
 
 /// The mark in a restore point; what cannot be read as one is none.
-pub(super) fn mark_of(point: &Path) -> Option<PointMark> {
-    let directory = DataDirectory::open(point).and_then(|point| point.below(POINT_MARK_DIRECTORY)).ok()?;
+fn mark_of(point: &Path) -> Option<PointMark> {
+    mark_in(&DataDirectory::open(point).ok()?)
+}
+
+/// The same of a restore point that is held open.
+pub(super) fn mark_in(point: &DataDirectory) -> Option<PointMark> {
+    let directory = point.below(POINT_MARK_DIRECTORY).ok()?;
     serde_json::from_slice(&directory.read(POINT_MARK, MAX_POINT_MARK_LEN).ok()??).ok()
 }
 
@@ -236,7 +241,7 @@ fn cluster_of(point: &Path) -> Option<SystemIdentifier> {
 }
 
 /// Renames unless something has the new name; whether it did.
-fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),

@@ -79,6 +79,12 @@ pub(in crate::worker) fn of_backup(plan: &BackupPlan) -> Vec<String> {
         said.push(format!("it is the cluster {cluster} of PostgreSQL {version}"));
     }
     said.extend(plan.method.iter().cloned());
+    if let Some(keep) = &plan.keep {
+        let stay = many(keep.stays, "restore point");
+        said.push(format!("{stay} of the job will stay, and {} will go", count(keep.removes.len() as u64)));
+        said.extend(keep.removes.iter().take(MOST).map(|label| format!("{label} will go")));
+        said.extend(more(keep.removes.len(), "restore point"));
+    }
     said.extend(plan.warnings.iter().take(MOST).map(|warning| format!("warning: {warning}")));
     said.extend(more(plan.warnings.len(), "warning"));
     said

@@ -28,7 +28,7 @@ use crate::{
         plan::{ServerPlan, WalFinding},
         quantity::many,
     },
-    engine::{Engine, Halt, Observer, STAGED_CONTROL, claim},
+    engine::{Engine, Halt, Observer, STAGED_CONTROL, claim, point_use},
     postgres::{
         account::Account,
         binaries::Binaries,
@@ -65,8 +65,14 @@ pub(in crate::worker) fn run<'a>(
     if let Some(success) = completion::of_session(&restore.workspace)? {
         return restore.end(factory, who, success, supervisor);
     }
+    let reading = match restore.request.point.source.directory() {
+        Some(backup) => point_use::read(backup, restore.settings.stall_timeout)?,
+        None => None,
+    };
     let (mut engine, Checked { plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
     restore.copy(engine.as_mut(), &plan)?;
+    // All of it is at the target.
+    drop(reading);
     let (server, binaries) = restore.resolve_server(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
     let configured = restore.configure(engine.as_mut(), &account, binaries.as_ref())?;

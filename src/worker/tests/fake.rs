@@ -230,6 +230,7 @@ impl Bench {
             settings: self.settings.clone(),
             places: Vec::new(),
             by: Some("ops@bastion".to_owned()),
+            in_use: Vec::new(),
         };
         self.run_ticket(Some(&serde_json::to_vec(&ticket).unwrap()))
     }

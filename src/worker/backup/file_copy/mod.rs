@@ -195,6 +195,7 @@ fn plan(
         version: None,
         system_identifier: None,
         warnings,
+        keep: None,
     })
 }
 

@@ -15,8 +15,8 @@ mod server;
 pub(super) use dispose::dispose;
 
 use super::{
-    Backup, Subject,
-    repository::{self, ExistingPoint},
+    Backup, Subject, keep,
+    repository::{self, ExistingPoint, PointDirectory},
     seal,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let _places = backup.places.enter(&holds, account.owner()).map_err(Failure::from)?;
     let contents = directory.look()?;
     if let Some(point) = directory.made(&contents) {
-        return already_made(backup, &point);
+        return already_made(backup, &directory, &point);
     }
     let newest = plan::newest(settings, &account)?;
     let client = plan::client(&wanted, settings, &account, &newest)?;
@@ -53,7 +53,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
         report.note(&format!("an earlier attempt had left {ended} walsenders on the server; they were ended"));
     }
     let planned = plan::plan(&wanted, settings, &account, &client, (&directory, &contents))?;
-    let Planned { plan, programs, cluster } = planned;
+    let Planned { plan, programs, cluster } = with_keep(&backup.subject(), &directory, planned)?;
     let shown = format!("about {} needed, {} free", plan.bytes, plan.free_bytes);
     report.planned(Plan::Backup(plan));
     report.done(&shown);
@@ -90,12 +90,13 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let label = directory.put_in_place(&finished.strftime("%Y-%m-%dT%H%M%S").to_string())?;
     report.log(&format!("the restore point is {}", directory.path.join(&label).display()));
     report.done(&format!("{label} is in place"));
+    let warnings = keep::expire(backup, &directory, Some(cluster), Some(&label));
 
     report.begin(Step::Finish, "");
     finish(backup, &client);
     backup.places.leave(&holds)?;
     report.done("nothing of the backup is left on the server");
-    Ok(success(label, bytes, found.unchecked))
+    Ok(success(label, bytes, warnings, found.unchecked))
 }
 
 /// The plan alone.
@@ -105,7 +106,15 @@ pub(super) fn plan(subject: &Subject<'_>, account: &Account) -> Result<BackupPla
     let directory = subject.point_directory()?;
     let contents = directory.look()?;
     let client = plan::client(&wanted, settings, account, &plan::newest(settings, account)?)?;
-    plan::plan(&wanted, settings, account, &client, (&directory, &contents)).map(|planned| planned.plan)
+    let planned = plan::plan(&wanted, settings, account, &client, (&directory, &contents))?;
+    with_keep(subject, &directory, planned).map(|planned| planned.plan)
+}
+
+/// The same plan with what becomes of older restore points.
+fn with_keep(subject: &Subject<'_>, directory: &PointDirectory, mut planned: Planned) -> Result<Planned, Failure> {
+    let foreseen = keep::foresee(subject, directory, Some(planned.cluster), vec![keep::to_be_made()])?;
+    planned.plan.keep = foreseen.map(|foreseen| foreseen.plan);
+    Ok(planned)
 }
 
 /// The order names an instance: that is why it came here.
@@ -123,22 +132,24 @@ fn wanted(order: &BackupOrder) -> Result<Wanted<'_>, Failure> {
 }
 
 /// An earlier attempt was ended between the restore point's last rename and its own last word.
-fn already_made(backup: &Backup<'_>, point: &ExistingPoint) -> Result<Success, Halt> {
+fn already_made(backup: &Backup<'_>, directory: &PointDirectory, point: &ExistingPoint) -> Result<Success, Halt> {
     let report = backup.report;
     report.done("");
     for step in [Step::Checkpoint, Step::Copy, Step::Seal] {
         report.skip(step, "an earlier attempt has done it");
     }
+    let cluster = point.mark.as_ref().and_then(|mark| mark.system_identifier);
+    let warnings = keep::expire(backup, directory, cluster, point.path.file_name().and_then(|name| name.to_str()));
     report.begin(Step::Finish, "");
     let holds = backup.order.holds();
     backup.places.leave(&holds)?;
     report.done(&format!("{} is in place", point.label));
     let bytes = ByteCount(seal::size_of(&point.path)?);
-    Ok(success(point.label.clone(), bytes, Vec::new()))
+    Ok(success(point.label.clone(), bytes, warnings, Vec::new()))
 }
 
-fn success(label: String, bytes: ByteCount, unchecked: Vec<String>) -> Success {
-    Success { result: Achieved::RestorePoint { label, bytes }, warnings: Vec::new(), unchecked }
+fn success(label: String, bytes: ByteCount, warnings: Vec<String>, unchecked: Vec<String>) -> Success {
+    Success { result: Achieved::RestorePoint { label, bytes }, warnings, unchecked }
 }
 
 /// Nothing of it is kept: another attempt receives all of it anew.

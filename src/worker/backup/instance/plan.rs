@@ -139,6 +139,7 @@ pub(super) fn plan(
         version: Some(version),
         system_identifier: Some(cluster),
         warnings,
+        keep: None,
     };
     Ok(Planned { plan, programs, cluster })
 }
