@@ -61,6 +61,7 @@ pub fn backup(story: &Story, order: &BackupOrder) -> BackupPlan {
         method: vec!["pg_basebackup 17, as postgres".to_owned()],
         version: Some(MajorVersion(17)),
         system_identifier: None,
+        keep: None,
         warnings: Vec::new(),
     }
 }
