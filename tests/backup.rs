@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "backup/busy.rs"]
+mod busy;
 #[path = "backup/ended.rs"]
 mod ended;
 #[path = "backup/files.rs"]
@@ -13,6 +15,8 @@ mod refused;
 #[path = "backup/session.rs"]
 mod session;
 mod support;
+#[path = "backup/unmounted.rs"]
+mod unmounted;
 
 use howdah::domain::{Achieved, Compression, Disposed, Success};
 use session::{Session, order_of};
