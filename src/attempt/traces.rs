@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, HeldDirectory, Order, SessionId, Timestamp,
+        AttemptNo, HeldDirectory, Leftover, Order, SessionId, Timestamp,
         fact::{End, Fact},
         ticket::{CONTRACT_VERSION, Ticket, Work},
         upgrade,
@@ -100,7 +100,10 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
 
 fn stood(work: Work, end: Option<End>) -> Stood {
     match (work, end) {
-        (Work::Run(_), Some(End::Succeeded(success))) => Stood::Succeeded(success),
+        // The disposal of a backup says so when it finds the restore point made.
+        (Work::Run(_) | Work::Dispose { left: Leftover::Backup(_), .. }, Some(End::Succeeded(success))) => {
+            Stood::Succeeded(success)
+        }
         (Work::Run(_), Some(End::Damaged(verification))) => Stood::Damaged(verification),
         (Work::Run(_), Some(End::Paused(at))) => Stood::Paused(at),
         (Work::Run(_), Some(End::Failed(_) | End::Stopped | End::Disposed(_)) | None) => Stood::Open,

@@ -90,10 +90,14 @@ pub(super) fn ended(wish: &EndWish, disposed: Disposed) -> Event {
 }
 
 /// The worker that dealt with partial data has ended.
-pub(super) fn conclude_disposal(wish: &EndWish, end: Option<End>) -> Vec<Event> {
+pub(super) fn conclude_disposal(session: &Session, attempt: AttemptNo, wish: &EndWish, end: Option<End>) -> Vec<Event> {
     let failed = |cause: String| Disposed::Failed { cause };
     let disposed = match end {
         Some(End::Disposed(disposed)) => disposed,
+        // An attempt had made the restore point, and was killed before it could say so. What is true is told.
+        Some(End::Succeeded(success)) if session.order.kind() == Kind::Backup => {
+            return vec![Event::Succeeded { attempt, success }];
+        }
         Some(End::Failed(failure)) => failed(failure.to_string()),
         Some(End::Stopped) => failed("the worker that deals with it was stopped from outside".to_owned()),
         Some(End::Succeeded(_) | End::Damaged(_) | End::Paused(_)) => {

@@ -270,7 +270,7 @@ fn cancelling_report(
             vec![Event::Damaged { attempt: *attempt, verification }]
         }
         (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => vec![dispose(session, wish, now)],
-        (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(wish, end),
+        (CancelStage::Disposing { attempt, .. }, Report::Over(end)) => conclude_disposal(session, *attempt, wish, end),
         (CancelStage::Disposing { .. }, Report::NotLaunched(failure)) => {
             vec![ended(wish, Disposed::Failed { cause: failure.cause })]
         }

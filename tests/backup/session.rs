@@ -125,10 +125,14 @@ impl Session {
 
     #[track_caller]
     pub(crate) fn dispose(&self) -> Disposed {
-        let left = Leftover::Backup(self.order.clone());
-        let end = self.launch(Work::Dispose { left, disposition: Disposition::Default }).end();
+        let end = self.end_of_disposal();
         let End::Disposed(disposed) = end else { panic!("{end:?}\n{}", self.log()) };
         disposed
+    }
+
+    pub(crate) fn end_of_disposal(&self) -> End {
+        let left = Leftover::Backup(self.order.clone());
+        self.launch(Work::Dispose { left, disposition: Disposition::Default }).end()
     }
 
     fn launch(&self, work: Work) -> Attempt {

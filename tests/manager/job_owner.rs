@@ -13,7 +13,7 @@ use howdah::{
     },
     journal::{JobRecord, MemoryStore},
     machine::{
-        Refusal,
+        Refusal, Report,
         job::{JobEvent, ObjectState},
     },
     manager::{Claims, Wanted},
@@ -158,4 +158,22 @@ async fn s10_a_session_that_cannot_be_read_does_not_hold_up_its_run() {
     let (result, words, detail) = harness.until_done(1).await;
     assert_eq!((result, words), (JobResult::Warning, vec!["failed".to_owned(), "done".to_owned()]));
     assert!(detail.contains("the journal's record of session 1 cannot be read"), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r31_r37_an_object_whose_point_was_in_place_when_its_worker_was_killed_is_done() {
+    let course = |ticket: &Ticket| match ticket.work {
+        Work::Run(_) => Scenario { stops_in: None, ..ends(10, Report::Over(None)) },
+        // Whoever is to remove what was left finds the point.
+        Work::Dispose { .. } => ends(1, made()),
+    };
+    for (mode, result) in [(StopMode::Graceful, JobResult::Stopped), (StopMode::Immediate, JobResult::Failed)] {
+        let harness = Plan::default().open(course);
+        harness.start_job(job("nightly", &["a", "b"], 1)).await.unwrap();
+        harness.until_busy(1, 1).await;
+        harness.stop(1, mode).await.unwrap();
+        let (ended, words, _) = harness.until_done(1).await;
+        assert_eq!((ended, words), (result, ["done", "not started"].map(str::to_owned).to_vec()), "{mode}");
+        assert!(matches!(harness.job(1).await.objects()[0], ObjectState::Succeeded { .. }));
+    }
 }
