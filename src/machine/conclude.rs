@@ -80,6 +80,15 @@ pub(super) fn dispose(session: &Session, wish: &EndWish, now: Timestamp) -> Even
     Event::DisposalLaunched { attempt: session.next_attempt(), deadline: later(now, CANCEL_GRACE) }
 }
 
+/// Whether another worker follows on one that was killed while it dealt with what attempts had left. That of a backup is
+/// removed, whoever kills its remover (R34).
+pub(super) fn may_dispose_again(session: &Session) -> bool {
+    /// The third that is killed is no chance any more: what kills them is told.
+    const MOST: usize = 3;
+    let disposals = session.attempts.iter().filter(|attempt| attempt.cause.is_none()).count();
+    session.order.kind() == Kind::Backup && disposals < MOST
+}
+
 /// The last event of a session that was ended so.
 pub(super) fn ended(wish: &EndWish, disposed: Disposed) -> Event {
     match wish {

@@ -9,7 +9,7 @@ use crate::{
     watch::watch,
 };
 use howdah::{
-    domain::{Disposed, JobId, JobResult, PointMark, StopMode},
+    domain::{JobId, JobResult, PointMark, StopMode},
     journal::JobRecord,
     machine::job::{JobEvent, JobPhase, JobRun, ObjectState},
 };
@@ -101,11 +101,6 @@ impl Round {
             let made = lane.new_points(name);
             let whole = match (state, made.as_slice()) {
                 (ObjectState::Succeeded { made, .. }, [label]) if made.contains(label.as_str()) => Some(label),
-                // Told, and counted: what a disposal could not remove stands where it was.
-                (ObjectState::Stopped { disposed: Disposed::Failed { .. }, .. }, [label]) if label.starts_with('.') => {
-                    self.stats.left += 1;
-                    None
-                }
                 (ObjectState::Succeeded { .. }, _) | (_, [_, ..]) => {
                     return Err(format!("{name} is {state:?}, and on the disk is {made:?}"));
                 }

@@ -14,8 +14,6 @@ pub(crate) struct Stats {
     pub(crate) attempts: u64,
     /// Restore points that were made, and verified here.
     pub(crate) points: u64,
-    /// Disposals that said what they could not remove.
-    pub(crate) left: u64,
 }
 
 const VICTIMS: [Victim; 4] = [Victim::Owner, Victim::Worker, Victim::Program, Victim::Server];
@@ -40,7 +38,6 @@ impl Stats {
         self.stops += other.stops;
         self.attempts += other.attempts;
         self.points += other.points;
-        self.left += other.left;
     }
 
     pub(crate) fn of(&self, victim: Victim) -> u32 {
@@ -50,10 +47,10 @@ impl Stats {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hits, results, rounds, stops, attempts, points, left } = self;
+        let Self { hits, results, rounds, stops, attempts, points } = self;
         let kills: u32 = hits.values().sum();
         writeln!(f, "{rounds} rounds, {kills} kills, {stops} stops, {attempts} attempts, {points} points made")?;
-        writeln!(f, "{results:?}; {left} disposals told what they left")?;
+        writeln!(f, "{results:?}")?;
         write!(f, "{:12}", "")?;
         VICTIMS.iter().try_for_each(|victim| write!(f, "{:>9}", format!("{victim:?}").to_lowercase()))?;
         let mut steps: Vec<Option<Step>> = hits.keys().map(|(step, _)| *step).collect();
