@@ -12,10 +12,12 @@ mod bed;
 
 use bed::{Bed, Cluster, median, number, run, timed};
 use howdah::domain::{
-    Timestamp,
+    Step, StepState, Timestamp,
     fact::{End, Fact, FactLine},
 };
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -126,8 +128,16 @@ impl<'a> Server<'a> {
 }
 
 fn against_the_commands(server: &Server<'_>, rounds: usize) {
+    let steps: RefCell<BTreeMap<Step, Vec<f64>>> = RefCell::default();
     let contenders: [(&str, &dyn Fn()); 3] = [
-        ("howdah job start --wait", &|| server.job(&["start", "fast", "--wait"])),
+        ("howdah job start --wait", &|| {
+            server.job(&["start", "fast", "--wait"]);
+            for line in lines(&newest(&server.state().join("attempts")).join("1")) {
+                if let Fact::Step { step, state: StepState::Done { took, .. } } = line.fact {
+                    steps.borrow_mut().entry(step).or_default().push(took.as_secs_f64());
+                }
+            }
+        }),
         ("pg_basebackup, pg_verifybackup, sync", &|| server.by_hand("")),
         ("the same, told not to sync by itself", &|| server.by_hand("--no-sync")),
     ];
@@ -149,6 +159,8 @@ fn against_the_commands(server: &Server<'_>, rounds: usize) {
             all(&times[at])
         );
     }
+    let took: Vec<String> = steps.borrow().iter().map(|(step, took)| format!("{step} {:.2} s", median(took))).collect();
+    println!("  of which in howdah's steps: {}", took.join(", "));
 }
 
 /// When a job that was stopped had come how far, in seconds after the stop was asked for.

@@ -21,7 +21,8 @@ impl Receiver {
     fn on(cluster: &Cluster) -> Self {
         let wal = server_scratch("wal");
         let mut command = program("pg_receivewal");
-        let child = command.args(cluster.connection()).arg("-D").arg(&wal).stderr(Stdio::null()).spawn().unwrap();
+        command.args(cluster.connection()).args(["--no-loop", "-D"]);
+        let child = command.arg(&wal).stderr(Stdio::null()).spawn().unwrap();
         until_true("somebody streams", || senders(cluster) == "1");
         Self(child)
     }
