@@ -60,7 +60,7 @@ impl<'a> Server<'a> {
         let cluster = Cluster::start(bed, "a server");
         cluster.fill(scale);
         let server = Self { bed, cluster };
-        let root = bed.root().display();
+        let root = bed.root.display();
         let job = |name: &str, more: &str| {
             format!(
                 "[[job]]\nname = \"{name}\"\nkind = \"instance\"\nrepository = \"{}\"\n{more}\
@@ -90,7 +90,7 @@ impl<'a> Server<'a> {
 
     fn ask(&self, query: &str) -> String {
         let mut psql = Command::new(self.bed.program("psql"));
-        psql.args(["-h".as_ref(), self.bed.root().as_os_str()]).args(["-p", "5498", "-U", "postgres", "-XAtqc", query]);
+        psql.args(["-h".as_ref(), self.bed.root.as_os_str()]).args(["-p", "5498", "-U", "postgres", "-XAtqc", query]);
         run(&mut psql).trim().to_owned()
     }
 

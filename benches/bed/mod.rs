@@ -23,7 +23,7 @@ const TABLES: u32 = 15_000;
 /// What was restored is removed when all rounds are done, as far as there is room: ext4 without a journal passes over each
 /// inode that was freed within the last minutes, one by one, whenever it makes a file.
 pub(crate) struct Bed {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     bin: PathBuf,
     rounds: usize,
     /// The number of the target that is restored into.
@@ -65,10 +65,6 @@ impl Bed {
             pgbackrest::prepare(&bed, label);
         }
         bed
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
     }
 
     pub(crate) fn repository(&self) -> PathBuf {
