@@ -158,6 +158,7 @@ fn last_word(dir: &AttemptDir, session: Uuid) -> io::Result<Option<End>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use crate::domain::Disposition;
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
@@ -218,6 +219,16 @@ mod tests {
         fs::remove_file(next.ticket()).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, next.ticket(), 0o600.into()).unwrap();
         assert_eq!(stood(), ended);
+    }
+
+    #[test]
+    fn the_disposal_of_a_backup_tells_of_a_point_that_it_found_made() {
+        let order = include_str!("../../tests/records/v3/order_backup.json");
+        let Order::Backup(order) = serde_json::from_str(order).unwrap() else { panic!("{order}") };
+        let work = Work::Dispose { left: Leftover::Backup(order), disposition: Disposition::Default };
+        let end = json!({"succeeded": {"result": {"restore_point": {"label": "b", "bytes": 7}}}});
+        let end = serde_json::from_value(end).unwrap();
+        assert!(matches!(super::stood(work, Some(end)), Stood::Succeeded(_)));
     }
 
     #[test]
