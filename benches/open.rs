@@ -2,10 +2,13 @@
 //! console takes while it is idle. The real program in a real pseudo terminal.
 //!
 //! `cargo bench --bench open` makes journals with 100,000 completed sessions, and 10 or 1,000 ongoing ones that wait for
-//! a person, and prints the times of some openings. An opening without a journal stands beside them.
+//! a person, and one with runs of 1,000 jobs of 50 objects, and prints the times of some openings. An opening without a
+//! journal stands beside them.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
+#[path = "journal/jobs.rs"]
+mod jobs;
 mod journal;
 
 use pty_process::blocking::{Command, Pty, open};
@@ -28,7 +31,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 fn main() {
     let room = tempfile::tempdir().unwrap();
-    let (full, long, empty) = (room.path().join("full"), room.path().join("long"), room.path().join("empty"));
+    let [full, long, many, empty] = ["full", "long", "jobs", "empty"].map(|name| room.path().join(name));
     for (state, ongoing) in [(&full, journal::ONGOING), (&long, FEW)] {
         fs::DirBuilder::new().mode(0o700).create(state).unwrap();
         let is_ongoing = |number| (1..=ongoing).contains(&u64::saturating_sub(number, journal::COMPLETED));
@@ -36,19 +39,22 @@ fn main() {
             if is_ongoing(number) { journal::stuck() } else { journal::cancelled() }
         });
     }
+    fs::DirBuilder::new().mode(0o700).create(&many).unwrap();
+    jobs::fill(&many.join("journal.db"));
     // The first opening unpacks the sample; it is not counted.
-    for state in [&empty, &long, &full] {
+    for state in [&empty, &many, &long, &full] {
         drop(Console::open(state));
     }
     println!("first paint, median of {ROUNDS} (shortest to longest):");
     for (name, state) in [
         ("empty journal", &empty),
+        ("1,000 jobs of 50 objects, all done", &many),
         ("100,990 completed, 10 ongoing", &long),
         ("100,000 completed, 1,000 ongoing", &full),
     ] {
         let mut times: Vec<f64> = (0..ROUNDS).map(|_| Console::open(state).painted.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
-        println!("  {name:<34} {:5.1} ms ({:.1} to {:.1})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
+        println!("  {name:<36} {:5.1} ms ({:.1} to {:.1})", times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
     }
     let console = Console::open(&full);
     let (bytes, ticks) = console.idle();

@@ -129,6 +129,7 @@
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | A restore point of a job has its name when it is whole, verified and on the disk; earlier ones stay byte for byte (R36). | `tests/backup.rs` |
 //! | An older restore point goes by the mark in itself and the job's `keep`; none that is read, or that one rests on. | `tests/backup.rs`, `domain::keep`'s tests, exhaustive |
+//! | Whoever is killed, and when: a run ends, and what it says of its objects is what is on the disk. | `tests/job_chaos.rs` |
 //! | A backup that was ended has nothing left on the disk or on the server, or says what was not seen (R34). | `tests/backup.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "backup/busy.rs"]
+mod busy;
 #[path = "backup/ended.rs"]
 mod ended;
 #[path = "backup/files.rs"]
@@ -15,8 +17,10 @@ mod refused;
 #[path = "backup/session.rs"]
 mod session;
 mod support;
+#[path = "backup/unmounted.rs"]
+mod unmounted;
 
-use howdah::domain::{Achieved, Compression, Disposed, Success};
+use howdah::domain::{Achieved, Compression, Success, fact::End};
 use session::{Session, order_of};
 use std::{
     fs,
@@ -125,7 +129,9 @@ fn a_plain_backup_under_writes_is_whole_verified_and_restores() {
     assert_eq!(restores(&repository, &label, rows), "100000");
     // Another attempt of the session, whose end nobody had heard, finds it made.
     assert_eq!(self::label(&session.succeed()), label);
-    assert_eq!(session.dispose(), Disposed::Kept);
+    // So does whoever is to remove what it left.
+    let End::Succeeded(found) = session.end_of_disposal() else { panic!("{}", session.log()) };
+    assert_eq!(found.result, success.result);
     left_nothing(&session, cluster, &[&label]);
 }
 

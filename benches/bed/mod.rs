@@ -1,4 +1,5 @@
-//! The bed of the restore benchmark: two clusters of its own, few large files and many small ones, and their backups.
+//! The bed of the benchmarks of restores and backups: clusters of its own, few large files and many small ones, and their
+//! backups.
 
 pub(crate) mod copier;
 pub(crate) mod pgbackrest;
@@ -22,7 +23,7 @@ const TABLES: u32 = 15_000;
 /// What was restored is removed when all rounds are done, as far as there is room: ext4 without a journal passes over each
 /// inode that was freed within the last minutes, one by one, whenever it makes a file.
 pub(crate) struct Bed {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     bin: PathBuf,
     rounds: usize,
     /// The number of the target that is restored into.
@@ -30,18 +31,27 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    /// Makes what is missing.
-    pub(crate) fn prepare() -> Self {
-        let number = |name: &str, otherwise| env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
+    /// Without anything that was backed up.
+    pub(crate) fn bare() -> Self {
         let root =
             env::var_os("HOWDAH_BENCH_DIR").map_or_else(|| PathBuf::from("/var/tmp/howdah-bench"), PathBuf::from);
         let bin = env::var_os("PGBIN").map_or_else(|| PathBuf::from("/usr/lib/postgresql/15/bin"), PathBuf::from);
         let rounds = usize::try_from(number("HOWDAH_BENCH_ROUNDS", 5)).unwrap().max(1);
         let bed = Self { root, bin, rounds, at: Cell::new(0) };
+        fs::create_dir_all(&bed.root).unwrap();
+        if rustix::process::geteuid().is_root() {
+            bed.run(&format!("chown postgres '{}'", bed.root.display()));
+        }
         bed.clear();
+        bed
+    }
+
+    /// Makes what is missing.
+    pub(crate) fn prepare() -> Self {
+        let bed = Self::bare();
         fs::create_dir_all(bed.instance()).unwrap();
         if rustix::process::geteuid().is_root() {
-            for directory in [bed.root.clone(), bed.repository(), bed.instance()] {
+            for directory in [bed.repository(), bed.instance()] {
                 bed.run(&format!("chown postgres '{}'", directory.display()));
             }
         }
@@ -69,7 +79,8 @@ impl Bed {
         self.instance().join(label)
     }
 
-    fn restored(&self) -> PathBuf {
+    /// What is removed when the benchmark begins, and at its end.
+    pub(crate) fn restored(&self) -> PathBuf {
         self.root.join("restored")
     }
 
@@ -120,11 +131,7 @@ impl Bed {
     /// pgbench data, backed up in three forms.
     fn make_large(&self, scale: u32) {
         let cluster = Cluster::start(self, "large");
-        self.server(&format!(
-            "'{}' {} -i -q -s {scale} postgres",
-            self.program("pgbench").display(),
-            cluster.connection
-        ));
+        cluster.fill(scale);
         for (label, form) in
             [("plain", "-Fp"), ("zstd", "-Ft --compress=client-zstd:3"), ("gzip", "-Ft --compress=client-gzip:6")]
         {
@@ -169,15 +176,16 @@ impl Bed {
 }
 
 /// A cluster that lives until it was backed up.
-struct Cluster<'a> {
+pub(crate) struct Cluster<'a> {
     bed: &'a Bed,
     data: String,
-    connection: String,
+    /// The arguments that lead to it.
+    pub(crate) connection: String,
 }
 
 impl<'a> Cluster<'a> {
-    fn start(bed: &'a Bed, shape: &str) -> Self {
-        println!("making a cluster and its backups in {} (once): {shape}", bed.root.display());
+    pub(crate) fn start(bed: &'a Bed, shape: &str) -> Self {
+        println!("making a cluster in {}: {shape}", bed.root.display());
         let (root, bin) = (bed.root.display(), bed.bin.display());
         let data = format!("{root}/cluster");
         bed.server(&format!("rm -rf '{data}' && '{bin}/initdb' -N -D '{data}' -U postgres -A trust --data-checksums"));
@@ -189,17 +197,28 @@ impl<'a> Cluster<'a> {
         Self { bed, data, connection }
     }
 
+    /// With pgbench's tables.
+    pub(crate) fn fill(&self, scale: u32) {
+        let pgbench = self.bed.program("pgbench");
+        self.bed.server(&format!("'{}' {} -i -q -s {scale} postgres", pgbench.display(), self.connection));
+    }
+
     fn back_up(&self, label: &str, form: &str) {
         let (program, to) = (self.bed.program("pg_basebackup"), self.bed.backup(label));
         let (program, to, connection) = (program.display(), to.display(), &self.connection);
         self.bed.server(&format!("rm -rf '{to}' && '{program}' {connection} -D '{to}' {form} -c fast"));
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         let (program, data) = (self.bed.program("pg_ctl"), &self.data);
         self.bed.server(&format!("'{}' -D '{data}' -w -m fast stop", program.display()));
         self.bed.server(&format!("rm -rf '{data}'"));
     }
+}
+
+/// A number that a variable may give.
+pub(crate) fn number(name: &str, otherwise: u32) -> u32 {
+    env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
 }
 
 /// Runs a program to its end, which must be a good one; tells what it printed.

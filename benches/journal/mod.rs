@@ -20,7 +20,8 @@ pub(crate) fn fill(path: &Path, life: impl Fn(u64) -> Vec<Event>) {
     let mut journal = SqliteJournal::open(path).unwrap();
     let numbers: Vec<u64> = (1..=COMPLETED + ONGOING).collect();
     for some in numbers.chunks(5_000) {
-        let entries = some.iter().map(|number| entry(*number, life(*number))).collect();
+        let at: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
+        let entries = some.iter().map(|number| entry(created(*number, at), life(*number))).collect();
         journal.append(&Batch { entries, ..Batch::default() }).unwrap();
     }
 }
@@ -38,9 +39,9 @@ pub(crate) fn stuck() -> Vec<Event> {
     vec![Event::Launched { attempt }, stuck]
 }
 
-fn entry(number: u64, life: Vec<Event>) -> JournalEntry {
-    let at: Timestamp = "2026-11-20T02:00:00Z".parse().unwrap();
-    let created = created(number, at);
+/// A session with its life.
+pub(crate) fn entry(created: Created, life: Vec<Event>) -> JournalEntry {
+    let at = created.at;
     let mut changes = vec![JournalRecord::Created(Box::new(created.clone()))];
     let mut after = Session::create(created);
     for event in life {

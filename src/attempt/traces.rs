@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, HeldDirectory, Order, SessionId, Timestamp,
+        AttemptNo, HeldDirectory, Leftover, Order, SessionId, Timestamp,
         fact::{End, Fact},
         ticket::{CONTRACT_VERSION, Ticket, Work},
         upgrade,
@@ -100,7 +100,10 @@ fn trace(state: &Path, id: SessionId) -> io::Result<Option<Traced>> {
 
 fn stood(work: Work, end: Option<End>) -> Stood {
     match (work, end) {
-        (Work::Run(_), Some(End::Succeeded(success))) => Stood::Succeeded(success),
+        // The disposal of a backup says so when it finds the restore point made.
+        (Work::Run(_) | Work::Dispose { left: Leftover::Backup(_), .. }, Some(End::Succeeded(success))) => {
+            Stood::Succeeded(success)
+        }
         (Work::Run(_), Some(End::Damaged(verification))) => Stood::Damaged(verification),
         (Work::Run(_), Some(End::Paused(at))) => Stood::Paused(at),
         (Work::Run(_), Some(End::Failed(_) | End::Stopped | End::Disposed(_)) | None) => Stood::Open,
@@ -155,6 +158,7 @@ fn last_word(dir: &AttemptDir, session: Uuid) -> io::Result<Option<End>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+    use crate::domain::Disposition;
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
@@ -215,6 +219,16 @@ mod tests {
         fs::remove_file(next.ticket()).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, next.ticket(), 0o600.into()).unwrap();
         assert_eq!(stood(), ended);
+    }
+
+    #[test]
+    fn the_disposal_of_a_backup_tells_of_a_point_that_it_found_made() {
+        let order = include_str!("../../tests/records/v3/order_backup.json");
+        let Order::Backup(order) = serde_json::from_str(order).unwrap() else { panic!("{order}") };
+        let work = Work::Dispose { left: Leftover::Backup(order), disposition: Disposition::Default };
+        let end = json!({"succeeded": {"result": {"restore_point": {"label": "b", "bytes": 7}}}});
+        let end = serde_json::from_value(end).unwrap();
+        assert!(matches!(super::stood(work, Some(end)), Stood::Succeeded(_)));
     }
 
     #[test]

@@ -80,6 +80,15 @@ pub(super) fn dispose(session: &Session, wish: &EndWish, now: Timestamp) -> Even
     Event::DisposalLaunched { attempt: session.next_attempt(), deadline: later(now, CANCEL_GRACE) }
 }
 
+/// Whether another worker follows on one that was killed while it dealt with what attempts had left. That of a backup is
+/// removed, whoever kills its remover (R34).
+pub(super) fn may_dispose_again(session: &Session) -> bool {
+    /// The third that is killed is no chance any more: what kills them is told.
+    const MOST: usize = 3;
+    let disposals = session.attempts.iter().filter(|attempt| attempt.cause.is_none()).count();
+    session.order.kind() == Kind::Backup && disposals < MOST
+}
+
 /// The last event of a session that was ended so.
 pub(super) fn ended(wish: &EndWish, disposed: Disposed) -> Event {
     match wish {
@@ -90,10 +99,14 @@ pub(super) fn ended(wish: &EndWish, disposed: Disposed) -> Event {
 }
 
 /// The worker that dealt with partial data has ended.
-pub(super) fn conclude_disposal(wish: &EndWish, end: Option<End>) -> Vec<Event> {
+pub(super) fn conclude_disposal(session: &Session, attempt: AttemptNo, wish: &EndWish, end: Option<End>) -> Vec<Event> {
     let failed = |cause: String| Disposed::Failed { cause };
     let disposed = match end {
         Some(End::Disposed(disposed)) => disposed,
+        // An attempt had made the restore point, and was killed before it could say so. What is true is told.
+        Some(End::Succeeded(success)) if session.order.kind() == Kind::Backup => {
+            return vec![Event::Succeeded { attempt, success }];
+        }
         Some(End::Failed(failure)) => failed(failure.to_string()),
         Some(End::Stopped) => failed("the worker that deals with it was stopped from outside".to_owned()),
         Some(End::Succeeded(_) | End::Damaged(_) | End::Paused(_)) => {

@@ -2,7 +2,7 @@
 
 use super::{
     CancelStage, Cause, Command, EndWish, Event, Phase, Refusal, Report, Session,
-    conclude::{conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost},
+    conclude::{conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost, may_dispose_again},
     deadline::{CANCEL_GRACE, later},
     effect::rescheduled,
     session::Urgency,
@@ -270,7 +270,10 @@ fn cancelling_report(
             vec![Event::Damaged { attempt: *attempt, verification }]
         }
         (CancelStage::Stopping { .. }, Report::Over(_) | Report::NotLaunched(_)) => vec![dispose(session, wish, now)],
-        (CancelStage::Disposing { .. }, Report::Over(end)) => conclude_disposal(wish, end),
+        (CancelStage::Disposing { urgency: Urgency::InTime, .. }, Report::Over(None)) if may_dispose_again(session) => {
+            vec![dispose(session, wish, now)]
+        }
+        (CancelStage::Disposing { attempt, .. }, Report::Over(end)) => conclude_disposal(session, *attempt, wish, end),
         (CancelStage::Disposing { .. }, Report::NotLaunched(failure)) => {
             vec![ended(wish, Disposed::Failed { cause: failure.cause })]
         }

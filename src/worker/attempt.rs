@@ -53,7 +53,8 @@ pub(super) fn carry_out(
         }
         Work::Dispose { left: Leftover::Backup(order), disposition } => {
             let backup = Backup::new(dir, ticket, order, report, stop);
-            catch_panic(|| backup.dispose(*disposition)).map_or_else(|halt| end_of(halt, report), End::Disposed)
+            let disposed = catch_panic(|| backup.dispose(*disposition));
+            disposed.unwrap_or_else(|halt| end_of(halt, report))
         }
         Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();

@@ -122,7 +122,7 @@ impl ClaimingSession {
         }
         let shown = printable_name(directory.as_os_str());
         Err(Failure::disruption(
-            format!("another file system is at {shown} than when the restore was ordered: its own is not mounted"),
+            format!("another file system is at {shown} than when it was claimed: its own is not mounted"),
             "mount it again",
         ))
     }

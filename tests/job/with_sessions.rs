@@ -181,7 +181,8 @@ fn words(session: &Session) -> Vec<Command> {
     let Some(attempt) = session.live_attempt() else { return Vec::new() };
     let disposes = matches!(session.phase(), Phase::Cancelling { stage: CancelStage::Disposing { .. }, .. });
     let ends = if disposes {
-        vec![Some(End::Disposed(Disposed::Removed))]
+        // Removed, or found to be done by the attempt before.
+        vec![Some(End::Disposed(Disposed::Removed)), Some(End::Succeeded(sample::success()))]
     } else {
         vec![None, Some(End::Succeeded(sample::success())), Some(End::Failed(sample::incurable()))]
     };

@@ -246,11 +246,12 @@ fn key(node: &Node) -> String {
         Phase::Stuck { reason, .. } => format!("stuck {reason:?}"),
         Phase::Cancelling { stage, wish, .. } => {
             format!(
-                "cancelling {} {} {:?} {:?}",
+                "cancelling {} {} {:?} {:?} {}",
                 name(wish),
                 name(stage),
                 moments(session),
-                distance(node, CANCEL_GRACE)
+                distance(node, CANCEL_GRACE),
+                disposals(session)
             )
         }
         Phase::Paused { .. } => "paused".to_owned(),
@@ -264,6 +265,12 @@ fn key(node: &Node) -> String {
     let inside =
         (session.progress().reached(), session.furthest(), first, session.is_dismissed(), session.is_finishing());
     format!("{phase} {inside:?} {outside:?} {recovery:?} {}", session.attempts().is_empty())
+}
+
+/// How many workers have dealt with what a backup left. More than three are as good as three; of others it decides nothing.
+fn disposals(session: &Session) -> usize {
+    let disposals = session.attempts().iter().filter(|attempt| attempt.cause.is_none());
+    if session.order().kind() == Kind::Backup { disposals.count().min(3) } else { 0 }
 }
 
 /// Whether the clock is needed by now, and whether that is further away than the pause that leads to it.

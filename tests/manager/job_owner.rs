@@ -8,12 +8,12 @@ use futures_util::future::BoxFuture;
 use howdah::{
     attempt::{Scenario, simulated::Survivor},
     domain::{
-        HeldDirectory, Hold, JobId, JobResult, SessionId, StopMode,
+        Disposed, HeldDirectory, Hold, JobId, JobResult, SessionId, StopMode,
         ticket::{Ticket, Work},
     },
     journal::{JobRecord, MemoryStore},
     machine::{
-        Refusal,
+        Refusal, Report,
         job::{JobEvent, ObjectState},
     },
     manager::{Claims, Wanted},
@@ -158,4 +158,45 @@ async fn s10_a_session_that_cannot_be_read_does_not_hold_up_its_run() {
     let (result, words, detail) = harness.until_done(1).await;
     assert_eq!((result, words), (JobResult::Warning, vec!["failed".to_owned(), "done".to_owned()]));
     assert!(detail.contains("the journal's record of session 1 cannot be read"), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn r31_r37_an_object_whose_point_was_in_place_when_its_worker_was_killed_is_done() {
+    let course = |ticket: &Ticket| match ticket.work {
+        Work::Run(_) => Scenario { stops_in: None, ..ends(10, Report::Over(None)) },
+        // Whoever is to remove what was left finds the point.
+        Work::Dispose { .. } => ends(1, made()),
+    };
+    for (mode, result) in [(StopMode::Graceful, JobResult::Stopped), (StopMode::Immediate, JobResult::Failed)] {
+        let harness = Plan::default().open(course);
+        harness.start_job(job("nightly", &["a", "b"], 1)).await.unwrap();
+        harness.until_busy(1, 1).await;
+        harness.stop(1, mode).await.unwrap();
+        let (ended, words, _) = harness.until_done(1).await;
+        assert_eq!((ended, words), (result, ["done", "not started"].map(str::to_owned).to_vec()), "{mode}");
+        assert!(matches!(harness.job(1).await.objects()[0], ObjectState::Succeeded { .. }));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r34_whoever_kills_the_remover_another_one_follows_and_the_third_is_told() {
+    for (killed, says) in [(1, Ok(Disposed::Removed)), (2, Ok(Disposed::Removed)), (3, Err("was killed"))] {
+        let course = move |ticket: &Ticket| match ticket.work {
+            Work::Run(_) => runs(),
+            // The first attempt is the backup itself.
+            Work::Dispose { .. } if ticket.attempt.0 <= 1 + killed => ends(1, Report::Over(None)),
+            Work::Dispose { .. } => Scenario::default(),
+        };
+        let harness = Plan::default().open(course);
+        harness.start_job(job("nightly", &["a"], 1)).await.unwrap();
+        harness.until_busy(1, 1).await;
+        harness.stop(1, StopMode::Immediate).await.unwrap();
+        harness.until_done(1).await;
+        let run = harness.job(1).await;
+        let ObjectState::Stopped { disposed, .. } = &run.objects()[0] else { panic!("{run:?}") };
+        match says {
+            Ok(wanted) => assert_eq!(*disposed, wanted),
+            Err(says) => assert!(disposed.to_string().contains(says), "{disposed}"),
+        }
+    }
 }

@@ -37,6 +37,17 @@ impl Howdah {
         Self { home, state }
     }
 
+    /// The same, with the state where howdah keeps it when nobody says where.
+    pub(crate) fn usual() -> Self {
+        Self::in_home(scratch("home"))
+    }
+
+    /// The same in a home that is there.
+    pub(crate) fn in_home(home: PathBuf) -> Self {
+        let state = home.join("state-home/howdah");
+        Self { home, state }
+    }
+
     /// The environment that every run gets, the console's too.
     pub(crate) fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         vec![

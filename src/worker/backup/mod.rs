@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{
         BackupObject, BackupOrder, BackupPlan, ByteCount, Disposed, Disposition, Failure, Success, WorkerSettings,
-        ticket::Ticket,
+        fact::End, ticket::Ticket,
     },
     engine::{
         Halt,
@@ -131,12 +131,15 @@ impl<'a> Backup<'a> {
         }
     }
 
-    /// Deals with what attempts have left, once none of them is alive: the checkpoint first, then the files.
-    pub(super) fn dispose(&self, wish: Disposition) -> Result<Disposed, Halt> {
+    /// Deals with what attempts have left, once none of them is alive: the checkpoint first, then the files. A success
+    /// where one of them had done the work already.
+    pub(super) fn dispose(&self, wish: Disposition) -> Result<End, Halt> {
         match &self.order.object {
             BackupObject::Instance { .. } => instance::dispose(self, wish),
-            BackupObject::FileCopy { .. } => file_copy::dispose(self, wish),
-            BackupObject::PointCopy { .. } => self.remove_incoming(&self.subject().point_directory()?, wish),
+            BackupObject::FileCopy { .. } => file_copy::dispose(self, wish).map(End::Disposed),
+            BackupObject::PointCopy { .. } => {
+                self.remove_incoming(&self.subject().point_directory()?, wish).map(End::Disposed)
+            }
             BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
                 Err(unsupported(self.order).into())
             }

@@ -1,11 +1,11 @@
 //! Removing what attempts at an instance's backup have left: first on the server, then on the disk.
 //!
-//! Promises: a restore point that was finished stays; "removed" is said when the server was looked at and holds nothing of
+//! Promises: a restore point that was finished stays, and is told as what it is; "removed" is said when the server was looked at and holds nothing of
 //! the session; what could not be seen is told. Never: ends or removes what does not bear the session's uuid.
 
-use super::{copy, plan, server, wanted};
+use super::{copy, made, plan, server, wanted};
 use crate::{
-    domain::{Disposed, Disposition, Failure},
+    domain::{Disposed, Disposition, Failure, fact::End},
     engine::Halt,
     postgres::account::Account,
     worker::{
@@ -16,10 +16,10 @@ use crate::{
 };
 
 /// Ends and removes what is the session's own.
-pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<Disposed, Halt> {
+pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<End, Halt> {
     let report = backup.report;
     // Refused for its name or its repository when it came: it has never worked.
-    let Ok(directory) = backup.subject().point_directory() else { return Ok(Disposed::Nothing) };
+    let Ok(directory) = backup.subject().point_directory() else { return Ok(End::Disposed(Disposed::Nothing)) };
     let holds = backup.order.holds();
     let places = backup.places.enter(&holds, None);
     let workspace =
@@ -35,12 +35,12 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     if let Some(point) = directory.made(&contents) {
         report.note(&format!("the restore point {} was finished before it was stopped, and stays", point.label));
         backup.places.leave(&holds)?;
-        return Ok(Disposed::Kept);
+        return made(&point).map(End::Succeeded);
     }
     let _places = match (places, contents.leftover) {
         (Ok(places), _) => places,
         // Refused when it came: another session works there.
-        (Err(Barred::Held(_)), None) => return Ok(proven(proof, Disposed::Nothing)),
+        (Err(Barred::Held(_)), None) => return Ok(End::Disposed(proven(proof, Disposed::Nothing))),
         (Err(barred), _) => return Err(Failure::from(barred).into()),
     };
     let disposed = match (wish, contents.leftover) {
@@ -60,7 +60,7 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     };
     backup.remove_made_directory(&directory.path)?;
     backup.places.leave(&holds)?;
-    Ok(proven(proof, disposed))
+    Ok(End::Disposed(proven(proof, disposed)))
 }
 
 /// What may be said after the server was looked at, or was not.
