@@ -35,7 +35,7 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     if let Some(point) = directory.made(&contents) {
         report.note(&format!("the restore point {} was finished before it was stopped, and stays", point.label));
         backup.places.leave(&holds)?;
-        return made(&point).map(End::Succeeded);
+        return made(&point, Vec::new()).map(End::Succeeded);
     }
     let _places = match (places, contents.leftover) {
         (Ok(places), _) => places,

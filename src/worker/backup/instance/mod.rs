@@ -144,11 +144,11 @@ fn already_made(backup: &Backup<'_>, directory: &PointDirectory, point: &Existin
     let holds = backup.order.holds();
     backup.places.leave(&holds)?;
     report.done(&format!("{} is in place", point.label));
-    made(point)
+    made(point, warnings)
 }
 
 /// What an attempt that could not say so any more has made.
-fn made(point: &ExistingPoint) -> Result<Success, Halt> {
+fn made(point: &ExistingPoint, warnings: Vec<String>) -> Result<Success, Halt> {
     let bytes = ByteCount(seal::size_of(&point.path)?);
     Ok(success(point.label.clone(), bytes, warnings, Vec::new()))
 }
