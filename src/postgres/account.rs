@@ -9,7 +9,7 @@ use crate::domain::Failure;
 use std::{
     ffi::OsStr,
     io,
-    os::unix::process::CommandExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -192,7 +192,14 @@ pub(crate) fn bare(program: impl AsRef<OsStr>) -> Command {
 
 /// Asks the system's user databases, LDAP and the like included.
 fn lookup(key: &str) -> io::Result<Option<Account>> {
-    let output = bare("getent").args(["passwd", "--", key]).output()?;
+    answer(&bare("getent").args(["passwd", "--", key]).output()?)
+}
+
+/// What `getent` has said. One that was killed has said nothing: that is an interruption.
+fn answer(output: &Output) -> io::Result<Option<Account>> {
+    if let Some(signal) = output.status.signal() {
+        return Err(io::Error::new(io::ErrorKind::Interrupted, format!("getent was ended by signal {signal}")));
+    }
     if output.status.code() == Some(GETENT_UNKNOWN) {
         return Ok(None);
     }
@@ -212,17 +219,21 @@ fn parse(line: &str) -> Option<Account> {
 }
 
 fn unasked(user: &str, error: &io::Error) -> Failure {
-    Failure::incurable(
-        format!("the system cannot tell who the user {user:?} is: getent: {error}"),
-        "see whether `getent passwd` works on this machine",
-    )
+    let cause = format!("the system cannot tell who the user {user:?} is: getent: {error}");
+    let advice = "see whether `getent passwd` works on this machine";
+    if error.kind() == io::ErrorKind::Interrupted {
+        Failure::disruption(cause, advice)
+    } else {
+        Failure::incurable(cause, advice)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use std::{fs, io::Write, os::unix::fs::PermissionsExt};
+    use crate::domain::FailureClass;
+    use std::{fs, io::Write, os::unix::fs::PermissionsExt, process::ExitStatus};
 
     #[test]
     fn a_line_of_passwd_is_read_and_a_broken_one_is_not() {
@@ -232,6 +243,14 @@ mod tests {
         for line in ["", "postgres", "postgres:x:a:104::/:/bin/sh", "a:b:1:2:c:d"] {
             assert_eq!(parse(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn who_could_not_be_asked_because_the_asking_was_killed_is_asked_again() {
+        let ended = |status| Output { status: ExitStatus::from_raw(status), stdout: Vec::new(), stderr: Vec::new() };
+        let class = |status| unasked("postgres", &answer(&ended(status)).unwrap_err()).class;
+        assert_eq!((class(9), class(1 << 8)), (FailureClass::Disruption, FailureClass::Incurable));
+        assert_eq!(answer(&ended(GETENT_UNKNOWN << 8)).unwrap(), None);
     }
 
     #[test]
