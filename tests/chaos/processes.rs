@@ -10,6 +10,8 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The command line of a process, argument by argument; empty for one that is gone or only a zombie.
@@ -108,4 +110,26 @@ pub(crate) fn strangers(directory: &Path) -> Vec<(ProcessMark, String)> {
         Some((mark(pid).filter(|mark| is_alive(*mark))?, String::from_utf8_lossy(&line).into_owned()))
     };
     pids().into_iter().filter(belongs).filter_map(shown).collect()
+}
+
+/// Ends the owner of a state directory in the way that is meant for it, and whoever takes its place.
+pub(crate) fn owner_leaves(state: &Path) -> Result<(), String> {
+    /// Its sessions may be at a step that takes its time.
+    const TIMEOUT: Duration = Duration::from_secs(90);
+    let begun = Instant::now();
+    while let Some(owner) = owner(state) {
+        signal(owner, Signal::TERM).unwrap();
+        thread::park_timeout(Duration::from_millis(10));
+        if begun.elapsed() > TIMEOUT {
+            return Err("the owner does not leave".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The last lines of a file, for whoever has to find out what went wrong; nothing of one that cannot be read.
+pub(crate) fn last_lines(path: &Path) -> String {
+    let Ok(text) = fs::read_to_string(path) else { return String::new() };
+    let lines: Vec<&str> = text.lines().collect();
+    format!("--- {}\n{}\n", path.display(), lines[lines.len().saturating_sub(60)..].join("\n"))
 }

@@ -14,7 +14,6 @@ use howdah::{
     machine::{Phase, Session},
 };
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     path::PathBuf,
     process::{Child, Stdio},
@@ -294,14 +293,7 @@ impl<'a> Round<'a> {
 
     /// Ends the owner in the way that is meant for it.
     fn owner_leaves(&mut self) -> Result<(), String> {
-        let begun = Instant::now();
-        while let Some(owner) = processes::owner(&self.howdah.state) {
-            howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
-            thread::park_timeout(POLL_INTERVAL * 5);
-            if begun.elapsed() > TIMEOUT {
-                return Err("the owner does not leave".to_owned());
-            }
-        }
+        processes::owner_leaves(&self.howdah.state)?;
         for keeper in &mut self.keepers {
             keeper.wait().unwrap();
         }
@@ -311,13 +303,7 @@ impl<'a> Round<'a> {
     /// All that was told, for whoever has to find out what went wrong.
     pub(crate) fn story(&self) -> String {
         let mut story = String::new();
-        let mut tell = |path: PathBuf| {
-            if let Ok(text) = fs::read_to_string(&path) {
-                let lines: Vec<&str> = text.lines().collect();
-                let last = &lines[lines.len().saturating_sub(60)..];
-                writeln!(story, "--- {}\n{}", path.display(), last.join("\n")).unwrap();
-            }
-        };
+        let mut tell = |path: PathBuf| story.push_str(&processes::last_lines(&path));
         for attempt in 1..=self.observer.newest() {
             tell(self.observer.directory(attempt).join("events.jsonl"));
             tell(self.observer.directory(attempt).join("output.log"));

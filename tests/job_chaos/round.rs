@@ -201,18 +201,11 @@ impl Round {
 
     /// Ends the owner in the way that is meant for it.
     fn owner_leaves(&mut self) -> Result<(), String> {
-        let begun = Instant::now();
         // A stop that comes too late brings an owner of its own.
         for stopper in &mut self.stoppers {
             stopper.wait().unwrap();
         }
-        while let Some(owner) = processes::owner(&self.howdah.state) {
-            howdah::process::signal(owner, rustix::process::Signal::TERM).unwrap();
-            thread::park_timeout(POLL_INTERVAL * 5);
-            if begun.elapsed() > TIMEOUT {
-                return Err("the owner does not leave".to_owned());
-            }
-        }
+        processes::owner_leaves(&self.howdah.state)?;
         for keeper in &mut self.keepers {
             keeper.wait().unwrap();
         }
@@ -222,13 +215,7 @@ impl Round {
     /// All that was told, for whoever has to find out what went wrong.
     pub(crate) fn story(&self) -> String {
         let mut story = String::new();
-        let mut tell = |path: PathBuf| {
-            if let Ok(text) = fs::read_to_string(&path) {
-                let lines: Vec<&str> = text.lines().collect();
-                let last = &lines[lines.len().saturating_sub(60)..];
-                writeln!(story, "--- {}\n{}", path.display(), last.join("\n")).unwrap();
-            }
-        };
+        let mut tell = |path: PathBuf| story.push_str(&processes::last_lines(&path));
         for (session, attempt) in self.sessions().newest_attempts(3) {
             let place = self.howdah.state.join(format!("attempts/{session}/{attempt}"));
             tell(place.join("events.jsonl"));

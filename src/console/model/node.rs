@@ -89,6 +89,48 @@ pub enum Node {
     UnreadableRun(JobId),
 }
 
+impl Node {
+    /// The session that it stands for.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Session(id) => Some(*id),
+            Self::Group(_)
+            | Self::Unreadable(_)
+            | Self::Instance(_)
+            | Self::Job(_)
+            | Self::Object(..)
+            | Self::Run(_)
+            | Self::UnreadableRun(_) => None,
+        }
+    }
+
+    /// The instance that it stands for.
+    pub const fn instance(&self) -> Option<&InstanceKey> {
+        match self {
+            Self::Instance(key) => Some(key),
+            Self::Group(_)
+            | Self::Session(_)
+            | Self::Unreadable(_)
+            | Self::Job(_)
+            | Self::Object(..)
+            | Self::Run(_)
+            | Self::UnreadableRun(_) => None,
+        }
+    }
+}
+
+impl TreeRow {
+    /// The place of the ongoing session that it shows.
+    pub const fn ongoing(self) -> Option<usize> {
+        if let Self::Ongoing(at) = self { Some(at) } else { None }
+    }
+
+    /// The place of the completed session that it shows.
+    pub const fn completed(self) -> Option<usize> {
+        if let Self::Completed(at) = self { Some(at) } else { None }
+    }
+}
+
 /// Where a row's data is in the snapshot or the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreeRow {

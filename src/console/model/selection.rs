@@ -39,16 +39,7 @@ impl Model {
     /// The sessions that are shown under a heading.
     fn members(&self, group: Group) -> Vec<SessionId> {
         let data = &self.shown;
-        let id = |row| match data.node(row)? {
-            Node::Session(id) => Some(id),
-            Node::Group(_)
-            | Node::Unreadable(_)
-            | Node::Instance(_)
-            | Node::Job(_)
-            | Node::Object(..)
-            | Node::Run(_)
-            | Node::UnreadableRun(_) => None,
-        };
+        let id = |row| data.node(row)?.session();
         self.tree.members(group).filter_map(id).collect()
     }
 

@@ -227,16 +227,8 @@ fn attempt(model: &mut Model, newer: bool) {
 fn next_in_need(model: &mut Model) {
     let needs = |session: &Session| matches!(session.phase(), Phase::Stuck { .. } | Phase::Paused { .. });
     let ongoing = &model.shown.snapshot.ongoing;
-    let at = match model.tree.selected() {
-        Node::Session(id) => ongoing.iter().position(|one| one.id() == *id),
-        Node::Group(_)
-        | Node::Unreadable(_)
-        | Node::Instance(_)
-        | Node::Job(_)
-        | Node::Object(..)
-        | Node::Run(_)
-        | Node::UnreadableRun(_) => None,
-    };
+    let selected = model.tree.selected().session();
+    let at = selected.and_then(|id| ongoing.iter().position(|one| one.id() == id));
     let after = at.map_or(0, |at| at + 1);
     let (before, below) = ongoing.split_at(after);
     let found = below.iter().chain(before).find(|session| needs(session)).map(|session| session.id());

@@ -10,7 +10,7 @@ use crate::{
             Model,
             form::{Choice, Field, Form},
             notice::Tone,
-            tree::{InstanceKey, Node},
+            tree::InstanceKey,
             wizard::{Waits, Wizard, WizardPage},
         },
         ports::CatalogEntry,
@@ -253,16 +253,7 @@ fn meant(model: &Model) -> Option<(InstanceKey, usize)> {
 }
 
 fn selected_instance(model: &Model) -> Option<InstanceKey> {
-    match model.tree.selected() {
-        Node::Instance(key) => Some(key.clone()),
-        Node::Group(_)
-        | Node::Session(_)
-        | Node::Unreadable(_)
-        | Node::Job(_)
-        | Node::Object(..)
-        | Node::Run(_)
-        | Node::UnreadableRun(_) => None,
-    }
+    model.tree.selected().instance().cloned()
 }
 
 fn first_checked(model: &Model, checked: &BTreeSet<InstanceKey>) -> usize {

@@ -76,17 +76,7 @@ pub(super) fn history_head(model: &Model, width: usize, brush: &Brush) -> Vec<Li
 /// The heading of a kind that has no place under Restore: what goes on, then what has ended.
 pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
     let rows: Vec<TreeRow> = model.tree().members(group).take(height.saturating_sub(4).max(1)).collect();
-    let ongoing = rows.iter().filter_map(|row| match row {
-        TreeRow::Ongoing(at) => model.data().snapshot.ongoing.get(*at),
-        TreeRow::Completed(_)
-        | TreeRow::Group(_)
-        | TreeRow::Unreadable(_)
-        | TreeRow::Instance(_)
-        | TreeRow::Past(_)
-        | TreeRow::Job(_)
-        | TreeRow::Run(_)
-        | TreeRow::UnreadableRun(_) => None,
-    });
+    let ongoing = rows.iter().filter_map(|row| model.data().snapshot.ongoing.get(row.ongoing()?));
     let mut lines: Vec<Line<'static>> = ongoing.map(|session| summary::row(model, session, width, brush)).collect();
     let ended: Vec<Cells> = rows.iter().filter_map(|row| cells(model, *row)).collect();
     lines.extend((!lines.is_empty() && !ended.is_empty()).then(Line::default));
@@ -95,17 +85,7 @@ pub(super) fn of_kind(model: &Model, group: Group, width: usize, height: usize, 
 }
 
 fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
-    match row {
-        TreeRow::Completed(at) => Some(Cells::of(model.data().snapshot.completed.get(at)?, model.now())),
-        TreeRow::Ongoing(_)
-        | TreeRow::Group(_)
-        | TreeRow::Unreadable(_)
-        | TreeRow::Instance(_)
-        | TreeRow::Past(_)
-        | TreeRow::Job(_)
-        | TreeRow::Run(_)
-        | TreeRow::UnreadableRun(_) => None,
-    }
+    Some(Cells::of(model.data().snapshot.completed.get(row.completed()?)?, model.now()))
 }
 
 /// What is told of one session.

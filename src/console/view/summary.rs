@@ -5,10 +5,7 @@ use crate::{
     console::{
         action::Action,
         format,
-        model::{
-            Model,
-            tree::{Group, TreeRow},
-        },
+        model::{Model, tree::Group},
         theme::{Brush, Role},
     },
     domain::{ByteCount, Kind},
@@ -25,19 +22,8 @@ pub(super) fn restore(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         return empty(model, width, brush);
     }
     // Under a filter all here is about what it shows, as are the actions.
-    let sessions: Vec<&Arc<Session>> = (model.tree().members(Group::Restore))
-        .filter_map(|row| match row {
-            TreeRow::Ongoing(at) => snapshot.ongoing.get(at),
-            TreeRow::Group(_)
-            | TreeRow::Completed(_)
-            | TreeRow::Unreadable(_)
-            | TreeRow::Instance(_)
-            | TreeRow::Past(_)
-            | TreeRow::Job(_)
-            | TreeRow::Run(_)
-            | TreeRow::UnreadableRun(_) => None,
-        })
-        .collect();
+    let sessions: Vec<&Arc<Session>> =
+        (model.tree().members(Group::Restore)).filter_map(|row| snapshot.ongoing.get(row.ongoing()?)).collect();
     if sessions.is_empty() {
         return widgets::wrapped("The filter hides all of them.", width, 0, Role::Text, brush);
     }
