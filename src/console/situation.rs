@@ -233,7 +233,9 @@ fn nobody(model: &Model) -> String {
         Node::Instance(_) | Node::Group(Group::Instances) => "an instance has no session; Enter restores it".to_owned(),
         Node::Group(Group::Verify | Group::Explore | Group::Backup) => "there is no such session".to_owned(),
         Node::Group(Group::Jobs | Group::Runs) => "select an object that is in process".to_owned(),
-        Node::Job(_) | Node::Object(..) => "a job is started (S) and stopped (x); its objects are sessions".to_owned(),
+        Node::Job(_) | Node::Object(..) => {
+            "a job is started and stopped as a whole; its objects are sessions".to_owned()
+        }
         Node::Run(_) => "this run has ended".to_owned(),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) | Node::UnreadableRun(_) => {
             "the journal has no readable record of it".to_owned()

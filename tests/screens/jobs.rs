@@ -219,6 +219,20 @@ fn what_is_ordered_while_the_owner_is_away_says_that_its_answer_comes_late() {
 }
 
 #[test]
+fn a_page_of_very_many_jobs_says_how_many_it_leaves_to_the_tree() {
+    let ran = |number: u64| RunStory::of(servers(&format!("once-{number}"), &["a"]), number, mins(9));
+    let row = |number| ran(number).started(0, number).done(number).row();
+    let snapshot = |jobs| Snapshot { ended_runs: Arc::new((1..=jobs).map(row).collect()), ..busy() };
+    for (jobs, more) in [(250, Some("and 53 more, in the tree")), (197, None)] {
+        let mut stage = Stage::sized(snapshot(jobs), own(), (100, 230));
+        stage.press("J");
+        let text = stage.text();
+        assert_eq!(text.contains("more, in the tree"), more.is_some(), "{jobs}");
+        assert!(more.is_none_or(|more| text.contains(more)), "{jobs}");
+    }
+}
+
+#[test]
 fn progress_alone_makes_no_rows_anew() {
     let mut stage = night_stage();
     let before = Arc::clone(&stage.model.data().jobs);

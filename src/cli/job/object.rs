@@ -48,7 +48,7 @@ impl<'a> RunObject<'a> {
             name: wanted.object.name(),
             state: state_word(state),
             session: state.session(),
-            detail: detail_of(state),
+            detail: state.detail(),
         });
         Self {
             run: run.id(),
@@ -90,17 +90,6 @@ const fn state_word(state: &ObjectState) -> &'static str {
         ObjectState::Succeeded { .. } => "done",
         ObjectState::Failed { .. } => "failed",
         ObjectState::Stopped { .. } => "stopped",
-    }
-}
-
-/// What there is to say of an object beside its state.
-pub(super) fn detail_of(state: &ObjectState) -> Option<String> {
-    match state {
-        ObjectState::Processing { cancelled_by: Some(by), .. } => Some(format!("being cancelled by {by}")),
-        ObjectState::Succeeded { made, .. } => Some(made.clone()),
-        ObjectState::Failed { cause, .. } => Some(cause.clone()),
-        ObjectState::Stopped { disposed, .. } => Some(disposed.to_string()),
-        ObjectState::Pending | ObjectState::NotStarted | ObjectState::Processing { cancelled_by: None, .. } => None,
     }
 }
 

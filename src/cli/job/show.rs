@@ -2,7 +2,7 @@
 
 use super::{
     args::ShowArgs,
-    object::{RunObject, detail_of, standing},
+    object::{RunObject, standing},
 };
 use crate::{
     cli::{
@@ -73,7 +73,7 @@ fn objects(reader: &mut Reader, run: &JobRun, now: Timestamp) -> Result<Vec<Stri
             | ObjectState::Processing { cancelled_by: Some(_), .. }
             | ObjectState::Succeeded { .. }
             | ObjectState::Failed { .. }
-            | ObjectState::Stopped { .. } => detail_of(state),
+            | ObjectState::Stopped { .. } => state.detail(),
         };
         let line = format!("{name:name_width$}  {:word_width$}  {}", state.word(), detail.unwrap_or_default());
         lines.push(printable(line.trim_end()));

@@ -2,7 +2,7 @@
 
 use super::{
     args::ShowArgs,
-    object::{RunObject, detail_of, standing},
+    object::{RunObject, standing},
     show::line,
 };
 use crate::{
@@ -106,7 +106,7 @@ fn changes(
             let known = before.and_then(|before| before.objects().get(at));
             let is_news = known.map_or(!matches!(state, ObjectState::Pending), |known| known != state);
             if is_news {
-                let detail = detail_of(state).map_or_else(String::new, |detail| format!(": {detail}"));
+                let detail = state.detail().map_or_else(String::new, |detail| format!(": {detail}"));
                 writeln!(streams.out, "{}", printable(&format!("{}: {}{detail}", wanted.object.name(), state.word())))?;
             }
         }

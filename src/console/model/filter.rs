@@ -229,7 +229,7 @@ impl Model {
             (Group::Completed, Some(kind)) => snapshot.counts.ended.of(kind).total(),
             (Group::Backup, Some(kind)) => {
                 let all = snapshot.ongoing_of(kind).count() + snapshot.counts.ended.of(kind).total();
-                all.saturating_sub(self.shown.jobs.sessions().len())
+                all.saturating_sub(self.shown.jobs.sessions.len())
             }
             (_, Some(kind)) => snapshot.ongoing_of(kind).count() + snapshot.counts.ended.of(kind).total(),
             (Group::Unreadable, None) => snapshot.unreadable.len(),

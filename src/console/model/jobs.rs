@@ -21,6 +21,8 @@ pub struct Jobs {
     pub list: Vec<Job>,
     /// The rows from above to below.
     pub lines: Vec<JobLine>,
+    /// The sessions that have their row below a run that goes on.
+    pub sessions: HashSet<SessionId>,
     specs: Arc<Vec<JobSpec>>,
     runs: Vec<Arc<JobRun>>,
     ended: Arc<Vec<Arc<JobRow>>>,
@@ -80,8 +82,9 @@ impl Jobs {
             std::iter::once(JobLine::Job(at)).chain(objects)
         });
         let lines = lines.collect();
-        let (runs, ended) = (snapshot.runs.clone(), Arc::clone(&snapshot.ended_runs));
-        Self { list, lines, specs, runs, ended }
+        let (runs, ended): (Vec<Arc<JobRun>>, _) = (snapshot.runs.clone(), Arc::clone(&snapshot.ended_runs));
+        let sessions = runs.iter().flat_map(|run| run.objects()).filter_map(ObjectState::session).collect();
+        Self { list, lines, sessions, specs, runs, ended }
     }
 
     /// Whether a snapshot has the same runs as the one that these were made of.
@@ -116,6 +119,9 @@ impl Jobs {
 
     /// The row of an object by its session.
     pub fn line_of_session(&self, session: SessionId) -> Option<usize> {
+        if !self.sessions.contains(&session) {
+            return None;
+        }
         let is_it = |at: &usize| {
             self.line(*at).and_then(|(_, object)| object).is_some_and(|(_, state)| state.session() == Some(session))
         };
@@ -125,11 +131,6 @@ impl Jobs {
     /// The run that goes on to which a session belongs.
     pub fn run_of_session(&self, session: SessionId) -> Option<&Arc<JobRun>> {
         self.runs.iter().find(|run| run.objects().iter().any(|state| state.session() == Some(session)))
-    }
-
-    /// The sessions that have their row below a run that goes on.
-    pub fn sessions(&self) -> HashSet<SessionId> {
-        self.runs.iter().flat_map(|run| run.objects()).filter_map(ObjectState::session).collect()
     }
 
     /// The run that goes on with this number.

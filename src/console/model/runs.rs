@@ -1,4 +1,8 @@
-//! What the page of a run needs beside the snapshot: a run that has ended, read whole, and what happened in a run.
+//! What the page of a run needs beside the snapshot: a run that has ended, read whole, and what happened in a run; and
+//! what may be done with it.
+//!
+//! Promises: each is asked for once, and what happened again only when the run has changed; whether a run can be stopped
+//! is asked of its machine. Never: keeps more than one run.
 
 use super::{
     Model,

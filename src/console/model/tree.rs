@@ -320,10 +320,9 @@ impl Tree {
         // An object has its row below its run as long as that goes on.
         let jobs = &data.jobs;
         let jobs_unchanged = before.is_some_and(|old| Arc::ptr_eq(&old.jobs, jobs));
-        let below_runs = jobs.sessions();
         for kind in Kind::ALL {
             let (ongoing, completed) = Group::sections_of(kind);
-            let apart = |id: SessionId| kind != Kind::Backup || !below_runs.contains(&id);
+            let apart = |id: SessionId| kind != Kind::Backup || !jobs.sessions.contains(&id);
             let is_ongoing = |one: &Arc<Session>| one.order().kind() == kind && apart(one.id());
             let lets = filter.map(|filter| move |one: &Arc<Session>| holds(filter, &Facts::ongoing(one)));
             lists[ongoing] = filtered(&snapshot.ongoing, is_ongoing, lets.as_ref());
@@ -334,10 +333,14 @@ impl Tree {
                 lists[completed] = filtered(&snapshot.completed, is_completed, lets.as_ref());
             }
         }
-        let rows: Vec<usize> = (0..jobs.lines.len()).collect();
-        let lets =
-            filter.map(|filter| move |at: &usize| jobs.line(*at).is_some_and(|of| holds(filter, &Facts::job(of))));
-        lists[Group::Jobs.sections().start] = filtered(&rows, |_| true, lets.as_ref());
+        let all = jobs.lines.len();
+        lists[Group::Jobs.sections().start] = match filter {
+            None => List::All(all),
+            Some(filter) => {
+                let lets = |at: &usize| jobs.line(*at).is_some_and(|of| holds(filter, &Facts::job(of)));
+                List::Only((0..all).filter(lets).collect())
+            }
+        };
         let lets = filter.map(|filter| move |one: &Arc<JobRow>| holds(filter, &Facts::run(one)));
         lists[Group::Runs.sections().start] = filtered(&snapshot.ended_runs, |row| !row.dismissed, lets.as_ref());
         lists[Group::Runs.sections().start + 1] = List::All(snapshot.unreadable_runs.len());

@@ -25,8 +25,11 @@ use crate::{
 };
 use ratatui::text::Line;
 
+/// More jobs are not read on a page that is laid out anew for each picture; the tree has them all.
+const MOST: usize = 200;
+
 /// All jobs, a line each; without any, how to describe one.
-pub(super) fn all(model: &Model, width: usize, height: usize, brush: &Brush) -> Vec<Line<'static>> {
+pub(super) fn all(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let jobs = &model.data().jobs;
     if jobs.list.is_empty() {
         let text = "No job is described yet. [[job]] in howdah.toml names what is backed up, and where to; the README \
@@ -46,8 +49,8 @@ pub(super) fn all(model: &Model, width: usize, height: usize, brush: &Brush) -> 
         let JobLine::Job(job) = jobs.lines.get(at)? else { return None };
         jobs.list.get(*job)
     });
-    // The tree has them all; a page that is longer than the screen is scrolled no further than it is read.
-    let cells: Vec<Vec<Cell>> = shown.take(height.max(200)).map(|job| cells(job, model, brush)).collect();
+    let shown: Vec<&Job> = shown.collect();
+    let cells: Vec<Vec<Cell>> = shown.iter().take(MOST).map(|job| cells(job, model, brush)).collect();
     let columns = [
         column("job", Content::Text { least: 8 }, 0),
         column("", Content::Text { least: 9 }, 0),
@@ -60,6 +63,10 @@ pub(super) fn all(model: &Model, width: usize, height: usize, brush: &Brush) -> 
     let table = table::table(&columns, &cells, None, width, brush);
     lines.push(table.heading);
     lines.extend(table.rows);
+    if let Some(more) = shown.len().checked_sub(MOST + 1) {
+        let text = format!("and {} more, in the tree", format::count(more as u64 + 1));
+        lines.push(Line::from(brush.span(Role::Dim, text)));
+    }
     lines
 }
 
@@ -241,18 +248,10 @@ fn head(model: &Model, run: &JobRun, width: usize, brush: &Brush) -> Vec<Line<'s
     lines
 }
 
-/// The first object that failed, and why: the others may have failed for its sake.
+/// The first cause, pinned above the objects.
 fn first_cause(run: &JobRun, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let failed = run.objects().iter().enumerate().find_map(|(object, state)| match state {
-        ObjectState::Failed { cause, .. } => Some((object, cause)),
-        ObjectState::Pending
-        | ObjectState::Processing { .. }
-        | ObjectState::Succeeded { .. }
-        | ObjectState::Stopped { .. }
-        | ObjectState::NotStarted => None,
-    });
-    let Some((object, cause)) = failed else { return Vec::new() };
-    let text = format!("First cause: {}: {cause}", object_name(run, object));
+    let Some((object, cause)) = run.first_failure() else { return Vec::new() };
+    let text = format!("First cause: {object}: {cause}");
     widgets::hung(&text, width, 2, Role::Stuck, brush)
 }
 
@@ -283,21 +282,16 @@ fn objects(model: &Model, run: &JobRun, width: usize, brush: &Brush) -> Vec<Line
 
 /// What there is to say of an object beside its word.
 fn about(model: &Model, state: &ObjectState) -> String {
-    let text = match state {
-        ObjectState::Processing { session, cancelled_by } => {
-            let Some(session) = model.data().snapshot.session(*session) else { return String::new() };
-            let mut parts = vec![states::long(session, model.now(), model.queued_ahead(session.id()))];
-            parts.extend(model.rate(session).map(format::rate));
-            parts.extend(Some(states::time_left(model.left(session))).filter(|left| !left.is_empty()));
-            parts.extend(cancelled_by.as_ref().map(|by| format!("being cancelled by {by}")));
-            parts.join("   ")
-        }
-        ObjectState::Succeeded { made, .. } => made.clone(),
-        ObjectState::Failed { cause, .. } => cause.clone(),
-        ObjectState::Stopped { disposed, .. } => disposed.to_string(),
-        ObjectState::Pending | ObjectState::NotStarted => String::new(),
-    };
-    format::clean(&text).into_owned()
+    let mut parts = Vec::new();
+    if let ObjectState::Processing { session, .. } = state
+        && let Some(session) = model.data().snapshot.session(*session)
+    {
+        parts.push(states::long(session, model.now(), model.queued_ahead(session.id())));
+        parts.extend(model.rate(session).map(format::rate));
+        parts.extend(Some(states::time_left(model.left(session))).filter(|left| !left.is_empty()));
+    }
+    parts.extend(state.detail());
+    format::clean(&parts.join("   ")).into_owned()
 }
 
 /// A sentence begins with a capital.

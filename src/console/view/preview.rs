@@ -167,7 +167,7 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
             lines.extend(completed::of_kind(model, *group, width, usize::from(area.height), brush));
             lines
         }
-        Node::Group(Group::Jobs) => job_page::all(model, width, usize::from(area.height), brush),
+        Node::Group(Group::Jobs) => job_page::all(model, width, brush),
         Node::Group(Group::Runs) => job_page::ended(model, width, brush),
         Node::Job(_) | Node::Object(..) | Node::Run(_) => of_run(model, width, brush),
         Node::UnreadableRun(_) => job_page::unreadable(model, width, brush),

@@ -2,7 +2,7 @@
 //! it did.
 
 use super::{JobCreated, JobEvent, JobPhase, JobRun, ObjectCounts, ObjectEnd, ObjectState};
-use crate::domain::{JobResult, JobSpec, quantity::seconds};
+use crate::domain::{InstanceName, JobResult, JobSpec, quantity::seconds};
 use std::{fmt, time::Duration};
 
 /// What the details of a run say that was stopped before its first object began (R43).
@@ -92,6 +92,33 @@ impl fmt::Display for ObjectState {
     }
 }
 
+impl ObjectState {
+    /// What there is to say of it beside its word.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Processing { cancelled_by: Some(by), .. } => Some(format!("being cancelled by {by}")),
+            Self::Succeeded { made, .. } => Some(made.clone()),
+            Self::Failed { cause, .. } => Some(cause.clone()),
+            Self::Stopped { disposed, .. } => Some(disposed.to_string()),
+            Self::Pending | Self::NotStarted | Self::Processing { cancelled_by: None, .. } => None,
+        }
+    }
+}
+
+impl JobRun {
+    /// The first object that failed, in the order of the settings, and why: others may have failed for its sake.
+    pub fn first_failure(&self) -> Option<(&InstanceName, &str)> {
+        self.spec().objects().iter().zip(self.objects()).find_map(|(wanted, state)| match state {
+            ObjectState::Failed { cause, .. } => Some((wanted.object.name(), cause.as_str())),
+            ObjectState::Pending
+            | ObjectState::Processing { .. }
+            | ObjectState::Succeeded { .. }
+            | ObjectState::Stopped { .. }
+            | ObjectState::NotStarted => None,
+        })
+    }
+}
+
 /// Why a run ends as it does; it stands as it did before its end.
 pub(super) fn detail(run: &JobRun, result: JobResult) -> String {
     let counts = ObjectCounts::of(run.objects());
@@ -116,14 +143,6 @@ fn with_first_cause(run: &JobRun, rest: String) -> String {
     }
 }
 
-/// The first object that failed, in the order of the settings, and why.
 fn first_cause(run: &JobRun) -> Option<String> {
-    run.spec().objects().iter().zip(run.objects()).find_map(|(wanted, state)| match state {
-        ObjectState::Failed { cause, .. } => Some(format!("{} failed: {cause}", wanted.object.name())),
-        ObjectState::Pending
-        | ObjectState::Processing { .. }
-        | ObjectState::Succeeded { .. }
-        | ObjectState::Stopped { .. }
-        | ObjectState::NotStarted => None,
-    })
+    run.first_failure().map(|(object, cause)| format!("{object} failed: {cause}"))
 }
