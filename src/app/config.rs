@@ -17,7 +17,7 @@ use crate::{
         capabilities::NoCursor,
         theme::{OwnTheme, UnknownTheme},
     },
-    domain::{JobSpec, RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern},
+    domain::{ByteCount, JobSpec, RetryPolicy, WhenUsedUp, WorkerSettings, environment::VariablePattern},
 };
 use etcetera::{BaseStrategy, choose_base_strategy};
 use repository::Repositories;
@@ -41,6 +41,11 @@ pub struct Config {
     pub repository: Vec<RepositorySetting>,
     /// Where new restores go by default, one directory an instance.
     pub restore_dir: PathBuf,
+    /// Where restore points are opened, one directory a session; below `restore_dir` when `None`.
+    pub explore_dir: Option<PathBuf>,
+    /// The most bytes that one of them takes there; most of what is free when `None`.
+    #[serde(deserialize_with = "amount")]
+    pub explore_limit: Option<ByteCount>,
     /// Attempts that may run at once.
     pub max_running: usize,
     /// When to try again.
@@ -153,6 +158,8 @@ impl Default for Config {
             repositories: Vec::new(),
             repository: Vec::new(),
             restore_dir: default_restore_dir(),
+            explore_dir: None,
+            explore_limit: None,
             // Two cores copy at full speed with two sessions; four keep a slow repository from holding up all.
             max_running: 4,
             retry: Retry::default(),
@@ -272,7 +279,13 @@ impl Config {
             repositories,
             state,
             environment,
+            explore_limit: self.explore_limit,
         }
+    }
+
+    /// Where restore points are opened.
+    pub fn explore_dir(&self) -> PathBuf {
+        self.explore_dir.clone().unwrap_or_else(|| self.restore_dir.join(".howdah-explore"))
     }
 }
 
@@ -299,6 +312,10 @@ fn default_restore_dir() -> PathBuf {
         return system();
     }
     choose_base_strategy().map_or_else(|_| system(), |base| base.data_dir().join("howdah").join("restored"))
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteCount>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

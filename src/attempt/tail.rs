@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_line_of_a_newer_worker_is_told_not_guessed() {
-        let line = br#"{"version":5,"at":"2026-11-20T02:00:00Z","fact":{"something":"x"}}"#;
-        assert_eq!(line_of(line), Line::Unreadable("it has version 5, this howdah knows 4".into()));
+        let line = br#"{"version":6,"at":"2026-11-20T02:00:00Z","fact":{"something":"x"}}"#;
+        assert_eq!(line_of(line), Line::Unreadable("it has version 6, this howdah knows 5".into()));
     }
 
     #[test]

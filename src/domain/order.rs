@@ -2,8 +2,9 @@
 //! [`Order`] is exhaustive, so that a new one is decided by a person and named by the compiler.
 
 use super::{
-    BackupOrder, ClusterRestore, FilesRestore, InstanceName, ItemDestination, ItemOrder, JobId, MachineRestore, Port,
-    Rate, Recovery, RestoreOrder, RestorePoint, ServerWish, SessionId, Step, Target, instance::printable_name,
+    BackupOrder, ClusterRestore, ExploreOrder, FilesRestore, InstanceName, ItemDestination, ItemOrder, JobId,
+    MachineRestore, Port, Rate, Recovery, RestoreOrder, RestorePoint, ServerWish, SessionId, Step, Target,
+    instance::printable_name,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -35,19 +36,6 @@ pub struct VerifyOrder {
     pub point: RestorePoint,
     /// The most bytes a second that are read from it; `None` is as fast as it goes.
     pub max_rate: Option<Rate>,
-}
-
-/// The order to open a restore point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExploreOrder {
-    /// What is opened.
-    pub point: RestorePoint,
-    /// The directory that takes what the server writes.
-    pub scratch: PathBuf,
-    /// How far recovery goes before it is open.
-    pub recovery: Recovery,
-    /// The TCP port; a Unix socket alone when `None`.
-    pub port: Option<Port>,
 }
 
 /// Where a session is shown, listed and acted upon. Not the variant of its order: items that are taken out are restored.
@@ -82,8 +70,10 @@ pub enum Leftover {
     Cluster(Target),
     /// Other data below a directory that the session made.
     Directory(PathBuf),
+    /// What an open restore point was provided with.
+    Open(ExploreOrder),
     /// Items that are not whole.
-    Items(ItemDestination),
+    Items(ItemOrder),
     /// A restore point that is not whole, and its checkpoint.
     Backup(BackupOrder),
 }
@@ -100,6 +90,14 @@ const BACKUP: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal,
 const BACKUP_KEEPING: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Expire, Step::Finish];
 
 impl Order {
+    /// The session that a person's order belongs to, where it names one.
+    pub const fn parent(&self) -> Option<Parent> {
+        match self {
+            Self::Items(order) => Some(Parent::Explore(order.from.session)),
+            Self::Restore(_) | Self::Verify(_) | Self::Explore(_) | Self::Backup(_) => None,
+        }
+    }
+
     /// Where the session is shown.
     pub const fn kind(&self) -> Kind {
         match self {
@@ -156,8 +154,8 @@ impl Order {
                 | RestoreOrder::Files(FilesRestore { directory, .. }),
             ) => Some(Leftover::Directory(directory.clone())),
             Self::Verify(_) => None,
-            Self::Explore(order) => Some(Leftover::Directory(order.scratch.clone())),
-            Self::Items(order) => Some(Leftover::Items(order.to.clone())),
+            Self::Explore(order) => Some(Leftover::Open(order.clone())),
+            Self::Items(order) => Some(Leftover::Items(order.clone())),
             Self::Backup(order) => Some(Leftover::Backup(order.clone())),
         }
     }
@@ -277,11 +275,9 @@ impl Order {
     /// Whether this build can carry it out. A record may hold what only a later build can.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) => true,
+            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) | Self::Explore(_) | Self::Items(_) => true,
             Self::Backup(order) => order.object.is_supported(),
-            Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
-            | Self::Explore(_)
-            | Self::Items(_) => false,
+            Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) => false,
         }
     }
 }

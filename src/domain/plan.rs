@@ -1,8 +1,8 @@
 //! What an attempt will do, made known before the first byte is written (rule S7).
 
 use super::{
-    ByteCount, ClusterRestore, Failure, InstanceName, Lsn, MajorVersion, MissingWal, Port, SystemIdentifier,
-    cluster::identifier_as_text, instance::printable_name, quantity::many,
+    ByteCount, ClusterRestore, ExplorePlan, Failure, InstanceName, ItemPlan, Lsn, MajorVersion, MissingWal, Port,
+    SystemIdentifier, cluster::identifier_as_text, instance::printable_name, quantity::many,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -17,6 +17,10 @@ pub enum Plan {
     Verify(VerifyPlan),
     /// The backup of an object of a job.
     Backup(BackupPlan),
+    /// The opening of a restore point.
+    Explore(Box<ExplorePlan>),
+    /// The taking out of items.
+    Items(ItemPlan),
 }
 
 /// The plan of an object of a job, by the object's name; or why it cannot be backed up.
@@ -221,20 +225,24 @@ pub enum ServerPlan {
 
 impl Plan {
     /// Bytes in all.
-    pub const fn bytes(&self) -> ByteCount {
+    pub fn bytes(&self) -> ByteCount {
         match self {
             Self::Restore(plan) => plan.files.bytes,
             Self::Verify(plan) => plan.bytes,
             Self::Backup(plan) => plan.bytes,
+            Self::Explore(plan) => plan.copies,
+            Self::Items(plan) => plan.bytes(),
         }
     }
 
     /// Files in all.
-    pub const fn files(&self) -> u64 {
+    pub fn files(&self) -> u64 {
         match self {
             Self::Restore(plan) => plan.files.files,
             Self::Verify(plan) => plan.files,
             Self::Backup(plan) => plan.files,
+            Self::Explore(plan) => plan.files,
+            Self::Items(plan) => plan.tables(),
         }
     }
 
@@ -242,7 +250,15 @@ impl Plan {
     pub const fn restore(&self) -> Option<&RestorePlan> {
         match self {
             Self::Restore(plan) => Some(plan),
-            Self::Verify(_) | Self::Backup(_) => None,
+            Self::Verify(_) | Self::Backup(_) | Self::Explore(_) | Self::Items(_) => None,
+        }
+    }
+
+    /// The plan of an opening, if it is one.
+    pub fn explore(&self) -> Option<&ExplorePlan> {
+        match self {
+            Self::Explore(plan) => Some(plan),
+            Self::Restore(_) | Self::Verify(_) | Self::Backup(_) | Self::Items(_) => None,
         }
     }
 }

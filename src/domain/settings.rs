@@ -1,6 +1,6 @@
 //! What a worker must know of this machine and of the operator's wishes; it travels in the ticket of each attempt.
 
-use super::environment::VariablePattern;
+use super::{ByteCount, environment::VariablePattern};
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
@@ -28,6 +28,9 @@ pub struct WorkerSettings {
     /// Variables of the environment that workers get beyond those that they need. Names, never values.
     #[serde(default)]
     pub environment: Vec<VariablePattern>,
+    /// The most bytes that an open restore point takes in its scratch; most of what is free there when `None`.
+    #[serde(default)]
+    pub explore_limit: Option<ByteCount>,
 }
 
 impl Default for WorkerSettings {
@@ -46,6 +49,7 @@ impl Default for WorkerSettings {
             repositories: Vec::new(),
             state: None,
             environment: Vec::new(),
+            explore_limit: None,
         }
     }
 }

@@ -40,10 +40,8 @@ pub fn session(version: u32, mut record: Value) -> Value {
             }
         }
     }
-    if version <= 2
-        && let Some(session) = record.as_object_mut()
-    {
-        backup_2(session.get_mut("order"));
+    if let Some(session) = record.as_object_mut() {
+        order_4(version, session.get_mut("order"));
     }
     record
 }
@@ -68,10 +66,8 @@ pub fn event(version: u32, mut record: Value) -> Value {
             with_default(mark, "realm", || Value::Null);
         }
     }
-    if version <= 2
-        && let Some(event) = record.as_object_mut()
-    {
-        backup_2(event.get_mut("order"));
+    if let Some(event) = record.as_object_mut() {
+        order_4(version, event.get_mut("order"));
     }
     record
 }
@@ -94,10 +90,8 @@ pub fn ticket(version: u32, mut record: Value) -> Value {
             }
         }
     }
-    if version <= 2
-        && let Some(work) = record.get_mut("work")
-    {
-        backup_2(work.get_mut("run"));
+    if let Some(work) = record.get_mut("work") {
+        order_4(version, work.get_mut("run"));
     }
     if version <= 3
         && let Some(ticket) = record.as_object_mut()
@@ -155,10 +149,24 @@ pub fn order_1(request: Value) -> Value {
 
 /// An order, in the shape of today.
 pub fn order(version: u32, mut order: Value) -> Value {
-    if version <= 2 {
-        backup_2(Some(&mut order));
-    }
+    order_4(version, Some(&mut order));
     order
+}
+
+/// An order of version 4 or older, none of which carried out every order that it could write.
+fn order_4(version: u32, mut order: Option<&mut Value>) {
+    if version <= 2 {
+        backup_2(order.as_deref_mut());
+    }
+    if version <= 4
+        && let Some(items) = order.and_then(|order| order.get_mut("items")).and_then(Value::as_object_mut)
+    {
+        with_default(
+            items,
+            "from",
+            || json!({ "session": 0, "uuid": "00000000-0000-0000-0000-000000000000", "scratch": "" }),
+        );
+    }
 }
 
 /// An order to back up, which no howdah of version 2 carried out: it told neither the run of its job nor where a password

@@ -48,6 +48,18 @@ pub enum Refusal {
     /// Stop of a session that holds nothing open.
     #[error("it holds nothing open; stop is for explore sessions, cancel it instead")]
     NotHeldOpen,
+    /// The end of an explore session out of which items are being taken.
+    #[error("{}", at_work(children))]
+    ChildrenAtWork {
+        /// Those sessions; at least one.
+        children: Vec<SessionId>,
+    },
+    /// Items are to be taken out of what no session holds open.
+    #[error("session {session} holds nothing open now: open the restore point first, with howdah explore start")]
+    NotOpen {
+        /// The session that was named.
+        session: SessionId,
+    },
     /// An order that only a newer howdah can carry out.
     #[error("this howdah cannot carry out: {order}; use the newer one that knows how")]
     NotSupported {
@@ -217,6 +229,13 @@ pub enum Refusal {
         /// Why: one printable clause.
         reason: String,
     },
+}
+
+fn at_work(children: &[SessionId]) -> String {
+    let numbers: Vec<String> = children.iter().map(SessionId::to_string).collect();
+    let (sessions, them) = if children.len() == 1 { ("session", "it") } else { ("sessions", "them") };
+    let numbers = numbers.join(", ");
+    format!("items are being taken out of it ({sessions} {numbers}): wait for {them}, or cancel {them} first")
 }
 
 impl Refusal {

@@ -1,7 +1,9 @@
 //! All ongoing sessions and runs of jobs together: their order, who may run, who holds which place, when the clock is next needed.
 
 use super::{CancelStage, Command, Phase, Refusal, Scope, Session, job::JobRun, next_wake, rescheduled};
-use crate::domain::{BackupOrder, Hold, JobId, JobObject, Order, SessionId, Timestamp, ticket::Work};
+use crate::domain::{
+    BackupOrder, Hold, ItemOrder, JobId, JobObject, Kind, Order, Parent, SessionId, Timestamp, ticket::Work,
+};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The ongoing sessions of one owner.
@@ -71,6 +73,22 @@ impl Registry {
     /// An ongoing session.
     pub fn get(&self, id: SessionId) -> Option<&Arc<Session>> {
         self.sessions.get(&id)
+    }
+
+    /// The ongoing sessions that take items out of what this one holds open, oldest first.
+    pub fn children_of(&self, id: SessionId) -> Vec<SessionId> {
+        let is_child = |session: &&Arc<Session>| session.parent() == Some(Parent::Explore(id));
+        self.sessions.values().filter(is_child).map(|session| session.id()).collect()
+    }
+
+    /// Why an order cannot be begun with what it belongs to: no session holds that open, or it is being closed.
+    pub fn not_open(&self, order: &Order) -> Option<Refusal> {
+        let Order::Items(ItemOrder { from, .. }) = order else { return None };
+        let parent = self.sessions.get(&from.session).filter(|parent| parent.uuid() == from.uuid);
+        let open = parent.is_some_and(|parent| {
+            parent.order().kind() == Kind::Explore && !matches!(parent.phase(), Phase::Cancelling { .. })
+        });
+        (!open).then_some(Refusal::NotOpen { session: from.session })
     }
 
     /// How many are ongoing.

@@ -35,7 +35,13 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                     continue;
                 }
             };
-            let result = turn.apply(&session, act.command(by), now);
+            let children = if act.ends() { self.registry.children_of(id) } else { Vec::new() };
+            // One that has ended has no children, and says what it says.
+            let result = if children.is_empty() {
+                turn.apply(&session, act.command(by), now)
+            } else {
+                Err(Refusal::ChildrenAtWork { children })
+            };
             let title = Some(session.title().clone());
             receipt.lines.push(ReceiptLine { session: Some(id), title, result });
         }

@@ -14,6 +14,8 @@ pub enum SessionAction {
     Retry,
     /// End the session, if it is within reach.
     Cancel(Disposition, Reach),
+    /// Close what an explore session holds open, if it is within reach.
+    Stop(Reach),
     /// Kill what a cancel waits for.
     Force,
     /// Take it off the screen.
@@ -23,12 +25,21 @@ pub enum SessionAction {
 }
 
 impl SessionAction {
+    /// Whether it ends a session that others may belong to.
+    pub const fn ends(self) -> bool {
+        match self {
+            Self::Cancel(..) | Self::Stop(_) => true,
+            Self::Retry | Self::Force | Self::Dismiss | Self::Recover => false,
+        }
+    }
+
     /// The machine's command for it.
     pub fn command(self, by: &Who) -> Command {
         let by = by.to_string();
         match self {
             Self::Retry => Command::Retry { by },
             Self::Cancel(disposition, reach) => Command::Cancel { disposition, reach, by },
+            Self::Stop(reach) => Command::Stop { reach, by },
             Self::Force => Command::Force { by },
             Self::Dismiss => Command::Dismiss { by },
             Self::Recover => Command::Recover,

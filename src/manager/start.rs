@@ -122,7 +122,8 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             let alone = order.kind() == Kind::Backup && !of_run;
             let refusal = alone.then_some(Refusal::OnlyInJob);
             let refusal =
-                refusal.or_else(|| (!order.is_supported()).then(unsupported)).or_else(|| claims.holder(order));
+                refusal.or_else(|| (!order.is_supported()).then(unsupported)).or_else(|| claims.not_open(order));
+            let refusal = refusal.or_else(|| claims.holder(order));
             if let Some(refusal) = refusal {
                 wanted.push((SessionId(0), session, Err(refusal)));
                 continue;
@@ -156,6 +157,14 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let mut created = Vec::new();
         for (order, (number, session, taken)) in from.request.orders.iter().zip(sessions) {
             let title = Some(order.title().clone());
+            // What it belongs to may have been closed while its place was being claimed.
+            let taken = taken.and_then(|places| match self.registry.not_open(order) {
+                Some(refusal) => {
+                    self.orders.release(session, order);
+                    Err(refusal)
+                }
+                None => Ok(places),
+            });
             match taken {
                 Ok(places) => {
                     if let Source::Run { job, object } = from.source
@@ -205,7 +214,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let policy = from.request.policy.unwrap_or(self.settings.policy);
         let (by, origin, at) = (from.by.to_string(), from.request.origin, self.clock.now());
         let parent = match from.source {
-            Source::Person(_) => None,
+            Source::Person(_) => order.parent(),
             Source::Run { job, .. } => Some(Parent::Job(job)),
         };
         Created { id, uuid, order: order.clone(), parent, policy, by, origin, at, places }

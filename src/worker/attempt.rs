@@ -56,7 +56,7 @@ pub(super) fn carry_out(
             let disposed = catch_panic(|| backup.dispose(*disposition));
             disposed.unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_), .. } => {
+        Work::Dispose { left: Leftover::Directory(_) | Leftover::Open(_) | Leftover::Items(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

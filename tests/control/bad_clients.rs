@@ -82,9 +82,9 @@ async fn garbage_ends_the_connection_with_a_reason() {
     for (greets, bytes, words) in [
         (false, &b"\n"[..], &["no hello"][..]),
         (false, b"GET / HTTP/1.1\r\n\r\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":6}}\n", &["no hello", "missing field"]),
+        (false, b"{\"hello\":{\"protocol\":7}}\n", &["no hello", "missing field"]),
         (false, b"{\"hello\":{\"protocol\":\"one\",\"program\":\"0\"}}\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":6,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
+        (false, b"{\"hello\":{\"protocol\":7,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
         (false, b"{\"watch\":{\"number\":1}}\n", &["asks already"]),
         (false, b"\0\0\0\0\n", &["no hello"]),
         (false, deep_hello.as_bytes(), &["no hello"]),
@@ -149,7 +149,7 @@ async fn a_client_of_another_version_gets_one_clear_sentence() {
     // A newer client, of which only the protocol can be read; and one from before the first protocol.
     let newer = br#"{"hello":{"protocol":7,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
     let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
-    let ours = format!("howdah {} with protocol 6", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 7", env!("CARGO_PKG_VERSION"));
     let owner = format!("process {OWNER}");
     let line = [newer, &b"\n"[..]].concat();
     is_rejected(

@@ -3,8 +3,8 @@
 use super::sample;
 use howdah::domain::{
     AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName,
-    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, Keep, MachineRestore, Order, PasswordSource, Rate, Recovery,
-    RecoveryGoal, RecoveryTimeline, RestoreOrder, Timeline, Upstream,
+    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, Keep, MachineRestore, OpenPoint, Order, PasswordSource,
+    Rate, Recovery, RecoveryGoal, RecoveryTimeline, RestoreOrder, SessionId, Timeline, Upstream,
 };
 
 /// A wish for a recovery that differs from what a restore has in everything.
@@ -44,6 +44,8 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
     };
     let items = ItemOrder {
         instance: name("orders-1"),
+        // As it is read from records that did not tell it.
+        from: OpenPoint { session: SessionId(0), uuid: uuid::Uuid::nil(), scratch: std::path::PathBuf::new() },
         items: vec![
             ItemName::Database { database: "shop".to_owned() },
             ItemName::Schema { database: "shop".to_owned(), schema: "public".to_owned() },

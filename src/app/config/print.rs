@@ -66,8 +66,20 @@ impl Printer {
 
     fn settings(&mut self, config: &Config, common: &Common, given: &ArgMatches) {
         // Each by its name, so that a new setting cannot be forgotten.
-        let Config { repositories, repository, restore_dir, max_running, retry, worker, console, themes, hook, job } =
-            config;
+        let Config {
+            repositories,
+            repository,
+            restore_dir,
+            explore_dir,
+            explore_limit,
+            max_running,
+            retry,
+            worker,
+            console,
+            themes,
+            hook,
+            job,
+        } = config;
         self.out.push('\n');
         let flags = given_by(given, "repo", "--repo", "HOWDAH_REPO").filter(|_| !common.repo.is_empty());
         match flags {
@@ -75,6 +87,15 @@ impl Printer {
             None => self.top("repositories", &paths(repositories)),
         }
         self.top("restore_dir", &path(restore_dir));
+        // What follows from other settings, or from the machine, is said and not fixed.
+        match explore_dir {
+            Some(place) => self.top("explore_dir", &path(place)),
+            None => self.comment("explore_dir", &config.explore_dir(), "default"),
+        }
+        match explore_limit {
+            Some(limit) => self.top("explore_limit", &text(&limit.0.to_string())),
+            None => self.out.push_str("# explore_limit: 80 % of what is free there  (default)\n"),
+        }
         self.top("max_running", &max_running.to_string());
         for repository in repository.iter().filter(|_| flags.is_none()) {
             self.repository(repository);
@@ -294,7 +315,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_back_as_it_was() {
-        let written = "max_running = 7\n[retry]\nevery = \"1h 30m\"\n[worker]\nos_user = \"a\\\"b\\\\c\\u001b\\u202e\"\n\
+        let written = "max_running = 7\nexplore_dir = \"/e\"\nexplore_limit = \"3G\"\n[retry]\nevery = \"1h 30m\"\n[worker]\nos_user = \"a\\\"b\\\\c\\u001b\\u202e\"\n\
                        environment = [\"PGBACKREST_*\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
                        [console]\ntheme = \"light\"\nmouse = true\nascii = false\n\
                        [themes.\"o wn\"]\nbase = \"light\"\nstuck = 208\nrunning = \"#0087d7\"\nmark = \"red\"\n[console.keys]\nretry = [\"r\", \"f5\"]\n\"o dd\" = []\n\
@@ -312,6 +333,7 @@ mod tests {
         assert_eq!(toml::from_str::<Config>(&out).unwrap(), config, "{out}");
         for line in [
             "max_running = 7  # file",
+            "explore_limit = \"3221225472\"  # file",
             "tries = 10  # default",
             "every = \"1h 30m\"  # file",
             "bell = true  # default",

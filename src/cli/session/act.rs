@@ -153,7 +153,7 @@ fn all(reader: &mut Reader, act: SessionAction) -> Result<Vec<Scope>, SessionErr
             let kind = one_kind(reader)?;
             Ok(if reader.stored()?.is_empty() { Vec::new() } else { vec![Scope::Ongoing(kind)] })
         }
-        SessionAction::Recover => Ok(Vec::new()),
+        SessionAction::Recover | SessionAction::Stop(_) => Ok(Vec::new()),
         SessionAction::Dismiss => {
             let kind = one_kind(reader)?;
             let ids = reader.journal.completed_ids(kind)?;
@@ -178,6 +178,7 @@ pub(super) fn report(
     let what = match act {
         SessionAction::Retry => "retried",
         SessionAction::Cancel(..) => "cancelled",
+        SessionAction::Stop(_) => "stopped",
         SessionAction::Force => "forced",
         SessionAction::Dismiss => "dismissed",
         SessionAction::Recover => "recovered",

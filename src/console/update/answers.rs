@@ -25,6 +25,7 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
     let verb = match act {
         SessionAction::Retry => "Retry",
         SessionAction::Cancel(..) => "Cancel",
+        SessionAction::Stop(_) => "Stop",
         SessionAction::Force => "Force",
         SessionAction::Dismiss => "Dismiss",
         SessionAction::Recover => "Recover",

@@ -80,6 +80,20 @@ pub(super) fn verify(plan: &VerifyPlan, width: usize, brush: &Brush) -> Vec<Line
     lines
 }
 
+/// What a plan says of itself.
+pub(super) fn rows(rows: &[(&'static str, String)], width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let line = |(name, text): &(&'static str, String)| match *name {
+        "warning" => widgets::wrapped(&format!("{} {text}", brush.glyphs.warning), width, 1, Role::Waiting, brush),
+        name => pair(&capitalized(name), text, width, brush),
+    };
+    rows.iter().flat_map(line).collect()
+}
+
+fn capitalized(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// What the plan of a backup says.
 pub(super) fn backup(plan: &BackupPlan, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = pair("Directory", &format::path(&plan.directory), width, brush);
