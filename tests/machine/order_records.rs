@@ -2,10 +2,14 @@
 
 use super::sample;
 use howdah::domain::{
-    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, FilesRestore, InstanceName,
-    ItemDestination, ItemName, ItemOrder, ItemPart, JobId, Keep, MachineRestore, OpenPoint, Order, PasswordSource,
-    Rate, Recovery, RecoveryGoal, RecoveryTimeline, RestoreOrder, SessionId, Timeline, Upstream,
+    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, ExplorePlan, FileMethod, FilesRestore,
+    InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan, JobId, Keep, Lsn, MachineRestore,
+    MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Rate, Recovery, RecoveryGoal, RecoveryTimeline,
+    RestoreOrder, ServerAddress, SessionId, SystemIdentifier, Timeline, Upstream,
+    explore::ReplayPlan,
+    plan::{ServerPlan, WalFinding},
 };
+use std::time::Duration;
 
 /// A wish for a recovery that differs from what a restore has in everything.
 pub(crate) fn recovery() -> Recovery {
@@ -103,4 +107,62 @@ fn backups() -> [(&'static str, Order); 5] {
         ("backup_of_points", order(points.clone(), None)),
         ("backup_keeping", order(points, Some(Keep::new(Some(7), None, Some(8)).unwrap()))),
     ]
+}
+
+/// The plan of an opening that has come to its end.
+pub(crate) fn explore_plan() -> ExplorePlan {
+    let (start, stop) = (Lsn(0x200_0028), Lsn(0x200_0138));
+    ExplorePlan {
+        scratch: "/srv/pg/.howdah-explore/1".into(),
+        method: FileMethod::Overlay,
+        reasons: vec!["no clones: the backup is on another file system".to_owned()],
+        bytes: ByteCount(2000),
+        files: 30,
+        copies: ByteCount(0),
+        free_bytes: ByteCount(9000),
+        limit: ByteCount(7200),
+        wal: WalFinding::Included { start, stop },
+        replay: Some(ReplayPlan {
+            segments: 1,
+            bytes: ByteCount(0x110),
+            at_best: Duration::ZERO,
+            at_worst: Duration::from_secs(1),
+        }),
+        server: ServerPlan::Start {
+            binaries: "/usr/lib/postgresql/15/bin".into(),
+            version: MajorVersion(15),
+            user: "postgres".to_owned(),
+            port: Port::new(5432).unwrap(),
+            leave_running: true,
+        },
+        system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
+        warnings: vec!["a warning".to_owned()],
+        open: Some(ServerAddress {
+            sockets: "/tmp/howdah-a-0".into(),
+            port: Port::new(5432).unwrap(),
+            role: "postgres".to_owned(),
+            programs: "/usr/lib/postgresql/15/bin".into(),
+            version: MajorVersion(15),
+        }),
+    }
+}
+
+/// The plan of a table that is taken out.
+pub(crate) fn item_plan() -> ItemPlan {
+    let name = ItemName::Table { database: "shop".to_owned(), schema: "public".to_owned(), table: "lines".to_owned() };
+    ItemPlan {
+        items: vec![PlannedItem {
+            name,
+            tables: 1,
+            bytes: ByteCount(8192),
+            existing: Some("a table with 5 rows".to_owned()),
+            becomes: "public.lines_old".to_owned(),
+        }],
+        to: "host=live".to_owned(),
+        method: vec!["pg_dump 15, then pg_restore 15 in one transaction".to_owned()],
+        missing_roles: vec!["ana".to_owned()],
+        missing_extensions: vec!["hstore".to_owned()],
+        free_bytes: Some(ByteCount(70)),
+        warnings: vec!["a warning".to_owned()],
+    }
 }

@@ -6,7 +6,7 @@
 //! machine records`, which leaves those that exist alone.
 
 use super::{
-    order_records::{orders, recovery},
+    order_records::{explore_plan, item_plan, orders, recovery},
     sample,
 };
 use howdah::{
@@ -282,6 +282,8 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("ended_paused", Fact::Ended(End::Paused(sample::pause_point()))),
         ("planned_verify", Fact::Planned(Box::new(Plan::Verify(verify_plan())))),
         ("planned_backup", Fact::Planned(Box::new(Plan::Backup(backup_plan())))),
+        ("planned_explore", Fact::Planned(Box::new(Plan::Explore(Box::new(explore_plan()))))),
+        ("planned_items", Fact::Planned(Box::new(Plan::Items(item_plan())))),
         ("planned_backup_keeping", Fact::Planned(Box::new(Plan::Backup(keeping_plan())))),
         ("ended_copied", Fact::Ended(End::Succeeded(copied()))),
         ("ended_unproven", Fact::Ended(End::Disposed(Disposed::RemovedUnproven { what: "no server".to_owned() }))),
@@ -315,8 +317,11 @@ fn records_of_sessions_are_read_for_ever() {
 fn records_of_attempts_are_read_for_ever() {
     let request = sample::request(7);
     let left = Leftover::Cluster(request.target.clone());
-    let dispose = Work::Dispose { left, disposition: Disposition::Keep };
-    for (name, work) in [("restore", Work::Run(request.into())), ("dispose", dispose)] {
+    let dispose = |left| Work::Dispose { left, disposition: Disposition::Keep };
+    let lefts = orders().into_iter().filter_map(|(name, order)| Some((name, order.leftover()?)));
+    let lefts = lefts.filter(|(_, left)| matches!(left, Leftover::Open(_) | Leftover::Items(_)));
+    let works = [("restore", Work::Run(request.into())), ("dispose", dispose(left))];
+    for (name, work) in works.into_iter().chain(lefts.map(|(name, left)| (name, dispose(left)))) {
         let (session, attempt) = (SessionId(7), AttemptNo(2));
         let session_uuid = uuid::Uuid::from_u128(7);
         let (settings, places) = (WorkerSettings::default(), Vec::new());
