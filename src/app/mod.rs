@@ -12,6 +12,7 @@ mod context;
 pub mod demo;
 mod doctor;
 mod environment;
+mod explore;
 pub mod exposure;
 mod generate;
 mod handover;

@@ -4,8 +4,8 @@ use super::environment;
 use crate::{
     attempt::worker_command,
     domain::{
-        BackupObject, BackupOrder, BackupPlan, ClusterRestore, Failure, JobId, JobSpec, ObjectPlan, RestorePlan,
-        WorkerSettings,
+        BackupObject, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, JobId, JobSpec,
+        ObjectPlan, RestorePlan, WorkerSettings,
     },
     process::OWN_PROGRAM,
 };
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use std::{path::Path, process::Stdio};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
+
+/// The planning process answers what it is asked, unless it is another program.
+const OTHER: &str = "the plan is one of another work";
 
 /// The request to the planning process, on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub enum PlannedWork {
     Restore(Box<ClusterRestore>),
     /// The backup of an object of a job.
     Backup(Box<BackupOrder>),
+    /// The opening of a restore point.
+    Explore(Box<ExploreOrder>),
 }
 
 /// Its answer, on its standard output.
@@ -42,6 +47,8 @@ pub enum PlanReply {
     Restore(Box<RestorePlan>),
     /// It can be backed up, like this.
     Backup(Box<BackupPlan>),
+    /// It can be opened, like this.
+    Explore(Box<ExplorePlan>),
     /// It cannot.
     Refused(Failure),
 }
@@ -59,7 +66,7 @@ pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<R
             Ok(*plan)
         }
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Backup(_)) => Err(Failure::bug("the plan of a restore is one of a backup")),
+        Ok(PlanReply::Backup(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -79,7 +86,17 @@ pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result
             Some(alone) => Failure { advice: format!("{}; {alone}", failure.advice), ..failure },
             None => failure,
         }),
-        Ok(PlanReply::Restore(_)) => Err(Failure::bug("the plan of a backup is one of a restore")),
+        Ok(PlanReply::Restore(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
+        Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
+    }
+}
+
+/// Asks another process for the plan of an opening; nothing is written.
+pub async fn plan_explore(order: ExploreOrder, settings: WorkerSettings) -> Result<ExplorePlan, Failure> {
+    match ask(&PlanRequest { work: PlannedWork::Explore(Box::new(order)), settings }).await {
+        Ok(PlanReply::Explore(plan)) => Ok(*plan),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Restore(_) | PlanReply::Backup(_)) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }

@@ -1,8 +1,8 @@
 //! From the words of the command line to the part that does the work.
 
 use super::{
-    config, console, context::AppContext, demo, doctor, generate, hook, job, keeper, keys, play, restore, session,
-    verify, worker,
+    config, console, context::AppContext, demo, doctor, explore, generate, hook, job, keeper, keys, play, restore,
+    session, verify, worker,
 };
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
@@ -43,6 +43,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Completions(args)) => generate::completions(&args),
         Some(Verb::Man(args)) => generate::man(&args),
         Some(Verb::Job(args)) => job::run(&AppContext::read(&cli.common)?, &args),
+        Some(Verb::Explore(args)) => explore::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Session(verb)) => session::run(&AppContext::read(&cli.common)?, &verb),
         None => console::run(&cli.common, &AppContext::read(&cli.common)?, &cli.recording),
     }

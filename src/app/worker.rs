@@ -29,6 +29,9 @@ fn plan() -> anyhow::Result<Exit> {
         PlannedWork::Backup(order) => {
             worker::plan_backup(&order, &settings).map(|plan| PlanReply::Backup(Box::new(plan)))
         }
+        PlannedWork::Explore(order) => {
+            worker::plan_explore(&order, &settings).map(|plan| PlanReply::Explore(Box::new(plan)))
+        }
     };
     let answer = answer.unwrap_or_else(PlanReply::Refused);
     let mut out = io::stdout().lock();

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use super::{
+    explore::args::ExploreArgs,
     job::args::JobArgs,
     recording_options::{ConsoleRecording, DemoArgs, PlayArgs},
     restore_options::RestoreOptions,
@@ -65,6 +66,8 @@ pub enum Verb {
     Session(Box<SessionArgs>),
     /// The backup jobs of the settings: list, start, watch and stop their runs
     Job(JobArgs),
+    /// Restore points held open, to look into them and take single items out
+    Explore(ExploreArgs),
     /// Tell all about one session: its order, plan, attempts, commands and outcome, for a post-mortem
     #[command(after_long_help = REPORT)]
     Report(ReportArgs),
@@ -97,6 +100,7 @@ impl Verb {
             Self::Restore(args) => !args.plan,
             Self::Session(args) => args.verb.changes_sessions(),
             Self::Job(args) => args.verb.changes_runs(),
+            Self::Explore(args) => args.verb.changes_sessions(),
             Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Hook => true,
             Self::Backup(BackupVerb::List { .. })
             | Self::Play(_)

@@ -6,6 +6,7 @@ pub mod backup_list;
 pub mod completions;
 pub mod doctor;
 pub mod exit;
+pub mod explore;
 pub mod job;
 pub mod keys;
 pub mod man;

@@ -30,7 +30,7 @@ impl CommandForm {
 }
 
 /// How an ongoing session stands.
-pub(in crate::cli) fn state(session: &Session, now: Timestamp) -> String {
+pub fn state(session: &Session, now: Timestamp) -> String {
     let of = session.policy().tries;
     match session.phase() {
         Phase::Queued { cause, .. } => format!("queued{}", made_as(session, *cause)),
@@ -101,7 +101,12 @@ pub(in crate::cli) fn left(session: &Session, cause: &str) -> String {
 /// The directories in which a cancel left data that it should have dealt with: of those that the session had, the ones
 /// that are there still; all of them, where none can be seen from here.
 pub(in crate::cli) fn left_in(session: &Session) -> Vec<String> {
-    let Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { .. } }, .. } = session.phase()
+    let Phase::Completed {
+        outcome:
+            Outcome::Cancelled { disposed: Disposed::Failed { .. } }
+            | Outcome::Stopped { disposed: Disposed::Failed { .. } },
+        ..
+    } = session.phase()
     else {
         return Vec::new();
     };

@@ -195,9 +195,8 @@ fn force(session: &Session, stage: &CancelStage, by: String, now: Timestamp) -> 
 
 fn completed(session: &Session, command: Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Retry { .. } | Command::Cancel { .. } | Command::Stop { .. } | Command::Finish { .. } => {
-            Err(Refusal::Completed)
-        }
+        Command::Retry { .. } | Command::Cancel { .. } | Command::Finish { .. } => Err(Refusal::Completed),
+        Command::Stop { .. } => Err(Refusal::NotActive),
         Command::Resume { .. } => Err(Refusal::NotPaused),
         Command::Force { .. } => Err(Refusal::NothingToForce),
         Command::Recover => Err(Refusal::NothingToRecover),
@@ -231,7 +230,13 @@ fn running_fact(session: &Session, attempt: AttemptNo, got_through: bool, fact: 
         Fact::Began(who) => began(session, attempt, who.mark()),
         Fact::Planned(plan) if session.plan() == Some(plan.as_ref()) => vec![],
         Fact::Planned(plan) => vec![Event::Planned { attempt, plan }],
-        Fact::Step { step, state } => step_changed(session, attempt, step, state),
+        Fact::Step { step, state } => {
+            let mut events = step_changed(session, attempt, step, state);
+            // What is held open stands: there is no point beyond it that an attempt could get past.
+            let over = step == Step::Hold && !events.is_empty() && !got_through && session.first_cause.is_some();
+            events.extend(over.then_some(Event::DisruptionOver { attempt }));
+            events
+        }
         Fact::Progress(progress) => {
             let past = progress.reached() > session.furthest;
             let over = past && !got_through && session.first_cause.is_some();

@@ -60,6 +60,9 @@ pub enum Refusal {
         /// The session that was named.
         session: SessionId,
     },
+    /// Stop of a session that has ended (R22).
+    #[error("it is not active: it has ended already")]
+    NotActive,
     /// An order that only a newer howdah can carry out.
     #[error("this howdah cannot carry out: {order}; use the newer one that knows how")]
     NotSupported {
@@ -82,7 +85,7 @@ pub enum Refusal {
     #[error("it is ongoing; only a completed session can be dismissed")]
     Ongoing,
     /// A cancel from the command line of a session that was not started there (R27).
-    #[error("it was started from {origin}; add --any-origin to cancel it from the command line")]
+    #[error("it was started from {origin}; add --any-origin to end it from the command line")]
     OtherOrigin {
         /// Where it was started.
         origin: Origin,

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AttemptNo, Disposition, Failure, HeldDirectory, InstanceName, Order, Origin, Outcome, Parent, Plan, Progress,
-    Reached, RestorePlan, RetryPolicy, SessionId, Step, StepState, Timestamp,
+    Reached, RestorePlan, RetryPolicy, ServerAddress, SessionId, Step, StepState, Timestamp,
     fact::{PausePoint, ProcessMark},
 };
 use serde::{Deserialize, Serialize};
@@ -336,6 +336,12 @@ impl Session {
     /// The directories that were claimed for it, each with the file system that it was on.
     pub fn places(&self) -> &[HeldDirectory] {
         &self.places
+    }
+
+    /// Where the server of an explore session answers, while it holds its restore point open.
+    pub fn open_at(&self) -> Option<&ServerAddress> {
+        let holds = matches!(self.phase, Phase::Running { .. }) && self.current_step() == Some(Step::Hold);
+        self.plan().and_then(Plan::explore).filter(|_| holds)?.open.as_ref()
     }
 
     /// Whether a person wants no attempt after the one that runs or is queued.

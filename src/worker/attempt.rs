@@ -8,6 +8,7 @@ use super::{
     catch_panic,
     engine_factory::EngineFactory,
     event_writer::EventWriter,
+    explore::{self, Explore},
     places,
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ClusterRestore, Disposed, Failure, Leftover, Order, RestoreOrder, VerifyOrder,
+        ClusterRestore, Disposed, ExploreOrder, Failure, Leftover, Order, RestoreOrder, VerifyOrder,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -42,10 +43,9 @@ pub(super) fn carry_out(
             let backup = Backup::new(dir, ticket, order, report, stop);
             catch_panic(|| backup.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
+        Work::Run(Order::Explore(order)) => hold_open(dir, ticket, order, factory, (report, stop)),
         Work::Run(
-            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
-            | Order::Explore(_)
-            | Order::Items(_)),
+            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) | Order::Items(_)),
         ) => End::Failed(report.failed(unsupported(order))),
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
@@ -56,7 +56,11 @@ pub(super) fn carry_out(
             let disposed = catch_panic(|| backup.dispose(*disposition));
             disposed.unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Directory(_) | Leftover::Open(_) | Leftover::Items(_), .. } => {
+        Work::Dispose { left: Leftover::Open(order), .. } => {
+            let dispose = || explore::dispose(dir, ticket, order, (report, stop));
+            catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
+        }
+        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }
@@ -102,6 +106,31 @@ fn bring_back(
         Ok(success) => End::Succeeded(success),
         Err(halt) => end_of(halt, report),
     };
+    cleared(&mut supervisor, end, report)
+}
+
+/// Holds a restore point open until the attempt is stopped, or cannot go on.
+fn hold_open(
+    dir: &Path,
+    ticket: &Ticket,
+    order: &ExploreOrder,
+    factory: &EngineFactory<'_>,
+    (report, stop): (&EventWriter, &Stop),
+) -> End {
+    let explore = match Explore::new(dir, ticket, order, (report, stop)) {
+        Ok(explore) => explore,
+        Err(failure) => return End::Failed(report.failed(failure)),
+    };
+    let mut supervisor: Option<ServerSupervisor<'_>> = None;
+    let end = match catch_panic(|| explore.run(factory, &mut supervisor)) {
+        Ok(never) => match never {},
+        Err(halt) => end_of(halt, report),
+    };
+    cleared(&mut supervisor, end, report)
+}
+
+/// The end, once no server of the attempt is left but one that was let go of.
+fn cleared(supervisor: &mut Option<ServerSupervisor<'_>>, end: End, report: &EventWriter) -> End {
     // After a success nothing is left in the supervisor.
     match (supervisor.as_mut().map_or(Ok(()), ServerSupervisor::clear), end) {
         (Ok(()), end) => end,

@@ -169,7 +169,12 @@ impl Waiting<'_> {
         let id = session.id();
         let name = format!("session {id} ({})", session.title());
         match session.phase() {
-            Phase::Completed { outcome: Outcome::Cancelled { disposed: Disposed::Failed { cause } }, .. } => {
+            Phase::Completed {
+                outcome:
+                    Outcome::Cancelled { disposed: Disposed::Failed { cause } }
+                    | Outcome::Stopped { disposed: Disposed::Failed { cause } },
+                ..
+            } => {
                 self.ended.data_left = true;
                 message(streams, &format!("{name}: {}", left(session, cause)))?;
             }

@@ -85,13 +85,13 @@ pub fn message(streams: &mut Streams<'_>, sentence: &str) -> io::Result<()> {
 }
 
 /// Says what could not be read, each once.
-fn print_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
+pub(in crate::cli) fn print_problems(reader: &mut reader::Reader, streams: &mut Streams<'_>) -> io::Result<()> {
     reader.problems().iter().try_for_each(|problem| message(streams, problem))
 }
 
 /// Whether a session stands still because its worker is gone and nobody owns it: its owner would have seen that, and
 /// would try again.
-fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>) -> bool {
+pub(in crate::cli) fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>) -> bool {
     session.live_attempt().is_some() && !(context.owned)() && reader.is_lost(session)
 }
 

@@ -9,6 +9,7 @@ mod archives;
 mod copy;
 mod durable;
 mod finalize;
+mod inspect;
 mod judge;
 mod mapping;
 mod output;
@@ -33,6 +34,7 @@ use super::{
 };
 use crate::domain::{BackupForm, ClusterRestore, Failure, WorkerSettings};
 use copy::CopyOptions;
+pub use inspect::{Inspected, Source, inspect};
 use ledger::Line;
 use mark_place::MarkPlace;
 use plan::CopyPlan;

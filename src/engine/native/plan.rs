@@ -243,7 +243,7 @@ impl CopyPlan {
     }
 }
 
-fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>, bool), Failure> {
+pub(super) fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>, bool), Failure> {
     let path = directory.join(manifest::FILE_NAME);
     let refuse = |error: ManifestError| {
         if let ManifestError::Unreadable { path, source } = &error {

@@ -26,6 +26,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// What the server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// The role that was let in.
+    pub role: String,
     /// Which cluster it is.
     pub system_identifier: SystemIdentifier,
     /// The timeline it is on.
@@ -86,7 +88,9 @@ async fn ask_as_any(socket: &Path, port: Port, roles: &[&str]) -> Result<Answer,
     for role in roles {
         for database in DATABASES {
             match ask_once(socket, port, role, database).await {
-                Ok(row) => return read(&row).ok_or_else(|| Failure::bug("the answer to the probe has another shape")),
+                Ok(row) => {
+                    return read(&row, role).ok_or_else(|| Failure::bug("the answer to the probe has another shape"));
+                }
                 Err(e) if e.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => break,
                 Err(e) if e.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {}
                 Err(e) => return Err(failure(&e)),
@@ -112,11 +116,12 @@ async fn ask_once(socket: &Path, port: Port, role: &str, database: &str) -> Resu
     answer
 }
 
-fn read(row: &Row) -> Option<Answer> {
+fn read(row: &Row, role: &str) -> Option<Answer> {
     // A bigint there, though the identifier itself has no sign.
     let identifier: i64 = row.try_get::<_, String>(0).ok()?.parse().ok()?;
     let version: String = row.try_get(5).ok()?;
     Some(Answer {
+        role: role.to_owned(),
         system_identifier: SystemIdentifier(identifier.cast_unsigned()),
         timeline: Timeline(row.try_get::<_, i32>(1).ok()?.cast_unsigned()),
         databases: row.try_get(2).ok()?,

@@ -52,6 +52,16 @@ pub(in crate::worker) fn plan(
     watched(&target.to_string(), settings.stall_timeout, move |_| {
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
     })?;
+    plan_of_free(engine, request, settings, who)
+}
+
+/// The same where it is known that nobody else holds the places.
+pub(in crate::worker) fn plan_of_free(
+    engine: &mut dyn Engine,
+    request: &ClusterRestore,
+    settings: &WorkerSettings,
+    who: &ServerAccount,
+) -> Result<Checked, Failure> {
     if let Ok(account) = who {
         reachable(account, request)?;
     }

@@ -33,7 +33,7 @@ use crate::{
         account::Account,
         binaries::Binaries,
         configure::{self, Configured, DataDirectory},
-        server::{classify, replay::ServerStage},
+        server::{classify, probe::Answer, replay::ServerStage},
     },
 };
 use check::{Checked, ServerAccount};
@@ -130,7 +130,7 @@ impl<'a> Restore<'a> {
     }
 
     /// What the plan could not know, the files show: the version that they belong to.
-    fn resolve_server(
+    pub(in crate::worker) fn resolve_server(
         &self,
         planned: &ServerPlan,
         binaries: Option<Binaries>,
@@ -149,7 +149,7 @@ impl<'a> Restore<'a> {
         }
     }
 
-    fn configure(
+    pub(in crate::worker) fn configure(
         &self,
         engine: &mut dyn Engine,
         account: &Account,
@@ -185,11 +185,12 @@ impl<'a> Restore<'a> {
             binaries,
             port: self.request.target.port(),
             patience: self.settings.start_timeout,
+            settings: Vec::new(),
             running: None,
         }
     }
 
-    fn start(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<(), Halt> {
+    pub(in crate::worker) fn start(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<(), Halt> {
         self.report.begin(
             Step::Start,
             &format!("PostgreSQL {} as {}", supervisor.binaries.version(), supervisor.account.name()),
@@ -203,7 +204,11 @@ impl<'a> Restore<'a> {
         Ok(())
     }
 
-    fn replay(&self, supervisor: &mut ServerSupervisor<'_>, wal: &WalFinding) -> Result<(), Halt> {
+    pub(in crate::worker) fn replay(
+        &self,
+        supervisor: &mut ServerSupervisor<'_>,
+        wal: &WalFinding,
+    ) -> Result<(), Halt> {
         let span = match wal {
             WalFinding::Included { start, stop } => Some((*start, *stop)),
             WalFinding::Missing { .. } => None,
@@ -226,14 +231,22 @@ impl<'a> Restore<'a> {
     }
 
     fn probe(&self, supervisor: &mut ServerSupervisor<'_>, cluster: Option<SystemIdentifier>) -> Result<String, Halt> {
+        Ok(self.ask(supervisor, cluster)?.to_string())
+    }
+
+    /// Asks the server a query, and whether it is of the right cluster.
+    pub(in crate::worker) fn ask(
+        &self,
+        supervisor: &mut ServerSupervisor<'_>,
+        cluster: Option<SystemIdentifier>,
+    ) -> Result<Answer, Halt> {
         self.report.begin(Step::Probe, "");
         let user = supervisor.account.name().to_owned();
         let answer = supervisor.ask(&[&self.settings.probe_role, &user])?;
         right_cluster(cluster, answer.system_identifier)?;
-        let sentence = answer.to_string();
-        self.report.done(&sentence);
+        self.report.done(&answer.to_string());
         self.go_on()?;
-        Ok(sentence)
+        Ok(answer)
     }
 
     pub(in crate::worker) fn go_on(&self) -> Result<(), Halt> {

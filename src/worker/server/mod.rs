@@ -53,6 +53,8 @@ pub(in crate::worker) struct ServerSupervisor<'a> {
     pub(in crate::worker) port: Port,
     /// How long nothing may move.
     pub(in crate::worker) patience: Duration,
+    /// What an isolated server gets beside what all of them do: names and values.
+    pub(in crate::worker) settings: Vec<(&'static str, &'static str)>,
     pub(in crate::worker) running: Option<Running>,
 }
 
@@ -70,7 +72,11 @@ impl ServerSupervisor<'_> {
         let anew = resume::restore_backup_label(self.workspace.data, &self.account, &self.binaries)?;
         let name = format!("{}-{}", isolation_name(self.workspace.session), std::process::id());
         let isolation = IsolatedServer::make(&name, &self.account)?;
-        let arguments = isolation.arguments(self.workspace.data, self.port, self.binaries.version());
+        let mut arguments = isolation.arguments(self.workspace.data, self.port, self.binaries.version());
+        for (name, value) in &self.settings {
+            // Of two the last one counts (postgres(1), -c).
+            arguments.extend(["-c".into(), format!("{name}={value}").into()]);
+        }
         let path = self.workspace.attempt.join("output.log");
         let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
         let log = opened.map_err(|e| attempt_files::failure(&format!("opening {}", path.display()), &e))?;
@@ -146,6 +152,19 @@ impl ServerSupervisor<'_> {
                 return Err(self.stands_still(seen.at).into());
             }
             thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// The directory of the isolated server's socket.
+    pub(in crate::worker) fn sockets(&self) -> Option<&Path> {
+        Some(self.running.as_ref()?.isolation.as_ref()?.directory())
+    }
+
+    /// How the server has ended, if it has.
+    pub(in crate::worker) fn ended(&mut self) -> Option<Failure> {
+        match &mut self.running {
+            Some(running) => running.server.ended().map(|end| self.died(end)),
+            None => Some(Failure::bug("no server was started")),
         }
     }
 

@@ -1,0 +1,206 @@
+//! `howdah explore`, wired: the catalog, the plan, and whoever owns the sessions.
+
+use super::{
+    choice,
+    context::{AppContext, who},
+    ownership, planner, proposals,
+    proposals::Taken,
+    session::{around, on_streams, steer, until_next_look},
+};
+use crate::{
+    catalog,
+    cli::{
+        exit::Exit,
+        explore::{
+            KIND,
+            args::{ExploreArgs, ExploreVerb, StartArgs, StopArgs},
+            children_of, line, list, wait,
+        },
+        report::write_candidates,
+        session::{
+            SessionError, VerbContext,
+            act::{self, Selection},
+            cancel::{self, Waited},
+            message,
+            reader::Reader,
+            start::not_started,
+        },
+        state::state,
+        streams::Streams,
+    },
+    control::Client,
+    domain::{Disposition, ExploreOrder, KindFilter, Order, Origin, Reach, Recovery, SessionId},
+    machine::{Scope, decide},
+    manager::{Service, SessionAction, StartRequest},
+};
+use std::io;
+
+pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Exit> {
+    on_streams(|streams| {
+        let owned = || ownership::is_owned(&context.state);
+        let around = around(context, &owned);
+        let reader = &mut Reader::open(&context.state, KindFilter::Only(KIND)).map_err(SessionError::from)?;
+        match &args.verb {
+            ExploreVerb::Start(args) => started(context, reader, args, &around, streams),
+            ExploreVerb::List(args) => Ok(list::run(reader, args, &around, streams)?),
+            ExploreVerb::Stop(args) => stopped(context, reader, args, &around, streams),
+        }
+    })
+}
+
+fn started(
+    context: &AppContext,
+    reader: &mut Reader,
+    args: &StartArgs,
+    around: &VerbContext<'_>,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let refused = |streams: &mut Streams<'_>, reason: &str| -> anyhow::Result<Exit> {
+        message(streams, &not_started(&args.instance, reason))?;
+        Ok(Exit::Refused)
+    };
+    let catalog = catalog::read(&context.sources()?);
+    let point = match choice::point(&catalog, &args.instance, args.point.as_deref()) {
+        Ok(point) => point,
+        Err(reason) => {
+            let exit = refused(streams, &reason.sentence)?;
+            write_candidates(streams, &reason.candidates)?;
+            return Ok(exit);
+        }
+    };
+    let mut taken = Taken::default();
+    for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
+        taken.add_order(session.order());
+    }
+    let scratch = match &args.scratch {
+        Some(scratch) => std::path::absolute(scratch).map_err(|error| error.to_string()),
+        None => proposals::free_directory(&context.config.explore_dir(), &point.instance, &taken),
+    };
+    let scratch = match scratch {
+        Ok(scratch) => scratch,
+        Err(reason) => return refused(streams, &reason),
+    };
+    let order = ExploreOrder { point, scratch, recovery: Recovery::to_consistency(), port: args.port };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let plan = runtime.block_on(planner::plan_explore(order.clone(), context.worker_settings()));
+    drop(runtime);
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(failure) => return refused(streams, &failure.to_string()),
+    };
+    if args.plan {
+        if args.json {
+            writeln!(streams.out, "{}", serde_json::to_string(&plan)?)?;
+        } else {
+            for (name, text) in plan.rows() {
+                writeln!(streams.out, "{name:<12}{text}")?;
+            }
+        }
+        return Ok(Exit::Done);
+    }
+    let request = StartRequest { orders: vec![Order::Explore(order)], policy: None, origin: Origin::CommandLine };
+    steer(context, async |owner| begun(owner, request, (reader, args, around), streams).await)
+}
+
+async fn begun(
+    owner: &Client,
+    request: StartRequest,
+    (reader, args, around): (&mut Reader, &StartArgs, &VerbContext<'_>),
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let receipt = owner.start(request, who()).await;
+    let Some(id) = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session) else {
+        for (_, refusal) in receipt.refused() {
+            message(streams, &not_started(&args.instance, &refusal.to_string()))?;
+        }
+        return Ok(Exit::Refused);
+    };
+    let session = owner.session(id, who()).await;
+    if !args.json
+        && let Some(session) = &session
+    {
+        writeln!(streams.out, "{id} {}", session.uuid())?;
+        streams.out.flush()?;
+    }
+    let (session, exit) = if args.wait {
+        let around = VerbContext { pause: &until_next_look, form: around.form.clone(), ..*around };
+        wait::wait(reader, id, &around, streams)?
+    } else {
+        (session.map(|session| session.as_ref().clone()), Exit::Done)
+    };
+    let now = around.clock.now();
+    match session {
+        Some(session) if args.json => writeln!(streams.out, "{}", line(&session, None, &[], now)?)?,
+        Some(session) if exit != Exit::Done => {
+            message(streams, &format!("session {id} ({}): {}", session.title(), state(&session, now)))?;
+        }
+        Some(_) => {}
+        None => message(streams, &format!("session {id} was begun, but it cannot be shown now"))?,
+    }
+    Ok(exit)
+}
+
+fn stopped(
+    context: &AppContext,
+    reader: &mut Reader,
+    args: &StopArgs,
+    around: &VerbContext<'_>,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let by = who();
+    let act = SessionAction::Stop(args.reach());
+    let now = around.clock.now();
+    let selection = act::select(reader, Some(&args.session), (act, &by, now), &mut io::stdin().lock(), streams)?;
+    if selection.scopes.is_empty() {
+        return Ok(if selection.refused { Exit::Refused } else { Exit::Done });
+    }
+    steer(context, async |owner| {
+        let pause = || {
+            std::thread::sleep(super::session::POLL_INTERVAL);
+            crate::cli::session::Reading::GoesOn
+        };
+        let around = VerbContext { pause: &pause, form: around.form.clone(), ..*around };
+        if args.force {
+            cancel_children(owner, reader, (act, &selection), &around, streams).await?;
+        }
+        let result = act::carry_out(owner, (act, &by), selection, streams).await?;
+        let waited = cancel::wait(reader, (&result.done, None), &around, streams)?;
+        Ok(match waited {
+            Waited { all_cancelled: false, .. } => Exit::Refused,
+            Waited { .. } if result.refused => Exit::Refused,
+            Waited { data_left: true, .. } => Exit::Warned,
+            Waited { .. } => Exit::Done,
+        })
+    })
+}
+
+/// Cancels what is being taken out of these sessions, and waits for its end.
+async fn cancel_children(
+    owner: &Client,
+    reader: &mut Reader,
+    (stop, selection): (SessionAction, &Selection),
+    around: &VerbContext<'_>,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    let ongoing = reader.journal.ongoing().map_err(SessionError::from)?.sessions;
+    let parents = selection.scopes.iter().flat_map(|scope| match scope {
+        Scope::Sessions(ids) => ids.as_slice(),
+        Scope::Ongoing(_) | Scope::Completed(_) => &[],
+    });
+    // What may not be closed keeps what works on it.
+    let now = around.clock.now();
+    let may_be_closed = |id: &&SessionId| {
+        let session = ongoing.iter().find(|session| session.id() == **id);
+        session.is_some_and(|session| decide(session, stop.command(&who()), now).is_ok())
+    };
+    let children: Vec<SessionId> = parents.filter(may_be_closed).flat_map(|id| children_of(&ongoing, *id)).collect();
+    if children.is_empty() {
+        return Ok(());
+    }
+    // Whoever may close what they work on may end them.
+    let cancel = SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin);
+    let selection = Selection { scopes: vec![Scope::Sessions(children)], refused: false };
+    let result = act::carry_out(owner, (cancel, &who()), selection, streams).await?;
+    cancel::wait(reader, (&result.done, None), around, streams)?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The words of `howdah explore`.
+
+use crate::{
+    cli::session::name::SessionSelector,
+    domain::{Port, Reach},
+};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `howdah explore ...`.
+#[derive(Debug, Args)]
+pub struct ExploreArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ExploreVerb,
+}
+
+/// The verbs of `howdah explore`.
+#[derive(Debug, Subcommand)]
+pub enum ExploreVerb {
+    /// Open a restore point: a server on the backup, on a private socket, read-only
+    #[command(after_help = START)]
+    Start(StartArgs),
+    /// List what is held open, in the order of creation
+    #[command(after_long_help = FIELDS)]
+    List(ListArgs),
+    /// Close what a session holds open: its server, its files and its scratch go
+    #[command(after_help = STOP)]
+    Stop(StopArgs),
+}
+
+/// `howdah explore start`.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// The instance: NAME, REPOSITORY:NAME, NAME@SYSTEM-IDENTIFIER or both, as `howdah backup list` names it
+    pub instance: String,
+    /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
+    #[arg(long, value_name = "LABEL|PATH")]
+    pub point: Option<String>,
+    /// Where the server's writes go: a directory that does not exist yet [default: one below explore_dir]
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// Listen on this TCP port of this machine, too, with the passwords of the cluster's own roles
+    #[arg(long)]
+    pub port: Option<Port>,
+    /// Print the plan and stop: how the files are provided, what that takes, what is replayed
+    #[arg(long, conflicts_with = "wait")]
+    pub plan: bool,
+    /// Return when the first query was answered, or when it is stuck
+    #[arg(long)]
+    pub wait: bool,
+    /// Print the session, or the plan, as JSON; its fields: howdah explore list --help
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah explore list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah explore stop`.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// The session: its number, [n] of the list (counted from 0), or at least 4 characters of the beginning of its uuid;
+    /// - reads session objects (JSON, one or many) from standard input
+    #[arg(value_name = "SESSION | -")]
+    pub session: SessionSelector,
+    /// Close sessions that were opened from a console, too
+    #[arg(long)]
+    pub any_origin: bool,
+    /// Cancel first what is being taken out of it
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl ExploreVerb {
+    /// Whether it may change sessions.
+    pub const fn changes_sessions(&self) -> bool {
+        match self {
+            Self::Start(args) => !args.plan,
+            Self::Stop(_) => true,
+            Self::List(_) => false,
+        }
+    }
+}
+
+impl StopArgs {
+    /// Which sessions the stop may touch (R27).
+    pub const fn reach(&self) -> Reach {
+        if self.any_origin { Reach::AnyOrigin } else { Reach::CommandLine }
+    }
+}
+
+const START: &str = "\
+The number and the uuid of the session are printed, and it goes on without this command: howdah explore list shows it,
+howdah explore stop closes it. The backup is only read.
+
+Exit codes: 0 begun, or with --wait open; 3 refused, nothing was begun; 4 stuck (with --wait); 5 stopped (with --wait).";
+
+const STOP: &str = "\
+Nothing is printed on success: the server is gone, nothing is mounted and the scratch is removed then. A session that is
+not active is refused, and so is one that was opened from a console; it is left untouched. While items are being taken
+out, the stop is refused and names who does.
+
+Exit codes: 0 closed; 3 at least one was refused (stderr names each with its reason, and the others were closed); 6 closed,
+and data was left (stderr names the directories).";
+
+const FIELDS: &str = "\
+The sessions stand in the order of their creation, so [n] means the same one while sessions change their state; it moves
+up when an older one is closed. Quote it where the shell takes brackets as a pattern: '[0]'. Free of that race is the pipe:
+howdah explore list --json > before; howdah explore stop - < before.
+
+The JSON object has the fields of howdah session list --help, and these:
+  open       whether the server answers now
+  psql       the command line that opens psql there, or null
+  sockets    the directory of its Unix socket, or null
+  method     how the files are provided: reflink, overlay or copy; null before that is known
+  children   the numbers of the sessions that take items out of it";

@@ -1,0 +1,310 @@
+//! A restore point opened and held open: its files are provided, its server started, asked, and kept until it is stopped.
+//!
+//! Promises: the backup is opened to read alone; the server is on a private socket, read-only unless a person says
+//! otherwise, and does nothing to the world around it (S13); when the attempt ends, in whatever way, its server is gone.
+//! Never: ends by itself while all is well (R29), or writes outside its scratch.
+
+mod clone;
+mod dispose;
+mod hold;
+mod method;
+mod plan;
+mod provider;
+mod scratch;
+
+pub(super) use dispose::dispose;
+
+use super::{
+    engine_factory::{EngineFactory, EngineRequest},
+    event_writer::EventWriter,
+    places::ClaimingSession,
+    restore::{Restore, check},
+    server::{ServerSupervisor, orphan_server},
+    signals::Stop,
+    workspace::Workspace,
+};
+use crate::{
+    domain::{
+        ClusterRestore, ExistingData, ExploreOrder, ExplorePlan, Failure, FileMethod, MissingWal, Order, Plan, Port,
+        ServerAddress, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many, ticket::Ticket,
+    },
+    engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
+    postgres::{account::Account, binaries::Binaries},
+};
+use check::{Checked, ServerAccount};
+use provider::Provider;
+use scratch::{Mark, Scratch};
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+};
+use uuid::Uuid;
+
+/// What the name of a socket needs where nobody asked for TCP.
+const SOCKET_PORT: u16 = 5432;
+
+/// What a server that is only looked into needs, and what it can do without.
+const SMALL: [(&str, &str); 7] = [
+    ("default_transaction_read_only", "on"),
+    ("shared_buffers", "64MB"),
+    ("huge_pages", "off"),
+    ("autovacuum", "off"),
+    ("checkpoint_timeout", "1h"),
+    ("wal_init_zero", "off"),
+    // What a person's query breaks is set right without a new attempt.
+    ("restart_after_crash", "on"),
+];
+
+/// Where what is written is not kept over the end of the machine.
+const FLEETING: (&str, &str) = ("fsync", "off");
+
+/// One restore point being held open.
+pub(super) struct Explore<'a> {
+    attempt_dir: &'a Path,
+    ticket: &'a Ticket,
+    order: &'a ExploreOrder,
+    report: &'a EventWriter,
+    stop: &'a Stop,
+    scratch: Scratch,
+    /// The same as the restore of a cluster into the scratch: what does not depend on how files are provided.
+    restore: ClusterRestore,
+    data: PathBuf,
+}
+
+/// Makes the plan of an opening and writes nothing.
+pub(super) fn plan(order: &ExploreOrder, settings: &WorkerSettings, own: &Own) -> Result<ExplorePlan, Failure> {
+    let scratch = Scratch::new(order.scratch.clone(), Uuid::nil());
+    let request = as_restore(order, &scratch)?;
+    let (holds, own) = (Order::Explore(order.clone()).holds(), own.clone());
+    watched(&order.scratch.display().to_string(), settings.stall_timeout, move |_| {
+        Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
+    })?;
+    let who = Account::for_server(&settings.os_user);
+    let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request };
+    let (_, _, plan) = ways.check(&super::engine_factory::ENGINES, &who, &[])?;
+    Ok(plan)
+}
+
+/// All that the choice of a way needs.
+struct Ways<'a> {
+    order: &'a ExploreOrder,
+    settings: &'a WorkerSettings,
+    scratch: &'a Scratch,
+    session: Uuid,
+    request: &'a ClusterRestore,
+}
+
+impl<'a> Ways<'a> {
+    /// How the files are provided, by whom, and what comes of it.
+    fn check(
+        &self,
+        factory: &EngineFactory<'_>,
+        who: &ServerAccount,
+        devices: &[(PathBuf, u64)],
+    ) -> Result<(Box<dyn Engine + 'a>, Checked, ExplorePlan), Failure> {
+        let Self { order, settings, scratch, session: session_uuid, request } = *self;
+        refuse_reserved(&order.scratch, settings)?;
+        let owner = who.as_ref().ok().and_then(Account::owner);
+        let (method, reasons) = method::choose(&order.point, &order.scratch)?;
+        let mut segment = None;
+        let mut engine: Box<dyn Engine + 'a> = match method {
+            FileMethod::Copy => (factory.make)(&EngineRequest { request, session_uuid, owner, settings, devices })?,
+            FileMethod::Reflink | FileMethod::Overlay => {
+                let mut provider =
+                    Provider { order, method, scratch, owner, stall: settings.stall_timeout, found: None };
+                segment = provider.segment()?;
+                Box::new(provider)
+            }
+        };
+        let checked = check::plan_of_free(engine.as_mut(), request, settings, who)?;
+        if let ServerPlan::NoServer { reason } = &checked.plan.server
+            && checked.plan.files.version.or(order.point.facts.version).is_some()
+        {
+            return Err(Failure::incurable(
+                format!("no server can be started on the backup: {reason}"),
+                "install PostgreSQL of its major version, or name the directory of its programs with the setting binaries",
+            ));
+        }
+        let plan = plan::of(order, settings, (method, reasons), checked.plan.clone(), segment)?;
+        Ok((engine, checked, plan))
+    }
+}
+
+impl<'a> Explore<'a> {
+    pub(super) fn new(
+        attempt_dir: &'a Path,
+        ticket: &'a Ticket,
+        order: &'a ExploreOrder,
+        (report, stop): (&'a EventWriter, &'a Stop),
+    ) -> Result<Self, Failure> {
+        let scratch = Scratch::new(order.scratch.clone(), ticket.session_uuid);
+        let (restore, data) = (as_restore(order, &scratch)?, scratch.data());
+        Ok(Self { attempt_dir, ticket, order, report, stop, scratch, restore, data })
+    }
+
+    /// Opens the restore point and holds it open: returns when it is no longer. A server that is still in `supervisor`
+    /// afterwards is the caller's to clear.
+    pub(super) fn run<'s>(
+        &'s self,
+        factory: &EngineFactory<'_>,
+        supervisor: &mut Option<ServerSupervisor<'s>>,
+    ) -> Result<Infallible, Halt> {
+        let Self { report, ticket: Ticket { settings, .. }, .. } = self;
+        report.begin(Step::Check, "");
+        let who = Account::for_server(&settings.os_user);
+        let restore = self.steps();
+        // Held until the attempt has ended, in whatever way.
+        let holds = Order::Explore(self.order.clone()).holds();
+        let places = restore.places.enter(&holds, who.as_ref().ok().and_then(Account::owner));
+        let places = places.map_err(Failure::from)?;
+        if orphan_server::stop(&restore.workspace)? {
+            report.note("a server that an earlier attempt had left running was stopped");
+        }
+        self.scratch.unpublish()?;
+        // Held while the files are read, which is to the end.
+        let _reading = match self.order.point.source.directory() {
+            Some(backup) => point_use::read(backup, settings.stall_timeout)?,
+            None => None,
+        };
+        let session = self.ticket.session_uuid;
+        let ways = Ways { order: self.order, settings, scratch: &self.scratch, session, request: &self.restore };
+        let (mut engine, checked, mut plan) = ways.check(factory, &who, &places.devices)?;
+        report.planned(Plan::Explore(Box::new(plan.clone())));
+        report.done(&format!("{} in {}, by {}", plan.bytes, many(plan.files, "file"), plan.method));
+        restore.go_on()?;
+        let Checked { plan: planned, binaries, cluster } = checked;
+        self.open(engine.as_mut(), plan.method)?;
+        let (server, binaries) = restore.resolve_server(&planned.server, binaries, &who)?;
+        let account = who?;
+        restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
+        let (ServerPlan::Start { .. }, Some(binaries)) = (&server, binaries) else {
+            return Err(no_server(&server).into());
+        };
+        let supervisor = supervisor.insert(self.supervisor(&restore, account, binaries, plan.method));
+        let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
+        replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
+        let answer = restore.ask(supervisor, cluster)?;
+        let address = self.address(supervisor, answer.role)?;
+        self.scratch.publish(&address)?;
+        plan.server = server;
+        plan.open = Some(address);
+        report.planned(Plan::Explore(Box::new(plan.clone())));
+        let held = hold::hold(self, supervisor, &plan);
+        // Before the server is gone: who comes now is to wait, not to fail.
+        self.scratch.unpublish()?;
+        held
+    }
+
+    /// The steps that are the restore's own.
+    fn steps(&self) -> Restore<'_> {
+        let (settings, by) = (&self.ticket.settings, self.ticket.by.as_deref());
+        Restore {
+            workspace: self.workspace(),
+            request: &self.restore,
+            settings,
+            by,
+            places: ClaimingSession::of(self.ticket, self.attempt_dir),
+            report: self.report,
+            stop: self.stop,
+        }
+    }
+
+    fn workspace(&self) -> Workspace<'_> {
+        Workspace { attempt: self.attempt_dir, session: self.ticket.session_uuid, data: &self.data }
+    }
+
+    /// Provides the files.
+    fn open(&self, engine: &mut dyn Engine, method: FileMethod) -> Result<(), Halt> {
+        let Self { report, scratch, .. } = self;
+        report.begin(Step::Open, &method.to_string());
+        let state = ClaimingSession::of(self.ticket, self.attempt_dir).own().state;
+        let mark = Mark::new(self.ticket.session_uuid, &state, method);
+        let stands = scratch.make(&mark)?;
+        match method {
+            FileMethod::Reflink if stands => {}
+            FileMethod::Reflink | FileMethod::Overlay => {
+                engine.copy(*report)?;
+                scratch.provided(&mark)?;
+            }
+            FileMethod::Copy => {
+                engine.copy(*report)?;
+                report.copied();
+            }
+        }
+        let again = if stands { "; what the server had written is there" } else { "" };
+        report.done(&format!("{method}{again}"));
+        if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
+    }
+
+    fn supervisor<'s>(
+        &'s self,
+        restore: &Restore<'s>,
+        account: Account,
+        binaries: Binaries,
+        method: FileMethod,
+    ) -> ServerSupervisor<'s> {
+        let mut settings = SMALL.to_vec();
+        match method {
+            FileMethod::Copy => {}
+            FileMethod::Reflink | FileMethod::Overlay => settings.push(FLEETING),
+        }
+        ServerSupervisor { settings, ..restore.supervisor(account, binaries) }
+    }
+
+    fn address(&self, supervisor: &ServerSupervisor<'_>, role: String) -> Result<ServerAddress, Failure> {
+        let sockets = supervisor.sockets().ok_or_else(|| Failure::bug("the server is not isolated"))?;
+        let (programs, version) = (supervisor.binaries.directory().to_owned(), supervisor.binaries.version());
+        Ok(ServerAddress { sockets: sockets.to_owned(), port: supervisor.port, role, programs, version })
+    }
+}
+
+/// The order as the restore of a cluster into its scratch.
+fn as_restore(order: &ExploreOrder, scratch: &Scratch) -> Result<ClusterRestore, Failure> {
+    let port = match order.port {
+        Some(port) => Ok(port),
+        None => Port::new(SOCKET_PORT),
+    };
+    let port = port.map_err(|error| Failure::bug(error.to_string()))?;
+    let target = Target::new(scratch.data(), port)
+        .map_err(|error| Failure::incurable(error.to_string(), "name another explore_dir in howdah.toml"))?;
+    Ok(ClusterRestore {
+        point: order.point.clone(),
+        target,
+        recovery: order.recovery.clone(),
+        server: ServerWish::StopAfterProbe,
+        max_rate: None,
+        existing: ExistingData::Refuse,
+        missing_wal: MissingWal::Refuse,
+    })
+}
+
+/// What the files have shown, the programs for it are not here.
+fn no_server(server: &ServerPlan) -> Failure {
+    let reason = match server {
+        ServerPlan::NoServer { reason } => reason.clone(),
+        ServerPlan::Start { version, .. } => format!("the programs of PostgreSQL {version} are not here"),
+    };
+    Failure::incurable(
+        format!("no server can be started on the backup: {reason}"),
+        "install PostgreSQL of its major version, or name the directory of its programs with the setting binaries",
+    )
+}
+
+/// A scratch is never below a repository or the state directory: what is cleaned up there is not ours to mix with.
+fn refuse_reserved(scratch: &Path, settings: &WorkerSettings) -> Result<(), Failure> {
+    let real = |path: &Path| {
+        let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+        let below = path.strip_prefix(there).unwrap_or(Path::new(""));
+        there.canonicalize().map_or_else(|_| path.to_owned(), |there| there.join(below))
+    };
+    let scratch = real(scratch);
+    let reserved = settings.repositories.iter().map(|path| (path, "a repository"));
+    let mut reserved = reserved.chain(settings.state.iter().map(|path| (path, "the state directory")));
+    match reserved.find(|(path, _)| scratch.starts_with(real(path))) {
+        Some((path, what)) => Err(Failure::incurable(
+            format!("{} lies in {what}, {}", scratch.display(), path.display()),
+            "name another explore_dir in howdah.toml",
+        )),
+        None => Ok(()),
+    }
+}
