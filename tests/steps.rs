@@ -10,6 +10,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::print_stderr, reason = "the seed must be known, whatever becomes of the run")]
 
+#[path = "steps/explore.rs"]
+mod explore;
 #[path = "support/rng.rs"]
 mod rng;
 #[path = "steps/rules.rs"]

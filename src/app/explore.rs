@@ -28,12 +28,15 @@ use crate::{
         state::state,
         streams::Streams,
     },
+    console::message::{OrderWish, PlannedOrder},
     control::Client,
-    domain::{Disposition, ExploreOrder, KindFilter, Order, Origin, Reach, Recovery, SessionId},
+    domain::{
+        Disposition, ExploreOrder, Failure, KindFilter, Order, Origin, Reach, Recovery, SessionId, WorkerSettings,
+    },
     machine::{Scope, decide},
     manager::{Service, SessionAction, StartRequest},
 };
-use std::io;
+use std::{io, path::Path};
 
 pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Exit> {
     on_streams(|streams| {
@@ -46,6 +49,24 @@ pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Ex
             ExploreVerb::Stop(args) => stopped(context, reader, args, &around, streams),
         }
     })
+}
+
+/// The plan of what a person at the screen wants, and the order for it: its scratch is chosen here.
+pub(super) async fn planned(
+    wish: OrderWish,
+    explore_dir: &Path,
+    settings: WorkerSettings,
+) -> Result<PlannedOrder, Failure> {
+    match wish {
+        OrderWish::Open(point) => {
+            let free = proposals::free_directory(explore_dir, &point.instance, &Taken::default());
+            let scratch = free.map_err(|reason| Failure::incurable(reason, ""))?;
+            let recovery = Recovery::to_consistency();
+            let order = ExploreOrder { point: *point, scratch, recovery, port: None };
+            let plan = planner::plan_explore(order.clone(), settings).await?;
+            Ok(PlannedOrder { order: Order::Explore(order), rows: plan.rows() })
+        }
+    }
 }
 
 fn started(

@@ -14,6 +14,7 @@ pub enum Action {
     Stop,
     NewRestore,
     StartJob,
+    OpenPoint,
     Verify,
     Mark,
     MarkRange,
@@ -25,6 +26,7 @@ pub enum Action {
     Help,
     NextInNeed,
     Jobs,
+    Explore,
     History,
     Filter,
     Sort,
@@ -123,14 +125,20 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 53] = [
+const TABLE: [Words; 55] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
     words(Action::Dismiss, "dismiss", "Dismiss", "take a completed session off the screen; its history is kept"),
-    words(Action::Stop, "stop", "Stop", "stop a run of a job, or the server that a restore left; asks first"),
+    words(
+        Action::Stop,
+        "stop",
+        "Stop",
+        "stop a run, close what is held open, or stop the server that a restore left; asks first",
+    ),
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
     words(Action::StartJob, "start-job", "Start job", "start a run of the backup job; shows its plan first"),
+    words(Action::OpenPoint, "open-point", "Open point", "open a restore point to look into it; shows its plan first"),
     words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
     words(Action::MarkRange, "mark-range", "Mark range", "mark all rows from the one that was marked last"),
@@ -142,6 +150,7 @@ const TABLE: [Words; 53] = [
     words(Action::Help, "help", "Help", "every key"),
     words(Action::NextInNeed, "next-in-need", "Next in need", "to the next session that needs a person"),
     words(Action::Jobs, "jobs", "Jobs", "the backup jobs, their runs and objects; again: back"),
+    words(Action::Explore, "explore", "Explore", "the restore points that are held open; again: back"),
     words(Action::History, "history", "History", "all that has ended, dismissed sessions too; again: back"),
     words(
         Action::Filter,
@@ -252,6 +261,7 @@ impl Action {
             | Self::Stop
             | Self::NewRestore
             | Self::StartJob
+            | Self::OpenPoint
             | Self::Verify
             | Self::Menu
             | Self::Palette
@@ -272,6 +282,7 @@ impl Action {
             | Self::SaveLog
             | Self::Refresh
             | Self::Jobs
+            | Self::Explore
             | Self::History
             | Self::Copy
             | Self::MarkRange

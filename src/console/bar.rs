@@ -26,6 +26,7 @@ const fn actions(screen: Screen) -> &'static [Action] {
         Screen::Restore | Screen::History => {
             &[Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help]
         }
+        Screen::Explore => &[Action::Stop, Action::Retry, Action::Copy, Action::Menu, Action::Palette, Action::Help],
         Screen::Jobs => &[
             Action::StartJob,
             Action::Stop,
@@ -62,6 +63,7 @@ pub(super) fn tabs(model: &Model) -> Vec<Tab> {
     // From a screen its own key leads back to the first one.
     let action = |screen: Screen| match (screen, shown) {
         (Screen::Jobs, _) | (Screen::Restore, Screen::Jobs) => Action::Jobs,
+        (Screen::Explore, _) | (Screen::Restore, Screen::Explore) => Action::Explore,
         (Screen::History, _) | (Screen::Restore, Screen::History | Screen::Restore) => Action::History,
     };
     let key = |screen: Screen| model.options().keymap.key(model.main_context(), action(screen));

@@ -8,7 +8,7 @@ use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
         AttemptNo, ClusterRestore, Failure, InstanceName, JobId, JobSpec, LeftServer, ObjectPlan, Order, RestorePlan,
-        SessionId, fact::ProcessMark,
+        RestorePoint, SessionId, fact::ProcessMark,
     },
     machine::{PastSession, Refusal, Scope, Session, job::JobRun},
     manager::{JobAction, OwnerState, Receipt, SessionAction, Snapshot},
@@ -66,6 +66,8 @@ pub enum Message {
     Run(JobId, Option<Arc<JobRun>>),
     /// The history of a run was read.
     RunHistory(JobId, Result<EventHistory, String>),
+    /// The plan of an order was made for the question with this ticket.
+    OrderPlanned(RequestId, Box<Result<PlannedOrder, Failure>>),
     /// The plans of a job's objects were made for the question with this ticket.
     JobPlanned(RequestId, Vec<ObjectPlan>),
     /// The screen is not recorded any more, for this reason.
@@ -79,6 +81,22 @@ pub enum Message {
 /// Which query an answer belongs to: a newer query makes older answers void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u64);
+
+/// What a plan is wanted for; what nobody named is chosen with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderWish {
+    /// To open a restore point.
+    Open(Box<RestorePoint>),
+}
+
+/// An order that can be given, and its plan: name and text of each line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedOrder {
+    /// The order.
+    pub order: Order,
+    /// Its plan.
+    pub rows: Vec<(&'static str, String)>,
+}
 
 /// What the mouse did, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +176,8 @@ pub enum Query {
     RunHistory(JobId),
     /// The plans of a job's objects.
     JobPlan(RequestId, Box<JobSpec>),
+    /// The plan of an order.
+    OrderPlan(RequestId, OrderWish),
     /// The plan for one of the wizard's instances.
     Plan(RequestId, usize, Box<ClusterRestore>),
 }

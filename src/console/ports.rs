@@ -3,7 +3,12 @@
 //! Promises: everything here is asynchronous or a value; the screen never waits for any of it while it draws.
 //! Never: lets the screen open a file or start a process by itself.
 
-use super::{glyphs::Glyphs, keymap::Keymap, theme::Theme};
+use super::{
+    glyphs::Glyphs,
+    keymap::Keymap,
+    message::{OrderWish, PlannedOrder},
+    theme::Theme,
+};
 use crate::{
     domain::{
         AttemptNo, ClusterRestore, Failure, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestorePlan, SessionId,
@@ -24,6 +29,9 @@ pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<Rest
 
 /// Makes the plans of a job's objects, in their order, without writing anything; runs in other processes.
 pub type JobPlanPort = Box<dyn Fn(JobSpec) -> BoxFuture<'static, Vec<ObjectPlan>> + Send + Sync>;
+
+/// Makes the plan of an order without writing anything; runs in another process.
+pub type OrderPlanPort = Box<dyn Fn(OrderWish) -> BoxFuture<'static, Result<PlannedOrder, Failure>> + Send + Sync>;
 
 /// Reads the history of a run of a job, whoever owns it.
 pub type RunHistoryPort = Box<dyn Fn(JobId) -> BoxFuture<'static, io::Result<EventHistory>> + Send + Sync>;
@@ -87,6 +95,8 @@ pub struct Ports {
     pub plan: PlanPort,
     /// See [`JobPlanPort`].
     pub plan_job: JobPlanPort,
+    /// See [`OrderPlanPort`].
+    pub plan_order: OrderPlanPort,
     /// See [`RunHistoryPort`].
     pub run_history: RunHistoryPort,
     /// See [`LogPort`].

@@ -38,7 +38,7 @@ impl Action {
     pub const fn purpose(self) -> Purpose {
         match self {
             Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::Stop => Purpose::Session,
-            Self::NewRestore | Self::StartJob | Self::Verify => Purpose::Begin,
+            Self::NewRestore | Self::StartJob | Self::OpenPoint | Self::Verify => Purpose::Begin,
             Self::Mark
             | Self::MarkRange
             | Self::MarkAll
@@ -49,6 +49,7 @@ impl Action {
             | Self::Help => Purpose::Choose,
             Self::NextInNeed
             | Self::Jobs
+            | Self::Explore
             | Self::History
             | Self::Filter
             | Self::Sort
@@ -91,9 +92,11 @@ impl Action {
             Self::Cancel => &["stop", "abort", "end"],
             Self::Force => &["kill"],
             Self::Dismiss => &["hide", "remove", "clear"],
-            Self::Stop => &["stop server", "shut down", "shutdown", "end", "graceful", "immediate"],
+            Self::Stop => &["stop server", "shut down", "shutdown", "end", "graceful", "immediate", "close point"],
             Self::StartJob => &["run", "backup", "begin"],
             Self::Jobs => &["backups", "runs"],
+            Self::OpenPoint => &["explore", "look inside", "items"],
+            Self::Explore => &["open points", "items", "tables"],
             Self::NewRestore => &["start", "create", "recover"],
             Self::Verify => &["check", "test"],
             Self::Mark | Self::MarkRange | Self::MarkAll => &["select"],

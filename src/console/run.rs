@@ -279,6 +279,7 @@ impl<S: Surface> Running<S> {
             | Message::Run(..)
             | Message::RunHistory(..)
             | Message::JobPlanned(..)
+            | Message::OrderPlanned(..)
             | Message::RecordingStopped(_)
             | Message::NotSuspended => Haste::AtOnce,
         }
@@ -341,6 +342,9 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         Query::RunHistory(id) => {
             let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
             (ports.run_history)(id).map(move |answer| Message::RunHistory(id, as_text(answer))).boxed()
+        }
+        Query::OrderPlan(ticket, wish) => {
+            (ports.plan_order)(wish).map(move |plan| Message::OrderPlanned(ticket, Box::new(plan))).boxed()
         }
         Query::JobPlan(ticket, spec) => {
             (ports.plan_job)(*spec).map(move |plan| Message::JobPlanned(ticket, plan)).boxed()

@@ -40,6 +40,8 @@ pub struct Situation {
     pub new_restore: Verdict,
     /// Start a run of a job.
     pub start_job: Verdict,
+    /// Open a restore point.
+    pub open_point: Verdict,
     /// Verify.
     pub verify: Verdict,
     /// Whether a session is selected, so that it has a log, a request and events.
@@ -88,6 +90,7 @@ impl Situation {
                 Verdict::No("there is no instance to restore: the repositories hold no backup".to_owned())
             },
             start_job: model.job_to_start().map_or_else(Verdict::No, |_| Verdict::Ready),
+            open_point: model.point_to_open().map_or_else(Verdict::No, |_| Verdict::Ready),
             verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),
             on_session: matches!(model.tree().selected(), Node::Session(_)),
             subject: subject.words,
@@ -104,6 +107,7 @@ impl Situation {
             (Action::Stop, &self.stop),
             (Action::NewRestore, &self.new_restore),
             (Action::StartJob, &self.start_job),
+            (Action::OpenPoint, &self.open_point),
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
             return verdict.clone();
@@ -138,6 +142,11 @@ fn stop(model: &Model) -> Verdict {
         (None, Node::Job(name)) => Verdict::No(format!("{} does not run", format::clean(name.as_str()))),
         (None, Node::Run(_)) => Verdict::No("this run has ended".to_owned()),
         (None, Node::Group(Group::Jobs | Group::Runs)) => Verdict::No("select a job that runs".to_owned()),
+        (None, _) if let Some(session) = model.explored() => match model.close_refusal(session) {
+            None => Verdict::Ready,
+            Some(reason) => Verdict::No(format!("{}: {reason}", format::clean(session.title().as_str()))),
+        },
+        (None, Node::Group(Group::Explore)) => Verdict::No("select what is held open".to_owned()),
         (None, _) => model.server_to_stop().map_or_else(Verdict::No, |_| Verdict::Ready),
     }
 }

@@ -176,7 +176,7 @@ fn is_at_its_end(model: &Model, place: KeyContext, action: Action) -> bool {
         | (Press::Left | Press::Right, KeyContext::Form) => true,
         // How much of a plan has no room only the view knows.
         (Press::Go(Go::Up | Go::Down), KeyContext::Confirmation) => {
-            matches!(model.overlay(), Some(Overlay::StartJob(_)))
+            matches!(model.overlay(), Some(Overlay::StartJob(_) | Overlay::Plan(_)))
         }
         // What is wrong with the form stands there already.
         (Press::Accept, KeyContext::Form | KeyContext::FormText) => {

@@ -1,6 +1,7 @@
 //! What stands behind the screen: sessions, repositories, a journal; it answers what the screen asks, well or badly.
 
 use super::{
+    explore,
     runs::{Runs, job_plan},
     stage::*,
 };
@@ -216,6 +217,9 @@ impl World {
                     (name, if fails { Err(refused) } else { Ok(job_plan(draw)) })
                 };
                 Message::JobPlanned(ticket, (0..spec.objects().len()).map(plan).collect())
+            }
+            Intent::Query(Query::OrderPlan(ticket, wish)) => {
+                Message::OrderPlanned(ticket, Box::new(explore::planned(wish, fails)))
             }
             Intent::Query(Query::Past) => Message::Past(if fails { Err(cause()) } else { Ok(self.past()) }),
             Intent::Query(Query::Server(session)) => {

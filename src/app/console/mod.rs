@@ -218,6 +218,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
     let (past, run_journal, job_settings) = (journal.clone(), journal.clone(), context.worker_settings());
+    let (order_settings, explore_dir) = (job_settings.clone(), context.config.explore_dir());
     let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
     Ports {
@@ -232,6 +233,10 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
             let _: Result<(), mpsc::error::TrySendError<()>> = refresh.try_send(());
         }),
         plan: Box::new(move |request| Box::pin(planner::plan(request, settings.clone()))),
+        plan_order: Box::new(move |wish| {
+            let (settings, explore_dir) = (order_settings.clone(), explore_dir.clone());
+            Box::pin(async move { super::explore::planned(wish, &explore_dir, settings).await })
+        }),
         plan_job: Box::new(move |spec| {
             let settings = job_settings.clone();
             Box::pin(async move { planner::plan_job(&spec, &settings).await })

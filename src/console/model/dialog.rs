@@ -4,9 +4,9 @@ use super::node::Node;
 use crate::{
     console::{
         action::{Action, Verdict},
-        message::{Intent, RequestId},
+        message::{Intent, PlannedOrder, RequestId},
     },
-    domain::{Disposition, JobId, JobSpec, ObjectPlan, SessionId, StopMode, instance::printable_name},
+    domain::{Disposition, Failure, JobId, JobSpec, ObjectPlan, Order, SessionId, StopMode, instance::printable_name},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -34,6 +34,36 @@ pub enum Overlay {
     StopRun(StopDialog),
     /// The plan of a run before it is started.
     StartJob(StartDialog),
+    /// The plan of an order before it is given.
+    Plan(PlanDialog),
+}
+
+/// A plan, and the question whether to carry it out (S7).
+#[derive(Debug, Clone)]
+pub struct PlanDialog {
+    /// Above it.
+    pub title: String,
+    /// The button that carries it out.
+    pub button: &'static str,
+    /// Which query made the plan.
+    pub ticket: RequestId,
+    /// The plan; `None` while it is being made.
+    pub plan: Option<Result<PlannedOrder, Failure>>,
+    /// Whether the keys go to the button that carries it out; the other, safe one comes first.
+    pub armed: bool,
+    /// Lines scrolled down.
+    pub scroll: usize,
+}
+
+impl PlanDialog {
+    /// The order that is planned, or why it cannot be given yet, or at all.
+    pub fn order(&self) -> Result<&Order, String> {
+        match &self.plan {
+            None => Err("its plan is still being made".to_owned()),
+            Some(Ok(planned)) => Ok(&planned.order),
+            Some(Err(failure)) => Err(failure.cause.clone()),
+        }
+    }
 }
 
 /// The question how a run is to be stopped.

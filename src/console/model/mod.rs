@@ -8,6 +8,7 @@ pub mod column;
 pub mod dialog;
 pub(super) mod distinction;
 pub mod events;
+mod explore;
 mod facts;
 pub mod filter;
 pub mod form;
@@ -249,7 +250,13 @@ impl Model {
     pub fn key_context(&self) -> KeyContext {
         match self.overlays.last() {
             Some(Overlay::Menu(_) | Overlay::Copy(_)) => return KeyContext::Menu,
-            Some(Overlay::Cancel(_) | Overlay::Confirm(_) | Overlay::StopRun(_) | Overlay::StartJob(_)) => {
+            Some(
+                Overlay::Cancel(_)
+                | Overlay::Confirm(_)
+                | Overlay::StopRun(_)
+                | Overlay::StartJob(_)
+                | Overlay::Plan(_),
+            ) => {
                 return KeyContext::Confirmation;
             }
             Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,

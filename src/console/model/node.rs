@@ -16,6 +16,8 @@ pub enum Screen {
     Restore,
     /// Backup jobs, their runs and objects.
     Jobs,
+    /// Restore points that are held open.
+    Explore,
     /// All that has ever ended.
     History,
 }
@@ -47,13 +49,14 @@ pub enum Group {
 
 impl Screen {
     /// All of them, in the order of the bar.
-    pub const ALL: [Self; 3] = [Self::Restore, Self::Jobs, Self::History];
+    pub const ALL: [Self; 4] = [Self::Restore, Self::Jobs, Self::Explore, Self::History];
 
     /// The heading that stands first on it.
     pub const fn first(self) -> Group {
         match self {
             Self::Restore => Group::Restore,
             Self::Jobs => Group::Jobs,
+            Self::Explore => Group::Explore,
             Self::History => Group::History,
         }
     }
@@ -63,6 +66,7 @@ impl Screen {
         match self {
             Self::Restore => "Restore",
             Self::Jobs => "Jobs",
+            Self::Explore => "Explore",
             Self::History => "History",
         }
     }
@@ -210,9 +214,8 @@ impl Group {
     /// Where it stands.
     pub const fn screen(self) -> Screen {
         match self {
-            Self::Restore | Self::Completed | Self::Verify | Self::Explore | Self::Unreadable | Self::Instances => {
-                Screen::Restore
-            }
+            Self::Restore | Self::Completed | Self::Verify | Self::Unreadable | Self::Instances => Screen::Restore,
+            Self::Explore => Screen::Explore,
             Self::Jobs | Self::Runs | Self::Backup => Screen::Jobs,
             Self::History => Screen::History,
         }
@@ -247,7 +250,7 @@ impl Group {
 
     /// Whether it is there without rows, too.
     pub(super) const fn is_always_shown(self) -> bool {
-        matches!(self, Self::Restore | Self::Completed | Self::Instances | Self::Jobs | Self::History)
+        matches!(self, Self::Restore | Self::Completed | Self::Instances | Self::Jobs | Self::Explore | Self::History)
     }
 
     /// The sections of a kind: ongoing, and ended.

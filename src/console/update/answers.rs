@@ -78,6 +78,14 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
 }
 
 fn acted_on_start(model: &mut Model, receipt: &Receipt) {
+    // What was opened is what the person wants to see.
+    if let [ReceiptLine { session: Some(id), result: Ok(()), .. }] = receipt.lines.as_slice()
+        && model.tree.screen() == Screen::Explore
+    {
+        model.tree.moved = true;
+        model.tree.want(&Node::Session(*id), &model.shown);
+        model.preview.reset();
+    }
     let refused: Vec<String> =
         receipt.refused().map(|(line, why)| format::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
     let done = receipt.done();

@@ -63,6 +63,7 @@ fn of_session(model: &Model, session: &Session) -> Vec<(&'static str, String)> {
     items.extend(session.order().directory().map(|directory| ("path", quoted(directory))));
     items.push(("uuid", session.uuid().to_string()));
     items.push(("command that shows it", format!("{program} session show {}", session.uuid())));
+    items.extend(session.open_at().map(|open| ("psql command", open.psql("postgres"))));
     items.extend(port(model, session).map(|port| ("psql command", format!("psql -p {port} -d postgres"))));
     items.extend(
         session
@@ -110,6 +111,7 @@ pub(super) fn select_row(model: &mut Model, row: usize) {
             | Overlay::Palette(_)
             | Overlay::StopRun(_)
             | Overlay::StartJob(_)
+            | Overlay::Plan(_)
             | Overlay::TypeName(_),
         )
         | None => {}

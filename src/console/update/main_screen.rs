@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{copy, jobs, log, marks, palette, points, server, sessions, tables, verify, wizard};
+use super::{copy, explore, jobs, log, marks, palette, points, server, sessions, tables, verify, wizard};
 use crate::{
     console::{
         action::{Action, Go, Press, Verdict},
@@ -40,8 +40,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Dismiss if model.ended_run().is_some() => return jobs::dismiss(model),
         Action::Dismiss => return sessions::dismiss(model),
         Action::Stop if model.selected_run().is_some() => return jobs::ask_stop(model),
+        Action::Stop if model.explored().is_some() => explore::ask_close(model),
         Action::Stop => server::ask_stop(model),
         Action::StartJob => return jobs::ask_start(model),
+        Action::OpenPoint => return explore::ask_open(model),
         Action::NewRestore => return wizard::open(model, false),
         Action::Verify => verify::selected(model),
         Action::Menu => sessions::menu(model),
@@ -60,6 +62,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Freeze => freeze(model),
         Action::NextInNeed => next_in_need(model),
         Action::Jobs => switch(model, Screen::Jobs),
+        Action::Explore => switch(model, Screen::Explore),
         Action::History => switch(model, Screen::History),
         Action::Sort => tables::sort(model, false),
         Action::SortBack => tables::sort(model, true),

@@ -5,6 +5,7 @@
 
 mod answers;
 mod copy;
+mod explore;
 mod jobs;
 mod keys;
 mod log;
@@ -100,6 +101,10 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         }
         Message::RunHistory(id, history) => {
             model.take_run_events(id, history);
+            Vec::new()
+        }
+        Message::OrderPlanned(ticket, plan) => {
+            explore::planned(model, ticket, *plan);
             Vec::new()
         }
         Message::JobPlanned(ticket, plan) => {

@@ -1,7 +1,7 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
-    copy, jobs,
+    copy, explore, jobs,
     next::Next,
     sessions::{cancel, refusal},
     wizard_plan,
@@ -53,6 +53,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
         Overlay::TypeName(state) => in_type_name(model, state, press),
         Overlay::StopRun(state) => return jobs::in_stop(model, state, press),
         Overlay::StartJob(state) => jobs::in_start(model, state, press),
+        Overlay::Plan(state) => explore::in_plan(model, state, press),
         Overlay::Palette(state) => {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()

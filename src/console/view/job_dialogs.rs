@@ -3,11 +3,14 @@
 //! Promises: both tell how things stand now, not as they stood when the question was opened; a way to stop that is
 //! refused is dim and says why.
 
-use super::{overlays::button, widgets};
+use super::{
+    overlays::button,
+    plan_dialog::{self, Question},
+    widgets,
+};
 use crate::{
     console::{
         format,
-        layout::centered,
         model::{
             Model,
             dialog::{StartDialog, StopDialog, StopFocus},
@@ -19,54 +22,25 @@ use crate::{
 };
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
     text::{Line, Span},
 };
 
 const WIDTH: u16 = 78;
 
-/// Below the plan stand a blank, the buttons and the keys; around it the frame.
-const AROUND_PLAN: usize = 5;
-
 /// Paints the plan and its question.
-pub(super) fn start(buffer: &mut Buffer, model: &Model, state: &StartDialog, brush: &Brush) {
-    let area = start_area(model, state).intersection(buffer.area);
-    let inside = widgets::dialog(buffer, area, &format!("Start {}?", format::clean(state.spec.name().as_str())), brush);
-    let lines = plan(state, usize::from(inside.width), brush);
-    let below = u16::try_from(AROUND_PLAN - 2).unwrap_or(0).min(inside.height);
-    let shown = Rect { height: inside.height - below, ..inside };
-    widgets::marked_lines(buffer, shown, &lines, state.scroll.min(hidden_lines(model, state)), brush);
-    let refused = state.refusal();
-    let start_role = if refused.is_some() { Role::Off } else { Role::Button };
-    let buttons = Line::from(vec![
-        button("Leave it", !state.armed, Role::Button, brush),
-        Span::raw("   "),
-        button("Start it", state.armed, start_role, brush),
-    ]);
-    let hint = refused.map_or_else(
-        || "Tab moves on, Enter chooses, up and down scroll, Esc leaves".to_owned(),
-        |reason| format!("It cannot be started: {reason}"),
-    );
-    let hint = format::fit(&hint, usize::from(inside.width), brush.glyphs.more).into_owned();
-    let foot = [Line::default(), buttons, Line::from(brush.span(Role::Dim, hint))];
-    widgets::lines(buffer, Rect { y: shown.bottom(), height: below, ..inside }, &foot, 0);
+pub(super) fn start(buffer: &mut Buffer, state: &StartDialog, brush: &Brush) {
+    let title = format!("Start {}?", format::clean(state.spec.name().as_str()));
+    let (armed, scroll) = (state.armed, state.scroll);
+    let question =
+        Question { title: &title, yes: "Start it", armed, refusal: state.refusal().map(str::to_owned), scroll };
+    plan_dialog::paint(buffer, &question, &|width| plan(state, width, brush), brush);
 }
 
 /// How many lines of the plan have no room.
 pub(in crate::console) fn hidden_lines(model: &Model, state: &StartDialog) -> usize {
-    let inside = widgets::dialog_inside(start_area(model, state));
     // The number of lines does not depend on how they are coloured.
     let brush = Brush::new(Theme::Mono, model.options().ascii);
-    let room = usize::from(inside.height).saturating_sub(AROUND_PLAN - 2);
-    plan(state, usize::from(inside.width), &brush).len().saturating_sub(room)
-}
-
-fn start_area(model: &Model, state: &StartDialog) -> Rect {
-    let (columns, rows) = model.size();
-    let brush = Brush::new(Theme::Mono, model.options().ascii);
-    let width = usize::from(WIDTH.min(columns)).saturating_sub(4);
-    let height = plan(state, width, &brush).len() + AROUND_PLAN;
-    centered(columns, rows, WIDTH, u16::try_from(height).unwrap_or(u16::MAX))
+    plan_dialog::hidden(model.size(), &|width| plan(state, width, &brush))
 }
 
 fn plan(state: &StartDialog, width: usize, brush: &Brush) -> Vec<Line<'static>> {

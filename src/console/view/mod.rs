@@ -19,6 +19,7 @@ mod job_rows;
 pub(super) mod log;
 pub(super) mod overlays;
 pub(super) mod plan;
+pub(in crate::console) mod plan_dialog;
 mod position;
 pub(super) mod preview;
 mod progress;

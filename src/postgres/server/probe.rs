@@ -154,6 +154,7 @@ mod tests {
     #[test]
     fn the_answer_is_one_short_sentence() {
         let answer = Answer {
+            role: "postgres".to_owned(),
             system_identifier: SystemIdentifier(7),
             timeline: Timeline(1),
             databases: 3,

@@ -1,0 +1,84 @@
+//! Open restore points: one is opened after its plan was shown, and closed after a question.
+
+use crate::{
+    console::{
+        action::{Go, PAGE, Press},
+        format,
+        message::{Intent, OrderWish, PlannedOrder, Query, RequestId},
+        model::{
+            Model,
+            dialog::{Confirmation, Overlay, PlanDialog},
+            notice::Tone,
+            tree::Screen,
+        },
+        view::plan_dialog,
+    },
+    domain::{Failure, Kind, Reach},
+    machine::Scope,
+    manager::SessionAction,
+};
+
+/// Shows what opening the restore point that is meant takes, and asks whether to.
+pub(super) fn ask_open(model: &mut Model) -> Vec<Intent> {
+    let Ok(point) = model.point_to_open() else { return Vec::new() };
+    let title = format!("Open {} of {}?", format::clean(&point.label), format::clean(point.instance.as_str()));
+    ask(model, title, "Open it", OrderWish::Open(Box::new(point)))
+}
+
+/// Asks for a plan, and whether to carry it out. The button that changes nothing has the keys.
+fn ask(model: &mut Model, title: String, button: &'static str, wish: OrderWish) -> Vec<Intent> {
+    model.runs.tickets += 1;
+    let ticket = RequestId(model.runs.tickets);
+    model.overlays.push(Overlay::Plan(PlanDialog { title, button, ticket, plan: None, armed: false, scroll: 0 }));
+    vec![Intent::Query(Query::OrderPlan(ticket, wish))]
+}
+
+/// Takes in the plan, where its question still stands.
+pub(super) fn planned(model: &mut Model, ticket: RequestId, plan: Result<PlannedOrder, Failure>) {
+    for overlay in &mut model.overlays {
+        if let Overlay::Plan(state) = overlay
+            && state.ticket == ticket
+        {
+            state.plan = Some(plan);
+            return;
+        }
+    }
+}
+
+/// A key in that question.
+pub(super) fn in_plan(model: &mut Model, mut state: PlanDialog, press: Press) -> Vec<Intent> {
+    match press {
+        Press::Accept if !state.armed => return Vec::new(),
+        Press::Accept => match state.order() {
+            Ok(order) => {
+                let order = order.clone();
+                if order.kind() == Kind::Explore {
+                    super::main_screen::show(model, Screen::Explore);
+                }
+                return vec![Intent::Start(vec![order])];
+            }
+            Err(reason) => model.notify(Tone::Refused, format!("Refused: {}", format::clean(&reason))),
+        },
+        Press::Left | Press::Right | Press::Go(Go::Next | Go::Previous) => state.armed = !state.armed,
+        Press::Go(go) => {
+            let lines = plan_dialog::hidden_lines(model, &state);
+            state.scroll = go.from(state.scroll.min(lines), lines + 1, PAGE);
+        }
+        Press::Mark | Press::Back | Press::Other(_) => {}
+    }
+    model.overlays.push(Overlay::Plan(state));
+    Vec::new()
+}
+
+/// Who looks into it is sent away: a question.
+pub(super) fn ask_close(model: &mut Model) {
+    let Some(session) = model.session_to_close() else { return };
+    let (id, name) = (session.id(), format::clean(session.title().as_str()).into_owned());
+    let label = session.order().label().map_or_else(String::new, |label| format!(" of {}", format::clean(label)));
+    let mut lines = vec![format!("{name}{label}: its server is shut down, and who is connected is sent away.")];
+    lines.extend(session.order().directory().map(|scratch| format!("{} is removed.", format::path(scratch))));
+    lines.push("The backup is as it was; it can be opened again.".to_owned());
+    let intent = Intent::Act(SessionAction::Stop(Reach::AnyOrigin), Scope::Sessions(vec![id]));
+    let title = format!("Close {name}?");
+    model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button: "Close it", intent, armed: false }));
+}
