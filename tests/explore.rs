@@ -1,0 +1,140 @@
+//! `howdah explore` on real servers: a restore point is opened where it lies, looked into, listed, and closed from another
+//! shell; the backup is afterwards what it was.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "explore/bed.rs"]
+mod bed;
+mod support;
+
+use bed::Bed;
+use rustix::process::{Pid, Signal, kill_process};
+use support::{
+    backup::Form,
+    cluster::{SUM_OF_ROWS, source},
+    timeout::{until, until_true},
+};
+
+/// Opens a backup of this form, asks it, closes it, and looks what is left.
+fn opens(form: Form) {
+    let bed = Bed::new(form);
+    let open = bed.open(&[]);
+    assert_eq!(open.ask(SUM_OF_ROWS), source().sum, "{form:?}");
+    assert_eq!(open.ask("select count(*) from elsewhere"), "20000", "the tablespace");
+    assert!(open.refused("create table x()").contains("read-only"), "{form:?}");
+    assert_eq!(open.ask("show archive_mode"), "off");
+    assert_eq!(open.ask("show listen_addresses"), "");
+    open.ask("begin read write; create table mine as select 1 as a; commit; checkpoint");
+    let stopped = bed.explore(&["stop", &open.id().to_string()]).expect_code(0);
+    assert_eq!((stopped.stdout.as_str(), stopped.stderr.as_str()), ("", ""), "R26");
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
+fn a_plain_backup_is_opened_where_it_lies() {
+    needs_postgres!();
+    opens(Form::PLAIN);
+}
+
+#[test]
+fn a_tar_backup_is_opened() {
+    needs_postgres!();
+    opens(Form::TAR);
+}
+
+#[test]
+fn a_packed_backup_is_opened() {
+    needs_postgres!();
+    opens(Form::packed("server-gzip:1"));
+}
+
+#[test]
+fn r22_to_r26_what_is_active_is_listed_in_order_and_stopped_by_index_by_name_and_through_a_pipe() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    bed.explore(&["stop"]).expect_code(2).expect_words(&["SESSION"]);
+    bed.explore(&["stop", "[0]"]).expect_code(3).expect_words(&["none is ongoing"]);
+    // Two at once on one restore point.
+    let opened = [bed.open(&[]), bed.open(&[]), bed.open(&[])];
+    let listed = bed.list();
+    let order: Vec<_> = listed.iter().map(|one| (one["index"].as_u64().unwrap(), one["id"].as_u64().unwrap())).collect();
+    let ids: Vec<u64> = opened.iter().map(bed::Opened::id).collect();
+    assert_eq!(order, [(0, ids[0]), (1, ids[1]), (2, ids[2])], "R23");
+    for one in &opened {
+        assert_eq!(one.ask("select count(*) from goods"), "20000");
+    }
+    // R24: one session, the first argument; R23: by its index now.
+    bed.explore(&["stop", "[1]", "[2]"]).expect_code(2);
+    bed.explore(&["stop", "[1]"]).expect_code(0);
+    assert_eq!(bed.list().iter().map(|one| one["id"].as_u64().unwrap()).collect::<Vec<_>>(), [ids[0], ids[2]]);
+    // R22: it is not active any more.
+    bed.explore(&["stop", &ids[1].to_string()]).expect_code(3).expect_words(&["not active"]);
+    // R25: the list that was saved before, each in turn; the one that is closed is named, the others go on.
+    let saved = serde_json::to_string(&listed).unwrap();
+    let stopped = bed.piped(&["stop", "-"], &saved).expect_code(3);
+    assert_eq!(stopped.stdout, "", "R26");
+    assert!(stopped.stderr.contains("not active") && stopped.stderr.lines().count() == 1, "{stopped}");
+    assert_eq!(bed.list(), Vec::<serde_json::Value>::new());
+    bed.expect_nothing_left(&opened.each_ref());
+}
+
+#[test]
+fn r28_r29_a_session_outlives_its_shell_and_its_owner_and_is_opened_again_when_its_worker_or_server_is_killed() {
+    needs_postgres!();
+    let bed = Bed::with(Form::PLAIN, "[retry]\nevery = \"1s\"\n");
+    let first = bed.open(&[]);
+    let events = bed.howdah.events();
+    let id = first.id();
+    // The server dies: a disruption, and the point is opened again.
+    let pid = std::fs::read_to_string(bed.explore_dir.join("shop/files/data/postmaster.pid")).unwrap();
+    let pid = pid.lines().next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let opened_again = |attempt: u32| {
+        until("it is open again", || {
+            let listed = bed.list();
+            let one = listed.first().filter(|one| one["open"] == true && one["attempt"] == attempt)?;
+            Some(bed::Opened(one.clone()))
+        })
+    };
+    let second = opened_again(2);
+    assert_eq!(second.ask(SUM_OF_ROWS), source().sum);
+    // Its worker dies: the same.
+    let worker = events.worker(id, 2);
+    kill_process(Pid::from_raw(worker.pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    let third = opened_again(3);
+    assert_eq!(third.ask(SUM_OF_ROWS), source().sum);
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    bed.expect_nothing_left(&[&first, &second, &third]);
+}
+
+#[test]
+fn s7_the_plan_says_how_the_files_are_provided_and_what_is_replayed_and_writes_nothing() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    bed.explore(&["start", "shop", "--plan"]).expect_code(0).expect_words(&["files by", "segment", "read-only"]);
+    let plan = bed.explore(&["start", "shop", "--plan", "--json"]).expect_code(0).json();
+    assert!(plan["replay"]["segments"].as_u64().unwrap() >= 1, "{plan}");
+    assert!(!bed.explore_dir.exists());
+    bed.explore(&["start", "nobody"]).expect_code(3).expect_words(&["no instance"]);
+    let state = bed.howdah.state.join("in-state");
+    let repository = bed.repository.0.join("in-repository");
+    for (scratch, word) in [(&state, "state directory"), (&repository, "repository")] {
+        let words = ["start", "shop", "--scratch", scratch.to_str().unwrap()];
+        bed.explore(&words).expect_code(3).expect_words(&[word]);
+    }
+    bed.expect_nothing_left(&[]);
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_scratch_is_left_alone() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let theirs = bed.explore_dir.parent().unwrap().join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    std::fs::write(theirs.join("file"), "x").unwrap();
+    let words = ["start", "shop", "--scratch", theirs.to_str().unwrap(), "--wait"];
+    bed.explore(&words).expect_code(4).expect_words(&["has not made"]);
+    bed.explore(&["stop", "[0]"]).expect_code(6).expect_words(&["has not made"]);
+    assert_eq!(std::fs::read_to_string(theirs.join("file")).unwrap(), "x");
+    until_true("it is closed", || bed.list().is_empty());
+}

@@ -1,0 +1,128 @@
+//! A user of howdah with a repository, what he opens, and what is left when he closes it.
+
+use super::support::{
+    backup::{Form, Repository},
+    cluster::{must, program},
+    howdah::{Howdah, Ran},
+    place::{listing, scratch},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+/// One user, one repository with the backup `shop/b1`.
+pub(crate) struct Bed {
+    pub(crate) howdah: Howdah,
+    pub(crate) repository: Repository,
+    pub(crate) explore_dir: PathBuf,
+    before: Vec<String>,
+}
+
+impl Bed {
+    pub(crate) fn new(form: Form) -> Self {
+        Self::with(form, "")
+    }
+
+    /// With these lines in the settings.
+    pub(crate) fn with(form: Form, more: &str) -> Self {
+        let (howdah, repository) = (Howdah::new(), Repository::of(form));
+        let explore_dir = scratch("explore").join("open");
+        let (repo, explore) = (repository.0.display(), explore_dir.display());
+        howdah.configure(&format!("repositories = [\"{repo}\"]\nexplore_dir = \"{explore}\"\n{more}"));
+        let before = seen(&repository.0);
+        Self { howdah, repository, explore_dir, before }
+    }
+
+    /// Runs `howdah explore` with these words.
+    pub(crate) fn explore(&self, words: &[&str]) -> Ran {
+        self.howdah.run(self.words(words))
+    }
+
+    /// The same with this on standard input.
+    pub(crate) fn piped(&self, words: &[&str], input: &str) -> Ran {
+        let file = scratch("input").join("stdin");
+        fs::write(&file, input).unwrap();
+        let mut command = self.howdah.command(self.words(words));
+        let output = command.stdin(Stdio::from(fs::File::open(file).unwrap())).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn words(&self, words: &[&str]) -> Vec<String> {
+        let state = self.howdah.state.to_str().unwrap();
+        ["explore"].iter().chain(words).chain(&["--state-dir", state]).map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Opens the restore point, and waits until it is.
+    pub(crate) fn open(&self, more: &[&str]) -> Opened {
+        let words: Vec<&str> = ["start", "shop", "--wait", "--json"].iter().chain(more).copied().collect();
+        let object = self.explore(&words).expect_code(0).json();
+        assert_eq!(object["open"], true, "{object}");
+        Opened(object)
+    }
+
+    /// The active sessions.
+    pub(crate) fn list(&self) -> Vec<Value> {
+        self.explore(&["list", "--json"]).expect_code(0).json().as_array().unwrap().clone()
+    }
+
+    /// The backup is as it was, to the byte and the mtime; nothing runs, is mounted or stands in the scratch.
+    pub(crate) fn expect_nothing_left(&self, opened: &[&Opened]) {
+        assert_eq!(seen(&self.repository.0), self.before, "the backup was changed");
+        assert_eq!(fs::read_dir(&self.explore_dir).map_or(0, Iterator::count), 0, "the scratch is there");
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!mounts.contains(self.explore_dir.to_str().unwrap()), "{mounts}");
+        for one in opened {
+            assert!(!Path::new(one.text("sockets")).exists(), "its sockets are there");
+        }
+        let servers = fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(|process| {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(self.explore_dir.to_str().unwrap())
+        });
+        assert_eq!(servers.count(), 0, "its server runs");
+    }
+}
+
+/// A session whose restore point is open, as `howdah explore start --json` printed it.
+pub(crate) struct Opened(pub(crate) Value);
+
+impl Opened {
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.0[field].as_str().unwrap_or_else(|| panic!("{field} in {}", self.0))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0["id"].as_u64().unwrap()
+    }
+
+    /// One query, unaligned tuples only.
+    pub(crate) fn ask(&self, query: &str) -> String {
+        must(self.psql().args(["-v", "ON_ERROR_STOP=1", "-c", query]))
+    }
+
+    /// What the server says to a query that it refuses.
+    pub(crate) fn refused(&self, query: &str) -> String {
+        let output = self.psql().args(["-c", query]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn psql(&self) -> std::process::Command {
+        let mut psql = program("psql");
+        psql.args(["-h", self.text("sockets"), "-p", "5432", "-U", "postgres", "-XAtqd", "postgres"]);
+        psql
+    }
+}
+
+/// Each file with its size, its mtime and its hash.
+fn seen(place: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let times = walkdir::WalkDir::new(place).sort_by_file_name().into_iter().map(|entry| {
+        let entry = entry.unwrap();
+        let facts = entry.metadata().unwrap();
+        format!("{} {} {}.{}", entry.path().display(), facts.size(), facts.mtime(), facts.mtime_nsec())
+    });
+    times.chain([format!("{:?}", listing(place))]).collect()
+}
