@@ -57,7 +57,8 @@ fn r22_to_r26_what_is_active_is_listed_in_order_and_stopped_by_index_by_name_and
     // Two at once on one restore point.
     let opened = [bed.open(&[]), bed.open(&[]), bed.open(&[])];
     let listed = bed.list();
-    let order: Vec<_> = listed.iter().map(|one| (one["index"].as_u64().unwrap(), one["id"].as_u64().unwrap())).collect();
+    let order: Vec<_> =
+        listed.iter().map(|one| (one["index"].as_u64().unwrap(), one["id"].as_u64().unwrap())).collect();
     let ids: Vec<u64> = opened.iter().map(bed::Opened::id).collect();
     assert_eq!(order, [(0, ids[0]), (1, ids[1]), (2, ids[2])], "R23");
     for one in &opened {

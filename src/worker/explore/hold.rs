@@ -3,7 +3,7 @@
 //! Promises: the end of the server is noticed within a second, and waited out as a disruption (R8): the session opens the
 //! point again. Never: ends while all is well.
 
-use super::Explore;
+use super::{Explore, verify};
 use crate::{
     domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step},
     engine::Halt,
@@ -13,6 +13,7 @@ use std::{
     convert::Infallible,
     os::unix::fs::MetadataExt,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -32,6 +33,20 @@ pub(super) fn hold(
     supervisor: &mut ServerSupervisor<'_>,
     plan: &ExplorePlan,
 ) -> Result<Infallible, Halt> {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // A copy was verified when it was made.
+        if let (FileMethod::Reflink | FileMethod::Overlay, Some(address)) = (plan.method, &plan.open) {
+            scope.spawn(|| verify::run(explore, address, &stop));
+        }
+        let held = watch(explore, supervisor, plan);
+        stop.store(true, Ordering::Relaxed);
+        held
+    })
+}
+
+/// Looks whether all is there until it is not, or is to be closed.
+fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &ExplorePlan) -> Result<Infallible, Halt> {
     let mut occupied = occupied(explore, plan.method);
     explore.report.begin(Step::Hold, &sentence(occupied));
     let mut looked = Instant::now();

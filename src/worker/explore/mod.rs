@@ -11,6 +11,7 @@ mod method;
 mod plan;
 mod provider;
 mod scratch;
+mod verify;
 
 pub(super) use dispose::dispose;
 
