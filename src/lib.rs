@@ -48,6 +48,7 @@
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
+//!     overlay                       a backup as a writable directory (FUSE), served by a process of its own
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
 //!     recording                     recordings of a terminal (asciicast), and the terminal in memory that shows them
@@ -132,6 +133,7 @@
 //! | Whoever is killed, and when: a run ends, and what it says of its objects is what is on the disk. | `tests/job_chaos.rs` |
 //! | A backup that was ended has nothing left on the disk or on the server, or says what was not seen (R34). | `tests/backup.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
+//! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |
@@ -183,6 +185,7 @@ pub mod engine;
 pub mod journal;
 pub mod machine;
 pub mod manager;
+pub mod overlay;
 pub mod postgres;
 pub mod private_file;
 pub mod process;

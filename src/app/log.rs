@@ -41,6 +41,13 @@ pub(super) fn begin(state: &Path) -> anyhow::Result<()> {
     tracing::subscriber::set_global_default(subscriber(log)).context("this process logs already")
 }
 
+/// Begins to log to standard error, for a process whose starter keeps that in a file of its own. A line that cannot be
+/// written is lost.
+pub(super) fn begin_on_stderr() -> anyhow::Result<()> {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).log_internal_errors(false).finish();
+    tracing::subscriber::set_global_default(log).context("this process logs already")
+}
+
 fn subscriber(log: LogFile) -> impl Subscriber + Send + Sync {
     tracing_subscriber::fmt().with_writer(log).with_ansi(false).log_internal_errors(false).finish()
 }

@@ -24,6 +24,7 @@ mod limits;
 mod log;
 pub mod logout;
 mod look;
+mod overlay;
 pub mod owner;
 mod ownership;
 pub mod planner;

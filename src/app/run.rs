@@ -1,8 +1,8 @@
 //! From the words of the command line to the part that does the work.
 
 use super::{
-    config, console, context::AppContext, demo, doctor, explore, generate, hook, job, keeper, keys, play, restore,
-    session, verify, worker,
+    config, console, context::AppContext, demo, doctor, explore, generate, hook, job, keeper, keys, overlay, play,
+    restore, session, verify, worker,
 };
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
@@ -30,6 +30,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     match cli.verb {
         Some(Verb::Worker(args)) => worker::run(&args),
+        Some(Verb::Overlay(args)) => overlay::run(&args),
         Some(Verb::Hook) => hook::run(),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),

@@ -88,6 +88,9 @@ pub enum Verb {
     /// One attempt from inside; howdah starts this itself
     #[command(hide = true)]
     Worker(WorkerArgs),
+    /// A block overlay from inside; howdah starts this itself
+    #[command(hide = true)]
+    Overlay(OverlayArgs),
     /// One hook from inside; howdah starts this itself
     #[command(hide = true)]
     Hook,
@@ -101,7 +104,9 @@ impl Verb {
             Self::Session(args) => args.verb.changes_sessions(),
             Self::Job(args) => args.verb.changes_runs(),
             Self::Explore(args) => args.verb.changes_sessions(),
-            Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Hook => true,
+            Self::Backup(BackupVerb::Verify(_)) | Self::Keeper(_) | Self::Worker(_) | Self::Overlay(_) | Self::Hook => {
+                true
+            }
             Self::Backup(BackupVerb::List { .. })
             | Self::Play(_)
             | Self::Demo(_)
@@ -238,6 +243,13 @@ pub struct WorkerArgs {
     /// Read a request on standard input, write the plan to standard output
     #[arg(long)]
     pub plan: bool,
+}
+
+/// `howdah overlay`.
+#[derive(Debug, Args)]
+pub struct OverlayArgs {
+    /// The file of its order
+    pub order: PathBuf,
 }
 
 const AFTER: &str = "Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled or stopped by a person, 6 done with something that a person should read, 7 ended and not good: a backup is damaged.";

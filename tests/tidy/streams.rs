@@ -12,6 +12,7 @@ const OUT: &[&str] = &[
     "src/app/doctor/mod.rs",
     "src/app/handover.rs",
     "src/app/generate.rs",
+    "src/app/overlay.rs",
     "src/app/play.rs",
     "src/app/restore.rs",
     "src/app/run.rs",
