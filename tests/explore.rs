@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use support::{
     backup::Form,
     cluster::{SUM_OF_ROWS, source},
+    faults::garble,
     timeout::{until, until_true},
 };
 
@@ -104,8 +105,31 @@ fn r28_r29_a_session_outlives_its_shell_and_its_owner_and_is_opened_again_when_i
     kill_process(Pid::from_raw(worker.pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     let third = opened_again(3);
     assert_eq!(third.ask(SUM_OF_ROWS), source().sum);
+    // What serves the files dies: what was written is there again.
+    third.ask("begin read write; create table mine as select 42 as a; commit");
+    assert_eq!(third.text("method"), "overlay");
+    kill_process(Pid::from_raw(bed.overlay()).unwrap(), Signal::KILL).unwrap();
+    let fourth = opened_again(4);
+    assert_eq!(fourth.ask("select a from mine"), "42");
     bed.explore(&["stop", "[0]"]).expect_code(0);
-    bed.expect_nothing_left(&[&first, &second, &third]);
+    bed.expect_nothing_left(&[&first, &second, &third, &fourth]);
+}
+
+#[test]
+fn s15_damage_of_the_backup_is_told_with_the_name_of_its_table_while_it_is_open() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let file = source().ask("select pg_relation_filepath('goods')");
+    garble(&bed.repository.b1().join(&file), 3 * 8192 + 4000);
+    let open = bed.open(&[]);
+    let id = open.id().to_string();
+    let told = || {
+        let words = ["session", "events", &id, "--kind", "explore", "--state-dir", bed.howdah.state.to_str().unwrap()];
+        bed.howdah.run(words).stdout
+    };
+    until_true("the table is named", || told().contains("damaged in table goods of the database postgres"));
+    until_true("the end is told", || told().contains("verified while it is open"));
+    bed.explore(&["stop", &id]).expect_code(0);
 }
 
 #[test]

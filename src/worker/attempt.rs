@@ -126,7 +126,15 @@ fn hold_open(
         Ok(never) => match never {},
         Err(halt) => end_of(halt, report),
     };
-    cleared(&mut supervisor, end, report)
+    let end = cleared(&mut supervisor, end, report);
+    match (explore.close_files(), end) {
+        (Ok(()), end) => end,
+        (Err(failure), End::Failed(first)) => {
+            report.note(&failure.to_string());
+            End::Failed(first)
+        }
+        (Err(failure), _) => End::Failed(failure),
+    }
 }
 
 /// The end, once no server of the attempt is left but one that was let go of.

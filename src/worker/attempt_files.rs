@@ -77,7 +77,7 @@ mod tests {
         let record = ServerRecord::new(&workspace, None, data, "postgres");
         let failures: [Failure; 4] = [
             failed(session_lock::wait(&attempt, Duration::ZERO, &Stop::default()).map(drop)),
-            server_lock::acquire(&attempt).unwrap_err(),
+            server_lock::acquire(&attempt, server_lock::SERVER).unwrap_err(),
             record.keep(&attempt).unwrap_err(),
             completion::keep(&workspace, &success).unwrap_err(),
         ];

@@ -64,6 +64,18 @@ impl Bed {
         Opened(object)
     }
 
+    /// The process that serves the files of the one that is open.
+    pub(crate) fn overlay(&self) -> i32 {
+        let state = self.howdah.state.to_str().unwrap();
+        let is_it = |pid: &String| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains("\0overlay\0") && line.contains(state)
+        };
+        let names = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.parse::<i32>().is_ok()).find(is_it).unwrap().parse().unwrap()
+    }
+
     /// The active sessions.
     pub(crate) fn list(&self) -> Vec<Value> {
         self.explore(&["list", "--json"]).expect_code(0).json().as_array().unwrap().clone()

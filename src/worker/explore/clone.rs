@@ -5,7 +5,7 @@
 use crate::{
     domain::{Failure, instance::printable_name},
     engine::{Halt, Observer, native::Inspected, native::Source},
-    postgres::{manifest, server::classify},
+    postgres::{label::TABLESPACE_MAP, manifest, server::classify},
 };
 use rustix::fs::{Mode, OFlags};
 use std::{
@@ -57,6 +57,8 @@ pub(super) fn make(
     }
     let manifest = found.directory.join(manifest::FILE_NAME);
     let listed = listed.iter().map(|(source, path)| (source.as_path(), path.as_path()));
+    // A map would lead the server to where the tablespaces were once.
+    let listed = listed.filter(|(_, path)| *path != Path::new(TABLESPACE_MAP));
     for (source, path) in listed.chain([(manifest.as_path(), Path::new(manifest::FILE_NAME))]) {
         if observer.stop_requested() {
             return Err(Halt::Stopped);

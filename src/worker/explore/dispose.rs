@@ -2,7 +2,7 @@
 //!
 //! Promises: what is said to be removed was seen gone. Never: touches what this session has not made.
 
-use super::{Explore, scratch::Found};
+use super::{Explore, overlay, scratch::Found};
 use crate::{
     domain::{Disposed, ExploreOrder, Failure, Order, ticket::Ticket},
     engine::Halt,
@@ -35,6 +35,7 @@ pub(in crate::worker) fn dispose(
     };
     explore.scratch.unpublish()?;
     orphan_server::stop(&explore.workspace())?;
+    overlay::clear(attempt_dir, ticket.session_uuid, None)?;
     let removed = explore.scratch.remove()?;
     session.leave(&holds)?;
     Ok(if removed { Disposed::Removed } else { Disposed::Nothing })

@@ -7,6 +7,7 @@ use super::{Explore, verify};
 use crate::{
     domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step},
     engine::Halt,
+    overlay::occupied_by,
     worker::server::ServerSupervisor,
 };
 use std::{
@@ -37,7 +38,10 @@ pub(super) fn hold(
     thread::scope(|scope| {
         // A copy was verified when it was made.
         if let (FileMethod::Reflink | FileMethod::Overlay, Some(address)) = (plan.method, &plan.open) {
-            scope.spawn(|| verify::run(explore, address, &stop));
+            let Explore { order, ticket, report, .. } = *explore;
+            let subject = verify::Subject { point: &order.point, settings: &ticket.settings, address, report };
+            let stop = &stop;
+            scope.spawn(move || verify::run(&subject, stop));
         }
         let held = watch(explore, supervisor, plan);
         stop.store(true, Ordering::Relaxed);
@@ -53,6 +57,14 @@ fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &Ex
     loop {
         if explore.stop.requested() {
             return Err(Halt::Stopped);
+        }
+        if !explore.is_served() {
+            let cause = "the process that serves the files of the open restore point is gone";
+            return Err(Failure::disruption(
+                cause,
+                "see the attempt's log; the restore point is opened again by itself",
+            )
+            .into());
         }
         if let Some(end) = supervisor.ended() {
             return Err(gone(&end).into());
@@ -84,7 +96,7 @@ fn sentence(occupied: Option<ByteCount>) -> String {
 fn occupied(explore: &Explore<'_>, method: FileMethod) -> Option<ByteCount> {
     match method {
         FileMethod::Reflink => None,
-        FileMethod::Overlay => Some(on_disk(&explore.scratch.written())),
+        FileMethod::Overlay => occupied_by(&explore.scratch.written()).ok().map(ByteCount),
         FileMethod::Copy => Some(on_disk(&explore.scratch.files())),
     }
 }

@@ -1,7 +1,10 @@
 //! How the files of a restore point are provided: the cheapest way that this machine has, and why not a cheaper one.
 
 use super::clone;
-use crate::domain::{BackupForm, BackupSource, Failure, FileMethod, RestorePoint, instance::printable};
+use crate::{
+    domain::{BackupForm, BackupSource, Failure, FileMethod, RestorePoint, instance::printable},
+    overlay,
+};
 use std::path::Path;
 
 /// The way, and for each cheaper one that was passed over the reason.
@@ -11,11 +14,27 @@ pub(super) fn choose(point: &RestorePoint, scratch: &Path) -> Result<(FileMethod
     match form {
         BackupForm::Plain => match clone::is_possible(directory, scratch) {
             Ok(()) => return Ok((FileMethod::Reflink, reasons)),
-            Err(why) => reasons.push(format!("no clones from the backup to the scratch: {}", printable(&why))),
+            Err(why) => {
+                reasons.push(format!("no clones from the backup to the scratch: {}", printable(&why)));
+                match overlay_over(directory) {
+                    Ok(()) => return Ok((FileMethod::Overlay, reasons)),
+                    Err(why) => reasons.push(format!("no overlay: {}", printable(&why))),
+                }
+            }
         },
         BackupForm::Tar(_) => reasons.push(format!("the backup is packed ({form}): its files are brought first")),
     }
     Ok((FileMethod::Copy, reasons))
+}
+
+/// Why no overlay can show this backup here, if so.
+fn overlay_over(directory: &Path) -> Result<(), String> {
+    overlay::available()?;
+    // What a link leads to is not the backup's, and an overlay follows none.
+    match directory.join("pg_wal").symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err("pg_wal is a link in the backup".to_owned()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// The directory and the form of a restore point that can be opened.

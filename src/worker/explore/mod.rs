@@ -8,6 +8,7 @@ mod clone;
 mod dispose;
 mod hold;
 mod method;
+mod overlay;
 mod plan;
 mod provider;
 mod scratch;
@@ -30,12 +31,15 @@ use crate::{
         ServerAddress, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many, ticket::Ticket,
     },
     engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
+    overlay::Serving,
     postgres::{account::Account, binaries::Binaries},
+    process,
 };
 use check::{Checked, ServerAccount};
 use provider::Provider;
 use scratch::{Mark, Scratch};
 use std::{
+    cell::RefCell,
     convert::Infallible,
     path::{Path, PathBuf},
 };
@@ -70,6 +74,8 @@ pub(super) struct Explore<'a> {
     /// The same as the restore of a cluster into the scratch: what does not depend on how files are provided.
     restore: ClusterRestore,
     data: PathBuf,
+    /// The process that serves the files, of an overlay.
+    serving: RefCell<Option<Serving>>,
 }
 
 /// Makes the plan of an opening and writes nothing.
@@ -81,7 +87,7 @@ pub(super) fn plan(order: &ExploreOrder, settings: &WorkerSettings, own: &Own) -
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
     })?;
     let who = Account::for_server(&settings.os_user);
-    let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request };
+    let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request, serving: None };
     let (_, _, plan) = ways.check(&super::engine_factory::ENGINES, &who, &[])?;
     Ok(plan)
 }
@@ -93,6 +99,8 @@ struct Ways<'a> {
     scratch: &'a Scratch,
     session: Uuid,
     request: &'a ClusterRestore,
+    /// The attempt's directory, and where the process that serves the files is kept; `None` for who only plans.
+    serving: Option<(&'a Path, &'a RefCell<Option<Serving>>)>,
 }
 
 impl<'a> Ways<'a> {
@@ -103,7 +111,7 @@ impl<'a> Ways<'a> {
         who: &ServerAccount,
         devices: &[(PathBuf, u64)],
     ) -> Result<(Box<dyn Engine + 'a>, Checked, ExplorePlan), Failure> {
-        let Self { order, settings, scratch, session: session_uuid, request } = *self;
+        let Self { order, settings, scratch, session: session_uuid, request, .. } = *self;
         refuse_reserved(&order.scratch, settings)?;
         let owner = who.as_ref().ok().and_then(Account::owner);
         let (method, reasons) = method::choose(&order.point, &order.scratch)?;
@@ -111,8 +119,8 @@ impl<'a> Ways<'a> {
         let mut engine: Box<dyn Engine + 'a> = match method {
             FileMethod::Copy => (factory.make)(&EngineRequest { request, session_uuid, owner, settings, devices })?,
             FileMethod::Reflink | FileMethod::Overlay => {
-                let mut provider =
-                    Provider { order, method, scratch, owner, stall: settings.stall_timeout, found: None };
+                let serving = self.serving.map(|(attempt, serving)| (attempt, session_uuid, serving));
+                let mut provider = Provider { order, method, scratch, owner, settings, found: None, serving };
                 segment = provider.segment()?;
                 Box::new(provider)
             }
@@ -140,7 +148,8 @@ impl<'a> Explore<'a> {
     ) -> Result<Self, Failure> {
         let scratch = Scratch::new(order.scratch.clone(), ticket.session_uuid);
         let (restore, data) = (as_restore(order, &scratch)?, scratch.data());
-        Ok(Self { attempt_dir, ticket, order, report, stop, scratch, restore, data })
+        let serving = RefCell::new(None);
+        Ok(Self { attempt_dir, ticket, order, report, stop, scratch, restore, data, serving })
     }
 
     /// Opens the restore point and holds it open: returns when it is no longer. A server that is still in `supervisor`
@@ -161,6 +170,7 @@ impl<'a> Explore<'a> {
         if orphan_server::stop(&restore.workspace)? {
             report.note("a server that an earlier attempt had left running was stopped");
         }
+        overlay::clear(self.attempt_dir, self.ticket.session_uuid, None)?;
         self.scratch.unpublish()?;
         // Held while the files are read, which is to the end.
         let _reading = match self.order.point.source.directory() {
@@ -168,7 +178,14 @@ impl<'a> Explore<'a> {
             None => None,
         };
         let session = self.ticket.session_uuid;
-        let ways = Ways { order: self.order, settings, scratch: &self.scratch, session, request: &self.restore };
+        let ways = Ways {
+            order: self.order,
+            settings,
+            scratch: &self.scratch,
+            session,
+            request: &self.restore,
+            serving: Some((self.attempt_dir, &self.serving)),
+        };
         let (mut engine, checked, mut plan) = ways.check(factory, &who, &places.devices)?;
         report.planned(Plan::Explore(Box::new(plan.clone())));
         report.done(&format!("{} in {}, by {}", plan.bytes, many(plan.files, "file"), plan.method));
@@ -194,6 +211,16 @@ impl<'a> Explore<'a> {
         // Before the server is gone: who comes now is to wait, not to fail.
         self.scratch.unpublish()?;
         held
+    }
+
+    /// Takes the files away from a server that is gone. What it had written stays for the next attempt.
+    pub(super) fn close_files(&self) -> Result<(), Failure> {
+        overlay::clear(self.attempt_dir, self.ticket.session_uuid, self.serving.take())
+    }
+
+    /// Whether the process that serves the files, where one does, is alive.
+    fn is_served(&self) -> bool {
+        self.serving.borrow().as_ref().is_none_or(|serving| process::is_alive(serving.mark()))
     }
 
     /// The steps that are the restore's own.

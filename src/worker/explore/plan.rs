@@ -29,6 +29,11 @@ pub(super) fn free_at(place: &Path) -> Result<(ByteCount, Option<u64>), Failure>
     Ok((ByteCount(found.f_bavail.saturating_mul(found.f_frsize)), inodes))
 }
 
+/// The most that the session may take where so much is free.
+pub(super) fn limit(settings: &WorkerSettings, free: ByteCount) -> ByteCount {
+    settings.explore_limit.unwrap_or(ByteCount(free.0 / 100 * SHARE_PERCENT))
+}
+
 /// The plan, from that of its files and its server.
 pub(super) fn of(
     order: &ExploreOrder,
@@ -42,7 +47,7 @@ pub(super) fn of(
         FileMethod::Copy => ByteCount(files.bytes.0.saturating_sub(files.reused.0)),
         FileMethod::Reflink | FileMethod::Overlay => ByteCount(0),
     };
-    let limit = settings.explore_limit.unwrap_or(ByteCount(files.free_bytes.0 / 100 * SHARE_PERCENT));
+    let limit = limit(settings, files.free_bytes);
     if method == FileMethod::Copy && files.bytes > limit {
         return Err(Failure::incurable(
             format!("the files of the backup are {}, and an open restore point may take {limit}", files.bytes),

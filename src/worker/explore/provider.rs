@@ -1,18 +1,20 @@
 //! The files of a restore point where a server can write to them, without a copy: in the shape of an engine, so that
 //! planning, configuring and starting are the restore's own.
 
-use super::{clone, method, plan, scratch::Scratch};
+use super::{clone, method, overlay, plan, scratch::Scratch};
 use crate::{
     domain::{
-        ExploreOrder, Failure, FileMethod, FilePlan,
+        ExploreOrder, Failure, FileMethod, FilePlan, WorkerSettings,
         plan::{TablespacePlan, TargetState},
     },
     engine::{
         Engine, Halt, Observer, Planned,
         native::{self, Inspected},
     },
+    overlay::Serving,
 };
-use std::time::Duration;
+use std::{cell::RefCell, path::Path};
+use uuid::Uuid;
 
 /// Provides the files of one order.
 pub(super) struct Provider<'a> {
@@ -21,8 +23,10 @@ pub(super) struct Provider<'a> {
     pub(super) scratch: &'a Scratch,
     /// Whom the files are given to, where that is not whoever makes them.
     pub(super) owner: Option<(u32, u32)>,
-    pub(super) stall: Duration,
+    pub(super) settings: &'a WorkerSettings,
     pub(super) found: Option<Inspected>,
+    /// Where the process that serves the files is given to; `None` for who only plans.
+    pub(super) serving: Option<(&'a Path, Uuid, &'a RefCell<Option<Serving>>)>,
 }
 
 impl Provider<'_> {
@@ -35,7 +39,7 @@ impl Provider<'_> {
         if self.found.is_none() {
             let (directory, form) = method::base_backup(&self.order.point)?;
             let cluster = self.order.point.facts.system_identifier;
-            self.found = Some(native::inspect(directory, form, cluster, self.stall)?);
+            self.found = Some(native::inspect(directory, form, cluster, self.settings.stall_timeout)?);
         }
         self.found.as_ref().ok_or_else(|| Failure::bug("a backup that was looked at is not known"))
     }
@@ -68,11 +72,20 @@ impl Engine for Provider<'_> {
     }
 
     fn copy(&mut self, observer: &dyn Observer) -> Result<(), Halt> {
-        let (scratch, owner, method) = (self.scratch, self.owner, self.method);
+        let Self { scratch, owner, method, settings, serving, .. } = *self;
         let found = self.look()?;
         match method {
             FileMethod::Reflink => clone::make(found, &scratch.files(), owner, observer),
-            FileMethod::Overlay | FileMethod::Copy => Err(Failure::bug("provided in another way").into()),
+            FileMethod::Overlay => {
+                let Some((attempt_dir, session, serving)) = serving else {
+                    return Err(Failure::bug("an overlay that is only planned is not mounted").into());
+                };
+                let limit = plan::limit(settings, plan::free_at(&scratch.path)?.0);
+                let wanted = overlay::Wanted { attempt_dir, session, scratch, owner, limit };
+                *serving.borrow_mut() = Some(overlay::mount(&wanted, found)?);
+                Ok(())
+            }
+            FileMethod::Copy => Err(Failure::bug("a copy is made by the engine of the backup").into()),
         }
     }
 

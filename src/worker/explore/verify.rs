@@ -4,9 +4,9 @@
 //! Promises: reads what a verification reads, slowly, and stops with the session. Never: ends the session over what it
 //! finds; a person decides what to do with the rest.
 
-use super::{Explore, method};
+use super::method;
 use crate::{
-    domain::{Damage, Rate, ServerAddress, Verification, quantity::many},
+    domain::{Damage, Progress, Rate, RestorePoint, ServerAddress, Verification, WorkerSettings, quantity::many},
     engine::{
         Halt, Observer,
         verify::{Verifier, VerifyRequest},
@@ -22,10 +22,19 @@ const RATE: u64 = 64 << 20;
 /// Damages that are told one by one; of more, how many there are.
 const TOLD: usize = 20;
 
+/// What is verified, and who is told.
+pub(super) struct Subject<'a> {
+    pub(super) point: &'a RestorePoint,
+    pub(super) settings: &'a WorkerSettings,
+    /// The server that knows its tables.
+    pub(super) address: &'a ServerAddress,
+    pub(super) report: &'a EventWriter,
+}
+
 /// Verifies the backup until its end, or until it is to stop, and notes what it finds.
-pub(super) fn run(explore: &Explore<'_>, address: &ServerAddress, stop: &AtomicBool) {
-    let report = explore.report;
-    match verify(explore, address, stop) {
+pub(super) fn run(subject: &Subject<'_>, stop: &AtomicBool) {
+    let report = subject.report;
+    match verify(subject, stop) {
         Ok(found) if found.is_sound() => {
             let files = many(found.files, "file");
             report.note(&format!("the backup was verified while it is open: {files}, {}, all sound", found.bytes));
@@ -40,9 +49,10 @@ pub(super) fn run(explore: &Explore<'_>, address: &ServerAddress, stop: &AtomicB
     }
 }
 
-fn verify(explore: &Explore<'_>, address: &ServerAddress, stop: &AtomicBool) -> Result<Verification, Halt> {
-    let (directory, form) = method::base_backup(&explore.order.point)?;
-    let mut request = VerifyRequest::new(directory, form, &explore.ticket.settings);
+fn verify(subject: &Subject<'_>, stop: &AtomicBool) -> Result<Verification, Halt> {
+    let Subject { point, settings, address, report } = *subject;
+    let (directory, form) = method::base_backup(point)?;
+    let mut request = VerifyRequest::new(directory, form, settings);
     request.max_rate = Rate::per_second(RATE);
     request.threads = 1;
     let (mut verifier, _) = Verifier::plan(&request)?;
@@ -50,10 +60,10 @@ fn verify(explore: &Explore<'_>, address: &ServerAddress, stop: &AtomicBool) -> 
     let mut tell = |damage: &Damage| {
         seen += 1;
         if seen <= TOLD {
-            explore.report.note(&sentence(damage, address));
+            report.note(&sentence(damage, address));
         }
     };
-    let quiet = Quiet { report: explore.report, stop };
+    let quiet = Quiet { report, stop };
     verifier.read(&quiet, &mut tell)?;
     verifier.check_wal(&quiet, &mut tell)?;
     Ok(verifier.finish())
@@ -81,7 +91,7 @@ struct Quiet<'a> {
 }
 
 impl Observer for Quiet<'_> {
-    fn progress(&self, _: crate::domain::Progress) {}
+    fn progress(&self, _: Progress) {}
 
     fn note(&self, sentence: String) {
         Observer::note(self.report, sentence);

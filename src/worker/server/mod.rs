@@ -115,7 +115,7 @@ impl ServerSupervisor<'_> {
         let mut record =
             ServerRecord::new(&self.workspace, isolation.as_ref().map(IsolatedServer::directory), directory, user);
         record.keep(self.workspace.attempt)?;
-        let lock = server_lock::acquire(self.workspace.attempt)?;
+        let lock = server_lock::acquire(self.workspace.attempt, server_lock::SERVER)?;
         let server = Server::start(&self.account, &self.binaries, arguments, lock, log)?;
         record.state = ServerState::Started(server.mark());
         let watch = Watch::new(self.workspace.data, words);

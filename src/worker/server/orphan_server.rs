@@ -39,7 +39,7 @@ pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure
         }
     }
     // What no record names: a server that was being started, and children that outlive theirs.
-    found |= server_lock::kill_holders(workspace.attempt)?;
+    found |= server_lock::kill_holders(workspace.attempt, server_lock::SERVER)?;
     // By name, not by record: one that was just made may not have been noted.
     isolation::remove_all(&isolation_name(workspace.session))
         .map_err(|e| classify::of_io("removing private directories", &e))?;

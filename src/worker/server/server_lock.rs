@@ -1,5 +1,5 @@
-//! The lock of a session's servers: `server.lock` in the session's directory, locked and given to each server as its
-//! standard input, and so to whatever the server starts.
+//! The locks of what a session starts and what outlives its worker: `server.lock` and `overlay.lock` in the session's
+//! directory, locked and given to each such process as its standard input, and so to whatever that starts.
 //!
 //! The lock is held from the moment a server process comes to be until the last of its children is gone, without a gap
 //! in which only a record could show it, or not show it yet. The file is empty: who reads it is at the end, as with
@@ -23,7 +23,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-const NAME: &str = "server.lock";
+/// Held by the session's servers.
+pub(in crate::worker) const SERVER: &str = "server.lock";
+
+/// Held by the process that serves its files.
+pub(in crate::worker) const OVERLAY: &str = "overlay.lock";
 
 /// How often it is looked whether all are gone.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -34,23 +38,25 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A killed process goes at once, unless it waits for a device.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A fresh lock for one server. Nothing of an earlier one is left then.
-pub(in crate::worker) fn acquire(attempt_dir: &Path) -> Result<File, Failure> {
-    kill_holders(attempt_dir)?;
-    let path = place(attempt_dir);
+/// A fresh lock of this name for one process. Nothing of an earlier one is left then.
+pub(in crate::worker) fn acquire(attempt_dir: &Path, name: &str) -> Result<File, Failure> {
+    kill_holders(attempt_dir, name)?;
+    let path = attempt_dir.with_file_name(name);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let lock = private_file::open(&path, &mut options).map_err(|e| failed(&path, &e))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(Failure::bug("two servers of one session are started at once")),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::bug("two servers or overlays of one session are started at once"))
+        }
         Err(TryLockError::Error(e)) => Err(failed(&path, &e)),
     }
 }
 
-/// Kills whoever holds the session's lock; returns whether there was anything.
-pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failure> {
-    let path = place(attempt_dir);
+/// Kills whoever holds the session's lock of this name; returns whether there was anything.
+pub(in crate::worker) fn kill_holders(attempt_dir: &Path, name: &str) -> Result<bool, Failure> {
+    let path = attempt_dir.with_file_name(name);
     let lock = match File::open(&path) {
         Ok(lock) => lock,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -79,10 +85,6 @@ pub(in crate::worker) fn kill_holders(attempt_dir: &Path) -> Result<bool, Failur
     }
 }
 
-fn place(attempt_dir: &Path) -> PathBuf {
-    attempt_dir.with_file_name(NAME)
-}
-
 /// Who holds the lock: not whoever has the file open, but those whose own descriptor has the lock.
 fn holders(lock: &File) -> io::Result<Vec<ProcessMark>> {
     let lock = lock.metadata()?;
@@ -108,21 +110,18 @@ fn lives(held: &[ProcessMark]) -> Failure {
     let advice = "see what it waits for (a device, a network file system), end it, then go on";
     match held.first() {
         Some(holder) => Failure::disruption(
-            format!(
-                "process {} of a server that an earlier attempt started does not end, even when killed",
-                holder.pid
-            ),
+            format!("process {} that an earlier attempt started does not end, even when killed", holder.pid),
             advice,
         ),
         None => Failure::disruption(
-            "a server that an earlier attempt started still runs where it cannot be seen from here",
+            "what an earlier attempt started still runs where it cannot be seen from here",
             "see whether it runs in another container, end it, then go on",
         ),
     }
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
-    attempt_files::failure(&format!("looking for servers that hold {}", path.display()), error)
+    attempt_files::failure(&format!("looking for processes that hold {}", path.display()), error)
 }
 
 #[cfg(test)]
@@ -155,12 +154,12 @@ mod tests {
     fn whoever_holds_the_lock_is_killed_and_nobody_else() {
         let session = tempfile::tempdir().unwrap();
         let attempt = session.path().join("1");
-        assert!(!kill_holders(&attempt).unwrap(), "no server was ever started");
-        let lock = acquire(&attempt).unwrap();
+        assert!(!kill_holders(&attempt, SERVER).unwrap(), "no server was ever started");
+        let lock = acquire(&attempt, SERVER).unwrap();
         // A server in a session of its own with a child, as postgres is; the server dies first.
         let script = "exec 3<&0; timeout 60 tail -f /dev/null & wait";
         let mut server = Started::new(Command::new("setsid").args(["sh", "-c", script]).stdin(lock));
-        let file = File::open(place(&attempt)).unwrap();
+        let file = File::open(attempt.with_file_name(SERVER)).unwrap();
         let mut bystander =
             Started::new(Command::new("tail").args(["-f", "/dev/null"]).stdin(file.try_clone().unwrap()));
         let began = Instant::now();
@@ -171,9 +170,9 @@ mod tests {
         }
         server.end();
         assert_eq!(holders(&file).unwrap().len(), 2, "its children live on");
-        assert!(kill_holders(&session.path().join("2")).unwrap(), "the next attempt finds them");
+        assert!(kill_holders(&session.path().join("2"), SERVER).unwrap(), "the next attempt finds them");
         assert_eq!(holders(&file).unwrap(), Vec::new());
-        assert!(!kill_holders(&attempt).unwrap());
+        assert!(!kill_holders(&attempt, SERVER).unwrap());
         assert!(bystander.0.try_wait().unwrap().is_none(), "it had the file open, and no lock");
     }
 }
