@@ -8,6 +8,7 @@ use super::{
     catch_panic,
     engine_factory::EngineFactory,
     event_writer::EventWriter,
+    items::Items,
     places,
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
@@ -42,10 +43,12 @@ pub(super) fn carry_out(
             let backup = Backup::new(dir, ticket, order, report, stop);
             catch_panic(|| backup.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
+        Work::Run(Order::Items(order)) => {
+            let items = Items::new(dir, ticket, order, report, stop);
+            catch_panic(|| items.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
+        }
         Work::Run(
-            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
-            | Order::Explore(_)
-            | Order::Items(_)),
+            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) | Order::Explore(_)),
         ) => End::Failed(report.failed(unsupported(order))),
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
@@ -56,7 +59,11 @@ pub(super) fn carry_out(
             let disposed = catch_panic(|| backup.dispose(*disposition));
             disposed.unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Directory(_) | Leftover::Open(_) | Leftover::Items(_), .. } => {
+        Work::Dispose { left: Leftover::Items(order), disposition } => {
+            let items = Items::new(dir, ticket, order, report, stop);
+            catch_panic(|| items.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
+        }
+        Work::Dispose { left: Leftover::Directory(_) | Leftover::Open(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

@@ -10,6 +10,7 @@ mod attempt_log;
 mod backup;
 mod engine_factory;
 mod event_writer;
+mod items;
 pub mod left_server;
 mod places;
 mod restore;
@@ -23,7 +24,7 @@ mod workspace;
 
 use crate::{
     domain::{
-        BackupOrder, BackupPlan, ClusterRestore, Failure, RestorePlan, WorkerSettings,
+        BackupOrder, BackupPlan, ClusterRestore, Failure, ItemOrder, ItemPlan, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -88,6 +89,13 @@ pub fn plan_backup(order: &BackupOrder, settings: &WorkerSettings) -> Result<Bac
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     backup::plan(order, settings, &own)
+}
+
+/// Makes the plan of taking items out and writes nothing.
+pub fn plan_items(order: &ItemOrder, settings: &WorkerSettings) -> Result<ItemPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    items::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.
