@@ -4,6 +4,7 @@
 //! Never: no clock, no files, no network, no terminal, no async runtime. Time and randomness come in as arguments.
 
 pub mod backup;
+pub mod browse;
 pub mod cluster;
 pub mod conninfo;
 pub mod disposition;

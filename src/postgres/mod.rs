@@ -5,8 +5,10 @@
 
 pub mod account;
 pub mod binaries;
+pub mod browse;
 pub mod client;
 pub mod command_output;
+pub mod compare;
 pub mod compression;
 pub mod configure;
 pub mod control;
@@ -14,6 +16,7 @@ pub mod directories;
 pub mod label;
 pub mod manifest;
 pub mod pg_tablespace;
+pub mod quote;
 pub mod server;
 pub mod tarset;
 pub mod wal;

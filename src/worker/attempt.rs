@@ -9,6 +9,7 @@ use super::{
     engine_factory::EngineFactory,
     event_writer::EventWriter,
     explore::{self, Explore},
+    items::Items,
     places,
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
@@ -44,9 +45,13 @@ pub(super) fn carry_out(
             catch_panic(|| backup.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
         Work::Run(Order::Explore(order)) => hold_open(dir, ticket, order, factory, (report, stop)),
-        Work::Run(
-            order @ (Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) | Order::Items(_)),
-        ) => End::Failed(report.failed(unsupported(order))),
+        Work::Run(Order::Items(order)) => {
+            let items = Items::new(dir, ticket, order, report, stop);
+            catch_panic(|| items.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
+        }
+        Work::Run(order @ Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))) => {
+            End::Failed(report.failed(unsupported(order)))
+        }
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
@@ -60,7 +65,11 @@ pub(super) fn carry_out(
             let dispose = || explore::dispose(dir, ticket, order, (report, stop));
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
-        Work::Dispose { left: Leftover::Directory(_) | Leftover::Items(_), .. } => {
+        Work::Dispose { left: Leftover::Items(order), disposition } => {
+            let items = Items::new(dir, ticket, order, report, stop);
+            catch_panic(|| items.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
+        }
+        Work::Dispose { left: Leftover::Directory(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

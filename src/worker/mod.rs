@@ -11,6 +11,7 @@ mod backup;
 mod engine_factory;
 mod event_writer;
 mod explore;
+mod items;
 pub mod left_server;
 mod places;
 mod restore;
@@ -24,7 +25,8 @@ mod workspace;
 
 use crate::{
     domain::{
-        BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, RestorePlan, WorkerSettings,
+        BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan, RestorePlan,
+        WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -96,6 +98,13 @@ pub fn plan_explore(order: &ExploreOrder, settings: &WorkerSettings) -> Result<E
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     explore::plan(order, settings, &own)
+}
+
+/// Makes the plan of taking items out and writes nothing.
+pub fn plan_items(order: &ItemOrder, settings: &WorkerSettings) -> Result<ItemPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    items::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.

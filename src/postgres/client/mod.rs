@@ -1,13 +1,17 @@
-//! Programs of PostgreSQL that connect to a server somewhere: `psql` to ask it, `pg_basebackup` to copy it. Both go
-//! through libpq, so that a connection string, a service or a password file means to howdah what it means everywhere.
+//! Programs of PostgreSQL that connect to a server somewhere: `psql` to ask it, `pg_basebackup` to copy it, `pg_dump` and
+//! `pg_restore` to take items out of one into another. All go through libpq, so that a connection string, a service or a
+//! password file means to howdah what it means everywhere.
 //!
 //! Promises: no program asks for a password at a terminal; a password is in the environment of that program alone, never
 //! among its arguments, in a file or in a message; a dead network is noticed within half a minute, unless the connection
 //! string says otherwise. Never: resolves or stores anything that libpq does.
 
 pub mod basebackup;
+pub mod dump;
 pub mod psql;
 mod refusals;
+mod statement;
+pub mod stream;
 
 use super::{
     account::Account,
@@ -22,6 +26,7 @@ use std::{
 };
 
 pub use refusals::{of_message, of_signal};
+pub use statement::of_statement;
 
 /// What is said before the connection string, so that the string counts where it says otherwise: how soon a server that
 /// is gone without a word is given up.

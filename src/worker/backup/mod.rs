@@ -34,6 +34,7 @@ use crate::{
     private_file,
 };
 use repository::PointDirectory;
+pub(super) use repository::rename_new;
 use std::{
     fs::{self, OpenOptions},
     path::{Path, PathBuf},

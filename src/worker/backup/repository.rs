@@ -241,7 +241,7 @@ fn cluster_of(point: &Path) -> Option<SystemIdentifier> {
 }
 
 /// Renames unless something has the new name; whether it did.
-pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+pub(in crate::worker) fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
