@@ -4,8 +4,8 @@ use super::environment;
 use crate::{
     attempt::worker_command,
     domain::{
-        BackupObject, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, JobId, JobSpec,
-        ObjectPlan, RestorePlan, WorkerSettings,
+        BackupObject, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan,
+        JobId, JobSpec, ObjectPlan, RestorePlan, WorkerSettings,
     },
     process::OWN_PROGRAM,
 };
@@ -37,6 +37,8 @@ pub enum PlannedWork {
     Backup(Box<BackupOrder>),
     /// The opening of a restore point.
     Explore(Box<ExploreOrder>),
+    /// The taking out of items.
+    Items(Box<ItemOrder>),
 }
 
 /// Its answer, on its standard output.
@@ -49,6 +51,8 @@ pub enum PlanReply {
     Backup(Box<BackupPlan>),
     /// It can be opened, like this.
     Explore(Box<ExplorePlan>),
+    /// They can be taken out, like this.
+    Items(Box<ItemPlan>),
     /// It cannot.
     Refused(Failure),
 }
@@ -66,7 +70,7 @@ pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<R
             Ok(*plan)
         }
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Backup(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
+        Ok(PlanReply::Backup(_) | PlanReply::Explore(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -86,7 +90,7 @@ pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result
             Some(alone) => Failure { advice: format!("{}; {alone}", failure.advice), ..failure },
             None => failure,
         }),
-        Ok(PlanReply::Restore(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
+        Ok(PlanReply::Restore(_) | PlanReply::Explore(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -96,7 +100,17 @@ pub async fn plan_explore(order: ExploreOrder, settings: WorkerSettings) -> Resu
     match ask(&PlanRequest { work: PlannedWork::Explore(Box::new(order)), settings }).await {
         Ok(PlanReply::Explore(plan)) => Ok(*plan),
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Restore(_) | PlanReply::Backup(_)) => Err(Failure::bug(OTHER)),
+        Ok(PlanReply::Restore(_) | PlanReply::Backup(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
+        Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
+    }
+}
+
+/// Asks another process for the plan of taking items out; nothing is written.
+pub async fn plan_items(order: ItemOrder, settings: WorkerSettings) -> Result<ItemPlan, Failure> {
+    match ask(&PlanRequest { work: PlannedWork::Items(Box::new(order)), settings }).await {
+        Ok(PlanReply::Items(plan)) => Ok(*plan),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(PlanReply::Restore(_) | PlanReply::Backup(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }

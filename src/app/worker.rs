@@ -29,6 +29,7 @@ fn plan() -> anyhow::Result<Exit> {
         PlannedWork::Backup(order) => {
             worker::plan_backup(&order, &settings).map(|plan| PlanReply::Backup(Box::new(plan)))
         }
+        PlannedWork::Items(order) => worker::plan_items(&order, &settings).map(|plan| PlanReply::Items(Box::new(plan))),
         PlannedWork::Explore(order) => {
             worker::plan_explore(&order, &settings).map(|plan| PlanReply::Explore(Box::new(plan)))
         }

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
-        AttemptNo, ClusterRestore, Failure, InstanceName, JobId, JobSpec, LeftServer, ObjectPlan, Order, RestorePlan,
-        RestorePoint, SessionId, fact::ProcessMark,
+        AttemptNo, ClusterRestore, Failure, InstanceName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan, Order,
+        RestorePlan, RestorePoint, SessionId, fact::ProcessMark,
     },
     machine::{PastSession, Refusal, Scope, Session, job::JobRun},
     manager::{JobAction, OwnerState, Receipt, SessionAction, Snapshot},
@@ -87,6 +87,8 @@ pub struct RequestId(pub u64);
 pub enum OrderWish {
     /// To open a restore point.
     Open(Box<RestorePoint>),
+    /// To take items out of one that is open.
+    Items(Box<ItemOrder>),
 }
 
 /// An order that can be given, and its plan: name and text of each line.

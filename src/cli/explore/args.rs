@@ -1,8 +1,9 @@
 //! The words of `howdah explore`.
 
+use super::items::ItemSelector;
 use crate::{
-    cli::session::name::SessionSelector,
-    domain::{Port, Reach},
+    cli::session::name::{SessionName, SessionSelector},
+    domain::{ItemName, Port, Reach},
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -24,6 +25,12 @@ pub enum ExploreVerb {
     /// List what is held open, in the order of creation
     #[command(after_long_help = FIELDS)]
     List(ListArgs),
+    /// List what there is in an open restore point: databases, or what is in a database, a schema or a table
+    #[command(after_help = ITEMS)]
+    Items(ItemsArgs),
+    /// Take databases, schemas or tables out, into a running server or into a directory
+    #[command(after_help = RESTORE)]
+    Restore(RestoreItemsArgs),
     /// Close what a session holds open: its server, its files and its scratch go
     #[command(after_help = STOP)]
     Stop(StopArgs),
@@ -62,6 +69,57 @@ pub struct ListArgs {
     pub json: bool,
 }
 
+/// `howdah explore items`.
+#[derive(Debug, Args)]
+pub struct ItemsArgs {
+    /// The session: its number, [n] of the list (counted from 0), or at least 4 characters of the beginning of its uuid
+    pub session: SessionName,
+    /// What to look into: DATABASE[/SCHEMA[/TABLE]], each part plain or a JSON string [default: the databases]
+    pub item: Option<ItemName>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `howdah explore restore`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("destination").required(true).args(["to", "dump"])))]
+pub struct RestoreItemsArgs {
+    /// The session: its number, [n] of the list (counted from 0), or at least 4 characters of the beginning of its uuid
+    pub session: SessionName,
+    /// What to take: DATABASE[/SCHEMA[/TABLE]], each part plain or a JSON string; - reads items (JSON, one or many) from
+    /// standard input
+    #[arg(required = true, value_name = "ITEM | -")]
+    pub items: Vec<ItemSelector>,
+    /// Into this running server: a connection string of libpq without a password (passfile= and service= are fine)
+    #[arg(long, value_name = "CONNINFO")]
+    pub to: Option<String>,
+    /// Into this directory, which does not exist yet (pg_dump -Fd)
+    #[arg(long, value_name = "DIR")]
+    pub dump: Option<PathBuf>,
+    /// Under this name there, for a single item
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub rename: Option<String>,
+    /// Only the rows whose primary key is not there, into tables that are there
+    #[arg(long, requires = "to", conflicts_with_all = ["rename", "schema_only", "data_only"])]
+    pub append_missing: bool,
+    /// Definitions without rows
+    #[arg(long, conflicts_with = "data_only")]
+    pub schema_only: bool,
+    /// Rows without definitions
+    #[arg(long)]
+    pub data_only: bool,
+    /// Print the plan and stop: what stands there, what becomes of it, what is missing
+    #[arg(long, conflicts_with = "wait")]
+    pub plan: bool,
+    /// Follow the session to its end; an interrupt cancels it
+    #[arg(long)]
+    pub wait: bool,
+    /// Print the session, or the plan, as JSON; its fields: howdah session list --help
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `howdah explore stop`.
 #[derive(Debug, Args)]
 pub struct StopArgs {
@@ -83,7 +141,8 @@ impl ExploreVerb {
         match self {
             Self::Start(args) => !args.plan,
             Self::Stop(_) => true,
-            Self::List(_) => false,
+            Self::Restore(args) => !args.plan,
+            Self::List(_) | Self::Items(_) => false,
         }
     }
 }
@@ -94,6 +153,18 @@ impl StopArgs {
         if self.any_origin { Reach::AnyOrigin } else { Reach::CommandLine }
     }
 }
+
+const ITEMS: &str = "\
+In JSON each item is an object with item (as it is written to take it), kind, bytes, and what else is known: rows (about),
+index_bytes, relations, connectable. Of a table its columns: column, type, not_null, default, generated, identity, key.";
+
+const RESTORE: &str = "\
+Each command is one session under Restore, with tries, retry and cancel as every restore; it belongs to the session that
+holds the restore point open, which cannot be closed before it has ended. What stands at the destination is never changed:
+an item that is there is refused, unless it is given another name, or only its missing rows are wanted.
+
+Exit codes: 0 begun, or with --wait done; 3 refused, nothing was begun; 4 stuck, 5 cancelled, 6 done with a warning that a
+person should read (with --wait).";
 
 const START: &str = "\
 The number and the uuid of the session are printed, and it goes on without this command: howdah explore list shows it,

@@ -1,5 +1,7 @@
 //! `howdah explore`, wired: the catalog, the plan, and whoever owns the sessions.
 
+mod items;
+
 use super::{
     choice,
     context::{AppContext, who},
@@ -46,6 +48,8 @@ pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Ex
         match &args.verb {
             ExploreVerb::Start(args) => started(context, reader, args, &around, streams),
             ExploreVerb::List(args) => Ok(list::run(reader, args, &around, streams)?),
+            ExploreVerb::Items(args) => items::list(reader, args, &around, streams),
+            ExploreVerb::Restore(args) => items::restored(context, reader, args, &around, streams),
             ExploreVerb::Stop(args) => stopped(context, reader, args, &around, streams),
         }
     })
@@ -65,6 +69,10 @@ pub(super) async fn planned(
             let order = ExploreOrder { point: *point, scratch, recovery, port: None };
             let plan = planner::plan_explore(order.clone(), settings).await?;
             Ok(PlannedOrder { order: Order::Explore(order), rows: plan.rows() })
+        }
+        OrderWish::Items(order) => {
+            let plan = planner::plan_items((*order).clone(), settings).await?;
+            Ok(PlannedOrder { order: Order::Items(*order), rows: plan.rows() })
         }
     }
 }
