@@ -140,12 +140,12 @@ fn order(session: &Session, args: &RestoreItemsArgs) -> Result<ItemOrder, String
             ItemSelector::Piped => items.extend(items::piped(&mut io::stdin().lock())?),
         }
     }
-    let existing = match (&args.rename, args.append_missing) {
+    let existing = match (&args.way.rename, args.way.append_missing) {
         (Some(to), _) => ExistingItem::Rename { to: to.clone() },
         (None, true) => ExistingItem::AppendMissing,
         (None, false) => ExistingItem::Refuse,
     };
-    let to = match (&args.to, &args.dump) {
+    let to = match (&args.way.to, &args.way.dump) {
         (Some(conninfo), _) => ItemDestination::Server { conninfo: conninfo.clone(), existing },
         (None, Some(dump)) => {
             let directory = std::path::absolute(dump).map_err(|error| error.to_string())?;
@@ -153,7 +153,7 @@ fn order(session: &Session, args: &RestoreItemsArgs) -> Result<ItemOrder, String
         }
         (None, None) => return Err("name a server with --to, or a directory with --dump".to_owned()),
     };
-    let part = match (args.schema_only, args.data_only) {
+    let part = match (args.part.schema_only, args.part.data_only) {
         (true, _) => ItemPart::Schema,
         (false, true) => ItemPart::Data,
         (false, false) => ItemPart::All,

@@ -83,7 +83,6 @@ pub struct ItemsArgs {
 
 /// `howdah explore restore`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("destination").required(true).args(["to", "dump"])))]
 pub struct RestoreItemsArgs {
     /// The session: its number, [n] of the list (counted from 0), or at least 4 characters of the beginning of its uuid
     pub session: SessionName,
@@ -91,6 +90,27 @@ pub struct RestoreItemsArgs {
     /// standard input
     #[arg(required = true, value_name = "ITEM | -")]
     pub items: Vec<ItemSelector>,
+    /// Where they go.
+    #[command(flatten)]
+    pub way: WayArgs,
+    /// What of them.
+    #[command(flatten)]
+    pub part: PartArgs,
+    /// Print the plan and stop: what stands there, what becomes of it, what is missing
+    #[arg(long, conflicts_with = "wait")]
+    pub plan: bool,
+    /// Follow the session to its end; an interrupt cancels it
+    #[arg(long)]
+    pub wait: bool,
+    /// Print the session, or the plan, as JSON; its fields: howdah session list --help
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where items go, and what is done where they are already.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("destination").required(true).args(["to", "dump"])))]
+pub struct WayArgs {
     /// Into this running server: a connection string of libpq without a password (passfile= and service= are fine)
     #[arg(long, value_name = "CONNINFO")]
     pub to: Option<String>,
@@ -103,21 +123,17 @@ pub struct RestoreItemsArgs {
     /// Only the rows whose primary key is not there, into tables that are there
     #[arg(long, requires = "to", conflicts_with_all = ["rename", "schema_only", "data_only"])]
     pub append_missing: bool,
+}
+
+/// What of an item is taken.
+#[derive(Debug, Args)]
+pub struct PartArgs {
     /// Definitions without rows
     #[arg(long, conflicts_with = "data_only")]
     pub schema_only: bool,
     /// Rows without definitions
     #[arg(long)]
     pub data_only: bool,
-    /// Print the plan and stop: what stands there, what becomes of it, what is missing
-    #[arg(long, conflicts_with = "wait")]
-    pub plan: bool,
-    /// Follow the session to its end; an interrupt cancels it
-    #[arg(long)]
-    pub wait: bool,
-    /// Print the session, or the plan, as JSON; its fields: howdah session list --help
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `howdah explore stop`.

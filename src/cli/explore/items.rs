@@ -62,7 +62,7 @@ pub fn piped(input: &mut dyn Read) -> Result<Vec<ItemName>, String> {
         let value = value.map_err(|error| format!("standard input holds no items in JSON: {error}"))?;
         let several = match value {
             Value::Array(several) => several,
-            one => vec![one],
+            one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
         };
         for one in &several {
             let spelled = one.as_str().or_else(|| one.get("item")?.as_str());

@@ -54,7 +54,7 @@ pub fn run(
                 None => state(session, now),
             };
             if !children.is_empty() {
-                stands.push_str(&format!(", {} at work on it", children.len()));
+                stands = format!("{stands}, {} at work on it", children.len());
             }
             [
                 format!("[{at}]"),

@@ -35,7 +35,7 @@ pub enum Overlay {
     /// The plan of a run before it is started.
     StartJob(StartDialog),
     /// The plan of an order before it is given.
-    Plan(PlanDialog),
+    Plan(Box<PlanDialog>),
 }
 
 /// A plan, and the question whether to carry it out (S7).

@@ -29,7 +29,8 @@ pub(super) fn ask_open(model: &mut Model) -> Vec<Intent> {
 fn ask(model: &mut Model, title: String, button: &'static str, wish: OrderWish) -> Vec<Intent> {
     model.runs.tickets += 1;
     let ticket = RequestId(model.runs.tickets);
-    model.overlays.push(Overlay::Plan(PlanDialog { title, button, ticket, plan: None, armed: false, scroll: 0 }));
+    let dialog = PlanDialog { title, button, ticket, plan: None, armed: false, scroll: 0 };
+    model.overlays.push(Overlay::Plan(Box::new(dialog)));
     vec![Intent::Query(Query::OrderPlan(ticket, wish))]
 }
 
@@ -46,7 +47,7 @@ pub(super) fn planned(model: &mut Model, ticket: RequestId, plan: Result<Planned
 }
 
 /// A key in that question.
-pub(super) fn in_plan(model: &mut Model, mut state: PlanDialog, press: Press) -> Vec<Intent> {
+pub(super) fn in_plan(model: &mut Model, mut state: Box<PlanDialog>, press: Press) -> Vec<Intent> {
     match press {
         Press::Accept if !state.armed => return Vec::new(),
         Press::Accept => match state.order() {

@@ -198,11 +198,11 @@ impl<'a> Explore<'a> {
         let (ServerPlan::Start { .. }, Some(binaries)) = (&server, binaries) else {
             return Err(no_server(&server).into());
         };
-        let supervisor = supervisor.insert(self.supervisor(&restore, account, binaries, plan.method));
+        let supervisor = supervisor.insert(self::supervisor(&restore, account, binaries, plan.method));
         let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
         replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
         let answer = restore.ask(supervisor, cluster)?;
-        let address = self.address(supervisor, answer.role)?;
+        let address = address(supervisor, answer.role)?;
         self.scratch.publish(&address)?;
         plan.server = server;
         plan.open = Some(address);
@@ -263,27 +263,28 @@ impl<'a> Explore<'a> {
         report.done(&format!("{method}{again}"));
         if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
     }
+}
 
-    fn supervisor<'s>(
-        &'s self,
-        restore: &Restore<'s>,
-        account: Account,
-        binaries: Binaries,
-        method: FileMethod,
-    ) -> ServerSupervisor<'s> {
-        let mut settings = SMALL.to_vec();
-        match method {
-            FileMethod::Copy => {}
-            FileMethod::Reflink | FileMethod::Overlay => settings.push(FLEETING),
-        }
-        ServerSupervisor { settings, ..restore.supervisor(account, binaries) }
+/// A small server, for these files.
+fn supervisor<'s>(
+    restore: &Restore<'s>,
+    account: Account,
+    binaries: Binaries,
+    method: FileMethod,
+) -> ServerSupervisor<'s> {
+    let mut settings = SMALL.to_vec();
+    match method {
+        FileMethod::Copy => {}
+        FileMethod::Reflink | FileMethod::Overlay => settings.push(FLEETING),
     }
+    ServerSupervisor { settings, ..restore.supervisor(account, binaries) }
+}
 
-    fn address(&self, supervisor: &ServerSupervisor<'_>, role: String) -> Result<ServerAddress, Failure> {
-        let sockets = supervisor.sockets().ok_or_else(|| Failure::bug("the server is not isolated"))?;
-        let (programs, version) = (supervisor.binaries.directory().to_owned(), supervisor.binaries.version());
-        Ok(ServerAddress { sockets: sockets.to_owned(), port: supervisor.port, role, programs, version })
-    }
+/// Where it answers, to a role that was let in.
+fn address(supervisor: &ServerSupervisor<'_>, role: String) -> Result<ServerAddress, Failure> {
+    let sockets = supervisor.sockets().ok_or_else(|| Failure::bug("the server is not isolated"))?;
+    let (programs, version) = (supervisor.binaries.directory().to_owned(), supervisor.binaries.version());
+    Ok(ServerAddress { sockets: sockets.to_owned(), port: supervisor.port, role, programs, version })
 }
 
 /// The order as the restore of a cluster into its scratch.
