@@ -71,6 +71,7 @@ const fn word(context: KeyContext) -> &'static str {
         KeyContext::FormText => "text field",
         KeyContext::Points => "restore points",
         KeyContext::Plan => "plan",
+        KeyContext::Destination => "destination",
     }
 }
 

@@ -15,6 +15,7 @@ pub enum Action {
     NewRestore,
     StartJob,
     OpenPoint,
+    TakeOut,
     Verify,
     Mark,
     MarkRange,
@@ -125,7 +126,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 55] = [
+const TABLE: [Words; 56] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -139,6 +140,12 @@ const TABLE: [Words; 55] = [
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
     words(Action::StartJob, "start-job", "Start job", "start a run of the backup job; shows its plan first"),
     words(Action::OpenPoint, "open-point", "Open point", "open a restore point to look into it; shows its plan first"),
+    words(
+        Action::TakeOut,
+        "take-out",
+        "Take out",
+        "take the item out of its open restore point; asks where to, shows its plan",
+    ),
     words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
     words(Action::MarkRange, "mark-range", "Mark range", "mark all rows from the one that was marked last"),
@@ -262,6 +269,7 @@ impl Action {
             | Self::NewRestore
             | Self::StartJob
             | Self::OpenPoint
+            | Self::TakeOut
             | Self::Verify
             | Self::Menu
             | Self::Palette

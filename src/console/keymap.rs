@@ -43,6 +43,8 @@ pub enum KeyContext {
     Points,
     /// The wizard's plan.
     Plan,
+    /// The question where an item is taken to.
+    Destination,
 }
 
 /// A set of contexts.
@@ -130,7 +132,10 @@ impl KeyContexts {
 impl KeyContext {
     /// Whether plain characters are typed into a text here.
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::LogInput | Self::Filter | Self::Palette | Self::TypeName | Self::FormText)
+        matches!(
+            self,
+            Self::LogInput | Self::Filter | Self::Palette | Self::TypeName | Self::FormText | Self::Destination
+        )
     }
 }
 
@@ -150,8 +155,13 @@ const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
     KeyContext::Plan,
 ]));
 const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
-const TEXTS: KeyContexts =
-    KeyContexts::of(&[KeyContext::LogInput, KeyContext::Filter, KeyContext::Palette, KeyContext::TypeName]);
+const TEXTS: KeyContexts = KeyContexts::of(&[
+    KeyContext::LogInput,
+    KeyContext::Filter,
+    KeyContext::Palette,
+    KeyContext::TypeName,
+    KeyContext::Destination,
+]);
 const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
 const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
 const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
@@ -163,7 +173,7 @@ const TYPE_NAME: KeyContexts = KeyContexts::of(&[KeyContext::TypeName]);
 /// Where there is something above and below: rows, lines, fields, matches of a search.
 const ROWS: KeyContexts = EVERYWHERE.but(TYPE_NAME);
 /// Where there may be more of them than a screen shows.
-const PAGES: KeyContexts = PANES.but(CONFIRMATION);
+const PAGES: KeyContexts = PANES.but(CONFIRMATION).but(KeyContexts::of(&[KeyContext::Destination]));
 /// Where there is another pane, part or field.
 const PANES: KeyContexts = ROWS.but(KeyContexts::of(&[KeyContext::LogInput]));
 const PICKS: KeyContexts =
@@ -203,6 +213,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["S"], Action::StartJob, MAIN),
     (&["n"], Action::NewRestore, OUTSIDE_LOG),
     (&["E"], Action::OpenPoint, MAIN.or(KeyContexts::of(&[KeyContext::Points])).but(LOG)),
+    (&["t"], Action::TakeOut, OUTSIDE_LOG),
     (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),
     (&[":"], Action::Palette, MAIN),

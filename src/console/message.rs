@@ -7,8 +7,10 @@ use super::{
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
-        AttemptNo, ClusterRestore, Failure, InstanceName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan, Order,
-        RestorePlan, RestorePoint, SessionId, fact::ProcessMark,
+        AttemptNo, ClusterRestore, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan,
+        Order, RestorePlan, RestorePoint, ServerAddress, SessionId,
+        browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema},
+        fact::ProcessMark,
     },
     machine::{PastSession, Refusal, Scope, Session, job::JobRun},
     manager::{JobAction, OwnerState, Receipt, SessionAction, Snapshot},
@@ -66,6 +68,8 @@ pub enum Message {
     Run(JobId, Option<Arc<JobRun>>),
     /// The history of a run was read.
     RunHistory(JobId, Result<EventHistory, String>),
+    /// A level of an open restore point was read.
+    Browsed(SessionId, Option<ItemName>, Result<Browsed, String>),
     /// The plan of an order was made for the question with this ticket.
     OrderPlanned(RequestId, Box<Result<PlannedOrder, Failure>>),
     /// The plans of a job's objects were made for the question with this ticket.
@@ -81,6 +85,24 @@ pub enum Message {
 /// Which query an answer belongs to: a newer query makes older answers void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u64);
+
+/// What was read of an open restore point; names and values as the cluster has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Browsed {
+    /// Its databases.
+    Databases(Vec<BrowsedDatabase>),
+    /// The schemas of a database.
+    Schemas(Vec<BrowsedSchema>),
+    /// The relations of a schema.
+    Relations(Vec<BrowsedRelation>),
+    /// A relation.
+    Table {
+        /// Its columns.
+        columns: Vec<BrowsedColumn>,
+        /// Its first rows, or why they are not read.
+        rows: Result<BrowsedRows, String>,
+    },
+}
 
 /// What a plan is wanted for; what nobody named is chosen with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +200,8 @@ pub enum Query {
     RunHistory(JobId),
     /// The plans of a job's objects.
     JobPlan(RequestId, Box<JobSpec>),
+    /// What is below a level of an open restore point, whose server is this one.
+    Browse(SessionId, ServerAddress, Option<ItemName>),
     /// The plan of an order.
     OrderPlan(RequestId, OrderWish),
     /// The plan for one of the wizard's instances.

@@ -6,13 +6,13 @@
 use super::{
     glyphs::Glyphs,
     keymap::Keymap,
-    message::{OrderWish, PlannedOrder},
+    message::{Browsed, OrderWish, PlannedOrder},
     theme::Theme,
 };
 use crate::{
     domain::{
-        AttemptNo, ClusterRestore, Failure, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestorePlan, SessionId,
-        Timestamp, Who, fact::ProcessMark,
+        AttemptNo, ClusterRestore, Failure, ItemName, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestorePlan,
+        ServerAddress, SessionId, Timestamp, Who, fact::ProcessMark,
     },
     machine::{PastSession, Session},
     manager::{Clock, OwnerState, Service},
@@ -29,6 +29,10 @@ pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<Rest
 
 /// Makes the plans of a job's objects, in their order, without writing anything; runs in other processes.
 pub type JobPlanPort = Box<dyn Fn(JobSpec) -> BoxFuture<'static, Vec<ObjectPlan>> + Send + Sync>;
+
+/// Reads a level of an open restore point.
+pub type BrowsePort =
+    Box<dyn Fn(ServerAddress, Option<ItemName>) -> BoxFuture<'static, Result<Browsed, Failure>> + Send + Sync>;
 
 /// Makes the plan of an order without writing anything; runs in another process.
 pub type OrderPlanPort = Box<dyn Fn(OrderWish) -> BoxFuture<'static, Result<PlannedOrder, Failure>> + Send + Sync>;
@@ -95,6 +99,8 @@ pub struct Ports {
     pub plan: PlanPort,
     /// See [`JobPlanPort`].
     pub plan_job: JobPlanPort,
+    /// See [`BrowsePort`].
+    pub browse: BrowsePort,
     /// See [`OrderPlanPort`].
     pub plan_order: OrderPlanPort,
     /// See [`RunHistoryPort`].

@@ -38,7 +38,7 @@ impl Action {
     pub const fn purpose(self) -> Purpose {
         match self {
             Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::Stop => Purpose::Session,
-            Self::NewRestore | Self::StartJob | Self::OpenPoint | Self::Verify => Purpose::Begin,
+            Self::NewRestore | Self::StartJob | Self::OpenPoint | Self::TakeOut | Self::Verify => Purpose::Begin,
             Self::Mark
             | Self::MarkRange
             | Self::MarkAll
@@ -96,6 +96,7 @@ impl Action {
             Self::StartJob => &["run", "backup", "begin"],
             Self::Jobs => &["backups", "runs"],
             Self::OpenPoint => &["explore", "look inside", "items"],
+            Self::TakeOut => &["restore table", "extract", "dump", "items"],
             Self::Explore => &["open points", "items", "tables"],
             Self::NewRestore => &["start", "create", "recover"],
             Self::Verify => &["check", "test"],

@@ -17,7 +17,7 @@ use super::{
     update::update,
 };
 use crate::{
-    domain::{Order, Origin, Who},
+    domain::{Failure, Order, Origin, Who},
     manager::{StartJob, StartRequest},
 };
 use futures_util::{
@@ -280,6 +280,7 @@ impl<S: Surface> Running<S> {
             | Message::RunHistory(..)
             | Message::JobPlanned(..)
             | Message::OrderPlanned(..)
+            | Message::Browsed(..)
             | Message::RecordingStopped(_)
             | Message::NotSuspended => Haste::AtOnce,
         }
@@ -342,6 +343,11 @@ fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Messag
         Query::RunHistory(id) => {
             let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
             (ports.run_history)(id).map(move |answer| Message::RunHistory(id, as_text(answer))).boxed()
+        }
+        Query::Browse(session, address, item) => {
+            let read = (ports.browse)(address, item.clone());
+            let as_text = |failure: Failure| failure.to_string();
+            read.map(move |found| Message::Browsed(session, item, found.map_err(as_text))).boxed()
         }
         Query::OrderPlan(ticket, wish) => {
             (ports.plan_order)(wish).map(move |plan| Message::OrderPlanned(ticket, Box::new(plan))).boxed()

@@ -42,6 +42,8 @@ pub struct Situation {
     pub start_job: Verdict,
     /// Open a restore point.
     pub open_point: Verdict,
+    /// Take an item out.
+    pub take_out: Verdict,
     /// Verify.
     pub verify: Verdict,
     /// Whether a session is selected, so that it has a log, a request and events.
@@ -91,6 +93,7 @@ impl Situation {
             },
             start_job: model.job_to_start().map_or_else(Verdict::No, |_| Verdict::Ready),
             open_point: model.point_to_open().map_or_else(Verdict::No, |_| Verdict::Ready),
+            take_out: model.take_refusal().map_or(Verdict::Ready, Verdict::No),
             verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),
             on_session: matches!(model.tree().selected(), Node::Session(_)),
             subject: subject.words,
@@ -108,6 +111,7 @@ impl Situation {
             (Action::NewRestore, &self.new_restore),
             (Action::StartJob, &self.start_job),
             (Action::OpenPoint, &self.open_point),
+            (Action::TakeOut, &self.take_out),
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
             return verdict.clone();
@@ -251,5 +255,6 @@ fn nobody(model: &Model) -> String {
             "the journal has no readable record of it".to_owned()
         }
         Node::Session(_) => "this session is gone".to_owned(),
+        Node::Item(..) => "select the session that holds it open".to_owned(),
     }
 }

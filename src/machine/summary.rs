@@ -2,7 +2,7 @@
 
 use super::{Phase, Session};
 use crate::domain::{
-    ByteCount, InstanceName, Kind, Outcome, SessionId, Timestamp,
+    ByteCount, InstanceName, Kind, Order, Outcome, SessionId, Timestamp,
     instance::{printable, printable_name},
 };
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,11 @@ impl PastSession {
 impl CompletedDetails {
     fn of(session: &Session) -> Self {
         Self {
-            target: session.target_text(),
+            target: match session.order() {
+                // What a row of a restored cluster shows is no name for a dump of items.
+                Order::Items(_) => String::new(),
+                Order::Restore(_) | Order::Verify(_) | Order::Explore(_) | Order::Backup(_) => session.target_text(),
+            },
             by: session.by().to_owned(),
             bytes: Some(session.bytes_done()),
             rate: session.average_rate(),

@@ -218,6 +218,10 @@ impl World {
                 };
                 Message::JobPlanned(ticket, (0..spec.objects().len()).map(plan).collect())
             }
+            Intent::Query(Query::Browse(id, _, item)) => {
+                let found = explore::browsed(item.as_ref(), draw, fails);
+                Message::Browsed(id, item, found)
+            }
             Intent::Query(Query::OrderPlan(ticket, wish)) => {
                 Message::OrderPlanned(ticket, Box::new(explore::planned(wish, fails)))
             }

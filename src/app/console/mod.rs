@@ -233,6 +233,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
             let _: Result<(), mpsc::error::TrySendError<()>> = refresh.try_send(());
         }),
         plan: Box::new(move |request| Box::pin(planner::plan(request, settings.clone()))),
+        browse: Box::new(|address, item| Box::pin(super::explore::browsed(address, item))),
         plan_order: Box::new(move |wish| {
             let (settings, explore_dir) = (order_settings.clone(), explore_dir.clone());
             Box::pin(async move { super::explore::planned(wish, &explore_dir, settings).await })

@@ -45,6 +45,7 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
         plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
+        browse: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
         plan_order: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
         plan_job: Box::new(move |spec| Box::pin(ready(of_job(&played, &spec)))),
         run_history: Box::new(move |run| Box::pin(ready(Ok(run_history(run))))),

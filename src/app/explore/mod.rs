@@ -30,13 +30,15 @@ use crate::{
         state::state,
         streams::Streams,
     },
-    console::message::{OrderWish, PlannedOrder},
+    console::message::{Browsed, OrderWish, PlannedOrder},
     control::Client,
     domain::{
-        Disposition, ExploreOrder, Failure, KindFilter, Order, Origin, Reach, Recovery, SessionId, WorkerSettings,
+        Disposition, ExploreOrder, Failure, ItemName, KindFilter, Order, Origin, Reach, Recovery, ServerAddress,
+        SessionId, WorkerSettings,
     },
     machine::{Scope, decide},
     manager::{Service, SessionAction, StartRequest},
+    postgres::browse::Browser,
 };
 use std::{io, path::Path};
 
@@ -51,6 +53,24 @@ pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Ex
             ExploreVerb::Items(args) => items::list(reader, args, &around, streams),
             ExploreVerb::Restore(args) => items::restored(context, reader, args, &around, streams),
             ExploreVerb::Stop(args) => stopped(context, reader, args, &around, streams),
+        }
+    })
+}
+
+/// Reads a level of an open restore point for the screen.
+pub(super) async fn browsed(address: ServerAddress, item: Option<ItemName>) -> Result<Browsed, Failure> {
+    /// As many rows as a screen shows, and as much of a value as a person reads of it there.
+    const ROWS: u32 = 20;
+    const CHARACTERS: u32 = 60;
+    let browser = Browser::open(&address, item.as_ref().map_or("postgres", ItemName::database)).await?;
+    Ok(match &item {
+        None => Browsed::Databases(browser.databases().await?),
+        Some(ItemName::Database { .. }) => Browsed::Schemas(browser.schemas().await?),
+        Some(ItemName::Schema { schema, .. }) => Browsed::Relations(browser.relations(schema).await?),
+        Some(ItemName::Table { schema, table, .. }) => {
+            let columns = browser.columns(schema, table).await?;
+            let rows = browser.first_rows(schema, table, ROWS, CHARACTERS).await;
+            Browsed::Table { columns, rows: rows.map_err(|failure| failure.cause) }
         }
     })
 }

@@ -65,6 +65,7 @@ impl Replayed {
             catalog: watch::channel(Arc::new(Catalog::default())).1,
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is planned in a replay"))))),
+            browse: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is open in a replay"))))),
             plan_order: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is planned in a replay"))))),
             plan_job: Box::new(|_| Box::pin(ready(Vec::new()))),
             run_history: Box::new(|_| Box::pin(ready(Ok(Vec::new())))),

@@ -1,9 +1,9 @@
 //! What can be opened, and what can be closed.
 
-use super::{Model, tree::Node};
+use super::{Model, explored::Level, tree::Node};
 use crate::{
     console::format,
-    domain::{Kind, Reach, RestorePoint, SessionId},
+    domain::{ItemName, Kind, Parent, Reach, RestorePoint, ServerAddress, SessionId},
     machine::{Refusal, Session, decide},
     manager::SessionAction,
 };
@@ -24,8 +24,17 @@ impl Model {
 
     /// The explore session that is selected, or that holds what is selected.
     pub fn explored(&self) -> Option<&Arc<Session>> {
-        let Node::Session(id) = self.tree.selected() else { return None };
-        let session = self.shown.snapshot.session(*id)?;
+        let id = match self.tree.selected() {
+            Node::Session(id) | Node::Item(id, _) => *id,
+            Node::Group(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => return None,
+        };
+        let session = self.shown.snapshot.session(id)?;
         (session.order().kind() == Kind::Explore).then_some(session)
     }
 
@@ -46,7 +55,87 @@ impl Model {
 
     /// The ongoing sessions that take items out of one.
     pub fn children_of(&self, id: SessionId) -> Vec<SessionId> {
-        let is_child = |session: &&Arc<Session>| session.parent() == Some(crate::domain::Parent::Explore(id));
+        let is_child = |session: &&Arc<Session>| session.parent() == Some(Parent::Explore(id));
         self.shown.snapshot.ongoing.iter().filter(is_child).map(|session| session.id()).collect()
+    }
+}
+
+impl Model {
+    /// The next level of an open restore point that is looked at and was not asked for, and the server to ask.
+    pub(in crate::console) fn level_due(&self) -> Option<(Level, ServerAddress)> {
+        if self.frozen.is_some() {
+            return None;
+        }
+        let explored = &self.shown.explored;
+        let selected = match self.tree.selected() {
+            Node::Item(session, item) => Some((*session, Some(item.clone()))),
+            Node::Group(_)
+            | Node::Session(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => None,
+        };
+        let unread = |session: &&Arc<Session>| {
+            let id = session.id();
+            let selected = selected.clone().filter(|level| level.0 == id && explored.seen(level).is_none());
+            selected.or_else(|| explored.unread(id))
+        };
+        self.shown.snapshot.ongoing_of(Kind::Explore).find_map(|session| {
+            let open = session.open_at()?;
+            unread(&session).map(|level| (level, open.clone()))
+        })
+    }
+
+    /// The level that is selected, where it can be unfolded.
+    pub(in crate::console) fn level_to_fold(&self) -> Option<Level> {
+        match self.tree.selected() {
+            Node::Session(id) => self.explored().filter(|session| session.open_at().is_some()).map(|_| (*id, None)),
+            Node::Item(session, item @ (ItemName::Database { .. } | ItemName::Schema { .. })) => {
+                Some((*session, Some(item.clone())))
+            }
+            Node::Item(_, ItemName::Table { .. })
+            | Node::Group(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => None,
+        }
+    }
+
+    /// Shows or hides what is below a level.
+    pub(in crate::console) fn fold_level(&mut self, level: Level, open: bool) {
+        Arc::make_mut(&mut self.shown.explored).set_open(level, open);
+        self.refresh_explored();
+    }
+
+    /// The rows of open restore points, after what is known of them has changed.
+    pub(in crate::console) fn refresh_explored(&mut self) {
+        let before = self.shown.clone();
+        Arc::make_mut(&mut self.shown.explored).refresh(&self.shown.snapshot);
+        let now = self.now();
+        self.tree.refresh(&self.shown, &before, now);
+    }
+
+    /// Why nothing can be taken out now, if so.
+    pub fn take_refusal(&self) -> Option<String> {
+        match self.tree.selected() {
+            Node::Item(..) if self.explored().is_some_and(|session| session.open_at().is_some()) => None,
+            Node::Item(..) => Some("its restore point is not open now".to_owned()),
+            Node::Group(_)
+            | Node::Session(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::Job(_)
+            | Node::Object(..)
+            | Node::Run(_)
+            | Node::UnreadableRun(_) => {
+                Some("select a database, a schema or a table of an open restore point".to_owned())
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a filter knows of a row of the tree.
 
-use super::jobs::Job;
+use super::{explored::ExploredItem, jobs::Job};
 use crate::{
     catalog::CatalogInstance,
     console::view::states,
@@ -45,6 +45,11 @@ impl<'a> Facts<'a> {
     pub(super) fn instance(one: &'a CatalogInstance) -> Self {
         let at = one.newest().map(|point| point.facts.taken_at);
         Self { name: one.name.as_str(), target: "".into(), phases: [None, None], by: None, at }
+    }
+
+    /// An item of an open restore point, by its name.
+    pub(super) fn item(item: &'a ExploredItem) -> Self {
+        Self { name: item.name(), target: "".into(), phases: [None, None], by: None, at: None }
     }
 
     /// A job or an object of its run, by its name and how it stands.

@@ -9,6 +9,7 @@ pub mod dialog;
 pub(super) mod distinction;
 pub mod events;
 mod explore;
+pub mod explored;
 mod facts;
 pub mod filter;
 pub mod form;
@@ -43,6 +44,7 @@ use crate::{
     manager::{Moment, OwnerState, Snapshot},
 };
 use dialog::Overlay;
+use explored::Explored;
 use form::Field;
 use history::History;
 use jobs::Jobs;
@@ -115,6 +117,10 @@ pub struct Model {
     /// What stood when a person asked for the repositories to be read again.
     pub(super) reread: Option<Arc<Catalog>>,
     pub(super) runs: RunPages,
+    /// Where the last item was taken to.
+    pub(super) last_destination: Option<String>,
+    /// Where the session is shown that is being started.
+    pub(super) start_screen: tree::Screen,
 }
 
 impl Model {
@@ -123,7 +129,9 @@ impl Model {
         let now = now.into();
         let nothing = TreeData::new(Arc::default(), Arc::default());
         let jobs = Jobs::of(Arc::clone(&options.jobs), &shown.snapshot);
-        let shown = TreeData { jobs: Arc::new(jobs), ..shown };
+        let mut explored = Explored::default();
+        explored.refresh(&shown.snapshot);
+        let shown = TreeData { jobs: Arc::new(jobs), explored: Arc::new(explored), ..shown };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing, now.wall);
         let latest = Arc::clone(&shown.snapshot);
@@ -155,6 +163,8 @@ impl Model {
             recent: Vec::new(),
             reread: None,
             runs: RunPages::default(),
+            last_destination: None,
+            start_screen: tree::Screen::Restore,
         };
         model.count_queue();
         model.record();
@@ -262,6 +272,7 @@ impl Model {
             Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
             Some(Overlay::Palette(_)) => return KeyContext::Palette,
             Some(Overlay::TypeName(_)) => return KeyContext::TypeName,
+            Some(Overlay::Take(_)) => return KeyContext::Destination,
             None => {}
         }
         if let Some(wizard) = &self.wizard {

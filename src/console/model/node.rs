@@ -1,9 +1,12 @@
 //! What the rows of the tree stand for, and where that is found in the snapshot and the catalog.
 
-use super::jobs::{JobLine, Jobs};
+use super::{
+    explored::{Explored, ExploredLine},
+    jobs::{JobLine, Jobs},
+};
 use crate::{
     console::ports::{Catalog, InstanceKey},
-    domain::{InstanceName, JobId, Kind, SessionId},
+    domain::{InstanceName, ItemName, JobId, Kind, SessionId},
     machine::PastSession,
     manager::Snapshot,
 };
@@ -91,6 +94,8 @@ pub enum Node {
     Run(JobId),
     /// A record of a run that could not be read.
     UnreadableRun(JobId),
+    /// An item of what a session holds open.
+    Item(SessionId, ItemName),
 }
 
 impl Node {
@@ -104,6 +109,7 @@ impl Node {
             | Self::Job(_)
             | Self::Object(..)
             | Self::Run(_)
+            | Self::Item(..)
             | Self::UnreadableRun(_) => None,
         }
     }
@@ -118,6 +124,7 @@ impl Node {
             | Self::Job(_)
             | Self::Object(..)
             | Self::Run(_)
+            | Self::Item(..)
             | Self::UnreadableRun(_) => None,
         }
     }
@@ -156,6 +163,8 @@ pub enum TreeRow {
     Run(usize),
     /// The unreadable record of a run at this index.
     UnreadableRun(usize),
+    /// The row of open restore points at this index: a session, or an item.
+    Explored(usize),
 }
 
 /// The data that the rows show.
@@ -169,6 +178,8 @@ pub struct TreeData {
     pub past: Arc<Vec<PastSession>>,
     /// The jobs and their runs.
     pub jobs: Arc<Jobs>,
+    /// What was read of open restore points.
+    pub explored: Arc<Explored>,
 }
 
 /// Lists of rows that the groups are made of: of each kind of session those that are ongoing, then those that have ended;
@@ -181,6 +192,9 @@ const PAST: usize = SECTIONS - 4;
 const JOBS: usize = SECTIONS - 3;
 const RUNS: usize = SECTIONS - 2;
 const UNREADABLE_RUNS: usize = SECTIONS - 1;
+
+/// The ongoing explore sessions have a section of their own kind: below each stands what is unfolded of it.
+pub(super) const EXPLORED: usize = 2 * Kind::Explore as usize;
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,6 +303,7 @@ impl TreeRow {
             JOBS => Self::Job(index),
             RUNS => Self::Run(index),
             UNREADABLE_RUNS => Self::UnreadableRun(index),
+            EXPLORED => Self::Explored(index),
             section if section % 2 == 0 => Self::Ongoing(index),
             _ => Self::Completed(index),
         }
@@ -298,7 +313,7 @@ impl TreeRow {
 impl TreeData {
     /// What is published; of the history and of jobs nothing is known yet.
     pub fn new(snapshot: Arc<Snapshot>, catalog: Arc<Catalog>) -> Self {
-        Self { snapshot, catalog, past: Arc::default(), jobs: Arc::default() }
+        Self { snapshot, catalog, past: Arc::default(), jobs: Arc::default(), explored: Arc::default() }
     }
 
     /// What a row stands for.
@@ -319,6 +334,10 @@ impl TreeData {
             },
             TreeRow::Run(at) => Node::Run(self.snapshot.ended_runs.get(at)?.id),
             TreeRow::UnreadableRun(at) => Node::UnreadableRun(self.snapshot.unreadable_runs.get(at)?.id),
+            TreeRow::Explored(at) => match self.explored.lines.get(at)? {
+                ExploredLine::Session(session) => Node::Session(self.snapshot.ongoing.get(*session)?.id()),
+                ExploredLine::Item(item) => Node::Item(item.session, item.item.clone()),
+            },
         })
     }
 
@@ -348,6 +367,9 @@ impl TreeData {
                 row(Group::Jobs, self.jobs.lines.iter().position(|known| *known == line)?)
             }
             Node::Run(id) => row(Group::Runs, self.snapshot.ended_runs.iter().position(|one| one.id == *id)?),
+            Node::Item(session, item) => {
+                Place::Row { section: EXPLORED, index: self.explored.line_of(*session, item)? }
+            }
             Node::UnreadableRun(id) => {
                 let index = self.snapshot.unreadable_runs.iter().position(|one| one.id == *id)?;
                 Place::Row { section: UNREADABLE_RUNS, index }
@@ -370,6 +392,10 @@ impl TreeData {
         }
         if let Some(index) = ongoing {
             let (section, _) = Group::sections_of(self.snapshot.ongoing[index].order().kind());
+            let index = match section {
+                EXPLORED => self.explored.lines.iter().position(|line| *line == ExploredLine::Session(index))?,
+                _ => index,
+            };
             return Some(Place::Row { section, index });
         }
         let rows = &self.snapshot.completed;

@@ -42,7 +42,8 @@ impl Model {
             | Node::Job(_)
             | Node::Object(..)
             | Node::Run(_)
-            | Node::UnreadableRun(_) => Err("select an instance or a session first".to_owned()),
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => Err("select an instance or a session first".to_owned()),
         }
     }
 

@@ -57,9 +57,12 @@ impl Model {
                 let job = self.shown.jobs.job(name)?;
                 job.run.as_ref().map(|run| run.id()).or_else(|| job.last.as_ref().map(|row| row.id))
             }
-            Node::Group(_) | Node::Session(_) | Node::Unreadable(_) | Node::Instance(_) | Node::UnreadableRun(_) => {
-                None
-            }
+            Node::Group(_)
+            | Node::Session(_)
+            | Node::Unreadable(_)
+            | Node::Instance(_)
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => None,
         }
     }
 
@@ -83,7 +86,8 @@ impl Model {
             | Node::Group(_)
             | Node::Unreadable(_)
             | Node::Instance(_)
-            | Node::UnreadableRun(_) => None,
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => None,
         }
     }
 
@@ -106,7 +110,7 @@ impl Model {
             Node::Job(name) => Some(name),
             Node::Run(_) => self.ended_run().map(|row| &row.name),
             Node::Object(..) | Node::Session(_) => self.selected_run().map(|run| run.spec().name()),
-            Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) | Node::UnreadableRun(_) => None,
+            Node::Group(_) | Node::Unreadable(_) | Node::Instance(_) | Node::UnreadableRun(_) | Node::Item(..) => None,
         };
         let Some(job) = name.and_then(|name| self.shown.jobs.job(name)) else {
             return Err(if self.options.jobs.is_empty() {

@@ -32,7 +32,8 @@ impl Model {
             | Node::Job(_)
             | Node::Object(..)
             | Node::Run(_)
-            | Node::UnreadableRun(_) => Scope::Sessions(Vec::new()),
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => Scope::Sessions(Vec::new()),
         }
     }
 
@@ -82,7 +83,8 @@ impl Model {
             | TreeRow::Instance(_)
             | TreeRow::Job(_)
             | TreeRow::Run(_)
-            | TreeRow::UnreadableRun(_) => None,
+            | TreeRow::UnreadableRun(_)
+            | TreeRow::Explored(_) => None,
         }
     }
 
@@ -97,7 +99,8 @@ impl Model {
             | TreeRow::Instance(_)
             | TreeRow::Job(_)
             | TreeRow::Run(_)
-            | TreeRow::UnreadableRun(_) => None,
+            | TreeRow::UnreadableRun(_)
+            | TreeRow::Explored(_) => None,
         });
         name.map_or_else(|| format!("session {id}"), |row| format::clean(row.title.as_str()).into_owned())
     }

@@ -36,6 +36,8 @@ impl Restores {
         let (mut newest, mut verified) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, BTreeMap<_, _>>::new());
         for row in completed.iter() {
             match row.kind {
+                // Items that were taken out tell nothing of how long a whole cluster takes.
+                Kind::Restore if row.details.target.is_empty() => {}
                 Kind::Restore => match newest.get_mut(&row.title) {
                     Some(rows) if rows.len() < REMEMBERED => rows.push(Arc::clone(row)),
                     Some(_) => {}
@@ -100,7 +102,8 @@ impl Model {
             | Node::Job(_)
             | Node::Object(..)
             | Node::Run(_)
-            | Node::UnreadableRun(_) => None,
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     Model,
     events::EVENTS_EVERY,
+    explored::ExploredLine,
     preview::{LOG_EVERY, Tab},
     tree::{Group, Node, TreeRow},
 };
@@ -71,6 +72,10 @@ impl Model {
         let snapshot = &self.shown.snapshot;
         let in_tree = self.rows_in_view().filter_map(|at| self.tree.row(at)).any(|row| match row {
             TreeRow::Ongoing(at) => snapshot.ongoing.get(at).is_some_and(|one| is_moving(one)),
+            TreeRow::Explored(at) => match self.shown.explored.lines.get(at) {
+                Some(ExploredLine::Session(at)) => snapshot.ongoing.get(*at).is_some_and(|one| is_moving(one)),
+                Some(ExploredLine::Item(_)) | None => false,
+            },
             // A job that runs has objects that do.
             TreeRow::Job(at) => self.shown.jobs.line(at).is_some_and(|(job, _)| job.run.is_some()),
             TreeRow::Group(_)
@@ -93,7 +98,8 @@ impl Model {
             | Node::Unreadable(_)
             | Node::Instance(_)
             | Node::Run(_)
-            | Node::UnreadableRun(_) => false,
+            | Node::UnreadableRun(_)
+            | Node::Item(..) => false,
         };
         in_tree || in_preview || in_summary
     }

@@ -6,10 +6,11 @@
 
 pub use super::node::{Group, Node, Screen, TreeData, TreeRow};
 use super::{
+    explored::ExploredLine,
     facts::Facts,
     filter::Filter,
     list::{List, filtered},
-    node::{Place, SECTIONS},
+    node::{EXPLORED, Place, SECTIONS},
 };
 pub use crate::console::ports::InstanceKey;
 use crate::{
@@ -333,6 +334,19 @@ impl Tree {
                 lists[completed] = filtered(&snapshot.completed, is_completed, lets.as_ref());
             }
         }
+        let explored = &data.explored.lines;
+        lists[EXPLORED] = match filter {
+            None => List::All(explored.len()),
+            Some(filter) => {
+                let lets = |at: &usize| match &explored[*at] {
+                    ExploredLine::Session(at) => {
+                        snapshot.ongoing.get(*at).is_some_and(|one| holds(filter, &Facts::ongoing(one)))
+                    }
+                    ExploredLine::Item(item) => holds(filter, &Facts::item(item)),
+                };
+                List::Only((0..explored.len()).filter(lets).collect())
+            }
+        };
         let all = jobs.lines.len();
         lists[Group::Jobs.sections().start] = match filter {
             None => List::All(all),

@@ -119,6 +119,7 @@ impl Bench {
             catalog,
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
+            browse: Box::new(|_, _| std::future::ready(Err(Failure::bug("nothing is open here"))).boxed()),
             plan_order: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
             plan_job: Box::new(|_| std::future::ready(Vec::new()).boxed()),
             run_history: Box::new(|_| std::future::ready(Ok(Vec::new())).boxed()),

@@ -78,14 +78,6 @@ pub(super) fn started(model: &mut Model, receipt: &Receipt) -> Vec<Intent> {
 }
 
 fn acted_on_start(model: &mut Model, receipt: &Receipt) {
-    // What was opened is what the person wants to see.
-    if let [ReceiptLine { session: Some(id), result: Ok(()), .. }] = receipt.lines.as_slice()
-        && model.tree.screen() == Screen::Explore
-    {
-        model.tree.moved = true;
-        model.tree.want(&Node::Session(*id), &model.shown);
-        model.preview.reset();
-    }
     let refused: Vec<String> =
         receipt.refused().map(|(line, why)| format::clean(&format!("{}: {why}", name(line))).into_owned()).collect();
     let done = receipt.done();
@@ -101,7 +93,8 @@ fn acted_on_start(model: &mut Model, receipt: &Receipt) {
     // The first new session is what the person wants to see; until the next picture has it, the heading stands for it.
     let first = receipt.lines.iter().find(|line| line.result.is_ok()).and_then(|line| line.session);
     if let Some(id) = first.filter(|_| model.wizard.is_none()) {
-        main_screen::show(model, Screen::Restore);
+        let screen = std::mem::replace(&mut model.start_screen, Screen::Restore);
+        main_screen::show(model, screen);
         model.tree.moved = true;
         model.tree.want(&Node::Session(id), &model.shown);
         model.preview.reset();

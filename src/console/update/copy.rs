@@ -13,7 +13,7 @@ use crate::{
             tree::Node,
         },
     },
-    domain::{LeftServer, Port, path_text::quoted},
+    domain::{ItemName, LeftServer, Port, SessionId, path_text::quoted},
     machine::Session,
 };
 
@@ -53,6 +53,7 @@ fn choices(model: &Model) -> Vec<(&'static str, String)> {
             let command = format!("{} job show {}", quoted(&model.options.program), run.uuid());
             vec![("uuid", run.uuid().to_string()), ("command that shows it", command)]
         }
+        Node::Item(session, item) => of_item(model, *session, item),
         Node::Group(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => Vec::new(),
     }
 }
@@ -71,6 +72,17 @@ fn of_session(model: &Model, session: &Session) -> Vec<(&'static str, String)> {
             .last()
             .map(|attempt| ("exact command of its newest attempt", model.exact_command(session, attempt.number))),
     );
+    items
+}
+
+/// An item of an open restore point: its name as it is written, what opens psql there, what takes it out.
+fn of_item(model: &Model, session: SessionId, item: &ItemName) -> Vec<(&'static str, String)> {
+    let Some(session) = model.shown.snapshot.session(session) else { return Vec::new() };
+    let (program, name) = (quoted(&model.options.program), item.to_string());
+    let mut items = vec![("name", name.clone())];
+    items.extend(session.open_at().map(|open| ("psql command", open.psql(item.database()))));
+    let spelled = quoted(name.as_ref());
+    items.push(("command that takes it out", format!("{program} explore restore {} {spelled} --to", session.uuid())));
     items
 }
 
@@ -112,6 +124,7 @@ pub(super) fn select_row(model: &mut Model, row: usize) {
             | Overlay::StopRun(_)
             | Overlay::StartJob(_)
             | Overlay::Plan(_)
+            | Overlay::Take(_)
             | Overlay::TypeName(_),
         )
         | None => {}

@@ -4,10 +4,11 @@ use crate::{
     console::{
         action::{Go, PAGE, Press},
         format,
-        message::{Intent, OrderWish, PlannedOrder, Query, RequestId},
+        message::{Browsed, Intent, OrderWish, PlannedOrder, Query, RequestId},
         model::{
             Model,
             dialog::{Confirmation, Overlay, PlanDialog},
+            explored::Level,
             notice::Tone,
             tree::Screen,
         },
@@ -17,6 +18,7 @@ use crate::{
     machine::Scope,
     manager::SessionAction,
 };
+use std::sync::Arc;
 
 /// Shows what opening the restore point that is meant takes, and asks whether to.
 pub(super) fn ask_open(model: &mut Model) -> Vec<Intent> {
@@ -26,7 +28,7 @@ pub(super) fn ask_open(model: &mut Model) -> Vec<Intent> {
 }
 
 /// Asks for a plan, and whether to carry it out. The button that changes nothing has the keys.
-fn ask(model: &mut Model, title: String, button: &'static str, wish: OrderWish) -> Vec<Intent> {
+pub(super) fn ask(model: &mut Model, title: String, button: &'static str, wish: OrderWish) -> Vec<Intent> {
     model.runs.tickets += 1;
     let ticket = RequestId(model.runs.tickets);
     let dialog = PlanDialog { title, button, ticket, plan: None, armed: false, scroll: 0 };
@@ -46,6 +48,13 @@ pub(super) fn planned(model: &mut Model, ticket: RequestId, plan: Result<Planned
     }
 }
 
+/// Takes in what was read of an open restore point.
+pub(super) fn browsed(model: &mut Model, level: Level, found: Result<Browsed, String>) {
+    let found = found.map_err(|reason| format::clean(&reason).into_owned());
+    Arc::make_mut(&mut model.shown.explored).take(level, found);
+    model.refresh_explored();
+}
+
 /// A key in that question.
 pub(super) fn in_plan(model: &mut Model, mut state: Box<PlanDialog>, press: Press) -> Vec<Intent> {
     match press {
@@ -53,8 +62,9 @@ pub(super) fn in_plan(model: &mut Model, mut state: Box<PlanDialog>, press: Pres
         Press::Accept => match state.order() {
             Ok(order) => {
                 let order = order.clone();
+                super::take::close(model);
                 if order.kind() == Kind::Explore {
-                    super::main_screen::show(model, Screen::Explore);
+                    model.start_screen = Screen::Explore;
                 }
                 return vec![Intent::Start(vec![order])];
             }

@@ -46,9 +46,11 @@ pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec
             main_screen::act(model, action)
         }
         KeyContext::Palette => perform(palette::act(model, action), model),
-        KeyContext::Menu | KeyContext::TextView | KeyContext::Confirmation | KeyContext::TypeName => {
-            perform(overlays::act(model, action), model)
-        }
+        KeyContext::Menu
+        | KeyContext::TextView
+        | KeyContext::Confirmation
+        | KeyContext::TypeName
+        | KeyContext::Destination => perform(overlays::act(model, action), model),
         KeyContext::Instances | KeyContext::Form | KeyContext::FormText | KeyContext::Points | KeyContext::Plan => {
             wizard::act(model, action)
         }

@@ -1,6 +1,6 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{copy, explore, jobs, log, marks, palette, points, server, sessions, tables, verify, wizard};
+use super::{copy, explore, jobs, log, marks, palette, points, server, sessions, tables, take, verify, wizard};
 use crate::{
     console::{
         action::{Action, Go, Press, Verdict},
@@ -15,6 +15,7 @@ use crate::{
         ports::CatalogEntry,
         purpose::Purpose,
     },
+    domain::ItemName,
     machine::{Phase, Session},
 };
 use tui_input::Input;
@@ -43,6 +44,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Stop if model.explored().is_some() => explore::ask_close(model),
         Action::Stop => server::ask_stop(model),
         Action::StartJob => return jobs::ask_start(model),
+        Action::TakeOut => take::ask(model),
         Action::OpenPoint => return explore::ask_open(model),
         Action::NewRestore => return wizard::open(model, false),
         Action::Verify => verify::selected(model),
@@ -180,6 +182,18 @@ fn sideways(model: &mut Model, by: isize) {
         }
         return;
     }
+    if let Some(level) = model.level_to_fold() {
+        let is_open = model.shown.explored.is_open(&level);
+        if is_open != (by > 0) {
+            model.tree.moved = true;
+            model.fold_level(level, by > 0);
+            return;
+        }
+    }
+    if let (Some(above), true) = (above(model.tree.selected()), by < 0) {
+        go_to(model, &above);
+        return;
+    }
     let at = model.tree.index();
     let group = model.tree.group_of(at);
     match (model.tree.selected(), by > 0) {
@@ -187,6 +201,16 @@ fn sideways(model: &mut Model, by: isize) {
         (_, false) => select(model, model.tree.heading(group)),
         (_, true) => model.focus = Focus::Preview,
     }
+}
+
+/// The row that an item stands below.
+fn above(node: &Node) -> Option<Node> {
+    let Node::Item(session, item) = node else { return None };
+    Some(match item.clone() {
+        ItemName::Database { .. } => Node::Session(*session),
+        ItemName::Schema { database, .. } => Node::Item(*session, ItemName::Database { database }),
+        ItemName::Table { database, schema, .. } => Node::Item(*session, ItemName::Schema { database, schema }),
+    })
 }
 
 /// Shows or hides the rows of a heading. Without rows nothing would be seen, and those that come would be hidden.
@@ -313,7 +337,13 @@ fn accept(model: &mut Model) -> Vec<Intent> {
         }
         Node::Group(Group::Instances) if !model.tree.marked_instances.is_empty() => return wizard::open(model, true),
         Node::Group(group) => fold(model, group, !model.tree.is_open(group)),
-        Node::Session(_)
+        Node::Session(_) | Node::Item(..) if let Some(level) = model.level_to_fold() => {
+            let is_open = model.shown.explored.is_open(&level);
+            model.tree.moved = true;
+            model.fold_level(level, !is_open);
+        }
+        Node::Item(..)
+        | Node::Session(_)
         | Node::Unreadable(_)
         | Node::Job(_)
         | Node::Object(..)

@@ -81,7 +81,8 @@ fn is_marked(model: &Model, node: &Node) -> bool {
         | Node::Job(_)
         | Node::Object(..)
         | Node::Run(_)
-        | Node::UnreadableRun(_) => false,
+        | Node::UnreadableRun(_)
+        | Node::Item(..) => false,
     }
 }
 
@@ -116,7 +117,8 @@ fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
             | Node::Job(_)
             | Node::Object(..)
             | Node::Run(_)
-            | Node::UnreadableRun(_),
+            | Node::UnreadableRun(_)
+            | Node::Item(..),
             _,
         ) => return false,
     }

@@ -21,6 +21,7 @@ mod server;
 mod sessions;
 mod snapshots;
 mod tables;
+mod take;
 mod text;
 mod verify;
 mod wizard;
@@ -103,6 +104,10 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             model.take_run_events(id, history);
             Vec::new()
         }
+        Message::Browsed(session, item, found) => {
+            explore::browsed(model, (session, item), found);
+            Vec::new()
+        }
         Message::OrderPlanned(ticket, plan) => {
             explore::planned(model, ticket, *plan);
             Vec::new()
@@ -172,6 +177,10 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
     {
         intents.push(Intent::Query(Query::History(session.id())));
         model.preview.asked_events = Some(session);
+    }
+    while let Some((level, address)) = model.level_due() {
+        std::sync::Arc::make_mut(&mut model.shown.explored).ask(level.clone());
+        intents.push(Intent::Query(Query::Browse(level.0, address, level.1)));
     }
     if let Some(id) = model.run_due() {
         model.ask_run(id);

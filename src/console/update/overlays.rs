@@ -4,7 +4,7 @@ use super::{
     copy, explore, jobs,
     next::Next,
     sessions::{cancel, refusal},
-    wizard_plan,
+    take, wizard_plan,
 };
 use crate::{
     console::{
@@ -54,6 +54,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
         Overlay::StopRun(state) => return jobs::in_stop(model, state, press),
         Overlay::StartJob(state) => jobs::in_start(model, state, press),
         Overlay::Plan(state) => explore::in_plan(model, state, press),
+        Overlay::Take(state) => take::act(model, state, press),
         Overlay::Palette(state) => {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()

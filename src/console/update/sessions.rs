@@ -88,7 +88,14 @@ pub(super) fn menu(model: &mut Model) {
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
     }
-    if !of_job {
+    let of_point = matches!(model.tree.selected(), Node::Item(..));
+    if of_point {
+        actions = vec![Action::TakeOut, Action::Stop, Action::Copy];
+    }
+    if matches!(model.tree.selected(), Node::Instance(_)) {
+        actions.push(Action::OpenPoint);
+    }
+    if !of_job && !of_point {
         actions.extend([Action::NewRestore, Action::Verify, Action::Mark]);
     }
     if matches!(model.tree.selected(), Node::Instance(_)) {
@@ -131,6 +138,7 @@ fn selected_name(model: &Model) -> String {
         Node::Instance(key) => format::clean(&key.title(&model.shown.catalog)).into_owned(),
         Node::Job(name) => format::clean(name.as_str()).into_owned(),
         Node::Run(_) | Node::Object(..) => model.run().map_or_else(|| "Menu".to_owned(), |run| super::jobs::name(run)),
+        Node::Item(_, item) => format::clean(&item.to_string()).into_owned(),
         Node::Group(_) | Node::Session(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => "Menu".to_owned(),
     }
 }

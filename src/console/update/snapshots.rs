@@ -8,7 +8,7 @@ use crate::{
         ports::{Catalog, CatalogEntry, CatalogInstance},
         view::states::ended,
     },
-    domain::{JobResult, SessionId},
+    domain::{JobResult, Kind, SessionId},
     machine::{Phase, Session, StuckReason, job::JobRow},
     manager::{CompletedResult, Snapshot},
 };
@@ -35,6 +35,10 @@ pub(super) fn snapshot(model: &mut Model, snapshot: &Arc<Snapshot>) -> Vec<Inten
 /// Shows a picture: rows, marks and turns follow it.
 pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let before = model.shown.clone();
+    // Most screens never have one.
+    if !model.shown.explored.lines.is_empty() || snapshot.ongoing_of(Kind::Explore).next().is_some() {
+        Arc::make_mut(&mut model.shown.explored).refresh(&snapshot);
+    }
     if !model.shown.jobs.stand_in(&snapshot) {
         model.shown.jobs = Arc::new(model.shown.jobs.with(&snapshot));
     }

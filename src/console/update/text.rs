@@ -5,12 +5,25 @@ use crate::console::{
     chord::{Chord, Held, Key},
     keymap::KeyContext,
     message::Intent,
-    model::{Model, dialog::Overlay},
+    model::{
+        Model,
+        dialog::{Overlay, TakeField},
+    },
 };
 use tui_input::{Input, InputRequest};
 
 /// A key that is no action here.
 pub(super) fn key(model: &mut Model, context: KeyContext, chord: Chord) -> Vec<Intent> {
+    if let Some(Overlay::Take(state)) = model.overlays.last_mut()
+        && state.field == TakeField::Way
+    {
+        match chord.key {
+            Key::Left => state.way = state.way.moved(false),
+            Key::Right | Key::Char(' ') => state.way = state.way.moved(true),
+            _ => {}
+        }
+        return Vec::new();
+    }
     if let Some(request) = request(chord) {
         edit(model, context, &[request]);
     }
@@ -43,6 +56,12 @@ fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
         (KeyContext::TypeName, Some(Overlay::TypeName(state))) => {
             apply(&mut state.input, requests);
             state.wrong = false;
+        }
+        (KeyContext::Destination, Some(Overlay::Take(state))) => {
+            state.problem = None;
+            if let Some(input) = state.input() {
+                apply(input, requests);
+            }
         }
         (KeyContext::LogInput, _) => log::edit(model, requests),
         (KeyContext::FormText, _) => wizard::edit(model, |input| apply(input, requests)),

@@ -142,7 +142,8 @@ fn hint(model: &Model) -> String {
         | Node::Job(_)
         | Node::Object(..)
         | Node::Run(_)
-        | Node::UnreadableRun(_) => String::new(),
+        | Node::UnreadableRun(_)
+        | Node::Item(..) => String::new(),
     }
 }
 
@@ -191,6 +192,13 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
                 (Action::NextPane, "preview"),
                 (Action::Close, "close"),
             ],
+            Node::Item(..) => &[
+                (Action::Filter, "filter"),
+                (Action::TakeOut, "take out"),
+                (Action::Copy, "copy"),
+                (Action::NextPane, "preview"),
+                (Action::Stop, "close the point"),
+            ],
             Node::Group(_) | Node::Unreadable(_) | Node::UnreadableRun(_) => {
                 &[(Action::Filter, "filter"), (Action::NextPane, "preview"), (Action::Close, "close")]
             }
@@ -228,7 +236,8 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
         | KeyContext::Form
         | KeyContext::FormText
         | KeyContext::Points
-        | KeyContext::Plan => &[],
+        | KeyContext::Plan
+        | KeyContext::Destination => &[],
     }
 }
 

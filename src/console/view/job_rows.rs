@@ -43,7 +43,8 @@ pub(super) fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
         | TreeRow::Completed(_)
         | TreeRow::Unreadable(_)
         | TreeRow::Instance(_)
-        | TreeRow::Past(_) => nothing(),
+        | TreeRow::Past(_)
+        | TreeRow::Explored(_) => nothing(),
     }
 }
 

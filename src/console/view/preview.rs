@@ -1,6 +1,6 @@
 //! The preview pane: what is selected, in detail (R7).
 
-use super::{completed, events, group_page, instance, job_page, log, position, progress, request, widgets};
+use super::{completed, events, group_page, instance, item_page, job_page, log, position, progress, request, widgets};
 use crate::console::{
     format,
     layout::Layout,
@@ -110,6 +110,7 @@ fn title(model: &Model, brush: &Brush) -> String {
         }
         Node::Group(Group::Instances) => "Instances".to_owned(),
         Node::Group(Group::History) => "History".to_owned(),
+        Node::Item(_, item) => format::clean(&item.to_string()).into_owned(),
         Node::Instance(key) => format::clean(&key.title(&model.data().catalog)).into_owned(),
         Node::Session(id) => model.session().map_or_else(
             || format!("session {id}"),
@@ -171,6 +172,7 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
         Node::Group(Group::Runs) => job_page::ended(model, width, brush),
         Node::Job(_) | Node::Object(..) | Node::Run(_) => of_run(model, width, brush),
         Node::UnreadableRun(_) => job_page::unreadable(model, width, brush),
+        Node::Item(session, item) => item_page::lines(model, *session, item, width, brush),
         Node::Group(Group::Unreadable) | Node::Unreadable(_) => completed::unreadable(model, width, brush),
         Node::Instance(key) => instance::one(model, key, width, brush),
         Node::Session(_) => match (model.session(), &model.detail) {

@@ -219,7 +219,11 @@ pub(in crate::console) fn left(session: &Session, history: Option<&History>, now
 }
 
 fn running(session: &Session, left: Option<Left>) -> Brief {
-    let doing = session.current_step().map_or_else(|| "running".to_owned(), |step| step.to_string().to_lowercase());
+    let doing = match session.current_step() {
+        None => "running".to_owned(),
+        Some(Step::Hold) => "open".to_owned(),
+        Some(step) => step.to_string().to_lowercase(),
+    };
     Brief::Work { doing, ratio: share_of_step(session), left: time_left(left) }
 }
 

@@ -1,7 +1,7 @@
 //! The tree pane: tui-tree-widget paints the rows in view, and those only.
 
 use super::{
-    job_rows,
+    explored_rows, job_rows,
     states::{self, Brief},
     tree_row::{self, Measure, Row},
     widgets,
@@ -150,6 +150,7 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
     };
     match row {
         TreeRow::Ongoing(index) => ongoing(&data.snapshot.ongoing[index], model, brush),
+        TreeRow::Explored(index) => explored_rows::row(index, model, brush),
         TreeRow::Job(_) | TreeRow::Run(_) | TreeRow::UnreadableRun(_) => job_rows::row(row, model, brush),
         TreeRow::Completed(index) => {
             let (row, near) = (&data.snapshot.completed[index], around(&data.snapshot.completed, index));

@@ -160,7 +160,8 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
         | KeyContext::Menu
         | KeyContext::TextView
         | KeyContext::Confirmation
-        | KeyContext::TypeName => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
+        | KeyContext::TypeName
+        | KeyContext::Destination => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
     };
     let pair = |(action, label): &(Action, &'static str)| {
         let key = model.options().keymap.key(place, *action)?;
