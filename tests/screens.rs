@@ -13,6 +13,8 @@ mod clock;
 mod effects;
 #[path = "screens/events.rs"]
 mod events;
+#[path = "screens/explored.rs"]
+mod explored;
 #[path = "screens/figures.rs"]
 mod figures;
 #[path = "screens/filter.rs"]
@@ -153,4 +155,9 @@ fn the_ascii_set_paints_ascii_only() {
         let other = buffer.content.iter().find(|cell| !cell.symbol().is_ascii());
         assert!(other.is_none(), "{}: {other:?}", scene.name);
     }
+}
+
+#[test]
+fn every_page_and_question_of_open_restore_points_is_shown_at_five_sizes() {
+    check(&scenes::looked_into());
 }

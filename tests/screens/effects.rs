@@ -50,6 +50,12 @@ fn searched(stage: &mut Stage) {
     stage.press("/ o n e enter");
 }
 
+fn on_item(stage: &mut Stage) {
+    stage.snapshot_at(snapshot(vec![open(8, "orders")], &[]), now()).press("e down right");
+    answer(stage);
+    stage.press("down");
+}
+
 fn cases() -> Vec<(Action, Before, Seen)> {
     let act = |act, id| Wants(Intent::Act(act, Scope::Sessions(vec![SessionId(id)])));
     vec![
@@ -65,6 +71,9 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         (Action::Dismiss, |stage| pressed(stage, "] down"), act(SessionAction::Dismiss, 20)),
         (Action::NewRestore, still, At("Instances #4")),
         (Action::StartJob, |stage| pressed(stage, "J down"), Text("Start nightly?")),
+        (Action::OpenPoint, |stage| pressed(stage, "G"), Text("Open 2026-11-20T0200 of orders?")),
+        (Action::TakeOut, on_item, Text("If it exists")),
+        (Action::Explore, still, At("Tree Explore")),
         (Action::Jobs, still, At("Tree Jobs")),
         (Action::Verify, |stage| pressed(stage, "G"), Text("Verify?")),
         (Action::Mark, still, At("Tree #3 1 marked")),

@@ -26,6 +26,7 @@ pub(crate) fn state(stage: &Stage) -> String {
         Node::Object(run, at) => format!("object {at} of run {run}"),
         Node::Run(id) => format!("run {id}"),
         Node::UnreadableRun(id) => format!("unreadable run {id}"),
+        Node::Item(session, item) => format!("{item} of #{session}"),
     };
     let mut text = format!("{:?} {selected}", model.key_context());
     if model.focus() == Focus::Preview || model.preview().tab != howdah::console::model::preview::Tab::Progress {

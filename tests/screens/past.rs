@@ -32,7 +32,7 @@ fn d10_the_history_holds_dismissed_sessions_too_and_says_which() {
     let mut stage = opened((140, 40));
     let text = stage.text();
     assert!(text.contains("12 sessions ended, 2 of them dismissed"), "{text}");
-    assert!(text.contains("H Restore  J Jobs  [History]"), "{text}");
+    assert!(text.contains("H Restore  J Jobs  e Explore  [History]"), "{text}");
     let rows: Vec<&str> = text.lines().filter(|line| line.contains("││") && line.contains(":545")).collect();
     let dismissed: Vec<bool> = rows.iter().map(|row| row.contains("dismissed")).collect();
     assert_eq!(dismissed[..3], [true, true, false], "{text}");

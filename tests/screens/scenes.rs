@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod looked_into;
 mod nightly;
 mod opened;
 mod owned;
@@ -15,6 +16,7 @@ use howdah::{
     machine::{CompletedRow, PastSession, Session},
     manager::Snapshot,
 };
+pub(crate) use looked_into::*;
 pub(crate) use nightly::*;
 pub(crate) use opened::*;
 pub(crate) use owned::*;
@@ -58,6 +60,7 @@ pub(crate) fn all() -> Vec<Scene> {
         dialogs(),
         copying_and_stopping(),
         verifications(),
+        looked_into(),
         wizard(),
         nightly(),
     ];

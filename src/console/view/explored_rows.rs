@@ -36,7 +36,7 @@ fn of_item(item: &ExploredItem, model: &Model, brush: &Brush) -> Row {
         Some(Seen::Reading) if !is_table => "reading".to_owned(),
         Some(Seen::Failed(_)) => "cannot be read".to_owned(),
         Some(Seen::Reading | Seen::Read(_)) | None => match item.rows {
-            Some(rows) => format!("about {} rows", format::count(rows)),
+            Some(rows) => format!("~{} rows", format::count(rows)),
             None => item.what.to_owned(),
         },
     };

@@ -12,7 +12,7 @@ use ratatui::{
 };
 
 const WIDTH: u16 = 78;
-const NAME: usize = 12;
+const NAME: usize = 14;
 
 /// Paints it.
 pub(super) fn paint(buffer: &mut Buffer, state: &TakeDialog, brush: &Brush) {

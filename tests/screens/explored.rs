@@ -1,0 +1,158 @@
+//! Open restore points on the screen: how one is opened, looked into, closed, and what is taken out of it.
+
+use super::{
+    keys::state,
+    scenes::{order_planned, planned_opening, with_open},
+    stage::*,
+};
+use howdah::{
+    console::message::{Browsed, Intent, Message, OrderWish, Query},
+    domain::{ExistingItem, ItemDestination, Order, Reach, SessionId},
+    machine::Scope,
+    manager::{Receipt, ReceiptLine, SessionAction},
+};
+
+fn stage_with_open() -> Stage {
+    let (snapshot, catalog) = with_open();
+    let mut stage = Stage::new(snapshot, catalog);
+    stage.wanted();
+    stage
+}
+
+/// What is asked of the manager, without what is only looked up.
+fn orders(stage: &mut Stage) -> Vec<Intent> {
+    stage.wanted().into_iter().filter(|intent| !matches!(intent, Intent::Query(_))).collect()
+}
+
+#[test]
+fn s7_a_restore_point_is_opened_after_its_plan_and_not_by_one_key() {
+    let mut stage = stage_with_open();
+    stage.press("G E enter");
+    assert_eq!(orders(&mut stage), [], "the safe button has the keys");
+    stage.press("E tab enter");
+    assert_eq!(orders(&mut stage), [], "there is no plan yet");
+    assert!(stage.text().contains("its plan is still being made"), "{}", stage.text());
+    stage.press("esc E");
+    order_planned(&mut stage, Ok(planned_opening()));
+    assert!(stage.text().contains("4 segments"), "{}", stage.text());
+    stage.press("tab enter");
+    let wanted = orders(&mut stage);
+    assert_eq!(wanted, [Intent::Start(vec![Order::Explore(explore_order("orders"))])]);
+    // The new session is what the person wants to see, where sessions of its kind stand.
+    let line = ReceiptLine { session: Some(SessionId(9)), title: None, result: Ok(()) };
+    stage.tell(Message::Started(Receipt { lines: vec![line] }));
+    stage.snapshot_at(snapshot(vec![open(8, "orders"), open(9, "orders")], &[]), now());
+    assert_eq!(state(&stage), "Tree #9");
+    assert!(stage.text().contains("[Explore]"), "{}", stage.text());
+}
+
+#[test]
+fn a_level_is_read_when_it_is_unfolded_and_only_then() {
+    let mut stage = stage_with_open();
+    stage.press("e down");
+    assert!(!stage.wanted().iter().any(|intent| matches!(intent, Intent::Query(Query::Browse(..)))));
+    stage.press("right");
+    let asked: Vec<Intent> = stage.wanted();
+    let [Intent::Query(Query::Browse(session, address, None))] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((session.0, address.port.number()), (8, 5432));
+    stage.press("left right");
+    assert_eq!(stage.wanted(), [], "it is being read already");
+    stage.tell(Message::Browsed(SessionId(8), None, Ok(databases())));
+    stage.press("down down");
+    // What is selected is read as well: the page shows it.
+    answer(&mut stage);
+    stage.press("right");
+    assert!(stage.text().contains("crm") && stage.text().contains("public"), "{}", stage.text());
+    stage.press("left");
+    assert!(!stage.text().contains("schema "), "{}", stage.text());
+    stage.press("left");
+    assert_eq!(state(&stage), "Tree #8", "left of a database stands its session");
+}
+
+#[test]
+fn names_and_values_of_a_database_reach_the_screen_escaped_and_null_is_no_empty_text() {
+    let mut stage = stage_with_open();
+    for keys in ["e down right", "down down right", "down down right", "down"] {
+        stage.press(keys);
+        answer(&mut stage);
+    }
+    let text = stage.text();
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+    for part in ["NULL", "key 1, not null, identity", "First 4 rows, and there are more", "about 1,250,000 rows"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_why_and_is_read_again_when_it_is_unfolded_again() {
+    let mut stage = stage_with_open();
+    stage.press("e down right");
+    stage.wanted();
+    stage.tell(Message::Browsed(SessionId(8), None, Ok(databases())));
+    stage.press("down down right");
+    stage.wanted();
+    let shop = Some(item("shop"));
+    stage.tell(Message::Browsed(SessionId(8), shop.clone(), Err("the server\u{1b}[2J is gone".to_owned())));
+    assert!(stage.text().contains("is gone") && stage.text().contains("cannot be read"), "{}", stage.text());
+    stage.press("left right");
+    let asked = stage.wanted();
+    assert!(matches!(asked.as_slice(), [Intent::Query(Query::Browse(_, _, Some(_)))]), "{asked:?}");
+}
+
+#[test]
+fn r22_an_open_point_is_closed_after_a_question_and_not_while_items_are_taken_out_of_it() {
+    let mut stage = stage_with_open();
+    stage.press("e down x enter");
+    assert_eq!(orders(&mut stage), [], "the safe button has the keys");
+    stage.press("x tab enter");
+    let stop = Intent::Act(SessionAction::Stop(Reach::AnyOrigin), Scope::Sessions(vec![SessionId(8)]));
+    assert_eq!(orders(&mut stage), [stop]);
+    let point = open(8, "orders");
+    let child = taking(9, &point);
+    stage.snapshot_at(snapshot(vec![point, child], &[]), now());
+    stage.press("x");
+    assert!(stage.text().contains("being taken out of it (session 9)"), "{}", stage.text());
+}
+
+#[test]
+fn s7_an_item_is_taken_out_after_its_destination_was_typed_and_its_plan_was_seen() {
+    let mut stage = stage_with_open();
+    for keys in ["e down right", "down down right", "down down right", "down"] {
+        stage.press(keys);
+        answer(&mut stage);
+    }
+    stage.press("t enter");
+    assert!(stage.text().contains("name a server"), "{}", stage.text());
+    stage.type_text("host=db1 password=x").press("enter");
+    assert!(stage.text().contains("holds password"), "{}", stage.text());
+    stage.press("ctrl-u");
+    stage.type_text("host=db1 user=ana").press("tab right enter");
+    assert!(stage.text().contains("type the new name"), "{}", stage.text());
+    stage.press("tab");
+    stage.type_text("lines_old").press("enter");
+    let asked = stage.wanted();
+    let [Intent::Query(Query::OrderPlan(ticket, OrderWish::Items(order)))] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(order.items, [item("shop/public/lines")]);
+    assert_eq!((order.from.session, &order.from.scratch), (SessionId(8), &"/srv/pg/.howdah-explore/orders".into()));
+    let existing = ExistingItem::Rename { to: "lines_old".to_owned() };
+    assert_eq!(order.to, ItemDestination::Server { conninfo: "host=db1 user=ana".to_owned(), existing });
+    let planned = howdah::console::message::PlannedOrder { order: Order::Items((**order).clone()), rows: Vec::new() };
+    stage.tell(Message::OrderPlanned(*ticket, Box::new(Ok(planned.clone()))));
+    stage.press("tab enter");
+    assert_eq!(orders(&mut stage), [Intent::Start(vec![planned.order])]);
+    assert_eq!(state(&stage), "Tree shop/public/lines of #8", "both questions are answered");
+}
+
+#[test]
+fn what_was_read_of_a_server_that_is_gone_is_forgotten() {
+    let mut stage = stage_with_open();
+    stage.press("e down right");
+    answer(&mut stage);
+    assert!(stage.text().contains("postgres"), "{}", stage.text());
+    stage.tell(Message::Browsed(SessionId(8), None, Ok(Browsed::Databases(Vec::new()))));
+    assert!(!stage.text().contains("evil"), "{}", stage.text());
+    stage.snapshot_at(snapshot(vec![copying(1, "crm")], &[]), now());
+    assert!(!stage.text().contains("orders open"), "{}", stage.text());
+}
