@@ -11,6 +11,8 @@ use howdah::{
 
 #[path = "machine/figures.rs"]
 mod figures;
+#[path = "machine/held.rs"]
+mod held;
 #[path = "machine/invariants.rs"]
 mod invariants;
 #[path = "machine/kind_invariants.rs"]
@@ -76,6 +78,7 @@ const SOMETIMES: &[&str] = &[
     "refusal cancelling",
     "refusal completed",
     "refusal disposal_in_time",
+    "refusal not_active",
     "refusal not_held_open",
     "refusal not_paused",
     "refusal nothing_to_force",

@@ -212,7 +212,7 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["x"], Action::Stop, MAIN),
     (&["S"], Action::StartJob, MAIN),
     (&["n"], Action::NewRestore, OUTSIDE_LOG),
-    (&["E"], Action::OpenPoint, MAIN.or(KeyContexts::of(&[KeyContext::Points])).but(LOG)),
+    (&["E"], Action::OpenPoint, OUTSIDE_LOG),
     (&["t"], Action::TakeOut, OUTSIDE_LOG),
     (&["v"], Action::Verify, MAIN.or(KeyContexts::of(&[KeyContext::Points]))),
     (&["m"], Action::Menu, MAIN),

@@ -19,7 +19,7 @@ pub(crate) const RULES: &[Rule] = &[
         t.after.order().leftover().is_some() || !t.effects.iter().any(disposes)
     }),
     ("R22 stop is for what is held open", |t| match t.command {
-        Command::Stop { .. } if is_completed(t.before) => t.decided == &Err(Refusal::Completed),
+        Command::Stop { .. } if is_completed(t.before) => t.decided == &Err(Refusal::NotActive),
         Command::Stop { .. } if t.before.order().kind() != Kind::Explore => t.decided == &Err(Refusal::NotHeldOpen),
         Command::Stop { .. } => is_cancelling(t.before) || t.decided.is_ok(),
         Command::Retry { .. }

@@ -70,10 +70,8 @@ fn r27_a_cancel_reaches_what_the_command_line_started() {
     let shown = refused(&harness, harness.run(&["cancel", "1"]));
     assert_eq!(
         shown,
-        [
-            "howdah: session 1 (orders-1) was not cancelled: it was started from a console; add --any-origin to cancel it \
-          from the command line"
-        ]
+        ["howdah: session 1 (orders-1) was not cancelled: it was started from a console; add --any-origin to end it \
+          from the command line"]
     );
     refused(&harness, harness.run(&["cancel", "1", "--force", "--wait"]));
     assert_eq!(refused(&harness, harness.run(&["cancel", "--all", "--wait"])).len(), 1);
