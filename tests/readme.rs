@@ -60,6 +60,8 @@ fn the_settings_shown_are_those_that_hold_without_a_file() {
     expected.repositories.clone_from(&shown.repositories);
     expected.repository.clone_from(&shown.repository);
     expected.restore_dir.clone_from(&shown.restore_dir);
+    expected.explore_dir.clone_from(&shown.explore_dir);
+    expected.explore_limit = shown.explore_limit;
     expected.hook.command.clone_from(&shown.hook.command);
     expected.worker.binaries.clone_from(&shown.worker.binaries);
     expected.console.keys.clone_from(&shown.console.keys);

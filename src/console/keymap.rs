@@ -155,13 +155,10 @@ const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
     KeyContext::Plan,
 ]));
 const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
-const TEXTS: KeyContexts = KeyContexts::of(&[
-    KeyContext::LogInput,
-    KeyContext::Filter,
-    KeyContext::Palette,
-    KeyContext::TypeName,
-    KeyContext::Destination,
-]);
+const DESTINATION: KeyContexts = KeyContexts::of(&[KeyContext::Destination]);
+const TEXTS: KeyContexts = DESTINATION
+    .or(KeyContexts::of(&[KeyContext::LogInput, KeyContext::Filter]))
+    .or(KeyContexts::of(&[KeyContext::Palette, KeyContext::TypeName]));
 const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
 const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
 const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
@@ -173,7 +170,7 @@ const TYPE_NAME: KeyContexts = KeyContexts::of(&[KeyContext::TypeName]);
 /// Where there is something above and below: rows, lines, fields, matches of a search.
 const ROWS: KeyContexts = EVERYWHERE.but(TYPE_NAME);
 /// Where there may be more of them than a screen shows.
-const PAGES: KeyContexts = PANES.but(CONFIRMATION).but(KeyContexts::of(&[KeyContext::Destination]));
+const PAGES: KeyContexts = PANES.but(CONFIRMATION).but(DESTINATION);
 /// Where there is another pane, part or field.
 const PANES: KeyContexts = ROWS.but(KeyContexts::of(&[KeyContext::LogInput]));
 const PICKS: KeyContexts =

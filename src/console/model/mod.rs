@@ -24,6 +24,7 @@ mod past;
 pub mod preview;
 mod restore_points;
 pub mod runs;
+mod screen;
 mod selection;
 mod server;
 pub mod sort_key;

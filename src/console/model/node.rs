@@ -3,6 +3,7 @@
 use super::{
     explored::{Explored, ExploredLine},
     jobs::{JobLine, Jobs},
+    screen::Screen,
 };
 use crate::{
     console::ports::{Catalog, InstanceKey},
@@ -11,19 +12,6 @@ use crate::{
     manager::Snapshot,
 };
 use std::sync::Arc;
-
-/// What the tree shows, one at a time; the tabs of the action bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Screen {
-    /// What goes on, what is completed and not dismissed, and what can be restored.
-    Restore,
-    /// Backup jobs, their runs and objects.
-    Jobs,
-    /// Restore points that are held open.
-    Explore,
-    /// All that has ever ended.
-    History,
-}
 
 /// The headings, in the order of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,31 +36,6 @@ pub enum Group {
     Backup,
     /// All sessions that have ended, dismissed ones too.
     History,
-}
-
-impl Screen {
-    /// All of them, in the order of the bar.
-    pub const ALL: [Self; 4] = [Self::Restore, Self::Jobs, Self::Explore, Self::History];
-
-    /// The heading that stands first on it.
-    pub const fn first(self) -> Group {
-        match self {
-            Self::Restore => Group::Restore,
-            Self::Jobs => Group::Jobs,
-            Self::Explore => Group::Explore,
-            Self::History => Group::History,
-        }
-    }
-
-    /// The word of its tab.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Restore => "Restore",
-            Self::Jobs => "Jobs",
-            Self::Explore => "Explore",
-            Self::History => "History",
-        }
-    }
 }
 
 /// What a row stands for.

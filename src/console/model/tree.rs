@@ -4,13 +4,16 @@
 //! the selection follows its session when it moves from Restore to Completed. Never: paints, or keeps a copy of what
 //! the snapshot holds.
 
-pub use super::node::{Group, Node, Screen, TreeData, TreeRow};
 use super::{
     explored::ExploredLine,
     facts::Facts,
     filter::Filter,
     list::{List, filtered},
     node::{EXPLORED, Place, SECTIONS},
+};
+pub use super::{
+    node::{Group, Node, TreeData, TreeRow},
+    screen::Screen,
 };
 pub use crate::console::ports::InstanceKey;
 use crate::{

@@ -10,11 +10,11 @@ use crate::{
             dialog::{Confirmation, Overlay, PlanDialog},
             explored::Level,
             notice::Tone,
-            tree::Screen,
+            tree::{Node, Screen},
         },
         view::plan_dialog,
     },
-    domain::{Failure, Kind, Reach},
+    domain::{Failure, ItemName, Kind, Reach},
     machine::Scope,
     manager::SessionAction,
 };
@@ -92,4 +92,14 @@ pub(super) fn ask_close(model: &mut Model) {
     let intent = Intent::Act(SessionAction::Stop(Reach::AnyOrigin), Scope::Sessions(vec![id]));
     let title = format!("Close {name}?");
     model.overlays.push(Overlay::Confirm(Confirmation { title, lines, button: "Close it", intent, armed: false }));
+}
+
+/// The row that an item stands below.
+pub(super) fn above(node: &Node) -> Option<Node> {
+    let Node::Item(session, item) = node else { return None };
+    Some(match item.clone() {
+        ItemName::Database { .. } => Node::Session(*session),
+        ItemName::Schema { database, .. } => Node::Item(*session, ItemName::Database { database }),
+        ItemName::Table { database, schema, .. } => Node::Item(*session, ItemName::Schema { database, schema }),
+    })
 }

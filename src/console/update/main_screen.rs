@@ -15,7 +15,6 @@ use crate::{
         ports::CatalogEntry,
         purpose::Purpose,
     },
-    domain::ItemName,
     machine::{Phase, Session},
 };
 use tui_input::Input;
@@ -190,7 +189,7 @@ fn sideways(model: &mut Model, by: isize) {
             return;
         }
     }
-    if let (Some(above), true) = (above(model.tree.selected()), by < 0) {
+    if let (Some(above), true) = (explore::above(model.tree.selected()), by < 0) {
         go_to(model, &above);
         return;
     }
@@ -201,16 +200,6 @@ fn sideways(model: &mut Model, by: isize) {
         (_, false) => select(model, model.tree.heading(group)),
         (_, true) => model.focus = Focus::Preview,
     }
-}
-
-/// The row that an item stands below.
-fn above(node: &Node) -> Option<Node> {
-    let Node::Item(session, item) = node else { return None };
-    Some(match item.clone() {
-        ItemName::Database { .. } => Node::Session(*session),
-        ItemName::Schema { database, .. } => Node::Item(*session, ItemName::Database { database }),
-        ItemName::Table { database, schema, .. } => Node::Item(*session, ItemName::Schema { database, schema }),
-    })
 }
 
 /// Shows or hides the rows of a heading. Without rows nothing would be seen, and those that come would be hidden.
