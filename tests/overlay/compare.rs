@@ -39,10 +39,8 @@ pub(crate) fn difference(shown: &Path, model: &Path) -> Result<(), String> {
 
 fn names(directory: &Path) -> BTreeMap<OsString, Metadata> {
     let listed: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    let found: BTreeMap<_, _> = listed
-        .iter()
-        .map(|name| (name.clone(), fs::symlink_metadata(directory.join(name)).unwrap()))
-        .collect();
+    let found: BTreeMap<_, _> =
+        listed.iter().map(|name| (name.clone(), fs::symlink_metadata(directory.join(name)).unwrap())).collect();
     assert_eq!(listed.len(), found.len(), "a name was listed twice in {}", directory.display());
     found
 }

@@ -99,7 +99,8 @@ fn play(seed: u64, round: u64) -> Result<u64, String> {
         } else {
             let (found, expected) = (ours.apply(&operation), theirs.apply(&operation));
             if found != expected {
-                let shown = |result: Result<Vec<u8>, i32>| result.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let shown =
+                    |result: Result<Vec<u8>, i32>| result.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 return Err(format!("{operation:?}: {:?} instead of {:?}", shown(found), shown(expected)));
             }
         }
@@ -138,7 +139,8 @@ fn settle(
         if found != expected {
             return Err(format!("{operation:?} at a kill: {found:?} instead of {expected:?}"));
         }
-        return difference(&ours.root, &theirs.root).map_err(|what| format!("after a kill behind {operation:?}: {what}"));
+        return difference(&ours.root, &theirs.root)
+            .map_err(|what| format!("after a kill behind {operation:?}: {what}"));
     }
     if let (Operation::Write { .. }, Some(path)) = (operation, written)
         && theirs.root.join(path).is_file()
@@ -161,9 +163,7 @@ fn settle_write(operation: &Operation, path: &Path, ours: &Side, theirs: &mut Si
     let new = content(&file);
     let shown = content(&ours.root.join(path));
     let between = old.len().min(new.len())..=old.len().max(new.len());
-    let is_either = |(at, byte): (usize, &u8)| {
-        old.get(at).or(Some(&0)) == Some(byte) || new.get(at) == Some(byte)
-    };
+    let is_either = |(at, byte): (usize, &u8)| old.get(at).or(Some(&0)) == Some(byte) || new.get(at) == Some(byte);
     if !between.contains(&shown.len()) || !shown.iter().enumerate().all(is_either) {
         return Err(format!("after a kill in {operation:?}: bytes of {} are neither old nor new", path.display()));
     }
@@ -179,7 +179,7 @@ fn slot_of(operation: &Operation) -> Option<u64> {
 }
 
 /// The overlay shows every file as its owner's alone.
-fn private(directory: &Path) {
+pub(crate) fn private(directory: &Path) {
     for entry in walkdir::WalkDir::new(directory) {
         let entry = entry.unwrap();
         let mode = if entry.file_type().is_dir() { 0o700 } else { 0o600 };

@@ -33,7 +33,8 @@ pub(crate) enum Operation {
 }
 
 /// Names that operations choose from: few, so that they meet.
-const FILES: [&str; 12] = ["empty", "one", "text", "below", "page", "above", "small", "large", "new", "newer", "link", "x"];
+const FILES: [&str; 12] =
+    ["empty", "one", "text", "below", "page", "above", "small", "large", "new", "newer", "link", "x"];
 const DIRECTORIES: [&str; 6] = ["", "base", "base/1", "base/2", "other", "other/deep"];
 const SLOTS: u64 = 5;
 
