@@ -13,10 +13,11 @@ use super::{
     clock::FileTime,
     handle::Handle,
     lower::LowerFile,
+    sparse::{holes, read_upper},
     store::Store,
 };
 use rustix::{
-    fs::{FallocateFlags, SeekFrom, Timespec, Timestamps, UTIME_OMIT},
+    fs::{FallocateFlags, Timespec, Timestamps, UTIME_OMIT},
     io::Errno,
 };
 use std::{
@@ -351,12 +352,9 @@ fn reserved(
     let bytes = match store.room.reserve(most) {
         Ok(()) => most,
         // Where it is tight, only what is not there yet counts.
-        Err(full) => {
+        Err(_) => {
             let holes = holes(upper, range)?;
-            if holes == most {
-                return Err(full);
-            }
-            store.room.reserve(holes)?;
+            store.room.reserve(holes).inspect_err(|_| store.counters.was_refused())?;
             holes
         }
     };
@@ -371,44 +369,6 @@ fn settle(store: &Store, upper: &File, state: &mut State, reserved: u64) {
     let occupied = upper.metadata().map_or(state.occupied + reserved, |found| found.blocks() * 512);
     store.room.settle(reserved, state.occupied, occupied);
     state.occupied = occupied;
-}
-
-/// Bytes of a range that have no place on the disk yet.
-fn holes(file: &File, range: Range<u64>) -> io::Result<u64> {
-    let (mut at, mut found) = (range.start, 0);
-    while at < range.end {
-        let data = match rustix::fs::seek(file, SeekFrom::Data(at)) {
-            Ok(data) => data.min(range.end),
-            // There is no data behind it.
-            Err(Errno::NXIO) => range.end,
-            Err(error) => return Err(error.into()),
-        };
-        found += data - at;
-        if data == range.end {
-            break;
-        }
-        at = rustix::fs::seek(file, SeekFrom::Hole(data))?;
-    }
-    Ok(found)
-}
-
-/// Reads from the upper directory, where everything behind the end is zeros.
-fn read_upper(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match file.read_at(buffer, at) {
-            Ok(0) => {
-                buffer.fill(0);
-                break;
-            }
-            Ok(read) => {
-                buffer = &mut buffer[read..];
-                at += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// A distance within one request, whose data is in memory.

@@ -41,6 +41,7 @@ mod open;
 mod order;
 mod room;
 mod serve;
+mod sparse;
 mod start;
 mod store;
 mod tree;

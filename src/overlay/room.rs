@@ -15,12 +15,11 @@ pub(super) struct Room {
     limit: u64,
     data: AtomicU64,
     logs: AtomicU64,
-    refused: AtomicU64,
 }
 
 impl Room {
     pub(super) const fn new(limit: u64) -> Self {
-        Self { limit, data: AtomicU64::new(0), logs: AtomicU64::new(0), refused: AtomicU64::new(0) }
+        Self { limit, data: AtomicU64::new(0), logs: AtomicU64::new(0) }
     }
 
     /// Takes so many bytes for data, or says ENOSPC.
@@ -29,10 +28,7 @@ impl Room {
         let limit = self.limit.saturating_sub(self.logs.load(Relaxed).max(LOG_RESERVE));
         let taken =
             self.data.fetch_update(Relaxed, Relaxed, |data| data.checked_add(bytes).filter(|data| *data <= limit));
-        taken.map(drop).map_err(|_| {
-            self.refused.fetch_add(1, Relaxed);
-            Errno::NOSPC.into()
-        })
+        taken.map(drop).map_err(|_| Errno::NOSPC.into())
     }
 
     /// A reservation is replaced by what a file has really grown or shrunk by.
@@ -64,11 +60,6 @@ impl Room {
     pub(super) const fn limit(&self) -> u64 {
         self.limit
     }
-
-    /// How often data was refused.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
-    }
 }
 
 #[test]
@@ -77,7 +68,7 @@ fn what_would_exceed_the_limit_is_refused_and_what_is_freed_counts_again() {
     room.reserve(60).expect("there is room");
     assert!(room.reserve(41).is_err());
     room.settle(60, 0, 50);
-    assert_eq!((room.used(), room.free(), room.refused()), (50, 50, 1));
+    assert_eq!((room.used(), room.free()), (50, 50));
     room.reserve(50).expect("there is room");
     room.settle(50, 50, 10);
     assert_eq!(room.used(), 10);
