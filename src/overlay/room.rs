@@ -2,7 +2,7 @@
 //!
 //! Promise: what is reserved is there: data is refused before it would exceed the limit, never after.
 
-use super::order::LOG_RESERVE;
+use super::{log::AHEAD, order::LOG_RESERVE};
 use rustix::io::Errno;
 use std::{
     io,
@@ -24,8 +24,7 @@ impl Room {
 
     /// Takes so many bytes for data, or says ENOSPC.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
-        // The logs have room of their own first; what they take beyond is missing for data.
-        let limit = self.limit.saturating_sub(self.logs.load(Relaxed).max(LOG_RESERVE));
+        let limit = self.limit_of_data();
         let taken =
             self.data.fetch_update(Relaxed, Relaxed, |data| data.checked_add(bytes).filter(|data| *data <= limit));
         taken.map(drop).map_err(|_| Errno::NOSPC.into())
@@ -52,8 +51,14 @@ impl Room {
 
     /// Bytes that data may still take.
     pub(super) fn free(&self) -> u64 {
-        let logs = self.logs.load(Relaxed).max(LOG_RESERVE);
-        self.limit.saturating_sub(logs).saturating_sub(self.data.load(Relaxed))
+        self.limit_of_data().saturating_sub(self.data.load(Relaxed))
+    }
+
+    /// The logs have room of their own first; what they take beyond is missing for data.
+    fn limit_of_data(&self) -> u64 {
+        // Each of the two has a piece that it has not filled yet.
+        let logs = self.logs.load(Relaxed).saturating_add(2 * AHEAD);
+        self.limit.saturating_sub(logs.max(LOG_RESERVE))
     }
 
     /// The limit itself.
