@@ -217,7 +217,7 @@ impl Content {
     /// Copies what a write leaves of a block from the lower.
     fn bring(&self, store: &Store, state: &State, upper: &File, block: u64, written: Range<u64>) -> io::Result<()> {
         let whole = block * BLOCK..((block + 1) * BLOCK).min(state.lower_end);
-        let mut buffer = [0; BLOCK as usize];
+        let mut buffer = vec![0; within(BLOCK)];
         for part in [whole.start..written.start.min(whole.end), written.end.max(whole.start)..whole.end] {
             if part.start < part.end {
                 let slice = &mut buffer[..within(part.end - part.start)];
@@ -349,14 +349,13 @@ fn reserved(
     work: impl FnOnce(&State) -> io::Result<()>,
 ) -> io::Result<()> {
     let most = range.end - range.start;
-    let bytes = match store.room.reserve(most) {
-        Ok(()) => most,
+    let bytes = if store.room.reserve(most).is_ok() {
+        most
+    } else {
         // Where it is tight, only what is not there yet counts.
-        Err(_) => {
-            let holes = holes(upper, range)?;
-            store.room.reserve(holes).inspect_err(|_| store.counters.was_refused())?;
-            holes
-        }
+        let holes = holes(upper, range)?;
+        store.room.reserve(holes).inspect_err(|_| store.counters.was_refused())?;
+        holes
     };
     let done = work(state);
     settle(store, upper, state, bytes);

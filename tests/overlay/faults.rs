@@ -78,7 +78,7 @@ pub(crate) fn the_limit_is_never_exceeded_and_says_no_space() {
     let file = File::create(overlay.data().join("filler")).unwrap();
     let mut at = 0;
     let full = loop {
-        match file.write_all_at(&[1; 50_000], at) {
+        match file.write_all_at(&vec![1; 50_000], at) {
             Ok(()) => at += 50_000,
             Err(error) => break error,
         }
@@ -97,9 +97,9 @@ pub(crate) fn the_limit_is_never_exceeded_and_says_no_space() {
     for _ in 0..2 {
         let file = OpenOptions::new().write(true).open(overlay.data().join("filler")).unwrap();
         file.write_all_at(&vec![2; 1 << 20], 12_345).unwrap();
-        assert_eq!(file.write_all_at(&[1; 100_000], at).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(file.write_all_at(&vec![1; 100_000], at).unwrap_err().kind(), ErrorKind::StorageFull);
         let lower = OpenOptions::new().write(true).open(overlay.data().join("base/large")).unwrap();
-        assert_eq!(lower.write_all_at(&[1; 100_000], 0).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(lower.write_all_at(&vec![1; 100_000], 0).unwrap_err().kind(), ErrorKind::StorageFull);
         overlay.kill();
         overlay.start();
         assert!(overlay::occupied_by(&overlay.order.upper).unwrap() <= limit);
@@ -112,7 +112,7 @@ pub(crate) fn the_limit_is_never_exceeded_and_says_no_space() {
         space.f_bavail * space.f_frsize > limit / 2
     });
     assert!(overlay::occupied_by(&overlay.order.upper).unwrap() < 1 << 20);
-    file.write_all_at(&[1; 100_000], 0).unwrap();
+    file.write_all_at(&vec![1; 100_000], 0).unwrap();
     drop(file);
     overlay.stop();
 }
@@ -166,7 +166,7 @@ pub(crate) fn what_cannot_be_right_is_refused_and_left_alone() {
         other => panic!("{other:?}"),
     };
     refused(&mut second, "is mounted already");
-    second.order.name = "howdah-test-second".to_owned();
+    "howdah-test-second".clone_into(&mut second.order.name);
     second.order.upper.clone_from(&overlay.order.upper);
     refused(&mut second, "is being served by another process");
     overlay.stop();
