@@ -11,15 +11,23 @@
 
 #[path = "overlay/compare.rs"]
 mod compare;
+#[path = "overlay/faults.rs"]
+mod faults;
 #[path = "overlay/harness.rs"]
 mod harness;
+#[path = "overlay/members.rs"]
+mod members;
 #[path = "overlay/model.rs"]
 mod model;
 #[path = "overlay/operation.rs"]
 mod operation;
+#[path = "overlay/postgres.rs"]
+mod postgres;
 #[path = "support/rng.rs"]
 mod rng;
 mod support;
+#[path = "overlay/users.rs"]
+mod users;
 
 #[test]
 fn random_operations_and_kills_leave_what_a_plain_directory_has() {
@@ -27,4 +35,77 @@ fn random_operations_and_kills_leave_what_a_plain_directory_has() {
     let (seed, origin) = rng::seed("HOWDAH_OVERLAY_SEED");
     let (rounds, kills) = model::rounds(seed, std::env::var_os("HOWDAH_LONG").is_some());
     eprintln!("{rounds} rounds with {kills} kills, seed {seed} ({origin})");
+}
+
+#[test]
+fn a_lower_file_that_changed_is_an_error_with_its_name() {
+    needs_fuse!();
+    faults::a_lower_file_that_changed_is_an_error_with_its_name();
+}
+
+#[test]
+fn the_limit_is_never_exceeded_and_says_no_space() {
+    needs_fuse!();
+    faults::the_limit_is_never_exceeded_and_says_no_space();
+}
+
+#[test]
+fn members_of_an_archive_are_files() {
+    needs_fuse!();
+    faults::members_of_an_archive_are_files();
+}
+
+#[test]
+fn what_cannot_be_right_is_refused_and_left_alone() {
+    needs_fuse!();
+    faults::what_cannot_be_right_is_refused_and_left_alone();
+}
+
+#[test]
+fn what_is_not_offered_has_its_own_errno() {
+    needs_fuse!();
+    faults::what_is_not_offered_has_its_own_errno();
+}
+
+#[test]
+fn a_listing_that_changes_misses_and_repeats_nothing() {
+    needs_fuse!();
+    faults::a_listing_that_changes_misses_and_repeats_nothing();
+}
+
+#[test]
+fn a_mount_in_use_goes_by_force() {
+    needs_fuse!();
+    faults::a_mount_in_use_goes_by_force();
+}
+
+#[test]
+fn postgres_works_on_an_overlay() {
+    needs_fuse!();
+    needs_postgres!();
+    postgres::works_on_an_overlay();
+}
+
+#[test]
+fn postgres_works_on_uncompressed_archives() {
+    needs_fuse!();
+    needs_postgres!();
+    postgres::works_on_uncompressed_archives();
+}
+
+#[test]
+fn postgres_survives_a_full_upper_directory() {
+    needs_fuse!();
+    needs_postgres!();
+    postgres::survives_a_full_upper_directory();
+}
+
+#[test]
+fn a_user_mounts_through_the_helper() {
+    users::a_user_mounts_through_the_helper("a_user_mounts_through_the_helper");
+}
+
+#[test]
+fn where_there_is_no_fuse_the_reason_is_a_sentence() {
+    users::where_there_is_no_fuse_the_reason_is_a_sentence("where_there_is_no_fuse_the_reason_is_a_sentence");
 }

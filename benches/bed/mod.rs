@@ -204,8 +204,13 @@ impl<'a> Cluster<'a> {
     }
 
     fn back_up(&self, label: &str, form: &str) {
-        let (program, to) = (self.bed.program("pg_basebackup"), self.bed.backup(label));
-        let (program, to, connection) = (program.display(), to.display(), &self.connection);
+        self.back_up_to(&self.bed.backup(label), form);
+    }
+
+    /// Backs it up into a directory, in a form that `pg_basebackup` takes.
+    pub(crate) fn back_up_to(&self, to: &Path, form: &str) {
+        let (program, to, connection) = (self.bed.program("pg_basebackup"), to.display(), &self.connection);
+        let program = program.display();
         self.bed.server(&format!("rm -rf '{to}' && '{program}' {connection} -D '{to}' {form} -c fast"));
     }
 

@@ -27,12 +27,12 @@ pub fn available() -> Result<(), String> {
 }
 
 fn why_not(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            format!("there is no {DEVICE}: load the module fuse, or give the device to this container")
-        }
-        io::ErrorKind::PermissionDenied => format!("this user may not open {DEVICE}"),
-        _ => format!("{DEVICE} cannot be opened: {error}"),
+    if error.kind() == io::ErrorKind::NotFound {
+        format!("there is no {DEVICE}: load the module fuse, or give the device to this container")
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        format!("this user may not open {DEVICE}")
+    } else {
+        format!("{DEVICE} cannot be opened: {error}")
     }
 }
 

@@ -13,10 +13,11 @@ use super::{
     clock::FileTime,
     handle::Handle,
     lower::LowerFile,
+    sparse::{holes, read_upper},
     store::Store,
 };
 use rustix::{
-    fs::{FallocateFlags, SeekFrom, Timespec, Timestamps, UTIME_OMIT},
+    fs::{FallocateFlags, Timespec, Timestamps, UTIME_OMIT},
     io::Errno,
 };
 use std::{
@@ -216,7 +217,7 @@ impl Content {
     /// Copies what a write leaves of a block from the lower.
     fn bring(&self, store: &Store, state: &State, upper: &File, block: u64, written: Range<u64>) -> io::Result<()> {
         let whole = block * BLOCK..((block + 1) * BLOCK).min(state.lower_end);
-        let mut buffer = [0; BLOCK as usize];
+        let mut buffer = vec![0; within(BLOCK)];
         for part in [whole.start..written.start.min(whole.end), written.end.max(whole.start)..whole.end] {
             if part.start < part.end {
                 let slice = &mut buffer[..within(part.end - part.start)];
@@ -348,17 +349,13 @@ fn reserved(
     work: impl FnOnce(&State) -> io::Result<()>,
 ) -> io::Result<()> {
     let most = range.end - range.start;
-    let bytes = match store.room.reserve(most) {
-        Ok(()) => most,
+    let bytes = if store.room.reserve(most).is_ok() {
+        most
+    } else {
         // Where it is tight, only what is not there yet counts.
-        Err(full) => {
-            let holes = holes(upper, range)?;
-            if holes == most {
-                return Err(full);
-            }
-            store.room.reserve(holes)?;
-            holes
-        }
+        let holes = holes(upper, range)?;
+        store.room.reserve(holes).inspect_err(|_| store.counters.was_refused())?;
+        holes
     };
     let done = work(state);
     settle(store, upper, state, bytes);
@@ -371,44 +368,6 @@ fn settle(store: &Store, upper: &File, state: &mut State, reserved: u64) {
     let occupied = upper.metadata().map_or(state.occupied + reserved, |found| found.blocks() * 512);
     store.room.settle(reserved, state.occupied, occupied);
     state.occupied = occupied;
-}
-
-/// Bytes of a range that have no place on the disk yet.
-fn holes(file: &File, range: Range<u64>) -> io::Result<u64> {
-    let (mut at, mut found) = (range.start, 0);
-    while at < range.end {
-        let data = match rustix::fs::seek(file, SeekFrom::Data(at)) {
-            Ok(data) => data.min(range.end),
-            // There is no data behind it.
-            Err(Errno::NXIO) => range.end,
-            Err(error) => return Err(error.into()),
-        };
-        found += data - at;
-        if data == range.end {
-            break;
-        }
-        at = rustix::fs::seek(file, SeekFrom::Hole(data))?;
-    }
-    Ok(found)
-}
-
-/// Reads from the upper directory, where everything behind the end is zeros.
-fn read_upper(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match file.read_at(buffer, at) {
-            Ok(0) => {
-                buffer.fill(0);
-                break;
-            }
-            Ok(read) => {
-                buffer = &mut buffer[read..];
-                at += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// A distance within one request, whose data is in memory.

@@ -65,6 +65,7 @@ pub(super) struct Counters {
     lower_bytes: AtomicU64,
     writes: AtomicU64,
     written_bytes: AtomicU64,
+    refused: AtomicU64,
     unreadable: Mutex<Vec<(PathBuf, String)>>,
     news: Mutex<News>,
     woken: Condvar,
@@ -86,6 +87,7 @@ impl Counters {
         counters.lower_bytes.store(earlier.lower_bytes, Relaxed);
         counters.writes.store(earlier.writes, Relaxed);
         counters.written_bytes.store(earlier.written_bytes, Relaxed);
+        counters.refused.store(earlier.refused, Relaxed);
         counters
     }
 
@@ -98,6 +100,12 @@ impl Counters {
     pub(super) fn was_written(&self, bytes: u64) {
         self.writes.fetch_add(1, Relaxed);
         self.written_bytes.fetch_add(bytes, Relaxed);
+        self.changed();
+    }
+
+    /// A write was refused because the limit was reached.
+    pub(super) fn was_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
         self.changed();
     }
 
@@ -163,7 +171,7 @@ impl Counters {
             written_bytes: self.written_bytes.load(Relaxed),
             used: room.used(),
             limit: room.limit(),
-            refused: room.refused(),
+            refused: self.refused.load(Relaxed),
             unreadable: unreadable.iter().map(|(path, why)| (shown(path), why.clone())).collect(),
         };
         drop(unreadable);

@@ -316,8 +316,8 @@ impl Filesystem for OverlayFilesystem {
     }
 
     fn create(&self, _: &Request, parent: INodeNo, name: &OsStr, mode: u32, _: u32, _: i32, reply: ReplyCreate) {
-        let made = self.view.make(parent.0, name, NewNode::File { mode: mode_bits(mode) });
-        match made.and_then(|facts| self.view.open(facts.ino).map(|()| facts)) {
+        let file = self.view.make(parent.0, name, NewNode::File { mode: mode_bits(mode) });
+        match file.and_then(|facts| self.view.open(facts.ino).map(|()| facts)) {
             Ok(facts) => {
                 let flags = FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH;
                 reply.created(&TTL, &self.attributes(facts), Generation(0), NO_HANDLE, flags);

@@ -9,6 +9,7 @@
 
 use super::error::{OverlayError, failed};
 use crate::private_file;
+use rustix::fs::FallocateFlags;
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -21,11 +22,16 @@ const HEADER: usize = 12;
 /// Longer than the longest record: two names of 255 bytes, or a link to 4,095.
 const MAX_RECORD: usize = 64 << 10;
 
+/// Bytes that are taken on the disk ahead: where it is full, files can still be removed.
+pub(super) const AHEAD: u64 = 128 << 10;
+
 /// The file, and where its next record goes.
 #[derive(Debug)]
 pub(super) struct Log {
     file: File,
     end: u64,
+    /// How far there is a place on the disk.
+    allocated: u64,
     /// Whether something may stand behind the end that is no record.
     is_torn: bool,
 }
@@ -54,7 +60,7 @@ impl Log {
         if end < bytes.len() as u64 {
             file.set_len(end).map_err(failed("cannot cut", path))?;
         }
-        Ok(Self { file, end, is_torn: false })
+        Ok(Self { file, end, allocated: end, is_torn: false })
     }
 
     /// Adds records, all of them or none.
@@ -62,10 +68,16 @@ impl Log {
         if self.is_torn {
             self.file.set_len(self.end)?;
         }
+        let end = self.end + batch.0.len() as u64;
+        if end > self.allocated {
+            // Not every file system can do it, and a full one may still take the record itself.
+            let _not_here = rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, AHEAD);
+            self.allocated = self.end + AHEAD;
+        }
         self.is_torn = true;
         self.file.write_all_at(&batch.0, self.end)?;
         self.is_torn = false;
-        self.end += batch.0.len() as u64;
+        self.end = end;
         Ok(())
     }
 

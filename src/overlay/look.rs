@@ -167,22 +167,21 @@ impl Look<'_> {
     }
 
     fn member(&mut self, path: &Path, archive: PathBuf, offset: u64, len: u64) -> Result<EntryKind, OverlayError> {
-        let number = match self.archives.get(&archive) {
-            Some(number) => *number,
-            None => {
-                let found = fs::symlink_metadata(&archive).map_err(failed("cannot look at", &archive))?;
-                if !found.is_file() {
-                    return Err(bad(&archive, "it is not a file"));
-                }
-                let number = self.listing.archives.len() as u64;
-                self.listing.archives.push((archive.clone(), found.len()));
-                self.archives.insert(archive, number);
-                number
+        let number = if let Some(number) = self.archives.get(&archive) {
+            *number
+        } else {
+            let found = fs::symlink_metadata(&archive).map_err(failed("cannot look at", &archive))?;
+            if !found.is_file() {
+                return Err(bad(&archive, "it is not a file"));
             }
+            let number = self.listing.archives.len() as u64;
+            self.listing.archives.push((archive.clone(), found.len()));
+            self.archives.insert(archive, number);
+            number
         };
         let whole = usize::try_from(number).ok().and_then(|number| self.listing.archives.get(number));
         let end = offset.checked_add(len);
-        if !whole.is_some_and(|(_, whole)| end.is_some_and(|end| end <= *whole)) {
+        if whole.is_none_or(|(_, whole)| end.is_none_or(|end| end > *whole)) {
             return Err(bad(path, "it would reach over the end of its archive"));
         }
         Ok(EntryKind::Member { archive: number, offset, len })

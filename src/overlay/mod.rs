@@ -18,8 +18,9 @@
 //! limit.
 //!
 //! The kernel could keep written pages to itself (writeback cache), or read and write files that were born here by itself
-//! (passthrough). Neither is asked for: the first loses acknowledged writes of a killed process, which a server without
-//! `fsync` never writes again, and the second writes past the limit.
+//! (passthrough). Neither is asked for. The first loses what a killed process had acknowledged, which a server without
+//! `fsync` never writes again, and a full limit would come after the write, when it is a panic of the server and no error
+//! of a statement. The second writes past the limit.
 
 mod available;
 mod blocks;
@@ -41,6 +42,7 @@ mod open;
 mod order;
 mod room;
 mod serve;
+mod sparse;
 mod start;
 mod store;
 mod tree;

@@ -22,7 +22,7 @@ use super::{
     store::{Store, make_directory},
     tree::{Body, Tree},
 };
-use crate::{private_file, process};
+use crate::{domain::path_text::shown, private_file, process};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
@@ -66,13 +66,12 @@ pub(super) fn open(order: &OverlayOrder) -> Result<Opened, OverlayError> {
     make_directory(upper)?;
     let lock = take(order)?;
     make_directory(&Store::files(upper))?;
-    let listing = match Listing::read(upper)? {
-        Some(listing) => listing,
-        None => {
-            let listing = look(order)?;
-            listing.write(upper)?;
-            listing
-        }
+    let listing = if let Some(listing) = Listing::read(upper)? {
+        listing
+    } else {
+        let listing = look(order)?;
+        listing.write(upper)?;
+        listing
     };
     let mut tree = plant(&listing)?;
     let names = Log::open(&upper.join("names"), |record| {
@@ -123,7 +122,7 @@ fn take(order: &OverlayOrder) -> Result<File, OverlayError> {
             !["state.json", "files", "listing.new"].map(OsStr::new).contains(&entry.file_name().as_os_str())
         });
         if let Some(foreign) = foreign {
-            let reason = format!("it is not empty, and {:?} is none of its files", foreign.file_name());
+            let reason = format!("it is not empty, and {} is none of its files", shown(&foreign.path()));
             return Err(OverlayError::Foreign { upper: upper.clone(), reason });
         }
         let text = serde_json::to_vec(&ours).map_err(|error| failed("cannot write", &path)(error.into()))?;

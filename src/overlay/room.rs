@@ -2,7 +2,7 @@
 //!
 //! Promise: what is reserved is there: data is refused before it would exceed the limit, never after.
 
-use super::order::LOG_RESERVE;
+use super::{log::AHEAD, order::LOG_RESERVE};
 use rustix::io::Errno;
 use std::{
     io,
@@ -15,24 +15,19 @@ pub(super) struct Room {
     limit: u64,
     data: AtomicU64,
     logs: AtomicU64,
-    refused: AtomicU64,
 }
 
 impl Room {
     pub(super) const fn new(limit: u64) -> Self {
-        Self { limit, data: AtomicU64::new(0), logs: AtomicU64::new(0), refused: AtomicU64::new(0) }
+        Self { limit, data: AtomicU64::new(0), logs: AtomicU64::new(0) }
     }
 
     /// Takes so many bytes for data, or says ENOSPC.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
-        // The logs have room of their own first; what they take beyond is missing for data.
-        let limit = self.limit.saturating_sub(self.logs.load(Relaxed).max(LOG_RESERVE));
+        let limit = self.limit_of_data();
         let taken =
             self.data.fetch_update(Relaxed, Relaxed, |data| data.checked_add(bytes).filter(|data| *data <= limit));
-        taken.map(drop).map_err(|_| {
-            self.refused.fetch_add(1, Relaxed);
-            Errno::NOSPC.into()
-        })
+        taken.map(drop).map_err(|_| Errno::NOSPC.into())
     }
 
     /// A reservation is replaced by what a file has really grown or shrunk by.
@@ -56,18 +51,19 @@ impl Room {
 
     /// Bytes that data may still take.
     pub(super) fn free(&self) -> u64 {
-        let logs = self.logs.load(Relaxed).max(LOG_RESERVE);
-        self.limit.saturating_sub(logs).saturating_sub(self.data.load(Relaxed))
+        self.limit_of_data().saturating_sub(self.data.load(Relaxed))
+    }
+
+    /// The logs have room of their own first; what they take beyond is missing for data.
+    fn limit_of_data(&self) -> u64 {
+        // Each of the two has a piece that it has not filled yet.
+        let logs = self.logs.load(Relaxed).saturating_add(2 * AHEAD);
+        self.limit.saturating_sub(logs.max(LOG_RESERVE))
     }
 
     /// The limit itself.
     pub(super) const fn limit(&self) -> u64 {
         self.limit
-    }
-
-    /// How often data was refused.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
     }
 }
 
@@ -77,7 +73,7 @@ fn what_would_exceed_the_limit_is_refused_and_what_is_freed_counts_again() {
     room.reserve(60).expect("there is room");
     assert!(room.reserve(41).is_err());
     room.settle(60, 0, 50);
-    assert_eq!((room.used(), room.free(), room.refused()), (50, 50, 1));
+    assert_eq!((room.used(), room.free()), (50, 50));
     room.reserve(50).expect("there is room");
     room.settle(50, 50, 10);
     assert_eq!(room.used(), 10);

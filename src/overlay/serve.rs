@@ -14,8 +14,9 @@ use super::{
 use crate::domain::path_text::shown;
 use fuser::{Config, MountOption, Session, SessionACL};
 use std::{
-    fs,
+    fs, panic,
     path::Path,
+    process,
     sync::Arc,
     thread::{self, available_parallelism},
 };
@@ -32,6 +33,7 @@ const READAHEAD_KIB: u32 = 8192;
 
 /// Serves an overlay until it is unmounted. `mounted` is called when it can be used.
 pub fn serve(order_file: &Path, mounted: impl FnOnce()) -> Result<(), OverlayError> {
+    end_with_a_panic();
     let order = OverlayOrder::read(order_file)?;
     if let Some(found) = mounts_named(&order.name)?.pop() {
         return Err(OverlayError::Mounted { name: order.name, at: found.at });
@@ -51,6 +53,16 @@ pub fn serve(order_file: &Path, mounted: impl FnOnce()) -> Result<(), OverlayErr
     });
     drop(lock);
     ran.map_err(failed("cannot serve", &order.mount))
+}
+
+/// A thread that panics leaves a request without an answer, and whoever waits for that waits for ever: the process goes
+/// instead, which is noticed.
+fn end_with_a_panic() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |why| {
+        usual(why);
+        process::abort();
+    }));
 }
 
 fn options(order: &OverlayOrder) -> Config {

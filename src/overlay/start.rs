@@ -14,14 +14,14 @@ use crate::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::Signal,
+    process::{Pid, PidfdFlags, Signal, pidfd_open},
 };
 use std::{
     fs::File,
     io::Read as _,
     os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -35,7 +35,6 @@ const MAX_LINE: usize = 16 << 10;
 #[derive(Debug)]
 pub struct Starting {
     child: Child,
-    says: ChildStdout,
 }
 
 /// A process that serves an overlay. It goes on when this is dropped.
@@ -56,9 +55,8 @@ pub fn start_with(program: &Path, order: &Path, lock: File, log: File) -> Result
     command.arg0("howdah").arg("overlay").arg(order).stdin(lock).stdout(Stdio::piped()).stderr(log);
     // It must not hold on to a directory that somebody wants to unmount.
     command.current_dir("/");
-    let mut child = command.spawn().map_err(failed("cannot start", program))?;
-    let says = child.stdout.take().expect("its standard output is a pipe");
-    Ok(Starting { child, says })
+    let child = command.spawn().map_err(failed("cannot start", program))?;
+    Ok(Starting { child })
 }
 
 impl Starting {
@@ -85,18 +83,19 @@ impl Starting {
     /// The line that it says; nothing where it ends without.
     fn line(&mut self, timeout: Duration) -> Result<String, String> {
         let deadline = Instant::now() + timeout;
+        let Some(says) = &mut self.child.stdout else { return Ok(String::new()) };
         let mut line = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
-            match poll(&mut [PollFd::new(&self.says, PollFlags::IN)], Some(&left)) {
+            match poll(&mut [PollFd::new(&*says, PollFlags::IN)], Some(&left)) {
                 Ok(0) => return Err(format!("it has not mounted within {} s and was killed", timeout.as_secs())),
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.to_string()),
             }
             let mut buffer = [0; 4096];
-            let read = self.says.read(&mut buffer).map_err(|error| error.to_string())?;
+            let read = says.read(&mut buffer).map_err(|error| error.to_string())?;
             line.extend(&buffer[..read]);
             if read == 0 || buffer[..read].contains(&b'\n') || line.len() > MAX_LINE {
                 let text = String::from_utf8_lossy(&line);
@@ -115,8 +114,8 @@ impl Serving {
     /// Waits until it has ended, as it does when it is unmounted; `false` when it takes longer than this.
     pub fn wait(&mut self, timeout: Duration) -> Result<bool, OverlayError> {
         let io = |error: std::io::Error| failed("cannot wait for", Path::new("howdah overlay"))(error);
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let held = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        let pid = Pid::from_child(&self.child);
+        let held = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(held) => held,
             Err(Errno::SRCH) => return self.child.wait().map(|_| true).map_err(io),
             Err(error) => return Err(io(error.into())),

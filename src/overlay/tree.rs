@@ -153,15 +153,19 @@ impl Tree {
             Err(_) => self.check_new(to)?,
         }
         // A directory that went into itself would be lost.
-        let mut above = to.parent;
-        while is_directory {
-            match above {
-                ROOT => break,
-                above if above == moved => return Err(Errno::INVAL),
-                _ => above = self.node(above)?.parent,
-            }
+        if is_directory && self.is_within(to.parent, moved)? {
+            return Err(Errno::INVAL);
         }
         Ok(())
+    }
+
+    /// Whether a directory is another one or below it.
+    fn is_within(&self, directory: Ino, other: Ino) -> Result<bool, Errno> {
+        let mut at = directory;
+        while at != ROOT && at != other {
+            at = self.node(at)?.parent;
+        }
+        Ok(at == other)
     }
 
     /// Applies a change that was checked. `content` makes the content of a new file.

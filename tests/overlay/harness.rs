@@ -1,6 +1,9 @@
 //! An overlay of the real binary: its order, the process that serves it, and what is left on the disk.
 
-use crate::support::{place, timeout::TIMEOUT};
+use crate::{
+    support::{place, timeout::TIMEOUT},
+    users::PROGRAM,
+};
 use howdah::{
     domain::ByteCount,
     overlay::{self, Lower, ORDER_VERSION, OverlayError, OverlayOrder, OverlayStatus, Root, Serving},
@@ -62,8 +65,8 @@ impl Overlay {
         self.order.write(&order)?;
         let lock = File::create(self.home.join("lock")).unwrap();
         let log = File::options().append(true).create(true).open(self.home.join("log")).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_howdah"));
-        self.serving = Some(overlay::start_with(program, &order, lock, log)?.wait(TIMEOUT)?);
+        let program = std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_howdah").into());
+        self.serving = Some(overlay::start_with(Path::new(&program), &order, lock, log)?.wait(TIMEOUT)?);
         Ok(())
     }
 

@@ -94,7 +94,7 @@ fn play(seed: u64, round: u64) -> Result<u64, String> {
             overlay.kill();
             ours.close_all();
             overlay.start();
-            settle(&operation, found, slot.as_deref(), &ours, &mut theirs)?;
+            settle(&operation, &found, slot.as_deref(), &ours, &mut theirs)?;
             theirs.close_all();
         } else {
             let (found, expected) = (ours.apply(&operation), theirs.apply(&operation));
@@ -129,14 +129,14 @@ fn kill_after(mark: ProcessMark, delay: Duration) {
 /// After a kill: what was acknowledged is there, and what was not is there, or not, or of a write each byte for itself.
 fn settle(
     operation: &Operation,
-    found: Result<Vec<u8>, i32>,
+    found: &Result<Vec<u8>, i32>,
     written: Option<&Path>,
     ours: &Side,
     theirs: &mut Side,
 ) -> Result<(), String> {
     if found.is_ok() {
         let expected = theirs.apply(operation);
-        if found != expected {
+        if *found != expected {
             return Err(format!("{operation:?} at a kill: {found:?} instead of {expected:?}"));
         }
         return difference(&ours.root, &theirs.root)
@@ -179,7 +179,7 @@ fn slot_of(operation: &Operation) -> Option<u64> {
 }
 
 /// The overlay shows every file as its owner's alone.
-fn private(directory: &Path) {
+pub(crate) fn private(directory: &Path) {
     for entry in walkdir::WalkDir::new(directory) {
         let entry = entry.unwrap();
         let mode = if entry.file_type().is_dir() { 0o700 } else { 0o600 };

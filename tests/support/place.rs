@@ -31,6 +31,10 @@ for end in TERM KILL; do
     [ $left = no ] && break
     timeout 1 tail -f /dev/null
 done
+# What an overlay still shows there goes before its files do.
+awk -v root="$root/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | while read -r mount; do
+    umount -l "$mount" 2>/dev/null || fusermount3 -u -z "$mount" 2>/dev/null
+done
 # The ports that were claimed for sessions whose state directories go with it.
 grep -lsF '"state":"'"$root/" /var/tmp/howdah-ports/* | xargs -r -d '\n' rm -f
 rm -rf "$root"

@@ -1,0 +1,91 @@
+//! Other users than root, and places without FUSE: each in a mount namespace of its own, by starting this test again there.
+
+use crate::{
+    compare::difference,
+    harness::Overlay,
+    model,
+    rng::Rng,
+    support::{cluster, place, skip::skip},
+};
+use howdah::overlay;
+use std::{env, fs, path::PathBuf, process::Command};
+
+/// Set where the test runs for the second time: what it is to find.
+const INSIDE: &str = "HOWDAH_OVERLAY_INSIDE";
+
+/// Where the tests' own programs are, for a user who may not pass through the directory that they were built in.
+pub(crate) const PROGRAM: &str = "HOWDAH_OVERLAY_PROGRAM";
+
+/// Runs a test of this binary again, as another user or not, after a script has prepared a mount namespace.
+fn again(test: &str, prepare: &str, user: Option<&str>) {
+    let home = place::scratch("again");
+    let copies = [env::current_exe().unwrap(), PathBuf::from(env!("CARGO_BIN_EXE_howdah"))].map(|program| {
+        let copy = home.join(program.file_name().unwrap());
+        fs::copy(&program, &copy).unwrap();
+        copy
+    });
+    let script = format!("cd '{}' && {prepare} && shift && exec \"$@\"", home.display());
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "bash", "-ec", &script, "bash", "--"]);
+    if let Some(user) = user {
+        command.args(["runuser", "-u", user, "--"]);
+    }
+    command.arg(&copies[0]).args(["--exact", test, "--nocapture"]).env(INSIDE, "1").env(PROGRAM, &copies[1]);
+    let output = command.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    assert!(words.contains("1 passed"), "{words}");
+}
+
+fn is_inside() -> bool {
+    env::var_os(INSIDE).is_some()
+}
+
+pub(crate) fn a_user_mounts_through_the_helper(test: &str) {
+    if !is_inside() && cluster::is_root() {
+        if Command::new("fusermount3").arg("-V").output().is_err() {
+            return skip("there is no fusermount3 (package fuse3)", true);
+        }
+        if cluster::binaries().is_err() {
+            return skip("there is no user postgres to mount as", true);
+        }
+        // As udev makes the device; containers often have it for root alone.
+        return again(test, "mknod fuse c 10 229 && chmod 666 fuse && mount --bind fuse /dev/fuse", Some("postgres"));
+    }
+    assert!(!cluster::is_root());
+    assert_eq!(overlay::available(), Ok(()));
+    let lower = model::lower(&mut Rng::of_round(2, 2), &place::scratch("user"));
+    let expected = place::copy_of(&lower);
+    model::private(&expected);
+    let mut overlay = Overlay::of(&lower);
+    overlay.start();
+    for root in [overlay.data(), expected.clone()] {
+        fs::write(root.join("base/text"), "changed").unwrap();
+        fs::create_dir(root.join("made")).unwrap();
+    }
+    difference(&overlay.data(), &expected).unwrap();
+    overlay.kill();
+    overlay.start();
+    difference(&overlay.data(), &expected).unwrap();
+    let held = fs::File::open(overlay.data().join("large")).unwrap();
+    let unmounted = overlay::unmount(&overlay.order.name).unwrap();
+    assert_eq!(unmounted.mounts, [(overlay.order.mount.clone(), overlay::Detachment::Lazy)]);
+    drop(held);
+    assert!(overlay.serving.take().unwrap().wait(crate::support::timeout::TIMEOUT).unwrap());
+    overlay.start();
+    overlay.stop();
+}
+
+pub(crate) fn where_there_is_no_fuse_the_reason_is_a_sentence(test: &str) {
+    if !is_inside() {
+        if !cluster::is_root() {
+            return skip("only root makes a namespace without /dev/fuse", false);
+        }
+        return again(test, "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3", None);
+    }
+    let why = overlay::available().unwrap_err();
+    assert!(why.starts_with("there is no /dev/fuse"), "{why}");
+    let lower = model::lower(&mut Rng::of_round(3, 3), &place::scratch("no-fuse"));
+    let error = Overlay::of(&lower).try_start().unwrap_err().to_string();
+    assert!(error.starts_with("cannot mount at"), "{error}");
+}
