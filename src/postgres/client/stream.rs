@@ -103,8 +103,9 @@ impl Client {
 
     /// Runs a query that returns one JSON value, whose size is that of what is asked for. `doing` says what it is for.
     pub fn query<T: DeserializeOwned>(&self, doing: &str, application_name: &str, query: &str) -> Result<T, Failure> {
-        /// Looking at the catalogs of a hundred thousand tables, with their sizes.
-        const LIMIT: &str = "set statement_timeout = '5min'";
+        /// Looking at the catalogs of a hundred thousand tables, with their sizes; the size of a table that is being
+        /// rewritten is waited for.
+        const LIMIT: &str = "set statement_timeout = '5min'; set lock_timeout = '30s'";
         let mut stream =
             self.stream(application_name, &[FIXED, LIMIT, "set default_transaction_read_only = on", query])?;
         let mut text = String::new();

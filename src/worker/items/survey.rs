@@ -181,7 +181,7 @@ fn query(unit: &Unit) -> String {
            'partition', partition) order by nspname, relname), '[]') from rels where relkind in ('r', 'p', 'm')), \
          'attached', (select coalesce(json_agg(json_build_object('schema', n.nspname, 'table', r.relname, \
            'name', c.relname, 'kind', c.relkind) order by n.nspname, c.relname), '[]') from ( \
-             select indexrelid as oid, indrelid as relid from pg_index union all \
+             select indexrelid as oid, indrelid as relid from pg_index union \
              select objid, refobjid from pg_depend where classid = 'pg_class'::regclass \
                and refclassid = 'pg_class'::regclass and deptype in ('a', 'i') and refobjsubid > 0) a \
            join rels r on r.oid = a.relid join pg_class c on c.oid = a.oid and c.relkind in ('i', 'I', 'S') \
