@@ -22,7 +22,7 @@ mod support;
 
 use howdah::domain::{Achieved, ExistingItem, ItemPart, Plan, Success, fact::Fact};
 use session::{Session, dump_to, order, server};
-use shop::{SUM, live, open};
+use shop::{SUM, fresh, live, open};
 use std::{
     fs,
     path::Path,
@@ -70,7 +70,7 @@ fn a_table_a_schema_and_a_database_come_into_a_server_at_work() {
     let (open, live) = (open(), live());
     let writes = Writes::on(&live.0);
     // The whole database first: the others go into it.
-    let name = live.fresh("taken");
+    let name = fresh("taken");
     let whole = Session::new(open, order(&["shop"], server(&live.0, ExistingItem::Rename { to: name.clone() }, None)));
     assert_eq!(items_of(&whole.succeed()), 1, "{}", whole.log());
     assert_eq!(live.ask(&name, SUM), open.ask("shop", SUM));
@@ -88,10 +88,8 @@ fn a_table_a_schema_and_a_database_come_into_a_server_at_work() {
     assert_eq!(live.ask(&name, "select nextval('sales.lines_id_seq')"), "2001");
     drop(writes);
     // The plan had it before a byte was written.
-    let planned = table.facts().into_iter().find_map(|fact| match fact {
-        Fact::Planned(plan) => Some(*plan),
-        _ => None,
-    });
+    let planned =
+        table.facts().into_iter().find_map(|fact| if let Fact::Planned(plan) = fact { Some(*plan) } else { None });
     let Some(Plan::Items(plan)) = planned else { panic!("{planned:?}") };
     assert_eq!((plan.tables(), plan.items[0].existing.clone()), (1, None), "{plan:?}");
     assert!(plan.bytes().0 > 100_000 && plan.to.contains(&name), "{plan:?}");
@@ -112,7 +110,7 @@ fn a_dump_is_whole_has_its_name_last_and_restores_elsewhere() {
     let session = Session::new(open, order(&["shop", "other/public"], dump_to(&directory)));
     assert_eq!(items_of(&session.succeed()), 2, "{}", session.log());
     assert_eq!(names(&place), ["a dump"]);
-    let name = live.fresh("restored");
+    let name = fresh("restored");
     live.ask("postgres", &format!("create database \"{name}\" template template0"));
     let mut restore = program("pg_restore");
     restore.args(live.0.connection()).args(["-d", &name]).arg(directory.join("shop"));
@@ -130,10 +128,23 @@ fn a_dump_is_whole_has_its_name_last_and_restores_elsewhere() {
 }
 
 #[test]
+fn a_partitioned_table_brings_its_partitions_and_public_goes_into_an_empty_public() {
+    needs_postgres!();
+    let (open, live) = (open(), live());
+    let name = live.with_sales("parted");
+    live.ask(&name, "drop table sales.parts");
+    let into = server(&live.0, ExistingItem::Refuse, Some(&name));
+    Session::new(open, order(&["shop/sales/parts"], into.clone())).succeed();
+    assert_eq!(live.ask(&name, SUM), open.ask("shop", SUM));
+    Session::new(open, order(&["other/public"], into)).succeed();
+    assert_eq!(live.ask(&name, "select count(*) from public.t"), "10");
+}
+
+#[test]
 fn definitions_and_rows_go_by_themselves() {
     needs_postgres!();
     let (open, live) = (open(), live());
-    let name = live.fresh("parts");
+    let name = fresh("parts");
     live.ask("postgres", &format!("create database \"{name}\" template template0"));
     let to = server(&live.0, ExistingItem::Refuse, Some(&name));
     let of = |part| {

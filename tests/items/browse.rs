@@ -5,7 +5,7 @@ use crate::{
     append,
     ended::Holder,
     session::address,
-    shop::{Shop, live, open},
+    shop::{Shop, fresh, live, open},
     support::timeout::until_true,
 };
 use howdah::{
@@ -81,7 +81,7 @@ fn no_more_rows_come_than_were_asked_for_and_long_values_are_cut_on_the_server()
         let all = of.first_rows(append::SCHEMA, append::TABLE, 300, 100).await.unwrap();
         assert!(all.rows.len() == 300 && !all.more && all.rows.iter().flatten().all(|cell| !cell.cut));
         // Functions of the backup are not run: a view, a cast, an operator are such.
-        let name = live.fresh("browsed");
+        let name = fresh("browsed");
         live.ask("postgres", &format!("create database \"{name}\""));
         live.ask(&name, "create table ran (x int); insert into ran values (0); \
              create function f(int) returns text language sql as 'select pg_notify(''x'', ''y''); select ''ran''::text'; \
@@ -104,7 +104,7 @@ fn no_more_rows_come_than_were_asked_for_and_long_values_are_cut_on_the_server()
 fn a_question_that_nobody_waits_for_is_ended_on_the_server() {
     needs_postgres!();
     let live = live();
-    let name = live.fresh("dropped");
+    let name = fresh("dropped");
     live.ask("postgres", &format!("create database \"{name}\""));
     live.ask(&name, "create table large as select g from generate_series(1, 1000000) g");
     let at_work = |count: &'static str| {

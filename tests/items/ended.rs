@@ -5,9 +5,10 @@ use crate::needs_postgres;
 use crate::{
     Writes,
     session::{Attempt, Session, dump_to, order, server},
-    shop::{SUM, Shop, live, open},
+    shop::{SUM, Shop, fresh, live, open},
     support::{
-        cluster::{Cluster, must, program, server_scratch, start},
+        cluster::{Cluster, is_root, must, program, server_scratch, start},
+        skip::skip,
         timeout::until_true,
     },
 };
@@ -15,7 +16,8 @@ use howdah::domain::{Disposed, ExistingItem, FailureClass, Step, fact::End};
 use rustix::process::Signal;
 use std::{
     io::Write,
-    process::{Child, Stdio},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
 };
 
 /// A transaction that is held open: who needs what it has waits for it.
@@ -153,7 +155,9 @@ fn r18_a_take_that_is_stopped_leaves_nothing_at_work_and_nothing_behind() {
         let session = Session::new(open, order(&["shop/sales/lines"], server(&live.0, existing.clone(), Some(&name))));
         let holder = match existing {
             ExistingItem::AppendMissing => Holder::of(live, &name, "lock table sales.lines in share mode"),
-            _ => Holder::of(live, &name, "create table sales.lines (x int)"),
+            ExistingItem::Refuse | ExistingItem::Rename { .. } => {
+                Holder::of(live, &name, "create table sales.lines (x int)")
+            }
         };
         let attempt = session.start();
         until_waiting(&session, live);
@@ -188,7 +192,7 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
         drop(holder);
     };
     kill(&session);
-    assert_eq!(crate::names(&place).len(), 1, "a directory of the session");
+    assert!(crate::names(&place).contains(&format!(".howdah-items-{}", session.uuid)));
     session.succeed();
     assert_eq!(crate::names(&place), ["dump"]);
     let other = Session::new(open, order(&["shop"], dump_to(&place.join("other"))));
@@ -198,4 +202,83 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
     // A dump that has its name stays, whoever is told to remove it.
     let End::Succeeded(_) = session.end_of_disposal() else { panic!("{}", session.log()) };
     assert_eq!(crate::names(&place), ["dump"]);
+}
+
+/// A database whose restore waits until there is a role `awake`: an index asks for it, row by row.
+const SLOW: &str = "create table public.t (id int primary key); insert into t values (1); \
+     create function public.slow(int) returns int immutable language plpgsql as \
+       'begin if not exists (select 1 from pg_catalog.pg_roles where rolname = ''awake'') then \
+          perform pg_catalog.pg_sleep(600); end if; return $1; end'";
+
+/// Waits until the restore is in the middle of the database.
+fn until_asleep(session: &Session, shop: &Shop) {
+    let asleep = format!(
+        "select count(*) = 1 from pg_stat_activity where application_name = 'howdah-{}' and wait_event = 'PgSleep'",
+        session.uuid
+    );
+    until_true("the delivery is in the middle", || shop.ask("postgres", &asleep) == "t");
+}
+
+#[test]
+fn d06_a_database_that_is_half_delivered_has_no_name_and_goes_with_the_session() {
+    needs_postgres!();
+    let open = Shop(Cluster::make(""));
+    let live = live();
+    let name = fresh("half");
+    open.ask("postgres", "create role awake");
+    open.ask("postgres", &format!("create database \"{name}\""));
+    open.ask(&name, SLOW);
+    open.ask(&name, "create index slowly on public.t (public.slow(id))");
+    let of = || Session::new(&open, order(&[&name], server(&live.0, ExistingItem::Refuse, None)));
+    let exists = format!("select count(*) from pg_database where datname = '{name}'");
+    let stopped = of();
+    let attempt = stopped.start();
+    until_asleep(&stopped, live);
+    attempt.signal(Signal::TERM);
+    assert_eq!(attempt.end(), End::Stopped, "{}", stopped.log());
+    assert_eq!((live.ask("postgres", &exists).as_str(), stopped.dispose()), ("0", Disposed::Removed));
+    stopped.left_nothing(&live.0);
+    let killed = of();
+    for _ in 0..2 {
+        // The second one ends what the first has left at work.
+        let attempt = killed.start();
+        until_asleep(&killed, live);
+        attempt.kill();
+    }
+    live.ask("postgres", "create role awake");
+    killed.succeed();
+    assert_eq!(live.ask(&name, "select id from public.t"), "1");
+    killed.left_nothing(&live.0);
+    // Delivered is delivered, whatever is asked later.
+    let End::Succeeded(_) = killed.end_of_disposal() else { panic!("{}", killed.log()) };
+    assert_eq!(live.ask("postgres", &exists), "1");
+    open.0.stop();
+}
+
+#[test]
+fn a_disk_that_fills_up_is_incurable_and_is_given_back() {
+    needs_postgres!();
+    let place = server_scratch("disk");
+    let options = ["-t", "tmpfs", "-o", "size=128k,mode=0777", "howdah-test"];
+    if !Command::new("mount").args(options).arg(&place).output().is_ok_and(|ran| ran.status.success()) {
+        skip("a small file system cannot be mounted here", is_root());
+        return;
+    }
+    let disk = Mounted(place);
+    let large = serde_json::Value::from(crate::append::DATABASE).to_string();
+    let session = Session::new(open(), order(&[&large], dump_to(&disk.0.join("dump"))));
+    let failure = session.fail();
+    assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Extract)), "{failure}");
+    assert!(failure.cause.contains("No space left") && failure.advice.contains("room"), "{failure}");
+    assert_eq!(session.dispose(), Disposed::Removed);
+    assert_eq!(crate::names(&disk.0), [""; 0]);
+}
+
+/// Unmounted when this is dropped.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(&self.0).status().unwrap();
+    }
 }

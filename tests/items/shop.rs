@@ -78,21 +78,30 @@ impl Shop {
     pub(crate) fn write(&self, database: &str, query: &str) -> String {
         let writable = "set default_transaction_read_only = off";
         let mut command = program("psql");
-        command.args(self.0.connection()).args(["-XAtqv", "ON_ERROR_STOP=1", "-d", database, "-c", writable, "-c", query]);
+        command.args(self.0.connection()).args([
+            "-XAtqv",
+            "ON_ERROR_STOP=1",
+            "-d",
+            database,
+            "-c",
+            writable,
+            "-c",
+            query,
+        ]);
         must(&mut command)
-    }
-
-    /// The name of a database that no other test uses.
-    pub(crate) fn fresh(&self, name: &str) -> String {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A new database with what `shop` holds.
     pub(crate) fn with_sales(&self, name: &str) -> String {
-        let name = self.fresh(name);
+        let name = fresh(name);
         self.ask("postgres", &format!("create database \"{name}\" template template0"));
         self.ask(&name, SALES);
         name
     }
+}
+
+/// The name of a database that no other test uses.
+pub(crate) fn fresh(name: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -71,6 +71,7 @@ pub(super) fn dump(
     let into = |directory| RestoreOptions {
         directory,
         jobs: Some(1),
+        contents: None,
         no_owner: false,
         no_privileges: false,
         application_name: &application_name,

@@ -83,7 +83,7 @@ pub(super) struct Locale {
     /// `c`, `i` for ICU, `b` for the built-in one; `None` before PostgreSQL 15.
     pub(super) provider: Option<String>,
     /// What the provider calls it.
-    pub(super) locale: Option<String>,
+    pub(super) provider_name: Option<String>,
 }
 
 impl Survey {
@@ -195,7 +195,7 @@ fn query(unit: &Unit) -> String {
              and m.refobjid = x.oid and d.deptype <> 'e'))), \
          'locale', (select json_build_object('encoding', pg_encoding_to_char(encoding), 'collate', datcollate, \
            'ctype', datctype, 'provider', to_jsonb(d)->>'datlocprovider', \
-           'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale')) \
+           'provider_name', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale')) \
            from pg_database d where datname = current_database()))",
         whole = unit.kind == UnitKind::Database,
     )

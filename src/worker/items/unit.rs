@@ -62,11 +62,7 @@ impl Unit {
 
     /// Its tables, each with its schema.
     pub(super) fn tables(&self) -> Vec<(&str, &str)> {
-        let table = |item| match item {
-            &ItemName::Table { ref schema, ref table, .. } => Some((schema.as_str(), table.as_str())),
-            &(ItemName::Database { .. } | ItemName::Schema { .. }) => None,
-        };
-        self.items.iter().filter_map(table).collect()
+        self.items.iter().filter_map(table_of).collect()
     }
 }
 
@@ -82,6 +78,13 @@ fn schema_of(item: &ItemName) -> Option<&str> {
     match item {
         ItemName::Database { .. } => None,
         ItemName::Schema { schema, .. } | ItemName::Table { schema, .. } => Some(schema),
+    }
+}
+
+fn table_of(item: &ItemName) -> Option<(&str, &str)> {
+    match item {
+        ItemName::Table { schema, table, .. } => Some((schema, table)),
+        ItemName::Database { .. } | ItemName::Schema { .. } => None,
     }
 }
 
