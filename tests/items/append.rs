@@ -6,12 +6,8 @@ use crate::{
     shop::{SUM, Shop, live, open},
 };
 use howdah::{
-    domain::{ExistingItem, FailureClass, PasswordSource, ServerAddress, browse::TableComparison},
-    postgres::{
-        account::Account,
-        client::Client,
-        compare::{CompareRequest, compare},
-    },
+    domain::{ExistingItem, Failure, FailureClass, WorkerSettings, browse::TableComparison},
+    postgres::compare::{CompareRequest, clients, compare},
 };
 
 /// A database, a schema, a table and columns of names that mean something to shells, to psql and to SQL.
@@ -49,15 +45,9 @@ pub(crate) fn fill(shop: &Shop, database: &str) {
     crate::must(&mut psql);
 }
 
-fn ask(shop: &Shop, query: &str) -> String {
+pub(crate) fn ask(shop: &Shop, query: &str) -> String {
     let connection = address(&shop.0).conninfo(DATABASE);
     crate::must(crate::program("psql").args(["-XAtqv", "ON_ERROR_STOP=1", "-d", &connection, "-c", query]))
-}
-
-fn client(of: &ServerAddress) -> Client {
-    let account = Account::for_server("postgres").unwrap();
-    let conninfo = of.conninfo("postgres");
-    Client::new(&of.programs, &account, &conninfo, &PasswordSource::None, &[]).unwrap()
 }
 
 fn compared(database: &str, schema: &str, table: &str) -> TableComparison {
@@ -69,9 +59,10 @@ fn compare_with(
     schema: &str,
     table: &str,
     go_on: &mut dyn FnMut(&TableComparison) -> bool,
-) -> Result<Option<TableComparison>, howdah::domain::Failure> {
-    let here = client(&address(&open().0)).in_database(if database == DATABASE { DATABASE } else { "shop" });
-    let live = client(&address(&live().0)).in_database(database);
+) -> Result<Option<TableComparison>, Failure> {
+    let live = address(&live().0).conninfo(database);
+    let of = if database == DATABASE { DATABASE } else { "shop" };
+    let (here, live) = clients(&address(&open().0), &live, of, &WorkerSettings::default())?;
     compare(&CompareRequest { here: &here, live: &live, schema, table }, go_on)
 }
 
@@ -80,7 +71,7 @@ fn append_to(database: Option<&str>, items: &[&str]) -> Session {
 }
 
 /// How an item of the hostile database is written.
-fn item(table: &str) -> String {
+pub(crate) fn item(table: &str) -> String {
     let part = |name: &str| serde_json::Value::from(name).to_string();
     format!("{}/{}/{}", part(DATABASE), part(SCHEMA), part(table))
 }

@@ -204,6 +204,41 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
     assert_eq!(crate::names(&place), ["dump"]);
 }
 
+#[test]
+fn a_point_that_is_closed_in_the_middle_of_its_rows_adds_none_of_them() {
+    needs_postgres!();
+    let open = Shop(Cluster::make(""));
+    let name = open.with_sales("closed");
+    open.ask(
+        &name,
+        "insert into sales.lines (order_id, note) select 1, repeat('x', 100) from generate_series(1, 30000)",
+    );
+    let live = live();
+    live.ask("postgres", &format!("create database \"{name}\""));
+    live.ask(
+        &name,
+        "create schema sales; create table sales.lines (id int primary key, order_id int, note text, \
+         twice int generated always as (order_id * 2) stored)",
+    );
+    let lines = format!("{name}/sales/lines");
+    let session = Session::new(&open, order(&[&lines], server(&live.0, ExistingItem::AppendMissing, None)));
+    // No table can be made there, so that the rows wait on their way.
+    let holder = Holder::of(live, &name, "lock table pg_class in share mode");
+    let attempt = session.start();
+    until_waiting(&session, live);
+    stop(&open.0);
+    drop(holder);
+    let End::Failed(failure) = attempt.end() else { panic!("{}", session.log()) };
+    assert_eq!((failure.class, failure.step), (FailureClass::Disruption, Some(Step::Deliver)), "{failure}");
+    assert!(failure.cause.contains("reading the rows at the restore point"), "{failure}");
+    assert_eq!(live.ask(&name, "select count(*) from sales.lines"), "0");
+    start(&open.0.data);
+    session.succeed();
+    assert_eq!(live.ask(&name, "select count(*) from sales.lines"), "32000");
+    session.left_nothing(&live.0);
+    open.0.stop();
+}
+
 /// A database whose restore waits until there is a role `awake`: an index asks for it, row by row.
 const SLOW: &str = "create table public.t (id int primary key); insert into t values (1); \
      create function public.slow(int) returns int immutable language plpgsql as \

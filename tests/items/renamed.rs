@@ -2,8 +2,10 @@
 
 use crate::needs_postgres;
 use crate::{
-    session::{Session, order, server},
-    shop::{SUM, live, open},
+    append::{DATABASE, SCHEMA, TABLE, ask, item, quoted},
+    session::{Session, address, order, server},
+    shop::{SUM, fresh, live, open},
+    support::cluster::{must, program},
 };
 use howdah::domain::ExistingItem;
 
@@ -48,4 +50,30 @@ fn a_table_stands_beside_the_one_that_has_its_name_with_all_that_belongs_to_it()
         session.left_nothing(&live.0);
         session.left_nothing(&open.0);
     }
+}
+
+#[test]
+fn hostile_names_are_taken_as_what_they_are() {
+    needs_postgres!();
+    let (open, live) = (open(), live());
+    let name = fresh("-to ' \\ \" $(x); \n\\q");
+    let (schema, table, new) = (quoted(SCHEMA), quoted(TABLE), "\\! \n'\";-- \u{1f418}");
+    let whole = serde_json::Value::from(DATABASE).to_string();
+    Session::new(open, order(&[&whole], server(&live.0, ExistingItem::Rename { to: name.clone() }, None))).succeed();
+    let there = |query: &str| {
+        let connection = address(&live.0).conninfo(&name);
+        must(program("psql").args(["-XAtqv", "ON_ERROR_STOP=1", "-d", &connection, "-c", query]))
+    };
+    let all = |table: &str| format!("select md5(string_agg(t::text, ',' order by t::text)) from {schema}.{table} t");
+    let wanted = ask(open, &all(&table));
+    assert_eq!(there(&all(&table)), wanted);
+    let to = |existing| server(&live.0, existing, Some(&name));
+    let renamed = Session::new(open, order(&[&item(TABLE)], to(ExistingItem::Rename { to: new.to_owned() })));
+    renamed.succeed();
+    assert_eq!((there(&all(&quoted(new))), there(&all(&table))), (wanted.clone(), wanted.clone()));
+    there(&format!("drop table {schema}.{table}"));
+    Session::new(open, order(&[&item(TABLE)], to(ExistingItem::Refuse))).succeed();
+    assert_eq!(there(&all(&table)), wanted);
+    // Nothing of them reaches a reader of the log or of the plan as it is.
+    assert!(!renamed.log().contains('\u{1b}'), "{}", renamed.log());
 }

@@ -51,8 +51,8 @@ pub struct PsqlStream {
 impl Client {
     /// Reaches an open restore point by its socket, to write what is a session's own there: it is read-only otherwise. The
     /// variables of libpq are for other servers.
-    pub fn to_open_point(address: &ServerAddress, account: &Account) -> Result<Self, Failure> {
-        let conninfo = format!("{} options='-c default_transaction_read_only=off'", address.conninfo("postgres"));
+    pub fn to_open_point(address: &ServerAddress, account: &Account, database: &str) -> Result<Self, Failure> {
+        let conninfo = format!("{} options='-c default_transaction_read_only=off'", address.conninfo(database));
         Self::new(&address.programs, account, &conninfo, &PasswordSource::None, &[])
     }
 

@@ -8,7 +8,7 @@ use super::{
     standing,
     survey::{self, Survey},
     target::{self, Target},
-    unit::{Unit, UnitKind, units},
+    unit::{Unit, UnitKind, meeting_place, units},
 };
 use crate::{
     domain::{
@@ -93,7 +93,7 @@ pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked,
         ItemDestination::Server { conninfo, .. } => Some(client(conninfo)?),
     };
     let ended = match live.as_ref().filter(|_| subject.acts) {
-        Some(live) => target::end_ours(&live.by_default_in("postgres"), subject.session)?,
+        Some(live) => target::end_ours(&live.by_default_in(meeting_place(&units)), subject.session)?,
         None => 0,
     };
     let mut plan = ItemPlan {

@@ -47,6 +47,12 @@ pub(super) fn units(items: &[ItemName]) -> Result<Vec<Unit>, Failure> {
     Ok(units)
 }
 
+/// The database of a destination in which one can ask of all units: the first that must be there.
+pub(super) fn meeting_place(units: &[Unit]) -> &str {
+    let there = units.iter().find(|unit| unit.kind != UnitKind::Database);
+    there.map_or("postgres", |unit| &unit.database)
+}
+
 impl Unit {
     /// Its items, as a person reads them.
     pub(super) fn label(&self) -> String {
