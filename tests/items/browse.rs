@@ -12,7 +12,11 @@ use howdah::{
     domain::browse::{BrowsedCell, RelationKind},
     postgres::browse::Browser,
 };
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -117,14 +121,24 @@ fn a_question_that_nobody_waits_for_is_ended_on_the_server() {
     // A lock that somebody else has holds the question for as long as it takes.
     let holder = Holder::of(live, &name, "lock table large in access exclusive mode");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let of = runtime.block_on(browser(live, &name));
-    let question = runtime.spawn(async move {
-        let counted = of.count("public", "large").await;
-        (of, counted)
-    });
-    until_true("it is asked", at_work("1"));
-    question.abort();
-    until_true("it is ended", at_work("0"));
+    let of = Arc::new(runtime.block_on(browser(live, &name)));
+    // The connection stays: it is the question that is ended.
+    for question in [0, 1] {
+        let asked = Arc::clone(&of);
+        let question = runtime.spawn(async move {
+            if question == 0 {
+                drop(asked.first_rows("public", "large", 1, 1).await);
+            } else {
+                drop(asked.count("public", "large").await);
+            }
+        });
+        until_true("it is asked", at_work("1"));
+        question.abort();
+        let began = Instant::now();
+        until_true("it is ended", at_work("0"));
+        assert!(began.elapsed() < Duration::from_secs(10), "by its timeout alone");
+    }
+    assert_eq!(runtime.block_on(of.columns("public", "large")).unwrap().len(), 1);
     // So is one whose process is gone.
     let of = runtime.block_on(browser(live, &name));
     runtime.spawn(async move { of.count("public", "large").await });

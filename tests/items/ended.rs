@@ -284,6 +284,7 @@ fn d06_a_database_that_is_half_delivered_has_no_name_and_goes_with_the_session()
     killed.succeed();
     assert_eq!(live.ask(&name, "select id from public.t"), "1");
     killed.left_nothing(&live.0);
+    assert!(killed.log().contains("an earlier attempt had left 1 connection at work; ended"), "{}", killed.log());
     // Delivered is delivered, whatever is asked later.
     let End::Succeeded(_) = killed.end_of_disposal() else { panic!("{}", killed.log()) };
     assert_eq!(live.ask("postgres", &exists), "1");

@@ -47,7 +47,7 @@ pub(crate) fn open() -> &'static Shop {
         shop.ask("shop", SALES);
         shop.ask("postgres", "create database other");
         shop.ask("other", "create table public.t (id int primary key); insert into t select generate_series(1, 10)");
-        crate::append::fill(&shop, crate::append::DATABASE);
+        crate::append::fill(&shop, crate::append::DATABASE, "locale_provider icu icu_locale 'en-US'");
         shop.ask("postgres", "alter system set default_transaction_read_only = on");
         shop.ask("postgres", "select pg_reload_conf()");
         shop
