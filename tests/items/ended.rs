@@ -9,7 +9,7 @@ use crate::{
     support::{
         cluster::{Cluster, is_root, must, program, server_scratch, start},
         skip::skip,
-        timeout::until_true,
+        timeout::{until, until_true},
     },
 };
 use howdah::domain::{Disposed, ExistingItem, FailureClass, Step, fact::End};
@@ -245,13 +245,13 @@ const SLOW: &str = "create table public.t (id int primary key); insert into t va
        'begin if not exists (select 1 from pg_catalog.pg_roles where rolname = ''awake'') then \
           perform pg_catalog.pg_sleep(600); end if; return $1; end'";
 
-/// Waits until the restore is in the middle of the database.
-fn until_asleep(session: &Session, shop: &Shop) {
+/// Waits until the restore is in the middle of the database, by another process of the server than this one, and gives that.
+fn until_asleep(session: &Session, shop: &Shop, than: &str) -> String {
     let asleep = format!(
-        "select count(*) = 1 from pg_stat_activity where application_name = 'howdah-{}' and wait_event = 'PgSleep'",
+        "select pid from pg_stat_activity where application_name = 'howdah-{}' and wait_event = 'PgSleep' and pid <> {than}",
         session.uuid
     );
-    until_true("the delivery is in the middle", || shop.ask("postgres", &asleep) == "t");
+    until("the delivery is in the middle", || Some(shop.ask("postgres", &asleep)).filter(|pid| !pid.is_empty()))
 }
 
 #[test]
@@ -268,16 +268,17 @@ fn d06_a_database_that_is_half_delivered_has_no_name_and_goes_with_the_session()
     let exists = format!("select count(*) from pg_database where datname = '{name}'");
     let stopped = of();
     let attempt = stopped.start();
-    until_asleep(&stopped, live);
+    until_asleep(&stopped, live, "0");
     attempt.signal(Signal::TERM);
     assert_eq!(attempt.end(), End::Stopped, "{}", stopped.log());
     assert_eq!((live.ask("postgres", &exists).as_str(), stopped.dispose()), ("0", Disposed::Removed));
     stopped.left_nothing(&live.0);
     let killed = of();
+    let mut asleep = "0".to_owned();
     for _ in 0..2 {
         // The second one ends what the first has left at work.
         let attempt = killed.start();
-        until_asleep(&killed, live);
+        asleep = until_asleep(&killed, live, &asleep);
         attempt.kill();
     }
     live.ask("postgres", "create role awake");
