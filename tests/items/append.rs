@@ -6,7 +6,7 @@ use crate::{
     shop::{SUM, Shop, live, open},
 };
 use howdah::{
-    domain::{ExistingItem, Failure, FailureClass, WorkerSettings, browse::TableComparison},
+    domain::{ExistingItem, Failure, FailureClass, ItemDestination, WorkerSettings, browse::TableComparison},
     postgres::compare::{CompareRequest, clients, compare},
 };
 
@@ -182,4 +182,40 @@ fn a_violated_foreign_key_takes_all_of_it_back_and_is_named() {
     live.ask(&name, "drop trigger no on sales.parts");
     append_to(Some(&name), &["shop/sales/parts"]).succeed();
     assert_eq!(live.ask(&name, SUM), before);
+}
+
+#[test]
+fn a_role_that_may_do_no_more_than_it_must_appends_and_restores() {
+    needs_postgres!();
+    let live = live();
+    let name = live.with_sales("clerk");
+    let before = live.ask(&name, SUM);
+    live.ask("postgres", "create role clerk login");
+    live.ask(
+        &name,
+        "grant usage, create on schema sales to clerk; grant select, insert on sales.lines to clerk; \
+         grant references on sales.orders to clerk; delete from sales.lines where id % 3 = 0",
+    );
+    let conninfo = format!("host={} port={} user=clerk dbname={name}", live.0.sockets.display(), live.0.port);
+    let to = |existing| ItemDestination::Server { conninfo: conninfo.clone(), existing };
+    let append = Session::new(open(), order(&["shop/sales/lines"], to(ExistingItem::AppendMissing)));
+    append.succeed();
+    assert_eq!(live.ask(&name, SUM), before);
+    live.ask(&name, "drop table sales.lines");
+    let session = Session::new(open(), order(&["shop/sales/lines"], to(ExistingItem::Refuse)));
+    session.succeed();
+    assert_eq!(live.ask(&name, SUM), before);
+    let owner = "select relowner::regrole from pg_class where oid = 'sales.lines'::regclass";
+    assert_eq!(live.ask(&name, owner), "clerk");
+    // What it may not do is said.
+    live.ask(
+        &name,
+        "alter table sales.lines owner to postgres; delete from sales.lines where id = 1; \
+         revoke insert on sales.lines from clerk",
+    );
+    let failure = Session::new(open(), order(&["shop/sales/lines"], to(ExistingItem::AppendMissing))).fail();
+    assert_eq!(failure.class, FailureClass::Incurable);
+    assert!(failure.cause.contains("permission denied for table lines"), "{failure}");
+    let failure = Session::new(open(), order(&["other"], to(ExistingItem::Refuse))).fail();
+    assert!(failure.cause.contains("clerk may not create databases"), "{failure}");
 }

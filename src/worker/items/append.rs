@@ -50,6 +50,7 @@ struct Behind {
     sequence: String,
     /// Its last value; `None` when it has given none.
     last: Option<i64>,
+    /// The highest value that was added; `None` where none was, and where the role may not look at the sequence.
     highest: Option<i64>,
 }
 
@@ -183,8 +184,10 @@ impl Script<'_> {
         let sequences = self.sequences().map(|found| {
             let (name, column) = (quote::text(&found.sequence), quote::name(&found.column));
             format!(
-                "select json_build_object('sequence', {name}, 'last', pg_sequence_last_value({name}::regclass), \
-                 'highest', max(n.{column})::bigint) from pg_temp.howdah_rows n;\n"
+                "select json_build_object('sequence', {name}, 'last', case when seen then \
+                   pg_sequence_last_value({name}::regclass) end, 'highest', case when seen then highest end) \
+                 from (select max(n.{column})::bigint as highest, \
+                   has_sequence_privilege({name}, 'USAGE, SELECT') as seen from pg_temp.howdah_rows n) h;\n"
             )
         });
         format!(
