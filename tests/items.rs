@@ -20,7 +20,10 @@ mod session;
 mod shop;
 mod support;
 
-use howdah::domain::{Achieved, ExistingItem, ItemPart, Plan, Success, fact::Fact};
+use howdah::{
+    domain::{Achieved, ExistingItem, ItemPart, Plan, Success, fact::Fact},
+    worker,
+};
 use session::{Session, dump_to, order, server};
 use shop::{SUM, fresh, live, open};
 use std::{
@@ -134,7 +137,11 @@ fn a_partitioned_table_brings_its_partitions_and_public_goes_into_an_empty_publi
     let name = live.with_sales("parted");
     live.ask(&name, "drop table sales.parts");
     let into = server(&live.0, ExistingItem::Refuse, Some(&name));
-    Session::new(open, order(&["shop/sales/parts"], into.clone())).succeed();
+    live.ask(&name, "drop table sales.lines");
+    let two = Session::new(open, order(&["shop/sales/lines", "shop/sales/parts"], into.clone()));
+    let plan = worker::plan_items(&two.order, &two.settings()).unwrap();
+    assert_eq!(plan.tables(), 4, "lines, parts, and two partitions: {plan:?}");
+    two.succeed();
     assert_eq!(live.ask(&name, SUM), open.ask("shop", SUM));
     Session::new(open, order(&["other/public"], into)).succeed();
     assert_eq!(live.ask(&name, "select count(*) from public.t"), "10");

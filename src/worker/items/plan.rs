@@ -206,8 +206,8 @@ fn items(
     done: bool,
 ) -> Result<Vec<PlannedItem>, Failure> {
     let mut items = Vec::new();
-    for name in &unit.items {
-        let tables = survey.tables_of(name);
+    for (at, name) in unit.items.iter().enumerate() {
+        let tables = survey.tables_of(name, at == 0);
         let (tables, bytes) = tables.fold((0, 0_u64), |(tables, bytes), table| (tables + 1, bytes + table.bytes));
         let (existing, becomes) = match to {
             None => (None, "written into the dump".to_owned()),

@@ -106,13 +106,18 @@ impl Survey {
         Ok(found)
     }
 
-    /// Its tables, or those of one item of its unit.
-    pub(super) fn tables_of<'a>(&'a self, item: &'a ItemName) -> impl Iterator<Item = &'a SurveyedTable> {
+    /// The tables of one item of its unit. Whose partition one is is not known here: all are counted with one item.
+    pub(super) fn tables_of<'a>(
+        &'a self,
+        item: &'a ItemName,
+        with_partitions: bool,
+    ) -> impl Iterator<Item = &'a SurveyedTable> {
         self.tables.iter().filter(move |found| match item {
             ItemName::Database { .. } => true,
             ItemName::Schema { schema, .. } => found.schema == *schema,
-            // A partition is counted with the first table of the order that may be its root.
-            ItemName::Table { schema, table, .. } => found.partition || (&found.schema, &found.name) == (schema, table),
+            ItemName::Table { schema, table, .. } => {
+                (found.partition && with_partitions) || (&found.schema, &found.name) == (schema, table)
+            }
         })
     }
 
