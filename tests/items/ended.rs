@@ -5,7 +5,7 @@ use crate::needs_postgres;
 use crate::{
     Writes,
     session::{Attempt, Session, dump_to, order, server},
-    shop::{SUM, Shop, fresh, live, open},
+    shop::{SUM, Shop, fresh, live, open, stoppable},
     support::{
         cluster::{Cluster, is_root, must, program, server_scratch, start},
         skip::skip,
@@ -66,8 +66,7 @@ fn disrupted(attempt: Attempt, session: &Session, step: Step) {
 #[test]
 fn a_live_server_that_is_killed_in_mid_take_gets_each_item_once_when_it_is_back() {
     needs_postgres!();
-    let open = open();
-    let live = Shop(Cluster::make(""));
+    let (open, live) = (open(), stoppable());
     let name = live.with_sales("killed");
     let wanted = open.ask("shop", SUM);
     // A table, by pg_restore: somebody makes one of the same name, and has not committed.
@@ -102,7 +101,6 @@ fn a_live_server_that_is_killed_in_mid_take_gets_each_item_once_when_it_is_back(
     for session in [&table, &rows] {
         session.left_nothing(&live.0);
     }
-    live.0.stop();
 }
 
 #[test]
@@ -207,7 +205,7 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
 #[test]
 fn a_point_that_is_closed_in_the_middle_of_its_rows_adds_none_of_them() {
     needs_postgres!();
-    let open = Shop(Cluster::make(""));
+    let open = stoppable();
     let name = open.with_sales("closed");
     open.ask(
         &name,
@@ -236,7 +234,6 @@ fn a_point_that_is_closed_in_the_middle_of_its_rows_adds_none_of_them() {
     session.succeed();
     assert_eq!(live.ask(&name, "select count(*) from sales.lines"), "32000");
     session.left_nothing(&live.0);
-    open.0.stop();
 }
 
 /// A database whose restore waits until there is a role `awake`: an index asks for it, row by row.
@@ -257,14 +254,13 @@ fn until_asleep(session: &Session, shop: &Shop, than: &str) -> String {
 #[test]
 fn d06_a_database_that_is_half_delivered_has_no_name_and_goes_with_the_session() {
     needs_postgres!();
-    let open = Shop(Cluster::make(""));
-    let live = live();
+    let (open, live) = (open(), live());
     let name = fresh("half");
-    open.ask("postgres", "create role awake");
-    open.ask("postgres", &format!("create database \"{name}\""));
-    open.ask(&name, SLOW);
-    open.ask(&name, "create index slowly on public.t (public.slow(id))");
-    let of = || Session::new(&open, order(&[&name], server(&live.0, ExistingItem::Refuse, None)));
+    open.write("postgres", "create role awake");
+    open.write("postgres", &format!("create database \"{name}\""));
+    open.write(&name, SLOW);
+    open.write(&name, "create index slowly on public.t (public.slow(id))");
+    let of = || Session::new(open, order(&[&name], server(&live.0, ExistingItem::Refuse, None)));
     let exists = format!("select count(*) from pg_database where datname = '{name}'");
     let stopped = of();
     let attempt = stopped.start();
@@ -289,7 +285,6 @@ fn d06_a_database_that_is_half_delivered_has_no_name_and_goes_with_the_session()
     // Delivered is delivered, whatever is asked later.
     let End::Succeeded(_) = killed.end_of_disposal() else { panic!("{}", killed.log()) };
     assert_eq!(live.ask("postgres", &exists), "1");
-    open.0.stop();
 }
 
 #[test]

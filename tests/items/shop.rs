@@ -5,7 +5,7 @@ use crate::support::{
     place::{open_to_all, root},
 };
 use std::sync::{
-    OnceLock,
+    LazyLock, Mutex, MutexGuard, OnceLock,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -63,6 +63,15 @@ pub(crate) fn live() -> &'static Shop {
         must(program("pgbench").args(["-i", "-q", "-s", "1"]).args(shop.0.connection()).arg("postgres"));
         shop
     })
+}
+
+/// A server for whoever stops it: one test at a time, which leaves it running.
+pub(crate) fn stoppable() -> MutexGuard<'static, Shop> {
+    static STOPPABLE: LazyLock<Mutex<Shop>> = LazyLock::new(|| {
+        open_to_all(root());
+        Mutex::new(Shop(Cluster::make("")))
+    });
+    STOPPABLE.lock().unwrap()
 }
 
 impl Shop {
