@@ -33,6 +33,8 @@ const APPLICATION_NAME: &str = "howdah-browse";
 /// A connection to one database of an open restore point. Dropping it ends it.
 #[derive(Debug)]
 pub struct Browser {
+    address: ServerAddress,
+    database: String,
     client: tokio_postgres::Client,
     driver: JoinHandle<()>,
 }
@@ -40,10 +42,14 @@ pub struct Browser {
 impl Browser {
     /// Connects to a database.
     pub async fn open(address: &ServerAddress, database: &str) -> Result<Self, Failure> {
+        Self::open_with(address, database, STATEMENT_TIMEOUT).await
+    }
+
+    async fn open_with(address: &ServerAddress, database: &str, timeout: Duration) -> Result<Self, Failure> {
         let mut config = Config::new();
         let mut options = format!(
             "-c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout={} -c DateStyle=ISO",
-            STATEMENT_TIMEOUT.as_millis()
+            timeout.as_millis()
         );
         if address.version >= NOTICES_LOST_CLIENTS {
             options.push_str(" -c client_connection_check_interval=1s");
@@ -59,7 +65,7 @@ impl Browser {
             // That it broke is seen by whoever asks.
             drop(connection.await);
         });
-        Ok(Self { client, driver })
+        Ok(Self { address: address.clone(), database: database.to_owned(), client, driver })
     }
 
     /// One question. Dropped before its answer, it is cancelled on the server.

@@ -1,12 +1,11 @@
 //! The first rows of a relation, and how many it has.
 
-use super::{Browser, COUNT_TIMEOUT, STATEMENT_TIMEOUT, misshapen};
+use super::{Browser, COUNT_TIMEOUT, misshapen};
 use crate::domain::{
     Failure,
     browse::{BrowsedCell, BrowsedRows},
     instance::printable,
 };
-use std::time::Duration;
 
 /// What a relation is, the query that reads it with the cells cut, whether other servers hold rows of it.
 const SHAPE: &str = "select c.relkind::text, format('%I.%I', n.nspname, c.relname), \
@@ -57,17 +56,12 @@ impl Browser {
     /// How many rows there are, counted one by one.
     pub async fn count(&self, schema: &str, name: &str) -> Result<u64, Failure> {
         let readable = self.readable(schema, name, 1).await?;
-        self.limit(COUNT_TIMEOUT).await?;
+        // On a connection of its own, which may take longer and holds up no other question.
+        let counter = Self::open_with(&self.address, &self.database, COUNT_TIMEOUT).await?;
         let (doing, statement) = (format!("counting {name:?}"), format!("select count(*) from {}", readable.name));
-        let rows = self.query(&doing, &statement, &[]).await?;
-        self.limit(STATEMENT_TIMEOUT).await?;
+        let rows = counter.query(&doing, &statement, &[]).await?;
         let count = rows.first().map_or(Ok(0), |row| row.try_get::<_, i64>(0)).map_err(|error| misshapen(&error))?;
         Ok(count.unsigned_abs())
-    }
-
-    async fn limit(&self, to: Duration) -> Result<(), Failure> {
-        let set = "select set_config('statement_timeout', $1, false)";
-        self.query("setting a limit", set, &[&to.as_millis().to_string()]).await.map(drop)
     }
 
     async fn readable(&self, schema: &str, name: &str, characters: u32) -> Result<Readable, Failure> {

@@ -41,6 +41,8 @@ pub struct RestoreOptions<'a> {
     pub directory: &'a Path,
     /// So many at once, each in transactions of its own; one transaction in all when `None`.
     pub jobs: Option<usize>,
+    /// A table of contents: what is restored of the dump; all of it when `None`.
+    pub contents: Option<&'a Path>,
     /// Whether all belongs to who connects, since owners are missing.
     pub no_owner: bool,
     /// Whether rights are left out, since roles that have them are missing.
@@ -86,6 +88,9 @@ impl Client {
             None => command.arg("--single-transaction"),
             Some(jobs) => command.arg(format!("--jobs={jobs}")),
         };
+        if let Some(contents) = options.contents {
+            command.arg("--use-list").arg(contents);
+        }
         if options.no_owner {
             command.arg("--no-owner");
         }
@@ -93,6 +98,13 @@ impl Client {
             command.arg("--no-privileges");
         }
         command.arg(options.directory);
+        command
+    }
+
+    /// The command that writes the table of contents of a dump into a file; it connects to nothing.
+    pub fn contents(&self, directory: &Path, into: &Path) -> Command {
+        let mut command = self.account.command(self.programs.join(RESTORE));
+        command.args(["--format=directory", "--list", "--file"]).arg(into).arg(directory);
         command
     }
 
@@ -112,6 +124,15 @@ pub fn dumped_table(line: &str) -> Option<&str> {
 /// The table that a line of `pg_restore --verbose` begins to fill; `None` for any other line.
 pub fn restored_table(line: &str) -> Option<&str> {
     line.strip_prefix("pg_restore: processing data for table \"")?.strip_suffix('"')
+}
+
+/// Whether a line of a table of contents is the schema `public` itself, its comment or its rights: not what is in it.
+pub fn is_public_itself(line: &str) -> bool {
+    // `6; 2615 2200 SCHEMA - public owner`; the names of what is in a schema come behind the schema's.
+    let words: Vec<&str> = line.split_whitespace().skip(3).collect();
+    words.starts_with(&["SCHEMA", "-", "public"])
+        || words.starts_with(&["COMMENT", "-", "SCHEMA", "public"])
+        || words.starts_with(&["ACL", "-", "SCHEMA", "public"])
 }
 
 #[cfg(test)]
@@ -145,5 +166,19 @@ mod tests {
         assert_eq!(dumped_table("pg_dump: dumping contents of table \"public.lines\""), Some("public.lines"));
         assert_eq!(restored_table("pg_restore: processing data for table \"s.t\""), Some("s.t"));
         assert_eq!(dumped_table("pg_dump: reading extensions"), None);
+    }
+
+    #[test]
+    fn of_a_table_of_contents_public_itself_is_known() {
+        for (line, is) in [
+            ("6; 2615 2200 SCHEMA - public pg_database_owner", true),
+            ("3340; 0 0 COMMENT - SCHEMA public pg_database_owner", true),
+            ("3341; 0 0 ACL - SCHEMA public pg_database_owner", true),
+            ("7; 2615 16400 SCHEMA - sales postgres", false),
+            ("210; 1259 16385 TABLE public SCHEMA - public postgres", false),
+            ("; Archive created at", false),
+        ] {
+            assert_eq!(is_public_itself(line), is, "{line}");
+        }
     }
 }

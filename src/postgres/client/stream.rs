@@ -51,8 +51,8 @@ pub struct PsqlStream {
 impl Client {
     /// Reaches an open restore point by its socket, to write what is a session's own there: it is read-only otherwise. The
     /// variables of libpq are for other servers.
-    pub fn to_open_point(address: &ServerAddress, account: &Account) -> Result<Self, Failure> {
-        let conninfo = format!("{} options='-c default_transaction_read_only=off'", address.conninfo("postgres"));
+    pub fn to_open_point(address: &ServerAddress, account: &Account, database: &str) -> Result<Self, Failure> {
+        let conninfo = format!("{} options='-c default_transaction_read_only=off'", address.conninfo(database));
         Self::new(&address.programs, account, &conninfo, &PasswordSource::None, &[])
     }
 
@@ -103,8 +103,9 @@ impl Client {
 
     /// Runs a query that returns one JSON value, whose size is that of what is asked for. `doing` says what it is for.
     pub fn query<T: DeserializeOwned>(&self, doing: &str, application_name: &str, query: &str) -> Result<T, Failure> {
-        /// Looking at the catalogs of a hundred thousand tables, with their sizes.
-        const LIMIT: &str = "set statement_timeout = '5min'";
+        /// Looking at the catalogs of a hundred thousand tables, with their sizes; the size of a table that is being
+        /// rewritten is waited for.
+        const LIMIT: &str = "set statement_timeout = '5min'; set lock_timeout = '30s'";
         let mut stream =
             self.stream(application_name, &[FIXED, LIMIT, "set default_transaction_read_only = on", query])?;
         let mut text = String::new();

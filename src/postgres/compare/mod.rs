@@ -13,10 +13,13 @@ mod shape;
 pub use shape::{ColumnSequence, KeyColumn, ShapeColumn, TableShape};
 
 use super::{
+    account::Account,
     client::{Client, stream::FIXED},
     quote,
 };
-use crate::domain::{Failure, browse::TableComparison, instance::printable};
+use crate::domain::{
+    Failure, PasswordSource, ServerAddress, WorkerSettings, browse::TableComparison, conninfo, instance::printable,
+};
 use rows::{Row, Rows};
 use std::cmp::Ordering;
 
@@ -34,6 +37,23 @@ pub struct CompareRequest<'a> {
     pub schema: &'a str,
     /// The table.
     pub table: &'a str,
+}
+
+/// How both sides are reached: the open restore point in this database, the live server in the one that its connection
+/// string names, or else in one of the same name. A string with a password is refused.
+pub fn clients(
+    address: &ServerAddress,
+    live: &str,
+    database: &str,
+    settings: &WorkerSettings,
+) -> Result<(Client, Client), Failure> {
+    conninfo::check(live)
+        .map_err(|error| Failure::incurable(error.to_string(), "correct the connection string of the live server"))?;
+    let account = Account::for_server(&settings.os_user)?;
+    let (programs, none) = (&address.programs, PasswordSource::None);
+    let here = Client::new(programs, &account, &address.conninfo(database), &none, &[])?;
+    let live = Client::new(programs, &account, live, &none, &settings.environment)?;
+    Ok((here, live.by_default_in(database)))
 }
 
 /// Compares the two. `go_on` is called several times a second with what has been found so far, and says whether to go on;

@@ -16,7 +16,10 @@ use crate::{
     domain::{ByteCount, Failure, ItemName, Progress, instance::printable, quantity::count, quantity::many},
     engine::{Halt, Observer},
     postgres::{
-        client::stream::{FIXED, PsqlStream},
+        client::{
+            Client,
+            stream::{FIXED, PsqlStream},
+        },
         compare::{ColumnSequence, TableShape},
         quote,
     },
@@ -47,6 +50,7 @@ struct Behind {
     sequence: String,
     /// Its last value; `None` when it has given none.
     last: Option<i64>,
+    /// The highest value that was added; `None` where none was, and where the role may not look at the sequence.
     highest: Option<i64>,
 }
 
@@ -68,6 +72,26 @@ pub(super) fn append(items: &Items<'_>, checked: &Checked, unit: &PlannedUnit) -
     Ok(warnings)
 }
 
+/// Both tables, where rows of the one can be added to the other.
+pub(super) fn shapes(
+    here: &Client,
+    live: &Client,
+    (schema, table): (&str, &str),
+) -> Result<(TableShape, TableShape), Failure> {
+    let ask = |client, side: &str| {
+        let found = TableShape::ask(client, super::APPLICATION_NAME, schema, table)?.ok_or_else(|| {
+            let cause = format!("there is no table {} in {} {side}", printable(table), printable(schema));
+            Failure::incurable(cause, "take the whole table")
+        })?;
+        found.refuse_unkeyed(table, side)?;
+        Ok::<_, Failure>(found)
+    };
+    let (here, live) = (ask(here, "at the restore point")?, ask(live, "at the destination")?);
+    here.refuse_other_key(&live, table)?;
+    refuse_other_columns(&here, &live, table)?;
+    Ok((here, live))
+}
+
 fn one(
     items: &Items<'_>,
     checked: &Checked,
@@ -77,17 +101,7 @@ fn one(
 ) -> Result<Vec<String>, Halt> {
     let to = unit.to.as_ref().ok_or_else(|| Failure::bug("rows are appended to no server"))?;
     let here_client = checked.here.in_database(&unit.unit.database);
-    let ask = |client, side: &str| {
-        let found = TableShape::ask(client, super::APPLICATION_NAME, schema, table)?.ok_or_else(|| {
-            let cause = format!("there is no table {} in {} {side}", printable(table), printable(schema));
-            Failure::incurable(cause, "take the whole table")
-        })?;
-        found.refuse_unkeyed(table, side)?;
-        Ok::<_, Failure>(found)
-    };
-    let (here, live) = (ask(&here_client, "at the restore point")?, ask(&to.live, "at the destination")?);
-    here.refuse_other_key(&live, table)?;
-    refuse_other_columns(&here, &live, table)?;
+    let (here, live) = shapes(&here_client, &to.live, (schema, table))?;
     let columns: Vec<String> = own(&here).map(|(name, _)| quote::name(name)).collect();
     let name = target::application_name(items.ticket.session_uuid);
     let copy = format!("copy (select {} from {}) to stdout", columns.join(", "), here.from(schema, table));
@@ -102,7 +116,7 @@ fn one(
             progress.bytes_done = ByteCount((progress.bytes_done.0 + bytes).min(progress.bytes_total.0));
             Observer::progress(items.report, *progress);
         });
-        conclude(sent, source, sink, &doing, &script)
+        conclude(&sent, source, sink, &doing, &script)
     })?;
     items.report.log(&format!("{doing}: {answer:?}, {behind:?}"));
     items.report.note(&format!("{} added to {label}", many(answer.inserted, "row")));
@@ -170,8 +184,10 @@ impl Script<'_> {
         let sequences = self.sequences().map(|found| {
             let (name, column) = (quote::text(&found.sequence), quote::name(&found.column));
             format!(
-                "select json_build_object('sequence', {name}, 'last', pg_sequence_last_value({name}::regclass), \
-                 'highest', max(n.{column})::bigint) from pg_temp.howdah_rows n;\n"
+                "select json_build_object('sequence', {name}, 'last', case when seen then \
+                   pg_sequence_last_value({name}::regclass) end, 'highest', case when seen then highest end) \
+                 from (select max(n.{column})::bigint as highest, \
+                   has_sequence_privilege({name}, 'USAGE, SELECT') as seen from pg_temp.howdah_rows n) h;\n"
             )
         });
         format!(
@@ -230,7 +246,7 @@ fn send(
 
 /// Sends the rest when the rows are whole, reads the answer, and commits.
 fn conclude(
-    sent: std::io::Result<()>,
+    sent: &std::io::Result<()>,
     source: PsqlStream,
     mut sink: PsqlStream,
     doing: &str,

@@ -6,8 +6,8 @@
 use super::{
     DUMP_UNCHECKED, Items, RESTORE_UNCHECKED, dump, holds,
     record::{self, Delivery},
-    rename, restore, survey, target,
-    unit::{UnitKind, units},
+    rename, restore, standing, survey, target,
+    unit::{Unit, UnitKind, meeting_place, units},
 };
 use crate::{
     domain::{
@@ -77,12 +77,7 @@ fn proven(cleared: Result<bool, Halt>, removed: bool) -> Disposed {
 }
 
 /// Ends what is at work at the destination, and removes databases that were not whole; whether there was anything.
-fn clear(
-    items: &Items<'_>,
-    conninfo: &str,
-    units: &[super::unit::Unit],
-    deliveries: &[Delivery],
-) -> Result<bool, Halt> {
+fn clear(items: &Items<'_>, conninfo: &str, units: &[Unit], deliveries: &[Delivery]) -> Result<bool, Halt> {
     if !units.iter().any(|unit| record::begun(deliveries, &unit.items)) {
         // Nothing of it was sent there, and nothing can be at work.
         clear_staging(items);
@@ -91,7 +86,7 @@ fn clear(
     let (account, settings) = (items.account()?, &items.ticket.settings);
     let programs = super::plan::any_programs(items.order, settings, &account)?;
     let live = Client::new(&programs, &account, conninfo, &PasswordSource::None, &settings.environment)?;
-    let live = live.by_default_in("postgres");
+    let live = live.by_default_in(meeting_place(units));
     let ended = target::end_ours(&live, items.ticket.session_uuid)?;
     if ended > 0 {
         items.report.note(&format!("{} of the session ended at the destination", many(ended, "connection")));
@@ -111,11 +106,9 @@ fn clear(
 
 /// The database that things are renamed in is in the scratch of the open restore point, and goes with that at the latest.
 fn clear_staging(items: &Items<'_>) {
-    if super::standing::new_name(items.order).is_none() {
-        return;
-    }
+    let (Some(_), Some(item)) = (standing::new_name(items.order), items.order.items.first()) else { return };
     let dropped = survey::address(&items.order.from).map_err(Halt::from).and_then(|address| {
-        let writer = Client::to_open_point(&address, &items.account()?)?;
+        let writer = Client::to_open_point(&address, &items.account()?, item.database())?;
         restore::drop_database(items, &writer, &rename::staging_name(items))
     });
     if let Err(Halt::Failed(failure)) = dropped {

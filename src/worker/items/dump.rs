@@ -12,10 +12,7 @@ use super::{
     unit::Unit,
 };
 use crate::{
-    domain::{
-        ByteCount, Failure, ItemDestination, ItemName, ItemPart, Progress, instance::printable,
-        instance::printable_name,
-    },
+    domain::{ByteCount, Failure, ItemDestination, ItemName, ItemPart, Progress, instance::printable_name},
     engine::{Halt, Observer, durable},
     postgres::{
         account::Account,
@@ -260,7 +257,6 @@ impl<'a> Gauge<'a> {
     }
 
     fn begins(&mut self, table: &str) {
-        self.items.report.log(&format!("dumping {}", printable(table)));
         self.begun.push(self.tables.get(table).copied().unwrap_or(0));
         // Those that were begun last are under way, one for each process.
         let done = self.begun.len().saturating_sub(self.jobs);

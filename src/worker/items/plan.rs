@@ -3,12 +3,12 @@
 //! Promises: writes nothing, at the restore point or at the destination; a refusal says what to do.
 
 use super::{
-    Subject,
+    Subject, append,
     record::{self, Delivery},
     standing,
     survey::{self, Survey},
     target::{self, Target},
-    unit::{Unit, UnitKind, units},
+    unit::{Unit, UnitKind, meeting_place, units},
 };
 use crate::{
     domain::{
@@ -93,7 +93,7 @@ pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked,
         ItemDestination::Server { conninfo, .. } => Some(client(conninfo)?),
     };
     let ended = match live.as_ref().filter(|_| subject.acts) {
-        Some(live) => target::end_ours(&live.by_default_in("postgres"), subject.session)?,
+        Some(live) => target::end_ours(&live.by_default_in(meeting_place(&units)), subject.session)?,
         None => 0,
     };
     let mut plan = ItemPlan {
@@ -113,6 +113,10 @@ pub(super) fn check(subject: &Subject<'_>, account: &Account) -> Result<Checked,
             None => None,
             Some(live) => {
                 let to = destination(subject, &unit, &survey, live)?;
+                if standing::appends(order) {
+                    let here = here.in_database(&unit.database);
+                    unit.tables().into_iter().try_for_each(|table| append::shapes(&here, &to.live, table).map(drop))?;
+                }
                 missing_roles.extend(to.target.missing(survey.owners.iter().chain(&survey.grantees)));
                 missing_extensions.extend(to.target.missing_extensions(&unit, &survey));
                 Some(to)
@@ -202,8 +206,8 @@ fn items(
     done: bool,
 ) -> Result<Vec<PlannedItem>, Failure> {
     let mut items = Vec::new();
-    for name in &unit.items {
-        let tables = survey.tables_of(name);
+    for (at, name) in unit.items.iter().enumerate() {
+        let tables = survey.tables_of(name, at == 0);
         let (tables, bytes) = tables.fold((0, 0_u64), |(tables, bytes), table| (tables + 1, bytes + table.bytes));
         let (existing, becomes) = match to {
             None => (None, "written into the dump".to_owned()),
@@ -296,16 +300,14 @@ fn programs(
 ) -> (PathBuf, Option<String>) {
     let Some(live) = live.filter(|live| *live > address.version) else { return (address.programs.clone(), None) };
     let fitting = installed.into_iter().filter(|found| found.version.is_some_and(|version| version >= live));
-    match fitting.min_by_key(|found| found.version) {
-        Some(found) => (found.directory, None),
-        None => {
-            let warning = format!(
-                "the programs are of PostgreSQL {}, older than the destination's {live}, and may not know what it needs",
-                address.version
-            );
-            (address.programs.clone(), Some(warning))
-        }
+    if let Some(found) = fitting.min_by_key(|found| found.version) {
+        return (found.directory, None);
     }
+    let warning = format!(
+        "the programs are of PostgreSQL {}, older than the destination's {live}, and may not know what it needs",
+        address.version
+    );
+    (address.programs.clone(), Some(warning))
 }
 
 /// Programs that ask a server whatever its version is: those of the restore point, or any when it is not open now.

@@ -4,7 +4,7 @@
 //! statement running on a server that can still be asked to end it.
 
 use crate::{
-    domain::Failure,
+    domain::{Failure, instance::printable_name},
     engine::{Halt, Observer},
     postgres::client::{of_signal, of_statement},
     process,
@@ -97,7 +97,7 @@ fn program_name(word: &std::ffi::OsStr) -> Option<String> {
 /// A command without its environment, which may hold a password.
 fn shown(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ")
+    words.map(|word| format!("\"{}\"", printable_name(word))).collect::<Vec<_>>().join(" ")
 }
 
 /// Ended when this is dropped.

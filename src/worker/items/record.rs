@@ -98,7 +98,9 @@ mod tests {
     fn what_one_attempt_has_delivered_the_next_one_knows_and_a_torn_line_says_nothing() {
         let session = tempfile::tempdir().unwrap();
         let attempts = [session.path().join("1"), session.path().join("2")];
-        attempts.iter().for_each(|attempt| fs::create_dir(attempt).unwrap());
+        for attempt in &attempts {
+            fs::create_dir(attempt).unwrap();
+        }
         let of = |attempt| Workspace { attempt, session: Uuid::nil(), data: Path::new("/") };
         let items: Vec<ItemName> = vec!["a/b/c".parse().unwrap()];
         keep(&of(&attempts[0]), &Delivery::Begins { items: items.clone() }).unwrap();

@@ -33,11 +33,6 @@ pub(super) fn staging_name(items: &Items<'_>) -> String {
     format!("howdah_{}_renaming", items.ticket.session_uuid.simple())
 }
 
-/// A client that may write to the open restore point, which is read-only unless one says otherwise.
-pub(super) fn writer(items: &Items<'_>, checked: &Checked) -> Result<Client, Failure> {
-    Client::to_open_point(&checked.address, &items.account()?)
-}
-
 /// Dumps an item under its new name into a directory below this one.
 pub(super) fn dump(
     items: &Items<'_>,
@@ -46,7 +41,7 @@ pub(super) fn dump(
     to: &str,
     directory: &Path,
 ) -> Result<PathBuf, Halt> {
-    let writer = writer(items, checked)?;
+    let writer = Client::to_open_point(&checked.address, &items.account()?, &unit.unit.database)?;
     let (name, locale) = (staging_name(items), &unit.survey.locale);
     restore::drop_database(items, &writer, &name)?;
     restore::execute(items, &writer, "making a database to rename in", &[&restore::create(&name, locale)])?;
@@ -71,6 +66,7 @@ pub(super) fn dump(
     let into = |directory| RestoreOptions {
         directory,
         jobs: Some(1),
+        contents: None,
         no_owner: false,
         no_privileges: false,
         application_name: &application_name,

@@ -17,13 +17,15 @@ use crate::{
     postgres::{
         client::{
             Client,
-            dump::{RestoreOptions, restored_table},
+            dump::{RestoreOptions, is_public_itself, restored_table},
             stream::FIXED,
         },
+        configure::DataDirectory,
         quote,
     },
 };
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -95,21 +97,18 @@ fn whole_database(
 
 /// The statement that makes an empty database with the locale of another one.
 pub(super) fn create(name: &str, locale: &Locale) -> String {
-    let mut create = format!(
-        "create database {} template template0 encoding {} lc_collate {} lc_ctype {}",
+    let provider = match (locale.provider.as_deref(), &locale.provider_name) {
+        (Some("i"), Some(name)) => format!(" locale_provider icu icu_locale {}", quote::text(name)),
+        (Some("b"), Some(name)) => format!(" locale_provider builtin builtin_locale {}", quote::text(name)),
+        (_, _) => String::new(),
+    };
+    format!(
+        "create database {} template template0 encoding {} lc_collate {} lc_ctype {}{provider}",
         quote::name(name),
         quote::text(&locale.encoding),
         quote::text(&locale.collate),
         quote::text(&locale.ctype)
-    );
-    match (locale.provider.as_deref(), &locale.locale) {
-        (Some("i"), Some(name)) => create.push_str(&format!(" locale_provider icu icu_locale {}", quote::text(name))),
-        (Some("b"), Some(name)) => {
-            create.push_str(&format!(" locale_provider builtin builtin_locale {}", quote::text(name)));
-        }
-        (_, _) => {}
-    }
-    create
+    )
 }
 
 /// Removes a database of the session that is not whole.
@@ -136,9 +135,11 @@ fn fill(
     source: &Path,
 ) -> Result<(), Halt> {
     let application_name = target::application_name(items.ticket.session_uuid);
+    let contents = if is_in_public(items, unit, to) { Some(without_public(items, live, source)?) } else { None };
     let options = RestoreOptions {
         directory: source,
         jobs,
+        contents: contents.as_deref(),
         no_owner: to.no_owner,
         no_privileges: to.no_privileges,
         application_name: &application_name,
@@ -152,6 +153,31 @@ fn fill(
             items.report.detail(&format!("filling {}", printable(table)));
         }
     })
+}
+
+/// Whether a schema is the `public` that each database has: empty, or it would have been refused.
+fn is_in_public(items: &Items<'_>, unit: &PlannedUnit, to: &Destination) -> bool {
+    let renamed = standing::new_name(items.order);
+    let schemas = unit.unit.schemas();
+    unit.unit.kind == UnitKind::Schemas
+        && schemas.into_iter().any(|schema| renamed.unwrap_or(schema) == "public")
+        && to.target.schemas.contains_key("public")
+}
+
+/// The table of contents of a dump without the schema `public` itself, which is there and is not changed.
+fn without_public(items: &Items<'_>, live: &Client, source: &Path) -> Result<PathBuf, Halt> {
+    let failed = |error: std::io::Error| {
+        Failure::incurable(format!("the table of contents of a dump: {error}"), "see the scratch of the restore point")
+    };
+    let whole = source.join("contents");
+    let mut command = live.contents(source, &whole);
+    program::run(&mut command, "reading the contents of a dump", (items.report, items.stop), &mut |_| {})?;
+    let text = fs::read_to_string(&whole).map_err(failed)?;
+    let kept: String = text.lines().filter(|line| !is_public_itself(line)).flat_map(|line| [line, "\n"]).collect();
+    let (name, owner) = ("contents-kept", items.account()?.owner());
+    let written = DataDirectory::open(source).and_then(|directory| directory.replace(name, kept.as_bytes(), owner));
+    written.map_err(failed)?;
+    Ok(source.join(name))
 }
 
 /// Whether an earlier attempt, whose end nobody knows, has delivered a unit: then it is not delivered again. A failure
@@ -183,9 +209,8 @@ pub(super) fn is_delivered(items: &Items<'_>, checked: &Checked, unit: &PlannedU
     }
     Err(Failure::incurable(
         format!(
-            "{} stands at the destination now: an earlier attempt may have delivered it, and it was changed since, or \
-             somebody else has made it",
-            existing
+            "{existing} stands at the destination now: an earlier attempt may have delivered it, and it was changed since, or \
+             somebody else has made it"
         ),
         "compare it with the restore point; move it away and retry if it is not what you want",
     ))

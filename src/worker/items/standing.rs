@@ -86,7 +86,7 @@ pub(super) fn judge(
     target: &Target,
 ) -> Result<(Option<String>, String), Failure> {
     let order = subject.order;
-    if order_appends(order) {
+    if appends(order) {
         return Ok(appended(item, target));
     }
     let existing = match (item, new_name(order)) {
@@ -141,7 +141,8 @@ pub(super) fn judge(
     }
 }
 
-fn order_appends(order: &ItemOrder) -> bool {
+/// Whether rows are added to what stands there.
+pub(super) fn appends(order: &ItemOrder) -> bool {
     matches!(&order.to, ItemDestination::Server { existing: ExistingItem::AppendMissing, .. })
 }
 

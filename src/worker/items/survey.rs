@@ -83,7 +83,7 @@ pub(super) struct Locale {
     /// `c`, `i` for ICU, `b` for the built-in one; `None` before PostgreSQL 15.
     pub(super) provider: Option<String>,
     /// What the provider calls it.
-    pub(super) locale: Option<String>,
+    pub(super) provider_name: Option<String>,
 }
 
 impl Survey {
@@ -106,13 +106,18 @@ impl Survey {
         Ok(found)
     }
 
-    /// Its tables, or those of one item of its unit.
-    pub(super) fn tables_of<'a>(&'a self, item: &'a ItemName) -> impl Iterator<Item = &'a SurveyedTable> {
+    /// The tables of one item of its unit. Whose partition one is is not known here: all are counted with one item.
+    pub(super) fn tables_of<'a>(
+        &'a self,
+        item: &'a ItemName,
+        with_partitions: bool,
+    ) -> impl Iterator<Item = &'a SurveyedTable> {
         self.tables.iter().filter(move |found| match item {
             ItemName::Database { .. } => true,
             ItemName::Schema { schema, .. } => found.schema == *schema,
-            // A partition is counted with the first table of the order that may be its root.
-            ItemName::Table { schema, table, .. } => found.partition || (&found.schema, &found.name) == (schema, table),
+            ItemName::Table { schema, table, .. } => {
+                (found.partition && with_partitions) || (&found.schema, &found.name) == (schema, table)
+            }
         })
     }
 
@@ -181,7 +186,7 @@ fn query(unit: &Unit) -> String {
            'partition', partition) order by nspname, relname), '[]') from rels where relkind in ('r', 'p', 'm')), \
          'attached', (select coalesce(json_agg(json_build_object('schema', n.nspname, 'table', r.relname, \
            'name', c.relname, 'kind', c.relkind) order by n.nspname, c.relname), '[]') from ( \
-             select indexrelid as oid, indrelid as relid from pg_index union all \
+             select indexrelid as oid, indrelid as relid from pg_index union \
              select objid, refobjid from pg_depend where classid = 'pg_class'::regclass \
                and refclassid = 'pg_class'::regclass and deptype in ('a', 'i') and refobjsubid > 0) a \
            join rels r on r.oid = a.relid join pg_class c on c.oid = a.oid and c.relkind in ('i', 'I', 'S') \
@@ -195,7 +200,7 @@ fn query(unit: &Unit) -> String {
              and m.refobjid = x.oid and d.deptype <> 'e'))), \
          'locale', (select json_build_object('encoding', pg_encoding_to_char(encoding), 'collate', datcollate, \
            'ctype', datctype, 'provider', to_jsonb(d)->>'datlocprovider', \
-           'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale')) \
+           'provider_name', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale')) \
            from pg_database d where datname = current_database()))",
         whole = unit.kind == UnitKind::Database,
     )

@@ -47,6 +47,12 @@ pub(super) fn units(items: &[ItemName]) -> Result<Vec<Unit>, Failure> {
     Ok(units)
 }
 
+/// The database of a destination in which one can ask of all units: the first that must be there.
+pub(super) fn meeting_place(units: &[Unit]) -> &str {
+    let there = units.iter().find(|unit| unit.kind != UnitKind::Database);
+    there.map_or("postgres", |unit| &unit.database)
+}
+
 impl Unit {
     /// Its items, as a person reads them.
     pub(super) fn label(&self) -> String {
@@ -62,11 +68,7 @@ impl Unit {
 
     /// Its tables, each with its schema.
     pub(super) fn tables(&self) -> Vec<(&str, &str)> {
-        let table = |item| match item {
-            &ItemName::Table { ref schema, ref table, .. } => Some((schema.as_str(), table.as_str())),
-            &(ItemName::Database { .. } | ItemName::Schema { .. }) => None,
-        };
-        self.items.iter().filter_map(table).collect()
+        self.items.iter().filter_map(table_of).collect()
     }
 }
 
@@ -82,6 +84,13 @@ fn schema_of(item: &ItemName) -> Option<&str> {
     match item {
         ItemName::Database { .. } => None,
         ItemName::Schema { schema, .. } | ItemName::Table { schema, .. } => Some(schema),
+    }
+}
+
+fn table_of(item: &ItemName) -> Option<(&str, &str)> {
+    match item {
+        ItemName::Table { schema, table, .. } => Some((schema, table)),
+        ItemName::Database { .. } | ItemName::Schema { .. } => None,
     }
 }
 
