@@ -6,6 +6,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at one thing and leaves the rest")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "screens/explored_story.rs"]
+mod explored_story;
 #[path = "screens/hostile.rs"]
 mod hostile;
 #[path = "golden/recorded.rs"]

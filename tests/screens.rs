@@ -15,6 +15,8 @@ mod effects;
 mod events;
 #[path = "screens/explored.rs"]
 mod explored;
+#[path = "screens/explored_story.rs"]
+mod explored_story;
 #[path = "screens/figures.rs"]
 mod figures;
 #[path = "screens/filter.rs"]

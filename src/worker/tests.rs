@@ -113,7 +113,7 @@ fn s14_a_backup_that_is_now_of_another_cluster_than_was_ordered_is_refused() {
 #[test]
 fn a_ticket_that_is_newer_missing_or_broken_is_told_as_such() {
     for (text, class, says) in [
-        (Some(r#"{"version":5,"else":true}"#), FailureClass::Incurable, "version 5"),
+        (Some(r#"{"version":6,"else":true}"#), FailureClass::Incurable, "version 6"),
         (Some("{"), FailureClass::Bug, "ticket.json"),
         (None, FailureClass::Bug, "missing"),
     ] {

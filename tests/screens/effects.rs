@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use super::{keys::state, stage::*};
+use super::{
+    explored_story::{answer, open},
+    keys::state,
+    stage::*,
+};
 use howdah::{
     console::{
         action::Action,

@@ -1,6 +1,7 @@
 //! Open restore points on the screen: how one is opened, looked into, closed, and what is taken out of it.
 
 use super::{
+    explored_story::*,
     keys::state,
     scenes::{order_planned, planned_opening, with_open},
     stage::*,

@@ -1,20 +1,22 @@
 //! Restore points that are held open, and what is in them.
 
-use super::*;
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use super::stage::*;
 use howdah::{
-    console::message::{Browsed, Message},
+    console::message::{Browsed, Intent, Message},
     domain::{
         ByteCount, ExploreOrder, ExplorePlan, FileMethod, ItemDestination, ItemName, ItemOrder, ItemPart, Lsn,
-        MajorVersion, OpenPoint, Order, Parent, Plan, Recovery, RetryPolicy, ServerAddress, SessionId, Step,
+        MajorVersion, OpenPoint, Order, Parent, Plan, Port, Recovery, RetryPolicy, ServerAddress, SessionId, Step,
         browse::{
             BrowsedCell, BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, RelationKind,
         },
         explore::ReplayPlan,
         plan::{ServerPlan, WalFinding},
     },
-    machine::{Event, event::Created},
+    machine::{Event, Session, event::Created},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The order to open the newest restore point of an instance.
 pub(crate) fn explore_order(instance: &str) -> ExploreOrder {

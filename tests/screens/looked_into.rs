@@ -1,7 +1,7 @@
 //! Scenes of open restore points.
 
 use super::{Scene, own, scene};
-use crate::stage::*;
+use crate::{explored_story::*, stage::*};
 use howdah::{
     catalog::Catalog,
     console::message::{Intent, Message, PlannedOrder, Query},

@@ -3,11 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-mod explored_story;
 mod job_story;
 mod story;
 
-pub(crate) use explored_story::*;
 use howdah::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
     console::{

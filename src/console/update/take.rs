@@ -12,7 +12,7 @@ use crate::{
             tree::Node,
         },
     },
-    domain::{BackupObject, ItemDestination, ItemOrder, ItemPart, OpenPoint, conninfo},
+    domain::{BackupObject, ItemDestination, ItemOrder, ItemPart, JobSpec, OpenPoint, conninfo},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -24,7 +24,7 @@ pub(super) fn ask(model: &mut Model) {
     let Some(scratch) = session.order().directory() else { return };
     let from = OpenPoint { session: session.id(), uuid: session.uuid(), scratch: scratch.to_owned() };
     let instance = session.title().clone();
-    let objects = model.options.jobs.iter().flat_map(|job| job.objects());
+    let objects = model.options.jobs.iter().flat_map(JobSpec::objects);
     let known = objects.filter(|object| *object.object.name() == instance).find_map(|object| match &object.object {
         BackupObject::Instance { conninfo, .. } => Some(conninfo.clone()),
         BackupObject::FileCopy { .. }

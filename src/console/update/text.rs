@@ -17,10 +17,10 @@ pub(super) fn key(model: &mut Model, context: KeyContext, chord: Chord) -> Vec<I
     if let Some(Overlay::Take(state)) = model.overlays.last_mut()
         && state.field == TakeField::Way
     {
-        match chord.key {
-            Key::Left => state.way = state.way.moved(false),
-            Key::Right | Key::Char(' ') => state.way = state.way.moved(true),
-            _ => {}
+        if chord.key == Key::Left {
+            state.way = state.way.moved(false);
+        } else if matches!(chord.key, Key::Right | Key::Char(' ')) {
+            state.way = state.way.moved(true);
         }
         return Vec::new();
     }

@@ -28,13 +28,9 @@ pub(super) fn paint(buffer: &mut Buffer, state: &TakeDialog, brush: &Brush) {
         lines.push(text("New name", &state.name, state.field == TakeField::Name, inside, brush));
     }
     lines.push(Line::default());
-    match &state.problem {
-        Some(problem) => lines.extend(widgets::wrapped(&format::clean(problem), inside, 0, Role::Stuck, brush)),
-        None => {
-            let keys = "Enter shows the plan, Tab moves on, left and right choose, Esc leaves";
-            lines.extend(widgets::wrapped(keys, inside, 0, Role::Dim, brush));
-        }
-    }
+    let keys = "Enter shows the plan, Tab moves on, left and right choose, Esc leaves";
+    let last = state.problem.as_ref().map_or((keys.into(), Role::Dim), |problem| (format::clean(problem), Role::Stuck));
+    lines.extend(widgets::wrapped(&last.0, inside, 0, last.1, brush));
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = widgets::middle(buffer, WIDTH, height);
     let title = format!("Take out {}", format::clean(&state.item.to_string()));
