@@ -182,6 +182,13 @@ fn a_violated_foreign_key_takes_all_of_it_back_and_is_named() {
     live.ask(&name, "drop trigger no on sales.parts");
     append_to(Some(&name), &["shop/sales/parts"]).succeed();
     assert_eq!(live.ask(&name, SUM), before);
+    // A whole table whose constraint fails when all its rows are there is gone with them.
+    live.ask(&name, "drop table sales.lines; delete from sales.orders where id = 5");
+    let whole = Session::new(open(), order(&["shop/sales/lines"], server(&live.0, ExistingItem::Refuse, Some(&name))));
+    let failure = whole.fail();
+    assert_eq!(failure.class, FailureClass::Incurable);
+    assert!(failure.cause.contains("lines_order_id_fkey"), "{failure}");
+    assert_eq!(live.ask(&name, "select to_regclass('sales.lines') is null"), "t");
 }
 
 #[test]
