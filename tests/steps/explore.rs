@@ -61,8 +61,10 @@ pub(crate) fn browsed(item: Option<&ItemName>, draw: u64, fails: bool) -> Result
                 key: Some(1),
             };
             let columns: Vec<String> = names.collect();
-            let cell =
-                |name: &String| BrowsedCell { text: (draw % 3 > 0).then(|| name.clone()), cut: draw.is_multiple_of(2) };
+            let cell = |name: &String| BrowsedCell {
+                text: (!draw.is_multiple_of(3)).then(|| name.clone()),
+                cut: draw.is_multiple_of(2),
+            };
             let rows = vec![columns.iter().map(cell).collect(); usize::try_from(draw % 30).unwrap()];
             let rows = BrowsedRows { columns: columns.clone(), rows, more: true };
             Browsed::Table { columns: columns.into_iter().map(column).collect(), rows: Ok(rows) }
