@@ -109,3 +109,9 @@ fn a_user_mounts_through_the_helper() {
 fn where_there_is_no_fuse_the_reason_is_a_sentence() {
     users::where_there_is_no_fuse_the_reason_is_a_sentence("where_there_is_no_fuse_the_reason_is_a_sentence");
 }
+
+#[test]
+fn a_disk_that_is_full_below_changes_nothing() {
+    needs_fuse!();
+    users::a_disk_that_is_full_below_changes_nothing("a_disk_that_is_full_below_changes_nothing");
+}

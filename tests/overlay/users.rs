@@ -1,14 +1,14 @@
 //! Other users than root, and places without FUSE: each in a mount namespace of its own, by starting this test again there.
 
 use crate::{
-    compare::difference,
+    compare::{content, difference},
     harness::Overlay,
     model,
     rng::Rng,
-    support::{cluster, place, skip::skip},
+    support::{cluster, place, skip::skip, timeout::until_true},
 };
 use howdah::overlay;
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{env, fs, io::ErrorKind, os::unix::fs::FileExt as _, path::PathBuf, process::Command};
 
 /// Set where the test runs for the second time: what it is to find.
 const INSIDE: &str = "HOWDAH_OVERLAY_INSIDE";
@@ -88,4 +88,45 @@ pub(crate) fn where_there_is_no_fuse_the_reason_is_a_sentence(test: &str) {
     let lower = model::lower(&mut Rng::of_round(3, 3), &place::scratch("no-fuse"));
     let error = Overlay::of(&lower).try_start().unwrap_err().to_string();
     assert!(error.starts_with("cannot mount at"), "{error}");
+}
+
+/// The disk itself may be full long before the limit is reached.
+pub(crate) fn a_disk_that_is_full_below_changes_nothing(test: &str) {
+    if !is_inside() {
+        if !cluster::is_root() {
+            return skip("only root mounts a small disk", false);
+        }
+        return again(test, "true", None);
+    }
+    let lower = model::lower(&mut Rng::of_round(4, 4), &place::scratch("full"));
+    let mut overlay = Overlay::of(&lower);
+    fs::create_dir(&overlay.order.upper).unwrap();
+    let upper = &overlay.order.upper;
+    cluster::must(Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(upper));
+    overlay.start();
+    let open = |overlay: &Overlay, name: &str| {
+        fs::OpenOptions::new().write(true).create(true).truncate(false).open(overlay.data().join(name)).unwrap()
+    };
+    // From now on the log of blocks has a place ahead.
+    open(&overlay, "base/text").write_all_at(b"x", 0).unwrap();
+    let filler = open(&overlay, "filler");
+    let piece = vec![9; 256 << 10];
+    let mut at = 0;
+    while filler.write_all_at(&piece, at).is_ok() {
+        at += piece.len() as u64;
+    }
+    let len = filler.metadata().unwrap().len();
+    let large = open(&overlay, "base/large");
+    assert_eq!(large.write_all_at(&piece, 0).unwrap_err().kind(), ErrorKind::StorageFull);
+    overlay.kill();
+    drop((filler, large));
+    overlay.start();
+    assert_eq!(fs::metadata(overlay.data().join("filler")).unwrap().len(), len, "a write that failed made it longer");
+    let (shown, was) = (content(&overlay.data().join("base/large")), fs::read(lower.join("base/large")).unwrap());
+    let is_either = |(shown, was): (&u8, &u8)| shown == was || *shown == 9;
+    assert!(shown.len() == was.len() && shown.iter().zip(&was).all(is_either), "a write that failed left zeros");
+    // Files can still be removed, and then there is room.
+    fs::remove_file(overlay.data().join("filler")).unwrap();
+    let large = open(&overlay, "base/large");
+    until_true("what was removed is free", || large.write_all_at(&piece, 0).is_ok());
 }
