@@ -10,6 +10,8 @@ mod claims;
 mod clock;
 #[path = "manager/completed.rs"]
 mod completed;
+#[path = "manager/explore.rs"]
+mod explore;
 #[path = "manager/harness.rs"]
 mod harness;
 #[path = "manager/job_owner.rs"]
