@@ -220,7 +220,7 @@ mod tests {
     use std::fs;
 
     fn write(path: &Path, texts: &[&str]) {
-        let mut log = Log::open(path, |_| Ok(())).unwrap_or_else(|error| panic!("{error}"));
+        let mut log = Log::open(path, |record| record.bytes().map(drop)).unwrap_or_else(|error| panic!("{error}"));
         for text in texts {
             log.append(&Batch::one(|record| record.bytes(text.as_bytes()))).unwrap();
         }
@@ -240,7 +240,6 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("log");
         let texts = ["one", "two, which is longer", ""];
-        // Empty, so that `write` opens a file that has nothing yet.
         write(&path, &texts);
         let whole = fs::read(&path).unwrap();
         let last = HEADER + 8;
