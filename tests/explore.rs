@@ -11,7 +11,7 @@ use bed::Bed;
 use rustix::process::{Pid, Signal, kill_process};
 use support::{
     backup::Form,
-    cluster::{SUM_OF_ROWS, source},
+    cluster::{SUM_OF_ROWS, program, source},
     faults::garble,
     timeout::{until, until_true},
 };
@@ -148,6 +148,34 @@ fn s7_the_plan_says_how_the_files_are_provided_and_what_is_replayed_and_writes_n
         bed.explore(&words).expect_code(3).expect_words(&[word]);
     }
     bed.expect_nothing_left(&[]);
+}
+
+#[test]
+fn a_point_listens_on_a_port_only_when_it_is_asked_to_and_lets_nobody_in_without_a_password() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let port = support::port::free_port();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let foreign = taken.local_addr().unwrap().port().to_string();
+    bed.explore(&["start", "shop", "--port", &foreign]).expect_code(3).expect_words(&["in use"]);
+    let number = port.to_string();
+    bed.explore(&["start", "shop", "--port", &number, "--plan"]).expect_code(0).expect_words(&["password", &number]);
+    let open = bed.open(&["--port", &number]);
+    assert_eq!(open.ask("show listen_addresses"), "127.0.0.1");
+    assert_eq!(open.ask("select count(*) from goods"), "20000");
+    let by_tcp = |password: &str| {
+        let conninfo = format!("host=127.0.0.1 port={port} user=ana dbname=postgres");
+        let mut psql = program("psql");
+        psql.env("PGPASSWORD", password).args(["-w", "-XAt", "-c", "select 1", &conninfo]).output().unwrap()
+    };
+    open.ask("begin read write; create role ana login password 'from the backup'; commit");
+    let refused = by_tcp("another");
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("password authentication failed"), "{refused:?}");
+    assert_eq!(by_tcp("from the backup").stdout, b"1\n");
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+    drop(taken);
 }
 
 #[test]

@@ -123,7 +123,8 @@ impl Opened {
 
     fn psql(&self) -> std::process::Command {
         let mut psql = program("psql");
-        psql.args(["-h", self.text("sockets"), "-p", "5432", "-U", "postgres", "-XAtqd", "postgres"]);
+        let port = self.0["port"].as_u64().unwrap_or(5432).to_string();
+        psql.args(["-h", self.text("sockets"), "-p", &port, "-U", "postgres", "-XAtqd", "postgres"]);
         psql
     }
 }

@@ -1,6 +1,7 @@
 //! An isolated server: one that only we can reach, whatever its own configuration says.
 //!
-//! Promises: no TCP, a socket in a private directory, its own access rules, nothing sent to an archive, a primary or a
+//! Promises: no TCP unless it is asked for, and then only on this machine, to roles that have a password; a socket in a
+//! private directory, its own access rules, nothing sent to an archive, a primary or a
 //! publisher while WAL is replayed, and no command of the source run. Never: changes the cluster's own files.
 
 use super::{classify, log};
@@ -28,11 +29,12 @@ const TRIES: u32 = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IsolatedServer {
     directory: PathBuf,
+    listens: bool,
 }
 
 impl IsolatedServer {
-    /// Makes the directory, mode 0700, for this user. `name` distinguishes attempts.
-    pub fn make(name: &str, account: &Account) -> Result<Self, Failure> {
+    /// Makes the directory, mode 0700, for this user. `name` distinguishes attempts; `listens` asks for TCP, too.
+    pub fn make(name: &str, account: &Account, listens: bool) -> Result<Self, Failure> {
         let failed = |e: io::Error| classify::of_io(&format!("making a private directory in {SOCKET_PARENT}"), &e);
         let mut directory = PathBuf::new();
         let mut made = Err(io::Error::from(io::ErrorKind::AlreadyExists));
@@ -47,12 +49,15 @@ impl IsolatedServer {
         made.map_err(failed)?;
         let place = DataDirectory::open(&directory).map_err(failed)?;
         let owner = account.owner();
-        place.replace("pg_hba.conf", b"local all all trust\n", owner).map_err(failed)?;
+        // `md5` takes both kinds of stored passwords (PostgreSQL documentation, "Password Authentication").
+        let tcp = if listens { "host all all 127.0.0.1/32 md5\n" } else { "" };
+        let rules = format!("local all all trust\n{tcp}");
+        place.replace("pg_hba.conf", rules.as_bytes(), owner).map_err(failed)?;
         place.replace("pg_ident.conf", b"", owner).map_err(failed)?;
         if let Some((uid, gid)) = owner {
             std::os::unix::fs::lchown(&directory, Some(uid), Some(gid)).map_err(failed)?;
         }
-        Ok(Self { directory })
+        Ok(Self { directory, listens })
     }
 
     /// The directory of the socket.
@@ -76,6 +81,7 @@ impl IsolatedServer {
         set("external_pid_file", self.directory.join("postmaster.pid").as_os_str());
         set("unix_socket_directories", self.directory.as_os_str());
         set("port", OsStr::new(&port.to_string()));
+        set("listen_addresses", OsStr::new(if self.listens { "127.0.0.1" } else { "" }));
         for switch in switched_off::switches(Some(version)) {
             set(switch.name, OsStr::new(switch.value));
         }
@@ -112,7 +118,6 @@ pub fn remove_all(name: &str) -> io::Result<()> {
 }
 
 const FIXED: &[(&str, &str)] = &[
-    ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
     ("unix_socket_group", ""),
     ("ssl", "off"),
@@ -148,8 +153,8 @@ mod tests {
     fn a_guard_is_private_short_and_goes_away() {
         let account = Account::for_server(if account::is_root() { "nobody" } else { "" }).unwrap();
         let name = format!("test-{}", std::process::id());
-        let one = IsolatedServer::make(&name, &account).unwrap();
-        let two = IsolatedServer::make(&name, &account).unwrap();
+        let one = IsolatedServer::make(&name, &account, false).unwrap();
+        let two = IsolatedServer::make(&name, &account, false).unwrap();
         assert_ne!(one, two);
         assert_eq!(one.directory().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(one.directory().as_os_str().len() + "/.s.PGSQL.65535".len() < 107);
@@ -157,8 +162,8 @@ mod tests {
             remove(isolation.directory());
             assert!(!isolation.directory().exists());
         }
-        let [one, two] =
-            [format!("{name}-1"), format!("{name}-2")].map(|name| IsolatedServer::make(&name, &account).unwrap());
+        let [one, two] = [format!("{name}-1"), format!("{name}-2")]
+            .map(|name| IsolatedServer::make(&name, &account, false).unwrap());
         remove_all(&format!("{name}-1")).unwrap();
         assert!(!one.directory().exists() && two.directory().exists(), "only what begins so");
         remove_all(&name).unwrap();
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn settings_that_a_version_does_not_know_are_left_out() {
-        let isolation = IsolatedServer { directory: "/tmp/howdah-x-0".into() };
+        let isolation = IsolatedServer { directory: "/tmp/howdah-x-0".into(), listens: false };
         let of = |version| {
             let all = isolation.arguments(Path::new("/srv/pg"), Port::new(5433).unwrap(), MajorVersion(version));
             all.join(OsStr::new(" ")).into_string().unwrap()
@@ -193,6 +198,9 @@ mod tests {
                 assert_eq!(of(version).contains(&set), switch.since.0 <= version, "{set}for {version}");
             }
         }
-        assert!(of(15).contains("listen_addresses= ") || of(15).contains("listen_addresses= -c"));
+        assert!(of(15).contains("listen_addresses= -c"));
+        let listening = IsolatedServer { listens: true, ..isolation.clone() };
+        let all = listening.arguments(Path::new("/srv/pg"), Port::new(5433).unwrap(), MajorVersion(15));
+        assert!(all.contains(&"listen_addresses=127.0.0.1".into()), "{all:?}");
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     },
     engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
     overlay::Serving,
-    postgres::{account::Account, binaries::Binaries},
+    postgres::{account::Account, binaries::Binaries, configure, server::port},
     process,
 };
 use check::{Checked, ServerAccount};
@@ -89,6 +89,9 @@ pub(super) fn plan(order: &ExploreOrder, settings: &WorkerSettings, own: &Own) -
     let who = Account::for_server(&settings.os_user);
     let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request, serving: None };
     let (_, _, plan) = ways.check(&super::engine_factory::ENGINES, &who, &[])?;
+    if let (Some(port), Ok(account)) = (order.port, &who) {
+        port::check_free(port, &configure::socket_directory(account))?;
+    }
     Ok(plan)
 }
 
@@ -198,7 +201,8 @@ impl<'a> Explore<'a> {
         let (ServerPlan::Start { .. }, Some(binaries)) = (&server, binaries) else {
             return Err(no_server(&server).into());
         };
-        let supervisor = supervisor.insert(self::supervisor(&restore, account, binaries, plan.method));
+        let supervisor =
+            supervisor.insert(self::supervisor(&restore, account, binaries, (plan.method, self.order.port.is_some())));
         let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
         replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
         let answer = restore.ask(supervisor, cluster)?;
@@ -270,14 +274,14 @@ fn supervisor<'s>(
     restore: &Restore<'s>,
     account: Account,
     binaries: Binaries,
-    method: FileMethod,
+    (method, listens): (FileMethod, bool),
 ) -> ServerSupervisor<'s> {
     let mut settings = SMALL.to_vec();
     match method {
         FileMethod::Copy => {}
         FileMethod::Reflink | FileMethod::Overlay => settings.push(FLEETING),
     }
-    ServerSupervisor { settings, ..restore.supervisor(account, binaries) }
+    ServerSupervisor { settings, listens, ..restore.supervisor(account, binaries) }
 }
 
 /// Where it answers, to a role that was let in.

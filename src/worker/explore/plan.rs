@@ -47,6 +47,12 @@ pub(super) fn of(
         FileMethod::Copy => ByteCount(files.bytes.0.saturating_sub(files.reused.0)),
         FileMethod::Reflink | FileMethod::Overlay => ByteCount(0),
     };
+    let mut warnings = warnings;
+    warnings.extend(order.port.map(|port| {
+        format!(
+            "it listens on port {port} of this machine, too: who knows the password of a role of the cluster gets in"
+        )
+    }));
     let limit = limit(settings, files.free_bytes);
     if method == FileMethod::Copy && files.bytes > limit {
         return Err(Failure::incurable(

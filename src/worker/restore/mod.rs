@@ -186,6 +186,7 @@ impl<'a> Restore<'a> {
             port: self.request.target.port(),
             patience: self.settings.start_timeout,
             settings: Vec::new(),
+            listens: false,
             running: None,
         }
     }

@@ -55,6 +55,8 @@ pub(in crate::worker) struct ServerSupervisor<'a> {
     pub(in crate::worker) patience: Duration,
     /// What an isolated server gets beside what all of them do: names and values.
     pub(in crate::worker) settings: Vec<(&'static str, &'static str)>,
+    /// Whether an isolated server listens on the port, too, on this machine and to roles that have a password.
+    pub(in crate::worker) listens: bool,
     pub(in crate::worker) running: Option<Running>,
 }
 
@@ -71,7 +73,10 @@ impl ServerSupervisor<'_> {
     pub(in crate::worker) fn start_isolated(&mut self) -> Result<Option<Lsn>, Halt> {
         let anew = resume::restore_backup_label(self.workspace.data, &self.account, &self.binaries)?;
         let name = format!("{}-{}", isolation_name(self.workspace.session), std::process::id());
-        let isolation = IsolatedServer::make(&name, &self.account)?;
+        if self.listens {
+            port::check_free(self.port, &configure::socket_directory(&self.account))?;
+        }
+        let isolation = IsolatedServer::make(&name, &self.account, self.listens)?;
         let mut arguments = isolation.arguments(self.workspace.data, self.port, self.binaries.version());
         for (name, value) in &self.settings {
             // Of two the last one counts (postgres(1), -c).
