@@ -207,7 +207,9 @@ fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec
     let now = model.moment();
     let mut parts = vec![format!("{} of {}", session.bytes_done(), session.bytes_total())];
     if progress.files_total > 0 {
-        parts.push(format!("{} of {} files", format::count(progress.files_done), format::count(progress.files_total)));
+        let what = if matches!(session.order(), Order::Items(_)) { "tables" } else { "files" };
+        let (done, total) = (format::count(progress.files_done), format::count(progress.files_total));
+        parts.push(format!("{done} of {total} {what}"));
     }
     if let Some(wal) = progress.wal {
         parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
