@@ -16,6 +16,8 @@ pub enum Action {
     StartJob,
     OpenPoint,
     TakeOut,
+    Compare,
+    CountRows,
     Verify,
     Mark,
     MarkRange,
@@ -126,7 +128,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 56] = [
+const TABLE: [Words; 58] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -146,6 +148,8 @@ const TABLE: [Words; 56] = [
         "Take out",
         "take the item out of its open restore point; asks where to, shows its plan",
     ),
+    words(Action::Compare, "compare", "Compare", "compare the table with the live one, row by row; changes nothing"),
+    words(Action::CountRows, "count-rows", "Count rows", "count the rows of the table, which reads all of it"),
     words(Action::Verify, "verify", "Verify", "read a backup to its end, name its damages"),
     words(Action::Mark, "mark", "Mark", "mark a row, so that the next action is for all that are marked"),
     words(Action::MarkRange, "mark-range", "Mark range", "mark all rows from the one that was marked last"),
@@ -270,6 +274,8 @@ impl Action {
             | Self::StartJob
             | Self::OpenPoint
             | Self::TakeOut
+            | Self::Compare
+            | Self::CountRows
             | Self::Verify
             | Self::Menu
             | Self::Palette

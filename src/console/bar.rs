@@ -26,7 +26,9 @@ const fn actions(screen: Screen) -> &'static [Action] {
         Screen::Restore | Screen::History => {
             &[Action::Retry, Action::Cancel, Action::NewRestore, Action::Menu, Action::Palette, Action::Help]
         }
-        Screen::Explore => &[Action::TakeOut, Action::Stop, Action::Copy, Action::Menu, Action::Palette, Action::Help],
+        Screen::Explore => {
+            &[Action::TakeOut, Action::Compare, Action::Stop, Action::Copy, Action::Menu, Action::Palette, Action::Help]
+        }
         Screen::Jobs => &[
             Action::StartJob,
             Action::Stop,

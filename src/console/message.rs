@@ -9,7 +9,7 @@ use crate::{
     domain::{
         AttemptNo, ClusterRestore, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan,
         Order, RestorePlan, RestorePoint, ServerAddress, SessionId,
-        browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema},
+        browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, TableComparison},
         fact::ProcessMark,
     },
     machine::{PastSession, Refusal, Scope, Session, job::JobRun},
@@ -70,6 +70,10 @@ pub enum Message {
     RunHistory(JobId, Result<EventHistory, String>),
     /// A level of an open restore point was read.
     Browsed(SessionId, Option<ItemName>, Result<Browsed, String>),
+    /// The rows of a table were counted.
+    Counted(SessionId, ItemName, Result<u64, String>),
+    /// A comparison of a table has found so much, for the dialog with this ticket.
+    Compared(RequestId, Box<Result<Comparing, String>>),
     /// The plan of an order was made for the question with this ticket.
     OrderPlanned(RequestId, Box<Result<PlannedOrder, Failure>>),
     /// The plans of a job's objects were made for the question with this ticket.
@@ -102,6 +106,30 @@ pub enum Browsed {
         /// Its first rows, or why they are not read.
         rows: Result<BrowsedRows, String>,
     },
+}
+
+/// A table of an open restore point that is to be compared with the one of the same name at a live server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompareWish {
+    /// The open restore point.
+    pub address: ServerAddress,
+    /// The database, at the open restore point, and at the live server where `live` names none.
+    pub database: String,
+    /// The schema.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// How the live server is reached: a connection string without a password.
+    pub live: String,
+}
+
+/// What a comparison has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparing {
+    /// So far, or in all.
+    pub found: TableComparison,
+    /// Whether it is all.
+    pub ended: bool,
 }
 
 /// What a plan is wanted for; what nobody named is chosen with it.
@@ -161,6 +189,10 @@ pub enum Intent {
     Copy(String),
     /// Stop the server that a session has left running: this process and no other.
     StopServer(Arc<Session>, ProcessMark),
+    /// Compare a table; the answers, several of them, are for this ticket. One that goes on ends.
+    Compare(RequestId, Box<CompareWish>),
+    /// End a comparison that goes on.
+    StopComparing,
     /// Look something up; nothing is changed by it.
     Query(Query),
     /// Read the repositories again.
@@ -202,6 +234,8 @@ pub enum Query {
     JobPlan(RequestId, Box<JobSpec>),
     /// What is below a level of an open restore point, whose server is this one.
     Browse(SessionId, ServerAddress, Option<ItemName>),
+    /// How many rows a table has, at this server.
+    Count(SessionId, ServerAddress, ItemName),
     /// The plan of an order.
     OrderPlan(RequestId, OrderWish),
     /// The plan for one of the wizard's instances.

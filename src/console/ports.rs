@@ -6,7 +6,7 @@
 use super::{
     glyphs::Glyphs,
     keymap::Keymap,
-    message::{Browsed, OrderWish, PlannedOrder},
+    message::{Browsed, CompareWish, Comparing, OrderWish, PlannedOrder},
     theme::Theme,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     machine::{PastSession, Session},
     manager::{Clock, OwnerState, Service},
 };
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream::BoxStream};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -33,6 +33,12 @@ pub type JobPlanPort = Box<dyn Fn(JobSpec) -> BoxFuture<'static, Vec<ObjectPlan>
 /// Reads a level of an open restore point.
 pub type BrowsePort =
     Box<dyn Fn(ServerAddress, Option<ItemName>) -> BoxFuture<'static, Result<Browsed, Failure>> + Send + Sync>;
+
+/// Counts the rows of a table of an open restore point.
+pub type CountPort = Box<dyn Fn(ServerAddress, ItemName) -> BoxFuture<'static, Result<u64, Failure>> + Send + Sync>;
+
+/// Compares a table with the live one: what it has found, several times, and then all of it. Dropped, it ends.
+pub type ComparePort = Box<dyn Fn(CompareWish) -> BoxStream<'static, Result<Comparing, Failure>> + Send + Sync>;
 
 /// Makes the plan of an order without writing anything; runs in another process.
 pub type OrderPlanPort = Box<dyn Fn(OrderWish) -> BoxFuture<'static, Result<PlannedOrder, Failure>> + Send + Sync>;
@@ -101,6 +107,10 @@ pub struct Ports {
     pub plan_job: JobPlanPort,
     /// See [`BrowsePort`].
     pub browse: BrowsePort,
+    /// See [`CountPort`].
+    pub count: CountPort,
+    /// See [`ComparePort`].
+    pub compare: ComparePort,
     /// See [`OrderPlanPort`].
     pub plan_order: OrderPlanPort,
     /// See [`RunHistoryPort`].

@@ -38,7 +38,13 @@ impl Action {
     pub const fn purpose(self) -> Purpose {
         match self {
             Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::Stop => Purpose::Session,
-            Self::NewRestore | Self::StartJob | Self::OpenPoint | Self::TakeOut | Self::Verify => Purpose::Begin,
+            Self::NewRestore
+            | Self::StartJob
+            | Self::OpenPoint
+            | Self::TakeOut
+            | Self::Compare
+            | Self::CountRows
+            | Self::Verify => Purpose::Begin,
             Self::Mark
             | Self::MarkRange
             | Self::MarkAll
@@ -97,6 +103,8 @@ impl Action {
             Self::Jobs => &["backups", "runs"],
             Self::OpenPoint => &["explore", "look inside", "items"],
             Self::TakeOut => &["restore table", "extract", "dump", "items"],
+            Self::Compare => &["diff", "difference", "missing rows"],
+            Self::CountRows => &["how many", "number"],
             Self::Explore => &["open points", "items", "tables"],
             Self::NewRestore => &["start", "create", "recover"],
             Self::Verify => &["check", "test"],

@@ -4,28 +4,30 @@
 //! while nothing changes; nothing foreign is awaited between two frames; what a person has ordered is handed to the manager before the loop ends.
 
 mod published;
+mod queries;
 
 use super::{
     input,
     live_recording::LiveRecording,
-    message::{Intent, Message, Query},
-    model::{Model, preview::LOG_BYTES},
-    ports::{ConsoleOptions, EndReason, Ending, EventHistory, Ports},
+    message::{Intent, Message},
+    model::Model,
+    ports::{ConsoleOptions, EndReason, Ending, Ports},
     surface::{ExternalEvent, Surface},
     terminal::{HangUp, Screen},
     theme::Brush,
     update::update,
 };
 use crate::{
-    domain::{Failure, Order, Origin, Who},
+    domain::{Order, Origin},
     manager::{StartJob, StartRequest},
 };
 use futures_util::{
     FutureExt as _, Stream, StreamExt as _,
     future::BoxFuture,
-    stream::{self, FuturesUnordered},
+    stream::{self, BoxStream, FuturesUnordered},
 };
 use published::published;
+use queries::run_query;
 use std::{
     future::poll_fn,
     io,
@@ -105,6 +107,7 @@ pub(super) async fn drive(
                 one = outside.next() => inbox.push(one.unwrap_or(ExternalEvent::End(EndReason::HungUp))),
                 Some(message) = screen.orders.next(), if !screen.orders.is_empty() => screen.messages.push(message),
                 Some(message) = screen.queries.next(), if !screen.queries.is_empty() => screen.messages.push(message),
+                Some(message) = screen.comparison.next() => screen.messages.push(message),
                 Some(message) = published.next() => screen.messages.push(message),
                 () = sleep_until(may_paint), if screen.stale.is_some() => {}
                 () = sleep_until(due.unwrap_or(now)), if due.is_some() => screen.messages.push(Message::Due),
@@ -139,6 +142,8 @@ struct Running<S> {
     orders: FuturesUnordered<BoxFuture<'static, Message>>,
     /// Queries are for the screen alone.
     queries: FuturesUnordered<BoxFuture<'static, Message>>,
+    /// What a comparison finds; one at a time.
+    comparison: BoxStream<'static, Message>,
     messages: Vec<Message>,
     painted: Option<Instant>,
     /// Whether the picture is older than the model, and how soon that must be seen.
@@ -157,7 +162,8 @@ enum Haste {
 impl<S: Surface> Running<S> {
     fn new(ports: Ports, surface: S, brush: Brush, model: Model) -> Self {
         let (orders, queries, messages) = (FuturesUnordered::new(), FuturesUnordered::new(), Vec::new());
-        Self { ports, surface, brush, model, orders, queries, messages, painted: None, stale: Some(Haste::AtOnce) }
+        let (comparison, stale) = (stream::pending().boxed(), Some(Haste::AtOnce));
+        Self { ports, surface, brush, model, orders, queries, comparison, messages, painted: None, stale }
     }
 
     /// Takes in what came from outside, and all messages. What they lead to may be messages again.
@@ -216,6 +222,14 @@ impl<S: Surface> Running<S> {
                 let answer = self.ports.manager.act_on_job(act, run, by());
                 self.orders.push(answer.map(move |answer| Message::JobActed(act, name, answer)).boxed());
             }
+            Intent::Compare(ticket, wish) => {
+                let found = (self.ports.compare)(*wish).map(move |found| {
+                    let found = found.map_err(|failure| failure.to_string());
+                    Message::Compared(ticket, Box::new(found))
+                });
+                self.comparison = found.chain(stream::pending()).boxed();
+            }
+            Intent::StopComparing => self.comparison = stream::pending().boxed(),
             Intent::Query(query) => self.queries.push(run_query(&self.ports, query, &by())),
         }
         Ok(ControlFlow::Continue(()))
@@ -253,6 +267,7 @@ impl<S: Surface> Running<S> {
     fn haste(&self, message: &Message) -> Haste {
         match message {
             Message::Due | Message::Server(..) => Haste::Progress,
+            Message::Compared(_, found) if found.as_ref().as_ref().is_ok_and(|found| !found.ended) => Haste::Progress,
             // Of what merely goes on; who comes, goes or gets stuck is seen at once.
             Message::Snapshot(snapshot) if snapshot.counts == self.model.latest.counts => Haste::Progress,
             Message::Snapshot(_)
@@ -281,6 +296,8 @@ impl<S: Surface> Running<S> {
             | Message::JobPlanned(..)
             | Message::OrderPlanned(..)
             | Message::Browsed(..)
+            | Message::Counted(..)
+            | Message::Compared(..)
             | Message::RecordingStopped(_)
             | Message::NotSuspended => Haste::AtOnce,
         }
@@ -318,58 +335,6 @@ impl<S: Surface> Running<S> {
 /// The order of a person at this screen.
 fn start_request(orders: Vec<Order>) -> StartRequest {
     StartRequest { orders, policy: None, origin: Origin::Console }
-}
-
-/// Looks something up, without holding up the loop.
-fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'static, Message> {
-    match query {
-        Query::Session(id) => {
-            ports.manager.session(id, by.clone()).map(move |session| Message::Session(id, session)).boxed()
-        }
-        Query::Log(session, attempt) => {
-            let text = (ports.log)(session, attempt, LOG_BYTES);
-            let as_text = |error: io::Error| error.to_string();
-            text.map(move |text| Message::Log(session, attempt, text.map_err(as_text))).boxed()
-        }
-        Query::SaveLog(session, attempt, path) => {
-            let saved = (ports.save_log)(session, attempt, path.clone());
-            saved.map(move |saved| Message::LogSaved(path, saved.map_err(|error| error.to_string()))).boxed()
-        }
-        Query::History(id) => {
-            let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
-            (ports.history)(id).map(move |answer| Message::History(id, as_text(answer))).boxed()
-        }
-        Query::Run(id) => ports.manager.job(id, by.clone()).map(move |run| Message::Run(id, run)).boxed(),
-        Query::RunHistory(id) => {
-            let as_text = |history: io::Result<EventHistory>| history.map_err(|error| error.to_string());
-            (ports.run_history)(id).map(move |answer| Message::RunHistory(id, as_text(answer))).boxed()
-        }
-        Query::Browse(session, address, item) => {
-            let read = (ports.browse)(address, item.clone());
-            let as_text = |failure: Failure| failure.to_string();
-            read.map(move |found| Message::Browsed(session, item, found.map_err(as_text))).boxed()
-        }
-        Query::OrderPlan(ticket, wish) => {
-            (ports.plan_order)(wish).map(move |plan| Message::OrderPlanned(ticket, Box::new(plan))).boxed()
-        }
-        Query::JobPlan(ticket, spec) => {
-            (ports.plan_job)(*spec).map(move |plan| Message::JobPlanned(ticket, plan)).boxed()
-        }
-        Query::Past => {
-            let as_text = |error: io::Error| error.to_string();
-            (ports.past)().map(move |past| Message::Past(past.map_err(as_text))).boxed()
-        }
-        Query::Server(session) => {
-            let id = session.id();
-            (ports.server)(session).map(move |found| Message::Server(id, found)).boxed()
-        }
-        Query::Places(ticket, wanted) => {
-            (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()
-        }
-        Query::Plan(ticket, at, request) => {
-            (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
-        }
-    }
 }
 
 /// SIGTERM, SIGHUP and a SIGINT that no key has sent end the screen, SIGTSTP and SIGCONT are what a shell's job control sends.

@@ -44,6 +44,10 @@ pub struct Situation {
     pub open_point: Verdict,
     /// Take an item out.
     pub take_out: Verdict,
+    /// Compare a table with the live one.
+    pub compare: Verdict,
+    /// Count the rows of a table.
+    pub count_rows: Verdict,
     /// Verify.
     pub verify: Verdict,
     /// Whether a session is selected, so that it has a log, a request and events.
@@ -94,6 +98,8 @@ impl Situation {
             start_job: model.job_to_start().map_or_else(Verdict::No, |_| Verdict::Ready),
             open_point: model.point_to_open().map_or_else(Verdict::No, |_| Verdict::Ready),
             take_out: model.take_refusal().map_or(Verdict::Ready, Verdict::No),
+            compare: model.table_to_compare().map_or_else(Verdict::No, |_| Verdict::Ready),
+            count_rows: model.table_to_count().map_or_else(Verdict::No, |_| Verdict::Ready),
             verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),
             on_session: matches!(model.tree().selected(), Node::Session(_)),
             subject: subject.words,
@@ -112,6 +118,8 @@ impl Situation {
             (Action::StartJob, &self.start_job),
             (Action::OpenPoint, &self.open_point),
             (Action::TakeOut, &self.take_out),
+            (Action::Compare, &self.compare),
+            (Action::CountRows, &self.count_rows),
         ];
         if let Some((_, verdict)) = judged.into_iter().find(|(judged, _)| *judged == action) {
             return verdict.clone();

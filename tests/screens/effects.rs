@@ -60,6 +60,14 @@ fn on_item(stage: &mut Stage) {
     stage.press("down");
 }
 
+fn on_table(stage: &mut Stage) {
+    on_item(stage);
+    for keys in ["down right", "down down right", "down"] {
+        stage.press(keys);
+        answer(stage);
+    }
+}
+
 fn cases() -> Vec<(Action, Before, Seen)> {
     let act = |act, id| Wants(Intent::Act(act, Scope::Sessions(vec![SessionId(id)])));
     vec![
@@ -77,6 +85,8 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         (Action::StartJob, |stage| pressed(stage, "J down"), Text("Start nightly?")),
         (Action::OpenPoint, |stage| pressed(stage, "G"), Text("Open 2026-11-20T0200 of orders?")),
         (Action::TakeOut, on_item, Text("If it exists")),
+        (Action::Compare, on_table, Text("Live server")),
+        (Action::CountRows, on_table, Text("being counted")),
         (Action::Explore, still, At("Tree Explore")),
         (Action::Jobs, still, At("Tree Jobs")),
         (Action::Verify, |stage| pressed(stage, "G"), Text("Verify?")),

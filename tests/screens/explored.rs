@@ -3,12 +3,12 @@
 use super::{
     explored_story::*,
     keys::state,
-    scenes::{order_planned, planned_opening, with_open},
+    scenes::{compare_answered, order_planned, planned_opening, with_open},
     stage::*,
 };
 use howdah::{
-    console::message::{Browsed, Intent, Message, OrderWish, Query},
-    domain::{ExistingItem, ItemDestination, Order, Reach, SessionId},
+    console::message::{Browsed, Comparing, Intent, Message, OrderWish, Query},
+    domain::{ExistingItem, ItemDestination, Order, Reach, SessionId, browse::TableComparison},
     machine::Scope,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
@@ -144,6 +144,97 @@ fn s7_an_item_is_taken_out_after_its_destination_was_typed_and_its_plan_was_seen
     stage.press("tab enter");
     assert_eq!(orders(&mut stage), [Intent::Start(vec![planned.order])]);
     assert_eq!(state(&stage), "Tree shop/public/lines of #8", "both questions are answered");
+}
+
+#[test]
+fn a_table_is_compared_with_the_live_one_until_it_is_left_and_what_is_found_is_shown() {
+    let mut stage = stage_with_open();
+    stage.press("e down =");
+    assert!(stage.text().contains("select a database, a schema or a table"), "{}", stage.text());
+    for keys in ["right", "down down right", "down down right", "down"] {
+        stage.press(keys);
+        answer(&mut stage);
+    }
+    stage.press("up =");
+    assert!(stage.text().contains("select a table"), "{}", stage.text());
+    stage.press("down = enter");
+    assert!(stage.text().contains("name a server"), "{}", stage.text());
+    stage.type_text("host=db1 password=x").press("enter");
+    assert!(stage.text().contains("holds password"), "{}", stage.text());
+    assert_eq!(orders(&mut stage), []);
+    stage.press("ctrl-u");
+    stage.type_text("host=db1 user=ana").press("enter");
+    let asked = orders(&mut stage);
+    let [Intent::Compare(first, wish)] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((&*wish.database, &*wish.schema, &*wish.table), ("shop", "public", "lines"));
+    assert_eq!((&*wish.live, wish.address.port.number()), ("host=db1 user=ana", 5432));
+    let found = |found, ended| Box::new(Ok(Comparing { found, ended }));
+    stage.tell(Message::Compared(*first, found(compared(), false)));
+    assert!(stage.text().contains("of about 1,250,000 rows"), "{}", stage.text());
+    stage.press("enter esc");
+    assert_eq!(orders(&mut stage), [Intent::StopComparing], "what nobody sees ends");
+    // A failure leaves the question, so that its answer can be mended.
+    stage.press("= enter");
+    let asked = orders(&mut stage);
+    let [Intent::Compare(second, _)] = asked.as_slice() else { panic!("{asked:?}") };
+    stage.tell(Message::Compared(*first, found(compared(), true)));
+    assert!(stage.text().contains("the servers sort"), "an answer to an older question: {}", stage.text());
+    stage.tell(Message::Compared(*second, Box::new(Err("lines has no primary key\u{1b}[2J".to_owned()))));
+    assert!(stage.text().contains("has no primary key"), "{}", stage.text());
+    stage.press("enter");
+    let asked = orders(&mut stage);
+    let [Intent::Compare(third, _)] = asked.as_slice() else { panic!("{asked:?}") };
+    stage.tell(Message::Compared(*third, found(compared(), true)));
+    let text = stage.text();
+    assert!(!text.contains('\u{1b}'), "{text}");
+    for part in ["The rows differ", "50 rows", "1,249,951 at the live server", "integer at the live", "(700)"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    stage.press("end");
+    assert!(stage.text().contains("Only live") && stage.text().contains("evil"), "{}", stage.text());
+    stage.press("enter");
+    assert_eq!(state(&stage), "Tree shop/public/lines of #8");
+    assert_eq!(orders(&mut stage), [], "it had ended");
+}
+
+#[test]
+fn rows_are_counted_when_somebody_asks_and_not_twice_at_once() {
+    let mut stage = stage_with_open();
+    for keys in ["e down right", "down down right", "down down right", "down"] {
+        stage.press(keys);
+        answer(&mut stage);
+    }
+    stage.press("#");
+    let asked = stage.wanted();
+    let [Intent::Query(Query::Count(session, _, counted))] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((session.0, counted), (8, &item("shop/public/lines")));
+    stage.press("#");
+    assert_eq!(stage.wanted(), [], "it goes on");
+    assert!(stage.text().contains("its rows are being counted"), "{}", stage.text());
+    stage.tell(Message::Counted(*session, counted.clone(), Ok(1_249_999)));
+    assert!(stage.text().contains("1,249,999, counted"), "{}", stage.text());
+    stage.press("#");
+    stage.tell(Message::Counted(*session, counted.clone(), Err("too slow\u{1b}[2J".to_owned())));
+    assert!(stage.text().contains("not counted: too slow"), "{}", stage.text());
+}
+
+#[test]
+fn a_comparison_says_the_same_only_of_what_it_has_compared() {
+    let mut stage = stage_with_open();
+    for keys in ["e down right", "down down right", "down down right", "down", "="] {
+        stage.press(keys);
+        answer(&mut stage);
+    }
+    stage.type_text("host=db1").press("enter");
+    let same = TableComparison { rows_here: 3, rows_live: 3, ..TableComparison::default() };
+    let partly = TableComparison { not_compared: vec!["note: at the live server alone".to_owned()], ..same.clone() };
+    for (found, words) in
+        [(same, "The rows are the same on both sides."), (partly, "in the columns that were compared")]
+    {
+        compare_answered(&mut stage, Comparing { found, ended: true });
+        assert!(stage.text().contains(words), "{}", stage.text());
+        stage.press("esc = enter");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use howdah::{
         MajorVersion, OpenPoint, Order, Parent, Plan, Port, Recovery, RetryPolicy, ServerAddress, SessionId, Step,
         browse::{
             BrowsedCell, BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, RelationKind,
+            TableComparison,
         },
         explore::ReplayPlan,
         plan::{ServerPlan, WalFinding},
@@ -156,6 +157,18 @@ pub(crate) fn table() -> Browsed {
         more: true,
     };
     Browsed::Table { columns, rows: Ok(rows) }
+}
+
+/// What a comparison of that table with the live one finds.
+pub(crate) fn compared() -> TableComparison {
+    let mut found = TableComparison { rows_here: 1_250_000, rows_live: 1_249_951, ..TableComparison::default() };
+    found.key = vec!["id".to_owned()];
+    for key in 700..750 {
+        found.only_here.add(format!("({key})").as_bytes());
+    }
+    found.only_live.add("(\"evil\u{1b}[2J\")".as_bytes());
+    found.not_compared.push("note: text at the restore point, integer at the live server".to_owned());
+    found
 }
 
 /// What the server answers to what is asked, as long as anything is.

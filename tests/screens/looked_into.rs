@@ -4,8 +4,8 @@ use super::{Scene, own, scene};
 use crate::{explored_story::*, stage::*};
 use howdah::{
     catalog::Catalog,
-    console::message::{Intent, Message, PlannedOrder, Query},
-    domain::{Failure, Order},
+    console::message::{Comparing, Intent, Message, PlannedOrder, Query},
+    domain::{Failure, Order, browse::TableComparison},
     manager::Snapshot,
 };
 
@@ -20,6 +20,19 @@ pub(crate) fn order_planned(stage: &mut Stage, plan: Result<PlannedOrder, Failur
         _ => None,
     });
     stage.tell(Message::OrderPlanned(ticket.unwrap(), Box::new(plan)));
+}
+
+/// The comparison that was asked for has found so much.
+pub(crate) fn compare_answered(stage: &mut Stage, found: Comparing) {
+    let ticket = stage.wanted().into_iter().find_map(|intent| match intent {
+        Intent::Compare(ticket, _) => Some(ticket),
+        _ => None,
+    });
+    stage.tell(Message::Compared(ticket.unwrap(), Box::new(Ok(found))));
+}
+
+fn some_compared() -> TableComparison {
+    TableComparison { rows_here: 812_500, rows_live: 812_451, ..compared() }
 }
 
 pub(crate) fn planned_opening() -> PlannedOrder {
@@ -51,6 +64,18 @@ pub(crate) fn looked_into() -> Vec<Scene> {
             unfolded(stage);
             stage.press("t");
             stage.type_text("host=db1 user=postgres").press("tab right");
+        }),
+        scene("explore_compare", with_open, |stage| {
+            unfolded(stage);
+            stage.press("=");
+            stage.type_text("host=db1 user=postgres").press("enter");
+            compare_answered(stage, Comparing { found: some_compared(), ended: false });
+        }),
+        scene("explore_compared", with_open, |stage| {
+            unfolded(stage);
+            stage.press("=");
+            stage.type_text("host=db1 user=postgres").press("enter");
+            compare_answered(stage, Comparing { found: compared(), ended: true });
         }),
         scene("explore_close", with_open, |stage| {
             stage.press("e down x");

@@ -1,17 +1,37 @@
 //! Restore points that are opened in the simulated world, and what is in them.
 
 use howdah::{
-    console::message::{Browsed, OrderWish, PlannedOrder},
+    console::message::{Browsed, Comparing, Intent, Message, OrderWish, PlannedOrder, Query},
     domain::{
         ByteCount, ExploreOrder, Failure, ItemName, Order, Recovery,
         browse::{
             BrowsedCell, BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, RelationKind,
+            TableComparison,
         },
     },
 };
 
+/// What comes back for something that was wanted of an open restore point.
+pub(crate) fn answer(intent: Intent, draw: u64, fails: bool) -> Message {
+    let cause = || "the server is gone\u{1b}[2J".to_owned();
+    match intent {
+        Intent::Query(Query::Browse(id, _, item)) => {
+            let found = browsed(item.as_ref(), draw, fails);
+            Message::Browsed(id, item, found)
+        }
+        Intent::Query(Query::Count(id, _, item)) => {
+            Message::Counted(id, item, if fails { Err(cause()) } else { Ok(draw) })
+        }
+        Intent::Compare(ticket, _) => {
+            Message::Compared(ticket, Box::new(if fails { Err(cause()) } else { Ok(compared(draw)) }))
+        }
+        Intent::Query(Query::OrderPlan(ticket, wish)) => Message::OrderPlanned(ticket, Box::new(planned(wish, fails))),
+        other => panic!("{other:?} is not for an open restore point"),
+    }
+}
+
 /// What the planning process would answer.
-pub(crate) fn planned(wish: OrderWish, fails: bool) -> Result<PlannedOrder, Failure> {
+fn planned(wish: OrderWish, fails: bool) -> Result<PlannedOrder, Failure> {
     if fails {
         return Err(Failure::incurable("no room\u{1b}[2J", "make some"));
     }
@@ -26,8 +46,18 @@ pub(crate) fn planned(wish: OrderWish, fails: bool) -> Result<PlannedOrder, Fail
     Ok(PlannedOrder { order, rows })
 }
 
+/// What a comparison would find; every third time it goes on.
+pub(crate) fn compared(draw: u64) -> Comparing {
+    let mut found = TableComparison { rows_here: draw, rows_live: draw / 2, ..TableComparison::default() };
+    for number in 0..draw % 50 {
+        found.only_here.add(format!("({number},\u{1b}[2J)").as_bytes());
+        found.changed.add("(\u{202e})".as_bytes());
+    }
+    Comparing { found, ended: !draw.is_multiple_of(3) }
+}
+
 /// What the server of an open restore point would.
-pub(crate) fn browsed(item: Option<&ItemName>, draw: u64, fails: bool) -> Result<Browsed, String> {
+fn browsed(item: Option<&ItemName>, draw: u64, fails: bool) -> Result<Browsed, String> {
     if fails {
         return Err("it is gone\u{1b}[2J".to_owned());
     }

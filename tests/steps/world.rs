@@ -218,12 +218,9 @@ impl World {
                 };
                 Message::JobPlanned(ticket, (0..spec.objects().len()).map(plan).collect())
             }
-            Intent::Query(Query::Browse(id, _, item)) => {
-                let found = explore::browsed(item.as_ref(), draw, fails);
-                Message::Browsed(id, item, found)
-            }
-            Intent::Query(Query::OrderPlan(ticket, wish)) => {
-                Message::OrderPlanned(ticket, Box::new(explore::planned(wish, fails)))
+            intent @ (Intent::Compare(..)
+            | Intent::Query(Query::Browse(..) | Query::Count(..) | Query::OrderPlan(..))) => {
+                explore::answer(intent, draw, fails)
             }
             Intent::Query(Query::Past) => Message::Past(if fails { Err(cause()) } else { Ok(self.past()) }),
             Intent::Query(Query::Server(session)) => {
@@ -239,11 +236,8 @@ impl World {
             }
             Intent::StopServer(session, _) => {
                 let name = session.title().to_string();
-                Message::ServerStopped(
-                    session.id(),
-                    name,
-                    if fails { Err(cause()) } else { Ok(!draw.is_multiple_of(3)) },
-                )
+                let ended = if fails { Err(cause()) } else { Ok(!draw.is_multiple_of(3)) };
+                Message::ServerStopped(session.id(), name, ended)
             }
             Intent::Query(Query::Places(ticket, wanted)) => {
                 let place = |directory: std::path::PathBuf| Proposal { directory, port: Port::new(5500).unwrap() };
@@ -261,7 +255,12 @@ impl World {
                 let refused = Failure::incurable("port 5433 is in use by another program", "choose another port");
                 Message::Planned(ticket, at, Box::new(if fails { Err(refused) } else { Ok(made) }))
             }
-            Intent::Mouse(_) | Intent::Ring(_) | Intent::Copy(_) | Intent::Repaint | Intent::Close => return None,
+            Intent::StopComparing
+            | Intent::Mouse(_)
+            | Intent::Ring(_)
+            | Intent::Copy(_)
+            | Intent::Repaint
+            | Intent::Close => return None,
         })
     }
 
@@ -269,7 +268,7 @@ impl World {
     pub(crate) fn void(&self, draw: u64) -> Message {
         let (id, ticket) = (SessionId(draw % 130), RequestId(draw % 9));
         let attempt = AttemptNo(u32::try_from(draw % 5).unwrap());
-        match draw % 14 {
+        match draw % 15 {
             0 => Message::Session(id, self.whole(id)),
             1 => Message::Log(id, attempt, Ok(log(draw))),
             2 => Message::LogSaved("/x\u{1b}[2J".into(), Err("no space left".to_owned())),
@@ -283,6 +282,7 @@ impl World {
             10 => Message::Run(JobId(draw % 20), None),
             11 => Message::RunHistory(JobId(draw % 20), Ok(Vec::new())),
             12 => Message::JobPlanned(ticket, Vec::new()),
+            13 => Message::Compared(ticket, Box::new(Ok(explore::compared(draw)))),
             _ => Message::Due,
         }
     }

@@ -218,6 +218,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
     let (past, run_journal, job_settings) = (journal.clone(), journal.clone(), context.worker_settings());
+    let compare_settings = context.worker_settings();
     let (order_settings, explore_dir) = (job_settings.clone(), context.config.explore_dir());
     let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
@@ -234,6 +235,8 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
         }),
         plan: Box::new(move |request| Box::pin(planner::plan(request, settings.clone()))),
         browse: Box::new(|address, item| Box::pin(super::explore::browsed(address, item))),
+        count: Box::new(|address, item| Box::pin(super::explore::counted(address, item))),
+        compare: Box::new(move |wish| super::explore::compared(wish, compare_settings.clone())),
         plan_order: Box::new(move |wish| {
             let (settings, explore_dir) = (order_settings.clone(), explore_dir.clone());
             Box::pin(async move { super::explore::planned(wish, &explore_dir, settings).await })

@@ -16,6 +16,7 @@ use crate::{
     machine::{Phase, Session},
     manager::Clock,
 };
+use futures_util::stream::once;
 use std::{future::ready, io, path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -45,6 +46,8 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
         plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
+        count: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
+        compare: Box::new(|_| Box::pin(once(ready(Err(Failure::bug("nothing is opened in this story")))))),
         browse: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
         plan_order: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
         plan_job: Box::new(move |spec| Box::pin(ready(of_job(&played, &spec)))),

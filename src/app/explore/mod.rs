@@ -1,6 +1,9 @@
 //! `howdah explore`, wired: the catalog, the plan, and whoever owns the sessions.
 
+mod compare;
 mod items;
+
+pub(super) use compare::compared;
 
 use super::{
     choice,
@@ -73,6 +76,12 @@ pub(super) async fn browsed(address: ServerAddress, item: Option<ItemName>) -> R
             Browsed::Table { columns, rows: rows.map_err(|failure| failure.cause) }
         }
     })
+}
+
+/// Counts the rows of a table for the screen.
+pub(super) async fn counted(address: ServerAddress, item: ItemName) -> Result<u64, Failure> {
+    let ItemName::Table { database, schema, table } = &item else { return Err(Failure::bug("only tables have rows")) };
+    Browser::open(&address, database).await?.count(schema, table).await
 }
 
 /// The plan of what a person at the screen wants, and the order for it: its scratch is chosen here.

@@ -13,6 +13,7 @@ use crate::{
     manager::{Clock, Counts, OwnerState, Reply, Request, Service, Snapshot},
 };
 use futures_util::future::BoxFuture;
+use futures_util::stream::once;
 use std::{
     future::ready,
     io,
@@ -66,6 +67,8 @@ impl Replayed {
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is planned in a replay"))))),
             browse: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is open in a replay"))))),
+            count: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is open in a replay"))))),
+            compare: Box::new(|_| Box::pin(once(ready(Err(Failure::bug("nothing is open in a replay")))))),
             plan_order: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is planned in a replay"))))),
             plan_job: Box::new(|_| Box::pin(ready(Vec::new()))),
             run_history: Box::new(|_| Box::pin(ready(Ok(Vec::new())))),

@@ -1,6 +1,6 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
-use super::node::Node;
+use super::{compare_dialog::CompareDialog, node::Node};
 use crate::{
     console::{
         action::{Action, Verdict},
@@ -41,6 +41,8 @@ pub enum Overlay {
     Plan(Box<PlanDialog>),
     /// Where an item is taken to.
     Take(Box<TakeDialog>),
+    /// A table beside the live one.
+    Compare(Box<CompareDialog>),
 }
 
 /// Where an item is taken to, and how.

@@ -1,8 +1,12 @@
 //! What can be opened, and what can be closed.
 
-use super::{Model, explored::Level, tree::Node};
+use super::{
+    Model,
+    explored::{Counted, ExploredLine, Level},
+    tree::Node,
+};
 use crate::{
-    console::format,
+    console::{format, message::CompareWish},
     domain::{ItemName, Kind, Parent, Reach, RestorePoint, ServerAddress, SessionId},
     machine::{Refusal, Session, decide},
     manager::SessionAction,
@@ -136,6 +140,47 @@ impl Model {
             | Node::UnreadableRun(_) => {
                 Some("select a database, a schema or a table of an open restore point".to_owned())
             }
+        }
+    }
+
+    /// The table that is meant to be compared with the live one, or why there is none. The live server is still to be
+    /// named.
+    pub fn table_to_compare(&self) -> Result<(ItemName, CompareWish), String> {
+        if let Some(reason) = self.take_refusal() {
+            return Err(reason);
+        }
+        match (self.tree.selected(), self.explored().and_then(|session| session.open_at())) {
+            (Node::Item(_, item @ ItemName::Table { database, schema, table }), Some(address)) => {
+                let (address, live) = (address.clone(), String::new());
+                let (database, schema, table) = (database.clone(), schema.clone(), table.clone());
+                Ok((item.clone(), CompareWish { address, database, schema, table, live }))
+            }
+            _ => Err("select a table: it is compared row by row".to_owned()),
+        }
+    }
+
+    /// The table whose rows are meant to be counted, and its server, or why there is none.
+    pub fn table_to_count(&self) -> Result<(SessionId, ItemName, ServerAddress), String> {
+        if let Some(reason) = self.take_refusal() {
+            return Err(reason);
+        }
+        match (self.tree.selected(), self.explored().and_then(|session| session.open_at())) {
+            (Node::Item(session, item @ ItemName::Table { .. }), Some(address)) => {
+                match self.shown.explored.count(&(*session, item.clone())) {
+                    Some(Counted::Counting) => Err("its rows are being counted".to_owned()),
+                    Some(Counted::Rows(_) | Counted::Failed(_)) | None => Ok((*session, item.clone(), address.clone())),
+                }
+            }
+            _ => Err("select a table".to_owned()),
+        }
+    }
+
+    /// The rows of a table as its server estimates them.
+    pub(in crate::console) fn estimated_rows(&self, session: SessionId, item: &ItemName) -> Option<u64> {
+        let explored = &self.shown.explored;
+        match explored.lines.get(explored.line_of(session, item)?)? {
+            ExploredLine::Item(row) => row.rows,
+            ExploredLine::Session(_) => None,
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct Explored {
     /// The rows from above to below.
     pub lines: Vec<ExploredLine>,
     open: BTreeSet<Level>,
+    counts: BTreeMap<(SessionId, ItemName), Counted>,
     known: BTreeMap<Level, Seen>,
     /// The server that each session's levels were read from.
     servers: BTreeMap<SessionId, PathBuf>,
@@ -51,6 +52,17 @@ pub struct ExploredItem {
     pub bytes: ByteCount,
     /// Its rows as the server estimates them.
     pub rows: Option<u64>,
+}
+
+/// How counting the rows of a table stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// It goes on.
+    Counting,
+    /// So many.
+    Rows(u64),
+    /// Why they cannot be counted.
+    Failed(String),
 }
 
 /// How reading a level stands.
@@ -119,9 +131,27 @@ impl Explored {
         self.known.insert(level, seen);
     }
 
+    /// How counting the rows of a table stands, if somebody has asked.
+    pub fn count(&self, of: &(SessionId, ItemName)) -> Option<&Counted> {
+        self.counts.get(of)
+    }
+
+    /// The rows of a table are being counted.
+    pub fn counting(&mut self, of: (SessionId, ItemName)) {
+        self.counts.insert(of, Counted::Counting);
+    }
+
+    /// Takes in how many there are, where it is still asked.
+    pub fn counted(&mut self, of: &(SessionId, ItemName), count: Result<u64, String>) {
+        if let Some(known) = self.counts.get_mut(of) {
+            *known = count.map_or_else(Counted::Failed, Counted::Rows);
+        }
+    }
+
     /// Forgets what was read of a session: it is read again where it is looked at.
     pub fn forget(&mut self, session: SessionId) {
         self.known.retain(|(known, _), _| *known != session);
+        self.counts.retain(|(known, _), _| *known != session);
     }
 
     /// The next level of a session that is unfolded and was not asked for.
@@ -134,6 +164,7 @@ impl Explored {
         let sessions: BTreeSet<SessionId> = snapshot.ongoing_of(Kind::Explore).map(|session| session.id()).collect();
         self.open.retain(|(session, _)| sessions.contains(session));
         self.known.retain(|(session, _), _| sessions.contains(session));
+        self.counts.retain(|(session, _), _| sessions.contains(session));
         self.servers.retain(|session, _| sessions.contains(session));
         self.lines.clear();
         for (at, session) in snapshot.ongoing.iter().enumerate() {

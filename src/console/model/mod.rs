@@ -5,6 +5,7 @@
 //! a terminal, a file or a task.
 
 pub mod column;
+pub mod compare_dialog;
 pub mod dialog;
 pub(super) mod distinction;
 pub mod events;
@@ -271,6 +272,7 @@ impl Model {
                 return KeyContext::Confirmation;
             }
             Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
+            Some(Overlay::Compare(state)) => return state.context(),
             Some(Overlay::Palette(_)) => return KeyContext::Palette,
             Some(Overlay::TypeName(_)) => return KeyContext::TypeName,
             Some(Overlay::Take(_)) => return KeyContext::Destination,

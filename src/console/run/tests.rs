@@ -120,6 +120,8 @@ impl Bench {
             refresh_catalog: Box::new(|| {}),
             plan: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
             browse: Box::new(|_, _| std::future::ready(Err(Failure::bug("nothing is open here"))).boxed()),
+            count: Box::new(|_, _| std::future::ready(Err(Failure::bug("nothing is open here"))).boxed()),
+            compare: Box::new(|_| stream::once(std::future::ready(Err(Failure::bug("nothing is open here")))).boxed()),
             plan_order: Box::new(|_| std::future::ready(Err(Failure::bug("no plan here"))).boxed()),
             plan_job: Box::new(|_| std::future::ready(Vec::new()).boxed()),
             run_history: Box::new(|_| std::future::ready(Ok(Vec::new())).boxed()),

@@ -125,6 +125,7 @@ pub(super) fn select_row(model: &mut Model, row: usize) {
             | Overlay::StartJob(_)
             | Overlay::Plan(_)
             | Overlay::Take(_)
+            | Overlay::Compare(_)
             | Overlay::TypeName(_),
         )
         | None => {}

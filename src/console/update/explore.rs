@@ -14,7 +14,7 @@ use crate::{
         },
         view::plan_dialog,
     },
-    domain::{Failure, ItemName, Kind, Reach},
+    domain::{Failure, ItemName, Kind, Reach, SessionId},
     machine::Scope,
     manager::SessionAction,
 };
@@ -53,6 +53,19 @@ pub(super) fn browsed(model: &mut Model, level: Level, found: Result<Browsed, St
     let found = found.map_err(|reason| format::clean(&reason).into_owned());
     Arc::make_mut(&mut model.shown.explored).take(level, found);
     model.refresh_explored();
+}
+
+/// Counts the rows of the selected table.
+pub(super) fn count(model: &mut Model) -> Vec<Intent> {
+    let Ok((session, item, address)) = model.table_to_count() else { return Vec::new() };
+    Arc::make_mut(&mut model.shown.explored).counting((session, item.clone()));
+    vec![Intent::Query(Query::Count(session, address, item))]
+}
+
+/// Takes in how many rows there are.
+pub(super) fn counted(model: &mut Model, (session, item): (SessionId, ItemName), count: Result<u64, String>) {
+    let count = count.map_err(|reason| format::clean(&reason).into_owned());
+    Arc::make_mut(&mut model.shown.explored).counted(&(session, item), count);
 }
 
 /// A key in that question.

@@ -1,6 +1,8 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
-use super::{copy, explore, jobs, log, marks, palette, points, server, sessions, tables, take, verify, wizard};
+use super::{
+    compare, copy, explore, jobs, log, marks, palette, points, server, sessions, tables, take, verify, wizard,
+};
 use crate::{
     console::{
         action::{Action, Go, Press, Verdict},
@@ -44,6 +46,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Stop => server::ask_stop(model),
         Action::StartJob => return jobs::ask_start(model),
         Action::TakeOut => take::ask(model),
+        Action::Compare => compare::ask(model),
+        Action::CountRows => return explore::count(model),
         Action::OpenPoint => return explore::ask_open(model),
         Action::NewRestore => return wizard::open(model, false),
         Action::Verify => verify::selected(model),

@@ -4,6 +4,7 @@
 //! asks a clock.
 
 mod answers;
+mod compare;
 mod copy;
 mod explore;
 mod jobs;
@@ -28,6 +29,7 @@ mod wizard;
 mod wizard_plan;
 
 use super::{
+    format,
     message::{Intent, Message, Query},
     model::{Detail, Model, notice::Tone, tree::Node},
 };
@@ -108,6 +110,14 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             explore::browsed(model, (session, item), found);
             Vec::new()
         }
+        Message::Counted(session, item, count) => {
+            explore::counted(model, (session, item), count);
+            Vec::new()
+        }
+        Message::Compared(ticket, found) => {
+            compare::compared(model, ticket, *found);
+            Vec::new()
+        }
         Message::OrderPlanned(ticket, plan) => {
             explore::planned(model, ticket, *plan);
             Vec::new()
@@ -117,18 +127,22 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             Vec::new()
         }
         Message::RecordingStopped(reason) => {
-            model.notify(Tone::Warning, format!("The recording ends here: {}", crate::console::format::clean(&reason)));
-            Vec::new()
+            notified(model, Tone::Warning, &format!("The recording ends here: {}", format::clean(&reason)))
         }
         Message::NotSuspended => {
-            model.notify(Tone::Refused, "Suspend refused: there is no shell here to come back from");
-            Vec::new()
+            notified(model, Tone::Refused, "Suspend refused: there is no shell here to come back from")
         }
         Message::Due => Vec::new(),
     };
     owner::warn_of_waiting(model, &intents);
     settle(model, &mut intents);
     intents
+}
+
+/// Says something, and wants nothing.
+fn notified(model: &mut Model, tone: Tone, text: &str) -> Vec<Intent> {
+    model.notify(tone, text);
+    Vec::new()
 }
 
 /// What holds after every message: the selection is in view, what it needs is asked for, old notices are gone.

@@ -1,7 +1,7 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
-    copy, explore, jobs,
+    compare, copy, explore, jobs,
     next::Next,
     sessions::{cancel, refusal},
     take, wizard_plan,
@@ -29,7 +29,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
     let Some(top) = model.overlays.pop() else { return Next::nothing() };
     let press = action.press();
     if press == Press::Back {
-        return Next::nothing();
+        return Next::Done(compare::left(&top));
     }
     let intents = match top {
         Overlay::Menu(menu) => return in_menu(model, menu, press),
@@ -55,6 +55,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
         Overlay::StartJob(state) => jobs::in_start(model, state, press),
         Overlay::Plan(state) => explore::in_plan(model, state, press),
         Overlay::Take(state) => take::act(model, state, press),
+        Overlay::Compare(state) => compare::act(model, state, press),
         Overlay::Palette(state) => {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()

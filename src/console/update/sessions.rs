@@ -90,7 +90,7 @@ pub(super) fn menu(model: &mut Model) {
     }
     let of_point = matches!(model.tree.selected(), Node::Item(..));
     if of_point {
-        actions = vec![Action::TakeOut, Action::Stop, Action::Copy];
+        actions = vec![Action::TakeOut, Action::Compare, Action::CountRows, Action::Stop, Action::Copy];
     }
     if matches!(model.tree.selected(), Node::Instance(_)) {
         actions.push(Action::OpenPoint);

@@ -12,28 +12,19 @@ use crate::{
             tree::Node,
         },
     },
-    domain::{BackupObject, ItemDestination, ItemOrder, ItemPart, JobSpec, OpenPoint, conninfo},
+    domain::{BackupObject, InstanceName, ItemDestination, ItemOrder, ItemPart, JobSpec, OpenPoint, conninfo},
 };
 use std::path::PathBuf;
 use tui_input::Input;
 
-/// Asks where the selected item goes. Where a job backs the instance up, that is how its server is reached.
+/// Asks where the selected item goes.
 pub(super) fn ask(model: &mut Model) {
     let Node::Item(session, item) = model.tree.selected().clone() else { return };
     let Some(session) = model.shown.snapshot.session(session) else { return };
     let Some(scratch) = session.order().directory() else { return };
     let from = OpenPoint { session: session.id(), uuid: session.uuid(), scratch: scratch.to_owned() };
     let instance = session.title().clone();
-    let objects = model.options.jobs.iter().flat_map(JobSpec::objects);
-    let known = objects.filter(|object| *object.object.name() == instance).find_map(|object| match &object.object {
-        BackupObject::Instance { conninfo, .. } => Some(conninfo.clone()),
-        BackupObject::FileCopy { .. }
-        | BackupObject::PointCopy { .. }
-        | BackupObject::VirtualMachine { .. }
-        | BackupObject::FileTree { .. }
-        | BackupObject::Standby { .. } => None,
-    });
-    let to = model.last_destination.clone().or(known).unwrap_or_default();
+    let to = live_server(model, &instance);
     let dialog = TakeDialog {
         instance,
         from,
@@ -45,6 +36,20 @@ pub(super) fn ask(model: &mut Model) {
         problem: None,
     };
     model.overlays.push(Overlay::Take(Box::new(dialog)));
+}
+
+/// How the live server of an instance is reached: as it was the last time, or as a job reaches it that backs it up.
+pub(super) fn live_server(model: &Model, instance: &InstanceName) -> String {
+    let objects = model.options.jobs.iter().flat_map(JobSpec::objects);
+    let known = objects.filter(|object| object.object.name() == instance).find_map(|object| match &object.object {
+        BackupObject::Instance { conninfo, .. } => Some(conninfo.clone()),
+        BackupObject::FileCopy { .. }
+        | BackupObject::PointCopy { .. }
+        | BackupObject::VirtualMachine { .. }
+        | BackupObject::FileTree { .. }
+        | BackupObject::Standby { .. } => None,
+    });
+    model.last_destination.clone().or(known).unwrap_or_default()
 }
 
 /// A key in that question that is no text.

@@ -63,6 +63,10 @@ fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
                 apply(input, requests);
             }
         }
+        (KeyContext::Destination, Some(Overlay::Compare(state))) => {
+            state.problem = None;
+            apply(&mut state.to, requests);
+        }
         (KeyContext::LogInput, _) => log::edit(model, requests),
         (KeyContext::FormText, _) => wizard::edit(model, |input| apply(input, requests)),
         _ => {}

@@ -195,6 +195,7 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
             Node::Item(..) => &[
                 (Action::Filter, "filter"),
                 (Action::TakeOut, "take out"),
+                (Action::Compare, "compare"),
                 (Action::Copy, "copy"),
                 (Action::NextPane, "preview"),
                 (Action::Stop, "close the point"),

@@ -13,7 +13,7 @@ use crate::{
         message::Browsed,
         model::{
             Model,
-            explored::{ExploredLine, Seen},
+            explored::{Counted, ExploredLine, Seen},
         },
         theme::{Brush, Role},
     },
@@ -64,6 +64,14 @@ fn head(model: &Model, session: SessionId, item: &ItemName, width: usize, brush:
         lines.extend(pair("Is", row.what, width, brush));
         let rows = row.rows.map_or_else(String::new, |rows| format!(", about {} rows", format::count(rows)));
         lines.extend(pair("Size", &format!("{}{rows}", row.bytes), width, brush));
+    }
+    match explored.count(&(session, item.clone())) {
+        None => {}
+        Some(Counted::Counting) => lines.extend(pair("Rows", "being counted", width, brush)),
+        Some(Counted::Rows(rows)) => {
+            lines.extend(pair("Rows", &format!("{}, counted", format::count(*rows)), width, brush));
+        }
+        Some(Counted::Failed(reason)) => lines.extend(pair("Rows", &format!("not counted: {reason}"), width, brush)),
     }
     if let Some(open) = model.data().snapshot.session(session).and_then(|session| session.open_at()) {
         lines.extend(pair("psql", &format::clean(&open.psql(item.database())), width, brush));

@@ -4,6 +4,7 @@
 //! printable before it is painted. Never: changes anything, or names a colour.
 
 mod cancel_dialog;
+pub(in crate::console) mod compare_dialog;
 mod completed;
 mod course;
 mod events;
