@@ -5,6 +5,8 @@
 
 #[path = "explore/bed.rs"]
 mod bed;
+#[path = "explore/methods.rs"]
+mod methods;
 mod support;
 
 use bed::Bed;

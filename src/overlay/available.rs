@@ -5,11 +5,14 @@ use std::{
     env,
     fs::{self, OpenOptions},
     io,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 const DEVICE: &str = "/dev/fuse";
+
+/// The numbers of that device (Linux kernel documentation, "Linux allocated devices").
+const NUMBERS: (u32, u32) = (10, 229);
 
 /// The capability to mount (capabilities(7), `CAP_SYS_ADMIN`).
 const MOUNT_CAPABILITY: u64 = 1 << 21;
@@ -19,7 +22,10 @@ const USUAL_PLACES: [&str; 2] = ["/sbin", "/bin"];
 
 /// Says in a sentence why no overlay can be mounted here, if so.
 pub fn available() -> Result<(), String> {
-    OpenOptions::new().read(true).write(true).open(DEVICE).map_err(|error| why_not(&error))?;
+    let device = OpenOptions::new().read(true).write(true).open(DEVICE).map_err(|error| why_not(&error))?;
+    if !device.metadata().is_ok_and(|found| found.rdev() == rustix::fs::makedev(NUMBERS.0, NUMBERS.1)) {
+        return Err(format!("{DEVICE} is another device here"));
+    }
     if may_mount() || has_helper() {
         return Ok(());
     }

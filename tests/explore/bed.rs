@@ -2,7 +2,7 @@
 
 use super::support::{
     backup::{Form, Repository},
-    cluster::{must, program},
+    cluster::{is_root, must, program},
     howdah::{Howdah, Ran},
     place::{listing, scratch},
 };
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 /// One user, one repository with the backup `shop/b1`.
@@ -28,12 +28,27 @@ impl Bed {
 
     /// With these lines in the settings.
     pub(crate) fn with(form: Form, more: &str) -> Self {
-        let (howdah, repository) = (Howdah::new(), Repository::of(form));
-        let explore_dir = scratch("explore").join("open");
+        Self::over(Repository::of(form), scratch("explore").join("open"), more)
+    }
+
+    /// The same, all of it at this place.
+    pub(crate) fn at(place: &Path, form: Form) -> Self {
+        let repository = Repository(place.join("repository"));
+        must(Command::new("cp").arg("-a").arg(Repository::of(form).0).arg(&repository.0));
+        Self::over(repository, place.join("open"), "")
+    }
+
+    fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
+        let howdah = Howdah::new();
         let (repo, explore) = (repository.0.display(), explore_dir.display());
         howdah.configure(&format!("repositories = [\"{repo}\"]\nexplore_dir = \"{explore}\"\n{more}"));
         let before = seen(&repository.0);
         Self { howdah, repository, explore_dir, before }
+    }
+
+    /// Its repository was changed by the test itself.
+    pub(crate) fn as_it_is_now(self) -> Self {
+        Self { before: seen(&self.repository.0), ..self }
     }
 
     /// Runs `howdah explore` with these words.
@@ -49,6 +64,16 @@ impl Bed {
         let output = command.stdin(Stdio::from(fs::File::open(file).unwrap())).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The same where nothing is to be seen of this file but emptiness: `None` where nothing can be hidden.
+    pub(crate) fn without(&self, file: &str, words: &[&str]) -> Option<Ran> {
+        let hide = format!("mount --bind /dev/null {file} && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &hide, "sh"]).arg(env!("CARGO_BIN_EXE_howdah"));
+        let output = command.args(self.words(words)).envs(self.howdah.environment()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        is_root().then(|| Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) })
     }
 
     fn words(&self, words: &[&str]) -> Vec<String> {

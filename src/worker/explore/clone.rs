@@ -11,11 +11,12 @@ use rustix::fs::{Mode, OFlags};
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt, symlink},
+    os::unix::fs::{DirBuilderExt, MetadataExt, symlink},
     path::{Path, PathBuf},
 };
 
-/// Whether a file of the backup can be cloned into a directory, tried with a file that has no name. An error says why not.
+/// Whether the files of the backup can be cloned into a directory, tried with a file that has no name; a tablespace of it
+/// must be on the same file system. An error says why not.
 pub(super) fn is_possible(backup: &Path, into: &Path) -> Result<(), String> {
     // Small, and in every backup; an empty one would be cloned anywhere.
     let from = backup.join("PG_VERSION");
@@ -26,7 +27,23 @@ pub(super) fn is_possible(backup: &Path, into: &Path) -> Result<(), String> {
         let nameless = rustix::fs::open(there, flags, Mode::RUSR | Mode::WUSR)?;
         Ok(rustix::fs::ioctl_ficlone(nameless, from)?)
     };
-    attempt().map_err(|error| error.to_string())
+    attempt().map_err(|error| error.to_string())?;
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev());
+    let elsewhere = || -> io::Result<Option<PathBuf>> {
+        let home = device(backup)?;
+        for entry in fs::read_dir(backup.join("pg_tblspc"))? {
+            let tablespace = entry?.path();
+            if device(&tablespace)? != home {
+                return Ok(Some(tablespace));
+            }
+        }
+        Ok(None)
+    };
+    match elsewhere() {
+        Ok(None) => Ok(()),
+        Ok(Some(tablespace)) => Err(format!("{} is on another file system", tablespace.display())),
+        Err(error) => Err(format!("looking at the tablespaces: {error}")),
+    }
 }
 
 /// Makes the clones below `files`: the data directory, and each tablespace beside it.
