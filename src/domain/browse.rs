@@ -81,6 +81,22 @@ pub struct BrowsedColumn {
     pub key: Option<u32>,
 }
 
+impl BrowsedColumn {
+    /// What it is beside its type, in a line; not yet safe to show.
+    pub fn traits(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.key.map(|at| format!("key {at}")));
+        parts.extend(self.not_null.then(|| "not null".to_owned()));
+        parts.extend(self.identity.then(|| "identity".to_owned()));
+        match (&self.default, self.generated) {
+            (Some(from), true) => parts.push(format!("generated from {from}")),
+            (Some(default), false) => parts.push(format!("default {default}")),
+            (None, _) => {}
+        }
+        parts.join(", ")
+    }
+}
+
 /// The first rows of a relation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowsedRows {

@@ -112,7 +112,7 @@ pub fn write(listing: &Listing, streams: &mut Streams<'_>) -> io::Result<()> {
         }
         Listing::Columns(list) => {
             let columns = [words("COLUMN"), words("TYPE"), words("IS")];
-            let row = |one: &BrowsedColumn| [printable(&one.name), printable(&one.type_name), printable(&is(one))];
+            let row = |one: &BrowsedColumn| [printable(&one.name), printable(&one.type_name), printable(&one.traits())];
             table::write(streams.out, &columns, &list.iter().map(row).collect::<Vec<_>>())
         }
     }
@@ -128,20 +128,6 @@ pub const fn kind(kind: RelationKind) -> &'static str {
         RelationKind::Foreign => "foreign",
         RelationKind::Sequence => "sequence",
     }
-}
-
-/// What a column is beside its type.
-fn is(column: &BrowsedColumn) -> String {
-    let mut parts = Vec::new();
-    parts.extend(column.key.map(|at| format!("key {at}")));
-    parts.extend(column.not_null.then(|| "not null".to_owned()));
-    parts.extend(column.identity.then(|| "identity".to_owned()));
-    match (&column.default, column.generated) {
-        (Some(from), true) => parts.push(format!("generated from {from}")),
-        (Some(default), false) => parts.push(format!("default {default}")),
-        (None, _) => {}
-    }
-    parts.join(", ")
 }
 
 fn objects(listing: &Listing) -> Vec<Value> {

@@ -13,6 +13,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Why a database or a schema is not compared or counted.
+const NO_TABLE: &str = "select a table: its rows are what is compared and counted";
+
 impl Model {
     /// The restore point that is meant to be opened, or why there is none.
     pub fn point_to_open(&self) -> Result<RestorePoint, String> {
@@ -146,32 +149,27 @@ impl Model {
     /// The table that is meant to be compared with the live one, or why there is none. The live server is still to be
     /// named.
     pub fn table_to_compare(&self) -> Result<(ItemName, CompareWish), String> {
-        if let Some(reason) = self.take_refusal() {
-            return Err(reason);
-        }
-        match (self.tree.selected(), self.explored().and_then(|session| session.open_at())) {
-            (Node::Item(_, item @ ItemName::Table { database, schema, table }), Some(address)) => {
-                let (address, live) = (address.clone(), String::new());
-                let (database, schema, table) = (database.clone(), schema.clone(), table.clone());
-                Ok((item.clone(), CompareWish { address, database, schema, table, live }))
-            }
-            _ => Err("select a table: it is compared row by row".to_owned()),
-        }
+        let (_, item, address) = self.selected_table()?;
+        let ItemName::Table { database, schema, table } = item.clone() else { return Err(NO_TABLE.to_owned()) };
+        Ok((item.clone(), CompareWish { address: address.clone(), database, schema, table, live: String::new() }))
     }
 
     /// The table whose rows are meant to be counted, and its server, or why there is none.
     pub fn table_to_count(&self) -> Result<(SessionId, ItemName, ServerAddress), String> {
+        let (session, item, address) = self.selected_table()?;
+        match self.shown.explored.count(&(session, item.clone())) {
+            Some(Counted::Counting) => Err("its rows are being counted".to_owned()),
+            Some(Counted::Rows(_) | Counted::Failed(_)) | None => Ok((session, item.clone(), address.clone())),
+        }
+    }
+
+    fn selected_table(&self) -> Result<(SessionId, &ItemName, &ServerAddress), String> {
         if let Some(reason) = self.take_refusal() {
             return Err(reason);
         }
         match (self.tree.selected(), self.explored().and_then(|session| session.open_at())) {
-            (Node::Item(session, item @ ItemName::Table { .. }), Some(address)) => {
-                match self.shown.explored.count(&(*session, item.clone())) {
-                    Some(Counted::Counting) => Err("its rows are being counted".to_owned()),
-                    Some(Counted::Rows(_) | Counted::Failed(_)) | None => Ok((*session, item.clone(), address.clone())),
-                }
-            }
-            _ => Err("select a table".to_owned()),
+            (Node::Item(session, item @ ItemName::Table { .. }), Some(address)) => Ok((*session, item, address)),
+            _ => Err(NO_TABLE.to_owned()),
         }
     }
 

@@ -93,25 +93,12 @@ fn of_columns(columns: &[BrowsedColumn], width: usize, brush: &Brush) -> Vec<Lin
         .iter()
         .map(|column| {
             let text = |role, text: &str| Cell::Text(role, format::clean(text).into_owned());
-            vec![text(Role::Text, &column.name), text(Role::Text, &column.type_name), text(Role::Dim, &is(column))]
+            vec![text(Role::Text, &column.name), text(Role::Text, &column.type_name), text(Role::Dim, &column.traits())]
         })
         .collect();
     let title = Line::from(brush.span(Role::Title, format::many(columns.len(), "column")));
     let table = table::table(&COLUMNS, &cells, None, width, brush);
     [title, table.heading].into_iter().chain(table.rows).collect()
-}
-
-fn is(column: &BrowsedColumn) -> String {
-    let mut parts = Vec::new();
-    parts.extend(column.key.map(|at| format!("key {at}")));
-    parts.extend(column.not_null.then(|| "not null".to_owned()));
-    parts.extend(column.identity.then(|| "identity".to_owned()));
-    match (&column.default, column.generated) {
-        (Some(from), true) => parts.push(format!("generated from {from}")),
-        (Some(default), false) => parts.push(format!("default {default}")),
-        (None, _) => {}
-    }
-    parts.join(", ")
 }
 
 /// One value a line where the rows do not fit side by side would be long: columns as wide as they need, cut at the right.
