@@ -44,6 +44,12 @@ fn a_lower_file_that_changed_is_an_error_with_its_name() {
 }
 
 #[test]
+fn what_becomes_of_an_open_file_after_its_name_is_gone_does_not_outlive_a_kill() {
+    needs_fuse!();
+    faults::what_becomes_of_an_open_file_after_its_name_is_gone_does_not_outlive_a_kill();
+}
+
+#[test]
 fn the_limit_is_never_exceeded_and_says_no_space() {
     needs_fuse!();
     faults::the_limit_is_never_exceeded_and_says_no_space();

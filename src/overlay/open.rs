@@ -76,6 +76,9 @@ pub(super) fn open(order: &OverlayOrder) -> Result<Opened, OverlayError> {
     let mut tree = plant(&listing)?;
     let names = Log::open(&upper.join("names"), |record| {
         let (time, change) = Change::read(record)?;
+        if tree.is_of_the_dead(&change) {
+            return Ok(());
+        }
         tree.check(&change).map_err(|why| BadRecord(format!("{change:?} is not possible: {why}")))?;
         tree.apply(&change, time, |ino| Content::new(ino, None, time));
         Ok(())

@@ -131,6 +131,19 @@ impl Tree {
         }
     }
 
+    /// Whether a change is of a node that has lost its last name before: whoever had it open went on with it, and nobody has
+    /// it open when the log is read again.
+    pub(super) fn is_of_the_dead(&self, change: &Change) -> bool {
+        match change {
+            Change::Mode { ino, .. } | Change::Touch { ino } | Change::LowerEnd { ino, .. } => {
+                *ino < self.next && !self.nodes.contains_key(ino)
+            }
+            Change::Make { .. } | Change::Unlink { .. } | Change::RemoveDirectory { .. } | Change::Rename { .. } => {
+                false
+            }
+        }
+    }
+
     fn check_new(&self, at: &Place) -> Result<(), Errno> {
         match self.child(at.parent, &at.name) {
             Ok(_) => Err(Errno::EXIST),

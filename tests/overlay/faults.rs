@@ -14,7 +14,7 @@ use howdah::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write as _},
-    os::unix::fs::{FileExt as _, MetadataExt as _, symlink},
+    os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
     process::Command,
 };
@@ -66,6 +66,25 @@ pub(crate) fn a_lower_file_that_changed_is_an_error_with_its_name() {
     overlay.kill();
     overlay.start();
     assert_eq!(read_error(&data.join("base/small")), io);
+    overlay.stop();
+}
+
+pub(crate) fn what_becomes_of_an_open_file_after_its_name_is_gone_does_not_outlive_a_kill() {
+    let mut overlay = Overlay::of(&lower());
+    overlay.start();
+    let path = overlay.data().join("base/large");
+    let held = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    // The lower's end moves, and must be known when the file is longer again; mode and times are changes, too.
+    held.set_len(5_000).unwrap();
+    held.set_len(50_000).unwrap();
+    held.write_all_at(b"x", 20_000).unwrap();
+    held.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
+    held.set_modified(std::time::UNIX_EPOCH).unwrap();
+    held.sync_all().unwrap();
+    overlay.kill();
+    overlay.start();
+    assert!(!path.exists());
     overlay.stop();
 }
 
