@@ -5,8 +5,12 @@
 
 #[path = "explore/bed.rs"]
 mod bed;
+#[path = "explore/chaos.rs"]
+mod chaos;
 #[path = "explore/methods.rs"]
 mod methods;
+#[path = "support/rng.rs"]
+mod rng;
 mod support;
 
 use bed::Bed;
@@ -115,6 +119,28 @@ fn r28_r29_a_session_outlives_its_shell_and_its_owner_and_is_opened_again_when_i
     assert_eq!(fourth.ask("select a from mine"), "42");
     bed.explore(&["stop", "[0]"]).expect_code(0);
     bed.expect_nothing_left(&[&first, &second, &third, &fourth]);
+}
+
+#[test]
+fn r22_a_point_that_items_are_being_taken_out_of_is_closed_only_when_they_are_cancelled_first() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let open = bed.open(&[]);
+    // What every dump reads, and nothing before it does.
+    let mut holder = open.hold("begin read write; lock table pg_publication in access exclusive mode");
+    let dump = support::place::scratch("dump").join("goods");
+    let words = ["restore", "[0]", "postgres/public/goods", "--dump", dump.to_str().unwrap(), "--json"];
+    let child = bed.explore(&words).expect_code(0).json()["id"].as_u64().unwrap();
+    let waits = "select count(*) from pg_locks where relation = 'pg_publication'::regclass and not granted";
+    until_true("the dump waits for the lock", || open.ask(waits) != "0");
+    let refused = bed.explore(&["stop", "[0]"]).expect_code(3);
+    refused.expect_words(&[&format!("session {child}"), "being taken out"]);
+    assert_eq!(open.ask(SUM_OF_ROWS), source().sum, "it is open as before");
+    assert_eq!(bed.list()[0]["children"], serde_json::json!([child]));
+    bed.explore(&["stop", "[0]", "--force"]).expect_code(0);
+    holder.wait().unwrap();
+    assert!(!dump.exists(), "what was begun of it is removed");
+    bed.expect_nothing_left(&[&open]);
 }
 
 #[test]

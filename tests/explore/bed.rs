@@ -9,8 +9,9 @@ use super::support::{
 use serde_json::Value;
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 /// One user, one repository with the backup `shop/b1`.
@@ -47,7 +48,7 @@ impl Bed {
     }
 
     /// Its repository was changed by the test itself.
-    pub(crate) fn as_it_is_now(self) -> Self {
+    pub(crate) fn changed_by_hand(self) -> Self {
         Self { before: seen(&self.repository.0), ..self }
     }
 
@@ -91,14 +92,19 @@ impl Bed {
 
     /// The process that serves the files of the one that is open.
     pub(crate) fn overlay(&self) -> i32 {
-        let state = self.howdah.state.to_str().unwrap();
-        let is_it = |pid: &String| {
+        self.process("\0overlay\0").unwrap()
+    }
+
+    /// A process whose command line has this in it and one of this user's places.
+    pub(crate) fn process(&self, words: &str) -> Option<i32> {
+        let places = [self.howdah.state.to_str().unwrap(), self.explore_dir.to_str().unwrap()];
+        let is_it = |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line);
-            line.contains("\0overlay\0") && line.contains(state)
+            line.contains(words) && places.iter().any(|place| line.contains(place))
         };
         let names = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.parse::<i32>().is_ok()).find(is_it).unwrap().parse().unwrap()
+        names.filter_map(|name| name.parse().ok()).find(is_it)
     }
 
     /// The active sessions.
@@ -138,6 +144,23 @@ impl Opened {
     /// One query, unaligned tuples only.
     pub(crate) fn ask(&self, query: &str) -> String {
         must(self.psql().args(["-v", "ON_ERROR_STOP=1", "-c", query]))
+    }
+
+    /// A client that has carried this out and stays.
+    pub(crate) fn hold(&self, query: &str) -> Child {
+        let mut client = self.psql().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (client.stdin.as_mut().unwrap(), client.stdout.as_mut().unwrap());
+        writeln!(input, "{query};\n\\echo held").unwrap();
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        client
+    }
+
+    /// The same where the server may be gone.
+    pub(crate) fn try_to_ask(&self, query: &str) -> Option<String> {
+        let output = self.psql().args(["-v", "ON_ERROR_STOP=1", "-c", query]).output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
     }
 
     /// What the server says to a query that it refuses.

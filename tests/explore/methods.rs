@@ -57,7 +57,7 @@ fn where_files_can_be_cloned_they_are_and_share_their_blocks_with_the_backup() {
         fs::remove_file(&link).unwrap();
         std::os::unix::fs::symlink(&here, &link).unwrap();
     }
-    let bed = bed.as_it_is_now();
+    let bed = bed.changed_by_hand();
     bed.explore(&["start", "shop", "--plan"]).expect_code(0).expect_words(&["clone", "its blocks are shared"]);
     rustix::fs::sync();
     let before = xfs.used();

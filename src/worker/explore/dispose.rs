@@ -34,7 +34,7 @@ pub(in crate::worker) fn dispose(
         (Err(barred), _) => return Err(Failure::from(barred).into()),
     };
     explore.scratch.unpublish()?;
-    orphan_server::stop(&explore.workspace())?;
+    orphan_server::end(&explore.workspace())?;
     overlay::clear(attempt_dir, ticket.session_uuid, None)?;
     let removed = explore.scratch.remove()?;
     session.leave(&holds)?;

@@ -17,14 +17,32 @@ use crate::{
     process,
     worker::workspace::Workspace,
 };
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+    time::Duration,
+};
 
-/// Stops what this session has left on its data directory; returns whether there was anything.
+/// Stops what this session has left on its data directory, and removes the lock that it has left there; returns whether
+/// there was anything.
 pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure> {
+    let found = end(workspace)?;
+    if !server_record::of_session(workspace)?.is_empty() {
+        unlock(workspace.data)?;
+    }
+    Ok(found)
+}
+
+/// Removes the lock of a dead server from its data directory.
+pub(in crate::worker) fn unlock(data: &Path) -> Result<(), Failure> {
+    let dropped = stale_lock::remove_from(data, pidfile::NAME, data);
+    dropped.map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))
+}
+
+/// The same without the lock, where the files may be out of reach: what has served them may be dead.
+pub(in crate::worker) fn end(workspace: &Workspace<'_>) -> Result<bool, Failure> {
     let (mut found, data) = (false, workspace.data);
-    let records = server_record::of_session(workspace)?;
-    let started = !records.is_empty();
-    for record in &records {
+    for record in &server_record::of_session(workspace)? {
         let server = match record.state {
             ServerState::Stopped => None,
             ServerState::Started(mark) => runs_here(mark, data).then_some(mark),
@@ -43,10 +61,6 @@ pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure
     // By name, not by record: one that was just made may not have been noted.
     isolation::remove_all(&isolation_name(workspace.session))
         .map_err(|e| classify::of_io("removing private directories", &e))?;
-    if started {
-        let dropped = stale_lock::remove_from(data, pidfile::NAME, data);
-        dropped.map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
-    }
     Ok(found)
 }
 
@@ -63,9 +77,9 @@ fn runs_here(mark: ProcessMark, data: &Path) -> bool {
     process::is_alive(mark) && data.canonicalize().is_ok_and(|data| process::directory(mark.pid) == Some(data))
 }
 
-/// Without a data directory no server runs on it.
-fn missing(error: std::io::Error) -> std::io::Result<Option<ProcessMark>> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(None) } else { Err(error) }
+/// Without a data directory no server runs on it; of one that nobody serves any more the locks that are held tell.
+fn missing(error: io::Error) -> io::Result<Option<ProcessMark>> {
+    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotConnected) { Ok(None) } else { Err(error) }
 }
 
 #[cfg(test)]
