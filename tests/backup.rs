@@ -25,13 +25,13 @@ use session::{Session, order_of};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
     sync::OnceLock,
 };
 use support::{
     cluster::{Cluster, Restored, SUM_OF_ROWS, free_port, must, program, server_scratch, source},
     howdah::Howdah,
-    place::{listing, open_to_all, root, scratch},
+    place::{listing, names, open_to_all, root, scratch},
+    writes::Writes,
 };
 
 /// A server without tablespaces, with some data.
@@ -54,32 +54,6 @@ pub(crate) fn filled(settings: &str) -> Cluster {
 pub(crate) fn label(success: &Success) -> String {
     let Achieved::RestorePoint { label, .. } = &success.result else { panic!("{success:?}") };
     label.clone()
-}
-
-/// The names below a directory, those with a dot included.
-pub(crate) fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-/// Transactions that go on until this is dropped.
-struct Writes(Child);
-
-impl Writes {
-    fn on(cluster: &Cluster) -> Self {
-        let mut command = program("pgbench");
-        command.args(["-n", "-c", "2", "-T", "600"]).args(cluster.connection()).arg("postgres");
-        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Writes {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
 }
 
 /// The point is in the catalog; restores it with a server, and asks that.

@@ -26,41 +26,11 @@ use howdah::{
 };
 use session::{Session, dump_to, order, server};
 use shop::{SUM, fresh, live, open};
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Stdio},
-};
 use support::{
-    cluster::{Cluster, must, program, server_scratch},
-    place::listing,
+    cluster::{must, program, server_scratch},
+    place::{listing, names},
+    writes::Writes,
 };
-
-/// The names below a directory, those with a dot included.
-fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-/// Transactions that go on until this is dropped.
-struct Writes(Child);
-
-impl Writes {
-    fn on(cluster: &Cluster) -> Self {
-        let mut command = program("pgbench");
-        command.args(["-n", "-c", "2", "-T", "600"]).args(cluster.connection()).arg("postgres");
-        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Writes {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
 
 fn items_of(success: &Success) -> u64 {
     let Achieved::Items { items } = success.result else { panic!("{success:?}") };

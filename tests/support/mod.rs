@@ -19,3 +19,4 @@ pub(crate) mod port;
 pub(crate) mod pty;
 pub(crate) mod skip;
 pub(crate) mod timeout;
+pub(crate) mod writes;

@@ -107,3 +107,11 @@ pub(crate) fn listing(directory: &Path) -> Vec<String> {
     rows.sort();
     rows
 }
+
+/// The names below a directory, those with a dot included.
+pub(crate) fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

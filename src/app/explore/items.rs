@@ -20,7 +20,6 @@ use crate::{
     },
     domain::{
         ExistingItem, Failure, ItemDestination, ItemName, ItemOrder, ItemPart, OpenPoint, Order, Origin, ServerAddress,
-        instance::printable,
     },
     machine::Session,
     manager::{Clock, StartRequest},
@@ -92,14 +91,7 @@ pub(super) fn restored(
         Err(failure) => return refused(streams, &failure.to_string()),
     };
     if args.plan {
-        if args.json {
-            writeln!(streams.out, "{}", serde_json::to_string(&plan)?)?;
-        } else {
-            for (name, text) in plan.rows() {
-                writeln!(streams.out, "{name:<14}{}", printable(&text))?;
-            }
-        }
-        return Ok(Exit::Done);
+        return super::write_plan(&plan, &plan.rows(), args.json, streams);
     }
     streams.json = args.json;
     let request = StartRequest { orders: vec![Order::Items(order)], policy: None, origin: Origin::CommandLine };

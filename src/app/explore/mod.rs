@@ -37,7 +37,7 @@ use crate::{
     control::Client,
     domain::{
         Disposition, ExploreOrder, Failure, ItemName, KindFilter, Order, Origin, Reach, Recovery, ServerAddress,
-        SessionId, WorkerSettings,
+        SessionId, WorkerSettings, instance::printable,
     },
     machine::{Scope, decide},
     manager::{Service, SessionAction, StartRequest},
@@ -106,6 +106,23 @@ pub(super) async fn planned(
     }
 }
 
+/// Writes a plan: as one JSON value, or a line for each of its names.
+fn write_plan(
+    plan: &impl serde::Serialize,
+    rows: &[(&'static str, String)],
+    json: bool,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    if json {
+        writeln!(streams.out, "{}", serde_json::to_string(plan)?)?;
+    } else {
+        for (name, text) in rows {
+            writeln!(streams.out, "{name:<14}{}", printable(text))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
 fn started(
     context: &AppContext,
     reader: &mut Reader,
@@ -147,14 +164,7 @@ fn started(
         Err(failure) => return refused(streams, &failure.to_string()),
     };
     if args.plan {
-        if args.json {
-            writeln!(streams.out, "{}", serde_json::to_string(&plan)?)?;
-        } else {
-            for (name, text) in plan.rows() {
-                writeln!(streams.out, "{name:<12}{text}")?;
-            }
-        }
-        return Ok(Exit::Done);
+        return write_plan(&plan, &plan.rows(), args.json, streams);
     }
     let request = StartRequest { orders: vec![Order::Explore(order)], policy: None, origin: Origin::CommandLine };
     steer(context, async |owner| begun(owner, request, (reader, args, around), streams).await)
