@@ -78,6 +78,7 @@ impl Overlay {
             roots: vec![Root { at: "data".into(), from: Lower::Directory(lower.to_owned()) }],
             links: Vec::new(),
             hidden: Vec::new(),
+            fixed: vec!["data/pg_wal".into()],
             upper: home.join("upper"),
             mount,
             owner: (owner.uid(), owner.gid()),

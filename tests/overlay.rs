@@ -21,6 +21,8 @@ mod members;
 mod model;
 #[path = "overlay/operation.rs"]
 mod operation;
+#[path = "overlay/passed.rs"]
+mod passed;
 #[path = "overlay/postgres.rs"]
 mod postgres;
 #[path = "support/rng.rs"]
@@ -56,6 +58,12 @@ fn the_limit_is_never_exceeded_and_says_no_space() {
 }
 
 #[test]
+fn what_was_cut_off_takes_its_room_again() {
+    needs_fuse!();
+    faults::what_was_cut_off_takes_its_room_again();
+}
+
+#[test]
 fn members_of_an_archive_are_files() {
     needs_fuse!();
     faults::members_of_an_archive_are_files();
@@ -83,6 +91,12 @@ fn a_listing_that_changes_misses_and_repeats_nothing() {
 fn a_mount_in_use_goes_by_force() {
     needs_fuse!();
     faults::a_mount_in_use_goes_by_force();
+}
+
+#[test]
+fn segments_are_written_without_asking_and_are_all_there_after_a_kill() {
+    needs_fuse!();
+    passed::segments_are_written_without_asking_and_are_all_there_after_a_kill();
 }
 
 #[test]

@@ -25,6 +25,18 @@ impl Blocks {
         }
     }
 
+    pub(super) fn contains_all(&self, mut blocks: Range<u64>) -> bool {
+        blocks.all(|block| self.contains(block))
+    }
+
+    /// Forgets every block from this one on.
+    pub(super) fn cut(&mut self, end: u64) {
+        if self.0.len() > word(end) {
+            self.0.truncate(word(end) + 1);
+            self.0[word(end)] &= (1 << (end % 64)) - 1;
+        }
+    }
+
     /// The runs of blocks in a range that are not in the set.
     pub(super) fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
@@ -51,5 +63,9 @@ fn what_was_inserted_is_contained_and_the_rest_is_missing() {
     let contained: Vec<u64> = (0..200).filter(|block| blocks.contains(*block)).collect();
     assert_eq!(contained, [3, 4, 64]);
     assert_eq!(blocks.missing(2..66), [2..3, 5..64, 65..66]);
-    assert!(blocks.missing(3..5).is_empty());
+    assert!(blocks.missing(3..5).is_empty() && blocks.contains_all(3..5) && !blocks.contains_all(3..6));
+    for (end, left) in [(200, &[3, 4, 64][..]), (65, &[3, 4, 64]), (64, &[3, 4]), (4, &[3]), (0, &[])] {
+        blocks.cut(end);
+        assert_eq!((0..200).filter(|block| blocks.contains(*block)).collect::<Vec<u64>>(), left, "cut at {end}");
+    }
 }

@@ -4,6 +4,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::{
     fs::Metadata,
     os::unix::fs::MetadataExt as _,
+    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,6 +25,24 @@ impl FileTime {
     /// When a file was changed last.
     pub(super) fn modified(found: &Metadata) -> Self {
         Self { seconds: found.mtime(), nanoseconds: u32::try_from(found.mtime_nsec()).unwrap_or(0) }
+    }
+}
+
+/// A moment that several may set.
+#[derive(Debug)]
+pub(super) struct Stamp(Mutex<FileTime>);
+
+impl Stamp {
+    pub(super) const fn new(time: FileTime) -> Self {
+        Self(Mutex::new(time))
+    }
+
+    pub(super) fn get(&self) -> FileTime {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set(&self, time: FileTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 }
 

@@ -7,15 +7,19 @@
 //! Promises: a partial write first brings the rest of its block; a block is marked after its data, and a write that
 //! failed has changed neither length nor marks. Never: writes to the lower.
 
+mod passed;
+mod room;
+
 use super::{
     blocks::{BLOCK, Blocks},
     change::{Change, Ino},
-    clock::FileTime,
+    clock::{FileTime, Stamp},
     handle::Handle,
     lower::LowerFile,
-    sparse::{holes, read_upper},
+    sparse::read_upper,
     store::Store,
 };
+use room::{reserved, settle};
 use rustix::{
     fs::{FallocateFlags, Timespec, Timestamps, UTIME_OMIT},
     io::Errno,
@@ -39,6 +43,7 @@ pub(super) struct Content {
     state: RwLock<State>,
     upper: Handle,
     opens: AtomicU64,
+    modified: Stamp,
 }
 
 #[derive(Debug)]
@@ -49,10 +54,14 @@ struct State {
     /// of the file in the upper directory says it then.
     logged_lower_end: u64,
     present: Blocks,
+    /// Blocks of the upper directory that were written whole by this process: they have their place on the disk and, of
+    /// the lower's, their mark.
+    placed: Blocks,
     has_upper: bool,
-    /// Bytes that the file in the upper directory occupies.
+    /// Bytes that the file in the upper directory occupies, or may without being asked for again.
     occupied: u64,
-    modified: FileTime,
+    /// The file in the upper directory while the kernel reads and writes it by itself.
+    passed: Option<Arc<File>>,
 }
 
 impl Content {
@@ -64,12 +73,19 @@ impl Content {
             lower_end: size,
             logged_lower_end: size,
             present: Blocks::default(),
+            placed: Blocks::default(),
             has_upper: false,
             occupied: 0,
-            modified,
+            passed: None,
         };
-        let (upper, opens) = (Handle::default(), AtomicU64::new(0));
-        Self { ino, lower, state: RwLock::new(state), upper, opens }
+        Self {
+            ino,
+            lower,
+            state: RwLock::new(state),
+            upper: Handle::default(),
+            opens: AtomicU64::new(0),
+            modified: Stamp::new(modified),
+        }
     }
 
     pub(super) const fn ino(&self) -> Ino {
@@ -79,7 +95,10 @@ impl Content {
     /// Its length and when it was changed.
     pub(super) fn facts(&self) -> (u64, FileTime) {
         let state = self.read_state();
-        (state.size, state.modified)
+        match state.passed.as_ref().map(|upper| upper.metadata()) {
+            Some(Ok(found)) => (found.len(), FileTime::modified(&found)),
+            Some(Err(_)) | None => (state.size, self.modified.get()),
+        }
     }
 
     /// What the log says, when the overlay is opened again.
@@ -100,25 +119,25 @@ impl Content {
         state.has_upper = true;
         state.size = found.len();
         state.lower_end = state.lower_end.min(found.len());
-        state.modified = FileTime::modified(found);
+        self.modified.set(FileTime::modified(found));
         state.occupied = found.blocks() * 512;
         state.occupied
     }
 
     /// Sets when it was changed, in memory only.
     pub(super) fn set_modified(&self, time: FileTime) {
-        self.write_state().modified = time;
+        self.modified.set(time);
     }
 
     /// Sets when it was changed; says whether that is kept with the data. Where there is none, a log must keep it.
     pub(super) fn keep_modified(&self, store: &Store, time: FileTime) -> io::Result<bool> {
-        let mut state = self.write_state();
+        let state = self.write_state();
         if state.has_upper {
             let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
             let modified = Timespec { tv_sec: time.seconds, tv_nsec: time.nanoseconds.into() };
             let times = Timestamps { last_access: omitted, last_modification: modified };
             rustix::fs::futimens(&*self.upper(store)?, &times)?;
-            state.modified = time;
+            self.modified.set(time);
             self.close_if_unused(store);
         }
         Ok(state.has_upper)
@@ -179,6 +198,9 @@ impl Content {
             return Ok(());
         }
         let end = at.checked_add(data.len() as u64).ok_or(Errno::FBIG)?;
+        if self.overwrite(store, at..end, data)? {
+            return Ok(());
+        }
         let mut state = self.write_state();
         let upper = self.upper_for_writing(store, &mut state)?;
         self.log_lower_end_before(store, &mut state, end)?;
@@ -202,9 +224,9 @@ impl Content {
                 for run in runs {
                     state.present.insert(run);
                 }
+                state.placed.insert(at.div_ceil(BLOCK)..end / BLOCK);
                 state.size = state.size.max(end);
-                state.modified = FileTime::now();
-                store.counters.was_written(data.len() as u64);
+                self.was_written(store, data);
                 Ok(())
             }
             Err(error) => {
@@ -212,6 +234,24 @@ impl Content {
                 Err(error)
             }
         }
+    }
+
+    /// Writes what neither takes more of the disk nor needs a mark, beside others that read and write. Whether that could
+    /// be done.
+    fn overwrite(&self, store: &Store, range: Range<u64>, data: &[u8]) -> io::Result<bool> {
+        let state = self.read_state();
+        let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
+        if range.end > state.size || !state.placed.contains_all(blocks) {
+            return Ok(false);
+        }
+        self.upper(store)?.write_all_at(data, range.start)?;
+        self.was_written(store, data);
+        Ok(true)
+    }
+
+    fn was_written(&self, store: &Store, data: &[u8]) {
+        self.modified.set(FileTime::now());
+        store.counters.was_written(data.len() as u64);
     }
 
     /// Copies what a write leaves of a block from the lower.
@@ -236,7 +276,8 @@ impl Content {
         upper.set_len(size)?;
         state.size = size;
         state.lower_end = state.lower_end.min(size);
-        state.modified = FileTime::now();
+        state.placed.cut(size / BLOCK);
+        self.modified.set(FileTime::now());
         settle(store, &upper, &mut state, 0);
         store.counters.changed();
         drop(state);
@@ -260,7 +301,7 @@ impl Content {
             return Err(error);
         }
         state.size = size;
-        state.modified = FileTime::now();
+        self.modified.set(FileTime::now());
         Ok(())
     }
 
@@ -280,6 +321,7 @@ impl Content {
         if state.has_upper {
             fs::remove_file(store.place(self.ino))?;
             state.has_upper = false;
+            state.placed.cut(0);
             store.room.settle(0, state.occupied, 0);
             state.occupied = 0;
             store.counters.changed();
@@ -304,7 +346,7 @@ impl Content {
     fn log_lower_end_before(&self, store: &Store, state: &mut State, size: u64) -> io::Result<()> {
         if size > state.lower_end && state.logged_lower_end > state.lower_end {
             let change = Change::LowerEnd { ino: self.ino, end: state.lower_end };
-            store.log_change(&change, state.modified)?;
+            store.log_change(&change, self.modified.get())?;
             state.logged_lower_end = state.lower_end;
         }
         Ok(())
@@ -315,7 +357,12 @@ impl Content {
     }
 
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        // What the kernel writes by itself may have made the file longer.
+        if let Some(Ok(found)) = state.passed.as_ref().map(|upper| upper.metadata()) {
+            state.size = found.len();
+        }
+        state
     }
 }
 
@@ -338,36 +385,6 @@ impl State {
         }
         parts
     }
-}
-
-/// Does something that makes a file occupy at most these bytes more, once there is room for them.
-fn reserved(
-    store: &Store,
-    upper: &File,
-    state: &mut State,
-    range: Range<u64>,
-    work: impl FnOnce(&State) -> io::Result<()>,
-) -> io::Result<()> {
-    let most = range.end - range.start;
-    let bytes = if store.room.reserve(most).is_ok() {
-        most
-    } else {
-        // Where it is tight, only what is not there yet counts.
-        let holes = holes(upper, range)?;
-        store.room.reserve(holes).inspect_err(|_| store.counters.was_refused())?;
-        holes
-    };
-    let done = work(state);
-    settle(store, upper, state, bytes);
-    done
-}
-
-/// Counts what the file occupies now.
-fn settle(store: &Store, upper: &File, state: &mut State, reserved: u64) {
-    // Where the system cannot say it, the reservation stands.
-    let occupied = upper.metadata().map_or(state.occupied + reserved, |found| found.blocks() * 512);
-    store.room.settle(reserved, state.occupied, occupied);
-    state.occupied = occupied;
 }
 
 /// A distance within one request, whose data is in memory.

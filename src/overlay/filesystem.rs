@@ -7,6 +7,7 @@ use super::{
     blocks::BLOCK,
     change::{NewNode, Place},
     clock::FileTime,
+    passthrough::Passthrough,
     view::{Facts, Kind, View, Wanted},
 };
 use fuser::{
@@ -33,7 +34,7 @@ const MAX_REQUEST: u32 = 1 << 20;
 const MAX_BACKGROUND: u16 = 64;
 
 /// Only a number of ours means anything; there is nothing to be found by a handle.
-const NO_HANDLE: FileHandle = FileHandle(0);
+pub(super) const NO_HANDLE: FileHandle = FileHandle(0);
 
 thread_local! {
     /// What a read is put together in. Kept, since fresh memory costs more than the copy.
@@ -45,6 +46,7 @@ thread_local! {
 pub(super) struct OverlayFilesystem {
     pub(super) view: View,
     pub(super) owner: (u32, u32),
+    pub(super) passthrough: Passthrough,
 }
 
 impl OverlayFilesystem {
@@ -103,6 +105,7 @@ impl Filesystem for OverlayFilesystem {
         for wanted in [InitFlags::FUSE_PARALLEL_DIROPS, InitFlags::FUSE_CACHE_SYMLINKS] {
             let _not_here = config.add_capabilities(wanted);
         }
+        self.passthrough.ask_for(config);
         Ok(())
     }
 
@@ -206,10 +209,7 @@ impl Filesystem for OverlayFilesystem {
     }
 
     fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match self.view.open(ino.0) {
-            Ok(()) => reply.opened(NO_HANDLE, FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH),
-            Err(error) => reply.error(error.into()),
-        }
+        self.passthrough.open(&self.view, ino.0, reply);
     }
 
     fn read(
@@ -263,7 +263,7 @@ impl Filesystem for OverlayFilesystem {
         _: bool,
         reply: ReplyEmpty,
     ) {
-        self.view.release(ino.0);
+        self.passthrough.release(&self.view, ino.0);
         reply.ok();
     }
 

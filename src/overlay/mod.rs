@@ -17,10 +17,11 @@
 //! backup that is not what it was is an error with its name, never zeros. Never: more in the upper directory than the
 //! limit.
 //!
-//! The kernel could keep written pages to itself (writeback cache), or read and write files that were born here by itself
-//! (passthrough). Neither is asked for. The first loses what a killed process had acknowledged, which a server without
-//! `fsync` never writes again, and a full limit would come after the write, when it is a panic of the server and no error
-//! of a statement. The second writes past the limit.
+//! Segments of WAL, which stay as long as they are, are read and written by the kernel itself where it can (passthrough):
+//! the room of all of one is taken before. No other file is: the kernel would write past the limit. Nor does the kernel
+//! keep written pages to itself (writeback cache): what a killed process had acknowledged would be lost, which a server
+//! without `fsync` never writes again, and a full limit would come after the write, when it is a panic of the server and
+//! no error of a statement.
 
 mod available;
 mod blocks;
@@ -40,6 +41,7 @@ mod member;
 mod mounts;
 mod open;
 mod order;
+mod passthrough;
 mod room;
 mod serve;
 mod sparse;

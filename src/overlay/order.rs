@@ -13,7 +13,7 @@ use std::{
 };
 
 /// The version of the order that this build writes and reads.
-pub const ORDER_VERSION: u32 = 1;
+pub const ORDER_VERSION: u32 = 2;
 
 /// Bytes of the limit that are kept for the logs, so that files can still be removed when it is reached.
 pub(super) const LOG_RESERVE: u64 = 1 << 20;
@@ -36,6 +36,9 @@ pub struct OverlayOrder {
     pub links: Vec<(PathBuf, PathBuf)>,
     /// Names of the lower that are not shown, such as `data/postmaster.pid`; a directory goes with all in it.
     pub hidden: Vec<PathBuf>,
+    /// Directories whose files stay as long as they are once they have their name, such as `data/pg_wal`: where the
+    /// kernel can, it writes by itself what was written there before.
+    pub fixed: Vec<PathBuf>,
     /// The private directory that takes what is written; made (0700) where it is missing.
     pub upper: PathBuf,
     /// The mount point: an empty directory.
@@ -97,7 +100,7 @@ impl OverlayOrder {
         }
         let roots = self.roots.iter().map(|root| &root.at);
         let links = self.links.iter().map(|(at, _)| at);
-        for path in roots.chain(links).chain(&self.hidden) {
+        for path in roots.chain(links).chain(&self.hidden).chain(&self.fixed) {
             if !is_inside(path) {
                 return Err(format!("{} does not lie below the mount", shown(path)));
             }
@@ -136,6 +139,7 @@ mod tests {
             roots: vec![Root { at: "data".into(), from: Lower::Directory("/backup".into()) }],
             links: vec![("data/pg_tblspc/16384".into(), "/mnt/tablespaces/16384".into())],
             hidden: vec!["data/postmaster.pid".into()],
+            fixed: vec!["data/pg_wal".into()],
             upper: "/scratch/upper".into(),
             mount: "/scratch/mount".into(),
             owner: (1, 2),
@@ -155,13 +159,14 @@ mod tests {
     #[test]
     fn an_order_that_leads_out_of_the_mount_is_refused() {
         type Spoil = fn(&mut OverlayOrder);
-        let spoils: [(Spoil, &str); 8] = [
-            (|order| order.version = 2, "version 2"),
+        let spoils: [(Spoil, &str); 9] = [
+            (|order| order.version = 1, "version 1"),
             (|order| order.name = "a,dev".to_owned(), "a,dev"),
             (|order| order.name.clear(), "no name"),
             (|order| order.roots[0].at = "../data".into(), "../data"),
             (|order| order.links[0].0 = "/etc/passwd".into(), "/etc/passwd"),
             (|order| order.hidden[0] = PathBuf::new(), "does not lie below"),
+            (|order| order.fixed[0] = "/srv/wal".into(), "/srv/wal"),
             (|order| order.upper = "upper".into(), "upper is not absolute"),
             (|order| order.limit = ByteCount(1), "limit"),
         ];

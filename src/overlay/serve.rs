@@ -9,6 +9,7 @@ use super::{
     mounts::mounts_named,
     open::{Opened, open},
     order::OverlayOrder,
+    passthrough::Passthrough,
     view::View,
 };
 use crate::domain::path_text::shown;
@@ -40,7 +41,8 @@ pub fn serve(order_file: &Path, mounted: impl FnOnce()) -> Result<(), OverlayErr
     }
     let Opened { store, tree, lock } = open(&order)?;
     let store = Arc::new(store);
-    let filesystem = OverlayFilesystem { view: View::new(tree, Arc::clone(&store)), owner: order.owner };
+    let view = View::new(tree, Arc::clone(&store), &order.fixed);
+    let filesystem = OverlayFilesystem { view, owner: order.owner, passthrough: Passthrough::default() };
     let refused = |error: std::io::Error| OverlayError::Mount { at: order.mount.clone(), reason: error.to_string() };
     let session = Session::new(filesystem, &order.mount, &options(&order)).map_err(refused)?;
     raise_readahead(&order.name);

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -90,6 +91,11 @@ impl Tree {
             return Err(Errno::NAMETOOLONG);
         }
         self.directory(parent)?.get(name).ok_or(Errno::NOENT)
+    }
+
+    /// The node at a path below the root.
+    pub(super) fn at(&self, path: &Path) -> Result<Ino, Errno> {
+        path.iter().try_fold(ROOT, |at, name| self.child(at, name))
     }
 
     /// All files.

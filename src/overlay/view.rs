@@ -14,7 +14,9 @@ use crate::domain::path_text::shown;
 use rustix::{fs::FallocateFlags, io::Errno};
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io,
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -23,6 +25,8 @@ use std::{
 pub(super) struct View {
     pub(super) store: Arc<Store>,
     tree: RwLock<Tree>,
+    /// Directories whose files stay as long as they are.
+    fixed: Vec<Ino>,
 }
 
 /// What is to be known of one node.
@@ -65,8 +69,10 @@ pub(super) struct Wanted {
 }
 
 impl View {
-    pub(super) fn new(tree: Tree, store: Arc<Store>) -> Self {
-        Self { store, tree: RwLock::new(tree) }
+    /// With directories whose files stay as long as they are once they have their name.
+    pub(super) fn new(tree: Tree, store: Arc<Store>, fixed: &[PathBuf]) -> Self {
+        let fixed = fixed.iter().filter_map(|path| tree.at(path).ok()).collect();
+        Self { store, tree: RwLock::new(tree), fixed }
     }
 
     /// The node of a name; the kernel keeps it from now on.
@@ -148,6 +154,23 @@ impl View {
     pub(super) fn open(&self, ino: Ino) -> io::Result<()> {
         self.file(ino)?.opened();
         Ok(())
+    }
+
+    /// What the kernel may read and write by itself; `None` where it has to ask. To be called when nobody has the file
+    /// open.
+    pub(super) fn pass(&self, ino: Ino) -> io::Result<Option<Arc<File>>> {
+        let tree = self.read_tree();
+        let is_fixed = self.fixed.contains(&tree.node(ino)?.parent);
+        let content = tree.file(ino)?;
+        drop(tree);
+        if is_fixed { content.pass(&self.store) } else { Ok(None) }
+    }
+
+    /// The kernel asks again.
+    pub(super) fn end_pass(&self, ino: Ino) {
+        if let Ok(content) = self.file(ino) {
+            content.end_pass(&self.store);
+        }
     }
 
     pub(super) fn release(&self, ino: Ino) {

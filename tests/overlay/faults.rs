@@ -88,6 +88,24 @@ pub(crate) fn what_becomes_of_an_open_file_after_its_name_is_gone_does_not_outli
     overlay.stop();
 }
 
+pub(crate) fn what_was_cut_off_takes_its_room_again() {
+    let mut overlay = Overlay::of(&lower());
+    let limit = 6 << 20;
+    overlay.order.limit = ByteCount(limit);
+    overlay.start();
+    let file = File::create(overlay.data().join("cut")).unwrap();
+    let whole = vec![1; 2 << 20];
+    file.write_all_at(&whole, 0).unwrap();
+    file.set_len(0).unwrap();
+    file.set_len(whole.len() as u64).unwrap();
+    let filler = File::create(overlay.data().join("filler")).unwrap();
+    let piece = vec![2; 50_000];
+    let pieces = (0..limit).step_by(50_000).take_while(|at| filler.write_all_at(&piece, *at).is_ok()).count();
+    assert!(pieces > 80, "{pieces} pieces: what was cut off gave its room back");
+    assert_eq!(file.write_all_at(&whole, 0).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert!(overlay::occupied_by(&overlay.order.upper).unwrap() <= limit);
+}
+
 pub(crate) fn the_limit_is_never_exceeded_and_says_no_space() {
     let lower = lower();
     let mut overlay = Overlay::of(&lower);

@@ -1,9 +1,6 @@
 //! An overlay of the real binary: its order, the process that serves it, and what is left on the disk.
 
-use crate::{
-    support::{place, timeout::TIMEOUT},
-    users::PROGRAM,
-};
+use crate::support::{again, place, timeout::TIMEOUT};
 use howdah::{
     domain::ByteCount,
     overlay::{self, Lower, ORDER_VERSION, OverlayError, OverlayOrder, OverlayStatus, Root, Serving},
@@ -51,6 +48,7 @@ impl Overlay {
             roots,
             links: Vec::new(),
             hidden: Vec::new(),
+            fixed: vec!["data/pg_wal".into()],
             upper: home.join("upper"),
             mount,
             owner: (uid, gid),
@@ -65,8 +63,7 @@ impl Overlay {
         self.order.write(&order)?;
         let lock = File::create(self.home.join("lock")).unwrap();
         let log = File::options().append(true).create(true).open(self.home.join("log")).unwrap();
-        let program = std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_howdah").into());
-        self.serving = Some(overlay::start_with(Path::new(&program), &order, lock, log)?.wait(TIMEOUT)?);
+        self.serving = Some(overlay::start_with(Path::new(&again::program()), &order, lock, log)?.wait(TIMEOUT)?);
         Ok(())
     }
 

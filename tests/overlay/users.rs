@@ -5,41 +5,15 @@ use crate::{
     harness::Overlay,
     model,
     rng::Rng,
-    support::{cluster, place, skip::skip, timeout::until_true},
+    support::{
+        again::{DEVICE_FOR_ALL, again, is_inside},
+        cluster, place,
+        skip::skip,
+        timeout::until_true,
+    },
 };
 use howdah::overlay;
-use std::{env, fs, io::ErrorKind, os::unix::fs::FileExt as _, path::PathBuf, process::Command};
-
-/// Set where the test runs for the second time: what it is to find.
-const INSIDE: &str = "HOWDAH_OVERLAY_INSIDE";
-
-/// Where the tests' own programs are, for a user who may not pass through the directory that they were built in.
-pub(crate) const PROGRAM: &str = "HOWDAH_OVERLAY_PROGRAM";
-
-/// Runs a test of this binary again, as another user or not, after a script has prepared a mount namespace.
-fn again(test: &str, prepare: &str, user: Option<&str>) {
-    let home = place::scratch("again");
-    let copies = [env::current_exe().unwrap(), PathBuf::from(env!("CARGO_BIN_EXE_howdah"))].map(|program| {
-        let copy = home.join(program.file_name().unwrap());
-        fs::copy(&program, &copy).unwrap();
-        copy
-    });
-    let script = format!("cd '{}' && {prepare} && shift && exec \"$@\"", home.display());
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "bash", "-ec", &script, "bash", "--"]);
-    if let Some(user) = user {
-        command.args(["runuser", "-u", user, "--"]);
-    }
-    command.arg(&copies[0]).args(["--exact", test, "--nocapture"]).env(INSIDE, "1").env(PROGRAM, &copies[1]);
-    let output = command.output().unwrap();
-    let words = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words}");
-    assert!(words.contains("1 passed"), "{words}");
-}
-
-fn is_inside() -> bool {
-    env::var_os(INSIDE).is_some()
-}
+use std::{fs, io::ErrorKind, os::unix::fs::FileExt as _, process::Command};
 
 pub(crate) fn a_user_mounts_through_the_helper(test: &str) {
     if !is_inside() && cluster::is_root() {
@@ -49,8 +23,7 @@ pub(crate) fn a_user_mounts_through_the_helper(test: &str) {
         if cluster::binaries().is_err() {
             return skip("there is no user postgres to mount as", true);
         }
-        // As udev makes the device; containers often have it for root alone.
-        return again(test, "mknod fuse c 10 229 && chmod 666 fuse && mount --bind fuse /dev/fuse", Some("postgres"));
+        return again(test, DEVICE_FOR_ALL, Some("postgres"));
     }
     assert!(!cluster::is_root());
     assert_eq!(overlay::available(), Ok(()));

@@ -1,6 +1,6 @@
 //! The real binary, kept away from the settings and the state of whoever runs the tests.
 
-use super::{events::Events, place::scratch, timeout::until};
+use super::{again, events::Events, place::scratch, timeout::until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -68,7 +68,7 @@ impl Howdah {
     }
 
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_howdah"));
+        let mut command = Command::new(again::program());
         command
             .args(arguments)
             .envs(self.environment())

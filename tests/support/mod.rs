@@ -9,6 +9,7 @@
 #![allow(clippy::unnecessary_debug_formatting, reason = "a path in a failed test should show what is odd in it")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+pub(crate) mod again;
 pub(crate) mod backup;
 pub(crate) mod cluster;
 pub(crate) mod events;

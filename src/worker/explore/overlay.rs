@@ -68,6 +68,7 @@ pub(super) fn mount(wanted: &Wanted<'_>, found: &Inspected) -> Result<Serving, F
         roots,
         links,
         hidden,
+        fixed: vec![data.join("pg_wal")],
         upper: scratch.written(),
         mount: files,
         owner: owner.unwrap_or_else(own),
