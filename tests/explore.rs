@@ -7,13 +7,15 @@
 mod bed;
 #[path = "explore/chaos.rs"]
 mod chaos;
+#[path = "explore/faults.rs"]
+mod faults;
 #[path = "explore/methods.rs"]
 mod methods;
 #[path = "support/rng.rs"]
 mod rng;
 mod support;
 
-use bed::Bed;
+use bed::{Bed, DUMPS_HELD, HOLD_DUMPS};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{
     backup::Form,
@@ -126,13 +128,11 @@ fn r22_a_point_that_items_are_being_taken_out_of_is_closed_only_when_they_are_ca
     needs_postgres!();
     let bed = Bed::new(Form::PLAIN);
     let open = bed.open(&[]);
-    // What every dump reads, and nothing before it does.
-    let mut holder = open.hold("begin read write; lock table pg_publication in access exclusive mode");
+    let mut holder = open.hold(HOLD_DUMPS);
     let dump = support::place::scratch("dump").join("goods");
     let words = ["restore", "[0]", "postgres/public/goods", "--dump", dump.to_str().unwrap(), "--json"];
     let child = bed.explore(&words).expect_code(0).json()["id"].as_u64().unwrap();
-    let waits = "select count(*) from pg_locks where relation = 'pg_publication'::regclass and not granted";
-    until_true("the dump waits for the lock", || open.ask(waits) != "0");
+    until_true("the dump waits for the lock", || open.ask(DUMPS_HELD) != "0");
     let refused = bed.explore(&["stop", "[0]"]).expect_code(3);
     refused.expect_words(&[&format!("session {child}"), "being taken out"]);
     assert_eq!(open.ask(SUM_OF_ROWS), source().sum, "it is open as before");

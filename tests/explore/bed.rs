@@ -14,6 +14,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// Locks what every dump reads, and nothing before it does.
+pub(crate) const HOLD_DUMPS: &str = "begin read write; lock table pg_publication in access exclusive mode";
+
+/// How many dumps wait for that.
+pub(crate) const DUMPS_HELD: &str =
+    "select count(*) from pg_locks where relation = 'pg_publication'::regclass and not granted";
+
 /// One user, one repository with the backup `shop/b1`.
 pub(crate) struct Bed {
     pub(crate) howdah: Howdah,
@@ -39,8 +46,13 @@ impl Bed {
         Self::over(repository, place.join("open"), "")
     }
 
-    fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
-        let howdah = Howdah::new();
+    /// Over this repository, with its scratches there.
+    pub(crate) fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
+        Self::of(Howdah::new(), repository, explore_dir, more)
+    }
+
+    /// The same of this user.
+    pub(crate) fn of(howdah: Howdah, repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
         let (repo, explore) = (repository.0.display(), explore_dir.display());
         howdah.configure(&format!("repositories = [\"{repo}\"]\nexplore_dir = \"{explore}\"\n{more}"));
         let before = seen(&repository.0);

@@ -1,4 +1,4 @@
-//! Owner, worker, overlay and server are killed in any order, while the point is opened and after: it is opened again, and
+//! Owner (a keeper or a console), worker, overlay and server are killed in any order, while the point is opened and after: it is opened again, and
 //! when it is closed nothing is left.
 
 #![allow(clippy::print_stderr, reason = "the seed must be known, whatever becomes of the run")]
@@ -11,6 +11,7 @@ use super::{
         backup::Form,
         cluster::{SUM_OF_ROWS, source},
         howdah::Running,
+        pty::Terminal,
         timeout::until,
     },
 };
@@ -22,13 +23,48 @@ const ROUNDS: u64 = 3;
 /// In the long form.
 const LONG_ROUNDS: u64 = 1_000;
 
-/// What is killed: the words of its command line.
-const VICTIMS: [&str; 4] = ["\0keeper\0", "\0worker\0", "\0overlay\0", "/bin/postgres\0-D\0"];
+/// What is killed besides the owner: the words of its command line.
+const VICTIMS: [&str; 3] = ["\0worker\0", "\0overlay\0", "/bin/postgres\0-D\0"];
+const KEEPER: &str = "\0keeper\0";
 
-/// Somebody owns the sessions.
-fn owned(bed: &Bed) -> Option<Running> {
-    let missing = bed.process(VICTIMS[0]).is_none();
-    missing.then(|| bed.howdah.spawn(["keeper", "--state-dir", bed.howdah.state.to_str().unwrap()]))
+/// Whoever owns the sessions; dropping it ends it.
+enum Owner {
+    Keeper(#[expect(dead_code, reason = "it is held")] Running),
+    Console(Box<Terminal>),
+}
+
+impl Owner {
+    /// A new one, of either kind; it owns what the one before has left.
+    fn start(bed: &Bed, rng: &mut Rng) -> Self {
+        let state = ["--state-dir", bed.howdah.state.to_str().unwrap()];
+        if rng.below(2) == 0 {
+            return Self::Keeper(bed.howdah.spawn([&["keeper"], &state[..]].concat()));
+        }
+        let program = env!("CARGO_BIN_EXE_howdah");
+        let mut console = Terminal::run(program, state, bed.howdah.environment(), (100, 30));
+        console.wait_for_text("Explore");
+        Self::Console(Box::new(console))
+    }
+}
+
+/// Kills who owns the sessions now, and starts another.
+fn replace_owner(bed: &Bed, owner: Option<Owner>, rng: &mut Rng) -> Owner {
+    match owner {
+        Some(Owner::Console(console)) => {
+            console.signal(Signal::KILL);
+            drop(console);
+        }
+        Some(Owner::Keeper(_)) | None => kill(bed, KEEPER),
+    }
+    Owner::start(bed, rng)
+}
+
+/// Kills a process, once it is there.
+fn kill(bed: &Bed, victim: &str) {
+    let pid = until(&format!("{victim:?} is there"), || bed.process(victim));
+    // It may end by itself just then.
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap_or_default();
+    until(&format!("{victim:?} {pid} is gone"), || (bed.process(victim) != Some(pid)).then_some(()));
 }
 
 #[test]
@@ -38,26 +74,24 @@ fn r28_r29_whatever_is_killed_the_point_is_opened_again_and_nothing_is_left_when
     let rounds = if std::env::var_os("HOWDAH_LONG").is_some() { LONG_ROUNDS } else { ROUNDS };
     eprintln!("{rounds} rounds, HOWDAH_EXPLORE_SEED={seed} ({whence})");
     let bed = Bed::with(Form::PLAIN, "[retry]\nevery = \"1s\"\n");
+    // None is the keeper that the first command has started.
+    let mut owner = None;
     for round in 0..rounds {
         let mut rng = Rng::of_round(seed, round);
         bed.explore(&["start", "shop"]).expect_code(0);
-        let mut owners = Vec::new();
         let mut opened = Vec::new();
         for _ in 0..=rng.below(3) {
-            let victim = rng.one_of(&VICTIMS);
             if rng.below(2) == 0 {
                 opened.push(answers(&bed, round));
             }
-            let pid = until(&format!("round {round}: {victim:?} is there"), || bed.process(victim));
-            // It may end by itself just then.
-            kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap_or_default();
-            until(&format!("round {round}: {pid} is gone"), || (bed.process(victim) != Some(pid)).then_some(()));
-            owners.extend(owned(&bed));
+            match rng.below(4) {
+                0 => owner = Some(replace_owner(&bed, owner, &mut rng)),
+                victim => kill(&bed, VICTIMS[usize::try_from(victim).unwrap() - 1]),
+            }
         }
         opened.push(answers(&bed, round));
         bed.explore(&["stop", "[0]"]).expect_code(0);
         bed.expect_nothing_left(&opened.iter().collect::<Vec<_>>());
-        drop(owners);
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     bed::{Bed, Opened},
     needs_postgres,
     support::{
+        again::{DEVICE_FOR_ALL, again, is_inside},
         backup::Form,
         cluster::{SUM_OF_ROWS, is_root, must, source},
         faults::set_length,
@@ -87,6 +88,28 @@ fn without_fuse_the_files_are_copied_first_and_the_plan_says_so() {
     let open = Opened(started.expect_code(0).json());
     assert_eq!(open.text("method"), "copy");
     assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
+fn a_user_who_is_not_root_opens_a_point_by_the_helper_of_fuse() {
+    needs_postgres!();
+    if !is_inside() && is_root() {
+        if Command::new("fusermount3").arg("-V").output().is_err() {
+            return skip("there is no fusermount3 (package fuse3)", true);
+        }
+        let test = "methods::a_user_who_is_not_root_opens_a_point_by_the_helper_of_fuse";
+        return again(test, DEVICE_FOR_ALL, Some("postgres"));
+    }
+    if let Err(why) = howdah::overlay::available() {
+        return skip(&why, true);
+    }
+    let bed = Bed::new(Form::PLAIN);
+    let open = bed.open(&[]);
+    assert_eq!(open.text("method"), "overlay");
+    assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
+    open.ask("begin read write; create table mine as select 1 as a; commit; checkpoint");
     bed.explore(&["stop", "[0]"]).expect_code(0);
     bed.expect_nothing_left(&[&open]);
 }

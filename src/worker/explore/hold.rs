@@ -3,7 +3,7 @@
 //! Promises: the end of the server is noticed within a second, and waited out as a disruption (R8): the session opens the
 //! point again. Never: ends while all is well.
 
-use super::{Explore, verify};
+use super::{Explore, trouble, verify};
 use crate::{
     domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step},
     engine::Halt,
@@ -42,6 +42,14 @@ pub(super) fn hold(
             let subject = verify::Subject { point: &order.point, settings: &ticket.settings, address, report };
             let stop = &stop;
             scope.spawn(move || verify::run(&subject, stop));
+        }
+        if let (FileMethod::Overlay, Some(address)) = (plan.method, &plan.open) {
+            let written = explore.scratch.written();
+            let Explore { order, report, .. } = *explore;
+            let stop = &stop;
+            scope.spawn(move || {
+                trouble::watch(&trouble::Subject { written: &written, point: &order.point, address, report }, stop);
+            });
         }
         let held = watch(explore, supervisor, plan);
         stop.store(true, Ordering::Relaxed);

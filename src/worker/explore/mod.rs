@@ -12,6 +12,7 @@ mod overlay;
 mod plan;
 mod provider;
 mod scratch;
+mod trouble;
 mod verify;
 
 pub(super) use dispose::dispose;
