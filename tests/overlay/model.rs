@@ -93,7 +93,7 @@ fn play(seed: u64, round: u64) -> Result<u64, String> {
                 kill_after(mark, Duration::ZERO);
                 found
             };
-            let slot = slot_of(&operation).and_then(|slot| theirs.opened(slot)).map(Path::to_owned);
+            let slot = slot_of(&operation).and_then(|slot| theirs.opened(slot));
             overlay.kill();
             ours.close_all();
             overlay.start();

@@ -6,7 +6,9 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
+    os::unix::fs::{
+        DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink,
+    },
     path::{Path, PathBuf},
 };
 
@@ -101,7 +103,7 @@ fn length(rng: &mut Rng) -> usize {
 /// A directory that operations are done on, and the files of it that are open.
 pub(crate) struct Side {
     pub(crate) root: PathBuf,
-    open: BTreeMap<u64, (PathBuf, File)>,
+    open: BTreeMap<u64, File>,
 }
 
 impl Side {
@@ -114,9 +116,12 @@ impl Side {
         self.open.clear();
     }
 
-    /// Where the file of a slot was when it was opened.
-    pub(crate) fn opened(&self, slot: u64) -> Option<&Path> {
-        self.open.get(&slot).map(|(path, _)| path.as_path())
+    /// Where the file of a slot is now: it may have got another name since it was opened, or have none.
+    pub(crate) fn opened(&self, slot: u64) -> Option<PathBuf> {
+        let ino = self.open.get(&slot)?.metadata().unwrap().ino();
+        let mut files = walkdir::WalkDir::new(&self.root).into_iter().map(|entry| entry.unwrap());
+        let found = files.find(|entry| entry.file_type().is_file() && entry.metadata().unwrap().ino() == ino)?;
+        Some(found.path().strip_prefix(&self.root).unwrap().to_owned())
     }
 
     /// Does it, and says what came of it: what was found, or the error.
@@ -134,22 +139,22 @@ impl Side {
                 // A link leads somewhere else on each side.
                 options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
                 let file = options.open(at(path))?;
-                self.open.insert(*slot, (path.clone(), file));
+                self.open.insert(*slot, file);
             }
             Operation::Close { slot } => drop(self.open.remove(slot)),
             Operation::Write { slot, at, len, fill } => {
-                if let Some((_, file)) = self.open.get(slot) {
+                if let Some(file) = self.open.get(slot) {
                     file.write_all_at(&data(*len, *fill), *at)?;
                 }
             }
             Operation::Read { slot, at, len } => {
-                if let Some((_, file)) = self.open.get(slot) {
+                if let Some(file) = self.open.get(slot) {
                     rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)?;
                     return read(file, *at, *len);
                 }
             }
             Operation::Resize { slot, len } => {
-                if let Some((_, file)) = self.open.get(slot) {
+                if let Some(file) = self.open.get(slot) {
                     file.set_len(*len)?;
                 }
             }
@@ -158,13 +163,13 @@ impl Side {
                 OpenOptions::new().write(true).custom_flags(flags).open(at(path))?.set_len(*len)?;
             }
             Operation::Allocate { slot, at, len, keeps_size } => {
-                if let Some((_, file)) = self.open.get(slot) {
+                if let Some(file) = self.open.get(slot) {
                     let flags = if *keeps_size { FallocateFlags::KEEP_SIZE } else { FallocateFlags::empty() };
                     rustix::fs::fallocate(file, flags, *at, *len)?;
                 }
             }
             Operation::Sync { slot } => {
-                if let Some((_, file)) = self.open.get(slot) {
+                if let Some(file) = self.open.get(slot) {
                     file.sync_all()?;
                 }
             }
