@@ -5,7 +5,9 @@ use super::support::{
     cluster::{is_root, must, program},
     howdah::{Howdah, Ran},
     place::{listing, scratch},
+    timeout::{until, until_true},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
@@ -37,6 +39,25 @@ impl Bed {
         let repository = Repository(place.join("repository"));
         must(Command::new("cp").arg("-a").arg(Repository::of(form).0).arg(&repository.0));
         Self::over(repository, place.join("open"), "")
+    }
+
+    /// Another user of the same repository and the same place for what is opened.
+    pub(crate) fn beside(&self) -> Self {
+        Self::over(Repository(self.repository.0.clone()), self.explore_dir.clone(), "")
+    }
+
+    /// Kills whoever would go on: owner and worker. What the session has started is left to itself.
+    pub(crate) fn crash(&self) {
+        for words in ["\0keeper\0", "\0worker\0"] {
+            self.kill(words);
+        }
+    }
+
+    /// Kills a process of this user that is there now or soon, and waits for its end.
+    pub(crate) fn kill(&self, words: &str) {
+        let pid = until(&format!("{words:?} is there"), || self.process(words));
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        until_true(&format!("{words:?} is gone"), || self.process(words) != Some(pid));
     }
 
     fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
