@@ -135,6 +135,7 @@
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
+//! | What a crashed session has left open goes when it is proven ours and nobody's; all else stays. | `tests/explore.rs` |
 //! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |

@@ -54,13 +54,15 @@ pub enum Verdict {
     InUse(String),
     /// It cannot be proven to be ours and nobody's: why not, and what a person can do.
     Unproven(String),
+    /// It cannot be looked at: why.
+    OutOfSight(String),
 }
 
 impl Verdict {
     /// Why.
     pub fn reason(&self) -> &str {
         match self {
-            Self::Removable(reason) | Self::InUse(reason) | Self::Unproven(reason) => reason,
+            Self::Removable(reason) | Self::InUse(reason) | Self::Unproven(reason) | Self::OutOfSight(reason) => reason,
         }
     }
 
@@ -68,7 +70,7 @@ impl Verdict {
     pub const fn is_removable(&self) -> bool {
         match self {
             Self::Removable(_) => true,
-            Self::InUse(_) | Self::Unproven(_) => false,
+            Self::InUse(_) | Self::Unproven(_) | Self::OutOfSight(_) => false,
         }
     }
 }

@@ -133,9 +133,8 @@ pub fn directory(pid: u32) -> Option<PathBuf> {
 /// of a process that is gone by now, or is another user's.
 pub fn open_files(pid: u32) -> Vec<(u32, PathBuf)> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(Result::ok);
-    let named = |entry: fs::DirEntry| {
-        Some((entry.file_name().to_str()?.parse().ok()?, fs::read_link(entry.path()).ok()?))
-    };
+    let named =
+        |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, fs::read_link(entry.path()).ok()?));
     entries.filter_map(named).collect()
 }
 

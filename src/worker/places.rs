@@ -140,13 +140,8 @@ impl ClaimingSession {
         let state_id = state_id(&state)
             .map_err(|error| Failure::disruption(format!("cannot look at {}: {error}", state.display()), ""))?;
         let own = Account::own()?;
-        let holder = Holder {
-            user: own.name().to_owned(),
-            host: process::host(),
-            process: std::process::id(),
-            state,
-            state_id,
-        };
+        let holder =
+            Holder { user: own.name().to_owned(), host: process::host(), process: std::process::id(), state, state_id };
         let claimant = Claimant {
             session: self.uuid,
             number: self.number,

@@ -56,8 +56,10 @@ impl Bed {
     /// Kills a process of this user that is there now or soon, and waits for its end.
     pub(crate) fn kill(&self, words: &str) {
         let pid = until(&format!("{words:?} is there"), || self.process(words));
+        let mark = howdah::process::mark(pid.cast_unsigned()).unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-        until_true(&format!("{words:?} is gone"), || self.process(words) != Some(pid));
+        // Its command line goes first, and its locks later.
+        until_true(&format!("{words:?} is gone"), || !howdah::process::is_alive(mark));
     }
 
     fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {

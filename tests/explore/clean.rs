@@ -7,11 +7,12 @@ use super::{
     support::{
         backup::Form,
         cluster::{SUM_OF_ROWS, must, source},
-        howdah::Ran,
+        howdah::{Ran, Running},
         place::listing,
         timeout::until_true,
     },
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
 
@@ -61,10 +62,21 @@ fn what_a_session_without_a_state_directory_has_left_is_named_by_the_doctor_and_
     let place = bed.explore_dir.join("shop");
     let [state, found, fix] = bed.doctor();
     assert_eq!((state.as_str(), fix.as_str()), ("warning", "howdah explore clean --plan"));
-    assert!(found.starts_with("1 leftover of crashed sessions, ") && found.contains(place.to_str().unwrap()), "{found}");
+    assert!(
+        found.starts_with("1 leftover of crashed sessions, ") && found.contains(place.to_str().unwrap()),
+        "{found}"
+    );
     let before = listing(&bed.explore_dir);
     let plan = bed.clean(&["--plan"]).expect_code(0);
-    plan.expect_words(&["remove", place.to_str().unwrap(), "is gone", "server ", "overlay ", "mounted at", "sockets in"]);
+    plan.expect_words(&[
+        "remove",
+        place.to_str().unwrap(),
+        "is gone",
+        "server ",
+        "overlay ",
+        "mounted at",
+        "sockets in",
+    ]);
     let object = bed.clean(&["--plan", "--json"]).expect_code(0).json()[0].clone();
     assert_eq!((&object["removed"], &object["session"]), (&Value::Null, &open.0["uuid"]), "{object}");
     assert!(object["bytes"].as_u64().unwrap() > 8192, "{object}");
@@ -96,7 +108,8 @@ fn sessions_of_other_state_directories_are_left_alone_be_they_open_or_waiting_wi
     assert!(before.len() > 3 && !waiting.explore_dir.join(&place).join("files/data").exists(), "{before:?}");
     let kept = |bed: &Bed| {
         let plan = bed.clean(&["--plan", "--json"]).expect_code(0).json();
-        let of = |one: &Value| (one["verdict"].as_str().unwrap().to_owned(), one["reason"].as_str().unwrap().to_owned());
+        let of =
+            |one: &Value| (one["verdict"].as_str().unwrap().to_owned(), one["reason"].as_str().unwrap().to_owned());
         let places = plan.as_array().unwrap().iter().map(|one| (one["session"].clone(), of(one)));
         places.collect::<Vec<_>>()
     };
@@ -164,8 +177,16 @@ fn two_that_clean_at_once_leave_nothing_and_do_not_stumble() {
     needs_postgres!();
     let bed = Bed::new(Form::PLAIN);
     let open = bed.abandoned();
+    // As an attempt does while it works, or another one that cleans.
+    let claim = fs::File::open(bed.explore_dir.join(".shop.howdah")).unwrap();
+    claim.try_lock().unwrap();
+    let why = format!("process {} works there", std::process::id());
+    assert_eq!(bed.verdict("shop"), ("in_use".to_owned(), why));
+    bed.clean(&[]).expect_code(0);
+    assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
+    claim.unlock().unwrap();
     let words = ["explore", "clean", "--state-dir", bed.howdah.state.to_str().unwrap()];
-    let both = [bed.howdah.spawn(words), bed.howdah.spawn(words)].map(|one| one.wait());
+    let both = [bed.howdah.spawn(words), bed.howdah.spawn(words)].map(Running::wait);
     let shown = both.each_ref().map(ToString::to_string);
     assert!(both.iter().any(|one| one.code == Some(0)), "{shown:?}");
     // The other one found it gone, or at work on.
@@ -180,14 +201,18 @@ fn it_is_cleared_away_whatever_has_ended_by_itself_or_by_a_restart_of_the_machin
     for dead in [&[SERVER][..], &[OVERLAY], &[OVERLAY, SERVER]] {
         let bed = bed.beside();
         let open = bed.abandoned();
-        dead.iter().for_each(|words| bed.kill(words));
+        for words in dead {
+            bed.kill(words);
+        }
         bed.clean(&[]).expect_code(0);
         bed.expect_nothing_left(&[&open]);
     }
     let bed = bed.beside();
     let open = bed.abandoned();
     let place = bed.explore_dir.join("shop");
-    [SERVER, OVERLAY].iter().for_each(|words| bed.kill(words));
+    for words in [SERVER, OVERLAY] {
+        bed.kill(words);
+    }
     must(Command::new("umount").arg(place.join("files")));
     fs::remove_dir_all(open.text("sockets")).unwrap();
     let mark = fs::read_to_string(place.join("explore.json")).unwrap();
@@ -217,6 +242,44 @@ fn a_session_that_its_journal_has_lost_is_kept_as_long_as_it_can_be_brought_back
     assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
     fs::remove_dir_all(bed.howdah.state.join("attempts")).unwrap();
     assert!(bed.verdict("shop").1.ends_with("does not know its session"));
+    bed.clean(&[]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
+fn what_a_session_that_has_ended_has_left_goes_when_its_worker_is_gone() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let open = bed.open(&[]);
+    let (place, files) = (bed.explore_dir.join("shop"), bed.howdah.state.join(format!("attempts/{}", open.id())));
+    let mark: Value = serde_json::from_slice(&fs::read(place.join("explore.json")).unwrap()).unwrap();
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    fs::create_dir_all(&place).unwrap();
+    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&place).unwrap());
+    let mark = mark.as_object().unwrap().clone().into_iter().chain([("inode".to_owned(), json!(inode))]);
+    fs::write(place.join("explore.json"), Value::Object(mark.collect()).to_string()).unwrap();
+    let lock = fs::File::open(files.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let held = (("in_use").to_owned(), format!("a worker of session {} has not ended", open.id()));
+    assert_eq!(bed.verdict("shop"), held);
+    bed.clean(&[]).expect_code(0);
+    assert!(place.exists());
+    lock.unlock().unwrap();
+    assert!(bed.verdict("shop").1.ends_with("has ended"));
+    bed.clean(&[]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
+fn files_that_are_not_served_any_more_hold_up_nobody() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let open = bed.abandoned();
+    kill_process(Pid::from_raw(bed.overlay()).unwrap(), Signal::STOP).unwrap();
+    let [state, found, _] = bed.doctor();
+    assert_eq!(state, "warning", "{found} {:?}", bed.verdict("shop"));
+    assert_eq!(bed.verdict("shop").0, "remove");
+    // Its shutdown waits for them.
     bed.clean(&[]).expect_code(0);
     bed.expect_nothing_left(&[&open]);
 }

@@ -1,12 +1,10 @@
 //! What `howdah explore clean` does not touch: whatever is not proven to be a session's own and nobody's any more.
 
-use super::{
-    support::{
-        cluster::{is_root, must},
-        howdah::Howdah,
-        place::{listing, scratch},
-        skip::skip,
-    },
+use super::support::{
+    cluster::{is_root, must},
+    howdah::Howdah,
+    place::{listing, scratch},
+    skip::skip,
 };
 use serde_json::{Value, json};
 use std::{
@@ -19,6 +17,9 @@ use std::{
     process::Command,
 };
 use uuid::Uuid;
+
+/// A user that has nothing.
+const NOBODY: u32 = 65534;
 
 /// A user with a place full of things.
 struct Place {
@@ -54,7 +55,7 @@ impl Place {
 
 /// The session of this name.
 fn session(name: &str) -> Uuid {
-    Uuid::from_u128(name.bytes().fold(1 << 100, |sum, byte| sum * 131 + u128::from(byte) & (u128::MAX >> 9)))
+    Uuid::from_u128(name.bytes().fold(1 << 100, |sum, byte| (sum * 131 + u128::from(byte)) & (u128::MAX >> 9)))
 }
 
 /// Insists that each of these is kept for the reason that has the word, and that the one that is not changed goes.
@@ -130,7 +131,6 @@ fn what_another_user_has_made_or_marked_is_kept_and_named() {
     if !is_root() {
         return skip("only root can act as two users", false);
     }
-    const NOBODY: u32 = 65534;
     let place = Place::new();
     let forged = place.left("forged", |_| ());
     chown(forged.join("explore.json"), Some(NOBODY), None).unwrap();
@@ -182,4 +182,19 @@ fn where_a_worker_or_a_server_of_somebody_else_is_at_work_nothing_is_removed() {
     foreign.wait().unwrap();
     place.clean(&[]).expect_code(0);
     assert!(!data.exists());
+}
+
+#[test]
+fn names_of_others_do_not_reach_the_terminal_as_they_are() {
+    let place = Place::new();
+    for name in ["theirs\u{1b}[2J", "a\u{202e}b"] {
+        fs::write(place.explore_dir.join(name), "x").unwrap();
+    }
+    place.left("evil", |mark| mark["state"] = json!("/none/\u{1b}[2J\u{202e}"));
+    for words in [&["--plan"][..], &["--plan", "--json"], &["--json"]] {
+        let ran = place.clean(words);
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(shown.contains("evil") && shown.contains("theirs"), "{shown}");
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    }
 }

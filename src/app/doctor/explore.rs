@@ -33,6 +33,7 @@ fn of(found: &[Remnant]) -> Finding {
     // What bears no mark of a session is somebody's own, and no matter for a doctor.
     let unproven = found.iter().filter(|remnant| match &remnant.verdict {
         Verdict::Unproven(_) => remnant.session.is_some(),
+        Verdict::OutOfSight(_) => true,
         Verdict::Removable(_) | Verdict::InUse(_) => false,
     });
     let unproven = unproven.count();

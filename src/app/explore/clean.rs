@@ -36,7 +36,7 @@ pub(super) fn cleaned(context: &AppContext, args: &CleanArgs, streams: &mut Stre
     let standing = standing(Some(&context.state));
     let removed = |remnant: &Remnant| match &remnant.verdict {
         Verdict::Removable(_) => leftovers::remove(remnant, stall, &standing).map(|()| true),
-        Verdict::InUse(_) | Verdict::Unproven(_) => Ok(false),
+        Verdict::InUse(_) | Verdict::Unproven(_) | Verdict::OutOfSight(_) => Ok(false),
     };
     let done: Vec<_> = found.iter().map(|remnant| (remnant, removed(remnant))).collect();
     Ok(clean::done(&done, args.json, streams)?)

@@ -217,7 +217,7 @@ gone, or does not know it, or has it as ended, and nobody works there. Sessions 
 else is kept; what cannot be proven to be one or the other is named with the reason.
 
 The JSON objects have these fields: kind, place, session, state, since, bytes, servers and overlays (process numbers), mounts,
-sockets, verdict (remove, in_use or unproven), reason, and removed (null with --plan).
+sockets, verdict (remove, in_use, unproven or out_of_sight), reason, and removed (null with --plan).
 
 Exit codes: 0 nothing is left that nobody owns; 3 something was kept that could not be proven to be anybody's or nobody's, or
 could not be removed (stderr names each with its reason; the others were removed).";

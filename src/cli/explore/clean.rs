@@ -81,6 +81,7 @@ pub fn done(cleaned: &[Cleaned<'_>], json: bool, streams: &mut Streams<'_>) -> i
         match (&remnant.verdict, result) {
             (Verdict::Removable(_), Err(failure)) => message(streams, &format!("{place} was not removed: {failure}"))?,
             (Verdict::Unproven(why), _) => message(streams, &format!("{place} was kept: it {why}"))?,
+            (Verdict::OutOfSight(why), _) => message(streams, &format!("{place} was kept: {why}"))?,
             (Verdict::Removable(_), Ok(_)) | (Verdict::InUse(_), _) => continue,
         }
         exit = Exit::Refused;
@@ -123,6 +124,7 @@ fn object(remnant: &Remnant, removed: Option<bool>) -> Object {
             Verdict::Removable(_) => "remove",
             Verdict::InUse(_) => "in_use",
             Verdict::Unproven(_) => "unproven",
+            Verdict::OutOfSight(_) => "out_of_sight",
         },
         reason: remnant.verdict.reason().to_owned(),
         removed,

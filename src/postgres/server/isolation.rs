@@ -132,9 +132,9 @@ pub fn data_of(directory: &Path) -> io::Result<Option<PathBuf>> {
     let place = DataDirectory::open(directory)?;
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(".s.PGSQL.") && name.ends_with(".lock")) else {
-            continue;
-        };
+        let is_lock =
+            |name: &&str| name.strip_prefix(".s.PGSQL.").is_some_and(|rest| rest.strip_suffix(".lock").is_some());
+        let Some(name) = name.to_str().filter(is_lock) else { continue };
         let text = place.read(name, MAX_LEN)?.unwrap_or_default();
         if let Some(data) = text.split(|byte| *byte == b'\n').nth(1).filter(|line| !line.is_empty()) {
             return Ok(Some(PathBuf::from(OsStr::from_bytes(data))));

@@ -22,8 +22,8 @@ use std::{
 };
 use uuid::Uuid;
 
-/// What a shutdown checkpoint may take before the server is stopped as in a crash: its data is thrown away.
-const FAST_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a shutdown checkpoint of its small buffers may take: its data is thrown away.
+const FAST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long children may outlive their server, and an overlay its mount: both notice it within milliseconds.
 const GRACE: Duration = Duration::from_secs(1);
@@ -83,8 +83,12 @@ fn has_lock(pid: u32, name: &str) -> bool {
 /// Shuts the server down, takes the files away from it, and ends who served them. The mount is known by its name.
 pub(super) fn end(found: &Processes, session: Uuid) -> Result<(), Failure> {
     let failed = |error: io::Error| classify::of_io("ending what a crashed session had started", &error);
-    if let Some(first) = found.servers.first() {
-        stop::stop(*first, StopMode::Fast, FAST_TIMEOUT, &|| false)?;
+    if let Some(first) = found.servers.first()
+        && !stop::request(*first, FAST_TIMEOUT)?
+    {
+        // It may wait for files that are not served any more; they are errors as soon as who served them is gone.
+        kill(&found.overlays).map_err(failed)?;
+        stop::stop(*first, StopMode::Immediate, Duration::ZERO, &|| false)?;
     }
     outlast(&found.servers).map_err(failed)?;
     let unmounted = overlay::unmount(&super::super::overlay::name(session));
@@ -96,16 +100,17 @@ pub(super) fn end(found: &Processes, session: Uuid) -> Result<(), Failure> {
 fn outlast(marks: &[ProcessMark]) -> io::Result<()> {
     let began = Instant::now();
     loop {
-        let left: Vec<&ProcessMark> = marks.iter().filter(|mark| process::is_alive(**mark)).collect();
-        let Some(first) = left.first() else { return Ok(()) };
+        let Some(first) = marks.iter().find(|mark| process::is_alive(**mark)) else { return Ok(()) };
         if began.elapsed() >= GRACE {
-            for mark in &left {
-                process::signal(**mark, Signal::KILL)?;
-            }
+            kill(marks)?;
         }
         if began.elapsed() >= GRACE + KILL_TIMEOUT {
             return Err(io::Error::other(format!("process {} does not end, even when killed", first.pid)));
         }
         thread::sleep(POLL_INTERVAL);
     }
+}
+
+fn kill(marks: &[ProcessMark]) -> io::Result<()> {
+    marks.iter().try_for_each(|mark| process::signal(*mark, Signal::KILL).map(drop))
 }

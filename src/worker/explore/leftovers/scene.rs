@@ -19,7 +19,7 @@ use crate::{
     worker::server::isolation_name,
 };
 use std::{
-    io,
+    fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -150,7 +150,7 @@ pub(super) fn out_of_sight(place: &Path, failure: &Failure) -> Remnant {
         overlays: Vec::new(),
         mounts: Vec::new(),
         sockets: Vec::new(),
-        verdict: Verdict::Unproven(failure.to_string()),
+        verdict: Verdict::OutOfSight(failure.to_string()),
     }
 }
 
@@ -173,15 +173,30 @@ fn sockets(session: Uuid, data: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     Ok(made.filter(is_its).collect())
 }
 
-/// What the files occupy, but for what is mounted between them; what vanishes meanwhile counts nothing.
+/// What the files occupy, but for what is mounted between them: that may be served by nobody, and even to open its root is
+/// to wait for ever. What vanishes meanwhile counts nothing.
 fn occupied(place: &Path, mounts: &[PathBuf], heartbeat: &Heartbeat) -> ByteCount {
     /// st_blocks counts these, whatever the file system's own are (stat(2)).
     const BLOCK: u64 = 512;
-    let entries = walkdir::WalkDir::new(place).into_iter();
-    let entries = entries.filter_entry(|entry| !mounts.iter().any(|mount| mount == entry.path()));
-    let blocks = entries.filter_map(Result::ok).take(MOST_FILES).filter_map(|entry| {
-        heartbeat.beat();
-        Some(entry.metadata().ok()?.blocks())
-    });
-    ByteCount(blocks.sum::<u64>() * BLOCK)
+    let (mut blocks, mut files) = (0, 0);
+    let mut directories = vec![place.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok) {
+            heartbeat.beat();
+            let path = entry.path();
+            if mounts.contains(&path) {
+                continue;
+            }
+            let Ok(about) = entry.metadata() else { continue };
+            blocks += about.blocks();
+            files += 1;
+            if files == MOST_FILES {
+                return ByteCount(blocks * BLOCK);
+            }
+            if about.is_dir() {
+                directories.push(path);
+            }
+        }
+    }
+    ByteCount(blocks * BLOCK)
 }
