@@ -14,7 +14,7 @@ use super::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::{fs, path::Path, process::Command};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
 /// A server, by how its command line begins.
 const SERVER: &str = "/bin/postgres\0-D\0";
@@ -42,6 +42,17 @@ impl Bed {
         let one = plan.as_array().unwrap().iter().find(|one| one["place"] == place.to_str().unwrap());
         let one = one.unwrap_or_else(|| panic!("{name} in {plan}"));
         (one["verdict"].as_str().unwrap().to_owned(), one["reason"].as_str().unwrap().to_owned())
+    }
+
+    /// Writes the mark of a session whose state directory is gone into a directory.
+    fn mark(&self, name: &str, session: uuid::Uuid) {
+        let place = self.explore_dir.join(name);
+        let mut mark: Value =
+            serde_json::from_slice(&fs::read(self.explore_dir.join("shop/explore.json")).unwrap()).unwrap();
+        mark["session"] = json!(session);
+        mark["state"] = json!(self.howdah.home.join("never"));
+        mark["inode"] = json!(fs::metadata(&place).unwrap().ino());
+        fs::write(place.join("explore.json"), mark.to_string()).unwrap();
     }
 
     /// A session that has crashed, and whose state directory is gone.
@@ -153,21 +164,52 @@ fn a_session_that_is_about_to_begin_is_never_taken_for_one_that_has_crashed() {
     let open = Opened(started.expect_code(0).json());
     assert!(looks > 1);
     assert_eq!((open.0["attempt"].as_u64(), open.ask(SUM_OF_ROWS)), (Some(1), source().sum.clone()));
-    // The owner has claimed a place and stores the session next: nothing else of it is there yet.
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
+fn a_place_that_is_claimed_goes_only_when_nobody_can_give_it_back() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let open = bed.open(&[]);
     let claim: Value = serde_json::from_slice(&fs::read(bed.explore_dir.join(".shop.howdah")).unwrap()).unwrap();
-    let mut next = claim.clone();
+    let (claimed, place) = (bed.explore_dir.join(".next.howdah"), bed.explore_dir.join("next"));
+    // The owner has claimed a place and stores the session next: nothing else of it is there yet.
+    let mut next = claim;
     next["session"] = json!(uuid::Uuid::from_u128(7));
-    let claimed = bed.explore_dir.join(".next.howdah");
     fs::write(&claimed, next.to_string()).unwrap();
-    assert_eq!(other.verdict("next").0, "in_use");
-    other.clean(&[]).expect_code(0);
+    assert_eq!(bed.verdict("next").0, "in_use");
+    bed.clean(&[]).expect_code(0);
     assert!(claimed.exists());
-    // When its state directory is gone nobody gives it back.
-    next["holder"]["state"] = json!(other.howdah.home.join("never"));
+    // When its state directory is gone nobody does, unless the disk that it was on is only away.
+    next["holder"]["state"] = json!(bed.howdah.home.join("never"));
+    let mut away = next.clone();
+    away["holder"]["state_id"]["device"] = json!(u32::MAX);
+    fs::write(&claimed, away.to_string()).unwrap();
+    let (verdict, reason) = bed.verdict("next");
+    assert!(verdict == "unproven" && reason.contains("another file system"), "{verdict}: {reason}");
+    bed.clean(&[]).expect_code(3);
+    // What another session has marked is not what it has claimed.
     fs::write(&claimed, next.to_string()).unwrap();
-    assert_eq!(other.verdict("next").0, "remove");
-    other.clean(&[]).expect_code(0);
-    assert!(!claimed.exists() && bed.explore_dir.join(".shop.howdah").exists());
+    fs::create_dir(&place).unwrap();
+    bed.mark("next", uuid::Uuid::from_u128(8));
+    let (verdict, reason) = bed.verdict("next");
+    assert!(verdict == "unproven" && reason.contains("is claimed by"), "{verdict}: {reason}");
+    bed.mark("next", uuid::Uuid::from_u128(7));
+    assert_eq!(bed.verdict("next").0, "remove");
+    bed.clean(&[]).expect_code(0);
+    assert!(!claimed.exists() && !place.exists() && bed.explore_dir.join(".shop.howdah").exists());
+    // And what calls itself as one that is open elsewhere takes nothing of that.
+    fs::create_dir(&place).unwrap();
+    bed.mark("next", open.text("uuid").parse().unwrap());
+    let plan = bed.clean(&["--plan", "--json"]).json();
+    let next = plan.as_array().unwrap().iter().find(|one| one["place"] == place.to_str().unwrap()).unwrap();
+    assert_eq!((&next["verdict"], &next["sockets"]), (&json!("unproven"), &json!([])), "{plan}");
+    assert!(next["reason"].as_str().unwrap().contains("mounted elsewhere"), "{plan}");
+    bed.clean(&[]).expect_code(3);
+    assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
+    fs::remove_dir_all(&place).unwrap();
     bed.explore(&["stop", "[0]"]).expect_code(0);
     bed.expect_nothing_left(&[&open]);
 }
@@ -229,6 +271,12 @@ fn a_session_that_its_journal_has_lost_is_kept_as_long_as_it_can_be_brought_back
     let bed = Bed::new(Form::PLAIN);
     let open = bed.open(&[]);
     bed.crash();
+    // A state directory that was moved is known by its new name to who cleans with it.
+    let moved = bed.howdah.home.join("moved");
+    fs::rename(&bed.howdah.state, &moved).unwrap();
+    let words = ["explore", "clean", "--plan", "--json", "--state-dir", moved.to_str().unwrap()];
+    assert_eq!(bed.howdah.run(words).json()[0]["verdict"], "in_use");
+    fs::rename(&moved, &bed.howdah.state).unwrap();
     for entry in fs::read_dir(&bed.howdah.state).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_str().unwrap().starts_with("journal.db") {
@@ -255,7 +303,7 @@ fn what_a_session_that_has_ended_has_left_goes_when_its_worker_is_gone() {
     let mark: Value = serde_json::from_slice(&fs::read(place.join("explore.json")).unwrap()).unwrap();
     bed.explore(&["stop", "[0]"]).expect_code(0);
     fs::create_dir_all(&place).unwrap();
-    let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&place).unwrap());
+    let inode = fs::metadata(&place).unwrap().ino();
     let mark = mark.as_object().unwrap().clone().into_iter().chain([("inode".to_owned(), json!(inode))]);
     fs::write(place.join("explore.json"), Value::Object(mark.collect()).to_string()).unwrap();
     let lock = fs::File::open(files.join("lock")).unwrap();
