@@ -192,7 +192,7 @@ impl Opened {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn psql(&self) -> std::process::Command {
+    pub(crate) fn psql(&self) -> Command {
         let mut psql = program("psql");
         let port = self.0["port"].as_u64().unwrap_or(5432).to_string();
         psql.args(["-h", self.text("sockets"), "-p", &port, "-U", "postgres", "-XAtqd", "postgres"]);

@@ -14,7 +14,13 @@ use super::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 /// A server, by how its command line begins.
 const SERVER: &str = "/bin/postgres\0-D\0";
@@ -94,8 +100,13 @@ fn what_a_session_without_a_state_directory_has_left_is_named_by_the_doctor_and_
     assert_eq!(object["overlays"], json!([bed.overlay()]));
     assert_eq!(listing(&bed.explore_dir), before, "the plan has changed nothing");
     assert_eq!(open.ask(SUM_OF_ROWS), source().sum, "and its server runs");
+    let asks = open.psql().args(["-c", "select pg_sleep(600)"]).stderr(Stdio::piped()).spawn().unwrap();
+    let running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(600)'";
+    until_true("a query runs", || open.ask(running) == "1");
     let cleaned = bed.clean(&[]).expect_code(0);
     assert_eq!((cleaned.stdout.as_str(), cleaned.stderr.as_str()), ("", ""));
+    let ended = String::from_utf8(asks.wait_with_output().unwrap().stderr).unwrap();
+    assert!(ended.contains("administrator command"), "it was shut down, not killed: {ended}");
     bed.expect_nothing_left(&[&open]);
     assert_eq!(bed.doctor()[0], "ok");
     assert_eq!(bed.clean(&["--json"]).expect_code(0).json(), json!([]));
@@ -327,7 +338,22 @@ fn files_that_are_not_served_any_more_hold_up_nobody() {
     let [state, found, _] = bed.doctor();
     assert_eq!(state, "warning", "{found} {:?}", bed.verdict("shop"));
     assert_eq!(bed.verdict("shop").0, "remove");
-    // Its shutdown waits for them.
-    bed.clean(&[]).expect_code(0);
+    // Its shutdown waits for them, which nobody else is to meddle with.
+    let began = Instant::now();
+    let mut cleaning = bed.howdah.spawn(["explore", "clean", "--state-dir", bed.howdah.state.to_str().unwrap()]);
+    let works = ("in_use".to_owned(), format!("process {} works there", cleaning.pid()));
+    let mut is_locked = false;
+    let cleaned = loop {
+        match cleaning.try_wait() {
+            Ok(ran) => break ran,
+            Err(going_on) => cleaning = going_on,
+        }
+        let plan = bed.clean(&["--plan", "--json"]).json();
+        is_locked |= plan[0]["verdict"] == works.0.as_str() && plan[0]["reason"] == works.1.as_str();
+    };
+    cleaned.expect_code(0);
+    assert!(is_locked, "who cleans holds the claim");
+    // Those who wait for it go with who serves them, long before they would be killed one by one.
+    assert!(began.elapsed() < Duration::from_secs(14), "{:?}", began.elapsed());
     bed.expect_nothing_left(&[&open]);
 }

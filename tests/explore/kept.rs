@@ -3,8 +3,12 @@
 use super::support::{
     cluster::{is_root, must},
     howdah::Howdah,
-    place::{listing, scratch},
+    place::{listing, names, scratch},
     skip::skip,
+};
+use howdah::{
+    domain::{SessionId, SessionStanding},
+    worker::leftovers::{AskStanding, look, remove},
 };
 use serde_json::{Value, json};
 use std::{
@@ -15,8 +19,13 @@ use std::{
     },
     path::PathBuf,
     process::Command,
+    sync::Arc,
+    time::Duration,
 };
 use uuid::Uuid;
+
+/// Nothing here is slow.
+const STALL: Duration = Duration::from_mins(1);
 
 /// A user that has nothing.
 const NOBODY: u32 = 65534;
@@ -197,4 +206,21 @@ fn names_of_others_do_not_reach_the_terminal_as_they_are() {
         assert!(shown.contains("evil") && shown.contains("theirs"), "{shown}");
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     }
+}
+
+#[test]
+fn what_was_found_is_judged_again_when_it_is_removed() {
+    let place = Place::new();
+    let left = place.left("left", |_| ());
+    let says = |standing: SessionStanding| -> AskStanding { Arc::new(move |_, _| standing.clone()) };
+    let gone = says(SessionStanding::NoState);
+    let found = look(&place.explore_dir, STALL, &gone).unwrap();
+    assert!(found.len() == 1 && found[0].verdict.is_removable(), "{found:?}");
+    let refused = remove(&found[0], STALL, &says(SessionStanding::Ongoing(SessionId(7)))).unwrap_err();
+    assert!(refused.cause.contains("session 7 of"), "{refused}");
+    assert!(left.join("written").exists());
+    remove(&found[0], STALL, &gone).unwrap();
+    assert!(!left.exists());
+    remove(&found[0], STALL, &gone).unwrap();
+    assert_eq!(names(&place.explore_dir), Vec::<String>::new(), "nor is a claim left");
 }
