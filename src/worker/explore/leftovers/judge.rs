@@ -108,7 +108,10 @@ fn made_elsewhere(mark: Option<&Mark>, claim: Option<&FoundClaim>, no_state: boo
     let host = claim.map(|found| Some(&found.claim.holder.host)).or(mark.map(|mark| mark.host.as_ref())).flatten();
     match host {
         Some(host) if *host == process::host() => {}
-        Some(host) => return Some(format!("was made by the machine {host}: clean it there")),
+        Some(host) => {
+            let advice = "clean it there, or remove it if that machine is no more";
+            return Some(format!("was made by the machine {host}: {advice}"));
+        }
         None => return Some("does not say which machine made it".to_owned()),
     }
     let found = claim.filter(|found| no_state && !is_its_file_system_here(&found.claim))?;
