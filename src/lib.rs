@@ -171,6 +171,7 @@
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 //! - **Claim**: the file that says for all to read which session holds a directory or a port. **Lock**: held on it, or on
 //!   a mark, by whoever works there now. **Mark**: what a session leaves in its target to know its own data again.
+//! - **Remnant**: what a session has left behind when everything crashed, or what may be that.
 //! - **Recording**: what a terminal was sent over time, as asciicast. **Marker**: a moment of it that somebody marked.
 //!   **Keyframe**: how the terminal in memory stood at some moment, so that playback can begin there.
 //! - **Scenario**: a story of restores in a file, with the script of its recording. Simulated for demonstrations and tests.

@@ -296,7 +296,7 @@ fn a_session_that_its_journal_has_lost_is_kept_as_long_as_it_can_be_brought_back
     }
     let (verdict, reason) = bed.verdict("shop");
     assert_eq!(verdict, "unproven");
-    assert!(reason.contains(&format!("howdah session recover {} brings it back", open.id())), "{reason}");
+    assert!(reason.contains(&format!("howdah session recover {} --state-dir ", open.id())), "{reason}");
     bed.clean(&[]).expect_code(3).expect_words(&["was kept", "session recover"]);
     assert_eq!(open.ask(SUM_OF_ROWS), source().sum);
     fs::remove_dir_all(bed.howdah.state.join("attempts")).unwrap();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::{
     fs,
     os::unix::{
-        fs::{MetadataExt as _, chown, symlink},
+        fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
         process::CommandExt as _,
     },
     path::PathBuf,
@@ -131,8 +131,10 @@ fn what_belongs_to_a_state_directory_that_cannot_be_read_is_kept_and_named() {
     for name in ["broken", "file", "link", "cut"] {
         place.left(name, |mark| mark["state"] = json!(state(name)));
     }
-    let cannot = "cannot be told";
-    keeps(&place, &[("broken", cannot), ("file", cannot), ("link", cannot), ("cut", "files of session 5")]);
+    place.left("relative", |mark| mark["state"] = json!("state"));
+    let may = "belongs to a session that may go on: ";
+    let kept = [("broken", may), ("file", may), ("link", may), ("cut", "files of session 5"), ("relative", may)];
+    keeps(&place, &kept);
 }
 
 #[test]
@@ -145,12 +147,21 @@ fn what_another_user_has_made_or_marked_is_kept_and_named() {
     chown(forged.join("explore.json"), Some(NOBODY), None).unwrap();
     keeps(&place, &[("forged", "another user has put there")]);
     let theirs = place.left("theirs", |_| ());
+    // What is their own goes, and what is kept where they may not look stays.
+    let closed = place.howdah.home.join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let (own, locked) =
+        (place.left("own", |_| ()), place.left("locked", |mark| mark["state"] = json!(closed.join("x"))));
+    must(Command::new("chown").args(["-R", "nobody"]).args([&own, &locked]));
+    chown(&place.explore_dir, Some(NOBODY), None).unwrap();
     let state = place.howdah.home.join("none");
     let mut clean = place.howdah.command(["explore", "clean", "--state-dir", state.to_str().unwrap()]);
     let cleaned = clean.uid(NOBODY).gid(NOBODY).output().unwrap();
     let said = String::from_utf8(cleaned.stderr).unwrap();
     assert!(cleaned.status.code() == Some(3) && said.contains("theirs was kept: it belongs to another user"), "{said}");
-    assert!(theirs.join("written").exists());
+    assert!(said.contains("locked was kept: it belongs to a session that may go on: "), "{said}");
+    assert!(theirs.join("written").exists() && locked.join("written").exists() && !own.exists(), "{said}");
 }
 
 #[test]

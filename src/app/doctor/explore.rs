@@ -49,7 +49,7 @@ fn of(found: &[Remnant]) -> Finding {
         parts.push(format!("{left} of crashed sessions, {bytes} ({}{more})", named.join(", ")));
     }
     if unproven > 0 {
-        parts.push(format!("{} that may be leftovers", many(unproven as u64, "place")));
+        parts.push(format!("{} that may be left over", many(unproven as u64, "place")));
     }
     Finding::warning(CHECK, &parts.join("; "), Fix::Run("howdah explore clean --plan".to_owned()))
 }

@@ -73,6 +73,9 @@ fn standing(own: Option<&Path>) -> AskStanding {
 /// How one state directory says that a session stands.
 fn standing_in(state: &Path, session: Uuid) -> SessionStanding {
     let unreadable = |why: String| SessionStanding::Unreadable(format!("{}: {why}", shown(state)));
+    if !state.is_absolute() {
+        return unreadable("it is not a path from the root on".to_owned());
+    }
     // A link that leads nowhere may lead to a disk that is not mounted.
     match (fs::metadata(state), fs::symlink_metadata(state)) {
         (Ok(found), _) if found.is_dir() => {}

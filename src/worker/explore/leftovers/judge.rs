@@ -8,7 +8,11 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    domain::{SessionStanding, Verdict, instance::printable, path_text::shown},
+    domain::{
+        SessionStanding, Verdict,
+        instance::printable,
+        path_text::{quoted, shown},
+    },
     engine::claim::{Claim, FoundClaim, filesystem_of},
     process,
     worker::session_lock,
@@ -71,16 +75,16 @@ fn owned(scene: &Scene, standing: &AskStanding) -> Verdict {
                 return Verdict::InUse(format!("session {id} of {} goes on", shown(state)));
             }
             SessionStanding::Unreadable(why) => {
-                return unproven(format!("whether its session goes on cannot be told: {why}"));
+                return unproven(format!("belongs to a session that may go on: {why}"));
             }
             SessionStanding::Recoverable(id) => {
-                let advice = format!("howdah session recover {id} brings it back, then stop it");
-                return unproven(format!("{} has lost its session, but not its files: {advice}", shown(state)));
+                let advice = format!("howdah session recover {id} --state-dir {} brings it back", quoted(state));
+                return unproven(format!("belongs to a session whose journal is lost, and not its files: {advice}"));
             }
             SessionStanding::Ended { id, files } => match session_lock::is_held(&files) {
                 Ok(false) => ended = Some(format!("session {id} of {} has ended", shown(state))),
                 Ok(true) => return Verdict::InUse(format!("a worker of session {id} has not ended")),
-                Err(error) => return unproven(format!("whether a worker of session {id} works there: {error}")),
+                Err(error) => return unproven(format!("may be where a worker of session {id} works: {error}")),
             },
             SessionStanding::Unknown => unknown = Some(state),
             SessionStanding::NoState => {}
