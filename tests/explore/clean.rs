@@ -201,13 +201,24 @@ fn a_place_that_is_claimed_goes_only_when_nobody_can_give_it_back() {
     let (verdict, reason) = bed.verdict("next");
     assert!(verdict == "unproven" && reason.contains("another file system"), "{verdict}: {reason}");
     bed.clean(&[]).expect_code(3);
-    // What another session has marked is not what it has claimed.
+    // Without a mark nobody can tell what of it the session has made.
     fs::write(&claimed, next.to_string()).unwrap();
     fs::create_dir(&place).unwrap();
+    fs::write(place.join("file"), "x").unwrap();
+    let (verdict, reason) = bed.verdict("next");
+    assert!(verdict == "unproven" && reason.contains("no mark of a session, and is claimed by"), "{verdict}: {reason}");
+    assert_eq!(bed.doctor()[1], "1 place that may be left over");
+    fs::remove_file(place.join("file")).unwrap();
+    // What another session has marked is not what it has claimed.
     bed.mark("next", uuid::Uuid::from_u128(8));
     let (verdict, reason) = bed.verdict("next");
     assert!(verdict == "unproven" && reason.contains("is claimed by"), "{verdict}: {reason}");
     bed.mark("next", uuid::Uuid::from_u128(7));
+    away["holder"]["state"] = json!(bed.howdah.home.join("mount-point"));
+    fs::create_dir(bed.howdah.home.join("mount-point")).unwrap();
+    fs::write(&claimed, away.to_string()).unwrap();
+    assert!(bed.verdict("next").1.contains("another file system"));
+    fs::write(&claimed, next.to_string()).unwrap();
     assert_eq!(bed.verdict("next").0, "remove");
     bed.clean(&[]).expect_code(0);
     assert!(!claimed.exists() && !place.exists() && bed.explore_dir.join(".shop.howdah").exists());

@@ -33,7 +33,8 @@ fn made_by_other(scene: &Scene) -> Option<Verdict> {
     };
     match (&scene.stands, claims) {
         (_, [_, _, ..]) => return unproven("is claimed twice".to_owned()),
-        (Stands::Foreign(why), _) => return unproven(why.clone()),
+        (Stands::Foreign(why), []) => return unproven(why.clone()),
+        (Stands::Foreign(why), [found]) => return unproven(format!("{why}, and is claimed by {}", found.claim)),
         (Stands::Nothing | Stands::Empty, []) => return unproven("is empty and bears no mark of a session".to_owned()),
         (Stands::Marked { mark, .. }, [found]) if mark.session != found.claim.session => {
             let (session, claim) = (mark.session, &found.claim);
@@ -93,7 +94,7 @@ fn owned(scene: &Scene, standing: &AskStanding) -> Verdict {
     if let Some(ended) = ended {
         return Verdict::Removable(ended);
     }
-    if let Some(why) = made_elsewhere(mark, claim, unknown.is_none()) {
+    if let Some(why) = made_elsewhere(mark, claim) {
         return unproven(why);
     }
     match (unknown, mark) {
@@ -108,7 +109,7 @@ fn owned(scene: &Scene, standing: &AskStanding) -> Verdict {
 }
 
 /// Why a state directory that is not here, or is another one here, may live on elsewhere.
-fn made_elsewhere(mark: Option<&Mark>, claim: Option<&FoundClaim>, no_state: bool) -> Option<String> {
+fn made_elsewhere(mark: Option<&Mark>, claim: Option<&FoundClaim>) -> Option<String> {
     let host = claim.map(|found| Some(&found.claim.holder.host)).or(mark.map(|mark| mark.host.as_ref())).flatten();
     match host {
         Some(host) if *host == process::host() => {}
@@ -118,7 +119,8 @@ fn made_elsewhere(mark: Option<&Mark>, claim: Option<&FoundClaim>, no_state: boo
         }
         None => return Some("does not say which machine made it".to_owned()),
     }
-    let found = claim.filter(|found| no_state && !is_its_file_system_here(&found.claim))?;
+    // An empty directory may be where it is mounted at other times.
+    let found = claim.filter(|found| !is_its_file_system_here(&found.claim))?;
     let (state, file) = (shown(&found.claim.holder.state), shown(&found.file));
     Some(format!(
         "has its state directory on another file system than is at {state} now: mount that, or remove {file} if it is no \
@@ -126,7 +128,7 @@ fn made_elsewhere(mark: Option<&Mark>, claim: Option<&FoundClaim>, no_state: boo
     ))
 }
 
-/// Whether the file system of a state directory that is gone is the one at its place now.
+/// Whether the file system of a state directory that is gone, or is another one, is the one at its place now.
 fn is_its_file_system_here(claim: &Claim) -> bool {
     filesystem_of(&claim.holder.state).is_ok_and(|here| here.device == claim.holder.state_id.device)
 }

@@ -59,8 +59,7 @@ impl Scene {
         let claimed = claims.as_ref().ok().and_then(|claims| claims.first());
         let session = match &stands {
             Stands::Marked { mark, .. } => Some(mark.session),
-            Stands::Empty | Stands::Nothing => claimed.map(|found| found.claim.session),
-            Stands::Foreign(_) => None,
+            Stands::Empty | Stands::Nothing | Stands::Foreign(_) => claimed.map(|found| found.claim.session),
         };
         let real = real(place).map_err(failed)?;
         let mounts = match &stands {
