@@ -135,6 +135,7 @@
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
+//! | What a crashed session has left open goes when it is proven ours and nobody's; all else stays. | `tests/explore.rs` |
 //! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
@@ -170,6 +171,7 @@
 //! - **Target**: the data directory, port and tablespace directories of a restored cluster.
 //! - **Claim**: the file that says for all to read which session holds a directory or a port. **Lock**: held on it, or on
 //!   a mark, by whoever works there now. **Mark**: what a session leaves in its target to know its own data again.
+//! - **Remnant**: what a session has left behind when everything crashed, or what may be that.
 //! - **Recording**: what a terminal was sent over time, as asciicast. **Marker**: a moment of it that somebody marked.
 //!   **Keyframe**: how the terminal in memory stood at some moment, so that playback can begin there.
 //! - **Scenario**: a story of restores in a file, with the script of its recording. Simulated for demonstrations and tests.

@@ -42,6 +42,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         {"check":"journal","state":"ok","found":"schema 6; 4 ongoing and 1 ended sessions","fix":null},
         {"check":"repository","state":"ok","found":"HOME/state/sample-f1fd948da994: 4 restore points of 3 instances","fix":null},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"explore","state":"ok","found":"no crashed session has left anything","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
         {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
@@ -59,6 +60,7 @@ fn a_healthy_place_is_told_as_it_is_and_left_as_it_was() {
         ✓ ok       journal      schema 6; 4 ongoing and 1 ended sessions
         ✓ ok       repository   HOME/state/sample-f1fd948da994: 4 restore points of 3 instances
         ✓ ok       restore-dir  HOME/restored is made when it is needed; N bytes and N inodes free
+        ✓ ok       explore      no crashed session has left anything
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
         ✓ ok       pgbackrest   not installed; only its own repositories need it, which this howdah does not read yet
         ✓ ok       barman       not installed; only its own repositories need it, which this howdah does not read yet
@@ -84,6 +86,7 @@ fn before_the_first_start_nothing_is_made() {
         {"check":"journal","state":"ok","found":"none yet; the first owner makes it","fix":null},
         {"check":"repository","state":"ok","found":"none is named; the console shows a sample","fix":"to show backups of your own: howdah --repo DIR, or repositories = [\"DIR\"] in howdah.toml"},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"explore","state":"ok","found":"no crashed session has left anything","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
         {"check":"pgbackrest","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
@@ -120,6 +123,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         {"check":"journal","state":"error","found":"HOME/state/journal.db has schema 99, and this howdah knows up to 6","fix":"use the newer howdah that wrote it, or another state directory (--state-dir)"},
         {"check":"repository","state":"error","found":"HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup","fix":"make it readable for this user, or name another: --repo DIR, repositories in howdah.toml"},
         {"check":"restore-dir","state":"ok","found":"HOME/restored is made when it is needed; N bytes and N inodes free","fix":null},
+        {"check":"explore","state":"ok","found":"no crashed session has left anything","fix":null},
         {"check":"native","state":"ok","found":"built in; reads what pg_basebackup writes, plain and tar","fix":null},
         {"check":"pgbackrest","state":"warning","found":"HOME/bin/pgbackrest does not report its version: it ended with exit status: 3; not supported yet","fix":"pgbackrest version"},
         {"check":"barman","state":"ok","found":"not installed; only its own repositories need it, which this howdah does not read yet","fix":null},
@@ -142,6 +146,7 @@ fn a_broken_place_is_told_with_its_fixes() {
         ✖ error    repository   HOME/nowhere cannot be read (No such file or directory (os error 2)): put it back, or use another backup
                                 fix: make it readable for this user, or name another: --repo DIR, repositories in howdah.toml
         ✓ ok       restore-dir  HOME/restored is made when it is needed; N bytes and N inodes free
+        ✓ ok       explore      no crashed session has left anything
         ✓ ok       native       built in; reads what pg_basebackup writes, plain and tar
         ⚑ warning  pgbackrest   HOME/bin/pgbackrest does not report its version: it ended with exit status: 3; not supported yet
                                 run: pgbackrest version

@@ -7,8 +7,12 @@
 mod bed;
 #[path = "explore/chaos.rs"]
 mod chaos;
+#[path = "explore/clean.rs"]
+mod clean;
 #[path = "explore/faults.rs"]
 mod faults;
+#[path = "explore/kept.rs"]
+mod kept;
 #[path = "explore/methods.rs"]
 mod methods;
 #[path = "support/rng.rs"]

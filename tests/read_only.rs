@@ -55,6 +55,7 @@ fn what_would_change_sessions_is_refused_and_what_reads_is_not() {
         &["session", "cancel", "--all"],
         &["session", "dismiss", "2"],
         &["session", "recover", "7"],
+        &["explore", "clean"],
     ] {
         let arguments = [refused, &["--read-only", "--state-dir", state]].concat();
         let ran = harness.howdah.run(arguments).expect_code(3);

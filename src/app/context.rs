@@ -12,6 +12,7 @@ use crate::{
     cli::{args::Common, state::CommandForm},
     domain::{Who, WorkerSettings, path_text::quoted},
     manager::ManagerSettings,
+    process,
 };
 use anyhow::Context;
 use etcetera::BaseStrategy;
@@ -95,7 +96,7 @@ pub(super) fn who() -> Who {
     let own = own.unwrap_or_else(|| if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
     let user =
         named("SUDO_USER").filter(|person| *person != own).map_or(own.clone(), |person| format!("{person} as {own}"));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = process::host();
     let terminal = rustix::termios::ttyname(std::io::stdin(), Vec::new()).ok();
     let terminal = terminal.map(|name| name.to_string_lossy().trim_start_matches("/dev/").to_owned());
     Who::new(&user, &host, std::process::id(), terminal.as_deref())

@@ -55,7 +55,7 @@ pub use available::available;
 pub use counters::OverlayStatus;
 pub use error::OverlayError;
 pub use member::{Member, MemberKind};
-pub use mounts::{Mounted, is_mounted, mounts_beginning, mounts_named};
+pub use mounts::{Mounted, is_mounted, mounted_below, mounts_beginning, mounts_named};
 pub use open::occupied_by;
 pub use order::{Lower, ORDER_VERSION, OverlayOrder, Root};
 pub use serve::serve;

@@ -31,6 +31,13 @@ pub fn mounts_beginning(prefix: &str) -> Result<Vec<Mounted>, OverlayError> {
     Ok(mounts()?.into_iter().filter(|mounted| mounted.name.starts_with(prefix)).collect())
 }
 
+/// Where anything at all, of whatever kind, is mounted at this place or below it. The place is one without links.
+pub fn mounted_below(place: &Path) -> Result<Vec<PathBuf>, OverlayError> {
+    let list = fs::read(LIST).map_err(failed("cannot read", Path::new(LIST)))?;
+    let points = list.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    Ok(points.map(|point| PathBuf::from(unescaped(point))).filter(|point| point.starts_with(place)).collect())
+}
+
 /// Whether anything of this name is mounted, be it served or not.
 pub fn is_mounted(name: &str) -> Result<bool, OverlayError> {
     Ok(!mounts_named(name)?.is_empty())

@@ -129,6 +129,15 @@ pub fn directory(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
+/// The files that a process has open, by number, as the kernel names them: one that was removed ends in ` (deleted)`. None
+/// of a process that is gone by now, or is another user's.
+pub fn open_files(pid: u32) -> Vec<(u32, PathBuf)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().filter_map(Result::ok);
+    let named =
+        |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, fs::read_link(entry.path()).ok()?));
+    entries.filter_map(named).collect()
+}
+
 /// Whether the numbers of a mark count where we are. An old record does not tell; its start time must do.
 fn is_here(mark: ProcessMark) -> bool {
     mark.realm.is_none() || mark.realm == realm()
@@ -143,6 +152,11 @@ pub fn is_out_of_sight(mark: ProcessMark) -> bool {
 /// The run of the kernel; `None` where the system does not tell.
 pub fn boot() -> Option<Uuid> {
     realm().map(|realm| realm.boot)
+}
+
+/// This machine, as it calls itself.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Where the pids count that this process sees; `None` where the system does not tell.

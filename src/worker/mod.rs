@@ -23,6 +23,8 @@ mod tests;
 mod verify;
 mod workspace;
 
+pub use explore::leftovers;
+
 use crate::{
     domain::{
         BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan, RestorePlan,

@@ -15,8 +15,10 @@ use crate::{
         watched::watched,
     },
     postgres::account::Account,
+    process,
 };
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -64,6 +66,12 @@ impl ClaimingSession {
             state: ticket.settings.state.clone().unwrap_or(above),
             stall: ticket.settings.stall_timeout,
         }
+    }
+
+    /// A session of which no ticket is left: who clears away what it has left works in its name.
+    pub(super) fn of_crashed(uuid: Uuid, state: PathBuf, stall: Duration) -> Self {
+        let instance = InstanceName::new("a session that crashed");
+        Self { number: SessionId(0), uuid, instance, claimed: Vec::new(), state, stall }
     }
 
     /// Which claims are this session's own.
@@ -129,16 +137,11 @@ impl ClaimingSession {
 
     fn take(&self, holds: &[Hold], owner: Option<(u32, u32)>) -> Result<(), Barred> {
         let state = self.state.canonicalize().unwrap_or_else(|_| self.state.clone());
-        let state_id = FileId::of(&state)
+        let state_id = state_id(&state)
             .map_err(|error| Failure::disruption(format!("cannot look at {}: {error}", state.display()), ""))?;
         let own = Account::own()?;
-        let holder = Holder {
-            user: own.name().to_owned(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            process: std::process::id(),
-            state,
-            state_id,
-        };
+        let holder =
+            Holder { user: own.name().to_owned(), host: process::host(), process: std::process::id(), state, state_id };
         let claimant = Claimant {
             session: self.uuid,
             number: self.number,
@@ -180,6 +183,17 @@ fn filesystem_of(directory: &Path) -> Result<Filesystem, Failure> {
         let cause = format!("cannot look at {}: {error}", printable_name(directory.as_os_str()));
         Failure::disruption(cause, "the target may come back")
     })
+}
+
+/// By what the state directory is known; of one that is gone its file system is, and no directory has the inode 0.
+fn state_id(state: &Path) -> io::Result<FileId> {
+    match FileId::of(state) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let device = claim::filesystem_of(state)?.device;
+            Ok(FileId { device, inode: 0 })
+        }
+        found => found,
+    }
 }
 
 /// What the session is about; a disposal's ticket does not have it.

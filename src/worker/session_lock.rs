@@ -62,6 +62,21 @@ pub(super) fn wait(attempt_dir: &Path, patience: Duration, stop: &Stop) -> Resul
     Ok(SessionLock { _lock: lock })
 }
 
+/// Whether a worker of the session with these files is at work.
+pub(super) fn is_held(session: &Path) -> io::Result<bool> {
+    let lock = match File::open(session.join(NAME)) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    // Whoever wants it meanwhile asks again.
+    match lock.try_lock_shared() {
+        Ok(()) => lock.unlock().map(|()| false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Who has the lock, as far as the file shows.
 fn held(lock: &mut File) -> Failure {
     let mut text = String::new();

@@ -5,7 +5,9 @@ use super::support::{
     cluster::{is_root, must, program},
     howdah::{Howdah, Ran},
     place::{listing, scratch},
+    timeout::{until, until_true},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
@@ -44,6 +46,28 @@ impl Bed {
         let repository = Repository(place.join("repository"));
         must(Command::new("cp").arg("-a").arg(Repository::of(form).0).arg(&repository.0));
         Self::over(repository, place.join("open"), "")
+    }
+
+    /// Another user of the same repository and the same place for what is opened.
+    pub(crate) fn beside(&self) -> Self {
+        Self::over(Repository(self.repository.0.clone()), self.explore_dir.clone(), "")
+    }
+
+    /// Kills whoever would go on: owner and worker. What the session has started is left to itself.
+    pub(crate) fn crash(&self) {
+        for words in ["\0keeper\0", "\0worker\0"] {
+            self.kill(words);
+        }
+    }
+
+    /// Kills a process of this user that is there now or soon, and waits for its end.
+    pub(crate) fn kill(&self, words: &str) {
+        let pid = until(&format!("{words:?} is there"), || self.process(words));
+        // It may end by itself just then.
+        let Some(mark) = howdah::process::mark(pid.cast_unsigned()) else { return };
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap_or_default();
+        // Its command line goes first, and its locks later.
+        until_true(&format!("{words:?} is gone"), || !howdah::process::is_alive(mark));
     }
 
     /// Over this repository, with its scratches there.
@@ -181,7 +205,7 @@ impl Opened {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn psql(&self) -> std::process::Command {
+    pub(crate) fn psql(&self) -> Command {
         let mut psql = program("psql");
         let port = self.0["port"].as_u64().unwrap_or(5432).to_string();
         psql.args(["-h", self.text("sockets"), "-p", &port, "-U", "postgres", "-XAtqd", "postgres"]);

@@ -15,7 +15,7 @@ use super::{
         timeout::until,
     },
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 /// As many as fit into a run.
 const ROUNDS: u64 = 3;
@@ -54,17 +54,9 @@ fn replace_owner(bed: &Bed, owner: Option<Owner>, rng: &mut Rng) -> Owner {
             console.signal(Signal::KILL);
             drop(console);
         }
-        Some(Owner::Keeper(_)) | None => kill(bed, KEEPER),
+        Some(Owner::Keeper(_)) | None => bed.kill(KEEPER),
     }
     Owner::start(bed, rng)
-}
-
-/// Kills a process, once it is there.
-fn kill(bed: &Bed, victim: &str) {
-    let pid = until(&format!("{victim:?} is there"), || bed.process(victim));
-    // It may end by itself just then.
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap_or_default();
-    until(&format!("{victim:?} {pid} is gone"), || (bed.process(victim) != Some(pid)).then_some(()));
 }
 
 #[test]
@@ -86,7 +78,7 @@ fn r28_r29_whatever_is_killed_the_point_is_opened_again_and_nothing_is_left_when
             }
             match rng.below(4) {
                 0 => owner = Some(replace_owner(&bed, owner, &mut rng)),
-                victim => kill(&bed, VICTIMS[usize::try_from(victim).unwrap() - 1]),
+                victim => bed.kill(VICTIMS[usize::try_from(victim).unwrap() - 1]),
             }
         }
         opened.push(answers(&bed, round));

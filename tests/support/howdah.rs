@@ -171,6 +171,14 @@ impl Running {
         String::from_utf8_lossy(&fs::read(&self.err).unwrap()).into_owned()
     }
 
+    /// Its end, if it has come.
+    pub(crate) fn try_wait(mut self) -> Result<Ran, Self> {
+        match self.child.try_wait().unwrap() {
+            Some(_) => Ok(self.wait()),
+            None => Err(self),
+        }
+    }
+
     /// Waits for the end, with patience that ends.
     pub(crate) fn wait(mut self) -> Ran {
         let status = until("howdah ends", || self.child.try_wait().unwrap());

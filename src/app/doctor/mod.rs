@@ -6,6 +6,7 @@
 
 mod disk;
 mod environment;
+mod explore;
 mod journal;
 mod machine;
 mod owner;
@@ -109,6 +110,7 @@ fn checks(env: &Env) -> Vec<Check> {
         add("repository", Box::new(|_| vec![repositories::none()]));
     }
     add("restore-dir", Box::new(|env| vec![restore_dir::check(env)]));
+    add("explore", Box::new(|env| vec![explore::check(env)]));
     add("postgresql", Box::new(programs::postgresql));
     add("os-user", Box::new(|env| vec![programs::os_user(env)]));
     add("engines", Box::new(programs::engines));

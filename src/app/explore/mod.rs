@@ -1,8 +1,10 @@
 //! `howdah explore`, wired: the catalog, the plan, and whoever owns the sessions.
 
+mod clean;
 mod compare;
 mod items;
 
+pub(super) use clean::leftovers;
 pub(super) use compare::compared;
 
 use super::{
@@ -49,13 +51,14 @@ pub(super) fn run(context: &AppContext, args: &ExploreArgs) -> anyhow::Result<Ex
     on_streams(|streams| {
         let owned = || ownership::is_owned(&context.state);
         let around = around(context, &owned);
-        let reader = &mut Reader::open(&context.state, KindFilter::Only(KIND)).map_err(SessionError::from)?;
+        let reader = || Reader::open(&context.state, KindFilter::Only(KIND)).map_err(SessionError::from);
         match &args.verb {
-            ExploreVerb::Start(args) => started(context, reader, args, &around, streams),
-            ExploreVerb::List(args) => Ok(list::run(reader, args, &around, streams)?),
-            ExploreVerb::Items(args) => items::list(reader, args, &around, streams),
-            ExploreVerb::Restore(args) => items::restored(context, reader, args, &around, streams),
-            ExploreVerb::Stop(args) => stopped(context, reader, args, &around, streams),
+            ExploreVerb::Start(args) => started(context, &mut reader()?, args, &around, streams),
+            ExploreVerb::List(args) => Ok(list::run(&mut reader()?, args, &around, streams)?),
+            ExploreVerb::Items(args) => items::list(&mut reader()?, args, &around, streams),
+            ExploreVerb::Restore(args) => items::restored(context, &mut reader()?, args, &around, streams),
+            ExploreVerb::Stop(args) => stopped(context, &mut reader()?, args, &around, streams),
+            ExploreVerb::Clean(args) => clean::cleaned(context, args, streams),
         }
     })
 }

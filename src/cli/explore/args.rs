@@ -34,6 +34,9 @@ pub enum ExploreVerb {
     /// Close what a session holds open: its server, its files and its scratch go
     #[command(after_help = STOP)]
     Stop(StopArgs),
+    /// Clear away what crashed sessions have left below explore_dir: servers, mounts, files
+    #[command(after_help = CLEAN)]
+    Clean(CleanArgs),
 }
 
 /// `howdah explore start`.
@@ -151,6 +154,17 @@ pub struct StopArgs {
     pub force: bool,
 }
 
+/// `howdah explore clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Print what would be removed, and what would be kept and why, and stop
+    #[arg(long)]
+    pub plan: bool,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl ExploreVerb {
     /// Whether it may change sessions.
     pub const fn changes_sessions(&self) -> bool {
@@ -158,6 +172,7 @@ impl ExploreVerb {
             Self::Start(args) => !args.plan,
             Self::Stop(_) => true,
             Self::Restore(args) => !args.plan,
+            Self::Clean(args) => !args.plan,
             Self::List(_) | Self::Items(_) => false,
         }
     }
@@ -195,6 +210,17 @@ out, the stop is refused and names who does.
 
 Exit codes: 0 closed; 3 at least one was refused (stderr names each with its reason, and the others were closed); 6 closed,
 and data was left (stderr names the directories).";
+
+const CLEAN: &str = "\
+Only what a session of howdah has made is removed, and only where nobody owns that session any more: its state directory is
+gone, or does not know it, or has it as ended, and nobody works there. Sessions of every state directory and user count. All
+else is kept; what cannot be proven to be one or the other is named with the reason.
+
+The JSON objects have these fields: kind, place, session, state, since, bytes, servers and overlays (process numbers), mounts,
+sockets, verdict (remove, in_use, unproven or out_of_sight), reason, and removed (null with --plan).
+
+Exit codes: 0 nothing is left that nobody owns; 3 something was kept that could not be proven to be anybody's or nobody's, or
+could not be removed (stderr names each with its reason; the others were removed).";
 
 const FIELDS: &str = "\
 The sessions stand in the order of their creation, so [n] means the same one while sessions change their state; it moves

@@ -6,6 +6,7 @@
 //! printed when one is closed (R26). Never: decides anything about a session.
 
 pub mod args;
+pub mod clean;
 pub mod items;
 pub mod list;
 pub mod wait;

@@ -11,7 +11,7 @@ use crate::{
 };
 use rustix::fs::{Access, access};
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, File, TryLockError},
     io,
     os::unix::{
@@ -65,6 +65,33 @@ pub fn lock(directory: &Path, session: Uuid, state: &Path) -> Result<Option<Clai
         }
     }
     Ok(None)
+}
+
+/// A claim on a directory, as it is found.
+#[derive(Debug)]
+pub struct FoundClaim {
+    /// What it records.
+    pub claim: Box<Claim>,
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// The process that works under it now, where one does and the kernel shows it.
+    pub worker: Option<u32>,
+}
+
+/// The claims of exactly this directory, with who works under them. Nothing is locked for it.
+pub fn found_on(directory: &Path) -> Result<Vec<FoundClaim>, ClaimError> {
+    let existing = claims_of(directory, &Hold::Directory(directory.to_owned()))?.into_iter();
+    let found = |ExistingClaim { path, claim, file }: ExistingClaim| {
+        let worker = file::lock_holder(&file);
+        FoundClaim { claim, file: path, worker }
+    };
+    Ok(existing.map(found).collect())
+}
+
+/// The directory that a file of this path is the claim of, by its name, where it stands beside it.
+pub fn directory_of(claim: &Path) -> Option<PathBuf> {
+    let name = claim.file_name()?.as_bytes().strip_prefix(b".")?.strip_suffix(BESIDE.as_bytes())?;
+    (!name.is_empty()).then(|| claim.with_file_name(OsStr::from_bytes(name)))
 }
 
 /// The claim that stands at exactly this path, if it is one and was made there.

@@ -28,7 +28,7 @@ pub(in crate::engine) mod target;
 #[cfg(test)]
 mod tests;
 
-pub use directory::{ClaimLock, INSIDE, at, is_mount_point, lock};
+pub use directory::{ClaimLock, FoundClaim, INSIDE, at, directory_of, found_on, is_mount_point, lock};
 pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};

@@ -1,6 +1,9 @@
 //! What a claim records.
 
-use crate::domain::{Hold, InstanceName, SessionId, Timestamp, instance::printable_name};
+use crate::{
+    domain::{Hold, InstanceName, SessionId, Timestamp, instance::printable_name},
+    process,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt, fs, io,
@@ -134,7 +137,7 @@ impl Claim {
     /// Whether the state directory that it speaks of is no more, as far as this machine can tell: then nobody can give the
     /// place back. Enough to give up a port, where a mistake costs a refusal later; not to give up data.
     pub(super) fn is_abandoned(&self) -> bool {
-        let here = rustix::system::uname().nodename().to_string_lossy() == self.holder.host;
+        let here = process::host() == self.holder.host;
         let gone = fs::symlink_metadata(&self.holder.state);
         here && gone.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }

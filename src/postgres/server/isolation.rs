@@ -107,14 +107,40 @@ pub fn remove(directory: &Path) {
 
 /// Removes all private directories that were made under names that begin so. Only for a `name` that nobody else has.
 pub fn remove_all(name: &str) -> io::Result<()> {
+    made_under(name)?.iter().for_each(|directory| remove(directory));
+    Ok(())
+}
+
+/// The private directories that were made under names that begin so.
+pub fn made_under(name: &str) -> io::Result<Vec<PathBuf>> {
     let beginning = format!("howdah-{name}-");
+    let mut made = Vec::new();
     for entry in fs::read_dir(SOCKET_PARENT)? {
         let entry = entry?;
-        if entry.file_name().as_bytes().starts_with(beginning.as_bytes()) {
-            remove(&entry.path());
+        if entry.file_name().as_bytes().starts_with(beginning.as_bytes()) && entry.file_type()?.is_dir() {
+            made.push(entry.path());
         }
     }
-    Ok(())
+    Ok(made)
+}
+
+/// The data directory that the socket in a private directory is of, as its lock file says (`LOCK_FILE_LINE_DATA_DIR` in
+/// `miscadmin.h`); `None` where there is none.
+pub fn data_of(directory: &Path) -> io::Result<Option<PathBuf>> {
+    /// A lock file is eight short lines; more than this is something else.
+    const MAX_LEN: u64 = 16 * 1024;
+    let place = DataDirectory::open(directory)?;
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let is_lock =
+            |name: &&str| name.strip_prefix(".s.PGSQL.").is_some_and(|rest| rest.strip_suffix(".lock").is_some());
+        let Some(name) = name.to_str().filter(is_lock) else { continue };
+        let text = place.read(name, MAX_LEN)?.unwrap_or_default();
+        if let Some(data) = text.split(|byte| *byte == b'\n').nth(1).filter(|line| !line.is_empty()) {
+            return Ok(Some(PathBuf::from(OsStr::from_bytes(data))));
+        }
+    }
+    Ok(None)
 }
 
 const FIXED: &[(&str, &str)] = &[

@@ -7,6 +7,7 @@
 mod clone;
 mod dispose;
 mod hold;
+pub mod leftovers;
 mod method;
 mod overlay;
 mod plan;

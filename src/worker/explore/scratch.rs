@@ -20,8 +20,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 use uuid::Uuid;
 
@@ -52,6 +53,29 @@ pub(super) struct Mark {
     pub(super) provided: bool,
     /// The run of the kernel in which the server wrote last: but for a copy, nothing of it is durable.
     pub(super) boot: Option<Uuid>,
+    /// The machine that made it, as it calls itself; `None` in a mark that was not written yet, as is the next.
+    #[serde(default)]
+    pub(super) host: Option<String>,
+    /// The inode of the scratch: a directory that was copied with its mark has another one.
+    #[serde(default)]
+    inode: Option<u64>,
+}
+
+/// What stands at a place of which it is not known whose it is.
+#[derive(Debug)]
+pub(super) enum Stands {
+    /// Nothing.
+    Nothing,
+    /// A directory without a mark, and with nothing in it but the beginning of one.
+    Empty,
+    /// A directory with a mark that was made for it, by the user that it belongs to.
+    Marked {
+        mark: Box<Mark>,
+        /// When the mark was written.
+        since: SystemTime,
+    },
+    /// Something else: why it is none of ours.
+    Foreign(String),
 }
 
 /// What stands at the place of a scratch.
@@ -67,7 +91,16 @@ pub(super) enum Found {
 
 impl Mark {
     pub(super) fn new(session: Uuid, state: &Path, method: FileMethod) -> Self {
-        Self { version: VERSION, session, state: state.to_owned(), method, provided: false, boot: process::boot() }
+        let (state, boot) = (state.to_owned(), process::boot());
+        Self { version: VERSION, session, state, method, provided: false, boot, host: None, inode: None }
+    }
+
+    /// Puts it into its directory.
+    fn write(&self, place: &Path) -> io::Result<()> {
+        let place = DataDirectory::open(place)?;
+        let inode = Some(rustix::fs::fstat(&place)?.st_ino);
+        let mark = Self { host: Some(process::host()), inode, ..self.clone() };
+        place.replace(MARK, &serde_json::to_vec(&mark)?, None)
     }
 
     /// Whether what the server wrote since is whole: it is, unless the machine went down in between.
@@ -118,7 +151,7 @@ impl Scratch {
                 Ok(()) | Err(_) => {}
             }
             fs::set_permissions(&self.path, fs::Permissions::from_mode(0o711))?;
-            DataDirectory::open(&self.path)?.replace(MARK, &serde_json::to_vec(mark)?, None)
+            mark.write(&self.path)
         };
         make().map_err(|error| self.failure("making", &error))?;
         Ok(false)
@@ -127,8 +160,7 @@ impl Scratch {
     /// All files are there.
     pub(super) fn provided(&self, mark: &Mark) -> Result<(), Failure> {
         let mark = Mark { provided: true, ..mark.clone() };
-        let note = || DataDirectory::open(&self.path)?.replace(MARK, &serde_json::to_vec(&mark)?, None);
-        note().map_err(|error| self.failure("marking", &error))
+        mark.write(&self.path).map_err(|error| self.failure("marking", &error))
     }
 
     /// Says where the server answers, for those that take items out.
@@ -208,6 +240,55 @@ fn is_lost(mark: &Mark) -> bool {
     }
 }
 
+/// Whether something is there that may be a mark.
+pub(super) fn may_be_marked(path: &Path) -> bool {
+    fs::symlink_metadata(path.join(MARK)).is_ok()
+}
+
+/// What stands there, whosever it may be.
+pub(super) fn stands(path: &Path) -> io::Result<Stands> {
+    let foreign = |why: &str| Ok(Stands::Foreign(why.to_owned()));
+    let about = match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => about,
+        Ok(about) if about.is_symlink() => return foreign("is a link"),
+        Ok(_) => return foreign("is no directory"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stands::Nothing),
+        Err(error) => return Err(error),
+    };
+    let own = rustix::process::geteuid();
+    if about.uid() != own.as_raw() && !own.is_root() {
+        return Ok(Stands::Foreign(format!("belongs to another user (uid {})", about.uid())));
+    }
+    let written = match fs::symlink_metadata(path.join(MARK)) {
+        Ok(written) => written,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return if is_empty(path)? { Ok(Stands::Empty) } else { foreign("bears no mark of a session") };
+        }
+        Err(error) => return Err(error),
+    };
+    if !written.is_file() || written.len() > MAX_LEN {
+        return foreign("has something else where a mark would be");
+    }
+    if written.uid() != about.uid() {
+        return foreign("bears a mark that another user has put there");
+    }
+    let bytes = DataDirectory::open(path)?.read(MARK, MAX_LEN)?.unwrap_or_default();
+    match serde_json::from_slice::<Mark>(&bytes) {
+        Ok(mark) if mark.version != VERSION => foreign("bears a mark of another version of howdah"),
+        Ok(mark) if mark.inode != Some(about.ino()) => foreign("bears a mark that was made for another directory"),
+        Ok(mark) => Ok(Stands::Marked { mark: Box::new(mark), since: written.modified()? }),
+        Err(_) => foreign("bears a mark that cannot be read"),
+    }
+}
+
+/// Whether there is nothing but the beginning of a mark: its writer died.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    let foreign = fs::read_dir(path)?
+        .map(|entry| entry.map(|entry| !entry.file_name().to_string_lossy().starts_with(MARK)))
+        .collect::<io::Result<Vec<bool>>>()?;
+    Ok(!foreign.contains(&true))
+}
+
 fn look(path: &Path, session: Uuid) -> io::Result<Found> {
     let place = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => DataDirectory::open(path)?,
@@ -216,11 +297,7 @@ fn look(path: &Path, session: Uuid) -> io::Result<Found> {
         Err(error) => return Err(error),
     };
     let Some(bytes) = place.read(MARK, MAX_LEN)? else {
-        // A mark that was being written when its writer died leaves a beginning, and nothing else.
-        let foreign = fs::read_dir(path)?
-            .map(|entry| entry.map(|entry| !entry.file_name().to_string_lossy().starts_with(MARK)))
-            .collect::<io::Result<Vec<bool>>>()?;
-        return Ok(if foreign.contains(&true) { Found::Foreign } else { Found::Nothing });
+        return Ok(if is_empty(path)? { Found::Nothing } else { Found::Foreign });
     };
     Ok(match serde_json::from_slice::<Mark>(&bytes) {
         Ok(mark) if mark.session == session && mark.version == VERSION => Found::Own(mark),
