@@ -188,7 +188,8 @@ impl Side {
             }
             Operation::Times { path, seconds } => set_time(&at(path), *seconds)?,
             Operation::List { path } => {
-                let mut names: Vec<_> = fs::read_dir(at(path))?.map(|entry| entry.unwrap().file_name()).collect();
+                let names = fs::read_dir(at(path))?.map(|entry| Ok(entry?.file_name()));
+                let mut names = names.collect::<io::Result<Vec<_>>>()?;
                 names.sort();
                 return Ok(format!("{names:?}").into_bytes());
             }
