@@ -23,22 +23,19 @@ pub(super) fn head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stat
         let text = "Nothing has been completed yet. Sessions come here when they succeed or are cancelled.";
         return widgets::wrapped(text, width, 0, Role::Text, brush);
     }
-    let mut lines = vec![Line::from(vec![
-        brush.span(
-            Role::Done,
-            format!("{} {} restored", brush.glyphs.done, format::count(ended.with(CompletedResult::Succeeded) as u64)),
-        ),
-        brush.span(
-            Role::Cancelled,
-            format!(
-                "   {} {} cancelled",
-                brush.glyphs.cancelled,
-                format::count(ended.with(CompletedResult::Cancelled) as u64)
-            ),
-        ),
-    ])];
-    let missing =
-        ended.total().saturating_sub(snapshot.completed.iter().filter(|row| row.kind == Kind::Restore).count());
+    let (mut known, mut taken) = (0, 0);
+    for row in snapshot.completed.iter().filter(|row| row.kind == Kind::Restore) {
+        known += 1;
+        taken += usize::from(row.took_items() && row.result == CompletedResult::Succeeded);
+    }
+    let succeeded = ended.with(CompletedResult::Succeeded);
+    let done = |count: usize, word: &str| format!("{} {} {word}", brush.glyphs.done, format::count(count as u64));
+    let cancelled = format::count(ended.with(CompletedResult::Cancelled) as u64);
+    let mut spans = vec![brush.span(Role::Done, done(succeeded.saturating_sub(taken), "restored"))];
+    spans.extend((taken > 0).then(|| brush.span(Role::Done, format!("   {}", done(taken, "taken out")))));
+    spans.push(brush.span(Role::Cancelled, format!("   {} {cancelled} cancelled", brush.glyphs.cancelled)));
+    let mut lines = vec![Line::from(spans)];
+    let missing = ended.total().saturating_sub(known);
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
         lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
@@ -90,7 +87,7 @@ fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
 
 /// What is told of one session.
 struct Cells {
-    kind: Kind,
+    word: &'static str,
     result: CompletedResult,
     name: String,
     ended: String,
@@ -101,7 +98,7 @@ impl Cells {
     fn of(row: &CompletedRow, now: Timestamp) -> Self {
         let name = format::clean(row.title.as_str()).into_owned();
         Self {
-            kind: row.kind,
+            word: states::ended_row(row),
             result: row.result,
             name,
             ended: format::moment(row.ended, now),
@@ -133,7 +130,7 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
         let mut spans = vec![
             brush.span(role, format!("{sign} ")),
             brush.span(Role::Text, widgets::cell(&row.name, name, brush)),
-            brush.span(role, format!("  {:<WORD$}", states::ended(row.kind, row.result))),
+            brush.span(role, format!("  {:<WORD$}", row.word)),
         ];
         spans.extend(with_ended.then(|| brush.span(Role::Dim, format!("  {:>ended$}", row.ended))));
         spans.extend(with_took.then(|| brush.span(Role::Dim, format!("  {:>took$}", row.took))));
