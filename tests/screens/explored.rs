@@ -12,6 +12,7 @@ use howdah::{
     machine::Scope,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
+use std::sync::Arc;
 
 fn stage_with_open() -> Stage {
     let (snapshot, catalog) = with_open();
@@ -247,4 +248,48 @@ fn what_was_read_of_a_server_that_is_gone_is_forgotten() {
     assert!(!stage.text().contains("evil"), "{}", stage.text());
     stage.snapshot_at(snapshot(vec![copying(1, "crm")], &[]), now());
     assert!(!stage.text().contains("orders open"), "{}", stage.text());
+}
+
+#[test]
+fn items_that_were_taken_out_are_not_told_as_a_restore() {
+    let held = open(8, "orders");
+    let ongoing = taking(41, &held);
+    let mut stage = Stage::sized(snapshot(vec![held.clone(), ongoing], &[]), own(), (140, 40));
+    stage.snapshot_at(snapshot(vec![held.clone()], &[taken(41, &held)]), now());
+    // What it was about is read where it is known: of the row that is gone.
+    assert!(stage.text().contains("1 item taken out of orders into /srv/dump, took 0:08"), "{}", stage.text());
+    stage.press("g ]");
+    let text = stage.text();
+    assert!(text.contains("✓ 0 restored   ✓ 1 taken out   ∅ 0 cancelled"), "{text}");
+    assert!(text.contains("✓ taken out  orders    host=db1 user=\\"), "{text}");
+    stage.press("down").tell(Message::Session(SessionId(41), Some(Arc::new(taken(41, &held)))));
+    let text = stage.text();
+    assert!(text.contains("1 table taken out to host=db1 user=\\u{1b}[31mamy"), "{text}");
+    assert!(!text.contains("restored"), "{text}");
+}
+
+#[test]
+fn the_table_of_open_restore_points_counts_what_is_taken_out_and_holds_no_items() {
+    let held = open(8, "orders");
+    let all = vec![held.clone(), open(9, "archive"), taking(40, &held)];
+    let done = [taken(41, &held), taken(42, &held), closed(43, "crm")];
+    let mut stage = Stage::sized(snapshot(all, &done), own(), (160, 40));
+    stage.press("e down right");
+    answer(&mut stage);
+    stage.press("g");
+    let text = stage.text();
+    let row = |name: &str| {
+        let is_it = |line: &&str| line.split("││").nth(1).is_some_and(|page| page.contains(name));
+        text.lines().filter(is_it).map(|line| line.split("││").nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [orders] = row(" orders ").try_into().unwrap();
+    for word in ["◉ open", "2026-11-20T0200", "13:59", "368.0 KiB", "1 waiting, 2 done", "ops@bastion"] {
+        assert!(orders.contains(word), "{word}: {orders}");
+    }
+    assert!(row("shop").is_empty() && text.contains("shop"), "its databases stand in the tree alone: {text}");
+    let [crm] = row(" crm ").try_into().unwrap();
+    assert!(crm.contains("∅ stopped") && crm.contains("12:49"), "{crm}");
+    // Sorted by its name, walked to and opened.
+    stage.press("o o tab enter");
+    assert!(state(&stage).contains(" #9"), "{}", stage.text());
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     console::{format, message::CompareWish},
     domain::{ItemName, Kind, Parent, Reach, RestorePoint, ServerAddress, SessionId},
-    machine::{Refusal, Session, decide},
+    machine::{Phase, Refusal, Session, decide},
     manager::SessionAction,
 };
 use std::sync::Arc;
@@ -58,6 +58,23 @@ impl Model {
         }
         let stop = SessionAction::Stop(Reach::AnyOrigin).command(&self.options.by);
         decide(session, stop, self.now()).err().map(|refusal| refusal.to_string())
+    }
+
+    /// How many sessions take items out of one: at work, waiting, done.
+    pub fn children_counts(&self, id: SessionId) -> [usize; 3] {
+        let mut counts = [0, 0, self.shown.explored.taken(id)];
+        for session in &self.shown.snapshot.ongoing {
+            if session.parent() == Some(Parent::Explore(id)) {
+                let at = match session.phase() {
+                    Phase::Running { .. } | Phase::Cancelling { .. } => 0,
+                    Phase::Queued { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => 1,
+                    // It is not among the ongoing ones.
+                    Phase::Completed { .. } => 2,
+                };
+                counts[at] += 1;
+            }
+        }
+        counts
     }
 
     /// The ongoing sessions that take items out of one.
