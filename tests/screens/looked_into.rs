@@ -77,7 +77,16 @@ pub(crate) fn looked_into() -> Vec<Scene> {
         scene("explore_take", with_open, |stage| {
             unfolded(stage);
             stage.press("t");
-            stage.type_text("host=db1 user=postgres").press("tab right");
+            stage.type_text("host=db1 user=postgres").press("tab tab right");
+        }),
+        scene("explore_take_several", with_open, |stage| {
+            unfolded(stage);
+            stage.press("up up space down space space space t up right");
+            stage.press("down").type_text("/srv/dump").press("tab right");
+        }),
+        scene("explore_marks", with_open, |stage| {
+            unfolded(stage);
+            stage.press("A up");
         }),
         scene("explore_compare", with_open, |stage| {
             unfolded(stage);

@@ -99,6 +99,13 @@ impl ExploredItem {
 }
 
 impl Explored {
+    /// The rows for a snapshot, of which nothing was read yet.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut explored = Self::default();
+        explored.refresh(snapshot);
+        explored
+    }
+
     /// What was read of a level.
     pub fn seen(&self, level: &Level) -> Option<&Seen> {
         self.known.get(level)

@@ -46,6 +46,7 @@ pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let now = model.now();
     model.tree.refresh(&model.shown, &before, now);
     forget_marks(model, &before);
+    model.forget_marked_items();
     model.count_queue();
 }
 

@@ -118,5 +118,6 @@ fn of_item(item: &ExploredItem, model: &Model, brush: &Brush) -> Row {
     };
     let name = format!("{}{}", "  ".repeat(item.depth()), format::clean(item.name()));
     let row = Row::plain((sign, Role::Dim), name, Brief::Words(state, item.bytes.to_string()));
-    Row { role: Role::Dim, ..row }
+    let marked = model.tree().marked_items.contains(&(item.session, item.item.clone()));
+    Row { role: Role::Dim, marked, ..row }
 }
