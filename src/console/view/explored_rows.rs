@@ -99,6 +99,19 @@ fn children(counts: [usize; 3]) -> String {
     some.map(|(count, word)| format!("{} {word}", format::count(count as u64))).collect::<Vec<_>>().join(", ")
 }
 
+/// An estimate in few cells: the name beside it is worth more than its last digits.
+fn about(number: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    /// What tells the sizes of small tables apart.
+    const WHOLE: u64 = 10_000;
+    let unit = UNITS.into_iter().find(|(unit, _)| number >= *unit && number >= WHOLE);
+    match unit {
+        None => format::count(number),
+        Some((unit, sign)) if number / unit < 10 => format!("{}.{} {sign}", number / unit, number % unit * 10 / unit),
+        Some((unit, sign)) => format!("{} {sign}", number / unit),
+    }
+}
+
 fn of_item(item: &ExploredItem, model: &Model, brush: &Brush) -> Row {
     let level = (item.session, Some(item.item.clone()));
     let explored = &model.data().explored;
@@ -112,7 +125,7 @@ fn of_item(item: &ExploredItem, model: &Model, brush: &Brush) -> Row {
         Some(Seen::Reading) if !is_table => "reading".to_owned(),
         Some(Seen::Failed(_)) => "cannot be read".to_owned(),
         Some(Seen::Reading | Seen::Read(_)) | None => match item.rows {
-            Some(rows) => format!("~{} rows", format::count(rows)),
+            Some(rows) => format!("~{} rows", about(rows)),
             None => item.what.to_owned(),
         },
     };
@@ -120,4 +133,25 @@ fn of_item(item: &ExploredItem, model: &Model, brush: &Brush) -> Row {
     let row = Row::plain((sign, Role::Dim), name, Brief::Words(state, item.bytes.to_string()));
     let marked = model.tree().marked_items.contains(&(item.session, item.item.clone()));
     Row { role: Role::Dim, marked, ..row }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::about;
+
+    #[test]
+    fn an_estimate_has_two_or_three_digits_and_its_unit() {
+        for (number, text) in [
+            (0, "0"),
+            (9_999, "9,999"),
+            (48_212, "48 k"),
+            (999_999, "999 k"),
+            (1_250_000, "1.2 M"),
+            (812_400_551, "812 M"),
+            (1_904_477_310, "1.9 G"),
+            (u64::MAX, "18446744073 G"),
+        ] {
+            assert_eq!(about(number), text);
+        }
+    }
 }
