@@ -31,10 +31,19 @@ pub(super) fn head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stat
     let succeeded = ended.with(CompletedResult::Succeeded);
     let done = |count: usize, word: &str| format!("{} {} {word}", brush.glyphs.done, format::count(count as u64));
     let cancelled = format::count(ended.with(CompletedResult::Cancelled) as u64);
-    let mut spans = vec![brush.span(Role::Done, done(succeeded.saturating_sub(taken), "restored"))];
-    spans.extend((taken > 0).then(|| brush.span(Role::Done, format!("   {}", done(taken, "taken out")))));
-    spans.push(brush.span(Role::Cancelled, format!("   {} {cancelled} cancelled", brush.glyphs.cancelled)));
-    let mut lines = vec![Line::from(spans)];
+    let mut parts = vec![(Role::Done, done(succeeded.saturating_sub(taken), "restored"))];
+    parts.extend((taken > 0).then(|| (Role::Done, done(taken, "taken out"))));
+    parts.push((Role::Cancelled, format!("{} {cancelled} cancelled", brush.glyphs.cancelled)));
+    let mut lines = vec![Line::default()];
+    for (role, text) in parts {
+        let gap = if lines.last().is_some_and(|line| line.spans.is_empty()) { "" } else { "   " };
+        let full = lines.last().is_some_and(|line| line.width() + gap.len() + format::width(&text) > width);
+        if full && !gap.is_empty() {
+            lines.push(Line::from(brush.span(role, text)));
+        } else if let Some(line) = lines.last_mut() {
+            line.push_span(brush.span(role, format!("{gap}{text}")));
+        }
+    }
     let missing = ended.total().saturating_sub(known);
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
