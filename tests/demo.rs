@@ -21,7 +21,7 @@ use std::{
 };
 use support::{howdah::Howdah, place::scratch, pty::Terminal};
 
-const SCENARIOS: [&str; 5] = ["quiet-night", "repository-down", "stuck", "link-cut", "three-jobs"];
+const SCENARIOS: [&str; 6] = ["quiet-night", "repository-down", "stuck", "link-cut", "three-jobs", "dropped-table"];
 
 /// An hour of copying at the speed of time, three at once.
 const HOUR: &str = r#"
@@ -187,6 +187,17 @@ fn a_recording_shows_what_the_screen_painted() {
             assert!(painted.contains("DEMO"), "{scenario}: {marker}");
         }
     }
+}
+
+/// It is what the story is called.
+#[test]
+fn a_dropped_table_is_back_within_forty_seconds_of_its_recording() {
+    let cast = record(&Howdah::new(), &["dropped-table"], &[]);
+    let recording = Recording::read(cast.as_slice(), "dropped-table").unwrap();
+    let is_back = |event: &&howdah::recording::Event| matches!(&event.kind, EventKind::Marker(label) if label == "the table is back");
+    let at = recording.events().iter().find(is_back).unwrap().at;
+    assert!(at.0 <= 40_000_000, "{at} seconds");
+    assert!(recording.length().0 <= 45_000_000, "{} seconds", recording.length());
 }
 
 #[test]

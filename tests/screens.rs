@@ -53,6 +53,8 @@ mod speed;
 mod stage;
 #[path = "screens/tables.rs"]
 mod tables;
+#[path = "screens/taken.rs"]
+mod taken;
 #[path = "screens/wizard.rs"]
 mod wizard;
 #[path = "screens/xray.rs"]

@@ -142,7 +142,7 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
                 (Achieved::Cluster(server), Some(directory)) => {
                     format!("{name}: restored into {}; {server}", printable_name(directory.as_os_str()))
                 }
-                (result, _) => format!("{}: {result}", titled(session)),
+                (_, _) => format!("{}: {}", titled(session), session.achieved(success)),
             };
             text.extend(success.warnings.iter().map(|warning| format!("\nwarning: {warning}")));
             text.extend(success.unchecked.iter().map(|unchecked| format!("\nnot verified: {unchecked}")));

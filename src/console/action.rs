@@ -146,7 +146,7 @@ const TABLE: [Words; 58] = [
         Action::TakeOut,
         "take-out",
         "Take out",
-        "take the item out of its open restore point; asks where to, shows its plan",
+        "take out the marked items, or the selected one; asks where to, shows the plan",
     ),
     words(Action::Compare, "compare", "Compare", "compare the table with the live one, row by row; changes nothing"),
     words(Action::CountRows, "count-rows", "Count rows", "count the rows of the table, which reads all of it"),

@@ -97,7 +97,7 @@ impl Situation {
             },
             start_job: model.job_to_start().map_or_else(Verdict::No, |_| Verdict::Ready),
             open_point: model.point_to_open().map_or_else(Verdict::No, |_| Verdict::Ready),
-            take_out: model.take_refusal().map_or(Verdict::Ready, Verdict::No),
+            take_out: model.items_to_take().map_or_else(Verdict::No, |_| Verdict::Ready),
             compare: model.table_to_compare().map_or_else(Verdict::No, |_| Verdict::Ready),
             count_rows: model.table_to_count().map_or_else(Verdict::No, |_| Verdict::Ready),
             verify: model.restore_points().map_or_else(Verdict::No, |_| Verdict::Ready),

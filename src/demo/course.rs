@@ -3,6 +3,8 @@
 //! The whole course of an attempt is known when it is launched: how fast its repository is read and when that is down
 //! stand in the story. A stop or a kill cuts it short.
 
+mod open;
+
 use super::{
     Story, plan,
     reports::Reports,
@@ -18,6 +20,7 @@ use crate::{
         plan::WalFinding,
         ticket::{Ticket, Work},
     },
+    journal::MemoryStore,
     manager::Clock,
 };
 use std::{
@@ -28,7 +31,7 @@ use std::{
 use uuid::Uuid;
 
 /// Replay on a usual disk, as PostgreSQL's log tells it.
-const REPLAY: u64 = 40 << 20;
+pub(super) const REPLAY: u64 = 40 << 20;
 
 /// How fast a backup is read when the story does not know its repository; it always does.
 const READ: u64 = 100 << 20;
@@ -43,6 +46,8 @@ const WOBBLE: [u64; 8] = [97, 104, 100, 92, 107, 101, 95, 104];
 pub(super) struct Courses {
     story: Arc<Story>,
     clock: Clock,
+    /// What other sessions have done.
+    journal: MemoryStore,
     /// What is there of each session, for its next attempt.
     copied: Mutex<BTreeMap<Uuid, ByteCount>>,
 }
@@ -51,8 +56,8 @@ pub(super) struct Courses {
 type Broken = (Step, Failure);
 
 impl Courses {
-    pub(super) fn new(story: Arc<Story>, clock: Clock) -> Self {
-        Self { story, clock, copied: Mutex::default() }
+    pub(super) fn new(story: Arc<Story>, clock: Clock, journal: MemoryStore) -> Self {
+        Self { story, clock, journal, copied: Mutex::default() }
     }
 
     /// The course of one attempt that is launched now.
@@ -71,11 +76,9 @@ impl Courses {
             }
             Work::Run(Order::Verify(order)) => self.verify(&mut reports, order),
             Work::Run(Order::Backup(order)) => self.back_up(&mut reports, order, ticket.attempt),
-            Work::Run(
-                Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
-                | Order::Explore(_)
-                | Order::Items(_),
-            ) => {
+            Work::Run(Order::Explore(order)) => return self.open(reports, order),
+            Work::Run(Order::Items(order)) => self.take_out(&mut reports, order),
+            Work::Run(Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))) => {
                 let advice = "restore or verify a PostgreSQL backup";
                 End::Failed(Failure::incurable("the demo does not play this kind of work", advice))
             }

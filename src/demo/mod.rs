@@ -10,6 +10,7 @@ mod course;
 pub mod embedded;
 mod lengths;
 mod link;
+pub mod open_points;
 pub mod plan;
 mod reports;
 pub mod scenario;
@@ -17,6 +18,7 @@ pub mod script;
 pub mod world;
 mod written;
 
+pub use open_points::OpenPoints;
 pub use scenario::{Scenario, ScenarioError, Story};
 pub use world::World;
 

@@ -103,6 +103,12 @@ impl Reports {
         Course { steps: self.steps, stops_in: Some(STOPS_IN / self.speed.get()) }
     }
 
+    /// The whole course of what is held open until it is stopped: what it says while it is, and no end.
+    pub(super) fn hold(mut self, detail: &str) -> Course {
+        self.fact(Fact::Step { step: Step::Hold, state: StepState::Running { detail: detail.to_owned() } });
+        Course { steps: self.steps, stops_in: Some(STOPS_IN / self.speed.get()) }
+    }
+
     fn report(&mut self, report: Report) {
         let pause = std::mem::take(&mut self.passed) / self.speed.get();
         self.steps.push((pause, report));

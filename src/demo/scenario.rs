@@ -1,8 +1,9 @@
 //! A scenario, checked: whoever has one can play it.
 
 mod check;
+mod tables;
 
-use super::script::Action;
+use super::{open_points::PlannedTable, script::Action};
 use crate::{
     catalog::Catalog,
     domain::{BackupOrder, ByteCount, InstanceName, JobSpec, Rate, RestorePoint, RetryPolicy, Timestamp, Who},
@@ -54,6 +55,8 @@ pub struct Story {
     pub restores: Vec<PlannedRestore>,
     /// The backup jobs.
     pub jobs: Vec<PlannedJob>,
+    /// The tables that an open restore point has.
+    pub tables: Vec<PlannedTable>,
 }
 
 /// A backup job of the story.

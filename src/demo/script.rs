@@ -47,6 +47,8 @@ pub enum Stands {
     Cancelled,
     /// Its server replays WAL.
     Replaying,
+    /// It holds a restore point open.
+    Open,
     /// At least so many hundredths of its bytes are there.
     Copied(u8),
     /// At least so many tries were made.
@@ -57,7 +59,7 @@ pub enum Stands {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{0:?} is nothing that can be waited for: write session NAME is queued, running, waiting, stuck, cancelling, done, \
-     cancelled or replaying; session NAME has copied N%; session NAME has made N tries; nothing is ongoing; or screen \
+     cancelled, replaying or open; session NAME has copied N%; session NAME has made N tries; nothing is ongoing; or screen \
      shows TEXT"
 )]
 pub struct NotACondition(String);
@@ -78,6 +80,7 @@ impl Condition {
                     | Stands::Stuck
                     | Stands::Cancelling
                     | Stands::Replaying
+                    | Stands::Open
                     | Stands::Copied(_)
                     | Stands::Tries(_) => ongoing.into_iter().any(|session| stands.is_true_of(session)),
                 }
@@ -99,6 +102,7 @@ impl Stands {
             Self::Stuck => matches!(phase, Phase::Stuck { .. }),
             Self::Cancelling => matches!(phase, Phase::Cancelling { .. }),
             Self::Done | Self::Cancelled => false,
+            Self::Open => session.open_at().is_some(),
             Self::Replaying => session.current_step() == Some(Step::Replay),
             Self::Copied(hundredths) => session.progress().ratio() * 100.0 >= f64::from(hundredths),
             Self::Tries(tries) => session.tries_total() >= tries,
@@ -144,6 +148,7 @@ impl Stands {
             "done" => Self::Done,
             "cancelled" => Self::Cancelled,
             "replaying" => Self::Replaying,
+            "open" => Self::Open,
             _ => return None,
         })
     }
@@ -170,6 +175,7 @@ impl fmt::Display for Stands {
             Self::Done => f.write_str("is done"),
             Self::Cancelled => f.write_str("is cancelled"),
             Self::Replaying => f.write_str("is replaying"),
+            Self::Open => f.write_str("is open"),
             Self::Copied(hundredths) => write!(f, "has copied {hundredths}%"),
             Self::Tries(1) => f.write_str("has made 1 try"),
             Self::Tries(tries) => write!(f, "has made {tries} tries"),

@@ -4,7 +4,7 @@
 //! touches a disk, starts a process, or knows more of the sessions than any other face.
 
 use super::{
-    Story,
+    OpenPoints, Story,
     course::Courses,
     link::{Link, watch_link},
 };
@@ -44,11 +44,11 @@ impl World {
     /// Begins a story now, on this clock. It goes on by itself, in tasks of the runtime.
     pub fn begin(story: &Arc<Story>, clock: Clock) -> Result<Self, TargetError> {
         let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
-        let courses = Courses::new(Arc::clone(story), clock);
+        let journal = MemoryStore::default();
+        let courses = Courses::new(Arc::clone(story), clock, journal.clone());
         let attempts = Simulated::new(words, move |ticket| courses.of(ticket));
         let settings =
             ManagerSettings { max_running: story.slots, policy: story.policy, worker: WorkerSettings::default() };
-        let journal = MemoryStore::default();
         let (manager, handle) = Manager::open(
             settings,
             (clock, Ids::counted()),
@@ -80,6 +80,11 @@ impl World {
     pub fn history(&self) -> impl Fn(SessionId) -> Vec<(Timestamp, String)> + Send + Sync + use<> {
         let journal = self.journal.clone();
         move |session| journal.changes(session).iter().map(sentence).collect()
+    }
+
+    /// Its open restore points.
+    pub fn open_points(&self, story: &Arc<Story>) -> OpenPoints {
+        OpenPoints::new(Arc::clone(story), self.journal.clone())
     }
 
     /// All that happened in a run of a job so far, oldest first, as sentences.

@@ -28,6 +28,8 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) job: Vec<Spanned<Job>>,
     #[serde(default)]
+    pub(super) table: Vec<Spanned<Table>>,
+    #[serde(default)]
     pub(super) script: Vec<Spanned<Step>>,
 }
 
@@ -73,6 +75,8 @@ pub(super) struct Down {
 pub(super) struct Instance {
     pub(super) name: Spanned<String>,
     pub(super) version: u32,
+    #[serde(default)]
+    pub(super) plain: bool,
     pub(super) backups: Spanned<Vec<Backup>>,
 }
 
@@ -129,6 +133,23 @@ pub(super) struct Attempt {
     pub(super) advice: Option<String>,
     #[serde(default, deserialize_with = "some_text")]
     pub(super) rate: Option<Rate>,
+}
+
+/// A table of an instance, as it is at each of its restore points.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    pub(super) instance: Spanned<String>,
+    pub(super) name: Spanned<String>,
+    pub(super) rows: u64,
+    #[serde(deserialize_with = "text")]
+    pub(super) size: ByteCount,
+    pub(super) columns: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) first: Vec<Spanned<Vec<String>>>,
+    pub(super) lost: Option<u64>,
+    #[serde(default)]
+    pub(super) dropped: bool,
 }
 
 /// How an attempt ends, unless its repository goes down before.

@@ -28,6 +28,16 @@ pub struct ExploreOrder {
     pub port: Option<Port>,
 }
 
+/// What the step that holds it open says: what it occupies, where that can be said.
+pub fn held_open(occupied: Option<ByteCount>) -> String {
+    occupied.map_or_else(|| "open".to_owned(), |bytes| format!("open, {bytes} on disk"))
+}
+
+/// What it occupies by the words of [`held_open`].
+pub fn occupied(said: &str) -> Option<ByteCount> {
+    said.strip_prefix("open, ")?.strip_suffix(" on disk")?.parse().ok()
+}
+
 /// How the files of a restore point are provided to a server that writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,6 +205,16 @@ pub fn address_in(scratch: &Path) -> PathBuf {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
+
+    #[test]
+    fn what_is_said_to_be_occupied_is_read_back() {
+        for bytes in [0, 999, 368 << 10, 61 << 30] {
+            assert_eq!(occupied(&held_open(Some(ByteCount(bytes)))), Some(ByteCount(bytes)));
+        }
+        for other in [held_open(None).as_str(), "", "open, much on disk", "closed, 1 MiB on disk"] {
+            assert_eq!(occupied(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn names_reach_a_shell_and_libpq_as_they_are() {

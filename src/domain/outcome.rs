@@ -108,6 +108,12 @@ impl Success {
         }
     }
 
+    /// Each warning, then what was not verified, as clauses that follow what is there.
+    pub fn remarks(&self) -> String {
+        let warnings = self.warnings.iter().map(|warning| format!("; warning: {warning}"));
+        warnings.chain(self.unchecked.iter().map(|unchecked| format!("; not verified: {unchecked}"))).collect()
+    }
+
     /// Whether there is something that a person should read.
     pub const fn needs_reading(&self) -> bool {
         !self.warnings.is_empty() || !self.unchecked.is_empty()
@@ -117,14 +123,7 @@ impl Success {
 impl fmt::Display for Success {
     /// What is there, then each warning, then what was not verified, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.result.fmt(f)?;
-        for warning in &self.warnings {
-            write!(f, "; warning: {warning}")?;
-        }
-        for unchecked in &self.unchecked {
-            write!(f, "; not verified: {unchecked}")?;
-        }
-        Ok(())
+        write!(f, "{}{}", self.result, self.remarks())
     }
 }
 

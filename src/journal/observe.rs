@@ -10,7 +10,7 @@ pub use jobs::{JobHistoryLine, JobSet, RunNames, name_objects};
 
 use super::{
     JournalError, JournalRecord, RECORD_VERSION,
-    record::{completed_row, session_of},
+    record::{completed_row, session_of, taken_from},
     schema,
 };
 use crate::{
@@ -172,9 +172,13 @@ impl JournalReader {
                 "SELECT {}, place = 'dismissed' FROM sessions WHERE place IN ('completed', 'dismissed')",
                 schema::row_columns(schema::version(connection)?)
             );
+            let taken_from = taken_from(connection)?;
             let past = |row: &Row<'_>| {
-                let is_dismissed = row.get(DISMISSED)?;
-                Ok(completed_row(SessionId(row.get(0)?), row).ok().map(|row| PastSession { row, is_dismissed }))
+                let (id, is_dismissed) = (SessionId(row.get(0)?), row.get(DISMISSED)?);
+                Ok(completed_row(id, row).ok().map(|mut row| {
+                    row.details.taken_from = taken_from.get(&id).copied();
+                    PastSession { row, is_dismissed }
+                }))
             };
             let mut past: Vec<PastSession> = rows(connection, &sql, [], past)?.into_iter().flatten().collect();
             PastSession::sort(&mut past);

@@ -2,13 +2,13 @@
 //!
 //! Promise: what cannot be read says why, and nothing else is lost with it (S10). Never: writes.
 
-use super::{JournalError, RECORD_VERSION};
+use super::{JournalError, RECORD_VERSION, schema};
 use crate::{
     domain::{ByteCount, InstanceName, Kind, SessionId, Timestamp, upgrade},
     machine::{CompletedDetails, CompletedResult, CompletedRow, Session},
 };
-use rusqlite::Row;
-use std::{num::NonZero, panic::resume_unwind, thread, time::Duration};
+use rusqlite::{Connection, Row};
+use std::{collections::BTreeMap, num::NonZero, panic::resume_unwind, thread, time::Duration};
 
 /// The record of a session as its row has it, not yet understood.
 pub(super) struct StoredRecord {
@@ -81,8 +81,31 @@ pub(super) fn completed_row(id: SessionId, row: &Row<'_>) -> Result<CompletedRow
             bytes: row.get::<_, Option<u64>>(8).map_err(unreadable)?.map(ByteCount),
             rate: row.get(9).map_err(unreadable)?,
             tries: row.get(10).map_err(unreadable)?,
+            // It stands in another index; see [`taken_from`].
+            taken_from: None,
         },
     })
+}
+
+/// Of sessions that took items out, the explore session that they took them out of: few beside the completed ones, and in
+/// an index of their own.
+pub(super) fn taken_from(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, SessionId>> {
+    // All that begins with the word and a colon.
+    let sql = "SELECT id, parent FROM sessions WHERE parent >= 'explore:' AND parent < 'explore;'";
+    if schema::version(connection)? < schema::WITH_KINDS {
+        return Ok(BTreeMap::new());
+    }
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let parent: String = row.get(1)?;
+        let parent = parent.strip_prefix("explore:").and_then(|number| number.parse().ok());
+        if let Some(parent) = parent {
+            found.insert(SessionId(row.get(0)?), SessionId(parent));
+        }
+    }
+    Ok(found)
 }
 
 /// A count as a column has it; SQLite counts to half as far.

@@ -158,8 +158,8 @@ const MIGRATIONS: [Step; NEWEST as usize] = [
 /// The schema that this build writes.
 pub(super) const NEWEST: u32 = 6;
 
-/// The schema from which on the rows of sessions have their kind; before it all are restores.
-const WITH_KINDS: u32 = 3;
+/// The schema from which on the rows of sessions have their kind and parent; before it all are restores.
+pub(super) const WITH_KINDS: u32 = 3;
 
 /// The schema from which on there are runs of jobs.
 pub(super) const WITH_JOBS: u32 = 3;

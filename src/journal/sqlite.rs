@@ -195,10 +195,14 @@ impl SqliteJournal {
             let mut statement = self.connection.prepare_cached(&sql)?;
             let mut found = (Vec::new(), Vec::new());
             let mut rows = statement.query([limit])?;
+            let taken_from = record::taken_from(&self.connection)?;
             while let Some(row) = rows.next()? {
                 let id = SessionId(row.get(0)?);
                 match completed_row(id, row) {
-                    Ok(row) => found.0.push(row),
+                    Ok(mut row) => {
+                        row.details.taken_from = taken_from.get(&id).copied();
+                        found.0.push(row);
+                    }
                     Err(problem) => found.1.push(UnreadableSession { id, problem }),
                 }
             }

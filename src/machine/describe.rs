@@ -1,7 +1,11 @@
 //! Each event of a session as one sentence, the same on the screen and on the command line.
 
-use super::{Cause, Event, StuckReason, event::Created};
-use crate::domain::{Achieved, AtTarget, StepState, Success};
+use super::{Cause, Event, Session, StuckReason, event::Created};
+use crate::domain::{
+    Achieved, AtTarget, ItemDestination, Order, Plan, StepState, Success,
+    instance::{printable, printable_name},
+    quantity::many,
+};
 use std::fmt;
 
 impl fmt::Display for Created {
@@ -82,6 +86,50 @@ impl fmt::Display for Event {
             Self::Failed { disposed } => write!(f, "failed; {disposed}"),
             Self::Dismissed { by } => write!(f, "dismissed by {by}"),
         }
+    }
+}
+
+/// What a session takes out, and where to; printable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenOut {
+    /// How many tables, or items where their tables were not counted: `2 tables`.
+    pub what: String,
+    /// Where to: `to host=db1`, `into /srv/dump`.
+    pub to: String,
+}
+
+impl TakenOut {
+    /// That of a session, where its order is to take items out.
+    pub fn of(session: &Session) -> Option<Self> {
+        let Order::Items(order) = session.order() else { return None };
+        let items = many(order.items.len() as u64, "item");
+        let tables = match session.plan() {
+            Some(Plan::Items(plan)) => plan.tables(),
+            Some(Plan::Restore(_) | Plan::Verify(_) | Plan::Explore(_) | Plan::Backup(_)) | None => 0,
+        };
+        let what = match tables {
+            0 => items,
+            tables if tables == order.items.len() as u64 => many(tables, "table"),
+            tables => format!("{items} with {}", many(tables, "table")),
+        };
+        let to = match &order.to {
+            ItemDestination::Dump { directory } => format!("into {}", printable_name(directory.as_os_str())),
+            ItemDestination::Server { conninfo, .. } => format!("to {}", printable(conninfo)),
+        };
+        Some(Self { what, to })
+    }
+}
+
+impl fmt::Display for TakenOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} taken out {}", self.what, self.to)
+    }
+}
+
+impl Session {
+    /// What is there after its success, in a printable clause.
+    pub fn achieved(&self, success: &Success) -> String {
+        TakenOut::of(self).map_or_else(|| success.result.to_string(), |taken| taken.to_string())
     }
 }
 

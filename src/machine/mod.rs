@@ -25,6 +25,7 @@ pub mod trace;
 
 pub use command::{Command, Report, Resume, Scope};
 pub use decide::decide;
+pub use describe::TakenOut;
 pub use effect::{Effect, next_wake, react, reissue, rescheduled};
 pub use event::Event;
 pub use evolve::evolve;

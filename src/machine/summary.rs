@@ -2,7 +2,8 @@
 
 use super::{Phase, Session};
 use crate::domain::{
-    ByteCount, InstanceName, Kind, Order, Outcome, SessionId, Timestamp,
+    ByteCount, InstanceName, ItemDestination, ItemOrder, Kind, Order, Outcome, Parent, SessionId, Step, StepState,
+    Timestamp, explore,
     instance::{printable, printable_name},
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,8 @@ pub struct CompletedRow {
 /// What a table shows of a completed session beside its outcome; nothing of one whose record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CompletedDetails {
-    /// The last part of its target directory and its port, of work without either the restore point; printable.
+    /// The last part of its target directory and its port, of items the server that they went to, of work without any of
+    /// them the restore point; printable.
     pub target: String,
     /// Who ordered it.
     pub by: String,
@@ -41,6 +43,9 @@ pub struct CompletedDetails {
     pub rate: Option<u64>,
     /// Tries made in all, over all disruptions (D3).
     pub tries: Option<u32>,
+    /// The explore session that items were to be taken out of; `None` for all other work.
+    #[serde(default)]
+    pub taken_from: Option<SessionId>,
 }
 
 /// A session that has ended, as the history lists it.
@@ -153,6 +158,16 @@ impl CompletedRow {
         let (took, result) = (session.elapsed(*at), CompletedResult::of(outcome));
         Some(Self { id: session.id(), kind, title, ended: *at, took, result, details: CompletedDetails::of(session) })
     }
+
+    /// When it was ordered.
+    pub fn began(&self) -> Timestamp {
+        self.ended.checked_sub(self.took).unwrap_or(self.ended)
+    }
+
+    /// Whether its order was to take items out.
+    pub const fn took_items(&self) -> bool {
+        self.details.taken_from.is_some()
+    }
 }
 
 impl PastSession {
@@ -170,22 +185,35 @@ impl PastSession {
 impl CompletedDetails {
     fn of(session: &Session) -> Self {
         Self {
-            target: match session.order() {
-                // What a row of a restored cluster shows is no name for a dump of items.
-                Order::Items(_) => String::new(),
-                Order::Restore(_) | Order::Verify(_) | Order::Explore(_) | Order::Backup(_) => session.target_text(),
-            },
+            target: session.target_text(),
             by: session.by().to_owned(),
             bytes: Some(session.bytes_done()),
             rate: session.average_rate(),
             tries: Some(session.tries_total()),
+            taken_from: match session.parent() {
+                Some(Parent::Explore(session)) => Some(session),
+                Some(Parent::Job(_)) | None => None,
+            },
         }
     }
 }
 
 impl Session {
-    /// The last part of the target directory and the port, printable; of work without either, the restore point.
+    /// What a restore point that is held open occupies, where that is known.
+    pub fn occupied(&self) -> Option<ByteCount> {
+        let held = self.steps().iter().find(|(step, _)| *step == Step::Hold);
+        match held {
+            Some((_, StepState::Running { detail })) => explore::occupied(detail),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The last part of the target directory and the port, printable; of items the server that they go to; of work without
+    /// any of them, the restore point.
     pub fn target_text(&self) -> String {
+        if let Order::Items(ItemOrder { to: ItemDestination::Server { conninfo, .. }, .. }) = self.order() {
+            return printable(conninfo);
+        }
         let last = self.order().directory().and_then(Path::file_name).map(printable_name);
         let port = self.order().port().map(|port| format!(":{port}"));
         let both = [last, port].into_iter().flatten().collect::<Vec<_>>().join(" ");

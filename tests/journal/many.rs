@@ -1,7 +1,11 @@
 //! Many sessions: read by several threads, counted by the database, a hundred thousand of them opened.
 
-use super::{Harness, batch, ends, life, new};
-use howdah::machine::CompletedResult;
+use super::{Harness, batch, ends, entry, life, new, sample};
+use howdah::{
+    domain::{Disposition, JobId, Parent, Reach, RetryPolicy, SessionId},
+    journal::{JournalReader, JournalRecord},
+    machine::{Command, CompletedResult, CompletedRow, Session, event::Created},
+};
 use std::time::Instant;
 
 /// So many are read by several threads.
@@ -17,6 +21,34 @@ fn s10_many_ongoing_sessions_come_in_their_order_without_those_that_cannot_be_re
     let read: Vec<u64> = opening.ongoing.iter().map(|session| session.id().0).collect();
     assert_eq!(read, (1..=450).filter(|id| !SPOILT.contains(id)).collect::<Vec<_>>());
     assert_eq!(opening.unreadable.iter().map(|one| one.id.0).collect::<Vec<_>>(), SPOILT);
+}
+
+/// It stands in another column than the rest of a row, and only of some of them.
+#[test]
+fn a_row_of_items_that_were_taken_out_says_out_of_which_session() {
+    let harness = Harness::new();
+    let parents = [None, Some(Parent::Explore(SessionId(1))), Some(Parent::Job(JobId(1)))];
+    let entries = (1..).zip(parents).map(|(number, parent)| {
+        let created = Created { parent, ..sample::created(number, RetryPolicy::default()) };
+        let (id, by) = (created.id, "amy".to_owned());
+        let cancel = Command::Cancel { disposition: Disposition::Remove, by, reach: Reach::AnyOrigin };
+        let session = Session::create(created.clone());
+        let mut entry = entry(&session, cancel, sample::start());
+        entry.changes.insert(0, JournalRecord::Created(Box::new(created)));
+        assert!(!entry.after.is_ongoing(), "{id}");
+        entry
+    });
+    let entries: Vec<_> = entries.collect();
+    let mut expected: Vec<_> = entries.iter().map(|entry| CompletedRow::of(&entry.after).unwrap()).collect();
+    expected.sort_by_key(|row| std::cmp::Reverse(row.id));
+    harness.open().append(&batch(entries)).unwrap();
+    let rows: Vec<CompletedRow> =
+        harness.open().initial_state().unwrap().completed.iter().map(CompletedRow::clone).collect();
+    let past: Vec<CompletedRow> =
+        JournalReader::open(&harness.path).unwrap().past().unwrap().into_iter().map(|past| past.row).collect();
+    assert_eq!((&rows, &past), (&expected, &expected));
+    let from: Vec<_> = rows.iter().map(|row| row.details.taken_from).collect();
+    assert_eq!(from, [None, Some(SessionId(1)), None]);
 }
 
 /// The count is a table of its own, which follows whatever changes a row.

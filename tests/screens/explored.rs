@@ -7,13 +7,13 @@ use super::{
     stage::*,
 };
 use howdah::{
-    console::message::{Browsed, Comparing, Intent, Message, OrderWish, Query},
-    domain::{ExistingItem, ItemDestination, Order, Reach, SessionId, browse::TableComparison},
+    console::message::{Browsed, Comparing, Intent, Message, Query},
+    domain::{Order, Reach, SessionId, browse::TableComparison},
     machine::Scope,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
 
-fn stage_with_open() -> Stage {
+pub(crate) fn stage_with_open() -> Stage {
     let (snapshot, catalog) = with_open();
     let mut stage = Stage::new(snapshot, catalog);
     stage.wanted();
@@ -21,7 +21,7 @@ fn stage_with_open() -> Stage {
 }
 
 /// What is asked of the manager, without what is only looked up.
-fn orders(stage: &mut Stage) -> Vec<Intent> {
+pub(crate) fn orders(stage: &mut Stage) -> Vec<Intent> {
     stage.wanted().into_iter().filter(|intent| !matches!(intent, Intent::Query(_))).collect()
 }
 
@@ -113,37 +113,6 @@ fn r22_an_open_point_is_closed_after_a_question_and_not_while_items_are_taken_ou
     stage.snapshot_at(snapshot(vec![point, child], &[]), now());
     stage.press("x");
     assert!(stage.text().contains("being taken out of it (session 9)"), "{}", stage.text());
-}
-
-#[test]
-fn s7_an_item_is_taken_out_after_its_destination_was_typed_and_its_plan_was_seen() {
-    let mut stage = stage_with_open();
-    for keys in ["e down right", "down down right", "down down right", "down"] {
-        stage.press(keys);
-        answer(&mut stage);
-    }
-    stage.press("t enter");
-    assert!(stage.text().contains("name a server"), "{}", stage.text());
-    stage.type_text("host=db1 password=x").press("enter");
-    assert!(stage.text().contains("holds password"), "{}", stage.text());
-    stage.press("ctrl-u");
-    stage.type_text("host=db1 user=ana").press("tab right enter");
-    assert!(stage.text().contains("type the new name"), "{}", stage.text());
-    stage.press("tab");
-    stage.type_text("lines_old").press("enter");
-    let asked = stage.wanted();
-    let [Intent::Query(Query::OrderPlan(ticket, OrderWish::Items(order)))] = asked.as_slice() else {
-        panic!("{asked:?}")
-    };
-    assert_eq!(order.items, [item("shop/public/lines")]);
-    assert_eq!((order.from.session, &order.from.scratch), (SessionId(8), &"/srv/pg/.howdah-explore/orders".into()));
-    let existing = ExistingItem::Rename { to: "lines_old".to_owned() };
-    assert_eq!(order.to, ItemDestination::Server { conninfo: "host=db1 user=ana".to_owned(), existing });
-    let planned = howdah::console::message::PlannedOrder { order: Order::Items((**order).clone()), rows: Vec::new() };
-    stage.tell(Message::OrderPlanned(*ticket, Box::new(Ok(planned.clone()))));
-    stage.press("tab enter");
-    assert_eq!(orders(&mut stage), [Intent::Start(vec![planned.order])]);
-    assert_eq!(state(&stage), "Tree shop/public/lines of #8", "both questions are answered");
 }
 
 #[test]
@@ -247,4 +216,30 @@ fn what_was_read_of_a_server_that_is_gone_is_forgotten() {
     assert!(!stage.text().contains("evil"), "{}", stage.text());
     stage.snapshot_at(snapshot(vec![copying(1, "crm")], &[]), now());
     assert!(!stage.text().contains("orders open"), "{}", stage.text());
+}
+
+#[test]
+fn the_table_of_open_restore_points_counts_what_is_taken_out_and_holds_no_items() {
+    let held = open(8, "orders");
+    let all = vec![held.clone(), open(9, "archive"), taking(40, &held)];
+    let done = [taken(41, &held), taken(42, &held), closed(43, "crm")];
+    let mut stage = Stage::sized(snapshot(all, &done), own(), (160, 40));
+    stage.press("e down right");
+    answer(&mut stage);
+    stage.press("g");
+    let text = stage.text();
+    let row = |name: &str| {
+        let is_it = |line: &&str| line.split("││").nth(1).is_some_and(|page| page.contains(name));
+        text.lines().filter(is_it).map(|line| line.split("││").nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [orders] = row(" orders ").try_into().unwrap();
+    for word in ["◉ open", "2026-11-20T0200", "13:59", "368.0 KiB", "1 waiting, 2 done", "ops@bastion"] {
+        assert!(orders.contains(word), "{word}: {orders}");
+    }
+    assert!(row("shop").is_empty() && text.contains("shop"), "its databases stand in the tree alone: {text}");
+    let [crm] = row(" crm ").try_into().unwrap();
+    assert!(crm.contains("∅ stopped") && crm.contains("12:49"), "{crm}");
+    // Sorted by its name, walked to and opened.
+    stage.press("o o tab enter");
+    assert!(state(&stage).contains(" #9"), "{}", stage.text());
 }

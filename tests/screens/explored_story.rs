@@ -6,8 +6,9 @@ use super::stage::*;
 use howdah::{
     console::message::{Browsed, Intent, Message},
     domain::{
-        ByteCount, ExploreOrder, ExplorePlan, FileMethod, ItemDestination, ItemName, ItemOrder, ItemPart, Lsn,
-        MajorVersion, OpenPoint, Order, Parent, Plan, Port, Recovery, RetryPolicy, ServerAddress, SessionId, Step,
+        Achieved, ByteCount, Disposed, ExistingItem, ExploreOrder, ExplorePlan, FileMethod, ItemDestination, ItemName,
+        ItemOrder, ItemPart, ItemPlan, Lsn, MajorVersion, OpenPoint, Order, Parent, Plan, PlannedItem, Port, Recovery,
+        RetryPolicy, ServerAddress, SessionId, Step, Success,
         browse::{
             BrowsedCell, BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, RelationKind,
             TableComparison,
@@ -83,12 +84,55 @@ pub(crate) fn open(id: u64, instance: &str) -> Arc<Session> {
         .arc()
 }
 
-/// A session that takes a table out of it.
-pub(crate) fn taking(id: u64, of: &Session) -> Arc<Session> {
+/// The order to take a table out of it.
+fn item_order(of: &Session, to: ItemDestination) -> ItemOrder {
     let from = OpenPoint { session: of.id(), uuid: of.uuid(), scratch: "/srv/pg/.howdah-explore/orders".into() };
     let items = vec![item("shop/public/lines")];
+    ItemOrder { instance: of.title().clone(), from, items, part: ItemPart::All, to }
+}
+
+/// One that has taken it into the live server.
+pub(crate) fn taken(id: u64, of: &Session) -> Session {
+    let to =
+        ItemDestination::Server { conninfo: "host=db1 user=\u{1b}[31mamy".to_owned(), existing: ExistingItem::Refuse };
+    let order = item_order(of, to);
+    let plan = ItemPlan {
+        items: vec![PlannedItem {
+            name: order.items[0].clone(),
+            tables: 1,
+            bytes: ByteCount(3 << 30),
+            existing: None,
+            becomes: "shop/public/lines".to_owned(),
+        }],
+        to: "the server at host=db1".to_owned(),
+        method: Vec::new(),
+        missing_roles: Vec::new(),
+        missing_extensions: Vec::new(),
+        free_bytes: None,
+        warnings: Vec::new(),
+    };
+    let story = Story::of(Order::Items(order), id, mins(2)).launched();
+    let attempt = story.attempt();
+    let result = Achieved::Items { items: 1 };
+    let success = Success { result, warnings: Vec::new(), unchecked: vec!["its rows were not compared".to_owned()] };
+    story
+        .then(Event::Planned { attempt, plan: Box::new(Plan::Items(plan)) })
+        .after(secs(8))
+        .then(Event::Succeeded { attempt, success })
+        .shown()
+}
+
+/// One that was held open, and was closed.
+pub(crate) fn closed(id: u64, instance: &str) -> Session {
+    let story = Story::of(Order::Explore(explore_order(instance)), id, mins(73)).launched();
+    let stop = Event::StopRequested { by: "ops@bastion".to_owned(), deadline: now() };
+    story.then(stop).after(mins(31)).then(Event::Stopped { disposed: Disposed::Removed }).shown()
+}
+
+/// A session that takes a table out of it.
+pub(crate) fn taking(id: u64, of: &Session) -> Arc<Session> {
     let to = ItemDestination::Dump { directory: "/srv/dump".into() };
-    let order = ItemOrder { instance: of.title().clone(), from, items, part: ItemPart::All, to };
+    let order = item_order(of, to);
     Arc::new(Session::create(Created {
         id: SessionId(id),
         uuid: uuid::Uuid::from_u128(u128::from(id)),

@@ -40,7 +40,8 @@ pub(crate) fn state(stage: &Stage) -> String {
     if !model.tree().filter().is_empty() {
         write!(text, " /{}", model.tree().filter().text()).unwrap();
     }
-    let marks = model.tree().marked.len() + model.tree().marked_instances.len();
+    let tree = model.tree();
+    let marks = tree.marked.len() + tree.marked_instances.len() + tree.marked_items.len();
     if marks > 0 {
         write!(text, " {marks} marked").unwrap();
     }

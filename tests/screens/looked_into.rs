@@ -5,7 +5,7 @@ use crate::{explored_story::*, stage::*};
 use howdah::{
     catalog::Catalog,
     console::message::{Comparing, Intent, Message, PlannedOrder, Query},
-    domain::{Failure, Order, browse::TableComparison},
+    domain::{Failure, Order, SessionId, browse::TableComparison},
     manager::Snapshot,
 };
 
@@ -29,6 +29,20 @@ pub(crate) fn compare_answered(stage: &mut Stage, found: Comparing) {
         _ => None,
     });
     stage.tell(Message::Compared(ticket.unwrap(), Box::new(Ok(found))));
+}
+
+/// More are held open than a small screen has rows, of names that steer a terminal if they can; and some were.
+fn many_open() -> (Snapshot, Catalog) {
+    let mut all = vec![open(8, "orders"), open(9, "a\u{1b}[31mred\u{202e} name that goes on and on")];
+    all.extend((20..32).map(|id| open(id, "archive")));
+    all.push(taking(40, &all[0]));
+    (snapshot(all.clone(), &[taken(41, &all[0]), taken(42, &all[0]), closed(43, "crm")]), own())
+}
+
+fn taken_out() -> (Snapshot, Catalog) {
+    let (_, catalog) = with_open();
+    let held = open(8, "orders");
+    (snapshot(vec![held.clone()], &[taken(41, &held), succeeded(7, "crm")]), catalog)
 }
 
 fn some_compared() -> TableComparison {
@@ -63,7 +77,16 @@ pub(crate) fn looked_into() -> Vec<Scene> {
         scene("explore_take", with_open, |stage| {
             unfolded(stage);
             stage.press("t");
-            stage.type_text("host=db1 user=postgres").press("tab right");
+            stage.type_text("host=db1 user=postgres").press("tab tab right");
+        }),
+        scene("explore_take_several", with_open, |stage| {
+            unfolded(stage);
+            stage.press("up up space down space space space t up right");
+            stage.press("down").type_text("/srv/dump").press("tab right");
+        }),
+        scene("explore_marks", with_open, |stage| {
+            unfolded(stage);
+            stage.press("A up");
         }),
         scene("explore_compare", with_open, |stage| {
             unfolded(stage);
@@ -76,6 +99,23 @@ pub(crate) fn looked_into() -> Vec<Scene> {
             stage.press("=");
             stage.type_text("host=db1 user=postgres").press("enter");
             compare_answered(stage, Comparing { found: compared(), ended: true });
+        }),
+        scene("explore_heading", many_open, |stage| {
+            stage.press("e");
+        }),
+        scene(
+            "explore_heading_empty",
+            || (snapshot(Vec::new(), &[]), own()),
+            |stage| {
+                stage.press("e");
+            },
+        ),
+        scene("explore_taken_out", taken_out, |stage| {
+            stage.press("g ] down");
+            stage.tell(Message::Session(SessionId(41), Some(std::sync::Arc::new(taken(41, &open(8, "orders"))))));
+        }),
+        scene("explore_taken_out_heading", taken_out, |stage| {
+            stage.press("g ]");
         }),
         scene("explore_close", with_open, |stage| {
             stage.press("e down x");

@@ -123,8 +123,8 @@ impl Story {
         let session = Session::create(Created {
             id: SessionId(id),
             uuid: Uuid::from_u128(u128::from(id)),
+            parent: order.parent(),
             order,
-            parent: None,
             policy: RetryPolicy::default(),
             by: "ops@bastion".to_owned(),
             origin: Origin::Console,

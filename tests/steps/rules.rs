@@ -91,7 +91,10 @@ fn marks(model: &Model) -> Result<(), String> {
     let lost = model.tree().marked.iter().find(|id| !is_there(id));
     ensure(lost.is_none(), || format!("session {lost:?} is marked and not there"))?;
     let lost = model.tree().marked_instances.iter().find(|key| key.find(&model.data().catalog).is_none());
-    ensure(lost.is_none(), || format!("instance {lost:?} is marked and not there"))
+    ensure(lost.is_none(), || format!("instance {lost:?} is marked and not there"))?;
+    let is_open = |id: SessionId| snapshot.session(id).is_some_and(|session| session.open_at().is_some());
+    let lost = model.tree().marked_items.iter().find(|(session, _)| !is_open(*session));
+    ensure(lost.is_none(), || format!("{lost:?} is marked and not open"))
 }
 
 /// The row that the keys are on, and how many there are; `None` where the keys move no row.
@@ -198,7 +201,8 @@ fn is_at_its_end(model: &Model, place: KeyContext, action: Action) -> bool {
             !matches!(model.overlay(), Some(Overlay::Cancel(question)) if question.focus == CancelFocus::Disposition)
         }
         (Press::Back, KeyContext::Tree) => {
-            let unmarked = tree.marked.is_empty() && tree.marked_instances.is_empty();
+            let sessions = tree.marked.is_empty() && tree.marked_instances.is_empty();
+            let unmarked = sessions && tree.marked_items.is_empty();
             tree.filter().is_empty() && unmarked && !model.is_frozen() && tree.screen() == Screen::Restore
         }
         (Press::Other(Action::Progress), _) => shows(model, Tab::Progress),

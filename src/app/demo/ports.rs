@@ -4,24 +4,31 @@ use crate::{
     catalog::propose::{Occupancy, System, propose},
     console::{
         keymap::Keymap,
+        message::{Browsed, CompareWish, Comparing, OrderWish, PlannedOrder},
         ports::{Closing, ConsoleOptions, OpenedFor, Ports},
         theme::Theme,
     },
     demo::{
-        Story, World,
+        OpenPoints, Story, World,
         plan::{of_job, plan},
         world::{FIRST_PORT, RESTORE_DIR},
     },
-    domain::{Failure, LeftServer, Port, RunningServer, fact::ProcessMark},
+    domain::{Failure, ItemName, LeftServer, Order, Port, RunningServer, ServerAddress, fact::ProcessMark},
     machine::{Phase, Session},
     manager::Clock,
 };
-use futures_util::stream::once;
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use std::{future::ready, io, path::Path, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 /// Two pictures of progress a second, as on a real screen.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Below this directory restore points are opened; it is on no disk.
+const EXPLORE_DIR: &str = "/srv/pg/.howdah-explore";
 
 /// A machine on which nothing stands but what the story's own sessions hold.
 struct EmptyMachine;
@@ -38,6 +45,7 @@ impl System for EmptyMachine {
 
 pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
     let (history, past, run_history, played) = (world.history(), world.past(), world.run_history(), Arc::clone(story));
+    let points = world.open_points(story);
     Ports {
         manager: Arc::clone(&world.service),
         owner: world.owner.clone(),
@@ -46,10 +54,19 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
         plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
-        count: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
-        compare: Box::new(|_| Box::pin(once(ready(Err(Failure::bug("nothing is opened in this story")))))),
-        browse: Box::new(|_, _| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
-        plan_order: Box::new(|_| Box::pin(ready(Err(Failure::bug("nothing is opened in this story"))))),
+        browse: {
+            let points = points.clone();
+            Box::new(move |address, item| Box::pin(ready(browsed(&points, &address, item))))
+        },
+        count: {
+            let points = points.clone();
+            Box::new(move |address, item| Box::pin(ready(points.count(&address, &item))))
+        },
+        compare: {
+            let points = points.clone();
+            Box::new(move |wish| compared(&points, wish))
+        },
+        plan_order: Box::new(move |wish| Box::pin(ready(planned(&points, wish)))),
         plan_job: Box::new(move |spec| Box::pin(ready(of_job(&played, &spec)))),
         run_history: Box::new(move |run| Box::pin(ready(Ok(run_history(run))))),
         log: Box::new(|_, _, _| {
@@ -65,6 +82,54 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),
         clock,
     }
+}
+
+/// What is read of an open restore point.
+fn browsed(points: &OpenPoints, address: &ServerAddress, item: Option<ItemName>) -> Result<Browsed, Failure> {
+    Ok(match item {
+        None => Browsed::Databases(points.databases(address)),
+        Some(ItemName::Database { database }) => Browsed::Schemas(points.schemas(address, &database)),
+        Some(ItemName::Schema { database, schema }) => {
+            Browsed::Relations(points.relations(address, &database, &schema))
+        }
+        Some(item @ ItemName::Table { .. }) => {
+            let (columns, rows) = points.table(address, &item)?;
+            Browsed::Table { columns, rows: Ok(rows) }
+        }
+    })
+}
+
+/// What a comparison finds, report by report.
+fn compared(points: &OpenPoints, wish: CompareWish) -> BoxStream<'static, Result<Comparing, Failure>> {
+    let CompareWish { address, database, schema, table, .. } = wish;
+    let found = points.compared(&address, &ItemName::Table { database, schema, table });
+    let reports: Vec<Result<Comparing, Failure>> = match found {
+        Ok(found) => {
+            let last = found.len();
+            let report = |(at, found)| Ok(Comparing { found, ended: at + 1 == last });
+            found.into_iter().enumerate().map(report).collect()
+        }
+        Err(failure) => vec![Err(failure)],
+    };
+    let pause = |report| async {
+        sleep(PAUSE).await;
+        report
+    };
+    stream::iter(reports).then(pause).boxed()
+}
+
+/// The order that is wished for, and its plan.
+fn planned(points: &OpenPoints, wish: OrderWish) -> Result<PlannedOrder, Failure> {
+    Ok(match wish {
+        OrderWish::Open(point) => {
+            let (order, plan) = points.plan_opening(*point, Path::new(EXPLORE_DIR));
+            PlannedOrder { order: Order::Explore(order), rows: plan.rows() }
+        }
+        OrderWish::Items(order) => {
+            let plan = points.plan_items(&order)?;
+            PlannedOrder { order: Order::Items(*order), rows: plan.rows() }
+        }
+    })
 }
 
 /// The server of a session runs as long as the story does.

@@ -189,7 +189,8 @@ impl Waiting<'_> {
             }
             Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
                 self.ended.all_cancelled = false;
-                message(streams, &format!("{name} had succeeded before the cancel reached it: {success}"))?;
+                let brought = format!("{}{}", session.achieved(success), success.remarks());
+                message(streams, &format!("{name} had succeeded before the cancel reached it: {brought}"))?;
             }
             Phase::Cancelling {
                 stage:

@@ -78,7 +78,9 @@ pub(in crate::cli) fn state(session: &Session, lost: bool, now: Timestamp) -> St
         _ if lost => {
             format!("lost, will go on when an owner is there (was: {})", state::state(session, now))
         }
-        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => format!("succeeded; {success}"),
+        Phase::Completed { outcome: Outcome::Succeeded(success), .. } => {
+            format!("succeeded; {}{}", session.achieved(success), success.remarks())
+        }
         Phase::Completed { outcome: Outcome::Damaged(verification), .. } => verification.to_string(),
         Phase::Completed { outcome: Outcome::Cancelled { disposed }, .. } => format!("cancelled; {disposed}"),
         Phase::Completed { outcome: Outcome::Stopped { disposed }, .. } => format!("stopped; {disposed}"),

@@ -186,7 +186,7 @@ impl SessionObject {
                 match outcome {
                     Outcome::Succeeded(success) => {
                         self.server = success.server().map(server_word);
-                        self.ending = Some(success.result.to_string());
+                        self.ending = Some(session.achieved(success));
                         self.warnings = Some(success.warnings.clone());
                         self.unchecked = Some(success.unchecked.clone());
                     }

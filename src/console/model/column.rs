@@ -13,6 +13,8 @@ pub enum Column {
     Dismissed,
     /// Of instances.
     Instance(InstanceColumn),
+    /// Of restore points that are held open, or were.
+    Explore(ExploreColumn),
 }
 
 /// What is shown of a session that goes on.
@@ -48,6 +50,19 @@ pub enum CompletedColumn {
     By,
 }
 
+/// What is shown of a restore point that is held open, or was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after what stands in it")]
+pub enum ExploreColumn {
+    State,
+    Instance,
+    Point,
+    Since,
+    Space,
+    Children,
+    By,
+}
+
 /// What is shown of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after what stands in it")]
@@ -77,7 +92,8 @@ const ENDED: &[Column] = &[
 
 /// The columns of a heading's table, from left to right; none where it has no table.
 pub const fn columns(group: Group) -> &'static [Column] {
-    use Column::{Instance, Ongoing};
+    use Column::{Explore, Instance, Ongoing};
+    use ExploreColumn as E;
     use InstanceColumn as I;
     use OngoingColumn as O;
     match group {
@@ -105,6 +121,15 @@ pub const fn columns(group: Group) -> &'static [Column] {
             Instance(I::LastRestore),
             Instance(I::LastTook),
         ],
-        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => &[],
+        Group::Explore => &[
+            Explore(E::State),
+            Explore(E::Instance),
+            Explore(E::Point),
+            Explore(E::Since),
+            Explore(E::Space),
+            Explore(E::Children),
+            Explore(E::By),
+        ],
+        Group::Verify | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => &[],
     }
 }

@@ -1,15 +1,12 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
-use super::{compare_dialog::CompareDialog, node::Node};
+use super::{compare_dialog::CompareDialog, node::Node, take_dialog::TakeDialog};
 use crate::{
     console::{
         action::{Action, Verdict},
         message::{Intent, PlannedOrder, RequestId},
     },
-    domain::{
-        Disposition, ExistingItem, Failure, InstanceName, ItemName, JobId, JobSpec, ObjectPlan, OpenPoint, Order,
-        SessionId, StopMode, instance::printable_name,
-    },
+    domain::{Disposition, Failure, JobId, JobSpec, ObjectPlan, Order, SessionId, StopMode, instance::printable_name},
 };
 use std::path::PathBuf;
 use tui_input::Input;
@@ -39,118 +36,10 @@ pub enum Overlay {
     StartJob(StartDialog),
     /// The plan of an order before it is given.
     Plan(Box<PlanDialog>),
-    /// Where an item is taken to.
+    /// Where items are taken to.
     Take(Box<TakeDialog>),
     /// A table beside the live one.
     Compare(Box<CompareDialog>),
-}
-
-/// Where an item is taken to, and how.
-#[derive(Debug, Clone)]
-pub struct TakeDialog {
-    /// The instance that it is of.
-    pub instance: InstanceName,
-    /// What it is taken out of.
-    pub from: OpenPoint,
-    /// The item.
-    pub item: ItemName,
-    /// Where the keys go.
-    pub field: TakeField,
-    /// A connection string, or a directory for a dump.
-    pub to: Input,
-    /// What is done where it exists.
-    pub way: TakeWay,
-    /// Its new name.
-    pub name: Input,
-    /// What is wrong with the fields.
-    pub problem: Option<String>,
-}
-
-/// The fields of that question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeField {
-    /// Where to.
-    To,
-    /// What is done where it exists.
-    Way,
-    /// Its new name, where it gets one.
-    Name,
-}
-
-/// What is done with an item that exists where it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeWay {
-    /// Refuse.
-    Refuse,
-    /// Another name.
-    Rename,
-    /// Only the rows whose key is not there.
-    AppendMissing,
-}
-
-impl TakeDialog {
-    /// The field below, around the end.
-    pub const fn next(&self) -> TakeField {
-        match (self.field, self.way) {
-            (TakeField::To, _) => TakeField::Way,
-            (TakeField::Way, TakeWay::Rename) => TakeField::Name,
-            (TakeField::Way | TakeField::Name, _) => TakeField::To,
-        }
-    }
-
-    /// The field above, around the end.
-    pub const fn previous(&self) -> TakeField {
-        match (self.field, self.way) {
-            (TakeField::Way, _) => TakeField::To,
-            (TakeField::To, TakeWay::Rename) => TakeField::Name,
-            (TakeField::To | TakeField::Name, _) => TakeField::Way,
-        }
-    }
-
-    /// The wish for an item that exists; `None` while a new name is wanted and not typed.
-    pub fn existing(&self) -> Option<ExistingItem> {
-        match self.way {
-            TakeWay::Refuse => Some(ExistingItem::Refuse),
-            TakeWay::AppendMissing => Some(ExistingItem::AppendMissing),
-            TakeWay::Rename => {
-                let to = self.name.value().to_owned();
-                (!to.is_empty()).then_some(ExistingItem::Rename { to })
-            }
-        }
-    }
-
-    /// The line of text that the keys go to.
-    pub const fn input(&mut self) -> Option<&mut Input> {
-        match self.field {
-            TakeField::To => Some(&mut self.to),
-            TakeField::Name => Some(&mut self.name),
-            TakeField::Way => None,
-        }
-    }
-}
-
-impl TakeWay {
-    /// All of them, in the order of the screen.
-    pub const ALL: [Self; 3] = [Self::Refuse, Self::Rename, Self::AppendMissing];
-
-    /// The words of it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
-            Self::Rename => "take it under another name",
-            Self::AppendMissing => "add the rows that are missing",
-        }
-    }
-
-    /// The next one, or the one before, around the end.
-    #[must_use]
-    pub const fn moved(self, forward: bool) -> Self {
-        match (self, forward) {
-            (Self::Refuse, true) | (Self::AppendMissing, false) => Self::Rename,
-            (Self::Rename, true) | (Self::Refuse, false) => Self::AppendMissing,
-            (Self::AppendMissing, true) | (Self::Rename, false) => Self::Refuse,
-        }
-    }
 }
 
 /// A plan, and the question whether to carry it out (S7).

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     console::{format, message::CompareWish},
     domain::{ItemName, Kind, Parent, Reach, RestorePoint, ServerAddress, SessionId},
-    machine::{Refusal, Session, decide},
+    machine::{Phase, Refusal, Session, decide},
     manager::SessionAction,
 };
 use std::sync::Arc;
@@ -58,6 +58,23 @@ impl Model {
         }
         let stop = SessionAction::Stop(Reach::AnyOrigin).command(&self.options.by);
         decide(session, stop, self.now()).err().map(|refusal| refusal.to_string())
+    }
+
+    /// How many sessions take items out of one: at work, waiting, done.
+    pub fn children_counts(&self, id: SessionId) -> [usize; 3] {
+        let mut counts = [0, 0, self.shown.explored.taken(id)];
+        for session in &self.shown.snapshot.ongoing {
+            if session.parent() == Some(Parent::Explore(id)) {
+                let at = match session.phase() {
+                    Phase::Running { .. } | Phase::Cancelling { .. } => 0,
+                    Phase::Queued { .. } | Phase::Waiting { .. } | Phase::Stuck { .. } | Phase::Paused { .. } => 1,
+                    // It is not among the ongoing ones.
+                    Phase::Completed { .. } => 2,
+                };
+                counts[at] += 1;
+            }
+        }
+        counts
     }
 
     /// The ongoing sessions that take items out of one.
@@ -128,7 +145,30 @@ impl Model {
         self.tree.refresh(&self.shown, &before, now);
     }
 
-    /// Why nothing can be taken out now, if so.
+    /// The items that are meant to be taken out, of one session: the marked ones, else the selected one; or why there are
+    /// none.
+    pub fn items_to_take(&self) -> Result<(SessionId, Vec<ItemName>), String> {
+        let marked = &self.tree.marked_items;
+        let Some((session, _)) = marked.first() else {
+            return match (self.take_refusal(), self.tree.selected()) {
+                (None, Node::Item(session, item)) => Ok((*session, vec![item.clone()])),
+                (refusal, _) => Err(refusal.unwrap_or_default()),
+            };
+        };
+        if marked.iter().any(|(other, _)| other != session) {
+            return Err("items of two open restore points are marked: take them out of one at a time".to_owned());
+        }
+        Ok((*session, marked.iter().map(|(_, item)| item.clone()).collect()))
+    }
+
+    /// Takes the marks from items of what is not open any more.
+    pub(in crate::console) fn forget_marked_items(&mut self) {
+        let snapshot = &self.shown.snapshot;
+        let is_open = |id: SessionId| snapshot.session(id).is_some_and(|session| session.open_at().is_some());
+        self.tree.marked_items.retain(|(session, _)| is_open(*session));
+    }
+
+    /// Why the selected item cannot be taken out now, if so.
     pub fn take_refusal(&self) -> Option<String> {
         match self.tree.selected() {
             Node::Item(..) if self.explored().is_some_and(|session| session.open_at().is_some()) => None,

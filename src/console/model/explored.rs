@@ -6,7 +6,7 @@
 use crate::{
     console::message::Browsed,
     domain::{ByteCount, ItemName, Kind, SessionId, browse::RelationKind},
-    machine::Session,
+    machine::{CompletedResult, CompletedRow, Session},
     manager::Snapshot,
 };
 use std::{
@@ -26,6 +26,8 @@ pub struct Explored {
     open: BTreeSet<Level>,
     counts: BTreeMap<(SessionId, ItemName), Counted>,
     known: BTreeMap<Level, Seen>,
+    /// How many sessions took items out of each, and what they were counted in.
+    taken: (Arc<Vec<Arc<CompletedRow>>>, BTreeMap<SessionId, usize>),
     /// The server that each session's levels were read from.
     servers: BTreeMap<SessionId, PathBuf>,
 }
@@ -97,6 +99,13 @@ impl ExploredItem {
 }
 
 impl Explored {
+    /// The rows for a snapshot, of which nothing was read yet.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut explored = Self::default();
+        explored.refresh(snapshot);
+        explored
+    }
+
     /// What was read of a level.
     pub fn seen(&self, level: &Level) -> Option<&Seen> {
         self.known.get(level)
@@ -166,6 +175,7 @@ impl Explored {
         self.known.retain(|(session, _), _| sessions.contains(session));
         self.counts.retain(|(session, _), _| sessions.contains(session));
         self.servers.retain(|session, _| sessions.contains(session));
+        self.count_taken(snapshot);
         self.lines.clear();
         for (at, session) in snapshot.ongoing.iter().enumerate() {
             if session.order().kind() == Kind::Explore {
@@ -174,6 +184,24 @@ impl Explored {
                 self.add_below(session.id(), None);
             }
         }
+    }
+
+    /// Sessions that took items out of this one, and are not dismissed.
+    pub fn taken(&self, session: SessionId) -> usize {
+        self.taken.1.get(&session).copied().unwrap_or_default()
+    }
+
+    fn count_taken(&mut self, snapshot: &Snapshot) {
+        if Arc::ptr_eq(&self.taken.0, &snapshot.completed) {
+            return;
+        }
+        let mut taken = BTreeMap::new();
+        for row in snapshot.completed.iter().filter(|row| row.result == CompletedResult::Succeeded) {
+            if let Some(from) = row.details.taken_from {
+                *taken.entry(from).or_default() += 1;
+            }
+        }
+        self.taken = (Arc::clone(&snapshot.completed), taken);
     }
 
     fn notice_server(&mut self, session: &Session) {

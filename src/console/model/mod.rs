@@ -30,6 +30,7 @@ mod selection;
 mod server;
 pub mod sort_key;
 pub mod table;
+pub mod take_dialog;
 mod time;
 pub mod tree;
 pub mod wizard;
@@ -119,7 +120,7 @@ pub struct Model {
     /// What stood when a person asked for the repositories to be read again.
     pub(super) reread: Option<Arc<Catalog>>,
     pub(super) runs: RunPages,
-    /// Where the last item was taken to.
+    /// The server that was named last.
     pub(super) last_destination: Option<String>,
     /// Where the session is shown that is being started.
     pub(super) start_screen: tree::Screen,
@@ -131,8 +132,7 @@ impl Model {
         let now = now.into();
         let nothing = TreeData::new(Arc::default(), Arc::default());
         let jobs = Jobs::of(Arc::clone(&options.jobs), &shown.snapshot);
-        let mut explored = Explored::default();
-        explored.refresh(&shown.snapshot);
+        let explored = Explored::of(&shown.snapshot);
         let shown = TreeData { jobs: Arc::new(jobs), explored: Arc::new(explored), ..shown };
         let mut tree = Tree::new();
         tree.refresh(&shown, &nothing, now.wall);

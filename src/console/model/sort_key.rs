@@ -2,7 +2,8 @@
 
 use super::{
     Model,
-    column::{Column, CompletedColumn, InstanceColumn, OngoingColumn},
+    column::{Column, CompletedColumn, ExploreColumn, InstanceColumn, OngoingColumn},
+    explored::ExploredLine,
     history::Left,
     tree::TreeRow,
 };
@@ -66,6 +67,15 @@ impl Model {
                 self.shown.past.get(at).map_or(Key::Unknown, |past| Key::Number(f64::from(!past.is_dismissed)))
             }
             (TreeRow::Instance(at), Column::Instance(column)) => self.instance_key(at, column),
+            (TreeRow::Explored(at), Column::Explore(column)) => match self.shown.explored.lines.get(at) {
+                Some(ExploredLine::Session(at)) => {
+                    snapshot.ongoing.get(*at).map_or(Key::Unknown, |session| self.explored_key(session, column))
+                }
+                Some(ExploredLine::Item(_)) | None => Key::Unknown,
+            },
+            (TreeRow::Completed(at), Column::Explore(column)) => {
+                snapshot.completed.get(at).map_or(Key::Unknown, |row| closed_key(row, column))
+            }
             (_, _) => Key::Unknown,
         }
     }
@@ -95,6 +105,23 @@ impl Model {
         }
     }
 
+    fn explored_key(&self, session: &Session, column: ExploreColumn) -> Key {
+        match column {
+            // The order of the tree is that of the state.
+            ExploreColumn::State => Key::Unknown,
+            ExploreColumn::Instance => Key::Text(session.title().as_str().to_lowercase()),
+            ExploreColumn::Point => {
+                session.order().label().map_or(Key::Unknown, |label| Key::Text(label.to_lowercase()))
+            }
+            ExploreColumn::Since => Key::at(session.created_at()),
+            ExploreColumn::Space => session.occupied().map_or(Key::Unknown, |bytes| Key::largest(bytes.0 as f64)),
+            ExploreColumn::Children => {
+                Key::largest(self.children_counts(session.id()).into_iter().sum::<usize>() as f64)
+            }
+            ExploreColumn::By => Key::Text(session.by().to_lowercase()),
+        }
+    }
+
     fn instance_key(&self, at: usize, column: InstanceColumn) -> Key {
         let Some(one) = self.shown.catalog.instances.get(at) else { return Key::Unknown };
         let newest = one.newest();
@@ -110,6 +137,16 @@ impl Model {
                 self.last_restore(&one.name).map_or(Key::Unknown, |(_, took)| Key::largest(took.as_secs_f64()))
             }
         }
+    }
+}
+
+/// What was held open stands behind what is, and has no more than its name, its beginning and who asked.
+fn closed_key(row: &CompletedRow, column: ExploreColumn) -> Key {
+    match column {
+        ExploreColumn::Instance => Key::Text(row.title.as_str().to_lowercase()),
+        ExploreColumn::Since => Key::at(row.began()),
+        ExploreColumn::By => Key::Text(row.details.by.to_lowercase()),
+        ExploreColumn::State | ExploreColumn::Point | ExploreColumn::Space | ExploreColumn::Children => Key::Unknown,
     }
 }
 

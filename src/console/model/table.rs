@@ -6,6 +6,7 @@
 use super::{
     Model,
     column::{Column, columns},
+    explored::ExploredLine,
     history::Left,
     sort_key::Key,
     tree::{Group, Node, TreeRow},
@@ -37,7 +38,7 @@ impl Restores {
         for row in completed.iter() {
             match row.kind {
                 // Items that were taken out tell nothing of how long a whole cluster takes.
-                Kind::Restore if row.details.target.is_empty() => {}
+                Kind::Restore if row.took_items() => {}
                 Kind::Restore => match newest.get_mut(&row.title) {
                     Some(rows) if rows.len() < REMEMBERED => rows.push(Arc::clone(row)),
                     Some(_) => {}
@@ -54,7 +55,8 @@ impl Restores {
         }
         let succeeded =
             |row: &&Arc<CompletedRow>| (row.kind, row.result) == (Kind::Restore, CompletedResult::Succeeded);
-        let rates = completed.iter().filter(succeeded).filter_map(|row| row.details.rate);
+        let rates =
+            completed.iter().filter(succeeded).filter(|row| !row.took_items()).filter_map(|row| row.details.rate);
         Self { of: Arc::clone(completed), newest, rates: rates.take(REMEMBERED).collect(), verified }
     }
 }
@@ -114,14 +116,25 @@ impl Model {
 
     /// How many rows a heading's table has.
     pub fn table_len(&self, group: Group) -> usize {
-        self.tree.count(group)
+        if group == Group::Explore { self.table_members(group).count() } else { self.tree.count(group) }
+    }
+
+    /// The rows of a heading that its table has: items of an open restore point are rows of the tree alone.
+    fn table_members(&self, group: Group) -> Box<dyn Iterator<Item = TreeRow> + '_> {
+        let members = self.tree.members(group);
+        if group != Group::Explore {
+            return Box::new(members);
+        }
+        let explored = &self.shown.explored;
+        let is_item = |at: usize| matches!(explored.lines.get(at), Some(ExploredLine::Item(_)));
+        Box::new(members.filter(move |row| !matches!(row, TreeRow::Explored(at) if is_item(*at))))
     }
 
     /// So many rows of a heading's table, from the one with number `from` on.
     pub fn table_rows(&self, group: Group, from: usize, most: usize) -> Vec<TreeRow> {
         match &self.tables.order {
             Some(order) if order.group == group => order.rows.iter().skip(from).take(most).copied().collect(),
-            Some(_) | None => self.tree.members(group).skip(from).take(most).collect(),
+            Some(_) | None => self.table_members(group).skip(from).take(most).collect(),
         }
     }
 
@@ -131,7 +144,7 @@ impl Model {
         let is_it = |row: &TreeRow| self.shown.node(*row).as_ref() == Some(wanted);
         match &self.tables.order {
             Some(order) if order.group == group => order.rows.iter().position(is_it),
-            Some(_) | None => self.tree.members(group).position(|row| is_it(&row)),
+            Some(_) | None => self.table_members(group).position(|row| is_it(&row)),
         }
         .unwrap_or(0)
     }
@@ -237,7 +250,7 @@ impl Model {
             return;
         }
         let column = columns(group)[at];
-        let mut rows: Vec<(Key, TreeRow)> = self.tree.members(group).map(|row| (self.key(row, column), row)).collect();
+        let mut rows: Vec<(Key, TreeRow)> = self.table_members(group).map(|row| (self.key(row, column), row)).collect();
         rows.sort_by(|(one, _), (two, _)| one.compared(two));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
         let (choice, past) = (self.tree.choice(), Arc::clone(&self.shown.past));

@@ -17,7 +17,7 @@ pub use super::{
 };
 pub use crate::console::ports::InstanceKey;
 use crate::{
-    domain::{Kind, SessionId, Timestamp},
+    domain::{ItemName, Kind, SessionId, Timestamp},
     machine::{CompletedRow, PastSession, Session, job::JobRow},
 };
 use std::{
@@ -48,6 +48,8 @@ pub struct Tree {
     pub marked: BTreeSet<SessionId>,
     /// Marked instances.
     pub marked_instances: BTreeSet<InstanceKey>,
+    /// Marked items of open restore points.
+    pub marked_items: BTreeSet<(SessionId, ItemName)>,
     /// The row that was marked last: where a range begins.
     pub anchor: Option<Node>,
     screen: Screen,
@@ -71,6 +73,7 @@ impl Tree {
             moved: false,
             marked: BTreeSet::new(),
             marked_instances: BTreeSet::new(),
+            marked_items: BTreeSet::new(),
             anchor: None,
             screen: Screen::Restore,
             left: BTreeMap::new(),

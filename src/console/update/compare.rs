@@ -21,9 +21,7 @@ use tui_input::Input;
 pub(super) fn ask(model: &mut Model) {
     let Ok((item, wish)) = model.table_to_compare() else { return };
     let Some(session) = model.explored() else { return };
-    // The last item may have gone into a directory.
-    let to = Some(take::live_server(model, session.title())).filter(|to| !to.starts_with('/'));
-    let to = Input::new(to.unwrap_or_default());
+    let to = Input::new(take::live_server(model, session.title()));
     let about = model.estimated_rows(session.id(), &item);
     let stage = CompareStage::Asking;
     let dialog = CompareDialog { item, about, wish, to, problem: None, stage, scroll: 0 };

@@ -370,7 +370,7 @@ fn back(model: &mut Model) {
         model.focus = Focus::Tree;
     } else if !model.tree.filter().is_empty() {
         model.set_filter("");
-    } else if !model.tree.marked.is_empty() || !model.tree.marked_instances.is_empty() {
+    } else if marks::any(model) {
         marks::clear(model);
         // They may have stood in a closed group, and what told of them behind another notice.
         model.notify(Tone::Info, "Nothing is marked any more");

@@ -1,6 +1,6 @@
 //! Marks: what the next action is for, when it is not for the row that is selected.
 
-use super::main_screen;
+use super::{explore, main_screen};
 use crate::console::model::{
     Model,
     notice::Tone,
@@ -28,7 +28,8 @@ pub(super) fn range(model: &mut Model) {
         model.notify(Tone::Refused, "Mark range refused: mark its first row first");
         return;
     };
-    let marks = |model: &Model| model.tree.marked.len() + model.tree.marked_instances.len();
+    let marks =
+        |model: &Model| model.tree.marked.len() + model.tree.marked_instances.len() + model.tree.marked_items.len();
     let before = marks(model);
     for row in from.min(at)..=from.max(at) {
         if let Some(node) = model.tree.row(row).and_then(|row| model.shown.node(row)) {
@@ -48,7 +49,19 @@ pub(super) fn all(model: &mut Model) {
     let group = model.tree.group_of(model.tree.index());
     let rows: Vec<TreeRow> = model.tree.members(group).collect();
     let nodes = rows.into_iter().filter_map(|row| model.shown.node(row));
-    let nodes: Vec<Node> = nodes.filter(|node| matches!(node, Node::Session(_) | Node::Instance(_))).collect();
+    // Of items those that stand beside the selected one.
+    let beside = explore::above(model.tree.selected());
+    let is_meant = |node: &Node| match node {
+        Node::Session(_) | Node::Instance(_) => beside.is_none(),
+        Node::Item(..) => beside.is_some() && explore::above(node) == beside,
+        Node::Group(_)
+        | Node::Unreadable(_)
+        | Node::Job(_)
+        | Node::Object(..)
+        | Node::Run(_)
+        | Node::UnreadableRun(_) => false,
+    };
+    let nodes: Vec<Node> = nodes.filter(is_meant).collect();
     let wanted = !nodes.iter().all(|node| is_marked(model, node));
     let changed = nodes.iter().filter(|node| set(model, node, wanted)).count();
     if changed == 0 {
@@ -65,10 +78,17 @@ fn show_count(model: &mut Model) {
     model.notice = None;
 }
 
+/// Whether anything is marked.
+pub(super) fn any(model: &Model) -> bool {
+    let tree = &model.tree;
+    !(tree.marked.is_empty() && tree.marked_instances.is_empty() && tree.marked_items.is_empty())
+}
+
 /// Takes all marks away.
 pub(super) fn clear(model: &mut Model) {
     model.tree.marked.clear();
     model.tree.marked_instances.clear();
+    model.tree.marked_items.clear();
     model.tree.anchor = None;
 }
 
@@ -76,13 +96,13 @@ fn is_marked(model: &Model, node: &Node) -> bool {
     match node {
         Node::Session(id) => model.tree.marked.contains(id),
         Node::Instance(key) => model.tree.marked_instances.contains(key),
+        Node::Item(session, item) => model.tree.marked_items.contains(&(*session, item.clone())),
         Node::Group(_)
         | Node::Unreadable(_)
         | Node::Job(_)
         | Node::Object(..)
         | Node::Run(_)
-        | Node::UnreadableRun(_)
-        | Node::Item(..) => false,
+        | Node::UnreadableRun(_) => false,
     }
 }
 
@@ -111,14 +131,24 @@ fn set(model: &mut Model, node: &Node, marked: bool) -> bool {
         (Node::Instance(key), false) => {
             model.tree.marked_instances.remove(key);
         }
+        (Node::Item(session, item), true) => {
+            // What is not open now cannot be taken out.
+            let session_of = model.shown.snapshot.session(*session);
+            if session_of.is_none_or(|session| session.open_at().is_none()) {
+                return false;
+            }
+            model.tree.marked_items.insert((*session, item.clone()));
+        }
+        (Node::Item(session, item), false) => {
+            model.tree.marked_items.remove(&(*session, item.clone()));
+        }
         (
             Node::Group(_)
             | Node::Unreadable(_)
             | Node::Job(_)
             | Node::Object(..)
             | Node::Run(_)
-            | Node::UnreadableRun(_)
-            | Node::Item(..),
+            | Node::UnreadableRun(_),
             _,
         ) => return false,
     }

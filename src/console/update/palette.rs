@@ -109,7 +109,7 @@ fn places(model: &Model) -> Vec<(Node, String, String)> {
         (Node::Session(session.id()), name + &distinction, about)
     });
     let completed = data.snapshot.completed.iter().take(COMPLETED).map(|row| {
-        let word = states::ended(row.kind, row.result);
+        let word = states::ended_row(row);
         let about = format!("session {}, {word} {}", row.id, format::moment(row.ended, model.now()));
         (Node::Session(row.id), format::clean(row.title.as_str()).into_owned(), about)
     });

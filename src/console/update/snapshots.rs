@@ -6,10 +6,10 @@ use crate::{
         message::Intent,
         model::{Model, distinction::full_name, is_reading, notice::Tone, tree::TreeData},
         ports::{Catalog, CatalogEntry, CatalogInstance},
-        view::states::ended,
+        view::states::ended_row,
     },
     domain::{JobResult, Kind, SessionId},
-    machine::{Phase, Session, StuckReason, job::JobRow},
+    machine::{Phase, Session, StuckReason, TakenOut, job::JobRow},
     manager::{CompletedResult, Snapshot},
 };
 use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -46,6 +46,7 @@ pub(super) fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
     let now = model.now();
     model.tree.refresh(&model.shown, &before, now);
     forget_marks(model, &before);
+    model.forget_marked_items();
     model.count_queue();
 }
 
@@ -187,14 +188,21 @@ fn changes<'a>(before: &'a Snapshot, after: &'a Snapshot) -> Vec<News<'a>> {
         }
         let Some(session) = was.get(&row.id) else { continue };
         gone -= 1;
-        let word = ended(row.kind, row.result);
-        let (tone, front, end) = match row.result {
-            CompletedResult::Succeeded => (Tone::Done, "", format!("is {word}, took {}", format::duration(row.took))),
-            CompletedResult::Cancelled | CompletedResult::Stopped => (Tone::Done, "", format!("is {word}")),
-            CompletedResult::Damaged => (Tone::Refused, "the backup of ", format!("is {word}")),
-            CompletedResult::Failed => (Tone::Refused, "", word.to_string()),
+        let word = ended_row(row);
+        let took = format::duration(row.took);
+        let (tone, front, end) = match (row.result, TakenOut::of(session)) {
+            (CompletedResult::Succeeded, Some(taken)) => {
+                (Tone::Done, format!("{} taken out of ", taken.what), format!("{}, took {took}", taken.to))
+            }
+            (CompletedResult::Succeeded, None) => (Tone::Done, String::new(), format!("is {word}, took {took}")),
+            (CompletedResult::Cancelled | CompletedResult::Stopped, taken) => {
+                let front = taken.map_or("", |_| "taking items out of ");
+                (Tone::Done, front.to_owned(), format!("is {word}"))
+            }
+            (CompletedResult::Damaged, _) => (Tone::Refused, "the backup of ".to_owned(), format!("is {word}")),
+            (CompletedResult::Failed, _) => (Tone::Refused, String::new(), word.to_owned()),
         };
-        news.push((tone, before, session, [front.to_owned(), end]));
+        news.push((tone, before, session, [front, end]));
     }
     news
 }

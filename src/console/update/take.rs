@@ -1,36 +1,39 @@
-//! Taking an item out: where to and how, then its plan.
+//! Taking items out: where to and how, then their plan.
 
 use super::explore;
 use crate::{
     console::{
         action::{Go, Press},
-        format,
         message::{Intent, OrderWish},
         model::{
             Model,
-            dialog::{Overlay, TakeDialog, TakeField, TakeWay},
-            tree::Node,
+            dialog::Overlay,
+            take_dialog::{TakeDialog, TakeField, TakePlace, TakeWay},
         },
+        view::take_dialog,
     },
     domain::{BackupObject, InstanceName, ItemDestination, ItemOrder, ItemPart, JobSpec, OpenPoint, conninfo},
 };
 use std::path::PathBuf;
 use tui_input::Input;
 
-/// Asks where the selected item goes.
+/// Asks where the marked items go, or the selected one.
 pub(super) fn ask(model: &mut Model) {
-    let Node::Item(session, item) = model.tree.selected().clone() else { return };
+    let Ok((session, items)) = model.items_to_take() else { return };
     let Some(session) = model.shown.snapshot.session(session) else { return };
     let Some(scratch) = session.order().directory() else { return };
     let from = OpenPoint { session: session.id(), uuid: session.uuid(), scratch: scratch.to_owned() };
     let instance = session.title().clone();
-    let to = live_server(model, &instance);
+    let server = live_server(model, &instance);
     let dialog = TakeDialog {
         instance,
         from,
-        item,
+        items,
         field: TakeField::To,
-        to: Input::new(to),
+        place: TakePlace::Server,
+        server: Input::new(server),
+        directory: Input::default(),
+        part: ItemPart::All,
         way: TakeWay::Refuse,
         name: Input::default(),
         problem: None,
@@ -57,15 +60,17 @@ pub(super) fn act(model: &mut Model, mut state: Box<TakeDialog>, press: Press) -
     match press {
         Press::Accept => match order(&state) {
             Ok(order) => {
-                model.last_destination = Some(state.to.value().to_owned());
-                let title = format!("Take out {}?", format::clean(&state.item.to_string()));
+                if state.place == TakePlace::Server {
+                    model.last_destination = Some(state.server.value().trim().to_owned());
+                }
+                let title = format!("Take out {}?", take_dialog::title(&state));
                 model.overlays.push(Overlay::Take(state));
-                return explore::ask(model, title, "Take it out", OrderWish::Items(Box::new(order)));
+                return explore::ask(model, title, "Take out", OrderWish::Items(Box::new(order)));
             }
             Err(problem) => state.problem = Some(problem),
         },
-        Press::Go(Go::Next | Go::Down) => state.field = state.next(),
-        Press::Go(Go::Previous | Go::Up) => state.field = state.previous(),
+        Press::Go(Go::Next | Go::Down) => state.go(true),
+        Press::Go(Go::Previous | Go::Up) => state.go(false),
         Press::Left | Press::Right | Press::Mark | Press::Go(_) | Press::Back | Press::Other(_) => {}
     }
     model.overlays.push(Overlay::Take(state));
@@ -74,21 +79,38 @@ pub(super) fn act(model: &mut Model, mut state: Box<TakeDialog>, press: Press) -
 
 /// The order that the fields make, or what is wrong with them.
 fn order(state: &TakeDialog) -> Result<ItemOrder, String> {
-    let to = state.to.value().trim();
-    let to = if to.is_empty() {
-        return Err("name a server, such as host=db1 user=postgres, or a directory".to_owned());
-    } else if to.starts_with('/') {
-        ItemDestination::Dump { directory: PathBuf::from(to) }
-    } else {
-        conninfo::check(to).map_err(|error| error.to_string())?;
-        let existing = state.existing().ok_or("type the new name, or choose another way")?;
-        ItemDestination::Server { conninfo: to.to_owned(), existing }
+    let to = match state.place {
+        TakePlace::Dump => {
+            let directory = state.directory.value().trim();
+            if !directory.starts_with('/') {
+                return Err("name a directory from the root on, such as /srv/dump".to_owned());
+            }
+            ItemDestination::Dump { directory: PathBuf::from(directory) }
+        }
+        TakePlace::Server => {
+            let conninfo = state.server.value().trim();
+            if conninfo.is_empty() {
+                return Err("name a server, such as host=db1 user=postgres, or choose a directory above".to_owned());
+            }
+            if conninfo.starts_with('/') {
+                return Err("this names a directory: choose a directory above for a dump".to_owned());
+            }
+            conninfo::check(conninfo).map_err(|error| error.to_string())?;
+            if state.way == TakeWay::Rename && state.items.len() > 1 {
+                return Err("one item alone can get another name: take them out one by one".to_owned());
+            }
+            let existing = state.existing().ok_or("type the new name, or choose another way")?;
+            ItemDestination::Server { conninfo: conninfo.to_owned(), existing }
+        }
     };
-    let (instance, from, items) = (state.instance.clone(), state.from.clone(), vec![state.item.clone()]);
-    Ok(ItemOrder { instance, from, items, part: ItemPart::All, to })
+    let (instance, from, items) = (state.instance.clone(), state.from.clone(), state.items.clone());
+    Ok(ItemOrder { instance, from, items, part: state.part, to })
 }
 
 /// The orders were given: the question is answered.
 pub(super) fn close(model: &mut Model) {
+    if model.overlays.iter().any(|overlay| matches!(overlay, Overlay::Take(_))) {
+        model.tree.marked_items.clear();
+    }
     model.overlays.retain(|overlay| !matches!(overlay, Overlay::Take(_)));
 }

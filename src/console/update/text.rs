@@ -5,22 +5,17 @@ use crate::console::{
     chord::{Chord, Held, Key},
     keymap::KeyContext,
     message::Intent,
-    model::{
-        Model,
-        dialog::{Overlay, TakeField},
-    },
+    model::{Model, dialog::Overlay},
 };
 use tui_input::{Input, InputRequest};
 
 /// A key that is no action here.
 pub(super) fn key(model: &mut Model, context: KeyContext, chord: Chord) -> Vec<Intent> {
     if let Some(Overlay::Take(state)) = model.overlays.last_mut()
-        && state.field == TakeField::Way
+        && state.input().is_none()
     {
-        if chord.key == Key::Left {
-            state.way = state.way.moved(false);
-        } else if matches!(chord.key, Key::Right | Key::Char(' ')) {
-            state.way = state.way.moved(true);
+        if matches!(chord.key, Key::Left | Key::Right | Key::Char(' ')) {
+            state.choose(chord.key != Key::Left);
         }
         return Vec::new();
     }

@@ -23,22 +23,28 @@ pub(super) fn head(model: &Model, width: usize, brush: &Brush) -> Vec<Line<'stat
         let text = "Nothing has been completed yet. Sessions come here when they succeed or are cancelled.";
         return widgets::wrapped(text, width, 0, Role::Text, brush);
     }
-    let mut lines = vec![Line::from(vec![
-        brush.span(
-            Role::Done,
-            format!("{} {} restored", brush.glyphs.done, format::count(ended.with(CompletedResult::Succeeded) as u64)),
-        ),
-        brush.span(
-            Role::Cancelled,
-            format!(
-                "   {} {} cancelled",
-                brush.glyphs.cancelled,
-                format::count(ended.with(CompletedResult::Cancelled) as u64)
-            ),
-        ),
-    ])];
-    let missing =
-        ended.total().saturating_sub(snapshot.completed.iter().filter(|row| row.kind == Kind::Restore).count());
+    let (mut known, mut taken) = (0, 0);
+    for row in snapshot.completed.iter().filter(|row| row.kind == Kind::Restore) {
+        known += 1;
+        taken += usize::from(row.took_items() && row.result == CompletedResult::Succeeded);
+    }
+    let succeeded = ended.with(CompletedResult::Succeeded);
+    let done = |count: usize, word: &str| format!("{} {} {word}", brush.glyphs.done, format::count(count as u64));
+    let cancelled = format::count(ended.with(CompletedResult::Cancelled) as u64);
+    let mut parts = vec![(Role::Done, done(succeeded.saturating_sub(taken), "restored"))];
+    parts.extend((taken > 0).then(|| (Role::Done, done(taken, "taken out"))));
+    parts.push((Role::Cancelled, format!("{} {cancelled} cancelled", brush.glyphs.cancelled)));
+    let mut lines = vec![Line::default()];
+    for (role, text) in parts {
+        let gap = if lines.last().is_some_and(|line| line.spans.is_empty()) { "" } else { "   " };
+        let full = lines.last().is_some_and(|line| line.width() + gap.len() + format::width(&text) > width);
+        if full && !gap.is_empty() {
+            lines.push(Line::from(brush.span(role, text)));
+        } else if let Some(line) = lines.last_mut() {
+            line.push_span(brush.span(role, format!("{gap}{text}")));
+        }
+    }
+    let missing = ended.total().saturating_sub(known);
     if missing > 0 {
         let text = format!("{} older ones are still being read from the journal.", format::count(missing as u64));
         lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
@@ -90,7 +96,7 @@ fn cells(model: &Model, row: TreeRow) -> Option<Cells> {
 
 /// What is told of one session.
 struct Cells {
-    kind: Kind,
+    word: &'static str,
     result: CompletedResult,
     name: String,
     ended: String,
@@ -101,7 +107,7 @@ impl Cells {
     fn of(row: &CompletedRow, now: Timestamp) -> Self {
         let name = format::clean(row.title.as_str()).into_owned();
         Self {
-            kind: row.kind,
+            word: states::ended_row(row),
             result: row.result,
             name,
             ended: format::moment(row.ended, now),
@@ -133,7 +139,7 @@ fn table(rows: &[Cells], width: usize, brush: &Brush) -> Vec<Line<'static>> {
         let mut spans = vec![
             brush.span(role, format!("{sign} ")),
             brush.span(Role::Text, widgets::cell(&row.name, name, brush)),
-            brush.span(role, format!("  {:<WORD$}", states::ended(row.kind, row.result))),
+            brush.span(role, format!("  {:<WORD$}", row.word)),
         ];
         spans.extend(with_ended.then(|| brush.span(Role::Dim, format!("  {:>ended$}", row.ended))));
         spans.extend(with_took.then(|| brush.span(Role::Dim, format!("  {:>took$}", row.took))));

@@ -130,6 +130,13 @@ fn hint(model: &Model) -> String {
             Some(format!("{} and {} marked", format::many(sessions, "session"), format::many(instances, "instance")))
         }
     };
+    let items = tree.marked_items.len();
+    if items > 0 {
+        let key = widgets::key(model, Action::TakeOut);
+        let it = if items == 1 { "it" } else { "them" };
+        let items = format!("{} marked: {key} takes {it} out", format::many(items, "item"));
+        return marked.map_or_else(|| items.clone(), |marked| format!("{items}; {marked}"));
+    }
     if let Some(marked) = marked {
         return marked;
     }
@@ -195,6 +202,7 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
             Node::Item(..) => &[
                 (Action::Filter, "filter"),
                 (Action::TakeOut, "take out"),
+                (Action::Mark, "mark"),
                 (Action::Compare, "compare"),
                 (Action::Copy, "copy"),
                 (Action::NextPane, "preview"),

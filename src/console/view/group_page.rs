@@ -3,7 +3,7 @@
 //! Promises: headings stand still while the rows scroll; the row that the keys are on is in view.
 
 use super::{
-    instance, states, summary,
+    explored_rows, instance, states, summary,
     table::{self, Cell, Content},
     widgets,
 };
@@ -13,7 +13,8 @@ use crate::{
         layout::Layout,
         model::{
             Focus, Model,
-            column::{Column, CompletedColumn, InstanceColumn, OngoingColumn, columns},
+            column::{Column, CompletedColumn, ExploreColumn, InstanceColumn, OngoingColumn, columns},
+            explored::ExploredLine,
             sort_key::tries_used,
             tree::{Group, TreeRow},
         },
@@ -127,7 +128,8 @@ fn head(group: Group, model: &Model, width: usize, brush: &Brush) -> Vec<Line<'s
         Group::Completed => super::completed::head(model, width, brush),
         Group::Instances => instance::repositories(model, width, brush),
         Group::History => super::completed::history_head(model, width, brush),
-        Group::Verify | Group::Explore | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => Vec::new(),
+        Group::Explore => explored_rows::head(model, width, brush),
+        Group::Verify | Group::Backup | Group::Unreadable | Group::Jobs | Group::Runs => Vec::new(),
     });
     lines
 }
@@ -140,7 +142,7 @@ pub(in crate::console) const fn heading(column: Column) -> &'static str {
 /// How a column is laid out. What tells rows apart stays longest.
 const fn described(column: Column) -> table::Column {
     let (heading, content, rank) = match column {
-        Column::Ongoing(OngoingColumn::State) => ("State", Content::Whole, 0),
+        Column::Ongoing(OngoingColumn::State) | Column::Explore(ExploreColumn::State) => ("State", Content::Whole, 0),
         Column::Ongoing(OngoingColumn::Instance)
         | Column::Completed(CompletedColumn::Instance)
         | Column::Instance(InstanceColumn::Name) => ("Instance", Content::Text { least: 24 }, 0),
@@ -168,6 +170,12 @@ const fn described(column: Column) -> table::Column {
         Column::Instance(InstanceColumn::Newest) => ("Newest", Content::Whole, 1),
         Column::Instance(InstanceColumn::Size) => ("Size", Content::Number { usual: 9 }, 2),
         Column::Instance(InstanceColumn::LastRestore) => ("Last restored", Content::Whole, 4),
+        Column::Explore(ExploreColumn::Instance) => ("Instance", Content::Text { least: 16 }, 0),
+        Column::Explore(ExploreColumn::Point) => ("Restore point", Content::Text { least: 15 }, 1),
+        Column::Explore(ExploreColumn::Children) => ("Taken out", Content::Text { least: 9 }, 3),
+        Column::Explore(ExploreColumn::Since) => ("Since", Content::Whole, 2),
+        Column::Explore(ExploreColumn::Space) => ("Space", Content::Number { usual: 9 }, 4),
+        Column::Explore(ExploreColumn::By) => ("By", Content::Text { least: 6 }, 5),
         Column::Instance(InstanceColumn::LastTook) => ("Took", Content::Number { usual: 4 }, 5),
     };
     table::Column { heading, content, rank }
@@ -190,6 +198,15 @@ fn cells_of(group: Group, row: TreeRow, model: &Model, brush: &Brush) -> Vec<Cel
         }
         (TreeRow::Instance(at), Column::Instance(column)) => {
             data.catalog.instances.get(at).map(|one| instance(one, column, model))
+        }
+        (TreeRow::Explored(at), Column::Explore(column)) => match data.explored.lines.get(at) {
+            Some(ExploredLine::Session(at)) => {
+                data.snapshot.ongoing.get(*at).map(|one| explored_rows::open(one, column, model, brush))
+            }
+            Some(ExploredLine::Item(_)) | None => None,
+        },
+        (TreeRow::Completed(at), Column::Explore(column)) => {
+            data.snapshot.completed.get(at).map(|one| explored_rows::closed(one, column, model, brush))
         }
         (_, _) => None,
     };
@@ -245,7 +262,7 @@ fn completed(row: &CompletedRow, column: CompletedColumn, model: &Model, brush: 
     match column {
         CompletedColumn::Outcome => {
             let (sign, role) = states::sign_of(row.result, &brush.glyphs);
-            text(role, format!("{sign} {}", states::ended(row.kind, row.result)))
+            text(role, format!("{sign} {}", states::ended_row(row)))
         }
         CompletedColumn::Instance => text(Role::Text, format::clean(row.title.as_str()).into_owned()),
         CompletedColumn::Number => text(Role::Dim, row.id.to_string()),

@@ -202,7 +202,7 @@ fn history(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) ->
             let (sign, role) = states::sign_of(row.result, &brush.glyphs);
             vec![
                 Cell::Text(Role::Text, format::moment(row.ended, model.now())),
-                Cell::Text(role, format!("{sign} {}", states::ended(row.kind, row.result))),
+                Cell::Text(role, format!("{sign} {}", states::ended_row(row))),
                 Cell::Text(Role::Text, format::duration(row.took)),
                 Cell::Text(Role::Dim, row.id.to_string()),
                 number(row.details.bytes.map(|bytes| bytes.to_string())),

@@ -30,7 +30,7 @@ mod request;
 pub(super) mod states;
 mod summary;
 mod table;
-mod take_dialog;
+pub(super) mod take_dialog;
 mod tree;
 mod tree_row;
 mod widgets;

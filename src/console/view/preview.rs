@@ -162,8 +162,10 @@ fn lines(model: &Model, area: Rect, brush: &Brush) -> Vec<Line<'static>> {
     let width = usize::from(area.width);
     match model.tree().selected() {
         // Their tables are painted by themselves.
-        Node::Group(Group::Restore | Group::Completed | Group::Instances | Group::History) => Vec::new(),
-        Node::Group(group @ (Group::Verify | Group::Explore | Group::Backup)) => {
+        Node::Group(Group::Restore | Group::Completed | Group::Explore | Group::Instances | Group::History) => {
+            Vec::new()
+        }
+        Node::Group(group @ (Group::Verify | Group::Backup)) => {
             let mut lines = widgets::filter_of(model, *group, width, brush);
             lines.extend(completed::of_kind(model, *group, width, usize::from(area.height), brush));
             lines

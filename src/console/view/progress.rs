@@ -116,7 +116,7 @@ fn outcome(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>>
             let warning = |warning| widgets::wrapped(&format!("Warning: {warning}"), width, 2, Role::Stuck, brush);
             let unchecked = |unchecked| text(&format!("Not verified: {unchecked}"));
             let warnings = success.warnings.iter().flat_map(warning);
-            text(&success.result.to_string())
+            text(&session.achieved(success))
                 .into_iter()
                 .chain(warnings)
                 .chain(success.unchecked.iter().flat_map(unchecked))

@@ -7,8 +7,10 @@ use crate::{
         model::history::{History, Left},
         theme::Role,
     },
-    domain::{Kind, Outcome, Step, Timestamp},
-    machine::{CancelStage, Cause, CompletedResult, EndWish, Phase, Session, StuckReason, session::Urgency},
+    domain::{Kind, Order, Outcome, Step, Timestamp},
+    machine::{
+        CancelStage, Cause, CompletedResult, CompletedRow, EndWish, Phase, Session, StuckReason, session::Urgency,
+    },
     manager::Moment,
 };
 
@@ -79,7 +81,7 @@ pub(super) fn short(session: &Session, left: Option<Left>, now: Timestamp, ahead
         Phase::Cancelling { stage, wish, .. } => alone(cancelling(wish, stage)),
         Phase::Paused { at, .. } => alone(format!("paused at {}", at.at)),
         Phase::Completed { at, outcome } => {
-            let word = ended(session.order().kind(), CompletedResult::of(outcome));
+            let word = ended(session, outcome);
             let took = format::duration(session.elapsed(now));
             Brief::Words(format!("{word} {}", format::moment(*at, now)), took)
         }
@@ -87,8 +89,19 @@ pub(super) fn short(session: &Session, left: Option<Left>, now: Timestamp, ahead
 }
 
 /// The word for how a session ended.
-pub(in crate::console) const fn ended(kind: Kind, result: CompletedResult) -> &'static str {
+fn ended(session: &Session, outcome: &Outcome) -> &'static str {
+    let order = session.order();
+    end(order.kind(), matches!(order, Order::Items(_)), CompletedResult::of(outcome))
+}
+
+/// The word for how the session of a row ended.
+pub(in crate::console) const fn ended_row(row: &CompletedRow) -> &'static str {
+    end(row.kind, row.took_items(), row.result)
+}
+
+const fn end(kind: Kind, is_items: bool, result: CompletedResult) -> &'static str {
     match (result, kind) {
+        (CompletedResult::Succeeded, Kind::Restore) if is_items => "taken out",
         (CompletedResult::Succeeded, Kind::Restore) => "restored",
         (CompletedResult::Succeeded, Kind::Verify) => "verified",
         (CompletedResult::Succeeded, Kind::Explore) => "closed",
@@ -144,7 +157,7 @@ pub(in crate::console) fn long(session: &Session, now: Timestamp, ahead: usize) 
         }
         Phase::Paused { at, .. } => format!("Paused at the goal of its recovery, {}", at.at),
         Phase::Completed { outcome, .. } => {
-            let mut text = ended(session.order().kind(), CompletedResult::of(outcome)).to_owned();
+            let mut text = ended(session, outcome).to_owned();
             text[..1].make_ascii_uppercase();
             let warned = matches!(outcome, Outcome::Succeeded(success) if !success.warnings.is_empty());
             if warned { text + ", with a warning" } else { text }

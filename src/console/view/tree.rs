@@ -141,7 +141,7 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
     let (data, tree) = (model.data(), model.tree());
     let (glyphs, now) = (&brush.glyphs, model.now());
     let ended = |ended: &CompletedRow, distinction: Option<String>| {
-        let word = states::ended(ended.kind, ended.result);
+        let word = states::ended_row(ended);
         let state = format!("{word} {}", format::moment(ended.ended, now));
         let name = format::clean(ended.title.as_str()).into_owned();
         let brief = Brief::Words(state, format::duration(ended.took));

@@ -4,7 +4,7 @@
 
 use super::{
     Mishap, Outage, PlannedAttempt, PlannedEnd, PlannedJob, PlannedObject, PlannedRestore, Scenario, ScenarioError,
-    SimulatedRepository, Story,
+    SimulatedRepository, Story, tables,
 };
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
@@ -38,13 +38,13 @@ const SIZE: (u16, u16) = (100, 30);
 const MAX_SPEED: u32 = 1_000;
 
 /// The file that is being read: errors are made of it.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     text: &'a str,
     file: &'a str,
 }
 
 impl Source<'_> {
-    fn error(&self, at: &Range<usize>, problem: impl Into<String>) -> ScenarioError {
+    pub(super) fn error(&self, at: &Range<usize>, problem: impl Into<String>) -> ScenarioError {
         ScenarioError { file: self.file.to_owned(), line: self.line(at), problem: problem.into() }
     }
 
@@ -53,7 +53,7 @@ impl Source<'_> {
         before.matches('\n').count() + 1
     }
 
-    fn parse<T: FromStr<Err: Display>>(&self, text: &Spanned<String>) -> Result<T, ScenarioError> {
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, text: &Spanned<String>) -> Result<T, ScenarioError> {
         text.get_ref().parse().map_err(|error: T::Err| self.error(&text.span(), error.to_string()))
     }
 }
@@ -136,8 +136,10 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let restores: Vec<PlannedRestore> = restores.collect::<Result<_, _>>()?;
     let jobs = written.job.into_iter().map(|job| planned_job(source, job, &repositories));
     let jobs: Vec<PlannedJob> = jobs.collect::<Result<_, _>>()?;
+    let tables = written.table.into_iter().map(|table| tables::planned(source, table, &catalog));
+    let tables = tables.collect::<Result<_, _>>()?;
     let (title, starts, opens) = (written.title, written.starts, written.opens.0);
-    Ok(Story { title, starts, opens, speed, slots, policy, by, cuts, catalog, repositories, restores, jobs })
+    Ok(Story { title, starts, opens, speed, slots, policy, by, cuts, catalog, repositories, restores, jobs, tables })
 }
 
 fn outage(
@@ -169,7 +171,7 @@ fn catalog_instance(
         let age = backup.age.get_ref().0;
         let taken_at = starts.checked_sub(age).map_err(|_| source.error(&backup.age.span(), "older than time"))?;
         let label = taken_at.strftime("%Y-%m-%dT%H%M").to_string();
-        let form = BackupForm::Tar(Compression::Zstd);
+        let form = if written.plain { BackupForm::Plain } else { BackupForm::Tar(Compression::Zstd) };
         let start_lsn = Lsn((number << 32) + 0x28);
         points.push(RestorePoint {
             instance: name.clone(),
@@ -298,7 +300,7 @@ fn actions<K: FromStr<Err: Display>>(
     Ok(found)
 }
 
-fn unknown(name: &InstanceName, catalog: &Catalog) -> String {
+pub(super) fn unknown(name: &InstanceName, catalog: &Catalog) -> String {
     let known: Vec<&str> = catalog.instances.iter().map(|one| one.name.as_str()).collect();
     format!("no repository here has an instance {name}: write one of {}", known.join(", "))
 }

@@ -5,7 +5,7 @@
 
 use super::{Explore, trouble, verify};
 use crate::{
-    domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step},
+    domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step, explore::held_open},
     engine::Halt,
     overlay::occupied_by,
     worker::server::ServerSupervisor,
@@ -60,7 +60,7 @@ pub(super) fn hold(
 /// Looks whether all is there until it is not, or is to be closed.
 fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &ExplorePlan) -> Result<Infallible, Halt> {
     let mut occupied = occupied(explore, plan.method);
-    explore.report.begin(Step::Hold, &sentence(occupied));
+    explore.report.begin(Step::Hold, &held_open(occupied));
     let mut looked = Instant::now();
     loop {
         if explore.stop.requested() {
@@ -82,7 +82,7 @@ fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &Ex
             let change = |(before, now): (ByteCount, ByteCount)| before.0.abs_diff(now.0) >= WORTH_A_LINE;
             if occupied.zip(now).is_some_and(change) {
                 occupied = now;
-                explore.report.detail(&sentence(occupied));
+                explore.report.detail(&held_open(occupied));
             }
             looked = Instant::now();
         }
@@ -94,10 +94,6 @@ fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &Ex
 fn gone(end: &Failure) -> Failure {
     let cause = format!("the server of the open restore point has ended: {}", end.cause);
     Failure::disruption(cause, "see the attempt's log; the restore point is opened again by itself")
-}
-
-fn sentence(occupied: Option<ByteCount>) -> String {
-    occupied.map_or_else(|| "open".to_owned(), |bytes| format!("open, {bytes} on disk"))
 }
 
 /// What the session takes in its scratch; of clones nobody can say which blocks are theirs.
