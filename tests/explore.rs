@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "explore/archives.rs"]
+mod archives;
 #[path = "explore/bed.rs"]
 mod bed;
 #[path = "explore/chaos.rs"]
 mod chaos;
 #[path = "explore/methods.rs"]
 mod methods;
+#[path = "explore/packed.rs"]
+mod packed;
 #[path = "support/rng.rs"]
 mod rng;
 mod support;

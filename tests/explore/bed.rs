@@ -39,7 +39,8 @@ impl Bed {
         Self::over(repository, place.join("open"), "")
     }
 
-    fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
+    /// The same over this repository, opened below this directory.
+    pub(crate) fn over(repository: Repository, explore_dir: PathBuf, more: &str) -> Self {
         let howdah = Howdah::new();
         let (repo, explore) = (repository.0.display(), explore_dir.display());
         howdah.configure(&format!("repositories = [\"{repo}\"]\nexplore_dir = \"{explore}\"\n{more}"));

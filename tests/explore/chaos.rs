@@ -37,8 +37,9 @@ fn r28_r29_whatever_is_killed_the_point_is_opened_again_and_nothing_is_left_when
     let (seed, whence) = seed("HOWDAH_EXPLORE_SEED");
     let rounds = if std::env::var_os("HOWDAH_LONG").is_some() { LONG_ROUNDS } else { ROUNDS };
     eprintln!("{rounds} rounds, HOWDAH_EXPLORE_SEED={seed} ({whence})");
-    let bed = Bed::with(Form::PLAIN, "[retry]\nevery = \"1s\"\n");
-    for round in 0..rounds {
+    let forms = [Form::PLAIN, Form::TAR, Form::packed("server-gzip:1")];
+    let beds = forms.map(|form| Bed::with(form, "[retry]\nevery = \"1s\"\n"));
+    for (round, bed) in (0..rounds).zip(beds.iter().cycle()) {
         let mut rng = Rng::of_round(seed, round);
         bed.explore(&["start", "shop"]).expect_code(0);
         let mut owners = Vec::new();
@@ -46,15 +47,15 @@ fn r28_r29_whatever_is_killed_the_point_is_opened_again_and_nothing_is_left_when
         for _ in 0..=rng.below(3) {
             let victim = rng.one_of(&VICTIMS);
             if rng.below(2) == 0 {
-                opened.push(answers(&bed, round));
+                opened.push(answers(bed, round));
             }
             let pid = until(&format!("round {round}: {victim:?} is there"), || bed.process(victim));
             // It may end by itself just then.
             kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap_or_default();
             until(&format!("round {round}: {pid} is gone"), || (bed.process(victim) != Some(pid)).then_some(()));
-            owners.extend(owned(&bed));
+            owners.extend(owned(bed));
         }
-        opened.push(answers(&bed, round));
+        opened.push(answers(bed, round));
         bed.explore(&["stop", "[0]"]).expect_code(0);
         bed.expect_nothing_left(&opened.iter().collect::<Vec<_>>());
         drop(owners);

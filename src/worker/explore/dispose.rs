@@ -2,7 +2,11 @@
 //!
 //! Promises: what is said to be removed was seen gone. Never: touches what this session has not made.
 
-use super::{Explore, overlay, scratch::Found};
+use super::{
+    Explore, overlay,
+    scratch::Found,
+    unpacked::{Removal, Unpacked},
+};
 use crate::{
     domain::{Disposed, ExploreOrder, Failure, Order, ticket::Ticket},
     engine::Halt,
@@ -36,7 +40,18 @@ pub(in crate::worker) fn dispose(
     explore.scratch.unpublish()?;
     orphan_server::end(&explore.workspace())?;
     overlay::clear(attempt_dir, ticket.session_uuid, None)?;
+    // Before the scratch, which names them, and after: of two sessions that are closed at once each sees the other's first.
+    let remove = |unpacked: &Unpacked| unpacked.remove_if_unused(Some(&explore.scratch.path));
+    let mut used = Vec::new();
+    for unpacked in explore.unpacked()? {
+        if remove(&unpacked)? == Removal::Used {
+            used.push(unpacked);
+        }
+    }
     let removed = explore.scratch.remove()?;
+    for unpacked in &used {
+        remove(unpacked)?;
+    }
     session.leave(&holds)?;
     Ok(if removed { Disposed::Removed } else { Disposed::Nothing })
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -52,6 +53,9 @@ pub(super) struct Mark {
     pub(super) provided: bool,
     /// The run of the kernel in which the server wrote last: but for a copy, nothing of it is durable.
     pub(super) boot: Option<Uuid>,
+    /// The unpacked backups next to the scratch that the session uses, or has used: each stays until it is closed.
+    #[serde(default)]
+    pub(super) unpacked: BTreeSet<String>,
 }
 
 /// What stands at the place of a scratch.
@@ -67,7 +71,15 @@ pub(super) enum Found {
 
 impl Mark {
     pub(super) fn new(session: Uuid, state: &Path, method: FileMethod) -> Self {
-        Self { version: VERSION, session, state: state.to_owned(), method, provided: false, boot: process::boot() }
+        Self {
+            version: VERSION,
+            session,
+            state: state.to_owned(),
+            method,
+            provided: false,
+            boot: process::boot(),
+            unpacked: BTreeSet::new(),
+        }
     }
 
     /// Whether what the server wrote since is whole: it is, unless the machine went down in between.
@@ -102,13 +114,23 @@ impl Scratch {
     }
 
     /// Makes the directory and the mark, as far as they are not there. What an earlier attempt provided in another way,
-    /// or before the machine went down, is removed first. Whether all files are there.
-    pub(super) fn make(&self, mark: &Mark) -> Result<bool, Failure> {
+    /// or before the machine went down, is removed first; what it noted as unpacked stays noted. Whether all files are
+    /// there.
+    pub(super) fn make(&self, mark: &mut Mark) -> Result<bool, Failure> {
         match self.look()? {
             Found::Foreign => return Err(self.foreign()),
-            Found::Own(found) if found.method != mark.method || is_lost(&found) => self.clear()?,
-            // All stands as the server left it.
-            Found::Own(found) => return Ok(found.provided),
+            Found::Own(found) => {
+                let again = found.method == mark.method && !is_lost(&found);
+                let noted = mark.unpacked.is_subset(&found.unpacked);
+                mark.unpacked.extend(found.unpacked);
+                mark.provided = again && found.provided;
+                if !again {
+                    self.clear()?;
+                } else if noted {
+                    // All stands as the server left it.
+                    return Ok(mark.provided);
+                }
+            }
             Found::Nothing => {}
         }
         let make = || -> io::Result<()> {
@@ -121,7 +143,7 @@ impl Scratch {
             DataDirectory::open(&self.path)?.replace(MARK, &serde_json::to_vec(mark)?, None)
         };
         make().map_err(|error| self.failure("making", &error))?;
-        Ok(false)
+        Ok(mark.provided)
     }
 
     /// All files are there.
@@ -199,6 +221,31 @@ impl Scratch {
     }
 }
 
+/// Whether a scratch in this directory, but for one, names this unpacked backup. Of two names of one scratch neither is
+/// another's.
+pub(super) fn referring_to(place: &Path, unpacked: &str, except: Option<&Path>) -> io::Result<bool> {
+    let except = except.and_then(Path::file_name);
+    for entry in fs::read_dir(place)? {
+        let entry = entry?;
+        if Some(entry.file_name().as_os_str()) == except || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let mark = match DataDirectory::open(&entry.path()).and_then(|scratch| scratch.read(MARK, MAX_LEN)) {
+            Ok(mark) => mark,
+            // Closed meanwhile; or another user's, and so are the names in it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => continue,
+            // No mark of ours is anything but a small file.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge) => continue,
+            Err(error) => return Err(error),
+        };
+        let mark = mark.and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
+        if mark.is_some_and(|mark| mark.unpacked.contains(unpacked)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A copy is durable before a server writes to it, and its server writes durably; nothing else is.
 fn is_lost(mark: &Mark) -> bool {
     match mark.method {
@@ -248,7 +295,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let scratch = scratch(&place);
         assert!(!scratch.remove().unwrap());
-        scratch.make(&mark(FileMethod::Overlay)).unwrap();
+        scratch.make(&mut mark(FileMethod::Overlay)).unwrap();
         fs::create_dir_all(scratch.data().join("base")).unwrap();
         let outside = place.path().join("outside");
         fs::create_dir(&outside).unwrap();
@@ -257,12 +304,12 @@ mod tests {
         let other = Scratch::new(scratch.path.clone(), Uuid::from_u128(2));
         assert_eq!(other.look().unwrap(), Found::Foreign);
         assert!(other.remove().is_err() && other.clear().is_err() && scratch.data().exists());
-        assert!(other.make(&Mark::new(Uuid::from_u128(2), Path::new("/state"), FileMethod::Copy)).is_err());
+        assert!(other.make(&mut Mark::new(Uuid::from_u128(2), Path::new("/state"), FileMethod::Copy)).is_err());
         assert!(scratch.remove().unwrap());
         assert!(!scratch.path.exists() && outside.join("file").exists());
         fs::create_dir(&scratch.path).unwrap();
         fs::write(scratch.path.join("explore.txt"), "theirs").unwrap();
-        assert!(scratch.remove().is_err() && scratch.make(&mark(FileMethod::Copy)).is_err());
+        assert!(scratch.remove().is_err() && scratch.make(&mut mark(FileMethod::Copy)).is_err());
         assert!(scratch.path.join("explore.txt").exists());
     }
 
@@ -271,17 +318,39 @@ mod tests {
         for (method, stays) in [(FileMethod::Overlay, false), (FileMethod::Reflink, false), (FileMethod::Copy, true)] {
             let place = tempfile::tempdir().unwrap();
             let scratch = scratch(&place);
-            let before = Mark { boot: Some(Uuid::from_u128(77)), ..mark(method) };
-            scratch.make(&before).unwrap();
+            let mut before = Mark { boot: Some(Uuid::from_u128(77)), ..mark(method) };
+            scratch.make(&mut before).unwrap();
             scratch.provided(&before).unwrap();
             fs::create_dir(scratch.path.join("written")).unwrap();
-            assert_eq!(scratch.make(&mark(method)).unwrap(), stays, "{method}");
+            assert_eq!(scratch.make(&mut mark(method)).unwrap(), stays, "{method}");
             assert_eq!(scratch.path.join("written").exists(), stays, "{method}");
             scratch.provided(&mark(method)).unwrap();
             fs::create_dir_all(scratch.path.join("written")).unwrap();
-            assert!(scratch.make(&mark(method)).unwrap());
+            assert!(scratch.make(&mut mark(method)).unwrap());
             assert!(scratch.path.join("written").exists(), "the same boot");
         }
+    }
+
+    #[test]
+    fn an_unpacked_backup_stays_noted_until_the_session_that_noted_it_is_closed() {
+        let place = tempfile::tempdir().unwrap();
+        let scratch = scratch(&place);
+        let noting = |name: &str| Mark { unpacked: [name.to_owned()].into(), ..mark(FileMethod::Overlay) };
+        let refers = |name: &str, except: Option<&Path>| referring_to(place.path(), name, except).unwrap();
+        scratch.make(&mut noting("a")).unwrap();
+        assert!(refers("a", None) && !refers("b", None));
+        assert!(!refers("a", Some(&scratch.path)), "its own");
+        // The backup was replaced, and then FUSE was gone.
+        scratch.make(&mut noting("b")).unwrap();
+        assert!(refers("a", None) && refers("b", None));
+        scratch.make(&mut mark(FileMethod::Copy)).unwrap();
+        assert!(refers("a", None) && refers("b", None));
+        fs::write(place.path().join("file"), "x").unwrap();
+        std::os::unix::fs::symlink(&scratch.path, place.path().join("link")).unwrap();
+        let odd = place.path().join("odd");
+        fs::create_dir_all(odd.join(MARK)).unwrap();
+        scratch.remove().unwrap();
+        assert!(!refers("a", None), "closed");
     }
 
     #[test]
@@ -291,7 +360,7 @@ mod tests {
         fs::create_dir(&scratch.path).unwrap();
         fs::write(scratch.path.join("explore.json.howdah-new"), "{").unwrap();
         assert_eq!(scratch.look().unwrap(), Found::Nothing);
-        scratch.make(&mark(FileMethod::Copy)).unwrap();
+        scratch.make(&mut mark(FileMethod::Copy)).unwrap();
         assert!(scratch.remove().unwrap() && !scratch.path.exists());
     }
 }
