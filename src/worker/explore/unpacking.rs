@@ -75,6 +75,11 @@ impl Unpacked {
     fn try_enter(&self, backup: &Path) -> Result<Option<Entered>, Denied> {
         let home = self.make()?;
         let lock = open_lock(&home, OFlags::CREATE)?;
+        self.enter_with(home, lock, backup)
+    }
+
+    /// The same with what was opened: `None` where somebody else has the lock, or has removed what it was of.
+    pub(super) fn enter_with(&self, home: DataDirectory, lock: File, backup: &Path) -> Result<Option<Entered>, Denied> {
         if self.state(&home)? == Some(State::Complete) {
             let entered = take(&lock, File::try_lock_shared)? && self.stands(&lock)?;
             let complete = entered && self.state(&home)? == Some(State::Complete);
@@ -123,7 +128,9 @@ impl Unpacking {
     }
 }
 
-enum Denied {
+/// Why nobody comes to it.
+#[derive(Debug)]
+pub(super) enum Denied {
     Foreign(String),
     Io(io::Error),
 }

@@ -126,16 +126,20 @@ fn what_was_begun_is_gone_on_with_and_what_was_being_removed_is_not() {
 
 #[test]
 fn a_lock_on_what_was_removed_meanwhile_is_none() {
-    let place = tempfile::tempdir().unwrap();
-    let unpacked = unpacked(&place);
-    drop(complete(&unpacked));
-    let Opened::Ours(home) = unpacked.open().unwrap() else { panic!("it is ours") };
-    let came_before = open_lock(&home, OFlags::empty()).unwrap();
-    assert!(unpacked.stands(&came_before).unwrap());
-    assert_eq!(unpacked.remove_if_unused(None).unwrap(), Removal::Removed);
-    assert!(!unpacked.stands(&came_before).unwrap());
-    let _again = complete(&unpacked);
-    assert!(!unpacked.stands(&came_before).unwrap(), "another one has its name");
+    for again in [false, true] {
+        let place = tempfile::tempdir().unwrap();
+        let unpacked = unpacked(&place);
+        drop(begin(&unpacked));
+        let open = || {
+            let Opened::Ours(home) = unpacked.open().unwrap() else { panic!("it is ours") };
+            let lock = open_lock(&home, OFlags::empty()).unwrap();
+            (home, lock)
+        };
+        let (home, lock) = open();
+        assert_eq!(unpacked.remove_if_unused(None).unwrap(), Removal::Removed);
+        let _another = again.then(|| begin(&unpacked));
+        assert!(unpacked.enter_with(home, lock, Path::new("")).unwrap().is_none(), "made again: {again}");
+    }
 }
 
 #[test]
