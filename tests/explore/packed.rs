@@ -9,6 +9,7 @@ use super::{
         cluster::{SUM_OF_ROWS, source},
         events::Events,
         faults::SmallDisk,
+        howdah::Running,
         place::scratch,
         skip::skip,
         timeout::{until, until_true},
@@ -62,10 +63,16 @@ fn sessions_on_one_packed_point_share_what_was_unpacked_and_the_last_one_removes
     bed.explore(&["stop", &first.id().to_string()]).expect_code(0);
     assert_eq!(only(&bed), shared, "it is in use");
     assert_eq!(second.ask(SUM_OF_ROWS), source().sum);
-    let third = bed.open(&[]);
+    // With another state directory, and so another owner.
+    let beside = Bed::over(Repository(bed.repository.0.clone()), bed.explore_dir.clone(), "");
+    let third = beside.open(&[]);
     assert_eq!(third.ask(SUM_OF_ROWS), source().sum);
-    // Two that are closed at once.
-    bed.piped(&["stop", "-"], &serde_json::to_string(&bed.list()).unwrap()).expect_code(0);
+    assert_eq!(only(&bed), shared);
+    // Both are closed at once: each sees the other's, and one of them removes it.
+    let stopped = [&bed, &beside].map(|bed| bed.begin(&["stop", "[0]"])).map(Running::wait);
+    for one in stopped {
+        one.expect_code(0);
+    }
     bed.expect_nothing_left(&[&first, &second, &third]);
 }
 

@@ -246,7 +246,7 @@ impl<'a> Explore<'a> {
     fn unpacked(&self) -> Result<Vec<Unpacked>, Failure> {
         let named = |name| Unpacked::named(&self.scratch.path, name);
         Ok(match self.scratch.look()? {
-            Found::Own(mark) => mark.unpacked.into_iter().map(named).collect(),
+            Found::Own(mark) => mark.unpacked.into_iter().filter_map(named).collect(),
             Found::Nothing | Found::Foreign => Vec::new(),
         })
     }

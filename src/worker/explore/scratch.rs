@@ -5,6 +5,7 @@
 //!   explore.json          the mark: which session has made it
 //!   server.json           where the server answers, while it does
 //!   files/data/           the data directory, files/tablespaces/<oid>/ beside it
+//!   members/              where the members of archives are that an overlay shows
 //!   written/              what an overlay keeps
 //!   items/<session>/      what is being taken out, on its way to another server
 //! ```
@@ -17,11 +18,12 @@ use crate::{
     postgres::{configure::DataDirectory, server::classify},
     process,
 };
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
@@ -221,8 +223,7 @@ impl Scratch {
     }
 }
 
-/// Whether a scratch in this directory, but for one, names this unpacked backup. Of two names of one scratch neither is
-/// another's.
+/// Whether a scratch of this user in this directory, but for one, names this unpacked backup.
 pub(super) fn referring_to(place: &Path, unpacked: &str, except: Option<&Path>) -> io::Result<bool> {
     let except = except.and_then(Path::file_name);
     for entry in fs::read_dir(place)? {
@@ -230,16 +231,19 @@ pub(super) fn referring_to(place: &Path, unpacked: &str, except: Option<&Path>) 
         if Some(entry.file_name().as_os_str()) == except || !entry.file_type()?.is_dir() {
             continue;
         }
-        let mark = match DataDirectory::open(&entry.path()).and_then(|scratch| scratch.read(MARK, MAX_LEN)) {
-            Ok(mark) => mark,
-            // Closed meanwhile; or another user's, and so are the names in it.
+        match fs::symlink_metadata(entry.path().join(MARK)) {
+            Ok(found) if found.is_file() && found.uid() == geteuid().as_raw() => {}
+            Ok(_) => continue,
+            // No scratch, one that was closed meanwhile, or another user's.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => continue,
-            // No mark of ours is anything but a small file.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge) => continue,
             Err(error) => return Err(error),
+        }
+        let read = DataDirectory::open(&entry.path()).and_then(|scratch| scratch.read(MARK, MAX_LEN));
+        let bytes = match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read?.unwrap_or_default(),
         };
-        let mark = mark.and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-        if mark.is_some_and(|mark| mark.unpacked.contains(unpacked)) {
+        if serde_json::from_slice::<Mark>(&bytes).is_ok_and(|mark| mark.unpacked.contains(unpacked)) {
             return Ok(true);
         }
     }
@@ -347,8 +351,15 @@ mod tests {
         assert!(refers("a", None) && refers("b", None));
         fs::write(place.path().join("file"), "x").unwrap();
         std::os::unix::fs::symlink(&scratch.path, place.path().join("link")).unwrap();
-        let odd = place.path().join("odd");
-        fs::create_dir_all(odd.join(MARK)).unwrap();
+        fs::create_dir_all(place.path().join("odd").join(MARK)).unwrap();
+        fs::create_dir(place.path().join("linked")).unwrap();
+        std::os::unix::fs::symlink(scratch.path.join(MARK), place.path().join("linked").join(MARK)).unwrap();
+        if geteuid().is_root() {
+            let theirs = place.path().join("theirs");
+            fs::create_dir(&theirs).unwrap();
+            fs::copy(scratch.path.join(MARK), theirs.join(MARK)).unwrap();
+            std::os::unix::fs::chown(theirs.join(MARK), Some(65534), None).unwrap();
+        }
         scratch.remove().unwrap();
         assert!(!refers("a", None), "closed");
     }

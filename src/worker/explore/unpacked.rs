@@ -119,11 +119,17 @@ impl Unpacked {
         for byte in &hasher.finalize()[..16] {
             write!(name, "{byte:02x}").expect("a string takes all that is written to it");
         }
-        Self::named(scratch, name)
+        Self::next_to(scratch, name)
     }
 
-    /// The one of this name next to a scratch.
-    pub(super) fn named(scratch: &Path, name: String) -> Self {
+    /// The one of this name next to a scratch; `None` where it is no name of one.
+    pub(super) fn named(scratch: &Path, name: String) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || byte == b'-';
+        let is_one = name.strip_prefix(PREFIX).is_some_and(|rest| rest.bytes().all(plain));
+        is_one.then(|| Self::next_to(scratch, name))
+    }
+
+    fn next_to(scratch: &Path, name: String) -> Self {
         Self { place: scratch.parent().unwrap_or(scratch).to_owned(), name }
     }
 

@@ -56,6 +56,10 @@ fn a_point_has_its_own_directory_and_each_user_another() {
     let one = Unpacked::of(scratch, Path::new("/b"), "abc");
     assert_eq!(one, Unpacked::of(Path::new("/e/other"), Path::new("/b"), "abc"));
     assert!(one.name().starts_with(&format!(".unpacked-{}-", geteuid().as_raw())));
+    assert_eq!(Unpacked::named(scratch, one.name().to_owned()).as_ref(), Some(&one));
+    for no_name in ["", "shop", ".unpacked-0/../shop", "/etc", "../.unpacked-0-a"] {
+        assert_eq!(Unpacked::named(scratch, no_name.to_owned()), None, "{no_name}");
+    }
     for other in [Unpacked::of(scratch, Path::new("/c"), "abc"), Unpacked::of(scratch, Path::new("/b"), "abd")] {
         assert_ne!(one, other);
         assert_ne!(one.unpacker(), other.unpacker());
