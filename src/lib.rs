@@ -137,6 +137,7 @@
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
 //! | What a crashed session has left open goes when it is proven ours and nobody's; all else stays. | `tests/explore.rs` |
 //! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |
+//! | What was unpacked for open restore points stays as long as one of them needs it, and goes with the last. | `tests/explore.rs`, the worker's own tests |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "explore/archives.rs"]
+mod archives;
 #[path = "explore/bed.rs"]
 mod bed;
 #[path = "explore/chaos.rs"]
@@ -15,6 +17,8 @@ mod faults;
 mod kept;
 #[path = "explore/methods.rs"]
 mod methods;
+#[path = "explore/packed.rs"]
+mod packed;
 #[path = "support/rng.rs"]
 mod rng;
 mod support;

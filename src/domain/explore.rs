@@ -161,7 +161,11 @@ impl ExplorePlan {
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let copies = match self.method {
             FileMethod::Reflink => "; its blocks are shared".to_owned(),
-            FileMethod::Overlay => "; what the server writes is kept block by block".to_owned(),
+            FileMethod::Overlay => {
+                let first =
+                    if self.copies.0 > 0 { format!("; {} are unpacked first", self.copies) } else { String::new() };
+                format!("{first}; what the server writes is kept block by block")
+            }
             FileMethod::Copy => format!("; {} are copied first", self.copies),
         };
         let mut rows = vec![

@@ -3,7 +3,7 @@
 use super::support::{
     backup::{Form, Repository},
     cluster::{is_root, must, program},
-    howdah::{Howdah, Ran},
+    howdah::{Howdah, Ran, Running},
     place::{listing, scratch},
     timeout::{until, until_true},
 };
@@ -91,6 +91,11 @@ impl Bed {
     /// Runs `howdah explore` with these words.
     pub(crate) fn explore(&self, words: &[&str]) -> Ran {
         self.howdah.run(self.words(words))
+    }
+
+    /// The same, and does not wait for its end.
+    pub(crate) fn begin(&self, words: &[&str]) -> Running {
+        self.howdah.spawn(self.words(words))
     }
 
     /// The same with this on standard input.

@@ -65,23 +65,24 @@ fn r28_r29_whatever_is_killed_the_point_is_opened_again_and_nothing_is_left_when
     let (seed, whence) = seed("HOWDAH_EXPLORE_SEED");
     let rounds = if std::env::var_os("HOWDAH_LONG").is_some() { LONG_ROUNDS } else { ROUNDS };
     eprintln!("{rounds} rounds, HOWDAH_EXPLORE_SEED={seed} ({whence})");
-    let bed = Bed::with(Form::PLAIN, "[retry]\nevery = \"1s\"\n");
+    let forms = [Form::PLAIN, Form::TAR, Form::packed("server-gzip:1")];
     // None is the keeper that the first command has started.
-    let mut owner = None;
+    let mut beds = forms.map(|form| (Bed::with(form, "[retry]\nevery = \"1s\"\n"), None));
     for round in 0..rounds {
+        let (bed, owner) = &mut beds[usize::try_from(round % 3).unwrap()];
         let mut rng = Rng::of_round(seed, round);
         bed.explore(&["start", "shop"]).expect_code(0);
         let mut opened = Vec::new();
         for _ in 0..=rng.below(3) {
             if rng.below(2) == 0 {
-                opened.push(answers(&bed, round));
+                opened.push(answers(bed, round));
             }
             match rng.below(4) {
-                0 => owner = Some(replace_owner(&bed, owner, &mut rng)),
+                0 => *owner = Some(replace_owner(bed, owner.take(), &mut rng)),
                 victim => bed.kill(VICTIMS[usize::try_from(victim).unwrap() - 1]),
             }
         }
-        opened.push(answers(&bed, round));
+        opened.push(answers(bed, round));
         bed.explore(&["stop", "[0]"]).expect_code(0);
         bed.expect_nothing_left(&opened.iter().collect::<Vec<_>>());
     }

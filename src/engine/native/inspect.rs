@@ -4,15 +4,18 @@ use super::{
     archives,
     errors::Backup,
     layout::{Form, Index, Layout},
+    members::{self, Members},
     plain,
-    plan::read_manifest,
+    plan::{kinds, read_manifest},
+    small_files,
 };
 use crate::{
     domain::{BackupForm, ByteCount, Failure, MajorVersion, SystemIdentifier, plan::WalFinding},
     engine::watched::{Heartbeat, watched},
-    postgres::tarset::TarSet,
+    postgres::{manifest::Manifest, tarset::TarSet},
 };
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,6 +25,10 @@ use std::{
 pub struct Inspected {
     /// Where it lies.
     pub directory: PathBuf,
+    /// The same place whatever name it was given: links on the way are followed.
+    pub real_directory: PathBuf,
+    /// The checksum of its manifest, in hexadecimal digits: two backups that have the same hold the same.
+    pub identity: String,
     /// Its bytes, WAL included.
     pub bytes: ByteCount,
     /// Its files, WAL included.
@@ -55,8 +62,10 @@ pub enum Source {
         /// Every directory, by the same paths.
         directories: Vec<PathBuf>,
     },
-    /// In archives.
-    Tar(TarSet),
+    /// In archives, none of which is packed.
+    Members(Members),
+    /// In archives, at least one of which is packed: this one.
+    Packed(PathBuf),
 }
 
 /// Looks through the backup, and reads no more of it than its manifest, names and sizes.
@@ -76,28 +85,33 @@ fn look(
     cluster: Option<SystemIdentifier>,
     heartbeat: &Heartbeat,
 ) -> Result<Inspected, Failure> {
-    let (manifest, _, _) = read_manifest(&Backup::at(directory), directory)?;
+    let backup = Backup::at(directory);
+    let (manifest, _, _) = read_manifest(&backup, directory)?;
     let index = Index::of(&manifest);
     let layout = match form {
         BackupForm::Plain => plain::inspect(directory, &manifest, &index, heartbeat)?,
         BackupForm::Tar(_) => archives::inspect(directory, &manifest, &index, cluster, heartbeat)?,
     };
-    let Layout { form, tablespaces, wal, finding, version, system_identifier, warnings } = layout;
-    let lies = |(oid, original): (u32, PathBuf)| match &form {
-        // A link that leads on from the backup's own directory.
-        Form::Plain(_) => (oid, directory.join("pg_tblspc").join(original)),
-        Form::Tar(_) => (oid, original),
+    let Layout { form, tablespaces, wal, finding, version, system_identifier, mut warnings } = layout;
+    let (source, tablespaces) = match form {
+        Form::Plain(tree) => {
+            // A link that leads on from the backup's own directory.
+            let lies = |(oid, original)| (oid, directory.join("pg_tblspc").join(original));
+            let files = tree.files.into_iter().map(|file| (file.source, file.path)).collect();
+            let source = Source::Plain { files, directories: tree.directories };
+            (source, tablespaces.into_iter().map(lies).collect())
+        }
+        Form::Tar(set) => {
+            let (source, more) = archived(&backup, &set, (&manifest, &index), (&tablespaces, version), heartbeat)?;
+            warnings.extend(more);
+            (source, tablespaces.into_iter().collect())
+        }
     };
-    let tablespaces = tablespaces.into_iter().map(lies).collect();
-    let source = match form {
-        Form::Plain(tree) => Source::Plain {
-            files: tree.files.into_iter().map(|file| (file.source, file.path)).collect(),
-            directories: tree.directories,
-        },
-        Form::Tar(set) => Source::Tar(set),
-    };
+    let real_directory = directory.canonicalize().map_err(|error| backup.failure("look at", directory, &error))?;
     Ok(Inspected {
         directory: directory.to_owned(),
+        real_directory,
+        identity: manifest.identity(),
         segment: wal.values().copied().max(),
         bytes: ByteCount(manifest.total_size().0 + wal.values().sum::<u64>()),
         files: (manifest.files.len() + wal.len()) as u64,
@@ -109,4 +123,21 @@ fn look(
         tablespaces,
         source,
     })
+}
+
+/// Where the files are that archives hold, and what a person should know of them.
+fn archived(
+    backup: &Backup,
+    set: &TarSet,
+    listed: (&Manifest, &Index),
+    cluster: (&BTreeMap<u32, PathBuf>, Option<MajorVersion>),
+    heartbeat: &Heartbeat,
+) -> Result<(Source, Vec<String>), Failure> {
+    for (archive, _) in kinds(set) {
+        if !small_files::is_bare(backup, archive)? {
+            return Ok((Source::Packed(archive.clone()), Vec::new()));
+        }
+    }
+    let (members, warnings) = members::list(backup, set, listed, cluster, heartbeat)?;
+    Ok((Source::Members(members), warnings))
 }

@@ -2,7 +2,11 @@
 //!
 //! Promises: what is said to be removed was seen gone. Never: touches what this session has not made.
 
-use super::{Explore, overlay, scratch::Found};
+use super::{
+    Explore, overlay,
+    scratch::{Found, Scratch},
+    unpacked::{Removal, Unpacked},
+};
 use crate::{
     domain::{Disposed, ExploreOrder, Failure, Order, ticket::Ticket},
     engine::Halt,
@@ -36,7 +40,83 @@ pub(in crate::worker) fn dispose(
     explore.scratch.unpublish()?;
     orphan_server::end(&explore.workspace())?;
     overlay::clear(attempt_dir, ticket.session_uuid, None)?;
-    let removed = explore.scratch.remove()?;
+    let removed = remove_with(explore.unpacked()?, &explore.scratch)?;
     session.leave(&holds)?;
     Ok(if removed { Disposed::Removed } else { Disposed::Nothing })
+}
+
+/// Removes a scratch, and what was unpacked and nobody else needs; whether there was a scratch.
+fn remove_with(unpacked: Vec<Unpacked>, scratch: &Scratch) -> Result<bool, Failure> {
+    remove_around(unpacked, &scratch.path, || scratch.remove())
+}
+
+/// Before the scratch, which names it: who is killed in between finds it again. And after: of two sessions that are closed
+/// at once, each sees the other's scratch at first.
+fn remove_around(
+    unpacked: Vec<Unpacked>,
+    scratch: &Path,
+    remove_scratch: impl FnOnce() -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    let mut used = Vec::new();
+    for unpacked in unpacked {
+        if unpacked.remove_if_unused(Some(scratch))? == Removal::Used {
+            used.push(unpacked);
+        }
+    }
+    let removed = remove_scratch()?;
+    for unpacked in &used {
+        unpacked.remove_if_unused(None)?;
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::{
+        super::{scratch::Mark, unpacking::Entered},
+        *,
+    };
+    use crate::domain::FileMethod;
+    use uuid::Uuid;
+
+    /// An unpacked backup, and the scratches of sessions that have noted it.
+    fn noted<const SESSIONS: usize>(place: &Path) -> (Unpacked, [Scratch; SESSIONS]) {
+        let unpacked = Unpacked::of(&place.join("shop"), Path::new("/b"), "abc");
+        let Entered::Unpack(unpacking) = unpacked.enter(Path::new("/b"), &|| false, &|_| {}).unwrap() else {
+            panic!("it was there before")
+        };
+        unpacking.complete(Path::new("/b")).unwrap();
+        let scratches = std::array::from_fn(|number| {
+            let session = Uuid::from_u128(number as u128);
+            let scratch = Scratch::new(place.join(number.to_string()), session);
+            let mut mark = Mark::new(session, Path::new("/state"), FileMethod::Overlay);
+            mark.unpacked.insert(unpacked.name().to_owned());
+            scratch.make(&mut mark).unwrap();
+            scratch
+        });
+        (unpacked, scratches)
+    }
+
+    #[test]
+    fn of_two_that_are_closed_at_once_the_later_one_removes_what_they_shared() {
+        let place = tempfile::tempdir().unwrap();
+        let (unpacked, [first, second]) = noted(place.path());
+        let all = || vec![unpacked.clone()];
+        let remove_first = || {
+            assert!(remove_with(all(), &second)?);
+            assert!(unpacked.path().exists(), "the first one has not gone yet");
+            first.remove()
+        };
+        assert!(remove_around(all(), &first.path, remove_first).unwrap());
+        assert!(!unpacked.path().exists());
+    }
+
+    #[test]
+    fn who_is_killed_while_it_closes_leaves_nothing_that_nobody_names() {
+        let place = tempfile::tempdir().unwrap();
+        let (unpacked, [only]) = noted(place.path());
+        remove_around(vec![unpacked.clone()], &only.path, || Err(Failure::bug("killed"))).unwrap_err();
+        assert!(!unpacked.path().exists() && only.path.exists());
+    }
 }

@@ -33,11 +33,12 @@ pub(super) fn hold(
     explore: &Explore<'_>,
     supervisor: &mut ServerSupervisor<'_>,
     plan: &ExplorePlan,
+    is_unverified: bool,
 ) -> Result<Infallible, Halt> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        // A copy was verified when it was made.
-        if let (FileMethod::Reflink | FileMethod::Overlay, Some(address)) = (plan.method, &plan.open) {
+        // What was copied or unpacked was verified then.
+        if let (true, Some(address)) = (is_unverified, &plan.open) {
             let Explore { order, ticket, report, .. } = *explore;
             let subject = verify::Subject { point: &order.point, settings: &ticket.settings, address, report };
             let stop = &stop;
@@ -106,7 +107,7 @@ fn occupied(explore: &Explore<'_>, method: FileMethod) -> Option<ByteCount> {
 }
 
 /// The blocks of all files below; what vanishes meanwhile counts nothing.
-fn on_disk(place: &Path) -> ByteCount {
+pub(super) fn on_disk(place: &Path) -> ByteCount {
     /// st_blocks counts these, whatever the file system's own are (stat(2)).
     const BLOCK: u64 = 512;
     let entries = walkdir::WalkDir::new(place).into_iter().filter_map(Result::ok);

@@ -14,6 +14,8 @@ mod plan;
 mod provider;
 mod scratch;
 mod trouble;
+mod unpacked;
+mod unpacking;
 mod verify;
 
 pub(super) use dispose::dispose;
@@ -38,13 +40,16 @@ use crate::{
     process,
 };
 use check::{Checked, ServerAccount};
-use provider::Provider;
-use scratch::{Mark, Scratch};
+use method::Way;
+use provider::{Provider, Providing};
+use scratch::{Found, Mark, Scratch};
 use std::{
     cell::RefCell,
     convert::Infallible,
     path::{Path, PathBuf},
 };
+use unpacked::Unpacked;
+use unpacking::InUse;
 use uuid::Uuid;
 
 /// What the name of a socket needs where nobody asked for TCP.
@@ -78,6 +83,8 @@ pub(super) struct Explore<'a> {
     data: PathBuf,
     /// The process that serves the files, of an overlay.
     serving: RefCell<Option<Serving>>,
+    /// Keeps what was unpacked as long as the attempt lasts.
+    in_use: RefCell<Option<InUse>>,
 }
 
 /// Makes the plan of an opening and writes nothing.
@@ -89,8 +96,8 @@ pub(super) fn plan(order: &ExploreOrder, settings: &WorkerSettings, own: &Own) -
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
     })?;
     let who = Account::for_server(&settings.os_user);
-    let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request, serving: None };
-    let (_, _, plan) = ways.check(&super::engine_factory::ENGINES, &who, &[])?;
+    let ways = Ways { order, settings, scratch: &scratch, session: Uuid::nil(), request: &request, attempt: None };
+    let plan = ways.check(&super::engine_factory::ENGINES, &who, &[])?.plan;
     if let (Some(port), Ok(account)) = (order.port, &who) {
         port::check_free(port, &configure::socket_directory(account))?;
     }
@@ -104,8 +111,16 @@ struct Ways<'a> {
     scratch: &'a Scratch,
     session: Uuid,
     request: &'a ClusterRestore,
-    /// The attempt's directory, and where the process that serves the files is kept; `None` for who only plans.
-    serving: Option<(&'a Path, &'a RefCell<Option<Serving>>)>,
+    /// `None` for who only plans.
+    attempt: Option<Providing<'a>>,
+}
+
+/// A way that can be gone.
+struct Chosen<'a> {
+    engine: Box<dyn Engine + 'a>,
+    checked: Checked,
+    plan: ExplorePlan,
+    way: Way,
 }
 
 impl<'a> Ways<'a> {
@@ -115,19 +130,18 @@ impl<'a> Ways<'a> {
         factory: &EngineFactory<'_>,
         who: &ServerAccount,
         devices: &[(PathBuf, u64)],
-    ) -> Result<(Box<dyn Engine + 'a>, Checked, ExplorePlan), Failure> {
-        let Self { order, settings, scratch, session: session_uuid, request, .. } = *self;
+    ) -> Result<Chosen<'a>, Failure> {
+        let Self { order, settings, scratch, session: session_uuid, request, attempt } = *self;
         refuse_reserved(&order.scratch, settings)?;
         let owner = who.as_ref().ok().and_then(Account::owner);
-        let (method, reasons) = method::choose(&order.point, &order.scratch)?;
+        let mut choice = method::choose(order, settings)?;
         let mut segment = None;
-        let mut engine: Box<dyn Engine + 'a> = match method {
-            FileMethod::Copy => (factory.make)(&EngineRequest { request, session_uuid, owner, settings, devices })?,
-            FileMethod::Reflink | FileMethod::Overlay => {
-                let serving = self.serving.map(|(attempt, serving)| (attempt, session_uuid, serving));
-                let mut provider = Provider { order, method, scratch, owner, settings, found: None, serving };
-                segment = provider.segment()?;
-                Box::new(provider)
+        let mut engine: Box<dyn Engine + 'a> = match choice.found.take() {
+            None => (factory.make)(&EngineRequest { request, session_uuid, owner, settings, devices })?,
+            Some(found) => {
+                segment = found.segment;
+                let way = choice.way.clone();
+                Box::new(Provider { order, way, scratch, owner, settings, request, found, attempt })
             }
         };
         let checked = check::plan_of_free(engine.as_mut(), request, settings, who)?;
@@ -139,8 +153,8 @@ impl<'a> Ways<'a> {
                 "install PostgreSQL of its major version, or name the directory of its programs with the setting binaries",
             ));
         }
-        let plan = plan::of(order, settings, (method, reasons), checked.plan.clone(), segment)?;
-        Ok((engine, checked, plan))
+        let plan = plan::of(order, settings, (&choice, segment), checked.plan.clone())?;
+        Ok(Chosen { engine, checked, plan, way: choice.way })
     }
 }
 
@@ -153,8 +167,8 @@ impl<'a> Explore<'a> {
     ) -> Result<Self, Failure> {
         let scratch = Scratch::new(order.scratch.clone(), ticket.session_uuid);
         let (restore, data) = (as_restore(order, &scratch)?, scratch.data());
-        let serving = RefCell::new(None);
-        Ok(Self { attempt_dir, ticket, order, report, stop, scratch, restore, data, serving })
+        let (serving, in_use) = (RefCell::new(None), RefCell::new(None));
+        Ok(Self { attempt_dir, ticket, order, report, stop, scratch, restore, data, serving, in_use })
     }
 
     /// Opens the restore point and holds it open: returns when it is no longer. A server that is still in `supervisor`
@@ -182,21 +196,13 @@ impl<'a> Explore<'a> {
             Some(backup) => point_use::read(backup, settings.stall_timeout)?,
             None => None,
         };
-        let session = self.ticket.session_uuid;
-        let ways = Ways {
-            order: self.order,
-            settings,
-            scratch: &self.scratch,
-            session,
-            request: &self.restore,
-            serving: Some((self.attempt_dir, &self.serving)),
-        };
-        let (mut engine, checked, mut plan) = ways.check(factory, &who, &places.devices)?;
+        let chosen = self.ways().check(factory, &who, &places.devices)?;
+        let Chosen { mut engine, checked, mut plan, way } = chosen;
         report.planned(Plan::Explore(Box::new(plan.clone())));
         report.done(&format!("{} in {}, by {}", plan.bytes, many(plan.files, "file"), plan.method));
         restore.go_on()?;
         let Checked { plan: planned, binaries, cluster } = checked;
-        self.open(engine.as_mut(), plan.method)?;
+        self.open(engine.as_mut(), &way)?;
         // What was written may hold the lock of a server that was killed, and is within reach only now.
         orphan_server::unlock(&self.data)?;
         let (server, binaries) = restore.resolve_server(&planned.server, binaries, &who)?;
@@ -215,7 +221,7 @@ impl<'a> Explore<'a> {
         plan.server = server;
         plan.open = Some(address);
         report.planned(Plan::Explore(Box::new(plan.clone())));
-        let held = hold::hold(self, supervisor, &plan);
+        let held = hold::hold(self, supervisor, &plan, way.is_unverified());
         // Before the server is gone: who comes now is to wait, not to fail.
         self.scratch.unpublish()?;
         held
@@ -229,6 +235,22 @@ impl<'a> Explore<'a> {
     /// Whether the process that serves the files, where one does, is alive.
     fn is_served(&self) -> bool {
         self.serving.borrow().as_ref().is_none_or(|serving| process::is_alive(serving.mark()))
+    }
+
+    fn ways(&self) -> Ways<'_> {
+        let Self { attempt_dir, report, serving, in_use, .. } = self;
+        let (session, settings) = (self.ticket.session_uuid, &self.ticket.settings);
+        let attempt = Some(Providing { attempt_dir, session, report, serving, in_use });
+        Ways { order: self.order, settings, scratch: &self.scratch, session, request: &self.restore, attempt }
+    }
+
+    /// What the session has unpacked, or waits for.
+    fn unpacked(&self) -> Result<Vec<Unpacked>, Failure> {
+        let named = |name| Unpacked::named(&self.scratch.path, name);
+        Ok(match self.scratch.look()? {
+            Found::Own(mark) => mark.unpacked.into_iter().filter_map(named).collect(),
+            Found::Nothing | Found::Foreign => Vec::new(),
+        })
     }
 
     /// The steps that are the restore's own.
@@ -250,12 +272,17 @@ impl<'a> Explore<'a> {
     }
 
     /// Provides the files.
-    fn open(&self, engine: &mut dyn Engine, method: FileMethod) -> Result<(), Halt> {
+    fn open(&self, engine: &mut dyn Engine, way: &Way) -> Result<(), Halt> {
         let Self { report, scratch, .. } = self;
+        let method = way.method();
         report.begin(Step::Open, &method.to_string());
         let state = ClaimingSession::of(self.ticket, self.attempt_dir).own().state;
-        let mark = Mark::new(self.ticket.session_uuid, &state, method);
-        let stands = scratch.make(&mark)?;
+        let mut mark = Mark::new(self.ticket.session_uuid, &state, method);
+        // Before anybody comes to what is unpacked: whoever removes it looks at the marks.
+        if let Way::Unpacked(unpacked) = way {
+            mark.unpacked.insert(unpacked.name().to_owned());
+        }
+        let stands = scratch.make(&mut mark)?;
         match method {
             FileMethod::Reflink if stands => {}
             FileMethod::Reflink | FileMethod::Overlay => {

@@ -1,5 +1,6 @@
 //! The plan of an opening: what the restore's own plan says of files and server, and what this way of providing them costs.
 
+use super::method::{Choice, Way};
 use crate::{
     domain::{
         ByteCount, ExploreOrder, ExplorePlan, Failure, FileMethod, RestorePlan, WorkerSettings, explore::ReplayPlan,
@@ -15,6 +16,9 @@ const SHARE_PERCENT: u64 = 80;
 /// Bytes of WAL a second, as fast and as slow as a server replays them: small changes to pages that are in memory, and
 /// changes to pages that a disk has to bring.
 const REPLAY: (u64, u64) = (200 << 20, 10 << 20);
+
+/// What a server can always write beside unpacked files: it makes its first segment of WAL, and files of its own.
+const WRITES: u64 = 64 << 20;
 
 /// Bytes in a segment, unless the cluster was made otherwise (`initdb --wal-segsize`).
 const SEGMENT: u64 = 16 << 20;
@@ -34,18 +38,38 @@ pub(super) fn limit(settings: &WorkerSettings, free: ByteCount) -> ByteCount {
     settings.explore_limit.unwrap_or(ByteCount(free.0 / 100 * SHARE_PERCENT))
 }
 
+/// The most that the server of the session may write: of a limit that was set, what was unpacked takes a part.
+pub(super) fn limit_of_writes(settings: &WorkerSettings, way: &Way, bytes: ByteCount, free: ByteCount) -> ByteCount {
+    let limit = limit(settings, free);
+    match (way, settings.explore_limit) {
+        (Way::Unpacked(_), Some(set)) => ByteCount(set.0.saturating_sub(bytes.0).max(WRITES.min(limit.0))),
+        (Way::Clones | Way::Plain | Way::Members | Way::Unpacked(_) | Way::Copy, _) => limit,
+    }
+}
+
+/// Refuses to bring more files than a session may take.
+pub(super) fn check_room(bytes: ByteCount, limit: ByteCount) -> Result<(), Failure> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Failure::incurable(
+        format!("the files of the backup are {bytes}, and an open restore point may take {limit}"),
+        "raise explore_limit, or name an explore_dir with more room in howdah.toml",
+    ))
+}
+
 /// The plan, from that of its files and its server.
 pub(super) fn of(
     order: &ExploreOrder,
     settings: &WorkerSettings,
-    (method, reasons): (FileMethod, Vec<String>),
+    (choice, segment): (&Choice, Option<u64>),
     plan: RestorePlan,
-    segment: Option<u64>,
 ) -> Result<ExplorePlan, Failure> {
     let RestorePlan { files, server, warnings, .. } = plan;
+    let method = choice.way.method();
     let copies = match method {
         FileMethod::Copy => ByteCount(files.bytes.0.saturating_sub(files.reused.0)),
-        FileMethod::Reflink | FileMethod::Overlay => ByteCount(0),
+        FileMethod::Reflink | FileMethod::Overlay => choice.copies,
     };
     let mut warnings = warnings;
     warnings.extend(order.port.map(|port| {
@@ -54,16 +78,11 @@ pub(super) fn of(
         )
     }));
     let limit = limit(settings, files.free_bytes);
-    if method == FileMethod::Copy && files.bytes > limit {
-        return Err(Failure::incurable(
-            format!("the files of the backup are {}, and an open restore point may take {limit}", files.bytes),
-            "raise explore_limit, or name an explore_dir with more room in howdah.toml",
-        ));
-    }
+    check_room(if method == FileMethod::Copy { files.bytes } else { copies }, limit)?;
     Ok(ExplorePlan {
         scratch: order.scratch.clone(),
         method,
-        reasons,
+        reasons: choice.reasons.clone(),
         bytes: files.bytes,
         files: files.files,
         copies,

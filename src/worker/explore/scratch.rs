@@ -5,6 +5,7 @@
 //!   explore.json          the mark: which session has made it
 //!   server.json           where the server answers, while it does
 //!   files/data/           the data directory, files/tablespaces/<oid>/ beside it
+//!   members/              where the members of archives are that an overlay shows
 //!   written/              what an overlay keeps
 //!   items/<session>/      what is being taken out, on its way to another server
 //! ```
@@ -17,8 +18,10 @@ use crate::{
     postgres::{configure::DataDirectory, server::classify},
     process,
 };
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -59,6 +62,9 @@ pub(super) struct Mark {
     /// The inode of the scratch: a directory that was copied with its mark has another one.
     #[serde(default)]
     inode: Option<u64>,
+    /// The unpacked backups next to the scratch that the session uses, or has used: each stays until it is closed.
+    #[serde(default)]
+    pub(super) unpacked: BTreeSet<String>,
 }
 
 /// What stands at a place of which it is not known whose it is.
@@ -92,7 +98,8 @@ pub(super) enum Found {
 impl Mark {
     pub(super) fn new(session: Uuid, state: &Path, method: FileMethod) -> Self {
         let (state, boot) = (state.to_owned(), process::boot());
-        Self { version: VERSION, session, state, method, provided: false, boot, host: None, inode: None }
+        let (provided, unpacked) = (false, BTreeSet::new());
+        Self { version: VERSION, session, state, method, provided, boot, host: None, inode: None, unpacked }
     }
 
     /// Puts it into its directory.
@@ -135,13 +142,23 @@ impl Scratch {
     }
 
     /// Makes the directory and the mark, as far as they are not there. What an earlier attempt provided in another way,
-    /// or before the machine went down, is removed first. Whether all files are there.
-    pub(super) fn make(&self, mark: &Mark) -> Result<bool, Failure> {
+    /// or before the machine went down, is removed first; what it noted as unpacked stays noted. Whether all files are
+    /// there.
+    pub(super) fn make(&self, mark: &mut Mark) -> Result<bool, Failure> {
         match self.look()? {
             Found::Foreign => return Err(self.foreign()),
-            Found::Own(found) if found.method != mark.method || is_lost(&found) => self.clear()?,
-            // All stands as the server left it.
-            Found::Own(found) => return Ok(found.provided),
+            Found::Own(found) => {
+                let again = found.method == mark.method && !is_lost(&found);
+                let noted = mark.unpacked.is_subset(&found.unpacked);
+                mark.unpacked.extend(found.unpacked);
+                mark.provided = again && found.provided;
+                if !again {
+                    self.clear()?;
+                } else if noted {
+                    // All stands as the server left it.
+                    return Ok(mark.provided);
+                }
+            }
             Found::Nothing => {}
         }
         let make = || -> io::Result<()> {
@@ -154,7 +171,7 @@ impl Scratch {
             mark.write(&self.path)
         };
         make().map_err(|error| self.failure("making", &error))?;
-        Ok(false)
+        Ok(mark.provided)
     }
 
     /// All files are there.
@@ -229,6 +246,33 @@ impl Scratch {
     fn failure(&self, doing: &str, error: &io::Error) -> Failure {
         classify::of_io(&format!("{doing} {}", printable_name(self.path.as_os_str())), error)
     }
+}
+
+/// Whether a scratch of this user in this directory, but for one, names this unpacked backup.
+pub(super) fn referring_to(place: &Path, unpacked: &str, except: Option<&Path>) -> io::Result<bool> {
+    let except = except.and_then(Path::file_name);
+    for entry in fs::read_dir(place)? {
+        let entry = entry?;
+        if Some(entry.file_name().as_os_str()) == except || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        match fs::symlink_metadata(entry.path().join(MARK)) {
+            Ok(found) if found.is_file() && found.uid() == geteuid().as_raw() => {}
+            Ok(_) => continue,
+            // No scratch, one that was closed meanwhile, or another user's.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => continue,
+            Err(error) => return Err(error),
+        }
+        let read = DataDirectory::open(&entry.path()).and_then(|scratch| scratch.read(MARK, MAX_LEN));
+        let bytes = match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read?.unwrap_or_default(),
+        };
+        if serde_json::from_slice::<Mark>(&bytes).is_ok_and(|mark| mark.unpacked.contains(unpacked)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A copy is durable before a server writes to it, and its server writes durably; nothing else is.
@@ -306,69 +350,4 @@ fn look(path: &Path, session: Uuid) -> io::Result<Found> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-    use super::*;
-
-    const OURS: Uuid = Uuid::from_u128(1);
-
-    fn scratch(place: &tempfile::TempDir) -> Scratch {
-        Scratch::new(place.path().join("shop"), OURS)
-    }
-
-    fn mark(method: FileMethod) -> Mark {
-        Mark::new(OURS, Path::new("/state"), method)
-    }
-
-    #[test]
-    fn only_what_bears_the_mark_of_the_session_is_removed() {
-        let place = tempfile::tempdir().unwrap();
-        let scratch = scratch(&place);
-        assert!(!scratch.remove().unwrap());
-        scratch.make(&mark(FileMethod::Overlay)).unwrap();
-        fs::create_dir_all(scratch.data().join("base")).unwrap();
-        let outside = place.path().join("outside");
-        fs::create_dir(&outside).unwrap();
-        fs::write(outside.join("file"), "x").unwrap();
-        std::os::unix::fs::symlink(&outside, scratch.path.join("link")).unwrap();
-        let other = Scratch::new(scratch.path.clone(), Uuid::from_u128(2));
-        assert_eq!(other.look().unwrap(), Found::Foreign);
-        assert!(other.remove().is_err() && other.clear().is_err() && scratch.data().exists());
-        assert!(other.make(&Mark::new(Uuid::from_u128(2), Path::new("/state"), FileMethod::Copy)).is_err());
-        assert!(scratch.remove().unwrap());
-        assert!(!scratch.path.exists() && outside.join("file").exists());
-        fs::create_dir(&scratch.path).unwrap();
-        fs::write(scratch.path.join("explore.txt"), "theirs").unwrap();
-        assert!(scratch.remove().is_err() && scratch.make(&mark(FileMethod::Copy)).is_err());
-        assert!(scratch.path.join("explore.txt").exists());
-    }
-
-    #[test]
-    fn what_was_written_before_the_machine_went_down_is_begun_anew_unless_it_is_a_copy() {
-        for (method, stays) in [(FileMethod::Overlay, false), (FileMethod::Reflink, false), (FileMethod::Copy, true)] {
-            let place = tempfile::tempdir().unwrap();
-            let scratch = scratch(&place);
-            let before = Mark { boot: Some(Uuid::from_u128(77)), ..mark(method) };
-            scratch.make(&before).unwrap();
-            scratch.provided(&before).unwrap();
-            fs::create_dir(scratch.path.join("written")).unwrap();
-            assert_eq!(scratch.make(&mark(method)).unwrap(), stays, "{method}");
-            assert_eq!(scratch.path.join("written").exists(), stays, "{method}");
-            scratch.provided(&mark(method)).unwrap();
-            fs::create_dir_all(scratch.path.join("written")).unwrap();
-            assert!(scratch.make(&mark(method)).unwrap());
-            assert!(scratch.path.join("written").exists(), "the same boot");
-        }
-    }
-
-    #[test]
-    fn a_mark_that_was_being_written_is_no_foreign_data() {
-        let place = tempfile::tempdir().unwrap();
-        let scratch = scratch(&place);
-        fs::create_dir(&scratch.path).unwrap();
-        fs::write(scratch.path.join("explore.json.howdah-new"), "{").unwrap();
-        assert_eq!(scratch.look().unwrap(), Found::Nothing);
-        scratch.make(&mark(FileMethod::Copy)).unwrap();
-        assert!(scratch.remove().unwrap() && !scratch.path.exists());
-    }
-}
+mod tests;
