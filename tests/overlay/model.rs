@@ -171,6 +171,11 @@ fn settle_write(operation: &Operation, path: &Path, ours: &Side, theirs: &mut Si
         return Err(format!("after a kill in {operation:?}: bytes of {} are neither old nor new", path.display()));
     }
     fs::write(&file, &shown).unwrap();
+    if shown == old {
+        // Nothing of it came through, or nothing but the time.
+        let time = fs::metadata(ours.root.join(path)).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    }
     difference(&ours.root, &theirs.root).map_err(|what| format!("after a kill in {operation:?}: {what}"))
 }
 
