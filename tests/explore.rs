@@ -21,6 +21,8 @@ mod methods;
 mod packed;
 #[path = "support/rng.rs"]
 mod rng;
+#[path = "explore/shared.rs"]
+mod shared;
 mod support;
 
 use bed::{Bed, DUMPS_HELD, HOLD_DUMPS};

@@ -2,7 +2,7 @@
 
 use super::{ByteCount, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// One thing that was left, or may have been.
@@ -32,17 +32,38 @@ pub struct Remnant {
     pub verdict: Verdict,
 }
 
+impl Remnant {
+    /// One of which no more is known.
+    pub fn plain(kind: RemnantKind, place: &Path, verdict: Verdict) -> Self {
+        Self {
+            kind,
+            place: place.to_owned(),
+            session: None,
+            state: None,
+            since: None,
+            bytes: ByteCount(0),
+            servers: Vec::new(),
+            overlays: Vec::new(),
+            mounts: Vec::new(),
+            sockets: Vec::new(),
+            verdict,
+        }
+    }
+}
+
 /// The kinds of things that are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RemnantKind {
     /// The scratch of an open restore point, with all that works in it; or the claim on one that was never made.
     Scratch,
+    /// A packed backup unpacked for sessions that are no more.
+    Unpacked,
 }
 
 impl RemnantKind {
     /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Scratch];
+    pub const ALL: [Self; 2] = [Self::Scratch, Self::Unpacked];
 }
 
 /// What may be done with it. The sentences are clauses that go on after its name; printable.

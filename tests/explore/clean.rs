@@ -29,12 +29,12 @@ const SERVER: &str = "/bin/postgres\0-D\0";
 const OVERLAY: &str = "\0overlay\0";
 
 impl Bed {
-    fn clean(&self, words: &[&str]) -> Ran {
+    pub(super) fn clean(&self, words: &[&str]) -> Ran {
         self.explore(&[&["clean"], words].concat())
     }
 
     /// What the doctor says of leftovers: its state, the sentence and the fix.
-    fn doctor(&self) -> [String; 3] {
+    pub(super) fn doctor(&self) -> [String; 3] {
         let state = self.howdah.state.to_str().unwrap();
         let found = self.howdah.run(["doctor", "--json", "--state-dir", state]).json();
         let found = found.as_array().unwrap().iter().find(|one| one["check"] == "explore").unwrap().clone();
@@ -42,7 +42,7 @@ impl Bed {
     }
 
     /// The plan's verdict on the place of this name, and its reason.
-    fn verdict(&self, name: &str) -> (String, String) {
+    pub(super) fn verdict(&self, name: &str) -> (String, String) {
         let plan = self.clean(&["--plan", "--json"]).expect_code(0).json();
         let place = self.explore_dir.join(name);
         let one = plan.as_array().unwrap().iter().find(|one| one["place"] == place.to_str().unwrap());
@@ -62,7 +62,7 @@ impl Bed {
     }
 
     /// A session that has crashed, and whose state directory is gone.
-    fn abandoned(&self) -> Opened {
+    pub(super) fn abandoned(&self) -> Opened {
         let open = self.open(&[]);
         self.crash();
         fs::remove_dir_all(&self.howdah.state).unwrap();
@@ -243,7 +243,7 @@ fn two_that_clean_at_once_leave_nothing_and_do_not_stumble() {
     let open = bed.abandoned();
     // As an attempt does while it works, or another one that cleans.
     let claim = fs::File::open(bed.explore_dir.join(".shop.howdah")).unwrap();
-    claim.try_lock().unwrap();
+    until_true("who was killed has let go", || claim.try_lock().is_ok());
     let why = format!("process {} works there", std::process::id());
     assert_eq!(bed.verdict("shop"), ("in_use".to_owned(), why));
     bed.clean(&[]).expect_code(0);

@@ -40,14 +40,14 @@ pub(in crate::worker) fn dispose(
     explore.scratch.unpublish()?;
     orphan_server::end(&explore.workspace())?;
     overlay::clear(attempt_dir, ticket.session_uuid, None)?;
-    let removed = remove_with(explore.unpacked()?, &explore.scratch)?;
+    let removed = remove_with(&explore.scratch)?;
     session.leave(&holds)?;
     Ok(if removed { Disposed::Removed } else { Disposed::Nothing })
 }
 
 /// Removes a scratch, and what was unpacked and nobody else needs; whether there was a scratch.
-fn remove_with(unpacked: Vec<Unpacked>, scratch: &Scratch) -> Result<bool, Failure> {
-    remove_around(unpacked, &scratch.path, || scratch.remove())
+pub(super) fn remove_with(scratch: &Scratch) -> Result<bool, Failure> {
+    remove_around(Unpacked::named_by(scratch)?, &scratch.path, || scratch.remove())
 }
 
 /// Before the scratch, which names it: who is killed in between finds it again. And after: of two sessions that are closed
@@ -104,7 +104,7 @@ mod tests {
         let (unpacked, [first, second]) = noted(place.path());
         let all = || vec![unpacked.clone()];
         let remove_first = || {
-            assert!(remove_with(all(), &second)?);
+            assert!(remove_with(&second)?);
             assert!(unpacked.path().exists(), "the first one has not gone yet");
             first.remove()
         };

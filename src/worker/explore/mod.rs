@@ -42,13 +42,12 @@ use crate::{
 use check::{Checked, ServerAccount};
 use method::Way;
 use provider::{Provider, Providing};
-use scratch::{Found, Mark, Scratch};
+use scratch::{Mark, Scratch};
 use std::{
     cell::RefCell,
     convert::Infallible,
     path::{Path, PathBuf},
 };
-use unpacked::Unpacked;
 use unpacking::InUse;
 use uuid::Uuid;
 
@@ -242,15 +241,6 @@ impl<'a> Explore<'a> {
         let (session, settings) = (self.ticket.session_uuid, &self.ticket.settings);
         let attempt = Some(Providing { attempt_dir, session, report, serving, in_use });
         Ways { order: self.order, settings, scratch: &self.scratch, session, request: &self.restore, attempt }
-    }
-
-    /// What the session has unpacked, or waits for.
-    fn unpacked(&self) -> Result<Vec<Unpacked>, Failure> {
-        let named = |name| Unpacked::named(&self.scratch.path, name);
-        Ok(match self.scratch.look()? {
-            Found::Own(mark) => mark.unpacked.into_iter().filter_map(named).collect(),
-            Found::Nothing | Found::Foreign => Vec::new(),
-        })
     }
 
     /// The steps that are the restore's own.

@@ -14,7 +14,7 @@
 //! Promises: complete means that every file was verified and is on the disk; what a session uses, or will use when it is
 //! tried again, is not removed. Never: trusts, or touches, what another user has put in the place, or a link.
 
-use super::scratch;
+use super::scratch::{self, Scratch};
 use crate::{
     domain::{Failure, instance::printable_name},
     postgres::{configure::DataDirectory, server::classify},
@@ -129,6 +129,20 @@ impl Unpacked {
         is_one.then(|| Self::next_to(scratch, name))
     }
 
+    /// Those that a session has unpacked, or waits for.
+    pub(super) fn named_by(scratch: &Scratch) -> Result<Vec<Self>, Failure> {
+        let named = |name| Self::named(&scratch.path, name);
+        Ok(match scratch.look()? {
+            scratch::Found::Own(mark) => mark.unpacked.into_iter().filter_map(named).collect(),
+            scratch::Found::Nothing | scratch::Found::Foreign => Vec::new(),
+        })
+    }
+
+    /// Whether the scratch of a session, but for one, names it.
+    pub(super) fn is_named(&self, except: Option<&Path>) -> io::Result<bool> {
+        scratch::referring_to(&self.place, &self.name, except)
+    }
+
     fn next_to(scratch: &Path, name: String) -> Self {
         Self { place: scratch.parent().unwrap_or(scratch).to_owned(), name }
     }
@@ -198,7 +212,7 @@ impl Unpacked {
         if !self.stands(&lock).map_err(failed)? {
             return Ok(Removal::Nothing);
         }
-        if scratch::referring_to(&self.place, &self.name, except).map_err(failed)? {
+        if self.is_named(except).map_err(failed)? {
             return Ok(Removal::Used);
         }
         let path = self.path();

@@ -12,6 +12,7 @@ mod judge;
 mod processes;
 mod remove;
 mod scene;
+mod unpacked;
 
 pub use remove::remove;
 
@@ -54,6 +55,7 @@ pub fn look(explore_dir: &Path, stall: Duration, standing: &AskStanding) -> Resu
                     found.extend(seen(&place, stall, standing));
                 }
             }
+            RemnantKind::Unpacked => found.extend(unpacked::look(explore_dir, stall)?),
         }
     }
     Ok(found)

@@ -4,9 +4,13 @@
 //! reported as removed was seen gone. Never: removes anything through a mount or a link.
 
 use super::{
-    super::scratch::{Found, Scratch},
+    super::{
+        dispose::remove_with,
+        scratch::{Found, Scratch},
+    },
     AskStanding, processes,
     scene::Scene,
+    unpacked,
 };
 use crate::{
     domain::{Failure, Hold, Remnant, RemnantKind, Verdict, path_text::shown},
@@ -26,6 +30,7 @@ use uuid::Uuid;
 pub fn remove(found: &Remnant, stall: Duration, standing: &AskStanding) -> Result<(), Failure> {
     match found.kind {
         RemnantKind::Scratch => scratch(found, stall, standing),
+        RemnantKind::Unpacked => unpacked::remove(&found.place),
     }
 }
 
@@ -76,7 +81,7 @@ fn clear(scene: Scene, place: &Path, session: Uuid, standing: &AskStanding) -> R
     for directory in &remnant.sockets {
         isolation::remove(directory);
     }
-    scratch.remove().map(drop)
+    remove_with(&scratch).map(drop)
 }
 
 fn look(place: &Path, stall: Duration) -> Result<Option<Scene>, Failure> {

@@ -138,19 +138,7 @@ impl Scene {
 
 /// A place that cannot be looked at.
 pub(super) fn out_of_sight(place: &Path, failure: &Failure) -> Remnant {
-    Remnant {
-        kind: RemnantKind::Scratch,
-        place: place.to_owned(),
-        session: None,
-        state: None,
-        since: None,
-        bytes: ByteCount(0),
-        servers: Vec::new(),
-        overlays: Vec::new(),
-        mounts: Vec::new(),
-        sockets: Vec::new(),
-        verdict: Verdict::OutOfSight(failure.to_string()),
-    }
+    Remnant::plain(RemnantKind::Scratch, place, Verdict::OutOfSight(failure.to_string()))
 }
 
 /// The place without links above it; its own name stays, since a link there is not followed.
@@ -174,7 +162,7 @@ fn sockets(session: Uuid, data: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 /// What the files occupy, but for what is mounted between them: that may be served by nobody, and even to open its root is
 /// to wait for ever. What vanishes meanwhile counts nothing.
-fn occupied(place: &Path, mounts: &[PathBuf], heartbeat: &Heartbeat) -> ByteCount {
+pub(super) fn occupied(place: &Path, mounts: &[PathBuf], heartbeat: &Heartbeat) -> ByteCount {
     /// st_blocks counts these, whatever the file system's own are (stat(2)).
     const BLOCK: u64 = 512;
     let (mut blocks, mut files) = (0, 0);
