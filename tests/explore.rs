@@ -159,15 +159,7 @@ fn s15_damage_of_the_backup_is_told_with_the_name_of_its_table_while_it_is_open(
     let bed = Bed::new(Form::PLAIN);
     let file = source().ask("select pg_relation_filepath('goods')");
     garble(&bed.repository.b1().join(&file), 3 * 8192 + 4000);
-    let open = bed.open(&[]);
-    let id = open.id().to_string();
-    let said = || {
-        let words = ["session", "events", &id, "--kind", "explore", "--state-dir", bed.howdah.state.to_str().unwrap()];
-        bed.howdah.run(words).stdout
-    };
-    until_true("the table is named", || said().contains("damaged in table goods of the database postgres"));
-    until_true("the end is said", || said().contains("verified while it is open"));
-    bed.explore(&["stop", &id]).expect_code(0);
+    bed.expect_damage_named();
 }
 
 #[test]

@@ -8,7 +8,6 @@ use super::{
         cluster::{SUM_OF_ROWS, source},
         faults::{Member, edit_manifest, garble, set_length, smuggle_in},
         place::scratch,
-        timeout::until_true,
     },
 };
 use std::{
@@ -58,15 +57,7 @@ fn s15_a_damaged_member_is_told_with_the_name_of_its_table() {
     let file = source().ask("select pg_relation_filepath('goods')");
     let base = bed.repository.b1().join("base.tar");
     garble(&base, offset(&base, &file) + 3 * 8192 + 4000);
-    let open = bed.open(&[]);
-    let id = open.id().to_string();
-    let said = || {
-        let words = ["session", "events", &id, "--kind", "explore", "--state-dir", bed.howdah.state.to_str().unwrap()];
-        bed.howdah.run(words).stdout
-    };
-    until_true("the table is named", || said().contains("damaged in table goods of the database postgres"));
-    until_true("the end is said", || said().contains("verified while it is open"));
-    bed.explore(&["stop", &id]).expect_code(0);
+    bed.expect_damage_named();
 }
 
 #[test]

@@ -148,6 +148,22 @@ impl Bed {
         names.filter_map(|name| name.parse().ok()).find(is_it)
     }
 
+    /// What the session with this number has said.
+    pub(crate) fn said(&self, id: u64) -> String {
+        let (state, id) = (self.howdah.state.to_str().unwrap(), id.to_string());
+        let words = ["session", "events", &id, "--kind", "explore", "--state-dir", state];
+        self.howdah.run(words).expect_code(0).stdout
+    }
+
+    /// Opens the point, sees that the damage of the table goods is named, and closes it.
+    pub(crate) fn expect_damage_named(&self) {
+        let open = self.open(&[]);
+        let says = |words: &str| until_true(words, || self.said(open.id()).contains(words));
+        says("damaged in table goods of the database postgres");
+        says("verified while it is open");
+        self.explore(&["stop", &open.id().to_string()]).expect_code(0);
+    }
+
     /// The active sessions.
     pub(crate) fn list(&self) -> Vec<Value> {
         self.explore(&["list", "--json"]).expect_code(0).json().as_array().unwrap().clone()

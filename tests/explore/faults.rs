@@ -16,13 +16,6 @@ use super::{
 };
 use std::{path::PathBuf, process::Command};
 
-/// What the session with this number has said.
-fn said(bed: &Bed, id: u64) -> String {
-    let (state, id) = (bed.howdah.state.to_str().unwrap(), id.to_string());
-    let words = ["session", "events", &id, "--kind", "explore", "--state-dir", state];
-    bed.howdah.run(words).expect_code(0).stdout
-}
-
 #[test]
 fn a_repository_that_is_unmounted_under_an_open_point_is_named_and_what_is_there_goes_on() {
     needs_postgres!();
@@ -40,7 +33,7 @@ fn a_repository_that_is_unmounted_under_an_open_point_is_named_and_what_is_there
     // Nothing of the backup can be read now; the server knows the name from what it has in memory, or the file is all.
     let file = bed.repository.b1().join(source().ask("select pg_relation_filepath('goods')"));
     until_true("the file is named", || {
-        let said = said(&bed, open.id());
+        let said = bed.said(open.id());
         said.lines().any(|line| line.contains(file.to_str().unwrap()) && line.contains("cannot be read"))
     });
     assert_eq!(open.ask("select count(*) from elsewhere"), "20000", "it is open as before");
@@ -67,7 +60,7 @@ fn a_scratch_that_is_full_refuses_what_is_written_and_is_emptied_when_the_point_
         let open = bed.list().into_iter().find(|one| one["open"] == true).map(Opened)?;
         (open.try_to_ask(SUM_OF_ROWS)? == source().sum).then_some(open)
     });
-    until_true("the limit is said", || said(&bed, open.id()).contains("has reached its limit"));
+    until_true("the limit is said", || bed.said(open.id()).contains("has reached its limit"));
     bed.explore(&["stop", "[0]"]).expect_code(0);
     bed.expect_nothing_left(&[&open, &again]);
 }
