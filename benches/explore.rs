@@ -120,7 +120,8 @@ impl User {
 
     fn restore(&self, label: &str, bed: &Bed) {
         let to = bed.target();
-        run(self.howdah(&["restore", "bench", "--point", label, "--stop-after-probe", "--to"]).arg(to));
+        let to = to.to_str().unwrap();
+        run(&mut self.howdah(&["restore", "bench", "--point", label, "--stop-after-probe", "--to", to]));
     }
 }
 
