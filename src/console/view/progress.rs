@@ -9,7 +9,7 @@ use crate::{
         theme::{Brush, Role},
     },
     domain::{
-        BackupForm, BackupSource, Compression, Damage, Disposed, Kind, LeftServer, Order, Outcome, Rate, RunningServer,
+        BackupForm, BackupSource, Compression, Damage, Disposed, LeftServer, Order, Outcome, Rate, RunningServer,
         Verification, quantity::many,
     },
     machine::{CancelStage, Cause, Phase, Session, session::Urgency},
@@ -193,7 +193,11 @@ fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> 
         spans.push(brush.span(Role::Text, format!("  {}", format::percent(ratio))));
         Line::from(spans)
     };
-    let bytes = if session.order().kind() == Kind::Verify { "Read" } else { "Copy" };
+    let bytes = match session.order() {
+        Order::Verify(_) => "Read",
+        Order::Items(_) => "Take",
+        Order::Restore(_) | Order::Backup(_) | Order::Explore(_) => "Copy",
+    };
     let mut lines = vec![line(bytes, session.ratio(), Role::Gauge)];
     lines.extend(progress.wal.map(|wal| line("WAL", wal.ratio(), Role::Replay)));
     lines
