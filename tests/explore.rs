@@ -209,6 +209,21 @@ fn a_point_listens_on_a_port_only_when_it_is_asked_to_and_lets_nobody_in_without
 }
 
 #[test]
+fn a_preloaded_library_that_is_missing_is_left_out_and_named() {
+    needs_postgres!();
+    let bed = Bed::new(Form::PLAIN);
+    let settings = bed.repository.b1().join("postgresql.auto.conf");
+    let with = std::fs::read_to_string(&settings).unwrap() + "shared_preload_libraries = 'auto_explain, not_here'\n";
+    std::fs::write(&settings, with).unwrap();
+    let bed = bed.changed_by_hand();
+    let open = bed.open(&[]);
+    assert_eq!(open.ask("show shared_preload_libraries"), "auto_explain");
+    assert!(bed.said(open.id()).contains("not_here"), "{}", bed.said(open.id()));
+    bed.explore(&["stop", "[0]"]).expect_code(0);
+    bed.expect_nothing_left(&[&open]);
+}
+
+#[test]
 fn what_stands_in_the_place_of_the_scratch_is_left_alone() {
     needs_postgres!();
     let bed = Bed::new(Form::PLAIN);

@@ -24,6 +24,7 @@ use crate::{
         ticket::{Ticket, Work},
     },
     engine::Halt,
+    postgres::configure::UnknownLibrary,
 };
 use std::path::Path;
 
@@ -108,6 +109,7 @@ fn bring_back(
         places: places::ClaimingSession::of(ticket, attempt_dir),
         report,
         stop,
+        unknown: UnknownLibrary::Kept,
     };
     let mut supervisor: Option<ServerSupervisor<'_>> = None;
     let result = catch_panic(|| restore::run(&restore, factory, &mut supervisor));

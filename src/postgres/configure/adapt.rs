@@ -93,7 +93,7 @@ pub(super) fn adapt(options: &ConfigureOptions<'_>, binaries: &Binaries) -> Resu
             Failure::incurable(cause, "correct the setting in the restored data directory, then retry")
         })
     };
-    let preloaded = preload::of(binaries, Some(options.account), text)?;
+    let preloaded = preload::of(binaries, Some(options.account), options.unknown, text)?;
     Ok(Adapted { overrides: found, preloaded })
 }
 

@@ -66,6 +66,17 @@ pub struct ConfigureOptions<'a> {
     pub control: &'a Path,
     /// Its version, where that is known.
     pub version: Option<MajorVersion>,
+    /// What becomes of a preloaded library that is not installed here and that nobody knows.
+    pub unknown: UnknownLibrary,
+}
+
+/// What becomes of a preloaded library that is not installed here and that howdah does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownLibrary {
+    /// It stays: the cluster may not be what it was without it, and a person decides. The server says that it is missing.
+    Kept,
+    /// It is left out: the copy is only looked into, and does not start with it.
+    LeftOut,
 }
 
 /// The directory that the copy's own socket goes to: the usual one where this user may use it, else `/tmp`.
@@ -187,6 +198,8 @@ mod tests {
     use crate::{domain::WorkerSettings, postgres::account};
     use std::os::unix::fs::PermissionsExt;
 
+    const KEPT: UnknownLibrary = UnknownLibrary::Kept;
+
     /// The account and the programs that real settings are read with, where they are here.
     pub(super) fn programs() -> Option<(Account, Binaries)> {
         let settings = WorkerSettings::default();
@@ -203,7 +216,16 @@ mod tests {
 
     fn configured(data: &Path, account: &Account) -> Configured {
         let port = Port::new(5433).unwrap();
-        configure(&ConfigureOptions { data, port, account, binaries: None, control: data, version: None }).unwrap()
+        configure(&ConfigureOptions {
+            data,
+            port,
+            account,
+            binaries: None,
+            control: data,
+            version: None,
+            unknown: KEPT,
+        })
+        .unwrap()
     }
 
     /// The notes but for the last, which every copy gets.
@@ -255,7 +277,15 @@ mod tests {
             let port = Port::new(5433).unwrap();
             let binaries = Some(&binaries);
             let data = place.path();
-            let options = ConfigureOptions { data, port, account: &account, binaries, control: data, version: None };
+            let options = ConfigureOptions {
+                data,
+                port,
+                account: &account,
+                binaries,
+                control: data,
+                version: None,
+                unknown: KEPT,
+            };
             let notes = configure(&options).unwrap().notes;
             assert_eq!(
                 notes.iter().any(|note| note.starts_with("ssl is off, because the passphrase")),
@@ -299,7 +329,15 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", place.path().join("postgresql.auto.conf")).unwrap();
         let account = someone();
         let (port, data) = (Port::new(5433).unwrap(), place.path());
-        let options = ConfigureOptions { data, port, account: &account, binaries: None, control: data, version: None };
+        let options = ConfigureOptions {
+            data,
+            port,
+            account: &account,
+            binaries: None,
+            control: data,
+            version: None,
+            unknown: KEPT,
+        };
         let failure = configure(&options).unwrap_err();
         assert!(failure.cause.contains("postgresql.auto.conf"), "{failure}");
     }

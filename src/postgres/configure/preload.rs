@@ -4,7 +4,7 @@
 //! where the server can do without it; what is not known is reported. Never: changes the order of the others.
 
 use super::{
-    DataDirectory,
+    DataDirectory, UnknownLibrary,
     block::{Setting, names, setting},
     defaults::Named,
     libraries::{self, Needed, Treatment},
@@ -44,6 +44,7 @@ pub struct Preloaded {
 pub(super) fn of(
     binaries: &Binaries,
     account: Option<&Account>,
+    unknown: UnknownLibrary,
     setting: impl Fn(&'static str) -> Result<String, Failure>,
 ) -> Result<Preloaded, Failure> {
     let mut lists = Vec::new();
@@ -63,7 +64,7 @@ pub(super) fn of(
             Some(below) if !listed.contains('/') => places.hold(&format!("{below}{listed}")),
             Some(_) | None => places.hold(listed),
         };
-        preloaded.judge(name, &value, &installed);
+        preloaded.judge(name, &value, unknown, &installed);
     }
     Ok(preloaded)
 }
@@ -90,7 +91,7 @@ pub fn of_backup(backup: &Path, binaries: &Binaries) -> Result<Preloaded, Failur
             Failure::disruption(format!("the backup's settings cannot be read with {}: {error}", program.display()), "")
         })
     };
-    of(binaries, None, question)
+    of(binaries, None, UnknownLibrary::Kept, question)
 }
 
 /// The message about libraries before the copy where they are not known yet.
@@ -114,7 +115,13 @@ pub(super) fn unseen(files: &[&[u8]]) -> Option<String> {
 }
 
 impl Preloaded {
-    fn judge(&mut self, setting_name: &'static str, value: &str, installed: &dyn Fn(&str) -> bool) {
+    fn judge(
+        &mut self,
+        setting_name: &'static str,
+        value: &str,
+        unknown: UnknownLibrary,
+        installed: &dyn Fn(&str) -> bool,
+    ) {
         // What PostgreSQL cannot read as a list it passes over as a whole.
         let Some(listed) = parse(value) else { return };
         let (mut kept, mut left_out) = (Vec::new(), Vec::new());
@@ -132,6 +139,7 @@ impl Preloaded {
                     kept.push(listed.as_str());
                 }
                 Some(Treatment::Harmless | Treatment::Needed) => kept.push(listed),
+                None if missing && unknown == UnknownLibrary::LeftOut => left_out.push(not_here(&name)),
                 None => {
                     self.warnings.push(format!(
                         "the copy preloads {name} ({setting_name}), which howdah does not know: see whether it starts \

@@ -36,7 +36,12 @@ use crate::{
     },
     engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
     overlay::Serving,
-    postgres::{account::Account, binaries::Binaries, configure, server::port},
+    postgres::{
+        account::Account,
+        binaries::Binaries,
+        configure::{self, UnknownLibrary},
+        server::port,
+    },
     process,
 };
 use check::{Checked, ServerAccount};
@@ -254,6 +259,7 @@ impl<'a> Explore<'a> {
             places: ClaimingSession::of(self.ticket, self.attempt_dir),
             report: self.report,
             stop: self.stop,
+            unknown: UnknownLibrary::LeftOut,
         }
     }
 

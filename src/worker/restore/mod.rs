@@ -32,7 +32,7 @@ use crate::{
     postgres::{
         account::Account,
         binaries::Binaries,
-        configure::{self, Configured, DataDirectory},
+        configure::{self, Configured, DataDirectory, UnknownLibrary},
         server::{classify, probe::Answer, replay::ServerStage},
     },
 };
@@ -49,6 +49,8 @@ pub(in crate::worker) struct Restore<'a> {
     pub(in crate::worker) places: places::ClaimingSession,
     pub(in crate::worker) report: &'a EventWriter,
     pub(in crate::worker) stop: &'a Stop,
+    /// What becomes of a preloaded library that is missing here and that nobody knows.
+    pub(in crate::worker) unknown: UnknownLibrary,
 }
 
 /// Runs them all. A server that is still in `supervisor` afterwards is the caller's to clear.
@@ -165,8 +167,9 @@ impl<'a> Restore<'a> {
         let staged = marked.map(|mark| mark.join(STAGED_CONTROL)).filter(|staged| staged.is_dir());
         let control = staged.as_deref().unwrap_or(data);
         let version = Some(version_of(data)?);
-        let configured =
-            configure::configure(&configure::ConfigureOptions { data, port, account, binaries, control, version })?;
+        let unknown = self.unknown;
+        let options = configure::ConfigureOptions { data, port, account, binaries, control, version, unknown };
+        let configured = configure::configure(&options)?;
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
         self.report.log("global/pg_control is in place: a server can start on the files from here on");

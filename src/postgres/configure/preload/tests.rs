@@ -73,13 +73,15 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("wal2json", "stays", "goes"),
 ];
 
+const KEPT: UnknownLibrary = UnknownLibrary::Kept;
+
 const LIST: &str = "shared_preload_libraries";
 
 /// What becomes of one library between two others, in words.
 fn judged(name: &str, installed: bool) -> String {
     let mut preloaded = Preloaded::default();
     let listed = format!("auto_explain, $libdir/{name}.so, pg_prewarm");
-    preloaded.judge(LIST, &listed, &|listed| installed || !listed.contains(name));
+    preloaded.judge(LIST, &listed, KEPT, &|listed| installed || !listed.contains(name));
     assert_eq!(preloaded.warnings, Vec::<String>::new(), "{name}");
     let mut lines: Vec<&str> = preloaded.switched_off.iter().map(|one| one.line.as_str()).collect();
     let gone = "shared_preload_libraries = 'auto_explain, pg_prewarm'";
@@ -107,12 +109,16 @@ fn s13_each_known_library_stays_or_goes_as_its_row_says() {
 #[test]
 fn s13_an_unknown_library_stays_and_a_person_is_told() {
     let mut preloaded = Preloaded::default();
-    preloaded.judge("session_preload_libraries", "auto_explain, \"odd\u{1b}[2J\"", &|_| false);
+    preloaded.judge("session_preload_libraries", "auto_explain, \"odd\u{1b}[2J\"", KEPT, &|_| false);
     let [warning] = preloaded.warnings.try_into().unwrap();
     assert!(warning.contains("odd\\u{1b}[2J (session_preload_libraries)"), "{warning}");
     assert_eq!(preloaded.settings, [setting("session_preload_libraries", "\"odd\u{1b}[2J\"")]);
+    let mut looked_into = Preloaded::default();
+    looked_into.judge(LIST, "odd, even", UnknownLibrary::LeftOut, &|listed| listed == "even");
+    assert_eq!(looked_into.settings, [setting(LIST, "even")], "it is missing, and what is there stays");
+    assert!(looked_into.switched_off[0].effect.contains("load odd, which is not installed here"), "{looked_into:?}");
     let mut unreadable = Preloaded::default();
-    unreadable.judge(LIST, "pg_cron,,pglogical", &|_| true);
+    unreadable.judge(LIST, "pg_cron,,pglogical", KEPT, &|_| true);
     assert_eq!(unreadable, Preloaded::default(), "PostgreSQL loads none of them");
 }
 
@@ -164,6 +170,7 @@ fn s13_postgresql_itself_sees_only_what_may_stay() {
         account: &account,
         binaries: Some(&binaries),
         version: Some(binaries.version()),
+        unknown: KEPT,
     };
     let configured = configure(&options).unwrap();
     assert_eq!((configured.warnings, configured.unchecked), (Vec::new(), Vec::new()));
