@@ -11,6 +11,8 @@ mod bed;
 mod chaos;
 #[path = "explore/clean.rs"]
 mod clean;
+#[path = "explore/console.rs"]
+mod console;
 #[path = "explore/faults.rs"]
 mod faults;
 #[path = "explore/kept.rs"]
@@ -71,8 +73,10 @@ fn a_packed_backup_is_opened() {
 fn r22_to_r26_what_is_active_is_listed_in_order_and_stopped_by_index_by_name_and_through_a_pipe() {
     needs_postgres!();
     let bed = Bed::new(Form::PLAIN);
-    bed.explore(&["stop"]).expect_code(2).expect_words(&["SESSION"]);
-    bed.explore(&["stop", "[0]"]).expect_code(3).expect_words(&["none is ongoing"]);
+    let none = bed.explore(&["stop"]).expect_code(2).expect_words(&["SESSION"]);
+    insta::assert_snapshot!("r24_no_session_is_named", none);
+    let none = bed.explore(&["stop", "[0]"]).expect_code(3).expect_words(&["none is ongoing"]);
+    insta::assert_snapshot!("r23_nothing_has_an_index", none);
     // Two at once on one restore point.
     let opened = [bed.open(&[]), bed.open(&[]), bed.open(&[])];
     let listed = bed.list();
@@ -84,14 +88,16 @@ fn r22_to_r26_what_is_active_is_listed_in_order_and_stopped_by_index_by_name_and
         assert_eq!(one.ask("select count(*) from goods"), "20000");
     }
     // R24: one session, the first argument; R23: by its index now.
-    bed.explore(&["stop", "[1]", "[2]"]).expect_code(2);
-    bed.explore(&["stop", "[1]"]).expect_code(0);
+    insta::assert_snapshot!("r24_one_session_is_named", bed.explore(&["stop", "[1]", "[2]"]).expect_code(2));
+    insta::assert_snapshot!("r26_nothing_is_printed", bed.explore(&["stop", "[1]"]).expect_code(0));
     assert_eq!(bed.list().iter().map(|one| one["id"].as_u64().unwrap()).collect::<Vec<_>>(), [ids[0], ids[2]]);
     // R22: it is not active any more.
-    bed.explore(&["stop", &ids[1].to_string()]).expect_code(3).expect_words(&["not active"]);
+    let closed = bed.explore(&["stop", &ids[1].to_string()]).expect_code(3).expect_words(&["not active"]);
+    insta::assert_snapshot!("r22_what_is_not_active", closed);
     // R25: the list that was saved before, each in turn; the one that is closed is named, the others go on.
     let saved = serde_json::to_string(&listed).unwrap();
     let stopped = bed.piped(&["stop", "-"], &saved).expect_code(3);
+    insta::assert_snapshot!("r25_each_of_a_list_in_turn", stopped);
     assert_eq!(stopped.stdout, "", "R26");
     assert!(stopped.stderr.contains("not active") && stopped.stderr.lines().count() == 1, "{stopped}");
     assert_eq!(bed.list(), Vec::<serde_json::Value>::new());
