@@ -48,6 +48,10 @@ impl Passthrough {
             open.insert(ino, Passed { backing, opens: 0 });
         }
         if let Err(error) = view.open(ino) {
+            if open.get(&ino).is_some_and(|passed| passed.opens == 0) {
+                open.remove(&ino);
+                view.end_pass(ino);
+            }
             return reply.error(error.into());
         }
         match open.get_mut(&ino) {

@@ -41,6 +41,7 @@ pub(super) struct Subject<'a> {
 struct Reported {
     unreadable: usize,
     is_full: bool,
+    is_blind: bool,
 }
 
 /// Reports what comes until it is to stop.
@@ -50,9 +51,15 @@ pub(super) fn watch(subject: &Subject<'_>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         if waited >= INTERVAL {
             waited = Duration::ZERO;
-            // Before it has written anything, there is no status.
-            if let Ok(Some(status)) = OverlayStatus::read(subject.written) {
-                reported.report(subject, &status);
+            match OverlayStatus::read(subject.written) {
+                Ok(Some(status)) => reported.report(subject, &status),
+                Err(error) if !reported.is_blind => {
+                    reported.is_blind = true;
+                    let what = "what of the backup cannot be read is not known";
+                    subject.report.note(&format!("{what}: the status of the overlay cannot be read: {error}"));
+                }
+                // It has written nothing yet, or it was said before.
+                Ok(None) | Err(_) => {}
             }
         }
         thread::sleep(POLL_INTERVAL);
