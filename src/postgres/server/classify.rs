@@ -15,6 +15,7 @@ use std::io;
 type Rule = (&'static str, FailureClass, &'static str);
 
 const SPACE: &str = "make room on that file system, then retry";
+const EMPTY_LOCK: &str = "wait until no other server is starting there, remove that lock file, then retry";
 const DAMAGED: &str = "restore from another restore point, or make the backup anew and see whether it verifies";
 const CONFIG: &str = "correct the setting in the restored data directory, then retry";
 
@@ -25,7 +26,6 @@ const BY_CODE: &[Rule] = &[
     ("XX001", Incurable, DAMAGED),
     ("XX002", Incurable, DAMAGED),
     ("58030", Disruption, ""),
-    ("F0001", Incurable, "stop the server that uses this data directory, then retry"),
     ("22023", Incurable, CONFIG),
     ("42704", Incurable, CONFIG),
     ("F0000", Incurable, CONFIG),
@@ -47,6 +47,8 @@ const BY_WORDS: &[Rule] = &[
         "see the attempt's log, then correct the directory it names",
     ),
     ("permission denied", Incurable, "let the user that runs the server reach it, then retry"),
+    (".lock\" is empty", Incurable, EMPTY_LOCK),
+    (".pid\" is empty", Incurable, EMPTY_LOCK),
     ("lock file", Incurable, "stop the server that holds it, then retry"),
     ("has wrong ownership", Incurable, "give the data directory to the user that runs the server, then retry"),
     ("has invalid permissions", Incurable, "set mode 0700 on the data directory, then retry"),
@@ -215,6 +217,8 @@ mod tests {
             ("", "could not bind IPv4 address \"127.0.0.1\": Address already in use", Incurable),
             ("XX000", "could not create any TCP/IP sockets", Incurable),
             ("F0001", "lock file \"postmaster.pid\" already exists", Incurable),
+            ("F0001", "lock file \"/run/postgresql/.s.PGSQL.5432.lock\" is empty", Incurable),
+            ("F0001", "pre-existing shared memory block (key 5432001, ID 1) is still in use", Disruption),
             ("42501", "could not open file \"pg_hba.conf\": Permission denied", Incurable),
             ("42501", "data directory \"/x\" has wrong ownership", Incurable),
             ("22023", "database files are incompatible with server", Incurable),

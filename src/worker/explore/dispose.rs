@@ -38,7 +38,7 @@ pub(in crate::worker) fn dispose(
         (Err(barred), _) => return Err(Failure::from(barred).into()),
     };
     explore.scratch.unpublish()?;
-    orphan_server::end(&explore.workspace())?;
+    orphan_server::stop(&explore.workspace())?;
     overlay::clear(attempt_dir, ticket.session_uuid, None)?;
     let removed = remove_with(&explore.scratch)?;
     session.leave(&holds)?;

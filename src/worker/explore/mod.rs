@@ -190,7 +190,7 @@ impl<'a> Explore<'a> {
         let holds = Order::Explore(self.order.clone()).holds();
         let places = restore.places.enter(&holds, who.as_ref().ok().and_then(Account::owner));
         let places = places.map_err(Failure::from)?;
-        if orphan_server::end(&restore.workspace)? {
+        if orphan_server::stop(&restore.workspace)? {
             report.note("a server that an earlier attempt had left running was stopped");
         }
         overlay::clear(self.attempt_dir, self.ticket.session_uuid, None)?;
@@ -207,8 +207,6 @@ impl<'a> Explore<'a> {
         restore.go_on()?;
         let Checked { plan: planned, binaries, cluster } = checked;
         self.open(engine.as_mut(), &way)?;
-        // What was written may hold the lock of a server that was killed, and is within reach only now.
-        orphan_server::unlock(&self.data)?;
         let (server, binaries) = restore.resolve_server(&planned.server, binaries, &who)?;
         let account = who?;
         restore.configure(engine.as_mut(), &account, binaries.as_ref())?;

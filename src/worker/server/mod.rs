@@ -21,7 +21,7 @@ use crate::{
             isolation::{self, IsolatedServer},
             launch::{self, Server},
             log::ServerLog,
-            port,
+            pidfile, port,
             probe::{self, Answer},
             replay::{Observation, ServerStage, Watch},
             resume,
@@ -121,6 +121,9 @@ impl ServerSupervisor<'_> {
             ServerRecord::new(&self.workspace, isolation.as_ref().map(IsolatedServer::directory), directory, user);
         record.keep(self.workspace.attempt)?;
         let lock = server_lock::acquire(self.workspace.attempt, server_lock::SERVER)?;
+        // Nobody of this session can write any more what an earlier server has left.
+        stale_lock::unlock(self.workspace.data)
+            .map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))?;
         let server = Server::start(&self.account, &self.binaries, arguments, lock, log)?;
         record.state = ServerState::Started(server.mark());
         let watch = Watch::new(self.workspace.data, words);

@@ -6,7 +6,6 @@
 use super::{
     isolation_name, server_lock,
     server_record::{self, ServerState},
-    stale_lock,
 };
 use crate::{
     domain::{Failure, fact::ProcessMark},
@@ -23,24 +22,9 @@ use std::{
     time::Duration,
 };
 
-/// Stops what this session has left on its data directory, and removes the lock that it has left there; returns whether
-/// there was anything.
+/// Stops what this session has left on its data directory; returns whether there was anything. The files may be out of
+/// reach: what has served them may be dead.
 pub(in crate::worker) fn stop(workspace: &Workspace<'_>) -> Result<bool, Failure> {
-    let found = end(workspace)?;
-    if !server_record::of_session(workspace)?.is_empty() {
-        unlock(workspace.data)?;
-    }
-    Ok(found)
-}
-
-/// Removes the lock of a dead server from its data directory.
-pub(in crate::worker) fn unlock(data: &Path) -> Result<(), Failure> {
-    let dropped = stale_lock::remove_from(data, pidfile::NAME, data);
-    dropped.map_err(|e| classify::of_io(&format!("removing {} of a dead server", pidfile::NAME), &e))
-}
-
-/// The same without the lock, where the files may be out of reach: what has served them may be dead.
-pub(in crate::worker) fn end(workspace: &Workspace<'_>) -> Result<bool, Failure> {
     let (mut found, data) = (false, workspace.data);
     for record in &server_record::of_session(workspace)? {
         let server = match record.state {
@@ -147,31 +131,6 @@ mod tests {
         check(ours, mark, true);
         child.wait().unwrap();
         assert!(!stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap(), "it is gone already");
-    }
-
-    #[test]
-    fn the_lock_of_a_dead_server_is_removed_where_this_session_has_started_one() {
-        let Places { data, attempts, _root } = places();
-        let ours = Uuid::from_u128(1);
-        let lock = data.join(pidfile::NAME);
-        let mut dead = Command::new("true").spawn().unwrap();
-        std::fs::write(&lock, format!("{}\n{}\n", dead.id(), data.display())).unwrap();
-        while !process::stat(dead.id()).unwrap().zombie {
-            std::thread::yield_now();
-        }
-        assert!(!stop(&Workspace { attempt: &attempts[0], session: ours, data: &data }).unwrap());
-        assert!(lock.exists(), "this session has started nothing here");
-        ServerRecord::new(
-            &Workspace { attempt: &attempts[0], session: ours, data: &data },
-            None,
-            Path::new("/bin"),
-            "postgres",
-        )
-        .keep(&attempts[0])
-        .unwrap();
-        assert!(!stop(&Workspace { attempt: &attempts[1], session: ours, data: &data }).unwrap());
-        assert!(!lock.exists());
-        dead.wait().unwrap();
     }
 
     #[test]

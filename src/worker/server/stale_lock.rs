@@ -1,17 +1,38 @@
-//! Lock files of a server that is dead and that nobody has waited for yet.
+//! Lock files of a server that is dead, and that the next server would take for those of a living one.
 //!
 //! Where the first process of a container does not wait for orphans, a killed server stays a zombie, maybe for ever, and
 //! PostgreSQL takes a zombie for a running server (`CreateLockFile` in `miscinit.c` asks `kill(pid, 0)`): the next one
-//! would not start. One whose process is really gone it removes by itself.
+//! would not start. One whose process is really gone it removes by itself. It writes its pid after it has made the file;
+//! who is killed in between leaves an empty one, and that it never removes.
 //!
-//! Promises: a file is removed only if it names this data directory and a process that is a zombie. To be called when
-//! nothing of that server can write any more. Never: follows a link.
+//! Promises: a file is removed only if it names this data directory and a process that is a zombie, or, in the data
+//! directory itself, if it is empty and nobody works there. To be called when nothing of that server can write any more,
+//! on a data directory of this session. Never: follows a link.
 
-use crate::{postgres::configure::DataDirectory, process};
+use crate::{
+    postgres::{configure::DataDirectory, server::pidfile},
+    process,
+};
 use std::{io, path::Path};
 
 /// A lock file is eight short lines; more than this is something else.
 const MAX_LEN: u64 = 16 * 1024;
+
+/// Removes the lock file of a dead server from its data directory.
+pub(in crate::worker) fn unlock(data: &Path) -> io::Result<()> {
+    let place = DataDirectory::open(data)?;
+    // A server enters its data directory before it locks it (`ChangeToDataDir` in `postmaster.c`).
+    if place.read(pidfile::NAME, MAX_LEN)?.is_some_and(|lock| lock.is_empty()) && !is_worked_in(data)? {
+        place.remove(pidfile::NAME)?;
+    }
+    remove_from(data, pidfile::NAME, data)
+}
+
+/// Whether the working directory of a process that is to be seen is this one.
+fn is_worked_in(data: &Path) -> io::Result<bool> {
+    let data = data.canonicalize()?;
+    Ok(process::pids()?.any(|pid| process::directory(pid).is_some_and(|works_in| works_in == data)))
+}
 
 /// Removes the lock file of this name, of a dead server of `data`, from `directory`.
 pub(in crate::worker) fn remove_from(directory: &Path, name: &str, data: &Path) -> io::Result<()> {
@@ -41,6 +62,24 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use std::{fs, process::Command};
+
+    #[test]
+    fn an_empty_lock_goes_when_nobody_works_in_the_directory() {
+        let data = tempfile::tempdir().unwrap();
+        let lock = data.path().join(pidfile::NAME);
+        unlock(data.path()).unwrap();
+        fs::write(&lock, "").unwrap();
+        let mut starting = Command::new("sleep").arg("10").current_dir(data.path()).spawn().unwrap();
+        unlock(data.path()).unwrap();
+        assert!(lock.exists(), "that one is about to write it");
+        starting.kill().unwrap();
+        starting.wait().unwrap();
+        unlock(data.path()).unwrap();
+        assert!(!lock.exists());
+        fs::write(&lock, format!("{}\n", u32::MAX)).unwrap();
+        unlock(data.path()).unwrap();
+        assert!(lock.exists(), "PostgreSQL sees that nobody is there");
+    }
 
     #[test]
     fn only_the_lock_of_a_dead_server_of_this_directory_goes() {

@@ -13,6 +13,15 @@ use std::{fs, path::Path, process::Command};
 /// The first version whose functions for backups have these names.
 const SINCE: u32 = 15;
 
+#[test]
+fn a_lock_that_a_killed_server_had_not_written_yet_does_not_bar_the_next() {
+    let Some(bench) = bench(ServerWish::StopAfterProbe, "") else { return };
+    // As one is killed between making the file and writing it (`CreateLockFile` in `miscinit.c`).
+    fs::write(bench.data().with_file_name("backup").join("postmaster.pid"), "").unwrap();
+    let (status, facts) = bench.run();
+    assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
+}
+
 /// Makes `backup` of a server on `source`, so that its WAL lies in two segments; returns the second.
 fn back_up(source: &Path, port: u16, backup: &Path) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
