@@ -135,7 +135,8 @@ fn hold_open(
     let mut supervisor: Option<ServerSupervisor<'_>> = None;
     let end = match catch_panic(|| explore.run(factory, &mut supervisor)) {
         Ok(never) => match never {},
-        Err(halt) => end_of(halt, report),
+        Err(Halt::Failed(failure)) => end_of(Halt::Failed(explore.judged(failure)), report),
+        Err(Halt::Stopped) => End::Stopped,
     };
     let end = cleared(&mut supervisor, end, report);
     match (explore.close_files(), end) {

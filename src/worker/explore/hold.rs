@@ -3,7 +3,7 @@
 //! Promises: the end of the server is noticed within a second, and waited out as a disruption (R8): the session opens the
 //! point again. Never: ends while all is well.
 
-use super::{Explore, trouble, verify};
+use super::{Explore, trouble, unserved, verify};
 use crate::{
     domain::{ByteCount, ExplorePlan, Failure, FileMethod, Step, explore::held_open},
     engine::Halt,
@@ -68,12 +68,7 @@ fn watch(explore: &Explore<'_>, supervisor: &mut ServerSupervisor<'_>, plan: &Ex
             return Err(Halt::Stopped);
         }
         if !explore.is_served() {
-            let cause = "the process that serves the files of the open restore point is gone";
-            return Err(Failure::disruption(
-                cause,
-                "see the attempt's log; the restore point is opened again by itself",
-            )
-            .into());
+            return Err(unserved(None).into());
         }
         if let Some(end) = supervisor.ended() {
             return Err(gone(&end).into());

@@ -31,8 +31,9 @@ use super::{
 };
 use crate::{
     domain::{
-        ClusterRestore, ExistingData, ExploreOrder, ExplorePlan, Failure, FileMethod, MissingWal, Order, Plan, Port,
-        ServerAddress, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many, ticket::Ticket,
+        ClusterRestore, ExistingData, ExploreOrder, ExplorePlan, Failure, FailureClass, FileMethod, MissingWal, Order,
+        Plan, Port, ServerAddress, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many,
+        ticket::Ticket,
     },
     engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
     overlay::Serving,
@@ -52,6 +53,7 @@ use std::{
     cell::RefCell,
     convert::Infallible,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use unpacking::InUse;
 use uuid::Uuid;
@@ -73,6 +75,9 @@ const SMALL: [(&str, &str); 7] = [
 
 /// Where what is written is not kept over the end of the machine.
 const FLEETING: (&str, &str) = ("fsync", "off");
+
+/// What ends with a process that served files has an error before the process is seen to have ended.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One restore point being held open.
 pub(super) struct Explore<'a> {
@@ -234,6 +239,24 @@ impl<'a> Explore<'a> {
         overlay::clear(self.attempt_dir, self.ticket.session_uuid, self.serving.take())
     }
 
+    /// What a failure is where nobody serves the files any more: whatever comes of that, with whatever error, they can be
+    /// served again.
+    pub(super) fn judged(&self, failure: Failure) -> Failure {
+        let mut serving = self.serving.borrow_mut();
+        let ended = match (failure.class, serving.as_mut()) {
+            (FailureClass::Incurable, Some(serving)) => serving.wait(ABORT_TIMEOUT),
+            (FailureClass::Incurable, None) | (FailureClass::Disruption | FailureClass::Bug, _) => return failure,
+        };
+        match ended {
+            Ok(true) => unserved(Some(&failure)),
+            Ok(false) => failure,
+            Err(error) => {
+                self.report.note(&format!("whether the files are still served cannot be told: {error}"));
+                failure
+            }
+        }
+    }
+
     /// Whether the process that serves the files, where one does, is alive.
     fn is_served(&self) -> bool {
         self.serving.borrow().as_ref().is_none_or(|serving| process::is_alive(serving.mark()))
@@ -292,6 +315,15 @@ impl<'a> Explore<'a> {
         report.done(&format!("{method}{again}"));
         if self.stop.requested() { Err(Halt::Stopped) } else { Ok(()) }
     }
+}
+
+/// Nobody serves the files any more; what that was seen by.
+fn unserved(seen_by: Option<&Failure>) -> Failure {
+    let seen_by = seen_by.map_or_else(String::new, |failure| format!(": {}", failure.cause));
+    Failure::disruption(
+        format!("the process that serves the files of the open restore point is gone{seen_by}"),
+        "see the attempt's log; the restore point is opened again by itself",
+    )
 }
 
 /// A small server, for these files.
