@@ -141,6 +141,11 @@ fn a_comparison_takes_nothing_but_access_share_and_ends_when_it_is_told_to() {
     let left = "select count(*) from pg_stat_activity where application_name = 'howdah-compare' \
                 and datname = current_database()";
     crate::support::timeout::until_true("the comparison is gone", || live.ask(&name, left) == "0");
+    // The first of them by value, not by the letters of their digits.
+    assert_eq!(found.only_live.first[..2], ["(3000)".to_owned(), "(3001)".to_owned()]);
+    live.ask(&name, "delete from sales.lines where id in (9, 10, 100, 2000)");
+    let lost = compared(&name, "sales", "lines").only_here;
+    assert_eq!(lost.first, ["(9)", "(10)", "(100)", "(2000)"]);
     // Columns that differ are named, and keys that do are refused.
     live.ask(&name, "alter table sales.lines add more int; alter table sales.lines alter note type varchar(99)");
     let found = compared(&name, "sales", "lines");

@@ -1,12 +1,13 @@
 //! A table at an open restore point beside the table of the same name at a live server.
 //!
-//! Both sides send the text of each row's key with a checksum of the row, in the order of that text's bytes; so two servers
-//! agree on the order, whatever their collations are, and no row is held for longer than it takes to look at it. The order
-//! costs each server a sort in its temporary files.
+//! Both sides send each row's key with a checksum of the row, in an order that two servers agree on whatever their
+//! collations are; no row is held for longer than it takes to look at it. A key of numbers is read by its index, the order
+//! of any other costs each server a sort in its temporary files.
 //!
 //! Promises: only reads, with ACCESS SHARE at most; memory does not grow with the table; told to stop it ends both servers'
 //! work. Never: calls rows the same that it has not compared.
 
+mod order;
 mod rows;
 mod shape;
 
@@ -20,6 +21,7 @@ use super::{
 use crate::domain::{
     Failure, PasswordSource, ServerAddress, WorkerSettings, browse::TableComparison, conninfo, instance::printable,
 };
+use order::{FROM, KeyOrder};
 use rows::{Row, Rows};
 use std::cmp::Ordering;
 
@@ -70,12 +72,14 @@ pub fn compare(
         return Err(Failure::incurable(cause, "take the whole table under another name, and compare it there"));
     }
     let (columns, not_compared) = common(&here, &live);
-    let key: Vec<String> = here.key.iter().map(|key| key.name.clone()).collect();
-    let mut found = TableComparison { key: key.clone(), not_compared, ..TableComparison::default() };
+    let key = KeyOrder::of_key(&here);
+    let names = key.iter().map(|(name, _)| name.clone()).collect();
+    let mut found = TableComparison { key: names, not_compared, ..TableComparison::default() };
     let start = |client: &Client, shape: &TableShape| {
         let query = rows_query(shape, request, &key, &columns);
         let commands = [FIXED, "start transaction read only", &query, "commit"];
-        client.stream(APPLICATION_NAME, &commands).and_then(Rows::of)
+        let stream = client.stream(APPLICATION_NAME, &commands)?;
+        Rows::of(stream, key.iter().map(|(_, order)| *order).collect())
     };
     let (mut here, mut live) = (start(request.here, &here)?, start(request.live, &live)?);
     let (mut one, mut other): (Option<Row>, Option<Row>) = (None, None);
@@ -100,7 +104,7 @@ pub fn compare(
             (None, None) => return Ok(Some(found)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(one), Some(other)) => one.key.cmp(&other.key),
+            (Some(one), Some(other)) => one.values.cmp(&other.values),
         };
         judge(&mut found, order, &mut one, &mut other);
     }
@@ -152,13 +156,20 @@ fn common(here: &TableShape, live: &TableShape) -> (Vec<String>, Vec<String>) {
 }
 
 /// The text of a row by the output functions of its types quotes each value, so that no two keys have one text.
-fn rows_query(shape: &TableShape, request: &CompareRequest<'_>, key: &[String], columns: &[String]) -> String {
-    let list = |names: &[String]| names.iter().map(|name| quote::name(name)).collect::<Vec<_>>().join(", ");
-    let (key, columns, from) = (list(key), list(columns), shape.from(request.schema, request.table));
-    // What comes is in UTF-8, and so must the order be. A database that declares no encoding hands on its bytes.
-    let order = match shape.encoding.as_str() {
-        "UTF8" | "SQL_ASCII" => format!("row({key})::text collate \"C\""),
-        _ => format!("convert_to(row({key})::text, 'UTF8')"),
-    };
-    format!("copy (select row({key})::text, md5(row({columns})::text) from {from} order by {order}) to stdout")
+fn rows_query(
+    shape: &TableShape,
+    request: &CompareRequest<'_>,
+    key: &[(String, KeyOrder)],
+    columns: &[String],
+) -> String {
+    let list =
+        |names: &mut dyn Iterator<Item = &String>| names.map(|name| quote::name(name)).collect::<Vec<_>>().join(", ");
+    let from = shape.from(request.schema, request.table);
+    let (names, columns) = (list(&mut key.iter().map(|(name, _)| name)), list(&mut columns.iter()));
+    let terms = key.iter().map(|(name, order)| order.terms(name, &shape.encoding));
+    let (values, order): (Vec<_>, Vec<_>) = terms.unzip();
+    let (values, order) = (values.join(", "), order.join(", "));
+    format!(
+        "copy (select row({names})::text, md5(row({columns})::text), {values} from {from} {FROM} order by {order}) to stdout"
+    )
 }

@@ -1,5 +1,6 @@
 //! The rows of one side as they come: each the text of its key, and a checksum.
 
+use super::order::{KeyOrder, KeyValue};
 use crate::{domain::Failure, postgres::client::stream::PsqlStream};
 use std::{
     io::{BufRead, BufReader, Read},
@@ -27,6 +28,8 @@ pub(super) struct Row {
     /// The text of its key.
     pub(super) key: Vec<u8>,
     pub(super) sum: Vec<u8>,
+    /// What it is ordered by: the values of the key's columns.
+    pub(super) values: Vec<KeyValue>,
 }
 
 /// What comes next.
@@ -41,25 +44,26 @@ pub(super) struct Rows {
     stream: Option<PsqlStream>,
     received: Receiver<Result<Vec<Row>, Failure>>,
     batch: std::vec::IntoIter<Row>,
-    last: Vec<u8>,
+    last: Vec<KeyValue>,
 }
 
 impl Rows {
-    pub(super) fn of(mut stream: PsqlStream) -> Result<Self, Failure> {
+    /// `key` is how its columns are ordered, in their order.
+    pub(super) fn of(mut stream: PsqlStream, key: Vec<KeyOrder>) -> Result<Self, Failure> {
         let output = stream.output.take().ok_or_else(|| Failure::bug("psql has no output"))?;
         let (sender, received) = sync_channel(QUEUED);
-        thread::spawn(move || read(output, &sender));
+        thread::spawn(move || read(output, &key, &sender));
         Ok(Self { stream: Some(stream), received, batch: Vec::new().into_iter(), last: Vec::new() })
     }
 
     pub(super) fn next(&mut self, doing: &str, go_on: &mut dyn FnMut() -> bool) -> Result<Next, Failure> {
         loop {
             if let Some(row) = self.batch.next() {
-                // The text before the first key is the empty one, which no key has.
-                if row.key <= self.last {
+                // Before the first key there are no values, which is less than any.
+                if row.values <= self.last {
                     return Err(Failure::bug(format!("{doing}: the rows are not in the order of their keys")));
                 }
-                self.last.clone_from(&row.key);
+                self.last.clone_from(&row.values);
                 return Ok(Next::Row(row));
             }
             match self.received.recv_timeout(POLL_INTERVAL) {
@@ -83,13 +87,13 @@ impl Rows {
     }
 }
 
-fn read(mut output: BufReader<ChildStdout>, sender: &SyncSender<Result<Vec<Row>, Failure>>) {
+fn read(mut output: BufReader<ChildStdout>, key: &[KeyOrder], sender: &SyncSender<Result<Vec<Row>, Failure>>) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         let mut line = Vec::new();
         let row = match output.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
             Ok(0) => break,
-            Ok(_) if line.pop() == Some(b'\n') => row(&line),
+            Ok(_) if line.pop() == Some(b'\n') => row(&line, key),
             // Cut short by the end of its program, whose own words say more.
             Ok(_) => break,
             Err(error) => Err(Failure::disruption(format!("reading rows: {error}"), "")),
@@ -110,12 +114,16 @@ fn read(mut output: BufReader<ChildStdout>, sender: &SyncSender<Result<Vec<Row>,
     }
 }
 
-/// A line of two columns in COPY's text format.
-fn row(line: &[u8]) -> Result<Row, Failure> {
+/// A line in COPY's text format: the key's text, the checksum, the values of the key's columns.
+fn row(line: &[u8], key: &[KeyOrder]) -> Result<Row, Failure> {
     let mut columns = line.split(|byte| *byte == b'\t');
-    match (columns.next(), columns.next(), columns.next()) {
-        (Some(key), Some(sum), None) => Ok(Row { key: unescaped(key), sum: sum.to_vec() }),
-        _ => Err(Failure::bug("a row of a comparison has another shape")),
+    let odd = || Failure::bug("a row of a comparison has another shape");
+    let (Some(text), Some(sum)) = (columns.next(), columns.next()) else { return Err(odd()) };
+    let mut value = |order: &KeyOrder| order.value(unescaped(columns.next().ok_or_else(odd)?));
+    let values = key.iter().map(&mut value).collect::<Result<_, _>>()?;
+    match columns.next() {
+        None => Ok(Row { key: unescaped(text), sum: sum.to_vec(), values }),
+        Some(_) => Err(odd()),
     }
 }
 
@@ -149,8 +157,13 @@ mod tests {
 
     #[test]
     fn a_key_is_what_stands_behind_its_escapes() {
-        let found = row(b"(\"a\\tb\\\\c\\n\")\tabc").unwrap();
-        assert_eq!((found.key.as_slice(), found.sum.as_slice()), (&b"(\"a\tb\\c\n\")"[..], &b"abc"[..]));
-        assert!(row(b"one column").is_err() && row(b"a\tb\tc").is_err());
+        let key = [KeyOrder::Text, KeyOrder::Number];
+        let found = row(b"(\"a\\tb\\\\c\\n\",7)\tabc\t(\"a\\tb\\\\c\\n\")\t7", &key).unwrap();
+        assert_eq!((found.key.as_slice(), found.sum.as_slice()), (&b"(\"a\tb\\c\n\",7)"[..], &b"abc"[..]));
+        let number = KeyOrder::Number.value(b"7".to_vec()).unwrap();
+        assert_eq!(found.values, [KeyValue::Text(b"(\"a\tb\\c\n\")".to_vec()), number]);
+        for line in [&b"one column"[..], b"a\tb\tc", b"a\tb\tc\td", b"a\tb\tc\t7\te"] {
+            assert!(row(line, &key).is_err());
+        }
     }
 }
