@@ -57,8 +57,8 @@ impl DataDirectory {
     }
 
     /// The directory of this name in it; a link there is an error.
-    pub fn below(&self, name: &str) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    pub fn below(&self, name: impl AsRef<Path>) -> io::Result<Self> {
+        let (name, flags) = (name.as_ref(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC);
         Ok(Self { handle: openat(&self.handle, name, flags, Mode::empty())?, path: self.path.join(name) })
     }
 

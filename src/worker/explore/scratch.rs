@@ -13,17 +13,20 @@
 //! Promises: nothing is made in, and nothing is removed from, a directory that does not bear this session's mark; the mark
 //! goes last. Never: follows a link, or removes anything through a mount.
 
+mod held;
+
 use crate::{
     domain::{Failure, FileMethod, ServerAddress, explore::ADDRESS, instance::printable_name},
     postgres::{configure::DataDirectory, server::classify},
     process,
 };
-use rustix::process::geteuid;
+use held::HeldScratch;
+use rustix::{fs::fstat, process::geteuid};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -103,9 +106,8 @@ impl Mark {
     }
 
     /// Puts it into its directory.
-    fn write(&self, place: &Path) -> io::Result<()> {
-        let place = DataDirectory::open(place)?;
-        let inode = Some(rustix::fs::fstat(&place)?.st_ino);
+    fn write(&self, place: &DataDirectory) -> io::Result<()> {
+        let inode = Some(fstat(place)?.st_ino);
         let mark = Self { host: Some(process::host()), inode, ..self.clone() };
         place.replace(MARK, &serde_json::to_vec(&mark)?, None)
     }
@@ -138,102 +140,79 @@ impl Scratch {
 
     /// What stands there now.
     pub(super) fn look(&self) -> Result<Found, Failure> {
-        look(&self.path, self.session).map_err(|error| self.failure("looking at", &error))
+        Ok(self.hold()?.map_or(Found::Nothing, |held| held.found))
+    }
+
+    /// Opens it; `None` where not even the directory around it is there.
+    fn hold(&self) -> Result<Option<HeldScratch>, Failure> {
+        HeldScratch::open(&self.path, self.session).map_err(|error| self.failure("looking at", &error))
+    }
+
+    /// Opens what must be this session's own, or nothing.
+    fn hold_own(&self) -> Result<Option<HeldScratch>, Failure> {
+        match self.hold()? {
+            Some(HeldScratch { found: Found::Foreign, .. }) => Err(self.foreign()),
+            held => Ok(held),
+        }
     }
 
     /// Makes the directory and the mark, as far as they are not there. What an earlier attempt provided in another way,
     /// or before the machine went down, is removed first; what it noted as unpacked stays noted. Whether all files are
     /// there.
     pub(super) fn make(&self, mark: &mut Mark) -> Result<bool, Failure> {
-        match self.look()? {
-            Found::Foreign => return Err(self.foreign()),
-            Found::Own(found) => {
-                let again = found.method == mark.method && !is_lost(&found);
-                let noted = mark.unpacked.is_subset(&found.unpacked);
-                mark.unpacked.extend(found.unpacked);
-                mark.provided = again && found.provided;
-                if !again {
-                    self.clear()?;
-                } else if noted {
-                    // All stands as the server left it.
-                    return Ok(mark.provided);
-                }
-            }
-            Found::Nothing => {}
-        }
-        let make = || -> io::Result<()> {
-            // The server's user passes through, and sees what is its own alone.
-            match fs::DirBuilder::new().mode(0o711).create(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o711))?;
-            mark.write(&self.path)
+        let Some(mut held) = self.hold_own()? else {
+            return Err(self.failure("making", &io::ErrorKind::NotFound.into()));
         };
-        make().map_err(|error| self.failure("making", &error))?;
+        if let Found::Own(found) = &held.found {
+            let again = found.method == mark.method && !is_lost(found);
+            let noted = mark.unpacked.is_subset(&found.unpacked);
+            mark.unpacked.extend(found.unpacked.iter().cloned());
+            mark.provided = again && found.provided;
+            if !again {
+                held.clear().map_err(|error| self.failure("removing what is in", &error))?;
+            } else if noted {
+                // All stands as the server left it.
+                return Ok(mark.provided);
+            }
+        }
+        let made = held.make().and_then(|place| mark.write(place));
+        made.map_err(|error| self.failure("making", &error))?;
         Ok(mark.provided)
     }
 
     /// All files are there.
     pub(super) fn provided(&self, mark: &Mark) -> Result<(), Failure> {
         let mark = Mark { provided: true, ..mark.clone() };
-        mark.write(&self.path).map_err(|error| self.failure("marking", &error))
+        self.put("marking", |place| mark.write(place))
     }
 
     /// Says where the server answers, for those that take items out.
     pub(super) fn publish(&self, address: &ServerAddress) -> Result<(), Failure> {
-        let publish = || DataDirectory::open(&self.path)?.replace(ADDRESS, &serde_json::to_vec(address)?, None);
-        publish().map_err(|error| self.failure("writing the address of the server in", &error))
+        let put = |place: &DataDirectory| place.replace(ADDRESS, &serde_json::to_vec(address)?, None);
+        self.put("writing the address of the server in", put)
+    }
+
+    /// Puts something into what must be this session's own.
+    fn put(&self, doing: &str, put: impl FnOnce(&DataDirectory) -> io::Result<()>) -> Result<(), Failure> {
+        let held = self.hold_own()?;
+        let place = held.as_ref().and_then(|held| held.place.as_ref()).ok_or(io::ErrorKind::NotFound.into());
+        place.and_then(put).map_err(|error| self.failure(doing, &error))
     }
 
     /// It does not answer any more.
     pub(super) fn unpublish(&self) -> Result<(), Failure> {
-        match DataDirectory::open(&self.path).and_then(|scratch| scratch.remove(ADDRESS)) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(self.failure("removing the address of the server from", &error)),
+        match self.hold()? {
+            Some(HeldScratch { found: Found::Own(_), place: Some(place), .. }) => place.remove(ADDRESS).map(drop),
+            Some(_) | None => Ok(()),
         }
-    }
-
-    /// Removes what is in it, but for the mark.
-    pub(super) fn clear(&self) -> Result<(), Failure> {
-        match self.look()? {
-            Found::Own(_) => {}
-            Found::Nothing => return Ok(()),
-            Found::Foreign => return Err(self.foreign()),
-        }
-        let clear = || -> io::Result<()> {
-            for entry in fs::read_dir(&self.path)? {
-                let entry = entry?;
-                if entry.file_name() == MARK {
-                    continue;
-                }
-                let removed = if entry.file_type()?.is_dir() {
-                    fs::remove_dir_all(entry.path())
-                } else {
-                    fs::remove_file(entry.path())
-                };
-                removed?;
-            }
-            Ok(())
-        };
-        clear().map_err(|error| self.failure("removing what is in", &error))
+        .map_err(|error| self.failure("removing the address of the server from", &error))
     }
 
     /// Removes all of it; whether there was anything.
     pub(super) fn remove(&self) -> Result<bool, Failure> {
-        match self.look()? {
-            Found::Foreign => return Err(self.foreign()),
-            Found::Nothing if !self.path.exists() => return Ok(false),
-            Found::Nothing | Found::Own(_) => {}
-        }
-        self.clear()?;
-        let remove = || -> io::Result<()> {
-            DataDirectory::open(&self.path)?.remove(MARK)?;
-            fs::remove_dir(&self.path)
-        };
-        remove().map_err(|error| self.failure("removing", &error))?;
-        Ok(true)
+        let Some(held) = self.hold_own()? else { return Ok(false) };
+        held.clear().map_err(|error| self.failure("removing what is in", &error))?;
+        held.remove().map_err(|error| self.failure("removing", &error))
     }
 
     fn foreign(&self) -> Failure {
@@ -331,22 +310,6 @@ fn is_empty(path: &Path) -> io::Result<bool> {
         .map(|entry| entry.map(|entry| !entry.file_name().to_string_lossy().starts_with(MARK)))
         .collect::<io::Result<Vec<bool>>>()?;
     Ok(!foreign.contains(&true))
-}
-
-fn look(path: &Path, session: Uuid) -> io::Result<Found> {
-    let place = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => DataDirectory::open(path)?,
-        Ok(_) => return Ok(Found::Foreign),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => return Err(error),
-    };
-    let Some(bytes) = place.read(MARK, MAX_LEN)? else {
-        return Ok(if is_empty(path)? { Found::Nothing } else { Found::Foreign });
-    };
-    Ok(match serde_json::from_slice::<Mark>(&bytes) {
-        Ok(mark) if mark.session == session && mark.version == VERSION => Found::Own(mark),
-        Ok(_) | Err(_) => Found::Foreign,
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 
 const OURS: Uuid = Uuid::from_u128(1);
 
@@ -26,7 +27,7 @@ fn only_what_bears_the_mark_of_the_session_is_removed() {
     std::os::unix::fs::symlink(&outside, scratch.path.join("link")).unwrap();
     let other = Scratch::new(scratch.path.clone(), Uuid::from_u128(2));
     assert_eq!(other.look().unwrap(), Found::Foreign);
-    assert!(other.remove().is_err() && other.clear().is_err() && scratch.data().exists());
+    assert!(other.remove().is_err() && scratch.data().exists());
     assert!(other.make(&mut Mark::new(Uuid::from_u128(2), Path::new("/state"), FileMethod::Copy)).is_err());
     assert!(scratch.remove().unwrap());
     assert!(!scratch.path.exists() && outside.join("file").exists());
@@ -34,6 +35,44 @@ fn only_what_bears_the_mark_of_the_session_is_removed() {
     fs::write(scratch.path.join("explore.txt"), "theirs").unwrap();
     assert!(scratch.remove().is_err() && scratch.make(&mut mark(FileMethod::Copy)).is_err());
     assert!(scratch.path.join("explore.txt").exists());
+}
+
+#[test]
+fn what_takes_the_name_of_a_scratch_meanwhile_is_not_touched() {
+    let place = tempfile::tempdir().unwrap();
+    let scratch = scratch(&place);
+    scratch.make(&mut mark(FileMethod::Overlay)).unwrap();
+    fs::create_dir_all(scratch.data()).unwrap();
+    let theirs = place.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    fs::write(theirs.join("file"), "x").unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut held = scratch.hold_own().unwrap().unwrap();
+    fs::rename(&scratch.path, place.path().join("aside")).unwrap();
+    std::os::unix::fs::symlink(&theirs, &scratch.path).unwrap();
+    held.clear().unwrap();
+    held.make().unwrap();
+    assert!(held.remove().is_err());
+    assert!(fs::read_dir(place.path().join("aside")).unwrap().next().is_none(), "what was held is cleared");
+    assert!(theirs.join("file").exists() && theirs.metadata().unwrap().permissions().mode() & 0o777 == 0o700);
+    assert_eq!(scratch.look().unwrap(), Found::Foreign);
+    assert!(scratch.make(&mut mark(FileMethod::Copy)).is_err() && scratch.remove().is_err());
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1, "nothing was made there");
+}
+
+#[test]
+fn an_empty_directory_of_another_user_is_not_taken() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let scratch = scratch(&place);
+    fs::create_dir(&scratch.path).unwrap();
+    std::os::unix::fs::chown(&scratch.path, Some(65534), None).unwrap();
+    assert_eq!(scratch.look().unwrap(), Found::Foreign);
+    assert!(scratch.make(&mut mark(FileMethod::Overlay)).is_err());
+    std::os::unix::fs::chown(&scratch.path, Some(0), None).unwrap();
+    assert!(!scratch.make(&mut mark(FileMethod::Overlay)).unwrap() && scratch.remove().unwrap());
 }
 
 #[test]
