@@ -58,6 +58,9 @@ fn what_takes_the_name_of_a_scratch_meanwhile_is_not_touched() {
     assert_eq!(scratch.look().unwrap(), Found::Foreign);
     assert!(scratch.make(&mut mark(FileMethod::Copy)).is_err() && scratch.remove().is_err());
     assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1, "nothing was made there");
+    fs::remove_file(&scratch.path).unwrap();
+    fs::create_dir(&scratch.path).unwrap();
+    assert!(held.remove().is_err() && scratch.path.exists(), "an empty one of somebody else");
 }
 
 #[test]
