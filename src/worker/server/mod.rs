@@ -93,10 +93,7 @@ impl ServerSupervisor<'_> {
     /// since the server outlives them.
     pub(in crate::worker) fn start_open(&mut self) -> Result<(), Halt> {
         let sockets = configure::socket_directory(&self.account);
-        let lock = format!(".s.PGSQL.{}.lock", self.port);
-        stale_lock::remove_from(&sockets, &lock, self.workspace.data).map_err(|e| {
-            classify::of_io(&format!("removing {lock} of a dead server from {}", sockets.display()), &e)
-        })?;
+        self.unlock_socket(&sockets)?;
         port::check_free(self.port, &sockets)?;
         let owner = self.account.owner();
         let (log, path) =
@@ -104,6 +101,20 @@ impl ServerSupervisor<'_> {
                 classify::of_io(&format!("opening the server's log in {}", self.workspace.data.display()), &e)
             })?;
         self.start(&["-D".into(), self.workspace.data.into()], None, &log, &path)
+    }
+
+    /// Removes the lock that a dead server of this session has left beside the open socket.
+    fn unlock_socket(&self, sockets: &Path) -> Result<(), Failure> {
+        let lock = format!(".s.PGSQL.{}.lock", self.port);
+        let records = server_record::of_session(&self.workspace)?;
+        let is_reopened = records.iter().any(|record| record.private_directory.is_none());
+        let unlock = || {
+            stale_lock::remove_from(sockets, &lock, self.workspace.data)?;
+            // An empty one names nobody: it is ours if an earlier attempt was about to open its server.
+            if is_reopened { stale_lock::remove_unwritten(sockets, &lock, self.account.uid()) } else { Ok(()) }
+        };
+        unlock()
+            .map_err(|e| classify::of_io(&format!("removing {lock} of a dead server from {}", sockets.display()), &e))
     }
 
     fn start(

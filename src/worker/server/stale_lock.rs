@@ -5,15 +5,15 @@
 //! would not start. One whose process is really gone it removes by itself. It writes its pid after it has made the file;
 //! who is killed in between leaves an empty one, and that it never removes.
 //!
-//! Promises: a file is removed only if it names this data directory and a process that is a zombie, or, in the data
-//! directory itself, if it is empty and nobody works there. To be called when nothing of that server can write any more,
-//! on a data directory of this session. Never: follows a link.
+//! Promises: a file is removed only if it names this data directory and a process that is a zombie, or if it is empty and
+//! nobody is about to write it. To be called when nothing of that server can write any more, on a data directory of this
+//! session, and on a socket that it has had a server open before. Never: follows a link.
 
 use crate::{
     postgres::{configure::DataDirectory, server::pidfile},
     process,
 };
-use std::{io, path::Path};
+use std::{io, os::unix::fs::MetadataExt, path::Path};
 
 /// A lock file is eight short lines; more than this is something else.
 const MAX_LEN: u64 = 16 * 1024;
@@ -53,6 +53,24 @@ pub(in crate::worker) fn remove_from(directory: &Path, name: &str, data: &Path) 
     Ok(())
 }
 
+/// Removes the lock file of this name from `directory` if it is empty, of this user, and nobody has it open: a server holds
+/// it open from when it makes it until it has written it.
+pub(in crate::worker) fn remove_unwritten(directory: &Path, name: &str, owner: u32) -> io::Result<()> {
+    let path = directory.join(name);
+    match path.symlink_metadata() {
+        Ok(about) if about.is_file() && about.len() == 0 && about.uid() == owner => {}
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    }
+    let real = directory.canonicalize()?.join(name);
+    let is_open = |pid| process::open_files(pid).iter().any(|(_, file)| *file == real);
+    if !process::pids()?.any(is_open) {
+        DataDirectory::open(directory)?.remove(name)?;
+    }
+    Ok(())
+}
+
 fn same(one: &Path, other: &Path) -> bool {
     one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
@@ -79,6 +97,26 @@ mod tests {
         fs::write(&lock, format!("{}\n", u32::MAX)).unwrap();
         unlock(data.path()).unwrap();
         assert!(lock.exists(), "PostgreSQL sees that nobody is there");
+    }
+
+    #[test]
+    fn an_empty_lock_of_a_socket_goes_when_nobody_has_it_open() {
+        let place = tempfile::tempdir().unwrap();
+        let (lock, own) = (place.path().join("lock"), rustix::process::geteuid().as_raw());
+        let remove = |owner: u32| remove_unwritten(place.path(), "lock", owner).unwrap();
+        remove(own);
+        let open = fs::File::create(&lock).unwrap();
+        remove(own);
+        assert!(lock.exists(), "that one is about to be written");
+        drop(open);
+        remove(own + 1);
+        assert!(lock.exists(), "another user's");
+        fs::write(&lock, "4711\n").unwrap();
+        remove(own);
+        assert!(lock.exists(), "it was written");
+        fs::write(&lock, "").unwrap();
+        remove(own);
+        assert!(!lock.exists());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     super::{DONE, FAILED},
     fake::{Bench, Trick},
-    real::{StopsAtEnd, bench},
+    real::{StopsAtEnd, bench, installed},
     steps,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
         ticket::Work,
     },
     postgres::{
+        configure,
         pg_tablespace::made::{ROWS, map, page},
         server::pidfile,
     },
@@ -138,6 +139,11 @@ fn a_server_that_went_down_in_that_moment_is_started_again() {
     let (status, facts) = bench.run();
     assert_eq!(status, FAILED, "{facts:?}");
     assert_eq!(pidfile::running(bench.data()).unwrap(), None, "a failed attempt leaves no server behind");
+    // As one is killed between making the lock of its socket and writing it.
+    let (account, _) = installed().unwrap();
+    let lock = configure::socket_directory(&account).join(format!(".s.PGSQL.{}.lock", bench.port()));
+    std::fs::write(&lock, "").unwrap();
+    std::os::unix::fs::lchown(&lock, Some(account.uid()), None).unwrap();
     let bench = bench.tricked(Trick::None);
     let (status, facts) = bench.run();
     assert_eq!(status, DONE, "{facts:?}\n{}", bench.output());
