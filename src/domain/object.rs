@@ -119,8 +119,10 @@ pub enum PasswordSource {
 }
 
 /// A full backup after so many increments, where the settings say nothing: two weeks of nightly runs.
-pub const fn full_every() -> NonZeroU32 {
-    NonZeroU32::new(14).expect("it is more than 0")
+pub const FULL_EVERY: NonZeroU32 = NonZeroU32::new(14).expect("it is more than 0");
+
+const fn full_every() -> NonZeroU32 {
+    FULL_EVERY
 }
 
 impl BackupOrder {

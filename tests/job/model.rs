@@ -3,8 +3,8 @@
 use super::sample;
 use howdah::{
     domain::{
-        BackupObject, BackupOrder, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, Port, RetryPolicy,
-        SessionId, Timestamp, WhenUsedUp, Who, full_every,
+        BackupObject, BackupOrder, FULL_EVERY, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, Port,
+        RetryPolicy, SessionId, Timestamp, WhenUsedUp, Who,
     },
     machine::{
         Refusal,
@@ -78,7 +78,7 @@ pub(crate) fn object(kind: JobKind, number: usize) -> JobObject {
             domain: name.to_string(),
             name,
             uri: "qemu:///system".to_owned(),
-            full_every: full_every(),
+            full_every: FULL_EVERY,
         },
         JobKind::Files => BackupObject::FileTree { name, path: path("srv"), exclude: Vec::new(), password_file: None },
         JobKind::Replication => BackupObject::Standby {

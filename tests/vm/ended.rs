@@ -48,7 +48,7 @@ fn d09_a_backup_whose_worker_was_killed_is_watched_by_the_next_one_or_ended_by_t
     kill(&session);
     let label = session.succeed();
     assert!(session.log().contains("an earlier attempt has begun goes on at libvirt"), "{}", session.log());
-    assert_eq!(names(&repository.join(&guest.name)), [label.clone()]);
+    assert_eq!(names(&repository.join(&guest.name)), std::slice::from_ref(&label));
     expect_disk(&repository.join(&guest.name).join(label), &guest.bytes());
 }
 

@@ -83,7 +83,7 @@ impl<'a> Guest<'a> {
     /// Lets it write, and hears that it did.
     pub(crate) fn write(&self) {
         let mut console = UnixStream::connect(self.place.join("serial")).unwrap();
-        console.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        console.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         console.write_all(b"w").unwrap();
         let mut answer = [0];
         console.read_exact(&mut answer).unwrap();

@@ -7,8 +7,8 @@ mod values;
 
 use super::repository::{Repositories, whole};
 use crate::domain::{
-    BackupObject, Compression, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate, RetryPolicy,
-    conninfo, full_every,
+    BackupObject, Compression, FULL_EVERY, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate,
+    RetryPolicy, conninfo,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -142,7 +142,7 @@ impl JobSetting {
             JobKind::Vm => {
                 let domain = written.domain.clone().ok_or("domain is missing: the machine's name at libvirt")?;
                 let uri = self.uri.clone().unwrap_or_else(|| DEFAULT_URI.to_owned());
-                let full_every = self.full_every.unwrap_or_else(full_every);
+                let full_every = self.full_every.unwrap_or(FULL_EVERY);
                 Ok(BackupObject::VirtualMachine { name, domain, uri, full_every })
             }
             JobKind::Files | JobKind::Replication => Err(unsupported(self.kind)),

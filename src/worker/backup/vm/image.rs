@@ -23,7 +23,7 @@ use std::{
 const PROGRAM: &str = "qemu-img";
 
 /// It reads and writes headers alone.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Large enough for any disk, small enough that a stop is heard at once.
 const PIECE: usize = 1 << 20;
@@ -103,7 +103,9 @@ fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
             let cause = format!("{PROGRAM} is not on this machine");
             Failure::incurable(cause, "install it (package qemu-utils)")
         }
-        error => Failure::disruption(format!("{PROGRAM}: {error}"), "see the disk of the repository"),
+        error @ (CommandError::Unstarted(_) | CommandError::Late(_) | CommandError::Failed(_)) => {
+            Failure::disruption(format!("{PROGRAM}: {error}"), "see the disk of the repository")
+        }
     })?;
     if answer.status.success() {
         return Ok(answer.stdout);

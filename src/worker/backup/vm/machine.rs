@@ -74,7 +74,7 @@ pub(super) fn read(text: String) -> Option<Machine> {
         }
         let (Some(below), Some(disk)) = (element.path.strip_prefix(DISK), disks.last_mut()) else { continue };
         match below {
-            "/driver" => disk.format = element.get("type").unwrap_or("raw").to_owned(),
+            "/driver" => element.get("type").unwrap_or("raw").clone_into(&mut disk.format),
             "/target" => element.get("dev")?.clone_into(&mut disk.name),
             "/source" => disk.has_source = true,
             "/readonly" => disk.is_read_only = true,

@@ -97,7 +97,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
         None => work.begin(&wanted)?,
     };
     report.begin(Step::Copy, "");
-    watch::to_the_end(&work)?;
+    watch::until_ended(&work)?;
     report.done("");
 
     let made = seal::seal(&work, &begun)?;

@@ -19,7 +19,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const ENDED: Duration = Duration::from_secs(10);
 
 /// Looks until the session's backup has ended.
-pub(super) fn to_the_end(work: &Work<'_>) -> Result<(), Halt> {
+pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
     let limit = work.backup.ticket.settings.start_timeout;
     let (mut moved, mut before) = (Instant::now(), 0);
     loop {
