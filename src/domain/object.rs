@@ -3,6 +3,7 @@
 use super::{Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name};
 use serde::{Deserialize, Serialize};
 use std::{
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -55,6 +56,9 @@ pub enum BackupObject {
         domain: String,
         /// The libvirt connection.
         uri: String,
+        /// So many increments are made on a full backup, at the most. Older records do not tell it.
+        #[serde(default = "full_every")]
+        full_every: NonZeroU32,
     },
     /// A tree of files, backed up by restic.
     FileTree {
@@ -114,6 +118,13 @@ pub enum PasswordSource {
     Command(Vec<String>),
 }
 
+/// A full backup after so many increments, where the settings say nothing: two weeks of nightly runs.
+pub const FULL_EVERY: NonZeroU32 = NonZeroU32::new(14).expect("it is more than 0");
+
+const fn full_every() -> NonZeroU32 {
+    FULL_EVERY
+}
+
 impl BackupOrder {
     /// The directory of the object's restore points; `None` without a repository, and where the object's name is none
     /// that a directory may have.
@@ -145,7 +156,10 @@ impl BackupOrder {
             BackupObject::Instance { name, .. } | BackupObject::PointCopy { name, .. } => {
                 self.folder().map_or_else(|| object(format!("backup:{name}")), |folder| vec![Hold::Directory(folder)])
             }
-            BackupObject::VirtualMachine { domain, uri, .. } => object(format!("vm:{uri}:{domain}")),
+            BackupObject::VirtualMachine { domain, uri, .. } => {
+                let folder = self.folder().map(Hold::Directory);
+                object(format!("vm:{uri}:{domain}")).into_iter().chain(folder).collect()
+            }
             BackupObject::FileTree { path, .. } => object(format!("files:{}", printable_name(path.as_os_str()))),
             BackupObject::Standby { directory, port, .. } => {
                 vec![Hold::Directory(directory.clone()), Hold::Port(*port)]
@@ -185,8 +199,10 @@ impl BackupObject {
     /// Whether this build can back it up.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Instance { .. } | Self::FileCopy { .. } | Self::PointCopy { .. } => true,
-            Self::VirtualMachine { .. } | Self::FileTree { .. } | Self::Standby { .. } => false,
+            Self::Instance { .. } | Self::FileCopy { .. } | Self::PointCopy { .. } | Self::VirtualMachine { .. } => {
+                true
+            }
+            Self::FileTree { .. } | Self::Standby { .. } => false,
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::sample;
 use howdah::{
     domain::{
-        BackupObject, BackupOrder, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, Port, RetryPolicy,
-        SessionId, Timestamp, WhenUsedUp, Who,
+        BackupObject, BackupOrder, FULL_EVERY, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, Port,
+        RetryPolicy, SessionId, Timestamp, WhenUsedUp, Who,
     },
     machine::{
         Refusal,
@@ -74,9 +74,12 @@ pub(crate) fn object(kind: JobKind, number: usize) -> JobObject {
         }
         JobKind::FileCopy => BackupObject::FileCopy { name, path: path("etc"), target: path("copies") },
         JobKind::BackupCopy => BackupObject::PointCopy { instance: name.clone(), name, from: "/backup".into() },
-        JobKind::Vm => {
-            BackupObject::VirtualMachine { domain: name.to_string(), name, uri: "qemu:///system".to_owned() }
-        }
+        JobKind::Vm => BackupObject::VirtualMachine {
+            domain: name.to_string(),
+            name,
+            uri: "qemu:///system".to_owned(),
+            full_every: FULL_EVERY,
+        },
         JobKind::Files => BackupObject::FileTree { name, path: path("srv"), exclude: Vec::new(), password_file: None },
         JobKind::Replication => BackupObject::Standby {
             conninfo: format!("host={name}"),

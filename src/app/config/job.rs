@@ -3,23 +3,25 @@
 //! Promises: a key that the job's kind does not have is refused by name, as is a repository that nobody knows; a password
 //! is never in the file. Never: asks a server, or looks whether a place is there, which may change while howdah runs.
 
-use super::{
-    duration,
-    repository::{Repositories, whole},
-};
+mod values;
+
+use super::repository::{Repositories, whole};
 use crate::domain::{
-    BackupObject, Compression, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate, RetryPolicy,
-    conninfo,
+    BackupObject, Compression, FULL_EVERY, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate,
+    RetryPolicy, conninfo,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use std::{
-    num::NonZeroU16,
+    num::{NonZeroU16, NonZeroU32},
     path::{Path, PathBuf},
-    time::Duration,
 };
+use values::{JobRetry, name, rate};
 
 /// The checksums that a manifest of `pg_basebackup` may have; without any nothing could be verified.
 const CHECKSUMS: [&str; 5] = ["CRC32C", "SHA224", "SHA256", "SHA384", "SHA512"];
+
+/// libvirt's own machines.
+const DEFAULT_URI: &str = "qemu:///system";
 
 /// `[[job]]` as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub struct JobSetting {
     pub slot: Option<String>,
     pub passfile: Option<PathBuf>,
     pub password_command: Option<Vec<String>>,
+    pub uri: Option<String>,
+    pub full_every: Option<NonZeroU32>,
 }
 
 /// One of `objects`.
@@ -61,6 +65,8 @@ pub struct ObjectSetting {
     pub path: Option<PathBuf>,
     /// The instance whose restore points are copied; of the object's name where it is left out.
     pub instance: Option<String>,
+    /// The machine's name at libvirt.
+    pub domain: Option<String>,
 }
 
 /// The forms that `pg_basebackup` writes.
@@ -71,24 +77,6 @@ pub enum FormSetting {
     Plain,
     /// Archives.
     Tar,
-}
-
-/// `retry` of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct JobRetry {
-    /// Tries of an object.
-    pub tries: u32,
-    /// From a failure to the next try, such as `10m`.
-    #[serde(deserialize_with = "duration", serialize_with = "write_duration")]
-    pub every: Duration,
-}
-
-impl Default for JobRetry {
-    fn default() -> Self {
-        let RetryPolicy { tries, every, .. } = JobSpec::default_policy();
-        Self { tries, every }
-    }
 }
 
 impl JobSetting {
@@ -123,6 +111,7 @@ impl JobSetting {
             ("conninfo", written.conninfo.is_some(), JobKind::Instance),
             ("path", written.path.is_some(), JobKind::FileCopy),
             ("instance", written.instance.is_some(), JobKind::BackupCopy),
+            ("domain", written.domain.is_some(), JobKind::Vm),
         ];
         if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kind)| *is_there && *kind != self.kind) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
@@ -150,18 +139,25 @@ impl JobSetting {
                 let instance = InstanceName::new(written.instance.as_ref().unwrap_or(&written.name));
                 Ok(BackupObject::PointCopy { name, instance, from: repositories.find("from", from)? })
             }
-            JobKind::Vm | JobKind::Files | JobKind::Replication => Err(unsupported(self.kind)),
+            JobKind::Vm => {
+                let domain = written.domain.clone().ok_or("domain is missing: the machine's name at libvirt")?;
+                let uri = self.uri.clone().unwrap_or_else(|| DEFAULT_URI.to_owned());
+                let full_every = self.full_every.unwrap_or(FULL_EVERY);
+                Ok(BackupObject::VirtualMachine { name, domain, uri, full_every })
+            }
+            JobKind::Files | JobKind::Replication => Err(unsupported(self.kind)),
         }
     }
 
     /// Refuses keys that mean nothing for a job of this kind: who wrote one expects something of it.
     fn only_own_keys(&self) -> Result<(), String> {
-        use JobKind::{BackupCopy, FileCopy, Instance};
-        if !matches!(self.kind, Instance | FileCopy | BackupCopy) {
+        use JobKind::{BackupCopy, FileCopy, Instance, Vm};
+        if !matches!(self.kind, Instance | FileCopy | BackupCopy | Vm) {
             return Err(unsupported(self.kind));
         }
-        let keys: [(&str, bool, &[JobKind]); 10] = [
-            ("repository", self.repository.is_some(), &[Instance, BackupCopy]),
+        let keys: [(&str, bool, &[JobKind]); 13] = [
+            ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy]),
+            ("repository", self.repository.is_some(), &[Instance, BackupCopy, Vm]),
             ("keep", self.keep.is_some(), &[Instance, BackupCopy]),
             ("target", self.target.is_some(), &[FileCopy]),
             ("from", self.from.is_some(), &[BackupCopy]),
@@ -171,16 +167,18 @@ impl JobSetting {
             ("slot", self.slot.is_some(), &[Instance]),
             ("passfile", self.passfile.is_some(), &[Instance]),
             ("password_command", self.password_command.is_some(), &[Instance]),
+            ("uri", self.uri.is_some(), &[Vm]),
+            ("full_every", self.full_every.is_some(), &[Vm]),
         ];
         if let Some((key, ..)) = keys.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
         }
         let needs = |key: &str| format!("{key} is missing, which a job of the kind {} needs", self.kind);
         match self.kind {
-            Instance | BackupCopy if self.repository.is_none() => Err(needs("repository")),
+            Instance | BackupCopy | Vm if self.repository.is_none() => Err(needs("repository")),
             FileCopy if self.target.is_none() => Err(needs("target")),
             BackupCopy if self.from.is_none() => Err(needs("from")),
-            Instance | FileCopy | BackupCopy | JobKind::Vm | JobKind::Files | JobKind::Replication => Ok(()),
+            Instance | FileCopy | BackupCopy | Vm | JobKind::Files | JobKind::Replication => Ok(()),
         }
     }
 
@@ -215,7 +213,8 @@ impl JobSetting {
 
 fn unsupported(kind: JobKind) -> String {
     format!(
-        "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy"
+        "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy, \
+         vm"
     )
 }
 
@@ -223,36 +222,18 @@ const fn one() -> NonZeroU16 {
     NonZeroU16::MIN
 }
 
-/// A name that the command line can say: `NAME#3` is its third run.
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    let is_safe = InstanceName::new(&name).as_str() == name;
-    if name.trim() != name || name.is_empty() || name.starts_with('-') || name.contains('#') || !is_safe {
-        return Err(D::Error::custom(format!(
-            "{name:?} is no name of a job or an object: it needs a printable character, and has no # in it, no - at its \
-             beginning and no blank around it"
-        )));
-    }
-    Ok(name)
-}
-
-fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
-    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
-}
-
-fn write_duration<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&super::span_text(*span))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
     use crate::{app::config::Config, domain::WhenUsedUp};
+    use std::time::Duration;
 
     const HEAD: &str = "repositories = [\"/srv/backup\"]\n\
                         [[repository]]\nname = \"north\"\nkind = \"directory\"\npath = \"/mnt/north\"\n[[job]]\n";
     const INSTANCE: &str = "name = \"nightly\"\nkind = \"instance\"\nrepository = \"north\"\n";
+    const MACHINES: &str = "name = \"n\"\nkind = \"vm\"\nrepository = \"north\"\n\
+                            objects = [{ name = \"a\", domain = \"vm-a\" }]\n";
     const SHOP: &str = "objects = [{ name = \"shop\", conninfo = \"host=db1\" }]\n";
 
     fn jobs(text: &str) -> Result<Vec<JobSpec>, String> {
@@ -323,6 +304,14 @@ mod tests {
         let object = jobs(copy).unwrap()[0].objects()[0].clone();
         let (name, path, target) = (InstanceName::new("etc"), "/etc".into(), "/mnt/t".into());
         assert_eq!(object.object, BackupObject::FileCopy { name, path, target });
+        let machine = |text: &str| jobs(text).unwrap()[0].objects()[0].object.clone();
+        let vm = |uri: &str, every| {
+            let (name, domain, uri) = (InstanceName::new("a"), "vm-a".to_owned(), uri.to_owned());
+            BackupObject::VirtualMachine { name, domain, uri, full_every: NonZeroU32::new(every).unwrap() }
+        };
+        assert_eq!(machine(MACHINES), vm("qemu:///system", 14));
+        let text = format!("{MACHINES}uri = \"qemu:///session\"\nfull_every = 3\n");
+        assert_eq!(machine(&text), vm("qemu:///session", 3));
         let points = "name = \"n\"\nkind = \"backup-copy\"\nfrom = \"backup\"\nrepository = \"north\"\n\
                       objects = [{ name = \"shop\" }, { name = \"x\", instance = \"crm\" }]";
         let spec = jobs(points).unwrap().remove(0);
@@ -363,6 +352,10 @@ mod tests {
             (with("passfile = \"/a\"\npassword_command = [\"/b\"]\n"), "are both there"),
             (with("parallel = 0\n"), "parallel"),
             (with("rate = \"0\"\n"), "rate"),
+            (format!("{MACHINES}rate = \"1M\"\n"), "rate is not for a job of the kind vm"),
+            (MACHINES.replace("domain", "path"), "its object \"a\": path is not for a job of the kind vm"),
+            (MACHINES.replace(", domain = \"vm-a\"", ""), "domain is missing"),
+            (with("uri = \"qemu:///session\"\n"), "uri is not for a job of the kind instance"),
             (with("retry = { every = \"soon\" }\n"), "\"soon\" is not a time span"),
             (object("path = \"/x\""), "its object \"shop\": path is not for a job of the kind instance"),
             (object("conninfo = \"password=x\""), "the connection string holds password"),
@@ -382,7 +375,7 @@ mod tests {
                 with("").replace("repository = \"north\"\n", ""),
                 "repository is missing, which a job of the kind instance needs",
             ),
-            (with("").replace("\"instance\"", "\"vm\""), "jobs of the kind vm are not among those"),
+            (with("").replace("\"instance\"", "\"files\""), "jobs of the kind files are not among those"),
             (with("").replace("\"instance\"", "\"tape\""), "unknown variant `tape`"),
             (with("").replace("nightly", "night#1"), "\"night#1\" is no name of a job"),
             (with("").replace("nightly", "-n"), "\"-n\" is no name of a job"),

@@ -12,6 +12,7 @@ mod point_copy;
 mod repository;
 mod rights;
 mod seal;
+mod vm;
 
 use super::{
     attempt_files,
@@ -74,14 +75,13 @@ pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) ->
     watched(order.object.name().as_str(), settings.stall_timeout, move |_| {
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
     })?;
-    let account = Account::for_server(&settings.os_user)?;
+    let account = || Account::for_server(&settings.os_user);
     match &order.object {
-        BackupObject::Instance { .. } => instance::plan(&subject, &account),
-        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account).map(|checked| checked.plan),
-        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account).map(|checked| checked.plan),
-        BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-            Err(unsupported(order))
-        }
+        BackupObject::Instance { .. } => instance::plan(&subject, &account()?),
+        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account()?).map(|checked| checked.plan),
+        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account()?).map(|checked| checked.plan),
+        BackupObject::VirtualMachine { .. } => vm::plan(&subject),
+        BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(order)),
     }
 }
 
@@ -126,9 +126,8 @@ impl<'a> Backup<'a> {
             BackupObject::Instance { .. } => instance::run(self),
             BackupObject::FileCopy { .. } => file_copy::run(self),
             BackupObject::PointCopy { .. } => point_copy::run(self),
-            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(unsupported(self.order).into())
-            }
+            BackupObject::VirtualMachine { .. } => vm::run(self),
+            BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
         }
     }
 
@@ -141,9 +140,8 @@ impl<'a> Backup<'a> {
             BackupObject::PointCopy { .. } => {
                 self.remove_incoming(&self.subject().point_directory()?, wish).map(End::Disposed)
             }
-            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(unsupported(self.order).into())
-            }
+            BackupObject::VirtualMachine { .. } => vm::dispose(self, wish),
+            BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
         }
     }
 

@@ -1,0 +1,147 @@
+//! What a session has at libvirt: a job that runs, a checkpoint.
+//!
+//! Promises: a job is the session's own when all that it writes goes into the session's own directory, a checkpoint when
+//! it bears the session's name; what is called gone was looked for and was not there. Never: ends a job or deletes a
+//! checkpoint that is somebody else's.
+
+use super::{job_info::JobInfo, machine::Machine, virsh::Virsh, wording::Meaning};
+use crate::domain::Failure;
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often it is looked whether what was ended is gone.
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
+
+/// How long what was ended may take to go: a block job ends within tens of milliseconds, on a dead disk later or never.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A backup whose `virsh` was killed may begin after that: the daemon has the call already, which takes 0.3 s.
+const UNANSWERED: Duration = Duration::from_secs(3);
+
+/// Names at libvirt are names of files there (`NAME_MAX` is 255), and a UUID follows.
+const MAX_JOB_LEN: usize = 100;
+
+/// The job of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunningJob {
+    /// There is none.
+    None,
+    /// The session's own, so far.
+    Own {
+        /// Bytes that were processed, of how many.
+        done: u64,
+        total: u64,
+    },
+    /// Somebody else's; whether it is a backup.
+    Foreign {
+        /// Whether it is a backup.
+        is_backup: bool,
+    },
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Cleared {
+    pub(super) job: bool,
+    pub(super) checkpoint: bool,
+    /// Why bitmaps of the checkpoint stay in the disks.
+    pub(super) bitmaps: Option<String>,
+}
+
+/// What a session may have at libvirt.
+pub(super) struct Remains<'a> {
+    pub(super) virsh: &'a Virsh,
+    pub(super) machine: &'a Machine,
+    pub(super) checkpoint: &'a str,
+    /// Where its job writes to.
+    pub(super) incoming: &'a Path,
+}
+
+/// The name of a session's checkpoint.
+pub(super) fn checkpoint_name(job: &str, session: &str) -> String {
+    let safe = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
+    let job: String = job.chars().map(safe).take(MAX_JOB_LEN).collect();
+    format!("howdah-{job}-{session}")
+}
+
+/// Deletes one checkpoint that is known to be ours, with its bitmaps where they are there and can be reached; why some
+/// stay, where they do.
+pub(super) fn delete(virsh: &Virsh, machine: &Machine, name: &str) -> Result<Option<String>, Failure> {
+    let (state, _) = virsh.state(machine)?;
+    if state == "shut off" {
+        virsh.delete_checkpoint(machine, name, true)?;
+        return Ok(Some(format!("{} is off: the bitmap {name} stays in its disks", machine.name)));
+    }
+    match virsh.delete_checkpoint(machine, name, false) {
+        Ok(()) => Ok(None),
+        // There is nothing that could be deleted with it.
+        Err(error) if error.meaning() == Some(Meaning::BrokenBitmap) => {
+            virsh.delete_checkpoint(machine, name, true)?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Remains<'_> {
+    /// The job that runs on the machine.
+    pub(super) fn job(&self) -> Result<RunningJob, Failure> {
+        match self.virsh.job(self.machine)? {
+            JobInfo::None | JobInfo::Completed | JobInfo::Failed(_) | JobInfo::Cancelled => Ok(RunningJob::None),
+            JobInfo::Running { other: Some(_), .. } => Ok(RunningJob::Foreign { is_backup: false }),
+            JobInfo::Running { other: None, done, total } => {
+                let targets = self.virsh.backup_targets(self.machine)?;
+                Ok(if targets.is_empty() {
+                    // It has ended between the two questions.
+                    RunningJob::None
+                } else if targets.iter().all(|target| Path::new(target).parent() == Some(self.incoming)) {
+                    RunningJob::Own { done, total }
+                } else {
+                    RunningJob::Foreign { is_backup: true }
+                })
+            }
+        }
+    }
+
+    /// Aborts the session's job, deletes its checkpoint, and looks until neither is there. `unanswered` is whether a
+    /// backup was asked for whose answer nobody has heard.
+    pub(super) fn clear(&self, unanswered: bool) -> Result<Cleared, Failure> {
+        let began = Instant::now();
+        let mut cleared = Cleared::default();
+        loop {
+            let is_own = matches!(self.job()?, RunningJob::Own { .. });
+            let has_checkpoint = self.virsh.checkpoints(self.machine)?.iter().any(|name| name == self.checkpoint);
+            if is_own {
+                // It may end by itself meanwhile, and well: no restore point comes of it any more.
+                self.virsh.abort(self.machine)?;
+                cleared.job = true;
+            } else if has_checkpoint {
+                cleared.bitmaps = delete(self.virsh, self.machine, self.checkpoint)?;
+                cleared.checkpoint = true;
+            } else if !unanswered || cleared.checkpoint || began.elapsed() >= UNANSWERED {
+                return Ok(cleared);
+            }
+            if began.elapsed() >= TIMEOUT {
+                let cause = format!("the backup of {} does not end, or its checkpoint stays", self.machine.name);
+                return Err(Failure::disruption(cause, "see libvirt's log, and the disks of the machine"));
+            }
+            if is_own || !has_checkpoint {
+                thread::sleep(POLL_INTERVAL);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_checkpoint_is_one_that_libvirt_takes() {
+        assert_eq!(checkpoint_name("a b/ü", "s"), "howdah-a_b__-s");
+        assert!(checkpoint_name(&"x".repeat(500), "s").len() < 200);
+    }
+}

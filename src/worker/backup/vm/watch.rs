@@ -1,0 +1,83 @@
+//! Watching a backup at libvirt to its end.
+//!
+//! Promises: it has ended well when libvirt says so and all files are there; it is never ended from here.
+
+use super::{Work, job_info::JobInfo, point, remains::RunningJob, wording};
+use crate::{
+    domain::{ByteCount, Failure, Progress},
+    engine::{Halt, Observer},
+};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+/// A look takes two calls of some tens of milliseconds each.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// For how long libvirt may not say how a job has ended: it does so a moment after the end.
+const ENDED: Duration = Duration::from_secs(10);
+
+/// Looks until the session's backup has ended.
+pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
+    let limit = work.backup.ticket.settings.start_timeout;
+    let (mut moved, mut before) = (Instant::now(), 0);
+    loop {
+        work.backup.go_on()?;
+        match work.remains().job()? {
+            RunningJob::Own { done, total } => {
+                work.backup.report.progress(Progress {
+                    bytes_done: ByteCount(done),
+                    bytes_total: ByteCount(total.max(done)),
+                    ..Progress::default()
+                });
+                if done != before {
+                    (moved, before) = (Instant::now(), done);
+                }
+            }
+            RunningJob::None | RunningJob::Foreign { .. } => return ended(work),
+        }
+        if moved.elapsed() >= limit {
+            let cause = format!("the backup of {} has not moved for {} s", work.machine.name, limit.as_secs());
+            return Err(Failure::disruption(cause, "see the disks of the machine and of the repository").into());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// How it has ended.
+fn ended(work: &Work<'_>) -> Result<(), Halt> {
+    let name = &work.machine.name;
+    let began = Instant::now();
+    loop {
+        work.backup.go_on()?;
+        match work.virsh.completed_job(&work.machine)? {
+            JobInfo::Completed => return all_there(work),
+            JobInfo::Failed(why) => return Err(wording::failure(&format!("backing up {name}"), &why).into()),
+            JobInfo::Cancelled => {
+                let cause = format!("somebody has aborted the backup of {name}");
+                return Err(Failure::disruption(cause, "").into());
+            }
+            JobInfo::None | JobInfo::Running { .. } => {}
+        }
+        if began.elapsed() >= ENDED {
+            // A machine that has crashed takes its jobs along, and what they said.
+            super::plan::refuse_state(&work.virsh, &work.machine)?;
+            let cause = format!("libvirt does not say how the backup of {name} has ended");
+            return Err(Failure::disruption(cause, "see libvirt's log").into());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// libvirt removes the files of a backup that has failed: what it said may have been of another job.
+fn all_there(work: &Work<'_>) -> Result<(), Halt> {
+    for disk in work.machine.disks.iter().filter(|disk| disk.is_backed_up()) {
+        let path = work.incoming.join(point::file_of(&disk.name));
+        if !fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) {
+            let cause = format!("the backup of {} has ended, and its file of {} is gone", work.machine.name, disk.name);
+            return Err(Failure::disruption(cause, "see libvirt's log").into());
+        }
+    }
+    Ok(())
+}
