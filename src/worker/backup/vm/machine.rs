@@ -2,6 +2,7 @@
 
 use super::xml;
 use crate::domain::Failure;
+use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
 
 /// A machine.
@@ -15,7 +16,7 @@ pub(super) struct Machine {
 }
 
 /// A disk of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Disk {
     /// Its name in the guest, such as `vda`.
     pub(super) name: String,
@@ -63,28 +64,25 @@ impl Machine {
 
 /// Reads `dumpxml`; `None` where it is not whole, or a disk has a name that could not be that of a file.
 pub(super) fn read(text: String) -> Option<Machine> {
-    const DISK: &str = "domain/devices/disk";
-    let elements = xml::elements(&text)?;
-    let first = |path: &str| elements.iter().find(|element| element.path == path).map(|element| element.text.clone());
-    let mut disks: Vec<Disk> = Vec::new();
-    for element in &elements {
-        if element.path == DISK {
-            let device = element.get("device").unwrap_or("disk").to_owned();
-            disks.push(Disk { device, format: "raw".to_owned(), ..Disk::default() });
-        }
-        let (Some(below), Some(disk)) = (element.path.strip_prefix(DISK), disks.last_mut()) else { continue };
-        match below {
-            "/driver" => element.get("type").unwrap_or("raw").clone_into(&mut disk.format),
-            "/target" => element.get("dev")?.clone_into(&mut disk.name),
-            "/source" => disk.has_source = true,
-            "/readonly" => disk.is_read_only = true,
-            "/transient" => disk.is_transient = true,
-            _ => {}
-        }
-    }
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let (name, uuid) = (first("domain/name")?, first("domain/uuid")?);
-    disks.iter().all(|disk| is_name(&disk.name)).then_some(Machine { name, uuid, disks, xml: text })
+    let document = Document::parse(&text).ok()?;
+    let disks = xml::at(&document, &["domain", "devices", "disk"]).into_iter().map(disk).collect::<Option<_>>()?;
+    let text_of = |name: &str| Some(xml::at(&document, &["domain", name]).first()?.text()?.trim().to_owned());
+    let (name, uuid) = (text_of("name")?, text_of("uuid")?);
+    Some(Machine { name, uuid, disks, xml: text })
+}
+
+fn disk(element: Node<'_, '_>) -> Option<Disk> {
+    let below = |name: &str| element.children().find(|child| child.has_tag_name(name));
+    let name = below("target")?.attribute("dev")?;
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_name.then(|| Disk {
+        name: name.to_owned(),
+        device: element.attribute("device").unwrap_or("disk").to_owned(),
+        format: below("driver").and_then(|driver| driver.attribute("type")).unwrap_or("raw").to_owned(),
+        is_read_only: below("readonly").is_some(),
+        is_transient: below("transient").is_some(),
+        has_source: below("source").is_some(),
+    })
 }
 
 /// Reads `domstats --block --backing`: a disk stands there once for itself and once for each file that it rests on.

@@ -13,6 +13,7 @@ use crate::{
     domain::{Failure, instance::printable},
     postgres::command_output::{CommandError, command_answer},
 };
+use roxmltree::{Document, Node};
 use std::{collections::BTreeMap, io, path::Path, process::Command, time::Duration};
 
 /// The program.
@@ -104,9 +105,9 @@ impl Virsh {
             Err(error) if error.meaning() == Some(Meaning::NoJob) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let elements = xml::elements(&said).ok_or_else(|| unreadable("the description of a backup"))?;
-        let targets = elements.iter().filter(|element| element.path == "domainbackup/disks/disk/target");
-        Ok(targets.filter_map(|target| target.get("file")).map(str::to_owned).collect())
+        let document = Document::parse(&said).map_err(|_| unreadable("the description of a backup"))?;
+        let targets = xml::at(&document, &["domainbackup", "disks", "disk", "target"]);
+        Ok(targets.iter().filter_map(|target| target.attribute("file")).map(str::to_owned).collect())
     }
 
     /// The names of its checkpoints.
@@ -124,9 +125,11 @@ impl Virsh {
         let domain = ["--domain", &machine.uuid, "--checkpointname", checkpoint];
         let options = [&["checkpoint-dumpxml", "--size", "--no-domain"], domain.as_slice()].concat();
         let said = self.call(&format!("looking at the checkpoint {checkpoint} of {}", machine.name), &options)?;
-        let disks = xml::elements(&said).unwrap_or_default();
-        let disks = disks.iter().filter(|element| element.path == "domaincheckpoint/disks/disk");
-        Ok(disks.filter_map(|disk| Some((disk.get("name")?.to_owned(), disk.get("size")?.parse().ok()?))).collect())
+        let document = Document::parse(&said).ok();
+        let disks = document.iter().flat_map(|document| xml::at(document, &["domaincheckpoint", "disks", "disk"]));
+        let size =
+            |disk: Node<'_, '_>| Some((disk.attribute("name")?.to_owned(), disk.attribute("size")?.parse().ok()?));
+        Ok(disks.filter_map(size).collect())
     }
 
     /// Begins a backup with its checkpoint, both described in files.
