@@ -1,15 +1,14 @@
 //! The objects of backup jobs.
 
-use super::{Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name};
+use super::{
+    Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name, point_mark::RESTIC,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 use uuid::Uuid;
-
-/// What the directory of a tree's restic repository ends in, and no other object's.
-const RESTIC: &str = ".restic";
 
 /// The order to back up one object. The run of its job is the session's parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use serde_json::Value;
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 /// The objects, in their order, which is not that of the alphabet.
 const NAMES: [&str; 3] = ["zoo", "art", "mail"];
@@ -164,4 +164,27 @@ fn r33_r43_a_stop_before_the_first_object_begins_makes_no_repository_either() {
         assert_eq!(names(&night.repository), [] as [&str; 0]);
     }
     night.howdah.run(["job", "stop", "filler", "--wait"]).expect_code(0);
+}
+
+#[test]
+fn the_doctor_looks_for_restic_where_a_job_needs_it() {
+    needs_restic!();
+    let night = Night::new("");
+    let doctor = |howdah: &Howdah| -> Vec<Value> {
+        let found = howdah.run(["doctor", "--json"]).json();
+        let rows = found.as_array().unwrap().iter().filter(|row| row["check"] == "restic");
+        rows.cloned().collect()
+    };
+    let found = doctor(&night.howdah);
+    assert_eq!((found.len(), &found[0]["state"]), (1, &"ok".into()), "{found:?}");
+    assert_eq!(doctor(&Howdah::usual()), [] as [Value; 0], "nobody needs it");
+    let old = scratch("old");
+    fs::write(old.join("restic"), "#!/bin/sh\necho restic 0.9.6 compiled with go\n").unwrap();
+    fs::set_permissions(old.join("restic"), fs::Permissions::from_mode(0o755)).unwrap();
+    let config = night.howdah.home.join("config/howdah/howdah.toml");
+    let jobs = fs::read_to_string(config).unwrap();
+    night.howdah.configure(&format!("[worker]\nbinaries = [\"{}\"]\n{jobs}", old.display()));
+    let found = doctor(&night.howdah);
+    assert_eq!(found[0]["state"], "error", "{found:?}");
+    assert!(found[0]["found"].as_str().unwrap().contains("restic 0.9, which is too old"), "{found:?}");
 }

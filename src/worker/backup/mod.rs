@@ -75,14 +75,19 @@ pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) ->
     watched(order.object.name().as_str(), settings.stall_timeout, move |_| {
         Ok::<(), Failure>(claim::refuse_if_held(&holds, &own, None)?)
     })?;
-    let account = Account::for_server(&settings.os_user)?;
+    let account = || Account::for_server(&settings.os_user);
     match &order.object {
-        BackupObject::Instance { .. } => instance::plan(&subject, &account),
-        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account).map(|checked| checked.plan),
-        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account).map(|checked| checked.plan),
+        BackupObject::Instance { .. } => instance::plan(&subject, &account()?),
+        BackupObject::FileCopy { .. } => file_copy::check(&subject, &account()?).map(|checked| checked.plan),
+        BackupObject::PointCopy { .. } => point_copy::check(&subject, &account()?).map(|checked| checked.plan),
         BackupObject::FileTree { .. } => files::plan(&subject, &Account::own()?),
         BackupObject::VirtualMachine { .. } | BackupObject::Standby { .. } => Err(unsupported(order)),
     }
+}
+
+/// The version of restic that trees are backed up with.
+pub(super) fn restic_version(settings: &WorkerSettings) -> Result<String, Failure> {
+    files::version(settings)
 }
 
 fn unsupported(order: &BackupOrder) -> Failure {

@@ -27,7 +27,8 @@ pub(super) use dispose::dispose;
 use super::{Backup, Subject};
 use crate::{
     domain::{
-        Achieved, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, Plan, Step, Success, quantity::many,
+        Achieved, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, Plan, Step, Success, WorkerSettings,
+        quantity::many,
     },
     engine::{Halt, Observer},
     postgres::account::Account,
@@ -102,6 +103,12 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
 /// The plan alone.
 pub(super) fn plan(subject: &Subject<'_>, account: &Account) -> Result<BackupPlan, Failure> {
     plan::plan(subject, account, &[]).map(|planned| planned.plan)
+}
+
+/// The version of the program that is found.
+pub(super) fn version(settings: &WorkerSettings) -> Result<String, Failure> {
+    let nowhere = Path::new("/");
+    Ok(Restic::new(&Account::own()?, settings, nowhere, nowhere).version()?.to_string())
 }
 
 /// The order names a tree: that is why it came here.
