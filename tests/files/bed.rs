@@ -134,12 +134,17 @@ impl Bed {
 
     /// A restic that does something more around `backup`; the directory to look for programs in.
     pub(crate) fn instead(&self, backup: &str) -> PathBuf {
+        self.instead_of("backup", backup)
+    }
+
+    /// The same around another verb.
+    pub(crate) fn instead_of(&self, verb: &str, script: &str) -> PathBuf {
         let place = scratch("programs");
         let program = place.join("restic");
         let real = "/usr/bin/restic";
         let script = format!(
-            "#!/bin/sh\ncase \" $* \" in\n*' backup '*)\n{};;\n*) exec {real} \"$@\";;\nesac\n",
-            backup.replace("RESTIC", real).replace("REPOSITORY", self.folder().to_str().unwrap())
+            "#!/bin/sh\ncase \" $* \" in\n*' {verb} '*)\n{};;\n*) exec {real} \"$@\";;\nesac\n",
+            script.replace("RESTIC", real).replace("REPOSITORY", self.folder().to_str().unwrap())
         );
         fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

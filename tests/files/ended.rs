@@ -3,7 +3,10 @@
 use crate::{
     bed::{Bed, MUCH, label},
     needs_restic,
-    support::{place::listing, timeout::until_true},
+    support::{
+        place::{listing, names},
+        timeout::until_true,
+    },
 };
 use howdah::{
     domain::{Disposed, Failure, FailureClass, Step, fact::End},
@@ -48,6 +51,29 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
     assert_eq!(other.dispose(), Disposed::Removed);
     bed.left(&other, &[&made]);
     assert_eq!(bed.session().dispose(), Disposed::Nothing, "a session that never began");
+}
+
+#[test]
+fn a_repository_that_was_being_made_goes_and_the_next_attempt_makes_its_own() {
+    needs_restic!();
+    let bed = Bed::new(10);
+    let killed = || {
+        let mut session = bed.session();
+        session.binaries = vec![bed.instead_of("init", "RESTIC \"$@\"\nexec tail -f /dev/null")];
+        let attempt = session.start();
+        let config = bed.repository.join(format!(".incoming-{}/config", session.uuid));
+        until_true("the repository to be there without its name", || config.exists());
+        assert!(!bed.folder().exists());
+        attempt.kill();
+        session.binaries.clear();
+        session
+    };
+    let session = killed();
+    assert_eq!(session.dispose(), Disposed::Removed);
+    assert_eq!(names(&bed.repository), [] as [&str; 0]);
+    let session = killed();
+    let made = label(&session.succeed());
+    bed.left(&session, &[&made]);
 }
 
 #[test]

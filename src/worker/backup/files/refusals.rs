@@ -6,6 +6,7 @@
 use crate::domain::{
     Failure,
     FailureClass::{self, Disruption, Incurable},
+    instance::printable,
 };
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
@@ -57,7 +58,7 @@ pub(super) fn of_end(doing: &str, status: ExitStatus, said: &str) -> Failure {
         (None, Some((line, class, advice))) => (Some(line), class, advice),
         (None, None) => (first(), Disruption, ""),
     };
-    let line = line.map_or_else(|| format!("restic ended with {status}"), ToOwned::to_owned);
+    let line = line.map_or_else(|| format!("restic ended with {status}"), printable);
     Failure { class, step: None, cause: format!("{doing}: {line}"), advice: advice.to_owned() }
 }
 
@@ -89,6 +90,8 @@ mod tests {
             assert!(failure.cause.contains(text), "{failure}");
             assert!(class == Disruption || !failure.advice.is_empty(), "{text}");
         }
+        let hostile = of_end("x", ExitStatus::from_raw(1 << 8), "Fatal: /t/\u{1b}[2J");
+        assert!(hostile.cause.ends_with("/t/\\u{1b}[2J"), "{hostile}");
         assert!(of_end("x", ExitStatus::from_raw(9), "").cause.contains("killed by signal 9"));
         assert!(of_end("x", ExitStatus::from_raw(1 << 8), "").cause.contains("exit status: 1"));
     }

@@ -102,16 +102,29 @@ impl Restic {
         command
     }
 
-    /// Makes the repository, where nothing is but an empty directory.
+    /// Makes the repository, where nothing is but an empty directory. In the attempt's own process group, since it
+    /// writes: what ends the attempt ends it.
     pub(super) fn init(&self) -> Result<(), Failure> {
-        self.run(self.command(None).arg("init"), "making a restic repository").map(drop)
+        let doing = format!("making a restic repository in {}", self.repository.display());
+        let made = self.command(None).arg("init").output();
+        let made = made.map_err(|error| Failure::disruption(format!("{PROGRAM} cannot be run: {error}"), ""))?;
+        let said = String::from_utf8_lossy(&made.stderr);
+        if made.status.success() { Ok(()) } else { Err(refusals::of_end(&doing, made.status, &said)) }
     }
 
     /// Asks, and gets the answer of a program that ended well.
     pub(super) fn ask(&self, question: &[&str]) -> Result<String, Failure> {
         let mut command = self.command(None);
         command.arg("--no-lock").args(question);
-        self.run(&mut command, "asking the restic repository")
+        let doing = format!("asking the restic repository in {}", self.repository.display());
+        let answer = command_answer(&mut command, self.limit).map_err(|error| {
+            Failure::disruption(format!("{doing}: {error}"), "see the disk that the repository is on")
+        })?;
+        if answer.status.success() {
+            Ok(answer.stdout)
+        } else {
+            Err(refusals::of_end(&doing, answer.status, &answer.stderr))
+        }
     }
 
     /// The identifier that the repository's own configuration names; that it can be read means that the password is
@@ -129,18 +142,6 @@ impl Restic {
     /// The bytes of all files of a snapshot.
     pub(super) fn size_of(&self, snapshot: &Snapshot) -> Result<ByteCount, Failure> {
         super::answer::size(&self.ask(&["stats", "--json", "--mode", "restore-size", &snapshot.id])?)
-    }
-
-    fn run(&self, command: &mut Command, doing: &str) -> Result<String, Failure> {
-        let doing = format!("{doing} in {}", self.repository.display());
-        let answer = command_answer(command, self.limit).map_err(|error| {
-            Failure::disruption(format!("{doing}: {error}"), "see the disk that the repository is on")
-        })?;
-        if answer.status.success() {
-            Ok(answer.stdout)
-        } else {
-            Err(refusals::of_end(&doing, answer.status, &answer.stderr))
-        }
     }
 }
 
