@@ -68,8 +68,8 @@ impl Night {
             assert_eq!(names(&folder.join("locks")), [] as [&str; 0]);
             assert_eq!(names(&folder.join("snapshots")).len(), usize::from(state == "done"), "{name}");
         }
-        let around = names(&self.repository);
-        assert!(around.iter().all(|name| name.ends_with(".restic")), "no claim is left: {around:?}");
+        // A stop that comes while an object's place is being claimed ends the run before the owner gives the place back.
+        until_true("no claim is left", || names(&self.repository).iter().all(|name| name.ends_with(".restic")));
     }
 
     /// The newest restore point of an object holds its tree.
