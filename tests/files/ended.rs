@@ -54,6 +54,26 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
 }
 
 #[test]
+fn r31_a_stop_that_comes_after_the_end_finds_a_restore_point_and_one_that_does_not_end_is_not_waited_for() {
+    needs_restic!();
+    let bed = Bed::new(10);
+    let endless = || vec![bed.instead("RESTIC \"$@\"\nexec tail -f /dev/null")];
+    let mut session = bed.session();
+    session.binaries = endless();
+    let attempt = session.start();
+    until_true("restic to say its last word", || session.log().contains("snapshot_id"));
+    attempt.signal(Signal::TERM);
+    assert_eq!(attempt.end(), End::Stopped);
+    let End::Succeeded(found) = session.end_of_disposal() else { panic!("{}", session.log()) };
+    bed.left(&session, &[&label(&found)]);
+    let mut other = bed.session();
+    other.binaries = endless();
+    let made = label(&other.succeed());
+    assert!(other.log().contains("does not end: it is killed"), "{}", other.log());
+    bed.left(&other, &[&label(&found), &made]);
+}
+
+#[test]
 fn a_repository_that_was_being_made_goes_and_the_next_attempt_makes_its_own() {
     needs_restic!();
     let bed = Bed::new(10);
