@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         InstanceName,
-        point_mark::{INCOMING, REMOVING},
+        point_mark::{INCOMING, REMOVING, RESTIC},
     },
     postgres::{
         manifest,
@@ -173,11 +173,12 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
     fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
 }
 
-/// Whether the search goes into an entry; the file system's own directory may be read by root alone, and what is being
-/// made or removed is no backup.
+/// Whether the search goes into an entry; the file system's own directory may be read by root alone, what is being made or
+/// removed is no backup, and what a restic repository holds only restic can tell.
 fn is_searched(name: &OsStr, kind: FileType) -> bool {
     let begins = |with: &str| name.as_encoded_bytes().starts_with(with.as_bytes());
-    kind.is_dir() && name != "lost+found" && !begins(INCOMING) && !begins(REMOVING)
+    let by_restic = name.as_encoded_bytes().ends_with(RESTIC.as_bytes());
+    kind.is_dir() && name != "lost+found" && !begins(INCOMING) && !begins(REMOVING) && !by_restic
 }
 
 /// Whether these entries are those of a backup, whole or not, so that what lies below is its own.

@@ -267,6 +267,7 @@ fn a_backup_without_its_own_wal_is_offered_without_the_facts_in_it() {
 fn ordinary_directories_are_passed_over_and_links_are_not_followed() {
     let lab = Lab::new();
     lab.plain("orders/x");
+    lab.plain("home.restic/data");
     for name in ["notes/2026", "lost+found", "a/b/c/d/e/f/g/h"] {
         fs::create_dir_all(lab.repo().join(name)).unwrap();
     }

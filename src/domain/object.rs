@@ -1,6 +1,8 @@
 //! The objects of backup jobs.
 
-use super::{Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name};
+use super::{
+    Compression, Hold, InstanceName, JobId, Keep, ObjectName, Port, Rate, instance::printable_name, point_mark::RESTIC,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     num::NonZeroU32,
@@ -132,8 +134,12 @@ impl BackupOrder {
         /// Names beside it have to hold it and a little more (`NAME_MAX` is 255).
         const MAX_LEN: usize = 200;
         let name = self.object.folder_name().as_str();
-        let is_name = !name.starts_with('.') && !name.contains(['/', '\\']) && name.len() <= MAX_LEN;
-        self.repository.as_deref().filter(|_| is_name).map(|repository| repository.join(name))
+        let by_restic = matches!(self.object, BackupObject::FileTree { .. });
+        // An instance and a tree of one name do not come into each other's way (S14).
+        let is_free = by_restic || !name.ends_with(RESTIC);
+        let is_name = is_free && !name.starts_with('.') && !name.contains(['/', '\\']) && name.len() <= MAX_LEN;
+        let folder = if by_restic { format!("{name}{RESTIC}") } else { name.to_owned() };
+        self.repository.as_deref().filter(|_| is_name).map(|repository| repository.join(folder))
     }
 
     /// Where its data goes: the repository, or what takes the copy.
@@ -160,7 +166,10 @@ impl BackupOrder {
                 let folder = self.folder().map(Hold::Directory);
                 object(format!("vm:{uri}:{domain}")).into_iter().chain(folder).collect()
             }
-            BackupObject::FileTree { path, .. } => object(format!("files:{}", printable_name(path.as_os_str()))),
+            BackupObject::FileTree { path, .. } => {
+                let tree = object(format!("files:{}", printable_name(path.as_os_str())));
+                self.folder().map(Hold::Directory).into_iter().chain(tree).collect()
+            }
             BackupObject::Standby { directory, port, .. } => {
                 vec![Hold::Directory(directory.clone()), Hold::Port(*port)]
             }
@@ -199,10 +208,12 @@ impl BackupObject {
     /// Whether this build can back it up.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Instance { .. } | Self::FileCopy { .. } | Self::PointCopy { .. } | Self::VirtualMachine { .. } => {
-                true
-            }
-            Self::FileTree { .. } | Self::Standby { .. } => false,
+            Self::Instance { .. }
+            | Self::FileCopy { .. }
+            | Self::PointCopy { .. }
+            | Self::VirtualMachine { .. }
+            | Self::FileTree { .. } => true,
+            Self::Standby { .. } => false,
         }
     }
 }
@@ -239,5 +250,20 @@ mod tests {
             assert_eq!(order(name, Some("/backup")).folder(), None, "{name}");
         }
         assert_eq!(order("größe", Some("/backup")).folder(), Some("/backup/größe".into()));
+    }
+
+    #[test]
+    fn s14_an_instance_and_a_tree_of_one_name_have_two_directories() {
+        let tree = |name: &str| {
+            let (path, name) = ("/home".into(), InstanceName::new(name));
+            let object = BackupObject::FileTree { name, path, exclude: Vec::new(), password_file: None };
+            BackupOrder { object, ..order("x", Some("/backup")) }
+        };
+        assert_eq!(tree("shop").folder(), Some("/backup/shop.restic".into()));
+        assert_eq!(order("shop.restic", Some("/backup")).folder(), None);
+        assert_eq!(tree("..").folder(), None);
+        let [one, other] = ["shop", "crm"].map(|name| tree(name).holds());
+        assert!(one.iter().zip(&other).any(|(one, other)| one.clashes(other)), "the same tree");
+        assert_eq!(one[0], Hold::Directory("/backup/shop.restic".into()));
     }
 }

@@ -24,6 +24,9 @@ pub const MAX_POINT_MARK_LEN: u64 = 64 << 10;
 /// How the name of a directory begins that a restore point is made in; the session's uuid follows.
 pub const INCOMING: &str = ".incoming-";
 
+/// How the name of a tree's restic repository ends, and that of no other object's directory.
+pub const RESTIC: &str = ".restic";
+
 /// How the name of a directory begins that a restore point is removed from.
 pub const REMOVING: &str = ".removing-";
 

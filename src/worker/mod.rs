@@ -95,6 +95,11 @@ pub fn plan_backup(order: &BackupOrder, settings: &WorkerSettings) -> Result<Bac
     backup::plan(order, settings, &own)
 }
 
+/// The version of restic that workers find; refused where there is none, or one that is too old.
+pub fn restic_version(settings: &WorkerSettings) -> Result<String, Failure> {
+    backup::restic_version(settings)
+}
+
 /// Makes the plan of an opening and writes nothing.
 pub fn plan_explore(order: &ExploreOrder, settings: &WorkerSettings) -> Result<ExplorePlan, Failure> {
     // Which of its own sessions holds a place is for the owner to say.

@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) order: BackupOrder,
     /// What other sessions read.
     pub(crate) in_use: Vec<PathBuf>,
+    /// Where its workers look for programs first.
+    pub(crate) binaries: Vec<PathBuf>,
     attempts: Cell<u32>,
 }
 
@@ -64,7 +66,14 @@ pub(crate) fn order(object: BackupObject, repository: Option<&Path>) -> BackupOr
 
 impl Session {
     pub(crate) fn new(order: BackupOrder) -> Self {
-        Self { howdah: Howdah::new(), uuid: Uuid::now_v7(), order, in_use: Vec::new(), attempts: Cell::new(0) }
+        Self {
+            howdah: Howdah::new(),
+            uuid: Uuid::now_v7(),
+            order,
+            in_use: Vec::new(),
+            binaries: Vec::new(),
+            attempts: Cell::new(0),
+        }
     }
 
     /// The same as archives, packed so.
@@ -142,7 +151,8 @@ impl Session {
         self.attempts.set(number);
         let dir = self.howdah.state.join(format!("attempts/1/{number}"));
         fs::create_dir_all(&dir).unwrap();
-        let settings = WorkerSettings { state: Some(self.howdah.state.clone()), ..WorkerSettings::default() };
+        let (state, binaries) = (Some(self.howdah.state.clone()), self.binaries.clone());
+        let settings = WorkerSettings { state, binaries, ..WorkerSettings::default() };
         let ticket = Ticket {
             version: CONTRACT_VERSION,
             session: SessionId(1),

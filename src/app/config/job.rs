@@ -3,6 +3,7 @@
 //! Promises: a key that the job's kind does not have is refused by name, as is a repository that nobody knows; a password
 //! is never in the file. Never: asks a server, or looks whether a place is there, which may change while howdah runs.
 
+mod tree;
 mod values;
 
 use super::repository::{Repositories, whole};
@@ -50,6 +51,7 @@ pub struct JobSetting {
     pub password_command: Option<Vec<String>>,
     pub uri: Option<String>,
     pub full_every: Option<NonZeroU32>,
+    pub password_file: Option<PathBuf>,
 }
 
 /// One of `objects`.
@@ -61,8 +63,10 @@ pub struct ObjectSetting {
     pub name: String,
     /// How a server is reached.
     pub conninfo: Option<String>,
-    /// What is copied.
+    /// What is copied, or the tree that is backed up.
     pub path: Option<PathBuf>,
+    /// The patterns of what a tree's backup leaves out, as restic reads them.
+    pub exclude: Option<Vec<String>>,
     /// The instance whose restore points are copied; of the object's name where it is left out.
     pub instance: Option<String>,
     /// The machine's name at libvirt.
@@ -107,13 +111,14 @@ impl JobSetting {
 
     fn object(&self, written: &ObjectSetting, repositories: &Repositories<'_>) -> Result<BackupObject, String> {
         let name = InstanceName::new(&written.name);
-        let foreign = [
-            ("conninfo", written.conninfo.is_some(), JobKind::Instance),
-            ("path", written.path.is_some(), JobKind::FileCopy),
-            ("instance", written.instance.is_some(), JobKind::BackupCopy),
-            ("domain", written.domain.is_some(), JobKind::Vm),
+        let foreign: [(&str, bool, &[JobKind]); 5] = [
+            ("conninfo", written.conninfo.is_some(), &[JobKind::Instance]),
+            ("path", written.path.is_some(), &[JobKind::FileCopy, JobKind::Files]),
+            ("exclude", written.exclude.is_some(), &[JobKind::Files]),
+            ("instance", written.instance.is_some(), &[JobKind::BackupCopy]),
+            ("domain", written.domain.is_some(), &[JobKind::Vm]),
         ];
-        if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kind)| *is_there && *kind != self.kind) {
+        if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
         }
         match self.kind {
@@ -145,19 +150,20 @@ impl JobSetting {
                 let full_every = self.full_every.unwrap_or(FULL_EVERY);
                 Ok(BackupObject::VirtualMachine { name, domain, uri, full_every })
             }
-            JobKind::Files | JobKind::Replication => Err(unsupported(self.kind)),
+            JobKind::Files => self.tree(name, written),
+            JobKind::Replication => Err(unsupported(self.kind)),
         }
     }
 
     /// Refuses keys that mean nothing for a job of this kind: who wrote one expects something of it.
     fn only_own_keys(&self) -> Result<(), String> {
-        use JobKind::{BackupCopy, FileCopy, Instance, Vm};
-        if !matches!(self.kind, Instance | FileCopy | BackupCopy | Vm) {
+        use JobKind::{BackupCopy, FileCopy, Files, Instance, Vm};
+        if !matches!(self.kind, Instance | FileCopy | BackupCopy | Vm | Files) {
             return Err(unsupported(self.kind));
         }
-        let keys: [(&str, bool, &[JobKind]); 13] = [
-            ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy]),
-            ("repository", self.repository.is_some(), &[Instance, BackupCopy, Vm]),
+        let keys: [(&str, bool, &[JobKind]); 14] = [
+            ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy, Files]),
+            ("repository", self.repository.is_some(), &[Instance, BackupCopy, Vm, Files]),
             ("keep", self.keep.is_some(), &[Instance, BackupCopy]),
             ("target", self.target.is_some(), &[FileCopy]),
             ("from", self.from.is_some(), &[BackupCopy]),
@@ -169,16 +175,18 @@ impl JobSetting {
             ("password_command", self.password_command.is_some(), &[Instance]),
             ("uri", self.uri.is_some(), &[Vm]),
             ("full_every", self.full_every.is_some(), &[Vm]),
+            ("password_file", self.password_file.is_some(), &[Files]),
         ];
         if let Some((key, ..)) = keys.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
         }
         let needs = |key: &str| format!("{key} is missing, which a job of the kind {} needs", self.kind);
         match self.kind {
-            Instance | BackupCopy | Vm if self.repository.is_none() => Err(needs("repository")),
+            Instance | BackupCopy | Vm | Files if self.repository.is_none() => Err(needs("repository")),
+            Files if self.password_file.is_none() => Err(needs("password_file")),
             FileCopy if self.target.is_none() => Err(needs("target")),
             BackupCopy if self.from.is_none() => Err(needs("from")),
-            Instance | FileCopy | BackupCopy | Vm | JobKind::Files | JobKind::Replication => Ok(()),
+            Instance | FileCopy | BackupCopy | Vm | Files | JobKind::Replication => Ok(()),
         }
     }
 
@@ -214,7 +222,7 @@ impl JobSetting {
 fn unsupported(kind: JobKind) -> String {
     format!(
         "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy, \
-         vm"
+         vm, files"
     )
 }
 
@@ -223,166 +231,4 @@ const fn one() -> NonZeroU16 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-    use super::*;
-    use crate::{app::config::Config, domain::WhenUsedUp};
-    use std::time::Duration;
-
-    const HEAD: &str = "repositories = [\"/srv/backup\"]\n\
-                        [[repository]]\nname = \"north\"\nkind = \"directory\"\npath = \"/mnt/north\"\n[[job]]\n";
-    const INSTANCE: &str = "name = \"nightly\"\nkind = \"instance\"\nrepository = \"north\"\n";
-    const MACHINES: &str = "name = \"n\"\nkind = \"vm\"\nrepository = \"north\"\n\
-                            objects = [{ name = \"a\", domain = \"vm-a\" }]\n";
-    const SHOP: &str = "objects = [{ name = \"shop\", conninfo = \"host=db1\" }]\n";
-
-    fn jobs(text: &str) -> Result<Vec<JobSpec>, String> {
-        let config: Config = toml::from_str(&format!("{HEAD}{text}")).map_err(|error| error.to_string())?;
-        let (jobs, problems) = config.jobs();
-        problems.first().map_or(Ok(jobs), |problem| Err(problem.to_string()))
-    }
-
-    #[test]
-    fn a_job_that_is_not_right_holds_up_no_other_and_of_two_of_one_name_neither_is_meant() {
-        let named = |name: &str, more: &str| format!("{INSTANCE}{more}{SHOP}").replace("nightly", name);
-        let text = [named("a", ""), named("b", "target = \"/t\"\n"), named("c", ""), named("d", ""), named("d", "")];
-        let config: Config = toml::from_str(&format!("{HEAD}{}", text.join("[[job]]\n"))).unwrap();
-        let (jobs, problems) = config.jobs();
-        assert_eq!(jobs.iter().map(|job| job.name().as_str()).collect::<Vec<_>>(), ["a", "c"]);
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert!(problems[0].contains("the job \"b\"") && problems[1].contains("the name \"d\""), "{problems:?}");
-        assert_eq!(problems.len(), 2);
-        assert!(config.repository_paths(&[]).contains(&"/mnt/north".into()));
-    }
-
-    #[test]
-    fn a_job_in_five_lines_has_the_values_that_are_usual() {
-        let all = jobs(&format!("{INSTANCE}{SHOP}")).unwrap();
-        let job = &all[0];
-        assert_eq!((job.name().as_str(), job.kind(), job.at_once().get()), ("nightly", JobKind::Instance, 1));
-        let wanted = RetryPolicy {
-            tries: 3,
-            every: Duration::from_mins(10),
-            while_waiting: true,
-            when_used_up: WhenUsedUp::Fail,
-        };
-        assert_eq!(*job.policy(), wanted);
-        assert_eq!(job.keep(), None, "nothing is removed");
-        let object = BackupObject::Instance {
-            name: InstanceName::new("shop"),
-            conninfo: "host=db1".to_owned(),
-            password: PasswordSource::None,
-            tar: None,
-            checksums: "CRC32C".to_owned(),
-            slot: None,
-        };
-        assert_eq!(job.objects(), [JobObject { object, repository: Some("/mnt/north".into()), max_rate: None }]);
-    }
-
-    #[test]
-    fn r41_objects_keep_the_order_of_the_settings_and_every_key_means_something() {
-        let text = "name = \"n\"\nkind = \"instance\"\nrepository = \"backup\"\nparallel = 2\nrate = \"10M\"\n\
-                    retry = { tries = 1, every = \"2s\" }\nkeep = { last = 7, weekly = 8 }\nform = \"tar\"\ncompress = \"zstd\"\nchecksums = \"sha256\"\n\
-                    slot = \"s\"\npassword_command = [\"/bin/pw\", \"x\"]\n\
-                    objects = [{ name = \"z\", conninfo = \"host=z\" }, { name = \"a\", conninfo = \"host=a\" }]";
-        let all = jobs(text).unwrap();
-        let job = &all[0];
-        assert_eq!(job.objects().iter().map(|one| one.object.name().as_str()).collect::<Vec<_>>(), ["z", "a"]);
-        assert_eq!((job.at_once().get(), job.policy().tries, job.policy().every), (2, 1, Duration::from_secs(2)));
-        let BackupObject::Instance { password, tar, checksums, slot, .. } = &job.objects()[0].object else { panic!() };
-        assert_eq!(*password, PasswordSource::Command(vec!["/bin/pw".to_owned(), "x".to_owned()]));
-        assert_eq!((*tar, checksums.as_str(), slot.as_deref()), (Some(Compression::Zstd), "SHA256", Some("s")));
-        assert_eq!(job.objects()[0].repository.as_deref(), Some(Path::new("/srv/backup")));
-        assert_eq!(job.objects()[0].max_rate, Rate::per_second(10 << 20));
-        assert_eq!(job.keep(), Some(Keep::new(Some(7), None, Some(8)).unwrap()));
-    }
-
-    #[test]
-    fn the_other_kinds_have_objects_of_their_own() {
-        let copy =
-            "name = \"n\"\nkind = \"file-copy\"\ntarget = \"/mnt/t\"\nobjects = [{ name = \"etc\", path = \"/etc\" }]";
-        let object = jobs(copy).unwrap()[0].objects()[0].clone();
-        let (name, path, target) = (InstanceName::new("etc"), "/etc".into(), "/mnt/t".into());
-        assert_eq!(object.object, BackupObject::FileCopy { name, path, target });
-        let machine = |text: &str| jobs(text).unwrap()[0].objects()[0].object.clone();
-        let vm = |uri: &str, every| {
-            let (name, domain, uri) = (InstanceName::new("a"), "vm-a".to_owned(), uri.to_owned());
-            BackupObject::VirtualMachine { name, domain, uri, full_every: NonZeroU32::new(every).unwrap() }
-        };
-        assert_eq!(machine(MACHINES), vm("qemu:///system", 14));
-        let text = format!("{MACHINES}uri = \"qemu:///session\"\nfull_every = 3\n");
-        assert_eq!(machine(&text), vm("qemu:///session", 3));
-        let points = "name = \"n\"\nkind = \"backup-copy\"\nfrom = \"backup\"\nrepository = \"north\"\n\
-                      objects = [{ name = \"shop\" }, { name = \"x\", instance = \"crm\" }]";
-        let spec = jobs(points).unwrap().remove(0);
-        let instances = spec.objects().iter().map(|one| match &one.object {
-            BackupObject::PointCopy { instance, from, .. } => Some((instance.to_string(), from.clone())),
-            BackupObject::Instance { .. }
-            | BackupObject::VirtualMachine { .. }
-            | BackupObject::FileTree { .. }
-            | BackupObject::Standby { .. }
-            | BackupObject::FileCopy { .. } => None,
-        });
-        let found = |instance: &str| Some((instance.to_owned(), PathBuf::from("/srv/backup")));
-        assert_eq!(instances.collect::<Vec<_>>(), [found("shop"), found("crm")]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_what_would_be_right() {
-        let with = |more: &str| format!("{INSTANCE}{more}{SHOP}");
-        let object = |object: &str| format!("{INSTANCE}objects = [{{ name = \"shop\", {object} }}]");
-        for (text, says) in [
-            (with("keep = 7\n"), "keep"),
-            (with("keep = {}\n"), "it names none of last, daily and weekly"),
-            (with("keep = { last = 7, daily = 0 }\n"), "daily is 0: leave it out"),
-            (with("keep = { monthly = 7 }\n"), "unknown field `monthly`"),
-            (
-                "name = \"n\"\nkind = \"file-copy\"\ntarget = \"/t\"\nkeep = { last = 7 }\n\
-                 objects = [{ name = \"etc\", path = \"/etc\" }]"
-                    .to_owned(),
-                "keep is not for a job of the kind file-copy",
-            ),
-            (with("target = \"/t\"\n"), "target is not for a job of the kind instance"),
-            (with("compress = \"gzip\"\n"), "compress is for form = \"tar\" alone"),
-            (with("compress = \"rar\"\n"), "unknown variant `rar`"),
-            (with("checksums = \"none\"\n"), "\"none\" is no checksum of a manifest: use one of CRC32C"),
-            (with("passfile = \"pw\"\n"), "passfile \"pw\" is not a whole path"),
-            (with("password_command = [\"pw\"]\n"), "the program of password_command \"pw\" is not a whole path"),
-            (with("password_command = []\n"), "password_command is empty"),
-            (with("passfile = \"/a\"\npassword_command = [\"/b\"]\n"), "are both there"),
-            (with("parallel = 0\n"), "parallel"),
-            (with("rate = \"0\"\n"), "rate"),
-            (format!("{MACHINES}rate = \"1M\"\n"), "rate is not for a job of the kind vm"),
-            (MACHINES.replace("domain", "path"), "its object \"a\": path is not for a job of the kind vm"),
-            (MACHINES.replace(", domain = \"vm-a\"", ""), "domain is missing"),
-            (with("uri = \"qemu:///session\"\n"), "uri is not for a job of the kind instance"),
-            (with("retry = { every = \"soon\" }\n"), "\"soon\" is not a time span"),
-            (object("path = \"/x\""), "its object \"shop\": path is not for a job of the kind instance"),
-            (object("conninfo = \"password=x\""), "the connection string holds password"),
-            (format!("{INSTANCE}objects = [{{ name = \"shop\" }}]"), "conninfo is missing"),
-            (format!("{INSTANCE}objects = []"), "has no objects"),
-            (
-                format!(
-                    "{INSTANCE}objects = [{{ name = \"a\", conninfo = \"\" }}, {{ name = \"a\", conninfo = \"\" }}]"
-                ),
-                "two objects of the name a",
-            ),
-            (
-                with("").replace("\"north\"", "\"south\""),
-                "repository \"south\" is no whole path and the name of no repository; known: north, backup",
-            ),
-            (
-                with("").replace("repository = \"north\"\n", ""),
-                "repository is missing, which a job of the kind instance needs",
-            ),
-            (with("").replace("\"instance\"", "\"files\""), "jobs of the kind files are not among those"),
-            (with("").replace("\"instance\"", "\"tape\""), "unknown variant `tape`"),
-            (with("").replace("nightly", "night#1"), "\"night#1\" is no name of a job"),
-            (with("").replace("nightly", "-n"), "\"-n\" is no name of a job"),
-            (format!("{}[[job]]\n{}", with(""), with("")), "two jobs have the name \"nightly\""),
-        ] {
-            let error = jobs(&text).unwrap_err();
-            assert!(error.contains(says), "{says}: {error}");
-        }
-    }
-}
+mod tests;

@@ -4,12 +4,13 @@ use super::Env;
 use crate::{
     app::logout::on_path,
     cli::doctor::{Finding, Fix},
-    domain::path_text::shown,
+    domain::{JobKind, path_text::shown},
     postgres::{
         account::{Account, bare, is_root},
         binaries::{Installed, installed},
         command_output::{CommandError, LIMIT, command_output},
     },
+    worker,
 };
 use std::collections::BTreeSet;
 
@@ -81,11 +82,24 @@ pub(super) fn os_user(env: &Env) -> Finding {
 
 /// The engine of our own, and those of others as far as they are here.
 pub(super) fn engines(env: &Env) -> Vec<Finding> {
-    vec![
+    let mut findings = vec![
         Finding::ok("native", "built in; reads what pg_basebackup writes, plain and tar"),
         engine(env, "pgbackrest", "version"),
         engine(env, "barman", "--version"),
-    ]
+    ];
+    findings.extend(restic(env));
+    findings
+}
+
+/// Looked for where workers look, and where a job needs it.
+fn restic(env: &Env) -> Option<Finding> {
+    const CHECK: &str = "restic";
+    env.config.jobs().0.iter().any(|job| job.kind() == JobKind::Files).then(|| {
+        match worker::restic_version(&env.config.worker_settings()) {
+            Ok(version) => Finding::ok(CHECK, &format!("{version}; backs up the trees of jobs of the kind files")),
+            Err(failure) => Finding::error(CHECK, &failure.cause, Fix::Do(failure.advice)),
+        }
+    })
 }
 
 fn engine(env: &Env, name: &'static str, question: &str) -> Finding {

@@ -157,7 +157,12 @@ fn effect(run: &JobRun, mode: StopMode) -> String {
         }
         (StopMode::Immediate, now) => {
             let verb = verb(now, "ends without a", "end without a");
-            parts.push(format!("{} {verb} {what}; what was made of it until now is removed", listed(now)));
+            let gone = if run.spec().kind() == JobKind::Files {
+                "restic's lock goes, and no snapshot names what it has stored until now"
+            } else {
+                "what was made of it until now is removed"
+            };
+            parts.push(format!("{} {verb} {what}; {gone}", listed(now)));
         }
     }
     if !later.is_empty() {

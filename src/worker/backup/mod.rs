@@ -6,6 +6,7 @@
 
 mod copier;
 mod file_copy;
+mod files;
 mod instance;
 mod keep;
 mod point_copy;
@@ -81,8 +82,14 @@ pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) ->
         BackupObject::FileCopy { .. } => file_copy::check(&subject, &account()?).map(|checked| checked.plan),
         BackupObject::PointCopy { .. } => point_copy::check(&subject, &account()?).map(|checked| checked.plan),
         BackupObject::VirtualMachine { .. } => vm::plan(&subject),
-        BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(order)),
+        BackupObject::FileTree { .. } => files::plan(&subject, &Account::own()?),
+        BackupObject::Standby { .. } => Err(unsupported(order)),
     }
+}
+
+/// The version of restic that trees are backed up with.
+pub(super) fn restic_version(settings: &WorkerSettings) -> Result<String, Failure> {
+    files::version(settings)
 }
 
 fn unsupported(order: &BackupOrder) -> Failure {
@@ -127,7 +134,8 @@ impl<'a> Backup<'a> {
             BackupObject::FileCopy { .. } => file_copy::run(self),
             BackupObject::PointCopy { .. } => point_copy::run(self),
             BackupObject::VirtualMachine { .. } => vm::run(self),
-            BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
+            BackupObject::FileTree { .. } => files::run(self),
+            BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
         }
     }
 
@@ -141,7 +149,8 @@ impl<'a> Backup<'a> {
                 self.remove_incoming(&self.subject().point_directory()?, wish).map(End::Disposed)
             }
             BackupObject::VirtualMachine { .. } => vm::dispose(self, wish),
-            BackupObject::FileTree { .. } | BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
+            BackupObject::FileTree { .. } => files::dispose(self, wish),
+            BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
         }
     }
 

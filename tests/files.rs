@@ -1,0 +1,18 @@
+//! Real backups of trees by a real restic: what is made comes back, and what is ended leaves nothing that was not there.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "files/bed.rs"]
+mod bed;
+#[path = "files/ended.rs"]
+mod ended;
+#[path = "files/job.rs"]
+mod job;
+#[path = "files/made.rs"]
+mod made;
+#[path = "files/refused.rs"]
+mod refused;
+#[path = "backup/session.rs"]
+#[expect(dead_code, reason = "the tests of other kinds need the rest")]
+mod session;
+mod support;
