@@ -12,6 +12,7 @@ mod point_copy;
 mod repository;
 mod rights;
 mod seal;
+mod standby;
 
 use super::{
     attempt_files,
@@ -79,9 +80,8 @@ pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) ->
         BackupObject::Instance { .. } => instance::plan(&subject, &account),
         BackupObject::FileCopy { .. } => file_copy::check(&subject, &account).map(|checked| checked.plan),
         BackupObject::PointCopy { .. } => point_copy::check(&subject, &account).map(|checked| checked.plan),
-        BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-            Err(unsupported(order))
-        }
+        BackupObject::Standby { .. } => standby::plan(&subject, &account),
+        BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } => Err(unsupported(order)),
     }
 }
 
@@ -126,9 +126,8 @@ impl<'a> Backup<'a> {
             BackupObject::Instance { .. } => instance::run(self),
             BackupObject::FileCopy { .. } => file_copy::run(self),
             BackupObject::PointCopy { .. } => point_copy::run(self),
-            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(unsupported(self.order).into())
-            }
+            BackupObject::Standby { .. } => standby::run(self),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } => Err(unsupported(self.order).into()),
         }
     }
 
@@ -141,9 +140,8 @@ impl<'a> Backup<'a> {
             BackupObject::PointCopy { .. } => {
                 self.remove_incoming(&self.subject().point_directory()?, wish).map(End::Disposed)
             }
-            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } | BackupObject::Standby { .. } => {
-                Err(unsupported(self.order).into())
-            }
+            BackupObject::Standby { .. } => standby::dispose(self, wish),
+            BackupObject::VirtualMachine { .. } | BackupObject::FileTree { .. } => Err(unsupported(self.order).into()),
         }
     }
 
