@@ -3,7 +3,9 @@
 mod hook;
 mod job;
 mod print;
+mod read;
 mod repository;
+mod standby;
 mod theme;
 
 pub use hook::HookSettings;

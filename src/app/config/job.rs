@@ -5,13 +5,15 @@
 
 use super::{
     duration,
+    read::{name, one, rate, write_duration},
     repository::{Repositories, whole},
+    standby,
 };
 use crate::domain::{
     BackupObject, Compression, InstanceName, JobKind, JobObject, JobSpec, Keep, PasswordSource, Rate, RetryPolicy,
     conninfo,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use std::{
     num::NonZeroU16,
     path::{Path, PathBuf},
@@ -61,6 +63,14 @@ pub struct ObjectSetting {
     pub path: Option<PathBuf>,
     /// The instance whose restore points are copied; of the object's name where it is left out.
     pub instance: Option<String>,
+    /// The data directory of a standby.
+    pub standby: Option<PathBuf>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Its replication slot at the primary.
+    pub slot: Option<String>,
+    /// The lag below which a run of it is done.
+    pub max_lag: Option<String>,
 }
 
 /// The forms that `pg_basebackup` writes.
@@ -119,12 +129,16 @@ impl JobSetting {
 
     fn object(&self, written: &ObjectSetting, repositories: &Repositories<'_>) -> Result<BackupObject, String> {
         let name = InstanceName::new(&written.name);
-        let foreign = [
-            ("conninfo", written.conninfo.is_some(), JobKind::Instance),
-            ("path", written.path.is_some(), JobKind::FileCopy),
-            ("instance", written.instance.is_some(), JobKind::BackupCopy),
+        let foreign: [(&str, bool, &[JobKind]); 7] = [
+            ("conninfo", written.conninfo.is_some(), &[JobKind::Instance, JobKind::Replication]),
+            ("path", written.path.is_some(), &[JobKind::FileCopy]),
+            ("instance", written.instance.is_some(), &[JobKind::BackupCopy]),
+            ("standby", written.standby.is_some(), &[JobKind::Replication]),
+            ("port", written.port.is_some(), &[JobKind::Replication]),
+            ("slot", written.slot.is_some(), &[JobKind::Replication]),
+            ("max_lag", written.max_lag.is_some(), &[JobKind::Replication]),
         ];
-        if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kind)| *is_there && *kind != self.kind) {
+        if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
         }
         match self.kind {
@@ -150,14 +164,15 @@ impl JobSetting {
                 let instance = InstanceName::new(written.instance.as_ref().unwrap_or(&written.name));
                 Ok(BackupObject::PointCopy { name, instance, from: repositories.find("from", from)? })
             }
-            JobKind::Vm | JobKind::Files | JobKind::Replication => Err(unsupported(self.kind)),
+            JobKind::Replication => standby::object(written, name, self.password()?),
+            JobKind::Vm | JobKind::Files => Err(unsupported(self.kind)),
         }
     }
 
     /// Refuses keys that mean nothing for a job of this kind: who wrote one expects something of it.
     fn only_own_keys(&self) -> Result<(), String> {
-        use JobKind::{BackupCopy, FileCopy, Instance};
-        if !matches!(self.kind, Instance | FileCopy | BackupCopy) {
+        use JobKind::{BackupCopy, FileCopy, Instance, Replication};
+        if !matches!(self.kind, Instance | FileCopy | BackupCopy | Replication) {
             return Err(unsupported(self.kind));
         }
         let keys: [(&str, bool, &[JobKind]); 10] = [
@@ -169,7 +184,7 @@ impl JobSetting {
             ("compress", self.compress.is_some(), &[Instance]),
             ("checksums", self.checksums.is_some(), &[Instance]),
             ("slot", self.slot.is_some(), &[Instance]),
-            ("passfile", self.passfile.is_some(), &[Instance]),
+            ("passfile", self.passfile.is_some(), &[Instance, Replication]),
             ("password_command", self.password_command.is_some(), &[Instance]),
         ];
         if let Some((key, ..)) = keys.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
@@ -180,7 +195,7 @@ impl JobSetting {
             Instance | BackupCopy if self.repository.is_none() => Err(needs("repository")),
             FileCopy if self.target.is_none() => Err(needs("target")),
             BackupCopy if self.from.is_none() => Err(needs("from")),
-            Instance | FileCopy | BackupCopy | JobKind::Vm | JobKind::Files | JobKind::Replication => Ok(()),
+            Instance | FileCopy | BackupCopy | JobKind::Vm | JobKind::Files | Replication => Ok(()),
         }
     }
 
@@ -215,33 +230,9 @@ impl JobSetting {
 
 fn unsupported(kind: JobKind) -> String {
     format!(
-        "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy"
+        "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy, \
+         replication"
     )
-}
-
-const fn one() -> NonZeroU16 {
-    NonZeroU16::MIN
-}
-
-/// A name that the command line can say: `NAME#3` is its third run.
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    let is_safe = InstanceName::new(&name).as_str() == name;
-    if name.trim() != name || name.is_empty() || name.starts_with('-') || name.contains('#') || !is_safe {
-        return Err(D::Error::custom(format!(
-            "{name:?} is no name of a job or an object: it needs a printable character, and has no # in it, no - at its \
-             beginning and no blank around it"
-        )));
-    }
-    Ok(name)
-}
-
-fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
-    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
-}
-
-fn write_duration<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&super::span_text(*span))
 }
 
 #[cfg(test)]
