@@ -52,7 +52,7 @@ pub use item::{ExistingItem, ItemDestination, ItemName, ItemOrder, ItemPart, Ite
 pub use job::{InvalidJob, JobKind, JobObject, JobResult, JobSpec, StopMode};
 pub use keep::{Fate, InvalidKeep, Keep, KeepPoint};
 pub use left_server::{LeftServer, RunningServer};
-pub use object::{BackupObject, BackupOrder, FULL_EVERY, PasswordSource};
+pub use object::{BackupObject, BackupOrder, FULL_EVERY, PasswordSource, is_slot_name};
 pub use order::{Kind, KindFilter, Leftover, Order, Parent, VerifyOrder};
 pub use outcome::{Achieved, Outcome, ServerOutcome, Success};
 pub use plan::{BackupPlan, FilePlan, ObjectPlan, Plan, RestorePlan, VerifyPlan};

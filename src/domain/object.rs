@@ -77,8 +77,12 @@ pub enum BackupObject {
     Standby {
         /// Its name in the job.
         name: InstanceName,
-        /// How the primary is reached. Never: holds a password.
+        /// How the primary is reached, by howdah and by the standby. Never: holds a password.
         conninfo: String,
+        /// Where the password comes from; records of version 3 do not tell it. Never: a command, which the standby cannot
+        /// run.
+        #[serde(default)]
+        password: PasswordSource,
         /// The standby's data directory.
         directory: PathBuf,
         /// The standby's port.
@@ -109,10 +113,11 @@ pub enum BackupObject {
 }
 
 /// Where the password of a connection comes from. Never: the password itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordSource {
     /// None is needed, or libpq finds one by itself: in the user's own password file, or in that of `conninfo`.
+    #[default]
     None,
     /// A password file as libpq reads it.
     Passfile(PathBuf),
@@ -204,18 +209,13 @@ impl BackupObject {
             | Self::FileCopy { .. } => self.name(),
         }
     }
+}
 
-    /// Whether this build can back it up.
-    pub const fn is_supported(&self) -> bool {
-        match self {
-            Self::Instance { .. }
-            | Self::FileCopy { .. }
-            | Self::PointCopy { .. }
-            | Self::VirtualMachine { .. }
-            | Self::FileTree { .. } => true,
-            Self::Standby { .. } => false,
-        }
-    }
+/// Whether a replication slot may have this name (`ReplicationSlotValidateName`; one byte of `NAMEDATALEN` ends it).
+pub fn is_slot_name(name: &str) -> bool {
+    const MAX_LEN: usize = 63;
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    !name.is_empty() && name.len() <= MAX_LEN && name.bytes().all(is_letter)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! [`Order`] is exhaustive, so that a new one is decided by a person and named by the compiler.
 
 use super::{
-    BackupOrder, ClusterRestore, ExploreOrder, FilesRestore, InstanceName, ItemDestination, ItemOrder, JobId,
-    MachineRestore, Port, Rate, Recovery, RestoreOrder, RestorePoint, ServerWish, SessionId, Step, Target,
+    BackupObject, BackupOrder, ClusterRestore, ExploreOrder, FilesRestore, InstanceName, ItemDestination, ItemOrder,
+    JobId, MachineRestore, Port, Rate, Recovery, RestoreOrder, RestorePoint, ServerWish, SessionId, Step, Target,
     instance::printable_name,
 };
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,8 @@ const EXPLORE: &[Step] =
 const ITEMS: &[Step] = &[Step::Check, Step::Extract, Step::Deliver, Step::Finish];
 const BACKUP: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Finish];
 const BACKUP_KEEPING: &[Step] = &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Expire, Step::Finish];
+const STANDBY: &[Step] =
+    &[Step::Check, Step::Checkpoint, Step::Copy, Step::Seal, Step::Configure, Step::Start, Step::Replay, Step::Finish];
 
 impl Order {
     /// The session that a person's order belongs to, where it names one.
@@ -130,6 +132,7 @@ impl Order {
             Self::Verify(_) => VERIFY,
             Self::Explore(_) => EXPLORE,
             Self::Items(_) => ITEMS,
+            Self::Backup(BackupOrder { object: BackupObject::Standby { .. }, .. }) => STANDBY,
             Self::Backup(BackupOrder { keep: None, .. }) => BACKUP,
             Self::Backup(BackupOrder { keep: Some(_), .. }) => BACKUP_KEEPING,
         }
@@ -275,8 +278,11 @@ impl Order {
     /// Whether this build can carry it out. A record may hold what only a later build can.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) | Self::Explore(_) | Self::Items(_) => true,
-            Self::Backup(order) => order.object.is_supported(),
+            Self::Restore(RestoreOrder::Cluster(_))
+            | Self::Verify(_)
+            | Self::Explore(_)
+            | Self::Items(_)
+            | Self::Backup(_) => true,
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) => false,
         }
     }

@@ -83,10 +83,6 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let (id, uuid, at) = (JobId(self.runs.last_id), self.ids.next(), self.clock.now());
         let created = JobCreated { id, uuid, spec, who: by, origin, at };
         let run = JobRun::create(created.clone());
-        let orders = (0..run.objects().len()).filter_map(|object| run.order(object));
-        if let Some(order) = orders.into_iter().find(|order| !order.is_supported()) {
-            return Err(Refusal::NotSupported { order: order.to_string() });
-        }
         if let Some(refusal) = self.registry.run_conflict(&run) {
             return Err(refusal);
         }

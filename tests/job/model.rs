@@ -3,8 +3,8 @@
 use super::sample;
 use howdah::{
     domain::{
-        BackupObject, BackupOrder, FULL_EVERY, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, Port,
-        RetryPolicy, SessionId, Timestamp, WhenUsedUp, Who,
+        BackupObject, BackupOrder, FULL_EVERY, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin,
+        PasswordSource, Port, RetryPolicy, SessionId, Timestamp, WhenUsedUp, Who,
     },
     machine::{
         Refusal,
@@ -83,6 +83,7 @@ pub(crate) fn object(kind: JobKind, number: usize) -> JobObject {
         JobKind::Files => BackupObject::FileTree { name, path: path("srv"), exclude: Vec::new(), password_file: None },
         JobKind::Replication => BackupObject::Standby {
             conninfo: format!("host={name}"),
+            password: PasswordSource::None,
             directory: path("standby"),
             port: Port::new(6000 + u16::try_from(number).unwrap()).unwrap(),
             slot: "howdah".to_owned(),

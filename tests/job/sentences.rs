@@ -115,3 +115,10 @@ fn r42_each_object_says_where_it_stands() {
     assert_eq!(shown, ["stopped; partial data removed", "not started"]);
     assert_eq!(stopped.objects()[0].session(), Some(SessionId(10)));
 }
+
+#[test]
+fn a_run_that_makes_standbys_speaks_of_standbys() {
+    let run = after(JobKind::Replication, vec![start(0), end(0, made()), start(1), end(1, made())]);
+    let JobPhase::Done { detail, .. } = run.phase() else { panic!("it has ended") };
+    assert_eq!(detail, "2 of 2 objects have a standby that follows its primary");
+}

@@ -3,6 +3,7 @@
 //! Promises: a key that the job's kind does not have is refused by name, as is a repository that nobody knows; a password
 //! is never in the file. Never: asks a server, or looks whether a place is there, which may change while howdah runs.
 
+mod standby;
 mod tree;
 mod values;
 
@@ -71,6 +72,14 @@ pub struct ObjectSetting {
     pub instance: Option<String>,
     /// The machine's name at libvirt.
     pub domain: Option<String>,
+    /// The data directory of a standby.
+    pub standby: Option<PathBuf>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Its replication slot at the primary.
+    pub slot: Option<String>,
+    /// The lag below which a run of it is done.
+    pub max_lag: Option<String>,
 }
 
 /// The forms that `pg_basebackup` writes.
@@ -111,12 +120,16 @@ impl JobSetting {
 
     fn object(&self, written: &ObjectSetting, repositories: &Repositories<'_>) -> Result<BackupObject, String> {
         let name = InstanceName::new(&written.name);
-        let foreign: [(&str, bool, &[JobKind]); 5] = [
-            ("conninfo", written.conninfo.is_some(), &[JobKind::Instance]),
+        let foreign: [(&str, bool, &[JobKind]); 9] = [
+            ("conninfo", written.conninfo.is_some(), &[JobKind::Instance, JobKind::Replication]),
             ("path", written.path.is_some(), &[JobKind::FileCopy, JobKind::Files]),
             ("exclude", written.exclude.is_some(), &[JobKind::Files]),
             ("instance", written.instance.is_some(), &[JobKind::BackupCopy]),
             ("domain", written.domain.is_some(), &[JobKind::Vm]),
+            ("standby", written.standby.is_some(), &[JobKind::Replication]),
+            ("port", written.port.is_some(), &[JobKind::Replication]),
+            ("slot", written.slot.is_some(), &[JobKind::Replication]),
+            ("max_lag", written.max_lag.is_some(), &[JobKind::Replication]),
         ];
         if let Some((key, ..)) = foreign.iter().find(|(_, is_there, kinds)| *is_there && !kinds.contains(&self.kind)) {
             return Err(format!("{key} is not for a job of the kind {}", self.kind));
@@ -151,16 +164,13 @@ impl JobSetting {
                 Ok(BackupObject::VirtualMachine { name, domain, uri, full_every })
             }
             JobKind::Files => self.tree(name, written),
-            JobKind::Replication => Err(unsupported(self.kind)),
+            JobKind::Replication => standby::object(written, name, self.password()?),
         }
     }
 
     /// Refuses keys that mean nothing for a job of this kind: who wrote one expects something of it.
     fn only_own_keys(&self) -> Result<(), String> {
-        use JobKind::{BackupCopy, FileCopy, Files, Instance, Vm};
-        if !matches!(self.kind, Instance | FileCopy | BackupCopy | Vm | Files) {
-            return Err(unsupported(self.kind));
-        }
+        use JobKind::{BackupCopy, FileCopy, Files, Instance, Replication, Vm};
         let keys: [(&str, bool, &[JobKind]); 14] = [
             ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy, Files]),
             ("repository", self.repository.is_some(), &[Instance, BackupCopy, Vm, Files]),
@@ -171,7 +181,7 @@ impl JobSetting {
             ("compress", self.compress.is_some(), &[Instance]),
             ("checksums", self.checksums.is_some(), &[Instance]),
             ("slot", self.slot.is_some(), &[Instance]),
-            ("passfile", self.passfile.is_some(), &[Instance]),
+            ("passfile", self.passfile.is_some(), &[Instance, Replication]),
             ("password_command", self.password_command.is_some(), &[Instance]),
             ("uri", self.uri.is_some(), &[Vm]),
             ("full_every", self.full_every.is_some(), &[Vm]),
@@ -186,7 +196,7 @@ impl JobSetting {
             Files if self.password_file.is_none() => Err(needs("password_file")),
             FileCopy if self.target.is_none() => Err(needs("target")),
             BackupCopy if self.from.is_none() => Err(needs("from")),
-            Instance | FileCopy | BackupCopy | Vm | Files | JobKind::Replication => Ok(()),
+            Instance | FileCopy | BackupCopy | Vm | Files | Replication => Ok(()),
         }
     }
 
@@ -217,13 +227,6 @@ impl JobSetting {
         let refuse = || format!("{wanted:?} is no checksum of a manifest: use one of {}", CHECKSUMS.join(", "));
         known.map(|known| (*known).to_owned()).ok_or_else(refuse)
     }
-}
-
-fn unsupported(kind: JobKind) -> String {
-    format!(
-        "jobs of the kind {kind} are not among those that this howdah carries out: instance, file-copy, backup-copy, \
-         vm, files"
-    )
 }
 
 const fn one() -> NonZeroU16 {

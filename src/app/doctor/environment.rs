@@ -11,7 +11,8 @@ const CHECK: &str = "environment";
 
 pub(super) fn check(env: &Env) -> Finding {
     let patterns = &env.config.worker.environment;
-    let backs_up_servers = env.config.jobs().0.iter().any(|job| job.kind() == JobKind::Instance);
+    let of_servers = [JobKind::Instance, JobKind::Replication];
+    let backs_up_servers = env.config.jobs().0.iter().any(|job| of_servers.contains(&job.kind()));
     if let Some(found) = of_shell_alone(env.variables.keys().cloned(), patterns).filter(|_| backs_up_servers) {
         return Finding::warning(CHECK, &found, Fix::Do("let the job say it, or the settings name it".to_owned()));
     }

@@ -126,7 +126,7 @@ const NAMES: &str = "A name means the run of the job that goes on, else its newe
 
 const START: &str = "\
 Exit codes, at the end of a run:
-  0  success: every object has its restore point
+  0  success: every object has its restore point, or its standby
   3  refused: nothing was begun
   5  stopped gracefully
   6  warning: some objects failed
@@ -142,7 +142,7 @@ const FIELDS: &str = "\
 The fields of a job in JSON:
   index      its place in the list, from 0
   job        its name
-  kind       instance, file-copy or backup-copy
+  kind       instance, file-copy, backup-copy or replication
   objects    the names of its objects, in the order of the settings
   settings   whether it is in the settings
   last_run   its newest run, or null

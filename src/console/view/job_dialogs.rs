@@ -147,13 +147,21 @@ fn way(model: &Model, run: &JobRun, mode: StopMode, width: usize, brush: &Brush)
 fn effect(run: &JobRun, mode: StopMode) -> String {
     let (now, later) = (names(run, is_in_process), names(run, |state| matches!(state, ObjectState::Pending)));
     let verb = |names: &[String], one: &'static str, many: &'static str| if names.len() == 1 { one } else { many };
-    let what = if run.spec().kind() == JobKind::FileCopy { "copy" } else { "restore point" };
+    let kind = run.spec().kind();
+    let what = product(kind);
     let mut parts = Vec::new();
     match (mode, now.as_slice()) {
         (_, []) => parts.push("nothing is in process".to_owned()),
         (StopMode::Graceful, now) => {
             let verb = verb(now, "is finished and gets its", "are finished, and each gets its");
             parts.push(format!("{} {verb} {what}", listed(now)));
+        }
+        (StopMode::Immediate, now) if kind == JobKind::Replication => {
+            let verb = verb(now, "ends", "end");
+            parts.push(format!(
+                "{} {verb}; the slot and the standby that were being made are removed, a standby of an earlier run stays",
+                listed(now)
+            ));
         }
         (StopMode::Immediate, now) => {
             let verb = verb(now, "ends without a", "end without a");
@@ -173,6 +181,15 @@ fn effect(run: &JobRun, mode: StopMode) -> String {
         parts.push("the run has failed".to_owned());
     }
     parts.join("; ")
+}
+
+/// What an object of such a job has when it is done.
+const fn product(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::FileCopy => "copy",
+        JobKind::Replication => "standby",
+        JobKind::Instance | JobKind::BackupCopy | JobKind::Vm | JobKind::Files => "restore point",
+    }
 }
 
 const fn is_in_process(state: &ObjectState) -> bool {

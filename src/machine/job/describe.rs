@@ -2,7 +2,7 @@
 //! it did.
 
 use super::{JobCreated, JobEvent, JobPhase, JobRun, ObjectCounts, ObjectEnd, ObjectState};
-use crate::domain::{InstanceName, JobResult, JobSpec, quantity::seconds};
+use crate::domain::{InstanceName, JobKind, JobResult, JobSpec, quantity::seconds};
 use std::{fmt, time::Duration};
 
 /// What the details of a run say that was stopped before its first object began (R43).
@@ -123,7 +123,13 @@ impl JobRun {
 pub(super) fn detail(run: &JobRun, result: JobResult) -> String {
     let counts = ObjectCounts::of(run.objects());
     let none_begun = counts.not_started == run.objects().len();
-    let of_all = format!("{} of {} objects have a new restore point", counts.succeeded, run.objects().len());
+    let have = match run.spec().kind() {
+        JobKind::Replication => "a standby that follows its primary",
+        JobKind::Instance | JobKind::FileCopy | JobKind::BackupCopy | JobKind::Vm | JobKind::Files => {
+            "a new restore point"
+        }
+    };
+    let of_all = format!("{} of {} objects have {have}", counts.succeeded, run.objects().len());
     match (result, run.phase()) {
         (JobResult::Success, _) => of_all,
         (JobResult::Failed, JobPhase::StoppingGracefully { .. }) if none_begun => CANCELLED_BY_USER.to_owned(),

@@ -39,6 +39,28 @@ pub(super) fn with_block(old: &[u8], settings: &[Setting]) -> Vec<u8> {
     out
 }
 
+/// The file with these settings in its block, in place of those of the same names; a file without a block stays as it is.
+pub(super) fn with_in_block(file: &[u8], settings: &[Setting]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(file.len());
+    let mut in_block = false;
+    for whole in file.split_inclusive(|byte| *byte == b'\n') {
+        let bare = whole.trim_ascii_end();
+        if bare == BEGIN {
+            in_block = true;
+        } else if in_block && bare == END {
+            in_block = false;
+            for setting in settings {
+                out.extend_from_slice(&line(setting));
+                out.push(b'\n');
+            }
+        } else if in_block && names(bare).iter().any(|name| settings.iter().any(|(own, _)| own == name)) {
+            continue;
+        }
+        out.extend_from_slice(whole);
+    }
+    out
+}
+
 /// A setting as it stands in a configuration file, without the line feed.
 pub(super) fn line((name, value): &Setting) -> Vec<u8> {
     let mut out = format!("{name} = '").into_bytes();
@@ -123,6 +145,16 @@ mod tests {
         assert!(text.contains("port = '5434'\nssl = 'off'\n# howdah end\n") && !text.contains("5433"));
         assert_eq!(with_block(&twice, &[]), b"# Do not edit\nport = '5432'\nodd = '\xff'\n");
         assert_eq!(with_block(b"", &[]), b"");
+    }
+
+    #[test]
+    fn a_setting_in_the_block_is_replaced_and_those_around_it_stay() {
+        let file = with_block(b"ssl = 'on'\n", &[setting("port", "1"), setting("ssl", "off")]);
+        let more = with_in_block(&file, &[setting("ssl", "on"), setting("fsync", "on")]);
+        let text = String::from_utf8(more).unwrap_or_default();
+        assert!(text.starts_with("ssl = 'on'\n# howdah begin"), "{text}");
+        assert!(text.ends_with("\nport = '1'\nssl = 'on'\nfsync = 'on'\n# howdah end\n"), "{text}");
+        assert_eq!(with_in_block(b"ssl = 'on'\n", &[setting("ssl", "off")]), b"ssl = 'on'\n");
     }
 
     #[test]

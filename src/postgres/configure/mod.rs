@@ -9,6 +9,7 @@ mod adapt;
 mod block;
 mod defaults;
 mod directory;
+pub mod follow;
 mod in_place;
 pub mod libraries;
 pub mod logs;

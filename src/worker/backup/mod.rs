@@ -13,6 +13,7 @@ mod point_copy;
 mod repository;
 mod rights;
 mod seal;
+mod standby;
 mod vm;
 
 use super::{
@@ -83,18 +84,13 @@ pub(super) fn plan(order: &BackupOrder, settings: &WorkerSettings, own: &Own) ->
         BackupObject::PointCopy { .. } => point_copy::check(&subject, &account()?).map(|checked| checked.plan),
         BackupObject::VirtualMachine { .. } => vm::plan(&subject),
         BackupObject::FileTree { .. } => files::plan(&subject, &Account::own()?),
-        BackupObject::Standby { .. } => Err(unsupported(order)),
+        BackupObject::Standby { .. } => standby::plan(&subject, &account()?),
     }
 }
 
 /// The version of restic that trees are backed up with.
 pub(super) fn restic_version(settings: &WorkerSettings) -> Result<String, Failure> {
     files::version(settings)
-}
-
-fn unsupported(order: &BackupOrder) -> Failure {
-    let cause = format!("this howdah cannot back up {}", order.object.name());
-    Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
 }
 
 impl Subject<'_> {
@@ -135,7 +131,7 @@ impl<'a> Backup<'a> {
             BackupObject::PointCopy { .. } => point_copy::run(self),
             BackupObject::VirtualMachine { .. } => vm::run(self),
             BackupObject::FileTree { .. } => files::run(self),
-            BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
+            BackupObject::Standby { .. } => standby::run(self),
         }
     }
 
@@ -150,7 +146,7 @@ impl<'a> Backup<'a> {
             }
             BackupObject::VirtualMachine { .. } => vm::dispose(self, wish),
             BackupObject::FileTree { .. } => files::dispose(self, wish),
-            BackupObject::Standby { .. } => Err(unsupported(self.order).into()),
+            BackupObject::Standby { .. } => standby::dispose(self, wish),
         }
     }
 

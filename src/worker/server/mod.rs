@@ -187,6 +187,12 @@ impl ServerSupervisor<'_> {
         }
     }
 
+    /// What the server's log says of what went wrong last.
+    pub(in crate::worker) fn last_words(&mut self) -> Option<String> {
+        let log = self.running.as_mut()?.watch.log().ok()?;
+        log.last_words().map(|(_, text)| text.to_owned())
+    }
+
     /// Asks the isolated server its question.
     pub(in crate::worker) fn ask(&mut self, roles: &[&str]) -> Result<Answer, Halt> {
         let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;

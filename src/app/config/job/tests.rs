@@ -145,7 +145,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             with("").replace("repository = \"north\"\n", ""),
             "repository is missing, which a job of the kind instance needs",
         ),
-        (with("").replace("\"instance\"", "\"replication\""), "jobs of the kind replication are not among those"),
+        (with("").replace("\"instance\"", "\"replication\""), "repository is not for a job of the kind replication"),
         (with("").replace("\"instance\"", "\"tape\""), "unknown variant `tape`"),
         (with("").replace("nightly", "night#1"), "\"night#1\" is no name of a job"),
         (with("").replace("nightly", "-n"), "\"-n\" is no name of a job"),

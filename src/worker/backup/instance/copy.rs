@@ -27,7 +27,7 @@ use std::{
 
 /// What it says on standard error, in the attempt's directory: a file, since a pipe breaks with its reader. It is there
 /// before the program is started.
-pub(super) const SAID: &str = "pg_basebackup.log";
+pub(in crate::worker::backup) const SAID: &str = "pg_basebackup.log";
 
 /// How often it is looked at; it reports its progress once a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -36,7 +36,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const KEPT: usize = 50;
 
 /// Runs it to its end, through the steps Checkpoint and Copy.
-pub(super) fn run(backup: &Backup<'_>, client: &Client, options: &BaseBackupOptions<'_>) -> Result<(), Halt> {
+pub(in crate::worker::backup) fn run(
+    backup: &Backup<'_>,
+    client: &Client,
+    options: &BaseBackupOptions<'_>,
+) -> Result<(), Halt> {
     let report = backup.report;
     let path = backup.attempt_dir.join(SAID);
     let opened = |options: &mut OpenOptions| {

@@ -7,10 +7,10 @@
 //!
 //! Promises: what has its name in the repository was compared with its manifest and is on the disk.
 
-mod copy;
+pub(super) mod copy;
 mod dispose;
-mod plan;
-mod server;
+pub(super) mod plan;
+pub(super) mod server;
 
 pub(super) use dispose::dispose;
 

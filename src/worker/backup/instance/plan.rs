@@ -34,31 +34,31 @@ const FILES_OF_DATABASE: u64 = 200;
 
 /// The instance that is backed up, as its order names it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) name: &'a InstanceName,
-    pub(super) conninfo: &'a str,
-    pub(super) password: &'a PasswordSource,
-    pub(super) tar: Option<Compression>,
-    pub(super) checksums: &'a str,
-    pub(super) slot: Option<&'a str>,
+pub(in crate::worker::backup) struct Wanted<'a> {
+    pub(in crate::worker::backup) name: &'a InstanceName,
+    pub(in crate::worker::backup) conninfo: &'a str,
+    pub(in crate::worker::backup) password: &'a PasswordSource,
+    pub(in crate::worker::backup) tar: Option<Compression>,
+    pub(in crate::worker::backup) checksums: &'a str,
+    pub(in crate::worker::backup) slot: Option<&'a str>,
 }
 
 /// The programs that ask and copy.
 #[derive(Debug, Clone)]
-pub(super) struct Programs {
-    pub(super) directory: PathBuf,
-    pub(super) version: MajorVersion,
+pub(in crate::worker::backup) struct Programs {
+    pub(in crate::worker::backup) directory: PathBuf,
+    pub(in crate::worker::backup) version: MajorVersion,
 }
 
 /// A plan that can be carried out.
-pub(super) struct Planned {
-    pub(super) plan: BackupPlan,
-    pub(super) programs: Programs,
-    pub(super) cluster: SystemIdentifier,
+pub(in crate::worker::backup) struct Planned {
+    pub(in crate::worker::backup) plan: BackupPlan,
+    pub(in crate::worker::backup) programs: Programs,
+    pub(in crate::worker::backup) cluster: SystemIdentifier,
 }
 
 /// The newest programs that are here: `psql` of any version asks a server of any other.
-pub(super) fn newest(settings: &WorkerSettings, account: &Account) -> Result<Programs, Failure> {
+pub(in crate::worker::backup) fn newest(settings: &WorkerSettings, account: &Account) -> Result<Programs, Failure> {
     programs(settings, account).pop().ok_or_else(|| {
         Failure::incurable(
             format!("no {PROGRAM} and psql that {} can run are on this machine", account.name()),
@@ -68,14 +68,14 @@ pub(super) fn newest(settings: &WorkerSettings, account: &Account) -> Result<Pro
 }
 
 /// Refuses what would be refused whatever the server says.
-pub(super) fn refuse_malformed(wanted: &Wanted<'_>) -> Result<(), Failure> {
+pub(in crate::worker::backup) fn refuse_malformed(wanted: &Wanted<'_>) -> Result<(), Failure> {
     conninfo::check(wanted.conninfo).map_err(|error| {
         Failure::incurable(format!("{}: {error}", wanted.name), "correct the object in the settings of the job")
     })
 }
 
 /// How the server is reached, with these programs.
-pub(super) fn client(
+pub(in crate::worker::backup) fn client(
     wanted: &Wanted<'_>,
     settings: &WorkerSettings,
     account: &Account,
@@ -93,7 +93,7 @@ pub(super) fn client(
 }
 
 /// Judges what the server and the repository tell.
-pub(super) fn plan(
+pub(in crate::worker::backup) fn plan(
     wanted: &Wanted<'_>,
     settings: &WorkerSettings,
     account: &Account,
@@ -173,7 +173,11 @@ fn programs(settings: &WorkerSettings, account: &Account) -> Vec<Programs> {
 }
 
 /// Those of the server's version, or the oldest that are newer.
-fn for_server(version: MajorVersion, settings: &WorkerSettings, account: &Account) -> Result<Programs, Failure> {
+pub(in crate::worker::backup) fn for_server(
+    version: MajorVersion,
+    settings: &WorkerSettings,
+    account: &Account,
+) -> Result<Programs, Failure> {
     let all = programs(settings, account);
     let fitting = all.iter().filter(|programs| programs.version >= version).map(|programs| programs.version).min();
     all.into_iter().rfind(|programs| Some(programs.version) == fitting).ok_or_else(|| {
@@ -184,7 +188,11 @@ fn for_server(version: MajorVersion, settings: &WorkerSettings, account: &Accoun
     })
 }
 
-fn refuse_what_the_server_forbids(facts: &ServerFacts, client: &Client, wanted: &Wanted<'_>) -> Result<(), Failure> {
+pub(in crate::worker::backup) fn refuse_what_the_server_forbids(
+    facts: &ServerFacts,
+    client: &Client,
+    wanted: &Wanted<'_>,
+) -> Result<(), Failure> {
     if !facts.may_replicate {
         return Err(Failure::incurable(
             format!("the role {} may not replicate, which a backup needs", facts.role),

@@ -41,32 +41,32 @@ const FACTS: &str = "select json_build_object( \
 
 /// What a server tells of itself.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ServerFacts {
+pub(in crate::worker::backup) struct ServerFacts {
     version: u32,
     system_identifier: String,
-    pub(super) in_recovery: bool,
-    pub(super) wal_level: String,
-    pub(super) role: String,
-    pub(super) may_replicate: bool,
-    pub(super) max_wal_senders: u32,
-    pub(super) wal_senders: u32,
-    pub(super) max_slots: u32,
-    pub(super) slots: u32,
-    pub(super) databases: u64,
-    pub(super) bytes: u64,
+    pub(in crate::worker::backup) in_recovery: bool,
+    pub(in crate::worker::backup) wal_level: String,
+    pub(in crate::worker::backup) role: String,
+    pub(in crate::worker::backup) may_replicate: bool,
+    pub(in crate::worker::backup) max_wal_senders: u32,
+    pub(in crate::worker::backup) wal_senders: u32,
+    pub(in crate::worker::backup) max_slots: u32,
+    pub(in crate::worker::backup) slots: u32,
+    pub(in crate::worker::backup) databases: u64,
+    pub(in crate::worker::backup) bytes: u64,
     /// Databases whose size the role may not see.
-    pub(super) unseen: u64,
+    pub(in crate::worker::backup) unseen: u64,
     /// Tablespaces with a directory of their own.
-    pub(super) tablespaces: Vec<String>,
+    pub(in crate::worker::backup) tablespaces: Vec<String>,
     /// Tablespaces inside the data directory.
-    pub(super) in_place: Vec<String>,
+    pub(in crate::worker::backup) in_place: Vec<String>,
 }
 
 /// A replication slot.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SlotFacts {
-    pub(super) kind: String,
-    pub(super) active_pid: Option<u32>,
+pub(in crate::worker::backup) struct SlotFacts {
+    pub(in crate::worker::backup) kind: String,
+    pub(in crate::worker::backup) active_pid: Option<u32>,
 }
 
 /// What a server holds of one session's backup.
@@ -78,16 +78,16 @@ struct Remains {
 }
 
 impl ServerFacts {
-    pub(super) fn ask(client: &Client) -> Result<Self, Failure> {
+    pub(in crate::worker::backup) fn ask(client: &Client) -> Result<Self, Failure> {
         client.ask(FACTS)
     }
 
-    pub(super) fn version(&self) -> MajorVersion {
+    pub(in crate::worker::backup) fn version(&self) -> MajorVersion {
         MajorVersion(self.version / 10_000)
     }
 
     /// A bigint there, though the identifier itself has no sign.
-    pub(super) fn cluster(&self) -> Result<SystemIdentifier, Failure> {
+    pub(in crate::worker::backup) fn cluster(&self) -> Result<SystemIdentifier, Failure> {
         let number = self.system_identifier.parse::<i64>();
         number
             .map(|number| SystemIdentifier(number.cast_unsigned()))
@@ -96,7 +96,7 @@ impl ServerFacts {
 }
 
 /// A slot of this name, whose letters are those that a slot may have; `None` where there is none.
-pub(super) fn slot(client: &Client, name: &str) -> Result<Option<SlotFacts>, Failure> {
+pub(in crate::worker::backup) fn slot(client: &Client, name: &str) -> Result<Option<SlotFacts>, Failure> {
     let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !is_name {
         return Err(Failure::incurable(
@@ -111,13 +111,13 @@ pub(super) fn slot(client: &Client, name: &str) -> Result<Option<SlotFacts>, Fai
 }
 
 /// How the connections of a session's backup show themselves on the server.
-pub(super) fn application_name(session: Uuid) -> String {
+pub(in crate::worker::backup) fn application_name(session: Uuid) -> String {
     format!("howdah-{session}")
 }
 
 /// Ends what a session's backup has on the server, and looks until nothing of it is there: no walsender, no running
 /// backup, no slot that one of them held. Returns how many walsenders were ended.
-pub(super) fn end_backup(client: &Client, session: Uuid) -> Result<usize, Failure> {
+pub(in crate::worker::backup) fn end_backup(client: &Client, session: Uuid) -> Result<usize, Failure> {
     let name = application_name(session);
     let began = Instant::now();
     let mut seen: Vec<u32> = Vec::new();

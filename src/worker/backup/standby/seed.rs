@@ -1,0 +1,142 @@
+//! A standby's beginning: the slot, a base backup through it, its settings, its place.
+//!
+//! Promises: what comes in is below the session's own name until it is whole, verified, on the disk and set up as a standby:
+//! nothing that stands under the standby's name could be started as a second primary. Never: leaves a slot that the record
+//! does not tell of.
+
+use super::{
+    Backup, Wanted, make_slot,
+    mark::StandbyMark,
+    place,
+    plan::Planned,
+    record::{Record, Stage},
+};
+use crate::{
+    domain::{BackupForm, Failure, PasswordSource, Step},
+    engine::{Halt, Observer},
+    postgres::{
+        account::Account,
+        client::{Client, basebackup::BaseBackupOptions},
+        configure::{
+            self, ConfigureOptions, UnknownLibrary,
+            follow::{FollowOptions, follow},
+        },
+    },
+    worker::{
+        backup::{
+            instance::{copy, server},
+            repository::{self, PointDirectory},
+            seal,
+        },
+        event_writer,
+    },
+};
+use std::path::Path;
+
+/// All that a seed needs.
+pub(super) struct Seed<'a, 'b> {
+    pub(super) backup: &'a Backup<'b>,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) account: &'a Account,
+    pub(super) client: &'a Client,
+    pub(super) planned: &'a Planned,
+}
+
+impl Seed<'_, '_> {
+    /// Receives a base backup and puts it in place.
+    pub(super) fn run(&self, directory: &PointDirectory, record: &mut Record) -> Result<(), Halt> {
+        let Self { backup, wanted, account, planned, .. } = self;
+        let (report, session) = (backup.report, backup.ticket.session_uuid);
+        report.begin(Step::Checkpoint, "");
+        if directory.remove_incoming()? {
+            report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
+        }
+        record.found_empty = planned.found_empty;
+        record.stage = Stage::Begun;
+        record.keep(backup.attempt_dir)?;
+        make_slot(backup, wanted, self.client, planned, record)?;
+        backup.go_on()?;
+        let incoming = directory.make_incoming(account.owner(), account.owner(), || backup.note_made_directory())?;
+        let name = server::application_name(session);
+        let options = BaseBackupOptions {
+            directory: &incoming,
+            tar: None,
+            checksums: "CRC32C",
+            slot: Some(wanted.slot),
+            max_rate: backup.order.max_rate,
+            application_name: &name,
+            version: planned.programs.version,
+        };
+        copy::run(backup, self.client, &options)?;
+
+        report.begin(Step::Seal, "");
+        seal::compare(backup, &incoming, BackupForm::Plain, Some(planned.cluster), damaged)?;
+        configure_as_standby(&incoming, wanted, account, planned)?;
+        let contents = place::names(&incoming).map_err(|error| repository::failure("looking at", &incoming, &error))?;
+        let made = (event_writer::now(), contents);
+        let where_and_how = (wanted.directory, wanted.slot);
+        StandbyMark::new(backup.order, session, where_and_how, planned.cluster, made)
+            .leave(&incoming, account.owner())?;
+        let bytes = seal::bring_to_disk(backup, &incoming)?;
+        backup.go_on()?;
+        record.stage = Stage::Placing;
+        record.keep(backup.attempt_dir)?;
+        place::put(&incoming, wanted.directory, planned.found_empty)?;
+        report.done(&format!("{bytes} in {}", wanted.directory.display()));
+        Ok(())
+    }
+}
+
+/// The settings once more under the standby's own name, since some of them hold it.
+pub(super) fn configure_in_place(
+    backup: &Backup<'_>,
+    wanted: &Wanted<'_>,
+    account: &Account,
+    planned: &Planned,
+    record: &mut Record,
+) -> Result<(), Halt> {
+    let report = backup.report;
+    report.begin(Step::Configure, "");
+    let notes = configure_as_standby(wanted.directory, wanted, account, planned)?;
+    for note in notes {
+        report.log(&note);
+    }
+    record.stage = Stage::Configured;
+    record.keep(backup.attempt_dir)?;
+    report.done(&format!("port {}, following its primary through the slot {}", wanted.port, wanted.slot));
+    backup.go_on()
+}
+
+/// A copy that does nothing to the world around it, but for following its primary.
+fn configure_as_standby(
+    data: &Path,
+    wanted: &Wanted<'_>,
+    account: &Account,
+    planned: &Planned,
+) -> Result<Vec<String>, Failure> {
+    let version = planned.binaries.version();
+    let configured = configure::configure(&ConfigureOptions {
+        data,
+        port: wanted.port,
+        account,
+        binaries: Some(&planned.binaries),
+        control: data,
+        version: Some(version),
+        unknown: UnknownLibrary::Kept,
+    })?;
+    let passfile = match wanted.password {
+        PasswordSource::Passfile(path) => Some(path.as_path()),
+        PasswordSource::None | PasswordSource::Command(_) => None,
+    };
+    follow(&FollowOptions { data, account, version, conninfo: wanted.conninfo, passfile, slot: wanted.slot })?;
+    // What it is to be is said by whoever configures a copy; that it follows nobody is no longer so.
+    let of_copy = |note: &String| note.contains(place::STANDBY_SIGNAL) || note.contains("primary_conninfo");
+    let notes = configured.notes.into_iter().filter(|note| !of_copy(note));
+    Ok(notes.chain(configured.warnings).collect())
+}
+
+/// Nothing of it is kept: another attempt receives all of it anew.
+fn damaged(what: &str) -> Failure {
+    let cause = format!("what was received is damaged: {what}");
+    Failure::disruption(cause, "see the disks, the memory and the network on its way")
+}

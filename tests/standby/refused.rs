@@ -1,0 +1,124 @@
+//! What is refused before anything is made, and what is somebody else's: it is as it was afterwards.
+
+use crate::{
+    ended::lose,
+    needs_postgres,
+    pair::{Pair, filled, primary},
+    session::Session,
+    support::{
+        cluster::{Restored, give_to_server_user, must, program},
+        place::listing,
+    },
+};
+use howdah::domain::{BackupObject, Disposed, FailureClass, InstanceName, Step};
+use std::fs;
+
+/// The attempt is refused for this reason at its first step, and neither it nor its disposal makes or removes anything.
+#[track_caller]
+fn refused(session: &Session, says: &str) {
+    let failure = session.fail();
+    assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Check)), "{failure}");
+    assert!(failure.cause.contains(says) && !failure.advice.is_empty(), "{says}: {failure}");
+    assert_eq!(session.dispose(), Disposed::Nothing);
+}
+
+#[test]
+fn a_foreign_slot_is_refused_and_never_dropped() {
+    needs_postgres!();
+    let pair = Pair::of(primary());
+    primary().ask(&format!("select pg_create_physical_replication_slot('{}', true)", pair.slot));
+    let before =
+        primary().ask(&format!("select restart_lsn from pg_replication_slots where slot_name = '{}'", pair.slot));
+    refused(&Session::new(pair.order()), "already, which this job did not make");
+    let after =
+        primary().ask(&format!("select restart_lsn from pg_replication_slots where slot_name = '{}'", pair.slot));
+    assert_eq!(before, after);
+    assert!(!pair.directory.exists());
+}
+
+#[test]
+fn a_foreign_directory_is_refused_and_left_as_it_is() {
+    needs_postgres!();
+    let pair = Pair::of(primary());
+    fs::create_dir(&pair.directory).unwrap();
+    fs::write(pair.directory.join("letters.txt"), "theirs").unwrap();
+    give_to_server_user(&pair.directory);
+    let before = listing(&pair.directory);
+    refused(&Session::new(pair.order()), "is not empty, and no job has made a standby there");
+    assert_eq!(listing(&pair.directory), before);
+    assert_eq!(pair.slots(), "");
+}
+
+#[test]
+fn a_promoted_standby_is_refused_and_runs_on() {
+    needs_postgres!();
+    let pair = Pair::of(primary());
+    Session::new(pair.order()).succeed();
+    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-w", "promote"]));
+    let standby = Restored(pair.directory.clone());
+    standby.ask("create table written_here as select 1 n");
+    let server = pair.postmaster();
+    refused(&Session::new(pair.order()), "was promoted");
+    assert_eq!(standby.ask("select n || '' || pg_is_in_recovery() from written_here"), "1false");
+    standby.stop();
+    refused(&Session::new(pair.order()), "was promoted");
+    assert!(!howdah::process::mark(server).is_some_and(howdah::process::is_alive));
+    assert!(pair.directory.join("PG_VERSION").exists());
+}
+
+#[test]
+fn s14_another_cluster_or_job_than_the_standbys_own_is_refused() {
+    needs_postgres!();
+    let pair = Pair::of(primary());
+    Session::new(pair.order()).succeed();
+    let mut renamed = pair.order();
+    renamed.job = InstanceName::new("other");
+    refused(&Session::new(renamed), "is the standby of shop of the job nightly");
+    let other = filled("");
+    let mut elsewhere = pair.order();
+    let BackupObject::Standby { conninfo, .. } = &mut elsewhere.object else { panic!("a standby") };
+    *conninfo = other.conninfo();
+    refused(&Session::new(elsewhere), "is a standby of the cluster");
+    pair.follows();
+    // A standby is no primary.
+    let second = Pair::of(primary());
+    let mut cascaded = second.order();
+    let BackupObject::Standby { conninfo, .. } = &mut cascaded.object else { panic!("a standby") };
+    let lock = fs::read_to_string(pair.directory.join("postmaster.pid")).unwrap();
+    let sockets = lock.lines().nth(4).unwrap();
+    *conninfo = format!("host={sockets} port={} user=postgres", pair.port);
+    refused(&Session::new(cascaded), "is a standby itself");
+    other.stop();
+}
+
+#[test]
+fn a_role_or_a_primary_that_cannot_replicate_is_refused() {
+    needs_postgres!();
+    let cluster = filled("wal_level = minimal\nmax_wal_senders = 0\n");
+    let pair = Pair::of(&cluster);
+    refused(&Session::new(pair.order()), "too little WAL");
+    cluster.stop();
+    let pair = Pair::of(primary());
+    primary().ask("create role reader login");
+    let mut order = pair.order();
+    let BackupObject::Standby { conninfo, .. } = &mut order.object else { panic!("a standby") };
+    *conninfo = conninfo.replace("user=postgres", "user=reader");
+    refused(&Session::new(order), "may not replicate");
+}
+
+#[test]
+fn a_slot_that_lost_its_wal_is_named_and_the_standby_stays() {
+    needs_postgres!();
+    let cluster = filled("max_wal_size = 32MB\nmin_wal_size = 32MB\n");
+    let pair = Pair::of(&cluster);
+    Session::new(pair.order()).succeed();
+    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-m", "fast", "-w", "stop"]));
+    lose(&cluster, &pair.slot);
+    let status = format!("select wal_status from pg_replication_slots where slot_name = '{}'", pair.slot);
+    let before = listing(&pair.directory);
+    refused(&Session::new(pair.order()), "must be seeded anew");
+    assert_eq!(listing(&pair.directory), before);
+    assert_eq!(cluster.ask(&status), "lost", "nothing is dropped by itself");
+    drop(pair);
+    cluster.stop();
+}
