@@ -34,6 +34,22 @@ fn r34_r36_a_stop_in_the_middle_leaves_no_snapshot_and_no_lock_and_earlier_point
     bed.restores(&[]);
 }
 
+/// Its lock is removed over one of two connections: both are in the middle of a piece of 16 MiB at 1 MiB a second.
+#[test]
+fn r34_a_restic_that_is_too_busy_to_remove_its_lock_is_killed_and_the_lock_goes_all_the_same() {
+    needs_restic!();
+    let bed = Bed::new(4 * MUCH);
+    let mut session = bed.session();
+    let attempt = bed.under_way(&mut session);
+    attempt.until_received(34 << 20);
+    attempt.signal(Signal::TERM);
+    assert_eq!(attempt.end(), End::Stopped);
+    assert_eq!(bed.locks().len(), 1, "it could not take it along");
+    assert_eq!(session.dispose(), Disposed::Removed);
+    assert!(session.log().contains("1 lock of the session in the repository removed"), "{}", session.log());
+    bed.left(&session, &[]);
+}
+
 #[test]
 fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
     needs_restic!();

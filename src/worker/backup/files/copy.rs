@@ -33,8 +33,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How often it reports, a second; each line stays in the attempt's directory.
 const REPORTS: &str = "2";
 
-/// What it takes to put itself in order when it is asked to stop: measured, milliseconds.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// What it takes to put itself in order when it is asked to stop: measured, milliseconds. Where both of its connections
+/// are busy writing slowly, its lock waits until a piece is whole, many seconds later; the lock is then ours to remove.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// What it takes to remove its lock after its last word. Where the repository was moved away it tries that for many
 /// minutes; the lock is then ours to remove.
