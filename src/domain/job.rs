@@ -249,15 +249,6 @@ impl JobKind {
         }
     }
 
-    /// What an object of it has when it is done, in words that follow "a new" or "its".
-    pub const fn product(self) -> &'static str {
-        match self {
-            Self::FileCopy => "copy",
-            Self::Replication => "standby",
-            Self::Instance | Self::BackupCopy | Self::Vm | Self::Files => "restore point",
-        }
-    }
-
     /// Why its runs cannot be stopped so, in one clause; `None` where they can (R39, R40). Immediately all of them can.
     pub const fn forbids(self, mode: StopMode) -> Option<&'static str> {
         match (self, mode) {

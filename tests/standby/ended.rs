@@ -12,7 +12,7 @@ use crate::{
 use howdah::domain::{Disposed, FailureClass, Step, fact::End};
 use howdah::process::{mark, signal};
 use rustix::process::Signal;
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 /// Enough that files of several kinds have come in.
 const SOME: u64 = 1 << 20;
@@ -207,6 +207,35 @@ fn a_slot_that_loses_its_wal_in_the_seed_is_made_anew_by_the_next_attempt() {
     pair.follows();
     drop(pair);
     cluster.stop();
+}
+
+/// What a worker leaves that is killed between asking for a slot and hearing of it, and what somebody else may have made.
+#[test]
+fn of_a_slot_that_was_being_made_only_the_one_that_holds_the_noted_position_is_dropped() {
+    needs_postgres!();
+    for own in [true, false] {
+        let pair = Pair::of(primary());
+        let session = Session::new(pair.order());
+        let at = primary().ask("select pg_current_wal_flush_lsn()");
+        primary().ask(&format!("select pg_create_physical_replication_slot('{}', true)", pair.slot));
+        if own {
+            primary().ask(&format!("select pg_replication_slot_advance('{}', '{at}')", pair.slot));
+        }
+        let cluster = primary().ask("select system_identifier from pg_control_system()");
+        let record = serde_json::json!({ "version": 1, "session": session.uuid, "cluster": cluster,
+            "slot": { "making": { "at": at } }, "found_empty": false, "stage": "begun" });
+        let place = session.howdah.state.join("attempts/1");
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("standby.json"), record.to_string()).unwrap();
+        let disposed = session.dispose();
+        if own {
+            assert_eq!((disposed, pair.slots().as_str()), (Disposed::Removed, ""));
+        } else {
+            let Disposed::RemovedUnproven { what } = disposed else { panic!("{disposed:?}") };
+            assert!(what.contains("which may be somebody else's, and stays"), "{what}");
+            assert_eq!(pair.slots(), "physical");
+        }
+    }
 }
 
 /// Makes the primary remove the WAL that a slot holds, which nobody streams from.

@@ -148,7 +148,7 @@ fn effect(run: &JobRun, mode: StopMode) -> String {
     let (now, later) = (names(run, is_in_process), names(run, |state| matches!(state, ObjectState::Pending)));
     let verb = |names: &[String], one: &'static str, many: &'static str| if names.len() == 1 { one } else { many };
     let kind = run.spec().kind();
-    let what = kind.product();
+    let what = product(kind);
     let mut parts = Vec::new();
     match (mode, now.as_slice()) {
         (_, []) => parts.push("nothing is in process".to_owned()),
@@ -176,6 +176,15 @@ fn effect(run: &JobRun, mode: StopMode) -> String {
         parts.push("the run has failed".to_owned());
     }
     parts.join("; ")
+}
+
+/// What an object of such a job has when it is done.
+const fn product(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::FileCopy => "copy",
+        JobKind::Replication => "standby",
+        JobKind::Instance | JobKind::BackupCopy | JobKind::Vm | JobKind::Files => "restore point",
+    }
 }
 
 const fn is_in_process(state: &ObjectState) -> bool {
