@@ -9,6 +9,7 @@
 //! next one. Never: touches a job or a checkpoint that does not bear the session's name, or one that a restore point of
 //! the job names.
 
+pub mod checkpoints;
 mod dispose;
 mod image;
 mod job_info;
