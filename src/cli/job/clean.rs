@@ -16,7 +16,7 @@ pub type Row = (LeftCheckpoint, Option<Result<Option<String>, Failure>>);
 
 /// One checkpoint as programs see it.
 #[derive(Serialize)]
-struct Object<'a> {
+struct CheckpointLine<'a> {
     object: &'a str,
     machine: &'a str,
     checkpoint: &'a str,
@@ -34,7 +34,7 @@ pub fn print(
     streams: &mut Streams<'_>,
 ) -> io::Result<Exit> {
     if args.json {
-        let lines = rows.iter().map(|row| Ok(escaped(&serde_json::to_string(&object(row))?)));
+        let lines = rows.iter().map(|row| Ok(escaped(&serde_json::to_string(&line(row))?)));
         let lines = lines.collect::<serde_json::Result<Vec<String>>>().map_err(io::Error::from)?;
         match lines.as_slice() {
             [] => writeln!(streams.out, "[]")?,
@@ -70,8 +70,8 @@ pub fn print(
     Ok(exit)
 }
 
-fn object((left, deleted): &Row) -> Object<'_> {
-    Object {
+fn line((left, deleted): &Row) -> CheckpointLine<'_> {
+    CheckpointLine {
         object: left.object.as_str(),
         machine: &left.machine,
         checkpoint: &left.name,
