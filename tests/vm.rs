@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "vm/clean.rs"]
+mod clean;
 #[path = "vm/daemon.rs"]
 mod daemon;
 #[path = "vm/ended.rs"]

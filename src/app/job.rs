@@ -1,6 +1,7 @@
 //! `howdah job`, wired: the jobs of the settings, the standard streams, and whoever owns the runs.
 
 use super::{
+    checkpoints,
     context::{AppContext, who},
     ownership, planner,
     session::{POLL_INTERVAL, around, on_streams, steer},
@@ -44,6 +45,7 @@ fn dispatch(context: &AppContext, args: &JobArgs, streams: &mut Streams<'_>) -> 
         JobVerb::Log(args) => log::run(reader, args, &specs, streams)?,
         JobVerb::Start(args) => started(context, reader, (args, &specs), &verbs, streams)?,
         JobVerb::Stop(args) => stopped(context, reader, (args, &specs), &verbs, streams)?,
+        JobVerb::Clean(args) => checkpoints::clean(context, args, &specs, streams)?,
         JobVerb::Dismiss(DismissArgs { jobs }) => {
             let selected = selected(reader, (jobs, &specs), streams)?;
             let by = who();

@@ -3,6 +3,7 @@
 //! Promises: it puts parts together and decides nothing itself. Never: holds a rule of a session, or draws.
 
 mod attach;
+mod checkpoints;
 mod choice;
 mod claim_notes;
 mod claims;

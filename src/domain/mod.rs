@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod browse;
+pub mod checkpoint;
 pub mod cluster;
 pub mod conninfo;
 pub mod disposition;
@@ -41,6 +42,7 @@ pub mod verification;
 pub mod who;
 
 pub use backup::{BackupFacts, BackupForm, BackupSource, Compression, RestorePoint};
+pub use checkpoint::{CheckpointVerdict, LeftCheckpoint};
 pub use cluster::{Lsn, MajorVersion, SystemIdentifier, Timeline};
 pub use disposition::{Disposed, Disposition};
 pub use explore::{ExploreOrder, ExplorePlan, FileMethod, OpenPoint, ServerAddress};

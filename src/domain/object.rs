@@ -147,6 +147,25 @@ impl BackupOrder {
         self.repository.as_deref().filter(|_| is_name).map(|repository| repository.join(folder))
     }
 
+    /// The name that a session's checkpoint has at what is backed up, where one stands there under a name of ours: a thing
+    /// that an aborted backup leaves behind.
+    pub fn checkpoint_name(&self, session: Uuid) -> Option<String> {
+        /// libvirt makes a file of that name (`NAME_MAX` is 255), and a UUID follows.
+        const MAX_JOB_LEN: usize = 100;
+        let safe = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
+        match &self.object {
+            BackupObject::VirtualMachine { .. } => {
+                let job: String = self.job.as_str().chars().map(safe).take(MAX_JOB_LEN).collect();
+                Some(format!("howdah-{job}-{session}"))
+            }
+            BackupObject::Instance { .. }
+            | BackupObject::FileTree { .. }
+            | BackupObject::Standby { .. }
+            | BackupObject::FileCopy { .. }
+            | BackupObject::PointCopy { .. } => None,
+        }
+    }
+
     /// Where its data goes: the repository, or what takes the copy.
     pub fn directory(&self) -> Option<&Path> {
         match &self.object {
@@ -242,6 +261,21 @@ mod tests {
         assert_eq!(holds("shop", Some("/backup")), [Hold::Directory("/backup/shop".into())]);
         assert!(!holds("shop", Some("/a"))[0].clashes(&holds("shop", Some("/b"))[0]), "two repositories");
         assert!(matches!(holds("shop", None)[..], [Hold::Object(_)]));
+    }
+
+    #[test]
+    fn the_name_of_a_checkpoint_is_one_that_libvirt_takes() {
+        let machine = |job: &str| {
+            let (name, domain, uri) = (InstanceName::new("a"), "vm-a".to_owned(), "qemu:///system".to_owned());
+            let object = BackupObject::VirtualMachine { name, domain, uri, full_every: FULL_EVERY };
+            BackupOrder { job: InstanceName::new(job), object, ..order("a", Some("/backup")) }
+        };
+        let name = |job: &str| machine(job).checkpoint_name(Uuid::nil()).unwrap_or_default();
+        assert_eq!(name("a b/\u{fc}"), format!("howdah-a_b__-{}", Uuid::nil()));
+        assert!(name(&"x".repeat(500)).len() < 200);
+        assert_eq!(order("a", Some("/backup")).checkpoint_name(Uuid::nil()), None);
+        let holds = machine("n").holds();
+        assert_eq!(holds.len(), 2, "the machine, and the directory of its points: {holds:?}");
     }
 
     #[test]

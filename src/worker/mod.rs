@@ -23,6 +23,7 @@ mod tests;
 mod verify;
 mod workspace;
 
+pub use backup::checkpoints;
 pub use explore::leftovers;
 
 use crate::{

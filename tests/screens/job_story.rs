@@ -5,8 +5,8 @@
 use super::story::{GIB, Story, ago, mins};
 use howdah::{
     domain::{
-        BackupObject, Disposed, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin, PasswordSource,
-        RetryPolicy, SessionId, Step, StopMode, Timestamp, Who,
+        BackupObject, Disposed, FULL_EVERY, InstanceName, JobId, JobKind, JobObject, JobSpec, Order, Origin,
+        PasswordSource, RetryPolicy, SessionId, Step, StopMode, Timestamp, Who,
     },
     machine::{
         Session,
@@ -37,6 +37,16 @@ pub(crate) fn servers(name: &str, objects: &[&str]) -> JobSpec {
         max_rate: None,
     };
     spec(name, JobKind::Instance, objects.iter().map(object).collect())
+}
+
+/// A job over machines of libvirt.
+pub(crate) fn machines(name: &str, objects: &[&str]) -> JobSpec {
+    let object = |name: &&str| {
+        let (name, domain, uri) = (InstanceName::new(name), (*name).to_owned(), "qemu:///system".to_owned());
+        let object = BackupObject::VirtualMachine { name, domain, uri, full_every: FULL_EVERY };
+        JobObject { object, repository: Some("/backups".into()), max_rate: None }
+    };
+    spec(name, JobKind::Vm, objects.iter().map(object).collect())
 }
 
 /// A job that copies a directory.

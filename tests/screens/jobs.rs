@@ -96,6 +96,19 @@ fn r30_a_stop_is_one_question_whose_safe_button_has_the_keys() {
 }
 
 #[test]
+fn r34_the_question_how_to_stop_names_the_checkpoint_that_goes() {
+    let run = RunStory::of(machines("vms", &["a", "b"]), 9, mins(2)).started(0, 60).arc();
+    let session = object(&run, 0, 60);
+    let checkpoint = format!("howdah-vms-{}", session.uuid());
+    let snapshot = Snapshot { ongoing: vec![session], runs: vec![run], ..busy() };
+    let mut stage = Stage::new(snapshot, own());
+    stage.press("J down down down down x");
+    let text = stage.text();
+    assert!(text.contains("its checkpoint at libvirt is"), "{text}");
+    assert!(text.contains(&checkpoint), "{text}");
+}
+
+#[test]
 fn r40_a_way_to_stop_that_is_refused_is_dim_with_its_reason_and_does_nothing() {
     let etc = RunStory::of(jobs()[1].clone(), 8, mins(2)).started(0, 50).arc();
     let snapshot = Snapshot { ongoing: vec![object(&etc, 0, 50)], runs: vec![Arc::clone(&etc)], ..busy() };

@@ -13,6 +13,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Stdio},
+    thread,
 };
 
 /// A user with a job over four guests. One guest takes some seconds, one of the four or a fifth, and a second job is over
@@ -32,8 +33,12 @@ struct Shell {
 impl Night {
     fn new(settings: &str, slow: usize) -> Self {
         let (howdah, repository, daemon) = (Howdah::usual(), repository(), daemon());
-        let speed = |at: usize| if at == slow { Speed::Slow } else { Speed::Fast };
-        let guests: Vec<Guest<'static>> = (0..=slow.max(3)).map(|at| Guest::start(daemon, speed(at))).collect();
+        let speed = move |at: usize| if at == slow { Speed::Slow } else { Speed::Fast };
+        let guests: Vec<Guest<'static>> = thread::scope(|scope| {
+            let boots: Vec<_> =
+                (0..=slow.max(3)).map(|at| scope.spawn(move || Guest::start(daemon, speed(at)))).collect();
+            boots.into_iter().map(|boot| boot.join().unwrap()).collect()
+        });
         let object = |guest: &Guest<'_>| format!("{{ name = \"{0}\", domain = \"{0}\" }}", guest.name);
         let job = |name: &str, guests: &[Guest<'_>]| {
             let objects: Vec<String> = guests.iter().map(object).collect();

@@ -172,7 +172,7 @@ impl JobSetting {
     fn only_own_keys(&self) -> Result<(), String> {
         use JobKind::{BackupCopy, FileCopy, Files, Instance, Replication, Vm};
         let keys: [(&str, bool, &[JobKind]); 14] = [
-            ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy, Files]),
+            ("rate", self.rate.is_some(), &[Instance, FileCopy, BackupCopy, Files, Replication]),
             ("repository", self.repository.is_some(), &[Instance, BackupCopy, Vm, Files]),
             ("keep", self.keep.is_some(), &[Instance, BackupCopy]),
             ("target", self.target.is_some(), &[FileCopy]),

@@ -9,6 +9,7 @@ mod environment;
 mod explore;
 mod journal;
 mod machine;
+mod machines;
 mod owner;
 mod programs;
 mod repositories;
@@ -114,6 +115,7 @@ fn checks(env: &Env) -> Vec<Check> {
     add("postgresql", Box::new(programs::postgresql));
     add("os-user", Box::new(|env| vec![programs::os_user(env)]));
     add("engines", Box::new(programs::engines));
+    add("machines", Box::new(machines::check));
     add("environment", Box::new(|env| vec![environment::check(env)]));
     add("lingering", Box::new(|env| machine::lingering(&crate::app::logout::gather(), env.state.as_deref())));
     add("clock", Box::new(|env| vec![machine::clock(env)]));

@@ -71,7 +71,7 @@ fn standing(own: Option<&Path>) -> AskStanding {
 }
 
 /// How one state directory says that a session stands.
-fn standing_in(state: &Path, session: Uuid) -> SessionStanding {
+pub(in crate::app) fn standing_in(state: &Path, session: Uuid) -> SessionStanding {
     let unreadable = |why: String| SessionStanding::Unreadable(format!("{}: {why}", shown(state)));
     if !state.is_absolute() {
         return unreadable("it is not a path from the root on".to_owned());

@@ -4,7 +4,7 @@ mod clean;
 mod compare;
 mod items;
 
-pub(super) use clean::leftovers;
+pub(super) use clean::{leftovers, standing_in};
 pub(super) use compare::compared;
 
 use super::{

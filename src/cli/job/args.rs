@@ -36,6 +36,8 @@ pub enum JobVerb {
     /// Take a run that has ended off the screen; its history is kept
     #[command(after_help = NAMES)]
     Dismiss(DismissArgs),
+    /// Delete the checkpoints that sessions of jobs have left at libvirt
+    Clean(CleanArgs),
 }
 
 /// `howdah job list`.
@@ -99,11 +101,23 @@ pub struct DismissArgs {
     pub jobs: Vec<JobSelector>,
 }
 
+/// `howdah job clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Print what would be deleted, and what would be kept and why, and stop
+    #[arg(long)]
+    pub plan: bool,
+    /// Print a JSON array
+    #[arg(long)]
+    pub json: bool,
+}
+
 impl JobVerb {
     /// Whether it may change runs.
     pub const fn changes_runs(&self) -> bool {
         match self {
             Self::Start(args) => !args.plan,
+            Self::Clean(args) => !args.plan,
             Self::Stop(_) | Self::Dismiss(_) => true,
             Self::List(_) | Self::Show(_) | Self::Watch(_) | Self::Log(_) => false,
         }

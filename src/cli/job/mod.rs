@@ -6,6 +6,7 @@
 //! reason, and the other jobs go on. Never: decides anything about a run.
 
 pub mod args;
+pub mod clean;
 pub mod list;
 pub mod log;
 pub mod name;

@@ -17,7 +17,7 @@ use crate::{
         },
         theme::{Brush, Role, Theme},
     },
-    domain::{JobKind, ObjectPlan, StopMode},
+    domain::{JobKind, ObjectPlan, Order, StopMode},
     machine::job::{JobRun, ObjectState},
 };
 use ratatui::{
@@ -138,13 +138,13 @@ fn way(model: &Model, run: &JobRun, mode: StopMode, width: usize, brush: &Brush)
     };
     let (role, text) = match model.stop_refusal(run, mode) {
         Some(reason) => (Role::Off, reason),
-        None => (Role::Text, effect(run, mode)),
+        None => (Role::Text, effect(model, run, mode)),
     };
     widgets::hung(&format!("{name:<NAME$}{text}"), width, NAME, role, brush)
 }
 
 /// What becomes of the objects that are in process, and of those to come.
-fn effect(run: &JobRun, mode: StopMode) -> String {
+fn effect(model: &Model, run: &JobRun, mode: StopMode) -> String {
     let (now, later) = (names(run, is_in_process), names(run, |state| matches!(state, ObjectState::Pending)));
     let verb = |names: &[String], one: &'static str, many: &'static str| if names.len() == 1 { one } else { many };
     let kind = run.spec().kind();
@@ -178,6 +178,7 @@ fn effect(run: &JobRun, mode: StopMode) -> String {
         parts.push(format!("{} {verb}", listed(&later)));
     }
     if mode == StopMode::Immediate {
+        parts.extend(checkpoints(model, run));
         parts.push("the run has failed".to_owned());
     }
     parts.join("; ")
@@ -190,6 +191,20 @@ const fn product(kind: JobKind) -> &'static str {
         JobKind::Replication => "standby",
         JobKind::Instance | JobKind::BackupCopy | JobKind::Vm | JobKind::Files => "restore point",
     }
+}
+
+/// The checkpoints that go where they stand under a name of ours.
+fn checkpoints(model: &Model, run: &JobRun) -> Option<String> {
+    let sessions = run.processing().filter_map(|(_, id)| model.data().snapshot.session(id));
+    let names: Vec<String> = sessions
+        .filter_map(|session| match session.order() {
+            Order::Backup(order) => order.checkpoint_name(session.uuid()),
+            Order::Restore(_) | Order::Verify(_) | Order::Explore(_) | Order::Items(_) => None,
+        })
+        .map(|name| format::clean(&name).into_owned())
+        .collect();
+    let what = if names.len() == 1 { "its checkpoint at libvirt is" } else { "their checkpoints at libvirt are" };
+    (!names.is_empty()).then(|| format!("{what} deleted: {}", listed(&names)))
 }
 
 const fn is_in_process(state: &ObjectState) -> bool {

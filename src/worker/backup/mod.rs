@@ -43,6 +43,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
+pub use vm::checkpoints;
 
 /// In an attempt's directory: this session has made the object's directory in the repository.
 const MADE_DIRECTORY: &str = "made-directory";

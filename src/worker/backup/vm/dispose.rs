@@ -86,7 +86,7 @@ fn clear(backup: &Backup<'_>, directory: &PointDirectory) -> Result<Cleared, Fai
     // By the UUID that it had: its name may be another's by now.
     let begun: Option<point::Begun> = point::read(&directory.incoming(), point::BEGUN);
     let machine = virsh.machine(begun.as_ref().map_or(wanted.domain, |begun| &begun.uuid))?;
-    let checkpoint = checkpoint_of(backup.order, &backup.ticket.session_uuid.to_string());
+    let checkpoint = checkpoint_of(backup.order, backup.ticket.session_uuid)?;
     let incoming = directory.incoming();
     let remains = Remains { virsh: &virsh, machine: &machine, checkpoint: &checkpoint, incoming: &incoming };
     let cleared = remains.clear(is_unanswered(backup)?)?;

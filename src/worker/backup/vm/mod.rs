@@ -9,6 +9,7 @@
 //! next one. Never: touches a job or a checkpoint that does not bear the session's name, or one that a restore point of
 //! the job names.
 
+pub mod checkpoints;
 mod dispose;
 mod image;
 mod job_info;
@@ -42,6 +43,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
+use uuid::Uuid;
 use virsh::Virsh;
 
 /// In an attempt's directory: what libvirt is asked for. The second is there before it is asked.
@@ -89,7 +91,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
         return already_made(backup, &virsh, &wanted, made, &points);
     }
     let machine = virsh.machine(wanted.domain)?;
-    let checkpoint = checkpoint_of(backup.order, &backup.ticket.session_uuid.to_string());
+    let checkpoint = checkpoint_of(backup.order, backup.ticket.session_uuid)?;
     let incoming = text_of(directory.incoming())?;
     let work = Work { backup, virsh, machine, directory, incoming, checkpoint };
     let begun = match work.adopted()? {
@@ -116,7 +118,8 @@ pub(super) fn plan(subject: &Subject<'_>) -> Result<BackupPlan, Failure> {
     let contents = directory.look()?;
     let virsh = Virsh::new(wanted.uri)?;
     let machine = virsh.machine(wanted.domain)?;
-    let checkpoint = checkpoint_of(subject.order, "<session>");
+    // A plan alone has no session yet.
+    let checkpoint = checkpoint_of(subject.order, subject.session)?.replace(&Uuid::nil().to_string(), "<session>");
     let remains =
         Remains { virsh: &virsh, machine: &machine, checkpoint: &checkpoint, incoming: &directory.incoming() };
     refuse_foreign(&machine, remains.job()?)?;
@@ -247,8 +250,8 @@ fn wanted(order: &BackupOrder) -> Result<Wanted<'_>, Failure> {
     }
 }
 
-fn checkpoint_of(order: &BackupOrder, session: &str) -> String {
-    remains::checkpoint_name(order.job.as_str(), session)
+fn checkpoint_of(order: &BackupOrder, session: Uuid) -> Result<String, Failure> {
+    order.checkpoint_name(session).ok_or_else(|| Failure::bug("an object that is no machine is backed up as one"))
 }
 
 /// A path goes to libvirt as text.

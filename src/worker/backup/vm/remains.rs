@@ -21,9 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// A backup whose `virsh` was killed may begin after that: the daemon has the call already, which takes 0.3 s.
 const UNANSWERED: Duration = Duration::from_secs(3);
 
-/// Names at libvirt are names of files there (`NAME_MAX` is 255), and a UUID follows.
-const MAX_JOB_LEN: usize = 100;
-
 /// The job of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunningJob {
@@ -58,13 +55,6 @@ pub(super) struct Remains<'a> {
     pub(super) checkpoint: &'a str,
     /// Where its job writes to.
     pub(super) incoming: &'a Path,
-}
-
-/// The name of a session's checkpoint.
-pub(super) fn checkpoint_name(job: &str, session: &str) -> String {
-    let safe = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
-    let job: String = job.chars().map(safe).take(MAX_JOB_LEN).collect();
-    format!("howdah-{job}-{session}")
 }
 
 /// Deletes one checkpoint that is known to be ours, with its bitmaps where they are there and can be reached; why some
@@ -132,16 +122,5 @@ impl Remains<'_> {
                 thread::sleep(POLL_INTERVAL);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_a_checkpoint_is_one_that_libvirt_takes() {
-        assert_eq!(checkpoint_name("a b/ü", "s"), "howdah-a_b__-s");
-        assert!(checkpoint_name(&"x".repeat(500), "s").len() < 200);
     }
 }
