@@ -120,12 +120,17 @@ impl Serving {
             Err(Errno::SRCH) => return self.child.wait().map(|_| true).map_err(io),
             Err(error) => return Err(io(error.into())),
         };
-        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
-        let ended = poll(&mut [PollFd::new(&held, PollFlags::IN)], Some(&timeout)).map_err(|error| io(error.into()))?;
-        if ended == 0 {
-            return Ok(false);
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 });
+            match poll(&mut [PollFd::new(&held, PollFlags::IN)], Some(&left)) {
+                Ok(0) => return Ok(false),
+                Ok(_) => return self.child.wait().map(|_| true).map_err(io),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(io(error.into())),
+            }
         }
-        self.child.wait().map(|_| true).map_err(io)
     }
 
     /// Kills it; the mount stays, and every file of it is an error until it is unmounted.

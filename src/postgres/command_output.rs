@@ -6,6 +6,7 @@
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
     process::{Pid, Signal, kill_process_group},
 };
 use std::{
@@ -98,11 +99,18 @@ fn read(mut out: impl Read + AsFd, end: Instant) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     loop {
         let left = Timespec::try_from(left(end)?).map_err(io::Error::other)?;
-        if poll(&mut [PollFd::new(&out, PollFlags::IN)], Some(&left))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
+        match poll(&mut [PollFd::new(&out, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            // A signal that asks us to stop is heard elsewhere, and is none of the program's.
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
         }
         let mut piece = [0; 4096];
-        let count = out.read(&mut piece)?;
+        let count = match out.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         said.extend_from_slice(&piece[..count]);
         if count == 0 || said.len() as u64 >= MAX_OUTPUT_LEN {
             return Ok(said);
@@ -142,6 +150,19 @@ mod tests {
 
     fn shell(script: &str, limit: Duration) -> Result<String, CommandError> {
         command_output(Command::new("sh").args(["-c", script]), limit)
+    }
+
+    #[test]
+    fn a_signal_does_not_end_the_wait_for_an_answer() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let _heard = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::user_defined1()).unwrap();
+        // The number of a thread is where kill(2) tries first.
+        let thread = rustix::thread::gettid().as_raw_nonzero();
+        let script = format!("for i in 1 2 3 4 5 6 7 8 9; do kill -USR1 {thread}; done; echo yes");
+        for _ in 0..5 {
+            assert_eq!(shell(&script, LIMIT).unwrap(), "yes\n");
+        }
     }
 
     #[test]
