@@ -50,6 +50,23 @@ fn r34_a_stop_while_it_catches_up_removes_the_server_the_slot_and_the_directory(
 }
 
 #[test]
+fn one_that_somebody_promotes_while_it_catches_up_is_not_removed_by_a_stop() {
+    needs_postgres!();
+    let pair = Pair::of(primary()).never_near();
+    let session = Session::new(pair.order());
+    let attempt = session.start();
+    until_true("the standby streams", || pair.streams());
+    attempt.kill();
+    let server = pair.postmaster();
+    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-w", "promote"]));
+    assert_eq!(session.dispose(), Disposed::Kept);
+    assert_eq!(pair.postmaster(), server, "it runs on");
+    assert!(pair.directory.join("PG_VERSION").exists());
+    assert_eq!(pair.slots(), "", "nothing holds WAL for it at the primary");
+    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-m", "fast", "-w", "stop"]));
+}
+
+#[test]
 fn r36_an_earlier_standby_that_streams_is_left_as_it_is_by_a_stop_of_a_later_run() {
     needs_postgres!();
     let pair = Pair::of(primary());

@@ -57,6 +57,15 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
         return Ok(End::Succeeded(success));
     }
     let _places = places.map_err(Failure::from)?;
+    let failed = |error: io::Error| repository::failure("looking at", wanted.directory, &error);
+    if place::is_promoted(wanted.directory, subject.session).map_err(failed)? {
+        report.note("the standby was promoted meanwhile: it is a server of its own, and stays as it is");
+        let proof = clear_primary(backup, &wanted, &record);
+        incoming(&wanted, &subject)?.remove_incoming()?;
+        backup.places.leave(&holds)?;
+        let kept = proof.unseen.map_or(Disposed::Kept, |what| Disposed::RemovedUnproven { what });
+        return Ok(End::Disposed(kept));
+    }
     if orphan_server::stop(&workspace(backup, &wanted))? {
         report.note("the standby that this session had started was stopped");
     }

@@ -184,6 +184,17 @@ pub(super) fn is_standby(directory: &Path) -> bool {
     directory.join(OsStr::new(STANDBY_SIGNAL)).symlink_metadata().is_ok()
 }
 
+/// Whether the standby that this session has made was promoted: it is a server of its own, with data that nobody else has.
+/// Of one that is being removed the cluster's files go first.
+pub(super) fn is_promoted(directory: &Path, session: Uuid) -> io::Result<bool> {
+    let mark = match StandbyMark::read(directory) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        read => read?,
+    };
+    let is_own = mark.is_some_and(|mark| mark.session == session);
+    Ok(is_own && directory.join(GLOBAL).is_dir() && !is_standby(directory))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
@@ -271,6 +282,21 @@ mod tests {
         fs::remove_file(data.join("x")).unwrap();
         put(&incoming, &data, true).unwrap();
         assert!(!incoming.exists());
+    }
+
+    #[test]
+    fn a_standby_that_was_promoted_is_known_from_one_that_is_being_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("standby");
+        assert!(!is_promoted(&data, SESSION).unwrap(), "nothing is there");
+        let data = made(place.path());
+        fs::write(data.join(STANDBY_SIGNAL), "").unwrap();
+        assert!(!is_promoted(&data, SESSION).unwrap());
+        fs::remove_file(data.join(STANDBY_SIGNAL)).unwrap();
+        assert!(is_promoted(&data, SESSION).unwrap());
+        assert!(!is_promoted(&data, Uuid::from_u128(2)).unwrap(), "another session's");
+        fs::remove_dir(data.join(GLOBAL)).unwrap();
+        assert!(!is_promoted(&data, SESSION).unwrap(), "its removal was interrupted");
     }
 
     #[test]
