@@ -321,7 +321,7 @@ impl<'a> Explore<'a> {
 fn unserved(seen_by: Option<&Failure>) -> Failure {
     let seen_by = seen_by.map_or_else(String::new, |failure| format!(": {}", failure.cause));
     Failure::disruption(
-        format!("the process that serves the files of the open restore point is gone{seen_by}"),
+        format!("the process that served the files of the restore point is gone{seen_by}"),
         "see the attempt's log; the restore point is opened again by itself",
     )
 }
