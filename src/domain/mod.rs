@@ -57,7 +57,7 @@ pub use left_server::{LeftServer, RunningServer};
 pub use object::{BackupObject, BackupOrder, FULL_EVERY, PasswordSource, is_slot_name};
 pub use order::{Kind, KindFilter, Leftover, Order, Parent, VerifyOrder};
 pub use outcome::{Achieved, Outcome, ServerOutcome, Success};
-pub use plan::{BackupPlan, FilePlan, ObjectPlan, Plan, RestorePlan, VerifyPlan};
+pub use plan::{BackupPlan, DataPlan, FilePlan, ObjectPlan, Plan, RestorePlan, VerifyPlan};
 pub use point_mark::PointMark;
 pub use progress::{Progress, Reached, WalProgress};
 pub use quantity::{ByteCount, Rate};

@@ -7,11 +7,7 @@ use super::{
     instance::printable_name,
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fmt, path::Path, str::FromStr};
 
 /// The order for one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +64,10 @@ pub enum Parent {
 pub enum Leftover {
     /// A cluster that is not whole.
     Cluster(Target),
-    /// Other data below a directory that the session made.
-    Directory(PathBuf),
+    /// A virtual machine that is not whole.
+    Machine(MachineRestore),
+    /// A tree of files that is not whole.
+    Files(FilesRestore),
     /// What an open restore point was provided with.
     Open(ExploreOrder),
     /// Items that are not whole.
@@ -152,10 +150,8 @@ impl Order {
     pub fn leftover(&self) -> Option<Leftover> {
         match self {
             Self::Restore(RestoreOrder::Cluster(order)) => Some(Leftover::Cluster(order.target.clone())),
-            Self::Restore(
-                RestoreOrder::VirtualMachine(MachineRestore { directory, .. })
-                | RestoreOrder::Files(FilesRestore { directory, .. }),
-            ) => Some(Leftover::Directory(directory.clone())),
+            Self::Restore(RestoreOrder::VirtualMachine(order)) => Some(Leftover::Machine(order.clone())),
+            Self::Restore(RestoreOrder::Files(order)) => Some(Leftover::Files(order.clone())),
             Self::Verify(_) => None,
             Self::Explore(order) => Some(Leftover::Open(order.clone())),
             Self::Items(order) => Some(Leftover::Items(order.clone())),

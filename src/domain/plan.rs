@@ -5,7 +5,7 @@ use super::{
     SystemIdentifier, cluster::identifier_as_text, instance::printable_name, quantity::many,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The plan of an attempt, by kind of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Plan {
     Explore(Box<ExplorePlan>),
     /// The taking out of items.
     Items(ItemPlan),
+    /// The restore of a virtual machine or of a tree of files.
+    Data(DataPlan),
 }
 
 /// The plan of an object of a job, by the object's name; or why it cannot be backed up.
@@ -111,6 +113,30 @@ pub struct BackupPlan {
     pub keep: Option<KeepPlan>,
 }
 
+/// What the restore of a virtual machine or of a tree of files will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPlan {
+    /// The directory that takes the data.
+    pub directory: PathBuf,
+    /// Bytes that will be written or are already there and verified.
+    pub bytes: ByteCount,
+    /// Files; 0 where their number is not known before they are read.
+    pub files: u64,
+    /// Of `bytes`, what an earlier attempt left verified.
+    pub reused: ByteCount,
+    /// Free bytes there.
+    pub free_bytes: ByteCount,
+    /// Free inodes there; `None` where the file system does not count them.
+    pub free_inodes: Option<u64>,
+    /// What is done and by what: printable clauses.
+    pub method: Vec<String>,
+    /// What is not as it was at the source, so that a copy does nothing to the outside world (S13), and how to give it
+    /// back: printable clauses.
+    pub switched_off: Vec<String>,
+    /// What a person should know before starting; nothing here stops the restore.
+    pub warnings: Vec<String>,
+}
+
 /// What becomes of a job's restore points of one object once the new one is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepPlan {
@@ -123,13 +149,7 @@ pub struct KeepPlan {
 impl BackupPlan {
     /// What a person reads of it: name and text of each line, the warnings last.
     pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let files = if self.files == 0 { String::new() } else { format!(" in {}", many(self.files, "file")) };
-        let inodes = self.free_inodes.map_or_else(String::new, |inodes| format!(", {}", many(inodes, "inode")));
-        let mut rows = vec![
-            ("to", printable_name(self.directory.as_os_str())),
-            ("writes", format!("about {}{files}", self.bytes)),
-            ("free space", format!("{}{inodes}", self.free_bytes)),
-        ];
+        let mut rows = room_rows(&self.directory, (self.bytes, self.files), (self.free_bytes, self.free_inodes));
         if let Some(version) = self.version {
             let cluster = self.system_identifier.map_or_else(String::new, |id| format!(", system identifier {id}"));
             rows.push(("server", format!("PostgreSQL {version}{cluster}")));
@@ -142,6 +162,35 @@ impl BackupPlan {
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         rows
     }
+}
+
+impl DataPlan {
+    /// What a person reads of it: name and text of each line, the warnings last.
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = room_rows(&self.directory, (self.bytes, self.files), (self.free_bytes, self.free_inodes));
+        if self.reused.0 > 0 {
+            rows.push(("in place", format!("{} from an earlier attempt", self.reused)));
+        }
+        rows.extend(self.method.iter().map(|clause| ("how", clause.clone())));
+        rows.extend(self.switched_off.iter().map(|clause| ("switched off", clause.clone())));
+        rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
+        rows
+    }
+}
+
+/// Where data goes, how much it is, and the room there.
+fn room_rows(
+    directory: &Path,
+    (bytes, files): (ByteCount, u64),
+    (free_bytes, free_inodes): (ByteCount, Option<u64>),
+) -> Vec<(&'static str, String)> {
+    let files = if files == 0 { String::new() } else { format!(" in {}", many(files, "file")) };
+    let inodes = free_inodes.map_or_else(String::new, |inodes| format!(", {}", many(inodes, "inode")));
+    vec![
+        ("to", printable_name(directory.as_os_str())),
+        ("writes", format!("about {bytes}{files}")),
+        ("free space", format!("{free_bytes}{inodes}")),
+    ]
 }
 
 /// One thing that a copy does not do by itself, and how to give it back when the copy replaces its source.
@@ -232,6 +281,7 @@ impl Plan {
             Self::Backup(plan) => plan.bytes,
             Self::Explore(plan) => plan.copies,
             Self::Items(plan) => plan.bytes(),
+            Self::Data(plan) => plan.bytes,
         }
     }
 
@@ -243,6 +293,7 @@ impl Plan {
             Self::Backup(plan) => plan.files,
             Self::Explore(plan) => plan.files,
             Self::Items(plan) => plan.tables(),
+            Self::Data(plan) => plan.files,
         }
     }
 
@@ -250,7 +301,7 @@ impl Plan {
     pub const fn restore(&self) -> Option<&RestorePlan> {
         match self {
             Self::Restore(plan) => Some(plan),
-            Self::Verify(_) | Self::Backup(_) | Self::Explore(_) | Self::Items(_) => None,
+            Self::Verify(_) | Self::Backup(_) | Self::Explore(_) | Self::Items(_) | Self::Data(_) => None,
         }
     }
 
@@ -258,7 +309,7 @@ impl Plan {
     pub fn explore(&self) -> Option<&ExplorePlan> {
         match self {
             Self::Explore(plan) => Some(plan),
-            Self::Restore(_) | Self::Verify(_) | Self::Backup(_) | Self::Items(_) => None,
+            Self::Restore(_) | Self::Verify(_) | Self::Backup(_) | Self::Items(_) | Self::Data(_) => None,
         }
     }
 }

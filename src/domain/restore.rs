@@ -59,6 +59,9 @@ pub struct MachineRestore {
     pub uri: String,
     /// Whether it is started.
     pub start: bool,
+    /// Whether its network interfaces are connected: those of a copy would meet the addresses of its source (S13).
+    #[serde(default)]
+    pub network: bool,
     /// The most bytes a second that are read from the backup; `None` is as fast as it goes.
     pub max_rate: Option<Rate>,
 }

@@ -105,7 +105,7 @@ impl TakenOut {
         let items = many(order.items.len() as u64, "item");
         let tables = match session.plan() {
             Some(Plan::Items(plan)) => plan.tables(),
-            Some(Plan::Restore(_) | Plan::Verify(_) | Plan::Explore(_) | Plan::Backup(_)) | None => 0,
+            Some(Plan::Restore(_) | Plan::Verify(_) | Plan::Explore(_) | Plan::Backup(_) | Plan::Data(_)) | None => 0,
         };
         let what = match tables {
             0 => items,

@@ -70,7 +70,7 @@ pub(super) fn carry_out(
             let items = Items::new(dir, ticket, order, report, stop);
             catch_panic(|| items.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Directory(_), .. } => {
+        Work::Dispose { left: Leftover::Machine(_) | Leftover::Files(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

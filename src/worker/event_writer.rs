@@ -79,6 +79,7 @@ impl EventWriter {
             Plan::Restore(plan) => decisions::of(plan).iter().for_each(|sentence| state.say(sentence)),
             Plan::Backup(plan) => decisions::of_backup(plan).iter().for_each(|sentence| state.say(sentence)),
             Plan::Explore(plan) => plan.rows().iter().for_each(|(name, text)| state.say(&format!("{name}: {text}"))),
+            Plan::Data(plan) => plan.rows().iter().for_each(|(name, text)| state.say(&format!("{name}: {text}"))),
             Plan::Items(plan) => plan.rows().iter().for_each(|(name, text)| state.say(&format!("{name}: {text}"))),
             Plan::Verify(plan) => state.say(&format!("{} in {} are read", plan.bytes, many(plan.files, "file"))),
         }

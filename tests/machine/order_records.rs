@@ -35,6 +35,7 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         name: name("web-2"),
         uri: "qemu:///system".to_owned(),
         start: true,
+        network: false,
         max_rate: None,
     };
     let files = FilesRestore {

@@ -11,7 +11,7 @@ use super::{
 };
 use howdah::{
     domain::{
-        Achieved, AttemptNo, BackupPlan, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
+        Achieved, AttemptNo, BackupPlan, ByteCount, DataPlan, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
         MajorVersion, Parent, Plan, Reach, Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step,
         StepState, Success, SystemIdentifier, VerifyPlan, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
@@ -249,6 +249,20 @@ fn backup_plan() -> BackupPlan {
     }
 }
 
+fn data_plan() -> DataPlan {
+    DataPlan {
+        directory: "/var/lib/libvirt/images/web-2".into(),
+        bytes: ByteCount(1000),
+        files: 2,
+        reused: ByteCount(10),
+        free_bytes: ByteCount(5000),
+        free_inodes: Some(700),
+        method: vec!["a full and 2 increments become one image".to_owned()],
+        switched_off: vec!["its network".to_owned()],
+        warnings: vec!["a warning".to_owned()],
+    }
+}
+
 /// One that removes something.
 fn keeping_plan() -> BackupPlan {
     let keep = KeepPlan { removes: vec!["2026-11-13T020000".to_owned()], stays: 7 };
@@ -284,6 +298,7 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("planned_backup", Fact::Planned(Box::new(Plan::Backup(backup_plan())))),
         ("planned_explore", Fact::Planned(Box::new(Plan::Explore(Box::new(explore_plan()))))),
         ("planned_items", Fact::Planned(Box::new(Plan::Items(item_plan())))),
+        ("planned_data", Fact::Planned(Box::new(Plan::Data(data_plan())))),
         ("planned_backup_keeping", Fact::Planned(Box::new(Plan::Backup(keeping_plan())))),
         ("ended_copied", Fact::Ended(End::Succeeded(copied()))),
         ("ended_unproven", Fact::Ended(End::Disposed(Disposed::RemovedUnproven { what: "no server".to_owned() }))),
@@ -319,7 +334,9 @@ fn records_of_attempts_are_read_for_ever() {
     let left = Leftover::Cluster(request.target.clone());
     let dispose = |left| Work::Dispose { left, disposition: Disposition::Keep };
     let lefts = orders().into_iter().filter_map(|(name, order)| Some((name, order.leftover()?)));
-    let lefts = lefts.filter(|(_, left)| matches!(left, Leftover::Open(_) | Leftover::Items(_)));
+    let lefts = lefts.filter(|(_, left)| {
+        matches!(left, Leftover::Open(_) | Leftover::Items(_) | Leftover::Machine(_) | Leftover::Files(_))
+    });
     let works = [("restore", Work::Run(request.into())), ("dispose", dispose(left))];
     for (name, work) in works.into_iter().chain(lefts.map(|(name, left)| (name, dispose(left)))) {
         let (session, attempt) = (SessionId(7), AttemptNo(2));

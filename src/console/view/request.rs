@@ -36,6 +36,7 @@ pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brus
         Some(Plan::Backup(made)) => lines.extend(plan::backup(made, width, brush)),
         Some(Plan::Verify(made)) => lines.extend(plan::verify(made, width, brush)),
         Some(Plan::Explore(made)) => lines.extend(plan::rows(&made.rows(), width, brush)),
+        Some(Plan::Data(made)) => lines.extend(plan::rows(&made.rows(), width, brush)),
         Some(Plan::Items(made)) => lines.extend(plan::rows(&made.rows(), width, brush)),
         None => {
             lines.extend(widgets::wrapped("The first attempt makes it in its Check step.", width, 1, Role::Dim, brush));
