@@ -48,6 +48,7 @@
 //!  3  manager       worker          the owner of sessions; the inside of an attempt
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
+//!     restic                        how restic is asked; started as PostgreSQL's programs are, the one thing it knows of them
 //!     overlay                       a backup as a writable directory (FUSE), served by a process of its own
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
@@ -197,4 +198,5 @@ pub mod postgres;
 pub mod private_file;
 pub mod process;
 pub mod recording;
+pub mod restic;
 pub mod worker;

@@ -4,10 +4,14 @@
 
 #[path = "files/bed.rs"]
 mod bed;
+#[path = "files/cheap.rs"]
+mod cheap;
 #[path = "files/ended.rs"]
 mod ended;
 #[path = "files/job.rs"]
 mod job;
+#[path = "files/listed.rs"]
+mod listed;
 #[path = "files/made.rs"]
 mod made;
 #[path = "files/refused.rs"]

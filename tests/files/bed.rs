@@ -1,6 +1,7 @@
 //! A tree, a repository, and a restic of our own to look into it.
 
 use crate::{
+    cheap,
     session::{Attempt, Session, order},
     support::{
         place::{names, scratch},
@@ -48,6 +49,13 @@ impl Bed {
         fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
         let bed = Self { tree, repository, password };
         bed.fill("big", bytes);
+        bed
+    }
+
+    /// The same with a repository that is there already.
+    pub(crate) fn with_repository(bytes: usize) -> Self {
+        let bed = Self::new(bytes);
+        cheap::make(&bed.folder());
         bed
     }
 

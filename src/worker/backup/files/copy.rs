@@ -7,14 +7,13 @@ use super::{
     super::{Backup, attempt_files},
     Wanted,
     note::{self, RunNote},
-    refusals,
-    restic::{PROGRAM, Restic, tag},
     said::{Said, Status},
 };
 use crate::{
     domain::{ByteCount, Failure, Progress, fact::ProcessMark, instance::printable_name},
     engine::{Halt, Observer},
     private_file, process,
+    restic::{PROGRAM, Restic, refusals, tag},
     worker::event_writer,
 };
 use rustix::process::Signal;

@@ -3,11 +3,12 @@
 //! Promises: a snapshot that was finished stays, and is told as the success that it is; "removed" is said when the
 //! repository was looked at and names nothing of the session. Never: removes a snapshot.
 
-use super::{RepositoryState, Restic, finish, folder, locks, made_earlier, note, repository, wanted};
+use super::{RepositoryState, finish, folder, locks, made_earlier, note, repository, wanted};
 use crate::{
     domain::{Disposed, Disposition, Failure, fact::End, quantity::many},
     engine::Halt,
     postgres::account::Account,
+    restic::Restic,
     worker::{backup::Backup, places::Barred},
 };
 

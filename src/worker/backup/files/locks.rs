@@ -4,13 +4,16 @@
 //! process is gone. `restic unlock` is not used: it removes what any dead process of this host has left.
 //! Never: touches the lock of a process that lives, or of anybody else.
 
-use super::{
-    super::repository,
-    answer::{self, Lock},
-    note::RunNote,
-    restic::Restic,
+use super::{super::repository, note::RunNote};
+use crate::{
+    domain::Failure,
+    engine::watched::watched,
+    process,
+    restic::{
+        Restic,
+        answer::{self, Lock},
+    },
 };
-use crate::{domain::Failure, engine::watched::watched, process};
 use std::{fs, io, path::Path, time::Duration};
 
 /// In a local repository (restic's "Repository layout"), each lock a file by its identifier.

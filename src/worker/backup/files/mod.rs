@@ -10,15 +10,12 @@
 //! Promises: a restore point is what the repository itself names as one, after restic has ended; its word and its exit
 //! status alone are none. Never: removes a lock that is not proven this session's own, or anything else in a repository.
 
-mod answer;
 mod copy;
 mod dispose;
 mod locks;
 mod note;
 mod plan;
-mod refusals;
 mod repository;
-mod restic;
 mod said;
 mod tree;
 
@@ -32,11 +29,13 @@ use crate::{
     },
     engine::{Halt, Observer},
     postgres::account::Account,
+    restic::{
+        Restic,
+        answer::{Snapshot, short},
+    },
 };
-use answer::Snapshot;
 use plan::Planned;
 use repository::RepositoryState;
-use restic::Restic;
 use said::Said;
 use std::path::{Path, PathBuf};
 
@@ -180,9 +179,4 @@ fn folder(order: &BackupOrder) -> Result<PathBuf, Failure> {
              a letter or a digit",
         )),
     }
-}
-
-/// As much of an identifier as restic shows.
-fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }

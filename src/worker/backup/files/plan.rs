@@ -5,8 +5,7 @@ use super::{
     Wanted, folder,
     note::RunNote,
     repository::{self, RepositoryState},
-    restic::{Restic, Version},
-    short, tree,
+    tree,
     tree::Tree,
     wanted,
 };
@@ -17,6 +16,7 @@ use crate::{
     },
     engine::watched::watched,
     postgres::account::Account,
+    restic::{Restic, Version, answer::short},
 };
 use std::{
     fs,

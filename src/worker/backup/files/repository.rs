@@ -9,12 +9,11 @@ use super::{
         repository::{self, PointDirectory, rename_new},
     },
     note::RunNote,
-    restic::Restic,
-    short,
 };
 use crate::{
     domain::Failure,
     engine::{Halt, durable, watched::watched},
+    restic::{Restic, answer::short},
 };
 use std::{
     fs::{self, File},

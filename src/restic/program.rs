@@ -3,12 +3,15 @@
 //! Promises: it gets the password as the name of a file alone, and no variable of our environment; a question leaves no
 //! lock and no cache behind. Never: reads the password.
 
-use super::{answer::Snapshot, refusals};
+use super::{
+    answer::{self, Snapshot},
+    refusals,
+};
 use crate::{
-    domain::{ByteCount, Failure, WorkerSettings},
+    domain::{ByteCount, Failure, WorkerSettings, instance::printable_name},
     postgres::{
         account::Account,
-        command_output::{CommandError, LIMIT, command_answer},
+        command_output::{CommandError, LIMIT, command_answer, long_answer},
     },
 };
 use std::{
@@ -20,14 +23,17 @@ use std::{
 use uuid::Uuid;
 
 /// The program.
-pub(super) const PROGRAM: &str = "restic";
+pub(crate) const PROGRAM: &str = "restic";
 
 /// The oldest one whose output was held against this module.
 const OLDEST: Version = Version { major: 0, minor: 14 };
 
+/// The longest answer that is taken: a list of some ten thousand snapshots.
+const MAX_ANSWER_LEN: u64 = 16 << 20;
+
 /// One repository, and how it is reached.
 #[derive(Debug, Clone)]
-pub(super) struct Restic {
+pub(crate) struct Restic {
     program: PathBuf,
     account: Account,
     repository: PathBuf,
@@ -37,44 +43,54 @@ pub(super) struct Restic {
 
 /// What `restic version` calls itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(crate) struct Version {
     major: u32,
     minor: u32,
 }
 
 impl Restic {
     /// The program is looked for among the directories of the setting `binaries` first.
-    pub(super) fn new(account: &Account, settings: &WorkerSettings, repository: &Path, password_file: &Path) -> Self {
-        let named = settings.binaries.iter().map(|directory| directory.join(PROGRAM)).find(|path| path.is_file());
+    pub(crate) fn new(account: &Account, settings: &WorkerSettings, repository: &Path, password_file: &Path) -> Self {
+        Self::found_in(&settings.binaries, account, (repository, password_file), settings.stall_timeout)
+    }
+
+    /// The same with the directories alone; `limit` is how long anything may take that only looks.
+    pub(crate) fn found_in(
+        directories: &[PathBuf],
+        account: &Account,
+        (repository, password_file): (&Path, &Path),
+        limit: Duration,
+    ) -> Self {
+        let named = directories.iter().map(|directory| directory.join(PROGRAM)).find(|path| path.is_file());
         Self {
             program: named.unwrap_or_else(|| PROGRAM.into()),
             account: account.clone(),
             repository: repository.to_owned(),
             password_file: password_file.to_owned(),
-            limit: settings.stall_timeout,
+            limit,
         }
     }
 
     /// The same for a repository that is somewhere else as yet.
-    pub(super) fn at(&self, repository: &Path) -> Self {
+    pub(crate) fn at(&self, repository: &Path) -> Self {
         Self { repository: repository.to_owned(), ..self.clone() }
     }
 
-    pub(super) fn repository(&self) -> &Path {
+    pub(crate) fn repository(&self) -> &Path {
         &self.repository
     }
 
     /// How long anything may take that only looks.
-    pub(super) fn limit(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         self.limit
     }
 
-    pub(super) fn uid(&self) -> u32 {
+    pub(crate) fn uid(&self) -> u32 {
         self.account.uid()
     }
 
     /// The version; one that is too old is refused.
-    pub(super) fn version(&self) -> Result<Version, Failure> {
+    pub(crate) fn version(&self) -> Result<Version, Failure> {
         let install = "install restic 0.14 or newer, or name its directory with binaries under [worker] in howdah.toml";
         let mut command = self.account.command(&self.program);
         let answer = command_answer(command.arg("version"), LIMIT).map_err(|error| {
@@ -92,7 +108,7 @@ impl Restic {
     }
 
     /// A command that writes to the repository; what it keeps of it to be faster is in `cache`, or nowhere.
-    pub(super) fn command(&self, cache: Option<&Path>) -> Command {
+    pub(crate) fn command(&self, cache: Option<&Path>) -> Command {
         let mut command = self.account.command(&self.program);
         command.arg("--repo").arg(&self.repository).arg("--password-file").arg(&self.password_file);
         match cache {
@@ -104,7 +120,7 @@ impl Restic {
 
     /// Makes the repository, where nothing is but an empty directory. In the attempt's own process group, since it
     /// writes: what ends the attempt ends it.
-    pub(super) fn init(&self) -> Result<(), Failure> {
+    pub(crate) fn init(&self) -> Result<(), Failure> {
         let doing = format!("making a restic repository in {}", self.repository.display());
         let made = self.command(None).arg("init").output();
         let made = made.map_err(|error| Failure::disruption(format!("{PROGRAM} cannot be run: {error}"), ""))?;
@@ -113,13 +129,18 @@ impl Restic {
     }
 
     /// Asks, and gets the answer of a program that ended well.
-    pub(super) fn ask(&self, question: &[&str]) -> Result<String, Failure> {
+    pub(crate) fn ask(&self, question: &[&str]) -> Result<String, Failure> {
         let mut command = self.command(None);
         command.arg("--no-lock").args(question);
-        let doing = format!("asking the restic repository in {}", self.repository.display());
-        let answer = command_answer(&mut command, self.limit).map_err(|error| {
+        let doing = format!("asking the restic repository in {}", printable_name(self.repository.as_os_str()));
+        let answer = long_answer(&mut command, self.limit, MAX_ANSWER_LEN).map_err(|error| {
             Failure::disruption(format!("{doing}: {error}"), "see the disk that the repository is on")
         })?;
+        // Whoever is not read to the end does not end well either.
+        if answer.stdout.len() as u64 >= MAX_ANSWER_LEN {
+            let cause = format!("{doing}: the answer is longer than {}", ByteCount(MAX_ANSWER_LEN));
+            return Err(Failure::incurable(cause, "have snapshots forgotten that nobody needs"));
+        }
         if answer.status.success() {
             Ok(answer.stdout)
         } else {
@@ -129,19 +150,19 @@ impl Restic {
 
     /// The identifier that the repository's own configuration names; that it can be read means that the password is
     /// right.
-    pub(super) fn identifier(&self) -> Result<String, Failure> {
-        super::answer::identifier(&self.ask(&["cat", "config"])?)
+    pub(crate) fn identifier(&self) -> Result<String, Failure> {
+        answer::identifier(&self.ask(&["cat", "config"])?)
     }
 
     /// The snapshot that this session has made.
-    pub(super) fn made(&self, session: Uuid) -> Result<Option<Snapshot>, Failure> {
-        let found = super::answer::snapshots(&self.ask(&["snapshots", "--json", "--tag", &tag(session)])?)?;
+    pub(crate) fn made(&self, session: Uuid) -> Result<Option<Snapshot>, Failure> {
+        let found = answer::snapshots(&self.ask(&["snapshots", "--json", "--tag", &tag(session)])?)?;
         Ok(found.into_iter().find(|snapshot| snapshot.has(&tag(session))))
     }
 
     /// The bytes of all files of a snapshot.
-    pub(super) fn size_of(&self, snapshot: &Snapshot) -> Result<ByteCount, Failure> {
-        super::answer::size(&self.ask(&["stats", "--json", "--mode", "restore-size", &snapshot.id])?)
+    pub(crate) fn size_of(&self, snapshot: &Snapshot) -> Result<ByteCount, Failure> {
+        answer::size(&self.ask(&["stats", "--json", "--mode", "restore-size", &snapshot.id])?)
     }
 }
 
@@ -162,7 +183,7 @@ impl fmt::Display for Version {
 }
 
 /// By what the snapshot of a session is known.
-pub(super) fn tag(session: Uuid) -> String {
+pub(crate) fn tag(session: Uuid) -> String {
     format!("howdah-session-{session}")
 }
 

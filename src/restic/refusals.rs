@@ -24,10 +24,10 @@ const STATUSES: &[(i32, FailureClass, &str)] =
 
 /// In lower case; the first that matches counts.
 const RULES: &[Rule] = &[
-    ("no space left on device", Incurable, "make room in the repository"),
-    ("disk quota exceeded", Incurable, "make room in the repository"),
+    ("no space left on device", Incurable, "make room on that disk"),
+    ("disk quota exceeded", Incurable, "make room on that disk"),
     ("file too large", Incurable, crate::domain::failure::FILE_SIZE_LIMIT),
-    ("read-only file system", Incurable, "mount the repository to be written"),
+    ("read-only file system", Incurable, "mount that disk to be written"),
     ("wrong password or no key found", Incurable, PASSWORD),
     ("resolving password failed", Incurable, PASSWORD),
     ("an empty password", Incurable, PASSWORD),
@@ -38,11 +38,11 @@ const RULES: &[Rule] = &[
     ("unable to open config file", Disruption, GONE),
     ("unknown flag", Incurable, "install restic 0.14 or newer"),
     ("unsupported repository version", Incurable, "install the restic that made the repository, or a newer one"),
-    ("input/output error", Disruption, "see the disk that the repository is on"),
+    ("input/output error", Disruption, "see the disk that it names"),
 ];
 
 /// The failure of a restic that has ended so, with what it said beside its JSON.
-pub(super) fn of_end(doing: &str, status: ExitStatus, said: &str) -> Failure {
+pub(crate) fn of_end(doing: &str, status: ExitStatus, said: &str) -> Failure {
     if let Some(signal) = status.signal() {
         return Failure::disruption(format!("{doing}: restic was killed by signal {signal}"), "");
     }

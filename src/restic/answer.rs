@@ -1,44 +1,60 @@
 //! What restic answers in JSON (its manual, "Scripting").
 
 use crate::domain::{ByteCount, Failure, Timestamp};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use std::path::PathBuf;
 
 /// One snapshot of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     /// 64 hexadecimal digits.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// When it was begun.
-    time: Timestamp,
+    pub(crate) time: Timestamp,
+    /// What was backed up. Bytes that are no text were replaced by whoever wrote the list.
     #[serde(default)]
-    tags: Vec<String>,
+    pub(crate) paths: Vec<PathBuf>,
+    #[serde(default, deserialize_with = "list")]
+    pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) hostname: String,
+    /// What its maker has counted; restic before 0.17 stores none.
+    #[serde(default)]
+    pub(crate) summary: Option<Counted>,
+}
+
+/// What restic counts when it makes a snapshot, as far as it is of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Counted {
+    /// The bytes of all files.
+    pub(crate) total_bytes_processed: u64,
 }
 
 /// A lock in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     /// When it was taken, or refreshed, which its owner does every five minutes.
-    pub(super) time: Timestamp,
-    pub(super) hostname: String,
-    pub(super) pid: u32,
+    pub(crate) time: Timestamp,
+    pub(crate) hostname: String,
+    pub(crate) pid: u32,
     /// Left out for root.
     #[serde(default)]
-    pub(super) uid: u32,
+    pub(crate) uid: u32,
 }
 
 impl Snapshot {
-    pub(super) fn has(&self, tag: &str) -> bool {
+    pub(crate) fn has(&self, tag: &str) -> bool {
         self.tags.iter().any(|found| found == tag)
     }
 
     /// What a person calls it: when it was begun, and as much of its identifier as restic shows.
-    pub(super) fn label(&self) -> String {
-        format!("{}-{}", self.time.strftime("%Y-%m-%dT%H%M%S"), super::short(&self.id))
+    pub(crate) fn label(&self) -> String {
+        format!("{}-{}", self.time.strftime("%Y-%m-%dT%H%M%S"), short(&self.id))
     }
 }
 
 /// The identifier in a repository's configuration.
-pub(super) fn identifier(answer: &str) -> Result<String, Failure> {
+pub(crate) fn identifier(answer: &str) -> Result<String, Failure> {
     #[derive(Deserialize)]
     struct Config {
         id: String,
@@ -48,14 +64,14 @@ pub(super) fn identifier(answer: &str) -> Result<String, Failure> {
 }
 
 /// The snapshots of a list; `null` is an empty one.
-pub(super) fn snapshots(answer: &str) -> Result<Vec<Snapshot>, Failure> {
+pub(crate) fn snapshots(answer: &str) -> Result<Vec<Snapshot>, Failure> {
     let found: Option<Vec<Snapshot>> = read(answer)?;
     let found = found.unwrap_or_default();
     if found.iter().all(|snapshot| is_identifier(&snapshot.id)) { Ok(found) } else { Err(unknown(answer)) }
 }
 
 /// The bytes that a snapshot takes when it is restored.
-pub(super) fn size(answer: &str) -> Result<ByteCount, Failure> {
+pub(crate) fn size(answer: &str) -> Result<ByteCount, Failure> {
     #[derive(Deserialize)]
     struct Stats {
         total_size: u64,
@@ -65,13 +81,23 @@ pub(super) fn size(answer: &str) -> Result<ByteCount, Failure> {
 }
 
 /// A lock, or nothing that could be one.
-pub(super) fn lock(answer: &str) -> Option<Lock> {
+pub(crate) fn lock(answer: &str) -> Option<Lock> {
     serde_json::from_str(answer).ok()
 }
 
 /// Whether it is the name of something in a repository, and so can be part of a path.
-pub(super) fn is_identifier(text: &str) -> bool {
+pub(crate) fn is_identifier(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// As much of an identifier as restic shows.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// A list; Go writes an empty one as `null`.
+fn list<'de, D: Deserializer<'de>>(found: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(found)?.unwrap_or_default())
 }
 
 fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Failure> {
