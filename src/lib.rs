@@ -49,6 +49,7 @@
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
 //!     restic                        how restic is asked; started as PostgreSQL's programs are, the one thing it knows of them
+//!     libvirt                       restore points of virtual machines, and virsh; runs programs as postgres does
 //!     overlay                       a backup as a writable directory (FUSE), served by a process of its own
 //!  0  domain        process         words and values; processes as the kernel shows them
 //!     private_file                  files that only their owner reads (mode 0600)
@@ -191,6 +192,7 @@ pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod journal;
+pub mod libvirt;
 pub mod machine;
 pub mod manager;
 pub mod overlay;

@@ -4,7 +4,7 @@
 //! Promises: only a checkpoint of the job's own naming is looked at, and only one whose session has ended and that no
 //! increment needs is deleted. Never: takes a repository that is not there for one without restore points.
 
-use super::{Virsh, machine::Machine, point, remains, wanted};
+use super::{Virsh, machine::Machine, points_in, remains, wanted};
 use crate::{
     domain::{BackupOrder, CheckpointVerdict, Failure, LeftCheckpoint, SessionStanding, WorkerSettings},
     worker::backup::Subject,
@@ -53,7 +53,7 @@ fn find(
     let directory = Subject { order, settings, session: Uuid::nil(), in_use: &[] }.point_directory()?;
     let contents = directory.look()?;
     let is_there = contents.nearest == directory.path;
-    let points = point::find(&contents);
+    let points = points_in(&contents);
     let own = || points.iter().filter(|point| point.record.job == order.job && point.record.object == *wanted.name);
     let newest = own().max_by_key(|point| (point.record.finished, &point.label));
     let mut found = Vec::new();

@@ -4,7 +4,7 @@
 //! checkpoint of the session; what could not be seen is told. The guest goes on.
 
 use super::{
-    ANSWERED, CHECKPOINT_XML, checkpoint_of, made, point,
+    ANSWERED, CHECKPOINT_XML, checkpoint_of, made, point, points_in,
     remains::{Cleared, Remains},
     success,
     virsh::Virsh,
@@ -29,7 +29,7 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     let holds = backup.order.holds();
     let places = backup.places.enter(&holds, None);
     let contents = directory.look()?;
-    let points = point::find(&contents);
+    let points = points_in(&contents);
     if let Some(point) = made(&points, backup) {
         report.note(&format!("the restore point {} was finished before it was stopped, and stays", point.label));
         backup.places.leave(&holds)?;

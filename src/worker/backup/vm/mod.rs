@@ -11,24 +11,21 @@
 
 pub mod checkpoints;
 mod dispose;
-mod image;
-mod job_info;
-mod machine;
 mod plan;
-mod point;
 mod remains;
 mod seal;
-mod virsh;
 mod watch;
-mod wording;
-mod xml;
 
 pub(super) use dispose::dispose;
 
-use super::{Backup, Subject, repository::PointDirectory};
+use super::{
+    Backup, Subject,
+    repository::{Contents, PointDirectory},
+};
 use crate::{
     domain::{Achieved, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, InstanceName, Plan, Step, Success},
     engine::{Halt, Observer},
+    libvirt::{image, job_info, machine, point, virsh, wording, xml},
     private_file,
     worker::{attempt_files, event_writer},
 };
@@ -36,6 +33,7 @@ use machine::Machine;
 use plan::{Method, Planned};
 use point::{Begun, FoundPoint};
 use remains::{Remains, RunningJob};
+use serde::Serialize;
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::Write as _,
@@ -86,7 +84,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
     let _places = backup.places.enter(&holds, None).map_err(Failure::from)?;
     let contents = directory.look()?;
     let virsh = Virsh::new(wanted.uri)?;
-    let points = point::find(&contents);
+    let points = points_in(&contents);
     if let Some(made) = made(&points, backup) {
         return already_made(backup, &virsh, &wanted, made, &points);
     }
@@ -223,7 +221,7 @@ impl Work<'_> {
         written
             .and_then(|mut file| file.write_all(self.machine.xml.as_bytes()))
             .map_err(|error| super::repository::failure("writing", &xml, &error))?;
-        Ok(point::write(&self.incoming, point::BEGUN, begun)?)
+        write_record(&self.incoming, point::BEGUN, begun)
     }
 
     /// Writes a file of the attempt, durably.
@@ -234,6 +232,17 @@ impl Work<'_> {
         written.map_err(|error| attempt_files::failure("writing what libvirt is asked for", &error))?;
         Ok(path)
     }
+}
+
+/// Puts a record of a point in place, durably.
+fn write_record<T: Serialize>(directory: &Path, name: &str, record: &T) -> Result<(), Halt> {
+    let failed = |error| super::repository::failure("writing", &directory.join(name), &error);
+    Ok(point::write(directory, name, record).map_err(failed)?)
+}
+
+/// The points of machines among what is in the object's directory.
+fn points_in(contents: &Contents) -> Vec<FoundPoint> {
+    point::find(contents.points.iter().map(|point| point.path.as_path()))
 }
 
 /// The order names a machine: that is why it came here.

@@ -7,6 +7,7 @@ use super::{
     Wanted,
     machine::Machine,
     point::{self, FoundPoint, RestsOn},
+    points_in,
     virsh::Virsh,
     wording::Meaning,
 };
@@ -91,7 +92,7 @@ pub(super) fn plan(
         })?;
         disks.push((disk.name.clone(), room.capacity));
     }
-    let points = point::find(contents);
+    let points = points_in(contents);
     refuse_other_machines(&points, machine)?;
     let (method, bytes) = decide((order, wanted), virsh, machine, &points, &disks)?;
     let bytes =

@@ -6,16 +6,25 @@
 use super::{
     Work, image,
     point::{self, Begun, DiskFile, FoundPoint, MachinePoint},
+    write_record,
 };
 use crate::{
     domain::{Failure, Step},
     engine::{Halt, Observer},
     worker::{
-        backup::{repository, seal},
+        backup::{Backup, repository, seal},
         event_writer,
     },
 };
-use std::fs;
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
+
+/// Large enough for any disk, small enough that a stop is heard at once.
+const PIECE: usize = 1 << 20;
 
 /// Makes the restore point of what was begun, and is complete.
 pub(super) fn seal(work: &Work<'_>, begun: &Begun) -> Result<FoundPoint, Halt> {
@@ -32,7 +41,7 @@ pub(super) fn seal(work: &Work<'_>, begun: &Begun) -> Result<FoundPoint, Halt> {
         }
         image::check(&file, *capacity, backing.as_deref())?;
         report.detail(&format!("hashing {name}"));
-        let (sha256, bytes) = image::sha256(backup, &file)?;
+        let (sha256, bytes) = sha256(backup, &file)?;
         report.log(&format!("{name}: {bytes} bytes, SHA-256 {sha256}"));
         disks.push(DiskFile { name: name.clone(), capacity: *capacity, bytes, sha256 });
     }
@@ -57,7 +66,7 @@ pub(super) fn seal(work: &Work<'_>, begun: &Begun) -> Result<FoundPoint, Halt> {
         disks,
         xml_sha256: image::sha256_of(&text),
     };
-    point::write(incoming, point::POINT, &record)?;
+    write_record(incoming, point::POINT, &record)?;
     let note = incoming.join(point::BEGUN);
     fs::remove_file(&note).map_err(|error| Failure::disruption(format!("removing {}: {error}", note.display()), ""))?;
     seal::bring_to_disk(backup, incoming)?;
@@ -67,4 +76,20 @@ pub(super) fn seal(work: &Work<'_>, begun: &Begun) -> Result<FoundPoint, Halt> {
     report.log(&format!("the restore point is {}", path.display()));
     report.done(&format!("{label} is in place"));
     Ok(FoundPoint { label, path, record })
+}
+
+/// The SHA-256 of a file, in hexadecimal digits, and its bytes.
+fn sha256(backup: &Backup<'_>, path: &Path) -> Result<(String, u64), Halt> {
+    let failed = |error: io::Error| Halt::from(repository::failure("reading", path, &error));
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut hash, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);
+    loop {
+        backup.go_on()?;
+        let count = file.read(&mut piece).map_err(failed)?;
+        if count == 0 {
+            return Ok((image::hex(&hash.finalize()), bytes));
+        }
+        hash.update(&piece[..count]);
+        bytes += count as u64;
+    }
 }

@@ -1,32 +1,20 @@
-//! `qemu-img` and the hashes of the files that QEMU has written.
+//! `qemu-img` and the files that QEMU has written.
 //!
 //! Promises: the file of an increment rests on that of the point before it and on nothing else when it is called sealed;
 //! QEMU leaves it resting on the machine's live disk, whose data changes.
 
 use crate::{
     domain::{Failure, instance::printable},
-    engine::Halt,
     postgres::command_output::{CommandError, command_answer},
-    worker::backup::{Backup, repository},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::{self, Read},
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{fmt::Write as _, io, path::Path, process::Command, time::Duration};
 
 const PROGRAM: &str = "qemu-img";
 
 /// It reads and writes headers alone.
 const LIMIT: Duration = Duration::from_mins(1);
-
-/// Large enough for any disk, small enough that a stop is heard at once.
-const PIECE: usize = 1 << 20;
 
 /// What `qemu-img info --output=json` says.
 #[derive(Debug, Deserialize)]
@@ -39,13 +27,13 @@ struct Info {
 }
 
 /// Lets the file of an increment rest on that of the point before.
-pub(super) fn rebase(file: &Path, backing: &str) -> Result<(), Failure> {
+pub(crate) fn rebase(file: &Path, backing: &str) -> Result<(), Failure> {
     let options = ["rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing];
     run(file, &options).map(drop)
 }
 
 /// Refuses a file that is not what it is to be.
-pub(super) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result<(), Failure> {
+pub(crate) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result<(), Failure> {
     let said = run(file, &["info", "-f", "qcow2", "--output=json"])?;
     let info: Info = serde_json::from_str(&said)
         .map_err(|error| Failure::bug(format!("what {PROGRAM} says of {} cannot be read: {error}", file.display())))?;
@@ -66,28 +54,13 @@ pub(super) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result
     Err(Failure::disruption(cause, "see whether something else writes there"))
 }
 
-/// The SHA-256 of a file, in hexadecimal digits, and its bytes.
-pub(super) fn sha256(backup: &Backup<'_>, path: &Path) -> Result<(String, u64), Halt> {
-    let failed = |error: io::Error| Halt::from(repository::failure("reading", path, &error));
-    let mut file = File::open(path).map_err(failed)?;
-    let (mut hash, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE]);
-    loop {
-        backup.go_on()?;
-        let count = file.read(&mut piece).map_err(failed)?;
-        if count == 0 {
-            return Ok((hex(&hash.finalize()), bytes));
-        }
-        hash.update(&piece[..count]);
-        bytes += count as u64;
-    }
-}
-
-/// The same of a text.
-pub(super) fn sha256_of(text: &str) -> String {
+/// The SHA-256 of a text, in hexadecimal digits.
+pub(crate) fn sha256_of(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
-fn hex(digest: &[u8]) -> String {
+/// A digest in hexadecimal digits.
+pub(crate) fn hex(digest: &[u8]) -> String {
     let mut hex = String::with_capacity(digest.len() * 2);
     for byte in digest {
         write!(hex, "{byte:02x}").expect("a string takes all that is written to it");

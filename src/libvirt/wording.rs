@@ -7,7 +7,7 @@ use crate::domain::Failure;
 
 /// What a sentence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// Nobody answers at libvirt's socket, or the connection broke.
     Unreachable,
     /// Another call holds the machine's lock.
@@ -70,13 +70,13 @@ const SENTENCES: [(&str, Meaning); 31] = [
 ];
 
 /// What a sentence means, where it is known.
-pub(super) fn meaning(said: &str) -> Option<Meaning> {
+pub(crate) fn meaning(said: &str) -> Option<Meaning> {
     let said = said.to_lowercase();
     SENTENCES.iter().find(|(words, _)| said.contains(words)).map(|(_, meaning)| *meaning)
 }
 
 /// The failure that follows; `doing` is what was tried, naming the machine.
-pub(super) fn failure(doing: &str, said: &str) -> Failure {
+pub(crate) fn failure(doing: &str, said: &str) -> Failure {
     let cause = format!("{doing}: {said}");
     let Some(meaning) = meaning(said) else {
         return Failure::disruption(cause, "see what libvirt's log says of it");

@@ -5,7 +5,7 @@
 use roxmltree::{Document, Node};
 
 /// The elements of these names, one below the other from the root on, in the order of the document.
-pub(super) fn at<'a, 'input>(document: &'a Document<'input>, path: &[&str]) -> Vec<Node<'a, 'input>> {
+pub(crate) fn at<'a, 'input>(document: &'a Document<'input>, path: &[&str]) -> Vec<Node<'a, 'input>> {
     let mut found = vec![document.root()];
     for name in path {
         found = found.iter().flat_map(Node::children).filter(|node| node.has_tag_name(*name)).collect();
@@ -14,7 +14,7 @@ pub(super) fn at<'a, 'input>(document: &'a Document<'input>, path: &[&str]) -> V
 }
 
 /// Text for an element or an attribute in either kind of quotes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

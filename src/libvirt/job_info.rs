@@ -7,7 +7,7 @@ const BACKUP: u32 = 9;
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum JobInfo {
+pub(crate) enum JobInfo {
     /// There is none, or it is not known yet how it ended.
     None,
     /// It runs.
@@ -28,7 +28,7 @@ pub(super) enum JobInfo {
 
 impl JobInfo {
     /// `None` where it cannot be read.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let value = |key: &str| {
             text.lines()
                 .find_map(|line| line.split_once(':').filter(|(found, _)| found.trim() == key))

@@ -7,131 +7,131 @@
 //! whole has all its files, each as long as it was.
 
 use crate::{
-    domain::{Failure, InstanceName, JobId, Timestamp},
+    domain::{InstanceName, JobId, Timestamp},
     postgres::configure::DataDirectory,
-    worker::backup::repository::{self, Contents},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
 
 /// The version of both records that this build writes.
-pub(super) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The record's name in a point.
-pub(super) const POINT: &str = "howdah_vm.json";
+pub(crate) const POINT: &str = "howdah_vm.json";
 
 /// The same in a directory in which one is being made: what was asked of libvirt.
-pub(super) const BEGUN: &str = "howdah_begun.json";
+pub(crate) const BEGUN: &str = "howdah_begun.json";
 
 /// libvirt's description of the machine.
-pub(super) const XML: &str = "machine.xml";
+pub(crate) const XML: &str = "machine.xml";
 
 /// A machine has few disks; what is longer is no record.
 const MAX_LEN: u64 = 1 << 20;
 
 /// What stands in [`POINT`]. A later version may add fields; those that stand here stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct MachinePoint {
-    pub(super) version: u32,
-    pub(super) job: InstanceName,
-    pub(super) run: JobId,
-    pub(super) run_uuid: Uuid,
-    pub(super) session: Uuid,
-    pub(super) object: InstanceName,
-    pub(super) by: Option<String>,
-    pub(super) started: Timestamp,
-    pub(super) finished: Timestamp,
+pub(crate) struct MachinePoint {
+    pub(crate) version: u32,
+    pub(crate) job: InstanceName,
+    pub(crate) run: JobId,
+    pub(crate) run_uuid: Uuid,
+    pub(crate) session: Uuid,
+    pub(crate) object: InstanceName,
+    pub(crate) by: Option<String>,
+    pub(crate) started: Timestamp,
+    pub(crate) finished: Timestamp,
     /// The machine's name and UUID at libvirt.
-    pub(super) machine: String,
-    pub(super) uuid: String,
+    pub(crate) machine: String,
+    pub(crate) uuid: String,
     /// The checkpoint that the next increment is made from.
-    pub(super) checkpoint: String,
+    pub(crate) checkpoint: String,
     /// The point that this one is an increment of; `None` for a full one.
-    pub(super) rests_on: Option<RestsOn>,
-    pub(super) disks: Vec<DiskFile>,
+    pub(crate) rests_on: Option<RestsOn>,
+    pub(crate) disks: Vec<DiskFile>,
     /// SHA-256 of [`XML`], in hexadecimal digits.
-    pub(super) xml_sha256: String,
+    pub(crate) xml_sha256: String,
 }
 
 /// The point before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RestsOn {
-    pub(super) label: String,
-    pub(super) session: Uuid,
+pub(crate) struct RestsOn {
+    pub(crate) label: String,
+    pub(crate) session: Uuid,
 }
 
 /// The file of a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct DiskFile {
+pub(crate) struct DiskFile {
     /// Its name in the guest.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The bytes that the guest sees.
-    pub(super) capacity: u64,
+    pub(crate) capacity: u64,
     /// The bytes of the file.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// SHA-256 of the file, in hexadecimal digits.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 /// What stands in [`BEGUN`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Begun {
-    pub(super) version: u32,
-    pub(super) session: Uuid,
-    pub(super) machine: String,
-    pub(super) uuid: String,
-    pub(super) checkpoint: String,
-    pub(super) started: Timestamp,
-    pub(super) rests_on: Option<RestsOn>,
+pub(crate) struct Begun {
+    pub(crate) version: u32,
+    pub(crate) session: Uuid,
+    pub(crate) machine: String,
+    pub(crate) uuid: String,
+    pub(crate) checkpoint: String,
+    pub(crate) started: Timestamp,
+    pub(crate) rests_on: Option<RestsOn>,
     /// Each disk and the bytes that the guest sees.
-    pub(super) disks: Vec<(String, u64)>,
+    pub(crate) disks: Vec<(String, u64)>,
 }
 
 /// A point that is there.
 #[derive(Debug, Clone)]
-pub(super) struct FoundPoint {
-    pub(super) label: String,
-    pub(super) path: PathBuf,
-    pub(super) record: MachinePoint,
+pub(crate) struct FoundPoint {
+    pub(crate) label: String,
+    pub(crate) path: PathBuf,
+    pub(crate) record: MachinePoint,
 }
 
 /// The name of a disk's file.
-pub(super) fn file_of(disk: &str) -> String {
+pub(crate) fn file_of(disk: &str) -> String {
     format!("{disk}.qcow2")
 }
 
-/// The points of machines among what is in a directory; what has no such record is passed over.
-pub(super) fn find(contents: &Contents) -> Vec<FoundPoint> {
-    let found = contents.points.iter().filter_map(|point| {
-        let record: MachinePoint = read(&point.path, POINT)?;
-        let label = point.path.file_name()?.to_str()?.to_owned();
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let is_sound = record.version <= VERSION && record.disks.iter().all(|disk| is_name(&disk.name));
-        is_sound.then(|| FoundPoint { label, path: point.path.clone(), record })
-    });
-    found.collect()
+/// The points of machines among directories; what has no such record is passed over.
+pub(crate) fn find<'a>(directories: impl IntoIterator<Item = &'a Path>) -> Vec<FoundPoint> {
+    directories.into_iter().filter_map(at).collect()
+}
+
+/// The point that a directory is.
+pub(crate) fn at(path: &Path) -> Option<FoundPoint> {
+    let record: MachinePoint = read(path, POINT)?;
+    let label = path.file_name()?.to_str()?.to_owned();
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_sound = record.version <= VERSION && record.disks.iter().all(|disk| is_name(&disk.name));
+    is_sound.then(|| FoundPoint { label, path: path.to_owned(), record })
 }
 
 /// A record in a directory; what cannot be read as one is none.
-pub(super) fn read<T: DeserializeOwned>(directory: &Path, name: &str) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(directory: &Path, name: &str) -> Option<T> {
     let text = DataDirectory::open(directory).ok()?.read(name, MAX_LEN).ok()??;
     serde_json::from_slice(&text).ok()
 }
 
 /// Puts a record in place, durably.
-pub(super) fn write<T: Serialize>(directory: &Path, name: &str, record: &T) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| repository::failure("writing", &directory.join(name), &error);
-    let mut text = serde_json::to_vec_pretty(record).map_err(|error| failed(error.into()))?;
+pub(crate) fn write<T: Serialize>(directory: &Path, name: &str, record: &T) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(record)?;
     text.push(b'\n');
-    DataDirectory::open(directory).and_then(|at| at.replace(name, &text, None)).map_err(failed)
+    DataDirectory::open(directory)?.replace(name, &text, None)
 }
 
 /// The point and those that it rests on, the full one last; or why it cannot be gone on from.
-pub(super) fn chain<'a>(points: &'a [FoundPoint], newest: &'a FoundPoint) -> Result<Vec<&'a FoundPoint>, String> {
+pub(crate) fn chain<'a>(points: &'a [FoundPoint], newest: &'a FoundPoint) -> Result<Vec<&'a FoundPoint>, String> {
     let mut chain = vec![newest];
     let mut at = newest;
     loop {
@@ -155,13 +155,18 @@ pub(super) fn chain<'a>(points: &'a [FoundPoint], newest: &'a FoundPoint) -> Res
     }
 }
 
+/// The bytes of all files of these points.
+pub(crate) fn bytes_of(chain: &[&FoundPoint]) -> u64 {
+    chain.iter().flat_map(|point| &point.record.disks).fold(0, |sum, disk| sum.saturating_add(disk.bytes))
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
 
     /// A point in a directory, with a file of three bytes.
-    pub(in crate::worker::backup::vm) fn point(place: &Path, number: u8, on: Option<u8>) -> FoundPoint {
+    pub(crate) fn point(place: &Path, number: u8, on: Option<u8>) -> FoundPoint {
         let label = format!("p{number}");
         let path = place.join(&label);
         fs::create_dir_all(&path).unwrap();

@@ -24,13 +24,13 @@ const LIMIT: Duration = Duration::from_secs(45);
 
 /// A connection to libvirt on this machine.
 #[derive(Debug, Clone)]
-pub(super) struct Virsh {
+pub(crate) struct Virsh {
     uri: String,
 }
 
 /// Why a call failed.
 #[derive(Debug)]
-pub(super) struct VirshError {
+pub(crate) struct VirshError {
     doing: String,
     said: String,
     /// `virsh` itself was not to be had, or did not answer.
@@ -39,7 +39,7 @@ pub(super) struct VirshError {
 
 impl VirshError {
     /// What it means, where that is known.
-    pub(super) fn meaning(&self) -> Option<Meaning> {
+    pub(crate) fn meaning(&self) -> Option<Meaning> {
         if self.itself.is_some() { None } else { wording::meaning(&self.said) }
     }
 }
@@ -52,7 +52,7 @@ impl From<VirshError> for Failure {
 
 impl Virsh {
     /// A connection; one to another machine is refused, since QEMU would write the backup there.
-    pub(super) fn new(uri: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(uri: &str) -> Result<Self, Failure> {
         if uri.starts_with("qemu:///") || uri.starts_with("qemu+unix:///") {
             return Ok(Self { uri: uri.to_owned() });
         }
@@ -63,7 +63,7 @@ impl Virsh {
     }
 
     /// The machine of this name, or of this UUID. A number alone would be taken for that of a running machine.
-    pub(super) fn machine(&self, domain: &str) -> Result<Machine, Failure> {
+    pub(crate) fn machine(&self, domain: &str) -> Result<Machine, Failure> {
         let doing = format!("looking for the virtual machine {domain}");
         let text = self.call(&doing, &["dumpxml", "--migratable", "--domain", domain])?;
         let machine = machine::read(text).ok_or_else(|| unreadable("the description of a machine"))?;
@@ -74,7 +74,7 @@ impl Virsh {
     }
 
     /// Its state and the reason, as libvirt names them.
-    pub(super) fn state(&self, machine: &Machine) -> Result<(String, String), Failure> {
+    pub(crate) fn state(&self, machine: &Machine) -> Result<(String, String), Failure> {
         let said = self.call(&looking(machine), &["domstate", "--reason", "--domain", &machine.uuid])?;
         let said = said.trim();
         let (state, reason) = said.split_once(" (").unwrap_or((said, ""));
@@ -82,24 +82,24 @@ impl Virsh {
     }
 
     /// The room that its disks take.
-    pub(super) fn disk_rooms(&self, machine: &Machine) -> Result<BTreeMap<String, DiskRoom>, Failure> {
+    pub(crate) fn disk_rooms(&self, machine: &Machine) -> Result<BTreeMap<String, DiskRoom>, Failure> {
         let options = ["domstats", "--block", "--backing", "--nowait", &machine.uuid];
         Ok(machine::disk_rooms(&self.call(&looking(machine), &options)?))
     }
 
     /// The job that runs on it.
-    pub(super) fn job(&self, machine: &Machine) -> Result<JobInfo, Failure> {
+    pub(crate) fn job(&self, machine: &Machine) -> Result<JobInfo, Failure> {
         self.job_info(machine, &["domjobinfo", "--rawstats", "--domain", &machine.uuid])
     }
 
     /// How its last job ended; `None` for a moment after the end.
-    pub(super) fn completed_job(&self, machine: &Machine) -> Result<JobInfo, Failure> {
+    pub(crate) fn completed_job(&self, machine: &Machine) -> Result<JobInfo, Failure> {
         let options = ["domjobinfo", "--rawstats", "--completed", "--keep-completed", "--domain", &machine.uuid];
         self.job_info(machine, &options)
     }
 
     /// Where the backup that runs on it writes to; nothing where none runs.
-    pub(super) fn backup_targets(&self, machine: &Machine) -> Result<Vec<String>, Failure> {
+    pub(crate) fn backup_targets(&self, machine: &Machine) -> Result<Vec<String>, Failure> {
         let said = match self.call(&looking(machine), &["backup-dumpxml", "--domain", &machine.uuid]) {
             Ok(said) => said,
             Err(error) if error.meaning() == Some(Meaning::NoJob) => return Ok(Vec::new()),
@@ -111,13 +111,13 @@ impl Virsh {
     }
 
     /// The names of its checkpoints.
-    pub(super) fn checkpoints(&self, machine: &Machine) -> Result<Vec<String>, Failure> {
+    pub(crate) fn checkpoints(&self, machine: &Machine) -> Result<Vec<String>, Failure> {
         let said = self.call(&looking(machine), &["checkpoint-list", "--name", "--domain", &machine.uuid])?;
         Ok(said.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
     /// What was written to each disk since a checkpoint. A disk whose bitmap is lost is not there.
-    pub(super) fn written_since(
+    pub(crate) fn written_since(
         &self,
         machine: &Machine,
         checkpoint: &str,
@@ -133,7 +133,7 @@ impl Virsh {
     }
 
     /// Begins a backup with its checkpoint, both described in files.
-    pub(super) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), Failure> {
+    pub(crate) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), Failure> {
         let [backup, checkpoint] = [backup, checkpoint].map(|path| path.to_string_lossy().into_owned());
         let files = ["--backupxml", &backup, "--checkpointxml", &checkpoint];
         let options = [&["backup-begin", "--domain", &machine.uuid], files.as_slice()].concat();
@@ -142,7 +142,7 @@ impl Virsh {
     }
 
     /// Aborts the job that runs on it; that none runs any more is no failure.
-    pub(super) fn abort(&self, machine: &Machine) -> Result<(), Failure> {
+    pub(crate) fn abort(&self, machine: &Machine) -> Result<(), Failure> {
         match self
             .call(&format!("aborting the backup of {}", machine.name), &["domjobabort", "--domain", &machine.uuid])
         {
@@ -153,7 +153,7 @@ impl Virsh {
     }
 
     /// Deletes a checkpoint with its bitmaps; without them, where they are to stay or are lost.
-    pub(super) fn delete_checkpoint(
+    pub(crate) fn delete_checkpoint(
         &self,
         machine: &Machine,
         name: &str,

@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 
 /// A machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Machine {
-    pub(super) name: String,
-    pub(super) uuid: String,
-    pub(super) disks: Vec<Disk>,
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) disks: Vec<Disk>,
     /// All that libvirt tells of it, without its secrets.
-    pub(super) xml: String,
+    pub(crate) xml: String,
 }
 
 /// A disk of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     /// Its name in the guest, such as `vda`.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Whether it is a disk, a CD, a floppy, and so on.
     device: String,
     format: String,
@@ -30,23 +30,23 @@ pub(super) struct Disk {
 
 /// The room of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct DiskRoom {
+pub(crate) struct DiskRoom {
     /// The bytes that the guest sees.
-    pub(super) capacity: u64,
+    pub(crate) capacity: u64,
     /// The bytes that it takes, those of the files that it rests on included.
-    pub(super) taken: u64,
+    pub(crate) taken: u64,
 }
 
 impl Disk {
     /// Whether it is part of a backup: what the guest cannot write to, or loses when it ends, is none.
-    pub(super) fn is_backed_up(&self) -> bool {
+    pub(crate) fn is_backed_up(&self) -> bool {
         matches!(self.device.as_str(), "disk" | "lun") && !self.is_read_only && !self.is_transient && self.has_source
     }
 }
 
 impl Machine {
     /// The disks of a backup; a machine that has none, or one that cannot hold a bitmap, is refused.
-    pub(super) fn backed_up(&self) -> Result<Vec<&Disk>, Failure> {
+    pub(crate) fn backed_up(&self) -> Result<Vec<&Disk>, Failure> {
         let disks: Vec<&Disk> = self.disks.iter().filter(|disk| disk.is_backed_up()).collect();
         if disks.is_empty() {
             let cause = format!("{} has no disk that a backup could hold", self.name);
@@ -63,7 +63,7 @@ impl Machine {
 }
 
 /// Reads `dumpxml`; `None` where it is not whole, or a disk has a name that could not be that of a file.
-pub(super) fn read(text: String) -> Option<Machine> {
+pub(crate) fn read(text: String) -> Option<Machine> {
     let document = Document::parse(&text).ok()?;
     let disks = xml::at(&document, &["domain", "devices", "disk"]).into_iter().map(disk).collect::<Option<_>>()?;
     let text_of = |name: &str| Some(xml::at(&document, &["domain", name]).first()?.text()?.trim().to_owned());
@@ -86,7 +86,7 @@ fn disk(element: Node<'_, '_>) -> Option<Disk> {
 }
 
 /// Reads `domstats --block --backing`: a disk stands there once for itself and once for each file that it rests on.
-pub(super) fn disk_rooms(text: &str) -> BTreeMap<String, DiskRoom> {
+pub(crate) fn disk_rooms(text: &str) -> BTreeMap<String, DiskRoom> {
     let values: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.trim().split_once('=')).collect();
     let number = |at: u64, key: &str| {
         values.get(format!("block.{at}.{key}").as_str()).and_then(|value| value.parse::<u64>().ok())
