@@ -57,6 +57,8 @@ mod tables;
 mod taken;
 #[path = "screens/wizard.rs"]
 mod wizard;
+#[path = "screens/workloads.rs"]
+mod workloads;
 #[path = "screens/xray.rs"]
 mod xray;
 
@@ -95,6 +97,7 @@ fn every_page_is_shown_at_five_sizes() {
 #[test]
 fn instances_of_one_name_are_shown_at_five_sizes() {
     check(&namesakes::scenes());
+    check(&workloads::scenes());
 }
 
 #[test]

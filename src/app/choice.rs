@@ -4,7 +4,7 @@ use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, NotChosen},
     cli::report::{Candidate, Refused},
     domain::{
-        RestorePoint,
+        RestorePoint, Workload,
         path_text::{quoted, shown},
     },
 };
@@ -13,7 +13,17 @@ use std::path::Path;
 /// Restore points, instances or candidates that a refusal names; `howdah backup list` names all.
 const MAX_NAMED: usize = 20;
 
-/// The restore point that is meant, or why there is none.
+/// What can be restored and is meant, or why there is nothing.
+pub(super) fn row<'a>(
+    catalog: &'a Catalog,
+    instance: &str,
+    point: Option<&str>,
+) -> Result<(&'a CatalogInstance, &'a CatalogEntry), Refused> {
+    let chosen = catalog.choose_row(instance, point);
+    chosen.map_err(|reason| refused(catalog, instance, point.unwrap_or_default(), &reason))
+}
+
+/// The restore point of a cluster that is meant, or why there is none.
 pub(super) fn point(catalog: &Catalog, instance: &str, point: Option<&str>) -> Result<RestorePoint, Refused> {
     let chosen = catalog.choose(instance, point).cloned();
     chosen.map_err(|reason| refused(catalog, instance, point.unwrap_or_default(), &reason))
@@ -41,6 +51,10 @@ fn refused(catalog: &Catalog, word: &str, point: &str, reason: &NotChosen<'_>) -
         NotChosen::Nothing(one, Some(problem)) => {
             (format!("{} has no restore point that can be restored: {problem}", one.spelling), Vec::new())
         }
+        NotChosen::NoCluster(one) => {
+            let what = one.workload.noun();
+            (format!("{} is a {what}: only howdah restore takes it", one.spelling), Vec::new())
+        }
         NotChosen::Nothing(one, None) => (format!("{} has no restore point", one.spelling), Vec::new()),
     };
     Refused { sentence, candidates }
@@ -58,13 +72,14 @@ fn unknown(catalog: &Catalog, word: &str) -> String {
 }
 
 fn instance_candidate(instance: &CatalogInstance) -> Candidate {
-    let newest = match instance.newest() {
-        Some(point) => format!("newest backup {}", point.facts.taken_at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+    let newest = match instance.newest_row().and_then(CatalogEntry::taken_at) {
+        Some(taken) => format!("newest backup {}", taken.strftime("%Y-%m-%d %H:%M:%S UTC")),
         None => "no backup that can be restored".to_owned(),
     };
-    let cluster = match instance.cluster {
-        Some(cluster) => format!("cluster {cluster}"),
-        None => "cluster not yet known".to_owned(),
+    let cluster = match (instance.cluster, instance.workload) {
+        (Some(cluster), _) => format!("cluster {cluster}"),
+        (None, Workload::Instance) => "cluster not yet known".to_owned(),
+        (None, workload @ (Workload::VirtualMachine | Workload::FileTree)) => workload.noun().to_owned(),
     };
     let about = format!("in {}, {cluster}, {newest}", shown(&instance.folder));
     Candidate {

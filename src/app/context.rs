@@ -8,15 +8,19 @@ use super::{
     state_directory,
 };
 use crate::{
-    catalog::{self, RepositoryPath},
+    catalog::{self, Access, RepositoryPath},
     cli::{args::Common, state::CommandForm},
-    domain::{Who, WorkerSettings, path_text::quoted},
+    domain::{BackupObject, JobId, Who, WorkerSettings, path_text::quoted},
     manager::ManagerSettings,
     process,
 };
 use anyhow::Context;
 use etcetera::BaseStrategy;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use uuid::Uuid;
 
 /// What every verb but `worker` needs.
 pub(super) struct AppContext {
@@ -43,7 +47,35 @@ impl AppContext {
 
     /// The repositories to read: the operator's own, else the sample.
     pub(super) fn sources(&self) -> anyhow::Result<Vec<RepositoryPath>> {
-        sources(&self.repositories, &self.state, self.read_only)
+        sources(&self.repositories, &self.access(), &self.state, self.read_only)
+    }
+
+    /// What the settings know of the objects in the repositories.
+    pub(super) fn access(&self) -> Arc<Access> {
+        let mut access = Access { programs: self.config.worker_settings().binaries, ..Access::default() };
+        let (jobs, _) = self.config.jobs();
+        for spec in jobs {
+            let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
+            for order in orders {
+                let Some(folder) = order.folder() else { continue };
+                // The catalog names directories from the root on, links resolved.
+                let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+                match order.object {
+                    BackupObject::FileTree { password_file: Some(file), .. } => {
+                        access.passwords.insert(folder, file);
+                    }
+                    BackupObject::VirtualMachine { uri, .. } => {
+                        access.connections.insert(folder, uri);
+                    }
+                    BackupObject::FileTree { password_file: None, .. }
+                    | BackupObject::Instance { .. }
+                    | BackupObject::Standby { .. }
+                    | BackupObject::FileCopy { .. }
+                    | BackupObject::PointCopy { .. } => {}
+                }
+            }
+        }
+        Arc::new(access)
     }
 
     /// The settings of an owner: of its manager, of the workers, of its hooks.
@@ -79,9 +111,14 @@ pub(super) fn sessions(state: &Path) -> Sessions {
 }
 
 /// The operator's own repositories, else the sample, unpacked where it can be read. Who only looks unpacks nothing.
-pub(super) fn sources(own: &[PathBuf], state: &Path, read_only: bool) -> anyhow::Result<Vec<RepositoryPath>> {
+pub(super) fn sources(
+    own: &[PathBuf],
+    access: &Arc<Access>,
+    state: &Path,
+    read_only: bool,
+) -> anyhow::Result<Vec<RepositoryPath>> {
     if !own.is_empty() || read_only {
-        return Ok(own.iter().map(RepositoryPath::own).collect());
+        return Ok(own.iter().map(|path| RepositoryPath::own(path).with(Arc::clone(access))).collect());
     }
     state_directory::prepare(state)?;
     let sample = catalog::sample::unpack(state).context("the sample repository cannot be unpacked")?;

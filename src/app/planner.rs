@@ -4,8 +4,8 @@ use super::environment;
 use crate::{
     attempt::worker_command,
     domain::{
-        BackupObject, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan,
-        JobId, JobSpec, ObjectPlan, RestorePlan, WorkerSettings,
+        AnyRestorePlan, BackupObject, BackupOrder, BackupPlan, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan,
+        JobId, JobSpec, ObjectPlan, RestoreOrder, WorkerSettings,
     },
     process::OWN_PROGRAM,
 };
@@ -32,7 +32,7 @@ pub struct PlanRequest {
 #[serde(rename_all = "snake_case")]
 pub enum PlannedWork {
     /// A restore.
-    Restore(Box<ClusterRestore>),
+    Restore(Box<RestoreOrder>),
     /// The backup of an object of a job.
     Backup(Box<BackupOrder>),
     /// The opening of a restore point.
@@ -46,7 +46,7 @@ pub enum PlannedWork {
 #[serde(rename_all = "snake_case")]
 pub enum PlanReply {
     /// It can be restored, like this.
-    Restore(Box<RestorePlan>),
+    Restore(AnyRestorePlan),
     /// It can be backed up, like this.
     Backup(Box<BackupPlan>),
     /// It can be opened, like this.
@@ -59,15 +59,19 @@ pub enum PlanReply {
 
 /// Asks another process for the plan of a restore that the owner of the settings' state directory would carry out;
 /// nothing is written.
-pub async fn plan(request: ClusterRestore, settings: WorkerSettings) -> Result<RestorePlan, Failure> {
+pub async fn plan(request: RestoreOrder, settings: WorkerSettings) -> Result<AnyRestorePlan, Failure> {
     let lacking = settings.state.as_deref().and_then(|state| environment::lacking(state, &settings.environment));
     match ask(&PlanRequest { work: PlannedWork::Restore(Box::new(request)), settings }).await {
         Ok(PlanReply::Restore(mut plan)) => {
-            plan.warnings.extend(lacking.map(|lacking| {
+            let lacking = lacking.map(|lacking| {
                 let (sentence, command) = lacking.sentence();
                 format!("{sentence}; {command} lets the next one have what is set here")
-            }));
-            Ok(*plan)
+            });
+            match &mut plan {
+                AnyRestorePlan::Cluster(plan) => plan.warnings.extend(lacking),
+                AnyRestorePlan::Data(plan) => plan.warnings.extend(lacking),
+            }
+            Ok(plan)
         }
         Ok(PlanReply::Refused(failure)) => Err(failure),
         Ok(PlanReply::Backup(_) | PlanReply::Explore(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),

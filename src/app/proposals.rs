@@ -9,8 +9,8 @@ use crate::{
     cli::restore_options::RestoreOptions,
     control::Client,
     domain::{
-        ClusterRestore, Failure, Hold, InstanceName, Order, Port, RestoreOrder, RestorePlan, Target, Who,
-        WorkerSettings,
+        AnyRestorePlan, ClusterRestore, Failure, FilesRestore, Hold, InstanceName, MachineRestore, Order, Port,
+        RestoreOrder, Target, Who, WorkerSettings, restore::restored_name,
     },
     machine::Refusal,
     manager::{Receipt, Reply, Request, Service, Snapshot, StartRequest},
@@ -46,10 +46,11 @@ pub(super) struct Choices {
 }
 
 impl Taken {
-    /// Adds what a session of this order holds.
+    /// Adds what a session of this order holds. The port of a cluster counts although no server may come.
     pub(super) fn add_order(&mut self, order: &Order) {
         if let Some(cluster) = order.cluster() {
-            self.add(cluster);
+            self.directories.insert(cluster.target.directory().to_owned());
+            self.ports.insert(cluster.target.port());
         }
         for hold in order.holds() {
             match hold {
@@ -64,10 +65,9 @@ impl Taken {
         }
     }
 
-    /// The same of the restore of a cluster; its port counts although no server may come.
-    pub(super) fn add(&mut self, request: &ClusterRestore) {
-        self.directories.insert(request.target.directory().to_owned());
-        self.ports.insert(request.target.port());
+    /// The same of a restore.
+    pub(super) fn add(&mut self, request: &RestoreOrder) {
+        self.add_order(&Order::Restore(request.clone()));
     }
 }
 
@@ -79,10 +79,10 @@ impl Choices {
     /// The plan of a request, or of the same with other places where its own are not free any more.
     pub(super) async fn plan(
         &self,
-        mut request: ClusterRestore,
+        mut request: RestoreOrder,
         taken: &Taken,
         settings: &WorkerSettings,
-    ) -> (ClusterRestore, Result<RestorePlan, Failure>) {
+    ) -> (RestoreOrder, Result<AnyRestorePlan, Failure>) {
         let mut answer = planner::plan(request.clone(), settings.clone()).await;
         for _ in 0..ROUNDS {
             let Some(other) = answer.as_ref().err().and_then(|_| self.again(&request, taken, None)) else { break };
@@ -93,30 +93,46 @@ impl Choices {
     }
 
     /// The same request with other places instead of those that are not free; `None` where that changes nothing.
-    fn again(&self, refused: &ClusterRestore, taken: &Taken, why: Option<&Refusal>) -> Option<ClusterRestore> {
-        let old = &refused.target;
+    fn again(&self, refused: &RestoreOrder, taken: &Taken, why: Option<&Refusal>) -> Option<RestoreOrder> {
+        let old = refused.directory();
         // What the owner has just given to another session may not be claimed yet.
         let directory_lost = matches!(why, Some(Refusal::DirectoryHeld { .. }));
         let port_lost = matches!(why, Some(Refusal::PortHeld { .. }));
         let mut taken = taken.clone();
         taken.add(refused);
         let directory = match &self.below {
-            Some(below) if directory_lost || !matches!(ThisMachine::of_name(old.directory()), Occupancy::Free) => {
-                free_directory(below, &refused.point.instance, &taken).ok()?
+            Some(below) if directory_lost || !matches!(ThisMachine::of_name(old), Occupancy::Free) => {
+                free_directory(below, &refused.bare_title(), &taken).ok()?
             }
-            Some(_) | None => old.directory().to_owned(),
+            Some(_) | None => old.to_owned(),
         };
-        let port = if self.port && (port_lost || ThisMachine.is_taken(old.port())) {
-            free_port(&taken).ok()?
-        } else {
-            old.port()
-        };
-        let homes = old.tablespaces().iter();
-        let target = homes.fold(Target::new(directory, port), |target, (oid, home)| {
-            target.and_then(|target| target.with_tablespace(*oid, home))
-        });
-        let target = target.ok().filter(|target| target != old)?;
-        Some(ClusterRestore { target, ..refused.clone() })
+        let is_other = directory != old;
+        match refused {
+            RestoreOrder::Cluster(refused) => {
+                let old = &refused.target;
+                let port = if self.port && (port_lost || ThisMachine.is_taken(old.port())) {
+                    free_port(&taken).ok()?
+                } else {
+                    old.port()
+                };
+                let homes = old.tablespaces().iter();
+                let target = homes.fold(Target::new(directory, port), |target, (oid, home)| {
+                    target.and_then(|target| target.with_tablespace(*oid, home))
+                });
+                let target = target.ok().filter(|target| target != old)?;
+                Some(RestoreOrder::Cluster(ClusterRestore { target, ..refused.clone() }))
+            }
+            // A name that nobody chose goes with the directory.
+            RestoreOrder::VirtualMachine(refused) => {
+                let is_own = refused.name == restored_name(old);
+                let name = if is_own { restored_name(&directory) } else { refused.name.clone() };
+                let other = MachineRestore { directory, name, ..refused.clone() };
+                is_other.then_some(RestoreOrder::VirtualMachine(other))
+            }
+            RestoreOrder::Files(refused) => {
+                is_other.then(|| RestoreOrder::Files(FilesRestore { directory, ..refused.clone() }))
+            }
+        }
     }
 }
 
@@ -159,9 +175,10 @@ impl Proposing {
             }
             let refused = receipt.lines.iter().enumerate().filter_map(|(at, line)| {
                 let why = line.result.as_ref().err().filter(|why| why.is_of_place())?;
-                let other = choices.again(orders.get(at)?.cluster()?, &taken, Some(why))?;
+                let Order::Restore(order) = orders.get(at)? else { return None };
+                let other = choices.again(order, &taken, Some(why))?;
                 taken.add(&other);
-                Some((at, Order::Restore(RestoreOrder::Cluster(other))))
+                Some((at, Order::Restore(other)))
             });
             let (places, others): (Vec<usize>, Vec<Order>) = refused.unzip();
             if others.is_empty() {

@@ -16,7 +16,7 @@ use crate::{
         restore::{self, Interrupt},
         streams::Streams,
     },
-    domain::{ClusterRestore, Kind, Origin},
+    domain::{AnyRestorePlan, Kind, Order, Origin, RestoreOrder},
     manager::{Clock, StartRequest},
 };
 use anyhow::Context;
@@ -48,7 +48,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
             }
         };
         if args.plan {
-            let mut text = if json { report::plan_json(&plan)? } else { report::plan_text(&plan) };
+            let mut text = text_of(&plan, json)?;
             if !json && let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
                 text.extend(["\nrefused     ", &failure.to_string()]);
             }
@@ -58,21 +58,31 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
         if let Some(failure) = plan.lacks_consent(&request, requests::WITHOUT_WAL) {
             return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &failure.to_string().into())?);
         }
-        request.point.facts.learn(plan.files.system_identifier);
+        request.learn(&plan);
         session(context, args, request, &mut streams).await
     })
+}
+
+/// A plan for people or for programs.
+fn text_of(plan: &AnyRestorePlan, json: bool) -> serde_json::Result<String> {
+    match plan {
+        AnyRestorePlan::Cluster(plan) if json => report::plan_json(plan),
+        AnyRestorePlan::Cluster(plan) => Ok(report::plan_text(plan)),
+        AnyRestorePlan::Data(plan) if json => serde_json::to_string(plan),
+        AnyRestorePlan::Data(plan) => Ok(report::rows_text(&plan.rows())),
+    }
 }
 
 async fn session(
     context: &AppContext,
     args: &RestoreArgs,
-    request: ClusterRestore,
+    request: RestoreOrder,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let policy = requests::policy(context, &args.how);
     let client = attach::connect(&context.keeper(), &who(), true, Clock::system()).await?;
     let owner = Proposing { owner: client, choices: Choices::of(context, &args.how) };
-    let order = StartRequest { orders: vec![request.into()], policy, origin: Origin::CommandLine };
+    let order = StartRequest { orders: vec![Order::Restore(request)], policy, origin: Origin::CommandLine };
     let interrupts = interrupts()?;
     let end =
         restore::run(&owner, (Clock::system(), &context.command_form()), (order, &who()), interrupts, streams).await;

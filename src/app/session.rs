@@ -28,7 +28,7 @@ use crate::{
         streams::Streams,
     },
     control::Client,
-    domain::{ClusterRestore, KindFilter, Origin, Who},
+    domain::{KindFilter, Order, Origin, RestoreOrder, Who},
     manager::{Clock, SessionAction, StartRequest},
 };
 use futures_util::{StreamExt, stream};
@@ -202,7 +202,7 @@ fn started(
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
         taken.add_order(session.order());
     }
-    let mut wanted: Vec<ClusterRestore> = Vec::new();
+    let mut wanted: Vec<RestoreOrder> = Vec::new();
     let mut refused = false;
     for instance in &args.instances {
         match requests::beside(&taken, context, &catalog, instance, &args.how) {
@@ -227,12 +227,12 @@ fn started(
         let plan = plan.and_then(|plan| plan.lacks_consent(&request, requests::WITHOUT_WAL).map_or(Ok(plan), Err));
         match plan {
             Ok(plan) => {
-                request.point.facts.learn(plan.files.system_identifier);
-                accepted.push(request.into());
+                request.learn(&plan);
+                accepted.push(Order::Restore(request));
             }
             Err(failure) => {
                 refused = true;
-                message(streams, &start::not_started(request.point.instance.as_str(), &failure.to_string()))?;
+                message(streams, &start::not_started(request.title().as_str(), &failure.to_string()))?;
             }
         }
     }
@@ -257,6 +257,8 @@ fn for_one_instance(how: &RestoreOptions) -> Option<&'static str> {
         (how.port.is_some(), "--port"),
         (!how.tablespace.is_empty(), "--tablespace"),
         (how.set_aside.is_some(), "--set-aside"),
+        (how.of.name.is_some(), "--name"),
+        (!how.of.include.is_empty(), "--include"),
     ];
     given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
 }

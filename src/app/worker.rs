@@ -23,9 +23,7 @@ fn plan() -> anyhow::Result<Exit> {
     let request: PlanRequest = serde_json::from_reader(io::stdin().lock()).context("the question cannot be read")?;
     let PlanRequest { work, settings } = request;
     let answer = match work {
-        PlannedWork::Restore(request) => {
-            worker::plan(&request, &settings, Uuid::nil()).map(|plan| PlanReply::Restore(Box::new(plan)))
-        }
+        PlannedWork::Restore(request) => worker::plan_restore(&request, &settings, Uuid::nil()).map(PlanReply::Restore),
         PlannedWork::Backup(order) => {
             worker::plan_backup(&order, &settings).map(|plan| PlanReply::Backup(Box::new(plan)))
         }

@@ -25,6 +25,8 @@ pub enum NotChosen<'a> {
     Unreadable(&'a str),
     /// The instance has no backup that can be restored; the problem of the first is told, if it has one.
     Nothing(&'a CatalogInstance, Option<&'a str>),
+    /// What is meant is no cluster, and only a cluster will do.
+    NoCluster(&'a CatalogInstance),
 }
 
 impl Catalog {
@@ -41,8 +43,18 @@ impl Catalog {
         self.instances.iter().filter(|one| one.is_meant(word, &|text| leads_to(text, one))).collect()
     }
 
-    /// The restore point that is meant: of the instance `word`, the one with this label or path, else the newest.
+    /// The restore point of a cluster that is meant, as [`Self::choose_row`] finds it.
     pub fn choose(&self, word: &str, point: Option<&str>) -> Result<&RestorePoint, NotChosen<'_>> {
+        let (instance, row) = self.choose_row(word, point)?;
+        row.point().ok_or(NotChosen::NoCluster(instance))
+    }
+
+    /// What can be restored and is meant: of the instance `word`, the one with this label or path, else the newest.
+    pub fn choose_row(
+        &self,
+        word: &str,
+        point: Option<&str>,
+    ) -> Result<(&CatalogInstance, &CatalogEntry), NotChosen<'_>> {
         let instances = self.named(word);
         let Some(first) = instances.first() else { return Err(NotChosen::NoInstance) };
         let Some(point) = point else {
@@ -50,10 +62,17 @@ impl Catalog {
                 return Err(NotChosen::Instances(instances));
             }
             let problem = || first.rows.iter().find_map(CatalogEntry::problem);
-            return first.newest().ok_or_else(|| NotChosen::Nothing(first, problem()));
+            let first = *first;
+            return first.newest_row().map(|row| (first, row)).ok_or_else(|| NotChosen::Nothing(first, problem()));
         };
         let rows = || instances.iter().flat_map(|one| one.rows.iter().map(|row| (*one, row)));
-        let mut meant: Vec<_> = rows().filter(|(_, row)| row.label() == point).collect();
+        let is_it = |row: &CatalogEntry| match row {
+            CatalogEntry::Tree(tree) => tree.label() == point || tree.snapshot == point,
+            CatalogEntry::Restorable(_) | CatalogEntry::Machine(_) | CatalogEntry::Unreadable { .. } => {
+                row.label() == point
+            }
+        };
+        let mut meant: Vec<_> = rows().filter(|(_, row)| is_it(row)).collect();
         if meant.is_empty() {
             let path = fs::canonicalize(point).unwrap_or_else(|_| Path::new(point).to_owned());
             meant = rows().filter(|(_, row)| row.directory() == Some(&*path)).collect();
@@ -61,8 +80,8 @@ impl Catalog {
         match meant.as_slice() {
             [] if instances.len() > 1 => Err(NotChosen::Instances(instances)),
             [] => Err(NotChosen::NoPoint(first)),
-            [(_, CatalogEntry::Restorable(point))] => Ok(point),
             [(_, CatalogEntry::Unreadable { problem, .. })] => Err(NotChosen::Unreadable(problem)),
+            [(one, row)] => Ok((one, row)),
             _ => Err(NotChosen::Points(meant)),
         }
     }

@@ -4,7 +4,7 @@
 //! named with; a spelling that is offered leads back to its instance and to no other. Never: looks at a disk.
 
 use super::model::{Catalog, CatalogInstance, Repository, RepositoryKind};
-use crate::domain::{InstanceName, SystemIdentifier, instance::printable};
+use crate::domain::{InstanceName, SystemIdentifier, Workload, instance::printable, point_mark::RESTIC};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
@@ -24,6 +24,8 @@ const TAIL: usize = 4;
 pub struct InstanceKey {
     /// Whose it is.
     pub kind: RepositoryKind,
+    /// What was backed up.
+    pub workload: Workload,
     /// Its name.
     pub name: InstanceName,
     /// The repository that holds it.
@@ -37,13 +39,14 @@ pub struct InstanceKey {
 impl InstanceKey {
     /// The key of an instance.
     pub fn of(instance: &CatalogInstance) -> Self {
-        let CatalogInstance { name, kind, repository, folder, cluster, .. } = instance.clone();
-        Self { kind, name, repository, folder, cluster }
+        let CatalogInstance { name, workload, kind, repository, folder, cluster, .. } = instance.clone();
+        Self { kind, workload, name, repository, folder, cluster }
     }
 
     /// Whether it is the key of this instance. The folder is a path from the root on, so it is of one repository.
     pub fn is(&self, instance: &CatalogInstance) -> bool {
         self.kind == instance.kind
+            && self.workload == instance.workload
             && self.name == instance.name
             && self.cluster == instance.cluster
             && self.folder == instance.folder
@@ -111,7 +114,15 @@ impl CatalogInstance {
     fn exact_name(&self) -> String {
         let below = self.folder.strip_prefix(&self.repository).unwrap_or(&self.folder);
         let own_name = || Path::new(self.folder.file_name().unwrap_or(self.folder.as_os_str()));
-        exact(if below.as_os_str().is_empty() { own_name() } else { below }, true)
+        let below = if below.as_os_str().is_empty() { own_name() } else { below };
+        let folder = exact(below, true);
+        match self.workload {
+            Workload::Instance => folder,
+            Workload::VirtualMachine => format!("{}{folder}", self.workload.prefix()),
+            Workload::FileTree => {
+                format!("{}{}", self.workload.prefix(), folder.strip_suffix(RESTIC).unwrap_or(&folder))
+            }
+        }
     }
 
     fn cluster_text(&self) -> String {

@@ -50,7 +50,9 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, Ba
     }
     let (form, (version, found)) = match finding {
         Layout::Tar(set) => tar(set, &manifest)?,
-        Layout::Plain | Layout::Fault(_) => (BackupForm::Plain, plain(directory, &manifest)?),
+        Layout::Plain | Layout::Machine | Layout::Restic | Layout::Fault(_) => {
+            (BackupForm::Plain, plain(directory, &manifest)?)
+        }
     };
     if let (Some(reported), Some(found)) = (manifest.system_identifier, found)
         && reported != found

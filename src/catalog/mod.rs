@@ -7,6 +7,7 @@
 mod choose;
 mod identity;
 mod inspect;
+mod machines;
 mod marks;
 mod model;
 pub mod propose;
@@ -16,10 +17,11 @@ pub mod sample;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod trees;
 mod wording;
 
 pub use choose::NotChosen;
 pub use identity::InstanceKey;
 pub use marks::Marks;
-pub use model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath};
+pub use model::{Access, Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath};
 pub use read::read;

@@ -1,10 +1,14 @@
 //! The catalog as plain data.
 
-use crate::domain::{InstanceName, RestorePoint, SystemIdentifier, Timestamp};
+use crate::domain::{
+    ByteCount, InstanceName, MachineRestorePoint, RestorePoint, SystemIdentifier, Timestamp, TreeRestorePoint, Workload,
+};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// All that can be restored, and all that should be but cannot.
@@ -34,6 +38,20 @@ pub struct RepositoryPath {
     pub path: PathBuf,
     /// Whose it is.
     pub kind: RepositoryKind,
+    /// What the settings know of the objects in it.
+    #[serde(skip)]
+    pub access: Arc<Access>,
+}
+
+/// What the directories of a repository do not tell of themselves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Access {
+    /// The files that hold the passwords of restic repositories, by the repository's directory.
+    pub passwords: BTreeMap<PathBuf, PathBuf>,
+    /// The libvirt connections of machines, by the directory of their restore points.
+    pub connections: BTreeMap<PathBuf, String>,
+    /// Directories with programs, before those of the environment.
+    pub programs: Vec<PathBuf>,
 }
 
 /// A directory that was looked into.
@@ -48,11 +66,14 @@ pub struct Repository {
     pub problem: Option<String>,
 }
 
-/// One instance and its backups: what one folder of a repository holds of one cluster (rule S14).
+/// One instance and its backups: what one folder of a repository holds of one cluster, one machine or one tree (rule
+/// S14).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogInstance {
-    /// Its name.
+    /// Its name, with the prefix of its workload.
     pub name: InstanceName,
+    /// What was backed up.
+    pub workload: Workload,
     /// Whose it is.
     pub kind: RepositoryKind,
     /// Its restore points, newest first; behind them what cannot be read.
@@ -78,6 +99,10 @@ pub struct CatalogInstance {
 pub enum CatalogEntry {
     /// It can be restored, as far as can be told without reading it whole.
     Restorable(RestorePoint),
+    /// The same of a virtual machine.
+    Machine(MachineRestorePoint),
+    /// The same of a tree of files.
+    Tree(TreeRestorePoint),
     /// It cannot be restored, or not even be read.
     Unreadable {
         /// The instance it belongs to by its place.
@@ -95,12 +120,18 @@ pub enum CatalogEntry {
 impl RepositoryPath {
     /// A directory of the operator's.
     pub fn own(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), kind: RepositoryKind::Own }
+        Self { path: path.into(), kind: RepositoryKind::Own, access: Arc::default() }
+    }
+
+    /// The same with what the settings know.
+    #[must_use]
+    pub fn with(self, access: Arc<Access>) -> Self {
+        Self { access, ..self }
     }
 
     /// The directory that the sample was unpacked into.
     pub fn sample(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), kind: RepositoryKind::Sample }
+        Self { path: path.into(), kind: RepositoryKind::Sample, access: Arc::default() }
     }
 }
 
@@ -112,7 +143,12 @@ impl Catalog {
 }
 
 impl CatalogInstance {
-    /// What can be restored, newest first.
+    /// Its name without the prefix of its workload.
+    pub fn bare_name(&self) -> InstanceName {
+        self.workload.bare(&self.name)
+    }
+
+    /// The restore points of clusters, newest first.
     pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
         self.rows.iter().filter_map(CatalogEntry::point)
     }
@@ -125,18 +161,31 @@ impl CatalogInstance {
         }
     }
 
-    /// The newest restore point.
+    /// The newest restore point of a cluster.
     pub fn newest(&self) -> Option<&RestorePoint> {
         self.points().next()
+    }
+
+    /// The newest that can be restored.
+    pub fn newest_row(&self) -> Option<&CatalogEntry> {
+        self.rows.iter().find(|row| row.is_restorable())
     }
 }
 
 impl CatalogEntry {
-    /// The restore point, if it is one.
+    /// The restore point of a cluster, if it is one.
     pub const fn point(&self) -> Option<&RestorePoint> {
         match self {
             Self::Restorable(point) => Some(point),
-            Self::Unreadable { .. } => None,
+            Self::Machine(_) | Self::Tree(_) | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Whether it can be restored, as far as can be told.
+    pub const fn is_restorable(&self) -> bool {
+        match self {
+            Self::Restorable(_) | Self::Machine(_) | Self::Tree(_) => true,
+            Self::Unreadable { .. } => false,
         }
     }
 
@@ -144,6 +193,8 @@ impl CatalogEntry {
     pub const fn instance(&self) -> &InstanceName {
         match self {
             Self::Restorable(point) => &point.instance,
+            Self::Machine(point) => &point.machine,
+            Self::Tree(point) => &point.tree,
             Self::Unreadable { instance, .. } => instance,
         }
     }
@@ -152,14 +203,19 @@ impl CatalogEntry {
     pub fn label(&self) -> &str {
         match self {
             Self::Restorable(point) => &point.label,
+            Self::Machine(point) => &point.label,
+            Self::Tree(point) => point.label(),
             Self::Unreadable { label, .. } => label,
         }
     }
 
-    /// The directory of a backup that can be read as it lies there.
+    /// The directory of a backup that is one of its own.
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Restorable(point) => point.source.directory(),
+            Self::Machine(point) => Some(&point.directory),
+            // All snapshots are in one repository.
+            Self::Tree(_) => None,
             Self::Unreadable { path, .. } => Some(path),
         }
     }
@@ -167,14 +223,29 @@ impl CatalogEntry {
     /// What is wrong with it.
     pub fn problem(&self) -> Option<&str> {
         match self {
-            Self::Restorable(_) => None,
+            Self::Restorable(_) | Self::Machine(_) | Self::Tree(_) => None,
             Self::Unreadable { problem, .. } => Some(problem),
         }
     }
 
     /// When it was taken, where that is known.
-    pub fn taken_at(&self) -> Option<Timestamp> {
-        self.point().map(|point| point.facts.taken_at)
+    pub const fn taken_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Restorable(point) => Some(point.facts.taken_at),
+            Self::Machine(point) => Some(point.taken_at),
+            Self::Tree(point) => Some(point.taken_at),
+            Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Its bytes, where they are known before it is read.
+    pub const fn size(&self) -> Option<ByteCount> {
+        match self {
+            Self::Restorable(point) => Some(point.facts.size),
+            Self::Machine(point) => Some(point.size),
+            Self::Tree(point) => point.size,
+            Self::Unreadable { .. } => None,
+        }
     }
 }
 

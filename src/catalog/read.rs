@@ -1,17 +1,18 @@
 //! Repositories in, catalog out.
 
 use super::{
-    inspect,
-    model::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
-    scan::{Candidate, scan},
+    inspect, machines,
+    model::{Access, Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
+    scan::{Candidate, Layout, scan},
+    trees,
 };
-use crate::domain::{BackupSource, InstanceName, RestorePoint, SystemIdentifier, Timestamp};
+use crate::domain::{BackupSource, InstanceName, RestorePoint, SystemIdentifier, Timestamp, Workload};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -21,8 +22,16 @@ use std::{
 /// the machine keeps processors for the work of others.
 const READERS: usize = 2;
 
-/// One folder of one repository, as the backups in it are gathered.
-type Folder = (RepositoryKind, InstanceName, PathBuf, PathBuf);
+/// One folder of one repository and one workload, as the backups in it are gathered.
+type Folder = (RepositoryKind, InstanceName, PathBuf, PathBuf, Workload);
+
+/// What is read at once: a backup by itself, the restore points of a machine together, since they rest on each other, or
+/// all that a restic repository names.
+struct Unit {
+    kind: RepositoryKind,
+    access: Arc<Access>,
+    candidate: Candidate,
+}
 
 /// Reads what is in these repositories. Blocks for as long as the disks take: call it on a thread that may wait.
 ///
@@ -32,20 +41,31 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
     let mut roots = BTreeSet::new();
     let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
     let mut found = Vec::new();
-    for RepositoryPath { path, kind } in repositories {
+    for RepositoryPath { path, kind, access } in repositories {
         let scan = scan(path);
         if !roots.insert(scan.root.clone()) {
             continue;
         }
-        let new = scan.candidates.into_iter().filter(|candidate| paths.insert(candidate.path.clone()));
-        found.extend(new.map(|candidate| (*kind, candidate)));
+        for candidate in scan.candidates.into_iter().map(as_unit) {
+            if paths.insert(candidate.path.clone()) {
+                found.push(Unit { kind: *kind, access: Arc::clone(access), candidate });
+            }
+        }
         read.push(Repository { path: scan.root, kind: *kind, problem: scan.problem });
     }
     let mut folders: BTreeMap<Folder, Vec<CatalogEntry>> = BTreeMap::new();
-    for (folder, row) in rows(&found) {
-        folders.entry(folder).or_default().push(row);
+    for (folder, rows) in rows(&found) {
+        folders.entry(folder).or_default().extend(rows);
     }
     Catalog::new(read, folders.into_iter().flat_map(|(folder, rows)| instances(&folder, rows)).collect())
+}
+
+/// The restore points of a machine are read by their common directory.
+fn as_unit(candidate: Candidate) -> Candidate {
+    match (&candidate.finding, candidate.path.parent()) {
+        (Layout::Machine, Some(folder)) => Candidate { path: folder.to_owned(), ..candidate },
+        (Layout::Machine | Layout::Plain | Layout::Tar(_) | Layout::Restic | Layout::Fault(_), _) => candidate,
+    }
 }
 
 /// The instances of one folder: one for each cluster, and one for what does not tell its cluster.
@@ -54,7 +74,7 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
 fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
     let mut clusters: BTreeMap<Option<SystemIdentifier>, Vec<CatalogEntry>> = BTreeMap::new();
     let (restorable, unreadable): (Vec<CatalogEntry>, Vec<CatalogEntry>) =
-        rows.into_iter().partition(|row| row.point().is_some());
+        rows.into_iter().partition(CatalogEntry::is_restorable);
     for row in restorable {
         let cluster = row.point().and_then(|point| point.facts.system_identifier);
         clusters.entry(cluster).or_default().push(row);
@@ -64,10 +84,10 @@ fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
         clusters.entry(only).or_default().extend(unreadable);
     }
     let instance = |(cluster, mut rows): (Option<SystemIdentifier>, Vec<CatalogEntry>)| {
-        let (kind, name, repository, folder) = folder.clone();
+        let (kind, name, repository, folder, workload) = folder.clone();
         rows.sort_by_cached_key(newest_first);
         let (spelling, distinction) = (name.to_string(), None);
-        CatalogInstance { name, kind, rows, repository, folder, cluster, spelling, distinction }
+        CatalogInstance { name, workload, kind, rows, repository, folder, cluster, spelling, distinction }
     };
     clusters.into_iter().map(instance).collect()
 }
@@ -77,15 +97,20 @@ fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, Optio
     Reverse((row.taken_at(), row.label().to_owned(), row.directory().map(Path::to_owned)))
 }
 
-fn rows(found: &[(RepositoryKind, Candidate)]) -> Vec<(Folder, CatalogEntry)> {
+fn rows(found: &[Unit]) -> Vec<(Folder, Vec<CatalogEntry>)> {
     let rows = Mutex::new(Vec::with_capacity(found.len()));
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((kind, candidate)) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Candidate { instance, repository, folder, .. } = candidate;
-            let folder = (*kind, instance.clone(), repository.clone(), folder.clone());
-            let row = row(candidate);
-            rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, row));
+        while let Some(unit) = found.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Candidate { instance, repository, folder, finding, .. } = &unit.candidate;
+            let workload = match finding {
+                Layout::Plain | Layout::Tar(_) | Layout::Fault(_) => Workload::Instance,
+                Layout::Machine => Workload::VirtualMachine,
+                Layout::Restic => Workload::FileTree,
+            };
+            let folder = (unit.kind, instance.clone(), repository.clone(), folder.clone(), workload);
+            let read = rows_of(unit);
+            rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, read));
         }
     };
     thread::scope(|scope| {
@@ -97,17 +122,23 @@ fn rows(found: &[(RepositoryKind, Candidate)]) -> Vec<(Folder, CatalogEntry)> {
     rows.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn row(candidate: &Candidate) -> CatalogEntry {
+fn rows_of(Unit { access, candidate, .. }: &Unit) -> Vec<CatalogEntry> {
     let Candidate { instance, label, path, finding, repository, folder: _ } = candidate;
-    let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
-    match inspect::read(&path, finding) {
-        Ok((form, facts)) => CatalogEntry::Restorable(RestorePoint {
-            instance,
-            label,
-            source: BackupSource::BaseBackup { directory: path, form },
-            facts,
-            repository: Some(repository.clone()),
-        }),
-        Err(problem) => CatalogEntry::Unreadable { instance, label, path, problem },
+    match finding {
+        Layout::Machine => machines::rows(instance, path, access),
+        Layout::Restic => trees::rows(instance, path, access),
+        Layout::Plain | Layout::Tar(_) | Layout::Fault(_) => {
+            let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
+            vec![match inspect::read(&path, finding) {
+                Ok((form, facts)) => CatalogEntry::Restorable(RestorePoint {
+                    instance,
+                    label,
+                    source: BackupSource::BaseBackup { directory: path, form },
+                    facts,
+                    repository: Some(repository.clone()),
+                }),
+                Err(problem) => CatalogEntry::Unreadable { instance, label, path, problem },
+            }]
+        }
     }
 }

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        InstanceName,
-        point_mark::{INCOMING, REMOVING, RESTIC},
+        InstanceName, Workload,
+        point_mark::{INCOMING, MACHINE_RECORD, REMOVING, RESTIC},
     },
     postgres::{
         manifest,
@@ -49,6 +49,10 @@ pub(super) enum Layout {
     Plain,
     /// Archives with a manifest.
     Tar(TarSet),
+    /// A restore point of a virtual machine.
+    Machine,
+    /// A restic repository.
+    Restic,
     /// Something that is no backup, or not a whole one, for this reason.
     Fault(String),
 }
@@ -91,8 +95,11 @@ pub(super) fn directories(root: &Path) -> Vec<PathBuf> {
             // What cannot be listed has no directories; that it is there is seen by itself.
             let Ok(entries) = list(&directory) else { continue };
             if !is_backup(&entries) {
+                // A snapshot is a file in a directory of its repository.
+                let trees = entries.keys().filter(|name| next == 1 && is_named_by_restic(name));
+                let trees: Vec<PathBuf> = trees.map(|name| directory.join(name).join("snapshots")).collect();
                 let below = entries.into_iter().filter(|(name, kind)| is_searched(name, *kind));
-                found.extend(below.map(|(name, _)| directory.join(name)));
+                found.extend(below.map(|(name, _)| directory.join(name)).chain(trees));
             }
         }
         ends = found.len();
@@ -131,6 +138,14 @@ impl Search {
         for (name, kind) in entries {
             if is_searched(&name, kind) {
                 self.visit(&directory.join(name), depth + 1);
+            } else if depth == 0 && kind.is_dir() && is_named_by_restic(&name) {
+                let repository = directory.join(name);
+                // A repository has both; what cannot be looked into may be one.
+                let has = |part: &str| fs::symlink_metadata(repository.join(part)).is_ok();
+                let is_closed = fs::read_dir(&repository).is_err();
+                if is_closed || (has("config") && has("keys")) {
+                    self.found(&repository, Layout::Restic);
+                }
             }
         }
     }
@@ -143,8 +158,20 @@ impl Search {
         let folder = own.map_or_else(|| self.root.clone(), |first| self.root.join(first));
         let first = own.or_else(|| self.root.file_name()).unwrap_or(OsStr::new("/"));
         let label = if parts.as_path().as_os_str().is_empty() { first } else { parts.as_path().as_os_str() };
+        let name = wording::name(first);
+        let (instance, folder) = match (&finding, path.parent()) {
+            // Its restore points rest on each other, so that they are of one directory.
+            (Layout::Machine, Some(parent)) => {
+                let name = parent.file_name().map_or(name, wording::name);
+                (Workload::VirtualMachine.named(&name), parent.to_owned())
+            }
+            (Layout::Restic, _) => (Workload::FileTree.named(name.strip_suffix(RESTIC).unwrap_or(&name)), folder),
+            (Layout::Plain | Layout::Tar(_) | Layout::Machine | Layout::Fault(_), _) => {
+                (InstanceName::new(&name), folder)
+            }
+        };
         self.candidates.push(Candidate {
-            instance: InstanceName::new(&wording::name(first)),
+            instance,
             repository: self.root.clone(),
             folder,
             label: wording::name(label),
@@ -177,14 +204,21 @@ fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
 /// removed is no backup, and what a restic repository holds only restic can tell.
 fn is_searched(name: &OsStr, kind: FileType) -> bool {
     let begins = |with: &str| name.as_encoded_bytes().starts_with(with.as_bytes());
-    let by_restic = name.as_encoded_bytes().ends_with(RESTIC.as_bytes());
-    kind.is_dir() && name != "lost+found" && !begins(INCOMING) && !begins(REMOVING) && !by_restic
+    kind.is_dir() && name != "lost+found" && !begins(INCOMING) && !begins(REMOVING) && !is_named_by_restic(name)
+}
+
+/// Whether a directory in a repository is that of a tree of files.
+fn is_named_by_restic(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(RESTIC.as_bytes())
 }
 
 /// Whether these entries are those of a backup, whole or not, so that what lies below is its own.
 fn is_backup(entries: &BTreeMap<OsString, FileType>) -> bool {
     let has = |name: &str| entries.contains_key(OsStr::new(name));
-    has(manifest::FILE_NAME) || (has("PG_VERSION") && (has("base") || has("global"))) || entries.keys().any(is_archive)
+    has(MACHINE_RECORD)
+        || has(manifest::FILE_NAME)
+        || (has("PG_VERSION") && (has("base") || has("global")))
+        || entries.keys().any(is_archive)
 }
 
 fn is_archive(name: &OsString) -> bool {
@@ -197,6 +231,9 @@ fn classify(directory: &Path, entries: &BTreeMap<OsString, FileType>) -> Option<
     let has = |name: &str| entries.contains_key(OsStr::new(name));
     let fault = |cause: &str, advice: &str| Some(Layout::Fault(problem(cause, advice)));
     let has_manifest = has(manifest::FILE_NAME);
+    if has(MACHINE_RECORD) {
+        return Some(Layout::Machine);
+    }
     let data_directory = has("PG_VERSION") && (has("base") || has("global"));
     if data_directory && has("postmaster.pid") {
         if let Some(fault) = restored::server_fault(directory).unwrap_or_else(Some) {

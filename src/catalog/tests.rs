@@ -3,6 +3,7 @@
 
 mod identity;
 mod restored;
+mod workloads;
 
 use super::{Catalog, CatalogEntry, RepositoryKind, RepositoryPath, read, sample};
 use crate::domain::{BackupForm, BackupSource, ByteCount, Compression, Lsn, MajorVersion, RestorePoint, Timeline};

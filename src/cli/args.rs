@@ -153,7 +153,8 @@ pub struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = RESTORE)]
 pub struct RestoreArgs {
-    /// The instance: NAME, REPOSITORY:NAME, NAME@SYSTEM-IDENTIFIER or both, as `howdah backup list` names it
+    /// The instance: NAME, REPOSITORY:NAME, NAME@SYSTEM-IDENTIFIER or both, as `howdah backup list` names it; vm:NAME for
+    /// a virtual machine, files:NAME for a tree of files
     pub instance: String,
     /// How it is restored.
     #[command(flatten)]
@@ -264,6 +265,11 @@ const RESTORE: &str = "The restored copy does nothing to the world around it by 
 archives nothing, follows no primary, and leaves subscriptions and scheduled jobs of its source alone. What keeps it so \
 stands in a block at the end of its postgresql.auto.conf; --plan lists the lines. Remove them, and restart the server, when \
 the copy replaces its source. A preloaded library that howdah does not know is a warning.
+
+A virtual machine (vm:NAME) becomes one image a disk in the directory, and is defined at libvirt under a new name (--name), \
+without its UUID, with new MAC addresses, its network not connected (--network connects it), and started unless --no-start \
+is given. A tree of files (files:NAME) comes from its restic repository, all of it or what --include names; --point is its \
+snapshot.
 
 Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
 

@@ -6,7 +6,7 @@
 use crate::{
     catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryPath},
     domain::{
-        BackupSource, Lsn,
+        BackupSource, Lsn, MachineRestorePoint, Workload,
         instance::{printable, printable_name},
         quantity::many,
     },
@@ -34,6 +34,7 @@ pub struct Listed {
 
 /// One element of the JSON array. What is not known is `null`.
 ///
+/// `workload` is `instance`, `virtual_machine` or `file_tree`; `size` of a machine's restore point is that of its chain.
 /// `instance_id` is an instance as every verb takes it, and no other instance has it. `path` is exact (characters that
 /// could steer a terminal are written as `\u` escapes, which every JSON reader undoes), unless it is not UTF-8: then it is
 /// lossy, and `problem` says so. `system_identifier` is a string, because it takes 64 bits and JSON numbers of many
@@ -41,6 +42,7 @@ pub struct Listed {
 #[derive(Serialize)]
 struct JsonRow<'a> {
     instance: &'a str,
+    workload: Workload,
     restore_point: &'a str,
     path: Option<String>,
     repository_kind: String,
@@ -127,15 +129,16 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a CatalogEntry) -> JsonRow
     let facts = row.point().map(|point| &point.facts);
     JsonRow {
         instance: row.instance().as_str(),
+        workload: instance.workload,
         restore_point: row.label(),
         path: row.directory().map(|directory| directory.to_string_lossy().into_owned()),
         repository_kind: instance.kind.to_string(),
         format: format_of(row),
-        size: facts.map(|facts| facts.size.0),
+        size: row.size().map(|size| size.0),
         timeline: facts.map(|facts| facts.timeline.0),
         start_lsn: facts.map(|facts| facts.start_lsn),
         stop_lsn: facts.map(|facts| facts.stop_lsn),
-        taken_at: facts.map(|facts| facts.taken_at.to_string()),
+        taken_at: row.taken_at().map(|taken| taken.to_string()),
         version: facts.and_then(|facts| facts.version).map(|version| version.0),
         system_identifier: facts.and_then(|facts| facts.system_identifier).map(|identifier| identifier.to_string()),
         problem: row.problem(),
@@ -191,11 +194,11 @@ fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
         row.label().to_owned(),
         instance.kind.to_string(),
         shown(format_of(row)),
-        shown(facts.map(|facts| facts.size.to_string())),
+        shown(row.size().map(|size| size.to_string())),
         shown(facts.map(|facts| facts.timeline.to_string())),
         shown(facts.map(|facts| facts.start_lsn.to_string())),
         shown(facts.map(|facts| facts.stop_lsn.to_string())),
-        shown(facts.map(|facts| facts.taken_at.strftime("%Y-%m-%d %H:%M:%S").to_string())),
+        shown(row.taken_at().map(|taken| taken.strftime("%Y-%m-%d %H:%M:%S").to_string())),
         shown(facts.and_then(|facts| facts.version).map(|version| version.to_string())),
         shown(facts.and_then(|facts| facts.system_identifier).map(|cluster| cluster.to_string())),
         shown(row.directory().map(|directory| printable_name(directory.as_os_str()))),
@@ -203,11 +206,17 @@ fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
     ]
 }
 
-/// How the backup is written, where it is one of `pg_basebackup`.
+/// How the backup is written.
 fn format_of(row: &CatalogEntry) -> Option<String> {
-    match &row.point()?.source {
-        BackupSource::BaseBackup { form, .. } => Some(form.to_string()),
-        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => None,
+    match row {
+        CatalogEntry::Restorable(point) => match &point.source {
+            BackupSource::BaseBackup { form, .. } => Some(form.to_string()),
+            BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => None,
+        },
+        CatalogEntry::Machine(MachineRestorePoint { increments: 0, .. }) => Some("qcow2".to_owned()),
+        CatalogEntry::Machine(point) => Some(format!("qcow2+{}", point.increments)),
+        CatalogEntry::Tree(_) => Some("restic".to_owned()),
+        CatalogEntry::Unreadable { .. } => None,
     }
 }
 

@@ -241,7 +241,7 @@ fn switched_off(one: &SwitchedOff) -> String {
     format!("  {line:<COLUMN$}{between}  {effect}")
 }
 
-/// A plan for programs: one flat JSON object.
+/// The plan of a restore of a cluster for programs: one flat JSON object.
 pub fn plan_json(plan: &RestorePlan) -> serde_json::Result<String> {
     let mut object = serde_json::to_value(plan)?;
     if let Some(fields) = object.as_object_mut()
@@ -256,7 +256,15 @@ pub fn plan_json(plan: &RestorePlan) -> serde_json::Result<String> {
     serde_json::to_string(&object)
 }
 
-/// A plan for people.
+/// What a plan says of itself, for people.
+pub fn rows_text(rows: &[(&'static str, String)]) -> String {
+    /// The longest name, and a blank.
+    const COLUMN: usize = 14;
+    let lines = rows.iter().map(|(name, text)| format!("{name:<COLUMN$}{}", printable(text)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The plan of a restore of a cluster for people.
 pub fn plan_text(plan: &RestorePlan) -> String {
     let files = &plan.files;
     let path = |path: &std::path::Path| printable_name(path.as_os_str());

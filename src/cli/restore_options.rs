@@ -10,7 +10,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 /// How an instance is restored.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreOptions {
-    /// The data directory to restore into
+    /// The directory to restore into
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
     /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
@@ -22,7 +22,7 @@ pub struct RestoreOptions {
     /// Send a tablespace to a directory of its own; may be given more than once
     #[arg(long, value_name = "OID=DIR", value_parser = OsStringValueParser::new().try_map(|given| tablespace(&given)))]
     pub tablespace: Vec<(u32, PathBuf)>,
-    /// Restore and verify the files only
+    /// Restore and verify the files only; a virtual machine is defined and not started
     #[arg(long, conflicts_with = "stop_after_probe")]
     pub no_start: bool,
     /// Restore the files though the backup lacks WAL without which no server can start on them
@@ -37,12 +37,32 @@ pub struct RestoreOptions {
     /// Rename data that stands at the target; its directory name must be typed here
     #[arg(long, value_name = "NAME")]
     pub set_aside: Option<String>,
+    /// What only other workloads than instances have.
+    #[command(flatten)]
+    pub of: WorkloadOptions,
     /// How often to try again after a disruption [default: 10]
     #[arg(long, value_name = "N")]
     pub tries: Option<u32>,
     /// How long to wait before each try, such as 30s [default: 5m]
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub every: Option<Duration>,
+}
+
+/// How what is no instance is restored.
+#[derive(Debug, Clone, Args)]
+pub struct WorkloadOptions {
+    /// The new name of a virtual machine [default: the name of its directory, and -restored]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The libvirt connection of a virtual machine [default: that of its job, else qemu:///system]
+    #[arg(long, value_name = "URI")]
+    pub connect: Option<String>,
+    /// Connect the network interfaces of a virtual machine: its source may have the same addresses
+    #[arg(long)]
+    pub network: bool,
+    /// Only this path of a tree of files; may be given more than once
+    #[arg(long, value_name = "PATH")]
+    pub include: Vec<PathBuf>,
 }
 
 /// Reads a span such as `30s`, for clap.

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
-        AttemptNo, ClusterRestore, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan,
-        Order, RestorePlan, RestorePoint, ServerAddress, SessionId,
+        AnyRestorePlan, AttemptNo, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan,
+        Order, RestoreOrder, RestorePoint, ServerAddress, SessionId,
         browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, TableComparison},
         fact::ProcessMark,
     },
@@ -59,7 +59,7 @@ pub enum Message {
     /// Free places were found for the wizard with this ticket.
     Proposed(RequestId, Vec<Proposal>),
     /// A plan was made for the wizard with this ticket.
-    Planned(RequestId, usize, Box<Result<RestorePlan, Failure>>),
+    Planned(RequestId, usize, Box<Result<AnyRestorePlan, Failure>>),
     /// The start of a run of this job was answered.
     JobStarted(InstanceName, Result<JobId, Refusal>),
     /// A verb on a run, of this name, was answered.
@@ -239,5 +239,5 @@ pub enum Query {
     /// The plan of an order.
     OrderPlan(RequestId, OrderWish),
     /// The plan for one of the wizard's instances.
-    Plan(RequestId, usize, Box<ClusterRestore>),
+    Plan(RequestId, usize, Box<RestoreOrder>),
 }

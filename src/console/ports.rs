@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptNo, ClusterRestore, Failure, ItemName, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestorePlan,
+        AnyRestorePlan, AttemptNo, Failure, ItemName, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestoreOrder,
         ServerAddress, SessionId, Timestamp, Who, fact::ProcessMark,
     },
     machine::{PastSession, Session},
@@ -25,7 +25,7 @@ use crate::catalog::propose::{Proposal, Wanted};
 pub use crate::catalog::{Catalog, CatalogEntry, CatalogInstance, InstanceKey, Repository, RepositoryKind};
 
 /// Makes the plan of a request without writing anything; runs in another process.
-pub type PlanPort = Box<dyn Fn(ClusterRestore) -> BoxFuture<'static, Result<RestorePlan, Failure>> + Send + Sync>;
+pub type PlanPort = Box<dyn Fn(RestoreOrder) -> BoxFuture<'static, Result<AnyRestorePlan, Failure>> + Send + Sync>;
 
 /// Makes the plans of a job's objects, in their order, without writing anything; runs in other processes.
 pub type JobPlanPort = Box<dyn Fn(JobSpec) -> BoxFuture<'static, Vec<ObjectPlan>> + Send + Sync>;

@@ -40,6 +40,7 @@ pub mod ticket;
 pub mod upgrade;
 pub mod verification;
 pub mod who;
+pub mod workload;
 
 pub use backup::{BackupFacts, BackupForm, BackupSource, Compression, RestorePoint};
 pub use checkpoint::{CheckpointVerdict, LeftCheckpoint};
@@ -57,7 +58,7 @@ pub use left_server::{LeftServer, RunningServer};
 pub use object::{BackupObject, BackupOrder, FULL_EVERY, PasswordSource, is_slot_name};
 pub use order::{Kind, KindFilter, Leftover, Order, Parent, VerifyOrder};
 pub use outcome::{Achieved, Outcome, ServerOutcome, Success};
-pub use plan::{BackupPlan, DataPlan, FilePlan, ObjectPlan, Plan, RestorePlan, VerifyPlan};
+pub use plan::{AnyRestorePlan, BackupPlan, DataPlan, FilePlan, ObjectPlan, Plan, RestorePlan, VerifyPlan};
 pub use point_mark::PointMark;
 pub use progress::{Progress, Reached, WalProgress};
 pub use quantity::{ByteCount, Rate};
@@ -70,6 +71,7 @@ pub use step::{Step, StepState};
 pub use target::{Port, Target};
 pub use verification::{Damage, Verification};
 pub use who::{Origin, Reach, Who};
+pub use workload::{MachineRestorePoint, TreeRestorePoint, Workload};
 
 /// A moment in UTC. Made only at the edges (see the manager's clock); everything below takes it as an argument.
 pub use jiff::Timestamp;

@@ -111,9 +111,7 @@ impl Order {
     /// The name of what it is about, safe to show.
     pub const fn title(&self) -> &InstanceName {
         match self {
-            Self::Restore(RestoreOrder::Cluster(order)) => &order.point.instance,
-            Self::Restore(RestoreOrder::VirtualMachine(order)) => &order.machine,
-            Self::Restore(RestoreOrder::Files(order)) => &order.tree,
+            Self::Restore(order) => order.title(),
             Self::Verify(order) => &order.point.instance,
             Self::Explore(order) => &order.point.instance,
             Self::Items(order) => &order.instance,
@@ -174,11 +172,8 @@ impl Order {
     /// The name of what is read, where it has one: a restore point's label, a snapshot. Not yet safe to show.
     pub fn label(&self) -> Option<&str> {
         match self {
-            Self::Restore(RestoreOrder::VirtualMachine(order)) => Some(&order.label),
-            Self::Restore(RestoreOrder::Files(order)) => Some(&order.snapshot),
-            Self::Restore(RestoreOrder::Cluster(_)) | Self::Verify(_) | Self::Explore(_) => {
-                self.point().map(|point| point.label.as_str())
-            }
+            Self::Restore(order) => Some(order.label()),
+            Self::Verify(_) | Self::Explore(_) => self.point().map(|point| point.label.as_str()),
             Self::Items(_) | Self::Backup(_) => None,
         }
     }
@@ -198,12 +193,8 @@ impl Order {
     /// The directory that it writes to, where it is one.
     pub fn directory(&self) -> Option<&Path> {
         match self {
-            Self::Restore(RestoreOrder::Cluster(order)) => Some(order.target.directory()),
-            Self::Restore(
-                RestoreOrder::VirtualMachine(MachineRestore { directory, .. })
-                | RestoreOrder::Files(FilesRestore { directory, .. }),
-            )
-            | Self::Items(ItemOrder { to: ItemDestination::Dump { directory }, .. }) => Some(directory),
+            Self::Restore(order) => Some(order.directory()),
+            Self::Items(ItemOrder { to: ItemDestination::Dump { directory }, .. }) => Some(directory),
             Self::Explore(order) => Some(&order.scratch),
             Self::Items(ItemOrder { to: ItemDestination::Server { .. }, .. }) | Self::Verify(_) => None,
             Self::Backup(order) => order.directory(),

@@ -2,7 +2,7 @@
 
 use super::{
     ByteCount, ClusterRestore, ExplorePlan, Failure, InstanceName, ItemPlan, Lsn, MajorVersion, MissingWal, Port,
-    SystemIdentifier, cluster::identifier_as_text, instance::printable_name, quantity::many,
+    RestoreOrder, SystemIdentifier, cluster::identifier_as_text, instance::printable_name, quantity::many,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -85,6 +85,31 @@ pub struct VerifyPlan {
     /// The manifest's checksum algorithm as the manifest names it, `NONE` for sizes only; `None` where the manifest
     /// cannot be read.
     pub checksum: Option<String>,
+}
+
+/// The plan of a restore, by what is restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnyRestorePlan {
+    /// A cluster.
+    Cluster(Box<RestorePlan>),
+    /// A virtual machine or a tree of files.
+    Data(Box<DataPlan>),
+}
+
+impl AnyRestorePlan {
+    /// That of a cluster, if it is one.
+    pub fn cluster(&self) -> Option<&RestorePlan> {
+        match self {
+            Self::Cluster(plan) => Some(plan),
+            Self::Data(_) => None,
+        }
+    }
+
+    /// Why this plan may not be carried out as it was asked for, though it can be: see [`RestorePlan::lacks_consent`].
+    pub fn lacks_consent(&self, order: &RestoreOrder, how: &str) -> Option<Failure> {
+        self.cluster()?.lacks_consent(order.cluster()?, how)
+    }
 }
 
 /// What a backup of one object will do.
@@ -172,7 +197,7 @@ impl DataPlan {
             rows.push(("in place", format!("{} from an earlier attempt", self.reused)));
         }
         rows.extend(self.method.iter().map(|clause| ("how", clause.clone())));
-        rows.extend(self.switched_off.iter().map(|clause| ("switched off", clause.clone())));
+        rows.extend(self.switched_off.iter().map(|clause| ("left out", clause.clone())));
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         rows
     }
@@ -297,7 +322,7 @@ impl Plan {
         }
     }
 
-    /// The plan of a restore, if it is one.
+    /// The plan of the restore of a cluster, if it is one.
     pub const fn restore(&self) -> Option<&RestorePlan> {
         match self {
             Self::Restore(plan) => Some(plan),

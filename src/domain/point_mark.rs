@@ -27,6 +27,9 @@ pub const INCOMING: &str = ".incoming-";
 /// How the name of a tree's restic repository ends, and that of no other object's directory.
 pub const RESTIC: &str = ".restic";
 
+/// What a restore point of a virtual machine says of itself: the name of the file in it.
+pub const MACHINE_RECORD: &str = "howdah_vm.json";
+
 /// How the name of a directory begins that a restore point is removed from.
 pub const REMOVING: &str = ".removing-";
 

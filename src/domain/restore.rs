@@ -1,8 +1,17 @@
 //! The order to restore something: a cluster, a virtual machine, or a tree of files.
 
-use super::{ByteCount, InstanceName, Rate, Recovery, RestorePoint, Target, Timestamp};
+use super::{AnyRestorePlan, ByteCount, InstanceName, Rate, Recovery, RestorePoint, Target, Timestamp, Workload};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The libvirt connection of a machine whose own is not known.
+pub const SYSTEM_URI: &str = "qemu:///system";
+
+/// The name that a restored machine is given where nobody names one: its source may still have its own.
+pub fn restored_name(directory: &Path) -> InstanceName {
+    let name = directory.file_name().map_or_else(|| "machine".into(), |name| name.to_string_lossy());
+    InstanceName::new(&format!("{name}-restored"))
+}
 
 /// What is restored, and where to.
 #[expect(clippy::large_enum_variant, reason = "a session has one, and nearly all are the large one")]
@@ -15,6 +24,69 @@ pub enum RestoreOrder {
     VirtualMachine(MachineRestore),
     /// A tree of files.
     Files(FilesRestore),
+}
+
+impl RestoreOrder {
+    /// The name of what is restored, with the prefix of its workload.
+    pub const fn title(&self) -> &InstanceName {
+        match self {
+            Self::Cluster(order) => &order.point.instance,
+            Self::VirtualMachine(order) => &order.machine,
+            Self::Files(order) => &order.tree,
+        }
+    }
+
+    /// The same without the prefix.
+    pub fn bare_title(&self) -> InstanceName {
+        let workload = match self {
+            Self::Cluster(_) => Workload::Instance,
+            Self::VirtualMachine(_) => Workload::VirtualMachine,
+            Self::Files(_) => Workload::FileTree,
+        };
+        workload.bare(self.title())
+    }
+
+    /// The name of its restore point. Not yet safe to show.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Cluster(order) => &order.point.label,
+            Self::VirtualMachine(order) => &order.label,
+            Self::Files(order) => &order.snapshot,
+        }
+    }
+
+    /// When its restore point was taken.
+    pub const fn taken_at(&self) -> Timestamp {
+        match self {
+            Self::Cluster(order) => order.point.facts.taken_at,
+            Self::VirtualMachine(order) => order.taken_at,
+            Self::Files(order) => order.taken_at,
+        }
+    }
+
+    /// Where it goes.
+    pub fn directory(&self) -> &Path {
+        match self {
+            Self::Cluster(order) => order.target.directory(),
+            Self::VirtualMachine(order) => &order.directory,
+            Self::Files(order) => &order.directory,
+        }
+    }
+
+    /// The restore of a cluster, if it is one.
+    pub const fn cluster(&self) -> Option<&ClusterRestore> {
+        match self {
+            Self::Cluster(order) => Some(order),
+            Self::VirtualMachine(_) | Self::Files(_) => None,
+        }
+    }
+
+    /// What its plan has shown of the cluster that was backed up.
+    pub fn learn(&mut self, plan: &AnyRestorePlan) {
+        if let (Self::Cluster(order), Some(plan)) = (self, plan.cluster()) {
+            order.point.facts.learn(plan.files.system_identifier);
+        }
+    }
 }
 
 /// This restore point of a cluster, to that target, in this manner.
@@ -41,7 +113,7 @@ pub struct ClusterRestore {
 /// A virtual machine, restored under a new name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineRestore {
-    /// The machine that was backed up.
+    /// The machine that was backed up, `vm:NAME`.
     pub machine: InstanceName,
     /// The restore point's name.
     pub label: String,
@@ -69,7 +141,7 @@ pub struct MachineRestore {
 /// Files out of a restic repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesRestore {
-    /// The name of the tree that was backed up.
+    /// The name of the tree that was backed up, `files:NAME`.
     pub tree: InstanceName,
     /// The restic repository.
     pub repository: String,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(crate) const VERSION: u32 = 1;
 
 /// The record's name in a point.
-pub(crate) const POINT: &str = "howdah_vm.json";
+pub(crate) const POINT: &str = crate::domain::point_mark::MACHINE_RECORD;
 
 /// The same in a directory in which one is being made: what was asked of libvirt.
 pub(crate) const BEGUN: &str = "howdah_begun.json";

@@ -87,7 +87,7 @@ fn verify(dir: &Path, ticket: &Ticket, order: &VerifyOrder, report: &EventWriter
 }
 
 /// A newer howdah has ordered it; it knows the shape of the order and its version, and this one the shape alone.
-fn unsupported(order: &Order) -> Failure {
+pub(super) fn unsupported(order: &Order) -> Failure {
     let cause = format!("this howdah cannot carry out: {order}");
     Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
 }

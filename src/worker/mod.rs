@@ -28,8 +28,8 @@ pub use explore::leftovers;
 
 use crate::{
     domain::{
-        BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan, RestorePlan,
-        WorkerSettings,
+        AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder,
+        ItemPlan, Order, RestoreOrder, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -73,7 +73,7 @@ pub fn run(attempt_dir: &Path) -> io::Result<u8> {
     Ok(carry_out(attempt_dir, &engine_factory::ENGINES, &report, &stop))
 }
 
-/// Makes the plan of a restore and writes nothing. This is what `--plan` prints.
+/// Makes the plan of the restore of a cluster and writes nothing. This is what `--plan` prints.
 pub fn plan(request: &ClusterRestore, settings: &WorkerSettings, session_uuid: Uuid) -> Result<RestorePlan, Failure> {
     let who = Account::for_server(&settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
@@ -87,6 +87,22 @@ pub fn plan(request: &ClusterRestore, settings: &WorkerSettings, session_uuid: U
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     check::plan(engine.as_mut(), request, settings, &who, &own).map(|checked| checked.plan)
+}
+
+/// Makes the plan of any restore and writes nothing.
+pub fn plan_restore(
+    order: &RestoreOrder,
+    settings: &WorkerSettings,
+    session_uuid: Uuid,
+) -> Result<AnyRestorePlan, Failure> {
+    match order {
+        RestoreOrder::Cluster(order) => {
+            plan(order, settings, session_uuid).map(|plan| AnyRestorePlan::Cluster(Box::new(plan)))
+        }
+        RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_) => {
+            Err(attempt::unsupported(&Order::Restore(order.clone())))
+        }
+    }
 }
 
 /// Makes the plan of a backup and writes nothing.

@@ -2,10 +2,10 @@
 
 use super::sample;
 use howdah::domain::{
-    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, ExistingItem, ExplorePlan, FileMethod, FilesRestore,
-    InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan, JobId, Keep, Lsn, MachineRestore,
-    MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Rate, Recovery, RecoveryGoal, RecoveryTimeline,
-    RestoreOrder, ServerAddress, SessionId, SystemIdentifier, Timeline, Upstream,
+    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, DataPlan, ExistingItem, ExplorePlan, FileMethod,
+    FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan, JobId, Keep, Lsn,
+    MachineRestore, MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Rate, Recovery, RecoveryGoal,
+    RecoveryTimeline, RestoreOrder, ServerAddress, SessionId, SystemIdentifier, Timeline, Upstream,
     explore::ReplayPlan,
     plan::{ServerPlan, WalFinding},
 };
@@ -164,6 +164,20 @@ pub(crate) fn item_plan() -> ItemPlan {
         missing_roles: vec!["ana".to_owned()],
         missing_extensions: vec!["hstore".to_owned()],
         free_bytes: Some(ByteCount(70)),
+        warnings: vec!["a warning".to_owned()],
+    }
+}
+
+pub(crate) fn data_plan() -> DataPlan {
+    DataPlan {
+        directory: "/var/lib/libvirt/images/web-2".into(),
+        bytes: ByteCount(1000),
+        files: 2,
+        reused: ByteCount(10),
+        free_bytes: ByteCount(5000),
+        free_inodes: Some(700),
+        method: vec!["a full and 2 increments become one image".to_owned()],
+        switched_off: vec!["its network".to_owned()],
         warnings: vec!["a warning".to_owned()],
     }
 }

@@ -6,12 +6,12 @@
 //! machine records`, which leaves those that exist alone.
 
 use super::{
-    order_records::{explore_plan, item_plan, orders, recovery},
+    order_records::{data_plan, explore_plan, item_plan, orders, recovery},
     sample,
 };
 use howdah::{
     domain::{
-        Achieved, AttemptNo, BackupPlan, ByteCount, DataPlan, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
+        Achieved, AttemptNo, BackupPlan, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
         MajorVersion, Parent, Plan, Reach, Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step,
         StepState, Success, SystemIdentifier, VerifyPlan, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
@@ -246,20 +246,6 @@ fn backup_plan() -> BackupPlan {
         system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
         warnings: vec!["a warning".to_owned()],
         keep: None,
-    }
-}
-
-fn data_plan() -> DataPlan {
-    DataPlan {
-        directory: "/var/lib/libvirt/images/web-2".into(),
-        bytes: ByteCount(1000),
-        files: 2,
-        reused: ByteCount(10),
-        free_bytes: ByteCount(5000),
-        free_inodes: Some(700),
-        method: vec!["a full and 2 increments become one image".to_owned()],
-        switched_off: vec!["its network".to_owned()],
-        warnings: vec!["a warning".to_owned()],
     }
 }
 

@@ -130,7 +130,7 @@ fn a_restore_point_is_chosen_on_the_page_of_its_instance_for_what_comes_next() {
     assert_eq!(stage.model.restore_points().unwrap()[0].label, second);
     stage.press("enter");
     let wizard = stage.model.wizard().unwrap();
-    assert_eq!(wizard.form.choices[0].chosen().unwrap().label, second);
+    assert_eq!(wizard.form.choices[0].chosen().unwrap().label(), second);
     // A newer backup does not push another one under the keys.
     stage.press("esc");
     let mut catalog = own();

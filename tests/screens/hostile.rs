@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use super::{compare, stage::*};
+use super::{compare, scenes::cluster_of, stage::*};
 use howdah::{
     catalog::{Catalog, CatalogEntry, Repository, RepositoryKind},
     console::{
@@ -12,7 +12,9 @@ use howdah::{
         painter::Painter,
         view,
     },
-    domain::{AttemptNo, BackupForm, BackupSource, Failure, InstanceName, SessionId, plan::TargetState},
+    domain::{
+        AnyRestorePlan, AttemptNo, BackupForm, BackupSource, Failure, InstanceName, SessionId, plan::TargetState,
+    },
     machine::{CompletedRow, PastSession, Refusal, Session, StuckReason, UnreadableSession},
     manager::{OwnerState, Receipt, ReceiptLine, SessionAction, Snapshot},
 };
@@ -150,11 +152,12 @@ const VIEWS: [(&str, Play); 22] = [
                 if let Intent::Query(Query::Places(ticket, _)) = intent {
                     stage.tell(Message::Proposed(ticket, Vec::new()));
                 } else if let Intent::Query(Query::Plan(ticket, at, request)) = intent {
+                    let request = cluster_of(&request);
                     let standing = TargetState::SetAside { to: path(name) };
                     let mut plan = plan(name, request.target.port().number(), standing);
                     plan.directory = path(name);
                     plan.warnings = vec![format!("{name} was on")];
-                    stage.tell(Message::Planned(ticket, at, Box::new(Ok(plan))));
+                    stage.tell(Message::Planned(ticket, at, Box::new(Ok(AnyRestorePlan::Cluster(Box::new(plan))))));
                 }
             }
         }

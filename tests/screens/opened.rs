@@ -9,8 +9,8 @@ use howdah::{
     catalog::propose::Proposal,
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, ClusterRestore, ExistingData, Failure, InstanceName, LeftServer, Port, RestorePlan, RunningServer,
-        SessionId, fact::ProcessMark, plan::TargetState,
+        AnyRestorePlan, AttemptNo, ClusterRestore, ExistingData, Failure, InstanceName, LeftServer, Port, RestoreOrder,
+        RestorePlan, RunningServer, SessionId, fact::ProcessMark, plan::TargetState,
     },
     machine::Refusal,
     manager::{Receipt, ReceiptLine, SessionAction},
@@ -231,6 +231,11 @@ pub(crate) fn planned_to_rename(stage: &mut Stage) {
 }
 
 /// Answers every plan that is asked for, and those that are asked for because of the answers.
+/// What is restored, where only clusters are.
+pub(crate) fn cluster_of(request: &RestoreOrder) -> &ClusterRestore {
+    request.cluster().unwrap()
+}
+
 pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&ClusterRestore) -> Result<RestorePlan, Failure>) {
     loop {
         let asked: Vec<_> = stage
@@ -245,7 +250,8 @@ pub(crate) fn answer_plans(stage: &mut Stage, answer: fn(&ClusterRestore) -> Res
             return;
         }
         for (ticket, at, request) in asked {
-            stage.tell(Message::Planned(ticket, at, Box::new(answer(&request))));
+            let made = answer(cluster_of(&request)).map(|plan| AnyRestorePlan::Cluster(Box::new(plan)));
+            stage.tell(Message::Planned(ticket, at, Box::new(made)));
         }
     }
 }

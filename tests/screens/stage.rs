@@ -16,7 +16,7 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, BackupSource, InstanceName, Port, SystemIdentifier, Who},
+    domain::{BackupForm, BackupSource, InstanceName, Port, SystemIdentifier, Who, Workload},
     machine::{EndedCounts, Phase, Session},
     manager::{CompletedRow, Counts, Moment, Snapshot},
 };
@@ -77,6 +77,7 @@ pub(crate) fn sample() -> Catalog {
 pub(crate) fn instance(repository: &str, name: &str, cluster: Option<u64>, rows: Vec<CatalogEntry>) -> CatalogInstance {
     CatalogInstance {
         name: InstanceName::new(name),
+        workload: Workload::Instance,
         kind: RepositoryKind::Own,
         rows,
         repository: repository.into(),

@@ -4,15 +4,15 @@
 
 use super::{
     keys::state,
-    scenes::{answer_plans, places, plan_of, planned, planned_to_rename, set_aside},
+    scenes::{answer_plans, cluster_of, places, plan_of, planned, planned_to_rename, set_aside},
     stage::*,
 };
 use howdah::{
     catalog::CatalogEntry,
     console::message::{Intent, Message, Query},
     domain::{
-        BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, Failure, InstanceName, MissingWal,
-        ServerWish, SessionId,
+        AnyRestorePlan, BackupForm, BackupSource, ClusterRestore, Compression, ExistingData, Failure, InstanceName,
+        MissingWal, ServerWish, SessionId,
         plan::{ServerPlan, TargetState, WalFinding},
     },
     machine::Refusal,
@@ -94,7 +94,8 @@ fn answers_to_older_questions_are_void() {
     let asked = stage.wanted();
     let Some(Intent::Query(Query::Plan(ticket, at, request))) = asked.into_iter().next_back() else { panic!() };
     stage.press("esc");
-    stage.tell(Message::Planned(ticket, at, Box::new(fine(&request))));
+    let made = fine(cluster_of(&request)).map(|plan| AnyRestorePlan::Cluster(Box::new(plan)));
+    stage.tell(Message::Planned(ticket, at, Box::new(made)));
     stage.press("enter enter");
     assert!(started(&mut stage).is_empty());
 }

@@ -5,7 +5,10 @@ use super::{
     world::{NAMES, pick},
 };
 use howdah::{
-    domain::{BackupPlan, ByteCount, Disposed, JobId, JobSpec, SessionId, StopMode, plan::KeepPlan},
+    domain::{
+        AnyRestorePlan, BackupPlan, ByteCount, Disposed, JobId, JobSpec, SessionId, StopMode, plan::KeepPlan,
+        plan::TargetState,
+    },
     machine::{
         Refusal, Session,
         job::{JobCommand, JobRow, JobRun, ObjectEnd, ObjectState, UnreadableJob, decide, evolve},
@@ -123,4 +126,9 @@ pub(crate) fn job_plan(draw: u64) -> BackupPlan {
         warnings: Vec::new(),
         keep: Some(KeepPlan { removes: vec!["a\u{1b}[2J".to_owned(); pick(draw, 9)], stays: draw }),
     }
+}
+
+/// The plan of the restore of a cluster.
+pub(crate) fn planned(instance: &str, port: u16, target: TargetState) -> AnyRestorePlan {
+    AnyRestorePlan::Cluster(Box::new(plan(instance, port, target)))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     explore,
-    runs::{Runs, job_plan},
+    runs::{Runs, job_plan, planned},
     stage::*,
 };
 use howdah::{
@@ -245,13 +245,13 @@ impl World {
                 Message::Proposed(ticket, found)
             }
             Intent::Query(Query::Plan(ticket, at, request)) => {
+                let request = request.cluster().unwrap();
                 let standing = match (draw % 3, request.existing) {
                     (0, ExistingData::SetAside) => TargetState::SetAside { to: "/srv/pg/x.before-2026".into() },
                     (1, _) => TargetState::Leftover,
                     (_, _) => TargetState::Missing,
                 };
-                let name = request.point.instance.as_str();
-                let made = plan(name, request.target.port().number(), standing);
+                let made = planned(request.point.instance.as_str(), request.target.port().number(), standing);
                 let refused = Failure::incurable("port 5433 is in use by another program", "choose another port");
                 Message::Planned(ticket, at, Box::new(if fails { Err(refused) } else { Ok(made) }))
             }
@@ -275,7 +275,7 @@ impl World {
             3 => Message::History(id, Ok(Vec::new())),
             4 => Message::Past(Ok(self.past())),
             5 => Message::Proposed(ticket, Vec::new()),
-            6 => Message::Planned(ticket, pick(draw, 7), Box::new(Ok(plan("crm", 5433, TargetState::Missing)))),
+            6 => Message::Planned(ticket, pick(draw, 7), Box::new(Ok(planned("crm", 5433, TargetState::Missing)))),
             7 => Message::Acted(SessionAction::Recover, Receipt::default()),
             8 => Message::Started(Receipt { lines: vec![line(Some(id), "x\u{1b}[2J", Ok(()))] }),
             9 => Message::NotSuspended,

@@ -214,7 +214,8 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let (publish, catalog) = watch::channel(Arc::new(Catalog::default()));
     let (refresh, wishes) = mpsc::channel(1);
     let (own, state, read_only) = (context.repositories.clone(), context.state.clone(), context.read_only);
-    let repositories = move || sources(&own, &state, read_only);
+    let access = context.access();
+    let repositories = move || sources(&own, &access, &state, read_only);
     tokio::spawn(catalog_follower::follow(Repositories(repositories), publish, wishes));
     let journal = context.state.join("journal.db");
     let (past, run_journal, job_settings) = (journal.clone(), journal.clone(), context.worker_settings());

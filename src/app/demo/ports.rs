@@ -13,7 +13,10 @@ use crate::{
         plan::{of_job, plan},
         world::{FIRST_PORT, RESTORE_DIR},
     },
-    domain::{Failure, ItemName, LeftServer, Order, Port, RunningServer, ServerAddress, fact::ProcessMark},
+    domain::{
+        AnyRestorePlan, Failure, ItemName, LeftServer, Order, Port, RestoreOrder, RunningServer, ServerAddress,
+        fact::ProcessMark,
+    },
     machine::{Phase, Session},
     manager::Clock,
 };
@@ -53,7 +56,14 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         catalog: watch::channel(Arc::new(story.catalog.clone())).1,
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
-        plan: Box::new(|order| Box::pin(ready(Ok(plan(&order))))),
+        plan: Box::new(|order| {
+            Box::pin(ready(match order {
+                RestoreOrder::Cluster(order) => Ok(AnyRestorePlan::Cluster(Box::new(plan(&order)))),
+                RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_) => {
+                    Err(Failure::incurable("a scenario has instances only", "choose one of them"))
+                }
+            }))
+        }),
         browse: {
             let points = points.clone();
             Box::new(move |address, item| Box::pin(ready(browsed(&points, &address, item))))

@@ -22,7 +22,7 @@ pub(super) fn check(path: &Path) -> Finding {
     let catalog = catalog::read(&[RepositoryPath::own(path)]);
     let restorable = catalog.rows().filter(|(_, row)| row.point().is_some()).count();
     let unreadable = catalog.rows().count() - restorable;
-    let instances = catalog.instances.iter().filter(|instance| instance.newest().is_some()).count();
+    let instances = catalog.instances.iter().filter(|instance| instance.newest_row().is_some()).count();
     let problem = catalog.repositories.iter().find_map(|repository| repository.problem.as_deref());
     if let Some(problem) = problem {
         let fix = "make it readable for this user, or name another: --repo DIR, repositories in howdah.toml";

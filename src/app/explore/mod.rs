@@ -23,7 +23,7 @@ use crate::{
             args::{ExploreArgs, ExploreVerb, StartArgs, StopArgs},
             children_of, line, list, wait,
         },
-        report::write_candidates,
+        report::{self, write_candidates},
         session::{
             SessionError, VerbContext,
             act::{self, Selection},
@@ -39,7 +39,7 @@ use crate::{
     control::Client,
     domain::{
         Disposition, ExploreOrder, Failure, ItemName, KindFilter, Order, Origin, Reach, Recovery, ServerAddress,
-        SessionId, WorkerSettings, instance::printable,
+        SessionId, WorkerSettings,
     },
     machine::{Scope, decide},
     manager::{Service, SessionAction, StartRequest},
@@ -119,9 +119,7 @@ fn write_plan(
     if json {
         writeln!(streams.out, "{}", serde_json::to_string(plan)?)?;
     } else {
-        for (name, text) in rows {
-            writeln!(streams.out, "{name:<14}{}", printable(text))?;
-        }
+        writeln!(streams.out, "{}", report::rows_text(rows))?;
     }
     Ok(Exit::Done)
 }

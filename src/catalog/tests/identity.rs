@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     catalog::{CatalogInstance, InstanceKey, NotChosen, Repository},
-    domain::{InstanceName, SystemIdentifier},
+    domain::{InstanceName, SystemIdentifier, Workload},
 };
 
 /// The clusters of the sample, by the names of its instances.
@@ -28,6 +28,7 @@ fn instance(repository: &str, folder: &[u8], cluster: Option<u64>) -> CatalogIns
     let folder = Path::new(OsStr::from_bytes(folder));
     CatalogInstance {
         name: InstanceName::new(&crate::domain::instance::printable_name(folder.as_os_str())),
+        workload: Workload::Instance,
         kind: RepositoryKind::Own,
         rows: Vec::new(),
         repository: repository.into(),

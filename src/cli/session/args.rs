@@ -34,7 +34,7 @@ pub enum SessionVerb {
     /// Print a line for each change, until no session is active
     Watch(WatchArgs),
     /// Start restores and return at once
-    Start(StartArgs),
+    Start(Box<StartArgs>),
     /// Make another attempt now, for a session that waits or is stuck
     Retry(RetryArgs),
     /// Cancel a session

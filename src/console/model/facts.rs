@@ -2,7 +2,7 @@
 
 use super::{explored::ExploredItem, jobs::Job};
 use crate::{
-    catalog::CatalogInstance,
+    catalog::{CatalogEntry, CatalogInstance},
     console::view::states,
     domain::{JobResult, Timestamp},
     machine::{
@@ -43,7 +43,7 @@ impl<'a> Facts<'a> {
     }
 
     pub(super) fn instance(one: &'a CatalogInstance) -> Self {
-        let at = one.newest().map(|point| point.facts.taken_at);
+        let at = one.newest_row().and_then(CatalogEntry::taken_at);
         Self { name: one.name.as_str(), target: "".into(), phases: [None, None], by: None, at }
     }
 

@@ -48,7 +48,6 @@ use crate::{
 };
 use dialog::Overlay;
 use explored::Explored;
-use form::Field;
 use history::History;
 use jobs::Jobs;
 use notice::{Notice, Tone};
@@ -283,10 +282,8 @@ impl Model {
                 WizardPage::Instances => KeyContext::Instances,
                 WizardPage::Points { .. } => KeyContext::Points,
                 WizardPage::Plan => KeyContext::Plan,
-                WizardPage::Form => match wizard.form.field() {
-                    Field::Directory(_) | Field::Port(_) | Field::Rate => KeyContext::FormText,
-                    Field::Point(_) | Field::Server | Field::Existing | Field::MissingWal => KeyContext::Form,
-                },
+                WizardPage::Form if wizard.form.field().is_text() => KeyContext::FormText,
+                WizardPage::Form => KeyContext::Form,
             };
         }
         if self.typing.is_some() {

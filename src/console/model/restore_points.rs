@@ -7,15 +7,23 @@ use crate::{
         model::Focus,
         ports::{CatalogEntry, CatalogInstance},
     },
-    domain::RestorePoint,
+    domain::{RestorePoint, Workload},
 };
 
+/// Only a restore takes what is no cluster.
+fn no_cluster(one: &CatalogInstance) -> String {
+    format!("{} is a {}: it can be restored only", one.name, one.workload.noun())
+}
+
 impl Model {
-    /// The restore points that are meant now, or why there are none.
+    /// The restore points of clusters that are meant now, or why there are none.
     pub fn restore_points(&self) -> Result<Vec<RestorePoint>, String> {
         let catalog = &self.shown.catalog;
         let newest = |instance: &CatalogInstance| {
-            let none = || format!("{} has no backup that can be read", instance.name);
+            let none = || match instance.workload {
+                Workload::Instance => format!("{} has no backup that can be read", instance.name),
+                Workload::VirtualMachine | Workload::FileTree => no_cluster(instance),
+            };
             instance.newest().cloned().ok_or_else(none)
         };
         let marked = &self.tree.marked_instances;
@@ -28,6 +36,7 @@ impl Model {
                 match self.point_under_keys(one) {
                     None => Ok(vec![newest(one)?]),
                     Some(CatalogEntry::Restorable(point)) => Ok(vec![point.clone()]),
+                    Some(CatalogEntry::Machine(_) | CatalogEntry::Tree(_)) => Err(no_cluster(one)),
                     Some(CatalogEntry::Unreadable { label, problem, .. }) => {
                         Err(format!("{label} cannot be restored: {problem}"))
                     }

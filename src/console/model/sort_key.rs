@@ -8,6 +8,7 @@ use super::{
     tree::TreeRow,
 };
 use crate::{
+    catalog::CatalogEntry,
     domain::Timestamp,
     machine::{Cause, CompletedRow, Phase, Session, StuckReason},
 };
@@ -124,12 +125,14 @@ impl Model {
 
     fn instance_key(&self, at: usize, column: InstanceColumn) -> Key {
         let Some(one) = self.shown.catalog.instances.get(at) else { return Key::Unknown };
-        let newest = one.newest();
+        let newest = one.newest_row();
         match column {
             InstanceColumn::Name => Key::Text(one.name.as_str().to_lowercase()),
             InstanceColumn::Points => Key::largest(one.rows.len() as f64),
-            InstanceColumn::Newest => newest.map_or(Key::Unknown, |point| Key::at(point.facts.taken_at)),
-            InstanceColumn::Size => newest.map_or(Key::Unknown, |point| Key::largest(point.facts.size.0 as f64)),
+            InstanceColumn::Newest => newest.and_then(CatalogEntry::taken_at).map_or(Key::Unknown, Key::at),
+            InstanceColumn::Size => {
+                newest.and_then(CatalogEntry::size).map_or(Key::Unknown, |size| Key::largest(size.0 as f64))
+            }
             InstanceColumn::LastRestore => {
                 self.last_restore(&one.name).map_or(Key::Unknown, |(ended, _)| Key::at(ended))
             }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     console::{message::RequestId, ports::Catalog},
-    domain::{ClusterRestore, Failure, RestorePlan, plan::TargetState},
+    domain::{AnyRestorePlan, Failure, RestoreOrder, plan::TargetState},
 };
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -73,7 +73,7 @@ pub enum Waits {
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// What was asked.
-    pub request: ClusterRestore,
+    pub request: RestoreOrder,
     /// What came back.
     pub state: PlanState,
 }
@@ -84,11 +84,11 @@ pub enum PlanState {
     /// It is being made.
     Pending,
     /// It can be started.
-    Ready(Box<RestorePlan>),
+    Ready(AnyRestorePlan),
     /// It was refused.
     Refused(Failure),
     /// It can be started once the name of the directory that will be renamed was typed.
-    Overwrites(Box<RestorePlan>),
+    Overwrites(AnyRestorePlan),
     /// The manager would not start it, for this reason.
     NotStarted(String),
 }
@@ -108,7 +108,7 @@ impl Wizard {
     }
 
     /// The requests that may be started now.
-    pub fn startable(&self) -> Vec<ClusterRestore> {
+    pub fn startable(&self) -> Vec<RestoreOrder> {
         let ready = |planned: &&Planned| matches!(planned.state, PlanState::Ready(_));
         self.plans.iter().filter(ready).map(|planned| planned.request.clone()).collect()
     }
@@ -121,10 +121,13 @@ impl Wizard {
     /// The directories that will be renamed and whose names have to be typed first.
     pub fn overwrites(&self) -> Vec<(PathBuf, PathBuf)> {
         let renamed = |planned: &Planned| match &planned.state {
-            PlanState::Overwrites(plan) => match &plan.files.target {
-                TargetState::SetAside { to } => Some((plan.directory.clone(), to.clone())),
-                TargetState::Missing | TargetState::Empty | TargetState::Leftover => None,
-            },
+            PlanState::Overwrites(plan) => {
+                let plan = plan.cluster()?;
+                match &plan.files.target {
+                    TargetState::SetAside { to } => Some((plan.directory.clone(), to.clone())),
+                    TargetState::Missing | TargetState::Empty | TargetState::Leftover => None,
+                }
+            }
             PlanState::Pending | PlanState::Ready(_) | PlanState::Refused(_) | PlanState::NotStarted(_) => None,
         };
         self.plans.iter().filter_map(renamed).collect()

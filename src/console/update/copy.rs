@@ -1,6 +1,7 @@
 //! What can be copied of the selection, through the terminal: a person who works over SSH has no other clipboard.
 
 use crate::{
+    catalog::CatalogEntry,
     console::{
         action::PAGE,
         action::Press,
@@ -35,9 +36,9 @@ fn choices(model: &Model) -> Vec<(&'static str, String)> {
             let Some(one) = key.find(&model.shown.catalog) else { return Vec::new() };
             let program = quoted(&model.options.program);
             let mut items = vec![("name", one.name.as_str().to_owned())];
-            let newest = one.newest().and_then(|point| point.source.directory());
+            let newest = one.newest_row().and_then(CatalogEntry::directory);
             items.extend(newest.map(|directory| ("newest backup's path", quoted(directory))));
-            items.push(("restore command", format!("{program} restore {}", quoted(one.name.as_str().as_ref()))));
+            items.push(("restore command", format!("{program} restore {}", quoted(one.spelling.as_ref()))));
             items
         }
         Node::Job(name) => {

@@ -114,7 +114,7 @@ fn places(model: &Model) -> Vec<(Node, String, String)> {
         (Node::Session(row.id), format::clean(row.title.as_str()).into_owned(), about)
     });
     let instances = data.catalog.instances.iter().map(|one| {
-        let about = format!("instance, {}", format::many(one.rows.len(), "restore point"));
+        let about = format!("{}, {}", one.workload.noun(), format::many(one.rows.len(), "restore point"));
         (Node::Instance(InstanceKey::of(one)), format::clean(one.name.as_str()).into_owned(), about)
     });
     let jobs = data.jobs.list.iter().map(|job| {

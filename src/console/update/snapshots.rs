@@ -76,7 +76,7 @@ pub(super) fn catalog(model: &mut Model, catalog: Arc<Catalog>) -> Vec<Intent> {
 /// What is new and what is gone, where anything is; one of each by its name.
 fn changed(before: &Catalog, after: &Catalog) -> Option<String> {
     let restorable = |catalog: &Catalog| -> BTreeMap<(PathBuf, String), String> {
-        let points = catalog.rows().filter(|(_, row)| row.point().is_some());
+        let points = catalog.rows().filter(|(_, row)| row.is_restorable());
         points.map(|(one, row)| ((one.folder.clone(), row.label().to_owned()), row_name(one, row))).collect()
     };
     let (was, is) = (restorable(before), restorable(after));

@@ -27,6 +27,10 @@ pub(super) fn selected(model: &mut Model) {
 pub(super) fn row(model: &mut Model, row: &CatalogEntry) {
     match row {
         CatalogEntry::Restorable(point) => ask(model, vec![point.clone()]),
+        CatalogEntry::Machine(_) | CatalogEntry::Tree(_) => {
+            let name = format::clean(row.instance().as_str()).into_owned();
+            model.notify(Tone::Refused, format!("Verify refused: {name} is no PostgreSQL backup"));
+        }
         CatalogEntry::Unreadable { problem, .. } => {
             let problem = format::clean(problem).into_owned();
             model.notify(Tone::Refused, format!("Verify refused: this backup cannot be read: {problem}"));

@@ -8,7 +8,7 @@ use crate::{
         message::{Intent, Query, RequestId},
         model::{
             Model,
-            form::{Choice, Field, Form},
+            form::{Choice, Field, Form, MachineWish},
             notice::Tone,
             tree::InstanceKey,
             wizard::{Waits, Wizard, WizardPage},
@@ -145,6 +145,7 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
                 wizard.page = WizardPage::Points { choice, at };
             }
             Field::Server if wizard.form.server == ServerWish::FilesOnly => wizard.form.step(field, -2),
+            Field::Machine if wizard.form.machine == MachineWish::DefineOnly => wizard.form.step(field, -2),
             Field::Existing if wizard.form.existing == crate::domain::ExistingData::SetAside => {
                 wizard.form.step(field, -1);
             }
@@ -152,10 +153,13 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
                 wizard.form.step(field, -1);
             }
             Field::Server
+            | Field::Machine
             | Field::Existing
             | Field::MissingWal
             | Field::Directory(_)
             | Field::Port(_)
+            | Field::Name(_)
+            | Field::Include(_)
             | Field::Rate => {
                 wizard.form.step(field, 1);
             }
@@ -172,7 +176,7 @@ fn in_points(model: &mut Model, choice: usize, at: usize, press: Press) -> Vec<I
     match press {
         Press::Back => wizard.page = WizardPage::Form,
         Press::Accept | Press::Mark => match one.rows.get(at) {
-            Some(CatalogEntry::Restorable(_)) => {
+            Some(CatalogEntry::Restorable(_) | CatalogEntry::Machine(_) | CatalogEntry::Tree(_)) => {
                 one.point = at;
                 wizard.page = WizardPage::Form;
             }
@@ -223,7 +227,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
         let kept = old.iter().find(|choice| choice.key == *key).cloned();
         let fresh = || {
             let one = key.find(catalog)?;
-            let mut choice = Choice::newest(one, &directory_for(&directory, &key.name), port)?;
+            let mut choice = Choice::newest(one, &directory_for(&directory, &key.workload.bare(&key.name)), port)?;
             choice.point = meant.as_ref().filter(|(of, _)| of == key).map_or(choice.point, |(_, point)| *point);
             Some(choice)
         };
@@ -239,7 +243,8 @@ fn fill(model: &mut Model) -> Vec<Intent> {
     wizard.form.at = wizard.form.at.min(wizard.form.len() - 1);
     wizard.page = WizardPage::Form;
     wizard.waits = Waits::Proposals { go_on: false };
-    let directories = wizard.form.choices.iter().map(|one| directory_for(&directory, &one.key.name)).collect();
+    let directories = wizard.form.choices.iter().map(|one| &one.key);
+    let directories = directories.map(|key| directory_for(&directory, &key.workload.bare(&key.name))).collect();
     let held_directories = held_directories.into_iter().collect();
     let wanted = Wanted { directories, held_directories, held_ports, first_port };
     vec![Intent::Query(Query::Places(wizard.next_ticket(), wanted))]
@@ -249,7 +254,7 @@ fn fill(model: &mut Model) -> Vec<Intent> {
 fn meant(model: &Model) -> Option<(InstanceKey, usize)> {
     let key = selected_instance(model)?;
     let one = key.find(&model.shown.catalog)?;
-    matches!(model.point_under_keys(one)?, CatalogEntry::Restorable(_)).then(|| (key, model.point_at(one)))
+    model.point_under_keys(one)?.is_restorable().then(|| (key, model.point_at(one)))
 }
 
 fn selected_instance(model: &Model) -> Option<InstanceKey> {
@@ -261,7 +266,7 @@ fn first_checked(model: &Model, checked: &BTreeSet<InstanceKey>) -> usize {
 }
 
 fn restorable(model: &Model, key: &InstanceKey) -> bool {
-    key.find(&model.shown.catalog).is_some_and(|one| one.newest().is_some())
+    key.find(&model.shown.catalog).is_some_and(|one| one.newest_row().is_some())
 }
 
 fn refuse(model: &mut Model, key: &InstanceKey) {

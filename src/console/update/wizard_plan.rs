@@ -11,7 +11,7 @@ use crate::{
             wizard::{PlanState, Planned, Waits, WizardPage},
         },
     },
-    domain::{ExistingData, Failure, Order, RestorePlan, plan::TargetState},
+    domain::{AnyRestorePlan, ExistingData, Failure, Order, RestoreOrder, plan::TargetState},
 };
 use tui_input::Input;
 
@@ -43,25 +43,27 @@ pub(super) fn planned(
     model: &mut Model,
     ticket: RequestId,
     at: usize,
-    answer: Result<RestorePlan, Failure>,
+    answer: Result<AnyRestorePlan, Failure>,
 ) -> Vec<Intent> {
     let Some(wizard) = model.wizard.as_mut().filter(|wizard| wizard.ticket == ticket) else { return Vec::new() };
     let Some(planned) = wizard.plans.get_mut(at) else { return Vec::new() };
-    if let Ok(plan) = &answer {
-        planned.request.point.facts.learn(plan.files.system_identifier);
-    }
-    let refused = |plan: &RestorePlan| plan.lacks_consent(&planned.request, WITHOUT_WAL);
     planned.state = match answer {
-        Ok(plan) if let Some(failure) = refused(&plan) => PlanState::Refused(failure),
-        Ok(plan) => match plan.files.target {
-            TargetState::SetAside { .. } => PlanState::Overwrites(Box::new(plan)),
-            TargetState::Missing | TargetState::Empty | TargetState::Leftover => {
-                // Nobody typed a name, so data that turns up between plan and start must not be renamed.
-                planned.request.existing = ExistingData::Refuse;
-                PlanState::Ready(Box::new(plan))
-            }
-        },
         Err(failure) => PlanState::Refused(failure),
+        Ok(plan) => {
+            planned.request.learn(&plan);
+            let sets_aside = plan.cluster().map(|plan| &plan.files.target);
+            match (plan.lacks_consent(&planned.request, WITHOUT_WAL), sets_aside) {
+                (Some(failure), _) => PlanState::Refused(failure),
+                (None, Some(TargetState::SetAside { .. })) => PlanState::Overwrites(plan),
+                (None, Some(TargetState::Missing | TargetState::Empty | TargetState::Leftover) | None) => {
+                    // Nobody typed a name, so data that turns up between plan and start must not be renamed.
+                    if let RestoreOrder::Cluster(order) = &mut planned.request {
+                        order.existing = ExistingData::Refuse;
+                    }
+                    PlanState::Ready(plan)
+                }
+            }
+        }
     };
     Vec::new()
 }
@@ -119,5 +121,5 @@ fn start(model: &mut Model) -> Vec<Intent> {
         return Vec::new();
     }
     wizard.waits = Waits::Start;
-    vec![Intent::Start(requests.into_iter().map(Order::from).collect())]
+    vec![Intent::Start(requests.into_iter().map(Order::Restore).collect())]
 }

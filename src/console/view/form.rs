@@ -5,12 +5,13 @@ use crate::console::{
     format,
     model::{
         Model,
-        form::{Choice, Field},
+        form::{Choice, Field, Form},
         wizard::Wizard,
     },
     ports::RepositoryKind,
     theme::{Brush, Role},
 };
+use crate::domain::Workload;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -28,7 +29,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
     let mut focused = 0;
     for (number, choice) in form.choices.iter().enumerate() {
         lines.push(heading(choice, brush));
-        for field in [Field::Point(number), Field::Directory(number), Field::Port(number)] {
+        for field in form.fields_of(number) {
             if form.field() == field {
                 focused = lines.len();
             }
@@ -36,8 +37,10 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
         }
         lines.push(Line::default());
     }
-    lines.push(Line::from(brush.span(Role::Title, "For all of them")));
-    for field in [Field::Server, Field::Rate, Field::Existing, Field::MissingWal] {
+    if !form.common().is_empty() {
+        lines.push(Line::from(brush.span(Role::Title, "For all of them")));
+    }
+    for field in form.common() {
         if form.field() == field {
             focused = lines.len();
         }
@@ -72,7 +75,7 @@ fn heading(choice: &Choice, brush: &Brush) -> Line<'static> {
 fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'static> {
     let form = &wizard.form;
     let has_keys = form.field() == field;
-    let (name, role) = (name(field), if has_keys { Role::Key } else { Role::Dim });
+    let (name, role) = (name(form, field), if has_keys { Role::Key } else { Role::Dim });
     let pointer = if has_keys { brush.glyphs.closed } else { " " };
     let mut spans = vec![brush.span(role, format!("{pointer} {}", widgets::cell(name, NAME, brush)))];
     let room = width.saturating_sub(NAME + 2);
@@ -88,8 +91,20 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
         }
         Field::Port(number) => {
             let Some(choice) = choice(number) else { return Line::from(spans) };
-            spans.extend(widgets::input(&choice.port.input, room.min(8), has_keys, brush));
+            spans.extend(widgets::input(&choice.detail.input, room.min(8), has_keys, brush));
         }
+        Field::Name(number) => {
+            let Some(choice) = choice(number) else { return Line::from(spans) };
+            spans.extend(widgets::input(&choice.detail.input, room.min(40), has_keys, brush));
+        }
+        Field::Include(number) => {
+            let Some(choice) = choice(number) else { return Line::from(spans) };
+            spans.extend(widgets::input(&choice.detail.input, room.min(60), has_keys, brush));
+            if choice.detail.value().is_empty() {
+                spans.push(brush.span(Role::Dim, "  all of it"));
+            }
+        }
+        Field::Machine => spans.extend(value(wishes::machine(form.machine), room, has_keys, brush)),
         Field::Server => spans.extend(value(wishes::server(form.server), room, has_keys, brush)),
         Field::Rate => {
             spans.extend(widgets::input(&form.rate, room.min(16), has_keys, brush));
@@ -114,18 +129,25 @@ fn value(text: &str, room: usize, has_keys: bool, brush: &Brush) -> Vec<Span<'st
 }
 
 fn point(choice: &Choice) -> String {
-    let Some(point) = choice.chosen() else { return String::new() };
+    let Some(row) = choice.chosen() else { return String::new() };
     let newest = if choice.is_newest() { "  newest" } else { "" };
-    let facts = &point.facts;
-    format!("{}  {}  {}{newest}", format::full(facts.taken_at), facts.size, format::clean(&point.label))
+    let taken = row.taken_at().map_or_else(String::new, format::full);
+    let size = row.size().map_or_else(String::new, |size| format!("  {size}"));
+    format!("{taken}{size}  {}{newest}", format::clean(row.label()))
 }
 
-const fn name(field: Field) -> &'static str {
+fn name(form: &Form, field: Field) -> &'static str {
     match field {
         Field::Point(_) => "Restore point",
-        Field::Directory(_) => "Data directory",
+        Field::Directory(number) => match form.choices.get(number).map(|choice| choice.key.workload) {
+            Some(Workload::Instance) | None => "Data directory",
+            Some(Workload::VirtualMachine | Workload::FileTree) => "Directory",
+        },
         Field::Port(_) => "Port",
+        Field::Name(_) => "New name",
+        Field::Include(_) => "Only this path",
         Field::Server => "Server",
+        Field::Machine => "Machine",
         Field::Rate => "Bandwidth",
         Field::Existing => "Existing data",
         Field::MissingWal => "Missing WAL",
@@ -141,7 +163,18 @@ const fn help(field: Field) -> &'static str {
             "Where the files go. An absolute path; nothing is written before the plan has been shown."
         }
         Field::Port(_) => "The TCP port that the restored server listens on.",
+        Field::Name(_) => {
+            "The name that libvirt will have for the restored machine; its source may still have its own."
+        }
+        Field::Include(_) => {
+            "A path of the tree: only that comes back. Empty is all of it; several paths are wanted with howdah restore \
+             --include."
+        }
         Field::Server => "Left and right choose what becomes of the server.",
+        Field::Machine => {
+            "Left and right choose whether the machine is started. A copy that is connected has the addresses of its \
+             source."
+        }
         Field::Rate => "The most that is read from the backup in a second, such as 100M; empty is as fast as it goes.",
         Field::Existing => {
             "What to do when other data stands at a target. It is never deleted; renaming asks for its name."

@@ -18,7 +18,7 @@ use crate::{
             sort_key::tries_used,
             tree::{Group, TreeRow},
         },
-        ports::{CatalogInstance, RepositoryKind},
+        ports::{CatalogEntry, CatalogInstance, RepositoryKind},
         theme::{Brush, Role, Theme},
     },
     machine::{CompletedRow, Phase, Session},
@@ -280,7 +280,7 @@ fn completed(row: &CompletedRow, column: CompletedColumn, model: &Model, brush: 
 
 fn instance(one: &CatalogInstance, column: InstanceColumn, model: &Model) -> Cell {
     let text = |role: Role, text: String| Cell::Text(role, text);
-    let newest = one.newest();
+    let newest = one.newest_row();
     match column {
         InstanceColumn::Name => {
             let name = format::clean(one.name.as_str());
@@ -289,11 +289,13 @@ fn instance(one: &CatalogInstance, column: InstanceColumn, model: &Model) -> Cel
             text(role, format!("{name}{}", distinction.unwrap_or_default()))
         }
         InstanceColumn::Points => text(Role::Text, format::count(one.rows.len() as u64)),
-        InstanceColumn::Newest => newest.map_or_else(
+        InstanceColumn::Newest => newest.and_then(CatalogEntry::taken_at).map_or_else(
             || text(Role::Stuck, "unreadable".to_owned()),
-            |point| text(Role::Text, format::age(point.facts.taken_at, model.now())),
+            |taken| text(Role::Text, format::age(taken, model.now())),
         ),
-        InstanceColumn::Size => newest.map_or_else(Cell::empty, |point| text(Role::Text, point.facts.size.to_string())),
+        InstanceColumn::Size => {
+            newest.and_then(CatalogEntry::size).map_or_else(Cell::empty, |size| text(Role::Text, size.to_string()))
+        }
         InstanceColumn::LastRestore => model
             .last_restore(&one.name)
             .map_or_else(Cell::empty, |(ended, _)| text(Role::Dim, format::moment(ended, model.now()))),

@@ -16,7 +16,7 @@ use crate::{
         ports::{CatalogEntry, CatalogInstance, RepositoryKind},
         theme::{Brush, Role, Theme},
     },
-    domain::{BackupSource, RestorePoint},
+    domain::{BackupSource, ByteCount, RestorePoint, Timestamp},
     manager::CompletedResult,
 };
 use ratatui::text::Line;
@@ -48,20 +48,17 @@ pub(in crate::console) fn point_line(model: &Model, width: usize) -> Option<usiz
 fn above(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let enter = widgets::key(model, Action::Accept);
-    let newest = one.newest();
-    let meant = match model.point_under_keys(one) {
-        Some(CatalogEntry::Restorable(point)) => Some(point),
-        Some(CatalogEntry::Unreadable { .. }) | None => newest,
-    };
-    lines.extend(match meant {
-        Some(point) => {
-            let when = format::full(point.facts.taken_at);
-            let text =
-                format!("Press {enter} to restore the backup of {when}. The plan is shown before anything is written.");
-            widgets::wrapped(&text, width, 0, Role::Text, brush)
-        }
-        None => widgets::wrapped("No restore point of this instance can be read.", width, 0, Role::Stuck, brush),
-    });
+    let under_keys = model.point_under_keys(one).filter(|row| row.is_restorable());
+    let meant = under_keys.or_else(|| one.newest_row()).and_then(CatalogEntry::taken_at);
+    if let Some(taken) = meant {
+        let when = format::full(taken);
+        let text =
+            format!("Press {enter} to restore the backup of {when}. The plan is shown before anything is written.");
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Text, brush));
+    } else {
+        let text = format!("No restore point of this {} can be read.", one.workload.noun());
+        lines.extend(widgets::wrapped(&text, width, 0, Role::Stuck, brush));
+    }
     lines.extend(sample(model, one, width, brush));
     lines.extend(namesakes(model, one, width, brush));
     lines.extend(forecast(model, one, width, brush));
@@ -72,12 +69,18 @@ fn above(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> V
 
 /// The restore point under the keys in full.
 fn selected(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let Some(entry @ CatalogEntry::Restorable(point)) = model.point_under_keys(one) else { return Vec::new() };
+    let Some(entry) = model.point_under_keys(one) else { return Vec::new() };
+    let place = match entry {
+        CatalogEntry::Unreadable { .. } => return Vec::new(),
+        CatalogEntry::Restorable(point) => {
+            format!("{}  {} files", format::clean(&point.source.to_string()), format::count(point.facts.files))
+        }
+        CatalogEntry::Machine(point) => format::path(&point.directory),
+        CatalogEntry::Tree(point) => format!("snapshot {} in {}", point.snapshot, format::path(&point.repository)),
+    };
     let mut lines = vec![Line::default(), Line::from(brush.span(Role::Title, "Selected restore point"))];
     lines.extend(backup(entry, width, brush));
-    let more = brush.glyphs.more;
-    let place = format!("   {}  {} files", format::clean(&point.source.to_string()), format::count(point.facts.files));
-    lines.push(Line::from(brush.span(Role::Dim, format::fit(&place, width, more).into_owned())));
+    lines.extend(widgets::wrapped(&place, width, 3, Role::Dim, brush));
     lines
 }
 
@@ -98,8 +101,9 @@ fn forecast(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -
 
 /// How long its files will take, at the speed of restores of other instances.
 fn forecast_by_rate(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let (Some(point), Some((slow, fast, restores))) = (one.newest(), model.restore_rates()) else { return Vec::new() };
-    let took = |rate: u64| format::coarse(Duration::from_secs(point.facts.size.0 / rate.max(1)));
+    let size = one.newest_row().and_then(CatalogEntry::size);
+    let (Some(size), Some((slow, fast, restores))) = (size, model.restore_rates()) else { return Vec::new() };
+    let took = |rate: u64| format::coarse(Duration::from_secs(size.0 / rate.max(1)));
     let (least, most) = (took(fast), took(slow));
     let range = if least == most { format!("about {most}") } else { format!("{least} to {most}") };
     let (slow, fast) = (format::rate(slow as f64), format::rate(fast as f64));
@@ -127,6 +131,19 @@ const POINTS: [Column; 9] = [
 fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> (Vec<Line<'static>>, Vec<usize>) {
     let now = model.now();
     let text = |role: Role, text: String| Cell::Text(role, text);
+    let other = |taken: Timestamp, size: Option<ByteCount>, form: String, label: &str| {
+        vec![
+            text(Role::Text, format::minute(taken)),
+            text(Role::Text, format::age(taken, now)),
+            size.map_or_else(Cell::empty, |size| text(Role::Text, size.to_string())),
+            Cell::empty(),
+            text(Role::Text, form),
+            Cell::empty(),
+            Cell::empty(),
+            Cell::empty(),
+            text(Role::Dim, format::clean(label).into_owned()),
+        ]
+    };
     let row = |row: &CatalogEntry| match row {
         CatalogEntry::Restorable(point) => {
             let facts = &point.facts;
@@ -142,6 +159,11 @@ fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> 
                 text(Role::Dim, format::clean(&point.label).into_owned()),
             ]
         }
+        CatalogEntry::Machine(point) => {
+            let form = if point.increments == 0 { "full".to_owned() } else { format!("+{}", point.increments) };
+            other(point.taken_at, Some(point.size), form, &point.label)
+        }
+        CatalogEntry::Tree(point) => other(point.taken_at, point.size, "restic".to_owned(), point.label()),
         CatalogEntry::Unreadable { label, .. } => {
             let name = format!("{} {}", brush.glyphs.stuck, format::clean(label));
             std::iter::once(text(Role::Stuck, name))
@@ -285,6 +307,14 @@ fn format_of(source: &BackupSource) -> String {
     }
 }
 
+fn two_lines(first: &str, second: &str, width: usize, brush: &Brush) -> Vec<Line<'static>> {
+    let more = brush.glyphs.more;
+    vec![
+        Line::from(brush.span(Role::Text, format::fit(&format!(" {first}"), width, more).into_owned())),
+        Line::from(brush.span(Role::Dim, format::fit(&format!("   {second}"), width, more).into_owned())),
+    ]
+}
+
 /// One backup in two lines; an unreadable one says why.
 pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     match row {
@@ -297,11 +327,23 @@ pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Lin
                 format!("{}  {}  {}{version}", format::full(facts.taken_at), facts.size, format_of(&point.source));
             let second =
                 format!("{label}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
-            let more = brush.glyphs.more;
-            vec![
-                Line::from(brush.span(Role::Text, format::fit(&format!(" {first}"), width, more).into_owned())),
-                Line::from(brush.span(Role::Dim, format::fit(&format!("   {second}"), width, more).into_owned())),
-            ]
+            two_lines(&first, &second, width, brush)
+        }
+        CatalogEntry::Machine(point) => {
+            let first = format!("{}  {}", format::full(point.taken_at), point.size);
+            let chain = match point.increments {
+                0 => "a full backup".to_owned(),
+                increments => format!(
+                    "a full backup and {}",
+                    format::many(usize::try_from(increments).unwrap_or(usize::MAX), "increment")
+                ),
+            };
+            let second = format!("{}  {chain} of {}", format::clean(&point.label), format::clean(&point.domain));
+            two_lines(&first, &second, width, brush)
+        }
+        CatalogEntry::Tree(point) => {
+            let first = format!("{}  restic", format::full(point.taken_at));
+            two_lines(&first, &format!("{}  of {}", point.label(), format::path(&point.path)), width, brush)
         }
         CatalogEntry::Unreadable { label, problem, .. } => {
             let mut lines = vec![Line::from(

@@ -12,7 +12,8 @@ use crate::{
         theme::{Brush, Role, Theme},
     },
     domain::{
-        BackupForm, BackupPlan, BackupSource, ClusterRestore, Compression, RestorePlan, VerifyPlan,
+        AnyRestorePlan, BackupForm, BackupPlan, BackupSource, ClusterRestore, Compression, RestoreOrder, RestorePlan,
+        VerifyPlan,
         plan::{ServerPlan, SwitchedOff, TargetState, WalFinding},
     },
 };
@@ -188,10 +189,32 @@ fn bandwidth(request: &ClusterRestore, plan: &RestorePlan, width: usize, brush: 
     widgets::wrapped(&text, width, 1, Role::Waiting, brush)
 }
 
+/// The plan of a restore; what a person is asked for stands before the long lines of what is switched off.
+fn restore(
+    request: &RestoreOrder,
+    plan: &AnyRestorePlan,
+    asked: Option<&str>,
+    width: usize,
+    brush: &Brush,
+) -> Vec<Line<'static>> {
+    let (mut said, behind) = match (request, plan) {
+        (RestoreOrder::Cluster(request), AnyRestorePlan::Cluster(plan)) => {
+            let mut said = lines(plan, width, brush);
+            said.extend(bandwidth(request, plan, width, brush));
+            (said, switched_off(plan, width, brush))
+        }
+        (_, AnyRestorePlan::Cluster(plan)) => (lines(plan, width, brush), switched_off(plan, width, brush)),
+        (_, AnyRestorePlan::Data(plan)) => (rows(&plan.rows(), width, brush), Vec::new()),
+    };
+    said.extend(asked.into_iter().flat_map(|text| widgets::wrapped(text, width, 1, Role::Waiting, brush)));
+    said.extend(behind);
+    said
+}
+
 fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let request = &planned.request;
-    let name = format::clean(request.point.instance.as_str()).into_owned();
-    let when = format::full(request.point.facts.taken_at);
+    let name = format::clean(request.title().as_str()).into_owned();
+    let when = format::full(request.taken_at());
     let glyphs = &brush.glyphs;
     let (sign, role) = match &planned.state {
         PlanState::Pending => (glyphs.pending, Role::Dim),
@@ -202,25 +225,18 @@ fn page(planned: &Planned, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut out = vec![Line::from(vec![
         brush.span(role, format!("{sign} ")),
         brush.span(Role::Title, name),
-        brush.span(Role::Dim, format!("  {}, taken {when}", format::clean(&request.point.label))),
+        brush.span(Role::Dim, format!("  {}, taken {when}", format::clean(request.label()))),
     ])];
     match &planned.state {
         PlanState::Pending => {
-            let to = format::path(request.target.directory());
+            let to = format::path(request.directory());
             out.extend(pair("Directory", &to, width, brush));
             out.extend(widgets::wrapped("The plan is being made", width, 1, Role::Dim, brush));
         }
-        PlanState::Ready(plan) => {
-            out.extend(lines(plan, width, brush));
-            out.extend(bandwidth(request, plan, width, brush));
-            out.extend(switched_off(plan, width, brush));
-        }
+        PlanState::Ready(plan) => out.extend(restore(request, plan, None, width, brush)),
         PlanState::Overwrites(plan) => {
-            out.extend(lines(plan, width, brush));
-            out.extend(bandwidth(request, plan, width, brush));
             let text = "Other data stands there. It will be renamed, not deleted; you will be asked to type its name.";
-            out.extend(widgets::wrapped(text, width, 1, Role::Waiting, brush));
-            out.extend(switched_off(plan, width, brush));
+            out.extend(restore(request, plan, Some(text), width, brush));
         }
         PlanState::Refused(failure) => {
             out.extend(widgets::wrapped(&format!("Refused: {}", failure.cause), width, 1, Role::Stuck, brush));

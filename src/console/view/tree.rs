@@ -14,7 +14,7 @@ use crate::{
             Focus, Model,
             tree::{Group, InstanceKey, Screen, TreeRow},
         },
-        ports::RepositoryKind,
+        ports::{CatalogEntry, RepositoryKind},
         theme::{Brush, Role},
     },
     domain::Kind,
@@ -168,7 +168,7 @@ fn row(row: TreeRow, model: &Model, brush: &Brush) -> Row {
         }
         TreeRow::Instance(index) => {
             let one = &data.catalog.instances[index];
-            let newest = one.newest().map(|point| format::age(point.facts.taken_at, now));
+            let newest = one.newest_row().and_then(CatalogEntry::taken_at).map(|taken| format::age(taken, now));
             let (state, role) = newest.map_or(("unreadable".to_owned(), Role::Stuck), |text| (text, Role::Dim));
             let (right, right_role) = match one.kind {
                 RepositoryKind::Sample => ("sample".to_owned(), Role::Sample),

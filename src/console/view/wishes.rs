@@ -1,6 +1,9 @@
 //! What the wishes of a restore are called, in the form and on the Request page.
 
-use crate::domain::{ExistingData, MissingWal, ServerWish};
+use crate::{
+    console::model::form::MachineWish,
+    domain::{ExistingData, MissingWal, ServerWish},
+};
 
 /// What a wish for a server is called.
 pub(super) const fn server(wish: ServerWish) -> &'static str {
@@ -16,6 +19,15 @@ pub(super) const fn existing(existing: ExistingData) -> &'static str {
     match existing {
         ExistingData::Refuse => "refuse when other data stands there",
         ExistingData::SetAside => "rename other data that stands there",
+    }
+}
+
+/// What a wish for a restored virtual machine is called.
+pub(super) const fn machine(wish: MachineWish) -> &'static str {
+    match wish {
+        MachineWish::StartAlone => "started, its network not connected",
+        MachineWish::StartConnected => "started, its network connected",
+        MachineWish::DefineOnly => "defined, not started",
     }
 }
 

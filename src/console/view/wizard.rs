@@ -13,7 +13,7 @@ use crate::console::{
         tree::InstanceKey,
         wizard::{Waits, Wizard, WizardPage},
     },
-    ports::{CatalogEntry, RepositoryKind},
+    ports::RepositoryKind,
     theme::{Brush, Role},
 };
 use ratatui::{
@@ -68,8 +68,12 @@ fn instances(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wizard, br
         let checked = wizard.checked.contains(&InstanceKey::of(one));
         let (glyph, role) =
             if checked { (brush.glyphs.checked, Role::Mark) } else { (brush.glyphs.unchecked, Role::Dim) };
-        let newest = one.newest().map(|point| format!("{}  {}", format::full(point.facts.taken_at), point.facts.size));
-        let bad = one.rows.iter().filter(|row| matches!(row, CatalogEntry::Unreadable { .. })).count();
+        let newest = one.newest_row().and_then(|row| Some((row.taken_at()?, row.size())));
+        let newest = newest.map(|(taken, size)| {
+            let size = size.map_or_else(String::new, |size| format!("  {size}"));
+            format!("{}{size}", format::full(taken))
+        });
+        let bad = one.rows.iter().filter(|row| !row.is_restorable()).count();
         let mut spans = vec![
             brush.span(role, format!("{glyph} ")),
             brush.span(Role::Text, widgets::cell(&format::clean(one.name.as_str()), name_room, brush)),

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         BackupFacts, BackupForm, BackupObject, BackupSource, ByteCount, Compression, InstanceName, JobKind, JobObject,
         JobSpec, Lsn, MajorVersion, PasswordSource, RestorePoint, RetryPolicy, SystemIdentifier, Timeline, Timestamp,
-        Who,
+        Who, Workload,
     },
 };
 use std::{
@@ -196,7 +196,8 @@ fn catalog_instance(
     points.sort_by_key(|point| std::cmp::Reverse(point.facts.taken_at));
     let rows = points.into_iter().map(CatalogEntry::Restorable).collect();
     let (kind, repository, spelling) = (RepositoryKind::Own, repository.to_owned(), String::new());
-    Ok(CatalogInstance { name, kind, rows, repository, folder, cluster: Some(cluster), spelling, distinction: None })
+    let (workload, cluster, distinction) = (Workload::Instance, Some(cluster), None);
+    Ok(CatalogInstance { name, workload, kind, rows, repository, folder, cluster, spelling, distinction })
 }
 
 fn planned(source: &Source<'_>, written: written::Restore, catalog: &Catalog) -> Result<PlannedRestore, ScenarioError> {
