@@ -54,7 +54,7 @@ pub enum Achieved {
     VirtualMachine {
         /// Its name.
         name: String,
-        /// What showed that it runs; `None` where it was not started.
+        /// What showed that it runs, and what was heard of its guest: a clause; `None` where it was not started.
         answer: Option<String>,
     },
     /// Files.
@@ -132,7 +132,7 @@ impl fmt::Display for Achieved {
         match self {
             Self::Cluster(server) => server.fmt(f),
             Self::VirtualMachine { name, answer: Some(answer) } => {
-                write!(f, "virtual machine {} runs; it answered: {}", printable(name), printable(answer))
+                write!(f, "virtual machine {} runs: {}", printable(name), printable(answer))
             }
             Self::VirtualMachine { name, answer: None } => {
                 write!(f, "virtual machine {} restored, not started", printable(name))

@@ -1,4 +1,5 @@
-//! Who reads a restore point, and who removes it: the two exclude each other, by a lock on its manifest.
+//! Who reads a restore point, and who removes it: the two exclude each other, by a lock on its manifest, or on the record
+//! that stands for one where a point is no cluster's.
 //!
 //! The lock is the kernel's (flock(2)): it is of no state directory and no user, ends with its process, and needs no right
 //! but to read. Who reads shares it; who removes has it alone, and has it before the point loses its name.
@@ -37,7 +38,12 @@ pub enum Unlocked {
 /// Keeps a restore point from being removed while it is read. `None` where it has no manifest that could be locked: who
 /// reads it says what is wrong with it. `stall` is how long that may take.
 pub fn read(point: &Path, stall: Duration) -> Result<Option<PointLock>, Failure> {
-    match share(point, stall)? {
+    read_recorded(point, manifest::FILE_NAME, stall)
+}
+
+/// The same of a restore point whose record has this name.
+pub fn read_recorded(point: &Path, record: &'static str, stall: Duration) -> Result<Option<PointLock>, Failure> {
+    match share_recorded(point, record, stall)? {
         Ok(lock) => Ok(Some(lock)),
         Err(Unlocked::Io(_)) => Ok(None),
         Err(Unlocked::Held | Unlocked::Gone) => Err(Failure::incurable(
@@ -49,24 +55,27 @@ pub fn read(point: &Path, stall: Duration) -> Result<Option<PointLock>, Failure>
 
 /// The same, of somebody who knows what it means that there is no lock.
 pub fn share(point: &Path, stall: Duration) -> Result<Result<PointLock, Unlocked>, Failure> {
-    let (what, point) = (point.display().to_string(), point.to_owned());
-    watched(&what, stall, move |_| Ok(lock(&point, OFlags::RDONLY, File::try_lock_shared)))
+    share_recorded(point, manifest::FILE_NAME, stall)
+}
+
+fn share_recorded(point: &Path, record: &'static str, stall: Duration) -> Result<Result<PointLock, Unlocked>, Failure> {
+    let (what, path) = (point.display().to_string(), point.join(record));
+    watched(&what, stall, move |_| Ok(lock(&path, OFlags::RDONLY, File::try_lock_shared)))
 }
 
 /// Keeps everybody from reading a restore point who asks: before it is removed.
 pub fn exclude(point: &Path) -> Result<PointLock, Unlocked> {
     // NFS gives a lock that excludes others to those alone who may write to the file.
-    lock(point, OFlags::RDWR, File::try_lock)
+    lock(&point.join(manifest::FILE_NAME), OFlags::RDWR, File::try_lock)
 }
 
 fn lock(
-    point: &Path,
+    path: &Path,
     access: OFlags,
     take: impl FnOnce(&File) -> Result<(), TryLockError>,
 ) -> Result<PointLock, Unlocked> {
-    let path = point.join(manifest::FILE_NAME);
     let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(&path, flags, Mode::empty());
+    let opened = rustix::fs::open(path, flags, Mode::empty());
     let file = File::from(opened.map_err(|error| Unlocked::Io(error.into()))?);
     match take(&file) {
         Ok(()) => {}
@@ -75,7 +84,7 @@ fn lock(
     }
     // It may have lost its name between the open and the lock.
     let held = file.metadata().map_err(Unlocked::Io)?;
-    match fs::symlink_metadata(&path) {
+    match fs::symlink_metadata(path) {
         Ok(there) if (held.dev(), held.ino()) == (there.dev(), there.ino()) => Ok(PointLock { _manifest: file }),
         Ok(_) => Err(Unlocked::Gone),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unlocked::Gone),
@@ -117,13 +126,13 @@ mod tests {
     #[test]
     fn whoever_locks_what_was_renamed_meanwhile_has_come_too_late() {
         let (place, point) = point();
-        let late = lock(&point, OFlags::RDONLY, |file| {
+        let late = lock(&point.join(manifest::FILE_NAME), OFlags::RDONLY, |file| {
             fs::rename(&point, place.path().join(".removing-a")).unwrap();
             file.try_lock_shared()
         });
         assert!(matches!(late, Err(Unlocked::Gone)), "{late:?}");
         let (_place, point) = self::point();
-        let late = lock(&point, OFlags::RDONLY, |file| {
+        let late = lock(&point.join(manifest::FILE_NAME), OFlags::RDONLY, |file| {
             fs::rename(point.join(manifest::FILE_NAME), point.join("old")).unwrap();
             fs::write(point.join(manifest::FILE_NAME), "{}").unwrap();
             file.try_lock_shared()

@@ -64,13 +64,25 @@ impl Virsh {
 
     /// The machine of this name, or of this UUID. A number alone would be taken for that of a running machine.
     pub(crate) fn machine(&self, domain: &str) -> Result<Machine, Failure> {
-        let doing = format!("looking for the virtual machine {domain}");
-        let text = self.call(&doing, &["dumpxml", "--migratable", "--domain", domain])?;
-        let machine = machine::read(text).ok_or_else(|| unreadable("the description of a machine"))?;
+        let machine = self.described(domain)?;
         if machine.name == domain || machine.uuid == domain {
             return Ok(machine);
         }
-        Err(wording::failure(&doing, "failed to get domain: libvirt has another one of that number alone"))
+        Err(wording::failure(
+            &looking_for(domain),
+            "failed to get domain: libvirt has another one of that number alone",
+        ))
+    }
+
+    /// The same, or another one that has this number.
+    pub(super) fn described(&self, domain: &str) -> Result<Machine, VirshError> {
+        let doing = looking_for(domain);
+        let text = self.call(&doing, &["dumpxml", "--migratable", "--domain", domain])?;
+        machine::read(text).ok_or_else(|| VirshError {
+            doing,
+            said: String::new(),
+            itself: Some(unreadable("the description of a machine")),
+        })
     }
 
     /// Its state and the reason, as libvirt names them.
@@ -179,7 +191,7 @@ impl Virsh {
         JobInfo::parse(&said).ok_or_else(|| unreadable("what domjobinfo says"))
     }
 
-    fn call(&self, doing: &str, options: &[&str]) -> Result<String, VirshError> {
+    pub(super) fn call(&self, doing: &str, options: &[&str]) -> Result<String, VirshError> {
         let mut command = Command::new(PROGRAM);
         command.args(["--quiet", "--connect", &self.uri]).args(options).env("LC_ALL", "C").env_remove("LANGUAGE");
         let failed = |said: String, itself| VirshError { doing: doing.to_owned(), said, itself };
@@ -192,6 +204,10 @@ impl Virsh {
         let said = said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
         Err(failed(printable(&said), None))
     }
+}
+
+fn looking_for(domain: &str) -> String {
+    format!("looking for the virtual machine {domain}")
 }
 
 fn looking(machine: &Machine) -> String {

@@ -32,10 +32,12 @@ pub(crate) enum Meaning {
     NoCheckpoint,
     /// The target is there already.
     Exists,
+    /// A description that this libvirt or QEMU cannot follow.
+    Unsupported,
 }
 
 /// Lower case; the first that fits counts.
-const SENTENCES: [(&str, Meaning); 31] = [
+const SENTENCES: [(&str, Meaning); 35] = [
     ("failed to get domain", Meaning::UnknownMachine),
     ("domain not found", Meaning::UnknownMachine),
     ("no domain with matching", Meaning::UnknownMachine),
@@ -67,6 +69,10 @@ const SENTENCES: [(&str, Meaning); 31] = [
     ("end of file while reading data", Meaning::Unreachable),
     ("client socket is closed", Meaning::Unreachable),
     ("exists", Meaning::Exists),
+    ("already in use by", Meaning::Exists),
+    ("unsupported configuration", Meaning::Unsupported),
+    ("xml error", Meaning::Unsupported),
+    ("unsupported machine type", Meaning::Unsupported),
 ];
 
 /// What a sentence means, where it is known.
@@ -95,14 +101,25 @@ pub(crate) fn failure(doing: &str, said: &str) -> Failure {
             Failure::incurable(cause, "correct domain or uri in the settings of the job (virsh list --all names them)")
         }
         Meaning::Inactive => Failure::incurable(cause, "start the machine, then start the job again"),
-        Meaning::NoSpace => Failure::incurable(cause, "make room, or choose another repository"),
+        Meaning::NoSpace => Failure::incurable(cause, "make room, or choose another directory or repository"),
         Meaning::NoBitmaps => Failure::incurable(cause, "convert the disk to qcow2, whose files hold bitmaps"),
         Meaning::Forbidden => Failure::incurable(
             cause,
-            "let this user use libvirt, and let the user of QEMU pass through to the repository",
+            "let this user use libvirt, and let the user of QEMU pass through to the directory of the files",
         ),
         Meaning::Exists => Failure::incurable(cause, "move away what is there: nothing is overwritten"),
+        Meaning::Unsupported => {
+            Failure::incurable(cause, "see what libvirt and QEMU on this machine can do (virsh domcapabilities)")
+        }
     }
+}
+
+/// The failure of a name that no machine can have.
+pub(super) fn unfit_name(name: &str) -> Failure {
+    Failure::incurable(
+        format!("{name:?} cannot be the name of a virtual machine here"),
+        "choose a name without slashes, backslashes and control characters that is no number and begins with no dot or dash",
+    )
 }
 
 #[cfg(test)]
@@ -136,6 +153,8 @@ mod tests {
             ("unsupported configuration: checkpoint for disk vda unsupported for storage type raw", Incurable),
             ("No space left on device", Incurable),
             ("unsupported configuration: store '/b/vda.qcow2' for backup of 'vda' exists", Incurable),
+            ("operation failed: domain 'a' already exists with uuid 1", Incurable),
+            ("unsupported configuration: Emulator does not support machine type 'pc-x'", Incurable),
         ] {
             assert_eq!(failure("backing up vm", said).class, class, "{said}");
         }

@@ -10,6 +10,7 @@ use super::{
     event_writer::EventWriter,
     explore::{self, Explore},
     items::Items,
+    machine::Machine,
     places,
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
@@ -50,9 +51,11 @@ pub(super) fn carry_out(
             let items = Items::new(dir, ticket, order, report, stop);
             catch_panic(|| items.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
-        Work::Run(order @ Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))) => {
-            End::Failed(report.failed(unsupported(order)))
+        Work::Run(Order::Restore(RestoreOrder::VirtualMachine(order))) => {
+            let machine = Machine::new(dir, ticket, order, report, stop);
+            catch_panic(|| machine.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
+        Work::Run(order @ Order::Restore(RestoreOrder::Files(_))) => End::Failed(report.failed(unsupported(order))),
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
@@ -70,7 +73,11 @@ pub(super) fn carry_out(
             let items = Items::new(dir, ticket, order, report, stop);
             catch_panic(|| items.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Machine(_) | Leftover::Files(_), .. } => {
+        Work::Dispose { left: Leftover::Machine(order), disposition } => {
+            let machine = Machine::new(dir, ticket, order, report, stop);
+            catch_panic(|| machine.dispose(*disposition)).map_or_else(|halt| end_of(halt, report), End::Disposed)
+        }
+        Work::Dispose { left: Leftover::Files(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

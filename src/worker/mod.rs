@@ -13,6 +13,7 @@ mod event_writer;
 mod explore;
 mod items;
 pub mod left_server;
+mod machine;
 mod places;
 mod restore;
 mod server;
@@ -28,8 +29,8 @@ pub use explore::leftovers;
 
 use crate::{
     domain::{
-        AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder,
-        ItemPlan, Order, RestoreOrder, RestorePlan, WorkerSettings,
+        AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, DataPlan, ExploreOrder, ExplorePlan, Failure, ItemOrder,
+        ItemPlan, MachineRestore, Order, RestoreOrder, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -99,9 +100,10 @@ pub fn plan_restore(
         RestoreOrder::Cluster(order) => {
             plan(order, settings, session_uuid).map(|plan| AnyRestorePlan::Cluster(Box::new(plan)))
         }
-        RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_) => {
-            Err(attempt::unsupported(&Order::Restore(order.clone())))
+        RestoreOrder::VirtualMachine(order) => {
+            plan_machine(order, settings).map(|plan| AnyRestorePlan::Data(Box::new(plan)))
         }
+        RestoreOrder::Files(_) => Err(attempt::unsupported(&Order::Restore(order.clone()))),
     }
 }
 
@@ -129,6 +131,13 @@ pub fn plan_items(order: &ItemOrder, settings: &WorkerSettings) -> Result<ItemPl
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     items::plan(order, settings, &own)
+}
+
+/// Makes the plan of a virtual machine's restore and writes nothing.
+pub fn plan_machine(order: &MachineRestore, settings: &WorkerSettings) -> Result<DataPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    machine::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.

@@ -37,7 +37,7 @@ use crate::{
     private_file,
 };
 use repository::PointDirectory;
-pub(super) use repository::rename_new;
+pub(super) use repository::{failure as repository_failure, rename_new};
 use std::{
     fs::{self, OpenOptions},
     path::{Path, PathBuf},

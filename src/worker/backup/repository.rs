@@ -197,7 +197,7 @@ impl PointDirectory {
 }
 
 /// What an error of the system at a repository means: one that is not there may be back soon.
-pub(super) fn failure(doing: &str, path: &Path, error: &io::Error) -> Failure {
+pub(in crate::worker) fn failure(doing: &str, path: &Path, error: &io::Error) -> Failure {
     let doing = format!("{doing} {}", path.display());
     match Errno::from_io_error(error) {
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO | Errno::SHUTDOWN | Errno::REMOTEIO) => {

@@ -8,7 +8,7 @@ pub(in crate::worker) mod completion;
 pub(in crate::worker) mod decisions;
 pub(in crate::worker) mod dispose;
 mod finish;
-mod history;
+pub(in crate::worker) mod history;
 mod record;
 mod tablespaces;
 mod wal;
