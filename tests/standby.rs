@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+#[path = "standby/anew.rs"]
+mod anew;
 #[path = "standby/ended.rs"]
 mod ended;
 #[path = "standby/jobs.rs"]
@@ -37,6 +39,7 @@ fn answer(success: &Success) -> String {
 fn a_standby_is_made_follows_its_primary_and_is_measured_and_started_by_later_runs() {
     needs_postgres!();
     let pair = Pair::of(primary());
+    primary().ask("alter system set recovery_min_apply_delay = '1h'");
     let first = Session::new(pair.order());
     let success = first.succeed();
     assert!(answer(&success).contains("streams from the cluster"), "{success:?}");
@@ -49,6 +52,8 @@ fn a_standby_is_made_follows_its_primary_and_is_measured_and_started_by_later_ru
         assert!(auto.contains(line), "S13: {auto}");
     }
     assert!(!auto.contains("password"), "{auto}");
+    primary().ask("alter system reset recovery_min_apply_delay");
+    assert_eq!(pair.ask("show recovery_min_apply_delay"), "0");
 
     // Another attempt of the session, whose end nobody had heard, finds it done; so does whoever is to remove it.
     assert_eq!(first.succeed(), success);
@@ -81,7 +86,7 @@ fn a_standby_is_made_follows_its_primary_and_is_measured_and_started_by_later_ru
 fn the_plan_says_whether_a_standby_is_seeded_or_measured_and_writes_nothing() {
     needs_postgres!();
     let pair = Pair::of(primary());
-    let howdah = pair.howdah("");
+    let howdah = pair.howdah("follow");
     let plan = || howdah.run(["job", "start", "follow", "--plan"]).expect_code(0);
     plan().expect_words(&["no standby is there yet", "which is made"]);
     assert_eq!(pair.slots(), "");

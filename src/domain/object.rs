@@ -178,6 +178,18 @@ impl BackupOrder {
         }
     }
 
+    /// The port of the server that it makes, where it makes one.
+    pub const fn port(&self) -> Option<Port> {
+        match &self.object {
+            BackupObject::Standby { port, .. } => Some(*port),
+            BackupObject::Instance { .. }
+            | BackupObject::VirtualMachine { .. }
+            | BackupObject::FileTree { .. }
+            | BackupObject::FileCopy { .. }
+            | BackupObject::PointCopy { .. } => None,
+        }
+    }
+
     /// What no other session may have meanwhile: the directory of the object's restore points, so that the exclusion
     /// holds for all state directories, users and machines that share the repository; where there is none, the object.
     pub fn holds(&self) -> Vec<Hold> {

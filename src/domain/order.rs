@@ -208,10 +208,10 @@ impl Order {
                 (order.server != ServerWish::FilesOnly).then(|| order.target.port())
             }
             Self::Explore(order) => order.port,
+            Self::Backup(order) => order.port(),
             Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))
             | Self::Verify(_)
-            | Self::Items(_)
-            | Self::Backup(_) => None,
+            | Self::Items(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ struct Bed {
 }
 
 /// Slow enough that a test comes in between.
-const SLOW: &str = "rate = \"4M\"\n";
+const SLOW: &str = "rate = \"8M\"\n";
 
 impl Bed {
     fn new() -> Self {
@@ -69,7 +69,7 @@ fn r41_a_job_makes_its_standbys_and_a_second_run_of_it_only_measures() {
 }
 
 #[test]
-fn r31_to_r36_an_immediate_stop_in_the_first_and_in_the_last_object_leaves_what_was_done() {
+fn r31_to_r36_a_stop_in_the_first_and_in_the_last_object_leaves_what_was_done() {
     needs_postgres!();
     let bed = Bed::new();
     bed.configure("", SLOW);
@@ -82,6 +82,32 @@ fn r31_to_r36_an_immediate_stop_in_the_first_and_in_the_last_object_leaves_what_
         let ended = shell.wait().expect_code(7).json();
         assert_eq!(ended["result"], "failed", "{ended}");
         bed.expect(&ended, states, last - 1);
+    }
+    // Gracefully in the last: nothing is left to be begun, and all is done.
+    let shell = bed.howdah.spawn(["job", "start", "follow", "--wait", "--json"]);
+    bed.howdah.events().wait_for_bytes(7, 1, SOME);
+    bed.howdah.run(["job", "stop", "follow", "--graceful", "--wait"]).expect_code(0);
+    let ended = shell.wait().expect_code(5).json();
+    assert_eq!(ended["result"], "stopped", "{ended}");
+    bed.expect(&ended, ["done"; 3], 3);
+}
+
+#[test]
+fn r33_r38_a_stop_between_two_objects_begins_no_third() {
+    needs_postgres!();
+    for how in [&[][..], &["--graceful"]] {
+        let bed = Bed::new();
+        bed.configure("", "");
+        bed.howdah.run(["job", "start", "follow"]).expect_code(0);
+        until_true("the first is done", || bed.run("follow")["objects"][0]["state"] == "done");
+        bed.howdah.run([&["job", "stop", "follow", "--wait"], how].concat()).expect_code(0);
+        let ended = bed.run("follow");
+        assert_eq!(ended["result"], if how.is_empty() { "failed" } else { "stopped" }, "{ended}");
+        // Which of the two the stop meets is for the two to race; both know what the second must be then.
+        let second = ended["objects"][1]["state"].as_str().unwrap();
+        let may_be: &[&str] = if how.is_empty() { &["stopped", "not_started"] } else { &["done", "not_started"] };
+        assert!(may_be.contains(&second), "{ended}");
+        bed.expect(&ended, ["done", second, "not_started"], if second == "done" { 2 } else { 1 });
     }
 }
 

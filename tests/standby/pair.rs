@@ -13,6 +13,7 @@ use howdah::domain::{BackupObject, BackupOrder, InstanceName, PasswordSource, Po
 use std::{
     fs,
     path::PathBuf,
+    process::{Child, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -82,11 +83,11 @@ impl<'a> Pair<'a> {
         )
     }
 
-    /// A user with the job `follow` over it alone.
-    pub(crate) fn howdah(&self, more: &str) -> Howdah {
+    /// A user with a job of this name over it alone.
+    pub(crate) fn howdah(&self, job: &str) -> Howdah {
         let howdah = Howdah::usual();
         let object = self.object("shop");
-        howdah.configure(&format!("[[job]]\nname = \"follow\"\nkind = \"replication\"\n{more}objects = [{object}]\n"));
+        howdah.configure(&format!("[[job]]\nname = \"{job}\"\nkind = \"replication\"\nobjects = [{object}]\n"));
         howdah
     }
 
@@ -105,12 +106,30 @@ impl<'a> Pair<'a> {
     pub(crate) fn follows(&self) {
         let table = format!("seen_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         self.primary.ask(&format!("create table {table} as select 42 n"));
-        let standby = Restored(self.directory.clone());
         let there = format!("select coalesce(to_regclass('{table}')::text, '')");
-        until_true("the row is at the standby", || standby.ask(&there) == table);
-        assert_eq!(standby.ask(&format!("select n::text || pg_is_in_recovery() from {table}")), "42true");
+        until_true("the row is at the standby", || self.ask(&there) == table);
+        assert_eq!(self.ask(&format!("select n::text || pg_is_in_recovery() from {table}")), "42true");
         assert!(self.streams());
+    }
+
+    /// What the standby answers.
+    pub(crate) fn ask(&self, query: &str) -> String {
+        let standby = Restored(self.directory.clone());
+        let answer = standby.ask(query);
         std::mem::forget(standby);
+        answer
+    }
+
+    /// Ends it, or starts it, as a person would.
+    pub(crate) fn control(&self, arguments: &[&str]) {
+        let log = self.directory.with_file_name("log");
+        must(program("pg_ctl").arg("-D").arg(&self.directory).arg("-l").arg(log).arg("-w").args(arguments));
+    }
+
+    /// The names beside it that are no log of a person.
+    pub(crate) fn beside(&self) -> Vec<String> {
+        let all = crate::support::place::names(self.directory.parent().unwrap());
+        all.into_iter().filter(|name| name != "log").collect()
     }
 
     /// The pid of its server.
@@ -126,6 +145,23 @@ impl<'a> Pair<'a> {
         assert_eq!(left, [""; 0], "nothing is left beside it either");
         let sender = format!("select count(*) from pg_stat_replication where application_name = '{}'", self.slot);
         assert_eq!(self.primary.ask(&sender), "0");
+    }
+}
+
+/// Somebody else who receives WAL from this primary.
+pub(crate) struct Receiver<'a>(&'a Cluster, Child);
+
+impl<'a> Receiver<'a> {
+    pub(crate) fn new(cluster: &'a Cluster, more: &[&str]) -> Self {
+        let mut command = program("pg_receivewal");
+        command.args(cluster.connection()).arg("--no-loop").args(more).arg("-D").arg(server_scratch("received"));
+        Self(cluster, command.stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    pub(crate) fn end(mut self) {
+        let ours = "application_name = 'pg_receivewal'";
+        self.0.ask(&format!("select pg_terminate_backend(pid) from pg_stat_activity where {ours}"));
+        self.1.wait().unwrap();
     }
 }
 

@@ -1,13 +1,13 @@
 //! What is refused before anything is made, and what is somebody else's: it is as it was afterwards.
 
 use crate::{
-    ended::lose,
     needs_postgres,
-    pair::{Pair, filled, primary},
+    pair::{Pair, Receiver, filled, primary},
     session::Session,
     support::{
         cluster::{Restored, give_to_server_user, must, program},
         place::listing,
+        timeout::until_true,
     },
 };
 use howdah::domain::{BackupObject, Disposed, FailureClass, InstanceName, Step};
@@ -107,18 +107,20 @@ fn a_role_or_a_primary_that_cannot_replicate_is_refused() {
 }
 
 #[test]
-fn a_slot_that_lost_its_wal_is_named_and_the_standby_stays() {
+fn a_primary_with_tablespaces_or_too_few_walsenders_is_refused() {
     needs_postgres!();
-    let cluster = filled("max_wal_size = 32MB\nmin_wal_size = 32MB\n");
+    let cluster = filled("max_wal_senders = 2\n");
+    cluster.ask(&format!("create tablespace elsewhere location '{}'", cluster.tablespace.display()));
     let pair = Pair::of(&cluster);
-    Session::new(pair.order()).succeed();
-    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-m", "fast", "-w", "stop"]));
-    lose(&cluster, &pair.slot);
-    let status = format!("select wal_status from pg_replication_slots where slot_name = '{}'", pair.slot);
-    let before = listing(&pair.directory);
-    refused(&Session::new(pair.order()), "must be seeded anew");
-    assert_eq!(listing(&pair.directory), before);
-    assert_eq!(cluster.ask(&status), "lost", "nothing is dropped by itself");
-    drop(pair);
+    refused(&Session::new(pair.order()), "the primary has tablespaces (elsewhere)");
+    let receiver = Receiver::new(&cluster, &[]);
+    let senders = "select count(*) from pg_stat_activity where backend_type = 'walsender'";
+    until_true("it is connected", || cluster.ask(senders) == "1");
+    let session = Session::new(pair.order());
+    let failure = session.fail();
+    assert_eq!((failure.class, failure.step), (FailureClass::Disruption, Some(Step::Check)), "{failure}");
+    assert!(failure.cause.contains("1 of the server's 2 walsenders are in use"), "{failure}");
+    assert_eq!(session.dispose(), Disposed::Nothing);
+    receiver.end();
     cluster.stop();
 }

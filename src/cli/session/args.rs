@@ -247,7 +247,7 @@ The JSON object of a session is the same for list, show, watch, start and restor
                  cancelled, stopped or failed
   origin, by     console or command_line; who started it
   created        when, as all moments in UTC (RFC 3339)
-  target, port   the directory that is written to, and the port of the restored server
+  target, port   the directory that is written to, and the port of its server
   attempt        the number of its newest attempt
   step           of a restore check, copy, configure, start, replay, probe or finish;
                  of a verification check, read, wal or finish

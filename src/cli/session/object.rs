@@ -219,8 +219,8 @@ fn system_identifier(session: &Session) -> Option<SystemIdentifier> {
     ordered.or_else(|| session.restore_plan().and_then(|plan| plan.files.system_identifier))
 }
 
-/// The port of a cluster's target, also where no server is to run at the end.
-fn port(order: &Order) -> Option<u16> {
+/// The port of a cluster's target, also where no server is to run at the end, or that of another server.
+pub(super) fn port(order: &Order) -> Option<u16> {
     order.cluster().map(|order| order.target.port()).or_else(|| order.port()).map(Port::number)
 }
 

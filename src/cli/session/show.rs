@@ -1,8 +1,12 @@
 //! `howdah session show`: all about one session.
 
 use super::{
-    SessionError, VerbContext, args::ShowArgs, format, is_lost, object::SessionObject, print_if_unowned,
-    print_problems, reader::Reader,
+    SessionError, VerbContext,
+    args::ShowArgs,
+    format, is_lost,
+    object::{self, SessionObject},
+    print_if_unowned, print_problems,
+    reader::Reader,
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
@@ -56,7 +60,7 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
         add("restore point", label.to_owned());
     }
     if let Some(directory) = order.directory() {
-        let port = order.cluster().map(|order| format!(", port {}", order.target.port())).unwrap_or_default();
+        let port = object::port(order).map(|port| format!(", port {port}")).unwrap_or_default();
         add("target", format!("{}{port}", directory.display()));
     }
     add(

@@ -71,6 +71,8 @@ fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
             lines.extend(pair("Tablespace", &format!("{oid} to {}", format::path(path)), width, brush));
         }
         lines.extend(pair("Server", wishes::server(cluster.server), width, brush));
+    } else if let (Order::Backup(_), Some(port)) = (order, order.port()) {
+        lines.extend(pair("Port", &port.to_string(), width, brush));
     }
     let rate = order.max_rate().map_or_else(|| "as fast as it goes".to_owned(), |rate| rate.to_string());
     lines.extend(pair("Bandwidth", &rate, width, brush));

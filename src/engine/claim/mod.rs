@@ -33,6 +33,7 @@ pub use error::ClaimError;
 pub use filesystem::filesystem_of;
 pub use record::{Claim, Claimant, FileId, Holder, Own};
 pub use take::{ClaimScope, TakenClaims, is_held, refuse_if_held, release, take};
+pub(crate) use target::set_aside::free_name;
 pub use target::{
     dispose::dispose,
     mark::{is_marked, mark_of},

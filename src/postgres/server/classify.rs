@@ -17,7 +17,8 @@ type Rule = (&'static str, FailureClass, &'static str);
 const SPACE: &str = "make room on that file system, then retry";
 const EMPTY_LOCK: &str = "wait until no other server is starting there, remove that lock file, then retry";
 const DAMAGED: &str = "restore from another restore point, or make the backup anew and see whether it verifies";
-const CONFIG: &str = "correct the setting in the restored data directory, then retry";
+const NO_WAL: &str = "choose a restore point that holds its WAL (pg_basebackup -X stream)";
+const CONFIG: &str = "correct the setting in its data directory, then retry";
 
 /// By SQLSTATE (PostgreSQL's `errcodes.txt`), where the code alone is enough.
 const BY_CODE: &[Rule] = &[
@@ -39,8 +40,8 @@ const BY_WORDS: &[Rule] = &[
     ("input/output error", Disruption, ""),
     ("stale file handle", Disruption, ""),
     ("pre-existing shared memory block", Disruption, ""),
-    ("address already in use", Incurable, "stop what uses that port, or restore to another port"),
-    ("could not create any tcp/ip sockets", Incurable, "stop what uses that port, or restore to another port"),
+    ("address already in use", Incurable, "stop what uses that port, or choose another port"),
+    ("could not create any tcp/ip sockets", Incurable, "stop what uses that port, or choose another port"),
     (
         "could not create any unix-domain sockets",
         Incurable,
@@ -53,44 +54,32 @@ const BY_WORDS: &[Rule] = &[
     ("has wrong ownership", Incurable, "give the data directory to the user that runs the server, then retry"),
     ("has invalid permissions", Incurable, "set mode 0700 on the data directory, then retry"),
     ("incompatible with server", Incurable, "install the programs of the backup's version, or name them with binaries"),
-    (
-        "could not locate required checkpoint record",
-        Incurable,
-        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
-    ),
-    (
-        "could not locate a valid checkpoint record",
-        Incurable,
-        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
-    ),
-    ("could not find redo location", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
-    ("invalid checkpoint record", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
-    (
-        "invalid primary checkpoint record",
-        Incurable,
-        "choose a restore point that holds its WAL (pg_basebackup -X stream)",
-    ),
-    ("wal ends before", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
-    ("has already been removed", Incurable, "choose a restore point that holds its WAL (pg_basebackup -X stream)"),
+    ("could not locate required checkpoint record", Incurable, NO_WAL),
+    ("could not locate a valid checkpoint record", Incurable, NO_WAL),
+    ("could not find redo location", Incurable, NO_WAL),
+    ("invalid checkpoint record", Incurable, NO_WAL),
+    ("invalid primary checkpoint record", Incurable, NO_WAL),
+    ("wal ends before", Incurable, NO_WAL),
+    ("has already been removed", Incurable, NO_WAL),
     (
         "could not access file",
         Incurable,
-        "install the extension that the restored cluster loads, or correct shared_preload_libraries there",
+        "install the extension that the cluster loads, or correct shared_preload_libraries there",
     ),
     (
         "could not load library",
         Incurable,
-        "install the extension that the restored cluster loads, or correct shared_preload_libraries there",
+        "install the extension that the cluster loads, or correct shared_preload_libraries there",
     ),
     (
         "could not load server certificate",
         Incurable,
-        "put the certificate in place or set ssl = off in the restored data directory, then retry",
+        "put the certificate in place or set ssl = off in its data directory, then retry",
     ),
     (
         "could not load private key",
         Incurable,
-        "put the key in place or set ssl = off in the restored data directory, then retry",
+        "put the key in place or set ssl = off in its data directory, then retry",
     ),
     ("cannot allocate memory", Incurable, "lower shared_buffers or free memory on this machine, then retry"),
     (
@@ -143,9 +132,9 @@ pub enum ServerEnd {
 /// The failure that a server's end amounts to; `said` is what it logged last of weight: SQLSTATE if known, and text.
 pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
     let how = match end {
-        ServerEnd::Exited(code) => format!("the restored server ended with status {code}"),
-        ServerEnd::Signalled(signal) => format!("the restored server was killed by signal {signal}"),
-        ServerEnd::Unknown => "the restored server is gone".to_owned(),
+        ServerEnd::Exited(code) => format!("the server ended with status {code}"),
+        ServerEnd::Signalled(signal) => format!("the server was killed by signal {signal}"),
+        ServerEnd::Unknown => "the server is gone".to_owned(),
     };
     let Some((code, text)) = said else {
         // Nothing was logged: a killed server may be started again, one that gave up in silence needs a person.
@@ -166,6 +155,14 @@ pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
             Failure::incurable(cause, "read the attempt's log, correct what it names, then retry")
         }
     }
+}
+
+/// The same where the server is a standby, which comes from no restore point.
+pub fn of_standby(failure: Failure) -> Failure {
+    /// Nothing is removed by itself: it may be the last copy.
+    const ANEW: &str = "see its log; where it is damaged move it away, and the next run makes a new one";
+    let advice = if [DAMAGED, NO_WAL].contains(&failure.advice.as_str()) { ANEW.to_owned() } else { failure.advice };
+    Failure { advice, ..failure }
 }
 
 /// The failure that an error of the system amounts to; `doing` describes what was tried, naming the thing.
@@ -201,6 +198,16 @@ mod tests {
         }
         assert!(of_io("writing x", &Errno::FBIG.into()).advice.contains("ulimit -f"));
         assert_eq!(of_io("reading x", &io::Error::other("odd")).class, Incurable);
+    }
+
+    #[test]
+    fn a_standby_comes_from_no_restore_point() {
+        let exit = ServerEnd::Exited(1);
+        for text in ["invalid page in block 7", "invalid checkpoint record", "has wrong ownership"] {
+            let failure = of_standby(failure(exit, Some(("", text))));
+            assert!(!failure.advice.contains("restore point") && !failure.advice.is_empty(), "{failure}");
+            assert!(!failure.cause.contains("restored"), "{failure}");
+        }
     }
 
     fn check(end: ServerEnd, code: &str, text: &str, class: FailureClass) {

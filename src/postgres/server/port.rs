@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// The lowest port that a server may take without being root; Linux keeps it here.
 const LOWEST: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
-/// Refuses a port that a restored server could not take: in use by TCP or by a socket there, or kept for root.
+/// Refuses a port that a server could not take: in use by TCP or by a socket there, or kept for root.
 pub fn check_free(port: Port, sockets: &Path) -> Result<(), Failure> {
     let lowest = fs::read_to_string(LOWEST).ok().and_then(|text| text.trim().parse::<u16>().ok()).unwrap_or(1024);
     if port.number() < lowest {
@@ -105,7 +105,7 @@ fn lock_holder(socket: &Path) -> Option<u32> {
 }
 
 fn in_use(port: Port, by: &str) -> Failure {
-    Failure::incurable(format!("port {port} is in use: {by}"), "stop what uses it, or restore to another port")
+    Failure::incurable(format!("port {port} is in use: {by}"), "stop what uses it, or choose another port")
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn stop(mark: ProcessMark, mode: StopMode, patience: Duration, hurry: &dyn F
     for one in all {
         if !gone(one, KILL_TIMEOUT, &never) {
             return Err(Failure::incurable(
-                format!("process {} of the restored server does not end, even when killed", one.pid),
+                format!("process {} of the server does not end, even when killed", one.pid),
                 "see what it waits for (a device, a network file system), end it, then go on",
             ));
         }
@@ -68,7 +68,7 @@ fn ask(mark: ProcessMark, signal: Signal, patience: Duration, hurry: &dyn Fn() -
 
 fn send(mark: ProcessMark, signal: Signal) -> Result<bool, Failure> {
     process::signal(mark, signal)
-        .map_err(|e| classify::of_io(&format!("stopping the restored server, process {}", mark.pid), &e))
+        .map_err(|e| classify::of_io(&format!("stopping the server, process {}", mark.pid), &e))
 }
 
 fn gone(mark: ProcessMark, patience: Duration, hurry: &dyn Fn() -> bool) -> bool {

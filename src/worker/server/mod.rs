@@ -154,7 +154,7 @@ impl ServerSupervisor<'_> {
             let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
             let ended = running.server.ended();
             let seen = running.watch.poll(running.server.mark().pid);
-            let seen = seen.map_err(|e| classify::of_io("watching the restored server", &e))?;
+            let seen = seen.map_err(|e| classify::of_io("watching the server", &e))?;
             tell(seen);
             if let Some(end) = ended {
                 return Err(self.died(end).into());
@@ -218,7 +218,7 @@ impl ServerSupervisor<'_> {
                 return Err(Halt::Stopped);
             }
             if began.elapsed() >= self.patience {
-                let cause = format!("the restored server is ready, but nothing answers on port {}", self.port);
+                let cause = format!("the server is ready, but nothing answers on port {}", self.port);
                 return Err(
                     Failure::incurable(cause, "see whether localhost is what it should be on this machine").into()
                 );
@@ -285,7 +285,7 @@ impl ServerSupervisor<'_> {
         let place = at.map_or_else(|| "before replay began".to_owned(), |at| format!("at {at}"));
         let seconds = self.patience.as_secs();
         Failure::disruption(
-            format!("the restored server has shown no progress for {seconds} s, {place}"),
+            format!("the server has shown no progress for {seconds} s, {place}"),
             "see the attempt's log; the setting start_timeout says how long to wait",
         )
     }

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The lag below which a run is done, where the settings name none: a few times what a standby reports it in.
 const MAX_LAG: Duration = Duration::from_secs(10);
 
+/// Both servers are asked one after the other, by programs that are started for it: a smaller lag would never be seen.
+const LEAST_LAG: Duration = Duration::from_secs(1);
+
 /// The object, or what is wrong with it in a clause that names the key.
 pub(super) fn object(
     written: &ObjectSetting,
@@ -29,6 +32,9 @@ pub(super) fn object(
         return Err(format!("slot {slot:?} is not the name of a replication slot: {what}"));
     }
     let max_lag = written.max_lag.as_deref().map_or(Ok(MAX_LAG), span).map_err(|error| format!("max_lag: {error}"))?;
+    if max_lag < LEAST_LAG {
+        return Err(format!("max_lag: {max_lag:?} is less than can be measured: name {LEAST_LAG:?} or more"));
+    }
     Ok(BackupObject::Standby { name, conninfo, password, directory: whole("standby", directory)?, port, slot, max_lag })
 }
 
@@ -78,6 +84,7 @@ mod tests {
             ("", WHOLE.replace("/srv", "srv"), "standby \"srv/standby\" is not a whole path"),
             ("", WHOLE.replace("host=db1", "password=x"), "the connection string holds password"),
             ("", WHOLE.replace("5433", "0"), "port: "),
+            ("", format!("{WHOLE}, max_lag = \"999ms\""), "max_lag: 999ms is less than can be measured"),
             ("", format!("{WHOLE}, max_lag = \"soon\""), "max_lag: "),
             ("", format!("{WHOLE}, max_lag = \"0s\""), "max_lag: \"0s\""),
             ("", format!("{WHOLE}, path = \"/x\""), "path is not for a job of the kind replication"),

@@ -85,7 +85,7 @@ fn runs(directory: &Path, pid: u32) -> Failure {
 }
 
 /// The first free name for a directory that is set aside.
-pub(in crate::engine) fn free_name(directory: &Path) -> PathBuf {
+pub(crate) fn free_name(directory: &Path) -> PathBuf {
     let name = |number: u32| {
         let mut name = directory.file_name().unwrap_or_default().to_owned();
         name.push(format!(".set-aside-{number}"));

@@ -1,27 +1,29 @@
 //! Waiting until a standby streams and its replay lag is below what the job wants.
 //!
-//! The lag is measured here, by one clock: the primary is asked where its WAL ends, then the standby how far it has
-//! replayed. What it has replayed now the primary had at the time of the last question whose answer lies before it, so the
-//! standby is at most that far behind. What the primary knows itself (`replay_lag`) says nothing once all is replayed.
-//!
-//! Promises: a lag is never shown smaller than it is; a standby that does not move is given up in time, with what its log
-//! says.
+//! Promises: a standby streams when both say so, through the slot of the job; one that does not move is given up in time,
+//! with what its log says.
 
 use super::{
     Backup, Wanted,
+    judge::{self, Verdict},
+    lag::{Samples, shown},
     plan::{self, Planned},
-    primary::{self, Sending},
-    standby_client, workspace,
+    primary::{self, MOMENT, Sender, Sending},
+    standby_client,
+    standby_facts::{Replay, WaitsFor},
+    workspace,
 };
 use crate::{
     domain::{ByteCount, Failure, Lsn, Step, WalProgress, instance::printable_name},
     engine::Halt,
-    postgres::{account::Account, client::Client, server::pidfile},
+    postgres::{
+        account::Account,
+        client::Client,
+        server::{classify, pidfile},
+    },
     worker::{backup::repository, server::ServerSupervisor},
 };
-use serde::Deserialize;
 use std::{
-    collections::VecDeque,
     thread,
     time::{Duration, Instant},
 };
@@ -32,11 +34,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often a person is told how far behind it is.
 const BETWEEN_DETAILS: Duration = Duration::from_secs(2);
 
-/// More answers of the primary than this are thinned: the lag is then known less finely, and never too small.
-const MAX_SAMPLES: usize = 1024;
+/// How often it is judged whether a standby that waits for WAL can ever get it: what is there changes with checkpoints.
+const BETWEEN_VERDICTS: Duration = Duration::from_secs(1);
 
-/// What a walsender says when the WAL is no more (`XLogReadDetermineTimeline` and `WalSndSegmentOpen` in PostgreSQL).
-const WAL_REMOVED: &str = "has already been removed";
+const RIGHT_ONE: &str = "see which of the two is the right one: nothing of either is changed";
 
 /// How a standby was found when it had caught up.
 pub(super) struct Caught {
@@ -44,47 +45,13 @@ pub(super) struct Caught {
     pub(super) unchecked: Vec<String>,
 }
 
-/// What the standby tells of itself.
-#[derive(Debug, Clone, Deserialize)]
-struct Replay {
-    in_recovery: bool,
-    replayed: Option<Lsn>,
-    timeline: u32,
-    cluster: String,
-    paused: bool,
-    /// What its walreceiver does, where the role that asks may see that.
-    receiver: Option<String>,
-}
-
-const REPLAY: &str = "select json_build_object('in_recovery', pg_is_in_recovery(), \
-     'replayed', pg_last_wal_replay_lsn()::text, 'timeline', (select timeline_id from pg_control_checkpoint()), \
-     'cluster', (select system_identifier::text from pg_control_system()), \
-     'receiver', (select status from pg_stat_wal_receiver), \
-     'paused', case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end)";
-
-/// Where the primary's WAL ended, and when it was asked.
-#[derive(Debug, Default)]
-struct Samples(VecDeque<(Instant, Lsn)>);
-
-impl Samples {
-    fn add(&mut self, asked: Instant, at: Lsn) {
-        if self.0.len() >= MAX_SAMPLES {
-            let mut number = 0_usize;
-            self.0.retain(|_| {
-                number += 1;
-                number % 2 == 1
-            });
-        }
-        self.0.push_back((asked, at));
-    }
-
-    /// How far behind what has replayed this much is at most; `None` where it has not replayed what the first answer had.
-    fn lag(&mut self, replayed: Lsn, now: Instant) -> Option<Duration> {
-        let known = self.0.iter().take_while(|(_, at)| *at <= replayed).count();
-        self.0.drain(..known.saturating_sub(1));
-        let (asked, at) = self.0.front()?;
-        (*at <= replayed).then(|| now.saturating_duration_since(*asked))
-    }
+/// How a standby was found that has had time to connect.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// It streams from its primary.
+    Streams,
+    /// It never will again, for this reason.
+    SeedAnew(String),
 }
 
 /// One wait for one standby.
@@ -100,9 +67,22 @@ pub(super) struct CatchUp<'a, 'b> {
     ahead: Option<Lsn>,
     /// Why the standby could not be asked, where the primary's own word had to do.
     unasked: Option<String>,
-    /// Its walreceiver says that it streams.
-    receives: bool,
+    /// Whether its walreceiver says that it streams, where it may be asked.
+    receives: Option<bool>,
+    /// It waits for WAL, and so asks an archive or not.
+    waits: Option<WaitsFor>,
+    judged: Option<Instant>,
+    /// Who has held the slot since when, while the standby does not stream.
+    other: Option<(u32, Instant)>,
     written: Option<Instant>,
+}
+
+/// What one look at both has shown.
+struct Look {
+    sending: Sending,
+    replayed: Option<Lsn>,
+    lag: Option<Duration>,
+    streams: bool,
 }
 
 impl<'a, 'b> CatchUp<'a, 'b> {
@@ -123,33 +103,44 @@ impl<'a, 'b> CatchUp<'a, 'b> {
             start: None,
             ahead: None,
             unasked: None,
-            receives: false,
+            receives: None,
+            waits: None,
+            judged: None,
+            other: None,
             written: None,
         }
     }
 
-    /// Waits. `server` is the standby where this attempt has started it.
+    /// Waits until it streams, or it is seen that it never will. `server` is the standby where this attempt has started it.
+    pub(super) fn settle(&mut self, mut server: Option<&mut ServerSupervisor<'_>>) -> Result<Settled, Halt> {
+        let patience = self.backup.ticket.settings.start_timeout;
+        let standby = standby_client(self.backup, self.account, self.planned, self.wanted.port)?;
+        let mut still = Still::default();
+        loop {
+            let look = self.look(&standby, server.as_deref_mut())?;
+            if look.streams {
+                return Ok(Settled::Streams);
+            }
+            if let Some(why) = self.judge(&look)? {
+                return Ok(Settled::SeedAnew(why));
+            }
+            self.go_on_or_give_up(&look, &mut still, patience, server.as_deref_mut())?;
+        }
+    }
+
+    /// Waits until its lag is small enough.
     pub(super) fn run(mut self, mut server: Option<&mut ServerSupervisor<'_>>) -> Result<Caught, Halt> {
         let Wanted { slot, max_lag, port, .. } = self.wanted;
         let report = self.backup.report;
         let patience = self.backup.ticket.settings.start_timeout;
         report.begin(Step::Replay, &format!("until its lag is below {max_lag:?}"));
         let standby = standby_client(self.backup, self.account, self.planned, port)?;
-        let mut moved = Instant::now();
-        let mut before = None;
+        let mut still = Still::default();
         loop {
-            self.refuse_ended(server.as_deref_mut())?;
-            if self.backup.stop.requested() {
-                return Err(Halt::Stopped);
-            }
-            let asked = Instant::now();
-            let sending = primary::sending(self.primary, slot)?;
-            let replayed = self.replayed(&standby, &sending)?;
-            self.samples.add(asked, sending.at);
-            let lag = replayed.and_then(|replayed| self.samples.lag(replayed, Instant::now()));
-            let streams = self.streams(&sending);
-            self.show(&sending, replayed, lag.filter(|_| streams));
-            if let (true, Some(replayed), Some(lag)) = (streams, replayed, lag.filter(|lag| *lag < max_lag)) {
+            let look = self.look(&standby, server.as_deref_mut())?;
+            let lag = look.lag.filter(|_| look.streams);
+            self.show(&look.sending, look.replayed, lag);
+            if let (Some(replayed), Some(lag)) = (look.replayed, lag.filter(|lag| *lag < max_lag)) {
                 let answer = format!(
                     "streams from the cluster {} through the slot {slot}, replayed to {replayed}, at most {} behind",
                     self.planned.cluster,
@@ -158,28 +149,54 @@ impl<'a, 'b> CatchUp<'a, 'b> {
                 report.done(&answer);
                 return Ok(Caught { answer, unchecked: self.unasked.into_iter().collect() });
             }
-            if !streams {
-                self.refuse_hopeless(&sending, replayed, server.as_deref_mut())?;
+            if !look.streams
+                && let Some(why) = self.judge(&look)?
+            {
+                return Err(Failure::disruption(why, "the next attempt seeds it anew").into());
             }
-            let now = (replayed, sending.sender);
-            if before.as_ref() != Some(&now) {
-                (before, moved) = (Some(now), Instant::now());
-            } else if moved.elapsed() >= patience {
-                return Err(self.stands_still(streams, patience, server).into());
-            }
-            thread::sleep(POLL_INTERVAL);
+            self.go_on_or_give_up(&look, &mut still, patience, server.as_deref_mut())?;
         }
     }
 
-    /// By the word of whichever of the two may tell.
+    /// Asks both once.
+    fn look(&mut self, standby: &Client, server: Option<&mut ServerSupervisor<'_>>) -> Result<Look, Halt> {
+        self.refuse_ended(server)?;
+        self.backup.go_on()?;
+        let asked = Instant::now();
+        let sending = primary::sending(self.primary, self.wanted.slot)?;
+        let replayed = self.replayed(standby, &sending)?;
+        self.samples.add(asked, sending.at);
+        let lag = replayed.and_then(|replayed| self.samples.lag(replayed, Instant::now()));
+        let streams = self.streams(&sending);
+        Ok(Look { sending, replayed, lag, streams })
+    }
+
+    fn go_on_or_give_up(
+        &self,
+        look: &Look,
+        still: &mut Still,
+        patience: Duration,
+        server: Option<&mut ServerSupervisor<'_>>,
+    ) -> Result<(), Failure> {
+        let streams = look.streams;
+        if still.since(look) >= patience {
+            return Err(self.stands_still(streams, patience, server));
+        }
+        thread::sleep(POLL_INTERVAL);
+        Ok(())
+    }
+
+    /// By the word of both, as far as each may tell: somebody else may stream through the slot.
     fn streams(&self, sending: &Sending) -> bool {
-        sending.sender.as_ref().is_some_and(|sender| sender.streams().unwrap_or(self.receives))
+        let Some(sender) = &sending.sender else { return false };
+        let words = [sender.streams(), self.receives];
+        words.contains(&Some(true)) && !words.contains(&Some(false))
     }
 
     /// Ends the wait for a standby that does not run any more.
     fn refuse_ended(&self, server: Option<&mut ServerSupervisor<'_>>) -> Result<(), Failure> {
         if let Some(server) = server {
-            return server.ended().map_or(Ok(()), Err);
+            return server.ended().map_or(Ok(()), |failure| Err(classify::of_standby(failure)));
         }
         let data = self.wanted.directory;
         let failed = |error: std::io::Error| repository::failure("looking for a server on", data, &error);
@@ -196,7 +213,7 @@ impl<'a, 'b> CatchUp<'a, 'b> {
         if self.unasked.is_some() {
             return Ok(by_primary);
         }
-        let replay: Replay = match standby.ask(REPLAY) {
+        let replay = match Replay::ask(standby) {
             Ok(replay) => replay,
             Err(failure) => {
                 let what = "how far the standby has replayed, by its own word";
@@ -204,7 +221,8 @@ impl<'a, 'b> CatchUp<'a, 'b> {
                 return Ok(by_primary);
             }
         };
-        self.receives = replay.receiver.as_deref() == Some("streaming");
+        self.receives = replay.receives(self.wanted.slot);
+        self.waits = replay.waits;
         if !replay.in_recovery {
             return Err(plan::promoted(&self.wanted));
         }
@@ -216,13 +234,7 @@ impl<'a, 'b> CatchUp<'a, 'b> {
             ));
         }
         if replay.timeline > self.planned.timeline {
-            return Err(Failure::incurable(
-                format!(
-                    "the standby is on timeline {}, and its primary on the older one {}: they have parted",
-                    replay.timeline, self.planned.timeline
-                ),
-                "see which of the two is the right one: nothing of either is changed",
-            ));
+            return Err(parted(replay.timeline, self.planned.timeline));
         }
         if replay.paused {
             return Err(Failure::incurable(
@@ -230,7 +242,7 @@ impl<'a, 'b> CatchUp<'a, 'b> {
                 "let it go on: select pg_wal_replay_resume()",
             ));
         }
-        Ok(replay.replayed.max(by_primary))
+        Ok(replay.replayed)
     }
 
     fn show(&mut self, sending: &Sending, replayed: Option<Lsn>, lag: Option<Duration>) {
@@ -249,35 +261,69 @@ impl<'a, 'b> CatchUp<'a, 'b> {
         });
     }
 
-    /// What no waiting helps.
-    fn refuse_hopeless(
-        &mut self,
-        sending: &Sending,
-        replayed: Option<Lsn>,
-        server: Option<&mut ServerSupervisor<'_>>,
-    ) -> Result<(), Failure> {
+    /// What no waiting helps; why it must be seeded anew, where that is so.
+    fn judge(&mut self, look: &Look) -> Result<Option<String>, Failure> {
         let slot = self.wanted.slot;
-        match &sending.slot {
+        let is_lost = match &look.sending.slot {
             None => {
                 let cause = format!("somebody has dropped the slot {slot}");
                 return Err(Failure::disruption(cause, "the next attempt makes it again"));
             }
-            Some(there) if there.is_lost() => {
-                return Err(plan::wal_is_gone(&self.wanted, &format!("the slot {slot} is lost")));
+            Some(there) => there.is_lost(),
+        };
+        self.refuse_other(look)?;
+        if is_lost && let Some(unasked) = &self.unasked {
+            return Err(plan::wal_may_be_gone(&self.wanted, unasked));
+        }
+        let (Some(at), Some(waits)) = (look.replayed, self.waits) else { return Ok(None) };
+        if self.judged.is_some_and(|judged| judged.elapsed() < BETWEEN_VERDICTS) {
+            return Ok(None);
+        }
+        // The first look may have come just before it connects.
+        if self.judged.replace(Instant::now()).is_none() {
+            return Ok(None);
+        }
+        match judge::judge(&self.wanted, self.primary, at)? {
+            Verdict::SeedAnew(why) if waits == WaitsFor::Archive => {
+                Err(plan::wal_may_be_gone(&self.wanted, &format!("{why}; an archive that it asks may have it")))
             }
-            Some(_) => {}
+            Verdict::SeedAnew(why) => Ok(Some(why)),
+            Verdict::Parted { own, primary } => Err(parted(own, primary)),
+            Verdict::Unseen if is_lost => Err(plan::wal_may_be_gone(
+                &self.wanted,
+                &format!("the slot {slot} is lost, and the role may not list the primary's WAL (grant it pg_monitor)"),
+            )),
+            Verdict::MayGoOn | Verdict::Unseen => self.refuse_ahead(look).map(|()| None),
         }
-        if let Some(words) = server.and_then(ServerSupervisor::last_words).filter(|words| words.contains(WAL_REMOVED)) {
-            return Err(plan::wal_is_gone(&self.wanted, &words));
+    }
+
+    /// The standby's own walsender has the slot for a moment only while the standby says that it does not stream.
+    fn refuse_other(&mut self, look: &Look) -> Result<(), Failure> {
+        let active = look.sending.slot.as_ref().and_then(|slot| slot.active_pid);
+        let Some(pid) = active.filter(|_| self.receives == Some(false)) else {
+            self.other = None;
+            return Ok(());
+        };
+        match self.other.filter(|(other, _)| *other == pid) {
+            Some((_, since)) if since.elapsed() >= MOMENT => Err(plan::in_use(self.wanted.slot, pid)),
+            Some(_) => Ok(()),
+            None => {
+                self.other = Some((pid, Instant::now()));
+                Ok(())
+            }
         }
-        // The primary was asked again since: it has not what the standby had before.
-        if let Some(ahead) = self.ahead.filter(|ahead| *ahead > sending.at) {
+    }
+
+    /// The primary was asked again since: it has not what the standby had before.
+    fn refuse_ahead(&mut self, look: &Look) -> Result<(), Failure> {
+        let at = look.sending.at;
+        if let Some(ahead) = self.ahead.filter(|ahead| *ahead > at) {
             return Err(Failure::incurable(
-                format!("the standby has WAL to {ahead}, and its primary only to {}: they have parted", sending.at),
-                "see which of the two is the right one: nothing of either is changed",
+                format!("the standby has WAL to {ahead}, and its primary only to {at}: they have parted"),
+                RIGHT_ONE,
             ));
         }
-        self.ahead = replayed.filter(|replayed| *replayed > sending.at);
+        self.ahead = look.replayed.filter(|replayed| *replayed > at);
         Ok(())
     }
 
@@ -296,49 +342,27 @@ impl<'a, 'b> CatchUp<'a, 'b> {
     }
 }
 
-/// A lag as a person reads it.
-fn shown(lag: Duration) -> String {
-    if lag < Duration::from_secs(1) { format!("{} ms", lag.as_millis()) } else { format!("{:.1} s", lag.as_secs_f64()) }
+/// Since when nothing of what is seen has moved.
+#[derive(Debug, Default)]
+struct Still(Option<(Option<Lsn>, Option<Sender>, Instant)>);
+
+impl Still {
+    fn since(&mut self, look: &Look) -> Duration {
+        match &self.0 {
+            Some((replayed, sender, since)) if (replayed, sender) == (&look.replayed, &look.sending.sender) => {
+                since.elapsed()
+            }
+            Some(_) | None => {
+                self.0 = Some((look.replayed, look.sending.sender.clone(), Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lag_is_never_shown_smaller_than_it_is() {
-        let begun = Instant::now();
-        let after = |seconds: u64| begun + Duration::from_secs(seconds);
-        let mut samples = Samples::default();
-        samples.add(after(0), Lsn(100));
-        assert_eq!(samples.lag(Lsn(99), after(1)), None, "it is not known how far before the first answer it is");
-        assert_eq!(samples.lag(Lsn(100), after(1)), Some(Duration::from_secs(1)));
-        for second in 1..=9 {
-            samples.add(after(second), Lsn(100 + second * 10));
-        }
-        assert_eq!(samples.lag(Lsn(155), after(10)), Some(Duration::from_secs(5)), "it has all of second 5");
-        assert_eq!(samples.lag(Lsn(155), after(12)), Some(Duration::from_secs(7)), "and stands");
-        assert_eq!(samples.lag(Lsn(190), after(12)), Some(Duration::from_secs(3)));
-        assert_eq!(samples.0.len(), 1, "what is replayed is not kept");
-    }
-
-    #[test]
-    fn a_long_wait_takes_no_memory_and_thinned_answers_show_no_smaller_lag() {
-        let begun = Instant::now();
-        let mut samples = Samples::default();
-        let count = 10 * MAX_SAMPLES as u64;
-        for second in 0..count {
-            samples.add(begun + Duration::from_secs(second), Lsn(second));
-        }
-        assert!(samples.0.len() <= MAX_SAMPLES);
-        let now = begun + Duration::from_secs(count);
-        let lag = samples.lag(Lsn(count / 2), now).unwrap_or_default();
-        assert!(lag >= Duration::from_secs(count - count / 2), "{lag:?}");
-    }
-
-    #[test]
-    fn a_lag_is_shown_in_the_unit_that_is_read() {
-        assert_eq!(shown(Duration::from_millis(12)), "12 ms");
-        assert_eq!(shown(Duration::from_millis(61_250)), "61.2 s");
-    }
+fn parted(own: u32, primary: u32) -> Failure {
+    Failure::incurable(
+        format!("the standby is on timeline {own}, and its primary on the older one {primary}: they have parted"),
+        RIGHT_ONE,
+    )
 }

@@ -5,7 +5,7 @@
 //! was looked for. Never: drops a slot, removes a directory or stops a server that the session did not make or start.
 
 use super::{
-    Backup, Wanted, client, incoming,
+    Backup, Wanted, anew, client, incoming,
     mark::StandbyMark,
     place, primary,
     record::{Record, SlotState, Stage},
@@ -62,6 +62,9 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
         report.note("the standby was promoted meanwhile: it is a server of its own, and stays as it is");
         let proof = clear_primary(backup, &wanted, &record);
         incoming(&wanted, &subject)?.remove_incoming()?;
+        if let Some(anew) = &record.anew {
+            report.note(&anew::warning(anew));
+        }
         backup.places.leave(&holds)?;
         let kept = proof.unseen.map_or(Disposed::Kept, |what| Disposed::RemovedUnproven { what });
         return Ok(End::Disposed(kept));
@@ -71,13 +74,20 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     }
     if matches!(wish, Disposition::Keep | Disposition::SetAside) {
         report.note(&format!("what was received stays, and the slot {} goes on holding WAL", wanted.slot));
+        put_back(backup, &wanted, &record)?;
         backup.places.leave(&holds)?;
         return Ok(End::Disposed(Disposed::Kept));
     }
     let proof = clear_primary(backup, &wanted, &record);
     let files = remove_files(backup, &wanted, &incoming(&wanted, &subject)?, &record)?;
+    put_back(backup, &wanted, &record)?;
     backup.places.leave(&holds)?;
     Ok(End::Disposed(said(proof, files)))
+}
+
+/// An earlier standby is where and as it was (R36).
+fn put_back(backup: &Backup<'_>, wanted: &Wanted<'_>, record: &Record) -> Result<(), Failure> {
+    record.anew.as_ref().map_or(Ok(()), |anew| anew::roll_back(backup, wanted, anew))
 }
 
 /// What may be said after all was looked at, or was not.
@@ -117,13 +127,13 @@ fn remove_files(
 
 /// Ends the session's connections to the primary and drops its slot.
 fn clear_primary(backup: &Backup<'_>, wanted: &Wanted<'_>, record: &Record) -> Proof {
-    if record.slot == SlotState::NotMade {
+    if record.slot == SlotState::NotMade && record.anew.is_none() {
         return Proof { found: false, unseen: None };
     }
     match clear(backup, wanted, record) {
         Ok(found) => {
             if found {
-                backup.report.note(&format!("the slot {} is gone from the primary", wanted.slot));
+                backup.report.note("what this session had made at the primary is gone from there");
             }
             Proof { found, unseen: None }
         }
@@ -147,7 +157,13 @@ fn clear(backup: &Backup<'_>, wanted: &Wanted<'_>, record: &Record) -> Result<bo
         ));
     }
     let ended = server::end_backup(&client, subject.session)?;
-    if serves_an_earlier_standby(backup, wanted)? {
+    let cleared = record.anew.is_some() && anew::clear(&client, subject.session)?;
+    if record.slot == SlotState::NotMade {
+        return Ok(cleared || ended > 0);
+    }
+    let streams =
+        || Ok::<_, Failure>(primary::free_slot(&client, wanted.slot)?.is_some_and(|slot| slot.active_pid.is_some()));
+    if runs_an_earlier_standby(backup, wanted)? && streams()? {
         backup
             .report
             .note(&format!("the slot {} stays: the standby of an earlier run streams through it", wanted.slot));
@@ -160,11 +176,12 @@ fn clear(backup: &Backup<'_>, wanted: &Wanted<'_>, record: &Record) -> Result<bo
             format!("where nobody needs it: select pg_drop_replication_slot('{}')", wanted.slot),
         ));
     }
-    Ok(dropped || ended > 0)
+    Ok(dropped || cleared || ended > 0)
 }
 
-/// Whether a standby runs there that this session has neither made nor started: the slot was made again for it.
-fn serves_an_earlier_standby(backup: &Backup<'_>, wanted: &Wanted<'_>) -> Result<bool, Failure> {
+/// Whether a standby runs there that this session has neither made nor started. A slot that was made again for one which
+/// does not stream would hold WAL for nobody.
+fn runs_an_earlier_standby(backup: &Backup<'_>, wanted: &Wanted<'_>) -> Result<bool, Failure> {
     let failed = |error: io::Error| repository::failure("looking at", wanted.directory, &error);
     let looked = StandbyMark::read(wanted.directory).and_then(|mark| Ok((mark, pidfile::may_run(wanted.directory)?)));
     match looked {

@@ -2,7 +2,8 @@
 //!
 //! A run makes the standby where there is none: a base backup through a physical slot, configured as a copy that does
 //! nothing to the world around it but follow its primary, started, and waited for until it has caught up. A later run
-//! measures, starts what is down, and makes a slot that is gone; it seeds nothing anew over what stands. The standby stays
+//! measures, starts what is down, and makes a slot that is gone; only where it is proven that the standby can never stream
+//! again it is seeded anew, beside the earlier one, which goes aside when the new one is whole (`anew`). The standby stays
 //! when the run has ended, and its mark says whose it is.
 //!
 //! Its checkpoint is the slot, the directory that the base backup comes in to, and, until the run has done its work, the
@@ -14,14 +15,19 @@
 //! Promises: a standby of an earlier run is left as it was by a stop (R36); a slot, a directory or a server that the
 //! session did not make or start is not touched; one that was promoted least of all.
 
+mod anew;
 mod catch_up;
 mod dispose;
+mod judge;
+mod lag;
 mod mark;
 mod place;
 mod plan;
 mod primary;
 mod record;
 mod seed;
+mod standby_facts;
+mod work;
 
 pub(super) use dispose::dispose;
 
@@ -32,13 +38,19 @@ use crate::{
         ServerOutcome, Step, Success,
     },
     engine::{Halt, Observer},
-    postgres::{account::Account, client::Client, configure, server::replay::ServerStage},
+    postgres::{
+        account::Account,
+        client::Client,
+        configure,
+        server::{classify, replay::ServerStage},
+    },
     worker::{catch_panic, server::ServerSupervisor, workspace::Workspace},
 };
-use catch_up::{CatchUp, Caught};
-use plan::{Course, Planned};
+use catch_up::{CatchUp, Caught, Settled};
+use plan::Planned;
 use record::{Record, SlotState, Stage};
 use std::{path::Path, time::Duration};
+use work::Work;
 
 /// The server and the standby, as the order names them.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +121,8 @@ fn steps<'a>(backup: &Backup<'a>, supervisor: &mut Option<ServerSupervisor<'a>>)
         report.note(&format!("an earlier attempt had left {ended} walsenders on the primary; they were ended"));
     }
     let directory = incoming(&wanted, &subject)?;
-    let planned = plan::plan(&wanted, &subject, &account, &client, (&directory, &record))?;
+    anew::resume(backup, &wanted, &client, (&directory.incoming(), &mut record))?;
+    let mut planned = plan::plan(&wanted, &subject, &account, &client, (&directory, &record))?;
     report.planned(Plan::Backup(planned.plan.clone()));
     report.done(&planned.plan.method.join("; "));
     backup.go_on()?;
@@ -117,26 +130,18 @@ fn steps<'a>(backup: &Backup<'a>, supervisor: &mut Option<ServerSupervisor<'a>>)
     // Known before anything is made or started: whoever removes it needs that.
     record.cluster = Some(planned.cluster);
     record.keep(backup.attempt_dir)?;
-    if planned.course == Course::Seed {
-        let seed = seed::Seed { backup, wanted, account: &account, client: &client, planned: &planned };
-        seed.run(&directory, &mut record)?;
-    } else {
-        report.begin(Step::Checkpoint, "");
-        make_slot(backup, &wanted, &client, &planned, &mut record)?;
-        report.done(if planned.makes_slot { "its slot was gone, and was made again" } else { "" });
-        for step in [Step::Copy, Step::Seal] {
-            report.skip(step, "the standby is there");
+    let work = Work { backup, wanted, account: &account, client: &client, directory: &directory };
+    work.bring_up(&planned, (&mut record, supervisor))?;
+    let settle = |planned: &Planned, supervisor: &mut Option<ServerSupervisor<'a>>| {
+        CatchUp::new(backup, wanted, &account, (&client, planned)).settle(supervisor.as_mut())
+    };
+    if let Settled::SeedAnew(why) = settle(&planned, supervisor)? {
+        planned = work.seed_anew(planned, &why, (&mut record, supervisor))?;
+        if let Settled::SeedAnew(why) = settle(&planned, supervisor)? {
+            return Err(Failure::disruption(why, "the next attempt seeds it anew").into());
         }
     }
-    match planned.course {
-        Course::Seed | Course::Configure => seed::configure_in_place(backup, &wanted, &account, &planned, &mut record)?,
-        Course::Start | Course::Measure => report.skip(Step::Configure, "the standby has its settings"),
-    }
-    if planned.course == Course::Measure {
-        report.skip(Step::Start, "the standby runs");
-    } else {
-        start(backup, &wanted, &account, (&planned, supervisor))?;
-    }
+    work.it_streams(&planned, &mut record)?;
     let caught = CatchUp::new(backup, wanted, &account, (&client, &planned)).run(supervisor.as_mut())?;
     finish(backup, &wanted, caught, (record, supervisor))
 }
@@ -191,21 +196,17 @@ fn start<'a>(
     let report = backup.report;
     let as_whom = format!("PostgreSQL {} as {}", planned.binaries.version(), account.name());
     report.begin(Step::Start, &as_whom);
-    let supervisor = supervisor.insert(ServerSupervisor {
-        workspace: workspace(backup, wanted),
-        stop: backup.stop,
-        account: account.clone(),
-        binaries: planned.binaries.clone(),
-        port: wanted.port,
-        patience: backup.ticket.settings.start_timeout,
-        settings: Vec::new(),
-        listens: false,
-        running: None,
-    });
-    supervisor.start_open()?;
-    supervisor.wait(ServerStage::HotStandby, &mut |_| ())?;
-    supervisor.wait_for_answer()?;
-    report.done(&format!("{as_whom}, on port {}", wanted.port));
+    let supervisor = supervisor.insert(anew::supervisor(backup, wanted, account, planned.binaries.clone()));
+    let mut started = || {
+        supervisor.start_open()?;
+        supervisor.wait(ServerStage::HotStandby, &mut |_| ())?;
+        supervisor.wait_for_answer()
+    };
+    started().map_err(|halt| match halt {
+        Halt::Failed(failure) => Halt::Failed(classify::of_standby(failure)),
+        Halt::Stopped => Halt::Stopped,
+    })?;
+    report.detail(&format!("{as_whom}, on port {}", wanted.port));
     Ok(())
 }
 
@@ -220,7 +221,8 @@ fn finish(
     report.begin(Step::Finish, "");
     backup.go_on()?;
     let result = Achieved::Cluster(ServerOutcome::Running { port: wanted.port, answer });
-    let success = Success { result, warnings: Vec::new(), unchecked };
+    let warnings = record.anew.as_ref().map(anew::warning).into_iter().collect();
+    let success = Success { result, warnings, unchecked };
     record.stage = Stage::Done(success.clone());
     record.keep(backup.attempt_dir)?;
     if let Some(supervisor) = supervisor {

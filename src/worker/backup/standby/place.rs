@@ -175,7 +175,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
     if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
-fn sync_parent(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_parent(directory: &Path) -> io::Result<()> {
     File::open(directory.parent().unwrap_or(directory))?.sync_all()
 }
 

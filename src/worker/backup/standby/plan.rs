@@ -4,7 +4,7 @@
 //! takes somebody's slot.
 
 use super::{
-    Wanted,
+    Wanted, anew,
     place::{self, Occupant},
     primary::{self, PrimaryFacts, Slot},
     record::{Record, Stage},
@@ -103,6 +103,14 @@ pub(super) fn plan(
         Course::Configure | Course::Start | Course::Measure => judge_slot(wanted, slot.as_ref(), course)?,
     };
     let mut warnings: Vec<String> = account.lost_groups().into_iter().collect();
+    if course != Course::Seed && slot.as_ref().is_some_and(Slot::is_lost) {
+        warnings.push(format!(
+            "the slot {} is lost: where the primary has no more of the WAL that the standby needs, it is seeded anew \
+             (about {}), and the earlier one set aside",
+            wanted.slot,
+            ByteCount(facts.bytes)
+        ));
+    }
     if waits_for_any(&primary.synchronous) {
         let setting = "synchronous_standby_names";
         warnings.push(format!(
@@ -238,25 +246,44 @@ fn judge_slot(wanted: &Wanted<'_>, slot: Option<&Slot>, course: Course) -> Resul
     if !slot.is_physical() {
         return Err(not_physical(name));
     }
-    if slot.is_lost() {
-        return Err(wal_is_gone(wanted, &format!("the slot {name} is lost")));
-    }
+    // Whether a lost one means that the standby is, the standby shows.
     match slot.active_pid {
         Some(pid) if course != Course::Measure => Err(in_use(name, pid)),
         Some(_) | None => Ok(false),
     }
 }
 
-/// Nothing but a new seed brings such a standby back, and that is for a person to begin: it may be the last copy.
-pub(super) fn wal_is_gone(wanted: &Wanted<'_>, why: &str) -> Failure {
+/// Nothing but a new seed brings such a standby back, and where that it must be is not proven a person begins it.
+pub(super) fn wal_may_be_gone(wanted: &Wanted<'_>, why: &str) -> Failure {
     let shown = printable_name(wanted.directory.as_os_str());
     Failure::incurable(
-        format!("the primary has no more of the WAL that the standby in {shown} needs ({why}): it must be seeded anew"),
+        format!("the primary may have no more of the WAL that the standby in {shown} needs, which was not seen: {why}"),
         format!(
-            "stop it, move {shown} away, drop the slot (select pg_drop_replication_slot('{}')), and start the job again",
+            "put that right; or stop the standby, move {shown} away, drop the slot \
+             (select pg_drop_replication_slot('{}')), and start the job again",
             wanted.slot
         ),
     )
+}
+
+/// The plan of a new seed in the place of a standby that is there.
+pub(super) fn plan_anew(
+    wanted: &Wanted<'_>,
+    (account, client): (&Account, &Client),
+    planned: Planned,
+    directory: &PointDirectory,
+    (own_slot, why): (&str, &str),
+) -> Result<Planned, Failure> {
+    let facts = ServerFacts::ask(client)?;
+    let contents = directory.look()?;
+    // One that an earlier attempt has made needs no other.
+    let own = primary::slot(client, own_slot)?.map(|_| own_slot);
+    judge_target(wanted, account, (&facts, client, own), &contents)?;
+    anew::refuse_active(primary::free_slot(client, wanted.slot)?.as_ref(), wanted)?;
+    let mut method = method(wanted, Course::Seed, false, &planned.programs, account);
+    why.clone_into(&mut method[0]);
+    let plan = BackupPlan { bytes: ByteCount(facts.bytes), method, ..planned.plan };
+    Ok(Planned { plan, course: Course::Seed, makes_slot: false, found_empty: false, ..planned })
 }
 
 fn not_physical(name: &str) -> Failure {
@@ -264,7 +291,7 @@ fn not_physical(name: &str) -> Failure {
     Failure::incurable(cause, "name another slot: it is not touched")
 }
 
-fn in_use(name: &str, pid: u32) -> Failure {
+pub(super) fn in_use(name: &str, pid: u32) -> Failure {
     Failure::incurable(
         format!("the replication slot {name} is in use: the primary's process {pid} streams from it"),
         "name another slot, or see who follows the primary through it: it is not touched",
@@ -297,10 +324,20 @@ fn judge_seed(
             None => slot.is_lost(),
         },
     };
-    place::refuse_unfit(wanted.directory)?;
     port::check_free(wanted.port, &configure::socket_directory(account))?;
-    let mut instance = wanted.instance();
-    instance.slot = (!makes_slot).then_some(name);
+    judge_target(wanted, account, (facts, client, (!makes_slot).then_some(name)), contents)?;
+    Ok(makes_slot)
+}
+
+/// Refuses what a seed cannot be taken of or to, through this slot or a new one.
+fn judge_target(
+    wanted: &Wanted<'_>,
+    account: &Account,
+    (facts, client, slot): (&ServerFacts, &Client, Option<&str>),
+    contents: &Contents,
+) -> Result<(), Failure> {
+    place::refuse_unfit(wanted.directory)?;
+    let instance = instance_plan::Wanted { slot, ..wanted.instance() };
     instance_plan::refuse_what_the_server_forbids(facts, client, &instance)?;
     if !facts.tablespaces.is_empty() {
         return Err(Failure::incurable(
@@ -321,7 +358,7 @@ fn judge_seed(
             "make room there, or name another directory",
         ));
     }
-    Ok(makes_slot)
+    Ok(())
 }
 
 /// Whether commits may wait for a standby of any name.

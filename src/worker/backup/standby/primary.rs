@@ -23,6 +23,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long that may take. One that waits for a dead network takes longer, and is named.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Longer than a walsender lives that finds its WAL gone.
+pub(super) const MOMENT: Duration = Duration::from_secs(2);
+
 /// What the primary says of itself beside what every server says.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PrimaryFacts {
@@ -37,7 +40,7 @@ pub(super) struct Slot {
     kind: String,
     temporary: bool,
     pub(super) active_pid: Option<u32>,
-    restart: Option<Lsn>,
+    pub(super) restart: Option<Lsn>,
     /// `reserved`, `extended`, `unreserved` or `lost` (`pg_replication_slots`).
     wal_status: Option<String>,
 }
@@ -59,13 +62,55 @@ pub(super) struct Sender {
     pub(super) replayed: Option<Lsn>,
 }
 
+/// What WAL the primary has around a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WalAround {
+    /// The timeline that it writes now.
+    pub(super) timeline: u32,
+    /// The segments that hold what is before the place and what follows it, without their timeline.
+    pub(super) last: String,
+    pub(super) next: String,
+    /// The oldest that is there; `None` where the role may not see that.
+    pub(super) oldest: Option<String>,
+}
+
 impl PrimaryFacts {
     pub(super) fn ask(client: &Client) -> Result<Self, Failure> {
+        // After a promotion the control file goes on naming the old timeline until the next checkpoint.
         client.ask(
-            "select json_build_object('timeline', (select timeline_id from pg_control_checkpoint()), \
+            "select json_build_object('timeline', \
+             ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint, \
              'synchronous', current_setting('synchronous_standby_names'))",
         )
     }
+}
+
+/// Asks what WAL there is around this place.
+pub(super) fn wal_around(client: &Client, at: Lsn) -> Result<WalAround, Failure> {
+    #[derive(Deserialize)]
+    struct Names {
+        timeline: u32,
+        last: String,
+        next: String,
+        may_look: bool,
+    }
+    // Versions differ in which segment a place between two belongs to.
+    let (before, after) = (Lsn(at.0.saturating_sub(1)), Lsn(at.0.saturating_add(1)));
+    let Names { timeline, last, next, may_look } = client.ask(&format!(
+        "select json_build_object('timeline', \
+         ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint, \
+         'last', right(pg_walfile_name('{before}'), 16), 'next', right(pg_walfile_name('{after}'), 16), \
+         'may_look', has_function_privilege('pg_ls_waldir()', 'execute'))"
+    ))?;
+    // Segments are removed in their order, and those that are kept ready for later have higher numbers.
+    let oldest = if may_look {
+        client.ask(
+            "select to_json(min(right(name, 16) collate \"C\")) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'",
+        )?
+    } else {
+        None
+    };
+    Ok(WalAround { timeline, last, next, oldest })
 }
 
 impl Slot {
@@ -122,6 +167,28 @@ pub(super) fn make_slot(client: &Client, name: &str, at: Lsn) -> Result<bool, Fa
           from pg_create_physical_replication_slot('{name}', true)) end"
     ))?;
     Ok(made.is_some())
+}
+
+/// Makes the slot hold what another one holds, in one statement; whether it did: `false` where one of the name is there.
+pub(super) fn copy_slot(client: &Client, from: &str, name: &str) -> Result<bool, Failure> {
+    let made: Option<String> = client.ask(&format!(
+        "select case when exists (select from pg_replication_slots where slot_name = '{name}') then 'null'::json else \
+         (select to_json(slot_name) from pg_copy_physical_replication_slot('{from}', '{name}')) end"
+    ))?;
+    Ok(made.is_some())
+}
+
+/// The slot of this name once nobody streams from it any more; a standby whose WAL is gone takes it for moments only.
+pub(super) fn free_slot(client: &Client, name: &str) -> Result<Option<Slot>, Failure> {
+    let began = Instant::now();
+    loop {
+        let found = slot(client, name)?;
+        let is_free = found.as_ref().is_none_or(|slot| slot.active_pid.is_none());
+        if is_free || began.elapsed() >= MOMENT {
+            return Ok(found);
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
 }
 
 /// Drops the session's slot when nobody streams from it any more, and looks until it is gone; whether there was one.

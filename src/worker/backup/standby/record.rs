@@ -9,7 +9,10 @@ use crate::{
     worker::attempt_files,
 };
 use serde::{Deserialize, Serialize};
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 use uuid::Uuid;
 
 const NAME: &str = "standby.json";
@@ -18,7 +21,7 @@ const NAME: &str = "standby.json";
 const MAX_LEN: u64 = 1 << 20;
 
 /// The version of the record that this build writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What one session has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +35,22 @@ pub(super) struct Record {
     /// The data directory was there before, and empty.
     pub(super) found_empty: bool,
     pub(super) stage: Stage,
+    /// What is put in the place of an earlier standby. Version 1 does not tell it: it put nothing in such a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) anew: Option<Anew>,
+}
+
+/// A standby that is seeded anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Anew {
+    /// Why it must be.
+    pub(super) why: String,
+    /// The session that made the earlier one.
+    pub(super) earlier: Uuid,
+    /// Where the earlier one goes when the new one is whole.
+    pub(super) aside: PathBuf,
+    /// The earlier one ran, and was stopped for the new one by this session.
+    pub(super) ran: bool,
 }
 
 /// Whose the replication slot is.
@@ -66,7 +85,7 @@ pub(super) enum Stage {
 impl Record {
     pub(super) fn new(session: Uuid) -> Self {
         let (slot, stage) = (SlotState::NotMade, Stage::Begun);
-        Self { version: VERSION, session, cluster: None, slot, found_empty: false, stage }
+        Self { version: VERSION, session, cluster: None, slot, found_empty: false, stage, anew: None }
     }
 
     /// What the session of this attempt has noted.

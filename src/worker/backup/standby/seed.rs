@@ -5,7 +5,7 @@
 //! does not tell of.
 
 use super::{
-    Backup, Wanted, make_slot,
+    Backup, Wanted, anew, make_slot,
     mark::StandbyMark,
     place,
     plan::Planned,
@@ -31,7 +31,7 @@ use crate::{
         event_writer,
     },
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// All that a seed needs.
 pub(super) struct Seed<'a, 'b> {
@@ -45,16 +45,51 @@ pub(super) struct Seed<'a, 'b> {
 impl Seed<'_, '_> {
     /// Receives a base backup and puts it in place.
     pub(super) fn run(&self, directory: &PointDirectory, record: &mut Record) -> Result<(), Halt> {
-        let Self { backup, wanted, account, planned, .. } = self;
-        let (report, session) = (backup.report, backup.ticket.session_uuid);
-        report.begin(Step::Checkpoint, "");
-        if directory.remove_incoming()? {
-            report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
-        }
+        let Self { backup, wanted, planned, .. } = self;
+        self.begin(directory)?;
         record.found_empty = planned.found_empty;
         record.stage = Stage::Begun;
         record.keep(backup.attempt_dir)?;
         make_slot(backup, wanted, self.client, planned, record)?;
+        let incoming = self.receive(directory, wanted.slot)?;
+        record.stage = Stage::Placing;
+        record.keep(backup.attempt_dir)?;
+        place::put(&incoming, wanted.directory, planned.found_empty)?;
+        self.done();
+        Ok(())
+    }
+
+    /// The same beside an earlier standby, which then goes aside for it.
+    pub(super) fn run_anew(&self, directory: &PointDirectory, record: &mut Record) -> Result<(), Halt> {
+        let Self { backup, wanted, .. } = self;
+        self.begin(directory)?;
+        let slot = anew::make_slot(self.client, backup.ticket.session_uuid)?;
+        let incoming = self.receive(directory, &slot)?;
+        record.found_empty = false;
+        record.stage = Stage::Placing;
+        record.keep(backup.attempt_dir)?;
+        anew::exchange(backup, wanted, self.client, (&incoming, record))?;
+        self.done();
+        Ok(())
+    }
+
+    fn begin(&self, directory: &PointDirectory) -> Result<(), Failure> {
+        let report = self.backup.report;
+        report.begin(Step::Checkpoint, "");
+        if directory.remove_incoming()? {
+            report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
+        }
+        Ok(())
+    }
+
+    fn done(&self) {
+        self.backup.report.done(&format!("in {}", self.wanted.directory.display()));
+    }
+
+    /// Receives a base backup through this slot, and makes a standby of it: whole, verified, marked, and on the disk.
+    fn receive(&self, directory: &PointDirectory, slot: &str) -> Result<PathBuf, Halt> {
+        let Self { backup, wanted, account, planned, .. } = self;
+        let (report, session) = (backup.report, backup.ticket.session_uuid);
         backup.go_on()?;
         let incoming = directory.make_incoming(account.owner(), account.owner(), || backup.note_made_directory())?;
         let name = server::application_name(session);
@@ -62,7 +97,7 @@ impl Seed<'_, '_> {
             directory: &incoming,
             tar: None,
             checksums: "CRC32C",
-            slot: Some(wanted.slot),
+            slot: Some(slot),
             max_rate: backup.order.max_rate,
             application_name: &name,
             version: planned.programs.version,
@@ -78,12 +113,9 @@ impl Seed<'_, '_> {
         StandbyMark::new(backup.order, session, where_and_how, planned.cluster, made)
             .leave(&incoming, account.owner())?;
         let bytes = seal::bring_to_disk(backup, &incoming)?;
+        report.detail(&format!("{bytes} are whole"));
         backup.go_on()?;
-        record.stage = Stage::Placing;
-        record.keep(backup.attempt_dir)?;
-        place::put(&incoming, wanted.directory, planned.found_empty)?;
-        report.done(&format!("{bytes} in {}", wanted.directory.display()));
-        Ok(())
+        Ok(incoming)
     }
 }
 
