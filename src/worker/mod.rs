@@ -14,6 +14,7 @@ mod explore;
 mod items;
 pub mod left_server;
 mod places;
+mod restic_process;
 mod restore;
 mod server;
 mod session_lock;
