@@ -15,6 +15,7 @@ mod items;
 pub mod left_server;
 mod machine;
 mod places;
+mod restic_process;
 mod restore;
 mod server;
 mod session_lock;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{Failure, Timestamp, fact::ProcessMark},
     private_file, process,
-    worker::{event_writer, workspace::Workspace},
+    worker::{event_writer, restic_process::SAID, workspace::Workspace},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -18,10 +18,6 @@ use std::{
     path::Path,
     time::Duration,
 };
-
-/// What restic says, in the attempt's directory: a file, since a pipe breaks with its reader, and restic then leaves its
-/// lock. It is there before the program is started.
-pub(super) const SAID: &str = "restic.log";
 
 const NOTE: &str = "restic.json";
 
