@@ -1,8 +1,10 @@
 //! `qemu-img` and the hashes of the files that QEMU has written.
 //!
 //! Promises: the file of an increment rests on that of the point before it and on nothing else when it is called sealed;
-//! QEMU leaves it resting on the machine's live disk, whose data changes.
+//! QEMU leaves it resting on the machine's live disk, whose data changes. A file that QEMU has not let go yet is waited
+//! for.
 
+use super::wording::{self, Meaning, meaning};
 use crate::{
     domain::{Failure, instance::printable},
     engine::Halt,
@@ -17,13 +19,20 @@ use std::{
     io::{self, Read},
     path::Path,
     process::Command,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 const PROGRAM: &str = "qemu-img";
 
 /// It reads and writes headers alone.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// libvirt calls a backup complete some milliseconds before QEMU closes its files; on a dead disk it never does.
+const LET_GO: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Large enough for any disk, small enough that a stop is heard at once.
 const PIECE: usize = 1 << 20;
@@ -39,14 +48,14 @@ struct Info {
 }
 
 /// Lets the file of an increment rest on that of the point before.
-pub(super) fn rebase(file: &Path, backing: &str) -> Result<(), Failure> {
+pub(super) fn rebase(backup: &Backup<'_>, file: &Path, backing: &str) -> Result<(), Halt> {
     let options = ["rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing];
-    run(file, &options).map(drop)
+    run(backup, file, &options).map(drop)
 }
 
 /// Refuses a file that is not what it is to be.
-pub(super) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result<(), Failure> {
-    let said = run(file, &["info", "-f", "qcow2", "--output=json"])?;
+pub(super) fn check(backup: &Backup<'_>, file: &Path, capacity: u64, backing: Option<&str>) -> Result<(), Halt> {
+    let said = run(backup, file, &["info", "-f", "qcow2", "--output=json"])?;
     let info: Info = serde_json::from_str(&said)
         .map_err(|error| Failure::bug(format!("what {PROGRAM} says of {} cannot be read: {error}", file.display())))?;
     let is_right = info.format == "qcow2"
@@ -63,7 +72,7 @@ pub(super) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result
         info.virtual_size,
         info.backing_filename.as_deref().unwrap_or("nothing")
     );
-    Err(Failure::disruption(cause, "see whether something else writes there"))
+    Err(Failure::disruption(cause, "see whether something else writes there").into())
 }
 
 /// The SHA-256 of a file, in hexadecimal digits, and its bytes.
@@ -95,7 +104,24 @@ fn hex(digest: &[u8]) -> String {
     hex
 }
 
-fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
+/// Runs it with a file; one that QEMU still holds is waited for.
+fn run(backup: &Backup<'_>, file: &Path, options: &[&str]) -> Result<String, Halt> {
+    let began = Instant::now();
+    loop {
+        backup.go_on()?;
+        let said = match call(file, options)? {
+            Ok(said) => return Ok(said),
+            Err(said) => said,
+        };
+        if meaning(&said) != Some(Meaning::Locked) || began.elapsed() >= LET_GO {
+            return Err(wording::failure(&format!("{PROGRAM} with {}", file.display()), &said).into());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// What it says, or the first line of why it failed.
+fn call(file: &Path, options: &[&str]) -> Result<Result<String, String>, Failure> {
     let mut command = Command::new(PROGRAM);
     command.args(options).arg("--").arg(file).env("LC_ALL", "C");
     let answer = command_answer(&mut command, LIMIT).map_err(|error| match error {
@@ -108,10 +134,9 @@ fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
         }
     })?;
     if answer.status.success() {
-        return Ok(answer.stdout);
+        return Ok(Ok(answer.stdout));
     }
-    let said = answer.stderr.lines().next().unwrap_or_default();
-    Err(super::wording::failure(&format!("{PROGRAM} with {}", file.display()), &printable(said)))
+    Ok(Err(printable(answer.stderr.lines().next().unwrap_or_default())))
 }
 
 #[cfg(test)]
