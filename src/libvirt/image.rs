@@ -1,20 +1,35 @@
 //! `qemu-img` and the files that QEMU has written.
 //!
 //! Promises: the file of an increment rests on that of the point before it and on nothing else when it is called sealed;
-//! QEMU leaves it resting on the machine's live disk, whose data changes.
+//! QEMU leaves it resting on the machine's live disk, whose data changes. A file that QEMU has not let go yet is waited
+//! for.
 
+use super::wording::{self, Meaning, meaning};
 use crate::{
     domain::{Failure, instance::printable},
     postgres::command_output::{CommandError, command_answer},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::{fmt::Write as _, io, path::Path, process::Command, time::Duration};
+use std::{
+    fmt::Write as _,
+    io,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 const PROGRAM: &str = "qemu-img";
 
 /// It reads and writes headers alone.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// libvirt calls a backup complete some milliseconds before QEMU closes its files; on a dead disk it never does.
+const LET_GO: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether it has.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What `qemu-img info --output=json` says.
 #[derive(Debug, Deserialize)]
@@ -27,14 +42,19 @@ struct Info {
 }
 
 /// Lets the file of an increment rest on that of the point before.
-pub(crate) fn rebase(file: &Path, backing: &str) -> Result<(), Failure> {
+pub(crate) fn rebase<E: From<Failure>>(file: &Path, backing: &str, go_on: &dyn Fn() -> Result<(), E>) -> Result<(), E> {
     let options = ["rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing];
-    run(file, &options).map(drop)
+    run(file, &options, go_on).map(drop)
 }
 
 /// Refuses a file that is not what it is to be.
-pub(crate) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result<(), Failure> {
-    let said = run(file, &["info", "-f", "qcow2", "--output=json"])?;
+pub(crate) fn check<E: From<Failure>>(
+    file: &Path,
+    capacity: u64,
+    backing: Option<&str>,
+    go_on: &dyn Fn() -> Result<(), E>,
+) -> Result<(), E> {
+    let said = run(file, &["info", "-f", "qcow2", "--output=json"], go_on)?;
     let info: Info = serde_json::from_str(&said)
         .map_err(|error| Failure::bug(format!("what {PROGRAM} says of {} cannot be read: {error}", file.display())))?;
     let is_right = info.format == "qcow2"
@@ -51,7 +71,7 @@ pub(crate) fn check(file: &Path, capacity: u64, backing: Option<&str>) -> Result
         info.virtual_size,
         info.backing_filename.as_deref().unwrap_or("nothing")
     );
-    Err(Failure::disruption(cause, "see whether something else writes there"))
+    Err(Failure::disruption(cause, "see whether something else writes there").into())
 }
 
 /// The SHA-256 of a text, in hexadecimal digits.
@@ -68,7 +88,24 @@ pub(crate) fn hex(digest: &[u8]) -> String {
     hex
 }
 
-fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
+/// Runs it with a file; one that QEMU still holds is waited for.
+fn run<E: From<Failure>>(file: &Path, options: &[&str], go_on: &dyn Fn() -> Result<(), E>) -> Result<String, E> {
+    let began = Instant::now();
+    loop {
+        go_on()?;
+        let said = match call(file, options)? {
+            Ok(said) => return Ok(said),
+            Err(said) => said,
+        };
+        if meaning(&said) != Some(Meaning::Locked) || began.elapsed() >= LET_GO {
+            return Err(wording::failure(&format!("{PROGRAM} with {}", file.display()), &said).into());
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// What it says, or the first line of why it failed.
+fn call(file: &Path, options: &[&str]) -> Result<Result<String, String>, Failure> {
     let mut command = Command::new(PROGRAM);
     command.args(options).arg("--").arg(file).env("LC_ALL", "C");
     let answer = command_answer(&mut command, LIMIT).map_err(|error| match error {
@@ -81,10 +118,9 @@ fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
         }
     })?;
     if answer.status.success() {
-        return Ok(answer.stdout);
+        return Ok(Ok(answer.stdout));
     }
-    let said = answer.stderr.lines().next().unwrap_or_default();
-    Err(super::wording::failure(&format!("{PROGRAM} with {}", file.display()), &printable(said)))
+    Ok(Err(printable(answer.stderr.lines().next().unwrap_or_default())))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) enum Meaning {
     Unreachable,
     /// Another call holds the machine's lock.
     Busy,
+    /// Another program holds a disk's file open.
+    Locked,
     /// The target or a disk cannot be written or read now.
     InputOutput,
     /// libvirt knows no such machine.
@@ -37,7 +39,7 @@ pub(crate) enum Meaning {
 }
 
 /// Lower case; the first that fits counts.
-const SENTENCES: [(&str, Meaning); 35] = [
+const SENTENCES: [(&str, Meaning); 37] = [
     ("failed to get domain", Meaning::UnknownMachine),
     ("domain not found", Meaning::UnknownMachine),
     ("no domain with matching", Meaning::UnknownMachine),
@@ -53,6 +55,8 @@ const SENTENCES: [(&str, Meaning); 35] = [
     ("domain is not running", Meaning::Inactive),
     ("cannot acquire state change lock", Meaning::Busy),
     ("another job is active", Meaning::Busy),
+    ("failed to get shared \"", Meaning::Locked),
+    ("failed to get \"", Meaning::Locked),
     ("no space left on device", Meaning::NoSpace),
     ("disk quota exceeded", Meaning::NoSpace),
     ("file too large", Meaning::NoSpace),
@@ -92,6 +96,7 @@ pub(crate) fn failure(doing: &str, said: &str) -> Failure {
             Failure::disruption(cause, "see whether libvirt's daemon runs, and the connection's uri")
         }
         Meaning::Busy => Failure::disruption(cause, "something else works on the machine; it is left to its end"),
+        Meaning::Locked => Failure::disruption(cause, "see which program has the file open (fuser)"),
         Meaning::InputOutput => {
             Failure::disruption(cause, "see the disks and the network below the machine and the repository")
         }

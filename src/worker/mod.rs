@@ -30,8 +30,8 @@ pub use explore::leftovers;
 
 use crate::{
     domain::{
-        AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, DataPlan, ExploreOrder, ExplorePlan, Failure, ItemOrder,
-        ItemPlan, MachineRestore, Order, RestoreOrder, RestorePlan, WorkerSettings,
+        AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, DataPlan, ExploreOrder, ExplorePlan, Failure,
+        ItemOrder, ItemPlan, MachineRestore, Order, RestoreOrder, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,

@@ -16,8 +16,8 @@ use std::{
     thread,
 };
 
-/// A user with a job over four guests. One guest takes some seconds, one of the four or a fifth, and a second job is over
-/// that one alone.
+/// A user with a job over four guests. One guest takes some seconds, one of the four or a fifth, and two more jobs are
+/// over that one alone.
 struct Night {
     howdah: Howdah,
     repository: PathBuf,
@@ -39,8 +39,8 @@ impl Night {
                 (0..=slow.max(3)).map(|at| scope.spawn(move || Guest::start(daemon, speed(at)))).collect();
             boots.into_iter().map(|boot| boot.join().unwrap()).collect()
         });
-        let object = |guest: &Guest<'_>| format!("{{ name = \"{0}\", domain = \"{0}\" }}", guest.name);
-        let job = |name: &str, guests: &[Guest<'_>]| {
+        let job = |name: &str, guests: &[Guest<'_>], prefix: &str| {
+            let object = |guest: &Guest<'_>| format!("{{ name = \"{prefix}{0}\", domain = \"{0}\" }}", guest.name);
             let objects: Vec<String> = guests.iter().map(object).collect();
             format!(
                 "[[job]]\nname = \"{name}\"\nkind = \"vm\"\nrepository = \"{}\"\nuri = \"{}\"\nobjects = [{}]\n",
@@ -49,7 +49,9 @@ impl Night {
                 objects.join(", ")
             )
         };
-        howdah.configure(&[settings, &job("nightly", &guests[..4]), &job("filler", &guests[slow..=slow])].concat());
+        let slow = &guests[slow..=slow];
+        let jobs = [job("nightly", &guests[..4], ""), job("filler", slow, "a-"), job("second", slow, "b-")];
+        howdah.configure(&[settings, &jobs.concat()].concat());
         give(&howdah.home);
         Self { howdah, repository, guests }
     }
@@ -71,27 +73,44 @@ impl Night {
         serde_json::from_str(&self.run(&["job", "show", job, "--json"], 0)).unwrap()
     }
 
-    /// These are the states of the run's objects; those that are done have a point and a checkpoint, the others neither,
-    /// and all guests go on.
-    fn expect(&self, ended: &Value, states: [&str; 4]) {
+    /// These are the states of the run's objects, and the job has so many points of each: those that are done have a new
+    /// one, machines that have one have a checkpoint, the others neither, and all guests go on.
+    #[track_caller]
+    fn expect(&self, ended: &Value, states: [&str; 4], points: [usize; 4]) {
         for (at, (guest, state)) in self.guests.iter().zip(states).enumerate() {
             assert_eq!(ended["objects"][at]["state"], state, "{ended}");
-            let points = names(&self.repository.join(&guest.name));
-            let wanted = usize::from(state == "done");
-            assert_eq!((points.len(), guest.checkpoints().len(), guest.has_job()), (wanted, wanted, false), "{ended}");
-            for point in points {
-                expect_disk(&self.repository.join(&guest.name).join(point), &guest.bytes());
+            let (folder, wanted) = (self.repository.join(&guest.name), points[at]);
+            let mut there = names(&folder);
+            there.sort();
+            assert_eq!((there.len(), guest.checkpoints().len()), (wanted, wanted.min(1)), "{there:?}: {ended}");
+            assert!(!guest.has_job());
+            if state == "done" {
+                expect_disk(&folder.join(there.last().unwrap()), &guest.bytes());
             }
             guest.write();
         }
     }
 
-    /// Stops the job in the object that takes its time.
-    fn stop_in(&self, slow: u64, how: &[&str], code: i32) -> Value {
+    /// Stops the job in the object that takes its time, which is of this session.
+    fn stop_in(&self, session: u64, how: &[&str], code: i32) -> Value {
         let first_shell = self.spawn(&["job", "start", "nightly", "--wait", "--json"]);
-        self.howdah.events().wait_for_bytes(slow + 1, 1, 1);
+        self.until_runs(session);
         self.run(&[&["job", "stop", "nightly", "--wait"], how].concat(), 0);
         serde_json::from_str(&first_shell.end(code)).unwrap()
+    }
+
+    /// Waits until something was read in the first attempt of this session.
+    fn until_runs(&self, session: u64) {
+        self.howdah.events().wait_for_bytes(session, 1, 1);
+    }
+
+    /// Stops the job, and looks that the other one, which has the only slot, runs on.
+    fn stop_beside(&self, other: &str, how: &[&str], result: &str, says: &str) -> Value {
+        self.run(&[&["job", "stop", "nightly", "--wait"], how].concat(), 0);
+        let ended = self.show("nightly");
+        assert_eq!((&ended["result"], &self.show(other)["phase"]), (&result.into(), &"running".into()), "{ended}");
+        assert!(ended["detail"].as_str().unwrap().starts_with(says), "{ended}");
+        ended
     }
 }
 
@@ -106,7 +125,7 @@ impl Shell {
 }
 
 #[test]
-fn r31_to_r36_an_immediate_stop_in_the_first_object_leaves_nothing() {
+fn r31_to_r38_stops_in_the_first_object() {
     needs_libvirt!();
     let night = Night::new("", 0);
     let plan = night.run(&["job", "start", "nightly", "--plan"], 0);
@@ -114,40 +133,70 @@ fn r31_to_r36_an_immediate_stop_in_the_first_object_leaves_nothing() {
         plan.contains("full: the job has no restore point of it yet") && plan.contains("checkpoint howdah-"),
         "{plan}"
     );
-    let ended = night.stop_in(0, &[], 7);
+    let ended = night.stop_in(1, &[], 7);
     assert_eq!(ended["result"], "failed", "{ended}");
-    night.expect(&ended, ["stopped", "not_started", "not_started", "not_started"]);
+    night.expect(&ended, ["stopped", "not_started", "not_started", "not_started"], [0; 4]);
+    let ended = night.stop_in(2, &["--graceful"], 5);
+    assert_eq!(ended["result"], "stopped", "{ended}");
+    night.expect(&ended, ["done", "not_started", "not_started", "not_started"], [1, 0, 0, 0]);
 }
 
 #[test]
-fn r31_to_r36_an_immediate_stop_in_the_last_object_leaves_the_points_of_the_others() {
+fn r31_to_r38_d8_stops_in_the_last_object_and_a_job_that_comes_to_its_end() {
     needs_libvirt!();
     let night = Night::new("", 3);
-    let ended = night.stop_in(3, &[], 7);
+    let ended = night.stop_in(4, &[], 7);
     assert_eq!(ended["result"], "failed", "{ended}");
-    night.expect(&ended, ["done", "done", "done", "stopped"]);
+    night.expect(&ended, ["done", "done", "done", "stopped"], [1, 1, 1, 0]);
+    let ended = night.stop_in(8, &["--graceful"], 5);
+    assert_eq!(ended["result"], "stopped", "{ended}");
+    night.expect(&ended, ["done"; 4], [2, 2, 2, 1]);
+    let ended: Value = serde_json::from_str(&night.run(&["job", "start", "nightly", "--wait", "--json"], 0)).unwrap();
+    assert_eq!(ended["result"], "success", "{ended}");
+    night.expect(&ended, ["done"; 4], [3, 3, 3, 2]);
 }
 
 #[test]
 fn r37_r38_d8_a_graceful_stop_in_the_second_object_leaves_the_points_of_two() {
     needs_libvirt!();
     let night = Night::new("", 1);
-    let ended = night.stop_in(1, &["--graceful"], 5);
+    let ended = night.stop_in(2, &["--graceful"], 5);
     assert_eq!(ended["result"], "stopped", "{ended}");
-    night.expect(&ended, ["done", "done", "not_started", "not_started"]);
+    night.expect(&ended, ["done", "done", "not_started", "not_started"], [1, 1, 0, 0]);
 }
 
-/// Another job has the only slot: the first object of this one is in process, and no attempt of it has begun.
+/// Other jobs have the only slot before the first object of this one and between its first and its second: that object is
+/// in process, and no attempt of it has begun.
 #[test]
-fn r33_r43_a_stop_before_the_first_object_begins_leaves_nothing() {
+fn r31_to_r43_stops_before_the_first_object_and_between_two() {
     needs_libvirt!();
     let night = Night::new("max_running = 1\n", 4);
-    night.run(&["job", "start", "filler"], 0);
-    night.howdah.events().wait_for_bytes(1, 1, 1);
-    night.run(&["job", "start", "nightly"], 0);
-    until_true("the first object waits", || night.show("nightly")["objects"][0]["state"] == "in_process");
-    night.run(&["job", "stop", "nightly", "--wait"], 0);
-    assert_eq!(night.show("filler")["phase"], "running", "other jobs are left alone");
+    let start = |job| night.run(&["job", "start", job], 0);
+    let is = |at: usize, state: &str| night.show("nightly")["objects"][at]["state"] == state;
+    start("filler");
+    night.until_runs(1);
+    for (how, says) in [(&["--graceful"][..], "Operation was canceled by user"), (&[], "stopped immediately by")] {
+        start("nightly");
+        until_true("the first object waits", || is(0, "in_process"));
+        night.expect(&night.stop_beside("filler", how, "failed", says), ["not_started"; 4], [0; 4]);
+    }
+    for (points, first, how, result, says) in [
+        (1, 4, &["--graceful"][..], "stopped", "stopped gracefully by"),
+        (2, 8, &[], "failed", "stopped immediately by"),
+    ] {
+        start("nightly");
+        until_true("the first object waits", || is(0, "in_process"));
+        start("second");
+        night.run(&["job", "stop", "filler", "--wait"], 0);
+        night.until_runs(first + 1);
+        until_true("the second object waits", || is(0, "done") && is(1, "in_process"));
+        let states = ["done", "not_started", "not_started", "not_started"];
+        let ended = night.stop_beside("second", how, result, says);
+        night.expect(&ended, states, [points, 0, 0, 0]);
+        start("filler");
+        night.run(&["job", "stop", "second", "--wait"], 0);
+        night.until_runs(first + 3);
+    }
     night.run(&["job", "stop", "filler", "--wait"], 0);
-    night.expect(&night.show("nightly"), ["not_started"; 4]);
+    assert_eq!(night.guests[4].checkpoints(), [""; 0]);
 }

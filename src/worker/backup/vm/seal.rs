@@ -37,9 +37,9 @@ pub(super) fn seal(work: &Work<'_>, begun: &Begun) -> Result<FoundPoint, Halt> {
         let file = incoming.join(point::file_of(name));
         let backing = begun.rests_on.as_ref().map(|on| format!("../{}/{}", on.label, point::file_of(name)));
         if let Some(backing) = &backing {
-            image::rebase(&file, backing)?;
+            image::rebase(&file, backing, &|| backup.go_on())?;
         }
-        image::check(&file, *capacity, backing.as_deref())?;
+        image::check(&file, *capacity, backing.as_deref(), &|| backup.go_on())?;
         report.detail(&format!("hashing {name}"));
         let (sha256, bytes) = sha256(backup, &file)?;
         report.log(&format!("{name}: {bytes} bytes, SHA-256 {sha256}"));
