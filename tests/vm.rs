@@ -15,6 +15,10 @@ mod guest;
 mod job;
 #[path = "vm/refused.rs"]
 mod refused;
+#[path = "vm/restored.rs"]
+mod restored;
+#[path = "vm/restoring.rs"]
+mod restoring;
 #[path = "vm/session.rs"]
 mod session;
 mod support;

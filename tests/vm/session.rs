@@ -128,11 +128,16 @@ impl Session {
     }
 
     fn launch(&self, work: Work) -> Attempt {
+        self.launch_with(work, WorkerSettings::default(), None)
+    }
+
+    /// The same with these settings, and with programs of another directory before the usual ones.
+    pub(crate) fn launch_with(&self, work: Work, settings: WorkerSettings, programs: Option<&Path>) -> Attempt {
         let number = self.attempts.get() + 1;
         self.attempts.set(number);
         let dir = self.howdah.state.join(format!("attempts/1/{number}"));
         fs::create_dir_all(&dir).unwrap();
-        let settings = WorkerSettings { state: Some(self.howdah.state.clone()), ..WorkerSettings::default() };
+        let settings = WorkerSettings { state: Some(self.howdah.state.clone()), ..settings };
         let ticket = Ticket {
             version: CONTRACT_VERSION,
             session: SessionId(1),
@@ -148,6 +153,10 @@ impl Session {
         let output = fs::File::create(dir.join("stderr")).unwrap();
         give(&self.howdah.home);
         let mut command = command(&self.howdah, &["worker", dir.to_str().unwrap()]);
+        if let Some(programs) = programs {
+            let usual = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{usual}", programs.display()));
+        }
         let child = command.stdout(Stdio::null()).stderr(output).spawn().unwrap();
         Attempt { child, dir }
     }
@@ -160,7 +169,7 @@ impl Session {
 }
 
 impl Attempt {
-    fn facts(&self) -> Vec<Fact> {
+    pub(crate) fn facts(&self) -> Vec<Fact> {
         let text = fs::read_to_string(self.dir.join("events.jsonl")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole.lines().map(|line| serde_json::from_str::<FactLine>(line).unwrap().fact).collect()
