@@ -274,12 +274,12 @@ impl Order {
     /// Whether this build can carry it out. A record may hold what only a later build can.
     pub const fn is_supported(&self) -> bool {
         match self {
-            Self::Restore(RestoreOrder::Cluster(_))
+            Self::Restore(RestoreOrder::Cluster(_) | RestoreOrder::Files(_))
             | Self::Verify(_)
             | Self::Explore(_)
             | Self::Items(_)
             | Self::Backup(_) => true,
-            Self::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_)) => false,
+            Self::Restore(RestoreOrder::VirtualMachine(_)) => false,
         }
     }
 }

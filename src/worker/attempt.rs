@@ -14,6 +14,7 @@ use super::{
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
     signals::Stop,
+    tree::TreeRestore,
     verify,
     workspace::Workspace,
 };
@@ -50,7 +51,11 @@ pub(super) fn carry_out(
             let items = Items::new(dir, ticket, order, report, stop);
             catch_panic(|| items.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
-        Work::Run(order @ Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))) => {
+        Work::Run(Order::Restore(RestoreOrder::Files(order))) => {
+            let tree = TreeRestore::new(dir, ticket, order, report, stop);
+            catch_panic(|| tree.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
+        }
+        Work::Run(order @ Order::Restore(RestoreOrder::VirtualMachine(_))) => {
             End::Failed(report.failed(unsupported(order)))
         }
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
@@ -70,7 +75,11 @@ pub(super) fn carry_out(
             let items = Items::new(dir, ticket, order, report, stop);
             catch_panic(|| items.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
         }
-        Work::Dispose { left: Leftover::Machine(_) | Leftover::Files(_), .. } => {
+        Work::Dispose { left: Leftover::Files(order), disposition } => {
+            let tree = TreeRestore::new(dir, ticket, order, report, stop);
+            catch_panic(|| tree.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
+        }
+        Work::Dispose { left: Leftover::Machine(_), .. } => {
             let cause = "this howdah does not know how: use the newer one that made it".to_owned();
             End::Disposed(Disposed::Failed { cause })
         }

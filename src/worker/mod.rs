@@ -21,6 +21,7 @@ mod session_lock;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod verify;
 mod workspace;
 
@@ -29,8 +30,8 @@ pub use explore::leftovers;
 
 use crate::{
     domain::{
-        BackupOrder, BackupPlan, ClusterRestore, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan, RestorePlan,
-        WorkerSettings,
+        BackupOrder, BackupPlan, ClusterRestore, DataPlan, ExploreOrder, ExplorePlan, Failure, FilesRestore, ItemOrder,
+        ItemPlan, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -114,6 +115,13 @@ pub fn plan_items(order: &ItemOrder, settings: &WorkerSettings) -> Result<ItemPl
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     items::plan(order, settings, &own)
+}
+
+/// Makes the plan of restoring a tree of files and writes nothing.
+pub fn plan_files(order: &FilesRestore, settings: &WorkerSettings) -> Result<DataPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    tree::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.

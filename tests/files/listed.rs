@@ -39,7 +39,7 @@ fn the_points_of_a_repository_are_listed_oldest_first_and_nothing_is_written() {
     assert_eq!(found.len(), 2, "{found:?}");
     let (theirs, ours) = (&found[0], &found[1]);
     assert!(first.ends_with(&ours.id[..8]) && ours.id.len() == 64, "{ours:?}");
-    assert_eq!(ours.paths, [bed.tree.clone()]);
+    assert_eq!(ours.paths, std::slice::from_ref(&bed.tree));
     assert!(ours.tags.contains(&format!("howdah-session-{}", session.uuid)), "{ours:?}");
     assert_eq!(theirs.paths.len(), 2, "{theirs:?}");
     assert_eq!((theirs.hostname.as_str(), theirs.tags[0].as_str()), ("a\\u{1b}b", "x\\u{1b}[2J"));
