@@ -138,6 +138,7 @@
 //! | A standby that was ended has no server, slot or directory left, or says what was not seen; one of an earlier run stays (R34, R36). | `tests/standby.rs` |
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |
+//! | A tree of files has its name when restic has read it back and it was counted; what was asked for alone is in it. | `tests/files.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
 //! | What a crashed session has left open goes when it is proven ours and nobody's; all else stays. | `tests/explore.rs` |
 //! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |

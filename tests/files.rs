@@ -16,6 +16,14 @@ mod listed;
 mod made;
 #[path = "files/refused.rs"]
 mod refused;
+#[path = "files/restore_ended.rs"]
+mod restore_ended;
+#[path = "files/restore_refused.rs"]
+mod restore_refused;
+#[path = "files/restored.rs"]
+mod restored;
+#[path = "files/restoring.rs"]
+mod restoring;
 #[path = "backup/session.rs"]
 #[expect(dead_code, reason = "the tests of other kinds need the rest")]
 mod session;

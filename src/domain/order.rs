@@ -261,18 +261,6 @@ impl Order {
             | Self::Backup(_) => {}
         }
     }
-
-    /// Whether this build can carry it out. A record may hold what only a later build can.
-    pub const fn is_supported(&self) -> bool {
-        match self {
-            Self::Restore(RestoreOrder::Cluster(_) | RestoreOrder::VirtualMachine(_))
-            | Self::Verify(_)
-            | Self::Explore(_)
-            | Self::Items(_)
-            | Self::Backup(_) => true,
-            Self::Restore(RestoreOrder::Files(_)) => false,
-        }
-    }
 }
 
 impl From<ClusterRestore> for Order {

@@ -63,12 +63,6 @@ pub enum Refusal {
     /// Stop of a session that has ended (R22).
     #[error("it is not active: it has ended already")]
     NotActive,
-    /// An order that only a newer howdah can carry out.
-    #[error("this howdah cannot carry out: {order}; use the newer one that knows how")]
-    NotSupported {
-        /// The order, printable.
-        order: String,
-    },
     /// Force without a cancel that is under way.
     #[error("there is nothing to force: force is for a cancel whose attempt does not end")]
     NothingToForce,

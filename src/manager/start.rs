@@ -118,12 +118,9 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let mut wanted: Vec<(SessionId, Uuid, Result<Wanted, Refusal>)> = Vec::new();
         for order in &from.request.orders {
             let session = self.ids.next();
-            let unsupported = || Refusal::NotSupported { order: order.to_string() };
             let alone = order.kind() == Kind::Backup && !of_run;
             let refusal = alone.then_some(Refusal::OnlyInJob);
-            let refusal =
-                refusal.or_else(|| (!order.is_supported()).then(unsupported)).or_else(|| claims.not_open(order));
-            let refusal = refusal.or_else(|| claims.holder(order));
+            let refusal = refusal.or_else(|| claims.not_open(order)).or_else(|| claims.holder(order));
             if let Some(refusal) = refusal {
                 wanted.push((SessionId(0), session, Err(refusal)));
                 continue;

@@ -40,6 +40,9 @@ pub(crate) struct Lock {
     /// Left out for root.
     #[serde(default)]
     pub(crate) uid: u32,
+    /// Nobody else may read meanwhile, since pieces are removed.
+    #[serde(default)]
+    pub(crate) exclusive: bool,
 }
 
 impl Snapshot {
@@ -104,7 +107,8 @@ fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Failure> {
     serde_json::from_str(answer).map_err(|_| unknown(answer))
 }
 
-fn unknown(answer: &str) -> Failure {
+/// The failure of an answer that is none.
+pub(crate) fn unknown(answer: &str) -> Failure {
     let first = answer.lines().next().unwrap_or_default();
     let shown: String = first.chars().take(80).collect();
     Failure::incurable(format!("this restic answers what howdah does not know: {shown:?}"), "use another version of it")

@@ -6,6 +6,7 @@
 //! variable of our environment. Never: reads the password, or changes a repository by itself.
 
 pub(crate) mod answer;
+pub(crate) mod listing;
 mod point;
 mod program;
 pub(crate) mod refusals;

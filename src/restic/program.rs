@@ -154,6 +154,12 @@ impl Restic {
         answer::identifier(&self.ask(&["cat", "config"])?)
     }
 
+    /// Whether this snapshot is in the repository.
+    pub(crate) fn has(&self, id: &str) -> Result<bool, Failure> {
+        let found = answer::snapshots(&self.ask(&["snapshots", "--json", "--", id])?)?;
+        Ok(found.iter().any(|snapshot| snapshot.id == id))
+    }
+
     /// The snapshot that this session has made.
     pub(crate) fn made(&self, session: Uuid) -> Result<Option<Snapshot>, Failure> {
         let found = answer::snapshots(&self.ask(&["snapshots", "--json", "--tag", &tag(session)])?)?;
@@ -167,6 +173,10 @@ impl Restic {
 }
 
 impl Version {
+    pub(crate) const fn new(major: u32, minor: u32) -> Self {
+        Self { major, minor }
+    }
+
     /// From `restic 0.14.0 compiled with go1.19.8 on linux/amd64`.
     fn of(answer: &str) -> Option<Self> {
         let mut words = answer.lines().next()?.split_whitespace();

@@ -16,6 +16,8 @@ type Rule = (&'static str, FailureClass, &'static str);
 const PASSWORD: &str =
     "correct the file that password_file names: it holds the password of this repository in one line";
 const LOCKED: &str = "wait for the other restic; restic unlock removes a lock that a crash has left";
+/// What a person can do about a repository that is not what it was.
+pub(crate) const DAMAGED: &str = "choose another restore point: restic check --read-data says what is damaged";
 const GONE: &str = "see whether the repository is mounted, or was moved away";
 
 /// By its status (restic's manual, "Exit codes").
@@ -38,6 +40,10 @@ const RULES: &[Rule] = &[
     ("unable to open config file", Disruption, GONE),
     ("unknown flag", Incurable, "install restic 0.14 or newer"),
     ("unsupported repository version", Incurable, "install the restic that made the repository, or a newer one"),
+    ("ciphertext verification failed", Incurable, DAMAGED),
+    ("unexpected eof", Incurable, DAMAGED),
+    ("invalid data returned", Incurable, DAMAGED),
+    ("file name too long", Incurable, "choose a place with a shorter name"),
     ("input/output error", Disruption, "see the disk that it names"),
 ];
 
@@ -83,6 +89,8 @@ mod tests {
             (1, "Fatal: unable to open config file: open r/config: permission denied", Incurable),
             (1, "Resolving password failed: Fatal: /pw does not exist", Incurable),
             (1, "Fatal: --exclude: invalid pattern(s) provided:", Incurable),
+            (1, "ignoring error for /t/a: ciphertext verification failed", Incurable),
+            (1, "Load(<data/0a>, 1, 0) returned error, retrying after 1s: ReadFull: unexpected EOF", Incurable),
             (1, "unbekannt", Disruption),
         ] {
             let failure = of_end("x", ExitStatus::from_raw(code << 8), &format!("\n{text}\nmore\n"));

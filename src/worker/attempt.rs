@@ -15,12 +15,13 @@ use super::{
     restore::{self, Restore, dispose},
     server::ServerSupervisor,
     signals::Stop,
+    tree::TreeRestore,
     verify,
     workspace::Workspace,
 };
 use crate::{
     domain::{
-        ClusterRestore, Disposed, ExploreOrder, Failure, Leftover, Order, RestoreOrder, VerifyOrder,
+        ClusterRestore, ExploreOrder, Leftover, Order, RestoreOrder, VerifyOrder,
         fact::End,
         ticket::{Ticket, Work},
     },
@@ -55,7 +56,10 @@ pub(super) fn carry_out(
             let machine = Machine::new(dir, ticket, order, report, stop);
             catch_panic(|| machine.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
         }
-        Work::Run(order @ Order::Restore(RestoreOrder::Files(_))) => End::Failed(report.failed(unsupported(order))),
+        Work::Run(Order::Restore(RestoreOrder::Files(order))) => {
+            let tree = TreeRestore::new(dir, ticket, order, report, stop);
+            catch_panic(|| tree.run()).map_or_else(|halt| end_of(halt, report), End::Succeeded)
+        }
         Work::Dispose { left: Leftover::Cluster(target), disposition } => {
             let dispose = || dispose::dispose(dir, ticket, target, *disposition, factory);
             catch_panic(dispose).map_or_else(|halt| end_of(halt, report), End::Disposed)
@@ -77,9 +81,9 @@ pub(super) fn carry_out(
             let machine = Machine::new(dir, ticket, order, report, stop);
             catch_panic(|| machine.dispose(*disposition)).map_or_else(|halt| end_of(halt, report), End::Disposed)
         }
-        Work::Dispose { left: Leftover::Files(_), .. } => {
-            let cause = "this howdah does not know how: use the newer one that made it".to_owned();
-            End::Disposed(Disposed::Failed { cause })
+        Work::Dispose { left: Leftover::Files(order), disposition } => {
+            let tree = TreeRestore::new(dir, ticket, order, report, stop);
+            catch_panic(|| tree.dispose(*disposition)).unwrap_or_else(|halt| end_of(halt, report))
         }
     }
 }
@@ -91,12 +95,6 @@ fn verify(dir: &Path, ticket: &Ticket, order: &VerifyOrder, report: &EventWriter
         Ok(found) => End::Damaged(found),
         Err(halt) => end_of(halt, report),
     }
-}
-
-/// A newer howdah has ordered it; it knows the shape of the order and its version, and this one the shape alone.
-pub(super) fn unsupported(order: &Order) -> Failure {
-    let cause = format!("this howdah cannot carry out: {order}");
-    Failure::incurable(cause, "use the newer howdah that ordered it, then retry")
 }
 
 fn bring_back(

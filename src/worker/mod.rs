@@ -22,6 +22,7 @@ mod session_lock;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod verify;
 mod workspace;
 
@@ -31,7 +32,7 @@ pub use explore::leftovers;
 use crate::{
     domain::{
         AnyRestorePlan, BackupOrder, BackupPlan, ClusterRestore, DataPlan, ExploreOrder, ExplorePlan, Failure,
-        ItemOrder, ItemPlan, MachineRestore, Order, RestoreOrder, RestorePlan, WorkerSettings,
+        FilesRestore, ItemOrder, ItemPlan, MachineRestore, RestoreOrder, RestorePlan, WorkerSettings,
         environment::VariablePattern,
         fact::End,
         instance::printable_name,
@@ -104,7 +105,7 @@ pub fn plan_restore(
         RestoreOrder::VirtualMachine(order) => {
             plan_machine(order, settings).map(|plan| AnyRestorePlan::Data(Box::new(plan)))
         }
-        RestoreOrder::Files(_) => Err(attempt::unsupported(&Order::Restore(order.clone()))),
+        RestoreOrder::Files(order) => plan_files(order, settings).map(|plan| AnyRestorePlan::Data(Box::new(plan))),
     }
 }
 
@@ -139,6 +140,13 @@ pub fn plan_machine(order: &MachineRestore, settings: &WorkerSettings) -> Result
     // Which of its own sessions holds a place is for the owner to say.
     let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
     machine::plan(order, settings, &own)
+}
+
+/// Makes the plan of restoring a tree of files and writes nothing.
+pub fn plan_files(order: &FilesRestore, settings: &WorkerSettings) -> Result<DataPlan, Failure> {
+    // Which of its own sessions holds a place is for the owner to say.
+    let own = Own { state: settings.state.clone().unwrap_or_default(), session: None };
+    tree::plan(order, settings, &own)
 }
 
 /// The whole attempt, from the first line of the report to the last.

@@ -146,7 +146,7 @@ impl Session {
         self.launch(Work::Dispose { left, disposition: Disposition::Default }).end()
     }
 
-    fn launch(&self, work: Work) -> Attempt {
+    pub(crate) fn launch(&self, work: Work) -> Attempt {
         let number = self.attempts.get() + 1;
         self.attempts.set(number);
         let dir = self.howdah.state.join(format!("attempts/1/{number}"));

@@ -78,7 +78,7 @@ mod tests {
         let at = |second: u32| format!("2026-11-23T02:17:{second:02}Z").parse().unwrap();
         let process = ProcessMark { pid: 4680, started: 1, realm: None };
         let run = RunNote { host: "vm".to_owned(), until: Some(at(40)), ..RunNote::new("r", process, at(10)) };
-        let lock = Lock { time: at(20), hostname: "vm".to_owned(), pid: 4680, uid: 7 };
+        let lock = Lock { time: at(20), hostname: "vm".to_owned(), pid: 4680, uid: 7, exclusive: false };
         assert!(is_of(&lock, &run, 7));
         for other in [
             Lock { time: at(9), ..lock.clone() },
