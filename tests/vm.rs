@@ -21,6 +21,8 @@ mod restored;
 mod restoring;
 #[path = "vm/session.rs"]
 mod session;
+#[path = "vm/shell.rs"]
+mod shell;
 mod support;
 
 use daemon::{as_user, daemon, scratch_of_user};
