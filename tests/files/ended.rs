@@ -18,7 +18,7 @@ use std::{fs, process::Stdio};
 #[test]
 fn r34_r36_a_stop_in_the_middle_leaves_no_snapshot_and_no_lock_and_earlier_points_stay() {
     needs_restic!();
-    let bed = Bed::new(10);
+    let bed = Bed::with_repository(10);
     let first = label(&bed.session().succeed());
     let before = listing(&bed.folder().join("snapshots"));
     bed.fill("more", MUCH);
@@ -38,7 +38,7 @@ fn r34_r36_a_stop_in_the_middle_leaves_no_snapshot_and_no_lock_and_earlier_point
 #[test]
 fn r34_a_restic_that_is_too_busy_to_remove_its_lock_is_killed_and_the_lock_goes_all_the_same() {
     needs_restic!();
-    let bed = Bed::new(4 * MUCH);
+    let bed = Bed::with_repository(4 * MUCH);
     let mut session = bed.session();
     let attempt = bed.under_way(&mut session);
     attempt.until_received(34 << 20);
@@ -53,7 +53,7 @@ fn r34_a_restic_that_is_too_busy_to_remove_its_lock_is_killed_and_the_lock_goes_
 #[test]
 fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
     needs_restic!();
-    let bed = Bed::new(MUCH);
+    let bed = Bed::with_repository(MUCH);
     let mut session = bed.session();
     bed.under_way(&mut session).kill();
     assert_eq!(bed.locks().len(), 1, "nobody could take it along");
@@ -72,7 +72,7 @@ fn what_a_killed_attempt_left_is_removed_by_the_next_one_and_by_the_disposal() {
 #[test]
 fn r31_a_stop_that_comes_after_the_end_finds_a_restore_point_and_one_that_does_not_end_is_not_waited_for() {
     needs_restic!();
-    let bed = Bed::new(10);
+    let bed = Bed::with_repository(10);
     let endless = || vec![bed.instead("RESTIC \"$@\"\nexec tail -f /dev/null")];
     let mut session = bed.session();
     session.binaries = endless();
@@ -115,7 +115,7 @@ fn a_repository_that_was_being_made_goes_and_the_next_attempt_makes_its_own() {
 #[test]
 fn a_killed_restic_is_a_disruption() {
     needs_restic!();
-    let bed = Bed::new(MUCH);
+    let bed = Bed::with_repository(MUCH);
     let mut session = bed.session();
     let attempt = bed.under_way(&mut session);
     let programs = attempt.processes("restic");
@@ -137,7 +137,7 @@ fn gone(failure: &Failure) {
 #[test]
 fn a_repository_that_was_moved_away_in_mid_backup_gives_no_restore_point() {
     needs_restic!();
-    let bed = Bed::new(MUCH / 4);
+    let bed = Bed::with_repository(MUCH / 4);
     let mut session = bed.session();
     let attempt = bed.under_way(&mut session);
     let away = bed.repository.join("away");
@@ -160,12 +160,12 @@ fn a_repository_that_was_moved_away_in_mid_backup_gives_no_restore_point() {
 #[test]
 fn a_repository_that_was_exchanged_after_restics_last_word_gives_none_either() {
     needs_restic!();
-    let bed = Bed::new(10);
+    let bed = Bed::with_repository(10);
     let mut session = bed.session();
     let exchange = "RESTIC \"$@\"\nmv REPOSITORY REPOSITORY.away\nmkdir -p REPOSITORY/snapshots REPOSITORY/data";
     session.binaries = vec![bed.instead(exchange)];
     gone(&session.fail());
-    let other = Bed::new(10);
+    let other = Bed::with_repository(10);
     other.session().succeed();
     let mut session = other.session();
     session.binaries = vec![other.instead(
@@ -177,7 +177,7 @@ fn a_repository_that_was_exchanged_after_restics_last_word_gives_none_either() {
 #[test]
 fn the_lock_of_a_living_restic_is_a_disruption_and_no_lock_of_others_is_touched() {
     needs_restic!();
-    let bed = Bed::new(MUCH);
+    let bed = Bed::with_repository(MUCH);
     let made = label(&bed.session().succeed());
     let mut slow = bed.command();
     slow.args(["--limit-download=100", "check", "--read-data"]).stdout(Stdio::null()).stderr(Stdio::null());

@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, random},
-    needs_restic,
+    cheap, needs_restic,
     support::{
         howdah::Howdah,
         place::{names, scratch},
@@ -40,6 +40,15 @@ impl Night {
             objects.join(", ")
         ));
         Self { howdah, repository, password, trees }
+    }
+
+    /// The same with repositories that are there already.
+    fn with_repositories(rate: &str) -> Self {
+        let night = Self::new(rate);
+        for name in NAMES {
+            cheap::make(&night.repository.join(format!("{name}.restic")));
+        }
+        night
     }
 
     fn run(&self) -> Value {
@@ -98,6 +107,9 @@ fn r41_a_job_over_three_trees_makes_a_point_of_each_and_shows_it() {
     let plan = night.howdah.run(["job", "start", "home", "--plan"]).expect_code(0).stdout;
     assert!(plan.contains("into a new repository, which is made first"), "{plan}");
     assert_eq!(names(&night.repository), [] as [&str; 0], "a plan writes nothing");
+    for name in &NAMES[1..] {
+        cheap::make(&night.repository.join(format!("{name}.restic")));
+    }
     let ended = night.howdah.run(["job", "start", "home", "--wait", "--json"]).expect_code(0).json();
     assert_eq!(ended["result"], "success", "{ended}");
     night.expect(&ended, ["done"; 3]);
@@ -111,7 +123,7 @@ fn r31_to_r35_an_immediate_stop_leaves_the_points_of_those_that_were_done() {
         (1, ["done", "stopped", "not_started"]),
         (2, ["done", "done", "stopped"]),
     ] {
-        let night = Night::new("rate = \"1M\"\n");
+        let night = Night::with_repositories("rate = \"1M\"\n");
         let ended = night.stop_in(object, &[]);
         assert_eq!(ended["result"], "failed", "{ended}");
         night.expect(&ended, states);
@@ -125,7 +137,7 @@ fn r37_r38_d8_a_graceful_stop_finishes_the_tree_in_process() {
     for (object, states) in
         [(0, ["done", "not_started", "not_started"]), (1, ["done", "done", "not_started"]), (2, ["done"; 3])]
     {
-        let night = Night::new("rate = \"1M\"\n");
+        let night = Night::with_repositories("rate = \"1M\"\n");
         let ended = night.stop_in(object, &["--graceful"]);
         assert_eq!(ended["result"], "stopped", "{ended}");
         night.expect(&ended, states);
@@ -193,7 +205,7 @@ fn the_doctor_looks_for_restic_where_a_job_needs_it() {
 fn r33_r38_a_stop_between_two_objects_begins_no_third() {
     needs_restic!();
     for how in [&[][..], &["--graceful"]] {
-        let night = Night::new("");
+        let night = Night::with_repositories("");
         night.howdah.run(["job", "start", "home"]).expect_code(0);
         until_true("the first is done", || night.run()["objects"][0]["state"] == "done");
         night.howdah.run([&["job", "stop", "home", "--wait"], how].concat()).expect_code(0);

@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, MUCH},
-    needs_restic,
+    cheap, needs_restic,
     session::{Session, SmallDisk},
     support::place::names,
 };
@@ -55,7 +55,7 @@ fn what_cannot_go_well_is_refused_and_nothing_is_written() {
 #[test]
 fn a_wrong_password_is_incurable_and_changes_nothing() {
     needs_restic!();
-    let bed = Bed::new(10);
+    let bed = Bed::with_repository(10);
     bed.session().succeed();
     let right = fs::read(&bed.password).unwrap();
     fs::write(&bed.password, "wrong").unwrap();
@@ -67,7 +67,7 @@ fn a_wrong_password_is_incurable_and_changes_nothing() {
 #[test]
 fn a_pattern_that_is_none_needs_a_person() {
     needs_restic!();
-    let bed = Bed::new(10);
+    let bed = Bed::with_repository(10);
     let mut session = bed.session();
     let BackupObject::FileTree { exclude, .. } = &mut session.order.object else { panic!() };
     exclude.push("[".to_owned());
@@ -85,6 +85,7 @@ fn a_disk_that_fills_up_is_incurable_and_names_no_snapshot() {
     let mut bed = Bed::new(MUCH);
     bed.repository = disk.0.join("repository");
     fs::create_dir(&bed.repository).unwrap();
+    cheap::make(&bed.folder());
     let session = bed.session();
     let failure = session.fail();
     assert_eq!((failure.class, failure.step), (FailureClass::Incurable, Some(Step::Copy)), "{failure}");

@@ -29,6 +29,9 @@ pub(super) const TARGET: &str = "tree";
 /// comes back later is met by the session's next try.
 const RETRY_LIMIT: Duration = Duration::from_secs(10);
 
+/// What restic writes meanwhile to say so.
+const NOISE: u64 = 64 << 10;
+
 /// How long a look at the repository may take meanwhile: a stop waits for it.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
@@ -73,8 +76,8 @@ fn command(planned: &Planned) -> Command {
 struct Running {
     process: ResticProcess,
     said: Said,
-    /// The last line on a piece that could not be read, since anything else was read or written.
-    retried: Option<String>,
+    /// Since when a piece could not be read, what was written by then, and the last line on it.
+    retried: Option<((Instant, u64), String)>,
     total: ByteCount,
 }
 
@@ -94,16 +97,21 @@ impl Running {
             let traffic = self.traffic();
             if traffic != moved.1 {
                 moved = (Instant::now(), traffic);
-                self.retried = None;
                 self.report(tree, traffic);
             }
-            let is_new = self.said.retrying.take().map(|line| self.retried = Some(line)).is_some();
-            if let Some(line) = &self.retried {
-                let is_gone = is_new && !is_there(planned.restic.repository());
-                if is_gone || moved.0.elapsed() >= RETRY_LIMIT {
-                    let failure = unreadable(planned, line);
-                    self.process.stop()?;
-                    return Err(failure.into());
+            if let Some(line) = self.said.retrying.take() {
+                let (since, written) =
+                    self.retried.as_ref().map_or((Instant::now(), written_of(traffic)), |found| found.0);
+                self.retried = Some(((since, written), line));
+                if !is_there(planned.restic.repository()) {
+                    return self.give_up(planned);
+                }
+            }
+            if let Some(((since, written), _)) = self.retried {
+                if written_of(traffic) > written + NOISE {
+                    self.retried = None;
+                } else if since.elapsed() >= RETRY_LIMIT {
+                    return self.give_up(planned);
                 }
             } else if moved.0.elapsed() >= tree.ticket.settings.start_timeout {
                 self.process.stop()?;
@@ -115,6 +123,13 @@ impl Running {
             }
             thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    /// A piece cannot be read. Where the repository is to be seen, it is the piece.
+    fn give_up(&mut self, planned: &Planned) -> Result<ExitStatus, Halt> {
+        self.process.stop()?;
+        let line = self.retried.as_ref().map_or("", |(_, line)| line);
+        Err(unreadable(planned.restic.repository(), line).into())
     }
 
     fn listen(&mut self, tree: &TreeRestore<'_>) -> Result<(), Failure> {
@@ -150,9 +165,11 @@ fn is_there(repository: &Path) -> bool {
     looked.unwrap_or(false)
 }
 
-/// A piece cannot be read. Where the repository is to be seen, it is the piece.
-fn unreadable(planned: &Planned, line: &str) -> Failure {
-    let repository = planned.restic.repository();
+fn written_of(traffic: Option<(u64, u64)>) -> u64 {
+    traffic.map_or(0, |(_, written)| written)
+}
+
+fn unreadable(repository: &Path, line: &str) -> Failure {
     if is_there(repository) {
         if line.contains("no such file or directory") {
             let cause = format!("a piece of the restic repository {} is missing: {line}", shown(repository));
