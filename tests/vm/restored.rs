@@ -5,7 +5,7 @@ use crate::{
     Guest, Speed,
     daemon::{Daemon, daemon, give, scratch_of_user},
     needs_libvirt, record, repository,
-    restoring::{Moment, Restoring, backed_up, bytes_of, copied},
+    restoring::{Chain, Moment, Restoring, backed_up, bytes_of, chain, copied},
     support::{place::listing, timeout::until_true},
 };
 use howdah::domain::{Achieved, Disposed, Disposition, Failure, FailureClass, InstanceName, fact::End};
@@ -53,13 +53,11 @@ fn under_way(restoring: &Restoring) -> crate::session::Attempt {
 #[test]
 fn a_chain_becomes_images_of_their_moments_and_a_guest_says_its_name_while_its_source_runs_on() {
     needs_libvirt!();
-    let (daemon, repository) = (daemon(), repository());
-    let guest = Guest::start(daemon, Speed::Fast);
-    let moments = backed_up(daemon, &guest, &repository, 3);
-    let before = listing(&repository);
-    let restoring = Restoring::of(daemon, &guest, &moments[2].point).started();
+    let (daemon, Chain { name: source, guest, moments, repository }) = (daemon(), chain());
+    let before = listing(repository);
+    let restoring = Restoring::of(daemon, source, &moments[2].point).started();
     let success = restoring.succeed();
-    let answer = format!("its serial console says: I am {}", guest.name);
+    let answer = format!("its serial console says: I am {source}");
     let name = restoring.order.name.to_string();
     assert_eq!(success.result, Achieved::VirtualMachine { name: name.clone(), answer: Some(answer) });
     assert!(success.unchecked[0].contains("qemu-img made of 2 increments was not compared"), "{success:?}");
@@ -69,9 +67,11 @@ fn a_chain_becomes_images_of_their_moments_and_a_guest_says_its_name_while_its_s
         (vec!["serial.log".into(), "vda.qcow2".into()], "running")
     );
     let xml = daemon.virsh(&["dumpxml", &name]);
-    for of_source in
-        [record(&moments[2].point)["uuid"].as_str().unwrap(), &guest.disk().display().to_string(), "/serial'"]
-    {
+    for of_source in [
+        record(&moments[2].point)["uuid"].as_str().unwrap(),
+        &guest.lock().unwrap().disk().display().to_string(),
+        "/serial'",
+    ] {
         assert!(!xml.contains(of_source), "{of_source}: {xml}");
     }
     let log = restoring.log();
@@ -84,17 +84,17 @@ fn a_chain_becomes_images_of_their_moments_and_a_guest_says_its_name_while_its_s
     assert_eq!((restoring.succeed(), restoring.uuid()), (success, uuid));
     assert_eq!(restoring.dispose(Disposition::Default), Disposed::Kept, "it was done");
     assert_eq!(restoring.state(), "running");
-    guest.write();
+    guest.lock().unwrap().write();
 
     for moment in &moments[..2] {
-        let restoring = Restoring::of(daemon, &guest, &moment.point);
+        let restoring = Restoring::of(daemon, source, &moment.point);
         let success = restoring.succeed();
         let Achieved::VirtualMachine { answer: None, .. } = &success.result else { panic!("{success:?}") };
         assert!(success.unchecked.last().unwrap().contains("whether it boots was not seen"), "{success:?}");
         restoring.expect_disk(&moment.bytes);
         assert_eq!((restoring.files(), restoring.state().as_str()), (vec!["vda.qcow2".into()], "shut off"));
     }
-    assert!(before == listing(&repository), "restore points are read alone");
+    assert!(before == listing(repository), "restore points are read alone");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn s15_a_chain_that_was_altered_or_is_not_whole_is_refused_and_nothing_is_define
     let [full, newest] = backed_up(daemon, &guest, &repository, 2).try_into().ok().unwrap();
     let file = |moment: &Moment| moment.point.join("vda.qcow2");
     let refused = |cause: &str, left: Disposed| {
-        let restoring = Restoring::of(daemon, &guest, &newest.point).started();
+        let restoring = Restoring::of(daemon, &guest.name, &newest.point).started();
         incurable(&restoring.fail(), cause);
         assert_eq!(restoring.uuid(), None, "{}", restoring.log());
         assert_eq!(restoring.dispose(Disposition::Default), left, "{}", restoring.log());
@@ -134,22 +134,21 @@ fn s15_a_chain_that_was_altered_or_is_not_whole_is_refused_and_nothing_is_define
     fs::rename(file(&full), &hidden).unwrap();
     refused("is gone or of another length", Disposed::Nothing);
     fs::rename(&hidden, file(&full)).unwrap();
-    Restoring::of(daemon, &guest, &newest.point).succeed();
+    Restoring::of(daemon, &guest.name, &newest.point).succeed();
 }
 
 #[test]
 fn s08_names_and_directories_of_others_are_left_alone() {
     needs_libvirt!();
-    let (daemon, repository) = (daemon(), repository());
-    let guest = Guest::start(daemon, Speed::Fast);
-    let [full] = backed_up(daemon, &guest, &repository, 1).try_into().ok().unwrap();
+    let (daemon, Chain { name: source, guest, moments, .. }) = (daemon(), chain());
+    let full = &moments[0];
     let other = |change: &dyn Fn(&mut Restoring), cause: &str| {
-        let mut restoring = Restoring::of(daemon, &guest, &full.point).started();
+        let mut restoring = Restoring::of(daemon, source, &full.point).started();
         change(&mut restoring);
         incurable(&restoring.fail(), cause);
         assert_eq!(restoring.dispose(Disposition::Remove), Disposed::Nothing, "{}", restoring.log());
     };
-    other(&|restoring| restoring.order.name = InstanceName::new(&guest.name), "which this session has not made");
+    other(&|restoring| restoring.order.name = InstanceName::new(source), "which this session has not made");
     other(&|restoring| restoring.order.name = InstanceName::new("../x"), "cannot be the name");
     other(
         &|restoring| restoring.order.uri = "qemu+ssh://elsewhere/system".to_owned(),
@@ -160,11 +159,12 @@ fn s08_names_and_directories_of_others_are_left_alone() {
     fs::write(theirs.join("vda.qcow2"), "theirs").unwrap();
     other(&|restoring| restoring.order.directory.clone_from(&theirs), "is not empty: vda.qcow2 is in it");
     assert_eq!(fs::read_to_string(theirs.join("vda.qcow2")).unwrap(), "theirs");
+    let guest = guest.lock().unwrap();
     guest.write();
     assert!(guest.state().starts_with("running"), "the machine of that name is as it was");
 
     // Two sessions of two state directories: for the directory, and for the name.
-    let first = Restoring::of(daemon, &guest, &full.point).slowly();
+    let first = Restoring::of(daemon, source, &full.point).slowly();
     let attempt = under_way(&first);
     let mut second = first.rival();
     incurable(&second.fail(), &first.order.directory.display().to_string());
@@ -178,26 +178,25 @@ fn s08_names_and_directories_of_others_are_left_alone() {
 #[test]
 fn s02_a_restore_that_was_killed_in_its_copy_goes_on_from_there_and_a_cancel_removes_its_own() {
     needs_libvirt!();
-    let (daemon, repository) = (daemon(), repository());
-    let guest = Guest::start(daemon, Speed::Fast);
-    let [full, newest] = backed_up(daemon, &guest, &repository, 2).try_into().ok().unwrap();
-    let restoring = Restoring::of(daemon, &guest, &newest.point).slowly();
+    let (daemon, Chain { name: source, moments, .. }) = (daemon(), chain());
+    let [full, newest, ..] = moments.as_slice() else { panic!() };
+    let restoring = Restoring::of(daemon, source, &newest.point).slowly();
     under_way(&restoring).kill();
     let came = fs::metadata(restoring.order.directory.join("vda.qcow2.partial")).unwrap().len();
-    assert!((1..bytes_of(&full)).contains(&came) && restoring.uuid().is_none(), "{came}");
+    assert!((1..bytes_of(full)).contains(&came) && restoring.uuid().is_none(), "{came}");
     let restoring = restoring.at_once();
     let attempt = restoring.start();
     assert_eq!(copied(&attempt), came, "{}", restoring.log());
     assert!(matches!(attempt.end(), End::Succeeded(_)), "{}", restoring.log());
     restoring.expect_disk(&newest.bytes);
 
-    let restoring = Restoring::of(daemon, &guest, &newest.point).slowly();
+    let restoring = Restoring::of(daemon, source, &newest.point).slowly();
     assert_eq!(under_way(&restoring).stop(), End::Stopped);
     assert_eq!(restoring.dispose(Disposition::Keep), Disposed::Kept);
     assert_eq!(restoring.files(), [".howdah-machine.json", "vda.qcow2.partial"]);
     assert_eq!(restoring.dispose(Disposition::Default), Disposed::Removed);
     assert!(!restoring.order.directory.exists());
-    let mut restoring = Restoring::of(daemon, &guest, &newest.point).slowly();
+    let mut restoring = Restoring::of(daemon, source, &newest.point).slowly();
     restoring.order.directory = scratch_of_user("given");
     assert_eq!(under_way(&restoring).stop(), End::Stopped);
     assert_eq!(restoring.dispose(Disposition::Default), Disposed::Kept, "it has not made the directory (D7)");
@@ -208,9 +207,7 @@ fn s02_a_restore_that_was_killed_in_its_copy_goes_on_from_there_and_a_cancel_rem
 #[test]
 fn s02_an_image_that_increments_were_being_put_into_takes_them_again_or_is_made_anew_where_it_is_torn() {
     needs_libvirt!();
-    let (daemon, repository) = (daemon(), repository());
-    let guest = Guest::start(daemon, Speed::Fast);
-    let moments = backed_up(daemon, &guest, &repository, 3);
+    let (daemon, Chain { name: source, moments, .. }) = (daemon(), chain());
     let sizes: Vec<u64> = moments.iter().map(bytes_of).collect();
     // Of the clusters that an increment holds.
     let half = "PATH=${PATH#*:} qemu-io -f qcow2 -c 'write -P 7 4k 8k' vda.qcow2.partial";
@@ -218,7 +215,7 @@ fn s02_an_image_that_increments_were_being_put_into_takes_them_again_or_is_made_
     let torn = "head -c 65536 /dev/zero | tr '\\0' '\\252' | dd of=vda.qcow2.partial bs=65536 seek=1 conv=notrunc";
     for (harm, kept) in [("true", true), (half, true), (torn, false)] {
         let (programs, hangs) = hanging_commit(harm);
-        let mut restoring = Restoring::of(daemon, &guest, &moments[2].point);
+        let mut restoring = Restoring::of(daemon, source, &moments[2].point);
         restoring.programs = Some(programs);
         let attempt = restoring.start();
         until_true("increments are put into the image", || hangs.exists());
@@ -242,9 +239,8 @@ fn s02_an_image_that_increments_were_being_put_into_takes_them_again_or_is_made_
 #[test]
 fn a_machine_that_was_defined_when_its_worker_was_killed_is_known_again_and_goes_with_a_cancel() {
     needs_libvirt!();
-    let (daemon, repository) = (daemon(), repository());
-    let guest = Guest::start(daemon, Speed::Fast);
-    let [full] = backed_up(daemon, &guest, &repository, 1).try_into().ok().unwrap();
+    let (daemon, Chain { name: source, guest, moments, .. }) = (daemon(), chain());
+    let full = &moments[0];
     let killed = |restoring: &Restoring| {
         let attempt = restoring.start();
         until_true("libvirt has the machine", || restoring.uuid().is_some());
@@ -256,31 +252,28 @@ fn a_machine_that_was_defined_when_its_worker_was_killed_is_known_again_and_goes
         fs::write(&mark, text.to_string()).unwrap();
         restoring.uuid().unwrap()
     };
-    let restoring = Restoring::of(daemon, &guest, &full.point).started();
+    let restoring = Restoring::of(daemon, source, &full.point).started();
     let uuid = killed(&restoring);
     // Somebody else's session of the same order has no part in it.
     incurable(&restoring.rival().fail(), &restoring.order.directory.display().to_string());
     let success = restoring.succeed();
-    assert!(success.to_string().contains(&format!("I am {}", guest.name)), "{success}");
+    assert!(success.to_string().contains(&format!("I am {source}")), "{success}");
     assert_eq!(restoring.uuid(), Some(uuid), "{}", restoring.log());
     assert!(restoring.log().contains("an earlier attempt has defined it"), "{}", restoring.log());
 
-    let restoring = Restoring::of(daemon, &guest, &full.point).started();
+    let restoring = Restoring::of(daemon, source, &full.point).started();
     killed(&restoring);
     assert_eq!(restoring.dispose(Disposition::Default), Disposed::Removed, "{}", restoring.log());
     assert!(restoring.uuid().is_none() && !restoring.order.directory.exists(), "{}", restoring.log());
     // Somebody has put another machine in the place of ours.
-    let restoring = Restoring::of(daemon, &guest, &full.point).started();
+    let restoring = Restoring::of(daemon, source, &full.point).started();
     killed(&restoring);
     let name = restoring.order.name.as_str();
     let _was_off = daemon.try_virsh(&["destroy", name]);
     daemon.virsh(&["undefine", name]);
     let xml = scratch_of_user("foreign").join("xml");
-    fs::write(
-        &xml,
-        guest.xml("qcow2").replace(&format!("<name>{}</name>", guest.name), &format!("<name>{name}</name>")),
-    )
-    .unwrap();
+    let theirs = guest.lock().unwrap().xml("qcow2").replace(&format!("<name>{source}<"), &format!("<name>{name}<"));
+    fs::write(&xml, theirs).unwrap();
     daemon.virsh(&["define", xml.to_str().unwrap()]);
     let theirs = restoring.uuid();
     incurable(&restoring.fail(), "which this session has not made");
@@ -296,16 +289,14 @@ fn r08_a_libvirtd_that_is_gone_is_a_disruption_and_a_cancel_keeps_what_may_be_in
     let mut daemon = Daemon::new();
     let guest = Guest::start(&daemon, Speed::Fast);
     let [full] = backed_up(&daemon, &guest, &repository, 1).try_into().ok().unwrap();
-    let restoring = Restoring::of(&daemon, &guest, &full.point).started();
+    let restoring = Restoring::of(&daemon, &guest.name, &full.point).started();
     let (source, greeting) = (guest.name.clone(), format!("I am {}", guest.name));
     std::mem::forget(guest);
     let attempt = restoring.start();
     until_true("libvirt has the machine", || restoring.uuid().is_some());
     daemon.kill();
-    match attempt.end() {
-        End::Failed(failure) => assert_eq!(failure.class, FailureClass::Disruption, "{failure}"),
-        end => panic!("{end:?}\n{}", restoring.log()),
-    }
+    let failure = restoring.failure_of(attempt.end());
+    assert_eq!(failure.class, FailureClass::Disruption, "{failure}");
     assert_eq!(restoring.fail().class, FailureClass::Disruption, "nobody answers");
     let refused = restoring.cannot_dispose();
     assert_eq!(refused.class, FailureClass::Disruption, "{refused}");

@@ -1,10 +1,10 @@
 //! Sessions that restore a machine, and the restore points that they are made of.
 
 use crate::{
-    daemon::{Daemon, as_user, scratch_of_user},
-    guest::Guest,
-    record,
-    session::{Attempt, Session, order_of},
+    daemon::{Daemon, as_user, daemon, scratch_of_user},
+    guest::{Guest, Speed},
+    record, repository,
+    session::{Attempt, Session, order_of, order_of_name},
     support::{cluster::must, place::names, timeout::until},
 };
 use howdah::domain::{
@@ -17,6 +17,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Output,
+    sync::{Mutex, OnceLock},
     time::Duration,
 };
 
@@ -24,6 +25,25 @@ use std::{
 pub(crate) struct Moment {
     pub(crate) point: PathBuf,
     pub(crate) bytes: Vec<u8>,
+}
+
+/// A guest that runs, and its restore points: a full one and two increments, for tests that only read them.
+pub(crate) struct Chain {
+    pub(crate) name: String,
+    pub(crate) guest: Mutex<Guest<'static>>,
+    pub(crate) repository: PathBuf,
+    pub(crate) moments: Vec<Moment>,
+}
+
+/// That chain.
+pub(crate) fn chain() -> &'static Chain {
+    static CHAIN: OnceLock<Chain> = OnceLock::new();
+    CHAIN.get_or_init(|| {
+        let repository = repository();
+        let guest = Guest::start(daemon(), Speed::Fast);
+        let moments = backed_up(daemon(), &guest, &repository, 3);
+        Chain { name: guest.name.clone(), guest: Mutex::new(guest), repository, moments }
+    })
 }
 
 /// Backs a guest up so many times, and lets it write before each: a full one, then increments.
@@ -48,11 +68,11 @@ pub(crate) struct Restoring {
 
 impl Restoring {
     /// Of a point, to a new directory and a new name, which is the directory's.
-    pub(crate) fn of(daemon: &Daemon, guest: &Guest<'_>, point: &Path) -> Self {
+    pub(crate) fn of(daemon: &Daemon, guest: &str, point: &Path) -> Self {
         let directory = scratch_of_user("machines").join("disks");
         let name = format!("new-{}", names_of(&directory));
         let order = MachineRestore {
-            machine: InstanceName::new(&guest.name),
+            machine: InstanceName::new(guest),
             label: point.file_name().unwrap().to_str().unwrap().to_owned(),
             backup: point.to_owned(),
             size: ByteCount(1),
@@ -64,7 +84,7 @@ impl Restoring {
             network: false,
             max_rate: None,
         };
-        Self { session: Session::new(order_of(daemon, guest, point)), order, is_first: true, programs: None }
+        Self { session: Session::new(order_of_name(daemon, guest, point)), order, is_first: true, programs: None }
     }
 
     /// Another session, of another state directory, with the same order.
@@ -106,7 +126,12 @@ impl Restoring {
 
     #[track_caller]
     pub(crate) fn fail(&self) -> Failure {
-        self.session.failure_of(self.start().end())
+        self.failure_of(self.start().end())
+    }
+
+    #[track_caller]
+    pub(crate) fn failure_of(&self, end: End) -> Failure {
+        self.session.failure_of(end)
     }
 
     #[track_caller]

@@ -32,9 +32,17 @@ pub(super) struct Devices<'a> {
     has_serial_ports: bool,
     found: BTreeSet<String>,
     interfaces: usize,
-    has_agent: bool,
-    has_serial: bool,
+    heard: Heard,
     notes: Vec<String>,
+}
+
+/// By what the guest can be heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// It may have an agent that answers.
+    pub(crate) agent: bool,
+    /// What it prints on its serial console is written down.
+    pub(crate) serial: bool,
 }
 
 impl<'a> Devices<'a> {
@@ -48,8 +56,7 @@ impl<'a> Devices<'a> {
             has_serial_ports: devices().any(|device| device.has_tag_name("serial")),
             found: BTreeSet::new(),
             interfaces: 0,
-            has_agent: false,
-            has_serial: false,
+            heard: Heard::default(),
             notes: Vec::new(),
         }
     }
@@ -102,12 +109,8 @@ impl<'a> Devices<'a> {
         self.request.disks.iter().copied().find(|disk| !self.found.contains(*disk))
     }
 
-    pub(super) const fn has_agent(&self) -> bool {
-        self.has_agent
-    }
-
-    pub(super) const fn has_serial(&self) -> bool {
-        self.has_serial
+    pub(super) const fn heard(&self) -> Heard {
+        self.heard
     }
 
     /// What is another than at the source.
@@ -149,7 +152,7 @@ impl<'a> Devices<'a> {
         }
         let driver = below("driver").map_or(Element::new("driver"), |had| {
             let mut driver = copied(had, &["metadata_cache"], left_out).unwrap_or_else(|| Element::new("driver"));
-            driver.name = "driver".to_owned();
+            "driver".clone_into(&mut driver.name);
             driver
         });
         let file = self.request.directory.join(image_of(target));
@@ -184,8 +187,8 @@ impl<'a> Devices<'a> {
             ));
         }
         let mut made = Element::new(name).with("type", "pty");
-        if !self.has_serial {
-            self.has_serial = true;
+        if !self.heard.serial {
+            self.heard.serial = true;
             let log = self.request.directory.join(SERIAL_LOG);
             let log = Element::new("log").with("file", &log.to_string_lossy()).with("append", "off");
             made.children.push(log);
@@ -221,7 +224,7 @@ impl<'a> Devices<'a> {
                 return None;
             }
         };
-        self.has_agent |= name == AGENT;
+        self.heard.agent |= name == AGENT;
         let target = Element::new("target").with("type", "virtio").with("name", name);
         Some(Element::new("channel").with("type", kind).holding(target).taking(device, &["address"], left_out))
     }

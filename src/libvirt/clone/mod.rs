@@ -15,7 +15,7 @@ mod tests;
 
 use super::xml;
 use crate::domain::instance::printable;
-use device::Devices;
+use device::{Devices, Heard};
 use element::{Element, copied};
 use roxmltree::{Document, Node};
 use std::{collections::BTreeSet, path::Path};
@@ -81,10 +81,8 @@ pub(crate) struct Clone {
     pub(crate) xml: String,
     /// What is not as it was at the source, and how to give it back: printable clauses.
     pub(crate) switched_off: Vec<String>,
-    /// Whether the guest may have an agent that answers.
-    pub(crate) has_agent: bool,
-    /// Whether what it prints on its serial console is written down.
-    pub(crate) has_serial: bool,
+    /// By what its guest can be heard.
+    pub(crate) heard: Heard,
 }
 
 /// The file of a disk in the machine's directory.
@@ -137,12 +135,7 @@ pub(crate) fn of(text: &str, request: &CloneRequest<'_>) -> Result<Clone, String
     switched_off.extend(left_out.iter().map(|what| format!("left out: {what}")));
     let mut xml = String::new();
     domain.write(&mut xml);
-    Ok(Clone {
-        xml,
-        switched_off: clauses(switched_off),
-        has_agent: devices.has_agent(),
-        has_serial: devices.has_serial(),
-    })
+    Ok(Clone { xml, switched_off: clauses(&switched_off), heard: devices.heard() })
 }
 
 /// The session that has made a machine of this description.
@@ -228,7 +221,7 @@ fn is_named(part: Node<'_, '_>, name: &str) -> bool {
 }
 
 /// Printable, none too long, and each once.
-fn clauses(all: Vec<String>) -> Vec<String> {
+fn clauses(all: &[String]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let printable = all.iter().map(|clause| {
         let clause = printable(clause);

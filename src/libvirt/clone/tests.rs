@@ -188,7 +188,7 @@ fn a_copy_is_the_machine_that_it_was_otherwise() {
     assert_eq!(one(&["domain", "name"]).text(), Some("web & co"));
     assert_eq!(one(&["domain", "title"]).text(), Some("it's \"the\" <web> & more"));
     assert_eq!(one(&["domain", "sysinfo", "system", "entry"]).text(), Some("x"));
-    assert!(one(&["domain", "genid"]).text().is_none() && made.has_agent && made.has_serial);
+    assert!(one(&["domain", "genid"]).text().is_none() && made.heard == Heard { agent: true, serial: true });
     let loader = one(&["domain", "os", "loader"]);
     assert_eq!((loader.text(), loader.attribute("type")), (Some("/usr/share/OVMF/OVMF_CODE.fd"), Some("pflash")));
     let nvram = one(&["domain", "os", "nvram"]);

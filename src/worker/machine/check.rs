@@ -223,7 +223,7 @@ fn plan(
 ) -> DataPlan {
     let reused = match occupant {
         Occupant::Missing | Occupant::Empty => 0,
-        Occupant::Own(mark) => disks.iter().map(|disk| disk.standing(&order.directory, mark).bytes).sum(),
+        Occupant::Own(mark) => disks.iter().map(|disk| disk.found(&order.directory, mark).bytes).sum(),
     };
     let mut method = Vec::new();
     for disk in disks {

@@ -22,24 +22,23 @@ pub(super) fn define(machine: &Machine<'_>, virsh: &Virsh, clone: &Clone, mark: 
     // It may have been made meanwhile, by somebody else or by a call that an earlier attempt had begun.
     let found = check::own_machine(virsh, order, session)?;
     let is_new = found.is_none();
-    let defined = match found {
-        Some(defined) => defined,
-        None => {
-            if !mark.defining {
-                mark.defining = true;
-                machine.write_mark(mark)?;
-            }
-            let failed = |error| attempt_files::failure("writing what libvirt is asked for", &error);
-            let open = DataDirectory::open(machine.attempt_dir).map_err(failed)?;
-            open.replace(DEFINITION, clone.xml.as_bytes(), None).map_err(failed)?;
-            machine.go_on()?;
-            virsh.define(order.name.as_str(), &machine.attempt_dir.join(DEFINITION))?;
-            let defined = check::own_machine(virsh, order, session)?;
-            defined.ok_or_else(|| {
-                let cause = format!("libvirt has taken the definition of {}, and does not have it", order.name);
-                Failure::disruption(cause, "see libvirt's log")
-            })?
+    let defined = if let Some(defined) = found {
+        defined
+    } else {
+        if !mark.defining {
+            mark.defining = true;
+            machine.write_mark(mark)?;
         }
+        let failed = |error| attempt_files::failure("writing what libvirt is asked for", &error);
+        let open = DataDirectory::open(machine.attempt_dir).map_err(failed)?;
+        open.replace(DEFINITION, clone.xml.as_bytes(), None).map_err(failed)?;
+        machine.go_on()?;
+        virsh.define(order.name.as_str(), &machine.attempt_dir.join(DEFINITION))?;
+        let defined = check::own_machine(virsh, order, session)?;
+        defined.ok_or_else(|| {
+            let cause = format!("libvirt has taken the definition of {}, and does not have it", order.name);
+            Failure::disruption(cause, "see libvirt's log")
+        })?
     };
     if mark.uuid.as_ref() != Some(&defined.uuid) {
         mark.uuid = Some(defined.uuid.clone());

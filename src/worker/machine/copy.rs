@@ -134,7 +134,7 @@ impl Copying<'_> {
                         continue;
                     }
                     Ok(_) | Err(Errno::INTR) => {}
-                    Err(error) => return Err(self.blame(link, source, (to, at), error.into()).into()),
+                    Err(error) => return Err(self.blame(link, source, (to, at), &error.into()).into()),
                 }
             } else {
                 let count = source.read_at(&mut piece[..wanted], at);
@@ -152,10 +152,10 @@ impl Copying<'_> {
     }
 
     /// Which side an error of the kernel's copy was of: the source is asked by itself.
-    fn blame(&self, link: &Link, source: &File, (to, at): (&Path, u64), error: io::Error) -> Failure {
+    fn blame(&self, link: &Link, source: &File, (to, at): (&Path, u64), error: &io::Error) -> Failure {
         let mut piece = vec![0; self.portion()];
         match source.read_at(&mut piece, at) {
-            Ok(_) => unwritten(to, &error),
+            Ok(_) => unwritten(to, error),
             Err(unread) => repository_failure("reading", &link.path, &unread),
         }
     }
@@ -250,5 +250,4 @@ pub(super) fn increments(links: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "copy_tests.rs"]
 mod tests;

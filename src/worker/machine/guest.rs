@@ -6,7 +6,7 @@
 use super::Machine;
 use crate::{
     domain::{Failure, instance::printable},
-    engine::{Halt, Observer},
+    engine::Halt,
     libvirt::{
         clone::{Clone, SERIAL_LOG},
         machine::Machine as Defined,
@@ -90,26 +90,21 @@ pub(super) fn probe(machine: &Machine<'_>, virsh: &Virsh, defined: &Defined, clo
     loop {
         machine.go_on()?;
         judge(virsh, defined, &log)?;
-        if clone.has_agent && asked.is_none_or(|asked| asked.elapsed() >= BETWEEN_QUESTIONS) {
+        if clone.heard.agent && asked.is_none_or(|asked| asked.elapsed() >= BETWEEN_QUESTIONS) {
             if let Some(said) = ask(virsh, defined)? {
                 return Ok(Heard::Agent(said));
             }
             asked = Some(Instant::now());
         }
         let is_late = began.elapsed() >= limit;
-        if clone.has_serial {
-            match line(&log, is_late) {
-                Ok(Some(said)) => return Ok(Heard::Serial(said)),
-                Ok(None) => {}
-                // Only who runs libvirt may read it.
-                Err(error) if !clone.has_agent => {
-                    machine.report.log(&format!("{SERIAL_LOG}: {error}"));
-                    return Ok(Heard::Nothing(format!("its serial console's log cannot be read: {error}")));
-                }
-                Err(_) => {}
-            }
+        let (has_agent, said) = (clone.heard.agent, if clone.heard.serial { line(&log, is_late) } else { Ok(None) });
+        match said {
+            Ok(Some(said)) => return Ok(Heard::Serial(said)),
+            Err(error) if !has_agent => return Ok(Heard::Nothing(format!("{SERIAL_LOG} cannot be read: {error}"))),
+            // Its agent may be heard.
+            Ok(None) | Err(_) => {}
         }
-        if !clone.has_agent && !clone.has_serial {
+        if !has_agent && !clone.heard.serial {
             return Ok(Heard::Nothing("it has neither a guest agent's channel nor a serial console".to_owned()));
         }
         if is_late {

@@ -41,7 +41,7 @@ pub(super) struct Disk {
 
 /// What stands of a disk in the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct Found {
     pub(super) is_whole: bool,
     /// Bytes of those that will be counted.
     pub(super) bytes: u64,
@@ -71,16 +71,16 @@ impl Disk {
     }
 
     /// Looks what an earlier attempt has left.
-    pub(super) fn standing(&self, directory: &Path, mark: &Mark) -> Standing {
+    pub(super) fn found(&self, directory: &Path, mark: &Mark) -> Found {
         let len = |name: &str| fs::symlink_metadata(directory.join(name)).map_or(0, |about| about.len());
         if directory.join(image_of(&self.name)).is_file() {
-            return Standing { is_whole: true, bytes: self.bytes() };
+            return Found { is_whole: true, bytes: self.bytes() };
         }
         if mark.flattening.contains(&self.name) {
-            return Standing { is_whole: false, bytes: self.copied_bytes() };
+            return Found { is_whole: false, bytes: self.copied_bytes() };
         }
         let bytes = self.names().map(|(link, partial, name)| len(&partial).max(len(&name)).min(link.bytes)).sum();
-        Standing { is_whole: false, bytes }
+        Found { is_whole: false, bytes }
     }
 }
 
@@ -88,7 +88,7 @@ impl Disk {
 pub(super) fn make(machine: &Machine<'_>, disk: &Disk, mark: &mut Mark, gauge: &Gauge<'_>) -> Result<(), Halt> {
     let directory = &machine.order.directory;
     let image = directory.join(image_of(&disk.name));
-    if disk.standing(directory, mark).is_whole {
+    if disk.found(directory, mark).is_whole {
         gauge.skip(disk.bytes());
     } else {
         if mark.flattening.contains(&disk.name) && !is_sound(machine, disk)? {

@@ -139,7 +139,7 @@ impl<'a> Machine<'a> {
     /// Makes the images.
     fn copy(&self, checked: &mut Checked, mark: &mut Mark) -> Result<(), Halt> {
         let Checked { plan, disks, defined, reading, .. } = checked;
-        let is_whole = |disk: &Disk| disk.standing(&self.order.directory, mark).is_whole;
+        let is_whole = |disk: &Disk| disk.found(&self.order.directory, mark).is_whole;
         if defined.is_some() && !disks.iter().all(is_whole) {
             self.report
                 .note("the images of the machine that an earlier attempt has defined are gone: it is ended first");

@@ -43,7 +43,7 @@ struct Answer {
 /// Lets a file rest on another one of the directory.
 pub(super) fn rebase(machine: &Machine<'_>, directory: &Path, file: &str, backing: &str) -> Result<(), Halt> {
     let options = ["rebase", "-u", "-f", "qcow2", "-F", "qcow2", "-b", backing, file];
-    succeeded(run(machine, directory, &options, &mut |_| {})?, &options)
+    succeeded(&run(machine, directory, &options, &mut |_| {})?, &options)
 }
 
 /// Puts all between two files of a chain, the upper one included, into the lower one. `hear` gets the share that is done
@@ -55,7 +55,7 @@ pub(super) fn commit(
     hear: &mut dyn FnMut(u16),
 ) -> Result<(), Halt> {
     let options = ["commit", "-p", "-f", "qcow2", "-d", "-b", base, top];
-    succeeded(run(machine, directory, &options, hear)?, &options)
+    succeeded(&run(machine, directory, &options, hear)?, &options)
 }
 
 /// Whether the tables of an image are right, once what nothing uses was given back.
@@ -66,11 +66,11 @@ pub(super) fn check(machine: &Machine<'_>, directory: &Path, file: &str) -> Resu
         Some(0 | LEAKS) => Ok(true),
         // Of tables that are far from right it says that it cannot check them.
         Some(_) => Ok(false),
-        None => succeeded(answer, &options).map(|()| false),
+        None => succeeded(&answer, &options).map(|()| false),
     }
 }
 
-fn succeeded(answer: Answer, options: &[&str]) -> Result<(), Halt> {
+fn succeeded(answer: &Answer, options: &[&str]) -> Result<(), Halt> {
     if answer.status.success() {
         return Ok(());
     }
