@@ -3,9 +3,10 @@
 use crate::{
     answer, needs_postgres,
     pair::{Pair, filled, primary},
-    session::Session,
+    session::{Session, SmallDisk},
     support::{
-        cluster::{Cluster, must, program, start},
+        cluster::{Cluster, give_to_server_user, must, program, start},
+        place::names,
         timeout::until_true,
     },
 };
@@ -224,6 +225,22 @@ fn a_slot_that_loses_its_wal_in_the_seed_is_made_anew_by_the_next_attempt() {
     pair.follows();
     drop(pair);
     cluster.stop();
+}
+
+#[test]
+fn a_disk_that_fills_needs_a_person_and_meanwhile_nothing_holds_wal_for_what_was_received() {
+    needs_postgres!();
+    // Enough for what the plan knows of, and not for the WAL besides.
+    let Some(disk) = SmallDisk::new("40m") else { return };
+    let mut pair = Pair::of(primary());
+    pair.directory = disk.0.join("standby");
+    give_to_server_user(&disk.0);
+    let session = Session::new(pair.order());
+    let failure = session.fail();
+    assert!(failure.class == FailureClass::Incurable && failure.cause.contains("No space left"), "{failure}");
+    assert_eq!(pair.slots(), "");
+    assert_eq!(session.dispose(), Disposed::Removed);
+    assert_eq!(names(&disk.0), [""; 0]);
 }
 
 /// What a worker leaves that is killed between asking for a slot and hearing of it, and what somebody else may have made.

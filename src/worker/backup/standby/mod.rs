@@ -116,6 +116,7 @@ fn steps<'a>(backup: &Backup<'a>, supervisor: &mut Option<ServerSupervisor<'a>>)
         return already_done(backup, success);
     }
     let client = client(&wanted, &subject, &account)?;
+    plan::refuse_other_primary(&wanted, &client, &record)?;
     let ended = instance::server::end_backup(&client, subject.session)?;
     if ended > 0 {
         report.note(&format!("an earlier attempt had left {ended} walsenders on the primary; they were ended"));
