@@ -135,6 +135,7 @@
 //! | Whoever is killed, and when: a run ends, and what it says of its objects is what is on the disk. | `tests/job_chaos.rs` |
 //! | A backup that was ended has nothing left on the disk or on the server, or says what was not seen (R34). | `tests/backup.rs` |
 //! | A standby has its name when it is whole, verified and can only be a standby; a foreign slot or directory, or one that was promoted, is not touched. | `tests/standby.rs` |
+//! | A standby that can never stream again is seeded anew beside itself; until the new one is whole it stays as it is, and is set aside then (R36, S8). | `tests/standby.rs` |
 //! | A standby that was ended has no server, slot or directory left, or says what was not seen; one of an earlier run stays (R34, R36). | `tests/standby.rs` |
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |

@@ -291,6 +291,18 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_a_standby_has_the_port_that_it_holds() {
+        let (name, port) = (InstanceName::new("a"), Port::new(5433).expect("a port"));
+        let (directory, slot) = (PathBuf::from("/srv/standby"), "a".to_owned());
+        let (conninfo, password, max_lag) = (String::new(), PasswordSource::None, Duration::from_secs(1));
+        let object = BackupObject::Standby { name, conninfo, password, directory, port, slot, max_lag };
+        let standby = BackupOrder { object, ..order("a", None) };
+        assert!(standby.holds().contains(&Hold::Port(port)));
+        assert_eq!(crate::domain::Order::Backup(standby).port(), Some(port));
+        assert_eq!(order("a", None).port(), None);
+    }
+
+    #[test]
     fn a_name_that_leads_elsewhere_has_no_directory() {
         for name in [".", "..", ".incoming-x", "a/b", "/etc", "a\u{1b}b", &"x".repeat(201)] {
             assert_eq!(order(name, Some("/backup")).folder(), None, "{name}");

@@ -126,6 +126,30 @@ fn r36_a_stop_or_a_kill_while_it_is_seeded_anew_leaves_the_earlier_one_and_its_s
     cluster.stop();
 }
 
+/// One that its own session has made, and that has been of no use yet.
+#[test]
+fn one_whose_wal_goes_before_it_has_caught_up_is_removed_and_seeded_once_more() {
+    needs_postgres!();
+    let cluster = forgetful();
+    let mut pair = Pair::of(&cluster).never_near();
+    let mut session = Session::new(pair.order());
+    let attempt = session.start();
+    until_true("the standby streams", || pair.streams());
+    attempt.kill();
+    pair.control(&["-m", "fast", "stop"]);
+    lose(&cluster, &pair.slot);
+    pair.max_lag = Duration::from_secs(30);
+    session.order = pair.order();
+    let failure = session.fail();
+    assert!(failure.class == FailureClass::Disruption && failure.cause.contains("is removed"), "{failure}");
+    assert_eq!((pair.beside(), pair.status().as_str()), (vec![".standby.howdah".to_owned()], ""));
+    assert_eq!(session.succeed().warnings, [""; 0]);
+    assert_eq!((pair.beside(), pair.status()), (vec!["standby".to_owned()], format!("{} reserved", pair.slot)));
+    pair.follows();
+    drop(pair);
+    cluster.stop();
+}
+
 /// The session's record, as another moment would have left it.
 fn set_stage(session: &Session, stage: &str) {
     let path = session.howdah.state.join("attempts/1/standby.json");
@@ -146,36 +170,36 @@ enum Killed {
 fn r36_a_kill_while_the_two_change_places_is_gone_on_with_or_undone() {
     needs_postgres!();
     let cluster = forgetful();
-    for when in [Killed::BeforeTheEarlierOneWentAside, Killed::Between, Killed::WhenTheNewOneRan] {
-        for goes_on in [true, false] {
-            let mut pair = hopeless(&cluster, true).never_near();
-            let earlier = pair.postmaster();
-            let mut session = Session::new(pair.order());
-            let attempt = session.start();
-            until_true("the new one streams", || pair.streams());
-            attempt.kill();
-            let incoming = pair.directory.with_file_name(format!(".incoming-{}", session.uuid));
-            if when != Killed::WhenTheNewOneRan {
-                pair.control(&["-m", "immediate", "stop"]);
-                fs::rename(&pair.directory, &incoming).unwrap();
-                set_stage(&session, "placing");
-            }
-            if when == Killed::BeforeTheEarlierOneWentAside {
-                fs::rename(pair.aside(), &pair.directory).unwrap();
-            }
-            if goes_on {
-                pair.max_lag = Duration::from_secs(30);
-                session.order = pair.order();
-                let success = session.succeed();
-                assert!(!session.log().contains("cannot be resumed"), "{when:?}: {}", session.log());
-                pair.was_seeded_anew(&session, &success);
-            } else {
-                assert_eq!(session.dispose(), Disposed::Removed, "{when:?}");
-                assert_ne!(pair.postmaster(), earlier, "{when:?}: it was stopped, and runs again");
-                pair.is_as_it_was(pair.postmaster(), "");
-                let mark = fs::read_to_string(pair.directory.join("pg_wal/howdah_standby.json")).unwrap();
-                assert!(!mark.contains(&session.uuid.to_string()), "{when:?}: {mark}");
-            }
+    for (when, goes_on) in
+        [(Killed::BeforeTheEarlierOneWentAside, false), (Killed::Between, true), (Killed::WhenTheNewOneRan, false)]
+    {
+        let mut pair = hopeless(&cluster, true).never_near();
+        let earlier = pair.postmaster();
+        let mut session = Session::new(pair.order());
+        let attempt = session.start();
+        until_true("the new one streams", || pair.streams());
+        attempt.kill();
+        let incoming = pair.directory.with_file_name(format!(".incoming-{}", session.uuid));
+        if when != Killed::WhenTheNewOneRan {
+            pair.control(&["-m", "immediate", "stop"]);
+            fs::rename(&pair.directory, &incoming).unwrap();
+            set_stage(&session, "placing");
+        }
+        if when == Killed::BeforeTheEarlierOneWentAside {
+            fs::rename(pair.aside(), &pair.directory).unwrap();
+        }
+        if goes_on {
+            pair.max_lag = Duration::from_secs(30);
+            session.order = pair.order();
+            let success = session.succeed();
+            assert!(!session.log().contains("cannot be resumed"), "{when:?}: {}", session.log());
+            pair.was_seeded_anew(&session, &success);
+        } else {
+            assert_eq!(session.dispose(), Disposed::Removed, "{when:?}");
+            assert_ne!(pair.postmaster(), earlier, "{when:?}: it was stopped, and runs again");
+            pair.is_as_it_was(pair.postmaster(), "");
+            let mark = fs::read_to_string(pair.directory.join("pg_wal/howdah_standby.json")).unwrap();
+            assert!(!mark.contains(&session.uuid.to_string()), "{when:?}: {mark}");
         }
     }
     cluster.stop();

@@ -3,9 +3,10 @@
 use crate::{
     answer, needs_postgres,
     pair::{Pair, filled, primary},
-    session::Session,
+    session::{Session, SmallDisk},
     support::{
-        cluster::{Cluster, must, program, start},
+        cluster::{Cluster, give_to_server_user, must, program, start},
+        place::names,
         timeout::until_true,
     },
 };
@@ -56,14 +57,29 @@ fn one_that_somebody_promotes_while_it_catches_up_is_not_removed_by_a_stop() {
     let session = Session::new(pair.order());
     let attempt = session.start();
     until_true("the standby streams", || pair.streams());
+    let server = pair.postmaster();
+    pair.control(&["promote"]);
+    let End::Failed(failure) = attempt.end() else { panic!("{}", session.log()) };
+    assert!(failure.cause.contains("was promoted"), "{failure}");
+    assert_eq!(session.dispose(), Disposed::Kept);
+    assert_eq!(pair.ask("select pg_is_in_recovery()"), "f");
+    assert_eq!(pair.postmaster(), server, "it runs on");
+    assert_eq!(pair.slots(), "", "nothing holds WAL for it at the primary");
+    pair.control(&["-m", "fast", "stop"]);
+    // One of an earlier run, that this one had started.
+    let mut pair = Pair::of(primary());
+    Session::new(pair.order()).succeed();
+    pair.control(&["-m", "fast", "stop"]);
+    pair.max_lag = Duration::from_nanos(1);
+    let session = Session::new(pair.order());
+    let attempt = session.start();
+    until_true("the standby streams", || pair.streams());
     attempt.kill();
     let server = pair.postmaster();
-    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-w", "promote"]));
-    assert_eq!(session.dispose(), Disposed::Kept);
-    assert_eq!(pair.postmaster(), server, "it runs on");
-    assert!(pair.directory.join("PG_VERSION").exists());
-    assert_eq!(pair.slots(), "", "nothing holds WAL for it at the primary");
-    must(program("pg_ctl").arg("-D").arg(&pair.directory).args(["-m", "fast", "-w", "stop"]));
+    pair.control(&["promote"]);
+    assert_eq!(session.dispose(), Disposed::Nothing);
+    assert_eq!((pair.ask("select pg_is_in_recovery()").as_str(), pair.postmaster()), ("f", server));
+    pair.control(&["-m", "fast", "stop"]);
 }
 
 #[test]
@@ -224,6 +240,22 @@ fn a_slot_that_loses_its_wal_in_the_seed_is_made_anew_by_the_next_attempt() {
     pair.follows();
     drop(pair);
     cluster.stop();
+}
+
+#[test]
+fn a_disk_that_fills_needs_a_person_and_meanwhile_nothing_holds_wal_for_what_was_received() {
+    needs_postgres!();
+    // Enough for what the plan knows of, and not for the WAL besides.
+    let Some(disk) = SmallDisk::new("40m") else { return };
+    let mut pair = Pair::of(primary());
+    pair.directory = disk.0.join("standby");
+    give_to_server_user(&disk.0);
+    let session = Session::new(pair.order());
+    let failure = session.fail();
+    assert!(failure.class == FailureClass::Incurable && failure.cause.contains("No space left"), "{failure}");
+    assert_eq!(pair.slots(), "");
+    assert_eq!(session.dispose(), Disposed::Removed);
+    assert_eq!(names(&disk.0), [""; 0]);
 }
 
 /// What a worker leaves that is killed between asking for a slot and hearing of it, and what somebody else may have made.

@@ -80,6 +80,10 @@ fn s14_another_cluster_or_job_than_the_standbys_own_is_refused() {
     *conninfo = other.conninfo();
     refused(&Session::new(elsewhere), "is a standby of the cluster");
     pair.follows();
+    pair.ask("select pg_wal_replay_pause()");
+    let failure = Session::new(pair.order()).fail();
+    assert!(failure.class == FailureClass::Incurable && failure.cause.contains("has paused replay"), "{failure}");
+    pair.ask("select pg_wal_replay_resume()");
     // A standby is no primary.
     let second = Pair::of(primary());
     let mut cascaded = second.order();
@@ -88,6 +92,20 @@ fn s14_another_cluster_or_job_than_the_standbys_own_is_refused() {
     let sockets = lock.lines().nth(4).unwrap();
     *conninfo = format!("host={sockets} port={} user=postgres", pair.port);
     refused(&Session::new(cascaded), "is a standby itself");
+    // Nor is a slot of that name at another cluster its own.
+    let third = Pair::of(primary());
+    let mut session = Session::new(third.order()).slowly();
+    let attempt = session.start();
+    attempt.until_received(1 << 20);
+    attempt.kill();
+    let BackupObject::Standby { conninfo, .. } = &mut session.order.object else { panic!("a standby") };
+    *conninfo = other.conninfo();
+    other.ask(&format!("select pg_create_physical_replication_slot('{}', true)", third.slot));
+    let failure = session.fail();
+    assert!(failure.cause.contains("has made its slot at"), "{failure}");
+    let Disposed::RemovedUnproven { what } = session.dispose() else { panic!("{}", session.log()) };
+    assert!(what.contains("another server answers there now"), "{what}");
+    assert_eq!(other.ask("select count(*) from pg_replication_slots"), "1");
     other.stop();
 }
 

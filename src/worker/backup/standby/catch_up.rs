@@ -82,6 +82,8 @@ struct Look {
     sending: Sending,
     replayed: Option<Lsn>,
     lag: Option<Duration>,
+    /// It is sent what it lacks, or has it all and is sent what comes.
+    is_sent: bool,
     streams: bool,
 }
 
@@ -116,11 +118,15 @@ impl<'a, 'b> CatchUp<'a, 'b> {
         let patience = self.backup.ticket.settings.start_timeout;
         let standby = standby_client(self.backup, self.account, self.planned, self.wanted.port)?;
         let mut still = Still::default();
+        let mut connected = None;
         loop {
             let look = self.look(&standby, server.as_deref_mut())?;
-            if look.streams {
+            // One that is far behind may catch up for hours; one whose WAL is gone is connected for a moment only.
+            let sender = look.sending.slot.as_ref().and_then(|slot| slot.active_pid).filter(|_| look.is_sent);
+            if look.streams || (sender.is_some() && sender == connected) {
                 return Ok(Settled::Streams);
             }
+            connected = sender;
             if let Some(why) = self.judge(&look)? {
                 return Ok(Settled::SeedAnew(why));
             }
@@ -167,8 +173,9 @@ impl<'a, 'b> CatchUp<'a, 'b> {
         let replayed = self.replayed(standby, &sending)?;
         self.samples.add(asked, sending.at);
         let lag = replayed.and_then(|replayed| self.samples.lag(replayed, Instant::now()));
-        let streams = self.streams(&sending);
-        Ok(Look { sending, replayed, lag, streams })
+        let by_both = |word: fn(&Sender) -> Option<bool>| self.by_both(&sending, word);
+        let (is_sent, streams) = (by_both(Sender::is_sent), by_both(Sender::streams));
+        Ok(Look { sending, replayed, lag, is_sent, streams })
     }
 
     fn go_on_or_give_up(
@@ -187,9 +194,9 @@ impl<'a, 'b> CatchUp<'a, 'b> {
     }
 
     /// By the word of both, as far as each may tell: somebody else may stream through the slot.
-    fn streams(&self, sending: &Sending) -> bool {
+    fn by_both(&self, sending: &Sending, word: fn(&Sender) -> Option<bool>) -> bool {
         let Some(sender) = &sending.sender else { return false };
-        let words = [sender.streams(), self.receives];
+        let words = [word(sender), self.receives];
         words.contains(&Some(true)) && !words.contains(&Some(false))
     }
 

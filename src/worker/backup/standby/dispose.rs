@@ -58,7 +58,8 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     }
     let _places = places.map_err(Failure::from)?;
     let failed = |error: io::Error| repository::failure("looking at", wanted.directory, &error);
-    if place::is_promoted(wanted.directory, subject.session).map_err(failed)? {
+    let promoted = place::promoted(wanted.directory).map_err(failed)?;
+    if promoted == Some(subject.session) {
         report.note("the standby was promoted meanwhile: it is a server of its own, and stays as it is");
         let proof = clear_primary(backup, &wanted, &record);
         incoming(&wanted, &subject)?.remove_incoming()?;
@@ -69,7 +70,10 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
         let kept = proof.unseen.map_or(Disposed::Kept, |what| Disposed::RemovedUnproven { what });
         return Ok(End::Disposed(kept));
     }
-    if orphan_server::stop(&workspace(backup, &wanted))? {
+    if promoted.is_some() {
+        // Of an earlier run, and maybe started by this session.
+        report.note("the earlier standby was promoted meanwhile: it is a server of its own, and stays as it is");
+    } else if orphan_server::stop(&workspace(backup, &wanted))? {
         report.note("the standby that this session had started was stopped");
     }
     if matches!(wish, Disposition::Keep | Disposition::SetAside) {

@@ -91,6 +91,11 @@ pub(super) fn plan(subject: &Subject<'_>, account: &Account) -> Result<BackupPla
 pub(super) fn run<'a>(backup: &Backup<'a>) -> Result<Success, Halt> {
     let mut supervisor: Option<ServerSupervisor<'a>> = None;
     let result = catch_panic(|| steps(backup, &mut supervisor));
+    let promoted = wanted(backup.order).is_ok_and(|wanted| matches!(place::promoted(wanted.directory), Ok(Some(_))));
+    if let Some(server) = supervisor.as_mut().filter(|_| promoted) {
+        backup.report.note("the standby was promoted meanwhile: it is a server of its own, and runs on");
+        server.let_go();
+    }
     let cleared = supervisor.as_mut().map_or(Ok(()), ServerSupervisor::clear);
     match (result, cleared) {
         (result, Ok(())) => result,
@@ -116,6 +121,7 @@ fn steps<'a>(backup: &Backup<'a>, supervisor: &mut Option<ServerSupervisor<'a>>)
         return already_done(backup, success);
     }
     let client = client(&wanted, &subject, &account)?;
+    plan::refuse_other_primary(&wanted, &client, &record)?;
     let ended = instance::server::end_backup(&client, subject.session)?;
     if ended > 0 {
         report.note(&format!("an earlier attempt had left {ended} walsenders on the primary; they were ended"));

@@ -184,15 +184,14 @@ pub(super) fn is_standby(directory: &Path) -> bool {
     directory.join(OsStr::new(STANDBY_SIGNAL)).symlink_metadata().is_ok()
 }
 
-/// Whether the standby that this session has made was promoted: it is a server of its own, with data that nobody else has.
-/// Of one that is being removed the cluster's files go first.
-pub(super) fn is_promoted(directory: &Path, session: Uuid) -> io::Result<bool> {
+/// The session that has made the standby there, where it was promoted: it is a server of its own, with data that nobody
+/// else has. Of one that is being removed the cluster's files go first.
+pub(super) fn promoted(directory: &Path) -> io::Result<Option<Uuid>> {
     let mark = match StandbyMark::read(directory) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
         read => read?,
     };
-    let is_own = mark.is_some_and(|mark| mark.session == session);
-    Ok(is_own && directory.join(GLOBAL).is_dir() && !is_standby(directory))
+    Ok(mark.filter(|_| directory.join(GLOBAL).is_dir() && !is_standby(directory)).map(|mark| mark.session))
 }
 
 #[cfg(test)]
@@ -288,15 +287,14 @@ mod tests {
     fn a_standby_that_was_promoted_is_known_from_one_that_is_being_removed() {
         let place = tempfile::tempdir().unwrap();
         let data = place.path().join("standby");
-        assert!(!is_promoted(&data, SESSION).unwrap(), "nothing is there");
+        assert_eq!(promoted(&data).unwrap(), None, "nothing is there");
         let data = made(place.path());
         fs::write(data.join(STANDBY_SIGNAL), "").unwrap();
-        assert!(!is_promoted(&data, SESSION).unwrap());
+        assert_eq!(promoted(&data).unwrap(), None);
         fs::remove_file(data.join(STANDBY_SIGNAL)).unwrap();
-        assert!(is_promoted(&data, SESSION).unwrap());
-        assert!(!is_promoted(&data, Uuid::from_u128(2)).unwrap(), "another session's");
+        assert_eq!(promoted(&data).unwrap(), Some(SESSION));
         fs::remove_dir(data.join(GLOBAL)).unwrap();
-        assert!(!is_promoted(&data, SESSION).unwrap(), "its removal was interrupted");
+        assert_eq!(promoted(&data).unwrap(), None, "its removal was interrupted");
     }
 
     #[test]

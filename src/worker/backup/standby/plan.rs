@@ -7,7 +7,7 @@ use super::{
     Wanted, anew,
     place::{self, Occupant},
     primary::{self, PrimaryFacts, Slot},
-    record::{Record, Stage},
+    record::{Record, SlotState, Stage},
 };
 use crate::{
     domain::{BackupPlan, ByteCount, Failure, MajorVersion, SystemIdentifier, instance::printable_name},
@@ -146,6 +146,24 @@ pub(super) fn plan(
         owns_slot,
         found_empty,
     })
+}
+
+/// Refuses to go on at another cluster than an earlier attempt has made something at: what has the same name there is
+/// somebody else's.
+pub(super) fn refuse_other_primary(wanted: &Wanted<'_>, client: &Client, record: &Record) -> Result<(), Failure> {
+    let has_made = record.slot != SlotState::NotMade || record.anew.is_some();
+    let Some(own) = record.cluster.filter(|_| has_made) else { return Ok(()) };
+    let found = ServerFacts::ask(client)?.cluster()?;
+    if found == own {
+        return Ok(());
+    }
+    Err(Failure::incurable(
+        format!(
+            "the server at {} is the cluster {found}, and an earlier attempt has made its slot at {own}",
+            wanted.conninfo
+        ),
+        "bring that server back, or cancel: what has the same name at the other one is not touched",
+    ))
 }
 
 fn method(

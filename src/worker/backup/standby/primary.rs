@@ -140,6 +140,11 @@ impl Sender {
     pub(super) fn streams(&self) -> Option<bool> {
         self.state.as_deref().map(|state| state == "streaming")
     }
+
+    /// The same, or it is on its way there.
+    pub(super) fn is_sent(&self) -> Option<bool> {
+        self.state.as_deref().map(|state| matches!(state, "streaming" | "catchup"))
+    }
 }
 
 const SLOT: &str = "json_build_object('kind', slot_type, 'temporary', temporary, 'active_pid', active_pid, \

@@ -9,10 +9,11 @@ use super::{
     mark::StandbyMark,
     place,
     plan::Planned,
-    record::{Record, Stage},
+    primary,
+    record::{Record, SlotState, Stage},
 };
 use crate::{
-    domain::{BackupForm, Failure, PasswordSource, Step},
+    domain::{BackupForm, Failure, FailureClass, PasswordSource, Step},
     engine::{Halt, Observer},
     postgres::{
         account::Account,
@@ -51,7 +52,8 @@ impl Seed<'_, '_> {
         record.stage = Stage::Begun;
         record.keep(backup.attempt_dir)?;
         make_slot(backup, wanted, self.client, planned, record)?;
-        let incoming = self.receive(directory, wanted.slot)?;
+        let incoming =
+            self.receive(directory, wanted.slot).inspect_err(|halt| self.give_up(halt, wanted.slot, record))?;
         record.stage = Stage::Placing;
         record.keep(backup.attempt_dir)?;
         place::put(&incoming, wanted.directory, planned.found_empty)?;
@@ -64,7 +66,7 @@ impl Seed<'_, '_> {
         let Self { backup, wanted, .. } = self;
         self.begin(directory)?;
         let slot = anew::make_slot(self.client, backup.ticket.session_uuid)?;
-        let incoming = self.receive(directory, &slot)?;
+        let incoming = self.receive(directory, &slot).inspect_err(|halt| self.give_up(halt, &slot, record))?;
         record.found_empty = false;
         record.stage = Stage::Placing;
         record.keep(backup.attempt_dir)?;
@@ -80,6 +82,25 @@ impl Seed<'_, '_> {
             report.note("what an earlier attempt had received was removed: a base backup cannot be resumed");
         }
         Ok(())
+    }
+
+    /// What came in is of no use to another attempt, and one that waits for a person may never come: nothing is to hold WAL
+    /// at the primary until then.
+    fn give_up(&self, halt: &Halt, slot: &str, record: &mut Record) {
+        let Halt::Failed(Failure { class: FailureClass::Incurable, .. }) = halt else { return };
+        let is_jobs = slot == self.wanted.slot;
+        if is_jobs && record.slot != SlotState::Made {
+            return;
+        }
+        let report = self.backup.report;
+        match primary::drop_slot(self.client, slot, SlotState::Made) {
+            Ok(_) => report.note(&format!("the slot {slot} is dropped: it would hold WAL until somebody retries")),
+            Err(failure) => return report.note(&format!("the slot {slot} goes on holding WAL: {failure}")),
+        }
+        if is_jobs {
+            record.slot = SlotState::NotMade;
+            record.keep(self.backup.attempt_dir).unwrap_or_else(|failure| report.note(&failure.to_string()));
+        }
     }
 
     fn done(&self) {

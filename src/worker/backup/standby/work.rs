@@ -114,7 +114,7 @@ impl<'a> Work<'a, '_> {
         let Self { backup, wanted, client, .. } = self;
         let session = backup.ticket.session_uuid;
         let failed = |error: std::io::Error| repository::failure("looking at", wanted.directory, &error);
-        if place::is_promoted(wanted.directory, session).map_err(failed)? {
+        if place::promoted(wanted.directory).map_err(failed)?.is_some() {
             return Err(plan::promoted(wanted));
         }
         orphan_server::stop(&workspace(backup, wanted))?;
