@@ -33,6 +33,8 @@ pub(crate) enum Speed {
     Fast,
     /// Some seconds.
     Slow,
+    /// A few times as long: several commands come in between.
+    Slower,
 }
 
 /// A guest that runs. Dropping it ends it.
@@ -51,10 +53,11 @@ impl<'a> Guest<'a> {
         let guest = Self { daemon, name, place, writes: Cell::new(0) };
         let (disk, first) = (guest.disk(), guest.place.join("first"));
         let base = match speed {
-            Speed::Fast => base().to_str().unwrap(),
-            Speed::Slow => slow_base(),
+            Speed::Fast => base().to_str().unwrap().to_owned(),
+            Speed::Slow => slow_base(10 << 20),
+            Speed::Slower => slow_base(3 << 20),
         };
-        must(as_user("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b", base]).arg(&disk));
+        must(as_user("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b", &base]).arg(&disk));
         fs::write(&first, guest.first_sectors()).unwrap();
         let write = format!("write -s {} 0 {}", first.display(), 2 * SECTOR);
         must(as_user("qemu-io").args(["-f", "qcow2", "-c", &write]).arg(&disk));

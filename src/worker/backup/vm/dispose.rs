@@ -4,7 +4,9 @@
 //! checkpoint of the session; what could not be seen is told. The guest goes on.
 
 use super::{
-    ANSWERED, CHECKPOINT_XML, checkpoint_of, made, point,
+    ANSWERED, CHECKPOINT_XML, checkpoint_of, made,
+    machine::Machine,
+    point,
     remains::{Cleared, Remains},
     success,
     virsh::Virsh,
@@ -20,6 +22,7 @@ use crate::{
     },
 };
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Ends and removes what is the session's own.
 pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<End, Halt> {
@@ -85,7 +88,10 @@ fn clear(backup: &Backup<'_>, directory: &PointDirectory) -> Result<Cleared, Fai
     let virsh = Virsh::new(wanted.uri)?;
     // By the UUID that it had: its name may be another's by now.
     let begun: Option<point::Begun> = point::read(&directory.incoming(), point::BEGUN);
-    let machine = virsh.machine(begun.as_ref().map_or(wanted.domain, |begun| &begun.uuid))?;
+    let machine = match begun.filter(|begun| Uuid::parse_str(&begun.uuid).is_ok()) {
+        Some(begun) => Machine::known(begun.machine, begun.uuid),
+        None => virsh.machine(wanted.domain)?,
+    };
     let checkpoint = checkpoint_of(backup.order, backup.ticket.session_uuid)?;
     let incoming = directory.incoming();
     let remains = Remains { virsh: &virsh, machine: &machine, checkpoint: &checkpoint, incoming: &incoming };

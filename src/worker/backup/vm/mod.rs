@@ -342,7 +342,7 @@ fn delete_older(virsh: &Virsh, machine: &Machine, made: &FoundPoint, points: &[F
     let older = points.iter().filter(is_older).map(|point| &point.record.checkpoint);
     let older = older.filter(|name| **name != new.checkpoint && name.starts_with("howdah-") && there.contains(name));
     let left = older.filter_map(|name| match remains::delete(virsh, machine, name) {
-        Ok(left) => left,
+        Ok(deleted) => deleted.bitmaps,
         Err(failure) => Some(format!("the checkpoint {name}, which nothing needs any more, stays: {failure}")),
     });
     left.collect()

@@ -152,20 +152,20 @@ impl Virsh {
         }
     }
 
-    /// Deletes a checkpoint with its bitmaps; without them, where they are to stay or are lost.
+    /// Deletes a checkpoint with its bitmaps; without them, where they are to stay or are lost. Whether there was one.
     pub(super) fn delete_checkpoint(
         &self,
         machine: &Machine,
         name: &str,
         without_bitmaps: bool,
-    ) -> Result<(), VirshError> {
+    ) -> Result<bool, VirshError> {
         let mut options = vec!["checkpoint-delete", "--domain", &machine.uuid, "--checkpointname", name];
         if without_bitmaps {
             options.push("--metadata");
         }
         match self.call(&format!("deleting the checkpoint {name} of {}", machine.name), &options) {
-            Err(error) if error.meaning() == Some(Meaning::NoCheckpoint) => Ok(()),
-            done => done.map(drop),
+            Err(error) if error.meaning() == Some(Meaning::NoCheckpoint) => Ok(false),
+            done => done.map(|_| true),
         }
     }
 
