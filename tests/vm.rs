@@ -9,6 +9,8 @@ mod clean;
 mod daemon;
 #[path = "vm/ended.rs"]
 mod ended;
+#[path = "vm/faults.rs"]
+mod faults;
 #[path = "vm/guest.rs"]
 mod guest;
 #[path = "vm/job.rs"]

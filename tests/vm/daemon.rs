@@ -163,9 +163,11 @@ pub(crate) fn base() -> &'static Path {
     })
 }
 
+/// Servers of that data, each by the bytes that it reads a second.
+static SERVERS: Mutex<BTreeMap<usize, (Child, String)>> = Mutex::new(BTreeMap::new());
+
 /// The same data behind a server that reads so many bytes of it a second, so that a test comes in between.
 pub(crate) fn slow_base(rate: usize) -> String {
-    static SERVERS: Mutex<BTreeMap<usize, (Child, String)>> = Mutex::new(BTreeMap::new());
     let mut servers = SERVERS.lock().unwrap();
     let (_, url) = servers.entry(rate).or_insert_with(|| {
         let socket = scratch_of_user("nbd").join("socket");
@@ -182,4 +184,11 @@ pub(crate) fn slow_base(rate: usize) -> String {
         (server, format!("nbd+unix:///?socket={}", socket.display()))
     });
     url.clone()
+}
+
+/// Kills the server of that speed.
+pub(crate) fn end_slow_base(rate: usize) {
+    let (mut server, _) = SERVERS.lock().unwrap().remove(&rate).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) howdah: Howdah,
     pub(crate) uuid: Uuid,
     pub(crate) order: BackupOrder,
+    /// A directory whose programs its workers find first.
+    pub(crate) programs: Option<PathBuf>,
     attempts: Cell<u32>,
 }
 
@@ -82,7 +84,7 @@ impl Session {
     pub(crate) fn new(order: BackupOrder) -> Self {
         let howdah = Howdah::new();
         give(&howdah.home);
-        Self { howdah, uuid: Uuid::now_v7(), order, attempts: Cell::new(0) }
+        Self { howdah, uuid: Uuid::now_v7(), order, programs: None, attempts: Cell::new(0) }
     }
 
     pub(crate) fn checkpoint(&self) -> String {
@@ -148,6 +150,10 @@ impl Session {
         let output = fs::File::create(dir.join("stderr")).unwrap();
         give(&self.howdah.home);
         let mut command = command(&self.howdah, &["worker", dir.to_str().unwrap()]);
+        if let Some(programs) = &self.programs {
+            let path = std::env::var("PATH").unwrap();
+            command.env("PATH", format!("{}:{path}", programs.display()));
+        }
         let child = command.stdout(Stdio::null()).stderr(output).spawn().unwrap();
         Attempt { child, dir }
     }

@@ -69,6 +69,11 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     };
     backup.remove_made_directory(&directory.path)?;
     backup.places.leave(&holds)?;
+    // A repository that is not mounted now has what was made of it all the same.
+    if has_asked && disposed == Disposed::Nothing && contents.nearest != directory.path {
+        let what = format!("{}, whose directory is not there", directory.incoming().display());
+        return Ok(End::Disposed(Disposed::RemovedUnproven { what }));
+    }
     Ok(End::Disposed(proven(proof, disposed)))
 }
 
