@@ -15,6 +15,8 @@ mod faults;
 mod guest;
 #[path = "vm/job.rs"]
 mod job;
+#[path = "vm/machines.rs"]
+mod machines;
 #[path = "vm/refused.rs"]
 mod refused;
 #[path = "vm/session.rs"]

@@ -54,14 +54,19 @@ pub struct CommandAnswer {
 
 /// Runs a program whose failure says why on standard error. It is an answer, whatever its exit status.
 pub fn command_answer(command: &mut Command, limit: Duration) -> Result<CommandAnswer, CommandError> {
+    command_answer_up_to(command, limit, MAX_OUTPUT_LEN)
+}
+
+/// The same of a program that may say more: so many bytes of either output are read.
+pub fn command_answer_up_to(command: &mut Command, limit: Duration, most: u64) -> Result<CommandAnswer, CommandError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let end = Instant::now() + limit;
     let mut child = command.spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     // Both at once: a program that waits until somebody reads the one would never end the other.
     let said = thread::scope(|scope| {
-        let errors = scope.spawn(move || err.map_or_else(|| Ok(Vec::new()), |err| read(err, end)));
-        let out = out.map_or_else(|| Ok(Vec::new()), |out| read(out, end));
+        let errors = scope.spawn(move || err.map_or_else(|| Ok(Vec::new()), |err| read(err, end, most)));
+        let out = out.map_or_else(|| Ok(Vec::new()), |out| read(out, end, most));
         let err = errors.join().unwrap_or_else(|_| Err(io::Error::other("a thread that reads panicked")));
         out.and_then(|out| Ok((out, err?)))
     });
@@ -83,7 +88,7 @@ pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, 
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     let end = Instant::now() + limit;
     let mut child = command.spawn()?;
-    let said = child.stdout.take().map_or_else(|| Ok(Vec::new()), |out| read(out, end));
+    let said = child.stdout.take().map_or_else(|| Ok(Vec::new()), |out| read(out, end, MAX_OUTPUT_LEN));
     let ended = said.and_then(|said| Ok((said, wait(&mut child, end)?)));
     match ended {
         Ok((said, status)) if status.success() => Ok(String::from_utf8_lossy(&said).into_owned()),
@@ -95,7 +100,7 @@ pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, 
     }
 }
 
-fn read(mut out: impl Read + AsFd, end: Instant) -> io::Result<Vec<u8>> {
+fn read(mut out: impl Read + AsFd, end: Instant, most: u64) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     loop {
         let left = Timespec::try_from(left(end)?).map_err(io::Error::other)?;
@@ -112,7 +117,7 @@ fn read(mut out: impl Read + AsFd, end: Instant) -> io::Result<Vec<u8>> {
             read => read?,
         };
         said.extend_from_slice(&piece[..count]);
-        if count == 0 || said.len() as u64 >= MAX_OUTPUT_LEN {
+        if count == 0 || said.len() as u64 >= most {
             return Ok(said);
         }
     }

@@ -10,7 +10,8 @@ use howdah::domain::{Disposed, FailureClass};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 /// A file system for one backup and little more.
-const SMALL: &str = "mkdir small && mount -t tmpfs -o size=40m tmpfs small && chmod 777 small && export SMALL=$PWD/small";
+const SMALL: &str =
+    "mkdir small && mount -t tmpfs -o size=40m tmpfs small && chmod 777 small && export SMALL=$PWD/small";
 
 #[test]
 fn a_target_that_becomes_full_is_incurable() {
@@ -31,7 +32,10 @@ fn a_target_that_becomes_full_is_incurable() {
     let failure = session.failure_of(attempt.end());
     assert!(failure.class == FailureClass::Incurable && failure.cause.contains("No space left on device"), "{failure}");
     assert_eq!(session.dispose(), Disposed::Removed, "{}", session.log());
-    assert_eq!((guest.checkpoints(), guest.has_job(), names(&repository)), (Vec::new(), false, vec!["full".to_owned()]));
+    assert_eq!(
+        (guest.checkpoints(), guest.has_job(), names(&repository)),
+        (Vec::new(), false, vec!["full".to_owned()])
+    );
     guest.write();
     let failure = session.fail();
     assert!(failure.class == FailureClass::Incurable && failure.cause.contains("are free in"), "{failure}");

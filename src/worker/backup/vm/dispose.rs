@@ -4,9 +4,9 @@
 //! checkpoint of the session; what could not be seen is told. The guest goes on.
 
 use super::{
-    ANSWERED, CHECKPOINT_XML, checkpoint_of, made,
+    ANSWERED, CHECKPOINT_XML, checkpoint_of,
     machine::Machine,
-    point,
+    made, point,
     remains::{Cleared, Remains},
     success,
     virsh::Virsh,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Failure, instance::printable},
-    postgres::command_output::{CommandError, command_answer},
+    postgres::command_output::{CommandError, command_answer_up_to},
 };
 use roxmltree::{Document, Node};
 use std::{collections::BTreeMap, io, path::Path, process::Command, time::Duration};
@@ -21,6 +21,9 @@ const PROGRAM: &str = "virsh";
 
 /// A call takes 20 to 130 ms. One that has to wait for the machine's lock gives up after 30 s by itself.
 const LIMIT: Duration = Duration::from_secs(45);
+
+/// The bytes of an answer that are read: a description grows with what others keep in its metadata.
+const MAX_ANSWER: u64 = 16 << 20;
 
 /// A connection to libvirt on this machine.
 #[derive(Debug, Clone)]
@@ -41,6 +44,11 @@ impl VirshError {
     /// What it means, where that is known.
     pub(super) fn meaning(&self) -> Option<Meaning> {
         if self.itself.is_some() { None } else { wording::meaning(&self.said) }
+    }
+
+    /// Whether libvirt itself has said no: what was asked for does not come about later.
+    pub(super) fn is_answer(&self) -> bool {
+        self.itself.is_none() && self.meaning() != Some(Meaning::Unreachable)
     }
 }
 
@@ -133,12 +141,11 @@ impl Virsh {
     }
 
     /// Begins a backup with its checkpoint, both described in files.
-    pub(super) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), Failure> {
+    pub(super) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), VirshError> {
         let [backup, checkpoint] = [backup, checkpoint].map(|path| path.to_string_lossy().into_owned());
         let files = ["--backupxml", &backup, "--checkpointxml", &checkpoint];
         let options = [&["backup-begin", "--domain", &machine.uuid], files.as_slice()].concat();
-        self.call(&format!("backing up {}", machine.name), &options)?;
-        Ok(())
+        self.call(&format!("backing up {}", machine.name), &options).map(drop)
     }
 
     /// Aborts the job that runs on it; that none runs any more is no failure.
@@ -183,8 +190,8 @@ impl Virsh {
         let mut command = Command::new(PROGRAM);
         command.args(["--quiet", "--connect", &self.uri]).args(options).env("LC_ALL", "C").env_remove("LANGUAGE");
         let failed = |said: String, itself| VirshError { doing: doing.to_owned(), said, itself };
-        let answer =
-            command_answer(&mut command, LIMIT).map_err(|error| failed(String::new(), Some(itself(&error))))?;
+        let answer = command_answer_up_to(&mut command, LIMIT, MAX_ANSWER)
+            .map_err(|error| failed(String::new(), Some(itself(&error))))?;
         if answer.status.success() {
             return Ok(answer.stdout);
         }
