@@ -205,7 +205,7 @@ impl Work<'_> {
             self.write_request(ANSWERED, "")?;
         }
         asked.map_err(Failure::from)?;
-        report.done(&format!("{checkpoint}: {method}"));
+        report.done(&format!("{method} ({checkpoint})"));
         Ok(begun)
     }
 
