@@ -9,10 +9,14 @@ mod clean;
 mod daemon;
 #[path = "vm/ended.rs"]
 mod ended;
+#[path = "vm/faults.rs"]
+mod faults;
 #[path = "vm/guest.rs"]
 mod guest;
 #[path = "vm/job.rs"]
 mod job;
+#[path = "vm/machines.rs"]
+mod machines;
 #[path = "vm/refused.rs"]
 mod refused;
 #[path = "vm/restored.rs"]

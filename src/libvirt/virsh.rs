@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Failure, instance::printable},
-    postgres::command_output::{CommandError, command_answer},
+    postgres::command_output::{CommandError, long_answer},
 };
 use roxmltree::{Document, Node};
 use std::{collections::BTreeMap, io, path::Path, process::Command, time::Duration};
@@ -21,6 +21,9 @@ const PROGRAM: &str = "virsh";
 
 /// A call takes 20 to 130 ms. One that has to wait for the machine's lock gives up after 30 s by itself.
 const LIMIT: Duration = Duration::from_secs(45);
+
+/// The bytes of an answer that are read: a description grows with what others keep in its metadata.
+const MAX_ANSWER: u64 = 16 << 20;
 
 /// A connection to libvirt on this machine.
 #[derive(Debug, Clone)]
@@ -41,6 +44,11 @@ impl VirshError {
     /// What it means, where that is known.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
         if self.itself.is_some() { None } else { wording::meaning(&self.said) }
+    }
+
+    /// Whether libvirt itself has said no: what was asked for does not come about later.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.itself.is_none() && self.meaning() != Some(Meaning::Unreachable)
     }
 }
 
@@ -145,12 +153,11 @@ impl Virsh {
     }
 
     /// Begins a backup with its checkpoint, both described in files.
-    pub(crate) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), Failure> {
+    pub(crate) fn begin(&self, machine: &Machine, backup: &Path, checkpoint: &Path) -> Result<(), VirshError> {
         let [backup, checkpoint] = [backup, checkpoint].map(|path| path.to_string_lossy().into_owned());
         let files = ["--backupxml", &backup, "--checkpointxml", &checkpoint];
         let options = [&["backup-begin", "--domain", &machine.uuid], files.as_slice()].concat();
-        self.call(&format!("backing up {}", machine.name), &options)?;
-        Ok(())
+        self.call(&format!("backing up {}", machine.name), &options).map(drop)
     }
 
     /// Aborts the job that runs on it; that none runs any more is no failure.
@@ -164,20 +171,20 @@ impl Virsh {
         }
     }
 
-    /// Deletes a checkpoint with its bitmaps; without them, where they are to stay or are lost.
+    /// Deletes a checkpoint with its bitmaps; without them, where they are to stay or are lost. Whether there was one.
     pub(crate) fn delete_checkpoint(
         &self,
         machine: &Machine,
         name: &str,
         without_bitmaps: bool,
-    ) -> Result<(), VirshError> {
+    ) -> Result<bool, VirshError> {
         let mut options = vec!["checkpoint-delete", "--domain", &machine.uuid, "--checkpointname", name];
         if without_bitmaps {
             options.push("--metadata");
         }
         match self.call(&format!("deleting the checkpoint {name} of {}", machine.name), &options) {
-            Err(error) if error.meaning() == Some(Meaning::NoCheckpoint) => Ok(()),
-            done => done.map(drop),
+            Err(error) if error.meaning() == Some(Meaning::NoCheckpoint) => Ok(false),
+            done => done.map(|_| true),
         }
     }
 
@@ -195,8 +202,8 @@ impl Virsh {
         let mut command = Command::new(PROGRAM);
         command.args(["--quiet", "--connect", &self.uri]).args(options).env("LC_ALL", "C").env_remove("LANGUAGE");
         let failed = |said: String, itself| VirshError { doing: doing.to_owned(), said, itself };
-        let answer =
-            command_answer(&mut command, LIMIT).map_err(|error| failed(String::new(), Some(itself(&error))))?;
+        let answer = long_answer(&mut command, LIMIT, MAX_ANSWER)
+            .map_err(|error| failed(String::new(), Some(itself(&error))))?;
         if answer.status.success() {
             return Ok(answer.stdout);
         }

@@ -6,21 +6,19 @@ use crate::support::{
     timeout::{until, until_true},
 };
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
 /// What these tests need.
 const PROGRAMS: [&str; 6] = ["libvirtd", "virsh", "qemu-img", "qemu-io", "qemu-nbd", "qemu-system-x86_64"];
 
-/// The bytes of a guest's disk: enough that a backup at [`SLOW`] takes some seconds.
+/// The bytes of a guest's disk: enough that a backup of a slow one takes some seconds.
 pub(crate) const DISK: usize = 24 << 20;
-
-/// Bytes a second that are read of the disks that a slow guest rests on.
-const SLOW: usize = 10 << 20;
 
 /// A daemon. Dropping it ends it; its guests go with the tests' directory.
 pub(crate) struct Daemon {
@@ -165,22 +163,32 @@ pub(crate) fn base() -> &'static Path {
     })
 }
 
-/// The same data behind a server that reads it slowly, so that a test comes in between.
-pub(crate) fn slow_base() -> &'static str {
-    static SERVER: OnceLock<(Child, String)> = OnceLock::new();
-    let (_, url) = SERVER.get_or_init(|| {
+/// Servers of that data, each by the bytes that it reads a second.
+static SERVERS: Mutex<BTreeMap<usize, (Child, String)>> = Mutex::new(BTreeMap::new());
+
+/// The same data behind a server that reads so many bytes of it a second, so that a test comes in between.
+pub(crate) fn slow_base(rate: usize) -> String {
+    let mut servers = SERVERS.lock().unwrap();
+    let (_, url) = servers.entry(rate).or_insert_with(|| {
         let socket = scratch_of_user("nbd").join("socket");
         let image = format!(
             "driver=throttle,throttle-group=slow,file.driver=file,file.locking=off,file.filename={}",
             base().display()
         );
         let mut server = as_user("qemu-nbd");
-        server.args(["--object", &format!("throttle-group,id=slow,x-bps-total={SLOW}"), "--image-opts", &image]);
+        server.args(["--object", &format!("throttle-group,id=slow,x-bps-total={rate}"), "--image-opts", &image]);
         let server =
             server.args(["--read-only", "--persistent", "--shared=0", "--socket"]).arg(&socket).spawn().unwrap();
         until("the slow disk is served", || socket.exists().then_some(()));
         assert!(socket.starts_with(root()));
         (server, format!("nbd+unix:///?socket={}", socket.display()))
     });
-    url
+    url.clone()
+}
+
+/// Kills the server of that speed.
+pub(crate) fn end_slow_base(rate: usize) {
+    let (mut server, _) = SERVERS.lock().unwrap().remove(&rate).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

@@ -33,6 +33,15 @@ pub(crate) enum Speed {
     Fast,
     /// Some seconds.
     Slow,
+    /// A few times as long: several commands come in between.
+    Slower,
+    /// Some seconds, from a server of its own.
+    Own,
+}
+
+impl Speed {
+    /// The bytes a second of a server that one guest has for itself.
+    pub(crate) const OWN: usize = 9 << 20;
 }
 
 /// A guest that runs. Dropping it ends it.
@@ -51,19 +60,27 @@ impl<'a> Guest<'a> {
         let guest = Self { daemon, name, place, writes: Cell::new(0) };
         let (disk, first) = (guest.disk(), guest.place.join("first"));
         let base = match speed {
-            Speed::Fast => base().to_str().unwrap(),
-            Speed::Slow => slow_base(),
+            Speed::Fast => base().to_str().unwrap().to_owned(),
+            Speed::Slow => slow_base(10 << 20),
+            Speed::Slower => slow_base(3 << 20),
+            Speed::Own => slow_base(Speed::OWN),
         };
-        must(as_user("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b", base]).arg(&disk));
+        must(as_user("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b", &base]).arg(&disk));
         fs::write(&first, guest.first_sectors()).unwrap();
         let write = format!("write -s {} 0 {}", first.display(), 2 * SECTOR);
         must(as_user("qemu-io").args(["-f", "qcow2", "-c", &write]).arg(&disk));
-        let xml = guest.place.join("domain.xml");
-        fs::write(&xml, guest.xml("qcow2")).unwrap();
         give(&guest.place);
-        daemon.virsh(&["define", xml.to_str().unwrap()]);
+        guest.define();
         guest.boot();
         guest
+    }
+
+    /// Makes libvirt know it; without a UUID, so that it gets a new one.
+    pub(crate) fn define(&self) {
+        let xml = self.place.join("domain.xml");
+        fs::write(&xml, self.xml("qcow2")).unwrap();
+        give(&self.place);
+        self.daemon.virsh(&["define", xml.to_str().unwrap()]);
     }
 
     pub(crate) fn boot(&self) {
@@ -124,9 +141,10 @@ impl<'a> Guest<'a> {
 
     /// Its description, with its disk in this format.
     pub(crate) fn xml(&self, format: &str) -> String {
-        let (name, place) = (&self.name, self.place.display());
+        // Others keep in it what they like: longer than a pipe holds.
+        let (name, place, note) = (&self.name, self.place.display(), "note".repeat(32 << 10));
         format!(
-            "<domain type='qemu'><name>{name}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>\
+            "<domain type='qemu'><name>{name}</name><metadata><n:ote xmlns:n='n'>{note}</n:ote></metadata><memory unit='MiB'>16</memory><vcpu>1</vcpu>\
              <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os><features><acpi/></features><devices>\
              <disk type='file' device='disk'><driver name='qemu' type='{format}'/><source file='{place}/disk.qcow2'/>\
              <target dev='vda' bus='virtio'/></disk>\

@@ -16,8 +16,8 @@ use std::{
     thread,
 };
 
-/// A user with a job over four guests. One guest takes some seconds, one of the four or a fifth, and two more jobs are
-/// over that one alone.
+/// A user with a job over four guests. One of them takes some seconds; or a fifth and a sixth do, each of which has a job of
+/// its own.
 struct Night {
     howdah: Howdah,
     repository: PathBuf,
@@ -33,14 +33,18 @@ struct Shell {
 impl Night {
     fn new(settings: &str, slow: usize) -> Self {
         let (howdah, repository, daemon) = (Howdah::usual(), repository(), daemon());
-        let speed = move |at: usize| if at == slow { Speed::Slow } else { Speed::Fast };
+        let speed = move |at: usize| match at {
+            4.. => Speed::Slower,
+            at if at == slow => Speed::Slow,
+            _ => Speed::Fast,
+        };
+        let count = if slow > 3 { slow + 2 } else { 4 };
         let guests: Vec<Guest<'static>> = thread::scope(|scope| {
-            let boots: Vec<_> =
-                (0..=slow.max(3)).map(|at| scope.spawn(move || Guest::start(daemon, speed(at)))).collect();
+            let boots: Vec<_> = (0..count).map(|at| scope.spawn(move || Guest::start(daemon, speed(at)))).collect();
             boots.into_iter().map(|boot| boot.join().unwrap()).collect()
         });
-        let job = |name: &str, guests: &[Guest<'_>], prefix: &str| {
-            let object = |guest: &Guest<'_>| format!("{{ name = \"{prefix}{0}\", domain = \"{0}\" }}", guest.name);
+        let job = |name: &str, guests: &[Guest<'_>]| {
+            let object = |guest: &Guest<'_>| format!("{{ name = \"{0}\", domain = \"{0}\" }}", guest.name);
             let objects: Vec<String> = guests.iter().map(object).collect();
             format!(
                 "[[job]]\nname = \"{name}\"\nkind = \"vm\"\nrepository = \"{}\"\nuri = \"{}\"\nobjects = [{}]\n",
@@ -50,7 +54,7 @@ impl Night {
             )
         };
         let slow = &guests[slow..=slow];
-        let jobs = [job("nightly", &guests[..4], ""), job("filler", slow, "a-"), job("second", slow, "b-")];
+        let jobs = [job("nightly", &guests[..4]), job("filler", slow), job("second", &guests[count - 1..])];
         howdah.configure(&[settings, &jobs.concat()].concat());
         give(&howdah.home);
         Self { howdah, repository, guests }
@@ -178,25 +182,26 @@ fn r31_to_r43_stops_before_the_first_object_and_between_two() {
     for (how, says) in [(&["--graceful"][..], "Operation was canceled by user"), (&[], "stopped immediately by")] {
         start("nightly");
         until_true("the first object waits", || is(0, "in_process"));
-        night.expect(&night.stop_beside("filler", how, "failed", says), ["not_started"; 4], [0; 4]);
+        let ended = night.stop_beside("filler", how, "failed", says);
+        assert!((0..4).all(|at| ended["objects"][at]["state"] == "not_started"), "{ended}");
     }
+    night.run(&["job", "stop", "filler", "--wait"], 0);
+    night.expect(&night.show("nightly"), ["not_started"; 4], [0; 4]);
     for (points, first, how, result, says) in [
         (1, 4, &["--graceful"][..], "stopped", "stopped gracefully by"),
         (2, 8, &[], "failed", "stopped immediately by"),
     ] {
+        start("filler");
+        night.until_runs(first);
         start("nightly");
         until_true("the first object waits", || is(0, "in_process"));
         start("second");
         night.run(&["job", "stop", "filler", "--wait"], 0);
-        night.until_runs(first + 1);
+        night.until_runs(first + 2);
         until_true("the second object waits", || is(0, "done") && is(1, "in_process"));
-        let states = ["done", "not_started", "not_started", "not_started"];
         let ended = night.stop_beside("second", how, result, says);
-        night.expect(&ended, states, [points, 0, 0, 0]);
-        start("filler");
         night.run(&["job", "stop", "second", "--wait"], 0);
-        night.until_runs(first + 3);
+        night.expect(&ended, ["done", "not_started", "not_started", "not_started"], [points, 0, 0, 0]);
     }
-    night.run(&["job", "stop", "filler", "--wait"], 0);
-    assert_eq!(night.guests[4].checkpoints(), [""; 0]);
+    assert!(night.guests[4..].iter().all(|guest| guest.checkpoints().is_empty()));
 }

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) howdah: Howdah,
     pub(crate) uuid: Uuid,
     pub(crate) order: BackupOrder,
+    /// A directory whose programs its workers find first.
+    pub(crate) programs: Option<PathBuf>,
     attempts: Cell<u32>,
 }
 
@@ -82,7 +84,7 @@ impl Session {
     pub(crate) fn new(order: BackupOrder) -> Self {
         let howdah = Howdah::new();
         give(&howdah.home);
-        Self { howdah, uuid: Uuid::now_v7(), order, attempts: Cell::new(0) }
+        Self { howdah, uuid: Uuid::now_v7(), order, programs: None, attempts: Cell::new(0) }
     }
 
     pub(crate) fn checkpoint(&self) -> String {
@@ -128,7 +130,7 @@ impl Session {
     }
 
     fn launch(&self, work: Work) -> Attempt {
-        self.launch_with(work, WorkerSettings::default(), None)
+        self.launch_with(work, WorkerSettings::default(), self.programs.as_deref())
     }
 
     /// The same with these settings, and with programs of another directory before the usual ones.

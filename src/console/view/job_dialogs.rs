@@ -173,12 +173,14 @@ fn effect(model: &Model, run: &JobRun, mode: StopMode) -> String {
             parts.push(format!("{} {verb} {what}; {gone}", listed(now)));
         }
     }
+    if mode == StopMode::Immediate {
+        parts.extend(checkpoints(model, run));
+    }
     if !later.is_empty() {
         let verb = verb(&later, "is not begun", "are not begun");
         parts.push(format!("{} {verb}", listed(&later)));
     }
     if mode == StopMode::Immediate {
-        parts.extend(checkpoints(model, run));
         parts.push("the run has failed".to_owned());
     }
     parts.join("; ")

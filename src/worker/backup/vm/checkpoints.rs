@@ -37,7 +37,9 @@ pub fn delete(
     let (virsh, machine, found) = find(order, settings, standing)?;
     match found.iter().find(|found| found.name == left.name) {
         None => Ok(None),
-        Some(found) if found.verdict == CheckpointVerdict::Stale => remains::delete(&virsh, &machine, &found.name),
+        Some(found) if found.verdict == CheckpointVerdict::Stale => {
+            remains::delete(&virsh, &machine, &found.name).map(|deleted| deleted.bitmaps)
+        }
         Some(found) => Err(Failure::disruption(format!("it is not stale any more: {}", found.verdict.reason()), "")),
     }
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::{Disposed, Disposition, Failure, fact::End},
     engine::Halt,
+    libvirt::machine::Machine,
     worker::{
         backup::{Backup, LARGE, repository::PointDirectory},
         places::Barred,
@@ -20,6 +21,7 @@ use crate::{
     },
 };
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Ends and removes what is the session's own.
 pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition) -> Result<End, Halt> {
@@ -66,6 +68,11 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     };
     backup.remove_made_directory(&directory.path)?;
     backup.places.leave(&holds)?;
+    // A repository that is not mounted now has what was made of it all the same.
+    if has_asked && disposed == Disposed::Nothing && contents.nearest != directory.path {
+        let what = format!("{}, whose directory is not there", directory.incoming().display());
+        return Ok(End::Disposed(Disposed::RemovedUnproven { what }));
+    }
     Ok(End::Disposed(proven(proof, disposed)))
 }
 
@@ -85,7 +92,10 @@ fn clear(backup: &Backup<'_>, directory: &PointDirectory) -> Result<Cleared, Fai
     let virsh = Virsh::new(wanted.uri)?;
     // By the UUID that it had: its name may be another's by now.
     let begun: Option<point::Begun> = point::read(&directory.incoming(), point::BEGUN);
-    let machine = virsh.machine(begun.as_ref().map_or(wanted.domain, |begun| &begun.uuid))?;
+    let machine = match begun.filter(|begun| Uuid::parse_str(&begun.uuid).is_ok()) {
+        Some(begun) => Machine::known(begun.machine, begun.uuid),
+        None => virsh.machine(wanted.domain)?,
+    };
     let checkpoint = checkpoint_of(backup.order, backup.ticket.session_uuid)?;
     let incoming = directory.incoming();
     let remains = Remains { virsh: &virsh, machine: &machine, checkpoint: &checkpoint, incoming: &incoming };

@@ -42,7 +42,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use uuid::Uuid;
-use virsh::Virsh;
+use virsh::{Virsh, VirshError};
 
 /// In an attempt's directory: what libvirt is asked for. The second is there before it is asked.
 const BACKUP_XML: &str = "backup.xml";
@@ -198,9 +198,12 @@ impl Work<'_> {
         let backup_xml = self.write_request(BACKUP_XML, &backup_xml(machine, &begun, &method, incoming))?;
         let checkpoint_xml = self.write_request(CHECKPOINT_XML, &checkpoint_xml(machine, &begun))?;
         backup.go_on()?;
-        virsh.begin(machine, &backup_xml, &checkpoint_xml)?;
-        self.write_request(ANSWERED, "")?;
-        report.done(&format!("{checkpoint}: {method}"));
+        let asked = virsh.begin(machine, &backup_xml, &checkpoint_xml);
+        if asked.as_ref().err().is_none_or(VirshError::is_answer) {
+            self.write_request(ANSWERED, "")?;
+        }
+        asked.map_err(Failure::from)?;
+        report.done(&format!("{method} ({checkpoint})"));
         Ok(begun)
     }
 
@@ -263,12 +266,12 @@ fn checkpoint_of(order: &BackupOrder, session: Uuid) -> Result<String, Failure> 
     order.checkpoint_name(session).ok_or_else(|| Failure::bug("an object that is no machine is backed up as one"))
 }
 
-/// A path goes to libvirt as text.
+/// A path goes to libvirt as text in XML, where a tab would be read as a blank, and so as another path.
 fn text_of(path: PathBuf) -> Result<PathBuf, Failure> {
-    if path.to_str().is_some() {
+    if path.to_str().is_some_and(|text| !text.chars().any(char::is_control)) {
         return Ok(path);
     }
-    let cause = format!("libvirt takes no path that is not UTF-8: {}", path.display());
+    let cause = format!("libvirt takes no path that is not UTF-8, or has control characters: {}", path.display());
     Err(Failure::incurable(cause, "choose another repository"))
 }
 
@@ -351,7 +354,7 @@ fn delete_older(virsh: &Virsh, machine: &Machine, made: &FoundPoint, points: &[F
     let older = points.iter().filter(is_older).map(|point| &point.record.checkpoint);
     let older = older.filter(|name| **name != new.checkpoint && name.starts_with("howdah-") && there.contains(name));
     let left = older.filter_map(|name| match remains::delete(virsh, machine, name) {
-        Ok(left) => left,
+        Ok(deleted) => deleted.bitmaps,
         Err(failure) => Some(format!("the checkpoint {name}, which nothing needs any more, stays: {failure}")),
     });
     left.collect()

@@ -48,6 +48,15 @@ pub(super) struct Cleared {
     pub(super) bitmaps: Option<String>,
 }
 
+/// What became of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Deleted {
+    /// Whether there was one.
+    pub(super) was_there: bool,
+    /// Why bitmaps of it stay in the disks.
+    pub(super) bitmaps: Option<String>,
+}
+
 /// What a session may have at libvirt.
 pub(super) struct Remains<'a> {
     pub(super) virsh: &'a Virsh,
@@ -57,23 +66,20 @@ pub(super) struct Remains<'a> {
     pub(super) incoming: &'a Path,
 }
 
-/// Deletes one checkpoint that is known to be ours, with its bitmaps where they are there and can be reached; why some
-/// stay, where they do.
-pub(super) fn delete(virsh: &Virsh, machine: &Machine, name: &str) -> Result<Option<String>, Failure> {
-    let (state, _) = virsh.state(machine)?;
-    if state == "shut off" {
-        virsh.delete_checkpoint(machine, name, true)?;
-        return Ok(Some(format!("{} is off: the bitmap {name} stays in its disks", machine.name)));
-    }
-    match virsh.delete_checkpoint(machine, name, false) {
-        Ok(()) => Ok(None),
+/// Deletes one checkpoint that is known to be ours, with its bitmaps where they are there and can be reached.
+pub(super) fn delete(virsh: &Virsh, machine: &Machine, name: &str) -> Result<Deleted, Failure> {
+    let error = match virsh.delete_checkpoint(machine, name, false) {
+        Ok(was_there) => return Ok(Deleted { was_there, bitmaps: None }),
+        Err(error) => error,
+    };
+    let bitmaps = match error.meaning() {
+        Some(Meaning::Inactive) => Some(format!("{} is off: the bitmap {name} stays in its disks", machine.name)),
         // There is nothing that could be deleted with it.
-        Err(error) if error.meaning() == Some(Meaning::BrokenBitmap) => {
-            virsh.delete_checkpoint(machine, name, true)?;
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
+        Some(Meaning::BrokenBitmap) => None,
+        _ => return Err(error.into()),
+    };
+    let was_there = virsh.delete_checkpoint(machine, name, true)?;
+    Ok(Deleted { was_there, bitmaps })
 }
 
 impl Remains<'_> {
@@ -103,23 +109,25 @@ impl Remains<'_> {
         let mut cleared = Cleared::default();
         loop {
             let is_own = matches!(self.job()?, RunningJob::Own { .. });
-            let has_checkpoint = self.virsh.checkpoints(self.machine)?.iter().any(|name| name == self.checkpoint);
             if is_own {
                 // It may end by itself meanwhile, and well: no restore point comes of it any more.
                 self.virsh.abort(self.machine)?;
                 cleared.job = true;
-            } else if has_checkpoint {
-                cleared.bitmaps = delete(self.virsh, self.machine, self.checkpoint)?;
-                cleared.checkpoint = true;
+            }
+            // A person waits, and each call takes its time: it is looked for where it is not known to be.
+            if is_own || self.virsh.checkpoints(self.machine)?.iter().any(|name| name == self.checkpoint) {
+                let deleted = delete(self.virsh, self.machine, self.checkpoint)?;
+                if deleted.was_there {
+                    (cleared.checkpoint, cleared.bitmaps) = (true, deleted.bitmaps);
+                }
             } else if !unanswered || cleared.checkpoint || began.elapsed() >= UNANSWERED {
                 return Ok(cleared);
+            } else {
+                thread::sleep(POLL_INTERVAL);
             }
             if began.elapsed() >= TIMEOUT {
                 let cause = format!("the backup of {} does not end, or its checkpoint stays", self.machine.name);
                 return Err(Failure::disruption(cause, "see libvirt's log, and the disks of the machine"));
-            }
-            if is_own || !has_checkpoint {
-                thread::sleep(POLL_INTERVAL);
             }
         }
     }

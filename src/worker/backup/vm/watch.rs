@@ -2,7 +2,7 @@
 //!
 //! Promises: it has ended well when libvirt says so and all files are there; it is never ended from here.
 
-use super::{Work, job_info::JobInfo, point, remains::RunningJob, wording};
+use super::{Work, job_info::JobInfo, point, wording};
 use crate::{
     domain::{ByteCount, Failure, Progress},
     engine::{Halt, Observer},
@@ -12,8 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A look takes two calls of some tens of milliseconds each.
+/// A look takes some tens of milliseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How soon a stop is heard in between.
+const HEARD: Duration = Duration::from_millis(20);
 
 /// For how long libvirt may not say how a job has ended: it does so a moment after the end.
 const ENDED: Duration = Duration::from_secs(10);
@@ -24,8 +27,9 @@ pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
     let (mut moved, mut before) = (Instant::now(), 0);
     loop {
         work.backup.go_on()?;
-        match work.remains().job()? {
-            RunningJob::Own { done, total } => {
+        // Whose it is was seen as it began: were it another's by now, the end would tell, and one question is half of two.
+        match work.virsh.job(&work.machine)? {
+            JobInfo::Running { other: None, done, total } => {
                 work.backup.report.progress(Progress {
                     bytes_done: ByteCount(done),
                     bytes_total: ByteCount(total.max(done)),
@@ -35,13 +39,17 @@ pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
                     (moved, before) = (Instant::now(), done);
                 }
             }
-            RunningJob::None | RunningJob::Foreign { .. } => return ended(work),
+            JobInfo::None
+            | JobInfo::Running { other: Some(_), .. }
+            | JobInfo::Completed
+            | JobInfo::Failed(_)
+            | JobInfo::Cancelled => return ended(work),
         }
         if moved.elapsed() >= limit {
             let cause = format!("the backup of {} has not moved for {} s", work.machine.name, limit.as_secs());
             return Err(Failure::disruption(cause, "see the disks of the machine and of the repository").into());
         }
-        thread::sleep(POLL_INTERVAL);
+        pause(work)?;
     }
 }
 
@@ -66,8 +74,18 @@ fn ended(work: &Work<'_>) -> Result<(), Halt> {
             let cause = format!("libvirt does not say how the backup of {name} has ended");
             return Err(Failure::disruption(cause, "see libvirt's log").into());
         }
-        thread::sleep(POLL_INTERVAL);
+        pause(work)?;
     }
+}
+
+/// Waits for the next look, or until the attempt is to stop.
+fn pause(work: &Work<'_>) -> Result<(), Halt> {
+    let began = Instant::now();
+    while began.elapsed() < POLL_INTERVAL {
+        work.backup.go_on()?;
+        thread::sleep(HEARD);
+    }
+    Ok(())
 }
 
 /// libvirt removes the files of a backup that has failed: what it said may have been of another job.
