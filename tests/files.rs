@@ -27,4 +27,6 @@ mod restoring;
 #[path = "backup/session.rs"]
 #[expect(dead_code, reason = "the tests of other kinds need the rest")]
 mod session;
+#[path = "files/shell.rs"]
+mod shell;
 mod support;

@@ -109,6 +109,7 @@ fn tree(point: &TreeRestorePoint, directory: PathBuf, args: &RestoreOptions) -> 
         tree: point.tree.clone(),
         repository: point.repository.to_string_lossy().into_owned(),
         password_file: Some(point.password_file.clone()),
+        label: point.label.clone(),
         snapshot: point.snapshot.clone(),
         taken_at: point.taken_at,
         directory,

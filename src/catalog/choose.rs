@@ -7,7 +7,7 @@ use super::{
     identity,
     model::{Catalog, CatalogEntry, CatalogInstance},
 };
-use crate::domain::RestorePoint;
+use crate::domain::{RestorePoint, workload::short_id};
 use std::{fs, path::Path};
 
 /// Why there is not one restore point.
@@ -67,7 +67,7 @@ impl Catalog {
         };
         let rows = || instances.iter().flat_map(|one| one.rows.iter().map(|row| (*one, row)));
         let is_it = |row: &CatalogEntry| match row {
-            CatalogEntry::Tree(tree) => tree.label() == point || tree.snapshot == point,
+            CatalogEntry::Tree(tree) => [&tree.label, &tree.snapshot, short_id(&tree.snapshot)].contains(&point),
             CatalogEntry::Restorable(_) | CatalogEntry::Machine(_) | CatalogEntry::Unreadable { .. } => {
                 row.label() == point
             }

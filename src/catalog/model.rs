@@ -204,7 +204,7 @@ impl CatalogEntry {
         match self {
             Self::Restorable(point) => &point.label,
             Self::Machine(point) => &point.label,
-            Self::Tree(point) => point.label(),
+            Self::Tree(point) => &point.label,
             Self::Unreadable { label, .. } => label,
         }
     }

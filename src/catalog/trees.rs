@@ -7,7 +7,7 @@ use super::{
     wording::problem,
 };
 use crate::{
-    domain::{InstanceName, TreeRestorePoint},
+    domain::{InstanceName, TreeRestorePoint, workload::snapshot_label},
     restic::{SnapshotPoint, snapshot_points},
 };
 use std::{path::Path, time::Duration};
@@ -40,7 +40,7 @@ fn row(tree: &InstanceName, repository: &Path, password_file: &Path, found: Snap
         let cause = format!("the snapshot holds {} trees, and one is restored", paths.len());
         return CatalogEntry::Unreadable {
             instance: tree.clone(),
-            label: id,
+            label: snapshot_label(taken_at, &id),
             path: repository.to_owned(),
             problem: problem(&cause, "restore it with restic"),
         };
@@ -48,6 +48,7 @@ fn row(tree: &InstanceName, repository: &Path, password_file: &Path, found: Snap
     CatalogEntry::Tree(TreeRestorePoint {
         tree: tree.clone(),
         repository: repository.to_owned(),
+        label: snapshot_label(taken_at, &id),
         password_file: password_file.to_owned(),
         snapshot: id,
         taken_at,

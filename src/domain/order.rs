@@ -183,7 +183,7 @@ impl Order {
         match self {
             Self::Restore(RestoreOrder::Cluster(order)) => Some(&mut order.point.label),
             Self::Restore(RestoreOrder::VirtualMachine(order)) => Some(&mut order.label),
-            Self::Restore(RestoreOrder::Files(order)) => Some(&mut order.snapshot),
+            Self::Restore(RestoreOrder::Files(order)) => Some(&mut order.label),
             Self::Verify(order) => Some(&mut order.point.label),
             Self::Explore(order) => Some(&mut order.point.label),
             Self::Items(_) | Self::Backup(_) => None,

@@ -1,6 +1,10 @@
 //! How a session ended.
 
-use super::{ByteCount, Disposed, Failure, Port, Verification, instance::printable, quantity::count};
+use super::{
+    ByteCount, Disposed, Failure, Port, Verification,
+    instance::printable,
+    quantity::{count, many},
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -137,7 +141,7 @@ impl fmt::Display for Achieved {
             Self::VirtualMachine { name, answer: None } => {
                 write!(f, "virtual machine {} restored, not started", printable(name))
             }
-            Self::Files { files, bytes } => write!(f, "{files} files restored, {bytes}"),
+            Self::Files { files, bytes } => write!(f, "{} restored, {bytes}", many(*files, "file")),
             Self::Verified(verification) => verification.fmt(f),
             Self::Items { items: 1 } => f.write_str("1 item taken out"),
             Self::Items { items } => write!(f, "{items} items taken out"),

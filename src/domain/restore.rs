@@ -51,7 +51,7 @@ impl RestoreOrder {
         match self {
             Self::Cluster(order) => &order.point.label,
             Self::VirtualMachine(order) => &order.label,
-            Self::Files(order) => &order.snapshot,
+            Self::Files(order) => &order.label,
         }
     }
 
@@ -147,6 +147,9 @@ pub struct FilesRestore {
     pub repository: String,
     /// The file that holds its password.
     pub password_file: Option<PathBuf>,
+    /// The restore point's name. Records of version 5 do not tell it.
+    #[serde(default)]
+    pub label: String,
     /// The snapshot's full id.
     pub snapshot: String,
     /// When it was taken.

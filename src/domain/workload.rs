@@ -47,6 +47,8 @@ pub struct TreeRestorePoint {
     pub repository: PathBuf,
     /// The file that holds its password.
     pub password_file: PathBuf,
+    /// The restore point's name: see [`snapshot_label`].
+    pub label: String,
     /// The snapshot's full id.
     pub snapshot: String,
     /// When it was taken.
@@ -87,10 +89,12 @@ impl Workload {
     }
 }
 
-impl TreeRestorePoint {
-    /// As much of the snapshot's id as restic shows: the restore point's name.
-    pub fn label(&self) -> &str {
-        const SHOWN: usize = 8;
-        self.snapshot.get(..SHOWN).unwrap_or(&self.snapshot)
-    }
+/// As much of a snapshot's id as restic shows.
+pub fn short_id(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// What a person calls a snapshot of restic: when it was begun, and the beginning of its id.
+pub fn snapshot_label(taken_at: Timestamp, id: &str) -> String {
+    format!("{}-{}", taken_at.strftime("%Y-%m-%dT%H%M%S"), short_id(id))
 }

@@ -1,6 +1,6 @@
 //! What restic answers in JSON (its manual, "Scripting").
 
-use crate::domain::{ByteCount, Failure, Timestamp};
+use crate::domain::{ByteCount, Failure, Timestamp, workload::snapshot_label};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::path::PathBuf;
 
@@ -50,9 +50,9 @@ impl Snapshot {
         self.tags.iter().any(|found| found == tag)
     }
 
-    /// What a person calls it: when it was begun, and as much of its identifier as restic shows.
+    /// What a person calls it.
     pub(crate) fn label(&self) -> String {
-        format!("{}-{}", self.time.strftime("%Y-%m-%dT%H%M%S"), short(&self.id))
+        snapshot_label(self.time, &self.id)
     }
 }
 
@@ -91,11 +91,6 @@ pub(crate) fn lock(answer: &str) -> Option<Lock> {
 /// Whether it is the name of something in a repository, and so can be part of a path.
 pub(crate) fn is_identifier(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// As much of an identifier as restic shows.
-pub(crate) fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }
 
 /// A list; Go writes an empty one as `null`.

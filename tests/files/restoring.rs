@@ -48,6 +48,7 @@ impl Bed {
             tree: InstanceName::new("home"),
             repository: self.folder().to_str().unwrap().to_owned(),
             password_file: Some(self.password.clone()),
+            label: "a".to_owned(),
             snapshot: snapshot.to_owned(),
             taken_at: "2026-11-23T02:17:00Z".parse().unwrap(),
             directory: scratch("target").join("back"),

@@ -42,6 +42,7 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         tree: name("share"),
         repository: "/backup/restic".to_owned(),
         password_file: Some("/etc/howdah/restic".into()),
+        label: String::new(),
         snapshot: "4bba301e".to_owned(),
         taken_at: sample::start(),
         directory: "/srv/share-2".into(),

@@ -34,6 +34,7 @@ fn tree(snapshot: &str) -> CatalogEntry {
         tree: Workload::FileTree.named("home"),
         repository: "/backups/home.restic".into(),
         password_file: "/etc/howdah/restic".into(),
+        label: format!("2026-11-20T030000-{}", &snapshot[..8]),
         snapshot: snapshot.to_owned(),
         taken_at: "2026-11-20T03:00:00Z".parse().unwrap(),
         path: "/srv/home".into(),

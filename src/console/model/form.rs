@@ -314,6 +314,7 @@ impl Form {
                     tree: point.tree.clone(),
                     repository: point.repository.to_string_lossy().into_owned(),
                     password_file: Some(point.password_file.clone()),
+                    label: point.label.clone(),
                     snapshot: point.snapshot.clone(),
                     taken_at: point.taken_at,
                     directory: directory()?,

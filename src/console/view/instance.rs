@@ -163,7 +163,7 @@ fn points(model: &Model, one: &CatalogInstance, width: usize, brush: &Brush) -> 
             let form = if point.increments == 0 { "full".to_owned() } else { format!("+{}", point.increments) };
             other(point.taken_at, Some(point.size), form, &point.label)
         }
-        CatalogEntry::Tree(point) => other(point.taken_at, point.size, "restic".to_owned(), point.label()),
+        CatalogEntry::Tree(point) => other(point.taken_at, point.size, "restic".to_owned(), &point.label),
         CatalogEntry::Unreadable { label, .. } => {
             let name = format!("{} {}", brush.glyphs.stuck, format::clean(label));
             std::iter::once(text(Role::Stuck, name))
@@ -343,7 +343,7 @@ pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Lin
         }
         CatalogEntry::Tree(point) => {
             let first = format!("{}  restic", format::full(point.taken_at));
-            two_lines(&first, &format!("{}  of {}", point.label(), format::path(&point.path)), width, brush)
+            two_lines(&first, &format!("{}  of {}", point.label, format::path(&point.path)), width, brush)
         }
         CatalogEntry::Unreadable { label, problem, .. } => {
             let mut lines = vec![Line::from(

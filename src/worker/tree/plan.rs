@@ -11,10 +11,11 @@ use crate::{
         instance::{InstanceName, printable},
         path_text::shown,
         quantity::{count, many},
+        workload::short_id,
     },
     engine::Halt,
     postgres::account::{Account, is_root},
-    restic::{Restic, Version, answer::short},
+    restic::{Restic, Version},
 };
 use std::path::Path;
 use uuid::Uuid;
@@ -115,7 +116,7 @@ fn method(survey: &Survey, room: &Room, version: Version) -> Vec<String> {
     let mut method = vec![
         format!(
             "restic {version} reads the snapshot {} of {}, made on {}",
-            short(&snapshot.id),
+            short_id(&snapshot.id),
             shown(survey.wanted.tree()),
             printable(&snapshot.hostname)
         ),
@@ -128,11 +129,11 @@ fn method(survey: &Survey, room: &Room, version: Version) -> Vec<String> {
         let more = if more == 0 { String::new() } else { format!(" and {}", many(more as u64, "other path")) };
         method.push(format!("takes {}{more} and the directories above, nothing else", paths.join(", ")));
     }
+    // A plan alone has no session yet.
+    let incoming = shown(&room.incoming).replace(&Uuid::nil().to_string(), "<session>");
     method.push(match room.staging {
-        Staging::Beside => format!("comes in to {}, and gets its name when it was read back", shown(&room.incoming)),
-        Staging::Inside => {
-            format!("comes in to {}, and is moved up when it was read back", shown(&room.incoming))
-        }
+        Staging::Beside => format!("comes in to {incoming}, and gets its name when it was read back"),
+        Staging::Inside => format!("comes in to {incoming}, and is moved up when it was read back"),
     });
     if let Some(bytes) = room.leftover {
         method.push(if version >= CONTINUES {

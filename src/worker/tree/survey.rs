@@ -2,11 +2,11 @@
 
 use super::wanted::{Counts, Wanted};
 use crate::{
-    domain::{Failure, FilesRestore, instance::printable, path_text::shown},
+    domain::{Failure, FilesRestore, instance::printable, path_text::shown, workload::short_id},
     engine::{Halt, watched::watched},
     restic::{
         Restic,
-        answer::{Snapshot, is_identifier, lock, short},
+        answer::{Snapshot, is_identifier, lock},
         listing::{Listed, NodeKind},
     },
 };
@@ -57,13 +57,13 @@ pub(super) fn look(restic: &Restic, order: &FilesRestore, stop: &dyn Fn() -> boo
     if !has_tree && found.wanted.tree().parent().is_some() {
         let cause = format!(
             "the snapshot {} does not hold {} under its own path",
-            short(&order.snapshot),
+            short_id(&order.snapshot),
             shown(found.wanted.tree())
         );
         return Err(Failure::incurable(cause, "it was made with a relative path: restore it with restic").into());
     }
     if let Some(path) = found.wanted.missing() {
-        let cause = format!("{} is not in the snapshot {}", shown(path), short(&order.snapshot));
+        let cause = format!("{} is not in the snapshot {}", shown(path), short_id(&order.snapshot));
         return Err(Failure::incurable(cause, "name what is in it: restic ls lists that").into());
     }
     Ok(found)
@@ -114,7 +114,7 @@ fn tree_of<'a>(snapshot: &'a Snapshot, order: &FilesRestore) -> Result<&'a std::
     match snapshot.paths.as_slice() {
         [tree] if tree.is_absolute() => Ok(tree),
         paths => {
-            let cause = format!("the snapshot {} is of {} trees, not of one", short(&snapshot.id), paths.len());
+            let cause = format!("the snapshot {} is of {} trees, not of one", short_id(&snapshot.id), paths.len());
             Err(Failure::incurable(cause, "restore it with restic: howdah restores what its own jobs have made"))
         }
     }
@@ -124,7 +124,7 @@ fn tree_of<'a>(snapshot: &'a Snapshot, order: &FilesRestore) -> Result<&'a std::
 pub(super) fn unknown(restic: &Restic, order: &FilesRestore) -> Failure {
     let cause = format!(
         "the snapshot {} is not in the repository {}",
-        short(&printable(&order.snapshot)),
+        short_id(&printable(&order.snapshot)),
         shown(restic.repository())
     );
     Failure::incurable(cause, "it was forgotten, or is in another repository: choose another restore point")

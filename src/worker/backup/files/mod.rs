@@ -25,14 +25,11 @@ use super::{Backup, Subject};
 use crate::{
     domain::{
         Achieved, BackupObject, BackupOrder, BackupPlan, ByteCount, Failure, Plan, Step, Success, WorkerSettings,
-        quantity::many,
+        quantity::many, workload::short_id,
     },
     engine::{Halt, Observer},
     postgres::account::Account,
-    restic::{
-        Restic,
-        answer::{Snapshot, short},
-    },
+    restic::{Restic, answer::Snapshot},
 };
 use plan::Planned;
 use repository::RepositoryState;
@@ -82,7 +79,7 @@ pub(super) fn run(backup: &Backup<'_>) -> Result<Success, Halt> {
         RepositoryState::There { id } => id,
         RepositoryState::Missing => repository::make(backup, &restic)?,
     };
-    report.done(&format!("restic locks the repository {} while it works", short(&id)));
+    report.done(&format!("restic locks the repository {} while it works", short_id(&id)));
     backup.go_on()?;
 
     report.begin(Step::Copy, "");

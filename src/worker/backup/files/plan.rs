@@ -13,10 +13,11 @@ use crate::{
     domain::{
         BackupPlan, ByteCount, Failure,
         instance::{printable, printable_name},
+        workload::short_id,
     },
     engine::watched::watched,
     postgres::account::Account,
-    restic::{Restic, Version, answer::short},
+    restic::{Restic, Version},
 };
 use std::{
     fs,
@@ -74,7 +75,7 @@ fn method(
     rate: Option<String>,
 ) -> Vec<String> {
     let mut method = vec![match state {
-        RepositoryState::There { id } => format!("restic {version} into the repository {}", short(id)),
+        RepositoryState::There { id } => format!("restic {version} into the repository {}", short_id(id)),
         RepositoryState::Missing => format!("restic {version} into a new repository, which is made first"),
     }];
     let path = printable_name(wanted.path.as_os_str());

@@ -11,9 +11,9 @@ use super::{
     note::RunNote,
 };
 use crate::{
-    domain::Failure,
+    domain::{Failure, workload::short_id},
     engine::{Halt, durable, watched::watched},
-    restic::{Restic, answer::short},
+    restic::Restic,
 };
 use std::{
     fs::{self, File},
@@ -88,7 +88,7 @@ pub(super) fn make(backup: &Backup<'_>, restic: &Restic) -> Result<String, Halt>
     }
     let synced = File::open(&directory.path).and_then(|above| above.sync_all());
     synced.map_err(|error| repository::failure("syncing", &directory.path, &error))?;
-    backup.report.note(&format!("a new restic repository was made, {} in {}", short(&id), place.display()));
+    backup.report.note(&format!("a new restic repository was made, {} in {}", short_id(&id), place.display()));
     Ok(id)
 }
 
@@ -101,7 +101,7 @@ pub(super) fn incoming(backup: &Backup<'_>, place: &Path) -> Result<PointDirecto
 
 fn gone(place: &Path, id: &str) -> Failure {
     Failure::disruption(
-        format!("the restic repository {} is not at {} any more", short(id), place.display()),
+        format!("the restic repository {} is not at {} any more", short_id(id), place.display()),
         "mount it or move it back; what stands in its place without a config holds no restore point",
     )
 }
