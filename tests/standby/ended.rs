@@ -159,7 +159,7 @@ fn a_worker_that_is_killed_while_its_standby_catches_up_is_followed_by_one_that_
     pair.max_lag = Duration::from_secs(30);
     session.order = pair.order();
     session.succeed();
-    assert!(session.log().contains("Start is skipped: the standby runs"), "{}", session.log());
+    assert!(session.log().contains("Start begins: the standby runs"), "{}", session.log());
     pair.follows();
 }
 

@@ -135,6 +135,10 @@ mod tests {
             assert_eq!(text.matches(line).count(), count, "{line}: {text}");
         }
         assert!(place.path().join(SIGNAL).is_file());
+        let conninfo = r"host='/srv/my sockets' user='o\'hara'";
+        follow(&FollowOptions { conninfo, passfile: None, ..options }).unwrap();
+        let text = std::fs::read_to_string(place.path().join(AUTO)).unwrap();
+        assert!(text.contains(r"'host=''/srv/my sockets'' user=''o\\''hara'' application_name=shop'"), "{text}");
         follow(&FollowOptions { version: MajorVersion(16), passfile: None, ..options }).unwrap();
         let text = std::fs::read_to_string(place.path().join(AUTO)).unwrap();
         assert!(text.contains("'host=db1 user=r application_name=shop'"), "{text}");

@@ -57,13 +57,18 @@ pub(super) fn judge(wanted: &Wanted<'_>, primary: &Client, at: Lsn) -> Result<Ve
             }
         }
     }
-    Ok(match wal.oldest {
+    Ok(by_segments(wal.oldest.as_deref(), &wal.next, at))
+}
+
+/// By the oldest segment that is there, and the one that is needed: one that was never written is not gone.
+fn by_segments(oldest: Option<&str>, needed: &str, at: Lsn) -> Verdict {
+    match oldest {
         None => Verdict::Unseen,
-        Some(oldest) if oldest > wal.next => Verdict::SeedAnew(format!(
+        Some(oldest) if oldest > needed => Verdict::SeedAnew(format!(
             "the standby needs the WAL from {at} on, and the primary has removed it: its oldest segment is {oldest}"
         )),
         Some(_) => Verdict::MayGoOn,
-    })
+    }
 }
 
 /// The newest timeline of which the standby has this segment: the one that it replays.
@@ -105,6 +110,19 @@ mod tests {
         assert_eq!(left_at(history, 3), Some(Lsn(0x1_0000_00A0)));
         assert_eq!(left_at(history, 2), None);
         assert_eq!(left_at("", 1), None);
+    }
+
+    #[test]
+    fn wal_is_gone_when_all_that_is_left_is_younger() {
+        let needed = "000000010000000A";
+        let verdict = |oldest: Option<&str>| by_segments(oldest, needed, Lsn(7));
+        assert_eq!(verdict(None), Verdict::Unseen);
+        for there in ["0000000000000FFF", "0000000100000009", needed] {
+            assert_eq!(verdict(Some(there)), Verdict::MayGoOn, "{there}");
+        }
+        for left in ["000000010000000B", "0000000200000000"] {
+            assert!(matches!(verdict(Some(left)), Verdict::SeedAnew(why) if why.contains(left)));
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl<'a> Work<'a, '_> {
             }
             Course::Measure => {
                 begin(record)?;
-                report.detail(slot);
+                report.done(slot);
+                report.begin(Step::Start, "the standby runs");
                 Ok(())
             }
         }
@@ -138,9 +139,6 @@ impl<'a> Work<'a, '_> {
                 }
                 report.skip(Step::Configure, "the standby has its settings");
             }
-        }
-        if planned.course == Course::Measure {
-            report.skip(Step::Start, "the standby runs");
         }
         let Some(anew) = record.anew.clone() else { return Ok(()) };
         anew::clear(client, backup.ticket.session_uuid)?;
