@@ -3,18 +3,31 @@
 //! Promises: the file of an increment rests on that of the point before it and on nothing else when it is called sealed;
 //! QEMU leaves it resting on the machine's live disk, whose data changes.
 
+use super::wording::{self, Meaning};
 use crate::{
     domain::{Failure, instance::printable},
-    postgres::command_output::{CommandError, command_answer},
+    postgres::command_output::{CommandAnswer, CommandError, command_answer},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use std::{fmt::Write as _, io, path::Path, process::Command, time::Duration};
+use std::{
+    fmt::Write as _,
+    io,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 const PROGRAM: &str = "qemu-img";
 
 /// It reads and writes headers alone.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// How long a file may stay locked that QEMU is done with: some tens of milliseconds, more on a busy machine.
+const LOCKED: Duration = Duration::from_secs(5);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What `qemu-img info --output=json` says.
 #[derive(Debug, Deserialize)]
@@ -68,10 +81,26 @@ pub(crate) fn hex(digest: &[u8]) -> String {
     hex
 }
 
+/// Runs it on a file. QEMU gives a file back a moment after it has said that it is done with it.
 fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
+    let began = Instant::now();
+    loop {
+        let answer = answer(file, options)?;
+        if answer.status.success() {
+            return Ok(answer.stdout);
+        }
+        let said = printable(answer.stderr.lines().next().unwrap_or_default());
+        if wording::meaning(&said) != Some(Meaning::Locked) || began.elapsed() >= LOCKED {
+            return Err(wording::failure(&format!("{PROGRAM} with {}", file.display()), &said));
+        }
+        thread::park_timeout(POLL_INTERVAL);
+    }
+}
+
+fn answer(file: &Path, options: &[&str]) -> Result<CommandAnswer, Failure> {
     let mut command = Command::new(PROGRAM);
     command.args(options).arg("--").arg(file).env("LC_ALL", "C");
-    let answer = command_answer(&mut command, LIMIT).map_err(|error| match error {
+    command_answer(&mut command, LIMIT).map_err(|error| match error {
         CommandError::Unstarted(cause) if cause.kind() == io::ErrorKind::NotFound => {
             let cause = format!("{PROGRAM} is not on this machine");
             Failure::incurable(cause, "install it (package qemu-utils)")
@@ -79,12 +108,7 @@ fn run(file: &Path, options: &[&str]) -> Result<String, Failure> {
         error @ (CommandError::Unstarted(_) | CommandError::Late(_) | CommandError::Failed(_)) => {
             Failure::disruption(format!("{PROGRAM}: {error}"), "see the disk of the repository")
         }
-    })?;
-    if answer.status.success() {
-        return Ok(answer.stdout);
-    }
-    let said = answer.stderr.lines().next().unwrap_or_default();
-    Err(super::wording::failure(&format!("{PROGRAM} with {}", file.display()), &printable(said)))
+    })
 }
 
 #[cfg(test)]

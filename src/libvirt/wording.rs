@@ -12,6 +12,8 @@ pub(crate) enum Meaning {
     Unreachable,
     /// Another call holds the machine's lock.
     Busy,
+    /// QEMU has a file open, or had it a moment ago.
+    Locked,
     /// The target or a disk cannot be written or read now.
     InputOutput,
     /// libvirt knows no such machine.
@@ -37,7 +39,7 @@ pub(crate) enum Meaning {
 }
 
 /// Lower case; the first that fits counts.
-const SENTENCES: [(&str, Meaning); 35] = [
+const SENTENCES: [(&str, Meaning); 36] = [
     ("failed to get domain", Meaning::UnknownMachine),
     ("domain not found", Meaning::UnknownMachine),
     ("no domain with matching", Meaning::UnknownMachine),
@@ -53,6 +55,7 @@ const SENTENCES: [(&str, Meaning); 35] = [
     ("domain is not running", Meaning::Inactive),
     ("cannot acquire state change lock", Meaning::Busy),
     ("another job is active", Meaning::Busy),
+    ("\"write\" lock", Meaning::Locked),
     ("no space left on device", Meaning::NoSpace),
     ("disk quota exceeded", Meaning::NoSpace),
     ("file too large", Meaning::NoSpace),
@@ -92,6 +95,7 @@ pub(crate) fn failure(doing: &str, said: &str) -> Failure {
             Failure::disruption(cause, "see whether libvirt's daemon runs, and the connection's uri")
         }
         Meaning::Busy => Failure::disruption(cause, "something else works on the machine; it is left to its end"),
+        Meaning::Locked => Failure::disruption(cause, "see which QEMU has the file open"),
         Meaning::InputOutput => {
             Failure::disruption(cause, "see the disks and the network below the machine and the repository")
         }
@@ -143,6 +147,7 @@ mod tests {
                 Disruption,
             ),
             ("failed to write: Input/output error", Disruption),
+            ("Could not open '/b/vda.qcow2': Failed to get shared \"write\" lock", Disruption),
             ("checkpoint inconsistent: missing or broken bitmap 'a' for disk 'vda'", Disruption),
             ("internal error: bitmap 'a' not found in backing chain of 'vda'", Disruption),
             ("something that nobody has heard before", Disruption),
