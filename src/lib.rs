@@ -135,6 +135,7 @@
 //! | A backup that was ended has nothing left on the disk or on the server, or says what was not seen (R34). | `tests/backup.rs` |
 //! | A standby has its name when it is whole, verified and can only be a standby; a foreign slot or directory, or one that was promoted, is not touched. | `tests/standby.rs` |
 //! | A standby that was ended has no server, slot or directory left, or says what was not seen; one of an earlier run stays (R34, R36). | `tests/standby.rs` |
+//! | A machine is made of what was compared with its record, meets its source nowhere, and is known again by its mark alone. | `tests/vm.rs`, `libvirt::clone`'s tests |
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |
 //! | A verification writes nothing; damage is its result, and what was not read is no damage (S15). | the verifier's own tests, `tests/verify.rs` |
