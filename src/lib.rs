@@ -137,6 +137,7 @@
 //! | A standby has its name when it is whole, verified and can only be a standby; a foreign slot or directory, or one that was promoted, is not touched. | `tests/standby.rs` |
 //! | A standby that can never stream again is seeded anew beside itself; until the new one is whole it stays as it is, and is set aside then (R36, S8). | `tests/standby.rs` |
 //! | A standby that was ended has no server, slot or directory left, or says what was not seen; one of an earlier run stays (R34, R36). | `tests/standby.rs` |
+//! | A machine is made of what was compared with its record, meets its source nowhere, and is known again by its mark alone. | `tests/vm.rs`, `libvirt::clone`'s tests |
 //! | An item is taken out whole or not at all, and once, whoever is killed; what stands at the destination is not touched. | `tests/items.rs` |
 //! | Looking into an open restore point and comparing it only reads, and runs no function of the backup. | `tests/items.rs` |
 //! | A tree of files has its name when restic has read it back and it was counted; what was asked for alone is in it. | `tests/files.rs` |
