@@ -178,6 +178,11 @@ fn a_tree_that_somebody_removes_before_it_has_its_name_is_restored_again() {
     assert!(matches!(attempt.end(), End::Failed(_)), "{}", restore.log());
     fs::remove_dir_all(&restore.order.directory).unwrap();
     fs::remove_dir_all(restore.incoming()).unwrap();
+    let record = restore.session.howdah.state.join("attempts/1/1/lifting.json");
+    assert!(record.exists());
+    // A number of an inode may be given again: nothing may name the half tree of this attempt as one that is whole.
+    restore.under_way(&bed).kill();
+    assert!(!record.exists());
     restore.succeed();
     assert!(restore.log().contains("is not there any more: it is begun anew"), "{}", restore.log());
     restore.is_whole(&bed);

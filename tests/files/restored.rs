@@ -97,7 +97,12 @@ fn an_empty_directory_is_filled_and_is_like_the_trees_own_afterwards() {
     let success = restore.succeed();
     restore.is_whole(&bed);
     assert!(success.warnings.iter().any(|warning| warning.contains("there already")), "{success:?}");
+    // Another attempt, or a disposal, finds it done; what a person has put there since is none of their business.
+    fs::write(restore.order.directory.join("of a person"), "x").unwrap();
     assert_eq!(restore.succeed(), success);
+    assert_eq!(restore.end_of_disposal(Disposition::Remove), End::Succeeded(success));
+    fs::remove_file(restore.order.directory.join("of a person")).unwrap();
+    restore.succeed();
     restore.is_whole(&bed);
 }
 

@@ -118,7 +118,9 @@ fn refuse_inside(directory: &Path, real: &Path, repository: &Path, tree: &Path) 
     if repository.canonicalize().is_ok_and(|repository| real.starts_with(repository)) {
         return Err(refuse(directory, "is in the restic repository", advice));
     }
-    if tree.canonicalize().is_ok_and(|tree| real != tree && real.starts_with(tree)) {
+    // Where the whole machine is backed up, every place of it is in the tree.
+    let is_part = tree.parent().is_some();
+    if is_part && tree.canonicalize().is_ok_and(|tree| real != tree && real.starts_with(tree)) {
         return Err(refuse(directory, &format!("is in {}, the tree that is backed up", shown(tree)), advice));
     }
     Ok(())

@@ -6,6 +6,7 @@ use crate::{
     domain::{Failure, path_text::shown},
     postgres::server::classify,
 };
+use rustix::io::Errno;
 use std::{
     fs::{self, File, Permissions},
     io,
@@ -30,11 +31,23 @@ pub(super) fn remove(directory: &Path) -> Result<bool, Failure> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             open_up(directory).and_then(|()| fs::remove_dir_all(directory)).map_err(failed)?;
         }
+        // It holds each directory on its way down open.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::MFILE) => by_path(directory).map_err(failed)?,
         removed => removed.map_err(failed)?,
     }
     let above = directory.parent().unwrap_or(directory);
     File::open(above).and_then(|above| above.sync_all()).map_err(failed)?;
     Ok(true)
+}
+
+/// The same with a few directories open at a time, however deep it is; restic has made each by such a path. Nobody else
+/// may enter the topmost, so that nothing is exchanged meanwhile.
+fn by_path(directory: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(directory).follow_links(false).follow_root_links(false).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_dir() { fs::remove_dir(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
 }
 
 /// Lets the owner into all directories below. Nobody else may enter the topmost, so that nothing is exchanged meanwhile.
@@ -60,6 +73,12 @@ mod tests {
 
     #[test]
     fn a_deep_tree_goes_and_what_its_links_lead_to_stays() {
+        for by_path_alone in [false, true] {
+            a_deep_tree_goes(by_path_alone);
+        }
+    }
+
+    fn a_deep_tree_goes(by_path_alone: bool) {
         let place = tempfile::tempdir().unwrap();
         let (ours, others) = (place.path().join("ours"), place.path().join("others"));
         fs::create_dir_all(&others).unwrap();
@@ -71,7 +90,12 @@ mod tests {
         symlink(&others, ours.join("link")).unwrap();
         symlink(&others, deep.join("link")).unwrap();
         fs::set_permissions(ours.join("d"), Permissions::from_mode(0o500)).unwrap();
-        assert!(remove(&ours).unwrap() && !remove(&ours).unwrap());
+        if by_path_alone {
+            by_path(&ours).unwrap();
+        } else {
+            assert!(remove(&ours).unwrap());
+        }
+        assert!(!remove(&ours).unwrap());
         assert!(others.join("kept").exists());
         symlink(&others, &ours).unwrap();
         assert!(remove(&ours).is_err() && others.join("kept").exists());

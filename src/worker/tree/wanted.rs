@@ -47,7 +47,8 @@ impl Wanted {
                 let advice = format!("name paths below {}, or relative to it", shown(tree));
                 Failure::incurable(format!("{} {why}", shown(path)), advice)
             };
-            if path.to_str().is_none() {
+            // Also where the snapshot's own path is: restic has replaced what it could not write in JSON.
+            if tree.join(path).to_string_lossy().contains(char::REPLACEMENT_CHARACTER) {
                 return Err(refuse("is no text, and restic cannot be asked for it"));
             }
             if path.components().any(|part| part == Component::ParentDir) {
@@ -154,6 +155,9 @@ mod tests {
 
     #[test]
     fn what_does_not_lie_in_the_tree_is_refused() {
+        assert!(wanted(&["a\u{fffd}"]).unwrap_err().cause.contains("is no text"));
+        assert!(Wanted::new(Path::new("/srv/\u{fffd}"), &["a".into()]).is_err());
+        assert!(Wanted::new(Path::new("/srv/\u{fffd}"), &[]).is_ok(), "all of it needs no pattern");
         for (path, says) in [("/srv/homes", "is not in the tree"), ("a/../../b", "upwards"), ("/etc", "is not in")] {
             let failure = wanted(&[path]).unwrap_err();
             assert!(failure.cause.contains(says) && failure.advice.contains("/srv/home"), "{failure}");
