@@ -30,6 +30,23 @@ fn r32_r34_a_stop_in_the_middle_deletes_the_checkpoint_and_the_guest_goes_on() {
 }
 
 #[test]
+fn r34_a_checkpoint_of_a_machine_that_has_gone_off_is_deleted_and_its_bitmap_is_said_to_stay() {
+    needs_libvirt!();
+    let (daemon, repository) = (daemon(), repository());
+    let guest = Guest::start(daemon, Speed::Slow);
+    let session = Session::new(order_of(daemon, &guest, &repository));
+    let attempt = session.start();
+    attempt.until_under_way();
+    assert_eq!(attempt.stop(), End::Stopped);
+    daemon.virsh(&["destroy", &guest.name]);
+    let Disposed::RemovedUnproven { what } = session.dispose() else { panic!("{}", session.log()) };
+    assert!(what.contains("is off: the bitmap"), "{what}");
+    assert_eq!((guest.checkpoints(), names(&repository)), (Vec::new(), Vec::new()));
+    guest.boot();
+    Session::new(order_of(daemon, &guest, &repository)).succeed();
+}
+
+#[test]
 fn d09_a_backup_whose_worker_was_killed_is_watched_by_the_next_one_or_ended_by_the_disposal() {
     needs_libvirt!();
     let (daemon, repository) = (daemon(), repository());

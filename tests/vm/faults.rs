@@ -7,11 +7,21 @@ use crate::{
     support::{again, cluster::is_root, place::names, skip},
 };
 use howdah::domain::{Disposed, FailureClass};
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 /// A file system for one backup and little more.
 const SMALL: &str =
     "mkdir small && mount -t tmpfs -o size=40m tmpfs small && chmod 777 small && export SMALL=$PWD/small";
+
+/// A program that is found before the real one.
+fn program(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 #[test]
 fn a_target_that_becomes_full_is_incurable() {
@@ -22,7 +32,7 @@ fn a_target_that_becomes_full_is_incurable() {
         }
         return again::again("faults::a_target_that_becomes_full_is_incurable", SMALL, None);
     }
-    let repository = std::path::PathBuf::from(std::env::var_os("SMALL").unwrap());
+    let repository = PathBuf::from(std::env::var_os("SMALL").unwrap());
     let guest = Guest::start(daemon(), Speed::Slow);
     let session = Session::new(order_of(daemon(), &guest, &repository));
     let attempt = session.start();
@@ -67,15 +77,34 @@ fn a_file_that_qemu_still_holds_is_waited_for() {
     let script = "#!/bin/sh\nPATH=${PATH#*:}\nfor file; do :; done\nif mkdir \"$0.once\" 2>/dev/null; then\n\
                   qemu-io -f qcow2 -c 'sleep 1500' \"$file\" >/dev/null 2>&1 &\n\
                   while qemu-img info \"$file\" >/dev/null 2>&1; do :; done\nfi\nexec qemu-img \"$@\"\n";
-    let program = programs.join("qemu-img");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program(&programs.join("qemu-img"), script);
     let guest = Guest::start(daemon, Speed::Fast);
     let mut session = Session::new(order_of(daemon, &guest, &repository));
     session.programs = Some(programs.clone());
     let label = session.succeed();
     assert!(programs.join("qemu-img.once").exists(), "the file was locked meanwhile");
     crate::expect_disk(&repository.join(&guest.name).join(label), &guest.bytes());
+}
+
+/// libvirt says no, and that is its answer: the disposal does not wait whether a backup begins after all.
+#[test]
+fn a_backup_that_libvirt_refuses_leaves_nothing_to_wait_for() {
+    needs_libvirt!();
+    let (daemon, repository, programs) = (daemon(), repository(), scratch_of_user("programs"));
+    let guest = Guest::start(daemon, Speed::Fast);
+    let script = format!(
+        "#!/bin/sh\nPATH=${{PATH#*:}}\ncase \"$*\" in *backup-begin*)\n\
+         for made in '{}'/.incoming-*; do echo theirs >\"$made/vda.qcow2\"; done;; esac\nexec virsh \"$@\"\n",
+        repository.join(&guest.name).display()
+    );
+    program(&programs.join("virsh"), &script);
+    let mut session = Session::new(order_of(daemon, &guest, &repository));
+    session.programs = Some(programs);
+    let failure = session.fail();
+    assert!(failure.class == FailureClass::Incurable && failure.cause.contains("exists"), "{failure}");
+    assert!(session.howdah.state.join("attempts/1/1/checkpoint.answered").exists());
+    assert_eq!(session.dispose(), Disposed::Removed, "{}", session.log());
+    assert_eq!((guest.checkpoints(), names(&repository)), (Vec::new(), Vec::new()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
     engine::Halt,
     libvirt::machine::Machine,
     worker::{
-        backup::{Backup, LARGE, repository::PointDirectory},
+        backup::{Backup, LARGE, MADE_DIRECTORY, repository::PointDirectory},
         places::Barred,
         workspace::Workspace,
     },
@@ -29,6 +29,8 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     // Refused for its name or its repository when it came: it has never worked.
     let Ok(directory) = backup.subject().point_directory() else { return Ok(End::Disposed(Disposed::Nothing)) };
     let holds = backup.order.holds();
+    // Entering makes a repository that is gone, and an empty one says nothing of what lies in the one that was there.
+    let nearest = directory.look()?.nearest;
     let places = backup.places.enter(&holds, None);
     let contents = directory.look()?;
     let points = points_in(&contents);
@@ -68,8 +70,11 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     };
     backup.remove_made_directory(&directory.path)?;
     backup.places.leave(&holds)?;
-    // A repository that is not mounted now has what was made of it all the same.
-    if has_asked && disposed == Disposed::Nothing && contents.nearest != directory.path {
+    // An earlier disposal has removed the object's directory where the session had made it, and never the one above it.
+    let is_there = nearest == directory.path
+        || Some(nearest.as_path()) == directory.path.parent()
+            && attempts(backup)?.iter().any(|attempt| attempt.join(MADE_DIRECTORY).exists());
+    if has_asked && disposed == Disposed::Nothing && !is_there {
         let what = format!("{}, whose directory is not there", directory.incoming().display());
         return Ok(End::Disposed(Disposed::RemovedUnproven { what }));
     }

@@ -24,17 +24,14 @@ const ENDED: Duration = Duration::from_secs(10);
 /// Looks until the session's backup has ended.
 pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
     let limit = work.backup.ticket.settings.start_timeout;
-    let (mut moved, mut before) = (Instant::now(), 0);
+    let (mut moved, mut before, mut all) = (Instant::now(), 0, 0);
     loop {
         work.backup.go_on()?;
         // Whose it is was seen as it began: were it another's by now, the end would tell, and one question is half of two.
         match work.virsh.job(&work.machine)? {
             JobInfo::Running { other: None, done, total } => {
-                work.backup.report.progress(Progress {
-                    bytes_done: ByteCount(done),
-                    bytes_total: ByteCount(total.max(done)),
-                    ..Progress::default()
-                });
+                all = total.max(done);
+                progress(work, done, all);
                 if done != before {
                     (moved, before) = (Instant::now(), done);
                 }
@@ -43,7 +40,11 @@ pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
             | JobInfo::Running { other: Some(_), .. }
             | JobInfo::Completed
             | JobInfo::Failed(_)
-            | JobInfo::Cancelled => return ended(work),
+            | JobInfo::Cancelled => {
+                ended(work)?;
+                progress(work, all, all);
+                return Ok(());
+            }
         }
         if moved.elapsed() >= limit {
             let cause = format!("the backup of {} has not moved for {} s", work.machine.name, limit.as_secs());
@@ -51,6 +52,11 @@ pub(super) fn until_ended(work: &Work<'_>) -> Result<(), Halt> {
         }
         pause(work)?;
     }
+}
+
+fn progress(work: &Work<'_>, done: u64, total: u64) {
+    let (bytes_done, bytes_total) = (ByteCount(done), ByteCount(total));
+    work.backup.report.progress(Progress { bytes_done, bytes_total, ..Progress::default() });
 }
 
 /// How it has ended.
