@@ -137,7 +137,7 @@ fn gone(failure: &Failure) {
 #[test]
 fn a_repository_that_was_moved_away_in_mid_backup_gives_no_restore_point() {
     needs_restic!();
-    let bed = Bed::with_repository(MUCH / 4);
+    let bed = Bed::with_repository(MUCH / 8);
     let mut session = bed.session();
     let attempt = bed.under_way(&mut session);
     let away = bed.repository.join("away");
