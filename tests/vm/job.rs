@@ -16,8 +16,8 @@ use std::{
     thread,
 };
 
-/// A user with a job over four guests. One of them takes some seconds; or a fifth and a sixth do, each of which has a job of
-/// its own.
+/// A user with a job over four guests. The first or the last of them takes some seconds; or a fifth and a sixth do, each of
+/// which has a job of its own.
 struct Night {
     howdah: Howdah,
     repository: PathBuf,
@@ -129,7 +129,7 @@ impl Shell {
 }
 
 #[test]
-fn r31_to_r38_stops_in_the_first_object() {
+fn r31_to_r38_d8_stops_in_the_first_object() {
     needs_libvirt!();
     let night = Night::new("", 0);
     let plan = night.run(&["job", "start", "nightly", "--plan"], 0);
@@ -158,15 +158,6 @@ fn r31_to_r38_d8_stops_in_the_last_object_and_a_job_that_comes_to_its_end() {
     let ended: Value = serde_json::from_str(&night.run(&["job", "start", "nightly", "--wait", "--json"], 0)).unwrap();
     assert_eq!(ended["result"], "success", "{ended}");
     night.expect(&ended, ["done"; 4], [3, 3, 3, 2]);
-}
-
-#[test]
-fn r37_r38_d8_a_graceful_stop_in_the_second_object_leaves_the_points_of_two() {
-    needs_libvirt!();
-    let night = Night::new("", 1);
-    let ended = night.stop_in(2, &["--graceful"], 5);
-    assert_eq!(ended["result"], "stopped", "{ended}");
-    night.expect(&ended, ["done", "done", "not_started", "not_started"], [1, 1, 0, 0]);
 }
 
 /// Other jobs have the only slot before the first object of this one and between its first and its second: that object is
