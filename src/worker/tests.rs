@@ -13,7 +13,7 @@ use super::{DONE, FAILED, STOPPED, carry_out};
 use crate::domain::{
     Disposed, Disposition, FailureClass, Leftover, ServerOutcome, ServerWish, Step, StepState, SystemIdentifier,
     fact::{End, Fact},
-    ticket::Work,
+    ticket::{CONTRACT_VERSION, Work},
 };
 use fake::{Bench, Trick};
 
@@ -112,8 +112,10 @@ fn s14_a_backup_that_is_now_of_another_cluster_than_was_ordered_is_refused() {
 
 #[test]
 fn a_ticket_that_is_newer_missing_or_broken_is_told_as_such() {
+    let newer = format!("version {}", CONTRACT_VERSION + 1);
+    let ticket = format!(r#"{{"version":{},"else":true}}"#, CONTRACT_VERSION + 1);
     for (text, class, says) in [
-        (Some(r#"{"version":6,"else":true}"#), FailureClass::Incurable, "version 6"),
+        (Some(ticket.as_str()), FailureClass::Incurable, newer.as_str()),
         (Some("{"), FailureClass::Bug, "ticket.json"),
         (None, FailureClass::Bug, "missing"),
     ] {
