@@ -65,7 +65,7 @@ fn job(number: u64) -> JobSpec {
 }
 
 fn made_point() -> Success {
-    let result = Achieved::RestorePoint { label: "2026-11-20T020000".to_owned(), bytes: ByteCount(1 << 30) };
+    let result = Achieved::RestorePoint { label: "2026-11-20T020000".to_owned(), bytes: ByteCount(1 << 30), how: None };
     Success { result, warnings: Vec::new(), unchecked: Vec::new() }
 }
 

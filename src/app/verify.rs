@@ -6,7 +6,7 @@ use super::{
     restore::interrupts,
 };
 use crate::{
-    catalog::{self, Catalog, CatalogEntry, RepositoryKind},
+    catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryKind},
     cli::{
         args::VerifyArgs,
         exit::Exit,
@@ -14,7 +14,7 @@ use crate::{
         restore,
         streams::Streams,
     },
-    domain::{Kind, Order, Origin, RestorePoint, VerifyOrder},
+    domain::{Kind, Order, Origin, RestorePoint, VerifyOrder, Workload},
     manager::{Clock, StartRequest},
 };
 use anyhow::Context;
@@ -54,22 +54,24 @@ pub(super) fn run(context: &AppContext, args: &VerifyArgs) -> anyhow::Result<Exi
     })
 }
 
-/// The restore point that was named, or the newest one of every instance: of one's own, and only where there are none, of
-/// the sample.
+/// The restore point that was named, or the newest one of every instance (only PostgreSQL's can be verified): of one's own,
+/// and only where there are none, of the sample.
 fn wanted(catalog: &Catalog, args: &VerifyArgs) -> Vec<Wanted> {
     if let Some(instance) = &args.instance {
         return vec![(instance.clone(), choice::point(catalog, instance, args.point.as_deref()))];
     }
     let own = catalog.instances.iter().any(|instance| instance.kind == RepositoryKind::Own);
     let kind = if own { RepositoryKind::Own } else { RepositoryKind::Sample };
-    let instances = catalog.instances.iter().filter(|instance| instance.kind == kind);
+    let is_wanted = |one: &&CatalogInstance| one.kind == kind && one.workload == Workload::Instance;
+    let instances = catalog.instances.iter().filter(is_wanted);
     let newest = instances.map(|instance| {
         let problem = || instance.rows.iter().find_map(CatalogEntry::problem).unwrap_or("it has no backup").to_owned();
         (instance.spelling.clone(), instance.newest().cloned().ok_or_else(|| problem().into()))
     });
     let wanted: Vec<Wanted> = newest.collect();
     if wanted.is_empty() {
-        let reason = "the repositories hold no backup; see howdah backup list and howdah doctor".to_owned();
+        let reason =
+            "the repositories hold no backup of PostgreSQL; see howdah backup list and howdah doctor".to_owned();
         return vec![("every instance".to_owned(), Err(reason.into()))];
     }
     wanted

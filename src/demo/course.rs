@@ -216,7 +216,7 @@ impl Courses {
         reports.done("read back against its manifest, synced, renamed");
         reports.short(Step::Finish, "");
         let label = self.clock.now().strftime("%Y-%m-%dT%H%M%S").to_string();
-        let result = Achieved::RestorePoint { label, bytes };
+        let result = Achieved::RestorePoint { label, bytes, how: None };
         End::Succeeded(Success { result, warnings: Vec::new(), unchecked: Vec::new() })
     }
 }

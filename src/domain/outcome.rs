@@ -81,6 +81,9 @@ pub enum Achieved {
         label: String,
         /// Its bytes.
         bytes: ByteCount,
+        /// How it was made, where that differs from one to the next: a clause.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<String>,
     },
     /// Copies of files or of restore points.
     Copied {
@@ -150,7 +153,10 @@ impl fmt::Display for Achieved {
                 write!(f, "{} {noun} made, {bytes}", count(*copies))?;
                 if *skipped == 0 { Ok(()) } else { write!(f, "; {} there already", count(*skipped)) }
             }
-            Self::RestorePoint { label, bytes } => write!(f, "restore point {}, {bytes}", printable(label)),
+            Self::RestorePoint { label, bytes, how } => {
+                write!(f, "restore point {}, {bytes}", printable(label))?;
+                how.as_ref().map_or(Ok(()), |how| write!(f, ", {}", printable(how)))
+            }
         }
     }
 }

@@ -139,7 +139,7 @@ fn a_repository_that_is_moved_away_in_the_middle_is_waited_for() {
 #[test]
 fn a_name_that_is_taken_meanwhile_is_left_alone_and_the_next_attempt_only_gives_the_names() {
     needs_restic!();
-    let bed = Bed::with_repository(2 << 20);
+    let bed = Bed::with_repository(4 << 20);
     bed.fill("first", 10);
     bed.fill("last", 10);
     for exists in [false, true] {
@@ -170,7 +170,7 @@ fn a_name_that_is_taken_meanwhile_is_left_alone_and_the_next_attempt_only_gives_
 #[test]
 fn a_tree_that_somebody_removes_before_it_has_its_name_is_restored_again() {
     needs_restic!();
-    let bed = Bed::with_repository(2 << 20);
+    let bed = Bed::with_repository(4 << 20);
     let mut restore = bed.restore();
     let attempt = restore.under_way(&bed);
     fs::create_dir(&restore.order.directory).unwrap();

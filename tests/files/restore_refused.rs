@@ -86,7 +86,7 @@ fn s07_a_tree_that_does_not_fit_is_refused_and_one_of_many_names_needs_its_room_
 #[test]
 fn s09_two_sessions_of_two_state_directories_do_not_share_a_directory() {
     needs_restic!();
-    let bed = Bed::with_repository(4 << 20);
+    let bed = Bed::with_repository(12 << 20);
     let mut first = bed.restore();
     let second = first.another(&bed);
     let attempt = first.under_way(&bed);

@@ -56,6 +56,8 @@ fn s14_a_tree_is_listed_with_its_kind_and_comes_back_by_its_name() {
         assert!(fs::read(back.join("big")).unwrap() == fs::read(bed.tree.join("big")).unwrap());
     }
     assert_eq!(names(&place.join("one")), ["a [b] *"]);
+    let refused = howdah.run(["backup", "verify"]).expect_code(3).stderr;
+    assert!(refused.contains("hold no backup of PostgreSQL"), "a tree is not verified: {refused}");
     let sessions = howdah.run(["session", "list", "--all", "--json"]).expect_code(0).json();
     for session in sessions.as_array().unwrap() {
         let seen = (&session["instance"], &session["phase"], &session["port"]);

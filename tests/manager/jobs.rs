@@ -38,7 +38,7 @@ pub(crate) fn job(name: &str, objects: &[&str], at_once: u16) -> StartJob {
 }
 
 pub(crate) fn made() -> Report {
-    let result = Achieved::RestorePoint { label: "2026-11-20T0200".to_owned(), bytes: ByteCount(1000) };
+    let result = Achieved::RestorePoint { label: "2026-11-20T0200".to_owned(), bytes: ByteCount(1000), how: None };
     sample::over(End::Succeeded(Success { result, warnings: Vec::new(), unchecked: Vec::new() }))
 }
 

@@ -103,9 +103,10 @@ impl Session {
 
     #[track_caller]
     pub(crate) fn label_of(&self, end: End) -> String {
-        let End::Succeeded(Success { result: Achieved::RestorePoint { label, .. }, warnings, .. }) = end else {
+        let End::Succeeded(Success { result: Achieved::RestorePoint { label, how, .. }, warnings, .. }) = end else {
             panic!("{end:?}\n{}", self.log())
         };
+        assert!(how.unwrap().ends_with(&self.checkpoint()), "the job's details name it");
         assert!(warnings.is_empty(), "{warnings:?}");
         label
     }

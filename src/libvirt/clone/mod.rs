@@ -132,7 +132,7 @@ pub(crate) fn of(text: &str, request: &CloneRequest<'_>) -> Result<Clone, String
     }
     domain.children.push(all);
     let mut switched_off = devices.switched_off();
-    switched_off.extend(left_out.iter().map(|what| format!("left out: {what}")));
+    switched_off.append(&mut left_out);
     let mut xml = String::new();
     domain.write(&mut xml);
     Ok(Clone { xml, switched_off: clauses(&switched_off), heard: devices.heard() })

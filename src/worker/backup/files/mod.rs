@@ -160,7 +160,7 @@ fn finish(backup: &Backup<'_>, success: Success) -> Result<Success, Halt> {
 fn success(snapshot: &Snapshot, bytes: ByteCount, said: &Said) -> Success {
     let unchecked = "what restic stored was not read again: restic check --read-data does that".to_owned();
     Success {
-        result: Achieved::RestorePoint { label: snapshot.label(), bytes },
+        result: Achieved::RestorePoint { label: snapshot.label(), bytes, how: None },
         warnings: said.unread().into_iter().collect(),
         unchecked: vec![unchecked],
     }

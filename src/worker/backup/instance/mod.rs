@@ -154,7 +154,7 @@ fn made(point: &ExistingPoint, warnings: Vec<String>) -> Result<Success, Halt> {
 }
 
 fn success(label: String, bytes: ByteCount, warnings: Vec<String>, unchecked: Vec<String>) -> Success {
-    Success { result: Achieved::RestorePoint { label, bytes }, warnings, unchecked }
+    Success { result: Achieved::RestorePoint { label, bytes, how: None }, warnings, unchecked }
 }
 
 /// Nothing of it is kept: another attempt receives all of it anew.

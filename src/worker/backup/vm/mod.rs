@@ -366,5 +366,8 @@ fn success(made: &FoundPoint, warnings: Vec<String>) -> Result<Success, Halt> {
         "the guest was not asked to bring its files to its disks: the copy is as after a power cut".to_owned(),
         "what QEMU wrote was hashed, not compared with the machine's disks".to_owned(),
     ];
-    Ok(Success { result: Achieved::RestorePoint { label: made.label.clone(), bytes }, warnings, unchecked })
+    let kind =
+        made.record.rests_on.as_ref().map_or_else(|| "full".to_owned(), |on| format!("increment on {}", on.label));
+    let how = Some(format!("{kind}, checkpoint {}", made.record.checkpoint));
+    Ok(Success { result: Achieved::RestorePoint { label: made.label.clone(), bytes, how }, warnings, unchecked })
 }
