@@ -106,7 +106,7 @@ impl Session {
         let End::Succeeded(Success { result: Achieved::RestorePoint { label, how, .. }, warnings, .. }) = end else {
             panic!("{end:?}\n{}", self.log())
         };
-        assert!(how.unwrap().ends_with(&self.checkpoint()), "the job's details name it");
+        assert!(how.unwrap().ends_with(&self.uuid.to_string()), "the job's details name its checkpoint");
         assert!(warnings.is_empty(), "{warnings:?}");
         label
     }

@@ -30,18 +30,21 @@ pub(in crate::worker::backup) fn dispose(backup: &Backup<'_>, wish: Disposition)
     let Ok(directory) = backup.subject().point_directory() else { return Ok(End::Disposed(Disposed::Nothing)) };
     let holds = backup.order.holds();
     // Entering makes a repository that is gone, and an empty one says nothing of what lies in the one that was there.
-    let nearest = directory.look()?.nearest;
-    let places = backup.places.enter(&holds, None);
-    let contents = directory.look()?;
-    let points = points_in(&contents);
-    if let Some(point) = made(&points, backup) {
+    let seen = directory.look()?;
+    let nearest = seen.nearest.clone();
+    if let Some(point) = made(&points_in(&seen), backup) {
+        let _places = backup.places.enter(&holds, None);
         report.note(&format!("the restore point {} was finished before it was stopped, and stays", point.label));
         backup.places.leave(&holds)?;
         return success(point, Vec::new()).map(End::Succeeded);
     }
     // Where none has asked libvirt for anything it has nothing of the session, whoever may ask it.
     let has_asked = attempts(backup)?.iter().any(|attempt| attempt.join(CHECKPOINT_XML).exists());
+    // What libvirt has is known by the session's uuid, whoever holds the places; and what is claimed durably while QEMU
+    // writes waits for what it has written.
     let proof = if has_asked { clear(backup, &directory) } else { Ok(Cleared::default()) };
+    let places = backup.places.enter(&holds, None);
+    let contents = directory.look()?;
     match &proof {
         Ok(cleared) if cleared.job => report.note("the backup was aborted; the machine goes on"),
         Ok(_) => {}
