@@ -10,7 +10,7 @@ use super::{
 use crate::{
     catalog::{self, Access, RepositoryPath},
     cli::{args::Common, state::CommandForm},
-    domain::{BackupObject, JobId, Who, WorkerSettings, path_text::quoted},
+    domain::{BackupObject, JobId, Who, WorkerSettings, Workload, path_text::quoted},
     manager::ManagerSettings,
     process,
 };
@@ -50,32 +50,22 @@ impl AppContext {
         sources(&self.repositories, &self.access(), &self.state, self.read_only)
     }
 
+    /// The same for what these words name. What only restic knows takes seconds to ask for, and a disk that hangs longer:
+    /// it is asked where a tree may be meant.
+    pub(super) fn sources_for<'a>(
+        &self,
+        words: impl IntoIterator<Item = &'a String>,
+    ) -> anyhow::Result<Vec<RepositoryPath>> {
+        let mut access = self.access();
+        if !words.into_iter().any(|word| word.contains(Workload::FileTree.prefix())) {
+            Arc::make_mut(&mut access).passwords.clear();
+        }
+        sources(&self.repositories, &access, &self.state, self.read_only)
+    }
+
     /// What the settings know of the objects in the repositories.
     pub(super) fn access(&self) -> Arc<Access> {
-        let mut access = Access { programs: self.config.worker_settings().binaries, ..Access::default() };
-        let (jobs, _) = self.config.jobs();
-        for spec in jobs {
-            let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
-            for order in orders {
-                let Some(folder) = order.folder() else { continue };
-                // The catalog names directories from the root on, links resolved.
-                let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
-                match order.object {
-                    BackupObject::FileTree { password_file: Some(file), .. } => {
-                        access.passwords.insert(folder, file);
-                    }
-                    BackupObject::VirtualMachine { uri, .. } => {
-                        access.connections.insert(folder, uri);
-                    }
-                    BackupObject::FileTree { password_file: None, .. }
-                    | BackupObject::Instance { .. }
-                    | BackupObject::Standby { .. }
-                    | BackupObject::FileCopy { .. }
-                    | BackupObject::PointCopy { .. } => {}
-                }
-            }
-        }
-        Arc::new(access)
+        access_of(&self.config)
     }
 
     /// The settings of an owner: of its manager, of the workers, of its hooks.
@@ -102,6 +92,34 @@ impl AppContext {
         let is_own = state_dir(None).is_ok_and(|own| own == self.state);
         CommandForm::new((!is_own).then(|| quoted(&self.state)))
     }
+}
+
+/// What settings know of the objects in the repositories.
+pub(super) fn access_of(config: &Config) -> Arc<Access> {
+    let mut access = Access { programs: config.worker_settings().binaries, ..Access::default() };
+    let (jobs, _) = config.jobs();
+    for spec in jobs {
+        let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));
+        for order in orders {
+            let Some(folder) = order.folder() else { continue };
+            // The catalog names directories from the root on, links resolved.
+            let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+            match order.object {
+                BackupObject::FileTree { password_file: Some(file), .. } => {
+                    access.passwords.insert(folder, file);
+                }
+                BackupObject::VirtualMachine { uri, .. } => {
+                    access.connections.insert(folder, uri);
+                }
+                BackupObject::FileTree { password_file: None, .. }
+                | BackupObject::Instance { .. }
+                | BackupObject::Standby { .. }
+                | BackupObject::FileCopy { .. }
+                | BackupObject::PointCopy { .. } => {}
+            }
+        }
+    }
+    Arc::new(access)
 }
 
 /// The sessions of this state directory, for a look at what a restart of the machine does to them.

@@ -32,7 +32,7 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
     let columns = rustix::termios::tcgetwinsize(&err).map_or(80, |size| usize::from(size.ws_col)).max(20);
     let json = args.json;
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
-    let catalog = catalog::read(&context.sources()?);
+    let catalog = catalog::read(&context.sources_for([&args.instance])?);
     let request = match requests::request(context, &catalog, args) {
         Ok(request) => request,
         Err(reason) => return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &reason)?),

@@ -197,7 +197,7 @@ fn started(
     {
         return Err(SessionError::Usage(format!("{option} is for one instance; start the others by themselves")).into());
     }
-    let catalog = catalog::read(&context.sources()?);
+    let catalog = catalog::read(&context.sources_for(&args.instances)?);
     let mut taken = Taken::default();
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
         taken.add_order(session.order());

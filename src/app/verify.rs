@@ -28,7 +28,7 @@ pub(super) fn run(context: &AppContext, args: &VerifyArgs) -> anyhow::Result<Exi
     let live = err.is_terminal();
     let columns = rustix::termios::tcgetwinsize(&err).map_or(80, |size| usize::from(size.ws_col)).max(20);
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json: args.json };
-    let catalog = catalog::read(&context.sources()?);
+    let catalog = catalog::read(&context.sources_for(&args.instance)?);
     let mut worst = Exit::Done;
     let mut orders = Vec::new();
     for (instance, point) in wanted(&catalog, args) {

@@ -8,13 +8,17 @@ use crate::{
         place::{names, scratch},
     },
 };
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 /// A user with a job over the tree `home`, who has run it so often.
 fn user(bed: &Bed, runs: usize) -> Howdah {
+    user_with(bed, runs, "")
+}
+
+fn user_with(bed: &Bed, runs: usize, more: &str) -> Howdah {
     let howdah = Howdah::usual();
     howdah.configure(&format!(
-        "repositories = [\"{0}\"]\n[[job]]\nname = \"nightly\"\nkind = \"files\"\nrepository = \"{0}\"\n\
+        "repositories = [\"{0}\"]\n{more}[[job]]\nname = \"nightly\"\nkind = \"files\"\nrepository = \"{0}\"\n\
          password_file = \"{1}\"\nobjects = [{{ name = \"home\", path = \"{2}\" }}]\n",
         bed.repository.display(),
         bed.password.display(),
@@ -93,4 +97,24 @@ fn what_means_nothing_for_a_tree_is_refused() {
         let refused = howdah.run([&["restore", "files:home"], option].concat()).expect_code(3).stderr;
         assert!(refused.contains(&format!("{} has no meaning for a tree of files", option[0])), "{refused}");
     }
+}
+
+/// restic derives a key for each question, and its repository may lie on a disk that hangs.
+#[test]
+fn restic_is_asked_only_where_a_tree_may_be_meant() {
+    needs_restic!();
+    let bed = Bed::with_repository(10);
+    user(&bed, 1);
+    let place = scratch("programs");
+    let (program, asked) = (place.join("restic"), place.join("asked"));
+    fs::write(&program, format!("#!/bin/sh\n: >{}\nexec restic \"$@\"\n", asked.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let howdah = user_with(&bed, 0, &format!("[worker]\nbinaries = [\"{}\"]\n", place.display()));
+    for words in [&["restore", "orders"][..], &["backup", "verify"], &["explore", "start", "orders"]] {
+        howdah.run(words).expect_code(3);
+        assert!(!asked.exists(), "{words:?}");
+    }
+    let found = howdah.run(["doctor"]).stdout;
+    assert!(found.contains("1 restore point of 1 instance"), "{found}");
+    assert!(asked.exists());
 }

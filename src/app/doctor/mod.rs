@@ -19,6 +19,7 @@ mod state;
 
 use super::{
     config::{Config, state_dir},
+    context::access_of,
     generate::print,
 };
 use crate::{
@@ -105,7 +106,7 @@ fn checks(env: &Env) -> Vec<Check> {
         add("journal", Box::new(move |env| journal::check(&third, env.now)));
     }
     for path in env.repositories.clone() {
-        add("repository", Box::new(move |_| vec![repositories::check(&path)]));
+        add("repository", Box::new(move |env| vec![repositories::check(&path, &access_of(&env.config))]));
     }
     if env.repositories.is_empty() {
         add("repository", Box::new(|_| vec![repositories::none()]));

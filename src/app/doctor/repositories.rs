@@ -1,14 +1,14 @@
 //! The repositories: whether each can be read, and what it holds. Nothing is unpacked, and no backup is read whole.
 
 use crate::{
-    catalog::{self, RepositoryPath},
+    catalog::{self, Access, RepositoryPath},
     cli::doctor::{Finding, Fix},
     domain::{
         path_text::{quoted, shown},
         quantity::many,
     },
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 const CHECK: &str = "repository";
 
@@ -18,9 +18,9 @@ pub(super) fn none() -> Finding {
     Finding::ok(CHECK, "none is named; the console shows a sample").with(Fix::Do(fix.to_owned()))
 }
 
-pub(super) fn check(path: &Path) -> Finding {
-    let catalog = catalog::read(&[RepositoryPath::own(path)]);
-    let restorable = catalog.rows().filter(|(_, row)| row.point().is_some()).count();
+pub(super) fn check(path: &Path, access: &Arc<Access>) -> Finding {
+    let catalog = catalog::read(&[RepositoryPath::own(path).with(Arc::clone(access))]);
+    let restorable = catalog.rows().filter(|(_, row)| row.is_restorable()).count();
     let unreadable = catalog.rows().count() - restorable;
     let instances = catalog.instances.iter().filter(|instance| instance.newest_row().is_some()).count();
     let problem = catalog.repositories.iter().find_map(|repository| repository.problem.as_deref());

@@ -135,7 +135,7 @@ fn started(
         message(streams, &not_started(&args.instance, reason))?;
         Ok(Exit::Refused)
     };
-    let catalog = catalog::read(&context.sources()?);
+    let catalog = catalog::read(&context.sources_for([&args.instance])?);
     let point = match choice::point(&catalog, &args.instance, args.point.as_deref()) {
         Ok(point) => point,
         Err(reason) => {
