@@ -49,6 +49,7 @@
 //!  2  journal  attempt  catalog     what the manager needs from outside         engine: what a worker needs
 //!  1  machine       postgres        what may happen to a session; what PostgreSQL writes and how it is run
 //!     restic                        how restic is asked; started as PostgreSQL's programs are, the one thing it knows of them
+//!     archive                       WAL archives: what is in them, how far they reach; knows postgres
 //!     libvirt                       restore points of virtual machines, and virsh; runs programs as postgres does
 //!     overlay                       a backup as a writable directory (FUSE), served by a process of its own
 //!  0  domain        process         words and values; processes as the kernel shows them
@@ -186,6 +187,7 @@
 //! - **Epoch**: the number of an ownership in the journal; an owner whose number is not the newest is none.
 
 pub mod app;
+pub mod archive;
 pub mod attempt;
 pub mod catalog;
 pub mod cli;

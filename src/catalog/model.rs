@@ -1,7 +1,8 @@
 //! The catalog as plain data.
 
 use crate::domain::{
-    ByteCount, InstanceName, MachineRestorePoint, RestorePoint, SystemIdentifier, Timestamp, TreeRestorePoint, Workload,
+    ByteCount, InstanceName, MachineRestorePoint, RestorePoint, SystemIdentifier, Timestamp, TreeRestorePoint,
+    WalArchive, Workload,
 };
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
@@ -84,6 +85,8 @@ pub struct CatalogInstance {
     /// The directory of its backups; the backup itself, where that lies directly in the repository.
     #[serde(serialize_with = "lossy")]
     pub folder: PathBuf,
+    /// The archives of its WAL, the one to take first before the others.
+    pub wal: Vec<WalArchive>,
     /// The cluster that was backed up. `None` is not yet known: no backup here tells it before it is read whole.
     pub cluster: Option<SystemIdentifier>,
     /// The shortest text that means this instance and no other of the catalog: `NAME`, `REPOSITORY:NAME`,

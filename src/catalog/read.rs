@@ -87,7 +87,18 @@ fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
         let (kind, name, repository, folder, workload) = folder.clone();
         rows.sort_by_cached_key(newest_first);
         let (spelling, distinction) = (name.to_string(), None);
-        CatalogInstance { name, workload, kind, rows, repository, folder, cluster, spelling, distinction }
+        CatalogInstance {
+            name,
+            workload,
+            kind,
+            rows,
+            repository,
+            folder,
+            wal: Vec::new(),
+            cluster,
+            spelling,
+            distinction,
+        }
     };
     clusters.into_iter().map(instance).collect()
 }

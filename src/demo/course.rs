@@ -278,7 +278,7 @@ fn replay(reports: &mut Reports, point: &RestorePoint, progress: &mut Progress) 
         reports.pass(tick);
         let bytes = u64::try_from(u128::from(REPLAY) * tick.as_millis() / 1_000).unwrap_or(u64::MAX).max(1);
         at = crate::domain::Lsn(at.0.saturating_add(bytes)).min(stop);
-        progress.wal = Some(WalProgress { start, at, stop });
+        progress.wal = Some(WalProgress::of_backup(start, at, stop));
         reports.fact(Fact::Progress(*progress));
     }
     reports.done("");

@@ -115,6 +115,7 @@ pub(super) fn opening(story: &Story, order: &ExploreOrder) -> ExplorePlan {
         system_identifier: facts.system_identifier,
         warnings: Vec::new(),
         open: Some(address),
+        recovery: None,
     }
 }
 

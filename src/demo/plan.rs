@@ -46,6 +46,7 @@ pub fn plan(order: &ClusterRestore) -> RestorePlan {
         warnings: Vec::new(),
         switched_off: Vec::new(),
         backup: order.point.source.directory().map(Into::into),
+        recovery: None,
     }
 }
 

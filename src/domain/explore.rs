@@ -1,7 +1,7 @@
 //! A restore point that is held open: the order, its plan, and where its server answers.
 
 use super::{
-    ByteCount, MajorVersion, Port, Recovery, RestorePoint, SessionId, SystemIdentifier,
+    ByteCount, MajorVersion, Port, Recovery, RecoveryPlan, RestorePoint, SessionId, SystemIdentifier,
     cluster::identifier_as_text,
     instance::printable_name,
     plan::{ServerPlan, WalFinding},
@@ -82,6 +82,9 @@ pub struct ExplorePlan {
     pub warnings: Vec<String>,
     /// Where the server answers, once it has.
     pub open: Option<ServerAddress>,
+    /// The replay beyond the backup's own end, where one is asked for. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub recovery: Option<Box<RecoveryPlan>>,
 }
 
 /// The WAL that is replayed before the first query.
@@ -176,6 +179,7 @@ impl ExplorePlan {
         rows.push(("scratch", printable_name(self.scratch.as_os_str())));
         rows.push(("takes", format!("at most {} of {} that are free", self.limit, self.free_bytes)));
         rows.push(("WAL", self.wal()));
+        rows.extend(self.recovery.iter().flat_map(|recovery| recovery.rows()));
         match &self.server {
             ServerPlan::Start { version, user, .. } => {
                 rows.push(("server", format!("PostgreSQL {version} as {user}, on a private socket, read-only")));

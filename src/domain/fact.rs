@@ -1,6 +1,6 @@
 //! What a worker reports: one fact a line in `events.jsonl`, append-only, in order.
 
-use super::{Disposed, Failure, Lsn, Plan, Progress, Step, StepState, Success, Timestamp, Verification};
+use super::{Disposed, Failure, Lsn, Plan, Progress, ServerAddress, Step, StepState, Success, Timestamp, Verification};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -95,6 +95,18 @@ pub struct PausePoint {
     pub committed: Option<Timestamp>,
     /// What the server answered.
     pub answer: String,
+    /// The server that waits there. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub server: Option<Box<PausedServer>>,
+}
+
+/// A server whose recovery waits at its goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedServer {
+    /// What identifies its process.
+    pub mark: ProcessMark,
+    /// Where it answers, on a private socket.
+    pub address: ServerAddress,
 }
 
 /// How an attempt ended.

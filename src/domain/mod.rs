@@ -29,6 +29,7 @@ pub mod point_mark;
 pub mod progress;
 pub mod quantity;
 pub mod recovery;
+pub mod recovery_plan;
 pub mod remnant;
 pub mod restore;
 pub mod restored;
@@ -40,6 +41,7 @@ pub mod ticket;
 pub mod upgrade;
 pub mod verification;
 pub mod who;
+pub mod window;
 pub mod workload;
 
 pub use backup::{BackupFacts, BackupForm, BackupSource, Compression, RestorePoint};
@@ -63,6 +65,7 @@ pub use point_mark::PointMark;
 pub use progress::{Progress, Reached, WalProgress};
 pub use quantity::{ByteCount, Rate};
 pub use recovery::{AtTarget, Recovery, RecoveryGoal, RecoveryTimeline, Upstream};
+pub use recovery_plan::RecoveryPlan;
 pub use remnant::{Remnant, RemnantKind, SessionStanding, Verdict};
 pub use restore::{ClusterRestore, ExistingData, FilesRestore, MachineRestore, MissingWal, RestoreOrder, ServerWish};
 pub use retry::{RetryPolicy, WhenUsedUp};
@@ -71,6 +74,10 @@ pub use step::{Step, StepState};
 pub use target::{Port, Target};
 pub use verification::{Damage, Verification};
 pub use who::{Origin, Reach, Who};
+pub use window::{
+    ArchiveOrigin, Edge, NearbyCommits, RecoverableSpan, SpanEnd, WalArchive, WalCommit, WalGap, WalMoment,
+    WalRestorePoint, WalWindow, WindowTimeline,
+};
 pub use workload::{MachineRestorePoint, TreeRestorePoint, Workload};
 
 /// A moment in UTC. Made only at the edges (see the manager's clock); everything below takes it as an argument.

@@ -2,7 +2,8 @@
 
 use super::{
     ByteCount, ClusterRestore, ExplorePlan, Failure, InstanceName, ItemPlan, Lsn, MajorVersion, MissingWal, Port,
-    RestoreOrder, SystemIdentifier, cluster::identifier_as_text, instance::printable_name, quantity::many,
+    RecoveryPlan, RestoreOrder, SystemIdentifier, cluster::identifier_as_text, instance::printable_name,
+    quantity::many,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -43,6 +44,9 @@ pub struct RestorePlan {
     pub switched_off: Vec<SwitchedOff>,
     /// The backup that is restored; older records do not tell it.
     pub backup: Option<PathBuf>,
+    /// The replay beyond the backup's own end, where one is asked for. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub recovery: Option<Box<RecoveryPlan>>,
 }
 
 /// What an engine will do with the files of a restore.

@@ -1,6 +1,6 @@
 //! How far an attempt has come.
 
-use super::{ByteCount, Lsn};
+use super::{ByteCount, Lsn, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The two gauges of one attempt (rule S5): bytes copied and verified, and WAL replayed.
@@ -29,12 +29,37 @@ pub struct WalProgress {
     pub at: Lsn,
     /// Where the backup becomes consistent.
     pub stop: Lsn,
+    /// Where recovery is to end, as nearly as is known, if that is beyond `stop`. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub goal: Option<Lsn>,
+    /// The time of the last replayed commit, where the server answers. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub committed: Option<Timestamp>,
+    /// The size of a WAL segment, where it is known. Records of version 6 do not tell it.
+    #[serde(default)]
+    pub segment: Option<ByteCount>,
 }
 
 impl WalProgress {
+    /// The replay of a backup's own WAL.
+    pub const fn of_backup(start: Lsn, at: Lsn, stop: Lsn) -> Self {
+        Self { start, at, stop, goal: None, committed: None, segment: None }
+    }
+
+    /// Where it is to end.
+    pub fn end(&self) -> Lsn {
+        self.goal.map_or(self.stop, |goal| goal.max(self.stop))
+    }
+
+    /// Segments that are not replayed whole, the one that recovery ends in among them.
+    pub fn segments_left(&self) -> Option<u64> {
+        let size = self.segment?.0.max(1);
+        Some(self.end().0.div_ceil(size).saturating_sub(self.at.0 / size))
+    }
+
     /// The share that is replayed, in whole percent.
     pub fn percent(&self) -> u64 {
-        let (whole, part) = (self.stop.0.saturating_sub(self.start.0), self.at.0.saturating_sub(self.start.0));
+        let (whole, part) = (self.end().0.saturating_sub(self.start.0), self.at.0.saturating_sub(self.start.0));
         u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).map_or(100, |percent| percent.min(100))
     }
 }
@@ -63,7 +88,7 @@ impl Progress {
 impl WalProgress {
     /// The share of WAL replayed, 0.0 to 1.0.
     pub fn ratio(&self) -> f64 {
-        share(self.at.0.saturating_sub(self.start.0), self.stop.0.saturating_sub(self.start.0))
+        share(self.at.0.saturating_sub(self.start.0), self.end().0.saturating_sub(self.start.0))
     }
 }
 

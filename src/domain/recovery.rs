@@ -1,7 +1,8 @@
 //! How far recovery goes, and what happens when it gets there.
 
-use super::{Lsn, Timeline, Timestamp};
+use super::{Lsn, Timeline, Timestamp, instance::printable};
 use serde::{Deserialize, Serialize};
+use std::{fmt, path::PathBuf};
 
 /// The wish for the recovery of a restored cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,10 @@ pub struct Recovery {
     pub at_target: AtTarget,
     /// The primary that the cluster follows afterwards as a standby.
     pub standby_of: Option<Upstream>,
+    /// The directory of the WAL archive; `None` where the WAL in the backup is all there is. Records of version 6 do not
+    /// tell it, and none of them had one.
+    #[serde(default)]
+    pub archive: Option<PathBuf>,
 }
 
 /// Where recovery ends.
@@ -80,6 +85,34 @@ impl Recovery {
             timeline: RecoveryTimeline::Current,
             at_target: AtTarget::Promote,
             standby_of: None,
+            archive: None,
         }
     }
+
+    /// Whether it replays more than the backup itself holds.
+    pub fn goes_beyond_backup(&self) -> bool {
+        self.goal != RecoveryGoal::Consistent || self.standby_of.is_some()
+    }
+}
+
+impl fmt::Display for RecoveryGoal {
+    /// Words that follow "to", printable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Consistent => f.pad("the backup's own end"),
+            Self::Immediate => f.pad("the first consistent position"),
+            Self::Latest => f.pad("the end of the archive"),
+            Self::Time(at) => f.pad(&moment(*at)),
+            Self::Lsn(at) => f.pad(&format!("LSN {at}")),
+            Self::Xid(xid) => f.pad(&format!("transaction {xid}")),
+            Self::Name(name) => f.pad(&format!("restore point {}", printable(name))),
+        }
+    }
+}
+
+/// A moment as people read it: no more digits of a second than it has.
+pub fn moment(at: Timestamp) -> String {
+    let fraction = at.subsec_nanosecond() / 1_000;
+    let text = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    if fraction == 0 { format!("{text} UTC") } else { format!("{text}.{fraction:06} UTC") }
 }

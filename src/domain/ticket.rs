@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The version of ticket and fact lines that this build writes. A reader refuses what is newer, by number.
-pub const CONTRACT_VERSION: u32 = 6;
+pub const CONTRACT_VERSION: u32 = 7;
 
 /// One order for one worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 /// The version of the records that this build writes; it reads this and all older ones.
-pub const RECORD_VERSION: u32 = 6;
+pub const RECORD_VERSION: u32 = 7;
 
 /// What one turn of the manager wants stored, all or nothing.
 #[derive(Debug, Clone, Default)]

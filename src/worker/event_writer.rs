@@ -310,7 +310,7 @@ mod tests {
         let (start, stop) = (Lsn(0x100), Lsn(0x100 + 1_000));
         // A server says where it is again and again, and may be past the end.
         for at in [0, 0, 99, 100, 101, 350, 399, 1_000, 1_200] {
-            report.replayed(WalProgress { start, at: Lsn(0x100 + at), stop });
+            report.replayed(WalProgress::of_backup(start, Lsn(0x100 + at), stop));
         }
         let text = std::fs::read_to_string(directory.path().join("output.log")).unwrap();
         let said: Vec<&str> =

@@ -2,12 +2,14 @@
 
 use super::sample;
 use howdah::domain::{
-    AtTarget, BackupObject, BackupOrder, BackupSource, ByteCount, DataPlan, ExistingItem, ExplorePlan, FileMethod,
-    FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan, JobId, Keep, Lsn,
-    MachineRestore, MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Rate, Recovery, RecoveryGoal,
-    RecoveryTimeline, RestoreOrder, ServerAddress, SessionId, SystemIdentifier, Timeline, Upstream,
+    AtTarget, AttemptNo, BackupObject, BackupOrder, BackupPlan, BackupSource, ByteCount, DataPlan, ExistingItem,
+    ExplorePlan, FileMethod, FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan,
+    JobId, Keep, Lsn, MachineRestore, MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Progress,
+    Rate, Recovery, RecoveryGoal, RecoveryPlan, RecoveryTimeline, RestoreOrder, ServerAddress, SessionId,
+    SystemIdentifier, Timeline, Upstream, VerifyPlan, WalProgress,
     explore::ReplayPlan,
-    plan::{ServerPlan, WalFinding},
+    fact::{PausePoint, PausedServer},
+    plan::{KeepPlan, ServerPlan, WalFinding},
 };
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ pub(crate) fn recovery() -> Recovery {
         timeline: RecoveryTimeline::Number(Timeline(2)),
         at_target: AtTarget::Pause,
         standby_of: Some(Upstream { conninfo: "host=primary user=replicator".to_owned(), slot: Some("s1".to_owned()) }),
+        archive: None,
     }
 }
 
@@ -80,6 +83,9 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
         (order.point.source, order.recovery) = (source, recovery());
         engines.push((name, order.into()));
     }
+    let mut order = sample::request(7);
+    order.recovery = Recovery { archive: Some("/srv/wal/orders-1".into()), ..recovery() };
+    engines.push(("restore_from_archive", order.into()));
     engines
 }
 
@@ -112,6 +118,27 @@ fn backups() -> [(&'static str, Order); 5] {
 }
 
 /// The plan of an opening that has come to its end.
+/// The replay of a plan, with all that it can hold.
+pub(crate) fn recovery_plan() -> RecoveryPlan {
+    RecoveryPlan {
+        archive: "/srv/wal/orders-1".into(),
+        goal: "2026-11-20 13:29:59 UTC".to_owned(),
+        then: "recovery pauses there".to_owned(),
+        path: vec![Timeline(1), Timeline(2)],
+        start: Lsn(0x200_0028),
+        consistent: Lsn(0x200_0138),
+        end: Lsn(0x500_0000),
+        last_record: Some(Lsn(0x4FF_FF00)),
+        until: Some(sample::after(600)),
+        segment_size: ByteCount(16 << 20),
+        segments: 3,
+        bytes: ByteCount(48 << 20),
+        first: "000000010000000000000002".to_owned(),
+        last: "000000020000000000000004".to_owned(),
+        takes: Some((Duration::from_secs(1), Duration::from_secs(3))),
+    }
+}
+
 pub(crate) fn explore_plan() -> ExplorePlan {
     let (start, stop) = (Lsn(0x200_0028), Lsn(0x200_0138));
     ExplorePlan {
@@ -139,6 +166,7 @@ pub(crate) fn explore_plan() -> ExplorePlan {
         },
         system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
         warnings: vec!["a warning".to_owned()],
+        recovery: None,
         open: Some(ServerAddress {
             sockets: "/tmp/howdah-a-0".into(),
             port: Port::new(5432).unwrap(),
@@ -181,4 +209,49 @@ pub(crate) fn data_plan() -> DataPlan {
         switched_off: vec!["its network".to_owned()],
         warnings: vec!["a warning".to_owned()],
     }
+}
+
+/// A pause whose server can be found again.
+pub(crate) fn served_pause() -> PausePoint {
+    let address = explore_plan().open.unwrap();
+    let server = Some(Box::new(PausedServer { mark: sample::mark(AttemptNo(9)), address }));
+    PausePoint { server, ..sample::pause_point() }
+}
+
+/// Replay that goes on behind the backup's end.
+pub(crate) fn beyond_backup() -> Progress {
+    let progress = sample::progress(10, Some(5));
+    let beyond = |wal| WalProgress {
+        goal: Some(Lsn(200)),
+        committed: Some(sample::start()),
+        segment: Some(ByteCount(16)),
+        ..wal
+    };
+    Progress { wal: progress.wal.map(beyond), ..progress }
+}
+
+pub(crate) fn verify_plan() -> VerifyPlan {
+    let wal = WalFinding::Missing { what: "000000010000000000000002".to_owned() };
+    VerifyPlan { bytes: ByteCount(1000), files: 10, wal: Some(wal), checksum: Some("SHA256".to_owned()) }
+}
+
+pub(crate) fn backup_plan() -> BackupPlan {
+    BackupPlan {
+        directory: "/backup/orders-1".into(),
+        bytes: ByteCount(1000),
+        files: 0,
+        free_bytes: ByteCount(5000),
+        free_inodes: Some(700),
+        method: vec!["pg_basebackup 15 of /usr/lib/postgresql/15/bin".to_owned()],
+        version: Some(MajorVersion(15)),
+        system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
+        warnings: vec!["a warning".to_owned()],
+        keep: None,
+    }
+}
+
+/// One that removes something.
+pub(crate) fn keeping_plan() -> BackupPlan {
+    let keep = KeepPlan { removes: vec!["2026-11-13T020000".to_owned()], stays: 7 };
+    BackupPlan { keep: Some(keep), ..backup_plan() }
 }

@@ -6,16 +6,19 @@
 //! machine records`, which leaves those that exist alone.
 
 use super::{
-    order_records::{data_plan, explore_plan, item_plan, orders, recovery},
+    order_records::{
+        backup_plan, beyond_backup, data_plan, explore_plan, item_plan, keeping_plan, orders, recovery, recovery_plan,
+        served_pause, verify_plan,
+    },
     sample,
 };
 use howdah::{
     domain::{
-        Achieved, AttemptNo, BackupPlan, ByteCount, Disposed, Disposition, FilePlan, JobId, Leftover, Lsn,
+        Achieved, AttemptNo, ByteCount, Disposed, Disposition, ExplorePlan, FilePlan, JobId, Leftover, Lsn,
         MajorVersion, Parent, Plan, Reach, Reached, RestorePlan, RetryPolicy, ServerOutcome, SessionId, Step,
-        StepState, Success, SystemIdentifier, VerifyPlan, WhenUsedUp, WorkerSettings,
+        StepState, Success, SystemIdentifier, WhenUsedUp, WorkerSettings,
         fact::{Began, End, Fact, FactLine, ProcessMark, Realm},
-        plan::{KeepPlan, ServerPlan, TablespacePlan, TargetState, WalFinding},
+        plan::{ServerPlan, TablespacePlan, TargetState},
         restored::{RECORD_VERSION, RestoreRecord},
         ticket::{CONTRACT_VERSION, Ticket, Work},
         upgrade,
@@ -88,6 +91,11 @@ fn plan_of_cluster() -> Plan {
     let plan = restore_plan();
     let files = FilePlan { system_identifier: Some(cluster), ..plan.files };
     Plan::Restore(RestorePlan { files, backup: Some(backup), ..plan })
+}
+
+/// One that replays WAL of an archive.
+fn recovering_plan() -> Plan {
+    Plan::Restore(RestorePlan { recovery: Some(Box::new(recovery_plan())), ..restore_plan() })
 }
 
 fn ran() -> Success {
@@ -229,32 +237,6 @@ fn damaged_verification() -> Session {
     over(turned(session, Command::Launch, 1), End::Damaged(sample::damaged()), 2)
 }
 
-fn verify_plan() -> VerifyPlan {
-    let wal = WalFinding::Missing { what: "000000010000000000000002".to_owned() };
-    VerifyPlan { bytes: ByteCount(1000), files: 10, wal: Some(wal), checksum: Some("SHA256".to_owned()) }
-}
-
-fn backup_plan() -> BackupPlan {
-    BackupPlan {
-        directory: "/backup/orders-1".into(),
-        bytes: ByteCount(1000),
-        files: 0,
-        free_bytes: ByteCount(5000),
-        free_inodes: Some(700),
-        method: vec!["pg_basebackup 15 of /usr/lib/postgresql/15/bin".to_owned()],
-        version: Some(MajorVersion(15)),
-        system_identifier: Some(SystemIdentifier(u64::MAX - 1)),
-        warnings: vec!["a warning".to_owned()],
-        keep: None,
-    }
-}
-
-/// One that removes something.
-fn keeping_plan() -> BackupPlan {
-    let keep = KeepPlan { removes: vec!["2026-11-13T020000".to_owned()], stays: 7 };
-    BackupPlan { keep: Some(keep), ..backup_plan() }
-}
-
 fn copied() -> Success {
     let result = Achieved::Copied { copies: 3, bytes: ByteCount(900), skipped: 1 };
     Success { result, warnings: Vec::new(), unchecked: Vec::new() }
@@ -284,6 +266,13 @@ fn facts() -> Vec<(&'static str, Fact)> {
         ("planned_backup", Fact::Planned(Box::new(Plan::Backup(backup_plan())))),
         ("planned_explore", Fact::Planned(Box::new(Plan::Explore(Box::new(explore_plan()))))),
         ("planned_items", Fact::Planned(Box::new(Plan::Items(item_plan())))),
+        ("planned_recovery", Fact::Planned(Box::new(recovering_plan()))),
+        ("planned_explore_recovery", {
+            let plan = ExplorePlan { recovery: Some(Box::new(recovery_plan())), ..explore_plan() };
+            Fact::Planned(Box::new(Plan::Explore(Box::new(plan))))
+        }),
+        ("progress_beyond_backup", Fact::Progress(beyond_backup())),
+        ("ended_paused_served", Fact::Ended(End::Paused(served_pause()))),
         ("planned_data", Fact::Planned(Box::new(Plan::Data(data_plan())))),
         ("planned_backup_keeping", Fact::Planned(Box::new(Plan::Backup(keeping_plan())))),
         ("ended_copied", Fact::Ended(End::Succeeded(copied()))),

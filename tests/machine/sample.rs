@@ -115,7 +115,7 @@ pub(crate) fn backup_order() -> Order {
 }
 
 pub(crate) fn pause_point() -> PausePoint {
-    PausePoint { at: Lsn(0x200_0100), committed: Some(start()), answer: "PostgreSQL 15.4".to_owned() }
+    PausePoint { at: Lsn(0x200_0100), committed: Some(start()), answer: "PostgreSQL 15.4".to_owned(), server: None }
 }
 
 pub(crate) fn damaged() -> Verification {
@@ -139,7 +139,7 @@ pub(crate) fn success() -> Success {
 
 /// Progress with so many bytes and, when replay has begun, WAL.
 pub(crate) fn progress(bytes: u64, wal: Option<u64>) -> Progress {
-    let wal = wal.map(|at| WalProgress { start: Lsn(0), at: Lsn(at), stop: Lsn(100) });
+    let wal = wal.map(|at| WalProgress::of_backup(Lsn(0), Lsn(at), Lsn(100)));
     Progress { bytes_done: ByteCount(bytes), bytes_total: ByteCount(1000), wal, ..Progress::default() }
 }
 
@@ -168,6 +168,7 @@ pub(crate) fn restore_plan() -> RestorePlan {
         warnings: Vec::new(),
         switched_off: Vec::new(),
         backup: None,
+        recovery: None,
     }
 }
 

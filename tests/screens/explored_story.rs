@@ -57,6 +57,7 @@ pub(crate) fn explore_plan(instance: &str) -> ExplorePlan {
         },
         system_identifier: None,
         warnings: Vec::new(),
+        recovery: None,
         open: Some(ServerAddress {
             sockets: "/tmp/howdah-0a1b2c3d4e5f-4711-0".into(),
             port: Port::new(5432).unwrap(),

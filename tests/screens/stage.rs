@@ -85,6 +85,7 @@ pub(crate) fn instance(repository: &str, name: &str, cluster: Option<u64>, rows:
         cluster: cluster.map(SystemIdentifier),
         spelling: String::new(),
         distinction: None,
+        wal: Vec::new(),
     }
 }
 

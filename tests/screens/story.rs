@@ -103,6 +103,7 @@ pub(crate) fn plan(instance: &str, port: u16, target: TargetState) -> RestorePla
             effect: "run the source's subscriptions".to_owned(),
         }],
         backup: Some(format!("/backups/{instance}/2026-11-20T0200").into()),
+        recovery: None,
     }
 }
 
@@ -200,7 +201,7 @@ impl Story {
             bytes_reused: ByteCount(0),
             files_done: 4_213,
             files_total: 4_213,
-            wal: Some(WalProgress { start: Lsn(start), at: Lsn(at), stop: Lsn(stop) }),
+            wal: Some(WalProgress::of_backup(Lsn(start), Lsn(at), Lsn(stop))),
         };
         self.then(Event::Progressed { attempt, progress })
     }

@@ -10,7 +10,7 @@ use howdah::{
     console::message::{Intent, Message, Query, RequestId},
     domain::{
         AttemptNo, BackupFacts, Damage, Disposed, ExistingData, Failure, InstanceName, JobId, LeftServer, Lsn, Order,
-        Port, RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
+        Port, Reached, RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
         fact::ProcessMark, plan::TargetState,
     },
     machine::{CompletedRow, Event, PastSession, Phase, Refusal, Scope, Session, StuckReason, UnreadableSession},
@@ -365,8 +365,8 @@ fn log(draw: u64) -> Vec<u8> {
 
 fn paused(id: u64, name: &str) -> Arc<Session> {
     let story = Story::begins(id, name, mins(9)).launched().doing(Step::Replay, "").replayed(81);
-    let (attempt, reached) = (story.attempt(), howdah::domain::Reached::default());
-    let at = PausePoint { at: Lsn(0x1600_0060), committed: Some(now()), answer: "42 tables\u{1b}[2J".to_owned() };
+    let (attempt, reached, committed) = (story.attempt(), Reached::default(), Some(now()));
+    let at = PausePoint { at: Lsn(0x1600_0060), committed, answer: "42 tables\u{1b}[2J".to_owned(), server: None };
     story.then(Event::Paused { attempt, at, reached }).arc()
 }
 

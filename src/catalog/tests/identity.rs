@@ -36,6 +36,7 @@ fn instance(repository: &str, folder: &[u8], cluster: Option<u64>) -> CatalogIns
         cluster: cluster.map(SystemIdentifier),
         spelling: String::new(),
         distinction: None,
+        wal: Vec::new(),
     }
 }
 

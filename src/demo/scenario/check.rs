@@ -197,7 +197,18 @@ fn catalog_instance(
     let rows = points.into_iter().map(CatalogEntry::Restorable).collect();
     let (kind, repository, spelling) = (RepositoryKind::Own, repository.to_owned(), String::new());
     let (workload, cluster, distinction) = (Workload::Instance, Some(cluster), None);
-    Ok(CatalogInstance { name, workload, kind, rows, repository, folder, cluster, spelling, distinction })
+    Ok(CatalogInstance {
+        name,
+        workload,
+        kind,
+        rows,
+        repository,
+        folder,
+        wal: Vec::new(),
+        cluster,
+        spelling,
+        distinction,
+    })
 }
 
 fn planned(source: &Source<'_>, written: written::Restore, catalog: &Catalog) -> Result<PlannedRestore, ScenarioError> {

@@ -93,6 +93,7 @@ pub(super) fn of(
         server,
         system_identifier: files.system_identifier,
         warnings,
+        recovery: None,
         open: None,
     })
 }

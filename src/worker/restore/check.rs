@@ -105,6 +105,7 @@ pub(in crate::worker) fn plan_of_free(
         warnings,
         switched_off,
         backup: request.point.source.directory().map(Path::to_owned),
+        recovery: None,
     };
     Ok(Checked { plan, binaries, cluster })
 }

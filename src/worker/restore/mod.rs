@@ -221,13 +221,13 @@ impl<'a> Restore<'a> {
             .begin(Step::Replay, &span.map_or_else(String::new, |(start, stop)| format!("from {start} to {stop}")));
         let seen = supervisor.wait(ServerStage::HotStandby, &mut |seen| {
             if let (Some((start, stop)), Some(at)) = (span, seen.at) {
-                self.report.replayed(WalProgress { start, at: at.max(start), stop });
+                self.report.replayed(WalProgress::of_backup(start, at.max(start), stop));
             }
         })?;
         if let Some((start, stop)) = span {
             // A server that answers has come as far as the backup needs, whether or not it logged each step.
             let at = seen.at.map_or(stop, |at| at.max(stop));
-            self.report.replayed(WalProgress { start, at, stop });
+            self.report.replayed(WalProgress::of_backup(start, at, stop));
         }
         let at = seen.at.or(span.map(|(_, stop)| stop));
         self.report.done(&at.map_or_else(String::new, |at| format!("consistent, replayed to {at}")));

@@ -256,7 +256,7 @@ impl<'a, 'b> CatchUp<'a, 'b> {
         let report = self.backup.report;
         let Some(at) = replayed else { return };
         let start = *self.start.get_or_insert(at);
-        report.replayed(WalProgress { start, at, stop: sending.at.max(at) });
+        report.replayed(WalProgress::of_backup(start, at, sending.at.max(at)));
         if self.written.is_some_and(|written| written.elapsed() < BETWEEN_DETAILS) {
             return;
         }
