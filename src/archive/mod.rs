@@ -1,10 +1,28 @@
 //! WAL archives: directories with what `archive_command` or `pg_receivewal` put there.
 //!
 //! Promises: a name is read as PostgreSQL and its helpers write it, and anything else is passed over; a history is
-//! believed only where it is whole. Never: writes to an archive.
+//! believed only where it is whole; a recovery is planned only where every segment is there that it needs, and what is
+//! refused comes with what would be possible. Never: writes to an archive.
 
+mod chain;
+mod dump;
+mod edge;
+pub mod file;
+mod goal;
 pub mod history;
+pub mod listing;
 pub mod name;
+mod plan;
+mod refuse;
+mod search;
+mod stage;
+mod tail;
 
+pub use chain::{Chain, Run, RunStop};
+pub use dump::{DumpError, Tools, TransactionEnd};
 pub use history::{HistoryError, TimelineHistory};
+pub use listing::{Listing, Stored};
 pub use name::{ArchiveFile, SegmentName};
+pub use plan::plan;
+pub use search::{Between, Search};
+pub use tail::{Tail, tail};
