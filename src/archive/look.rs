@@ -92,7 +92,7 @@ impl Look {
 
     fn segment(&self, segment: Segment) -> Result<Outcome, Unusable> {
         let name = segment.file_name(self.wal.size);
-        if let Some(outcome) = self.from_spool(segment, &name) {
+        if let Some(outcome) = self.take_ready(segment, &name) {
             return Ok(outcome);
         }
         if let Some(outcome) = self.first_of(segment, &name, &WHOLE, false)? {
@@ -112,7 +112,7 @@ impl Look {
     }
 
     /// What the prefetch has ready is only given its name.
-    fn from_spool(&self, segment: Segment, name: &str) -> Option<Outcome> {
+    fn take_ready(&self, segment: Segment, name: &str) -> Option<Outcome> {
         let spool = self.spool.as_ref()?;
         let end = Instant::now() + COMING;
         let mut file = loop {
@@ -150,10 +150,11 @@ impl Look {
                 Ok(Some(outcome)) => outcome,
                 Err(error) => self.of_error(&file, error)?,
             };
-            match outcome {
-                Outcome::Faulty { .. } | Outcome::Denied { .. } => drop(first_fault.get_or_insert(outcome)),
-                other => return Ok(Some(other)),
+            // A good one under another of the names counts more.
+            if !matches!(outcome, Outcome::Faulty { .. } | Outcome::Denied { .. }) {
+                return Ok(Some(outcome));
             }
+            first_fault.get_or_insert(outcome);
         }
         Ok(first_fault)
     }

@@ -61,14 +61,13 @@ impl FreshFile {
 
     /// Gives it the name.
     pub fn place(self, to: &Path) -> Result<(), PlaceError> {
-        match &self.interim {
-            Some(interim) => linkat(CWD, interim, CWD, to, AtFlags::empty()),
-            None => {
-                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-                linkat(CWD, path, CWD, to, AtFlags::SYMLINK_FOLLOW)
-            }
-        }
-        .map_err(PlaceError::from)
+        let placed = if let Some(interim) = &self.interim {
+            linkat(CWD, interim, CWD, to, AtFlags::empty())
+        } else {
+            let nameless = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            linkat(CWD, nameless, CWD, to, AtFlags::SYMLINK_FOLLOW)
+        };
+        Ok(placed?)
     }
 }
 
