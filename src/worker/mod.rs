@@ -24,6 +24,7 @@ mod signals;
 mod tests;
 mod tree;
 mod verify;
+pub mod wal_feed;
 mod workspace;
 
 pub use backup::checkpoints;
