@@ -15,6 +15,7 @@ mod items;
 pub mod left_server;
 mod machine;
 mod places;
+mod recovery;
 mod restic_process;
 mod restore;
 mod server;
