@@ -8,7 +8,7 @@ use crate::{
     archive::{
         ClusterWal, Outcome,
         fetch::{FetchRequest, WAIT, fetch},
-        restore_command::PROBE_ANSWER,
+        restore_command::{PROBE, PROBE_ANSWER},
     },
     cli::{
         exit::Exit,
@@ -28,6 +28,9 @@ pub fn fetch_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
     if rest.next()? != "wal" || rest.next()? != "fetch" {
         return None;
     }
+    if rest.peek().is_some_and(|word| word == PROBE) {
+        return Some(generate::print(PROBE_ANSWER.as_bytes()).unwrap_or(Exit::Withheld));
+    }
     let words = std::iter::once(OsString::from("howdah wal fetch")).chain(rest);
     let line = match FetchLine::try_parse_from(words) {
         Ok(line) => line,
@@ -44,9 +47,6 @@ pub fn fetch_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
 
 /// Answers PostgreSQL.
 pub(super) fn run(args: &FetchArgs) -> Exit {
-    if args.probe {
-        return generate::print(PROBE_ANSWER.as_bytes()).unwrap_or(Exit::Withheld);
-    }
     let asked = printable_name(&args.name);
     let outcome = match SegmentSize::new(args.segment_size) {
         Some(size) => fetch(

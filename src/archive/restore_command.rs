@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-/// What `howdah wal fetch --probe` prints: the form of the command below, by its number. A program that prints it can be
+/// Behind `wal fetch`: shows that this program can be executed, and does nothing.
+pub const PROBE: &str = "--probe";
+
+/// What it prints then: the form of the command below, by its number. A program that prints it can be
 /// called so.
 pub const PROBE_ANSWER: &str = "howdah wal fetch 1\n";
 

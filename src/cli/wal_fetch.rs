@@ -25,9 +25,6 @@ pub struct FetchArgs {
     /// The server is in standby mode: it asks again by itself, and is never held or ended
     #[arg(long, conflicts_with = "wait")]
     pub standby: bool,
-    /// Show that this program can be executed, and do nothing
-    #[arg(long, exclusive = true)]
-    pub probe: bool,
     /// The name of the file that is wanted (%f)
     #[arg(value_name = "NAME")]
     pub name: OsString,

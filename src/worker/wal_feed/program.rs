@@ -3,7 +3,7 @@
 //! Promises: the path was tried, as that user. Never: opens a directory to anybody.
 
 use crate::{
-    archive::restore_command::PROBE_ANSWER,
+    archive::restore_command::{PROBE, PROBE_ANSWER},
     domain::{Failure, path_text::shown},
     postgres::{
         account::{Account, Permission},
@@ -72,7 +72,7 @@ fn started_by() -> io::Result<PathBuf> {
 
 fn works(program: &Path, account: &Account) -> bool {
     let mut command = account.command(program);
-    command_output(command.args(["wal", "fetch", "--probe"]), LIMIT).is_ok_and(|said| said == PROBE_ANSWER)
+    command_output(command.args(["wal", "fetch", PROBE]), LIMIT).is_ok_and(|said| said == PROBE_ANSWER)
 }
 
 /// Writes the program that runs, whatever has become of its file.
