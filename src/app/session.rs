@@ -2,7 +2,7 @@
 
 use super::{
     attach,
-    context::{AppContext, who},
+    context::{AppContext, who, zones},
     ownership,
     proposals::{Choices, Proposing, Taken},
     replay::{self, Wanted},
@@ -197,6 +197,7 @@ fn started(
     {
         return Err(SessionError::Usage(format!("{option} is for one instance; start the others by themselves")).into());
     }
+    let wish = args.how.wish(Clock::system().now(), &zones()).map_err(SessionError::Refused)?;
     let catalog = catalog::read(&context.sources_for(&args.instances)?);
     let mut taken = Taken::default();
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
@@ -205,7 +206,7 @@ fn started(
     let mut wanted: Vec<RestoreOrder> = Vec::new();
     let mut refused = false;
     for instance in &args.instances {
-        match requests::beside(&taken, context, &catalog, instance, &args.how) {
+        match requests::beside(&taken, context, &catalog, (instance, &args.how, &wish.recovery)) {
             Ok(request) => {
                 taken.add(&request);
                 wanted.push(request);

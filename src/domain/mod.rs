@@ -20,6 +20,7 @@ pub mod item;
 pub mod job;
 pub mod keep;
 pub mod left_server;
+pub mod moment;
 pub mod object;
 pub mod order;
 pub mod outcome;
@@ -57,6 +58,7 @@ pub use item::{ExistingItem, ItemDestination, ItemName, ItemOrder, ItemPart, Ite
 pub use job::{InvalidJob, JobKind, JobObject, JobResult, JobSpec, StopMode};
 pub use keep::{Fate, InvalidKeep, Keep, KeepPoint};
 pub use left_server::{LeftServer, RunningServer};
+pub use moment::{InvalidMoment, TypedMoment, Zones};
 pub use object::{BackupObject, BackupOrder, FULL_EVERY, PasswordSource, is_slot_name};
 pub use order::{Kind, KindFilter, Leftover, Order, Parent, VerifyOrder};
 pub use outcome::{Achieved, Outcome, ServerOutcome, Success};
