@@ -11,18 +11,27 @@ pub mod file;
 mod goal;
 pub mod history;
 pub mod listing;
+mod memo;
 pub mod name;
+mod nearby;
 mod plan;
 mod refuse;
 mod search;
 mod stage;
 mod tail;
+mod timelines;
+mod window;
 
 pub use chain::{Chain, Run, RunStop};
 pub use dump::{DumpError, Tools, TransactionEnd};
 pub use history::{HistoryError, TimelineHistory};
 pub use listing::{Listing, Stored};
+pub use memo::Memo;
 pub use name::{ArchiveFile, SegmentName};
+pub use nearby::{Around, nearby};
 pub use plan::plan;
 pub use search::{Between, Search};
 pub use tail::{Tail, tail};
+pub use window::{WindowPoint, window};
+
+use dump::Dump;
