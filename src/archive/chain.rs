@@ -87,6 +87,12 @@ impl<'a> Chain<'a> {
         self.legs[self.owner_at(number)].timeline
     }
 
+    /// The number from which on segments are looked for in the file of a newer timeline; `u64::MAX` on the newest.
+    pub fn next_owner(&self, number: u64) -> u64 {
+        let begin = self.legs.iter().map(|leg| self.number(leg.begins)).find(|begin| *begin > number);
+        begin.unwrap_or(u64::MAX)
+    }
+
     /// The file that is used for a segment.
     pub fn file(&self, number: u64) -> Option<(Timeline, &'a Stored)> {
         let leg = self.leg_of_file(number)?;

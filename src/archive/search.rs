@@ -99,6 +99,30 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
+    /// The first commit whose record begins at a position or behind it.
+    pub fn commit_from(&mut self, from: Lsn) -> Result<Option<TransactionEnd>, DumpError> {
+        let mut number = self.chain.number(from);
+        let mut left = MAX_IDLE;
+        while number <= self.last {
+            let some = self.dump.most() - 1;
+            let last = (number + some - 1).min(self.last);
+            let mut found = None;
+            self.within(number, last, &mut |end| {
+                if end.lsn >= from && end.committed {
+                    found = Some(end);
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            left = left.checked_sub(some).ok_or_else(too_idle)?;
+            number = last + 1;
+        }
+        Ok(None)
+    }
+
     /// Where a moment is in the segments from `first` on. `is_behind` says whether a time is behind it; times are taken to
     /// grow with positions.
     pub fn between(&mut self, is_behind: &dyn Fn(Timestamp) -> bool, first: u64) -> Result<Between, DumpError> {
