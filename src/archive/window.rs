@@ -5,7 +5,9 @@
 //! once is in the [`Memo`]. Never: calls a time exact that was not read from a commit.
 
 use super::{
-    Chain, Dump, DumpError, Listing, Memo, Run, RunStop, Search, TimelineHistory, Tools, edge,
+    Chain, DumpError, Listing, Memo, Run, RunStop, Search, TimelineHistory, Tools,
+    dump::Dump,
+    edge,
     memo::POINTS,
     plan, refuse,
     tail::{Tail, tail},
