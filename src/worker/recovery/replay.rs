@@ -72,7 +72,7 @@ pub(super) fn to_goal(
     };
     let stopping = supervisor.stopping();
     let at = verdict(&restore.request.recovery, plan, &sight, stopping.as_deref())?;
-    watched.progress(at, Some(&sight));
+    watched.progress(at, Some(&sight), at);
     let committed = sight.committed.map_or_else(String::new, |at| format!(", last commit {}", moment(at)));
     restore.report.done(&format!("at its goal, replayed to {at}{committed}"));
     restore.note_rate(Lsn(at.0.saturating_sub(plan.start.0)), began.elapsed());
@@ -93,7 +93,7 @@ impl Watched<'_, '_> {
         }
         let now = self.sight.and_then(|sight| sight.replayed);
         if let Some(at) = now.max(seen.at) {
-            self.progress(at, self.sight.as_ref());
+            self.progress(at, self.sight.as_ref(), self.plan.end);
         }
         if let Some(sight) = self.sight.filter(|sight| sight.is_paused && sight.in_recovery) {
             return Ok(Some(sight));
@@ -117,13 +117,14 @@ impl Watched<'_, '_> {
         Ok(())
     }
 
-    fn progress(&self, at: Lsn, sight: Option<&RecoverySight>) {
-        let RecoveryPlan { start, consistent, end, segment_size, .. } = self.plan;
+    /// `end` is where it will be at its goal, as nearly as is known.
+    fn progress(&self, at: Lsn, sight: Option<&RecoverySight>, end: Lsn) {
+        let RecoveryPlan { start, consistent, segment_size, .. } = self.plan;
         self.restore.report.replayed(WalProgress {
             start: *start,
             at: at.max(*start),
             stop: *consistent,
-            goal: Some(*end),
+            goal: Some(end),
             committed: sight.and_then(|sight| sight.committed),
             segment: Some(*segment_size),
         });
