@@ -31,6 +31,7 @@ mod ownership;
 pub mod planner;
 mod play;
 mod proposals;
+mod recovery;
 mod replay;
 mod requests;
 pub mod restore;
@@ -39,6 +40,7 @@ mod session;
 mod state_directory;
 mod system;
 mod verify;
+pub mod wal;
 mod worker;
 
 pub use run::run;

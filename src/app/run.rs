@@ -2,7 +2,7 @@
 
 use super::{
     config, console, context::AppContext, demo, doctor, explore, generate, hook, job, keeper, keys, overlay, play,
-    restore, session, verify, worker,
+    restore, session, verify, wal, worker,
 };
 use crate::cli::{
     args::{BackupVerb, Cli, Verb},
@@ -35,6 +35,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),
+        Some(Verb::Wal(args)) => wal::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Report(args)) => session::report(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Play(args)) => play::run(&cli.common, &args),

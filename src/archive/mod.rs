@@ -30,6 +30,7 @@ pub use memo::Memo;
 pub use name::{ArchiveFile, SegmentName};
 pub use nearby::{Around, nearby};
 pub use plan::plan;
+pub use refuse::unreachable;
 pub use search::{Between, Search};
 pub use tail::{Tail, tail};
 pub use window::{WindowPoint, window};

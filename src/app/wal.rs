@@ -1,0 +1,129 @@
+//! WAL archives at the command line and for the console: what an instance can be recovered to.
+
+mod cache;
+pub mod read;
+
+use super::{choice, context::AppContext, planner};
+use crate::{
+    archive::Around,
+    catalog::{self, CatalogInstance},
+    cli::{
+        args::{WalArgs, WalShowArgs, WalVerb},
+        exit::Exit,
+        streams::print_error,
+        wal::{self, ShownArchive},
+    },
+    domain::{
+        Failure, NearbyCommits, RestorePoint, Timeline, WalArchive, WalWindow, WorkerSettings, instance::printable,
+    },
+    manager::Clock,
+};
+use anyhow::Context;
+use read::{CommitsRequest, WindowRequest};
+use std::io;
+
+/// Where windows are kept in the state directory.
+const CACHE: &str = "cache";
+
+pub(super) fn run(context: &AppContext, args: &WalArgs) -> anyhow::Result<Exit> {
+    match &args.verb {
+        WalVerb::Show(args) => show(context, args),
+    }
+}
+
+/// The window of an instance with the first of its archives that something can be recovered from. In a process of its own;
+/// who only looks keeps nothing of it.
+pub async fn window(
+    instance: &CatalogInstance,
+    settings: WorkerSettings,
+    read_only: bool,
+) -> Result<WalWindow, Failure> {
+    let request = request(instance, &settings, read_only)?;
+    planner::window(request, settings).await
+}
+
+/// The commits around a place on the path to a timeline. In a process of its own.
+pub async fn nearby(
+    instance: &CatalogInstance,
+    archive: &WalArchive,
+    timeline: Timeline,
+    around: Around,
+    settings: WorkerSettings,
+) -> Result<NearbyCommits, Failure> {
+    let version = instance.points().find_map(|point| point.facts.version);
+    let (archive, cluster) = (archive.clone(), instance.cluster);
+    planner::commits(CommitsRequest { archive, cluster, version, timeline, around }, settings).await
+}
+
+/// What is to be read for the window of an instance, or why there is nothing.
+fn request(instance: &CatalogInstance, settings: &WorkerSettings, read_only: bool) -> Result<WindowRequest, Failure> {
+    request_with(instance, settings, read_only, instance.wal.clone())
+}
+
+/// The same with these archives.
+pub(super) fn request_with(
+    instance: &CatalogInstance,
+    settings: &WorkerSettings,
+    read_only: bool,
+    archives: Vec<WalArchive>,
+) -> Result<WindowRequest, Failure> {
+    if archives.is_empty() {
+        return Err(Failure::incurable(no_archive(instance), how_to_name(instance)));
+    }
+    let points: Vec<RestorePoint> = instance.points().cloned().collect();
+    // Nothing is kept by who only looks, or where no sessions were ever kept.
+    let cache = settings.state.as_ref().filter(|state| !read_only && state.is_dir()).map(|state| state.join(CACHE));
+    Ok(WindowRequest { archives, points, cache, now: Clock::system().now() })
+}
+
+fn no_archive(instance: &CatalogInstance) -> String {
+    format!("no WAL archive of {} is known", instance.spelling)
+}
+
+fn how_to_name(instance: &CatalogInstance) -> String {
+    let folder = instance.folder.display();
+    format!(
+        "name it in howdah.toml: [[repository]] kind = \"directory\", path = \"{}\", wal = \"DIR\", or let it stand in \
+         {folder}/wal",
+        instance.repository.display()
+    )
+}
+
+fn show(context: &AppContext, args: &WalShowArgs) -> anyhow::Result<Exit> {
+    let catalog = catalog::read(&context.sources_for([&args.instance])?);
+    let (instance, _) = match choice::row(&catalog, &args.instance, None) {
+        Ok(found) => found,
+        Err(refused) => {
+            print_error(&printable(&refused.sentence));
+            for candidate in &refused.candidates {
+                print_error(&printable(&candidate.to_string()));
+            }
+            return Ok(Exit::Refused);
+        }
+    };
+    let settings = context.worker_settings();
+    let request = match request(instance, &settings, context.read_only) {
+        Ok(request) => request,
+        Err(failure) => {
+            print_error(&failure.to_string());
+            return Ok(Exit::Refused);
+        }
+    };
+    let shown: Vec<ShownArchive> = request
+        .archives
+        .iter()
+        .map(|archive| ShownArchive {
+            archive: archive.clone(),
+            window: read::one_window(archive, &request, &settings),
+        })
+        .collect();
+    match wal::show(instance, &shown, args.json, &mut io::stdout().lock()) {
+        // `| head` has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+        written => written.context("the window cannot be written")?,
+    }
+    for failure in shown.iter().filter_map(|one| one.window.as_ref().err()) {
+        print_error(&failure.to_string());
+    }
+    Ok(if shown.iter().any(|one| one.window.is_ok()) { Exit::Done } else { Exit::Refused })
+}
