@@ -40,8 +40,9 @@ mod session;
 mod state_directory;
 mod system;
 mod verify;
-mod wal;
+pub mod wal;
+mod wal_fetch;
 mod worker;
 
 pub use run::run;
-pub use wal::fetch_alone;
+pub use wal_fetch::fetch_alone;

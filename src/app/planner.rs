@@ -1,11 +1,14 @@
 //! Plans, made in a process of their own: no engine code runs in the process that draws.
 
-use super::environment;
+use super::{
+    environment,
+    wal::read::{CommitsRequest, WindowRequest},
+};
 use crate::{
     attempt::worker_command,
     domain::{
         AnyRestorePlan, BackupObject, BackupOrder, BackupPlan, ExploreOrder, ExplorePlan, Failure, ItemOrder, ItemPlan,
-        JobId, JobSpec, ObjectPlan, RestoreOrder, WorkerSettings,
+        JobId, JobSpec, NearbyCommits, ObjectPlan, RestoreOrder, WalWindow, WorkerSettings,
     },
     process::OWN_PROGRAM,
 };
@@ -39,6 +42,10 @@ pub enum PlannedWork {
     Explore(Box<ExploreOrder>),
     /// The taking out of items.
     Items(Box<ItemOrder>),
+    /// The reading of WAL archives.
+    Window(Box<WindowRequest>),
+    /// The same, of commits.
+    Commits(Box<CommitsRequest>),
 }
 
 /// Its answer, on its standard output.
@@ -53,6 +60,10 @@ pub enum PlanReply {
     Explore(Box<ExplorePlan>),
     /// They can be taken out, like this.
     Items(Box<ItemPlan>),
+    /// What can be recovered.
+    Window(Box<WalWindow>),
+    /// The commits.
+    Commits(NearbyCommits),
     /// It cannot.
     Refused(Failure),
 }
@@ -74,7 +85,13 @@ pub async fn plan(request: RestoreOrder, settings: WorkerSettings) -> Result<Any
             Ok(plan)
         }
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Backup(_) | PlanReply::Explore(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
+        Ok(
+            PlanReply::Backup(_)
+            | PlanReply::Explore(_)
+            | PlanReply::Items(_)
+            | PlanReply::Window(_)
+            | PlanReply::Commits(_),
+        ) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -94,7 +111,13 @@ pub async fn plan_backup(order: BackupOrder, settings: WorkerSettings) -> Result
             Some(alone) => Failure { advice: format!("{}; {alone}", failure.advice), ..failure },
             None => failure,
         }),
-        Ok(PlanReply::Restore(_) | PlanReply::Explore(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
+        Ok(
+            PlanReply::Restore(_)
+            | PlanReply::Explore(_)
+            | PlanReply::Items(_)
+            | PlanReply::Window(_)
+            | PlanReply::Commits(_),
+        ) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -104,7 +127,13 @@ pub async fn plan_explore(order: ExploreOrder, settings: WorkerSettings) -> Resu
     match ask(&PlanRequest { work: PlannedWork::Explore(Box::new(order)), settings }).await {
         Ok(PlanReply::Explore(plan)) => Ok(*plan),
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Restore(_) | PlanReply::Backup(_) | PlanReply::Items(_)) => Err(Failure::bug(OTHER)),
+        Ok(
+            PlanReply::Restore(_)
+            | PlanReply::Backup(_)
+            | PlanReply::Items(_)
+            | PlanReply::Window(_)
+            | PlanReply::Commits(_),
+        ) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
     }
 }
@@ -114,8 +143,46 @@ pub async fn plan_items(order: ItemOrder, settings: WorkerSettings) -> Result<It
     match ask(&PlanRequest { work: PlannedWork::Items(Box::new(order)), settings }).await {
         Ok(PlanReply::Items(plan)) => Ok(*plan),
         Ok(PlanReply::Refused(failure)) => Err(failure),
-        Ok(PlanReply::Restore(_) | PlanReply::Backup(_) | PlanReply::Explore(_)) => Err(Failure::bug(OTHER)),
+        Ok(
+            PlanReply::Restore(_)
+            | PlanReply::Backup(_)
+            | PlanReply::Explore(_)
+            | PlanReply::Window(_)
+            | PlanReply::Commits(_),
+        ) => Err(Failure::bug(OTHER)),
         Err(error) => Err(Failure::bug(format!("the plan could not be made: {error}"))),
+    }
+}
+
+/// Asks another process for the window of an instance; an archive on a disk that hangs holds up nobody here.
+pub async fn window(request: WindowRequest, settings: WorkerSettings) -> Result<WalWindow, Failure> {
+    match ask(&PlanRequest { work: PlannedWork::Window(Box::new(request)), settings }).await {
+        Ok(PlanReply::Window(window)) => Ok(*window),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(
+            PlanReply::Restore(_)
+            | PlanReply::Backup(_)
+            | PlanReply::Explore(_)
+            | PlanReply::Items(_)
+            | PlanReply::Commits(_),
+        ) => Err(Failure::bug(OTHER)),
+        Err(error) => Err(Failure::bug(format!("the archive could not be looked at: {error}"))),
+    }
+}
+
+/// The same for the commits around a place.
+pub async fn commits(request: CommitsRequest, settings: WorkerSettings) -> Result<NearbyCommits, Failure> {
+    match ask(&PlanRequest { work: PlannedWork::Commits(Box::new(request)), settings }).await {
+        Ok(PlanReply::Commits(commits)) => Ok(commits),
+        Ok(PlanReply::Refused(failure)) => Err(failure),
+        Ok(
+            PlanReply::Restore(_)
+            | PlanReply::Backup(_)
+            | PlanReply::Explore(_)
+            | PlanReply::Items(_)
+            | PlanReply::Window(_),
+        ) => Err(Failure::bug(OTHER)),
+        Err(error) => Err(Failure::bug(format!("the archive could not be looked at: {error}"))),
     }
 }
 

@@ -1,37 +1,65 @@
-//! The restore point and the archive that a recovery beyond a backup's own end starts from.
+//! From the wish for a recovery to a restore point and an archive that can carry it out.
+//!
+//! Promises: the newest restore point that can reach the goal, or the one that was named if it can; a refusal says what would
+//! be possible. A recovery to a backup's own end stays as it was asked for, and needs no archive.
 
-use super::context::AppContext;
-use crate::{
-    catalog::{CatalogEntry, CatalogInstance},
-    cli::report::Refused,
-    domain::{Recovery, RestorePoint},
+use super::{
+    context::AppContext,
+    wal::{self, read},
 };
-use std::path::Path;
+use crate::{
+    catalog::CatalogInstance,
+    cli::report::Refused,
+    domain::{ArchiveOrigin, Recovery, RecoveryGoal, RestorePoint, WalArchive},
+};
+use std::{fs, path::Path};
 
-/// The restore point for this wish, the named one or the newest, and the wish with its archive.
+/// The restore point for a recovery, and the recovery with its archive.
 pub(super) fn resolve(
-    _context: &AppContext,
+    context: &AppContext,
     one: &CatalogInstance,
     point: Option<&str>,
     wish: Recovery,
 ) -> Result<(RestorePoint, Recovery), Refused> {
-    let row = match point {
-        Some(name) => {
-            let path = std::fs::canonicalize(name).unwrap_or_else(|_| Path::new(name).to_owned());
-            one.rows.iter().find(|row| row.label() == name || row.directory() == Some(&path))
-        }
-        None => one.newest_row(),
-    };
-    let point = row.and_then(CatalogEntry::point).cloned();
-    let point = point.ok_or_else(|| format!("{} has no such restore point", one.spelling))?;
-    let archive = one.wal.first().map(|archive| archive.directory.clone());
-    if archive.is_none() && wish.standby_of.is_none() {
-        return Err(format!(
-            "no WAL archive of {} is known, and a backup alone goes no further than its own end: name the archive with \
-             wal = of its repository in howdah.toml",
-            one.spelling
-        )
-        .into());
+    let named = point.map(|point| named(one, point)).transpose()?;
+    let or_newest =
+        || named.or_else(|| one.newest()).cloned().ok_or_else(|| format!("{} has no restore point", one.spelling));
+    if !wish.goes_beyond_backup() {
+        return Ok((or_newest()?, wish));
     }
-    Ok((point, Recovery { archive, ..wish }))
+    let archives = match &wish.archive {
+        Some(directory) => vec![WalArchive { directory: directory.clone(), origin: ArchiveOrigin::Setting }],
+        None => one.wal.clone(),
+    };
+    // What a standby lacks it asks its primary for.
+    if wish.goal == RecoveryGoal::Consistent {
+        let archive = archives.into_iter().map(|archive| archive.directory).find(|directory| directory.is_dir());
+        return Ok((or_newest()?, Recovery { archive, ..wish }));
+    }
+    let settings = context.worker_settings();
+    let request =
+        wal::request_with(one, &settings, context.read_only, archives).map_err(|failure| failure.to_string())?;
+    let mut first = None;
+    for archive in &request.archives {
+        let chosen = read::one_window(archive, &request, &settings)
+            .map_err(|failure| failure.to_string())
+            .and_then(|window| window.choose(&wish, named.map(|point| point.label.as_str())).cloned());
+        match chosen {
+            Ok(span) => {
+                let point = one.points().find(|point| point.label == span.label).cloned();
+                let point = point.ok_or_else(|| format!("the restore point {} is gone", span.label))?;
+                return Ok((point, Recovery { archive: Some(archive.directory.clone()), ..wish }));
+            }
+            Err(why) => drop(first.get_or_insert(why)),
+        }
+    }
+    Err(first.unwrap_or_default().into())
+}
+
+/// The restore point of this label or path.
+fn named<'a>(one: &'a CatalogInstance, point: &str) -> Result<&'a RestorePoint, String> {
+    let path = fs::canonicalize(point).unwrap_or_else(|_| Path::new(point).to_owned());
+    let by_label = one.points().find(|known| known.label == point);
+    let found = by_label.or_else(|| one.points().find(|known| known.source.directory() == Some(&*path)));
+    found.ok_or_else(|| format!("{} has no restore point {point:?} of a cluster", one.spelling))
 }

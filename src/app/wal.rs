@@ -1,78 +1,124 @@
-//! The hidden verb `wal fetch`: PostgreSQL runs it once for each segment, so nothing else of howdah is begun before it.
-//!
-//! Promises: whatever goes wrong, wrong words and a panic included, ends with a status above 125, which PostgreSQL never
-//! takes for the end of the archive.
+//! WAL archives at the command line and for the console: what an instance can be recovered to.
 
-use super::generate;
+mod cache;
+pub mod read;
+
+use super::{choice, context::AppContext, planner};
 use crate::{
-    archive::{
-        ClusterWal, Outcome,
-        fetch::{FetchRequest, WAIT, fetch},
-        restore_command::{PROBE, PROBE_ANSWER},
-    },
+    archive::Around,
+    catalog::{self, CatalogInstance},
     cli::{
+        args::WalShowArgs,
         exit::Exit,
         streams::print_error,
-        wal_fetch::{FetchArgs, FetchLine},
+        wal::{self, ShownArchive},
     },
-    domain::{SystemIdentifier, Timestamp, instance::printable_name, path_text},
+    domain::{
+        Failure, NearbyCommits, RestorePoint, Timeline, WalArchive, WalWindow, WorkerSettings, instance::printable,
+    },
     manager::Clock,
-    postgres::wal::SegmentSize,
 };
-use clap::{Parser, error::ErrorKind};
-use std::{ffi::OsString, panic, time::Duration};
+use anyhow::Context;
+use read::{CommitsRequest, WindowRequest};
+use std::io;
 
-/// Does what a command line that begins with `wal fetch` says; `None` for every other.
-pub fn fetch_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
-    let mut rest = arguments.skip(1).peekable();
-    if rest.next()? != "wal" || rest.next()? != "fetch" {
-        return None;
+/// Where windows are kept in the state directory.
+const CACHE: &str = "cache";
+
+/// The window of an instance with the first of its archives that something can be recovered from. In a process of its own;
+/// who only looks keeps nothing of it.
+pub async fn window(
+    instance: &CatalogInstance,
+    settings: WorkerSettings,
+    read_only: bool,
+) -> Result<WalWindow, Failure> {
+    let request = request(instance, &settings, read_only)?;
+    planner::window(request, settings).await
+}
+
+/// The commits around a place on the path to a timeline. In a process of its own.
+pub async fn nearby(
+    instance: &CatalogInstance,
+    archive: &WalArchive,
+    timeline: Timeline,
+    around: Around,
+    settings: WorkerSettings,
+) -> Result<NearbyCommits, Failure> {
+    let version = instance.points().find_map(|point| point.facts.version);
+    let (archive, cluster) = (archive.clone(), instance.cluster);
+    planner::commits(CommitsRequest { archive, cluster, version, timeline, around }, settings).await
+}
+
+/// What is to be read for the window of an instance, or why there is nothing.
+fn request(instance: &CatalogInstance, settings: &WorkerSettings, read_only: bool) -> Result<WindowRequest, Failure> {
+    request_with(instance, settings, read_only, instance.wal.clone())
+}
+
+/// The same with these archives.
+pub(super) fn request_with(
+    instance: &CatalogInstance,
+    settings: &WorkerSettings,
+    read_only: bool,
+    archives: Vec<WalArchive>,
+) -> Result<WindowRequest, Failure> {
+    if archives.is_empty() {
+        return Err(Failure::incurable(no_archive(instance), how_to_name(instance)));
     }
-    if rest.peek().is_some_and(|word| word == PROBE) {
-        return Some(generate::print(PROBE_ANSWER.as_bytes()).unwrap_or(Exit::Withheld));
-    }
-    let words = std::iter::once(OsString::from("howdah wal fetch")).chain(rest);
-    let line = match FetchLine::try_parse_from(words) {
-        Ok(line) => line,
-        Err(error) => {
-            let is_help = error.kind() == ErrorKind::DisplayHelp;
-            // Where nobody takes the text, the status is left.
-            let _unread: std::io::Result<()> = error.print();
-            return Some(if is_help { Exit::Done } else { Exit::Withheld });
+    let points: Vec<RestorePoint> = instance.points().cloned().collect();
+    // Nothing is kept by who only looks, or where no sessions were ever kept.
+    let cache = settings.state.as_ref().filter(|state| !read_only && state.is_dir()).map(|state| state.join(CACHE));
+    Ok(WindowRequest { archives, points, cache, now: Clock::system().now() })
+}
+
+fn no_archive(instance: &CatalogInstance) -> String {
+    format!("no WAL archive of {} is known", instance.spelling)
+}
+
+fn how_to_name(instance: &CatalogInstance) -> String {
+    let folder = instance.folder.display();
+    format!(
+        "name it in howdah.toml: [[repository]] kind = \"directory\", path = \"{}\", wal = \"DIR\", or let it stand in \
+         {folder}/wal",
+        instance.repository.display()
+    )
+}
+
+/// `howdah wal show`.
+pub(super) fn show(context: &AppContext, args: &WalShowArgs) -> anyhow::Result<Exit> {
+    let catalog = catalog::read(&context.sources_for([&args.instance])?);
+    let (instance, _) = match choice::row(&catalog, &args.instance, None) {
+        Ok(found) => found,
+        Err(refused) => {
+            print_error(&printable(&refused.sentence));
+            for candidate in &refused.candidates {
+                print_error(&printable(&candidate.to_string()));
+            }
+            return Ok(Exit::Refused);
         }
     };
-    // What the panic says is on standard error, which is the server's log.
-    Some(panic::catch_unwind(|| run(&line.args)).unwrap_or(Exit::Withheld))
-}
-
-/// Answers PostgreSQL.
-pub(super) fn run(args: &FetchArgs) -> Exit {
-    let asked = printable_name(&args.name);
-    let outcome = match SegmentSize::new(args.segment_size) {
-        Some(size) => fetch(
-            &FetchRequest {
-                archive: &args.archive,
-                wal: ClusterWal { cluster: SystemIdentifier(args.cluster), size },
-                spool: args.spool.as_deref(),
-                wait: if args.standby { Duration::ZERO } else { args.wait.unwrap_or(WAIT) },
-                asked: &args.name,
-                to: &args.path,
-            },
-            now,
-        ),
-        None => Outcome::Refused { cause: "no cluster has segments of this size".to_owned() },
+    let settings = context.worker_settings();
+    let request = match request(instance, &settings, context.read_only) {
+        Ok(request) => request,
+        Err(failure) => {
+            print_error(&failure.to_string());
+            return Ok(Exit::Refused);
+        }
     };
-    let status = outcome.status(args.standby);
-    if status != 0 {
-        print_error(&outcome.sentence(&asked, &path_text::shown(&args.archive)));
+    let shown: Vec<ShownArchive> = request
+        .archives
+        .iter()
+        .map(|archive| ShownArchive {
+            archive: archive.clone(),
+            window: read::one_window(archive, &request, &settings),
+        })
+        .collect();
+    match wal::show(instance, &shown, args.json, &mut io::stdout().lock()) {
+        // `| head` has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+        written => written.context("the window cannot be written")?,
     }
-    match status {
-        0 => Exit::Done,
-        1 => Exit::Broken,
-        _ => Exit::Withheld,
+    for failure in shown.iter().filter_map(|one| one.window.as_ref().err()) {
+        print_error(&failure.to_string());
     }
-}
-
-fn now() -> Timestamp {
-    Clock::system().now()
+    Ok(if shown.iter().any(|one| one.window.is_ok()) { Exit::Done } else { Exit::Refused })
 }

@@ -1,6 +1,9 @@
 //! The hidden verb `worker`: one attempt, or one plan, in a process of its own.
 
-use super::planner::{PlanReply, PlanRequest, PlannedWork};
+use super::{
+    planner::{PlanReply, PlanRequest, PlannedWork},
+    wal,
+};
 use crate::{
     cli::{args::WorkerArgs, exit::Exit},
     worker,
@@ -28,6 +31,10 @@ fn plan() -> anyhow::Result<Exit> {
             worker::plan_backup(&order, &settings).map(|plan| PlanReply::Backup(Box::new(plan)))
         }
         PlannedWork::Items(order) => worker::plan_items(&order, &settings).map(|plan| PlanReply::Items(Box::new(plan))),
+        PlannedWork::Window(request) => {
+            wal::read::window(&request, &settings).map(|window| PlanReply::Window(Box::new(window)))
+        }
+        PlannedWork::Commits(request) => wal::read::commits(&request, &settings).map(PlanReply::Commits),
         PlannedWork::Explore(order) => {
             worker::plan_explore(&order, &settings).map(|plan| PlanReply::Explore(Box::new(plan)))
         }

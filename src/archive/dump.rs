@@ -19,7 +19,7 @@ use std::{
 use thiserror::Error;
 
 /// `pg_waldump` reads some 500 MB a second; four segments of 1 GiB on a slow disk take this long at most.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The program, and who it runs as.
 pub type Tools<'a> = (&'a Account, &'a Binaries);

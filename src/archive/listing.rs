@@ -125,6 +125,19 @@ impl Listing {
         stored.binary_search_by_key(&segment.number, |one| one.number).ok().map(|at| &stored[at])
     }
 
+    /// The names of the files that may still grow: the last of each timeline, and those that have not the size of a segment.
+    pub fn open_files(&self) -> Vec<String> {
+        /// An archive with more that are not whole is broken, and they do not grow.
+        const MOST: usize = 100;
+        let Some(size) = self.size() else { return Vec::new() };
+        let name =
+            |timeline: Timeline, one: &Stored| one.file_name(&Segment { timeline, number: one.number }.file_name(size));
+        let last = self.timelines.iter().filter_map(|(timeline, stored)| Some(name(*timeline, stored.last()?)));
+        let all = self.timelines.iter().flat_map(|(timeline, stored)| stored.iter().map(move |one| (*timeline, one)));
+        let faulty = all.filter(|(_, one)| one.fault(size).is_some()).map(|(timeline, one)| name(timeline, one));
+        last.chain(faulty.take(MOST)).collect()
+    }
+
     /// Where the file of a segment is.
     pub fn path(&self, timeline: Timeline, stored: &Stored) -> PathBuf {
         let size = self.size().unwrap_or(SegmentSize::DEFAULT);

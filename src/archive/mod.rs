@@ -41,6 +41,7 @@ pub use name::{ArchiveFile, SegmentName};
 pub use nearby::{Around, nearby};
 pub use needed::NeededWal;
 pub use plan::plan;
+pub use refuse::unreachable;
 pub use restore_command::RestoreCommand;
 pub use search::{Between, Search};
 pub use segment::{ClusterWal, SegmentFault};

@@ -2,13 +2,15 @@
 
 use super::{Chain, DumpError, Listing, Run, Search, Tools, TransactionEnd};
 use crate::domain::{Lsn, NearbyCommits, Timeline, Timestamp, WalCommit};
+use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, ops::ControlFlow};
 
 /// As many as a person steps through before looking anew.
 const MOST: usize = 50;
 
 /// What the commits are sought around.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Around {
     /// Commits up to this moment, and behind it.
     Moment(Timestamp),

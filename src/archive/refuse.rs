@@ -16,14 +16,14 @@ use std::{io, path::Path};
 const ANOTHER: &str = "name the archive of the backup's cluster, or restore to the backup's own end";
 
 /// The archive, or a file in it, cannot be reached. Only that it may not be read is nothing that passes.
-pub(super) fn unreachable(path: &Path, error: &io::Error) -> Failure {
+pub fn unreachable(path: &Path, error: &io::Error) -> Failure {
     let cause = format!("the WAL archive cannot be read: {}: {error}", printable_name(path.as_os_str()));
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            Failure::incurable(cause, "let the user that runs howdah read it, then retry")
-        }
-        io::ErrorKind::NotADirectory => Failure::incurable(cause, "name the directory of the archive"),
-        _ => Failure::disruption(cause, "see whether the archive is mounted and its disk is well"),
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        Failure::incurable(cause, "let the user that runs howdah read it, then retry")
+    } else if error.kind() == io::ErrorKind::NotADirectory {
+        Failure::incurable(cause, "name the directory of the archive")
+    } else {
+        Failure::disruption(cause, "see whether the archive is mounted and its disk is well")
     }
 }
 

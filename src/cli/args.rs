@@ -69,6 +69,8 @@ pub enum Verb {
     Job(JobArgs),
     /// Restore points held open, to look into them and take single items out
     Explore(ExploreArgs),
+    /// The WAL archives: what an instance can be recovered to
+    Wal(WalArgs),
     /// Tell all about one session: its order, plan, attempts, commands and outcome, for a post-mortem
     #[command(after_long_help = REPORT)]
     Report(ReportArgs),
@@ -95,9 +97,6 @@ pub enum Verb {
     /// One hook from inside; howdah starts this itself
     #[command(hide = true)]
     Hook,
-    /// WAL archives
-    #[command(subcommand, hide = true)]
-    Wal(WalVerb),
 }
 
 impl Verb {
@@ -112,14 +111,14 @@ impl Verb {
                 true
             }
             Self::Backup(BackupVerb::List { .. })
+            | Self::Wal(_)
             | Self::Play(_)
             | Self::Demo(_)
             | Self::Report(_)
             | Self::Keys(_)
             | Self::Doctor(_)
             | Self::Completions(_)
-            | Self::Man(_)
-            | Self::Wal(WalVerb::Fetch(_)) => false,
+            | Self::Man(_) => false,
         }
     }
 }
@@ -138,11 +137,32 @@ pub enum BackupVerb {
 }
 
 /// `howdah wal ...`.
+#[derive(Debug, Args)]
+pub struct WalArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: WalVerb,
+}
+
+/// What there is to do with WAL archives.
 #[derive(Debug, Subcommand)]
 pub enum WalVerb {
+    /// Show what the restore points of an instance can be recovered to with its archives
+    Show(WalShowArgs),
     /// Hand one file of a WAL archive to PostgreSQL; its restore_command runs this
     #[command(hide = true)]
     Fetch(FetchArgs),
+}
+
+/// `howdah wal show`.
+#[derive(Debug, Args)]
+#[command(after_help = WAL_SHOW)]
+pub struct WalShowArgs {
+    /// The instance, as `howdah backup list` names it
+    pub instance: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `howdah backup verify`.
@@ -273,6 +293,26 @@ archives; files that it does not list are named; the WAL that the backup needs i
 its end whatever is found in it. Each is a session of the kind verify: howdah session list --kind verify.
 
 Exit codes: 0 all is sound, 1 howdah failed, 2 wrong usage, 3 refused (at least one was not begun), 4 stuck (a person is needed), 5 cancelled, 6 sound as far as it was checked (what was not is named), 7 damaged.";
+
+const WAL_SHOW: &str = "\
+Only read. An archive is named in howdah.toml (wal of a [[repository]]), or found by itself: the folder wal or wal_archive
+beside the backups, and the directory of a plain archive_command in the newest backup, if its segments are of the cluster.
+Times are those of commits, read with pg_waldump of the cluster's version; about marks times of files.
+
+JSON: an array with an object for each archive, the one that is taken first before the others. Moments are in UTC (RFC 3339),
+what is not known is null; an edge is {lsn, at, exact}, at being the last commit up to it, or the time of a file.
+  instance, instance_id, archive (its directory), origin (setting, beside or archive_command)
+  problem            why it cannot be read; the fields below are then left out
+  system_identifier, segment_size, segments, bytes
+  timelines          {number, parent: [number, lsn] or null, begins, ends}: edges
+  gaps               what is missing: {timeline, first, last, segments, from, to}: names of files, edges
+  spans              what each restore point can be brought to, one for each timeline it can end on: {label, path, start,
+                     from, to, last_record, ends_by}; path: its timelines; from and to: edges; ends_by:
+                     end_of_archive, {gap: {segment}} or {unusable: {segment, why}}
+  restore_points     made in the WAL, as far as it was read: {name, timeline, lsn, at}
+  problems           sentences
+
+Exit codes: 0 shown, 1 howdah failed, 2 wrong usage, 3 refused (no such instance, no archive, or none that can be read).";
 
 const RESTORE: &str = "The restored copy does nothing to the world around it by itself: it listens on this machine only, \
 archives nothing, follows no primary, and leaves subscriptions and scheduled jobs of its source alone. What keeps it so \

@@ -18,4 +18,5 @@ pub mod restore_options;
 pub mod session;
 pub mod state;
 pub mod streams;
+pub mod wal;
 pub mod wal_fetch;

@@ -19,13 +19,13 @@ pub fn directory_in(backup: &Path) -> Option<PathBuf> {
     let place = DataDirectory::open(backup).ok()?;
     // A file that cannot be read names nothing; the archive can be named by a person.
     let files = FILES.iter().filter_map(|name| place.read(name, MAX_LEN).ok().flatten());
-    let command = files.filter_map(|file| setting(&String::from_utf8_lossy(&file))).last()?;
+    let command = files.filter_map(|file| setting(&String::from_utf8_lossy(&file))).next_back()?;
     directory_of(&command)
 }
 
 /// The last value that a configuration file gives to `archive_command`.
 fn setting(file: &str) -> Option<String> {
-    file.lines().filter_map(value).last()
+    file.lines().filter_map(value).next_back()
 }
 
 fn value(line: &str) -> Option<String> {
