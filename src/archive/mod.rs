@@ -14,6 +14,8 @@ pub mod place;
 pub mod restore_command;
 pub mod segment;
 pub mod spool;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Outcome};
 pub use history::{HistoryError, TimelineHistory};
