@@ -8,6 +8,10 @@ mod command;
 mod disturbed;
 #[path = "wal_fetch/files.rs"]
 mod files;
+#[path = "wal_fetch/recovery.rs"]
+mod recovery;
 #[path = "support/rng.rs"]
 mod rng;
+#[path = "wal_fetch/source.rs"]
+mod source;
 mod support;

@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{SystemIdentifier, Timestamp, instance::printable_name, path_text},
     manager::Clock,
-    postgres::wal::SegmentSize,
+    postgres::wal::{Segment, SegmentSize},
 };
 use clap::{Parser, error::ErrorKind};
 use std::{ffi::OsString, panic, time::Duration};
@@ -48,19 +48,9 @@ pub fn fetch_alone(arguments: impl Iterator<Item = OsString>) -> Option<Exit> {
 /// Answers PostgreSQL.
 pub(super) fn run(args: &FetchArgs) -> Exit {
     let asked = printable_name(&args.name);
-    let outcome = match SegmentSize::new(args.segment_size) {
-        Some(size) => fetch(
-            &FetchRequest {
-                archive: &args.archive,
-                wal: ClusterWal { cluster: SystemIdentifier(args.cluster), size },
-                spool: args.spool.as_deref(),
-                wait: if args.standby { Duration::ZERO } else { args.wait.unwrap_or(WAIT) },
-                asked: &args.name,
-                to: &args.path,
-            },
-            now,
-        ),
-        None => Outcome::Refused { cause: "no cluster has segments of this size".to_owned() },
+    let outcome = match request(args) {
+        Ok(request) => fetch(&request, now),
+        Err(cause) => Outcome::Refused { cause: cause.to_owned() },
     };
     let status = outcome.status(args.standby);
     if status != 0 {
@@ -71,6 +61,20 @@ pub(super) fn run(args: &FetchArgs) -> Exit {
         1 => Exit::Broken,
         _ => Exit::Withheld,
     }
+}
+
+fn request(args: &FetchArgs) -> Result<FetchRequest<'_>, &'static str> {
+    let size = SegmentSize::new(args.segment_size).ok_or("no cluster has segments of this size")?;
+    let segment = |name: &String| Segment::from_file_name(name, size).ok_or("--last is no segment of this size");
+    Ok(FetchRequest {
+        archive: &args.archive,
+        wal: ClusterWal { cluster: SystemIdentifier(args.cluster), size },
+        spool: args.spool.as_deref(),
+        last: args.last.as_ref().map(segment).transpose()?,
+        wait: if args.standby { Duration::ZERO } else { args.wait.unwrap_or(WAIT) },
+        asked: &args.name,
+        to: &args.path,
+    })
 }
 
 fn now() -> Timestamp {

@@ -71,6 +71,8 @@ pub enum Outcome {
     Local,
     /// The archive ends before it.
     End,
+    /// It cannot be had, and it is behind the goal: PostgreSQL reads ahead (from 15, `recovery_prefetch`).
+    Beyond,
     /// The archive does not answer: the server is held, and the archive looked at again.
     Held {
         /// What was seen.
@@ -138,7 +140,7 @@ impl Outcome {
     pub const fn status(&self, standby: bool) -> u8 {
         match self {
             Self::Handed { .. } => 0,
-            Self::Local | Self::End => NOT_THERE,
+            Self::Local | Self::End | Self::Beyond => NOT_THERE,
             Self::Held { .. }
             | Self::Unreachable { .. }
             | Self::Gap { .. }
@@ -164,6 +166,7 @@ impl Outcome {
             Self::Handed { .. } => format!("{asked} was handed over from {archive}"),
             Self::Local => format!("{asked} is in pg_wal alone, and not in {archive}"),
             Self::End => format!("{asked} is not in {archive}, nor is what would follow it"),
+            Self::Beyond => format!("{asked} cannot be had from {archive}, and is not needed"),
             Self::Held { cause, .. } | Self::Unreachable { cause, .. } => {
                 format!("the WAL archive {archive} cannot be used now for {asked}: {cause}")
             }
@@ -184,7 +187,7 @@ impl Outcome {
     /// The failure of a recovery that was answered so; `None` where it can go on or has come to the end of the archive.
     pub fn failure(&self, asked: &str, archive: &str) -> Option<Failure> {
         let advice = match self {
-            Self::Handed { .. } | Self::Local | Self::End | Self::Held { .. } => return None,
+            Self::Handed { .. } | Self::Local | Self::End | Self::Beyond | Self::Held { .. } => return None,
             Self::Unreachable { .. } => {
                 let advice = "mount it again, or bring its host back; the recovery goes on from what is there";
                 return Some(Failure::disruption(self.sentence(asked, archive), advice));

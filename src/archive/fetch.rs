@@ -48,6 +48,8 @@ pub struct FetchRequest<'a> {
     pub wal: ClusterWal,
     /// The spool, if there may be one.
     pub spool: Option<&'a Path>,
+    /// The last segment that is needed; `None` where the spool says it, or all are.
+    pub last: Option<Segment>,
     /// How long the server is held while the archive cannot be used.
     pub wait: Duration,
     /// The name that is wanted (`%f`).
@@ -73,6 +75,7 @@ pub fn fetch(request: &FetchRequest<'_>, now: fn() -> Timestamp) -> Outcome {
         Ok(asked) => asked,
         Err(cause) => return desk.answer(Outcome::Refused { cause: cause.to_owned() }),
     };
+    let last = request.last.or(needed.as_ref().map(|needed| needed.last)).map(|last| last.number);
     let look = Look {
         archive: request.archive.to_owned(),
         wal: request.wal,
@@ -80,6 +83,7 @@ pub fn fetch(request: &FetchRequest<'_>, now: fn() -> Timestamp) -> Outcome {
         to: request.to.to_owned(),
         spool: request.spool.and_then(|path| Spool::open(path).ok()),
         needed,
+        last,
         beats: Arc::default(),
     };
     let (beats, wait) = (Arc::clone(&look.beats), request.wait);

@@ -64,6 +64,8 @@ pub(super) struct Look {
     pub(super) to: PathBuf,
     pub(super) spool: Option<Spool>,
     pub(super) needed: Option<NeededWal>,
+    /// The number of the last segment that is needed, where that is known.
+    pub(super) last: Option<u64>,
     /// Grows with all that is seen of the archive.
     pub(super) beats: Arc<AtomicU64>,
 }
@@ -86,6 +88,9 @@ impl Look {
             Ok(outcome @ (Outcome::Handed { .. } | Outcome::InTheWay { .. })) => Ok(outcome),
             // PostgreSQL takes its own next, whatever the archive is like.
             Ok(_) | Err(_) if self.is_local() => Ok(Outcome::Local),
+            Ok(Outcome::End) => Ok(Outcome::End),
+            // It reads ahead of what it replays: a gap behind the goal is none of its business.
+            Ok(_) | Err(_) if self.is_beyond() => Ok(Outcome::Beyond),
             other => other,
         }
     }
@@ -286,6 +291,13 @@ impl Look {
 
     fn in_the_way(&self) -> Outcome {
         Outcome::InTheWay { path: path_text::shown(&self.to) }
+    }
+
+    fn is_beyond(&self) -> bool {
+        match self.asked {
+            Asked::Segment(segment) => self.last.is_some_and(|last| last < segment.number),
+            Asked::History(_) | Asked::BackupHistory(_) => false,
+        }
     }
 
     /// Whether the server's own `pg_wal`, where it wants the file, has it under its name.

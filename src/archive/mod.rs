@@ -26,8 +26,10 @@ pub mod restore_command;
 mod search;
 pub mod segment;
 pub mod spool;
+#[cfg(test)]
 mod stage;
 mod tail;
+mod tests;
 mod timelines;
 mod window;
 

@@ -8,6 +8,7 @@
 //! character means itself.
 
 use super::ClusterWal;
+use crate::postgres::wal::Segment;
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -31,6 +32,8 @@ pub struct RestoreCommand<'a> {
     pub archive: &'a Path,
     /// Whose WAL it must be.
     pub wal: ClusterWal,
+    /// The last segment that is needed; `None` where recovery goes as far as it can.
+    pub last: Option<Segment>,
     /// The spool; `None` for a server that outlives the attempt.
     pub spool: Option<&'a Path>,
     /// How long the server is held while the archive cannot be reached; `None` for what `fetch` takes by itself.
@@ -50,6 +53,9 @@ impl RestoreCommand<'_> {
         if let Some(spool) = self.spool {
             value.extend(b" --spool ");
             push(&mut value, spool.as_os_str());
+        }
+        if let Some(last) = self.last {
+            value.extend(format!(" --last {}", last.file_name(self.wal.size)).bytes());
         }
         if let Some(wait) = self.wait {
             value.extend(format!(" --wait {}ms", wait.as_millis()).bytes());
@@ -79,7 +85,10 @@ fn push(value: &mut Vec<u8>, word: &OsStr) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
-    use crate::{domain::SystemIdentifier, postgres::wal::SegmentSize};
+    use crate::{
+        domain::{SystemIdentifier, Timeline},
+        postgres::wal::SegmentSize,
+    };
     use std::process::Command;
 
     /// What PostgreSQL hands to the shell.
@@ -112,6 +121,7 @@ mod tests {
                 program: Path::new("printf"),
                 archive: path,
                 wal,
+                last: Some(Segment { timeline: Timeline(3), number: 258 }),
                 spool: Some(path),
                 wait,
                 standby: true,
@@ -122,7 +132,7 @@ mod tests {
             let output = Command::new("sh").arg("-c").arg(OsStr::from_bytes(&value)).output().unwrap();
             let words: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
             let path = path.as_os_str().as_bytes();
-            let expected: [&[u8]; 16] = [
+            let expected: [&[u8]; 18] = [
                 b"wal",
                 b"fetch",
                 b"--archive",
@@ -133,6 +143,8 @@ mod tests {
                 b"16777216",
                 b"--spool",
                 path,
+                b"--last",
+                b"000000030000000100000002",
                 b"--wait",
                 b"7000ms",
                 b"--standby",
@@ -146,6 +158,7 @@ mod tests {
             program: Path::new("/usr/bin/howdah"),
             archive: Path::new("/srv/wal"),
             wal: ClusterWal { cluster: SystemIdentifier(7), size: SegmentSize::DEFAULT },
+            last: None,
             spool: None,
             wait: None,
             standby: false,

@@ -19,6 +19,9 @@ pub struct FetchArgs {
     /// The directory in which the worker has segments ready and reads the answers
     #[arg(long, value_name = "DIR")]
     pub spool: Option<PathBuf>,
+    /// The last segment that is needed, by its name: what cannot be had behind it is no fault
+    #[arg(long, value_name = "NAME")]
+    pub last: Option<String>,
     /// How long the server is held while the archive cannot be used [default: 1 min]
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub wait: Option<Duration>,

@@ -73,7 +73,6 @@ fn what_is_handed_over_is_counted_and_the_spool_is_not_needed() {
 #[test]
 fn only_the_end_of_the_archive_is_the_end() {
     let place = Place::with([3, 4, 6]);
-    plan(&place, 3, 4);
     let end = place.fetch(name(1, 7));
     assert_eq!(end.code, Some(1), "{end}");
     expect_line(&end, &[&name(1, 7), "is not in"]);
@@ -82,6 +81,13 @@ fn only_the_end_of_the_archive_is_the_end() {
     assert_eq!(gap.code, Some(255), "{gap}");
     expect_line(&gap, &[&name(1, 5), "missing", &name(1, 6)]);
     assert_eq!(place.outcome()["gap"]["behind"], name(1, 6));
+    // Behind the goal a gap is none.
+    plan(&place, 3, 4);
+    assert_eq!((place.fetch(name(1, 5)).code, place.outcome().as_str()), (Some(1), Some("beyond")));
+    fs::remove_file(place.spool.join("job.json")).unwrap();
+    let beyond = run(&mut place.command(&["--last", &name(1, 4)], name(1, 5)));
+    assert_eq!((beyond.code, place.outcome().as_str()), (Some(1), Some("beyond")), "{beyond}");
+    plan(&place, 3, 4);
     // The plan found the fourth; now it and all behind it are gone.
     for number in [4, 6] {
         fs::remove_file(place.archive.join(name(1, number))).unwrap();

@@ -52,8 +52,8 @@ fn a_fetch_that_is_killed_leaves_nothing_and_two_at_once_do_not_meet() {
     for _ in 0..12 {
         let mut child = command().spawn().unwrap();
         let end = Instant::now() + Duration::from_micros(rng.below(150_000));
-        let _ended =
-            until("its moment comes", || (child.try_wait().unwrap().is_some() || Instant::now() > end).then_some(()));
+
+        until("its moment comes", || (child.try_wait().unwrap().is_some() || Instant::now() > end).then_some(()));
         child.kill().unwrap();
         child.wait().unwrap();
         if place.pg_wal().is_empty() {

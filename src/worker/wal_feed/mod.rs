@@ -8,6 +8,8 @@
 mod prefetch;
 mod program;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use program::program_for;
 pub use state::{FeedState, failure};
@@ -18,7 +20,7 @@ use crate::{
         spool::{ANSWER, JOB, Job, PART, Spool},
     },
     domain::{Failure, path_text},
-    postgres::{account::Account, configure::DataDirectory, server::classify},
+    postgres::{account::Account, configure::DataDirectory, server::classify, wal::Segment},
 };
 use prefetch::Prefetch;
 use rustix::fs::{AtFlags, unlinkat};
@@ -57,6 +59,7 @@ pub struct WalFeed {
     program: PathBuf,
     archive: PathBuf,
     wal: ClusterWal,
+    last: Segment,
     wait: Option<Duration>,
     prefetch: Option<Prefetch>,
 }
@@ -71,6 +74,7 @@ impl WalFeed {
         clear(&spool).map_err(failed)?;
         let job = serde_json::to_vec(&Job::of(wal.cluster, &needed)).map_err(|e| failed(e.into()))?;
         spool.directory().replace(JOB, &job, owner).map_err(failed)?;
+        let last = needed.last;
         let prefetch =
             Prefetch::start(Spool::open(path).map_err(failed)?, archive, wal, needed, owner).map_err(failed)?;
         Ok(Self {
@@ -79,6 +83,7 @@ impl WalFeed {
             program: program.to_owned(),
             archive: archive.to_owned(),
             wal,
+            last,
             wait,
             prefetch: Some(prefetch),
         })
@@ -91,12 +96,16 @@ impl WalFeed {
 
     /// The one of a server that outlives the attempt: it needs no spool. `standby`: in standby mode it asks again by itself.
     pub fn lasting_command(&self, standby: bool) -> OsString {
-        RestoreCommand { standby, wait: self.wait.filter(|_| !standby), ..self.lasting() }.value()
+        let lasting = self.lasting();
+        if !standby {
+            return lasting.value();
+        }
+        RestoreCommand { standby, last: None, wait: None, ..lasting }.value()
     }
 
     fn lasting(&self) -> RestoreCommand<'_> {
-        let Self { program, archive, wal, wait, .. } = self;
-        RestoreCommand { program, archive, wal: *wal, spool: None, wait: *wait, standby: false }
+        let Self { program, archive, wal, last, wait, .. } = self;
+        RestoreCommand { program, archive, wal: *wal, last: Some(*last), spool: None, wait: *wait, standby: false }
     }
 
     /// What the server was answered last, and what is ready for it.

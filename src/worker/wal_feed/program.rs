@@ -40,11 +40,12 @@ const TRY_INTERVAL: Duration = Duration::from_millis(50);
 /// The path of this program that the user can execute: the one that it was started by where that works, since it outlives
 /// an upgrade, else a copy in `spool_parent`.
 pub fn program_for(account: &Account, spool_parent: &Path) -> Result<PathBuf, Failure> {
-    let own = started_by().map_err(|error| classify::of_io(OWN_PROGRAM, &error))?;
-    choose(&own, account, spool_parent)
+    let own = fs::read_link(OWN_PROGRAM).map_err(|error| classify::of_io(OWN_PROGRAM, &error))?;
+    choose(&started_by(own), Path::new(OWN_PROGRAM), account, spool_parent)
 }
 
-fn choose(own: &Path, account: &Account, spool_parent: &Path) -> Result<PathBuf, Failure> {
+/// `own` is the path, `running` what can be copied, whatever has become of that.
+fn choose(own: &Path, running: &Path, account: &Account, spool_parent: &Path) -> Result<PathBuf, Failure> {
     if works(own, account) {
         return Ok(own.to_owned());
     }
@@ -52,7 +53,7 @@ fn choose(own: &Path, account: &Account, spool_parent: &Path) -> Result<PathBuf,
     if works(&copy, account) {
         return Ok(copy);
     }
-    put_copy(spool_parent, account.owner())
+    put_copy(running, spool_parent, account.owner())
         .map_err(|error| classify::of_io(&format!("copying howdah to {}", shown(&copy)), &error))?;
     for _ in 0..TRIES {
         if works(&copy, account) {
@@ -64,10 +65,9 @@ fn choose(own: &Path, account: &Account, spool_parent: &Path) -> Result<PathBuf,
 }
 
 /// What the program file is called now. One that an upgrade replaced is called `PATH (deleted)` by the kernel (proc(5)).
-fn started_by() -> io::Result<PathBuf> {
-    let path = fs::read_link(OWN_PROGRAM)?;
-    let bytes = path.as_os_str().as_bytes();
-    Ok(bytes.strip_suffix(b" (deleted)").map_or_else(|| path.clone(), |bytes| PathBuf::from(OsStr::from_bytes(bytes))))
+fn started_by(link: PathBuf) -> PathBuf {
+    let bytes = link.as_os_str().as_bytes();
+    bytes.strip_suffix(b" (deleted)").map(|bytes| PathBuf::from(OsStr::from_bytes(bytes))).unwrap_or(link)
 }
 
 fn works(program: &Path, account: &Account) -> bool {
@@ -75,14 +75,13 @@ fn works(program: &Path, account: &Account) -> bool {
     command_output(command.args(["wal", "fetch", PROBE]), LIMIT).is_ok_and(|said| said == PROBE_ANSWER)
 }
 
-/// Writes the program that runs, whatever has become of its file.
-fn put_copy(directory: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+fn put_copy(running: &Path, directory: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
     let directory = DataDirectory::open(directory)?;
     // Whatever a crashed attempt left under this name is ours to drop.
     directory.remove(NEW_COPY)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut copy = File::from(openat(&directory, NEW_COPY, flags, Mode::RUSR | Mode::WUSR)?);
-    let written = io::copy(&mut File::open(OWN_PROGRAM)?, &mut copy).and_then(|_| {
+    let written = io::copy(&mut File::open(running)?, &mut copy).and_then(|_| {
         if let Some((uid, gid)) = owner {
             fchown(&copy, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
@@ -113,4 +112,60 @@ fn refused(own: &Path, copy: &Path, account: &Account) -> Failure {
         None => "install howdah where everybody may execute it, such as /usr/local/bin, then retry".to_owned(),
     };
     Failure::incurable(cause, advice)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    /// Something that answers like howdah.
+    fn program(at: &Path, answer: &str) -> PathBuf {
+        fs::write(at, format!("#!/bin/sh\n[ \"$*\" = 'wal fetch --probe' ] && printf %s '{answer}'\n")).unwrap();
+        fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
+        at.to_owned()
+    }
+
+    #[test]
+    fn the_path_that_works_is_taken_else_a_copy_else_it_is_refused() {
+        let account = Account::for_server("nobody").unwrap();
+        let home = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap();
+        let [closed, parent] = ["closed", "mark"].map(|name| home.path().join(name));
+        fs::create_dir(&closed).unwrap();
+        fs::create_dir(&parent).unwrap();
+        let good = program(&home.path().join("howdah"), PROBE_ANSWER);
+        assert_eq!(choose(&good, &good, &account, &parent).unwrap(), good);
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "nothing is copied for nothing");
+        // Where nobody but us may pass, and where an older one stands that cannot do it.
+        let hidden = program(&closed.join("howdah"), PROBE_ANSWER);
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        let older = program(&home.path().join("older"), "something else");
+        let cases = if account.owner().is_some() { vec![&hidden, &older] } else { vec![&older] };
+        for own in cases {
+            let copy = choose(own, &good, &account, &parent).unwrap();
+            assert_eq!(copy, parent.join(COPY));
+            let found = fs::metadata(&copy).unwrap();
+            assert_eq!((found.uid(), found.mode() & 0o777), (account.uid(), 0o500));
+            // Another attempt uses it as it is, and replaces one that does not work.
+            assert_eq!(choose(own, &older, &account, &parent).unwrap(), copy);
+            fs::remove_file(&copy).unwrap();
+            program(&copy, "something else");
+            assert_eq!(choose(own, &good, &account, &parent).unwrap(), copy);
+            fs::remove_file(&copy).unwrap();
+        }
+        let refused = choose(&hidden, &older, &account, &parent);
+        if account.owner().is_some() {
+            let refused = refused.unwrap_err();
+            assert!(refused.advice.contains("/usr/local/bin"), "{refused}");
+            assert!(refused.advice.contains(closed.to_str().unwrap()), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_an_upgrade_has_replaced_is_known_by_its_path() {
+        for (link, path) in [("/usr/bin/howdah", "/usr/bin/howdah"), ("/usr/bin/howdah (deleted)", "/usr/bin/howdah")] {
+            assert_eq!(started_by(link.into()), Path::new(path));
+        }
+    }
 }

@@ -33,6 +33,7 @@ impl FeedState {
             Outcome::Handed { .. }
             | Outcome::Local
             | Outcome::End
+            | Outcome::Beyond
             | Outcome::Unreachable { .. }
             | Outcome::Gap { .. }
             | Outcome::Lost { .. }
