@@ -92,14 +92,14 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
         SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
         SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
         SessionVerb::Start(args) => started(context, reader, args, streams)?,
-        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
-        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
+        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Retry, streams)?,
+        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
             let selection = recover::select(reader, args)?;
-            carry_out(context, (SessionAction::Recover, &who()), selection, streams)?
+            carry_out(context, (&SessionAction::Recover, &who()), selection, streams)?
         }
         SessionVerb::Cancel(args) => cancelled(context, reader, args, &around, streams)?,
     })
@@ -127,7 +127,7 @@ fn act_on(
     context: &AppContext,
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    act: SessionAction,
+    act: &SessionAction,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
@@ -138,7 +138,7 @@ fn act_on(
 
 fn carry_out(
     context: &AppContext,
-    (act, by): (SessionAction, &Who),
+    (act, by): (&SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
@@ -156,7 +156,7 @@ fn cancelled(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = SessionAction::Cancel(args.disposition(), args.reach());
+    let act = &SessionAction::Cancel(args.disposition(), args.reach());
     let now = around.clock.now();
     let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
