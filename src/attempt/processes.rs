@@ -11,7 +11,7 @@ use crate::{
         fact::{PausedServer, ProcessMark},
         ticket::Ticket,
     },
-    process::{self, OWN_PROGRAM},
+    process::OWN_PROGRAM,
 };
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -90,6 +90,6 @@ impl Attempts for Processes {
     }
 
     fn stands(&self, server: &PausedServer) -> bool {
-        process::is_alive(server.mark) || process::is_out_of_sight(server.mark)
+        super::stands(server)
     }
 }

@@ -160,7 +160,6 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
         Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: by() },
         Command::Stop { reach: Reach::AnyOrigin, by: by() },
         Command::Resume { resume: Resume::Promote, by: by() },
-        Command::Resume { resume: Resume::StopHere, by: by() },
         Command::Resume { resume: sample::go_on(0x300_0000), by: by() },
         Command::Resume { resume: sample::go_on(0x200_0028), by: by() },
         Command::Force { by: by() },

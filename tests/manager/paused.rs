@@ -33,7 +33,7 @@ fn server(attempt: AttemptNo) -> PausedServer {
 }
 
 /// Every attempt comes to its pause in ten seconds.
-fn pauses(ticket: &Ticket) -> Scenario {
+pub(crate) fn pauses(ticket: &Ticket) -> Scenario {
     match ticket.work {
         Work::Run(_) => {
             let server = Some(Box::new(server(ticket.attempt)));
