@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// How often it is looked whether they stand. A person who works there notices at once, and the others have time; a look
 /// reads one small file for each.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 impl<S: Store, A: Attempts> Manager<S, A> {
     /// Tells the sessions whose server is gone.
@@ -33,7 +33,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// When it is looked next; never, while nothing is paused. The moment stays as messages come and go.
     pub(super) fn next_look(&mut self) -> Option<Instant> {
         let waits = self.registry.iter().any(|session| session.paused_server().is_some());
-        self.next_look = waits.then(|| self.next_look.unwrap_or_else(|| Instant::now() + LOOK_EVERY));
+        self.next_look = waits.then(|| self.next_look.unwrap_or_else(|| Instant::now() + RECHECK_INTERVAL));
         self.next_look
     }
 
