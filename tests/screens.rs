@@ -21,6 +21,8 @@ mod explored_story;
 mod figures;
 #[path = "screens/filter.rs"]
 mod filter;
+#[path = "screens/goal.rs"]
+mod goal;
 #[path = "screens/jobs.rs"]
 mod jobs;
 #[path = "screens/keys.rs"]
@@ -129,6 +131,11 @@ fn every_page_and_question_of_jobs_is_shown_at_five_sizes() {
 #[test]
 fn every_page_of_the_wizard_is_shown_at_five_sizes() {
     check(&scenes::wizard());
+}
+
+#[test]
+fn every_goal_of_a_recovery_is_shown_at_five_sizes() {
+    check(&scenes::goals());
 }
 
 /// Every scene at every size up to a wide one, in every theme: nothing panics, and foreign text stays harmless.

@@ -12,6 +12,8 @@
 
 #[path = "steps/explore.rs"]
 mod explore;
+#[path = "steps/goal.rs"]
+mod goal;
 #[path = "support/rng.rs"]
 mod rng;
 #[path = "steps/rules.rs"]
@@ -26,6 +28,8 @@ mod simulation;
 mod stage;
 #[path = "steps/step.rs"]
 mod step;
+#[path = "steps/verifications.rs"]
+mod verifications;
 #[path = "steps/world.rs"]
 mod world;
 

@@ -72,6 +72,8 @@ const fn word(context: KeyContext) -> &'static str {
         KeyContext::Points => "restore points",
         KeyContext::Plan => "plan",
         KeyContext::Destination => "destination",
+        KeyContext::Goal => "recovery goal",
+        KeyContext::GoalText => "recovery goal text",
     }
 }
 

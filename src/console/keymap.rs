@@ -45,11 +45,15 @@ pub enum KeyContext {
     Plan,
     /// The question where an item is taken to.
     Destination,
+    /// The page of a recovery's goal.
+    Goal,
+    /// A text field of that page.
+    GoalText,
 }
 
 /// A set of contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyContexts(u16);
+pub struct KeyContexts(u32);
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +138,13 @@ impl KeyContext {
     pub const fn takes_text(self) -> bool {
         matches!(
             self,
-            Self::LogInput | Self::Filter | Self::Palette | Self::TypeName | Self::FormText | Self::Destination
+            Self::LogInput
+                | Self::Filter
+                | Self::Palette
+                | Self::TypeName
+                | Self::FormText
+                | Self::Destination
+                | Self::GoalText
         )
     }
 }
@@ -153,17 +163,19 @@ const LISTS: KeyContexts = MAIN.or(KeyContexts::of(&[
     KeyContext::Instances,
     KeyContext::Points,
     KeyContext::Plan,
+    KeyContext::Goal,
 ]));
 const FORM: KeyContexts = KeyContexts::of(&[KeyContext::Form, KeyContext::FormText]);
 const DESTINATION: KeyContexts = KeyContexts::of(&[KeyContext::Destination]);
 const TEXTS: KeyContexts = DESTINATION
     .or(KeyContexts::of(&[KeyContext::LogInput, KeyContext::Filter]))
     .or(KeyContexts::of(&[KeyContext::Palette, KeyContext::TypeName]));
-const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText]));
+const GOAL: KeyContexts = KeyContexts::of(&[KeyContext::Goal]);
+const TYPED: KeyContexts = TEXTS.or(KeyContexts::of(&[KeyContext::FormText, KeyContext::GoalText]));
 const POPUPS: KeyContexts = KeyContexts::of(&[KeyContext::Menu, KeyContext::TextView, KeyContext::Confirmation]);
-const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TEXTS);
+const EVERYWHERE: KeyContexts = LISTS.or(FORM).or(TYPED);
 /// Where left and right change a value, a button or a tab; in a text they move the cursor instead.
-const SIDEWAYS: KeyContexts = MAIN.or(KeyContexts::of(&[KeyContext::Confirmation, KeyContext::Form]));
+const SIDEWAYS: KeyContexts = MAIN.or(KeyContexts::of(&[KeyContext::Confirmation, KeyContext::Form, KeyContext::Goal]));
 const TEXT_VIEW: KeyContexts = KeyContexts::of(&[KeyContext::TextView]);
 const CONFIRMATION: KeyContexts = KeyContexts::of(&[KeyContext::Confirmation]);
 const TYPE_NAME: KeyContexts = KeyContexts::of(&[KeyContext::TypeName]);
@@ -190,8 +202,8 @@ const DEFAULTS: &[(&[&str], Action, KeyContexts)] = &[
     (&["pgdn"], Action::PageDown, PAGES),
     (&["home", "g"], Action::Top, LISTS.but(CONFIRMATION)),
     (&["end", "G"], Action::Bottom, LISTS.but(CONFIRMATION)),
-    (&["["], Action::PreviousGroup, TREE),
-    (&["]"], Action::NextGroup, TREE),
+    (&["["], Action::PreviousGroup, TREE.or(GOAL)),
+    (&["]"], Action::NextGroup, TREE.or(GOAL)),
     (&["tab"], Action::NextPane, PANES),
     (&["shift-tab"], Action::PreviousPane, PANES),
     (&["enter"], Action::Accept, EVERYWHERE),

@@ -2,13 +2,14 @@
 
 use super::{
     chord::Chord,
-    ports::{Catalog, EventHistory},
+    ports::{Catalog, EventHistory, InstanceKey},
 };
 use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
-        AnyRestorePlan, AttemptNo, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, ObjectPlan,
-        Order, RestoreOrder, RestorePoint, ServerAddress, SessionId,
+        AnyRestorePlan, AttemptNo, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, Lsn,
+        NearbyCommits, ObjectPlan, Order, RestoreOrder, RestorePoint, ServerAddress, SessionId, Timeline, Timestamp,
+        WalWindow,
         browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, TableComparison},
         fact::ProcessMark,
     },
@@ -78,6 +79,10 @@ pub enum Message {
     OrderPlanned(RequestId, Box<Result<PlannedOrder, Failure>>),
     /// The plans of a job's objects were made for the question with this ticket.
     JobPlanned(RequestId, Vec<ObjectPlan>),
+    /// The recoverable window of an instance was read, for the page with this ticket.
+    Window(RequestId, Box<Result<WalWindow, Failure>>),
+    /// The commits around a goal were read, for the page that asked with this ticket.
+    Commits(RequestId, Box<Result<NearbyCommits, Failure>>),
     /// The screen is not recorded any more, for this reason.
     RecordingStopped(String),
     /// The process could not be suspended: there is no shell to come back from.
@@ -89,6 +94,15 @@ pub enum Message {
 /// Which query an answer belongs to: a newer query makes older answers void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub u64);
+
+/// What commits are looked for around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NearGoal {
+    /// A moment.
+    Moment(Timestamp),
+    /// A position.
+    Position(Lsn),
+}
 
 /// What was read of an open restore point; names and values as the cluster has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,6 +252,10 @@ pub enum Query {
     Count(SessionId, ServerAddress, ItemName),
     /// The plan of an order.
     OrderPlan(RequestId, OrderWish),
+    /// The recoverable window of an instance.
+    Window(RequestId, InstanceKey),
+    /// The commits around a goal on this timeline.
+    Commits(RequestId, InstanceKey, Timeline, NearGoal),
     /// The plan for one of the wizard's instances.
     Plan(RequestId, usize, Box<RestoreOrder>),
 }

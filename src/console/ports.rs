@@ -6,13 +6,14 @@
 use super::{
     glyphs::Glyphs,
     keymap::Keymap,
-    message::{Browsed, CompareWish, Comparing, OrderWish, PlannedOrder},
+    message::{Browsed, CompareWish, Comparing, NearGoal, OrderWish, PlannedOrder},
     theme::Theme,
 };
 use crate::{
     domain::{
-        AnyRestorePlan, AttemptNo, Failure, ItemName, JobId, JobSpec, LeftServer, ObjectPlan, Port, Rate, RestoreOrder,
-        ServerAddress, SessionId, Timestamp, Who, fact::ProcessMark,
+        AnyRestorePlan, AttemptNo, Failure, ItemName, JobId, JobSpec, LeftServer, NearbyCommits, ObjectPlan, Port,
+        Rate, RestoreOrder, ServerAddress, SessionId, Timeline, Timestamp, WalWindow, Who, fact::ProcessMark,
+        moment::Zones,
     },
     machine::{PastSession, Session},
     manager::{Clock, OwnerState, Service},
@@ -70,6 +71,13 @@ pub type StopServerPort =
 
 /// Finds a free place for each wanted directory; none at all when that cannot be found out.
 pub type PlacesPort = Box<dyn Fn(Wanted) -> BoxFuture<'static, Vec<Proposal>> + Send + Sync>;
+
+/// Reads the recoverable window of an instance with an archive.
+pub type WindowPort = Box<dyn Fn(InstanceKey) -> BoxFuture<'static, Result<WalWindow, Failure>> + Send + Sync>;
+
+/// Reads the commits around a goal on this timeline of an instance's archive.
+pub type CommitsPort =
+    Box<dyn Fn(InstanceKey, Timeline, NearGoal) -> BoxFuture<'static, Result<NearbyCommits, Failure>> + Send + Sync>;
 
 /// What becomes of the work when this screen closes and its user logs out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +141,10 @@ pub struct Ports {
     pub reacquire: SwitchPort,
     /// See [`PlacesPort`].
     pub places: PlacesPort,
+    /// See [`WindowPort`].
+    pub window: WindowPort,
+    /// See [`CommitsPort`].
+    pub commits: CommitsPort,
     /// The time.
     pub clock: Clock,
 }
@@ -160,6 +172,8 @@ pub struct ConsoleOptions {
     pub attempts_dir: PathBuf,
     /// The keys.
     pub keymap: Keymap,
+    /// The zones that a moment may be typed in.
+    pub zones: Zones,
     /// The backup jobs of the settings.
     pub jobs: Arc<Vec<JobSpec>>,
     /// The colours.

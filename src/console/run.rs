@@ -294,6 +294,8 @@ impl<S: Surface> Running<S> {
             | Message::Run(..)
             | Message::RunHistory(..)
             | Message::JobPlanned(..)
+            | Message::Window(..)
+            | Message::Commits(..)
             | Message::OrderPlanned(..)
             | Message::Browsed(..)
             | Message::Counted(..)

@@ -29,6 +29,13 @@ pub struct Zones {
     pub database: TimeZoneDatabase,
 }
 
+impl Zones {
+    /// UTC alone, whatever machine it is.
+    pub fn utc() -> Self {
+        Self { local: TimeZone::UTC, database: TimeZoneDatabase::none() }
+    }
+}
+
 /// A moment that was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedMoment {

@@ -147,8 +147,8 @@ fn escape_goes_back_and_never_quits() {
         ("n enter esc", "Instances #4"),
         ("n enter enter esc", "Instances #4"),
         ("c ? esc", "Confirmation #4 Keep default"),
-        ("G enter down ?", "FormText =orders"),
-        ("G enter down f1 esc", "FormText =orders"),
+        ("G enter down down ?", "FormText =orders"),
+        ("G enter down down f1 esc", "FormText =orders"),
     ]);
 }
 

@@ -152,7 +152,11 @@ fn what_the_plan_has_read_of_the_cluster_goes_into_the_order() {
 fn a_clash_of_two_namesakes_names_both() {
     let mut stage = stage();
     stage.press("n space down space down space enter").tell(two_places());
-    stage.press("down ctrl-u").type_text("/srv/pg/same").press("down down down ctrl-u").type_text("/srv/pg/same");
+    stage
+        .press("down down ctrl-u")
+        .type_text("/srv/pg/same")
+        .press("down down down down ctrl-u")
+        .type_text("/srv/pg/same");
     stage.press("enter");
     let text = stage.text();
     assert!(text.contains("orders (r3) and orders (r1 @..7183) would lie in each other"), "{text}");

@@ -166,7 +166,7 @@ pub(crate) fn wizard() -> Vec<Scene> {
             "wizard_2_form_of_two",
             || (nothing(), own()),
             |stage| {
-                stage.press("n down down space enter down");
+                stage.press("n down down space enter down down");
                 stage.type_text("x");
             },
         ),
@@ -174,7 +174,7 @@ pub(crate) fn wizard() -> Vec<Scene> {
             "wizard_2_form_with_problem",
             || (nothing(), own()),
             |stage| {
-                stage.press("enter down ctrl-u").type_text("relative").press("enter");
+                stage.press("enter down down ctrl-u").type_text("relative").press("enter");
             },
         ),
         scene(
@@ -226,7 +226,7 @@ pub(crate) fn planned(stage: &mut Stage, answer: fn(&ClusterRestore) -> Result<R
 /// The plan page for a target whose old data a person has chosen to have renamed.
 pub(crate) fn planned_to_rename(stage: &mut Stage) {
     // Restore point, directory, port, server, bandwidth, existing data.
-    stage.press("enter").tell(places(1)).press("down down down down down right enter");
+    stage.press("enter").tell(places(1)).press("down down down down down down right enter");
     answer_plans(stage, set_aside);
 }
 

@@ -6,6 +6,7 @@ mod looked_into;
 mod nightly;
 mod opened;
 mod owned;
+mod point_in_time;
 mod verified;
 
 use crate::stage::*;
@@ -20,6 +21,7 @@ pub(crate) use looked_into::*;
 pub(crate) use nightly::*;
 pub(crate) use opened::*;
 pub(crate) use owned::*;
+pub(crate) use point_in_time::*;
 use std::sync::Arc;
 pub(crate) use verified::*;
 
@@ -62,6 +64,7 @@ pub(crate) fn all() -> Vec<Scene> {
         verifications(),
         looked_into(),
         wizard(),
+        goals(),
         nightly(),
     ];
     views.into_iter().flatten().collect()

@@ -5,6 +5,7 @@
 
 mod job_story;
 mod story;
+mod windows;
 
 use howdah::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
@@ -16,7 +17,7 @@ use howdah::{
         update::update,
         view,
     },
-    domain::{BackupForm, BackupSource, InstanceName, Port, SystemIdentifier, Who, Workload},
+    domain::{BackupForm, BackupSource, InstanceName, Port, SystemIdentifier, Who, Workload, Zones},
     machine::{EndedCounts, Phase, Session},
     manager::{CompletedRow, Counts, Moment, Snapshot},
 };
@@ -24,6 +25,7 @@ pub(crate) use job_story::*;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
 pub(crate) use story::*;
+pub(crate) use windows::*;
 
 /// The picture of the design: five ongoing sessions, twelve completed.
 pub(crate) fn busy() -> Snapshot {
@@ -127,6 +129,7 @@ pub(crate) fn options() -> ConsoleOptions {
         state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
+        zones: Zones::utc(),
         jobs: jobs(),
         theme: Theme::XRay,
         ascii: false,

@@ -103,7 +103,7 @@ fn answers_to_older_questions_are_void() {
 #[test]
 fn an_edited_field_is_not_overwritten_by_a_proposal() {
     let mut stage = fresh();
-    stage.press("enter down ctrl-u").type_text("/elsewhere").tell(places(1)).press("enter");
+    stage.press("enter down down ctrl-u").type_text("/elsewhere").tell(places(1)).press("enter");
     answer_plans(&mut stage, fine);
     stage.press("enter");
     assert_eq!(started(&mut stage)[0].target.directory().to_str(), Some("/elsewhere"));
@@ -112,10 +112,10 @@ fn an_edited_field_is_not_overwritten_by_a_proposal() {
 #[test]
 fn a_wrong_value_is_told_at_its_field_and_nothing_is_planned() {
     for (keys, text, part) in [
-        ("down ctrl-u", "relative", "crm: \"relative\" is not an absolute path"),
-        ("down down ctrl-u", "70000", "is not a port"),
-        ("down down ctrl-u", "0", "is not a port"),
-        ("down down down down ctrl-u", "fast", "is not an amount"),
+        ("down down ctrl-u", "relative", "crm: \"relative\" is not an absolute path"),
+        ("down down down ctrl-u", "70000", "is not a port"),
+        ("down down down ctrl-u", "0", "is not a port"),
+        ("down down down down down ctrl-u", "fast", "is not an amount"),
     ] {
         let mut stage = fresh();
         stage.press("enter").tell(places(1)).press(keys).type_text(text).wanted();
@@ -150,7 +150,7 @@ fn s08_other_data_is_renamed_only_after_its_name_was_typed() {
 fn s08_leave_to_rename_that_the_plan_does_not_need_is_taken_back() {
     let mut stage = fresh();
     // In the form, "rename other data" is chosen; the directory turns out to be free.
-    stage.press("enter").tell(places(1)).press("down down down down down right enter");
+    stage.press("enter").tell(places(1)).press("down down down down down down right enter");
     answer_plans(&mut stage, fine);
     stage.press("enter");
     let requests = started(&mut stage);
@@ -218,7 +218,7 @@ fn s07_a_backup_that_lacks_wal_is_started_only_when_the_form_says_so() {
     assert!(stage.text().contains("Refused: no server could start on these files"), "{}", stage.text());
     stage.press("enter");
     assert!(started(&mut stage).is_empty());
-    stage.press("esc down down down down down down right enter");
+    stage.press("esc down down down down down down down right enter");
     answer_plans(&mut stage, lacking);
     stage.press("enter");
     assert_eq!(started(&mut stage)[0].missing_wal, MissingWal::Accept);
@@ -236,7 +236,7 @@ fn the_plan_shows_the_bandwidth_limit_and_how_long_it_makes_the_copy() {
             }
         }
         let mut stage = Stage::new(snapshot(vec![], &[]), catalog);
-        stage.press("enter").tell(places(1)).press("down down down down ctrl-u").type_text(rate).press("enter");
+        stage.press("enter").tell(places(1)).press("down down down down down ctrl-u").type_text(rate).press("enter");
         answer_plans(&mut stage, fine);
         // A space where a line was broken.
         stage.text().replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
@@ -261,7 +261,7 @@ fn a_list_is_offered_only_where_space_opens_one() {
     let mut stage = fresh();
     stage.press("enter").tell(places(1));
     assert!(stage.text().contains("space list"), "{}", stage.text());
-    for keys in ["down down down", "down down"] {
+    for keys in ["down down down down", "down down"] {
         stage.press(keys);
         assert!(stage.text().contains("other value") && !stage.text().contains(" list"), "{}", stage.text());
     }

@@ -103,6 +103,10 @@ fn rows(model: &Model) -> Option<(usize, usize)> {
     match (model.overlay(), model.key_context()) {
         (Some(Overlay::Menu(menu)), _) => Some((menu.at, menu.items.len())),
         (Some(Overlay::Copy(menu)), _) => Some((menu.at, menu.items.len())),
+        (Some(Overlay::Goal(page)), _) => {
+            let rows = page.rows();
+            Some((rows.iter().position(|row| *row == page.row)?, rows.len()))
+        }
         (Some(Overlay::Palette(palette)), _) => Some((palette.at, palette.found.len())),
         (_, KeyContext::Instances) => wizard.map(|wizard| (wizard.at, model.data().catalog.instances.len())),
         (_, KeyContext::Form | KeyContext::FormText) => wizard.map(|wizard| (wizard.form.at, wizard.form.len())),
@@ -170,6 +174,8 @@ fn is_at_its_end(model: &Model, place: KeyContext, action: Action) -> bool {
     let is_read = model.session().is_some() || !matches!(tree.selected(), Node::Session(_));
     let first_or_last = |up: bool| rows(model).is_some_and(|(at, len)| if up { at == 0 } else { at + 1 >= len });
     match (action.press(), place) {
+        // How far the line goes, and how many values a field has, only the page knows.
+        (Press::Go(Go::Top | Go::Bottom) | Press::Left | Press::Right, KeyContext::Goal) => true,
         (Press::Go(Go::Up | Go::PageUp | Go::Top | Go::PreviousGroup | Go::Previous), _) if rows(model).is_some() => {
             first_or_last(true)
         }

@@ -1,9 +1,10 @@
 //! What stands behind the screen: sessions, repositories, a journal; it answers what the screen asks, well or badly.
 
 use super::{
-    explore,
+    explore, goal,
     runs::{Runs, job_plan, planned},
     stage::*,
+    verifications::{called_off, damaged, verifying},
 };
 use howdah::{
     catalog::{Catalog, CatalogEntry, Repository, propose::Proposal},
@@ -154,7 +155,7 @@ impl World {
         match self.catalog % 6 {
             0 => Catalog::default(),
             1 => sample(),
-            2 => own(),
+            2 => archived(),
             3 => of(NAMES.iter().zip(1..).map(|(name, cluster)| named(name, Some(cluster))).collect()),
             4 => of((0..70).map(|number| named(&format!("shop-{number}"), None)).collect()),
             _ => {
@@ -244,6 +245,7 @@ impl World {
                 let found = if fails { Vec::new() } else { wanted.directories.into_iter().map(place).collect() };
                 Message::Proposed(ticket, found)
             }
+            intent @ Intent::Query(Query::Window(..) | Query::Commits(..)) => goal::answer(intent, draw, fails),
             Intent::Query(Query::Plan(ticket, at, request)) => {
                 let request = request.cluster().unwrap();
                 let standing = match (draw % 3, request.existing) {
@@ -268,7 +270,7 @@ impl World {
     pub(crate) fn void(&self, draw: u64) -> Message {
         let (id, ticket) = (SessionId(draw % 130), RequestId(draw % 9));
         let attempt = AttemptNo(u32::try_from(draw % 5).unwrap());
-        match draw % 15 {
+        match draw % 16 {
             0 => Message::Session(id, self.whole(id)),
             1 => Message::Log(id, attempt, Ok(log(draw))),
             2 => Message::LogSaved("/x\u{1b}[2J".into(), Err("no space left".to_owned())),
@@ -282,6 +284,7 @@ impl World {
             10 => Message::Run(JobId(draw % 20), None),
             11 => Message::RunHistory(JobId(draw % 20), Ok(Vec::new())),
             12 => Message::JobPlanned(ticket, Vec::new()),
+            14 => Message::Window(ticket, Box::new(Ok(goal::drawn(draw)))),
             13 => Message::Compared(ticket, Box::new(Ok(explore::compared(draw)))),
             _ => Message::Due,
         }
@@ -368,33 +371,4 @@ fn paused(id: u64, name: &str) -> Arc<Session> {
     let (attempt, reached, committed) = (story.attempt(), Reached::default(), Some(now()));
     let at = PausePoint { at: Lsn(0x1600_0060), committed, answer: "42 tables\u{1b}[2J".to_owned(), server: None };
     story.then(Event::Paused { attempt, at, reached }).arc()
-}
-
-fn verification(id: u64, name: &str) -> Story {
-    let mut point = point(name, "2026-11-20T0200", 61 * GIB);
-    point.facts = BackupFacts { system_identifier: Some(SystemIdentifier(7)), ..point.facts };
-    Story::of(Order::Verify(VerifyOrder { point, max_rate: None }), id, mins(4))
-}
-
-fn verifying(id: u64, name: &str, draw: u64) -> Arc<Session> {
-    let begun = || verification(id, name).launched();
-    match draw % 4 {
-        0 => verification(id, name),
-        1 => begun().doing(Step::Read, ""),
-        2 => begun().stuck(Failure::incurable("it cannot be read\u{1b}[2J", "let it"), StuckReason::Incurable),
-        _ => begun().doing(Step::Read, "").cancel(),
-    }
-    .arc()
-}
-
-fn damaged(id: u64, name: &str) -> Session {
-    let mut found = Verification { files: 4_213, ..Verification::default() };
-    found.add(Damage::Altered { file: "base/16384/16397\u{1b}[2J".to_owned() });
-    let story = verification(id, name).launched().doing(Step::Read, "");
-    let attempt = story.attempt();
-    story.then(Event::Damaged { attempt, verification: found }).shown()
-}
-
-fn called_off(id: u64, name: &str) -> Session {
-    verification(id, name).launched().cancel().then(Event::Cancelled { disposed: Disposed::Removed }).shown()
 }

@@ -7,6 +7,7 @@ mod read_only;
 mod recording;
 mod save_log;
 mod unowned;
+mod window;
 
 use super::{
     config::ConfigError,
@@ -30,7 +31,7 @@ use crate::{
         ports::{Closing, ConsoleOptions, EndReason, Ending, OpenedFor, Ports, SwitchPort},
     },
     control::ClientError,
-    domain::{AttemptNo, JobId, Port, SessionId, Who},
+    domain::{AttemptNo, JobId, Port, SessionId, Who, Zones},
     journal::JournalReader,
     machine::Refusal,
     manager::{Clock, OwnerState, Service},
@@ -39,6 +40,7 @@ use crate::{
 use anyhow::Context;
 use catalog_follower::Repositories;
 use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
 use owner_switch::OwnerSwitch;
 use read_only::ReadOnly;
 use save_log::save_log;
@@ -93,7 +95,9 @@ pub(super) fn run(common: &Common, context: &AppContext, record: &ConsoleRecordi
                 return if context.read_only { error.downcast::<ClientError>().map(Err) } else { Err(error) };
             }
         };
-        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries), recording).await;
+        let ending = console::run(ports(context, &sessions, clock), with_endings(options, queries), recording);
+        // What the screen is given is too large for the stack of every caller.
+        let ending = Box::pin(ending).await;
         // Whatever ended the screen, the sessions get another owner.
         let after = sessions.leave().await?;
         anyhow::Ok(Ok((ending.context("the screen cannot go on")?, after)))
@@ -200,6 +204,7 @@ fn options(context: &AppContext, Look { theme, ascii }: Look) -> anyhow::Result<
         state_dir: context.state.clone(),
         attempts_dir: context.state.join("attempts"),
         keymap,
+        zones: Zones { local: TimeZone::system(), database: jiff::tz::db().clone() },
         jobs: Arc::new(context.config.jobs().0),
         theme,
         ascii,
@@ -229,6 +234,8 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
         exposed: exposed(context.state.clone()),
         release: sessions.port(|switch| Box::pin(async move { switch.release().await })),
         reacquire: sessions.port(|switch| Box::pin(async move { switch.reacquire().await })),
+        window: window::window_port(catalog.clone()),
+        commits: window::commits_port(catalog.clone()),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.

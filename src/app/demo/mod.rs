@@ -116,7 +116,8 @@ fn show(story: &Arc<Story>, Look { theme, ascii }: Look) -> anyhow::Result<Exit>
     let ended = runtime.block_on(async {
         let (world, clock) = begin(story).await?;
         time::resume();
-        anyhow::Ok(console::run(ports::ports(&world, story, clock), ports::options(story, theme, ascii)?, None).await?)
+        let options = ports::options(story, theme, ascii)?;
+        anyhow::Ok(Box::pin(console::run(ports::ports(&world, story, clock), options, None)).await?)
     });
     runtime.shutdown_background();
     ended.context("the screen cannot go on")?;

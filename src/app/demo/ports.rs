@@ -14,7 +14,7 @@ use crate::{
         world::{FIRST_PORT, RESTORE_DIR},
     },
     domain::{
-        AnyRestorePlan, Failure, ItemName, LeftServer, Order, Port, RestoreOrder, RunningServer, ServerAddress,
+        AnyRestorePlan, Failure, ItemName, LeftServer, Order, Port, RestoreOrder, RunningServer, ServerAddress, Zones,
         fact::ProcessMark,
     },
     machine::{Phase, Session},
@@ -90,6 +90,8 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         release: Box::new(|| Box::pin(ready(()))),
         reacquire: Box::new(|| Box::pin(ready(()))),
         places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),
+        window: Box::new(|_| Box::pin(ready(Err(Failure::bug("this scenario has no archive"))))),
+        commits: Box::new(|_, _, _| Box::pin(ready(Err(Failure::bug("this scenario has no archive"))))),
         clock,
     }
 }
@@ -163,6 +165,7 @@ pub(super) fn options(story: &Story, theme: Theme, ascii: bool) -> anyhow::Resul
         state_dir: "/var/lib/howdah".into(),
         attempts_dir: "/var/lib/howdah/attempts".into(),
         keymap: Keymap::default(),
+        zones: Zones::utc(),
         jobs: Arc::new(story.jobs.iter().map(|job| job.spec.clone()).collect()),
         theme,
         ascii,

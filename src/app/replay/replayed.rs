@@ -8,7 +8,7 @@ use crate::{
         ports::{Closing, ConsoleOptions, OpenedFor, Ports},
         theme::Theme,
     },
-    domain::{Failure, Port, Timestamp, Who},
+    domain::{Failure, Port, Timestamp, Who, Zones},
     machine::{CompletedRow, EndedCounts, Event, Refusal, Session, evolve},
     manager::{Clock, Counts, OwnerState, Reply, Request, Service, Snapshot},
 };
@@ -81,6 +81,8 @@ impl Replayed {
             release: Box::new(|| Box::pin(ready(()))),
             reacquire: Box::new(|| Box::pin(ready(()))),
             places: Box::new(|_| Box::pin(ready(Vec::new()))),
+            window: Box::new(|_| Box::pin(ready(Err(Failure::bug("no archive is read in a replay"))))),
+            commits: Box::new(|_, _, _| Box::pin(ready(Err(Failure::bug("no archive is read in a replay"))))),
             clock,
         }
     }
@@ -160,6 +162,7 @@ pub(super) fn options(history: &History, (state, ascii): (&Path, bool)) -> anyho
         state_dir: state.to_owned(),
         attempts_dir: state.join("attempts"),
         keymap: Keymap::default(),
+        zones: Zones::utc(),
         jobs: Arc::default(),
         theme: Theme::Dark,
         ascii,

@@ -1,6 +1,6 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
-use super::{compare_dialog::CompareDialog, node::Node, take_dialog::TakeDialog};
+use super::{compare_dialog::CompareDialog, goal_page::GoalPage, node::Node, take_dialog::TakeDialog};
 use crate::{
     console::{
         action::{Action, Verdict},
@@ -40,6 +40,8 @@ pub enum Overlay {
     Take(Box<TakeDialog>),
     /// A table beside the live one.
     Compare(Box<CompareDialog>),
+    /// How far a recovery goes.
+    Goal(Box<GoalPage>),
 }
 
 /// A plan, and the question whether to carry it out (S7).

@@ -1,22 +1,15 @@
-//! The form of the wizard: for each instance a restore point, a directory, and a port, a name or a path; for all of them
-//! the rest.
+//! The form of the wizard: for each instance a restore point, how far it is recovered, a directory, and a port, a name or a
+//! path; for all of them the rest.
 //!
 //! Promises: every field begins with a default that works; what a person has edited is not changed behind their back.
 
-use super::tree::InstanceKey;
+use super::{goal_wish::GoalWish, tree::InstanceKey};
 use crate::{
     catalog::propose::Proposal,
-    console::{
-        format,
-        ports::{CatalogEntry, CatalogInstance},
-    },
-    domain::{
-        ClusterRestore, ExistingData, FilesRestore, InstanceName, MachineRestore, MissingWal, Port, Rate, Recovery,
-        RestoreOrder, ServerWish, Target, Workload,
-        restore::{SYSTEM_URI, restored_name},
-    },
+    console::ports::{CatalogEntry, CatalogInstance},
+    domain::{ExistingData, MissingWal, Port, Rate, ServerWish, WalArchive, Workload, restore::restored_name},
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tui_input::Input;
 
 /// The form.
@@ -51,6 +44,10 @@ pub struct Choice {
     pub rows: Vec<CatalogEntry>,
     /// The chosen one: an index of a restorable row.
     pub point: usize,
+    /// The archive of its WAL, where one is known.
+    pub archive: Option<WalArchive>,
+    /// How far it is recovered.
+    pub recovery: GoalWish,
     /// The directory.
     pub directory: TextField,
     /// The port of a server, the new name of a machine, or the only path that is wanted of a tree.
@@ -82,6 +79,8 @@ pub struct TextField {
 pub enum Field {
     /// The restore point of a choice.
     Point(usize),
+    /// How far a cluster is recovered.
+    Goal(usize),
     /// The directory of a choice.
     Directory(usize),
     /// The port of a choice.
@@ -102,7 +101,6 @@ pub enum Field {
     MissingWal,
 }
 
-const PER_CHOICE: usize = 3;
 const MACHINE: [MachineWish; 3] = [MachineWish::StartAlone, MachineWish::StartConnected, MachineWish::DefineOnly];
 const SERVER: [ServerWish; 3] = [ServerWish::LeaveRunning, ServerWish::StopAfterProbe, ServerWish::FilesOnly];
 
@@ -111,7 +109,7 @@ impl Field {
     pub const fn is_text(self) -> bool {
         match self {
             Self::Directory(_) | Self::Port(_) | Self::Name(_) | Self::Include(_) | Self::Rate => true,
-            Self::Point(_) | Self::Server | Self::Machine | Self::Existing | Self::MissingWal => false,
+            Self::Point(_) | Self::Goal(_) | Self::Server | Self::Machine | Self::Existing | Self::MissingWal => false,
         }
     }
 }
@@ -134,7 +132,13 @@ impl Form {
 
     /// The number of fields.
     pub fn len(&self) -> usize {
-        self.choices.len() * PER_CHOICE + self.common().len()
+        self.fields().len()
+    }
+
+    /// All fields, in the order of the screen.
+    pub fn fields(&self) -> Vec<Field> {
+        let own = (0..self.choices.len()).flat_map(|choice| self.fields_of(choice));
+        own.chain(self.common()).collect()
     }
 
     /// The fields that are of all choices.
@@ -152,13 +156,13 @@ impl Form {
     }
 
     /// The fields of a choice.
-    pub fn fields_of(&self, choice: usize) -> [Field; PER_CHOICE] {
-        let detail = match self.choices.get(choice).map(|one| one.key.workload) {
-            Some(Workload::Instance) | None => Field::Port(choice),
-            Some(Workload::VirtualMachine) => Field::Name(choice),
-            Some(Workload::FileTree) => Field::Include(choice),
-        };
-        [Field::Point(choice), Field::Directory(choice), detail]
+    pub fn fields_of(&self, choice: usize) -> Vec<Field> {
+        let (point, directory) = (Field::Point(choice), Field::Directory(choice));
+        match self.choices.get(choice).map(|one| one.key.workload) {
+            Some(Workload::Instance) | None => vec![point, Field::Goal(choice), directory, Field::Port(choice)],
+            Some(Workload::VirtualMachine) => vec![point, directory, Field::Name(choice)],
+            Some(Workload::FileTree) => vec![point, directory, Field::Include(choice)],
+        }
     }
 
     /// Whether no instance is chosen.
@@ -168,13 +172,8 @@ impl Form {
 
     /// The field with this number.
     pub fn field_at(&self, number: usize) -> Field {
-        let (choice, part) = (number / PER_CHOICE, number % PER_CHOICE);
-        if choice < self.choices.len() {
-            return self.fields_of(choice)[part];
-        }
-        let common = self.common();
-        let at = number - self.choices.len() * PER_CHOICE;
-        common.get(at).or(common.last()).copied().unwrap_or(Field::Point(0))
+        let fields = self.fields();
+        fields.get(number).or(fields.last()).copied().unwrap_or(Field::Point(0))
     }
 
     /// The field that the keys go to.
@@ -190,7 +189,9 @@ impl Form {
                 self.choices.get_mut(choice).map(|one| one.detail.edit())
             }
             Field::Rate => Some(&mut self.rate),
-            Field::Point(_) | Field::Server | Field::Machine | Field::Existing | Field::MissingWal => None,
+            Field::Point(_) | Field::Goal(_) | Field::Server | Field::Machine | Field::Existing | Field::MissingWal => {
+                None
+            }
         }
     }
 
@@ -216,7 +217,12 @@ impl Form {
             Field::MissingWal => {
                 self.missing_wal = if by < 0 { MissingWal::Refuse } else { MissingWal::Accept };
             }
-            Field::Directory(_) | Field::Port(_) | Field::Name(_) | Field::Include(_) | Field::Rate => {}
+            Field::Goal(_)
+            | Field::Directory(_)
+            | Field::Port(_)
+            | Field::Name(_)
+            | Field::Include(_)
+            | Field::Rate => {}
         }
     }
 
@@ -233,101 +239,6 @@ impl Form {
             }
         }
     }
-
-    /// One request for each choice, or which field has to be changed and why.
-    pub fn requests(&self) -> Result<Vec<RestoreOrder>, (usize, String)> {
-        let rate = (0..self.len()).find(|number| self.field_at(*number) == Field::Rate).unwrap_or(0);
-        let max_rate = match self.rate.value().trim() {
-            "" => None,
-            text => Some(text.parse::<Rate>().map_err(|error| (rate, error.to_string()))?),
-        };
-        let mut made: Vec<(&Choice, RestoreOrder)> = Vec::new();
-        for (number, choice) in self.choices.iter().enumerate() {
-            let first = number * PER_CHOICE;
-            let Some(request) = self.request(choice, max_rate).map_err(|(part, problem)| (first + part, problem))?
-            else {
-                continue;
-            };
-            for (other, earlier) in &made {
-                let (mine, theirs) = (request.directory(), earlier.directory());
-                if mine.starts_with(theirs) || theirs.starts_with(mine) {
-                    let both = format!("{} and {} would lie in each other", choice.title, other.title);
-                    return Err((first + 1, both + ": give each its own directory"));
-                }
-                let port = |order: &RestoreOrder| order.cluster().map(|order| order.target.port());
-                if let Some(port) = port(&request).filter(|mine| port(earlier) == Some(*mine)) {
-                    let both = format!("{} and {} would share port {port}", choice.title, other.title);
-                    return Err((first + 2, both + ": give each its own"));
-                }
-            }
-            made.push((choice, request));
-        }
-        Ok(made.into_iter().map(|(_, request)| request).collect())
-    }
-
-    /// The request of one choice, or which of its fields has to be changed and why.
-    fn request(&self, choice: &Choice, max_rate: Option<Rate>) -> Result<Option<RestoreOrder>, (usize, String)> {
-        let directory = || {
-            let directory = PathBuf::from(choice.directory.value());
-            let relative = || (1, problem_of(choice, &"the directory must be an absolute path"));
-            if directory.is_absolute() { Ok(directory) } else { Err(relative()) }
-        };
-        let request = match choice.chosen() {
-            None | Some(CatalogEntry::Unreadable { .. }) => return Ok(None),
-            Some(CatalogEntry::Restorable(point)) => {
-                let port: Port = choice.detail.value().parse().map_err(|error| (2, problem_of(choice, &error)))?;
-                let target =
-                    Target::new(choice.directory.value(), port).map_err(|error| (1, problem_of(choice, &error)))?;
-                let (server, existing, missing_wal) = (self.server, self.existing, self.missing_wal);
-                let (point, recovery) = (point.clone(), Recovery::to_consistency());
-                RestoreOrder::Cluster(ClusterRestore {
-                    point,
-                    target,
-                    recovery,
-                    server,
-                    max_rate,
-                    existing,
-                    missing_wal,
-                })
-            }
-            Some(CatalogEntry::Machine(point)) => {
-                if choice.detail.value().is_empty() {
-                    return Err((2, problem_of(choice, &"give the restored machine a name")));
-                }
-                RestoreOrder::VirtualMachine(MachineRestore {
-                    machine: point.machine.clone(),
-                    label: point.label.clone(),
-                    backup: point.directory.clone(),
-                    size: point.size,
-                    taken_at: point.taken_at,
-                    directory: directory()?,
-                    name: InstanceName::new(choice.detail.value()),
-                    uri: point.uri.clone().unwrap_or_else(|| SYSTEM_URI.to_owned()),
-                    start: self.machine != MachineWish::DefineOnly,
-                    network: self.machine == MachineWish::StartConnected,
-                    max_rate,
-                })
-            }
-            Some(CatalogEntry::Tree(point)) => {
-                let wanted = Some(choice.detail.value()).filter(|path| !path.is_empty());
-                RestoreOrder::Files(FilesRestore {
-                    tree: point.tree.clone(),
-                    repository: point.repository.to_string_lossy().into_owned(),
-                    password_file: Some(point.password_file.clone()),
-                    label: point.label.clone(),
-                    snapshot: point.snapshot.clone(),
-                    taken_at: point.taken_at,
-                    directory: directory()?,
-                    include: wanted.into_iter().map(PathBuf::from).collect(),
-                })
-            }
-        };
-        Ok(Some(request))
-    }
-}
-
-fn problem_of(choice: &Choice, error: &dyn std::fmt::Display) -> String {
-    format::clean(&format!("{}: {error}", choice.title)).into_owned()
 }
 
 impl Choice {
@@ -344,6 +255,8 @@ impl Choice {
             title: instance.title(),
             rows: instance.rows.clone(),
             point,
+            archive: instance.wal.first().cloned(),
+            recovery: GoalWish::own_end(),
             directory: TextField::new(directory.to_string_lossy().into_owned()),
             detail: TextField::new(detail),
         })

@@ -14,6 +14,11 @@ pub mod explored;
 mod facts;
 pub mod filter;
 pub mod form;
+pub(super) mod form_orders;
+pub mod goal_kind;
+pub mod goal_page;
+mod goal_steps;
+pub mod goal_wish;
 pub mod history;
 pub mod jobs;
 mod list;
@@ -275,6 +280,8 @@ impl Model {
             Some(Overlay::Palette(_)) => return KeyContext::Palette,
             Some(Overlay::TypeName(_)) => return KeyContext::TypeName,
             Some(Overlay::Take(_)) => return KeyContext::Destination,
+            Some(Overlay::Goal(page)) if page.takes_text() => return KeyContext::GoalText,
+            Some(Overlay::Goal(_)) => return KeyContext::Goal,
             None => {}
         }
         if let Some(wizard) = &self.wizard {

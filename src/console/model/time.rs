@@ -2,6 +2,7 @@
 
 use super::{
     Model,
+    dialog::Overlay,
     events::EVENTS_EVERY,
     explored::ExploredLine,
     preview::{LOG_EVERY, Tab},
@@ -28,6 +29,7 @@ impl Model {
             self.past_due(),
             self.server_due(),
             self.filter_due(),
+            self.goal_due(),
         ];
         [notice, tick.flatten()].into_iter().chain(looks).flatten().min()
     }
@@ -36,6 +38,12 @@ impl Model {
     fn filter_due(&self) -> Option<Timestamp> {
         let due = self.tree.filter_due().filter(|_| self.frozen.is_none() && self.away_since().is_none())?;
         self.now.steady.checked_add(due.duration_since(self.now.wall)).ok()
+    }
+
+    /// When the goal that is being chosen has come to rest.
+    fn goal_due(&self) -> Option<Timestamp> {
+        let rests = |overlay: &Overlay| if let Overlay::Goal(page) = overlay { page.rests } else { None };
+        self.overlays.iter().find_map(rests)
     }
 
     /// Whether a countdown or an elapsed time is in view, so that the picture changes every second.

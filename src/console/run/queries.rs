@@ -62,6 +62,13 @@ pub(super) fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'sta
         Query::Places(ticket, wanted) => {
             (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()
         }
+        Query::Window(ticket, key) => {
+            (ports.window)(key).map(move |found| Message::Window(ticket, Box::new(found))).boxed()
+        }
+        Query::Commits(ticket, key, timeline, near) => {
+            let found = (ports.commits)(key, timeline, near);
+            found.map(move |found| Message::Commits(ticket, Box::new(found))).boxed()
+        }
         Query::Plan(ticket, at, request) => {
             (ports.plan)(*request).map(move |plan| Message::Planned(ticket, at, Box::new(plan))).boxed()
         }

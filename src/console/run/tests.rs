@@ -9,7 +9,7 @@ use crate::{
     domain::{
         BackupFacts, BackupForm, BackupSource, ByteCount, ClusterRestore, ExistingData, Failure, InstanceName,
         LeftServer, Lsn, MissingWal, Port, Recovery, RestorePoint, RetryPolicy, ServerWish, SessionId, Target,
-        Timeline, Timestamp, Who,
+        Timeline, Timestamp, Who, Zones,
     },
     machine::{Event, Scope, Session, event::Created, evolve},
     manager::{Clock, OwnerState, Receipt, Reply, Request, Service, SessionAction, Snapshot},
@@ -137,6 +137,8 @@ impl Bench {
             release: Box::new(|| std::future::ready(()).boxed()),
             reacquire: Box::new(|| std::future::ready(()).boxed()),
             places: Box::new(|_| std::future::ready(Vec::new()).boxed()),
+            window: Box::new(|_| std::future::ready(Err(Failure::bug("no window here"))).boxed()),
+            commits: Box::new(|_, _, _| std::future::ready(Err(Failure::bug("no commits here"))).boxed()),
             clock: Clock::starting_at(noon()),
         };
         let options = ConsoleOptions {
@@ -150,6 +152,7 @@ impl Bench {
             state_dir: "/state".into(),
             attempts_dir: "/attempts".into(),
             keymap: Keymap::default(),
+            zones: Zones::utc(),
             jobs: Arc::default(),
             theme: Theme::Dark,
             ascii: false,

@@ -127,6 +127,7 @@ pub(super) fn select_row(model: &mut Model, row: usize) {
             | Overlay::Plan(_)
             | Overlay::Take(_)
             | Overlay::Compare(_)
+            | Overlay::Goal(_)
             | Overlay::TypeName(_),
         )
         | None => {}

@@ -37,15 +37,16 @@ pub(super) fn ask(model: &mut Model, title: String, button: &'static str, wish: 
 }
 
 /// Takes in the plan, where its question still stands.
-pub(super) fn planned(model: &mut Model, ticket: RequestId, plan: Result<PlannedOrder, Failure>) {
+pub(super) fn planned(model: &mut Model, ticket: RequestId, plan: Result<PlannedOrder, Failure>) -> Vec<Intent> {
     for overlay in &mut model.overlays {
         if let Overlay::Plan(state) = overlay
             && state.ticket == ticket
         {
             state.plan = Some(plan);
-            return;
+            break;
         }
     }
+    Vec::new()
 }
 
 /// Takes in what was read of an open restore point.

@@ -50,7 +50,9 @@ pub(super) fn act(model: &mut Model, context: KeyContext, action: Action) -> Vec
         | KeyContext::TextView
         | KeyContext::Confirmation
         | KeyContext::TypeName
-        | KeyContext::Destination => perform(overlays::act(model, action), model),
+        | KeyContext::Destination
+        | KeyContext::Goal
+        | KeyContext::GoalText => perform(overlays::act(model, action), model),
         KeyContext::Instances | KeyContext::Form | KeyContext::FormText | KeyContext::Points | KeyContext::Plan => {
             wizard::act(model, action)
         }

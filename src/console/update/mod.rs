@@ -7,6 +7,7 @@ mod answers;
 mod compare;
 mod copy;
 mod explore;
+mod goal;
 mod jobs;
 mod keys;
 mod log;
@@ -118,10 +119,9 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             compare::compared(model, ticket, *found);
             Vec::new()
         }
-        Message::OrderPlanned(ticket, plan) => {
-            explore::planned(model, ticket, *plan);
-            Vec::new()
-        }
+        Message::OrderPlanned(ticket, plan) => explore::planned(model, ticket, *plan),
+        Message::Window(ticket, found) => goal::window_read(model, ticket, *found),
+        Message::Commits(ticket, found) => goal::commits_read(model, ticket, *found),
         Message::JobPlanned(ticket, plan) => {
             jobs::planned(model, ticket, plan);
             Vec::new()
@@ -196,6 +196,7 @@ fn settle(model: &mut Model, intents: &mut Vec<Intent>) {
         std::sync::Arc::make_mut(&mut model.shown.explored).ask(level.clone());
         intents.push(Intent::Query(Query::Browse(level.0, address, level.1)));
     }
+    intents.extend(goal::ask_commits(model));
     if let Some(id) = model.run_due() {
         model.ask_run(id);
         intents.push(Intent::Query(Query::Run(id)));

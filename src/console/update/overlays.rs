@@ -1,7 +1,7 @@
 //! Actions inside menu, questions, reports and help.
 
 use super::{
-    compare, copy, explore, jobs,
+    compare, copy, explore, goal, jobs,
     next::Next,
     sessions::{cancel, refusal},
     take, wizard_plan,
@@ -56,6 +56,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Next {
         Overlay::Plan(state) => explore::in_plan(model, state, press),
         Overlay::Take(state) => take::act(model, state, press),
         Overlay::Compare(state) => compare::act(model, state, press),
+        Overlay::Goal(page) => goal::act(model, page, press),
         Overlay::Palette(state) => {
             model.overlays.push(Overlay::Palette(state));
             Vec::new()

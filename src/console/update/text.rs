@@ -1,6 +1,6 @@
 //! Typing into a line of text: the filter, the palette, a name, a field of the form.
 
-use super::{log, palette, wizard};
+use super::{goal, log, palette, wizard};
 use crate::console::{
     chord::{Chord, Held, Key},
     keymap::KeyContext,
@@ -62,6 +62,7 @@ fn edit(model: &mut Model, context: KeyContext, requests: &[InputRequest]) {
             state.problem = None;
             apply(&mut state.to, requests);
         }
+        (KeyContext::GoalText, _) => goal::edit(model, |input| apply(input, requests)),
         (KeyContext::LogInput, _) => log::edit(model, requests),
         (KeyContext::FormText, _) => wizard::edit(model, |input| apply(input, requests)),
         _ => {}

@@ -1,6 +1,6 @@
 //! The wizard's pages before the plan: instances, form, restore points.
 
-use super::{verify, wizard_plan};
+use super::{goal, verify, wizard_plan};
 use crate::{
     catalog::propose::{Proposal, Wanted, directory_for},
     console::{
@@ -9,6 +9,7 @@ use crate::{
         model::{
             Model,
             form::{Choice, Field, Form, MachineWish},
+            form_orders::NO_ARCHIVE,
             notice::Tone,
             tree::InstanceKey,
             wizard::{Waits, Wizard, WizardPage},
@@ -132,6 +133,11 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
             wizard.next_ticket();
             wizard.waits = Waits::No;
         }
+        Press::Accept | Press::Right if wizard.form.has_archive(field) => {
+            if let Field::Goal(choice) = field {
+                return goal::open_choice(model, choice);
+            }
+        }
         Press::Accept => match wizard.waits {
             Waits::Proposals { go_on: false } => wizard.waits = Waits::Proposals { go_on: true },
             Waits::Proposals { go_on: true } => model.notify(Tone::Info, "Free places are still being looked for"),
@@ -144,6 +150,8 @@ fn in_form(model: &mut Model, press: Press) -> Vec<Intent> {
                 let at = wizard.form.choices.get(choice).map_or(0, |one| one.point);
                 wizard.page = WizardPage::Points { choice, at };
             }
+            Field::Goal(choice) if wizard.form.has_archive(field) => return goal::open_choice(model, choice),
+            Field::Goal(_) => model.notify(Tone::Refused, NO_ARCHIVE),
             Field::Server if wizard.form.server == ServerWish::FilesOnly => wizard.form.step(field, -2),
             Field::Machine if wizard.form.machine == MachineWish::DefineOnly => wizard.form.step(field, -2),
             Field::Existing if wizard.form.existing == crate::domain::ExistingData::SetAside => {

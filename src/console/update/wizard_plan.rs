@@ -21,7 +21,8 @@ pub(super) fn make(model: &mut Model) -> Vec<Intent> {
     let requests = match wizard.form.requests() {
         Ok(requests) => requests,
         Err((field, problem)) => {
-            wizard.form.at = field;
+            let at = wizard.form.fields().iter().position(|one| *one == field);
+            wizard.form.at = at.unwrap_or(wizard.form.at);
             wizard.form.problem = Some(problem);
             return Vec::new();
         }

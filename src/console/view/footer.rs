@@ -246,7 +246,9 @@ fn wanted(model: &Model) -> &'static [(Action, &'static str)] {
         | KeyContext::FormText
         | KeyContext::Points
         | KeyContext::Plan
-        | KeyContext::Destination => &[],
+        | KeyContext::Destination
+        | KeyContext::Goal
+        | KeyContext::GoalText => &[],
     }
 }
 

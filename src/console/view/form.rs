@@ -6,12 +6,13 @@ use crate::console::{
     model::{
         Model,
         form::{Choice, Field, Form},
+        form_orders::NO_ARCHIVE,
         wizard::Wizard,
     },
     ports::RepositoryKind,
     theme::{Brush, Role},
 };
-use crate::domain::Workload;
+use crate::domain::{AtTarget, RecoveryGoal, Workload};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -52,7 +53,7 @@ pub(super) fn paint(buffer: &mut Buffer, area: Rect, model: &Model, wizard: &Wiz
         first_problem = Some(lines.len());
         lines.extend(widgets::wrapped(problem, width, 0, Role::Stuck, brush));
     } else {
-        lines.extend(widgets::wrapped(help(form.field()), width, 0, Role::Dim, brush));
+        lines.extend(widgets::wrapped(help(form, form.field()), width, 0, Role::Dim, brush));
         let sample = form.choices.iter().find(|choice| choice.key.kind == RepositoryKind::Sample);
         let known = sample.and_then(|choice| choice.key.find(&model.data().catalog));
         lines.extend(known.into_iter().flat_map(|one| instance::sample(model, one, width, brush)));
@@ -84,6 +85,12 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
         Field::Point(number) => {
             let text = choice(number).map_or_else(String::new, point);
             spans.extend(value(&text, room, has_keys, brush));
+        }
+        Field::Goal(number) => {
+            let Some(choice) = choice(number) else { return Line::from(spans) };
+            let role = if has_keys && choice.archive.is_some() { Role::Input } else { Role::Text };
+            let text = format::fit(&goal(choice), room, brush.glyphs.more).into_owned();
+            spans.push(brush.span(role, text));
         }
         Field::Directory(number) => {
             let Some(choice) = choice(number) else { return Line::from(spans) };
@@ -119,7 +126,7 @@ fn line(wizard: &Wizard, field: Field, width: usize, brush: &Brush) -> Line<'sta
 }
 
 /// A value that is chosen from a few.
-fn value(text: &str, room: usize, has_keys: bool, brush: &Brush) -> Vec<Span<'static>> {
+pub(super) fn value(text: &str, room: usize, has_keys: bool, brush: &Brush) -> Vec<Span<'static>> {
     let text = format::fit(text, room.saturating_sub(4), brush.glyphs.more).into_owned();
     if has_keys {
         vec![brush.span(Role::Key, "< "), brush.span(Role::Input, text), brush.span(Role::Key, " >")]
@@ -136,9 +143,23 @@ fn point(choice: &Choice) -> String {
     format!("{taken}{size}  {}{newest}", format::clean(row.label()))
 }
 
+/// How far it is recovered, and whether that can be changed.
+fn goal(choice: &Choice) -> String {
+    let wish = &choice.recovery;
+    let then = match (&wish.goal, wish.at_target) {
+        (RecoveryGoal::Consistent, _) => "",
+        (_, AtTarget::Pause) => ", then pause",
+        (_, AtTarget::Promote) => ", then promote",
+        (_, AtTarget::ShutDown) => ", then shut down",
+    };
+    let archive = if choice.archive.is_some() { "" } else { ": no WAL archive is known" };
+    format!("{}{then}{archive}", wish.goal)
+}
+
 fn name(form: &Form, field: Field) -> &'static str {
     match field {
         Field::Point(_) => "Restore point",
+        Field::Goal(_) => "Recover to",
         Field::Directory(number) => match form.choices.get(number).map(|choice| choice.key.workload) {
             Some(Workload::Instance) | None => "Data directory",
             Some(Workload::VirtualMachine | Workload::FileTree) => "Directory",
@@ -154,8 +175,12 @@ fn name(form: &Form, field: Field) -> &'static str {
     }
 }
 
-const fn help(field: Field) -> &'static str {
+fn help(form: &Form, field: Field) -> &'static str {
     match field {
+        Field::Goal(_) if form.has_archive(field) => {
+            "Enter opens the recoverable window: any moment, position, transaction or named restore point in it."
+        }
+        Field::Goal(_) => NO_ARCHIVE,
         Field::Point(_) => {
             "Left and right choose another backup; Space lists all of them, also those that cannot be read."
         }

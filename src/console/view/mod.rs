@@ -11,6 +11,7 @@ mod events;
 mod explored_rows;
 pub(super) mod footer;
 mod form;
+mod goal;
 pub(super) mod group_page;
 mod header;
 pub(super) mod help;
@@ -34,6 +35,7 @@ pub(super) mod take_dialog;
 mod tree;
 mod tree_row;
 mod widgets;
+mod window_line;
 mod wishes;
 mod wizard;
 

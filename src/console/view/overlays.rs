@@ -1,6 +1,6 @@
 //! Menu, questions, reports, palette: what lies over everything else.
 
-use super::{cancel_dialog, compare_dialog, help, job_dialogs, plan_dialog, take_dialog, widgets};
+use super::{cancel_dialog, compare_dialog, goal, help, job_dialogs, plan_dialog, take_dialog, widgets};
 use crate::console::{
     action::{Action, Verdict},
     format,
@@ -38,6 +38,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, brush: &Brush) {
         Some(Overlay::StartJob(state)) => job_dialogs::start(buffer, state, brush),
         Some(Overlay::Take(state)) => take_dialog::paint(buffer, state, brush),
         Some(Overlay::Compare(state)) => compare_dialog::paint(buffer, state, brush),
+        Some(Overlay::Goal(page)) => goal::paint(buffer, model, page, brush),
         Some(Overlay::Plan(state)) => plan_dialog::of_order(buffer, state, brush),
     }
 }
@@ -103,6 +104,7 @@ pub(in crate::console) fn row_at(model: &Model, at: Position) -> Option<usize> {
         | Overlay::Plan(_)
         | Overlay::Take(_)
         | Overlay::Compare(_)
+        | Overlay::Goal(_)
         | Overlay::TypeName(_) => return None,
     };
     let inside = widgets::dialog_inside(centered(columns, lines, MENU_WIDTH, height));

@@ -146,6 +146,9 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
             (Action::Mark, "list"),
             (Action::Back, "back"),
         ],
+        KeyContext::Form if wizard.form.has_archive(wizard.form.field()) => {
+            &[(Action::Accept, "opens the window"), (Action::Down, "next field"), (Action::Back, "back")]
+        }
         KeyContext::Form => &[
             (Action::Accept, ""),
             (Action::Down, "next field"),
@@ -165,7 +168,9 @@ fn hints(model: &Model, wizard: &Wizard, brush: &Brush) -> Line<'static> {
         | KeyContext::TextView
         | KeyContext::Confirmation
         | KeyContext::TypeName
-        | KeyContext::Destination => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
+        | KeyContext::Destination
+        | KeyContext::Goal
+        | KeyContext::GoalText => &[(Action::Accept, ""), (Action::Down, "scrolls"), (Action::Back, "back")],
     };
     let pair = |(action, label): &(Action, &'static str)| {
         let key = model.options().keymap.key(place, *action)?;
