@@ -118,6 +118,8 @@
 //! | Of two owners the newer one counts: each transaction names its epoch. | `tests/ownership.rs`, `tests/journal.rs` |
 //! | What a lost journal forgot is told and can be brought back (S10). | `tests/ownership.rs`, `tests/machine.rs` |
 //! | Only `machine::evolve` changes a phase; history cannot be refused. | private fields; `tests/machine.rs` |
+//! | A server that is lost at the goal of its recovery is brought back there, by whoever owns the sessions next. | `tests/manager.rs`, exhaustive search |
+//! | Recovery that is paused only goes forward. | `tests/machine.rs` |
 //! | Never an eleventh try (R9); never two attempts of one session at once. | `tests/machine.rs`, exhaustive search |
 //! | A clock that is set back makes nothing wait longer than one pause. | `tests/machine.rs`, `tests/manager.rs` |
 //! | Failure alone never moves a session out of Restore (R6). | `tests/machine.rs` |

@@ -24,6 +24,8 @@ mod logs;
 mod lost;
 #[path = "session/naming.rs"]
 mod naming;
+#[path = "session/paused.rs"]
+mod paused;
 #[path = "session/piping.rs"]
 mod piping;
 #[path = "session/reading.rs"]

@@ -18,17 +18,18 @@ use crate::{
         session::{
             Reading, SessionError, VerbContext,
             act::{self, Selection},
-            args::{CancelArgs, SessionArgs, SessionVerb, StartArgs},
+            args::{CancelArgs, ResumeArgs, SessionArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
             events, list, log, message,
             name::SessionSelector,
             reader::Reader,
-            recover, report, show, start, watch,
+            recover, report, resume, show, start, watch,
         },
         streams::Streams,
     },
     control::Client,
     domain::{KindFilter, Order, Origin, RestoreOrder, Who},
+    machine::Resume,
     manager::{Clock, SessionAction, StartRequest},
 };
 use futures_util::{StreamExt, stream};
@@ -92,14 +93,20 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
         SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
         SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
         SessionVerb::Start(args) => started(context, reader, args, streams)?,
-        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
-        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
+        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Retry, streams)?,
+        SessionVerb::GoOn(args) => {
+            let (resume, _) = resume::go_on(args, around.clock.now(), &zones())?;
+            resumed(context, reader, &args.which, resume, (&around, streams))?
+        }
+        SessionVerb::Promote(args) => resumed(context, reader, args, Resume::Promote, (&around, streams))?,
+        SessionVerb::StopHere(args) => resumed(context, reader, args, Resume::StopHere, (&around, streams))?,
+        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
             let selection = recover::select(reader, args)?;
-            carry_out(context, (SessionAction::Recover, &who()), selection, streams)?
+            carry_out(context, (&SessionAction::Recover, &who()), selection, streams)?
         }
         SessionVerb::Cancel(args) => cancelled(context, reader, args, &around, streams)?,
     })
@@ -127,7 +134,7 @@ fn act_on(
     context: &AppContext,
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    act: SessionAction,
+    act: &SessionAction,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
@@ -138,7 +145,7 @@ fn act_on(
 
 fn carry_out(
     context: &AppContext,
-    (act, by): (SessionAction, &Who),
+    (act, by): (&SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
@@ -146,6 +153,27 @@ fn carry_out(
         return Ok(exit(selection.refused));
     }
     steer(context, async |owner| Ok(exit(act::carry_out(owner, (act, by), selection, streams).await?.refused)))
+}
+
+fn resumed(
+    context: &AppContext,
+    reader: &mut Reader,
+    args: &ResumeArgs,
+    resume: Resume,
+    (around, streams): (&VerbContext<'_>, &mut Streams<'_>),
+) -> anyhow::Result<Exit> {
+    let (by, act, now) = (who(), &SessionAction::Resume(resume), around.clock.now());
+    let selection = act::select(reader, Some(&args.session), (act, &by, now), &mut io::stdin().lock(), streams)?;
+    if selection.scopes.is_empty() {
+        return Ok(exit(selection.refused));
+    }
+    steer(context, async |owner| {
+        let around = VerbContext { pause: &after_interval, form: around.form.clone(), ..*around };
+        let around = &around;
+        let result = act::carry_out(owner, (act, &by), selection, streams).await?;
+        let ended = if args.wait { resume::wait(reader, &result.done, around, streams)? } else { Exit::Done };
+        Ok(ended.max(exit(result.refused)))
+    })
 }
 
 fn cancelled(
@@ -156,7 +184,7 @@ fn cancelled(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = SessionAction::Cancel(args.disposition(), args.reach());
+    let act = &SessionAction::Cancel(args.disposition(), args.reach());
     let now = around.clock.now();
     let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
@@ -168,11 +196,7 @@ fn cancelled(
         } else {
             Forced { result: act::carry_out(owner, (act, &by), selection, streams).await?, killed: Vec::new() }
         };
-        let pause = || {
-            std::thread::sleep(POLL_INTERVAL);
-            Reading::GoesOn
-        };
-        let around = VerbContext { pause: &pause, form: around.form.clone(), ..*around };
+        let around = VerbContext { pause: &after_interval, form: around.form.clone(), ..*around };
         let Forced { result, killed } = forced;
         // What was killed is followed to its end, so that data which is left is told.
         let (sessions, limit) = if args.wait { (result.done, None) } else { (killed, Some(FORCED_LIMIT)) };
@@ -266,6 +290,12 @@ fn for_one_instance(how: &RestoreOptions) -> Option<&'static str> {
 
 const fn exit(refused: bool) -> Exit {
     if refused { Exit::Refused } else { Exit::Done }
+}
+
+/// Waits until the next look is due, whether anybody reads stdout or not.
+fn after_interval() -> Reading {
+    std::thread::sleep(POLL_INTERVAL);
+    Reading::GoesOn
 }
 
 /// Waits until the next look is due; ends at once when the reader of stdout has gone away.

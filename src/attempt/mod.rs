@@ -24,8 +24,13 @@ pub use traces::{Traced, Traces, traces};
 pub use worker_command::worker_command;
 
 use crate::{
-    domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket},
+    domain::{
+        AttemptNo, SessionId,
+        fact::{PausedServer, ProcessMark},
+        ticket::Ticket,
+    },
     machine::Command,
+    process,
 };
 use uuid::Uuid;
 
@@ -35,6 +40,12 @@ pub type AttemptMessage = (SessionId, Command);
 /// Messages that may wait for the manager before a follower has to wait itself; they are thinned out before they come
 /// here, so this is several seconds' worth of a thousand attempts.
 pub const CHANNEL_CAPACITY: usize = 4096;
+
+/// Whether a server still waits where an attempt has left it. Where its process would be out of sight it is taken to: two
+/// servers on one directory would be worse than one that nobody brings back.
+pub fn stands(server: &PausedServer) -> bool {
+    process::is_alive(server.mark) || process::is_out_of_sight(server.mark)
+}
 
 /// The world in which attempts run. Every call returns at once; what comes of it arrives as messages.
 pub trait Attempts: Send + 'static {
@@ -50,4 +61,7 @@ pub trait Attempts: Send + 'static {
 
     /// Kills an attempt's process group.
     fn kill(&mut self, session: SessionId, attempt: AttemptNo);
+
+    /// Whether a server still waits where an attempt has left it (see [`stands`]).
+    fn stands(&self, server: &PausedServer) -> bool;
 }

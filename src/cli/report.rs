@@ -161,7 +161,11 @@ pub fn result(streams: &mut Streams<'_>, session: &Session, form: &CommandForm, 
             let commands = commands(session, form).unwrap_or_default();
             format!("{name}: {}\n{commands}; so do the keys of the console, howdah", state(session, *since))
         }
-        Phase::Paused { since, .. } => format!("{name}: {}", state(session, *since)),
+        Phase::Paused { since, at } => {
+            let commands = commands(session, form).unwrap_or_default();
+            let psql = at.server.as_ref().map(|server| format!("\n{}", printable(&server.address.psql("postgres"))));
+            format!("{name}: {}{}\n{commands}", state(session, *since), psql.unwrap_or_default())
+        }
         Phase::Queued { .. } | Phase::Running { .. } | Phase::Waiting { .. } | Phase::Cancelling { .. } => {
             format!("{name}: goes on without this command")
         }
@@ -304,6 +308,8 @@ pub fn plan_text(plan: &RestorePlan) -> String {
         WalFinding::Included { start, stop } => format!("WAL         included, from {start} to {stop}"),
         WalFinding::Missing { what } => format!("WAL         missing: {}", printable(what)),
     });
+    let of_recovery = plan.recovery.iter().flat_map(|recovery| recovery.rows());
+    lines.extend(of_recovery.map(|(name, text)| format!("{name:<12}{}", printable(&text))));
     lines.push(match &plan.server {
         ServerPlan::Start { binaries, version, user, port, leave_running } => {
             let then = if *leave_running { "left running" } else { "stopped after it has answered a query" };

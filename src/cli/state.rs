@@ -4,7 +4,7 @@
 //! said (R11).
 
 use crate::{
-    domain::{Disposed, Kind, Origin, Outcome, Step, Timestamp},
+    domain::{Disposed, Kind, Origin, Outcome, Step, Timestamp, fact::PausePoint, instance::printable, recovery},
     machine::{CancelStage, Cause, EndWish, Phase, Session, StuckReason, session::Urgency},
 };
 use std::path::Path;
@@ -47,7 +47,7 @@ pub fn state(session: &Session, now: Timestamp) -> String {
         }
         Phase::Stuck { failure, reason: StuckReason::Incurable | StuckReason::Bug, .. } => format!("stuck: {failure}"),
         Phase::Cancelling { stage, wish, .. } => cancelling(session, stage, wish),
-        Phase::Paused { at, .. } => format!("paused at the goal of its recovery, {}", at.at),
+        Phase::Paused { at, .. } => paused(session, at),
         Phase::Completed { .. } => "completed".to_owned(),
     }
 }
@@ -74,13 +74,29 @@ pub(in crate::cli) fn commands(session: &Session, form: &CommandForm) -> Option<
                 | CancelStage::Disposing { urgency: Urgency::Overdue, .. },
             ..
         } => Some(format!("{} kills it", form.of(&format!("{cancel} --force")))),
+        Phase::Paused { .. } => {
+            let verb = |verb: &str| form.of(&format!("{verb} {id}{kind}"));
+            let go_on = form.of(&format!("go-on {id}{kind} --time ..."));
+            let (promote, stop, cancel) = (verb("promote"), verb("stop-here"), form.of(&cancel));
+            Some(format!(
+                "{go_on} moves it to a later goal, {promote} opens it for writing, {stop} shuts it down there, {cancel} ends it"
+            ))
+        }
         Phase::Queued { .. }
         | Phase::Running { .. }
         | Phase::Waiting { .. }
-        | Phase::Paused { .. }
         | Phase::Cancelling { .. }
         | Phase::Completed { .. } => None,
     }
+}
+
+/// Where recovery waits, and what the server there answered.
+fn paused(session: &Session, at: &PausePoint) -> String {
+    let goal =
+        session.order().recovery().map_or_else(String::new, |recovery| format!(" of its recovery ({})", recovery.goal));
+    let committed = at.committed.map_or_else(String::new, |at| format!(", last commit {}", recovery::moment(at)));
+    let answer = if at.answer.is_empty() { String::new() } else { format!("; it answered: {}", printable(&at.answer)) };
+    format!("paused at the goal{goal}, {}{committed}{answer}", at.at)
 }
 
 /// Which try of how many an attempt is, or that a person asked for it; nothing of the first.

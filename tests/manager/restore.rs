@@ -13,7 +13,7 @@ use howdah::{
         streams::Streams,
     },
     domain::{
-        AttemptNo, ClusterRestore, Disposed, Origin, SessionId, Target,
+        AtTarget, AttemptNo, ClusterRestore, Disposed, Origin, Recovery, RecoveryGoal, SessionId, Target,
         fact::{Began, End, Fact},
         ticket::Work,
     },
@@ -109,6 +109,48 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
         (&object["reason"], &object["tries_total"], &object["tries_limit"]),
         (&"tries_used_up".into(), &10.into(), &10.into())
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_a_pause_the_command_ends_and_names_how_it_goes_on() {
+    let harness = Plan::default().open(|ticket| crate::paused::pauses(ticket));
+    let recovery = Recovery {
+        goal: RecoveryGoal::Time("2026-11-20T12:29:59Z".parse().unwrap()),
+        at_target: AtTarget::Pause,
+        archive: Some("/srv/wal/orders-1".into()),
+        ..Recovery::to_consistency()
+    };
+    let (exit, lines, object) =
+        run_request(&harness, ClusterRestore { recovery, ..sample::request(1) }, async |_| ()).await;
+    assert_eq!(exit as u8, 6);
+    assert_eq!(
+        lines[lines.len() - 3..],
+        [
+            "orders-1: paused at the goal of its recovery (2026-11-20 12:29:59 UTC), 0/2000100, last commit 2026-11-20 \
+             02:00:00 UTC; it answered: PostgreSQL 15.4",
+            "psql -h /tmp/howdah-s -p 5432 -U postgres -d postgres",
+            "howdah session go-on 1 --time ... --state-dir /srv/state moves it to a later goal, howdah session promote 1 \
+             --state-dir /srv/state opens it for writing, howdah session stop-here 1 --state-dir /srv/state shuts it down \
+             there, howdah session cancel 1 --state-dir /srv/state ends it",
+        ]
+    );
+    assert_eq!(
+        (&object["phase"], &object["recovery"], &object["paused"]),
+        (
+            &"paused".into(),
+            &serde_json::json!({
+                "goal": {"time": "2026-11-20T12:29:59Z"}, "inclusive": true, "timeline": "current", "at_target": "pause",
+                "archive": "/srv/wal/orders-1", "standby_of": null,
+            }),
+            &serde_json::json!({
+                "lsn": "0/2000100", "committed": "2026-11-20T02:00:00Z", "answer": "PostgreSQL 15.4",
+                "server": {
+                    "sockets": "/tmp/howdah-s", "port": 5432, "psql": "psql -h /tmp/howdah-s -p 5432 -U postgres -d postgres",
+                },
+            }),
+        )
+    );
+    assert_eq!(harness.now().await.counts.paused, 1, "what ends the command ends nothing else");
 }
 
 #[tokio::test(start_paused = true)]

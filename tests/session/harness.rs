@@ -10,8 +10,8 @@ use crate::{
 use howdah::{
     domain::{
         AttemptNo, ByteCount, ClusterRestore, Disposed, Disposition, ExistingData, Failure, InstanceName, Order,
-        Origin, Port, Progress, Reach, RestoreOrder, RetryPolicy, SessionId, Step, StepState, Target, Timestamp,
-        VerifyOrder, WhenUsedUp,
+        Origin, Port, Progress, Reach, Recovery, RestoreOrder, RetryPolicy, SessionId, Step, StepState, Target,
+        Timestamp, VerifyOrder, WhenUsedUp,
         fact::{Began, End, Fact, FactLine},
         ticket::CONTRACT_VERSION,
     },
@@ -229,6 +229,15 @@ impl Life {
         let mut life = Self::queued(number);
         let JournalRecord::Created(created) = &mut life.changes[0] else { panic!("created first") };
         created.order = Order::Verify(VerifyOrder { point: sample::request(number).point, max_rate: None });
+        life.session = Session::create(created.as_ref().clone());
+        life
+    }
+
+    /// A session whose recovery is to go so far, ordered on the command line.
+    pub(crate) fn recovering(number: u64, recovery: Recovery) -> Self {
+        let mut life = Self::queued(number);
+        let JournalRecord::Created(created) = &mut life.changes[0] else { panic!("created first") };
+        created.order.set_recovery(recovery);
         life.session = Session::create(created.as_ref().clone());
         life
     }

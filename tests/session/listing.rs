@@ -70,7 +70,7 @@ fn an_object_is_flat_and_null_where_nothing_applies() {
     let rows: Vec<&serde_json::Map<String, Value>> =
         rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap()).collect();
     let keys: Vec<&String> = rows[0].keys().collect();
-    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created damages damages_total dismissed disposed disposition ended ending failure files_done first_cause id index instance kind left lost next_try origin overdue percent phase pid port reason restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
+    assert_snapshot!(keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(" "), @"attempt backup by bytes_done bytes_reused bytes_total created damages damages_total dismissed disposed disposition ended ending failure files_done first_cause id index instance kind left lost next_try origin overdue paused percent phase pid port reason recovery restore_point server step system_identifier target took_seconds tries_limit tries_total tries_used unchecked uuid wal_percent warnings");
     let mut shown = String::new();
     for row in &rows {
         assert_eq!(row.keys().collect::<Vec<_>>(), keys, "the same fields in every phase");

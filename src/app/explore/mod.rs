@@ -241,7 +241,7 @@ fn stopped(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = SessionAction::Stop(args.reach());
+    let act = &SessionAction::Stop(args.reach());
     let now = around.clock.now();
     let selection = act::select(reader, Some(&args.session), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
@@ -271,7 +271,7 @@ fn stopped(
 async fn cancel_children(
     owner: &Client,
     reader: &mut Reader,
-    (stop, selection): (SessionAction, &Selection),
+    (stop, selection): (&SessionAction, &Selection),
     around: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
@@ -293,7 +293,7 @@ async fn cancel_children(
     // Whoever may close what they work on may end them.
     let cancel = SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin);
     let selection = Selection { scopes: vec![Scope::Sessions(children)], refused: false };
-    let result = act::carry_out(owner, (cancel, &who()), selection, streams).await?;
+    let result = act::carry_out(owner, (&cancel, &who()), selection, streams).await?;
     cancel::wait(reader, (&result.done, None), around, streams)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::name::{SessionName, SessionSelector};
 use crate::{
-    cli::restore_options::RestoreOptions,
+    cli::{recovery_options::GoalOptions, restore_options::RestoreOptions},
     domain::{Disposition, KindFilter, Reach},
 };
 use clap::{ArgGroup, Args, Subcommand};
@@ -37,6 +37,12 @@ pub enum SessionVerb {
     Start(Box<StartArgs>),
     /// Make another attempt now, for a session that waits or is stuck
     Retry(RetryArgs),
+    /// Let recovery that is paused at its goal go on to a later one, without another copy
+    GoOn(GoOnArgs),
+    /// Open the server of recovery that is paused at its goal for writing
+    Promote(ResumeArgs),
+    /// End recovery where it is paused: the server is shut down there, and not opened
+    StopHere(ResumeArgs),
     /// Cancel a session
     Cancel(CancelArgs),
     /// Take a completed session off the screen; its history is kept
@@ -120,6 +126,31 @@ pub struct RetryArgs {
     pub all: bool,
 }
 
+/// `howdah session go-on`.
+#[derive(Debug, Args)]
+#[command(after_help = RESUMING, group = ArgGroup::new("goal").required(true))]
+pub struct GoOnArgs {
+    /// Which session, or the pipe, and whether to wait.
+    #[command(flatten)]
+    pub which: ResumeArgs,
+    /// Where recovery goes on to.
+    #[command(flatten)]
+    pub to: GoalOptions,
+}
+
+/// `howdah session promote` and `howdah session stop-here`.
+#[derive(Debug, Args)]
+#[command(after_help = RESUMING)]
+#[group(skip)]
+pub struct ResumeArgs {
+    /// Which session, or the pipe.
+    #[arg(help = PIPED, value_name = "SESSION | -")]
+    pub session: SessionSelector,
+    /// Return when it has ended, is paused again or is stuck
+    #[arg(long)]
+    pub wait: bool,
+}
+
 /// `howdah session cancel`.
 #[derive(Debug, Args)]
 #[command(after_help = CANCEL, group = ArgGroup::new("disposition"))]
@@ -182,6 +213,7 @@ impl SessionVerb {
     pub const fn changes_sessions(&self) -> bool {
         match self {
             Self::Start(_) | Self::Retry(_) | Self::Cancel(_) | Self::Dismiss(_) => true,
+            Self::GoOn(_) | Self::Promote(_) | Self::StopHere(_) => true,
             Self::Recover(args) => args.all || !args.sessions.is_empty(),
             Self::List(_) | Self::Show(_) | Self::Events(_) | Self::Log(_) | Self::Watch(_) => false,
         }
@@ -213,6 +245,15 @@ const PIPED: &str = "The session: its number, [n] of the list (counted from 0), 
 
 const ACTING: &str = "Nothing is printed on success. Exit code 3: at least one session was refused; stderr names each \
                       with its reason, and the others were carried out.";
+
+const RESUMING: &str = "\
+The session must be paused (howdah restore --at-target pause; the wizard of the console pauses, too). Recovery only goes
+forward: a goal that it has passed needs a new copy. Replay begins again where the backup began, so the WAL from there on is
+needed once more.
+
+Nothing is printed on success. Exit codes: 0 accepted, or with --wait done; 3 at least one session was refused (stderr names
+each with its reason, and the others were carried out); with --wait also 4 stuck, 5 cancelled, 6 paused at the new goal, or
+done with a warning that a person should read.";
 
 const CANCEL: &str = "Without --keep, --remove or --set-aside, partial data is removed when the session created the \
                       directory, and kept otherwise. Nothing is printed on success. Exit code 3: at least one session \
@@ -264,6 +305,13 @@ The JSON object of a session is the same for list, show, watch, start and restor
   disposition    of a cancel that is under way: default, remove, keep or set_aside
   overdue        of a cancel that is under way: whether a process is still alive past its time
   pid            the process id of the worker, while an attempt is under way
+  recovery       of a restore or an opening that goes beyond the backup's own end: {goal, inclusive,
+                 timeline, at_target, archive, standby_of}; goal: latest, immediate, or {time}, {lsn},
+                 {xid}, {name}, consistent for a standby; timeline: latest, current or its number;
+                 at_target: promote, pause or shut_down; standby_of: {conninfo, slot}
+  paused         of one that is paused at its goal: {lsn, committed, answer, server}; committed: the
+                 time of the last replayed commit; answer: what the server said; server: {sockets,
+                 port, psql}, psql being the command line that opens psql there
   server         of one that succeeded: running, stopped or not_started
   warnings       of one that succeeded: what a person should read, an array of sentences
   unchecked      of one that succeeded: what was not verified, an array of sentences

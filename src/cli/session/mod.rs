@@ -19,7 +19,9 @@ pub mod object;
 pub mod pipe;
 pub mod reader;
 pub mod recover;
+pub mod recovery_object;
 pub mod report;
+pub mod resume;
 pub mod show;
 pub mod start;
 pub(super) mod table;
@@ -89,10 +91,11 @@ pub(in crate::cli) fn print_problems(reader: &mut reader::Reader, streams: &mut 
     reader.problems().iter().try_for_each(|problem| message(streams, problem))
 }
 
-/// Whether a session stands still because its worker is gone and nobody owns it: its owner would have seen that, and
-/// would try again.
+/// Whether a session stands still because its worker, or its server at a pause, is gone and nobody owns it: its owner would
+/// have seen that, and would try again.
 pub(in crate::cli) fn is_lost(session: &Session, reader: &reader::Reader, context: &VerbContext<'_>) -> bool {
-    session.live_attempt().is_some() && !(context.owned)() && reader.is_lost(session)
+    let has_process = session.live_attempt().is_some() || session.paused_server().is_some();
+    has_process && !(context.owned)() && reader.is_lost(session)
 }
 
 /// Looks from time to time whether anybody owns the state directory, for a command that waits: without an owner it would

@@ -7,6 +7,7 @@
 use crate::{
     cli::{
         backup_list::escaped,
+        session::recovery_object::{PausedObject, RecoveryObject},
         state::{left_in, percent},
     },
     domain::{
@@ -52,6 +53,8 @@ pub struct SessionObject {
     pub disposition: Option<Disposition>,
     pub overdue: Option<bool>,
     pub pid: Option<u32>,
+    pub recovery: Option<RecoveryObject>,
+    pub paused: Option<PausedObject>,
     pub server: Option<&'static str>,
     pub warnings: Option<Vec<String>>,
     pub unchecked: Option<Vec<String>>,
@@ -115,6 +118,8 @@ impl SessionObject {
             disposition: None,
             overdue: None,
             pid: session.live_mark().map(|mark| mark.pid),
+            recovery: order.recovery().filter(|recovery| recovery.goes_beyond_backup()).map(RecoveryObject::of),
+            paused: None,
             server: None,
             warnings: None,
             unchecked: None,
@@ -165,7 +170,8 @@ impl SessionObject {
 
     fn add_phase(&mut self, session: &Session, now: Timestamp) {
         match session.phase() {
-            Phase::Queued { .. } | Phase::Running { .. } | Phase::Paused { .. } => {}
+            Phase::Queued { .. } | Phase::Running { .. } => {}
+            Phase::Paused { at, .. } => self.paused = Some(PausedObject::of(at)),
             Phase::Waiting { failure, next_try, .. } => {
                 self.failure = Some(FailureObject::of(failure));
                 self.next_try = Some(rescheduled(session, now).unwrap_or(*next_try).to_string());

@@ -87,9 +87,10 @@ impl Reader {
         Ok(stored.map(|session| self.observed(&session, now)))
     }
 
-    /// Whether the worker of this session, which was read a moment ago, is gone without a last report.
+    /// Whether the worker of this session, which was read a moment ago, is gone without a last report, or the server of one
+    /// that is paused.
     pub fn is_lost(&self, session: &Session) -> bool {
-        self.observer.is_lost(session)
+        self.observer.is_lost(session) || session.paused_server().is_some_and(|server| !attempt::stands(server))
     }
 
     /// Notes records that cannot be read, to be reported.

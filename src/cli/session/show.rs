@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cli::{exit::Exit, state, streams::Streams},
-    domain::{Disposed, Outcome, SessionId, Timestamp, instance::printable},
+    domain::{AtTarget, Disposed, Outcome, Recovery, SessionId, Timestamp, instance::printable},
     machine::{AttemptEnd, AttemptRecord, Phase, Session},
 };
 use std::io;
@@ -69,6 +69,12 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
     );
     add("phase", format::phase(session, lost, context.ascii));
     add("state", format::state(session, lost, now));
+    if let Some(recovery) = order.recovery().filter(|recovery| recovery.goes_beyond_backup()) {
+        add("recovers to", recovers_to(recovery));
+    }
+    if let Some(server) = session.paused_server().filter(|_| !lost) {
+        add("psql", server.address.psql("postgres"));
+    }
     if let Some(commands) = state::commands(session, &context.form).filter(|_| !lost) {
         add("what to do", commands);
     }
@@ -109,6 +115,22 @@ fn facts(session: &Session, lost: bool, context: &VerbContext<'_>, now: Timestam
         add("ended", format!("{} UTC, after {took} s", format::moment(*at)));
     }
     facts
+}
+
+/// How far recovery goes, on which timeline, and what happens there.
+fn recovers_to(recovery: &Recovery) -> String {
+    let exclusive = if recovery.inclusive { "" } else { ", exclusive" };
+    let archive = recovery.archive.as_ref().map(|archive| format!(", WAL from {}", archive.display()));
+    let archive = archive.unwrap_or_default();
+    if let Some(upstream) = &recovery.standby_of {
+        return format!("a standby of {}{archive}", upstream.conninfo);
+    }
+    let then = match recovery.at_target {
+        AtTarget::Pause => "paused there",
+        AtTarget::Promote => "opened there",
+        AtTarget::ShutDown => "shut down there",
+    };
+    format!("{}{exclusive}, timeline {}, {then}{archive}", recovery.goal, recovery.timeline.word())
 }
 
 fn attempt(session: &Session, record: &AttemptRecord, lost: bool) -> String {

@@ -107,7 +107,7 @@ fn all(
 }
 
 /// The exit code of a session that needs no more watching.
-fn end(session: &Session) -> Option<Exit> {
+pub(super) fn end(session: &Session) -> Option<Exit> {
     match session.phase() {
         Phase::Completed { outcome, .. } => Some(Exit::of(outcome)),
         Phase::Paused { .. } => Some(Exit::Warned),
