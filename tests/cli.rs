@@ -4,6 +4,8 @@
 
 #[path = "cli/identity.rs"]
 mod identity;
+#[path = "cli/recovery.rs"]
+mod recovery;
 #[path = "cli/settings.rs"]
 mod settings;
 mod support;

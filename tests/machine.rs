@@ -33,6 +33,8 @@ mod random;
 mod records;
 #[path = "machine/reference_model.rs"]
 mod reference_model;
+#[path = "machine/resume.rs"]
+mod resume;
 #[path = "machine/sample.rs"]
 mod sample;
 #[path = "machine/search.rs"]
@@ -80,6 +82,7 @@ const SOMETIMES: &[&str] = &[
     "refusal disposal_in_time",
     "refusal not_active",
     "refusal not_held_open",
+    "refusal not_later",
     "refusal not_paused",
     "refusal nothing_to_force",
     "refusal nothing_to_recover",
@@ -90,6 +93,7 @@ const SOMETIMES: &[&str] = &[
     "requeued",
     "rescheduled",
     "resumed",
+    "server lost",
     "step_changed",
     "stopping",
     "stopping forced",

@@ -22,6 +22,8 @@ mod jobs;
 mod occasions;
 #[path = "manager/owner.rs"]
 mod owner;
+#[path = "manager/paused.rs"]
+mod paused;
 #[path = "manager/queue.rs"]
 mod queue;
 #[path = "manager/restore.rs"]

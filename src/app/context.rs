@@ -10,12 +10,13 @@ use super::{
 use crate::{
     catalog::{self, Access, RepositoryPath},
     cli::{args::Common, state::CommandForm},
-    domain::{BackupObject, JobId, Who, WorkerSettings, Workload, path_text::quoted},
+    domain::{BackupObject, JobId, Who, WorkerSettings, Workload, Zones, path_text::quoted},
     manager::ManagerSettings,
     process,
 };
 use anyhow::Context;
 use etcetera::BaseStrategy;
+use jiff::tz::TimeZone;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -92,6 +93,11 @@ impl AppContext {
         let is_own = state_dir(None).is_ok_and(|own| own == self.state);
         CommandForm::new((!is_own).then(|| quoted(&self.state)))
     }
+}
+
+/// The zones of this machine.
+pub(super) fn zones() -> Zones {
+    Zones { local: TimeZone::system(), database: jiff::tz::db().clone() }
 }
 
 /// What settings know of the objects in the repositories.

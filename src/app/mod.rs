@@ -31,6 +31,7 @@ mod ownership;
 pub mod planner;
 mod play;
 mod proposals;
+mod recovery;
 mod replay;
 mod requests;
 pub mod restore;

@@ -4,6 +4,7 @@ use super::{
     choice,
     context::AppContext,
     proposals::{self, Taken},
+    recovery,
 };
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance},
@@ -20,8 +21,13 @@ use std::path::{Path, PathBuf};
 pub(super) const WITHOUT_WAL: &str = "add --without-wal to restore the files all the same";
 
 /// The request of `howdah restore`, or why there is none.
-pub(super) fn request(context: &AppContext, catalog: &Catalog, args: &RestoreArgs) -> Result<RestoreOrder, Refused> {
-    beside(&Taken::default(), context, catalog, &args.instance, &args.how)
+pub(super) fn request(
+    context: &AppContext,
+    catalog: &Catalog,
+    args: &RestoreArgs,
+    wish: &Recovery,
+) -> Result<RestoreOrder, Refused> {
+    beside(&Taken::default(), context, catalog, (&args.instance, &args.how, wish))
 }
 
 /// The same for one of several: what is not named by the person is chosen beside what is taken.
@@ -29,8 +35,7 @@ pub(super) fn beside(
     taken: &Taken,
     context: &AppContext,
     catalog: &Catalog,
-    instance: &str,
-    args: &RestoreOptions,
+    (instance, args, wish): (&str, &RestoreOptions, &Recovery),
 ) -> Result<RestoreOrder, Refused> {
     let (one, row) = choice::row(catalog, instance, args.point.as_deref())?;
     if let Some(option) = foreign_option(row, args) {
@@ -39,7 +44,14 @@ pub(super) fn beside(
     }
     let directory = directory(taken, context, one, args)?;
     match row {
-        CatalogEntry::Restorable(point) => cluster(taken, point, &directory, args).map(RestoreOrder::Cluster),
+        CatalogEntry::Restorable(point) => {
+            let (point, recovery) = if wish.goes_beyond_backup() {
+                recovery::resolve(context, one, args.point.as_deref(), wish.clone())?
+            } else {
+                (point.clone(), wish.clone())
+            };
+            cluster(taken, (point, recovery), &directory, args).map(RestoreOrder::Cluster)
+        }
         CatalogEntry::Machine(point) => Ok(RestoreOrder::VirtualMachine(machine(point, directory, args))),
         CatalogEntry::Tree(point) => Ok(RestoreOrder::Files(tree(point, directory, args))),
         CatalogEntry::Unreadable { problem, .. } => Err(problem.clone().into()),
@@ -60,7 +72,7 @@ fn directory(
 
 fn cluster(
     taken: &Taken,
-    point: &RestorePoint,
+    (point, recovery): (RestorePoint, Recovery),
     directory: &Path,
     args: &RestoreOptions,
 ) -> Result<ClusterRestore, Refused> {
@@ -84,7 +96,6 @@ fn cluster(
         (false, false) => ServerWish::LeaveRunning,
     };
     let missing_wal = if args.without_wal { MissingWal::Accept } else { MissingWal::Refuse };
-    let (point, recovery) = (point.clone(), Recovery::to_consistency());
     Ok(ClusterRestore { point, target, recovery, server, max_rate: args.max_rate, existing, missing_wal })
 }
 
@@ -135,7 +146,12 @@ fn foreign_option(row: &CatalogEntry, args: &RestoreOptions) -> Option<&'static 
         CatalogEntry::Machine(_) => &[&of_cluster, &of_tree],
         CatalogEntry::Tree(_) => &[&of_cluster, &of_machine, &of_both],
     };
-    foreign.iter().copied().flatten().find(|(is_given, _)| *is_given).map(|(_, option)| *option)
+    let foreign = foreign.iter().copied().flatten().find(|(is_given, _)| *is_given).map(|(_, option)| *option);
+    let of_recovery = || match row {
+        CatalogEntry::Restorable(_) | CatalogEntry::Unreadable { .. } => None,
+        CatalogEntry::Machine(_) | CatalogEntry::Tree(_) => args.recovery.first_given(),
+    };
+    foreign.or_else(of_recovery)
 }
 
 /// The tries that were asked for; none leaves them to the owner's own setting.

@@ -3,7 +3,7 @@
 
 use super::{
     attach,
-    context::{AppContext, who},
+    context::{AppContext, who, zones},
     proposals::{Choices, Proposing, Taken},
     requests,
 };
@@ -14,6 +14,7 @@ use crate::{
         exit::Exit,
         report,
         restore::{self, Interrupt},
+        session::message,
         streams::Streams,
     },
     domain::{AnyRestorePlan, Kind, Order, Origin, RestoreOrder},
@@ -32,12 +33,19 @@ pub(super) fn run(context: &AppContext, args: &RestoreArgs) -> anyhow::Result<Ex
     let columns = rustix::termios::tcgetwinsize(&err).map_or(80, |size| usize::from(size.ws_col)).max(20);
     let json = args.json;
     let mut streams = Streams { out: &mut out, err: &mut err, live, columns, json };
+    let wish = match args.how.wish(Clock::system().now(), &zones()) {
+        Ok(wish) => wish,
+        Err(reason) => return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &reason.into())?),
+    };
     let catalog = catalog::read(&context.sources_for([&args.instance])?);
-    let request = match requests::request(context, &catalog, args) {
+    let request = match requests::request(context, &catalog, args, &wish.recovery) {
         Ok(request) => request,
         Err(reason) => return Ok(report::refused(&mut streams, Kind::Restore, &args.instance, &reason)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    if let Some(read_as) = wish.read_as.as_ref().filter(|_| !(args.plan && json)) {
+        message(&mut streams, &format!("the goal is {read_as}"))?;
+    }
     runtime.block_on(async {
         let choices = Choices::of(context, &args.how);
         let (mut request, plan) = choices.plan(request, &Taken::default(), &context.worker_settings()).await;

@@ -2,7 +2,7 @@
 
 use super::{
     attach,
-    context::{AppContext, who},
+    context::{AppContext, who, zones},
     ownership,
     proposals::{Choices, Proposing, Taken},
     replay::{self, Wanted},
@@ -92,14 +92,14 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
         SessionVerb::Log(args) => log::run(reader, args, &around, streams)?,
         SessionVerb::Watch(args) => watch::run(reader, args, &around, streams)?,
         SessionVerb::Start(args) => started(context, reader, args, streams)?,
-        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Retry, streams)?,
-        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), SessionAction::Dismiss, streams)?,
+        SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Retry, streams)?,
+        SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
         }
         SessionVerb::Recover(args) => {
             let selection = recover::select(reader, args)?;
-            carry_out(context, (SessionAction::Recover, &who()), selection, streams)?
+            carry_out(context, (&SessionAction::Recover, &who()), selection, streams)?
         }
         SessionVerb::Cancel(args) => cancelled(context, reader, args, &around, streams)?,
     })
@@ -127,7 +127,7 @@ fn act_on(
     context: &AppContext,
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    act: SessionAction,
+    act: &SessionAction,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
@@ -138,7 +138,7 @@ fn act_on(
 
 fn carry_out(
     context: &AppContext,
-    (act, by): (SessionAction, &Who),
+    (act, by): (&SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
@@ -156,7 +156,7 @@ fn cancelled(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = SessionAction::Cancel(args.disposition(), args.reach());
+    let act = &SessionAction::Cancel(args.disposition(), args.reach());
     let now = around.clock.now();
     let selection = act::select(reader, args.session.as_ref(), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
@@ -197,6 +197,7 @@ fn started(
     {
         return Err(SessionError::Usage(format!("{option} is for one instance; start the others by themselves")).into());
     }
+    let wish = args.how.wish(Clock::system().now(), &zones()).map_err(SessionError::Refused)?;
     let catalog = catalog::read(&context.sources_for(&args.instances)?);
     let mut taken = Taken::default();
     for session in reader.journal.ongoing().map_err(SessionError::from)?.sessions {
@@ -205,7 +206,7 @@ fn started(
     let mut wanted: Vec<RestoreOrder> = Vec::new();
     let mut refused = false;
     for instance in &args.instances {
-        match requests::beside(&taken, context, &catalog, instance, &args.how) {
+        match requests::beside(&taken, context, &catalog, (instance, &args.how, &wish.recovery)) {
             Ok(request) => {
                 taken.add(&request);
                 wanted.push(request);

@@ -24,7 +24,11 @@ pub use traces::{Traced, Traces, traces};
 pub use worker_command::worker_command;
 
 use crate::{
-    domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket},
+    domain::{
+        AttemptNo, SessionId,
+        fact::{PausedServer, ProcessMark},
+        ticket::Ticket,
+    },
     machine::Command,
 };
 use uuid::Uuid;
@@ -50,4 +54,7 @@ pub trait Attempts: Send + 'static {
 
     /// Kills an attempt's process group.
     fn kill(&mut self, session: SessionId, attempt: AttemptNo);
+
+    /// Whether a server still waits where an attempt has left it. One that cannot be seen from here is taken to.
+    fn stands(&self, server: &PausedServer) -> bool;
 }

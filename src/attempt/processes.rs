@@ -5,8 +5,14 @@ use super::{
     follow::{EXIT_GRACE, Follower},
     supervise::{Control, Inbox, restart_on_panic},
 };
-use crate::domain::{AttemptNo, SessionId, fact::ProcessMark, ticket::Ticket};
-use crate::process::OWN_PROGRAM;
+use crate::{
+    domain::{
+        AttemptNo, SessionId,
+        fact::{PausedServer, ProcessMark},
+        ticket::Ticket,
+    },
+    process::{self, OWN_PROGRAM},
+};
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
 use uuid::Uuid;
@@ -81,5 +87,9 @@ impl Attempts for Processes {
 
     fn kill(&mut self, session: SessionId, attempt: AttemptNo) {
         self.control(session, attempt, Control::Kill);
+    }
+
+    fn stands(&self, server: &PausedServer) -> bool {
+        process::is_alive(server.mark) || process::is_out_of_sight(server.mark)
     }
 }

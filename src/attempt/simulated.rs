@@ -4,7 +4,7 @@ use super::{AttemptMessage, Attempts};
 use crate::{
     domain::{
         AttemptNo, Disposed, SessionId,
-        fact::{End, ProcessMark},
+        fact::{End, PausedServer, ProcessMark},
         ticket::{Ticket, Work},
     },
     machine::{Command, Report},
@@ -38,6 +38,8 @@ pub enum Survivor {
     Alive(Scenario),
 }
 
+type Looker = Box<dyn Fn(&PausedServer) -> bool + Send>;
+
 type Writer = Box<dyn Fn(&Ticket) -> Scenario + Send>;
 
 /// A world of simulated attempts.
@@ -45,6 +47,7 @@ pub struct Simulated {
     messages: mpsc::Sender<AttemptMessage>,
     scenario: Writer,
     survivor: Survivor,
+    stands: Looker,
     controls: HashMap<(SessionId, AttemptNo), watch::Sender<Wanted>>,
     launched: Arc<Mutex<Vec<Ticket>>>,
     players: JoinSet<()>,
@@ -73,6 +76,7 @@ impl Simulated {
             messages,
             scenario: Box::new(scenario),
             survivor: Survivor::Lost,
+            stands: Box::new(|_| true),
             controls: HashMap::new(),
             launched: Arc::default(),
             players: JoinSet::new(),
@@ -83,6 +87,13 @@ impl Simulated {
     #[must_use]
     pub fn with_survivor(mut self, survivor: Survivor) -> Self {
         self.survivor = survivor;
+        self
+    }
+
+    /// The same, where this says which servers still wait at their goal; without it all do.
+    #[must_use]
+    pub fn with_servers(mut self, stands: impl Fn(&PausedServer) -> bool + Send + 'static) -> Self {
+        self.stands = Box::new(stands);
         self
     }
 
@@ -133,6 +144,10 @@ impl Attempts for Simulated {
 
     fn kill(&mut self, session: SessionId, attempt: AttemptNo) {
         self.control(session, attempt, Wanted::Kill);
+    }
+
+    fn stands(&self, server: &PausedServer) -> bool {
+        (self.stands)(server)
     }
 }
 

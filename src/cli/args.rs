@@ -271,7 +271,12 @@ without its UUID, with new MAC addresses, its network not connected (--network c
 is given. A tree of files (files:NAME) comes from its restic repository, all of it or what --include names; --point is its \
 snapshot.
 
-Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read.";
+Without a goal recovery ends where the backup does. With one (--latest, --immediate, --time, --lsn, --xid, --restore-point) \
+the WAL comes from the archive of the instance, and --plan says beforehand whether it is all there. At --at-target pause the \
+command ends with 6 and the server stays, read-only, on a private socket: howdah session go-on moves it to a later goal, \
+promote opens it, stop-here shuts it down, cancel ends it. What ends or interrupts this command then changes nothing.
+
+Exit codes: 0 done, 1 howdah failed, 2 wrong usage, 3 refused (nothing was begun), 4 stuck (a person is needed), 5 cancelled, 6 done with a warning that a person should read, or paused at its goal.";
 
 const REPORT: &str = "\
 Nothing is changed, and nobody need own the sessions. Of several sessions one that cannot be told is named on stderr with \

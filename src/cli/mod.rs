@@ -11,6 +11,7 @@ pub mod job;
 pub mod keys;
 pub mod man;
 pub mod recording_options;
+pub mod recovery_options;
 pub mod report;
 pub mod restore;
 pub mod restore_options;

@@ -1,6 +1,7 @@
 //! The options of a restore, which `howdah restore` and `howdah session start` share.
 
-use crate::domain::{Port, Rate, instance::printable_name};
+use super::recovery_options::{RecoveryOptions, RecoveryWish};
+use crate::domain::{AtTarget, Port, Rate, Timestamp, Zones, instance::printable_name};
 use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser},
@@ -37,6 +38,9 @@ pub struct RestoreOptions {
     /// Rename data that stands at the target; its directory name must be typed here
     #[arg(long, value_name = "NAME")]
     pub set_aside: Option<String>,
+    /// How far recovery goes.
+    #[command(flatten)]
+    pub recovery: RecoveryOptions,
     /// What only other workloads than instances have.
     #[command(flatten)]
     pub of: WorkloadOptions,
@@ -63,6 +67,37 @@ pub struct WorkloadOptions {
     /// Only this path of a tree of files; may be given more than once
     #[arg(long, value_name = "PATH")]
     pub include: Vec<PathBuf>,
+}
+
+impl RestoreOptions {
+    /// What was asked of recovery.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be, or not with the other options: a printable clause.
+    pub fn wish(&self, now: Timestamp, zones: &Zones) -> Result<RecoveryWish, String> {
+        let wish = self.recovery.wish(now, zones)?;
+        if !wish.recovery.goes_beyond_backup() {
+            return Ok(wish);
+        }
+        let what = if wish.recovery.standby_of.is_some() { "a standby" } else { "a goal" };
+        if self.no_start {
+            return Err(format!(
+                "--no-start does not go with {what}: without a server nothing is replayed; leave it out, or have the \
+                 server shut down once it is there (--at-target shutdown, or --stop-after-probe)"
+            ));
+        }
+        if self.without_wal {
+            return Err(format!("--without-wal does not go with {what}: without WAL nothing is replayed"));
+        }
+        let is_opened = wish.recovery.at_target == AtTarget::Promote && wish.recovery.standby_of.is_none();
+        if self.stop_after_probe && !is_opened {
+            return Err(
+                "--stop-after-probe is for a server that is opened at its goal: leave one of the two out".to_owned()
+            );
+        }
+        Ok(wish)
+    }
 }
 
 /// Reads a span such as `30s`, for clap.

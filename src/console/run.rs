@@ -201,7 +201,7 @@ impl<S: Surface> Running<S> {
             Intent::Ring(text) => self.surface.ring(&text)?,
             Intent::RefreshCatalog => (self.ports.refresh_catalog)(),
             Intent::Act(act, scope) => {
-                let answer = self.ports.manager.act(act, scope, by());
+                let answer = self.ports.manager.act(act.clone(), scope, by());
                 self.orders.push(answer.map(move |receipt| Message::Acted(act, receipt)).boxed());
             }
             Intent::Start(orders) => {

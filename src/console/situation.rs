@@ -195,6 +195,7 @@ fn judge(model: &Model, subject: &Subject, act: SessionAction) -> Verdict {
     let completed = match act {
         SessionAction::Retry | SessionAction::Cancel(..) => Refusal::Completed,
         SessionAction::Stop(_) => Refusal::NotHeldOpen,
+        SessionAction::Resume(_) => Refusal::NotPaused,
         SessionAction::Force => Refusal::NothingToForce,
         SessionAction::Dismiss if subject.completed > subject.dismissed => return Verdict::Ready,
         SessionAction::Dismiss if subject.dismissed > 0 => {

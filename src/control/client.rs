@@ -148,7 +148,7 @@ impl Client {
     async fn send_act(self, act: SessionAction, scope: Scope) -> Receipt {
         let mut lines = Vec::new();
         for (scope, expected) in batch::split_scope(scope) {
-            lines.extend(self.receipt(Request::Act { act, scope }, expected).await);
+            lines.extend(self.receipt(Request::Act { act: act.clone(), scope }, expected).await);
         }
         Receipt { lines }
     }

@@ -25,7 +25,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// The version of this protocol. It grows with every change that an older peer would misunderstand.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// This program's own version, as peers receive it.
 pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");

@@ -3,7 +3,7 @@
 use super::Trace;
 use crate::domain::{
     AtTarget, AttemptNo, Disposition, Failure, Kind, Reach, Recovery, RecoveryGoal, SessionId,
-    fact::{End, Fact},
+    fact::{End, Fact, PausePoint},
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub enum Command {
     Launch,
     /// The clock has reached the session's next wake.
     Wake,
-    /// The owner that had started the attempt is gone, and so is the attempt (D9).
+    /// The owner that had started the attempt is gone, and so is the attempt (D9); of one that paused, its server is gone.
     Lost {
         /// The attempt that was lost.
         attempt: AttemptNo,
@@ -117,6 +117,34 @@ pub enum Resume {
 }
 
 impl Resume {
+    /// Whether recovery can get there from where it is paused: it only goes forward, and each goal stops where it is
+    /// reached. Where only replay can tell, it is taken to be so.
+    pub fn is_ahead(&self, paused: &Recovery, at: &PausePoint) -> bool {
+        let Self::GoOn { goal, inclusive } = self else { return true };
+        let is_same = (goal, *inclusive) == (&paused.goal, paused.inclusive);
+        match goal {
+            RecoveryGoal::Consistent | RecoveryGoal::Immediate => false,
+            // More may have been archived since.
+            RecoveryGoal::Latest => true,
+            // The record that begins where replay stands is the next one.
+            RecoveryGoal::Lsn(lsn) => *lsn > at.at || (*lsn == at.at && *inclusive),
+            RecoveryGoal::Time(time) => {
+                let includes_more = *inclusive && !paused.inclusive;
+                let passes_goal = match paused.goal {
+                    RecoveryGoal::Time(was) => *time > was || (*time == was && includes_more),
+                    RecoveryGoal::Consistent
+                    | RecoveryGoal::Immediate
+                    | RecoveryGoal::Latest
+                    | RecoveryGoal::Lsn(_)
+                    | RecoveryGoal::Xid(_)
+                    | RecoveryGoal::Name(_) => true,
+                };
+                passes_goal && at.committed.is_none_or(|passed| *time > passed)
+            }
+            RecoveryGoal::Xid(_) | RecoveryGoal::Name(_) => !is_same,
+        }
+    }
+
     /// The wish for the recovery from now on.
     pub fn applied(self, paused: &Recovery) -> Recovery {
         let paused = paused.clone();

@@ -39,6 +39,13 @@ pub(super) fn lost(session: &Session, attempt: AttemptNo, now: Timestamp) -> Vec
     disrupted(session, attempt, Failure::disruption("the attempt was lost while howdah was not running", ""), now, now)
 }
 
+/// A server that waited at its goal and is gone: an attempt brings it back to where it was, and the first is due at once
+/// (D9). The order is as it was.
+pub(super) fn server_lost(session: &Session, attempt: AttemptNo, now: Timestamp) -> Vec<Event> {
+    let cause = "the server that waited at its goal is gone: it was stopped or killed, or the machine went down";
+    disrupted(session, attempt, Failure::disruption(cause, ""), now, now)
+}
+
 /// A disruption: the next try is due at this moment, if one is left.
 fn disrupted(
     session: &Session,

@@ -2,7 +2,9 @@
 
 use super::{
     CancelStage, Cause, Command, EndWish, Event, Phase, Refusal, Report, Session,
-    conclude::{conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost, may_dispose_again},
+    conclude::{
+        conclude_attempt, conclude_disposal, conclude_stop, dispose, ended, lost, may_dispose_again, server_lost,
+    },
     deadline::{CANCEL_GRACE, later},
     effect::rescheduled,
     session::Urgency,
@@ -10,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     AttemptNo, Disposed, Disposition, Kind, Origin, Reach, Step, StepState, Timestamp,
-    fact::{End, Fact, ProcessMark},
+    fact::{End, Fact, PausePoint, ProcessMark},
 };
 
 /// The events that a command leads to, in order; none where nothing changes. A refusal changes nothing.
@@ -26,7 +28,7 @@ pub fn decide(session: &Session, command: Command, now: Timestamp) -> Result<Vec
         Phase::Running { attempt, got_through, .. } => running(session, command, now, *attempt, *got_through),
         Phase::Waiting { tries_used, next_try, .. } => waiting(session, command, now, *tries_used, *next_try),
         Phase::Stuck { .. } => stuck(session, command, now),
-        Phase::Paused { .. } => paused(session, command, now),
+        Phase::Paused { at, .. } => paused(session, command, now, at),
         Phase::Cancelling { stage, wish, .. } => cancelling(session, command, now, stage, wish),
         Phase::Completed { .. } => completed(session, command),
     }
@@ -126,11 +128,17 @@ fn stuck(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Even
 }
 
 /// Recovery waits at its goal: a person says how it goes on.
-fn paused(session: &Session, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+fn paused(session: &Session, command: Command, now: Timestamp, at: &PausePoint) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Resume { resume, by } => {
             let paused = session.order.recovery().ok_or(Refusal::NotPaused)?;
+            if !resume.is_ahead(paused, at) {
+                return Err(Refusal::NotLater { at: at.at, committed: at.committed });
+            }
             Ok(vec![Event::Resumed { recovery: resume.applied(paused), by }])
+        }
+        Command::Lost { attempt } if session.attempts.last().is_some_and(|last| last.number == attempt) => {
+            Ok(server_lost(session, attempt, now))
         }
         Command::Retry { .. } | Command::Finish { .. } => Err(Refusal::Paused),
         Command::Cancel { disposition, by, .. } => Ok(cancel_idle(session, disposition, by, now)),

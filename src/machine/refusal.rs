@@ -1,7 +1,7 @@
 //! Every "no" to a command, as a value; the sentence is its `Display`.
 
 use crate::domain::{
-    AttemptNo, InstanceName, JobId, JobResult, ObjectName, Origin, Port, SessionId, StopMode, Timestamp,
+    AttemptNo, InstanceName, JobId, JobResult, Lsn, ObjectName, Origin, Port, SessionId, StopMode, Timestamp, recovery,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -42,6 +42,18 @@ pub enum Refusal {
     /// Retry of a session whose recovery has paused at its goal.
     #[error("its recovery has reached its goal and is paused; go on, promote it, stop it there or cancel it")]
     Paused,
+    /// Going on to a goal that recovery has passed already, or that it stands at.
+    #[error(
+        "its recovery is paused at {at} already{}, and only goes forward: name a later goal; an earlier one needs a new \
+         copy (howdah restore)",
+        last_commit(*committed)
+    )]
+    NotLater {
+        /// Where it is paused.
+        at: Lsn,
+        /// The time of the last replayed commit, where there was one.
+        committed: Option<Timestamp>,
+    },
     /// Going on with a session whose recovery has not paused.
     #[error("its recovery is not paused")]
     NotPaused,
@@ -226,6 +238,10 @@ pub enum Refusal {
         /// Why: one printable clause.
         reason: String,
     },
+}
+
+fn last_commit(at: Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| format!(" (last commit {})", recovery::moment(at)))
 }
 
 fn at_work(children: &[SessionId]) -> String {

@@ -3,7 +3,7 @@
 use crate::domain::{
     AttemptNo, Disposition, Failure, HeldDirectory, InstanceName, Order, Origin, Outcome, Parent, Plan, Progress,
     Reached, RestorePlan, RetryPolicy, ServerAddress, SessionId, Step, StepState, Timestamp,
-    fact::{PausePoint, ProcessMark},
+    fact::{PausePoint, PausedServer, ProcessMark},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -342,6 +342,11 @@ impl Session {
     pub fn open_at(&self) -> Option<&ServerAddress> {
         let holds = matches!(self.phase, Phase::Running { .. }) && self.current_step() == Some(Step::Hold);
         self.plan().and_then(Plan::explore).filter(|_| holds)?.open.as_ref()
+    }
+
+    /// The server that waits at the goal of its recovery, where one does.
+    pub fn paused_server(&self) -> Option<&PausedServer> {
+        if let Phase::Paused { at, .. } = &self.phase { at.server.as_deref() } else { None }
     }
 
     /// Whether a person wants no attempt after the one that runs or is queued.

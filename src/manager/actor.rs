@@ -21,7 +21,10 @@ use crate::{
     machine::{Command, Effect, Refusal, Registry, Session, reissue},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 /// How long to wait after the journal failed before what could not be stored is tried again.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -59,7 +62,7 @@ pub struct Manager<S, A> {
     pub(super) clock: Clock,
     pub(super) ids: Ids,
     pub(super) store: S,
-    attempts: A,
+    pub(super) attempts: A,
     pub(super) registry: Registry,
     pub(super) completed: CompletedList,
     pub(super) runs: Runs,
@@ -79,6 +82,8 @@ pub struct Manager<S, A> {
     messages: mpsc::Receiver<ActorMessage>,
     publisher: watch::Sender<Arc<Snapshot>>,
     pub(super) occasions: Occasions,
+    /// When it is looked next whether the servers stand that wait at a goal.
+    pub(super) next_look: Option<Instant>,
 }
 
 impl<S: Store, A: Attempts> Manager<S, A> {
@@ -127,6 +132,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             messages,
             publisher,
             occasions: Occasions::default(),
+            next_look: None,
         };
         manager.publish();
         (manager, Handle { messages: sender, snapshots })
@@ -137,6 +143,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         self.catch_up().await;
         self.reconcile_runs().await;
         self.adopt();
+        self.look_at_servers().await;
         self.orders.sweep();
         loop {
             self.launch_queued().await;
@@ -146,7 +153,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
             }
             self.start_objects();
             self.claim_next();
-            let wake = self.next_wake();
+            let (wake, look) = (self.next_wake(), self.next_look());
             tokio::select! {
                 biased;
                 message = self.messages.recv() => match message {
@@ -167,6 +174,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
                         self.claim_failed().await;
                     }
                 },
+                () = until(look) => self.look_at_servers().await,
                 Some(word) = self.words.recv(), if self.unstored.is_empty() => self.listen(word).await,
                 () = sleep(wake) => self.clock_turn().await,
             }
@@ -245,7 +253,12 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         }
     }
 
-    async fn take_in(&mut self, words: Vec<AttemptMessage>) {
+    /// Whether nothing waits for the journal to work again.
+    pub(super) const fn is_all_stored(&self) -> bool {
+        self.unstored.is_empty()
+    }
+
+    pub(super) async fn take_in(&mut self, words: Vec<AttemptMessage>) {
         let now = self.clock.now();
         let mut turn = Turn::default();
         for (id, command) in &words {
@@ -358,6 +371,13 @@ impl<S: Store, A: Attempts> Manager<S, A> {
         let due = self.registry.next_wake(self.clock.now()).map(|moment| self.clock.until(moment));
         // What is due stays due while the journal fails: without a pause the clock would ring without end.
         if self.unstored.is_empty() && !self.journal_failed { due } else { Some(STORE_AGAIN) }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

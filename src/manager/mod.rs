@@ -19,6 +19,7 @@ pub mod receipt;
 mod recover;
 pub mod request;
 pub mod runs;
+mod servers;
 pub mod snapshot;
 mod start;
 

@@ -149,7 +149,7 @@ async fn a_client_of_another_version_gets_one_clear_sentence() {
     // A newer client, of which only the protocol can be read; and one from before the first protocol.
     let newer = br#"{"hello":{"protocol":8,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
     let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
-    let ours = format!("howdah {} with protocol 7", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 8", env!("CARGO_PKG_VERSION"));
     let owner = format!("process {OWNER}");
     let line = [newer, &b"\n"[..]].concat();
     is_rejected(

@@ -53,7 +53,7 @@ async fn sentence(lines: &[&[u8]]) -> String {
 
 #[tokio::test]
 async fn an_owner_of_another_version_gets_one_clear_sentence() {
-    let ours = format!("howdah {} with protocol 7", env!("CARGO_PKG_VERSION"));
+    let ours = format!("howdah {} with protocol 8", env!("CARGO_PKG_VERSION"));
     let own = std::process::id();
     let newer = sentence(&[br#"{"welcome":{"protocol":8,"program":"0.9.0","else":1}}"#]).await;
     for word in [&*ours, "howdah 0.9.0 with protocol 8", &format!("process {own}"), "use the same version"] {

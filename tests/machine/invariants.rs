@@ -187,7 +187,7 @@ const RULES: &[Rule] = &[
     }),
     ("reports of dead attempts are dropped", |t| {
         let is_report = matches!(t.command, Command::Report { .. } | Command::Lost { .. });
-        !is_report || t.is_of_live() || t.decided == &Ok(vec![])
+        !is_report || t.is_of_live() || t.loses_server() || t.decided == &Ok(vec![])
     }),
     ("a launch only from the queue", |t| {
         let queued = matches!(t.before.phase(), Phase::Queued { .. });
@@ -298,9 +298,15 @@ impl Turn<'_> {
         running && matches!(self.command, Command::Lost { .. }) && self.is_of_live()
     }
 
-    /// Whether a running attempt was disrupted just now.
+    /// Whether the server that an attempt has left at its pause is gone since just now.
+    pub(crate) fn loses_server(&self) -> bool {
+        let Command::Lost { attempt } = self.command else { return false };
+        matches!(self.before.phase(), Phase::Paused { .. }) && self.past.newest == *attempt
+    }
+
+    /// Whether a running attempt was disrupted just now, or what one has left.
     fn disrupted(&self) -> bool {
-        self.failed(FailureClass::Disruption) || self.lost()
+        self.failed(FailureClass::Disruption) || self.lost() || self.loses_server()
     }
 
     /// Whether a running attempt told a failure of this class just now.

@@ -2,8 +2,8 @@
 
 use super::invariants::{Rule, cause_in_queue, is_cancelling, is_completed, is_stuck, outcome};
 use howdah::{
-    domain::{Disposed, Kind, Outcome, ticket::Work},
-    machine::{Cause, Command, Effect, EndWish, Phase, Refusal},
+    domain::{Disposed, Kind, Outcome, RecoveryGoal, ticket::Work},
+    machine::{Cause, Command, Effect, EndWish, Phase, Refusal, Resume},
 };
 
 pub(crate) const RULES: &[Rule] = &[
@@ -48,8 +48,10 @@ pub(crate) const RULES: &[Rule] = &[
         let Phase::Paused { .. } = t.before.phase() else { return true };
         match t.command {
             Command::Retry { .. } => t.decided == &Err(Refusal::Paused),
-            Command::Resume { .. } => cause_in_queue(t.after) == Some(Cause::Resume),
+            Command::Resume { .. } => t.decided.is_err() || cause_in_queue(t.after) == Some(Cause::Resume),
             Command::Cancel { .. } => is_cancelling(t.after),
+            Command::Report { .. } => t.after == t.before,
+            Command::Lost { .. } => t.loses_server() || t.after == t.before,
             Command::Wake => t.after == t.before && t.next_wake.is_none(),
             Command::Finish { .. } => t.decided == &Err(Refusal::Paused),
             Command::Stop { .. }
@@ -57,9 +59,24 @@ pub(crate) const RULES: &[Rule] = &[
             | Command::Dismiss { .. }
             | Command::Recover
             | Command::CatchUp(_)
-            | Command::Launch
-            | Command::Lost { .. }
-            | Command::Report { .. } => true,
+            | Command::Launch => true,
+        }
+    }),
+    ("D9 a server that is lost at its pause is brought back at once, to the same goal", |t| {
+        let due = |phase: &Phase| matches!(phase, Phase::Waiting { next_try, tries_used: 0, .. } if *next_try == t.now);
+        let same = t.after.order() == t.before.order() && t.after.attempts() == t.before.attempts();
+        !t.loses_server() || (due(t.after.phase()) && same)
+    }),
+    ("recovery only goes forward", |t| {
+        let (Phase::Paused { at, .. }, Command::Resume { resume, .. }) = (t.before.phase(), t.command) else {
+            return true;
+        };
+        match resume {
+            Resume::GoOn { goal: RecoveryGoal::Lsn(goal), .. } if *goal < at.at => {
+                t.decided == &Err(Refusal::NotLater { at: at.at, committed: at.committed })
+            }
+            Resume::GoOn { goal, .. } => t.after.order().recovery().is_some_and(|now| now.goal == *goal),
+            Resume::Promote | Resume::StopHere => t.decided.is_ok(),
         }
     }),
     ("a finish begins nothing that was never begun", |t| {

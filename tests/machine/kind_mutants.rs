@@ -7,7 +7,7 @@ use super::{
     sample,
 };
 use howdah::{
-    domain::{Disposition, Kind, Reach},
+    domain::{Disposition, Kind, Reach, Recovery, RecoveryGoal},
     machine::{Cause, Command, Event, Phase, StuckReason, decide},
 };
 
@@ -131,6 +131,72 @@ pub(crate) const MUTANTS: &[(&str, Mutant)] = &[
                 }
                 _ => decide(session, command, now),
             }
+        }),
+    ),
+    (
+        "restore",
+        deciding("a server that is lost at its pause stays lost", "D9 a server", |session, command, now| {
+            match (session.phase(), &command) {
+                (Phase::Paused { .. }, Command::Lost { .. }) => Ok(vec![]),
+                _ => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "restore",
+        deciding("a lost server waits the whole pause", "D9 a server", |session, command, now| {
+            let is_paused = matches!(session.phase(), Phase::Paused { .. });
+            each(decide(session, command, now), |event| match event {
+                Event::Disrupted { attempt, failure, reached, tries_used, .. } if is_paused => {
+                    let next_try = now + session.policy().every;
+                    Event::Disrupted { attempt, failure, reached, tries_used, next_try }
+                }
+                other => other,
+            })
+        }),
+    ),
+    (
+        "restore",
+        deciding("a lost server is brought back elsewhere", "D9 a server", |session, command, now| {
+            let is_paused = matches!(session.phase(), Phase::Paused { .. });
+            let mut decided = decide(session, command, now)?;
+            if is_paused && matches!(decided.as_slice(), [Event::Disrupted { .. }]) {
+                decided.push(Event::Resumed { recovery: Recovery::to_consistency(), by: "nobody".to_owned() });
+            }
+            Ok(decided)
+        }),
+    ),
+    (
+        "restore",
+        deciding("the server of an earlier attempt is missed", "a pause", |session, command, now| {
+            match (session.phase(), command) {
+                (Phase::Paused { .. }, Command::Lost { .. }) => {
+                    let attempt = session.attempts().last().unwrap().number;
+                    decide(session, Command::Lost { attempt }, now)
+                }
+                (_, command) => decide(session, command, now),
+            }
+        }),
+    ),
+    (
+        "restore",
+        deciding("recovery goes back", "recovery only", |session, command, now| match (session.phase(), command) {
+            (Phase::Paused { .. }, Command::Resume { resume, by }) => {
+                let recovery = resume.applied(session.order().recovery().unwrap());
+                Ok(vec![Event::Resumed { recovery, by }])
+            }
+            (_, command) => decide(session, command, now),
+        }),
+    ),
+    (
+        "restore",
+        deciding("recovery goes on to the end instead", "recovery only", |session, command, now| {
+            each(decide(session, command, now), |event| match event {
+                Event::Resumed { recovery, by } => {
+                    Event::Resumed { recovery: Recovery { goal: RecoveryGoal::Latest, ..recovery }, by }
+                }
+                other => other,
+            })
         }),
     ),
     (

@@ -93,6 +93,10 @@ impl Witness {
                 }
             }
             Report::Over(end) => {
+                // Where it was to get, nothing disrupts it any more.
+                if matches!(end, Some(End::Paused(_))) && matches!(session.phase(), Phase::Running { .. }) {
+                    self.tries = 0;
+                }
                 self.disposed = matches!(self.live, Some((_, false)));
                 // The end of a disposal is an end of it however it went; a stop is one of the attempt.
                 debug_assert!(!matches!(end, Some(End::Disposed(_))) || self.live.is_some());

@@ -4,14 +4,14 @@ use howdah::{
     domain::{
         AttemptNo, BackupFacts, BackupForm, BackupObject, BackupOrder, BackupSource, ByteCount, ClusterRestore,
         Compression, Damage, ExistingData, ExploreOrder, Failure, FilePlan, InstanceName, JobId, Lsn, MissingWal,
-        Order, Origin, PasswordSource, Plan, Port, Progress, Recovery, RestorePlan, RestorePoint, RetryPolicy,
-        ServerOutcome, ServerWish, SessionId, Success, Target, Timeline, Timestamp, Verification, VerifyOrder,
-        WalProgress, WhenUsedUp,
+        Order, Origin, PasswordSource, Plan, Port, Progress, Recovery, RecoveryGoal, RestorePlan, RestorePoint,
+        RetryPolicy, ServerOutcome, ServerWish, SessionId, Success, Target, Timeline, Timestamp, Verification,
+        VerifyOrder, WalProgress, WhenUsedUp,
         fact::PausePoint,
         fact::{End, ProcessMark},
         plan::{ServerPlan, TargetState, WalFinding},
     },
-    machine::{Command, Report, Session, event::Created},
+    machine::{Command, Report, Resume, Session, event::Created},
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -116,6 +116,11 @@ pub(crate) fn backup_order() -> Order {
 
 pub(crate) fn pause_point() -> PausePoint {
     PausePoint { at: Lsn(0x200_0100), committed: Some(start()), answer: "PostgreSQL 15.4".to_owned(), server: None }
+}
+
+/// To go on to this position.
+pub(crate) const fn go_on(lsn: u64) -> Resume {
+    Resume::GoOn { goal: RecoveryGoal::Lsn(Lsn(lsn)), inclusive: true }
 }
 
 pub(crate) fn damaged() -> Verification {

@@ -86,6 +86,9 @@ fn turn(
     if matches!((command, effects.first()), (Command::Lost { .. }, Some(Effect::Launch { .. }))) {
         met.insert("disposal lost".to_owned());
     }
+    if matches!((command, node.session.phase()), (Command::Lost { .. }, Phase::Paused { .. })) {
+        met.extend(matches!(next.session.phase(), Phase::Waiting { .. }).then(|| "server lost".to_owned()));
+    }
     met.extend(moments(&next.session).into_iter().map(str::to_owned));
     invariants::check(&Turn {
         before: &node.session,
@@ -157,6 +160,9 @@ fn alphabet(machine: &Machine, node: &Node) -> Vec<(Command, Timestamp)> {
         Command::Cancel { disposition: Disposition::Keep, reach: Reach::AnyOrigin, by: by() },
         Command::Stop { reach: Reach::AnyOrigin, by: by() },
         Command::Resume { resume: Resume::Promote, by: by() },
+        Command::Resume { resume: Resume::StopHere, by: by() },
+        Command::Resume { resume: sample::go_on(0x300_0000), by: by() },
+        Command::Resume { resume: sample::go_on(0x200_0028), by: by() },
         Command::Force { by: by() },
         Command::Dismiss { by: by() },
         Command::Launch,

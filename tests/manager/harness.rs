@@ -13,6 +13,7 @@ use howdah::{
     },
 };
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) clock_set_by: &'static AtomicI64,
     pub(crate) ids: Ids,
     pub(crate) occasions: Occasions,
+    /// Which servers at a pause are gone, by pid.
+    pub(crate) gone: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl Default for Plan {
@@ -38,8 +41,8 @@ impl Default for Plan {
         let (store, unreadable) = (MemoryStore::default(), Vec::new());
         let (claims, clock_set_by) = (Arc::new(Unclaimed), Box::leak(Box::default()));
         let (max_running, remains, ids) = (4, Survivor::Lost, Ids::random());
-        let occasions = Occasions::default();
-        Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids, occasions }
+        let (occasions, gone) = (Occasions::default(), Arc::default());
+        Self { max_running, policy, remains, store, unreadable, claims, clock_set_by, ids, occasions, gone }
     }
 }
 
@@ -58,6 +61,8 @@ impl Plan {
     pub(crate) fn open(self, course: impl Fn(&Ticket) -> Scenario + Send + 'static) -> Harness {
         let (words, inbox) = mpsc::channel(CHANNEL_CAPACITY);
         let attempts = Simulated::new(words.clone(), course).with_survivor(self.remains);
+        let gone = self.gone;
+        let attempts = attempts.with_servers(move |server| !gone.lock().unwrap().contains(&server.mark.pid));
         let launched = attempts.launched();
         let (max_running, policy, worker) = (self.max_running, self.policy, WorkerSettings::default());
         let settings = ManagerSettings { max_running, policy, worker };

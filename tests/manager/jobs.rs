@@ -252,7 +252,7 @@ async fn r15_r17_what_is_asked_of_all_restores_leaves_objects_of_jobs_alone() {
     harness.until_phase(1, |phase| matches!(phase, Phase::Waiting { .. })).await;
     let restore = Scope::Ongoing(Kind::Restore);
     for act in [SessionAction::Retry, SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin)] {
-        assert!(harness.all(act, restore.clone()).await.lines.is_empty(), "{act:?}");
+        assert!(harness.all(act.clone(), restore.clone()).await.lines.is_empty(), "{act:?}");
     }
     assert!(matches!(harness.now().await.session(SessionId(1)).unwrap().phase(), Phase::Waiting { .. }));
     assert_eq!(harness.all(SessionAction::Retry, Scope::Ongoing(Kind::Backup)).await.done(), 1);

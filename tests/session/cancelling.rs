@@ -81,7 +81,7 @@ fn force_and_kill(owner: &Scripted, scopes: Vec<Scope>) -> (Vec<u64>, Vec<u64>, 
     let selection = Selection { scopes, refused: false };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (forced, said) =
-        heard(|streams| runtime.block_on(cancel::force(owner, (CANCEL, &who), selection, streams)).unwrap());
+        heard(|streams| runtime.block_on(cancel::force(owner, (&CANCEL, &who), selection, streams)).unwrap());
     let numbers = |ids: &[SessionId]| ids.iter().map(|id| id.0).collect();
     (numbers(&forced.result.done), numbers(&forced.killed), forced.result.refused, said)
 }
@@ -105,7 +105,7 @@ fn r17_a_cancel_of_all_skips_what_is_being_cancelled_already_and_says_so() {
         (Who::new("ops", "here", 1, None), Selection { scopes: vec![Scope::Ongoing(Kind::Restore)], refused: false });
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (result, said) =
-        heard(|streams| runtime.block_on(act::carry_out(&owner, (CANCEL, &who), selection, streams)).unwrap());
+        heard(|streams| runtime.block_on(act::carry_out(&owner, (&CANCEL, &who), selection, streams)).unwrap());
     assert_eq!((result.done, result.refused), (vec![SessionId(1), SessionId(3)], true));
     assert_eq!(said, ["howdah: session 2 (shop) was not cancelled: it is being cancelled"]);
 }

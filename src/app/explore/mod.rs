@@ -9,9 +9,10 @@ pub(super) use compare::compared;
 
 use super::{
     choice,
-    context::{AppContext, who},
+    context::{AppContext, who, zones},
     ownership, planner, proposals,
     proposals::Taken,
+    recovery,
     session::{around, on_streams, steer, until_next_look},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
             args::{ExploreArgs, ExploreVerb, StartArgs, StopArgs},
             children_of, line, list, wait,
         },
-        report::{self, write_candidates},
+        report::{self, Refused, write_candidates},
         session::{
             SessionError, VerbContext,
             act::{self, Selection},
@@ -38,8 +39,8 @@ use crate::{
     console::message::{Browsed, OrderWish, PlannedOrder},
     control::Client,
     domain::{
-        Disposition, ExploreOrder, Failure, ItemName, KindFilter, Order, Origin, Reach, Recovery, ServerAddress,
-        SessionId, WorkerSettings,
+        AtTarget, Disposition, ExploreOrder, Failure, ItemName, KindFilter, Order, Origin, Reach, Recovery,
+        RestorePoint, ServerAddress, SessionId, WorkerSettings,
     },
     machine::{Scope, decide},
     manager::{Service, SessionAction, StartRequest},
@@ -135,9 +136,15 @@ fn started(
         message(streams, &not_started(&args.instance, reason))?;
         Ok(Exit::Refused)
     };
-    let catalog = catalog::read(&context.sources_for([&args.instance])?);
-    let point = match choice::point(&catalog, &args.instance, args.point.as_deref()) {
-        Ok(point) => point,
+    let wish = match args.target.wish(AtTarget::Pause, around.clock.now(), &zones()) {
+        Ok(wish) => wish,
+        Err(reason) => return refused(streams, &reason),
+    };
+    if let Some(read_as) = wish.read_as.as_ref().filter(|_| !args.json) {
+        message(streams, &format!("the goal is {read_as}"))?;
+    }
+    let (point, recovery) = match opened(context, args, wish.recovery)? {
+        Ok(found) => found,
         Err(reason) => {
             let exit = refused(streams, &reason.sentence)?;
             write_candidates(streams, &reason.candidates)?;
@@ -156,7 +163,7 @@ fn started(
         Ok(scratch) => scratch,
         Err(reason) => return refused(streams, &reason),
     };
-    let order = ExploreOrder { point, scratch, recovery: Recovery::to_consistency(), port: args.port };
+    let order = ExploreOrder { point, scratch, recovery, port: args.port };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let plan = runtime.block_on(planner::plan_explore(order.clone(), context.worker_settings()));
     drop(runtime);
@@ -169,6 +176,23 @@ fn started(
     }
     let request = StartRequest { orders: vec![Order::Explore(order)], policy: None, origin: Origin::CommandLine };
     steer(context, async |owner| begun(owner, request, (reader, args, around), streams).await)
+}
+
+/// The restore point that is opened, and how far its recovery goes.
+fn opened(
+    context: &AppContext,
+    args: &StartArgs,
+    wish: Recovery,
+) -> anyhow::Result<Result<(RestorePoint, Recovery), Refused>> {
+    let catalog = catalog::read(&context.sources_for([&args.instance])?);
+    let named = args.point.as_deref();
+    Ok(choice::point(&catalog, &args.instance, named).and_then(|point| {
+        if !wish.goes_beyond_backup() {
+            return Ok((point, wish));
+        }
+        let (one, _) = choice::row(&catalog, &args.instance, named)?;
+        recovery::resolve(context, one, named, wish)
+    }))
 }
 
 async fn begun(
@@ -217,7 +241,7 @@ fn stopped(
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
     let by = who();
-    let act = SessionAction::Stop(args.reach());
+    let act = &SessionAction::Stop(args.reach());
     let now = around.clock.now();
     let selection = act::select(reader, Some(&args.session), (act, &by, now), &mut io::stdin().lock(), streams)?;
     if selection.scopes.is_empty() {
@@ -247,7 +271,7 @@ fn stopped(
 async fn cancel_children(
     owner: &Client,
     reader: &mut Reader,
-    (stop, selection): (SessionAction, &Selection),
+    (stop, selection): (&SessionAction, &Selection),
     around: &VerbContext<'_>,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<()> {
@@ -269,7 +293,7 @@ async fn cancel_children(
     // Whoever may close what they work on may end them.
     let cancel = SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin);
     let selection = Selection { scopes: vec![Scope::Sessions(children)], refused: false };
-    let result = act::carry_out(owner, (cancel, &who()), selection, streams).await?;
+    let result = act::carry_out(owner, (&cancel, &who()), selection, streams).await?;
     cancel::wait(reader, (&result.done, None), around, streams)?;
     Ok(())
 }

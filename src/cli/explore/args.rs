@@ -2,7 +2,10 @@
 
 use super::items::ItemSelector;
 use crate::{
-    cli::session::name::{SessionName, SessionSelector},
+    cli::{
+        recovery_options::TargetOptions,
+        session::name::{SessionName, SessionSelector},
+    },
     domain::{ItemName, Port, Reach},
 };
 use clap::{Args, Subcommand};
@@ -47,6 +50,9 @@ pub struct StartArgs {
     /// The restore point by its label or its path, as `howdah backup list` shows them [default: the newest]
     #[arg(long, value_name = "LABEL|PATH")]
     pub point: Option<String>,
+    /// What is to be seen: the cluster as it was then, where the backup alone is not it.
+    #[command(flatten)]
+    pub target: TargetOptions,
     /// Where the server's writes go: a directory that does not exist yet [default: one below explore_dir]
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `howdah session retry`, `cancel` and `dismiss`: which sessions are meant, and what an owner says to it.
+//! `howdah session retry`, `cancel`, `go-on` and their like: which sessions are meant, and what an owner says to it.
 //!
 //! Promises: all names are understood before anything is done; those that come through a pipe are taken in turn (R25);
 //! nothing is printed on success (R26); each refusal is reported with its reason. Never: sends an owner what can never be
@@ -15,7 +15,7 @@ use crate::{
     cli::streams::Streams,
     domain::{Kind, SessionId, Timestamp, Who},
     journal::JournalError,
-    machine::{Refusal, Scope, decide},
+    machine::{Refusal, Resume, Scope, decide},
     manager::{Receipt, ReceiptLine, Service, SessionAction},
 };
 use std::io::{self, Read};
@@ -45,7 +45,7 @@ pub struct ActionResult {
 pub fn select(
     reader: &mut Reader,
     which: Option<&SessionSelector>,
-    (act, by, now): (SessionAction, &Who, Timestamp),
+    (act, by, now): (&SessionAction, &Who, Timestamp),
     input: &mut dyn Read,
     streams: &mut Streams<'_>,
 ) -> Result<Selection, SessionError> {
@@ -81,13 +81,13 @@ pub fn select(
 /// Asks the owner, and tells what was refused.
 pub async fn carry_out(
     steer: &dyn Service,
-    (act, by): (SessionAction, &Who),
+    (act, by): (&SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> io::Result<ActionResult> {
     let mut result = ActionResult { done: Vec::new(), refused: selection.refused };
     for scope in selection.scopes {
-        let receipt = steer.act(act, scope, by.clone()).await;
+        let receipt = steer.act(act.clone(), scope, by.clone()).await;
         result.add_receipt(receipt, act, streams)?;
     }
     Ok(result)
@@ -98,7 +98,7 @@ impl Selection {
         &mut self,
         reader: &mut Reader,
         id: SessionId,
-        (act, by, now): (SessionAction, &Who, Timestamp),
+        (act, by, now): (&SessionAction, &Who, Timestamp),
         streams: &mut Streams<'_>,
     ) -> Result<(), SessionError> {
         let other = reader.other_kind(id)?.map(|kind| Refusal::OtherKind { kind });
@@ -132,7 +132,7 @@ impl Selection {
 }
 
 impl ActionResult {
-    fn add_receipt(&mut self, receipt: Receipt, act: SessionAction, streams: &mut Streams<'_>) -> io::Result<()> {
+    fn add_receipt(&mut self, receipt: Receipt, act: &SessionAction, streams: &mut Streams<'_>) -> io::Result<()> {
         for line in receipt.lines {
             match &line.result {
                 Ok(()) => self.done.extend(line.session),
@@ -147,13 +147,13 @@ impl ActionResult {
 }
 
 /// Every session that the act can be for; nothing when there is none, so that nobody is asked.
-fn all(reader: &mut Reader, act: SessionAction) -> Result<Vec<Scope>, SessionError> {
+fn all(reader: &mut Reader, act: &SessionAction) -> Result<Vec<Scope>, SessionError> {
     match act {
         SessionAction::Retry | SessionAction::Cancel(..) | SessionAction::Force => {
             let kind = one_kind(reader)?;
             Ok(if reader.stored()?.is_empty() { Vec::new() } else { vec![Scope::Ongoing(kind)] })
         }
-        SessionAction::Recover | SessionAction::Stop(_) => Ok(Vec::new()),
+        SessionAction::Recover | SessionAction::Stop(_) | SessionAction::Resume(_) => Ok(Vec::new()),
         SessionAction::Dismiss => {
             let kind = one_kind(reader)?;
             let ids = reader.journal.completed_ids(kind)?;
@@ -172,13 +172,16 @@ fn one_kind(reader: &Reader) -> Result<Kind, SessionError> {
 pub(super) fn report(
     line: &ReceiptLine,
     refusal: &Refusal,
-    act: SessionAction,
+    act: &SessionAction,
     streams: &mut Streams<'_>,
 ) -> io::Result<()> {
     let what = match act {
         SessionAction::Retry => "retried",
         SessionAction::Cancel(..) => "cancelled",
         SessionAction::Stop(_) => "stopped",
+        SessionAction::Resume(Resume::GoOn { .. }) => "moved on",
+        SessionAction::Resume(Resume::Promote) => "promoted",
+        SessionAction::Resume(Resume::StopHere) => "stopped there",
         SessionAction::Force => "forced",
         SessionAction::Dismiss => "dismissed",
         SessionAction::Recover => "recovered",

@@ -49,7 +49,7 @@ pub struct Waited {
 /// Cancels, then kills the processes.
 pub async fn force(
     steer: &dyn Service,
-    (cancel, by): (SessionAction, &Who),
+    (cancel, by): (&SessionAction, &Who),
     selection: Selection,
     streams: &mut Streams<'_>,
 ) -> io::Result<Forced> {
@@ -57,7 +57,7 @@ pub async fn force(
         Forced { result: ActionResult { done: Vec::new(), refused: selection.refused }, killed: Vec::new() };
     let mut to_force = Vec::new();
     for scope in selection.scopes {
-        for line in steer.act(cancel, scope, by.clone()).await.lines {
+        for line in steer.act(cancel.clone(), scope, by.clone()).await.lines {
             match &line.result {
                 Ok(()) | Err(Refusal::Cancelling) => to_force.extend(line.session.map(|id| (id, line.result.is_ok()))),
                 Err(refusal) => {
@@ -83,7 +83,7 @@ pub async fn force(
                         forced.result.done.extend(line.session);
                     }
                     forced.result.refused |= !goes_on;
-                    report(&line, refusal, SessionAction::Force, streams)?;
+                    report(&line, refusal, &SessionAction::Force, streams)?;
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::{
             wizard::{PlanState, Waits},
         },
     },
+    machine::Resume,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
 
@@ -26,6 +27,9 @@ pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) ->
         SessionAction::Retry => "Retry",
         SessionAction::Cancel(..) => "Cancel",
         SessionAction::Stop(_) => "Stop",
+        SessionAction::Resume(Resume::GoOn { .. }) => "Go on",
+        SessionAction::Resume(Resume::Promote) => "Promote",
+        SessionAction::Resume(Resume::StopHere) => "Stop here",
         SessionAction::Force => "Force",
         SessionAction::Dismiss => "Dismiss",
         SessionAction::Recover => "Recover",
