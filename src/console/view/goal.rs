@@ -65,7 +65,7 @@ fn title(page: &GoalPage) -> String {
 fn lines(page: &GoalPage, width: usize, brush: &Brush) -> (Vec<Line<'static>>, usize) {
     let judged = page.judged();
     let mut lines = Vec::new();
-    if let GoalPurpose::GoOn(_, from) = &page.purpose {
+    if let Some((_, from)) = page.paused() {
         let committed = from.committed.map_or_else(String::new, |at| format!(", last commit {}", moment(at)));
         lines.extend(widgets::wrapped(&format!("Paused at {}{committed}", from.at), width, 0, Role::Text, brush));
     }
