@@ -8,6 +8,9 @@ use howdah::{
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(exit) = app::fetch_alone(std::env::args_os()) {
+        return exit.into();
+    }
     match app::run(Cli::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {

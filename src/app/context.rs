@@ -103,6 +103,12 @@ pub(super) fn zones() -> Zones {
 /// What settings know of the objects in the repositories.
 pub(super) fn access_of(config: &Config) -> Arc<Access> {
     let mut access = Access { programs: config.worker_settings().binaries, ..Access::default() };
+    for repository in &config.repository {
+        let Some(wal) = repository.wal.clone() else { continue };
+        // The catalog names repositories from the root on, links resolved.
+        let root = std::fs::canonicalize(&repository.path).unwrap_or_else(|_| repository.path.clone());
+        access.wal.insert(root, wal);
+    }
     let (jobs, _) = config.jobs();
     for spec in jobs {
         let orders = (0..spec.objects().len()).filter_map(|at| spec.order(at, JobId(0), Uuid::nil()));

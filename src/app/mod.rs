@@ -40,6 +40,8 @@ mod session;
 mod state_directory;
 mod system;
 mod verify;
+mod wal;
 mod worker;
 
 pub use run::run;
+pub use wal::fetch_alone;

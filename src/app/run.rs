@@ -2,10 +2,10 @@
 
 use super::{
     config, console, context::AppContext, demo, doctor, explore, generate, hook, job, keeper, keys, overlay, play,
-    restore, session, verify, worker,
+    restore, session, verify, wal, worker,
 };
 use crate::cli::{
-    args::{BackupVerb, Cli, Verb},
+    args::{BackupVerb, Cli, Verb, WalVerb},
     backup_list,
     exit::Exit,
     streams::print_error,
@@ -32,6 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Worker(args)) => worker::run(&args),
         Some(Verb::Overlay(args)) => overlay::run(&args),
         Some(Verb::Hook) => hook::run(),
+        Some(Verb::Wal(WalVerb::Fetch(args))) => Ok(wal::run(&args)),
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),

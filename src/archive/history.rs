@@ -44,6 +44,11 @@ impl TimelineHistory {
         Self { timeline: Timeline(1), parents: Vec::new() }
     }
 
+    /// The name of the file (`TLHistoryFileName`).
+    pub fn file_name(timeline: Timeline) -> String {
+        format!("{:08X}.history", timeline.0)
+    }
+
     /// Reads the bytes of `TTTTTTTT.history`.
     pub fn parse(timeline: Timeline, bytes: &[u8]) -> Result<Self, HistoryError> {
         let text = String::from_utf8_lossy(bytes);

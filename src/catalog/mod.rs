@@ -18,6 +18,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod wal;
 mod wording;
 
 pub use choose::NotChosen;

@@ -51,6 +51,8 @@ pub struct Access {
     pub passwords: BTreeMap<PathBuf, PathBuf>,
     /// The libvirt connections of machines, by the directory of their restore points.
     pub connections: BTreeMap<PathBuf, String>,
+    /// The archives of WAL, by the repository whose instances they are of; `{instance}` stands for an instance's folder.
+    pub wal: BTreeMap<PathBuf, PathBuf>,
     /// Directories with programs, before those of the environment.
     pub programs: Vec<PathBuf>,
 }

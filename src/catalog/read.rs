@@ -4,7 +4,7 @@ use super::{
     inspect, machines,
     model::{Access, Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
     scan::{Candidate, Layout, scan},
-    trees,
+    trees, wal,
 };
 use crate::domain::{BackupSource, InstanceName, RestorePoint, SystemIdentifier, Timestamp, Workload};
 use std::{
@@ -53,11 +53,12 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
         }
         read.push(Repository { path: scan.root, kind: *kind, problem: scan.problem });
     }
-    let mut folders: BTreeMap<Folder, Vec<CatalogEntry>> = BTreeMap::new();
-    for (folder, rows) in rows(&found) {
-        folders.entry(folder).or_default().extend(rows);
+    let mut folders: BTreeMap<Folder, (Arc<Access>, Vec<CatalogEntry>)> = BTreeMap::new();
+    for (folder, access, rows) in rows(&found) {
+        folders.entry(folder).or_insert_with(|| (access, Vec::new())).1.extend(rows);
     }
-    Catalog::new(read, folders.into_iter().flat_map(|(folder, rows)| instances(&folder, rows)).collect())
+    let folders = folders.into_iter();
+    Catalog::new(read, folders.flat_map(|(folder, (access, rows))| instances(&folder, rows, &access)).collect())
 }
 
 /// The restore points of a machine are read by their common directory.
@@ -71,7 +72,7 @@ fn as_unit(candidate: Candidate) -> Candidate {
 /// The instances of one folder: one for each cluster, and one for what does not tell its cluster.
 ///
 /// What cannot be restored stands with the only instance there is; beside several, with what tells no cluster.
-fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
+fn instances(folder: &Folder, rows: Vec<CatalogEntry>, access: &Access) -> Vec<CatalogInstance> {
     let mut clusters: BTreeMap<Option<SystemIdentifier>, Vec<CatalogEntry>> = BTreeMap::new();
     let (restorable, unreadable): (Vec<CatalogEntry>, Vec<CatalogEntry>) =
         rows.into_iter().partition(CatalogEntry::is_restorable);
@@ -87,18 +88,11 @@ fn instances(folder: &Folder, rows: Vec<CatalogEntry>) -> Vec<CatalogInstance> {
         let (kind, name, repository, folder, workload) = folder.clone();
         rows.sort_by_cached_key(newest_first);
         let (spelling, distinction) = (name.to_string(), None);
-        CatalogInstance {
-            name,
-            workload,
-            kind,
-            rows,
-            repository,
-            folder,
-            wal: Vec::new(),
-            cluster,
-            spelling,
-            distinction,
-        }
+        let wal = match workload {
+            Workload::Instance => wal::archives(&repository, &folder, &rows, cluster, access),
+            Workload::VirtualMachine | Workload::FileTree => Vec::new(),
+        };
+        CatalogInstance { name, workload, kind, rows, repository, folder, wal, cluster, spelling, distinction }
     };
     clusters.into_iter().map(instance).collect()
 }
@@ -108,7 +102,7 @@ fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, Optio
     Reverse((row.taken_at(), row.label().to_owned(), row.directory().map(Path::to_owned)))
 }
 
-fn rows(found: &[Unit]) -> Vec<(Folder, Vec<CatalogEntry>)> {
+fn rows(found: &[Unit]) -> Vec<(Folder, Arc<Access>, Vec<CatalogEntry>)> {
     let rows = Mutex::new(Vec::with_capacity(found.len()));
     let next = AtomicUsize::new(0);
     let work = || {
@@ -121,7 +115,7 @@ fn rows(found: &[Unit]) -> Vec<(Folder, Vec<CatalogEntry>)> {
             };
             let folder = (unit.kind, instance.clone(), repository.clone(), folder.clone(), workload);
             let read = rows_of(unit);
-            rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, read));
+            rows.lock().unwrap_or_else(PoisonError::into_inner).push((folder, Arc::clone(&unit.access), read));
         }
     };
     thread::scope(|scope| {

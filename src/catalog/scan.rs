@@ -2,13 +2,15 @@
 //!
 //! Promises: each backup is found once, what only looks like one is told, ordinary directories are passed over in
 //! silence. A symbolic link is never followed (only the repository itself may be one), so there are no loops and no
-//! way out. The search goes [`MAX_DEPTH`] levels down and stops after [`MAX_DIRECTORIES`] directories.
+//! way out. The search goes [`MAX_DEPTH`] levels down and stops after [`MAX_DIRECTORIES`] directories. The files of WAL
+//! archives are no entries, however many there are.
 
 use super::{
     restored,
     wording::{self, problem, refused},
 };
 use crate::{
+    archive::ArchiveFile,
     domain::{
         InstanceName, Workload,
         point_mark::{INCOMING, MACHINE_RECORD, REMOVING, RESTIC},
@@ -85,7 +87,7 @@ pub(super) fn scan(root: &Path) -> Scan {
 
 /// All directories that [`scan`] looks into, the backups' own among them, in an order that stays.
 pub(super) fn directories(root: &Path) -> Vec<PathBuf> {
-    let mut found = vec![root.to_owned()];
+    let (mut found, mut archives) = (vec![root.to_owned()], Vec::new());
     let mut ends = 1;
     let mut next = 0;
     for _ in 0..=MAX_DEPTH {
@@ -93,8 +95,11 @@ pub(super) fn directories(root: &Path) -> Vec<PathBuf> {
             let directory = found[next].clone();
             next += 1;
             // What cannot be listed has no directories; that it is there is seen by itself.
-            let Ok(entries) = list(&directory) else { continue };
-            if !is_backup(&entries) {
+            let Ok(Entries { entries, holds_wal }) = list(&directory) else { continue };
+            if holds_wal && entries.is_empty() {
+                // An archive changes with each segment, and no backup comes by that.
+                archives.push(directory);
+            } else if !is_backup(&entries) {
                 // A snapshot is a file in a directory of its repository.
                 let trees = entries.keys().filter(|name| next == 1 && is_named_by_restic(name));
                 let trees: Vec<PathBuf> = trees.map(|name| directory.join(name).join("snapshots")).collect();
@@ -104,6 +109,7 @@ pub(super) fn directories(root: &Path) -> Vec<PathBuf> {
         }
         ends = found.len();
     }
+    found.retain(|directory| !archives.contains(directory));
     found
 }
 
@@ -124,7 +130,7 @@ impl Search {
             return;
         }
         let entries = match list(directory) {
-            Ok(entries) => entries,
+            Ok(listed) => listed.entries,
             // It was there a moment ago: somebody expired a backup meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => return self.found(directory, Layout::Fault(refused("the directory", &error))),
@@ -195,9 +201,26 @@ impl Search {
     }
 }
 
-/// The entries by name, so that each search finds the same things in the same order.
-fn list(directory: &Path) -> io::Result<BTreeMap<OsString, FileType>> {
-    fs::read_dir(directory)?.map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)))).collect()
+/// What is in a directory, besides the files of a WAL archive.
+struct Entries {
+    /// By name, so that each search finds the same things in the same order.
+    entries: BTreeMap<OsString, FileType>,
+    /// Whether there are files of a WAL archive.
+    holds_wal: bool,
+}
+
+fn list(directory: &Path) -> io::Result<Entries> {
+    let mut listed = Entries { entries: BTreeMap::new(), holds_wal: false };
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if !kind.is_dir() && name.to_str().is_some_and(|name| ArchiveFile::parse(name).is_some()) {
+            listed.holds_wal = true;
+        } else {
+            listed.entries.insert(name, kind);
+        }
+    }
+    Ok(listed)
 }
 
 /// Whether the search goes into an entry; the file system's own directory may be read by root alone, what is being made or

@@ -6,6 +6,7 @@ use super::{
     recording_options::{ConsoleRecording, DemoArgs, PlayArgs},
     restore_options::RestoreOptions,
     session::{args::SessionArgs, name::SessionSelector},
+    wal_fetch::FetchArgs,
 };
 use crate::domain::Rate;
 use clap::{Args, Parser, Subcommand};
@@ -94,6 +95,9 @@ pub enum Verb {
     /// One hook from inside; howdah starts this itself
     #[command(hide = true)]
     Hook,
+    /// WAL archives
+    #[command(subcommand, hide = true)]
+    Wal(WalVerb),
 }
 
 impl Verb {
@@ -114,7 +118,8 @@ impl Verb {
             | Self::Keys(_)
             | Self::Doctor(_)
             | Self::Completions(_)
-            | Self::Man(_) => false,
+            | Self::Man(_)
+            | Self::Wal(WalVerb::Fetch(_)) => false,
         }
     }
 }
@@ -130,6 +135,14 @@ pub enum BackupVerb {
     },
     /// Read a backup to its end where it lies, and name everything in it that is damaged
     Verify(VerifyArgs),
+}
+
+/// `howdah wal ...`.
+#[derive(Debug, Subcommand)]
+pub enum WalVerb {
+    /// Hand one file of a WAL archive to PostgreSQL; its restore_command runs this
+    #[command(hide = true)]
+    Fetch(FetchArgs),
 }
 
 /// `howdah backup verify`.

@@ -23,6 +23,8 @@ pub enum Exit {
     Warned = 6,
     /// It came to its end, and that is not good: a backup is damaged, a job failed.
     Bad = 7,
+    /// `wal fetch` has nothing that a recovery may go on from: PostgreSQL gives up above 125.
+    Withheld = 255,
 }
 
 impl Exit {
@@ -43,6 +45,7 @@ impl Exit {
             Self::Bad => 5,
             Self::Usage => 6,
             Self::Broken => 7,
+            Self::Withheld => 8,
         }
     }
 

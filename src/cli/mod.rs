@@ -18,3 +18,4 @@ pub mod restore_options;
 pub mod session;
 pub mod state;
 pub mod streams;
+pub mod wal_fetch;

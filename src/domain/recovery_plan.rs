@@ -51,19 +51,20 @@ impl RecoveryPlan {
         vec![
             ("recovers to", format!("{}; {}", self.goal, self.then)),
             ("archive", printable_name(self.archive.as_os_str())),
-            (
-                "WAL needed",
-                format!(
-                    "{}, {}: {} to {}, all there",
-                    many(self.segments, "segment"),
-                    self.bytes,
-                    self.first,
-                    self.last
-                ),
-            ),
+            ("WAL needed", self.needs()),
             ("timelines", path.join(", then ")),
             ("replay", format!("from {} to {}: {takes}", self.start, self.end)),
         ]
+    }
+}
+
+impl RecoveryPlan {
+    fn needs(&self) -> String {
+        if self.segments == 0 {
+            return "none of the archive: the backup holds what it takes".to_owned();
+        }
+        let (segments, first, last) = (many(self.segments, "segment"), &self.first, &self.last);
+        format!("{segments}, {}: {first} to {last}, all there", self.bytes)
     }
 }
 

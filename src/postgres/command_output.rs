@@ -11,6 +11,7 @@ use rustix::{
 };
 use std::{
     io::{self, Read},
+    ops::ControlFlow,
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -23,6 +24,9 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// The bytes of an answer that are read; a version or a list of properties takes far fewer.
 const MAX_OUTPUT_LEN: u64 = 64 << 10;
+
+/// The bytes of a line that are handed on; what says when and where stands at its beginning.
+const MAX_LINE_LEN: usize = 1024;
 
 /// How often we look whether a program that has closed its output is gone; Linux before 5.3 has no other way.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -82,6 +86,36 @@ pub fn long_answer(command: &mut Command, limit: Duration, max_len: u64) -> Resu
     }
 }
 
+/// Gives each line of its standard output to `each` while it comes, without what is beyond [`MAX_LINE_LEN`] bytes of it;
+/// ends the program as soon as that wants no more. Gives how it ended by itself, and the beginning of its standard error.
+pub fn each_line(
+    command: &mut Command,
+    limit: Duration,
+    each: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<Option<(ExitStatus, String)>, CommandError> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let end = Instant::now() + limit;
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let said = thread::scope(|scope| {
+        let errors = scope.spawn(move || err.map_or_else(|| Ok(Vec::new()), |err| read(err, end, MAX_OUTPUT_LEN)));
+        let out = out.map_or(Ok(ControlFlow::Continue(())), |out| read_lines(out, end, each));
+        if matches!(out, Ok(ControlFlow::Break(())) | Err(_)) {
+            kill(&mut child);
+        }
+        let err = errors.join().unwrap_or_else(|_| Err(io::Error::other("a thread that reads panicked")));
+        out.and_then(|flow| Ok((flow, err?)))
+    });
+    let ended = said.and_then(|(flow, err)| match flow {
+        ControlFlow::Break(()) => Ok(None),
+        ControlFlow::Continue(()) => Ok(Some((wait(&mut child, end)?, String::from_utf8_lossy(&err).into_owned()))),
+    });
+    ended.map_err(|error| {
+        kill(&mut child);
+        if error.kind() == io::ErrorKind::TimedOut { CommandError::Late(limit) } else { error.into() }
+    })
+}
+
 /// What the program writes to standard output; bytes that are no text are replaced.
 pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
     // A group of its own, so that what it starts can be killed with it.
@@ -100,8 +134,37 @@ pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, 
     }
 }
 
-fn read(mut out: impl Read + AsFd, end: Instant, max_len: u64) -> io::Result<Vec<u8>> {
+fn read(out: impl Read + AsFd, end: Instant, max_len: u64) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
+    let _whole: ControlFlow<()> = read_pieces(out, end, &mut |piece| {
+        said.extend_from_slice(piece);
+        if said.len() as u64 >= max_len { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(said)
+}
+
+fn read_lines(
+    out: impl Read + AsFd,
+    end: Instant,
+    each: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
+    let mut line = Vec::new();
+    read_pieces(out, end, &mut |mut piece| {
+        while let Some(length) = piece.iter().position(|byte| *byte == b'\n') {
+            line.extend_from_slice(&piece[..length.min(MAX_LINE_LEN.saturating_sub(line.len()))]);
+            each(&String::from_utf8_lossy(&std::mem::take(&mut line)))?;
+            piece = &piece[length + 1..];
+        }
+        line.extend_from_slice(&piece[..piece.len().min(MAX_LINE_LEN.saturating_sub(line.len()))]);
+        ControlFlow::Continue(())
+    })
+}
+
+fn read_pieces(
+    mut out: impl Read + AsFd,
+    end: Instant,
+    each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
     loop {
         let left = Timespec::try_from(left(end)?).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(&out, PollFlags::IN)], Some(&left)) {
@@ -111,14 +174,16 @@ fn read(mut out: impl Read + AsFd, end: Instant, max_len: u64) -> io::Result<Vec
             Err(Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         }
-        let mut piece = [0; 4096];
+        let mut piece = [0; 16384];
         let count = match out.read(&mut piece) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        said.extend_from_slice(&piece[..count]);
-        if count == 0 || said.len() as u64 >= max_len {
-            return Ok(said);
+        if count == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if each(&piece[..count]).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! arguments, never through a shell. Never: knows sessions, engines or the screen.
 
 pub mod account;
+pub mod archive_command;
 pub mod binaries;
 pub mod browse;
 pub mod client;

@@ -12,7 +12,7 @@ use super::{
     items::Items,
     machine::Machine,
     places,
-    restore::{self, Restore, dispose},
+    restore::{self, Done, Restore, dispose},
     server::ServerSupervisor,
     signals::Stop,
     tree::TreeRestore,
@@ -119,7 +119,8 @@ fn bring_back(
     let mut supervisor: Option<ServerSupervisor<'_>> = None;
     let result = catch_panic(|| restore::run(&restore, factory, &mut supervisor));
     let end = match result {
-        Ok(success) => End::Succeeded(success),
+        Ok(Done::Succeeded(success)) => End::Succeeded(success),
+        Ok(Done::Paused(point)) => End::Paused(point),
         Err(halt) => end_of(halt, report),
     };
     cleared(&mut supervisor, end, report)

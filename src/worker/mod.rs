@@ -15,6 +15,7 @@ mod items;
 pub mod left_server;
 mod machine;
 mod places;
+mod recovery;
 mod restic_process;
 mod restore;
 mod server;
@@ -24,6 +25,7 @@ mod signals;
 mod tests;
 mod tree;
 mod verify;
+pub mod wal_feed;
 mod workspace;
 
 pub use backup::checkpoints;

@@ -51,7 +51,7 @@ pub(crate) fn program(name: &str) -> Command {
     as_server_user(&binaries().unwrap().join(name))
 }
 
-fn as_server_user(program: &Path) -> Command {
+pub(crate) fn as_server_user(program: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program);
@@ -176,9 +176,14 @@ impl Restored {
 
     /// Starts the server as a person would; for restores that started none.
     pub(crate) fn start(&self, port: u16) {
+        self.start_with(&binaries().unwrap(), port);
+    }
+
+    /// The same with the programs in this directory.
+    pub(crate) fn start_with(&self, bin: &Path, port: u16) {
         let options = format!("-p {port} -c unix_socket_directories={}", self.0.display());
         let log = self.0.join("by-hand.log");
-        let mut command = program("pg_ctl");
+        let mut command = as_server_user(&bin.join("pg_ctl"));
         command.arg("-D").arg(&self.0).arg("-l").arg(&log).args(["-w", "-o", &options, "start"]);
         let started = command.output().unwrap().status.success();
         assert!(started, "it does not start:\n{}", fs::read_to_string(log).unwrap_or_default());

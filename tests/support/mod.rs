@@ -20,4 +20,5 @@ pub(crate) mod port;
 pub(crate) mod pty;
 pub(crate) mod skip;
 pub(crate) mod timeout;
+pub(crate) mod versions;
 pub(crate) mod writes;

@@ -112,7 +112,7 @@ impl Printer {
         }
     }
 
-    fn repository(&mut self, RepositorySetting { name, kind, path: place }: &RepositorySetting) {
+    fn repository(&mut self, RepositorySetting { name, kind, path: place, wal }: &RepositorySetting) {
         let kind = match kind {
             SourceKind::Directory => "directory",
         };
@@ -120,6 +120,9 @@ impl Printer {
         self.line("name", &text(name), Source::File);
         self.line("kind", &text(kind), Source::File);
         self.line("path", &path(place), Source::File);
+        if let Some(wal) = wal {
+            self.line("wal", &path(wal), Source::File);
+        }
     }
 
     fn retry(&mut self, Retry { tries, every, while_waiting }: &Retry) {

@@ -23,6 +23,8 @@ pub struct RepositorySetting {
     pub kind: SourceKind,
     /// Where it is.
     pub path: PathBuf,
+    /// Where the WAL of its instances is archived; `{instance}` stands for an instance's folder.
+    pub wal: Option<PathBuf>,
 }
 
 /// The kinds of repositories.
@@ -39,7 +41,10 @@ struct Written {
     name: Option<Name>,
     kind: SourceKind,
     path: PathBuf,
+    wal: Option<WalPath>,
 }
+
+struct WalPath(PathBuf);
 
 struct Name(String);
 
@@ -47,9 +52,9 @@ struct Name(String);
 const KINDS: [(&str, SourceKind); 1] = [("directory", SourceKind::Directory)];
 
 impl From<Written> for RepositorySetting {
-    fn from(Written { name, kind, path }: Written) -> Self {
+    fn from(Written { name, kind, path, wal }: Written) -> Self {
         let name = name.map_or_else(|| last_part(&path), |Name(name)| name);
-        Self { name, kind, path }
+        Self { name, kind, path, wal: wal.map(|WalPath(path)| path) }
     }
 }
 
@@ -71,6 +76,13 @@ impl<'de> Deserialize<'de> for Name {
             return Err(D::Error::invalid_value(Unexpected::Str(&name), &"a name, or none for the path's last part"));
         }
         Ok(Self(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for WalPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = PathBuf::deserialize(deserializer)?;
+        whole("wal", &path).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -171,9 +183,10 @@ mod tests {
             ),
             (
                 "[[repository]]\nkind = \"directory\"\npth = \"/a\"",
-                "unknown field `pth`, expected one of `name`, `kind`, `path`",
+                "unknown field `pth`, expected one of `name`, `kind`, `path`, `wal`",
             ),
             ("[[repository]]\npath = \"/a\"", "missing field `kind`"),
+            (&format!("{whole}wal = \"wal/x\""), "wal \"wal/x\" is not a whole path"),
             ("[[repository]]\nkind = \"directory\"", "missing field `path`"),
             (&format!("{whole}name = \" \""), "a name, or none for the path's last part"),
             (

@@ -28,7 +28,7 @@ const SIGNAL: &str = "standby.signal";
 const LAST_WITH_TRIGGER: MajorVersion = MajorVersion(15);
 
 /// The settings that end recovery somewhere.
-const TARGETS: [&str; 5] =
+pub(super) const TARGETS: [&str; 5] =
     ["recovery_target", "recovery_target_lsn", "recovery_target_name", "recovery_target_time", "recovery_target_xid"];
 
 /// Who is followed, and how.

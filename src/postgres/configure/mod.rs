@@ -14,6 +14,7 @@ mod in_place;
 pub mod libraries;
 pub mod logs;
 pub mod preload;
+pub mod recover;
 pub mod switched_off;
 
 pub use block::block_at;

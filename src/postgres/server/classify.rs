@@ -18,7 +18,28 @@ const SPACE: &str = "make room on that file system, then retry";
 const EMPTY_LOCK: &str = "wait until no other server is starting there, remove that lock file, then retry";
 const DAMAGED: &str = "restore from another restore point, or make the backup anew and see whether it verifies";
 const NO_WAL: &str = "choose a restore point that holds its WAL (pg_basebackup -X stream)";
+const NOT_REACHED: &str = "choose a goal that the archive holds (howdah wal show), or complete the archive, then retry";
+const EARLIER: &str = "choose a later goal, or an older restore point";
+const TIMELINE: &str =
+    "choose a timeline that the restore point is on (howdah wal show), with its history in the archive";
+const HISTORY: &str = "get an undamaged copy of that history into the archive, then retry";
+const WIDER: &str = "the source was given more connections, workers, locks or prepared transactions after the backup: \
+                     choose an earlier goal, or a newer restore point";
 const CONFIG: &str = "correct the setting in its data directory, then retry";
+
+/// What a recovery to a goal ends with, in lower case; looked at before the SQLSTATE, which for most of them is that of a
+/// wrong setting (`xlogrecovery.c`, `timeline.c`; the same words from 13 to 18).
+const BY_RECOVERY: &[Rule] = &[
+    ("recovery ended before configured recovery target was reached", Incurable, NOT_REACHED),
+    ("requested recovery stop point is before consistent recovery point", Incurable, EARLIER),
+    ("recovery target timeline", Incurable, TIMELINE),
+    ("requested timeline", Incurable, TIMELINE),
+    ("syntax error in history file", Incurable, HISTORY),
+    ("invalid data in history file", Incurable, HISTORY),
+    ("insufficient parameter settings", Incurable, WIDER),
+    ("has wrong size", Incurable, "get an undamaged copy of that segment into the archive, then retry"),
+    ("could not restore file", Incurable, "see what the lines before it in the attempt's log name, then retry"),
+];
 
 /// By SQLSTATE (PostgreSQL's `errcodes.txt`), where the code alone is enough.
 const BY_CODE: &[Rule] = &[
@@ -145,8 +166,9 @@ pub fn failure(end: ServerEnd, said: Option<(&str, &str)>) -> Failure {
     };
     let cause = format!("{how}: {text}");
     let low = text.to_lowercase();
-    let ruled =
-        BY_CODE.iter().find(|rule| rule.0 == code).or_else(|| BY_WORDS.iter().find(|rule| low.contains(rule.0)));
+    let worded = |table: &'static [Rule]| table.iter().find(|rule| low.contains(rule.0));
+    let coded = || BY_CODE.iter().find(|rule| rule.0 == code);
+    let ruled = worded(BY_RECOVERY).or_else(coded).or_else(|| worded(BY_WORDS));
     match (ruled, end) {
         (Some((_, Incurable, advice)), _) => Failure::incurable(cause, *advice),
         (Some((_, Disruption, advice)), _) => Failure::disruption(cause, *advice),
@@ -241,6 +263,9 @@ mod tests {
             ("58030", "could not read file \"base/1/2\": Input/output error", Disruption),
             ("XX001", "invalid page in block 3 of relation base/5/16384", Incurable),
             ("", "startup process (PID 12) was terminated by signal 9: Killed", Disruption),
+            ("F0000", "recovery ended before configured recovery target was reached", Incurable),
+            ("XX000", "requested timeline 2 is not a child of this server's history", Incurable),
+            ("22023", "hot standby is not possible because of insufficient parameter settings", Incurable),
             ("", "something nobody has met yet", Incurable),
         ] {
             check(exit, code, text, class);

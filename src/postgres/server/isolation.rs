@@ -60,6 +60,11 @@ impl IsolatedServer {
         Ok(Self { directory, listens })
     }
 
+    /// That of a server which an earlier process has started, without TCP.
+    pub const fn of_running(directory: PathBuf) -> Self {
+        Self { directory, listens: false }
+    }
+
     /// The directory of the socket.
     pub fn directory(&self) -> &Path {
         &self.directory

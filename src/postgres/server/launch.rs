@@ -21,10 +21,11 @@ use std::{
 /// Makes a program the leader of a session of its own without changing its pid (util-linux).
 const SETSID: &str = "/usr/bin/setsid";
 
-/// A server that this process has started.
+/// A server that this process has started, or taken over.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    /// `None` for one that another process has started: nobody hears how it ends.
+    child: Option<Child>,
     mark: ProcessMark,
 }
 
@@ -57,7 +58,12 @@ impl Server {
         let child = command.spawn()?;
         // Until we have waited for it, the child is in /proc, dead or alive.
         let mark = process::mark(child.id()).ok_or_else(|| io::Error::other("it is not in /proc"))?;
-        Ok(Self { child, mark })
+        Ok(Self { child: Some(child), mark })
+    }
+
+    /// A server that an earlier process has started.
+    pub const fn adopted(mark: ProcessMark) -> Self {
+        Self { child: None, mark }
     }
 
     /// What identifies it.
@@ -67,7 +73,10 @@ impl Server {
 
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ServerEnd> {
-        match self.child.try_wait() {
+        let Some(child) = &mut self.child else {
+            return (!process::is_alive(self.mark)).then_some(ServerEnd::Unknown);
+        };
+        match child.try_wait() {
             Ok(None) => None,
             Ok(Some(status)) => Some(match (status.code(), status.signal()) {
                 (Some(code), _) => ServerEnd::Exited(code),
@@ -115,7 +124,7 @@ mod tests {
     fn the_end_of_a_server_is_told_apart() {
         for (script, end) in [("exit 3", ServerEnd::Exited(3)), ("kill -9 $$", ServerEnd::Signalled(9))] {
             let mut server = Server::spawn(Command::new("/bin/sh").args(["-c", script])).unwrap();
-            server.child.wait().unwrap();
+            server.child.as_mut().unwrap().wait().unwrap();
             assert_eq!(server.ended(), Some(end));
             assert!(!process::is_alive(server.mark()));
         }

@@ -24,6 +24,7 @@ pub struct ServerLog {
     offset: u64,
     rest: Vec<u8>,
     position: Option<Lsn>,
+    stopping: Option<String>,
     weighty: Option<(String, String)>,
     first_cause: Option<(String, String)>,
 }
@@ -36,7 +37,8 @@ impl ServerLog {
             Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
             Err(e) => return Err(e),
         };
-        Ok(Self { path: path.to_owned(), offset, rest: Vec::new(), position: None, weighty: None, first_cause: None })
+        let (rest, path) = (Vec::new(), path.to_owned());
+        Ok(Self { path, offset, rest, position: None, stopping: None, weighty: None, first_cause: None })
     }
 
     /// Takes in what was added; returns whether anything was.
@@ -67,6 +69,12 @@ impl ServerLog {
         self.position
     }
 
+    /// Why recovery stops before the WAL ends, as the server logs it: `before commit of transaction 745, time ...`
+    /// (`xlogrecovery.c`, `recoveryStopsBefore` and `recoveryStopsAfter`).
+    pub fn stopping(&self) -> Option<&str> {
+        self.stopping.as_deref()
+    }
+
     /// SQLSTATE (empty where the log does not have it) and text of what ended the server, masked.
     pub fn last_words(&self) -> Option<(&str, &str)> {
         let said = self.weighty.as_ref().or(self.first_cause.as_ref())?;
@@ -79,6 +87,9 @@ impl ServerLog {
                 let word: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '/').collect();
                 self.position = word.parse().ok().or(self.position);
             }
+        }
+        if let Some((_, why)) = line.split_once("LOG:  recovery stopping ") {
+            self.stopping = Some(why.trim().to_owned());
         }
         if self.first_cause.is_some() {
             // What comes after a child was killed is only the shutdown that follows from it.
@@ -177,11 +188,14 @@ mod tests {
         assert!(log.poll().unwrap());
         assert_eq!(log.position(), Some(Lsn(0x200_0028)));
         writeln!(file, "current LSN: 0/3ABCDEF0").unwrap();
+        writeln!(file, "2026-11-20 14:00:02.000 UTC [7] 00000 LOG:  recovery stopping after reaching consistency")
+            .unwrap();
         writeln!(file, "2026-11-20 14:00:02.000 UTC [7] 58P01 FATAL:  could not access file \"x\"").unwrap();
         writeln!(file, "2026-11-20 14:00:02.000 UTC [6] 00000 LOG:  startup process (PID 7) exited with exit code 1")
             .unwrap();
         assert!(log.poll().unwrap());
         assert_eq!(log.position(), Some(Lsn(0x3ABC_DEF0)));
+        assert_eq!(log.stopping(), Some("after reaching consistency"));
         assert_eq!(log.last_words(), Some(("58P01", "could not access file \"x\"")));
     }
 

@@ -11,6 +11,7 @@ pub mod log;
 pub mod pidfile;
 pub mod port;
 pub mod probe;
+pub mod recovery;
 pub mod relation_file;
 pub mod replay;
 pub mod resume;

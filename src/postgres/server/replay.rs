@@ -20,9 +20,9 @@ pub enum ServerStage {
     Launching,
     /// It has the data directory to itself and replays WAL; it also reports this while it shuts down.
     Recovering,
-    /// It is consistent and accepts queries, and replays on: `standby`.
-    HotStandby,
-    /// Recovery is over and it accepts connections: `ready`.
+    /// It is consistent and replays on, and lets nobody in, since `hot_standby` is off: `standby`.
+    Consistent,
+    /// It accepts connections: `ready`. Whether it still recovers only a query shows.
     Ready,
 }
 
@@ -87,7 +87,7 @@ impl Watch {
 fn stage(status: &str) -> ServerStage {
     match status {
         "" => ServerStage::Launching,
-        "standby" => ServerStage::HotStandby,
+        "standby" => ServerStage::Consistent,
         "ready" => ServerStage::Ready,
         _ => ServerStage::Recovering,
     }
@@ -146,7 +146,7 @@ mod tests {
         fs::write(&log, "x LOG:  redo starts at 0/2000028\n").unwrap();
         assert_eq!(watch.poll(me).unwrap(), seen(ServerStage::Recovering, Some(Lsn(0x200_0028)), true));
         lock(me, "standby");
-        assert_eq!(watch.poll(me).unwrap().stage, ServerStage::HotStandby, "it answers, and still replays");
+        assert_eq!(watch.poll(me).unwrap().stage, ServerStage::Consistent, "it lets nobody in, and still replays");
         lock(me, "ready");
         assert_eq!(watch.poll(me).unwrap().stage, ServerStage::Ready);
     }

@@ -57,10 +57,21 @@ impl RangeCheck {
     /// The bytes of WAL that were checked, and what is wrong in the range, in its order. The WAL must be of `cluster`,
     /// where that is known.
     pub fn finish(self, cluster: Option<SystemIdentifier>) -> (u64, Vec<WalProblem>) {
+        let (checked, problems, _) = self.judge(cluster);
+        (checked, problems)
+    }
+
+    /// Where the last whole record before the first problem begins, if one was read, and what is wrong in the range.
+    pub fn last_record(self, cluster: Option<SystemIdentifier>) -> (Option<Lsn>, Vec<WalProblem>) {
+        let (_, problems, last) = self.judge(cluster);
+        (last, problems)
+    }
+
+    fn judge(self, cluster: Option<SystemIdentifier>) -> (u64, Vec<WalProblem>, Option<Lsn>) {
         let (first, last) = (self.first(), self.last());
         let Self { timeline, start, stop, size, segments } = self;
         let begin = |number| Segment { timeline, number }.start(size);
-        let (mut checked, mut problems) = (0, Vec::new());
+        let (mut checked, mut problems, mut whole) = (0, Vec::new(), None);
         let (mut edge, mut next) = (Edge::default(), first);
         let missing = |edge: &Edge, from: u64, to: u64, until: Lsn| {
             let at = edge.partial.as_ref().map_or(begin(from).max(start), |record| record.start);
@@ -81,14 +92,21 @@ impl RangeCheck {
                 continue;
             }
             checked += report.checked;
+            let read = [edge.last, edge.partial.as_ref().map(|record| record.start), report.last];
+            let is_first = problems.is_empty();
             edge = edge.pass(report, &mut problems);
+            if is_first {
+                // What begins before the first problem was read whole, or it would be the problem itself.
+                let is_whole = |at: &Lsn| problems.first().is_none_or(|problem| *at < problem.at);
+                whole = if problems.is_empty() { edge.last } else { read.into_iter().flatten().filter(is_whole).max() };
+            }
         }
         if next <= last {
             problems.push(missing(&edge, next, last + 1, stop));
         } else if let Some(record) = edge.partial {
             problems.push(WalProblem { at: record.start, fault: WalFault::CutOff(begin(next)) });
         }
-        (checked, problems)
+        (checked, problems, whole)
     }
 
     const fn first(&self) -> u64 {

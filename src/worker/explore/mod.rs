@@ -13,6 +13,7 @@ mod overlay;
 mod plan;
 mod provider;
 mod scratch;
+mod server;
 mod trouble;
 mod unpacked;
 mod unpacking;
@@ -24,6 +25,7 @@ use super::{
     engine_factory::{EngineFactory, EngineRequest},
     event_writer::EventWriter,
     places::ClaimingSession,
+    recovery::RecoveryStanding,
     restore::{Restore, check},
     server::{ServerSupervisor, orphan_server},
     signals::Stop,
@@ -32,14 +34,12 @@ use super::{
 use crate::{
     domain::{
         ClusterRestore, ExistingData, ExploreOrder, ExplorePlan, Failure, FailureClass, FileMethod, MissingWal, Order,
-        Plan, Port, ServerAddress, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many,
-        ticket::Ticket,
+        Plan, Port, ServerWish, Step, Target, WorkerSettings, plan::ServerPlan, quantity::many, ticket::Ticket,
     },
     engine::{Engine, Halt, claim, claim::Own, point_use, watched::watched},
     overlay::Serving,
     postgres::{
         account::Account,
-        binaries::Binaries,
         configure::{self, UnknownLibrary},
         server::port,
     },
@@ -60,21 +60,6 @@ use uuid::Uuid;
 
 /// What the name of a socket needs where nobody asked for TCP.
 const SOCKET_PORT: u16 = 5432;
-
-/// What a server that is only looked into needs, and what it can do without.
-const SMALL: [(&str, &str); 7] = [
-    ("default_transaction_read_only", "on"),
-    ("shared_buffers", "64MB"),
-    ("huge_pages", "off"),
-    ("autovacuum", "off"),
-    ("checkpoint_timeout", "1h"),
-    ("wal_init_zero", "off"),
-    // What a person's query breaks is set right without a new attempt.
-    ("restart_after_crash", "on"),
-];
-
-/// Where what is written is not kept over the end of the machine.
-const FLEETING: (&str, &str) = ("fsync", "off");
 
 /// What ends with a process that served files has an error before the process is seen to have ended.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -214,16 +199,25 @@ impl<'a> Explore<'a> {
         self.open(engine.as_mut(), &way)?;
         let (server, binaries) = restore.resolve_server(&planned.server, binaries, &who)?;
         let account = who?;
-        restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
+        let standing = planned.recovery.as_ref().map_or(RecoveryStanding::Ended, |_| RecoveryStanding::GoesOn);
+        restore.configure(engine.as_mut(), (&account, binaries.as_ref()), standing)?;
         let (ServerPlan::Start { .. }, Some(binaries)) = (&server, binaries) else {
-            return Err(no_server(&server).into());
+            return Err(server::no_server(&server).into());
         };
-        let supervisor =
-            supervisor.insert(self::supervisor(&restore, account, binaries, (plan.method, self.order.port.is_some())));
-        let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
-        replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
+        let supervisor = supervisor.insert(server::supervisor(
+            &restore,
+            account,
+            binaries,
+            (plan.method, self.order.port.is_some()),
+        ));
+        if let Some(recovery) = &plan.recovery {
+            restore.replay_to_goal(supervisor, recovery, cluster)?;
+        } else {
+            let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.wal));
+            replayed.map_err(|halt| restore.blame_wal(halt, &plan.wal, supervisor))?;
+        }
         let answer = restore.ask(supervisor, cluster)?;
-        let address = address(supervisor, answer.role)?;
+        let address = server::address(supervisor, answer.role)?;
         self.scratch.publish(&address)?;
         plan.server = server;
         plan.open = Some(address);
@@ -326,28 +320,6 @@ fn unserved(seen_by: Option<&Failure>) -> Failure {
     )
 }
 
-/// A small server, for these files.
-fn supervisor<'s>(
-    restore: &Restore<'s>,
-    account: Account,
-    binaries: Binaries,
-    (method, listens): (FileMethod, bool),
-) -> ServerSupervisor<'s> {
-    let mut settings = SMALL.to_vec();
-    match method {
-        FileMethod::Copy => {}
-        FileMethod::Reflink | FileMethod::Overlay => settings.push(FLEETING),
-    }
-    ServerSupervisor { settings, listens, ..restore.supervisor(account, binaries) }
-}
-
-/// Where it answers, to a role that was let in.
-fn address(supervisor: &ServerSupervisor<'_>, role: String) -> Result<ServerAddress, Failure> {
-    let sockets = supervisor.sockets().ok_or_else(|| Failure::bug("the server is not isolated"))?;
-    let (programs, version) = (supervisor.binaries.directory().to_owned(), supervisor.binaries.version());
-    Ok(ServerAddress { sockets: sockets.to_owned(), port: supervisor.port, role, programs, version })
-}
-
 /// The order as the restore of a cluster into its scratch.
 fn as_restore(order: &ExploreOrder, scratch: &Scratch) -> Result<ClusterRestore, Failure> {
     let port = match order.port {
@@ -366,18 +338,6 @@ fn as_restore(order: &ExploreOrder, scratch: &Scratch) -> Result<ClusterRestore,
         existing: ExistingData::Refuse,
         missing_wal: MissingWal::Refuse,
     })
-}
-
-/// What the files have shown, the programs for it are not here.
-fn no_server(server: &ServerPlan) -> Failure {
-    let reason = match server {
-        ServerPlan::NoServer { reason } => reason.clone(),
-        ServerPlan::Start { version, .. } => format!("the programs of PostgreSQL {version} are not here"),
-    };
-    Failure::incurable(
-        format!("no server can be started on the backup: {reason}"),
-        "install PostgreSQL of its major version, or name the directory of its programs with the setting binaries",
-    )
 }
 
 /// A scratch is never below a repository or the state directory: what is cleaned up there is not ours to mix with.

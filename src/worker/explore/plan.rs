@@ -65,7 +65,7 @@ pub(super) fn of(
     (choice, segment): (&Choice, Option<u64>),
     plan: RestorePlan,
 ) -> Result<ExplorePlan, Failure> {
-    let RestorePlan { files, server, warnings, .. } = plan;
+    let RestorePlan { files, server, warnings, recovery, .. } = plan;
     let method = choice.way.method();
     let copies = match method {
         FileMethod::Copy => ByteCount(files.bytes.0.saturating_sub(files.reused.0)),
@@ -93,7 +93,7 @@ pub(super) fn of(
         server,
         system_identifier: files.system_identifier,
         warnings,
-        recovery: None,
+        recovery,
         open: None,
     })
 }

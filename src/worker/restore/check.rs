@@ -4,9 +4,10 @@
 //! it merely cannot know.
 
 use crate::{
+    archive::{self, Tools},
     domain::{
-        BackupForm, BackupSource, ClusterRestore, Failure, MajorVersion, RestorePlan, ServerWish, SystemIdentifier,
-        WorkerSettings,
+        BackupForm, BackupSource, ClusterRestore, Failure, FilePlan, MajorVersion, RecoveryPlan, RestorePlan,
+        ServerWish, SystemIdentifier, WorkerSettings,
         plan::{ServerPlan, TablespacePlan, WalFinding},
     },
     engine::{
@@ -24,6 +25,7 @@ use crate::{
         },
         server::port,
     },
+    worker::recovery,
 };
 use std::{path::Path, thread};
 
@@ -77,7 +79,9 @@ pub(in crate::worker) fn plan_of_free(
     let version = files.version.or(catalogued);
     let found = programs.filter(|_| version == catalogued);
     let (server, binaries) = server_with(request, settings, who, version, found)?;
-    if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal) {
+    if let (ServerPlan::Start { .. }, WalFinding::Missing { what }) = (&server, &files.wal)
+        && !request.recovery.goes_beyond_backup()
+    {
         return Err(Failure::incurable(
             format!("the backup does not hold the WAL that a server needs to start on it: {what}"),
             "choose a restore point that holds its WAL (pg_basebackup -X stream), or restore the files only",
@@ -97,6 +101,8 @@ pub(in crate::worker) fn plan_of_free(
         }
         None => switched_off.push(preload::unsettled()),
     }
+    let tools = who.as_ref().ok().zip(binaries.as_ref());
+    let recovery = self::recovery(request, (&files, &server), tools, settings)?;
     files.tablespaces = files.tablespaces.into_iter().map(shown).collect();
     let plan = RestorePlan {
         directory: request.target.directory().to_owned(),
@@ -105,9 +111,42 @@ pub(in crate::worker) fn plan_of_free(
         warnings,
         switched_off,
         backup: request.point.source.directory().map(Path::to_owned),
-        recovery: None,
+        recovery: recovery.map(Box::new),
     };
     Ok(Checked { plan, binaries, cluster })
+}
+
+/// The replay that is asked for beyond the backup's own end.
+fn recovery(
+    request: &ClusterRestore,
+    (files, server): (&FilePlan, &ServerPlan),
+    tools: Option<Tools<'_>>,
+    settings: &WorkerSettings,
+) -> Result<Option<RecoveryPlan>, Failure> {
+    let wish = &request.recovery;
+    if !wish.goes_beyond_backup() {
+        return Ok(None);
+    }
+    if let ServerPlan::NoServer { reason } = server {
+        let cause = format!("WAL is replayed to {} by a server, and none is started: {reason}", wish.goal);
+        return Err(Failure::incurable(cause, "restore to the backup's own end, or let a server start"));
+    }
+    let archive = wish.archive.as_deref().ok_or_else(|| {
+        let cause = format!("the order to recover to {} names no WAL archive", wish.goal);
+        Failure::incurable(cause, "name one with wal under [[repository]] in howdah.toml, and start a new restore")
+    })?;
+    let included = matches!(files.wal, WalFinding::Included { .. });
+    let mut facts = request.point.facts.clone();
+    facts.learn(files.system_identifier);
+    let (wish, archive, stall) = (wish.clone(), archive.to_owned(), settings.stall_timeout);
+    let (account, binaries) = tools.map(|(account, binaries)| (account.clone(), binaries.clone())).unzip();
+    let shown = archive.display().to_string();
+    let mut plan = watched(&shown, stall, move |_| {
+        archive::plan(&facts, included, &wish, &archive, account.as_ref().zip(binaries.as_ref()))
+    })?;
+    let bytes = plan.end.0.saturating_sub(plan.start.0);
+    plan.takes = settings.state.as_deref().and_then(|state| recovery::expected(state, bytes));
+    Ok(Some(plan))
 }
 
 /// What the libraries of the cluster amount to, where that is cheap to know: archives would have to be unpacked.

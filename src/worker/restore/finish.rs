@@ -5,7 +5,7 @@
 //! a server that was left running is not stopped.
 
 use super::{
-    Restore,
+    Done, Restore,
     check::{self, ServerAccount},
     completion, record, tablespaces, version_of,
     wal::WalReport,
@@ -16,6 +16,7 @@ use crate::{
     postgres::{account::Account, binaries::Binaries, configure::Configured, server::replay::ServerStage},
     worker::{
         engine_factory::EngineFactory,
+        recovery::LeftPause,
         server::{ServerSupervisor, orphan_server},
     },
 };
@@ -29,9 +30,8 @@ impl<'a> Restore<'a> {
         &self,
         supervisor: &mut ServerSupervisor<'_>,
         factory: &EngineFactory<'_>,
-        plan: &RestorePlan,
+        remarks: Remarks,
         answer: String,
-        configured: Configured,
     ) -> Result<Success, Halt> {
         self.report.begin(Step::Finish, "stopping the isolated server");
         supervisor.stop_fast()?;
@@ -44,7 +44,7 @@ impl<'a> Restore<'a> {
             }
             ServerWish::StopAfterProbe | ServerWish::FilesOnly => ServerOutcome::Stopped { answer },
         };
-        let success = self.unmark(factory, success_of(server, plan, configured))?;
+        let success = self.unmark(factory, remarks.success(server))?;
         supervisor.let_go();
         Ok(success)
     }
@@ -63,7 +63,7 @@ impl<'a> Restore<'a> {
         }
         self.report.begin(Step::Finish, "");
         let WalReport { warnings, unchecked } = self.read_wal(&plan.files.wal, account, binaries)?;
-        let mut success = success_of(ServerOutcome::NotStarted { reason }, plan, configured);
+        let mut success = Remarks::of(plan, configured).success(ServerOutcome::NotStarted { reason });
         success.warnings.extend(warnings);
         success.unchecked.extend(unchecked);
         self.unmark(factory, success)
@@ -108,16 +108,38 @@ impl<'a> Restore<'a> {
         Ok(success)
     }
 
+    /// An earlier attempt has left the server waiting at its goal: what the order says now is done there.
+    pub(in crate::worker) fn go_on_from(
+        &self,
+        factory: &EngineFactory<'_>,
+        who: ServerAccount,
+        left: LeftPause,
+        supervisor: &mut Option<ServerSupervisor<'a>>,
+    ) -> Result<Done, Halt> {
+        for step in BEFORE {
+            self.report.skip(step, "an earlier attempt has done it");
+        }
+        let version = version_of(self.request.target.directory())?;
+        let (_, binaries) = check::server(self.request, self.settings, &who, Some(version))?;
+        let binaries = binaries.ok_or_else(|| {
+            let cause = format!("the programs of PostgreSQL {version} are not here any more");
+            Failure::incurable(cause, "install them again, or name them with binaries, then retry")
+        })?;
+        let supervisor = supervisor.insert(self.supervisor(who.or_else(|_| Account::own())?, binaries));
+        let waiting = self.adopt_pause(supervisor, left)?;
+        self.decide(supervisor, factory, waiting)
+    }
+
     /// Starts the server to be left running, and waits until it answers at its door.
     fn open(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<(), Halt> {
         self.report.detail(&format!("starting the server on port {}", self.request.target.port()));
         supervisor.start_open()?;
-        supervisor.wait(ServerStage::HotStandby, &mut |_| ())?;
+        supervisor.wait(ServerStage::Consistent, &mut |_| ())?;
         supervisor.wait_for_answer()
     }
 
     /// The point of no return: from the record on, the restore is done.
-    fn unmark(&self, factory: &EngineFactory<'_>, success: Success) -> Result<Success, Halt> {
+    pub(in crate::worker) fn unmark(&self, factory: &EngineFactory<'_>, success: Success) -> Result<Success, Halt> {
         let target = &self.request.target;
         let success = tablespaces::with_lost(self, success);
         completion::keep(&self.workspace, &success)?;
@@ -131,12 +153,26 @@ impl<'a> Restore<'a> {
     }
 }
 
-/// The success with what Configure has found, and what sizes alone do not tell.
-fn success_of(server: ServerOutcome, plan: &RestorePlan, configured: Configured) -> Success {
-    let Configured { warnings, mut unchecked, .. } = configured;
-    if plan.files.checksum.contains("NONE") {
-        unchecked
-            .push("the contents of files: the manifest has no checksums, and sizes alone were compared".to_owned());
+/// What a person should read when the restore is done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::worker) struct Remarks {
+    pub(in crate::worker) warnings: Vec<String>,
+    pub(in crate::worker) unchecked: Vec<String>,
+}
+
+impl Remarks {
+    /// What Configure has found, and what sizes alone do not tell.
+    pub(in crate::worker) fn of(plan: &RestorePlan, configured: Configured) -> Self {
+        let Configured { warnings, mut unchecked, .. } = configured;
+        if plan.files.checksum.contains("NONE") {
+            let what = "the contents of files: the manifest has no checksums, and sizes alone were compared";
+            unchecked.push(what.to_owned());
+        }
+        Self { warnings, unchecked }
     }
-    Success { result: Achieved::Cluster(server), warnings, unchecked }
+
+    pub(in crate::worker) fn success(self, server: ServerOutcome) -> Success {
+        let Self { warnings, unchecked } = self;
+        Success { result: Achieved::Cluster(server), warnings, unchecked }
+    }
 }

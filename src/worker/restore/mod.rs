@@ -17,6 +17,7 @@ use super::{
     engine_factory::{EngineFactory, EngineRequest},
     event_writer::EventWriter,
     places,
+    recovery::{self, RecoveryStanding, record::RecoveryRecord},
     server::{ServerSupervisor, orphan_server},
     signals::Stop,
     workspace::Workspace,
@@ -25,6 +26,7 @@ use crate::{
     domain::{
         ClusterRestore, Failure, MajorVersion, Plan, RestorePlan, Step, Success, SystemIdentifier, WalProgress,
         WorkerSettings,
+        fact::PausePoint,
         plan::{ServerPlan, WalFinding},
         quantity::many,
     },
@@ -37,6 +39,7 @@ use crate::{
     },
 };
 use check::{Checked, ServerAccount};
+pub(in crate::worker) use finish::Remarks;
 use std::path::{Path, PathBuf};
 
 /// All that the steps of one attempt share.
@@ -53,19 +56,31 @@ pub(in crate::worker) struct Restore<'a> {
     pub(in crate::worker) unknown: UnknownLibrary,
 }
 
+/// How the steps came to an end.
+pub(in crate::worker) enum Done {
+    /// The restore is done.
+    Succeeded(Success),
+    /// Recovery waits at its goal.
+    Paused(PausePoint),
+}
+
 /// Runs them all. A server that is still in `supervisor` afterwards is the caller's to clear.
 pub(in crate::worker) fn run<'a>(
     restore: &Restore<'a>,
     factory: &EngineFactory<'_>,
     supervisor: &mut Option<ServerSupervisor<'a>>,
-) -> Result<Success, Halt> {
+) -> Result<Done, Halt> {
     restore.report.begin(Step::Check, "");
     let who = Account::for_server(&restore.settings.os_user);
     let owner = who.as_ref().ok().and_then(Account::owner);
     // Held until the attempt has ended, in whatever way.
     let places = restore.places.enter(&restore.request.holds(), owner).map_err(Failure::from)?;
     if let Some(success) = completion::of_session(&restore.workspace)? {
-        return restore.end(factory, who, success, supervisor);
+        return restore.end(factory, who, success, supervisor).map(Done::Succeeded);
+    }
+    let record = RecoveryRecord::of_session(&restore.workspace)?;
+    if let Some(left) = recovery::waiting(record, &restore.request.recovery, restore.request.target.directory()) {
+        return restore.go_on_from(factory, who, left, supervisor);
     }
     let reading = match restore.request.point.source.directory() {
         Some(backup) => point_use::read(backup, restore.settings.stall_timeout)?,
@@ -77,20 +92,35 @@ pub(in crate::worker) fn run<'a>(
     drop(reading);
     let (server, binaries) = restore.resolve_server(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
-    let configured = restore.configure(engine.as_mut(), &account, binaries.as_ref())?;
+    let standing = match plan.recovery {
+        Some(_) => restore.begin_recovery()?,
+        None => RecoveryStanding::Ended,
+    };
+    let configured = restore.configure(engine.as_mut(), (&account, binaries.as_ref()), standing)?;
     let binaries = match (server, binaries) {
         (ServerPlan::Start { .. }, Some(binaries)) => binaries,
         (ServerPlan::Start { .. }, None) => return Err(Failure::bug("a server is planned without programs").into()),
         (ServerPlan::NoServer { reason }, binaries) => {
             let programs = (&account, binaries.as_ref());
-            return restore.finish_files(factory, &plan, programs, reason, configured);
+            return restore.finish_files(factory, &plan, programs, reason, configured).map(Done::Succeeded);
         }
     };
+    let remarks = Remarks::of(&plan, configured);
     let supervisor = supervisor.insert(restore.supervisor(account, binaries));
+    if let Some(recovery) = &plan.recovery {
+        return match standing {
+            RecoveryStanding::GoesOn => restore.recover(supervisor, factory, (&plan, recovery), (remarks, cluster)),
+            RecoveryStanding::Ended => {
+                restore.start_ended(supervisor)?;
+                let answer = restore.probe(supervisor, cluster)?;
+                restore.finish(supervisor, factory, remarks, answer).map(Done::Succeeded)
+            }
+        };
+    }
     let replayed = restore.start(supervisor).and_then(|()| restore.replay(supervisor, &plan.files.wal));
     replayed.map_err(|halt| restore.blame_wal(halt, &plan.files.wal, supervisor))?;
     let answer = restore.probe(supervisor, cluster)?;
-    restore.finish(supervisor, factory, &plan, answer, configured)
+    restore.finish(supervisor, factory, remarks, answer).map(Done::Succeeded)
 }
 
 impl<'a> Restore<'a> {
@@ -154,8 +184,8 @@ impl<'a> Restore<'a> {
     pub(in crate::worker) fn configure(
         &self,
         engine: &mut dyn Engine,
-        account: &Account,
-        binaries: Option<&Binaries>,
+        (account, binaries): (&Account, Option<&Binaries>),
+        recovery: RecoveryStanding,
     ) -> Result<Configured, Halt> {
         self.report.begin(Step::Configure, "");
         // From here on there are files in the directory that the backup does not name, and they are ours.
@@ -170,6 +200,9 @@ impl<'a> Restore<'a> {
         let unknown = self.unknown;
         let options = configure::ConfigureOptions { data, port, account, binaries, control, version, unknown };
         let configured = configure::configure(&options)?;
+        if recovery == RecoveryStanding::GoesOn {
+            self.request_recovery(account)?;
+        }
         // Nothing before this could start a server, whatever it left (S3).
         engine.complete()?;
         self.report.log("global/pg_control is in place: a server can start on the files from here on");
@@ -219,7 +252,7 @@ impl<'a> Restore<'a> {
         };
         self.report
             .begin(Step::Replay, &span.map_or_else(String::new, |(start, stop)| format!("from {start} to {stop}")));
-        let seen = supervisor.wait(ServerStage::HotStandby, &mut |seen| {
+        let seen = supervisor.wait(ServerStage::Consistent, &mut |seen| {
             if let (Some((start, stop)), Some(at)) = (span, seen.at) {
                 self.report.replayed(WalProgress::of_backup(start, at.max(start), stop));
             }

@@ -10,7 +10,7 @@ pub(in crate::worker) mod stale_lock;
 
 use super::{attempt_files, signals::Stop, workspace::Workspace};
 use crate::{
-    domain::{Failure, Lsn, Port},
+    domain::{Failure, Lsn, Port, fact::ProcessMark},
     engine::Halt,
     postgres::{
         account::Account,
@@ -35,7 +35,7 @@ use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -54,7 +54,7 @@ pub(in crate::worker) struct ServerSupervisor<'a> {
     /// How long nothing may move.
     pub(in crate::worker) patience: Duration,
     /// What an isolated server gets beside what all of them do: names and values.
-    pub(in crate::worker) settings: Vec<(&'static str, &'static str)>,
+    pub(in crate::worker) settings: Vec<(&'static str, OsString)>,
     /// Whether an isolated server listens on the port, too, on this machine and to roles that have a password.
     pub(in crate::worker) listens: bool,
     pub(in crate::worker) running: Option<Running>,
@@ -66,6 +66,8 @@ pub(in crate::worker) struct Running {
     record: ServerRecord,
     isolation: Option<IsolatedServer>,
     watch: Watch,
+    /// What it logs goes here.
+    log: PathBuf,
 }
 
 impl ServerSupervisor<'_> {
@@ -80,7 +82,9 @@ impl ServerSupervisor<'_> {
         let mut arguments = isolation.arguments(self.workspace.data, self.port, self.binaries.version());
         for (name, value) in &self.settings {
             // Of two the last one counts (postgres(1), -c).
-            arguments.extend(["-c".into(), format!("{name}={value}").into()]);
+            let mut setting = OsString::from(format!("{name}="));
+            setting.push(value);
+            arguments.extend(["-c".into(), setting]);
         }
         let path = self.workspace.attempt.join("output.log");
         let opened = private_file::open(&path, OpenOptions::new().append(true).create(true));
@@ -138,7 +142,8 @@ impl ServerSupervisor<'_> {
         let server = Server::start(&self.account, &self.binaries, arguments, lock, log)?;
         record.state = ServerState::Started(server.mark());
         let watch = Watch::new(self.workspace.data, words);
-        let running = self.running.insert(Running { server, record, isolation, watch });
+        let log = path.to_owned();
+        let running = self.running.insert(Running { server, record, isolation, watch, log });
         Ok(running.record.keep(self.workspace.attempt)?)
     }
 
@@ -151,14 +156,7 @@ impl ServerSupervisor<'_> {
     ) -> Result<Observation, Halt> {
         let mut since = Instant::now();
         loop {
-            let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
-            let ended = running.server.ended();
-            let seen = running.watch.poll(running.server.mark().pid);
-            let seen = seen.map_err(|e| classify::of_io("watching the server", &e))?;
-            tell(seen);
-            if let Some(end) = ended {
-                return Err(self.died(end).into());
-            }
+            let seen = self.look(tell)?;
             if seen.stage >= enough {
                 return Ok(seen);
             }
@@ -172,6 +170,51 @@ impl ServerSupervisor<'_> {
             }
             thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    /// Looks at the server once, reporting what is seen. An error when it has died.
+    pub(in crate::worker) fn look(&mut self, tell: &mut dyn FnMut(Observation)) -> Result<Observation, Halt> {
+        let running = self.running.as_mut().ok_or_else(|| Failure::bug("no server was started"))?;
+        let ended = running.server.ended();
+        let seen = running.watch.poll(running.server.mark().pid);
+        let seen = seen.map_err(|e| classify::of_io("watching the server", &e))?;
+        tell(seen);
+        match ended {
+            Some(end) => Err(self.died(end).into()),
+            None => Ok(seen),
+        }
+    }
+
+    /// Why recovery stopped before the WAL ended, as the server logged it.
+    pub(in crate::worker) fn stopping(&mut self) -> Option<String> {
+        let log = self.running.as_mut()?.watch.log().ok()?;
+        log.stopping().map(str::to_owned)
+    }
+
+    /// What identifies the server that runs.
+    pub(in crate::worker) fn mark(&self) -> Option<ProcessMark> {
+        self.running.as_ref().map(|running| running.server.mark())
+    }
+
+    /// Where it logs to.
+    pub(in crate::worker) fn log_path(&self) -> Option<&Path> {
+        self.running.as_ref().map(|running| running.log.as_path())
+    }
+
+    /// Takes over the isolated server that an earlier attempt has left running, with its socket in this directory and what
+    /// it logs in this file.
+    pub(in crate::worker) fn adopt(&mut self, mark: ProcessMark, sockets: &Path, log: &Path) -> Result<(), Failure> {
+        let words =
+            ServerLog::from_end_of(log).map_err(|e| classify::of_io(&format!("reading {}", log.display()), &e))?;
+        let (directory, user) = (self.binaries.directory(), self.account.name());
+        let mut record = ServerRecord::new(&self.workspace, Some(sockets), directory, user);
+        record.state = ServerState::Started(mark);
+        record.keep(self.workspace.attempt)?;
+        let watch = Watch::new(self.workspace.data, words);
+        let isolation = Some(IsolatedServer::of_running(sockets.to_owned()));
+        let log = log.to_owned();
+        self.running = Some(Running { server: Server::adopted(mark), record, isolation, watch, log });
+        Ok(())
     }
 
     /// The directory of the isolated server's socket.
@@ -237,7 +280,8 @@ impl ServerSupervisor<'_> {
             return Err(Halt::Stopped);
         }
         match end {
-            Some(ServerEnd::Exited(0)) => Ok(self.forget()?),
+            // Of one that was taken over nobody hears the status.
+            Some(ServerEnd::Exited(0) | ServerEnd::Unknown) => Ok(self.forget()?),
             Some(end) => Err(self.died(end).into()),
             None => Err(Failure::bug("a stopped server has no end").into()),
         }
@@ -281,7 +325,7 @@ impl ServerSupervisor<'_> {
         failure
     }
 
-    fn stands_still(&self, at: Option<Lsn>) -> Failure {
+    pub(in crate::worker) fn stands_still(&self, at: Option<Lsn>) -> Failure {
         let place = at.map_or_else(|| "before replay began".to_owned(), |at| format!("at {at}"));
         let seconds = self.patience.as_secs();
         Failure::disruption(

@@ -36,7 +36,7 @@ use std::{
 pub(in crate::engine) const DIRECTORY: &str = restored::MARK;
 
 /// What a mark's directory may hold; the names that these are written under first begin with them.
-const CONTENTS: [&str; 5] = [MARK_FILE, "home.json", "ledger", "control", "server.json"];
+const CONTENTS: [&str; 7] = [MARK_FILE, "home.json", "ledger", "control", "server.json", "recovery.json", "wal"];
 
 /// Where one mark stands.
 #[derive(Debug)]

@@ -205,7 +205,7 @@ fn start<'a>(
     let supervisor = supervisor.insert(anew::supervisor(backup, wanted, account, planned.binaries.clone()));
     let mut started = || {
         supervisor.start_open()?;
-        supervisor.wait(ServerStage::HotStandby, &mut |_| ())?;
+        supervisor.wait(ServerStage::Consistent, &mut |_| ())?;
         supervisor.wait_for_answer()
     };
     started().map_err(|halt| match halt {

@@ -1,0 +1,9 @@
+//! WAL archives of a real cluster: what a recovery from them is planned to do, and what is refused beforehand.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "archive/bed.rs"]
+mod bed;
+#[path = "archive/planned.rs"]
+mod planned;
+mod support;
